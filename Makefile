@@ -1,0 +1,54 @@
+# make demo   explain the cat that comes along; the first run installs, later runs need no network
+# make test   everything a change must pass
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# torchvision's wheel on PyPI is built for CUDA, and timm asks for a download hub; without what they pull in, both
+# work beside a CPU torch (tests/conftest.py). zennit 1.0 asks for Python 3.11.11 and runs on earlier ones.
+ORACLES := torchvision timm
+
+.PHONY: demo test test-all lint format bench clean
+
+demo: .venv/.demo
+	$(BIN)/pellucid demo
+
+test: lint
+	$(BIN)/python -m pytest
+
+test-all: lint
+	$(BIN)/python -m pytest -m ""
+
+lint: .venv/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: .venv/.test
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: .venv/.bench
+	$(BIN)/python bench/relevance.py
+
+clean:
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache pellucid-demo
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+# A stamp per extra: reinstalled when the pins or the declaration change, and only then.
+.venv/.demo: pyproject.toml constraints.txt
+	@echo "Installing PyTorch and what else is needed into .venv: some minutes, this once."
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(PIP) hatchling editables
+	$(PIP) --no-build-isolation --editable '.[demo]'
+	touch $@
+
+.venv/.test: .venv/.demo
+	$(PIP) --no-build-isolation --editable '.[test]'
+	$(PIP) --no-deps $(ORACLES)
+	touch $@
+
+.venv/.bench: .venv/.test
+	$(PIP) --no-build-isolation --editable '.[bench]'
+	$(PIP) --no-deps --ignore-requires-python zennit
+	touch $@

@@ -1,0 +1,69 @@
+"""pellucid makes deep neural networks legible: what a network looks for, why it recommends what it does, and whether the answer can be trusted.
+
+Names are looked up when they are first used, so that importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "verbs": ("explain",),
+    "model": ("Model", "Preprocess", "load"),
+    "model.where": ("Where",),
+    "target": ("Target", "box", "channel", "direction", "logit", "mask", "probability", "token"),
+    "explanation": ("Explanation",),
+    "ledger": ("Ledger",),
+    "tape": ("record",),
+    "catalogue": ("methods",),
+    "errors": (
+        "InputError", "MethodError", "MissingExtra", "ModelError", "NoRule", "OutputError", "PellucidError", "PictureError",
+        "TargetError", "ThreadLost", "WhereError",
+    ),  # fmt: skip
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+_PACKAGES = ("gradient", "lrp", "render", "zoo", "catalogue", "errors", "tape")
+
+__all__ = ["__version__", *sorted(_HOME), "gradient", "lrp", "render", "zoo"]
+
+if TYPE_CHECKING:
+    from . import catalogue, errors, gradient, lrp, render, tape, zoo
+    from .catalogue import methods
+    from .errors import (
+        InputError,
+        MethodError,
+        MissingExtra,
+        ModelError,
+        NoRule,
+        OutputError,
+        PellucidError,
+        PictureError,
+        TargetError,
+        ThreadLost,
+        WhereError,
+    )
+    from .explanation import Explanation
+    from .ledger import Ledger
+    from .model import Model, Preprocess, load
+    from .model.where import Where
+    from .tape import record
+    from .target import Target, box, channel, direction, logit, mask, probability, token
+    from .verbs import explain
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        value = getattr(import_module(f".{_HOME[name]}", __name__), name)
+    elif name in _PACKAGES:
+        value = import_module(f".{name}", __name__)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,49 @@
+"""Attribution: what a method hands over, before it is told as an explanation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from torch import Tensor
+
+from .ledger import Ledger
+from .model import Model
+from .target import Target
+
+if TYPE_CHECKING:
+    from .model.where import Where
+
+
+@dataclass(frozen=True, eq=False)
+class Attribution:
+    """The bare result of a method.
+
+    Arguments:
+        values: One number per entry of the input, or of the value asked for.
+        score: The target per sample.
+        target: The target, with all names and predictions settled.
+        output: The model's main output.
+        ledger: The books, for methods that keep them.
+        notes: Sentences for the caption.
+        method: What the method finally was, where it chose.
+    """
+
+    values: Tensor
+    score: Tensor
+    target: Target
+    output: Tensor
+    ledger: Ledger | None = None
+    notes: tuple[str, ...] = ()
+    method: str | None = None
+
+
+class Method(Protocol):
+    """Anything that explains. `signed` says whether a negative value speaks against the target."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def signed(self) -> bool: ...
+
+    def attribute(self, model: Model, x: Tensor, target: Target, at: str | Where | None = None) -> Attribution: ...

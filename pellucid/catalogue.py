@@ -1,0 +1,87 @@
+"""The one list that names every method. Adding one: its file, and one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any
+
+from .attribution import Method
+from .errors import MethodError
+from .model.where import nearest
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One method, as users name it.
+
+    Arguments:
+        name: The name on the command line and in `explain`.
+        factory: "module:attribute" that makes the method with its defaults.
+        summary: What it claims, in one line.
+        paper, year, doi: Where it comes from.
+        signed: Whether it tells evidence for from evidence against.
+    """
+
+    name: str
+    factory: str
+    summary: str
+    paper: str
+    year: int
+    doi: str
+    signed: bool = True
+
+    @property
+    def family(self) -> str:
+        """The package it lives in: "lrp", "gradient"."""
+        return self.factory.removeprefix("pellucid.").partition(":")[0].partition(".")[0]
+
+    def make(self, **options: Any) -> Method:
+        """The method itself."""
+        module, _, attribute = self.factory.partition(":")
+        made: Callable[..., Method] = getattr(import_module(module), attribute)
+        return made(**options)
+
+
+_BACH, _KOHL = ("Bach et al.", 2015, "10.1371/journal.pone.0130140"), ("Kohlbrenner et al.", 2020, "10.1109/IJCNN48605.2020.9206975")
+_SIMONYAN, _SHRIKUMAR = ("Simonyan et al.", 2013, "10.48550/arXiv.1312.6034"), ("Shrikumar et al.", 2016, "10.48550/arXiv.1605.01713")
+_DTD, _SA = ("Montavon et al.", 2017, "10.1016/j.patcog.2016.11.008"), ("Montavon et al.", 2018, "10.1016/j.dsp.2017.10.011")
+_OVERVIEW, _EB = ("Montavon et al.", 2019, "10.1007/978-3-030-28954-6_10"), ("Zhang et al.", 2016, "10.1007/978-3-319-46493-0_33")
+
+METHODS: tuple[Entry, ...] = (
+    Entry("lrp", "pellucid.lrp:Auto", "relevance that reaches the input: the composite that measured best for the architecture", *_BACH),
+    Entry("lrp.zero", "pellucid.lrp:Zero", "relevance by contributions as they are", *_BACH),
+    Entry("lrp.epsilon", "pellucid.lrp:EpsilonEverywhere", "contributions over their sum, noise absorbed", *_BACH),
+    Entry("lrp.gamma", "pellucid.lrp:GammaEverywhere", "contributions that agree weigh more", *_OVERVIEW),
+    Entry("lrp.epsilon_plus", "pellucid.lrp:EpsilonPlus", "z-plus on convolutions, epsilon on dense layers", *_KOHL),
+    Entry("lrp.epsilon_plus_flat", "pellucid.lrp:EpsilonPlusFlat", "the same, flat at the first layer", *_KOHL),
+    Entry("lrp.epsilon_alpha2_beta1", "pellucid.lrp:EpsilonAlpha2Beta1", "alpha-beta on convolutions, epsilon on dense layers", *_KOHL),
+    Entry("lrp.epsilon_alpha2_beta1_flat", "pellucid.lrp:EpsilonAlpha2Beta1Flat", "the same, flat at the first layer", *_KOHL),
+    Entry("lrp.epsilon_gamma_box", "pellucid.lrp:EpsilonGammaBox", "gamma on convolutions, z-box on pixels, epsilon on dense layers", *_OVERVIEW),
+    Entry("lrp.excitation_backprop", "pellucid.lrp:ExcitationBackprop", "winner-take-all probabilities, top down", *_EB),
+    Entry("deep_taylor", "pellucid.lrp:DeepTaylor", "Taylor decomposition layer by layer", *_DTD),
+    Entry("gradient", "pellucid.gradient:Gradient", "how the score would change", *_SIMONYAN),
+    Entry("saliency", "pellucid.gradient:Saliency", "how much the score would change", *_SIMONYAN, signed=False),
+    Entry("sensitivity", "pellucid.gradient:Sensitivity", "the variation of the score, squared", *_SA, signed=False),
+    Entry("gradient_x_input", "pellucid.gradient:GradientXInput", "input times how the score would change", *_SHRIKUMAR),
+)
+
+
+def methods() -> tuple[Entry, ...]:
+    """All methods, those of installed plug-ins (entry-point group `pellucid`) included."""
+    return METHODS + tuple(point.load() for point in entry_points(group="pellucid"))
+
+
+def method(name: str) -> Method:
+    """The method of that name, with its defaults.
+
+    Raises:
+        MethodError: there is none; the nearest three are named.
+    """
+    known = {entry.name: entry for entry in methods()}
+    if name not in known:
+        near = ", ".join(nearest(name, list(known)))
+        raise MethodError(f"method {name!r}", f"{len(known)} methods, none of that name", "only methods of the catalogue can be named", f"Nearest: {near}. `pellucid methods` lists all.")
+    return known[name].make()

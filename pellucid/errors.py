@@ -1,0 +1,62 @@
+"""What goes wrong, said in four parts: what was asked, what was found, why that cannot be, what to do next."""
+
+from __future__ import annotations
+
+
+class PellucidError(Exception):
+    """Something was asked that cannot be done; the message says what to do instead.
+
+    Arguments:
+        asked: What was asked for, in the user's words.
+        found: What was found instead: names, shapes, values.
+        why: Why the two do not go together.
+        do: What to do next.
+
+    Example:
+        >>> print(TargetError("logit(1000)", "outputs of shape (8, 1000)", "classes run 0-999", "Ask for one of those."))
+        logit(1000): found outputs of shape (8, 1000); classes run 0-999. Ask for one of those.
+    """
+
+    def __init__(self, asked: str, found: str, why: str, do: str) -> None:
+        super().__init__(f"{asked}: found {found}; {why}. {do}")
+        self.asked, self.found, self.why, self.do = asked, found, why, do
+
+
+class PictureError(PellucidError, ValueError):
+    """A picture cannot be read as the model's input."""
+
+
+class ModelError(PellucidError, ValueError):
+    """A model cannot be loaded, or cannot be explained in the state it is in."""
+
+
+class InputError(PellucidError, ValueError):
+    """An input tensor does not fit the model, or holds values that are not numbers."""
+
+
+class TargetError(PellucidError, ValueError):
+    """The target does not name one number of the model's output."""
+
+
+class WhereError(PellucidError, LookupError):
+    """An address matches no value, or more than one, of what the model computed."""
+
+
+class MethodError(PellucidError, LookupError):
+    """No method of that name, or not one that can do what was asked."""
+
+
+class NoRule(PellucidError, NotImplementedError):
+    """An operation on the path from the output to the input has no rule."""
+
+
+class ThreadLost(PellucidError, RuntimeError):
+    """The output does not descend from the input: something left PyTorch's dispatcher on the way."""
+
+
+class OutputError(PellucidError, OSError):
+    """A result cannot be written or read back; nothing half-written is left behind."""
+
+
+class MissingExtra(PellucidError, ImportError):
+    """An optional dependency is not installed; the message names the extra that brings it."""

@@ -1,0 +1,103 @@
+"""Gradients of the target: how it would change, which is not what it is made of."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor
+
+from ..attribution import Attribution
+from ..model import Model
+from ..model.where import Where
+from ..target import Target
+from ..tape import LocalOp, aim, find, record, walk
+
+
+@dataclass(frozen=True)
+class OfGradient(ABC):
+    """A method that makes one number per entry from the gradient there, and from the entry itself."""
+
+    name: ClassVar[str]
+    signed: ClassVar[bool]
+
+    @abstractmethod
+    def weigh(self, gradient: Tensor, x: Tensor) -> Tensor:
+        """What becomes of the gradient at x."""
+
+    def attribute(self, model: Model, x: Tensor, target: Target, at: str | Where | None = None) -> Attribution:
+        """The values at the input, or at the value `at`, from one forward and one backward pass."""
+        tape = record(model, x)
+        aimed = aim(tape, target, model)
+        end = tape.inputs[0] if at is None else find(tape, at)
+        place = tape.value(end)
+        arrived = walk(tape, aimed.slopes, derive, ends=(end,))
+        gradient = arrived.get(end)
+        values = self.weigh(x.new_zeros(place.shape) if gradient is None else gradient, place)
+        return Attribution(values, aimed.score, aimed.target, aimed.output)
+
+
+def derive(op: LocalOp, carried: tuple[Tensor | None, ...]) -> list[Tensor | None]:
+    """The chain rule, one operation at a time."""
+    return op.pull(*carried)
+
+
+@dataclass(frozen=True)
+class Gradient(OfGradient):
+    """The gradient of the target: df / dx_i, signed.
+
+    It says in which direction each entry would have to change to raise the score fastest; not which entries the score is made of.
+
+    References: Simonyan et al., 2013, Deep inside convolutional networks, https://doi.org/10.48550/arXiv.1312.6034
+    """
+
+    name = "gradient"
+    signed = True
+
+    def weigh(self, gradient: Tensor, x: Tensor) -> Tensor:
+        return gradient
+
+
+@dataclass(frozen=True)
+class Saliency(OfGradient):
+    """The size of the gradient: abs(df / dx_i).
+
+    References: Simonyan et al., 2013, https://doi.org/10.48550/arXiv.1312.6034. The paper takes the largest over colour channels; we keep
+        all channels, and pictures show their sum.
+    """
+
+    name = "saliency"
+    signed = False
+
+    def weigh(self, gradient: Tensor, x: Tensor) -> Tensor:
+        return gradient.abs()
+
+
+@dataclass(frozen=True)
+class Sensitivity(OfGradient):
+    """Sensitivity analysis: (df / dx_i)^2. It decomposes the squared length of the gradient: the variation of the score, not the score.
+
+    References: Montavon et al., 2018, Methods for interpreting and understanding deep neural networks, Eq. 6,
+        https://doi.org/10.1016/j.dsp.2017.10.011
+    """
+
+    name = "sensitivity"
+    signed = False
+
+    def weigh(self, gradient: Tensor, x: Tensor) -> Tensor:
+        return gradient.square()
+
+
+@dataclass(frozen=True)
+class GradientXInput(OfGradient):
+    """x_i df / dx_i. On a network of ReLUs without biases it sums to the score, and equals LRP-0.
+
+    References: Shrikumar et al., 2016, Not just a black box, https://doi.org/10.48550/arXiv.1605.01713
+    """
+
+    name = "gradient_x_input"
+    signed = True
+
+    def weigh(self, gradient: Tensor, x: Tensor) -> Tensor:
+        return gradient * x

@@ -1,0 +1,156 @@
+"""The books of an explanation by relevance: what came in, what reached the input, and what was kept on the way."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+CAUSES = ("bias", "stabiliser", "constant operand", "native fallback", "dropped", "elsewhere")
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """One booking: relevance that an operation kept instead of handing it on.
+
+    Arguments:
+        where: Path of the module the operation ran in; "" is the model itself.
+        op: Kind of operation: "convolution", "add", ...
+        cause: Why it was kept, one of `CAUSES`.
+        amount: How much, with shape (batch,).
+    """
+
+    where: str
+    op: str
+    cause: str
+    amount: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Ledger:
+    """Where the seed went: to the input, or into bookings; what neither explains is the error.
+
+        seed = input + absorbed + error
+
+    Arguments:
+        seed: Relevance put in at the output, with shape (batch,).
+        input: Relevance that arrived at the input, summed per sample, with shape (batch,).
+        rows: What was kept on the way.
+
+    Example:
+        >>> one = lambda value: torch.tensor([value])
+        >>> rows = Row("stem", "convolution", "bias", one(1.31)), Row("head", "linear", "stabiliser", one(0.24))
+        >>> Ledger(seed=one(11.42), input=one(9.87), rows=rows).sentence()
+        'input 9.87, absorbed 1.55 (bias 1.31, stabiliser 0.24)'
+    """
+
+    seed: Tensor
+    input: Tensor
+    rows: tuple[Row, ...] = ()
+
+    @property
+    def absorbed(self) -> Tensor:
+        """What was kept on the way, with shape (batch,)."""
+        return total(self.seed, self.rows)
+
+    @property
+    def error(self) -> Tensor:
+        """What the books do not explain; about zero, always."""
+        return self.seed - self.input - self.absorbed
+
+    @property
+    def volume(self) -> Tensor:
+        """|seed| plus the size of every booking: what an error has to be small against."""
+        return self.seed.abs() + sum((row.amount.abs() for row in self.rows), torch.zeros_like(self.seed))
+
+    def by_cause(self) -> dict[str, Tensor]:
+        """Bookings summed per cause, in the order of `CAUSES`; causes nobody booked are left out."""
+        booked = {row.cause for row in self.rows}
+        causes = [cause for cause in CAUSES if cause in booked] + sorted(booked.difference(CAUSES))
+        return {cause: total(self.seed, (row for row in self.rows if row.cause == cause)) for cause in causes}
+
+    def sentence(self, sample: int = 0) -> str:
+        """The books of one sample in words; figures share their decimals, so they add up as printed."""
+        seed, arrived, kept = (float(part[sample]) for part in (self.seed, self.input, self.absorbed))
+        causes = {cause: float(amount[sample]) for cause, amount in self.by_cause().items()}
+        places = decimals(seed, arrived, kept, *causes.values())
+        told = [f"{cause} {figure(amount, places)}" for cause, amount in causes.items() if shows(amount, places)]
+        missing = float(self.error[sample])
+        return (
+            f"input {figure(arrived, places)}, absorbed {figure(kept, places)}"
+            + (f" ({', '.join(told)})" if told else "")
+            + ("" if abs(missing) <= 1e-4 * float(self.volume[sample]) else f", unaccounted {figure(missing)}")
+        )
+
+    def warnings(self, sample: int, size: float) -> list[str]:
+        """What makes closed books less than they seem, one plain sentence each; sound books have none.
+
+        Arguments:
+            size: Sum of the absolute values of the sample's relevance at the input.
+        """
+        seed, arrived = float(self.seed[sample]), float(self.input[sample])
+        return [sentence for sentence in (void(seed, arrived), explosion(seed, size), fallback(self.rows)) if sentence]
+
+
+def void(seed: float, arrived: float) -> str:
+    """Says so where the input holds less than a tenth of the seed, or speaks against it."""
+    if abs(arrived) < 0.1 * abs(seed):
+        share = f"{abs(100 * arrived / seed):.2g} %" if abs(arrived) >= 0.001 * abs(seed) else "less than 0.1 %"
+        return f"Only {share} of the score reaches the input: the map shows a small part of the evidence."
+    if arrived * seed < 0:
+        return f"The relevance at the input sums to {figure(arrived)}, against the sign of the score."
+    return ""
+
+
+def explosion(seed: float, size: float) -> str:
+    """Says so where the map's absolute values sum to more than ten times the seed."""
+    if not size > 10 * abs(seed) > 0:
+        return ""
+    return f"The map is not bounded: its absolute values sum to {size / abs(seed):.3g} times the score and mostly cancel."
+
+
+def fallback(rows: Iterable[Row]) -> str:
+    """Says so where operations without a rule took PyTorch's own derivative."""
+    places = [f"{row.op} in {row.where}" if row.where else row.op for row in rows if row.cause == "native fallback"]
+    places = list(dict.fromkeys(places))
+    if not places:
+        return ""
+    named = ", ".join(places[:3]) + (f" and {len(places) - 3} more" if len(places) > 3 else "")
+    return f"Where no rule was known the plain derivative was taken: {named}."
+
+
+def total(like: Tensor, rows: Iterable[Row]) -> Tensor:
+    """The amounts of `rows` summed per sample, shaped `like` the seed also when there are none."""
+    return sum((row.amount for row in rows), torch.zeros_like(like))
+
+
+def decimals(*values: float) -> int:
+    """How many decimals show three figures of the largest value, and never less than two of them.
+
+    Example:
+        >>> decimals(11.42, 0.24), decimals(0.0312)
+        (2, 4)
+    """
+    largest = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
+    return max(2, 2 - math.floor(math.log10(largest))) if largest else 2
+
+
+def figure(value: float, places: int | None = None) -> str:
+    """A number as a caption prints it.
+
+    Example:
+        >>> figure(11.4231), figure(0.03124), figure(-4.1e-9), figure(0.24, 2), figure(-0.001, 2)
+        ('11.42', '0.0312', '-4.1e-09', '0.24', '0.00')
+    """
+    places = decimals(value) if places is None else places
+    if places > 6 or abs(value) >= 1e6 or not math.isfinite(value):
+        return f"{value:.3g}"
+    return f"{value:.{places}f}" if shows(value, places) else f"{0:.{places}f}"
+
+
+def shows(value: float, places: int) -> bool:
+    """Whether `value` is more than a row of zeros when printed with `places` decimals."""
+    return not abs(value) < 0.5 * 10.0**-places

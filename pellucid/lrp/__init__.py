@@ -1,0 +1,21 @@
+"""Layer-wise relevance propagation: what reached the decision, and how the model reacted to it."""
+
+from .composite import Composite
+from .presets import (
+    Auto,
+    Conserving,
+    DeepTaylor,
+    EpsilonAlpha2Beta1,
+    EpsilonAlpha2Beta1Flat,
+    EpsilonEverywhere,
+    EpsilonGammaBox,
+    EpsilonPlus,
+    EpsilonPlusFlat,
+    ExcitationBackprop,
+    GammaEverywhere,
+    WSquareFirst,
+    Zero,
+)
+from .propagate import propagate
+from .rule import Rule, Shares
+from .rules import AlphaBeta, Epsilon, Flat, Gamma, Gate, Halve, Native, Norm, Pass, Route, WSquare, ZBox, ZPlus

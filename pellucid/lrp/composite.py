@@ -1,0 +1,113 @@
+"""Composite: which rule where. The first entry that matches an operation decides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from torch import Tensor
+
+from ..attribution import Attribution
+from ..model import Model
+from ..model.where import Where
+from ..target import Target
+from ..tape import Op, Tape, aim, find, path, record, rewrite
+from .propagate import propagate
+from .rule import Rule
+from .rules import Gate, Halve, Norm, Pass, Route, ZBox
+
+Entry = tuple[Where, Rule]
+
+LINEAR = ("convolution", "dense")
+
+
+def base(eps: float = 1e-6) -> tuple[Entry, ...]:
+    """The entries for everything without weights: activations and norms pass, sums and means share, views route, gates let the signal through."""
+    return (
+        (Where(op=("activation", "softmax", "scale", "norm")), Pass()),
+        (Where(op=("sum", "pool", "shift")), Norm(eps)),
+        (Where(op=("route", "max")), Route()),
+        (Where(op="gate"), Gate()),
+        (Where(op="product"), Halve(eps)),
+    )
+
+
+@dataclass(frozen=True)
+class Composite:
+    """An ordered list of (where -> rule): a method of explanation by relevance.
+
+    The first entry that matches an operation decides; an operation that no entry matches has no rule. Composites are values: `where`
+    returns a new one.
+
+    Arguments:
+        entries: Pairs of `Where` and `Rule`.
+        name: What captions call it.
+        notes: Sentences for the caption.
+        strict: Whether an operation without a rule is an error (`NoRule`), or falls back to its derivative, booked as such.
+
+    Example:
+        >>> from pellucid import lrp
+        >>> print(lrp.EpsilonPlus().where("layer1.*", op="convolution", rule=lrp.Gamma(0.5)))
+        convolution in layer1.*                      Gamma(gamma=0.5, eps=1e-06, bias="absorb", silent="drop")
+        convolution                                  ZPlus(eps=1e-06, bias="absorb", silent="drop")
+        dense                                        Epsilon(eps=1e-06, relative=False, bias="absorb", silent="drop")
+        activation or softmax or scale or norm       Pass()
+        sum or pool or shift                         Norm(eps=1e-06, by="value", relative=False, bias="absorb", silent="drop")
+        route or max                                 Route()
+        gate                                         Gate()
+        product                                      Halve(eps=1e-06)
+    """
+
+    entries: tuple[Entry, ...] = ()
+    name: str = "lrp.composite"
+    strict: bool = False
+    signed: bool = True
+    notes: tuple[str, ...] = ()
+
+    def where(
+        self, module: str | None = None, *, op: str | tuple[str, ...] | None = None, position: str | int | None = None, rule: Rule
+    ) -> Composite:
+        """The same composite with one entry put before all others."""
+        return replace(self, entries=((Where(module, op, position), rule), *self.entries))
+
+    def __str__(self) -> str:
+        return "\n".join(f"{where!s:<44} {rule}" for where, rule in self.entries)
+
+    def plan(self, ops: Sequence[Op]) -> dict[int, Rule]:
+        """The rule for each operation on the path from the input to the target, by its index.
+
+        Entries without a rule of their own for structure (views, gates, activations) are completed by `base`.
+        """
+        rules: dict[int, Rule] = {}
+        for where, rule in (*self.entries, *base()):
+            for op in where.pick(ops):
+                rules.setdefault(op.index, rule)
+        return rules
+
+    def attribute(self, model: Model, x: Tensor, target: Target, at: str | Where | None = None) -> Attribution:
+        """Relevance at the input, or at the value `at`, with its ledger."""
+        tape = rewrite(record(model, x))
+        aimed = aim(tape, target, model)
+        ops = path(tape, aimed.slopes)
+        composite = self.choose(ops).bounded(model, x)
+        end = tape.inputs[0] if at is None else find(tape, at)
+        shape, dtype = tape.values[end].shape, x.dtype
+        arrived, ledger = propagate(tape, aimed.seeds(tape), composite.plan(ops), ends=(end,), strict=self.strict)
+        values = arrived.get(end, x.new_zeros(shape, dtype=dtype))
+        return Attribution(values, aimed.score, aimed.target, aimed.output, ledger, composite.notes, composite.name)
+
+    def choose(self, ops: Sequence[Op]) -> Composite:
+        """The composite for what ran: itself."""
+        return self
+
+    def bounded(self, model: Model, x: Tensor) -> Composite:
+        """With the bounds of every z-box filled in: from the model's preprocessing, else from the extremes of the input."""
+        if not any(isinstance(rule, ZBox) and (rule.low is None or rule.high is None) for _, rule in self.entries):
+            return self
+        low, high = model.preprocess.bounds() if model.preprocess is not None else (float(x.min()), float(x.max()))
+        filled = [
+            (where, replace(rule, low=low if rule.low is None else rule.low, high=high if rule.high is None else rule.high))
+            if isinstance(rule, ZBox) else (where, rule)
+            for where, rule in self.entries
+        ]  # fmt: skip
+        return replace(self, entries=tuple(filled))

@@ -1,0 +1,129 @@
+"""Composites by name. Presets under the names that zennit made common keep its conventions and stabilisers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..model.where import Where
+from ..tape import Op
+from .composite import Composite, base
+from .rule import Bias, Rule, Silent
+from .rules import AlphaBeta, Epsilon, Flat, Gamma, Native, Norm, Pass, WSquare, ZBox, ZPlus
+from .rules.zbox import Bound
+
+LINEAR = ("convolution", "dense")
+
+
+def _composite(name: str, convolution: Rule, dense: Rule, *, first: tuple[Where, Rule] | None = None, eps: float = 1e-6) -> Composite:
+    entries = ((Where(op="convolution"), convolution), (Where(op="dense"), dense), *base(eps))
+    return Composite(((first,) if first else ()) + entries, name)
+
+
+def Zero(*, bias: Bias = "absorb", silent: Silent = "drop") -> Composite:
+    """LRP-0 everywhere: on a network of ReLUs without biases it is gradient times input."""
+    rule = Epsilon(0.0, bias=bias, silent=silent)
+    return _composite("lrp.zero", rule, rule, eps=0.0)
+
+
+def EpsilonEverywhere(eps: float = 1e-6, *, relative: bool = False, bias: Bias = "absorb", silent: Silent = "drop") -> Composite:
+    """The epsilon rule for every linear operation."""
+    rule = Epsilon(eps, relative=relative, bias=bias, silent=silent)
+    return _composite("lrp.epsilon", rule, rule)
+
+
+def GammaEverywhere(gamma: float = 0.25, *, eps: float = 1e-6, bias: Bias = "absorb", silent: Silent = "drop") -> Composite:
+    """The gamma rule for every linear operation."""
+    rule = Gamma(gamma, eps, bias, silent)
+    return _composite("lrp.gamma", rule, rule)
+
+
+def EpsilonPlus(*, eps: float = 1e-6, bias: Bias = "absorb", silent: Silent = "drop") -> Composite:
+    """z-plus on convolutions, epsilon on dense layers.
+
+    References: Kohlbrenner et al., 2020, Towards best practice in explaining neural network decisions with LRP,
+        https://doi.org/10.1109/IJCNN48605.2020.9206975
+    """
+    return _composite("lrp.epsilon_plus", ZPlus(eps, bias, silent), Epsilon(eps, bias=bias, silent=silent))
+
+
+def EpsilonPlusFlat(*, eps: float = 1e-6, bias: Bias = "absorb", silent: Silent = "drop") -> Composite:
+    """`EpsilonPlus` with the flat rule on the first linear operation that ran."""
+    first = Where(op=LINEAR, position="first"), Flat(eps)
+    return _composite("lrp.epsilon_plus_flat", ZPlus(eps, bias, silent), Epsilon(eps, bias=bias, silent=silent), first=first)
+
+
+def EpsilonAlpha2Beta1(*, eps: float = 1e-6, bias: Bias = "absorb", silent: Silent = "drop") -> Composite:
+    """alpha-beta with alpha 2 and beta 1 on convolutions, epsilon on dense layers."""
+    return _composite("lrp.epsilon_alpha2_beta1", AlphaBeta(2, 1, eps, bias, silent), Epsilon(eps, bias=bias, silent=silent))
+
+
+def EpsilonAlpha2Beta1Flat(*, eps: float = 1e-6, bias: Bias = "absorb", silent: Silent = "drop") -> Composite:
+    """`EpsilonAlpha2Beta1` with the flat rule on the first linear operation that ran."""
+    first = Where(op=LINEAR, position="first"), Flat(eps)
+    return _composite("lrp.epsilon_alpha2_beta1_flat", AlphaBeta(2, 1, eps, bias, silent), Epsilon(eps, bias=bias, silent=silent), first=first)
+
+
+def EpsilonGammaBox(
+    low: Bound | None = None, high: Bound | None = None, *, gamma: float = 0.25, eps: float = 1e-6, bias: Bias = "absorb", silent: Silent = "drop"
+) -> Composite:
+    """gamma on convolutions, epsilon on dense layers, z-box on the first convolution that ran.
+
+    Arguments:
+        low, high: The bounds of the input; None: from the model's preprocessing when it is known, else the extremes of the input at hand.
+    """
+    first = Where(op="convolution", position="first"), ZBox(low, high, eps, silent)
+    return _composite("lrp.epsilon_gamma_box", Gamma(gamma, eps, bias, silent), Epsilon(eps, bias=bias, silent=silent), first=first)
+
+
+def ExcitationBackprop(*, eps: float = 1e-6) -> Composite:
+    """z-plus everywhere; activations keep their derivative.
+
+    References: Zhang et al., 2016, Top-down neural attention by excitation backprop, https://doi.org/10.1007/978-3-319-46493-0_33
+    """
+    rule = ZPlus(eps)
+    composite = _composite("lrp.excitation_backprop", rule, rule)
+    return composite.where(op="activation", rule=Native("dropped"))
+
+
+def DeepTaylor(low: Bound | None = None, high: Bound | None = None, *, eps: float = 1e-6) -> Composite:
+    """Deep Taylor decomposition: z-plus between ReLUs, z-box for the bounded input, even shares for means.
+
+    The paper leaves biases, which it assumes not positive, out of the shares: so do we.
+
+    References: Montavon et al., 2017, https://doi.org/10.1016/j.patcog.2016.11.008
+    """
+    rule = ZPlus(eps, bias="ignore")
+    first = Where(op=LINEAR, position="first"), ZBox(low, high, eps)
+    composite = _composite("deep_taylor", rule, rule, first=first)
+    return composite.where(op="pool", rule=Flat(eps))
+
+
+def WSquareFirst(composite: Composite) -> Composite:
+    """Any composite with the w-square rule on the first linear operation that ran."""
+    return composite.where(op=LINEAR, position="first", rule=WSquare())
+
+
+def Conserving(*, eps: float = 1e-9) -> Composite:
+    """Relevance that arrives: z-plus without biases, silent units spread, sums shared by magnitude, and signed evidence at the last layer.
+
+    Every step conserves relevance and none can enlarge it but the last layer's, where evidence for and against is told apart.
+    """
+    entries = (
+        (Where(op=LINEAR, position="last"), Epsilon(eps, bias="spread", silent="spread")),
+        (Where(op=LINEAR), ZPlus(eps, "ignore", "spread")),
+        (Where(op=("sum", "pool")), Norm(eps, by="positive", silent="spread")),
+        (Where(op="shift"), Pass()),
+        *base(eps),
+    )
+    return Composite(entries, "lrp.conserving")
+
+
+@dataclass(frozen=True)
+class Auto(Composite):
+    """`lrp` alone: the composite that measured best for what ran, and says which it is."""
+
+    name: str = "lrp"
+
+    def choose(self, ops: Sequence[Op]) -> Composite:
+        return Conserving()

@@ -1,0 +1,105 @@
+"""The backward walk of relevance, and its books."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from ..errors import NoRule
+from ..ledger import Ledger, Row
+from ..tape import LocalOp, Op, Tape, walk
+from ..tape.local import per_sample
+from .rule import Rule, Shares
+from .rules import Native, Pass
+
+# Activations that give zero for zero, and those that give zero for all that is not positive.
+KEEP_ZERO = frozenset("relu relu6 hardtanh silu gelu tanh leaky_relu elu celu selu hardswish mish softshrink _prelu_kernel".split())
+
+
+@dataclass
+class Books:
+    """What has been booked so far, and what is known of the relevance on its way."""
+
+    rows: list[Row] = field(default_factory=list)
+    loose: set[int] = field(default_factory=set)  # values that are zero somewhere where their relevance is not
+    free: set[int] = field(default_factory=set)  # values whose relevance may stand where they are not positive
+
+
+def propagate(
+    tape: Tape, seeds: Mapping[int, Tensor], rules: Mapping[int, Rule], *, ends: Collection[int], strict: bool = False, keep: bool = False
+) -> tuple[dict[int, Tensor], Ledger]:
+    """Carry relevance from `seeds` back to the values `ends`, by one rule per operation.
+
+    Arguments:
+        tape: A rewritten tape.
+        seeds: The relevance that starts, by value.
+        rules: By the index of an operation.
+        ends: The values at which relevance is wanted.
+        strict: Whether an operation without a rule is an error; else its derivative is used, and booked.
+        keep: Whether the tape is needed again.
+
+    Returns:
+        The relevance at each of `ends`, and the ledger: seed = input + absorbed.
+
+    Raises:
+        NoRule: an operation on the path has no rule, and `strict`.
+    """
+    books = Books(free=set(seeds))
+    axes = {i: v.batch for i, v in enumerate(tape.values)}
+
+    def step(op: LocalOp, carried: tuple[Tensor | None, ...]) -> list[Tensor | None]:
+        rule = rules.get(op.op.index) or _last_resort(op.op, strict)
+        shares = _share(op, carried, rule, books)
+        for cause, amount in shares.booked.items():
+            books.rows.append(Row(op.op.module, op.op.name, cause, amount.double()))
+        _learn(op, rule, books)
+        return shares.inputs
+
+    arrived = walk(tape, dict(seeds), step, ends=ends, keep=keep)
+    samples = tape.samples
+    total = _sum([per_sample(s, axes[i], samples) for i, s in seeds.items()], samples)
+    reached = _sum([per_sample(arrived[i], axes[i], samples) for i in ends if i in arrived], samples)
+    elsewhere = [per_sample(a, axes[i], samples) for i, a in arrived.items() if i not in ends]
+    if elsewhere:
+        books.rows.append(Row("", "other paths", "elsewhere", _sum(elsewhere, samples)))
+    return arrived, Ledger(total, reached, tuple(books.rows))
+
+
+def _sum(amounts: list[Tensor], samples: int) -> Tensor:
+    return torch.stack([a.double() for a in amounts]).sum(0) if amounts else torch.zeros(samples, dtype=torch.float64)
+
+
+def _share(op: LocalOp, carried: tuple[Tensor | None, ...], rule: Rule, books: Books) -> Shares:
+    """The shares of one operation. Several outputs (chunks, splits) are pieces of one input: each piece goes home."""
+    first = next(k for k, o in enumerate(op.op.outs) if o is not None)
+    if any(c is not None for k, c in enumerate(carried) if k != first):
+        return Shares(op.pull(*carried))
+    R = carried[first]
+    assert R is not None
+    return rule.share(op, R, rectified=op.op.out not in books.free)
+
+
+def _learn(op: LocalOp, rule: Rule, books: Books) -> None:
+    """What follows for the relevance of the inputs from the rule and from what is known of the output."""
+    loose = any(o in books.loose for o in op.op.outs)
+    activation = op.op.kind == "activation"
+    tight = (rule.gated and not rule.local) or (rule.local and not loose and (not activation or op.op.name in KEEP_ZERO))
+    cut = activation and isinstance(rule, Pass) and not loose and (op.op.name == "relu" or (op.op.name == "hardtanh" and op.op.args[1] == 0))
+    for i in op.op.ins:
+        if not tight or op.op.kind in ("norm", "shift"):
+            books.loose.add(i)
+        if not cut:
+            books.free.add(i)
+
+
+def _last_resort(op: Op, strict: bool) -> Rule:
+    if strict:
+        raise NoRule(
+            f"strict=True: a rule for {op.name}", f"{op.place}, of kind {op.kind!r}, which has none",
+            "the derivative in its place would be no relevance",
+            f'Route it, composite.where(op="{op.name}", rule=pl.lrp.Pass()), or add a kind in tape/kinds.py; see CONTRIBUTING.md.',
+        )  # fmt: skip
+    return Native()

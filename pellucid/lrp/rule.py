@@ -1,0 +1,62 @@
+"""What a rule is: how the relevance of what an operation made is shared among what it read."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from ..tape import LocalOp
+
+Bias = Literal["absorb", "ignore", "spread"]
+Silent = Literal["drop", "spread"]
+
+
+@dataclass(frozen=True)
+class Shares:
+    """What the inputs get, and what is booked as absorbed.
+
+    Arguments:
+        inputs: One share per tracked input of the operation, None where it gets nothing.
+        booked: What no input got, per cause and sample.
+    """
+
+    inputs: list[Tensor | None]
+    booked: dict[str, Tensor] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Rule(ABC):
+    """How one operation hands relevance down. Adding a rule: subclass, implement `share`, name it in `rules/__init__.py`."""
+
+    gated: ClassVar[bool] = True  # an input entry that is zero gets nothing
+    local: ClassVar[bool] = False  # hands on what stood at an output to the input it came from, zero for zero
+
+    @abstractmethod
+    def share(self, op: LocalOp, R: Tensor, rectified: bool) -> Shares:
+        """The shares of relevance R, shaped like what `op` made. `rectified`: R is zero wherever that is not positive."""
+
+    def __str__(self) -> str:
+        return repr(self).replace("'", '"')
+
+
+def stabilise(z: Tensor, eps: float | Tensor) -> Tensor:
+    """z moved away from zero by eps; zero moves up.
+
+    Example:
+        >>> stabilise(torch.tensor([0.0, 1.0, -1.0]), 0.5)
+        tensor([ 0.5000,  1.5000, -1.5000])
+    """
+    sign = torch.copysign(torch.as_tensor(eps, dtype=z.dtype, device=z.device), z + 0.0)
+    return sign.add_(z)
+
+
+def divide(R: Tensor, z: Tensor, eps: float | Tensor) -> Tensor:
+    """R / z, stabilised; with eps = 0, what has no denominator gets nothing."""
+    if isinstance(eps, float | int) and eps == 0:
+        return torch.where(z == 0, torch.zeros_like(R), R / z)
+    den = stabilise(z, eps)
+    return torch.div(R, den, out=den) if den.shape == R.shape else R / den

@@ -1,0 +1,52 @@
+"""Alpha-beta: what speaks for a unit and what speaks against it, weighted apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from ...tape import LocalOp
+from ..flow import Stream, flow
+from ..rule import Bias, Rule, Shares, Silent
+from .signed import Signed
+
+
+@dataclass(frozen=True)
+class AlphaBeta(Rule):
+    """LRP-alpha-beta: R_i = sum_j (alpha (x_i w_ij)+ / z_j+ - beta (x_i w_ij)- / z_j-) R_j, biases split by sign likewise.
+
+    References: Bach et al., 2015, Eq. 60, https://doi.org/10.1371/journal.pone.0130140
+
+    Arguments:
+        alpha, beta: Weights, not negative, with alpha - beta = 1.
+        eps: The stabiliser of both denominators.
+        bias, silent: As in `Epsilon`.
+
+    Raises:
+        ValueError: alpha - beta is not 1.
+    """
+
+    alpha: float = 2.0
+    beta: float = 1.0
+    eps: float = 1e-6
+    bias: Bias = "absorb"
+    silent: Silent = "drop"
+
+    def __post_init__(self) -> None:
+        if self.alpha < 0 or self.beta < 0 or abs(self.alpha - self.beta - 1) > 1e-9:
+            raise ValueError(f"alpha-beta: found alpha {self.alpha}, beta {self.beta}; both must be >= 0 and alpha - beta = 1 to conserve relevance")
+
+    def share(self, op: LocalOp, R: Tensor, rectified: bool) -> Shares:
+        signed, b = Signed(op), op.linear.bias
+        plus = signed.plus
+        minus = (op.z - plus if b is None else (op.z - b).sub_(plus)).clamp_(max=0)  # z is the sum of both
+        above = below = None
+        if b is not None and self.bias != "ignore":
+            above, below = signed.bias_plus, signed.bias_minus
+            assert above is not None and below is not None
+            plus, minus = plus + above, minus + below
+        streams = [Stream(self.alpha * R, plus, above, signed.pull_plus)]
+        if self.beta:
+            streams.append(Stream(-self.beta * R, minus, below, signed.pull_minus))
+        return flow(op, streams, eps=self.eps, bias=self.bias, silent=self.silent)

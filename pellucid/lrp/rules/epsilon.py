@@ -1,0 +1,51 @@
+"""Epsilon: every contribution counts with its sign; a small term absorbs what is noise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from ...tape import LocalOp
+from ..flow import Stream, flow
+from ..rule import Bias, Rule, Shares, Silent
+from .norm import Norm
+
+LINEAR = ("convolution", "dense")
+
+
+@dataclass(frozen=True)
+class Epsilon(Rule):
+    """LRP-epsilon: R_i = sum_j x_i w_ij R_j / (z_j + eps sign(z_j)), with z = W x + b and sign(0) = 1.
+
+    On a sum or a pooling the contributions are the summands; other operations do not take this rule.
+
+    References: Bach et al., 2015, Eq. 58, https://doi.org/10.1371/journal.pone.0130140
+
+    Arguments:
+        eps: The stabiliser. Zero is allowed (LRP-0): units with z = 0 then pass nothing on.
+        relative: Whether eps is in units of the root mean square of z, per sample.
+        bias: "absorb": b counts in z and keeps its share. "ignore": b does not count. "spread": b counts, and its share is
+            spread evenly over the unit's inputs.
+        silent: "drop" or "spread": what becomes of the relevance that the stabiliser keeps, all of it where z = 0.
+    """
+
+    eps: float = 1e-6
+    relative: bool = False
+    bias: Bias = "absorb"
+    silent: Silent = "drop"
+
+    def share(self, op: LocalOp, R: Tensor, rectified: bool) -> Shares:
+        if op.op.kind not in LINEAR:
+            return Norm(self.eps, relative=self.relative, bias=self.bias).share(op, R, rectified)
+        linear, x = op.linear, op.x
+        z, b = op.z_where(rectified and not self.relative and self.bias != "ignore"), linear.bias
+        if self.bias == "ignore" and b is not None:
+            z, b = z - b, None
+        eps = rms(z, self.eps) if self.relative else self.eps
+        return flow(op, [Stream(R, z, b, lambda s: linear.pull(s).mul_(x))], eps=eps, bias=self.bias, silent=self.silent)
+
+
+def rms(z: Tensor, factor: float) -> Tensor:
+    """`factor` times the root mean square of each sample of z, in a shape that broadcasts."""
+    return factor * z.square().mean(tuple(range(1, z.dim())), keepdim=True).sqrt()

@@ -1,0 +1,42 @@
+"""Flat: every input of a unit gets the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ...tape import LocalOp
+from ..rule import Rule, Shares, divide
+
+
+@dataclass(frozen=True)
+class Flat(Rule):
+    """LRP-flat: R_i = sum_j R_j / n_j, with n_j the number of inputs unit j reads. Zero padding counts as in the layer's own pass: it is no input.
+
+    On a pooling, too, every position of the window gets the same.
+
+    References: Bach et al., 2016, Controlling explanatory heatmap resolution and semantics via decomposition depth,
+        https://doi.org/10.1109/ICIP.2016.7532763
+
+    Arguments:
+        eps: The stabiliser of the denominator.
+    """
+
+    gated = False
+    eps: float = 1e-6
+
+    def share(self, op: LocalOp, R: Tensor, rectified: bool) -> Shares:
+        if op.op.kind not in ("convolution", "dense"):
+            return self._weightless(op, R)
+        linear = op.linear
+        ones = torch.ones_like(linear.raw)
+        n = linear.forward(linear.raw.new_ones(()).expand(linear.shape), ones)
+        s = divide(R, n, self.eps)
+        return Shares([linear.backward(s, ones)], {"stabiliser": op.sums(R) - op.dots(s, n)})
+
+    def _weightless(self, op: LocalOp, R: Tensor) -> Shares:
+        n = op.apply(*[torch.ones_like(x) for x in op.xs])
+        s = divide(R, n, self.eps)
+        return Shares(op.pull(s), {"stabiliser": op.sums(R) - op.dots(s, n)})

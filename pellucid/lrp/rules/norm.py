@@ -1,0 +1,83 @@
+"""Norm: sums and means share in proportion to their summands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from ...tape import LocalOp
+from ..rule import Bias, Rule, Shares, Silent, divide
+
+
+@dataclass(frozen=True)
+class Norm(Rule):
+    """R_i = c_i R / stab(sum_k c_k), where c_i is what summand i adds: a / (a + b) for a residual connection.
+
+    Arguments:
+        eps: The stabiliser of the denominator.
+        by: Which part of a summand counts: its "value"; its "positive" part; its "magnitude". The last two keep relevance bounded
+            where summands cancel.
+        relative: Whether eps is in units of the root mean square of the sum.
+        bias: For a sum with a constant: "absorb", or anything else to leave the constant out.
+        silent: "drop" or "spread" (evenly over the summands) what the stabiliser keeps.
+    """
+
+    eps: float = 1e-6
+    by: Literal["value", "positive", "magnitude"] = "value"
+    relative: bool = False
+    bias: Bias = "absorb"
+    silent: Silent = "drop"
+
+    def share(self, op: LocalOp, R: Tensor, rectified: bool) -> Shares:
+        if op.op.kind == "shift" and self.bias != "absorb":
+            return Shares([R.sum_to_size(op.x.shape)])
+        if op.op.kind == "sum":
+            return self._sum(op, R)
+        xs = [self._part(x) for x in op.xs]
+        z = op.z if self.by == "value" else op.apply(*xs)
+        s = divide(R, z, self._eps(z))
+        shares = [None if g is None else x * g for x, g in zip(xs, op.pull(s), strict=True)]
+        if op.op.kind == "shift":
+            constant = z - op.x
+            return Shares(shares, {"constant operand": op.sums(s * constant), "stabiliser": op.sums(R) - op.dots(s, z)})
+        if self.silent == "spread":
+            evenly = self._evenly(op, R - s * z)
+            return Shares([e if a is None else a if e is None else a + e for a, e in zip(shares, evenly, strict=True)])
+        return Shares(shares, {"stabiliser": op.sums(R) - op.dots(s, z)})
+
+    def _sum(self, op: LocalOp, R: Tensor) -> Shares:
+        parts = [self._part(part) for part in summands(op)]
+        z = parts[0] + parts[1]
+        s = divide(R, z, self._eps(z))
+        shares = [part * s for part in parts]
+        booked = {}
+        if self.silent == "spread":
+            half = (R - s * z) / 2
+            shares = [share + half for share in shares]
+        else:
+            booked = {"stabiliser": op.sums(R) - op.dots(s, z)}
+        return Shares([share.sum_to_size(op.tape.values[i].shape) for share, i in zip(shares, op.op.ins, strict=True)], booked)
+
+    def _part(self, x: Tensor) -> Tensor:
+        return x if self.by == "value" else x.clamp(min=0) if self.by == "positive" else x.abs()
+
+    def _eps(self, z: Tensor) -> float | Tensor:
+        return self.eps * z.square().mean(tuple(range(1, z.dim())), keepdim=True).sqrt() if self.relative else self.eps
+
+    def _evenly(self, op: LocalOp, left: Tensor) -> list[Tensor | None]:
+        ones = [torch.ones_like(x) for x in op.xs]
+        return op.pull(left / op.apply(*ones).clamp(min=torch.finfo(left.dtype).tiny))
+
+
+def summands(op: LocalOp) -> list[Tensor]:
+    """What the two operands of a sum or difference add to it."""
+    a, b = op.xs
+    alpha = op.op.kwargs.get("alpha", 1)
+    if op.op.name == "sub":
+        alpha = -alpha
+    if op.op.name == "rsub":
+        return [-alpha * a, b]
+    return [a, b if alpha == 1 else alpha * b]

@@ -1,0 +1,114 @@
+"""Rules for operations that do not mix: activations, views, gates, products; and the last resorts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ...tape import LocalOp
+from ..rule import Rule, Shares, divide
+
+# Views and permutations: every entry goes somewhere, nothing else comes in.
+LOSSLESS = frozenset(
+    """view _unsafe_view reshape t transpose permute unsqueeze squeeze expand clone alias detach _to_copy flatten roll flip pixel_shuffle
+    select slice split split_with_sizes unbind chunk max_pool2d_with_indices max_pool3d_with_indices adaptive_max_pool2d
+    upsample_nearest2d upsample_nearest1d upsample_nearest3d""".split()
+)
+
+
+@dataclass(frozen=True)
+class Pass(Rule):
+    """R_in = R: an operation on each entry alone hands on what it gets."""
+
+    local = True
+
+    def share(self, op: LocalOp, R: Tensor, rectified: bool) -> Shares:
+        return Shares([R if R.shape == x else R.sum_to_size(x) for x in (op.tape.values[i].shape for i in op.op.ins)])
+
+
+@dataclass(frozen=True)
+class Route(Rule):
+    """Relevance goes where the entry came from: views, concatenation, padding, the winner of a max-pooling. What came from a constant is booked."""
+
+    local = True
+
+    def share(self, op: LocalOp, R: Tensor, rectified: bool) -> Shares:
+        return _booked(op, R, op.pull(R), "constant operand", lossless=op.op.name in LOSSLESS)
+
+
+@dataclass(frozen=True)
+class Gate(Rule):
+    """The signal takes all: of a product with a gate, only the signal gets relevance.
+
+    References: Arras et al., 2017, https://doi.org/10.18653/v1/W17-5221
+    """
+
+    local = True
+
+    def share(self, op: LocalOp, R: Tensor, rectified: bool) -> Shares:
+        shares: list[Tensor | None] = [None] * len(op.op.ins)
+        place = op.op.signal or 0
+        shape = op.tape.values[op.op.ins[place]].shape
+        if op.op.name in ("bmm", "mm", "baddbmm", "addmm"):
+            return self._mixed(op, R, place)
+        if op.op.name == "glu":
+            return Shares([torch.cat([R, torch.zeros_like(R)], op.op.args[1] if len(op.op.args) > 1 else -1)])
+        shares[place] = R.sum_to_size(shape)
+        return Shares(shares)
+
+    def _mixed(self, op: LocalOp, R: Tensor, place: int) -> Shares:
+        """A product of matrices, as attention times values: the gates weigh the signals."""
+        s = divide(R, op.z, 1e-9)
+        shares: list[Tensor | None] = [None] * len(op.op.ins)
+        grad = op.pull(s)[place]
+        shares[place] = None if grad is None else op.xs[place] * grad
+        return Shares(shares, {"stabiliser": op.sums(R) - op.dots(s, op.z)})
+
+
+@dataclass(frozen=True)
+class Halve(Rule):
+    """A product of two signals: each factor gets the same share.
+
+    References: Achtibat et al., 2024, AttnLRP, Proposition 3.3, https://proceedings.mlr.press/v235/achtibat24a.html
+    """
+
+    eps: float = 1e-6
+
+    def share(self, op: LocalOp, R: Tensor, rectified: bool) -> Shares:
+        s = divide(R, op.z, self.eps)
+        n = len(op.op.ins)
+        shares = [None if g is None else x * g / n for x, g in zip(op.xs, op.pull(s), strict=True)]
+        return Shares(shares, {"stabiliser": op.sums(R) - op.dots(s, op.z)})
+
+
+@dataclass(frozen=True)
+class Native(Rule):
+    """The derivative of the operation applied to relevance, as hook-based tools do where they have no rule. What it loses or invents is booked.
+
+    Arguments:
+        cause: Under which name.
+    """
+
+    cause: str = "native fallback"
+
+    def share(self, op: LocalOp, R: Tensor, rectified: bool) -> Shares:
+        return _booked(op, R, op.pull(R), self.cause, lossless=False)
+
+
+def _booked(op: LocalOp, R: Tensor, shares: list[Tensor | None], cause: str, *, lossless: bool) -> Shares:
+    """The shares, with the difference to R booked."""
+    if lossless:
+        return Shares(shares)
+    got = op.sums(R)
+    for i, share in zip(op.op.ins, shares, strict=True):
+        if share is not None:
+            got = got - _sums(op, share, i)
+    return Shares(shares, {cause: got})
+
+
+def _sums(op: LocalOp, share: Tensor, value: int) -> Tensor:
+    from ...tape.local import per_sample
+
+    return per_sample(share, op.tape.values[value].batch, op.samples)

@@ -1,0 +1,64 @@
+"""z-box: the rule for pixels, whose values are bounded and whose zero means nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ...tape import LocalOp
+from ..flow import Stream, flow
+from ..rule import Bias, Rule, Shares, Silent
+
+Bound = float | tuple[float, ...] | Tensor
+
+
+@dataclass(frozen=True)
+class ZBox(Rule):
+    """LRP-z-box: R_i = sum_j (x_i w_ij - l_i w_ij+ - h_i w_ij-) R_j / sum_k (...), for inputs between l and h.
+
+    The bias cancels. Padding pads x, l and h with zeros, as the layer itself does.
+
+    References: Montavon et al., 2017, https://doi.org/10.1016/j.patcog.2016.11.008
+
+    Arguments:
+        low, high: The bounds: a number, one per channel, or a tensor that broadcasts against the input. None: from the model's
+            preprocessing when it is known, else the extremes of the input at hand.
+        eps: The stabiliser of the denominator.
+        silent: As in `Epsilon`.
+    """
+
+    gated = False
+    low: Bound | None = None
+    high: Bound | None = None
+    eps: float = 1e-6
+    silent: Silent = "drop"
+
+    def share(self, op: LocalOp, R: Tensor, rectified: bool) -> Shares:
+        linear, x = op.linear, op.x
+        low = bound(self.low if self.low is not None else float(x.min()), x)
+        high = bound(self.high if self.high is not None else float(x.max()), x)
+        raw, plus, minus = linear.weight, linear.positive, linear.negative
+        z = linear.forward(x, raw) - linear.forward(low, plus) - linear.forward(high, minus)
+
+        def back(s: Tensor) -> Tensor:
+            return x * linear.backward(s, raw) - low * linear.backward(s, plus) - high * linear.backward(s, minus)
+
+        bias: Bias = "ignore"
+        return flow(op, [Stream(R, z, None, back)], eps=self.eps, bias=bias, silent=self.silent)
+
+
+def bound(value: Bound, x: Tensor) -> Tensor:
+    """A bound in the shape of x, without its batch.
+
+    Example:
+        >>> bound((0.0, 1.0), torch.zeros(5, 2, 3, 3)).shape
+        torch.Size([1, 2, 3, 3])
+    """
+    tensor = torch.as_tensor(value, dtype=x.dtype, device=x.device)
+    if tensor.dim() == 1 and x.dim() > 2 and len(tensor) == x.shape[1]:
+        tensor = tensor.reshape(-1, *[1] * (x.dim() - 2))
+    if tensor.dim() == x.dim() and tensor.shape[0] == x.shape[0]:
+        return tensor.expand(x.shape)
+    return tensor.expand(1, *x.shape[1:]) if x.dim() > 1 else tensor.expand(x.shape)

@@ -1,0 +1,82 @@
+"""Training mode, wherever it hides: in a module's flag, or fixed inside a program that was traced or exported."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+# Where an operation's own training switch stands among its arguments.
+SWITCH = {f"{kind}dropout{mark}": 2 for kind in ("", "feature_", "alpha_", "feature_alpha_") for mark in ("", "_")}
+SWITCH |= {"native_dropout": 2, "batch_norm": 5, "native_batch_norm": 5}
+
+
+def training(module: nn.Module, name: str = "") -> Iterator[str]:
+    """The paths of the modules in training mode, in order; "" is the network itself."""
+    if exported(module):  # its flag is always on and means nothing
+        return
+    if getattr(module, "training", False):  # a frozen script has no flag
+        yield name
+    for child, submodule in module.named_children():
+        yield from training(submodule, f"{name}.{child}" if name else child)
+
+
+def fixed(module: nn.Module) -> Iterator[str]:
+    """The operations inside a program that will behave as in training whatever its flags say.
+
+    Example:
+        >>> class Noisy(nn.Module):
+        ...     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        ...         return nn.functional.dropout(x, 0.5, training=True)
+        >>> list(fixed(torch.export.export(Noisy().eval(), (torch.ones(2),)).module()))
+        ['dropout']
+    """
+    for name, arguments in _operations(module):
+        on = arguments[SWITCH[name]] is True
+        # without running statistics a batch norm takes those of the batch in either mode: that is its design
+        if on and (arguments[3] is not None if "batch_norm" in name else arguments[1] != 0):
+            yield name
+
+
+def exported(module: nn.Module) -> bool:
+    """Whether this is a program of ATen operations, as torch.export makes it, rather than of modules."""
+    if not isinstance(module, torch.fx.GraphModule):
+        return False
+    nodes = module.graph.nodes
+    calls = (node.op == "call_module" and node.target != "_guards_fn" for node in nodes)
+    return any(isinstance(node.target, torch._ops.OpOverload) for node in nodes) and not any(calls)
+
+
+def _operations(module: nn.Module) -> Iterator[tuple[str, Sequence[Any]]]:
+    """The operations with a training switch in the programs inside a module, with their arguments."""
+    if isinstance(module, torch.jit.ScriptModule):
+        yield from _scripted(module)
+        return
+    if isinstance(module, torch.fx.GraphModule) and exported(module):
+        yield from _graphed(module)
+    for child in module.children():
+        yield from _operations(child)
+
+
+def _graphed(module: torch.fx.GraphModule) -> Iterator[tuple[str, Sequence[Any]]]:
+    for node in module.graph.nodes:
+        if isinstance(node.target, torch._ops.OpOverload):
+            namespace, _, name = node.target._schema.name.partition("::")
+            if namespace == "aten" and name in SWITCH:
+                yield name, node.args
+
+
+def _scripted(module: torch.jit.ScriptModule) -> Iterator[tuple[str, Sequence[Any]]]:
+    if not hasattr(module, "inlined_graph"):  # a script without a forward
+        return
+    graph: Any = module.inlined_graph  # held by a name: the nodes die with it
+    for name in SWITCH:
+        for node in graph.findAllNodes(f"aten::{name}", True):
+            yield name, [_constant(value) for value in node.inputs()]
+
+
+def _constant(value: Any) -> Any:
+    """A scripted value that is known before the program runs, or `...`."""
+    return value.toIValue() if value.node().kind() == "prim::Constant" else ...

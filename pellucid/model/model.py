@@ -1,0 +1,212 @@
+"""One handle on any callable network: device, preprocessing, labels, layers. Nothing here changes the network."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from functools import cached_property
+from importlib import import_module
+from typing import Any, NamedTuple
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from pellucid.errors import ModelError, TargetError
+from pellucid.model import mode
+from pellucid.model.picture import Picture, read_picture
+from pellucid.model.preprocess import Preprocess
+
+
+class Layer(NamedTuple):
+    """A module of the network: its path ("" is the network itself), its class, and the parameters in it and below."""
+
+    name: str
+    kind: str
+    parameters: int
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Model:
+    """A network as pellucid sees it: something to call, and what is known about it. It is never changed by anything here.
+
+    Arguments:
+        forward: Input tensors to output, as the network defines it.
+        name: What to call it in captions.
+        source: Where it came from, for provenance.
+        module: The module behind `forward`, when there is one: it gives the device, the layers and the mode.
+        preprocess: How a picture becomes its input; None when it is not known, and then pictures are refused.
+        labels: The names of its classes, in order.
+        fingerprint: A digest of the file it came from.
+
+    Example:
+        >>> net = nn.Sequential(nn.Linear(2, 2)).eval()
+        >>> model = Model(net, "tiny", "nn.Module", net, labels=("cat", "dog"))
+        >>> model
+        Model(tiny, nn.Module, 6 parameters, 2 labels)
+        >>> model.find("Dog"), model.label(0)
+        (1, 'cat')
+    """
+
+    forward: Callable[..., Any]
+    name: str
+    source: str
+    module: nn.Module | None = None
+    preprocess: Preprocess | None = None
+    labels: tuple[str, ...] | None = None
+    fingerprint: str | None = None
+
+    def __call__(self, *inputs: Tensor) -> Any:
+        """The model's own output, computed without a graph for gradients."""
+        with torch.no_grad():
+            return self.forward(*inputs)
+
+    def __repr__(self) -> str:
+        parts = [self.name, self.source]
+        parts += [f"{_count(self.module)} parameters"] if self.module is not None else []
+        parts += [f"{len(self.labels)} labels"] if self.labels is not None else []
+        return f"Model({', '.join(parts)})"
+
+    def read(self, picture: Picture) -> Tensor:
+        """The picture as a batch of one, preprocessed, on the model's device: shape (1, channel, height, width)."""
+        image = read_picture(picture)
+        return self._preprocess(image).to(self.device, self.dtype)[None]
+
+    def crop(self, picture: Picture) -> Image.Image:
+        """The pixels the model sees of this picture."""
+        image = read_picture(picture)
+        return self._preprocess.crop(image)
+
+    @property
+    def device(self) -> torch.device:
+        return self._weight.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self._weight.dtype
+
+    def label(self, index: int) -> str:
+        """What class `index` is called; "class 7" where no name is known."""
+        labels = self.labels or ()
+        return labels[index] if 0 <= index < len(labels) else f"class {index}"
+
+    def find(self, label: str) -> int:
+        """The index of the class called `label`: its name, one of its synonyms between commas, or its number; case is no matter.
+
+        Raises:
+            TargetError: No class is called so (the nearest three are named), or more than one is.
+        """
+        names = self._names.get(label.strip().casefold(), ())
+        if len(names) == 1:
+            return names[0]
+        number = re.fullmatch(r"(?:class )?(\d+)", label.strip())
+        if number and not names:
+            return int(number[1])
+        raise _no_such_label(self, label, names)
+
+    def top(self, output_row: Tensor, n: int = 5) -> list[tuple[int, str, float]]:
+        """The `n` most probable classes of one sample, as (index, label, probability), best first.
+
+        Probabilities are the softmax of the row, or the row itself where the model ends in a softmax of its own.
+        A row that is not a list of scores (one number, a map) has no classes: the answer is empty.
+        """
+        if output_row.ndim != 1 or len(output_row) < 2:
+            return []
+        row = output_row.detach().double().cpu()
+        done = bool((row >= 0).all()) and abs(row.sum().item() - 1) < 1e-3
+        best = (row if done else row.softmax(0)).topk(min(n, len(row)))
+        indices: list[int] = best.indices.tolist()
+        return [(index, self.label(index), value) for index, value in zip(indices, best.values.tolist(), strict=True)]
+
+    def layers(self) -> tuple[Layer, ...]:
+        """The modules in the order they were defined, the network itself first; none for a plain function."""
+        modules = () if self.module is None else self.module.named_modules()
+        return tuple(Layer(name, _class_name(module), _count(module)) for name, module in modules)
+
+    def ready(self) -> None:
+        """Refuse a network in training mode: dropout and batch statistics would make every explanation one of another function.
+
+        A traced or exported program has its mode baked in, so there the operations themselves are looked at.
+
+        Raises:
+            ModelError: Some module is in training mode, or was when the program was made.
+        """
+        if self.module is None:
+            return
+        names = list(mode.training(self.module))
+        if names:
+            first = next(filter(None, names), "")  # a module inside says more than the network itself
+            found = f"`{first}` in training mode" if first else "the network in training mode"
+            raise _in_training(self, found, "Call model.eval() first.")
+        operation = next(mode.fixed(self.module), None)
+        if operation is not None:
+            do = "Call model.eval() before the model is traced or exported."
+            raise _in_training(self, f"a program whose {operation} is fixed in training mode", do)
+
+    def record(self, *inputs: Tensor) -> Any:
+        """What ran in one forward pass: a `pellucid.tape.Tape`."""
+        return import_module("pellucid.tape").record(self, *inputs)  # named, not imported: the tape lives a floor above
+
+    @property
+    def _preprocess(self) -> Preprocess:
+        if self.preprocess is None:
+            raise ModelError(
+                f"a picture for {self.name}",
+                "a model that does not say how pictures become its input",
+                "a guessed scale or crop would give a plausible and wrong explanation",
+                "Load it with preprocess=pl.Preprocess((height, width), resize=..., mean=..., std=...), or pass a tensor.",
+            )
+        return self.preprocess
+
+    @property
+    def _weight(self) -> Tensor:
+        """The tensor whose device and type inputs should have: the first floating parameter, or else buffer."""
+        tensors = () if self.module is None else (*self.module.parameters(), *self.module.buffers())
+        floating = (tensor for tensor in tensors if tensor.is_floating_point())
+        return next(floating, torch.empty(0, dtype=torch.float32, device="cpu"))
+
+    @cached_property
+    def _names(self) -> dict[str, tuple[int, ...]]:
+        """Every name a class goes by, in lower case, and the classes that go by it; a whole name outranks a synonym."""
+        labels = [label.casefold() for label in self.labels or ()]
+        found: dict[str, tuple[int, ...]] = {}
+        for index, label in enumerate(labels):
+            for name in {part.strip() for part in label.split(",")}:
+                found[name] = (*found.get(name, ()), index)
+        whole = Counter(labels)
+        return found | {label: tuple(i for i, other in enumerate(labels) if other == label) for label in whole}
+
+
+def _no_such_label(model: Model, label: str, indices: tuple[int, ...]) -> TargetError:
+    asked = f'class "{label}"'
+    if model.labels is None:
+        do = "Pass a number, or load the model with labels=."
+        return TargetError(asked, "a model without class names", "a name cannot be looked up", do)
+    if indices:
+        found = f"{len(indices)} classes of that name: {', '.join(map(str, indices))}"
+        return TargetError(asked, found, "one of them must be meant", f"Pass the number, such as {indices[0]}.")
+    names = sorted(set(model.labels), key=lambda other: (-_likeness(label.casefold(), other.casefold()), other))[:3]
+    nearest = ", ".join(f'"{name}" ({model.labels.index(name)})' for name in names)
+    return TargetError(asked, f"{len(model.labels)} other names", "none is spelled so", f"Nearest: {nearest}.")
+
+
+def _likeness(asked: str, label: str) -> float:
+    """How near two names are, 0 to 1; 1 more where what was asked is one of the label's words ("cat" in "Egyptian cat")."""
+    word = re.search(rf"\b{re.escape(asked)}\b", label) is not None
+    return word + SequenceMatcher(None, asked, label).ratio()
+
+
+def _in_training(model: Model, found: str, do: str) -> ModelError:
+    why = "dropout and batch statistics would make the explanation one of another function than the one in use"
+    return ModelError(f"an explanation of {model.name}", found, why, do)
+
+
+def _class_name(module: nn.Module) -> str:
+    return str(getattr(module, "original_name", type(module).__name__))
+
+
+def _count(module: nn.Module | None) -> int:
+    return 0 if module is None else sum(parameter.numel() for parameter in module.parameters())

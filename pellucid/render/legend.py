@@ -1,0 +1,73 @@
+"""What stands beside a map: the colour bar with its numbers, and the classes the model saw."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from pellucid.ledger import figure
+from pellucid.render.map import Map
+from pellucid.render.palette import FAINT, HAIR, INK, PAPER, Colour
+from pellucid.render.text import font, paragraph, shorten, stack
+
+BAR, TALL = 235.0, 18  # the bar lies on a pale grey, as most of a map does
+UNSIGNED = "unsigned: how much, not for or against"
+
+
+def legend(drawn: Map, wide: int) -> Image.Image:
+    """What the colours mean and how far the scale goes; of an empty map, why it is empty."""
+    if drawn.empty:
+        return paragraph(drawn.empty, 15, wide, INK)
+    bar = key(drawn, wide) if drawn.flat else colour_bar(drawn, wide)
+    return stack([bar, paragraph(drawn.sentence(), 14, wide, FAINT)], gap=8)
+
+
+def key(drawn: Map, wide: int) -> Image.Image:
+    """The colours of bars, whose length is their value."""
+    image = Image.new("RGB", (wide, 24), PAPER)
+    draw, left = ImageDraw.Draw(image), 0
+    for level, meaning in ((1.0, "speaks for"), (-1.0, "speaks against")) if drawn.signed else ((1.0, UNSIGNED),):
+        draw.rectangle((left, 5, left + 13, 18), fill=drawn.palette.colour(level, signed=drawn.signed))
+        draw.text((left + 22, 18), meaning, INK, font(15), anchor="ls")
+        left += 150
+    return image
+
+
+def colour_bar(drawn: Map, wide: int) -> Image.Image:
+    """The palette from one end of the scale to the other, and what its ends mean."""
+    image = Image.new("RGB", (wide, TALL + 46), PAPER)
+    draw = ImageDraw.Draw(image)
+    strength = np.tile(np.linspace(-1.0 if drawn.signed else 0.0, 1.0, wide), (TALL, 1))
+    colours = drawn.palette.paint(strength, np.full((TALL, wide, 3), BAR), signed=drawn.signed)
+    image.paste(Image.fromarray(colours.round().astype(np.uint8)), (0, 24))
+    for place, anchor, meaning, number in ticks(figure(drawn.scale.limit), signed=drawn.signed):
+        at = round(place * (wide - 1))
+        draw.text((at, 18), meaning, INK, font(15), anchor=anchor + "s")
+        draw.line((at, 24 + TALL, at, 27 + TALL), FAINT)
+        draw.text((at, TALL + 44), number, INK, font(14), anchor=anchor + "s")
+    return image
+
+
+def ticks(top: str, *, signed: bool) -> tuple[tuple[float, str, str, str], ...]:
+    """Place, anchor, meaning and number of the ticks of a colour bar that ends at `top`."""
+    if signed:
+        return (0.0, "l", "speaks against", f"-{top}"), (0.5, "m", "", "0"), (1.0, "r", "speaks for", f"+{top}")
+    return (0.0, "l", UNSIGNED, "0"), (1.0, "r", "", top)
+
+
+def class_bars(classes: tuple[tuple[int, str, float], ...], wide: int, accent: Colour, target: str) -> Image.Image:
+    """The model's top classes with their probabilities; the one that is the target stands out."""
+    row = 26
+    image = Image.new("RGB", (wide, row * (len(classes) + 1)), PAPER)
+    draw = ImageDraw.Draw(image)
+    draw.text((0, 18), "The model's first choices", INK, font(15), anchor="ls")
+    start, end = round(0.52 * wide), wide - 58
+    for place, (index, label, probability) in enumerate(classes, start=1):
+        base = place * row + 17
+        chosen = f'"{label}"' in target or f" {index} " in f"{target} "
+        draw.text((0, base), shorten(label or f"class {index}", 15, start - 14), INK if chosen else FAINT, font(15), anchor="ls")
+        draw.rectangle((start, base - 10, end, base - 2), fill=HAIR)
+        if probability * (end - start) >= 1:
+            draw.rectangle((start, base - 10, start + probability * (end - start), base - 2), fill=accent if chosen else FAINT)
+        draw.text((wide, base), f"{probability:.1%}".replace("%", " %"), INK if chosen else FAINT, font(14), anchor="rs")
+    return image

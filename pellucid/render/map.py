@@ -1,0 +1,129 @@
+"""One sample made ready to paint: its values per place, their scale, and what to say about both."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.errors import InputError
+from pellucid.ledger import figure
+from pellucid.render.palette import RED_BLUE, Palette
+from pellucid.render.scale import Heat, Scale, each, fixed, shared
+
+if TYPE_CHECKING:
+    from pellucid.explanation import Explanation
+
+
+@dataclass(frozen=True)
+class Map:
+    """What painters need of one sample.
+
+    Arguments:
+        heat: One value per place, with shape (height, width); unsigned ones are never negative.
+        scale: The value painted at full strength.
+        signed: Whether the sign means for and against.
+        empty: Why there is nothing to paint; "" if there is something.
+        picture: The pixels below, with shape (height, width, 3), or None for white paper.
+        smooth_px: Standard deviation of the blur that `heat` went through, in places.
+    """
+
+    heat: Heat
+    scale: Scale
+    signed: bool
+    empty: str
+    picture: NDArray[np.uint8] | None
+    smooth_px: float
+    palette: Palette
+
+    @property
+    def strength(self) -> Heat:
+        """Values over the scale in [-1, 1]."""
+        return self.scale.strength(self.heat)
+
+    @property
+    def flat(self) -> bool:
+        """Whether places lie in a row (features, time steps) and not in a plane."""
+        return len(self.heat) == 1
+
+    @property
+    def coarse(self) -> bool:
+        """Whether there are so few places beside the picture that the map is interpolated between them."""
+        return self.picture is not None and max(self.heat.shape) * 4 <= max(self.picture.shape[:2])
+
+    def sentence(self) -> str:
+        """Scale, clipping, and what was done to the map before painting."""
+        height, width = self.heat.shape
+        how = f" The map has {height} x {width} places and is interpolated between them." if self.coarse else ""
+        blur = f" Smoothed over {self.smooth_px:g} px." if self.smooth_px else ""
+        return self.scale.sentence(self.heat, signed=self.signed, end="Bars end" if self.flat else "Full colour") + how + blur
+
+
+def prepare(
+    e: Explanation, sample: int = 0, *, scale: str | float | Scale = "each", palette: Palette = RED_BLUE, smooth_px: float = 0.0
+) -> Map:
+    """Make one sample ready to paint.
+
+    Arguments:
+        scale: "each" for this map's own, "shared" for one over all samples, or a number for a fixed one.
+        smooth_px: Standard deviation of a Gaussian blur of the map, in places; 0 paints what is there.
+    """
+    raw = heat_of(e, sample)
+    empty = nothing(e, sample, raw)
+    heat = raw if empty else smoothed(raw, smooth_px)
+    chosen = fixed(1.0) if empty and scale == "each" else choose(e, heat, scale)
+    picture = e.photograph(sample) if len(heat) > 1 else None  # features in a row lie nowhere on a photograph
+    return Map(heat, chosen, e.signed, empty, picture, smooth_px, palette)
+
+
+def heat_of(e: Explanation, sample: int) -> Heat:
+    """Values per place; of an unsigned method their size."""
+    heat: Heat = e.heat(sample).cpu().double().numpy()
+    return heat if e.signed else np.abs(heat)
+
+
+def choose(e: Explanation, heat: Heat, scale: str | float | Scale) -> Scale:
+    """The scale somebody asked for. A row of features is short: there the largest value is the end of the scale."""
+    percentile = {} if len(heat) > 1 else {"percentile": 100.0}
+    if isinstance(scale, Scale):
+        return scale
+    if scale == "each":
+        return each(heat, **percentile)
+    if scale == "shared":
+        return shared([heat_of(e, sample) for sample in range(len(e))], **percentile)
+    if isinstance(scale, str):
+        raise InputError(f'scale="{scale}"', f'"{scale}"', "no scale has that name", 'Use "each", "shared" or a number.')
+    return fixed(scale)
+
+
+def nothing(e: Explanation, sample: int, heat: Heat) -> str:
+    """Why there is nothing to paint, or "" if there is."""
+    broken = int((~np.isfinite(heat)).sum())
+    if broken:
+        return f"{broken:,} of {heat.size:,} values are not finite (NaN or infinite)."
+    size = float(np.abs(heat).sum())
+    if size == 0:
+        cancel = bool(e.values[sample].any())
+        return "At every place the channels cancel one another." if cancel else "Every value is exactly zero."
+    seed = abs(float(e.ledger.seed[sample])) if e.ledger else 0.0
+    if size < 1e-6 * seed:
+        return f"All absolute values together are {size:.1e}, less than a millionth of the score {figure(seed)}."
+    if np.abs(heat).max() < 1e-12:
+        return f"The largest absolute value is {np.abs(heat).max():.1e}: rounding, not evidence."
+    return ""
+
+
+def smoothed(heat: Heat, radius_px: float) -> Heat:
+    """The map under a Gaussian of standard deviation `radius_px`, mirrored at the border; 0 leaves it as it is."""
+    if radius_px <= 0:
+        return heat
+    reach = max(1, math.ceil(3 * radius_px))
+    bell = np.exp(-0.5 * (np.arange(-reach, reach + 1) / radius_px) ** 2)
+    for axis, length in enumerate(heat.shape):
+        margins = [(reach, reach) if axis == side else (0, 0) for side in range(2)]
+        wide = np.pad(heat, margins, mode="symmetric")
+        heat = np.sum([w * wide.take(range(at, at + length), axis) for at, w in enumerate(bell / bell.sum())], axis=0)
+    return heat

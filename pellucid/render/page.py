@@ -1,0 +1,97 @@
+"""An explanation as one HTML file that needs nothing else: pictures inside, no script, no request."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pellucid.render.books import book
+from pellucid.render.image import MOST_SAMPLES, encoded, panels
+from pellucid.render.map import prepare
+from pellucid.render.scale import Scale
+
+if TYPE_CHECKING:
+    from pellucid.explanation import Explanation
+
+# The policy makes the promise binding: a browser refuses whatever is not in the file.
+HEAD = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+<title>{title}</title>
+<style>
+:root {{ color-scheme: light; }}
+body {{ margin: 0 auto; max-width: 1020px; padding: 2rem 1.25rem 4rem; background: #fff; color: #1c1e22;
+       font: 16px/1.5 system-ui, -apple-system, "Segoe UI", sans-serif; }}
+h1 {{ font-size: 1.6rem; font-weight: 600; line-height: 1.25; margin: 0; overflow-wrap: anywhere; }}
+h2 {{ font-size: 1.05rem; font-weight: 600; margin: 2rem 0 .5rem; }}
+.method {{ color: #70757d; margin: .2rem 0 1.2rem; }}
+.warning {{ color: #965400; }}
+.note, summary {{ color: #70757d; }}
+img {{ display: block; max-width: 100%; height: auto; margin: 0 0 1.2rem; }}
+section + section {{ border-top: 1px solid #dee1e5; margin-top: 2.5rem; padding-top: 2.5rem; }}
+table {{ border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }}
+td {{ vertical-align: top; padding: .3rem 1.2rem .3rem 0; border-bottom: 1px solid #eceef1; }}
+td:last-child {{ overflow-wrap: anywhere; }}
+.books td:last-child {{ text-align: right; padding-right: 0; }}
+p {{ margin: .4rem 0; }}
+</style>
+</head>
+<body>
+"""
+
+
+def save_html(e: Explanation, path: Path) -> None:
+    """The page as a file; `Explanation.save` writes it whole or not at all."""
+    path.write_text(page(e), encoding="utf-8")
+
+
+def page(e: Explanation) -> str:
+    """The whole page: a section per sample, then what it takes to repeat it."""
+    shown = min(len(e), MOST_SAMPLES)
+    parts = [HEAD.format(title=escape(f"{e.method} -> {e.target}"))]
+    scale = prepare(e, scale="shared" if len(e) > 1 else "each").scale
+    parts += [section(e, sample, scale) for sample in range(shown)]
+    if shown < len(e):
+        parts.append(f'<p class="warning">The first {shown} of {len(e)} samples are shown.</p>')
+    return "\n".join([*parts, provenance(e), "</body>", "</html>", ""])
+
+
+def section(e: Explanation, sample: int, scale: Scale) -> str:
+    """One sample: headline, picture, caption, ledger."""
+    drawn = prepare(e, sample, scale=scale)
+    image = b64encode(encoded(panels(e, sample, drawn))).decode()
+    at = f" at {e.at}" if e.at else ""
+    which = f", sample {sample + 1} of {len(e)}" if len(e) > 1 else ""
+    lines = [
+        "<section>",
+        f"<h1>{escape(e.headline(sample).removeprefix(f'{e.method} -> '))}</h1>",
+        f'<p class="method">{escape(e.method + at + which)}</p>',
+        f'<img alt="{escape(e.caption(sample))}" src="data:image/png;base64,{image}">',
+        *([f'<p class="warning">No evidence found. {escape(drawn.empty)}</p>'] if drawn.empty else []),
+        f"<p>{escape(e.sentence(sample))}</p>",
+        *(f'<p class="warning">{escape(warning)}</p>' for warning in e.warnings(sample)),
+        *(f'<p class="note">{escape(note)}</p>' for note in e.notes),
+    ]
+    if e.ledger is not None:
+        lines += ["<h2>Where the score went</h2>", table(book(e.ledger, sample), "books")]
+    return "\n".join([*lines, "</section>"])
+
+
+def provenance(e: Explanation) -> str:
+    """What it takes to repeat this, as a table."""
+    if not e.provenance:
+        return ""
+    rows = [(name, value if isinstance(value, str) else json.dumps(value, default=str)) for name, value in e.provenance.items()]
+    return f"<h2>How to repeat this</h2>\n{table(rows, 'provenance')}"
+
+
+def table(rows: list[tuple[str, str, str]] | list[tuple[str, str]], kind: str) -> str:
+    """Rows of plain words as an HTML table."""
+    body = "\n".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    return f'<table class="{kind}">\n{body}\n</table>'

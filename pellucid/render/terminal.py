@@ -1,0 +1,134 @@
+"""An explanation in a terminal: half blocks in 24-bit colour, or signs where there is no colour; and as a text file."""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pellucid.ledger import figure
+from pellucid.render.books import book_lines
+from pellucid.render.map import Map, prepare
+from pellucid.render.palette import RED_BLUE, Colour, Palette
+from pellucid.render.panel import Size, overlay, resized
+from pellucid.render.scale import Heat, Scale, each
+
+if TYPE_CHECKING:
+    from pellucid.explanation import Explanation
+
+RESET = "\x1b[0m"
+MOST_BARS, MOST_SIGNS = 16, 32
+
+
+def terminal(
+    e: Explanation,
+    width: int = 80,
+    sample: int = 0,
+    *,
+    colour: bool = True,
+    scale: str | float | Scale = "each",
+    palette: Palette = RED_BLUE,
+) -> str:
+    """One sample as lines for a terminal: the map, its scale, the caption.
+
+    Arguments:
+        width: Columns to fill at most.
+        colour: Whether the terminal shows 24-bit colour; if not, signs stand for the values.
+        scale: As in `prepare`.
+    """
+    drawn = prepare(e, sample, scale=scale, palette=palette)
+    words = textwrap.wrap(e.caption(sample), width)
+    if drawn.empty:
+        return "\n".join([*textwrap.wrap(f"No evidence found. {drawn.empty}", width), *words])
+    if drawn.flat:
+        return "\n".join([*bars(drawn, width, colour=colour), *words])
+    height, across = drawn.heat.shape
+    cells = grid(height, across, columns=width if colour else min(width // 2, MOST_SIGNS))
+    small = pooled(drawn, cells, rescale=isinstance(scale, str))
+    lines = half_blocks(small, cells) if colour else signs(small.strength)
+    return "\n".join([*lines, legend(small, drawn, colour=colour), *words])
+
+
+def save_txt(e: Explanation, path: Path) -> None:
+    """Every sample in signs with its ledger, without colour; `Explanation.save` writes it whole or not at all."""
+    parts = [terminal(e, 78, sample, colour=False) for sample in range(len(e))]
+    if e.ledger is not None:
+        parts = ["\n".join([part, "", *book_lines(e.ledger, sample)]) for sample, part in enumerate(parts)]
+    if e.classes:
+        parts[0] += "\n\n" + "\n".join(f"{share:7.1%}  {label or f'class {index}'}" for index, label, share in e.classes)
+    path.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+
+
+def grid(height: int, width: int, columns: int) -> Size:
+    """Size (rows, columns) of the map in square cells: the longer side takes `columns`, the rows are even.
+
+    Example:
+        >>> grid(224, 224, 80), grid(100, 400, 80), grid(400, 100, 80)
+        ((80, 80), (20, 80), (80, 20))
+    """
+    zoom = columns / max(height, width)
+    return max(2, 2 * round(height * zoom / 2)), max(1, round(width * zoom))
+
+
+def pooled(drawn: Map, cells: Size, *, rescale: bool) -> Map:
+    """The map with one place per cell, which holds the mean of what it covers, on a scale of its own."""
+    heat = resized(drawn.heat, cells, soft=drawn.coarse)
+    return replace(drawn, heat=heat, scale=each(heat) if rescale else drawn.scale)
+
+
+def half_blocks(drawn: Map, cells: Size) -> list[str]:
+    """Two pixels per character: the upper one is its ink, the lower one its paper."""
+    pixels = np.asarray(overlay(drawn, cells))
+    return [
+        "".join(f"{ink(upper)}{paper(lower)}▀" for upper, lower in zip(above, below, strict=True)) + RESET
+        for above, below in zip(pixels[::2], pixels[1::2], strict=True)
+    ]
+
+
+def ink(colour: Colour) -> str:
+    """Escape sequence for coloured letters."""
+    return "\x1b[38;2;{};{};{}m".format(*colour)
+
+
+def paper(colour: Colour) -> str:
+    """Escape sequence for what is behind the letters."""
+    return "\x1b[48;2;{};{};{}m".format(*colour)
+
+
+def signs(strength: Heat) -> list[str]:
+    """Two characters per cell: ++ and -- from six tenths of the scale on, + and - from two tenths on, a dot below."""
+    steps = np.digitize(strength, (-0.6, -0.2, 0.2, 0.6))
+    return ["".join(("--", " -", " ·", " +", "++")[step] for step in row).rstrip() for row in steps]
+
+
+def legend(small: Map, drawn: Map, *, colour: bool) -> str:
+    """What the colours (or signs) mean, the scale, and how much is clipped, on one line."""
+    across = drawn.heat.shape[1] / small.heat.shape[1]
+    marks = swatches(small) if colour else ("++ + for  - -- against" if small.signed else "++ + unsigned: how much")
+    pool = f" · means of {across:.2g} px" if across > 1 else ""
+    limit = f"{'±' if small.signed else ''}{figure(small.scale.limit)}"
+    return f"{marks} · full at {limit} · {small.scale.clipped(small.heat)} clipped{pool}"
+
+
+def swatches(drawn: Map) -> str:
+    """Coloured marks with their meaning."""
+    marks = ((1.0, "for"), (-1.0, "against")) if drawn.signed else ((1.0, "unsigned: how much"),)
+    return "  ".join(f"{ink(drawn.palette.colour(level, signed=drawn.signed))}██{RESET} {words}" for level, words in marks)
+
+
+def bars(drawn: Map, width: int, *, colour: bool) -> list[str]:
+    """The features that say most, strongest first, each with its position, a bar and its value."""
+    row, strength = drawn.heat[0], drawn.strength[0]
+    order = np.argsort(-np.abs(row), kind="stable")[:MOST_BARS]
+    room = max(8, width - 24)
+    lines = []
+    for index in order:
+        length = max(1, round(abs(float(strength[index])) * room))
+        tone = ink(drawn.palette.colour(float(strength[index]), signed=drawn.signed))
+        bar = f"{tone}{'█' * length}{RESET}" if colour else ("-" if row[index] < 0 else "+") * length
+        lines.append(f"{index:>8}  {bar} {'+' if drawn.signed and row[index] > 0 else ''}{figure(float(row[index]))}")
+    left = row.size - len(order)
+    return lines + ([f"          and {left:,} more, each smaller"] if left else [])

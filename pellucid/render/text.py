@@ -1,0 +1,91 @@
+"""Words on a picture: the font that comes with Pillow, and lines that fit their column."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from functools import cache
+
+from PIL import Image, ImageDraw, ImageFont
+
+from pellucid.render.palette import INK, PAPER, Colour
+
+LEADING = 1.4
+GLYPHS = {*map(chr, range(32, 127)), *"©«°±·»“”…™"}  # what the bundled font has
+NEAR = str.maketrans({"\u2013": "-", "\u2014": "-", "\u2212": "-", "\u00d7": "x", "\u2019": "'", "→": "->", "\n": " ", "\t": " "})
+
+
+@cache
+def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """Pillow's own font, antialiased, with `size` in pixels."""
+    return ImageFont.load_default(size=size)
+
+
+def plain(words: str) -> str:
+    """`words` in the letters the font has: accents fall, what is left over becomes a question mark.
+
+    Example:
+        >>> plain("Fräulein → 猫")
+        'Fraulein -> ?'
+    """
+    spread = unicodedata.normalize("NFKD", words.translate(NEAR))
+    return "".join(letter if letter in GLYPHS else "?" for letter in spread if not unicodedata.combining(letter))
+
+
+def width(words: str, size: int) -> float:
+    """How wide `words` are, in pixels."""
+    return font(size).getlength(plain(words))
+
+
+def wrap(words: str, size: int, limit: float) -> list[str]:
+    """Lines no wider than `limit`; a single word that is wider is broken."""
+    lines = [""]
+    for word in (part for whole in plain(words).split() for part in pieces(whole, size, limit)):
+        longer = f"{lines[-1]} {word}".strip()
+        if width(longer, size) <= limit:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines
+
+
+def pieces(word: str, size: int, limit: float) -> list[str]:
+    """`word` itself, or its parts if it is wider than a line."""
+    parts = [""]
+    for letter in word:
+        if parts[-1] and width(parts[-1] + letter, size) > limit:
+            parts.append("")
+        parts[-1] += letter
+    return parts
+
+
+def shorten(words: str, size: int, limit: float) -> str:
+    """`words`, cut with an ellipsis where they do not fit."""
+    words = plain(words)
+    if width(words, size) <= limit:
+        return words
+    while words and width(words + "…", size) > limit:
+        words = words[:-1]
+    return words.rstrip() + "…"
+
+
+def paragraph(words: str, size: int, limit: int, colour: Colour = INK) -> Image.Image:
+    """`words` wrapped on paper, `limit` pixels wide."""
+    lines = wrap(words, size, limit)
+    step = round(size * LEADING)
+    image = Image.new("RGB", (limit, step * len(lines)), PAPER)
+    draw = ImageDraw.Draw(image)
+    for row, line in enumerate(lines):
+        draw.text((0, row * step + size), line, colour, font(size), anchor="ls")
+    return image
+
+
+def stack(parts: Sequence[Image.Image], gap: int) -> Image.Image:
+    """Pictures under one another on paper, `gap` pixels apart; of none, a speck of paper."""
+    height = sum(part.height for part in parts) + gap * (len(parts) - 1)
+    image = Image.new("RGB", (max((part.width for part in parts), default=1), max(height, 1)), PAPER)
+    top = 0
+    for part in parts:
+        image.paste(part, (0, top))
+        top += part.height + gap
+    return image

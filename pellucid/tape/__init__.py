@@ -1,0 +1,10 @@
+"""What happened in one forward pass: the operations that ran, and the values they made."""
+
+from .aim import Aim, aim, find
+from .local import LocalOp
+from .op import Affine, Op, Ref, Tape, Value
+from .record import record
+from .rewrite import rewrite
+from .walk import path, walk
+
+__all__ = ["Affine", "Aim", "LocalOp", "Op", "Ref", "Tape", "Value", "aim", "find", "path", "record", "rewrite", "walk"]

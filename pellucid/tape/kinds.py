@@ -1,0 +1,112 @@
+"""What an ATen operation is, to somebody who carries relevance through it: its kind.
+
+To teach pellucid a new operation, add its name to the kind that fits; nothing else needs to change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+# z = W x + b with a constant W.
+CONVOLUTIONS = _names("convolution _convolution convolution_overrideable mkldnn_convolution cudnn_convolution")
+MATRIX_PRODUCTS = _names("mm addmm bmm baddbmm mv addmv addbmm _addmm_activation")
+
+# Weighted means and sums over positions: linear, without parameters, weights that are not negative.
+POOLS = _names(
+    """avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d _adaptive_avg_pool2d _adaptive_avg_pool3d mean sum cumsum
+    upsample_linear1d upsample_bilinear2d upsample_trilinear3d upsample_bicubic2d _upsample_bilinear2d_aa _upsample_bicubic2d_aa
+    fractional_avg_pool nansum"""
+)
+
+# The winner takes all.
+MAXIMA = _names(
+    """max_pool2d_with_indices max_pool3d_with_indices adaptive_max_pool2d adaptive_max_pool3d fractional_max_pool2d
+    mkldnn_max_pool2d max amax min amin topk sort kthvalue median maximum minimum logsumexp"""
+)
+
+# Every output entry is one input entry, or a constant: nothing is computed.
+ROUTES = _names(
+    """view _unsafe_view reshape t transpose permute select slice unsqueeze squeeze expand clone cat stack unbind split
+    split_with_sizes chunk unsafe_split unsafe_chunk unsafe_split_with_sizes alias detach copy _to_copy to contiguous index index_select gather flatten
+    unflatten movedim swapaxes roll flip rot90 constant_pad_nd reflection_pad1d reflection_pad2d reflection_pad3d
+    replication_pad1d replication_pad2d replication_pad3d as_strided as_strided_scatter select_scatter slice_scatter
+    diagonal tril triu where masked_fill index_put index_copy index_add scatter scatter_add masked_select masked_scatter
+    take repeat repeat_interleave pixel_shuffle pixel_unshuffle channel_shuffle native_channel_shuffle unfold im2col col2im
+    upsample_nearest1d upsample_nearest2d upsample_nearest3d _upsample_nearest_exact1d _upsample_nearest_exact2d
+    _upsample_nearest_exact3d native_dropout dropout lift lift_fresh fill zero view_as_real view_as_complex real imag
+    _reshape_alias _reshape_copy squeeze_copy view_copy expand_copy permute_copy slice_copy select_copy detach_copy
+    t_copy transpose_copy unsqueeze_copy split_copy split_with_sizes_copy unbind_copy alias_copy resolve_conj resolve_neg pin_memory
+    max_unpool2d max_unpool3d embedding"""
+)
+
+# y_i = f(x_i): each entry on its own.
+ACTIVATIONS = _names(
+    """relu relu6 hardtanh leaky_relu elu selu celu gelu silu mish hardswish hardsigmoid sigmoid tanh softplus
+    log_sigmoid_forward threshold clamp clamp_min clamp_max clip prelu _prelu_kernel rrelu_with_noise softshrink hardshrink
+    abs exp exp2 expm1 log log2 log10 log1p sqrt rsqrt pow erf erfc sin cos tan atan asin acos sinh cosh reciprocal square
+    sign floor ceil round trunc frac logit special_expit nan_to_num asinh acosh atanh xlogy"""
+)
+SIGMOIDS = _names("sigmoid hardsigmoid special_expit _softmax _safe_softmax")
+NOT_NEGATIVE = _names("relu relu6 sigmoid hardsigmoid softplus abs exp sqrt rsqrt square _softmax _safe_softmax special_expit")
+
+NORMS = _names(
+    """native_batch_norm _native_batch_norm_legit _native_batch_norm_legit_no_training cudnn_batch_norm miopen_batch_norm
+    batch_norm_with_update _batch_norm_no_update _batch_norm_with_update native_layer_norm native_group_norm
+    _fused_rms_norm linalg_vector_norm_scaled local_response_norm"""
+)
+BATCH_NORMS = _names(
+    """native_batch_norm _native_batch_norm_legit _native_batch_norm_legit_no_training cudnn_batch_norm miopen_batch_norm
+    _batch_norm_no_update _batch_norm_with_update batch_norm_with_update"""
+)
+SOFTMAXES = _names("_softmax _safe_softmax _log_softmax")
+SUMS = _names("add sub rsub")
+PRODUCTS = _names("mul div glu")
+STATISTICS = _names("mean sum var std var_mean std_mean linalg_vector_norm norm amax amin max min logsumexp _adaptive_avg_pool2d prod")
+
+# The output does not vary with the input: comparisons, shapes, fresh tensors.
+CONSTANTS = _names(
+    """zeros_like ones_like full_like empty_like rand_like randn_like randint_like new_zeros new_ones new_full new_empty
+    bernoulli eq ne lt le gt ge isnan isinf isfinite logical_not logical_and logical_or argmax argmin argsort any all
+    nonzero bucketize searchsorted _local_scalar_dense item is_nonzero floor_divide one_hot count_nonzero
+    new_empty_strided empty_strided"""
+)
+STOCHASTIC = _names("bernoulli bernoulli_ native_dropout rand_like randn_like normal uniform")
+
+KINDS: dict[str, frozenset[str]] = {
+    "convolution": CONVOLUTIONS,
+    "dense": MATRIX_PRODUCTS,
+    "pool": POOLS,
+    "max": MAXIMA,
+    "route": ROUTES,
+    "activation": ACTIVATIONS,
+    "norm": NORMS,
+    "softmax": SOFTMAXES,
+    "constant": CONSTANTS,
+}
+KIND: dict[str, str] = {name: kind for kind, names in KINDS.items() for name in names}
+
+
+def kind_of(name: str, tracked: Sequence[bool]) -> str:
+    """The kind of an operation, given which of its tensor operands descend from the input.
+
+    Example:
+        >>> kind_of("mul", [True, False]), kind_of("mul", [True, True]), kind_of("add", [True, True]), kind_of("grid_sampler_2d", [True])
+        ('scale', 'product', 'sum', 'unknown')
+    """
+    several = sum(tracked) > 1
+    if name in SUMS:
+        return "sum" if several else "shift"
+    if name in PRODUCTS:
+        return "product" if several or name == "glu" else "scale"
+    if name == "neg":
+        return "scale"
+    if name in MATRIX_PRODUCTS and several:
+        return "product"
+    if name in CONVOLUTIONS and several:
+        return "unknown"
+    return KIND.get(name, "unknown")

@@ -1,0 +1,197 @@
+"""One operation with everything around it frozen: what a rule sees."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from . import kinds
+from .linear import Linear, linear
+from .op import Op, Ref, Tape, fill
+
+aten = torch.ops.aten
+
+
+@dataclass(frozen=True, eq=False)
+class LocalOp:
+    """An operation of a tape as a function of its tracked inputs alone.
+
+    Arguments:
+        tape: The pass it belongs to.
+        op: The operation.
+    """
+
+    tape: Tape
+    op: Op
+
+    @property
+    def xs(self) -> list[Tensor]:
+        """The tracked inputs, one entry per place among the arguments."""
+        return [self.tape.value(i) for i in self.op.ins]
+
+    @property
+    def x(self) -> Tensor:
+        """The only, or the first, tracked input."""
+        return self.tape.value(self.op.ins[0])
+
+    @property
+    def z(self) -> Tensor:
+        """What the operation made."""
+        return self.tape.value(self.op.out)
+
+    def z_where(self, rectified: bool) -> Tensor:
+        """What it made; or, if only its positive part matters (`rectified`), the ReLU that overwrote it, which is at hand."""
+        value = self.tape.values[self.op.out]
+        if rectified and value.tensor is None and value.upper is not None and self.tape.values[value.upper].tensor is not None:
+            return self.tape.value(value.upper)
+        return self.z
+
+    @property
+    def nonnegative(self) -> bool:
+        """Whether no input entry can be below zero."""
+        return all(self.tape.values[i].nonnegative for i in self.op.ins)
+
+    @cached_property
+    def linear(self) -> Linear:
+        """z = W x + b, for convolutions and matrix products."""
+        return linear(self.tape, self.op)
+
+    def sums(self, t: Tensor) -> Tensor:
+        """The sum of t, shaped like what the operation made, per sample."""
+        return per_sample(t, self.tape.values[self.op.out].batch, self.samples)
+
+    def dots(self, a: Tensor, b: Tensor) -> Tensor:
+        """The sum of a * b per sample, without writing the product down."""
+        axis = self.tape.values[self.op.out].batch
+        if axis == 0 and a.shape == b.shape and a.stride() == b.stride() and a.shape[0] == self.samples and _dense_rows(a):
+            n = a[0].numel()
+            rows = [torch.as_strided(t, (len(t), n), (t.stride(0), 1), t.storage_offset()) for t in (a, b)]
+            return torch.bmm(rows[0].unsqueeze(1), rows[1].unsqueeze(2)).reshape(-1)
+        return self.sums(a * b)
+
+    @property
+    def samples(self) -> int:
+        """How many samples the batch has."""
+        return self.tape.samples
+
+    def pull(self, *grads: Tensor | None) -> list[Tensor | None]:
+        """The vector-Jacobian product: one gradient per tracked input, from one per tracked output."""
+        known = _PULLS.get(self.op.name)
+        if known is not None and len(self.op.ins) == 1 and grads[0] is not None:
+            return [known(self, grads[0])]
+        if self.op.kind in ("convolution", "dense") and len(self.op.ins) == 1 and grads[0] is not None:
+            return [self.linear.pull(grads[0])]
+        return self._native_pull(grads)
+
+    def apply(self, *us: Tensor) -> Tensor:
+        """The operation at other inputs."""
+        made = self._run(us)
+        return made if isinstance(made, Tensor) else next(m for m in made if isinstance(m, Tensor))
+
+    def _run(self, us: Sequence[Tensor]) -> Any:
+        supply = iter(us)
+        tracked = set(self.op.ins)
+
+        def get(id_: int) -> Tensor:
+            return next(supply) if id_ in tracked else self.tape.value(id_)
+
+        args = fill(self.op.args, get)
+        return self.op.fn(*args, **{k: fill(v, get) for k, v in self.op.kwargs.items()})
+
+    def _native_pull(self, grads: Sequence[Tensor | None]) -> list[Tensor | None]:
+        """Autograd of this operation alone, run once more on leaves of its own."""
+        leaves = [x.detach().requires_grad_() for x in self.xs]
+        with torch.enable_grad():
+            made = self._run(leaves)
+        made = [made] if isinstance(made, Tensor) else [m for m in made if isinstance(m, Tensor)]
+        pairs = [(m, g) for m, g in zip(made, grads, strict=False) if g is not None and m.requires_grad]
+        if not pairs:
+            return [None] * len(leaves)
+        outputs, seeds = zip(*pairs, strict=True)
+        return list(torch.autograd.grad(outputs, leaves, seeds, allow_unused=True))
+
+
+def _dense_rows(t: Tensor) -> bool:
+    return t.is_contiguous() or (t.dim() == 4 and t.is_contiguous(memory_format=torch.channels_last))
+
+
+def per_sample(t: Tensor, axis: int | None, samples: int) -> Tensor:
+    """The sum of t per sample, given the axis along which the samples lie.
+
+    Example:
+        >>> per_sample(torch.ones(4, 3), 0, 2)
+        tensor([6., 6.])
+    """
+    if samples == 1:
+        return t.sum().reshape(1)
+    if axis is None:  # samples mixed: nobody can tell them apart
+        return (t.sum() / samples).expand(samples)
+    if axis == 0 and t.dim() > 1 and t.shape[0] == samples:
+        return t.sum(tuple(range(1, t.dim())))
+    return t.movedim(axis, 0).reshape(samples, -1).sum(1)
+
+
+def _relu(op: LocalOp, g: Tensor) -> Tensor:
+    return g * (op.z > 0)
+
+
+def _max_pool(op: LocalOp, g: Tensor) -> Tensor:
+    kernel, stride, padding, dilation, ceil = _pool_settings(op.op.args)
+    indices = op.op.aux[1]
+    assert indices is not None
+    return aten.max_pool2d_with_indices_backward(g, op.x, kernel, stride, padding, dilation, ceil, indices)  # type: ignore[no-any-return]
+
+
+def _pool_settings(args: tuple[Any, ...]) -> tuple[Any, ...]:
+    defaults = (None, None, [], [0, 0], [1, 1], False)
+    full = (*args, *defaults[len(args) :])
+    return tuple(list(a) if isinstance(a, tuple) else a for a in full[1:6])
+
+
+def _batch_norm(op: LocalOp, g: Tensor) -> Tensor:
+    scale, _ = batch_norm(op.tape, op.op)
+    return g * scale
+
+
+def _view(op: LocalOp, g: Tensor) -> Tensor:
+    return g.reshape(op.tape.values[op.op.ins[0]].shape)
+
+
+_PULLS = {
+    "relu": _relu,
+    "max_pool2d_with_indices": _max_pool,
+    "view": _view,
+    "_unsafe_view": _view,
+    "unsqueeze": _view,
+    "squeeze": _view,
+    **{name: _batch_norm for name in kinds.BATCH_NORMS},
+}
+
+
+def batch_norm(tape: Tape, op: Op) -> tuple[Tensor, Tensor]:
+    """The scale and the shift per channel of a batch norm that uses its running statistics."""
+    weight, bias, mean, var, eps = batch_norm_settings(op)
+    m, v = tape.value(mean.id), tape.value(var.id)
+    scale = torch.rsqrt(v + eps)
+    if weight is not None:
+        scale = scale * tape.value(weight.id)
+    shift = -m * scale if bias is None else tape.value(bias.id) - m * scale
+    shape = (-1, *[1] * (len(tape.values[op.ins[0]].shape) - 2))
+    return scale.reshape(shape), shift.reshape(shape)
+
+
+def batch_norm_settings(op: Op) -> tuple[Ref | None, Ref | None, Ref, Ref, float]:
+    """weight, bias, running mean, running variance, eps."""
+    _, weight, bias, mean, var, *rest = op.args
+    return weight, bias, mean, var, float(rest[-1] if op.name != "cudnn_batch_norm" else rest[-1])
+
+
+def trains(op: Op) -> bool:
+    """Whether a batch norm uses the statistics of the batch itself."""
+    names = ("native_batch_norm", "cudnn_batch_norm", "miopen_batch_norm", "_native_batch_norm_legit")
+    return op.name in names and any(arg is True for arg in op.args[5:6]) or (op.name.startswith("_native_batch_norm_legit") and op.args[3] is True)

@@ -1,0 +1,184 @@
+"""What a tape is made of: values, and the operations that made them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """Stands for a value among the arguments of an operation."""
+
+    id: int
+
+
+@dataclass(slots=True, eq=False)
+class Value:
+    """One tensor, as it was when it was made.
+
+    Arguments:
+        tensor: What it held; None when it was overwritten in place and can be made again by its operation.
+        shape: Its shape.
+        tracked: Whether it descends from the input.
+        batch: The axis along which the samples lie, or None when that cannot be told.
+        producer: The number of the operation that made it; None for inputs and constants.
+        upper: When overwritten by an in-place ReLU, the value that took its place (equal to it wherever positive).
+        shadows: Whether it is the `upper` of another value.
+        nonnegative: Whether all entries are known to be at least zero, from the operation that made it.
+    """
+
+    tensor: Tensor | None
+    shape: tuple[int, ...]
+    tracked: bool
+    batch: int | None = None
+    producer: int | None = None
+    upper: int | None = None
+    shadows: bool = False
+    nonnegative: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Affine:
+    """z -> scale * z + shift, per channel, folded into the linear operation before it. Tensors broadcast against z."""
+
+    scale: Tensor | None = None
+    shift: Tensor | None = None
+
+    def then(self, scale: Tensor | None = None, shift: Tensor | None = None) -> Affine:
+        """This map followed by another one."""
+        s, t = self.scale, self.shift
+        if scale is not None:
+            s = scale if s is None else s * scale
+            t = None if t is None else t * scale
+        if shift is not None:
+            t = shift if t is None else t + shift
+        return Affine(s, t)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Op:
+    """One operation of a forward pass.
+
+    Arguments:
+        index: Its place in the order of execution.
+        fn: The ATen operation, in its functional form where the model ran an in-place one.
+        args, kwargs: Its arguments, with `Ref` for every tensor.
+        ins: The tracked values it read, in the order of its arguments.
+        outs: The tracked values it made; None for outputs that do not descend from the input, as the indices of max-pooling.
+        aux: Those other outputs themselves.
+        kind: What it is, see `kinds`.
+        name: The ATen name, "convolution", "relu".
+        module: The module it ran in: "layer1.0.conv2".
+        affine, pad: What rewrites folded into a linear operation.
+        signal: For a product one of whose operands is a gate: which of `ins` carries the signal.
+        inner: Values swallowed by a rewrite; their relevance is that of the output.
+    """
+
+    index: int
+    fn: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    ins: tuple[int, ...]
+    outs: tuple[int | None, ...]
+    kind: str
+    name: str
+    module: str
+    aux: tuple[Tensor | None, ...] = ()
+    affine: Affine | None = None
+    pad: tuple[int, ...] | None = None
+    signal: int | None = None
+    inner: tuple[int, ...] = ()
+
+    @property
+    def out(self) -> int:
+        """The first tracked value it made."""
+        return next(o for o in self.outs if o is not None)
+
+    @property
+    def place(self) -> str:
+        """Where a user would look for it: "convolution in layer1.0.conv2"."""
+        return f"{self.name} in {self.module}" if self.module else f"{self.name} in the model itself"
+
+    def refs(self) -> Iterator[Ref]:
+        """Every value among its arguments, tracked or constant."""
+        for arg in (*self.args, *self.kwargs.values()):
+            yield from _refs(arg)
+
+
+def _refs(arg: Any) -> Iterator[Ref]:
+    if isinstance(arg, Ref):
+        yield arg
+    elif isinstance(arg, (tuple, list)):
+        for item in arg:
+            yield from _refs(item)
+
+
+def fill(arg: Any, get: Callable[[int], Any]) -> Any:
+    """`arg` with every `Ref` replaced by what `get` makes of its id."""
+    if isinstance(arg, Ref):
+        return get(arg.id)
+    if isinstance(arg, (tuple, list)):
+        return [fill(item, get) for item in arg]
+    return arg
+
+
+@dataclass(frozen=True, eq=False)
+class Tape:
+    """What ran, in order, between the input and the output of one forward pass.
+
+    Arguments:
+        ops: The operations that touched something that descends from the input.
+        values: All values they read or made, by id.
+        inputs: The ids of the model's inputs.
+        output: What the model returned, with `Ref` for every tensor.
+        returned: For every module path, the values that the module returned, one per call.
+        transparent: Whether module boundaries could be seen; not so in scripted and compiled code.
+        recorded: The operations as they ran, when `ops` is a rewritten telling of them.
+    """
+
+    ops: tuple[Op, ...]
+    values: list[Value]
+    inputs: tuple[int, ...]
+    output: Any
+    returned: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    transparent: bool = True
+    recorded: tuple[Op, ...] = ()
+
+    @property
+    def samples(self) -> int:
+        """How many samples the batch has."""
+        shape = self.values[self.inputs[0]].shape
+        return shape[0] if shape else 1
+
+    def value(self, id: int) -> Tensor:
+        """The tensor, made again by its operation if the model has overwritten it since."""
+        value = self.values[id]
+        if value.tensor is None:
+            assert value.producer is not None, "an overwritten value has an operation that made it"
+            value.tensor = self.replay(self.ops_by_index[value.producer], id)
+        return value.tensor
+
+    def replay(self, op: Op, id: int) -> Tensor:
+        """What `op` made as value `id`, computed once more."""
+        with torch.no_grad():
+            made = op.fn(*fill(op.args, self.value), **{k: fill(v, self.value) for k, v in op.kwargs.items()})
+        return made if isinstance(made, Tensor) else [m for m in made if isinstance(m, Tensor)][op.outs.index(id)]
+
+    @property
+    def ops_by_index(self) -> tuple[Op, ...]:
+        return self.recorded or self.ops
+
+    def rewritten(self, ops: tuple[Op, ...]) -> Tape:
+        """The same pass told with other operations; values keep the operations that really made them."""
+        return replace(self, ops=ops, recorded=self.ops_by_index)
+
+    def show(self) -> str:
+        """A readable list of what ran."""
+        from .show import show
+
+        return show(self)

@@ -1,0 +1,469 @@
+"""Recording: the operations of one forward pass, whatever kind of code ran them. The only file that intercepts PyTorch."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules import module as hooks
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from ..errors import InputError, ModelError, ThreadLost
+from . import kinds
+from .op import Op, Ref, Tape, Value
+from .plain import plain
+
+Geometry = tuple[tuple[int, ...], tuple[int, ...], int]
+# Operations whose output can be made again at the price of a copy: their overwritten outputs need not be kept.
+CHEAP = kinds.BATCH_NORMS | kinds.SUMS | {"mul", "div", "relu", "view", "_unsafe_view", "permute", "transpose", "t", "slice", "select"}
+
+
+def record(model: Any, *inputs: Tensor) -> Tape:
+    """The tape of one forward pass of `model` on `inputs`.
+
+    Eager, scripted, traced and exported models, functional and in-place code give the same list of operations.
+    Neither the model nor the inputs are changed; the forward pass runs without autograd.
+
+    Arguments:
+        model: A `Model`, an `nn.Module` or any callable that computes with PyTorch.
+        inputs: Tensors, batch first.
+
+    Raises:
+        InputError: an input holds NaN or infinity.
+        ModelError: the model is in training mode.
+        ThreadLost: the output does not descend from the input.
+
+    Example:
+        >>> tape = record(nn.Sequential(nn.Linear(2, 3), nn.ReLU()).eval(), torch.ones(1, 2))
+        >>> [op.name for op in tape.ops]
+        ['addmm', 'relu']
+    """
+    forward = getattr(model, "forward", model) if not isinstance(model, nn.Module) else model
+    module = model if isinstance(model, nn.Module) else getattr(model, "module", None)
+    for x in inputs:
+        if x.is_floating_point() and not torch.isfinite(x).all():
+            bad = int((~torch.isfinite(x)).sum())
+            raise InputError(
+                "An explanation of this input", f"{bad} entries of {x.numel()} that are NaN or infinite",
+                "relevance is carried by numbers", "Clean the input first: torch.nan_to_num, or see where they come from.",
+            )  # fmt: skip
+    recorder = Recorder()
+    with plain(), _follow(module, recorder):
+        copies = [recorder.open(x) for x in inputs]
+        with Intercept(recorder):
+            output = forward(*copies)
+        return recorder.close(output, transparent=not _opaque(module))
+
+
+def _opaque(module: nn.Module | None) -> bool:
+    """Whether the modules inside cannot be seen while they run."""
+    return isinstance(module, (torch.jit.ScriptModule, torch.fx.GraphModule))
+
+
+@contextmanager
+def _follow(module: nn.Module | None, recorder: Recorder) -> Iterator[None]:
+    """Tell the recorder which module is running, through hooks that live for this pass and this thread only."""
+    if module is None:
+        yield
+        return
+    names = {id(child): name for name, child in module.named_modules()}
+    for name, tensor in (*module.named_parameters(remove_duplicate=False), *module.named_buffers(remove_duplicate=False)):
+        recorder.owners.setdefault(_storage(tensor), name.rpartition(".")[0])
+    thread = threading.get_ident()
+
+    def enter(child: nn.Module, args: Any) -> None:
+        if threading.get_ident() == thread and id(child) in names:
+            recorder.scope.append(names[id(child)])
+
+    def leave(child: nn.Module, args: Any, output: Any) -> None:
+        if threading.get_ident() == thread and id(child) in names:
+            recorder.leave(output)
+
+    handles = (hooks.register_module_forward_pre_hook(enter), hooks.register_module_forward_hook(leave))
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@dataclass
+class Writes:
+    """What was written in place into one storage, in order."""
+
+    version: int = 0
+    log: list[tuple[int, Geometry]] = field(default_factory=list)
+    flat: int | None = None  # the value that holds the whole storage, up to entry `merged` of the log
+    merged: int = 0
+
+
+class Intercept(TorchDispatchMode):
+    """Shows every ATen operation of a forward pass to a recorder."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        super().__init__()
+        self.recorder = recorder
+
+    def __torch_dispatch__(self, fn: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Any:
+        if _name(fn) not in kinds.KIND and _composite(fn):  # left whole by inference tensors and by some exported graphs
+            with self:
+                return fn.decompose(*args, **(kwargs or {}))
+        return self.recorder.see(fn, args, kwargs or {})
+
+
+class Recorder:
+    """Writes down the operations that touch what descends from the input."""
+
+    def __init__(self) -> None:
+        self.ops: list[Op] = []
+        self.values: list[Value] = []
+        self.inputs: list[int] = []
+        self.scope: list[str] = []
+        self.owners: dict[int, str] = {}  # storage of a parameter -> the module it belongs to
+        self.returned: dict[str, list[int]] = {}
+        self._ids: dict[int, tuple[int, int]] = {}  # id of a tensor object -> its value, and the version of its storage
+        self._objects: list[Tensor] = []  # keeps every tensor object alive, so that ids stay unique
+        self._alive: dict[int, list[int]] = {}  # storage -> the values that read it as it is now
+        self._writes: dict[int, Writes] = {}
+
+    # -- values ---------------------------------------------------------------------------------------------------------
+
+    def open(self, x: Tensor) -> Tensor:
+        """A copy of an input, tracked from here on; the user's own tensor cannot be written to."""
+        copy = x.detach().clone()
+        self.inputs.append(self._new(copy, tracked=True, batch=0))
+        return copy
+
+    def _new(self, tensor: Tensor, *, tracked: bool, **facts: Any) -> int:
+        id_ = len(self.values)
+        self.values.append(Value(tensor, tuple(tensor.shape), tracked, **facts))
+        storage = _storage(tensor)
+        self._know(tensor, id_, storage)
+        self._alive.setdefault(storage, []).append(id_)
+        return id_
+
+    def _know(self, tensor: Tensor, id_: int, storage: int) -> None:
+        self._ids[id(tensor)] = (id_, self._writes[storage].version if storage in self._writes else 0)
+        self._objects.append(tensor)
+
+    def _find(self, tensor: Tensor) -> int | None:
+        """The value this tensor holds now; None if it was never seen."""
+        known = self._ids.get(id(tensor))
+        if self._writes:
+            storage = _storage(tensor)
+            writes = self._writes.get(storage)
+            if writes is not None and (known is None or known[1] != writes.version):
+                return self._refresh(tensor, storage, writes)
+        return None if known is None else known[0]
+
+    def _tracked(self, tensor: Tensor) -> bool:
+        id_ = self._find(tensor)
+        return id_ is not None and self.values[id_].tracked
+
+    # -- in-place writes ------------------------------------------------------------------------------------------------
+
+    def _refresh(self, tensor: Tensor, storage: int, writes: Writes) -> int:
+        """The value of a tensor whose storage was written to through another one."""
+        id_, geometry = writes.log[-1]
+        if geometry != _geometry(tensor):
+            id_ = self._gather(tensor, self._flatten(tensor, writes))
+        self._know(tensor, id_, storage)
+        return id_
+
+    def _flatten(self, tensor: Tensor, writes: Writes) -> int:
+        """The whole storage as one flat value, with all writes so far."""
+        size = tensor.untyped_storage().nbytes() // tensor.element_size()
+        for id_, geometry in writes.log[writes.merged :]:
+            base = writes.flat
+            if base is None:
+                base = self._constant(torch.zeros(size, dtype=tensor.dtype, device=tensor.device))
+            writes.flat = self._emit(torch.as_strided_scatter, "as_strided_scatter", (Ref(base), Ref(id_), *geometry))
+        writes.merged = len(writes.log)
+        assert writes.flat is not None
+        return writes.flat
+
+    def _gather(self, tensor: Tensor, flat: int) -> int:
+        return self._emit(torch.as_strided, "as_strided", (Ref(flat), *_geometry(tensor)))
+
+    def _constant(self, tensor: Tensor) -> int:
+        return self._new(tensor, tracked=False)
+
+    def _emit(self, fn: Callable[..., Tensor], name: str, args: tuple[Any, ...]) -> int:
+        """An operation of our own, that stands for a write or a read through an alias."""
+        real = [self._tensor(a.id) if isinstance(a, Ref) else a for a in args]
+        made = fn(*real).clone()
+        return self._append(fn, name, args, {}, made, self._module(()))[0] or self._constant(made)
+
+    def _tensor(self, id_: int) -> Tensor:
+        value = self.values[id_]
+        if value.tensor is None:
+            return Tape(tuple(self.ops), self.values, (), None).value(id_)
+        return value.tensor
+
+    def _before_write(self, tensor: Tensor, relu: bool) -> None:
+        """Keep what the earlier readers of this storage saw: copies are made at the moment of mutation, not before."""
+        storage = _storage(tensor)
+        if tensor.untyped_storage().nbytes() > tensor.numel() * tensor.element_size() and storage not in self._writes:
+            self._open_partial(tensor, storage)
+        for id_ in self._alive.pop(storage, []):
+            value = self.values[id_]
+            made = None if value.producer is None else self.ops[value.producer]
+            if made is not None and (made.name in CHEAP or (relu and made.name not in kinds.ROUTES and made.kind != "max")):
+                value.tensor = None  # made again on demand
+            elif value.tensor is not None:
+                value.tensor = value.tensor.clone()
+
+    def _open_partial(self, tensor: Tensor, storage: int) -> None:
+        """A first write into part of a storage: remember the rest of it."""
+        size = tensor.untyped_storage().nbytes() // tensor.element_size()
+        whole = torch.as_strided(tensor.detach(), (size,), (1,), 0).clone()
+        writes = self._writes.setdefault(storage, Writes())
+        readers = [id_ for id_ in self._alive.get(storage, []) if self.values[id_].tracked and self.values[id_].tensor is not None]
+        writes.flat = self._constant(whole)
+        if readers:
+            widest = max(readers, key=lambda id_: torch.Size(self.values[id_].shape).numel())
+            geometry = _geometry(self._tensor(widest))
+            writes.flat = self._emit(torch.as_strided_scatter, "as_strided_scatter", (Ref(writes.flat), Ref(widest), *geometry))
+
+    def _after_write(self, tensor: Tensor, id_: int) -> None:
+        storage = _storage(tensor)
+        writes = self._writes.setdefault(storage, Writes())
+        writes.version += 1
+        writes.log.append((id_, _geometry(tensor)))
+        self._know(tensor, id_, storage)
+
+    # -- operations -----------------------------------------------------------------------------------------------------
+
+    def see(self, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Run one operation, and write it down if it concerns us."""
+        name = _name(fn)
+        tensors = list(_tensors((args, kwargs)))
+        if fn._schema.is_mutable:
+            return self._mutate(fn, name, args, kwargs, tensors)
+        if not any(self._tracked(t) for t in tensors):
+            return fn(*args, **kwargs)
+        refs = self._refs(args), {k: self._refs(v) for k, v in kwargs.items()}
+        out = fn(*args, **kwargs)
+        self._append(fn, name, refs[0], refs[1], out, self._module(tensors))
+        return out
+
+    def _mutate(self, fn: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], tensors: list[Tensor]) -> Any:
+        """An in-place operation is recorded as its functional twin; the tensor it wrote to holds the result from here on."""
+        written = list(_written(fn, args, kwargs))
+        if not any(self._tracked(t) for t in tensors) and not any(_storage(t) in self._writes or _storage(t) in self._alive for t in written):
+            return fn(*args, **kwargs)
+        twin, positions = _twin(fn)
+        if twin is None:
+            return self._unknown_write(fn, name, args, kwargs, written)
+        reads = {k: self._refs(v) for k, v in kwargs.items() if k not in positions}
+        refs = self._refs(args)
+        for tensor in written:
+            self._before_write(tensor, relu=name == "relu_")
+        out = fn(*args, **kwargs)
+        made = written[0] if len(written) == 1 else tuple(written)
+        ids = self._append(twin, name.removesuffix("_"), refs, reads, made, self._module(tensors))
+        for tensor, id_ in zip(written, ids, strict=False):
+            if id_ is None:
+                id_ = self._constant(tensor)
+            self._after_write(tensor, id_)
+        if name == "relu_" and ids[0] is not None:
+            source = self.values[refs[0].id]
+            source.upper = ids[0]
+            self.values[ids[0]].shadows = True
+        return out
+
+    def _unknown_write(self, fn: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], written: list[Tensor]) -> Any:
+        raise ModelError(
+            f"Recording {name}", "an in-place operation without a functional twin", "what it overwrites could not be read again",
+            f"Use the out-of-place form of {name} in the model, or report this.",
+        )  # fmt: skip
+
+    def _append(self, fn: Any, name: str, args: Any, kwargs: Any, out: Any, module: str) -> tuple[int | None, ...]:
+        """Write one operation down; the ids of its tracked outputs."""
+        op = Op(len(self.ops), fn, tuple(args), kwargs, (), (), "", name, module)
+        refs = [ref.id for ref in op.refs()]
+        tracked = [self.values[i].tracked for i in refs]
+        ins = tuple(i for i, t in zip(refs, tracked, strict=True) if t)
+        kind = kinds.kind_of(name, tracked)
+        made = [m for m in (out if isinstance(out, (tuple, list)) else (out,)) if isinstance(m, Tensor)]
+        facts = {"producer": op.index, "nonnegative": self._nonnegative(name, kind, args, ins)}
+        moving = bool(ins) and kind != "constant"
+        outs = tuple(
+            self._new(m, tracked=True, batch=self._batch(name, args, ins, m), **facts) if moving and m.is_floating_point() else None
+            for m in made
+        )
+        aux = tuple(None if i is not None else m for i, m in zip(outs, made, strict=True)) if moving else ()
+        self.ops.append(Op(op.index, fn, op.args, kwargs, ins, outs, kind, name, module, aux))
+        return outs
+
+    def _refs(self, arg: Any) -> Any:
+        if isinstance(arg, Tensor):
+            id_ = self._find(arg)
+            return Ref(self._constant(arg) if id_ is None else id_)
+        if isinstance(arg, (tuple, list)):
+            return tuple(self._refs(item) for item in arg)
+        return arg
+
+    def _module(self, tensors: Any) -> str:
+        """The module whose parameters are read, else the innermost module that is running."""
+        for tensor in tensors:
+            owner = self.owners.get(_storage(tensor))
+            if owner is not None:
+                return owner
+        return self.scope[-1] if self.scope else ""
+
+    def _nonnegative(self, name: str, kind: str, args: Any, ins: tuple[int, ...]) -> bool:
+        if name in kinds.NOT_NEGATIVE:
+            return True
+        if name in ("hardtanh", "clamp", "clamp_min"):
+            low = args[1] if len(args) > 1 else -1.0
+            return isinstance(low, (int, float)) and low >= 0
+        if kind in ("max", "pool", "route", "sum", "product") and name not in ("upsample_bicubic2d", "sub", "rsub", "_upsample_bicubic2d_aa"):
+            sources = [r.id for a in args for r in _all_refs(a)]
+            return bool(ins) and all(self.values[i].nonnegative for i in sources) if kind != "route" or name in ("cat", "stack", "where", "index_put") else self.values[ins[0]].nonnegative if ins else False
+        return False
+
+    def _batch(self, name: str, args: Any, ins: tuple[int, ...], out: Tensor) -> int | None:
+        source = self.values[ins[0]]
+        return batch_axis(name, args, source.shape, source.batch, tuple(out.shape), self.samples)
+
+    @property
+    def samples(self) -> int:
+        """How many samples the batch has."""
+        shape = self.values[self.inputs[0]].shape if self.inputs else ()
+        return shape[0] if shape else 1
+
+    # -- the end --------------------------------------------------------------------------------------------------------
+
+    def leave(self, output: Any) -> None:
+        """A module returned."""
+        name = self.scope.pop()
+        for tensor in _tensors(output):
+            id_ = self._find(tensor)
+            if id_ is not None and self.values[id_].tracked:
+                self.returned.setdefault(name, []).append(id_)
+
+    def close(self, output: Any, *, transparent: bool) -> Tape:
+        """The finished tape."""
+        refs = self._output(output)
+        if not any(self.values[r.id].tracked for r in _all_refs(refs)):
+            raise self._lost()
+        returned = {name: tuple(ids) for name, ids in self.returned.items()}
+        return Tape(tuple(self.ops), self.values, tuple(self.inputs), refs, returned, transparent)
+
+    def _output(self, output: Any) -> Any:
+        if isinstance(output, Tensor):
+            return self._refs(output)
+        if isinstance(output, dict):
+            return {k: self._output(v) for k, v in output.items()}
+        if isinstance(output, (tuple, list)):
+            return tuple(self._output(v) for v in output)
+        return output
+
+    def _lost(self) -> ThreadLost:
+        last = f"the thread ends after {self.ops[-1].place}" if self.ops else "no operation read the input"
+        return ThreadLost(
+            "An explanation of this output", f"that it does not descend from the input: {last}",
+            "there is nothing to carry back: a constant output, NumPy, another thread, or a prepacked kernel",
+            "pl.record(model, x).show() lists what was seen.",
+        )  # fmt: skip
+
+
+def batch_axis(
+    name: str, args: Any, before: tuple[int, ...], axis: int | None, after: tuple[int, ...], samples: int
+) -> int | None:
+    """Along which axis the samples lie after an operation, given where they lay before.
+
+    Samples may be the slow part of a longer axis (windows of a picture): then that axis, divisible by their number.
+
+    Example:
+        >>> batch_axis("permute", (None, (1, 0, 2)), (4, 7, 5), 0, (7, 4, 5), 4)
+        1
+        >>> batch_axis("view", (None, (8, 3)), (2, 4, 3), 0, (8, 3), 2)
+        0
+    """
+    if axis is None or not after:
+        return None
+    if name == "permute":
+        return list(d % len(before) for d in args[1]).index(axis)
+    if name in ("transpose", "swapaxes", "t"):
+        a, b = (args[1] % len(before), args[2] % len(before)) if len(args) > 2 else (0, 1)
+        return b if axis == a else a if axis == b else axis
+    if name in ("select", "unbind", "squeeze", "unsqueeze") and len(after) != len(before) and len(args) > 1 and isinstance(args[1], int):
+        grown = len(after) - len(before)
+        dim = args[1] % max(len(before), len(after))
+        return axis if axis < dim or (axis == dim and grown < 0) else axis + grown
+    if axis < len(after) and after[axis] == before[axis]:
+        return axis
+    if axis == 0 and after[0] % samples == 0:
+        return 0
+    return next((d for d, n in enumerate(after) if n == samples), None)
+
+
+def _all_refs(arg: Any) -> Iterator[Ref]:
+    if isinstance(arg, Ref):
+        yield arg
+    elif isinstance(arg, dict):
+        for item in arg.values():
+            yield from _all_refs(item)
+    elif isinstance(arg, (tuple, list)):
+        for item in arg:
+            yield from _all_refs(item)
+
+
+def _tensors(arg: Any) -> Iterator[Tensor]:
+    if isinstance(arg, Tensor):
+        yield arg
+    elif isinstance(arg, dict):
+        for item in arg.values():
+            yield from _tensors(item)
+    elif isinstance(arg, (tuple, list)):
+        for item in arg:
+            yield from _tensors(item)
+
+
+def _storage(tensor: Tensor) -> int:
+    return tensor.untyped_storage().data_ptr()
+
+
+def _geometry(tensor: Tensor) -> Geometry:
+    return tuple(tensor.shape), tuple(tensor.stride()), int(tensor.storage_offset())
+
+
+def _name(fn: Any) -> str:
+    return str(fn._schema.name).partition("::")[2]
+
+
+@cache
+def _composite(fn: Any) -> bool:
+    return bool(torch._C._dispatch_has_kernel_for_dispatch_key(fn.name(), "CompositeImplicitAutograd"))
+
+
+def _written(fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[Tensor]:
+    """The tensors that an in-place or `out=` operation writes to."""
+    for i, argument in enumerate(fn._schema.arguments):
+        if argument.alias_info is not None and argument.alias_info.is_write:
+            yield from _tensors(args[i] if i < len(args) else kwargs.get(argument.name))
+
+
+@cache
+def _twin(fn: Any) -> tuple[Any, frozenset[str]]:
+    """The functional form of an in-place operation, and the names of the arguments that only say where to write."""
+    packet, overload = _name(fn), fn._overloadname
+    outs = frozenset(a.name for a in fn._schema.arguments if a.is_out)
+    bare = packet if outs else packet.removesuffix("_")
+    candidates = getattr(torch.ops.aten, bare, None)
+    if candidates is None:
+        return None, outs
+    wanted = [(a.name, str(a.type)) for a in fn._schema.arguments if a.name not in outs]
+    for name in (overload, *candidates.overloads()):
+        twin = getattr(candidates, name, None) if name in candidates.overloads() else None
+        if twin is not None and not twin._schema.is_mutable and [(a.name, str(a.type)) for a in twin._schema.arguments] == wanted:
+            return twin, outs
+    return None, outs

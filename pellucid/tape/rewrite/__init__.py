@@ -1,0 +1,16 @@
+"""Rewrites: Tape -> Tape, the same pass told in fewer and clearer operations."""
+
+import torch
+
+from ..op import Tape
+from .activation import chain
+from .affine import constant_affine, fold
+from .gates import gate
+
+__all__ = ["chain", "constant_affine", "fold", "gate", "rewrite"]
+
+
+@torch.no_grad()
+def rewrite(tape: Tape) -> Tape:
+    """All rewrites that relevance wants, in the order in which they see each other's results."""
+    return gate(chain(fold(tape)))

@@ -1,0 +1,34 @@
+"""Activation chains: `x * sigmoid(x)` and its kin, written by hand, are one activation of x."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from .. import kinds
+from ..local import trains
+from ..op import Op, Tape
+
+
+def chain(tape: Tape) -> Tape:
+    """The same tape with every product or sum of two element-wise functions of one value told as one activation of it.
+
+    For x * tanh(softplus(x)), x * relu6(x + 3) / 6, 0.5 * x * (1 + erf(x / sqrt(2))): y_i depends on x_i alone, so all relevance of y_i is x_i's.
+    """
+    source: dict[int, int] = {}  # value -> the value it is an element-wise function of
+    ops = []
+    for op in tape.ops:
+        roots = {source.get(i, i) for i in op.ins}
+        if _elementwise(tape, op) and len(roots) == 1:
+            root = roots.pop()
+            if tape.values[root].shape == tape.values[op.out].shape:
+                source[op.out] = root
+                if len(op.ins) > 1:
+                    op = replace(op, kind="activation", ins=(root,))
+        ops.append(op)
+    return tape.rewritten(tuple(ops))
+
+
+def _elementwise(tape: Tape, op: Op) -> bool:
+    if op.name in kinds.BATCH_NORMS:
+        return not trains(op)
+    return op.kind in ("activation", "scale", "shift") or (op.kind in ("sum", "product") and op.name in kinds.SUMS | kinds.PRODUCTS and op.name != "glu")

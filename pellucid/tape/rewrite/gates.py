@@ -1,0 +1,62 @@
+"""Gates: in a product, the factor that opens and closes does not speak for the class; the signal it lets through does."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from .. import kinds
+from ..op import Op, Tape
+
+
+def gate(tape: Tape) -> Tape:
+    """The same tape with every product that has a gate told as one: `signal` says which operand carries the relevance.
+
+    Gates are bounded weights (sigmoid, softmax), statistics of a whole map (variance, norm), denominators, and factors that are broadcast.
+
+    References: Arras et al., 2017, Explaining recurrent neural network predictions in sentiment analysis (signal takes all),
+        https://doi.org/10.18653/v1/W17-5221
+    """
+    weights: set[int] = set()
+    ops = []
+    for op in tape.ops:
+        if _opens(op, weights):
+            weights.update(o for o in op.outs if o is not None)
+        if op.kind == "product":
+            signal = _signal(tape, op, weights)
+            if signal is not None:
+                op = replace(op, kind="gate", signal=signal)
+        ops.append(op)
+    return tape.rewritten(tuple(ops))
+
+
+def _opens(op: Op, weights: set[int]) -> bool:
+    """Whether `op` makes a gate, or hands one on."""
+    if op.name in kinds.SIGMOIDS or op.name in ("var", "std", "linalg_vector_norm", "norm"):
+        return True
+    passes = op.kind in ("route", "scale", "shift", "activation", "pool", "product", "sum", "gate")
+    return passes and bool(op.ins) and all(i in weights for i in op.ins)
+
+
+def _signal(tape: Tape, op: Op, weights: set[int]) -> int | None:
+    """The place of the operand that carries the signal; None when neither is a gate."""
+    if op.name == "glu":
+        return 0
+    if len(op.ins) != 2:
+        return None
+    a, b = op.ins
+    if op.name == "div":
+        return 0
+    if (a in weights) != (b in weights):
+        return 1 if a in weights else 0
+    if op.name == "mul":
+        small = [_size(tape, i) < _size(tape, op.out) for i in op.ins]
+        if small[0] != small[1]:
+            return 1 if small[0] else 0
+    return None
+
+
+def _size(tape: Tape, id_: int) -> int:
+    n = 1
+    for length in tape.values[id_].shape:
+        n *= length
+    return n

@@ -1,0 +1,69 @@
+"""Walking a tape backwards: something is carried from where it starts to where it is wanted, one operation at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+
+import torch
+from torch import Tensor
+
+from .local import LocalOp
+from .op import Op, Tape
+
+Step = Callable[[LocalOp, tuple[Tensor | None, ...]], "list[Tensor | None]"]
+
+
+def path(tape: Tape, starts: Iterable[int]) -> list[Op]:
+    """The operations that lie between the inputs and the values `starts`, in the order they ran."""
+    wanted, found = set(starts), []
+    for op in reversed(tape.ops):
+        if wanted.intersection(o for o in op.outs if o is not None) and op.kind != "constant":
+            found.append(op)
+            wanted.update(op.ins if op.signal is None else (op.ins[op.signal],))
+    return found[::-1]
+
+
+@torch.no_grad()
+def walk(tape: Tape, seeds: dict[int, Tensor], step: Step, *, ends: Collection[int], keep: bool = False) -> dict[int, Tensor]:
+    """Carry `seeds` back through the tape; what arrived at each of `ends`, and what never moved on.
+
+    Arguments:
+        tape: The pass to walk back through.
+        seeds: What starts where.
+        step: One operation: from what stands at its outputs to what its inputs get (None: nothing).
+        ends: The values wanted. The walk goes no further back than the first of them.
+        keep: Whether the tape is walked again later; otherwise tensors are let go as the walk passes them.
+
+    Returns:
+        By value: what stands at `ends`, and at values the walk did not pass (inputs, for the rest).
+    """
+    pending, arrived = dict(seeds), {}
+    makers = {i: op for op in tape.ops for i in (*op.outs, *op.inner) if i is not None}
+    wanted = {makers[i].out if i in makers and i in makers[i].inner else i: i for i in ends}
+    stop = min((makers[i].index if i in makers else -1 for i in ends), default=-1)
+    for op in reversed(tape.ops):
+        carried = tuple(pending.pop(o, None) if o is not None else None for o in op.outs)
+        for o, c in zip(op.outs, carried, strict=True):
+            if c is not None and o in wanted:
+                arrived[wanted[o]] = c
+        if op.index == stop:
+            break
+        if any(c is not None for c in carried):
+            for i, share in zip(op.ins, step(LocalOp(tape, op), carried), strict=True):
+                if share is not None:
+                    pending[i] = pending[i] + share if i in pending else share
+        if not keep:
+            release(tape, op)
+    return {**pending, **arrived}
+
+
+def release(tape: Tape, op: Op) -> None:
+    """Let go of what an operation made: nothing earlier on the tape reads it."""
+    for o in (*op.outs, *op.inner):
+        if o is None:
+            continue
+        value = tape.values[o]
+        if value.upper is not None:
+            tape.values[value.upper].tensor = None
+        if not value.shadows:  # else the operation before it may still read it in place of what it overwrote
+            value.tensor = None

@@ -1,0 +1,119 @@
+"""The verbs. Each normalises what it was given once, and passes one type on."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .attribution import Attribution, Method
+from .catalogue import method as named
+from .errors import InputError, MethodError
+from .explanation import Explanation
+from .model import Model, load
+from .model.where import Where
+from .target import as_target
+
+
+def explain(
+    model: Any, x: Any, target: Any = None, method: str | Method = "lrp", *, at: str | Where | None = None, strict: bool = False
+) -> Explanation:
+    """Which parts of the input speak for the target, which against, and by how much.
+
+    Arguments:
+        model: A `Model`, or anything `load` takes: an `nn.Module`, a callable, a file, the name of a built-in model.
+        x: A picture (path, bytes, PIL image, uint8 array), or a tensor as the model expects it, batch first.
+        target: The class to explain, by index or name, one for all samples or one per sample; a `Target`; a function of the
+            output. None: the class the model predicts for each sample.
+        method: A name from the catalogue, or a method object.
+        at: A module path: explain in terms of what that module returned, in place of the input.
+        strict: Whether an operation without a rule is an error; else its derivative is used, booked, and said.
+
+    Returns:
+        Raw values, shaped like the input (or like the value at `at`), with target, ledger and provenance.
+
+    Raises:
+        PellucidError: in one of its kinds, when something asked for cannot be done; the message says what to do.
+
+    Example:
+        >>> net = torch.nn.Sequential(torch.nn.Linear(2, 2, bias=False)).eval()
+        >>> _ = net[0].weight.data.copy_(torch.eye(2))
+        >>> explain(net, torch.tensor([[1.0, 3.0]]), method="lrp.epsilon").values
+        tensor([[0., 3.]])
+    """
+    model = load(model)
+    model.ready()
+    chosen = _method(method, strict)
+    inputs, picture = _input(model, x)
+    found = chosen.attribute(model, inputs, as_target(target), at)
+    return _explanation(model, chosen, found, picture, at)
+
+
+def _method(method: str | Method, strict: bool) -> Method:
+    chosen = named(method) if isinstance(method, str) else method
+    if not hasattr(chosen, "attribute"):
+        raise MethodError(f"method={method!r}", f"a {type(method).__name__}", "a method has a name and attributes", 'Pass a name such as "lrp", or pl.lrp.EpsilonPlus().')
+    return replace(chosen, strict=True) if strict and hasattr(chosen, "strict") else chosen  # type: ignore[type-var]
+
+
+def _input(model: Model, x: Any) -> tuple[Tensor, NDArray[np.uint8] | None]:
+    """The batch to explain, and the pixels behind it when it was given as a picture."""
+    if not isinstance(x, Tensor):
+        return model.read(x), np.asarray(model.crop(x).convert("RGB"))
+    if x.dim() < 2 or x.shape[0] == 0:
+        raise InputError("An explanation", f"a tensor of shape {tuple(x.shape)}", "the first axis counts the samples", "Add it: x[None].")
+    x = x.detach()
+    if not x.is_floating_point():
+        raise InputError("An explanation", f"a tensor of {x.dtype}", "relevance is shared over real numbers", "Pass what the model computes with: x.float(), or embeddings.")
+    return x.to(model.device), None
+
+
+def _explanation(model: Model, method: Method, found: Attribution, picture: NDArray[np.uint8] | None, at: str | Where | None) -> Explanation:
+    """An attribution told as an explanation."""
+    values = found.values.detach()
+    values = values if values.dtype == torch.float64 else values.float()
+    chosen = found.method if found.method not in (None, method.name) else None
+    notes = ((f"`{method.name}` chose {chosen}.",) if chosen else ()) + found.notes
+    targets = tuple(found.target.text(i) for i in range(len(values)))
+    return Explanation(
+        values.cpu(),
+        found.score.detach().cpu(),
+        targets[0],
+        method.name,
+        method.signed,
+        ledger=None if found.ledger is None else _at_hand(found.ledger),
+        notes=notes,
+        provenance=_provenance(model, method),
+        picture=picture,
+        at=None if at is None else str(at),
+        classes=tuple(model.top(found.output[0])),
+        targets=() if len(set(targets)) == 1 else targets,
+    )
+
+
+def _at_hand(ledger: Any) -> Any:
+    rows = tuple(replace(row, amount=row.amount.cpu()) for row in ledger.rows)
+    return replace(ledger, seed=ledger.seed.cpu(), input=ledger.input.cpu(), rows=rows)
+
+
+def _provenance(model: Model, method: Method) -> dict[str, Any]:
+    """What it takes to make this explanation again."""
+    from . import __version__
+
+    return {
+        "pellucid": __version__,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "model": {"name": model.name, "source": model.source, "fingerprint": model.fingerprint},
+        "method": {"name": method.name, "options": str(method).splitlines()},
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+

@@ -1,0 +1,34 @@
+"""What comes along: a network that knows a thousand things, their names, and photographs to try it on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pellucid.model import Model
+
+HERE = Path(__file__).parent
+
+MODELS = {"efficientnet_lite0": "EfficientNet-Lite0, the 1000 classes of ImageNet, 4.7 million parameters (extra: demo)"}
+
+
+def efficientnet_lite0() -> Model:
+    """EfficientNet-Lite0 with its ImageNet weights, in eval mode, with preprocessing and labels.
+
+    Raises:
+        MissingExtra: The package with the weights is not installed.
+    """
+    from pellucid.zoo.efficientnet import pretrained  # here, because it brings torch
+
+    return pretrained()
+
+
+def pictures() -> dict[str, Path]:
+    """Photographs with a clear class, by name: `chelsea`, an Egyptian cat, and `coffee`, an espresso.
+
+    Example:
+        >>> sorted(pictures())
+        ['chelsea', 'coffee']
+    """
+    return {path.stem: path for path in sorted((HERE / "pictures").glob("*.jpg"))}
