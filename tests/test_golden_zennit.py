@@ -42,4 +42,5 @@ def test_a_preset_gives_the_map_of_zennits_composite(named_net, composite):
     expected = frozen(f"{name}/{composite}")
     assert e.values.dtype == torch.float64
     for found, wanted in zip(e.values, expected, strict=True):  # one picture may speak a hundred times louder than the other
-        assert (found - wanted).abs().max() <= 1e-6 * wanted.abs().max()
+        worst = float((found - wanted).abs().max() / wanted.abs().max())
+        assert worst <= 1e-9  # 5e-13 when frozen; a stabiliser left out or added shows from 1e-7 on

@@ -47,11 +47,22 @@ def flow(op: LocalOp, streams: list[Stream], *, eps: float | Tensor, bias: Bias 
         if silent == "spread":
             spread = _add(spread, stream.R - s * stream.z)
         else:
-            booked["stabiliser"] = _add(booked.get("stabiliser"), op.sums(stream.R) - op.dots(s, stream.z))
+            for cause, amount in kept_back(op, stream.R, s, stream.z).items():
+                booked[cause] = _add(booked.get(cause), amount)
     assert total is not None
     if spread is not None:
         total = total + op.linear.spread(spread)
     return Shares([total], booked)
+
+
+def kept_back(op: LocalOp, R: Tensor, s: Tensor, z: Tensor) -> dict[str, Tensor]:
+    """What sharing R as s = R / stab(z) leaves behind: "dropped" where nothing speaks (z = 0), "stabiliser" elsewhere."""
+    total = op.sums(R)
+    kept = total - op.dots(s, z)
+    if not bool((kept.abs() > 1e-3 * total.abs()).any()):  # too little to be worth another look at every unit
+        return {"stabiliser": kept}
+    dropped = op.sums(R * (z == 0))
+    return {"dropped": dropped, "stabiliser": kept - dropped}
 
 
 def bias_share(op: LocalOp, s: Tensor, b: Tensor) -> Tensor:

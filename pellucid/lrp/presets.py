@@ -89,11 +89,12 @@ def ExcitationBackprop(*, eps: float = 1e-6) -> Composite:
 def DeepTaylor(low: Bound | None = None, high: Bound | None = None, *, eps: float = 1e-6) -> Composite:
     """Deep Taylor decomposition: z-plus between ReLUs, z-box for the bounded input, even shares for means.
 
-    The paper leaves biases, which it assumes not positive, out of the shares: so do we.
+    The paper assumes biases that are not positive and leaves them out of the shares: so do we. Units that only a positive bias makes
+    active, which the paper rules out, spread their relevance evenly over their inputs.
 
     References: Montavon et al., 2017, https://doi.org/10.1016/j.patcog.2016.11.008
     """
-    rule = ZPlus(eps, bias="ignore")
+    rule = ZPlus(eps, bias="ignore", silent="spread")
     first = Where(op=LINEAR, position="first"), ZBox(low, high, eps)
     composite = _composite("deep_taylor", rule, rule, first=first)
     return composite.where(op="pool", rule=Flat(eps))

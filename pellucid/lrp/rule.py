@@ -55,8 +55,8 @@ def stabilise(z: Tensor, eps: float | Tensor) -> Tensor:
 
 
 def divide(R: Tensor, z: Tensor, eps: float | Tensor) -> Tensor:
-    """R / z, stabilised; with eps = 0, what has no denominator gets nothing."""
-    if isinstance(eps, float | int) and eps == 0:
-        return torch.where(z == 0, torch.zeros_like(R), R / z)
-    den = stabilise(z, eps)
+    """R / z, stabilised; where that leaves no denominator (eps = 0 and z = 0) nothing is handed on."""
+    den = stabilise(z, eps) if isinstance(eps, Tensor) or eps else z
+    if isinstance(eps, Tensor) or not eps:
+        return torch.where(den == 0, torch.zeros_like(R), R / den)
     return torch.div(R, den, out=den) if den.shape == R.shape else R / den

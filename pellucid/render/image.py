@@ -116,7 +116,7 @@ def painting(drawn: Map, size: Size) -> Image.Image:
 def classes(e: Explanation, sample: int, drawn: Map, wide: int) -> list[Image.Image]:
     """The top classes, which are known for the first sample."""
     accent = drawn.palette.colour(1.0, signed=drawn.signed)
-    return [class_bars(e.classes, wide, accent, e.target)] if e.classes and sample == 0 else []
+    return [class_bars(e.classes, wide, accent, (e.targets or (e.target,))[0])] if e.classes and sample == 0 else []
 
 
 def columns(left: Image.Image, right: Image.Image, wide: int) -> Image.Image:

@@ -56,7 +56,7 @@ class Palette:
 
 def ramp(ends: tuple[Colour, Colour], opacity: Pixels) -> Pixels:
     """From the faint to the full colour."""
-    faint, full = (np.array(end, dtype=float) for end in ends)
+    faint, full = (np.array(end, dtype=np.float64) for end in ends)
     return faint + opacity * (full - faint)
 
 

@@ -38,14 +38,14 @@ class AlphaBeta(Rule):
             raise ValueError(f"alpha-beta: found alpha {self.alpha}, beta {self.beta}; both must be >= 0 and alpha - beta = 1 to conserve relevance")
 
     def share(self, op: LocalOp, R: Tensor, rectified: bool) -> Shares:
-        signed, b = Signed(op), op.linear.bias
-        plus = signed.plus
-        minus = (op.z - plus if b is None else (op.z - b).sub_(plus)).clamp_(max=0)  # z is the sum of both
-        above = below = None
-        if b is not None and self.bias != "ignore":
-            above, below = signed.bias_plus, signed.bias_minus
-            assert above is not None and below is not None
-            plus, minus = plus + above, minus + below
+        signed = Signed(op)
+        keep = self.bias != "ignore"
+        above, below = (signed.bias_plus, signed.bias_minus) if keep else (None, None)
+        minus = signed.minus if below is None else signed.minus + below
+        if rectified and (keep or op.linear.bias is None):
+            plus = (op.z_where(rectified) - minus).clamp_(min=0)  # where z > 0 the difference has the same sign twice: nothing cancels
+        else:
+            plus = signed.plus if above is None else signed.plus + above
         streams = [Stream(self.alpha * R, plus, above, signed.pull_plus)]
         if self.beta:
             streams.append(Stream(-self.beta * R, minus, below, signed.pull_minus))

@@ -32,7 +32,7 @@ class Flat(Rule):
             return self._weightless(op, R)
         linear = op.linear
         ones = torch.ones_like(linear.raw)
-        n = linear.forward(linear.raw.new_ones(()).expand(linear.shape), ones)
+        n = linear.forward(linear.raw.new_ones(linear.shape), ones)
         s = divide(R, n, self.eps)
         return Shares([linear.backward(s, ones)], {"stabiliser": op.sums(R) - op.dots(s, n)})
 

@@ -36,6 +36,13 @@ class Signed:
         z = linear.forward(self.above, linear.positive)
         return z if self.below is None else z.add_(linear.forward(self.below, linear.negative))
 
+    @cached_property
+    def minus(self) -> Tensor:
+        """The sum of the negative contributions, without bias."""
+        linear = self.op.linear
+        z = linear.forward(self.above, linear.negative)
+        return z if self.below is None else z.add_(linear.forward(self.below, linear.positive))
+
     def pull(self, s: Tensor, up: Tensor, down: Tensor) -> Tensor:
         """What inputs get for s through the weights `up` where x is positive, `down` where it is negative."""
         linear = self.op.linear

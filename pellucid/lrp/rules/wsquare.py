@@ -30,7 +30,7 @@ class WSquare(Rule):
     def share(self, op: LocalOp, R: Tensor, rectified: bool) -> Shares:
         linear = op.linear
         squares = linear.weight.square()
-        z = linear.forward(squares.new_ones(()).expand(linear.shape), squares)
+        z = linear.forward(squares.new_ones(linear.shape), squares)
         b = None if linear.bias is None or self.bias == "ignore" else linear.bias.square()
         z = z if b is None else z + b
         return flow(op, [Stream(R, z, b, lambda s: linear.backward(s, squares))], eps=self.eps, bias=self.bias, silent=self.silent)

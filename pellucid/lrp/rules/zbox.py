@@ -60,5 +60,5 @@ def bound(value: Bound, x: Tensor) -> Tensor:
     if tensor.dim() == 1 and x.dim() > 2 and len(tensor) == x.shape[1]:
         tensor = tensor.reshape(-1, *[1] * (x.dim() - 2))
     if tensor.dim() == x.dim() and tensor.shape[0] == x.shape[0]:
-        return tensor.expand(x.shape)
-    return tensor.expand(1, *x.shape[1:]) if x.dim() > 1 else tensor.expand(x.shape)
+        return tensor
+    return tensor.expand(1, *x.shape[1:]).contiguous()

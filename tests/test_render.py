@@ -1,0 +1,364 @@
+"""Pictures, pages and terminals: colours that mean what they say, and numbers beside them."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from pellucid.errors import InputError
+from pellucid.explanation import Explanation
+from pellucid.ledger import Ledger, Row
+from pellucid.render import PALETTES, page, picture, png, terminal
+from pellucid.render.bars import columns
+from pellucid.render.books import book
+from pellucid.render.image import MOST_SAMPLES, sheet
+from pellucid.render.map import Map, nothing, prepare, smoothed
+from pellucid.render.palette import ORANGE_PURPLE, PAPER, RED_BLUE
+from pellucid.render.panel import overlay, panel_size
+from pellucid.render.scale import Scale, each, fixed, shared
+from pellucid.render.text import paragraph, plain, shorten, width, wrap
+
+GREY = np.full((24, 24, 3), 128, dtype=np.uint8)
+
+
+def made(values: torch.Tensor, **fields: Any) -> Explanation:
+    whole = {"output": torch.ones(len(values)), "target": "logit 3", "method": "gradient_x_input", "signed": True}
+    return Explanation(values, **(whole | fields))
+
+
+def noise(*shape: int) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(0))
+
+
+def quarters() -> torch.Tensor:
+    """Upper half for and against, lower half nothing."""
+    values = torch.zeros(1, 3, 24, 24)
+    values[:, :, :12, :12], values[:, :, :12, 12:] = 1.0, -1.0
+    return values
+
+
+def pixels(drawn: Map, side: int = 24) -> np.ndarray:
+    return np.asarray(overlay(drawn, (side, side)), dtype=int)
+
+
+# colours
+
+
+@pytest.mark.parametrize("below", [GREY, None], ids=["photograph", "paper"])
+def test_for_is_red_against_is_blue_and_nothing_is_the_ground(below: np.ndarray | None) -> None:
+    seen = pixels(prepare(made(quarters(), picture=below)))
+    red, blue, ground = seen[0, 0], seen[0, -1], seen[-1, 0]
+    assert red[0] > 150 > max(red[1:]) and blue[2] > 150 > max(blue[:2])
+    assert ground[0] == ground[1] == ground[2] and (below is not None or tuple(ground) == PAPER)
+
+
+@pytest.mark.parametrize("palette", PALETTES.values(), ids=PALETTES)
+def test_no_palette_puts_red_against_green(palette: Any) -> None:
+    colours = [palette.colour(level, signed=True) for level in (1.0, -1.0)] + [palette.colour(1.0, signed=False)]
+    assert len(set(colours)) == 3
+    assert all(abs(int(one[2]) - int(other[2])) > 30 for one, other in [(colours[0], colours[1])])  # blue tells them apart
+
+
+@pytest.mark.parametrize("palette", PALETTES.values(), ids=PALETTES)
+def test_more_is_painted_stronger(palette: Any) -> None:
+    strength = np.linspace(0, 1, 11)
+    for sign, signed in ((1, True), (-1, True), (1, False)):
+        painted = palette.paint(sign * strength, np.full((11, 3), 255.0), signed=signed)
+        assert (np.diff(painted.sum(-1)) < 0).all()
+
+
+def test_an_unsigned_method_never_gets_two_hues() -> None:
+    drawn = prepare(made(quarters(), signed=False))
+    assert np.array_equal(pixels(drawn)[0, 0], pixels(drawn)[0, -1])
+    assert tuple(pixels(drawn)[0, 0]) == RED_BLUE.colour(1.0, signed=False)
+    assert "unsigned" in terminal(made(quarters(), signed=False), 24) and "against" not in terminal(
+        made(quarters(), signed=False), 24
+    )
+
+
+def test_another_palette_paints_otherwise() -> None:
+    plain_red, orange = (pixels(prepare(made(quarters()), palette=palette))[0, 0] for palette in (RED_BLUE, ORANGE_PURPLE))
+    assert not np.array_equal(plain_red, orange)
+
+
+def test_painting_changes_nothing() -> None:
+    e = made(noise(1, 3, 24, 24), picture=GREY.copy())
+    before = e.values.clone()
+    picture(e), terminal(e), page(e)
+    assert torch.equal(e.values, before) and np.array_equal(e.picture, GREY)
+
+
+# scale
+
+
+def test_the_scale_is_a_percentile_and_says_what_it_clips() -> None:
+    heat = np.arange(1000.0).reshape(10, 100)
+    scale = each(heat)
+    assert scale.limit == pytest.approx(994.005)
+    assert scale.sentence(heat, signed=True) == (
+        "Full colour at ±994.00 (the 99.5th percentile of |value|); "
+        "0.5 % of the values lie beyond and are clipped, the largest is 999.00."
+    )
+
+
+def test_a_fixed_scale_is_what_was_asked_for() -> None:
+    drawn = prepare(made(quarters()), scale=2.0)
+    assert (
+        drawn.scale == Scale(2.0, "fixed")
+        and drawn.strength.max() == 1.0
+        and prepare(made(quarters()), scale=6.0).strength.max() == 0.5
+    )
+    assert "nothing is clipped" in prepare(made(quarters()), scale=6.0).sentence()
+
+
+def test_a_shared_scale_keeps_samples_comparable() -> None:
+    e = made(torch.cat([quarters(), 4 * quarters()]))
+    small, large = (prepare(e, sample, scale="shared") for sample in range(2))
+    assert small.scale == large.scale and small.strength.max() == 0.25 and large.strength.max() == 1.0
+    assert "shared by all samples" in small.sentence()
+
+
+def test_a_broken_sample_has_no_say_in_a_shared_scale() -> None:
+    assert shared([np.full((2, 2), np.nan), np.ones((2, 2))]).limit == 1.0
+    assert shared([np.full((2, 2), np.nan)]).limit > 0
+
+
+def test_a_map_of_one_place_is_scaled_by_its_largest_value() -> None:
+    heat = np.zeros((100, 100))
+    heat[3, 3] = -5.0
+    assert each(heat).limit == 5.0 and "largest" in each(heat).origin
+
+
+@pytest.mark.parametrize("scale", ["jet", 0.0, -1.0, float("nan")])
+def test_a_scale_that_is_none_is_refused(scale: Any) -> None:
+    with pytest.raises(InputError, match=r"scale"):
+        prepare(made(quarters()), scale=scale)
+    with pytest.raises(InputError, match="a fixed scale is a positive number"):
+        fixed(0)
+
+
+def test_smoothing_is_off_unless_asked_for_and_is_told() -> None:
+    e = made(noise(1, 1, 20, 20))
+    assert np.array_equal(prepare(e).heat, e.heat().double().numpy()) and "Smoothed" not in prepare(e).sentence()
+    soft = prepare(e, smooth_px=2.0)
+    assert np.abs(soft.heat).max() < np.abs(prepare(e).heat).max() and "Smoothed over 2 px" in soft.sentence()
+
+
+def test_smoothing_keeps_a_constant_and_spreads_a_point() -> None:
+    assert smoothed(np.ones((5, 9)), 1.5) == pytest.approx(1.0)
+    point = np.zeros((15, 15))
+    point[7, 7] = 1.0
+    assert smoothed(point, 1.0).sum() == pytest.approx(1.0) and smoothed(point, 1.0)[7, 7] == pytest.approx(
+        1 / (2 * np.pi), rel=1e-2
+    )
+
+
+# nothing to paint
+
+
+@pytest.mark.parametrize(
+    ("values", "seed", "reason"),
+    [
+        (torch.zeros(1, 3, 4, 4), None, "Every value is exactly zero."),
+        (torch.tensor([[[[float("nan"), 1.0]] * 2]]), None, "2 of 4 values are not finite"),
+        (torch.full((1, 1, 2, 2), float("inf")), None, "4 of 4 values are not finite"),
+        (torch.tensor([1.0, -1.0]).reshape(1, 2, 1, 1).expand(1, 2, 4, 4), None, "the channels cancel"),
+        (torch.full((1, 1, 2, 2), 1e-14), None, "rounding, not evidence"),
+        (torch.full((1, 1, 2, 2), 1e-9), 10.0, "less than a millionth of the score 10.00"),
+    ],
+)
+def test_no_evidence_is_said_with_its_reason(values: torch.Tensor, seed: float | None, reason: str) -> None:
+    books = (
+        None if seed is None else Ledger(torch.tensor([seed]), torch.zeros(1), (Row("", "add", "bias", torch.tensor([seed])),))
+    )
+    e = made(values, ledger=books)
+    drawn = prepare(e)
+    assert reason in drawn.empty
+    assert "No evidence found" in terminal(e) and "No evidence found" in page(e)
+    assert picture(e).size[0] > 400
+
+
+def test_small_values_that_are_all_there_is_are_evidence() -> None:
+    e = made(torch.full((1, 1, 2, 2), 1e-9))
+    assert nothing(e, 0, e.heat().numpy()) == ""
+
+
+@pytest.mark.parametrize("shape", [(1, 7), (1, 3, 7), (1, 3, 448, 4), (1, 3, 4, 448)])
+def test_no_evidence_is_drawn_for_inputs_of_any_shape(shape: tuple[int, ...]) -> None:
+    assert picture(made(torch.zeros(shape))).height > 100
+
+
+# pictures
+
+
+@pytest.mark.parametrize(
+    "shape", [(1, 3, 224, 224), (1, 1, 8, 8), (1, 5, 60, 20), (1, 1, 2000, 30), (1, 30), (1, 4, 3000), (1, 1), (1,)]
+)
+@pytest.mark.parametrize("signed", [True, False])
+def test_inputs_of_any_shape_are_drawn(shape: tuple[int, ...], signed: bool) -> None:
+    image = picture(made(noise(*shape), signed=signed))
+    assert image.mode == "RGB" and 400 < image.width < 2200 and 200 < image.height < 1400
+
+
+def test_panels_are_large_and_their_pixels_square() -> None:
+    assert [panel_size(*size) for size in ((224, 224), (8, 8), (300, 500), (3584, 896))] == [
+        (448, 448),
+        (448, 448),
+        (300, 500),
+        (896, 224),
+    ]
+
+
+def test_a_coarse_map_is_interpolated_and_says_so() -> None:
+    e = made(noise(1, 9, 4, 4), picture=GREY, at="features.8")
+    assert "4 x 4 places and is interpolated" in prepare(e).sentence()
+    assert len(np.unique(pixels(prepare(e), 240).reshape(-1, 3), axis=0)) > 200
+    assert "interpolated" not in prepare(made(noise(1, 9, 12, 12), picture=GREY)).sentence()
+
+
+def test_features_are_not_painted_over_a_photograph() -> None:
+    assert prepare(made(noise(1, 40), picture=GREY)).picture is None
+
+
+def test_bars_keep_the_extremes_where_features_are_finer_than_pixels() -> None:
+    row = np.zeros(10_000)
+    row[[17, 18]] = 1.0, -0.5
+    drawn = columns(row, 500)
+    assert len(drawn) == 500 and max(high for *_, high in drawn) == 1.0 and min(low for _, _, low, _ in drawn) == -0.5
+
+
+def test_a_batch_is_a_sheet_of_its_samples() -> None:
+    e = made(noise(3, 3, 24, 24), picture=GREY, targets=("a", "b", "c"))
+    assert sheet(e).height == pytest.approx(3 * picture(e).height, rel=0.05)
+    many = made(noise(MOST_SAMPLES + 4, 6))
+    assert sheet(many).height > sheet(made(noise(MOST_SAMPLES, 6))).height
+    assert f"The first {MOST_SAMPLES} of {MOST_SAMPLES + 4} samples are shown." in page(many)
+
+
+def test_a_png_carries_its_caption_and_provenance(tmp_path: Path) -> None:
+    e = made(quarters(), provenance={"torch": "2.13.0", "options": {"eps": 1e-6}}, target='logit 3 "chat noir, é"')
+    with Image.open(e.save(tmp_path / "e.png")) as image:
+        image.load()
+        assert json.loads(image.text["provenance"]) == e.provenance
+        assert image.text["Description"] == e.caption() and image.text["Software"] == "pellucid"
+    assert Image.open(io.BytesIO(e._repr_png_())).size == sheet(e).size
+    assert png(e) == png(e)
+
+
+def test_words_fit_their_column() -> None:
+    words = "lrp.epsilon_plus -> logit 285 with a_very_long_name_that_no_column_could_ever_hold_in_one_line and more"
+    lines = wrap(words, 17, 200)
+    assert all(width(line, 17) <= 200 for line in lines) and "".join(lines).replace(" ", "") == words.replace(" ", "")
+    assert width(shorten(words, 15, 120), 15) <= 120 and shorten("short", 15, 120) == "short"
+    assert paragraph(words, 17, 200).width == 200
+
+
+def test_letters_the_font_lacks_are_replaced_aloud() -> None:
+    assert plain("naïve – 猫\n×2") == "naive - ? x2"
+
+
+def test_warnings_make_the_figure_longer() -> None:
+    sound = made(quarters(), picture=GREY, ledger=Ledger(torch.ones(1), torch.ones(1)))
+    void = replace(sound, ledger=Ledger(torch.ones(1), torch.zeros(1), (Row("", "add", "bias", torch.ones(1)),)))
+    assert picture(void).height > picture(sound).height
+
+
+# terminal
+
+
+def cells(line: str) -> int:
+    return len(re.sub(r"\x1b\[[0-9;]*m", "", line))
+
+
+@pytest.mark.parametrize(("shape", "wide", "tall"), [((24, 24), 40, 20), ((10, 40), 40, 5), ((40, 10), 10, 20)])
+def test_half_blocks_fill_the_width_and_end_in_a_reset(shape: tuple[int, int], wide: int, tall: int) -> None:
+    lines = [line for line in terminal(made(noise(1, 3, *shape)), 40).split("\n") if "▀" in line]
+    assert len(lines) == tall and all(cells(line) == wide and line.endswith("\x1b[0m") for line in lines)
+
+
+def test_half_blocks_show_the_colours_of_the_map() -> None:
+    first, *_, last = [line for line in terminal(made(quarters()), 24).split("\n") if "▀" in line]
+    red, blue = (RED_BLUE.colour(level, signed=True) for level in (1.0, -1.0))
+    assert first.startswith("\x1b[38;2;{};{};{}m".format(*red)) and "48;2;{};{};{}m".format(*blue) in first
+    assert "38;2;255;255;255" in last and "48;2;255;255;255" in last
+
+
+def test_without_colour_signs_stand_for_values() -> None:
+    lines = terminal(made(quarters()), 24, colour=False).split("\n")
+    assert lines[0] == "++" * 6 + "--" * 6 and lines[11] == " ·" * 12
+    assert lines[12] == "++ + for  - -- against · full at ±3.00 · nothing clipped · means of 2 px"
+    assert "\x1b" not in "\n".join(lines) and " ".join(lines[13:]) == "gradient_x_input -> logit 3 = 1.00."
+
+
+def test_features_are_listed_strongest_first() -> None:
+    lines = terminal(made(torch.tensor([[0.5, -2.0, 1.0, 0.0]])), 60, colour=False).split("\n")
+    assert [line.split()[0] for line in lines[:3]] == ["1", "2", "0"]
+    assert lines[0].endswith("-- -2.00") and lines[1].endswith("++ +1.00")
+    assert "4 more" in terminal(made(noise(1, 20)), 60)
+
+
+def test_a_text_file_holds_the_books(tmp_path: Path) -> None:
+    books = Ledger(torch.ones(1), torch.tensor([0.75]), (Row("stem", "convolution", "bias", torch.tensor([0.25])),))
+    text = made(quarters(), ledger=books, classes=((3, "", 0.5),)).save(tmp_path / "e.txt").read_text(encoding="utf-8")
+    assert re.search(r"bias +convolution in stem +0\.25", text) and "50.0%  class 3" in text and "\x1b" not in text
+
+
+def test_the_books_show_the_largest_bookings_and_sum_the_rest() -> None:
+    rows = tuple(Row(f"layer{place}", "add", "bias", torch.tensor([float(place)])) for place in range(30))
+    lines = book(Ledger(torch.tensor([435.0]), torch.zeros(1), rows), 0)
+    assert lines[2] == ("bias", "add in layer29", "29.00") and ("the rest", "18 smaller bookings", "153.00") in lines
+    assert lines[-1] == ("error", "unaccounted", "0.00")
+
+
+# page
+
+
+class Reader(HTMLParser):
+    """Collects what a page loads and says."""
+
+    def __init__(self, text: str) -> None:
+        HTMLParser.__init__(self)
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.words += data
+
+
+def test_a_page_needs_nothing_but_itself() -> None:
+    seen = Reader(page(made(quarters(), picture=GREY)))
+    loaded = [
+        value or "" for _, attrs in seen.tags for name, value in attrs.items() if name in ("src", "href", "srcset", "action")
+    ]
+    assert len(loaded) == 1 and loaded[0].startswith("data:image/png;base64,")
+    assert not {"script", "link", "iframe"} & {tag for tag, _ in seen.tags}
+    assert any("default-src 'none'" in (attrs.get("content") or "") for _, attrs in seen.tags)
+
+
+def test_a_page_escapes_whatever_it_is_told() -> None:
+    nasty = '<script>alert("x")</script>&'
+    books = Ledger(torch.ones(1), torch.zeros(1), (Row(nasty, nasty, "bias", torch.ones(1)),))
+    e = made(quarters(), target=nasty, method=nasty, at=nasty, notes=(nasty,), provenance={nasty: nasty}, ledger=books)
+    seen = Reader(page(e))
+    assert "script" not in {tag for tag, _ in seen.tags} and seen.words.count(nasty) >= 6
+    assert next(attrs["alt"] for tag, attrs in seen.tags if tag == "img") == e.caption()
+
+
+def test_a_page_has_a_section_per_sample_and_one_table_of_books_each() -> None:
+    books = Ledger(torch.ones(3), torch.ones(3))
+    seen = [tag for tag, _ in Reader(page(made(noise(3, 1, 8, 8), ledger=books, provenance={"seed": 1}))).tags]
+    assert seen.count("section") == seen.count("img") == 3 and seen.count("table") == 4
