@@ -28,7 +28,7 @@ import pellucid as pl
 CELLS = 14
 REMOVED = (0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)  # shares of the cells
 BASELINES = ("gradient", "saliency", "gradient_x_input")
-HEADER = f"{'method':<52}{'SRG':>7}{'+-':>7}{'at pixels / seed':>18}{'sum |R| / seed':>16}"
+HEADER = f"{'method':<66}{'SRG':>7}{'+-':>7}{'at pixels / seed':>18}{'sum |R| / seed':>16}"
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class Score:
 
     def row(self) -> str:
         mean, margin = interval(self.srg)
-        return f"{self.name:<52}{mean:>7.3f}{margin:>7.3f}{self.arrived.median():>18.3f}{self.absolute.median():>16.2f}"
+        return f"{self.name:<66}{mean:>7.3f}{margin:>7.3f}{self.arrived.median():>18.3f}{self.absolute.median():>16.2f}"
 
 
 def interval(values: Tensor) -> tuple[float, float]:
@@ -126,17 +126,19 @@ def chance(photographs: Photographs) -> Score:
 def compared(scores: list[Score]) -> Iterator[str]:
     """How far each method is behind the best, picture by picture: an interval that spans 0 is noise."""
     ranked = sorted(scores, key=lambda s: -s.srg.mean())
-    yield f"{'method':<52}{'SRG':>7}{'behind the best, paired':>26}"
+    yield f"{'method':<66}{'SRG':>7}{'behind the best, paired':>26}"
     for s in ranked:
         mean, margin = interval(ranked[0].srg - s.srg)
-        yield f"{s.name:<52}{s.srg.mean():>7.3f}{mean:>16.3f} +- {margin:.3f}"
+        yield f"{s.name:<66}{s.srg.mean():>7.3f}{mean:>16.3f} +- {margin:.3f}"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=Path, required=True, help="a folder of photographs")
     parser.add_argument("--number", type=int, default=40, help="how many of them, evenly out of the sorted folder")
-    parser.add_argument("--methods", nargs="*", help="names of candidates.py or of the catalogue; default: all candidates and three baselines")
+    parser.add_argument(
+        "--methods", nargs="*", help="candidates, or names of the catalogue; default: all candidates and baselines"
+    )
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)

@@ -271,7 +271,10 @@ class Channel(Term):
         if value.dim() < 2 or not -value.shape[1] <= self.unit < value.shape[1]:
             raise TargetError(str(self), f"a value of shape {tuple(value.shape)}", f"channels run 0-{value.shape[1] - 1 if value.dim() > 1 else 0}", "Ask for one of those.")
         maps = value[:, self.unit]
-        return maps[(slice(None), *self.position)] if self.position is not None else maps.flatten(1).mean(1) if maps.dim() > 1 else maps
+        if self.position is not None:
+            place: tuple[Any, ...] = (slice(None), *self.position)
+            return maps[place]
+        return maps.flatten(1).mean(1) if maps.dim() > 1 else maps
 
     def __str__(self) -> str:
         return f"channel {self.unit} of {self.at}" + (f" at {self.position}" if self.position is not None else "")

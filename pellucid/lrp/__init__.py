@@ -19,3 +19,36 @@ from .presets import (
 from .propagate import propagate
 from .rule import Rule, Shares
 from .rules import AlphaBeta, Epsilon, Flat, Gamma, Gate, Halve, Native, Norm, Pass, Route, WSquare, ZBox, ZPlus
+
+__all__ = [
+    "AlphaBeta",
+    "Auto",
+    "Composite",
+    "Conserving",
+    "DeepTaylor",
+    "Epsilon",
+    "EpsilonAlpha2Beta1",
+    "EpsilonAlpha2Beta1Flat",
+    "EpsilonEverywhere",
+    "EpsilonGammaBox",
+    "EpsilonPlus",
+    "EpsilonPlusFlat",
+    "ExcitationBackprop",
+    "Flat",
+    "Gamma",
+    "GammaEverywhere",
+    "Gate",
+    "Halve",
+    "Native",
+    "Norm",
+    "Pass",
+    "Route",
+    "Rule",
+    "Shares",
+    "WSquare",
+    "WSquareFirst",
+    "ZBox",
+    "ZPlus",
+    "Zero",
+    "propagate",
+]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from torch import Tensor
 
 from ..attribution import Attribution
+from ..errors import MethodError
 from ..model import Model
 from ..model.where import Where
 from ..target import Target
@@ -76,12 +77,19 @@ class Composite:
     def plan(self, ops: Sequence[Op]) -> dict[int, Rule]:
         """The rule for each operation on the path from the input to the target, by its index.
 
-        Entries without a rule of their own for structure (views, gates, activations) are completed by `base`.
+        An entry takes the operations its rule can handle: `Where("layer1")` with a gamma rule leaves the views in layer1 alone. For
+        what no entry names, structure (views, gates, activations, sums), `base` decides.
+
+        Raises:
+            MethodError: an entry names a kind of operation that its rule cannot handle.
         """
         rules: dict[int, Rule] = {}
         for where, rule in (*self.entries, *base()):
-            for op in where.pick(ops):
+            able = [op for op in ops if op.kind in rule.kinds]
+            for op in where.pick(able):
                 rules.setdefault(op.index, rule)
+            if where.op is not None and not where.pick(able) and any(where.covers(op) for op in ops):
+                raise _unable(where, rule)
         return rules
 
     def attribute(self, model: Model, x: Tensor, target: Target, at: str | Where | None = None) -> Attribution:
@@ -89,7 +97,7 @@ class Composite:
         tape = rewrite(record(model, x))
         aimed = aim(tape, target, model)
         ops = path(tape, aimed.slopes)
-        composite = self.choose(ops).bounded(model, x)
+        composite = self.choose(ops).bounded(model)
         end = tape.inputs[0] if at is None else find(tape, at)
         shape, dtype = tape.values[end].shape, x.dtype
         arrived, ledger = propagate(tape, aimed.seeds(tape), composite.plan(ops), ends=(end,), strict=self.strict)
@@ -100,14 +108,21 @@ class Composite:
         """The composite for what ran: itself."""
         return self
 
-    def bounded(self, model: Model, x: Tensor) -> Composite:
-        """With the bounds of every z-box filled in: from the model's preprocessing, else from the extremes of the input."""
-        if not any(isinstance(rule, ZBox) and (rule.low is None or rule.high is None) for _, rule in self.entries):
+    def bounded(self, model: Model) -> Composite:
+        """With the bounds of every z-box filled in from the model's preprocessing; without one, the extremes of each sample bound it."""
+        if model.preprocess is None or not any(isinstance(rule, ZBox) and (rule.low is None or rule.high is None) for _, rule in self.entries):
             return self
-        low, high = model.preprocess.bounds() if model.preprocess is not None else (float(x.min()), float(x.max()))
+        low, high = model.preprocess.bounds()
         filled = [
             (where, replace(rule, low=low if rule.low is None else rule.low, high=high if rule.high is None else rule.high))
             if isinstance(rule, ZBox) else (where, rule)
             for where, rule in self.entries
         ]  # fmt: skip
         return replace(self, entries=tuple(filled))
+
+
+def _unable(where: Where, rule: Rule) -> MethodError:
+    return MethodError(
+        f"{rule} for {where}", "operations of other kinds there", f"this rule takes {', '.join(sorted(rule.kinds))}",
+        "Choose another rule, or another kind of operation.",
+    )  # fmt: skip

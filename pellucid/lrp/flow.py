@@ -20,57 +20,80 @@ class Stream:
         z: The denominator: the sum of the contributions, with the bias if `bias` is given.
         bias: The bias within z.
         back: From s = R / z to what the inputs get: the transposes of the weights, times the inputs.
+        sign: 1 or -1 when z cannot be of the other sign, or R is zero wherever it is.
     """
 
     R: Tensor
     z: Tensor
     bias: Tensor | None
     back: Callable[[Tensor], Tensor]
+    sign: int = 0
 
 
 def flow(op: LocalOp, streams: list[Stream], *, eps: float | Tensor, bias: Bias = "absorb", silent: Silent = "drop") -> Shares:
     """Share every stream over its contributions, R_i = sum_j x_i w_ij R_j / stab(z_j), and book the rest.
 
-    With `bias="spread"`, the bias's share of each unit is spread evenly over the unit's inputs; with `silent="spread"`, so is what
-    the stabiliser keeps, which is all of it where no input speaks (z = 0).
+    With `bias="spread"`, the bias's share of each unit is spread evenly over the unit's inputs; with "share", the shares of all biases go
+    to the inputs of the whole layer in proportion to what they got. `silent` says the same of what the stabiliser keeps, which is all
+    of it where no input speaks (z = 0).
     """
-    total, spread = None, None
+    total, spread, returned = None, None, None
     booked: dict[str, Tensor] = {}
     for stream in streams:
-        s = divide(stream.R, stream.z, eps)
-        part = stream.back(s)
-        total = part if total is None else total.add_(part)
+        s = divide(stream.R, stream.z, eps, stream.sign)
+        sums = channel_sums(op, s)
         if stream.bias is not None and bias == "spread":
             spread = _add(spread, s * stream.bias)
         elif stream.bias is not None:
-            booked["bias"] = _add(booked.get("bias"), bias_share(op, s, stream.bias))
+            amount = bias_share(op, s, stream.bias, sums)
+            if bias == "share":
+                returned = _add(returned, amount)
+            else:
+                booked["bias"] = _add(booked.get("bias"), amount)
+        part = stream.back(s)
+        total = part if total is None else total.add_(part)
         if silent == "spread":
-            spread = _add(spread, stream.R - s * stream.z)
+            spread = _add(spread, stream.R - s.mul_(stream.z))
         else:
-            for cause, amount in kept_back(op, stream.R, s, stream.z).items():
-                booked[cause] = _add(booked.get(cause), amount)
+            for cause, amount in kept_back(op, stream, s, eps, sums).items():
+                if silent == "share":
+                    returned = _add(returned, amount)
+                else:
+                    booked[cause] = _add(booked.get(cause), amount)
     assert total is not None
+    if returned is not None:
+        total, stuck = op.hand_out(returned, total)
+        booked["dropped"] = _add(booked.get("dropped"), stuck)
     if spread is not None:
-        total = total + op.linear.spread(spread)
+        even, stuck = op.linear.spread(spread)
+        total = total.add_(even)
+        booked["dropped"] = _add(booked.get("dropped"), op.sums(stuck))
     return Shares([total], booked)
 
 
-def kept_back(op: LocalOp, R: Tensor, s: Tensor, z: Tensor) -> dict[str, Tensor]:
-    """What sharing R as s = R / stab(z) leaves behind: "dropped" where nothing speaks (z = 0), "stabiliser" elsewhere."""
-    total = op.sums(R)
-    kept = total - op.dots(s, z)
-    if not bool((kept.abs() > 1e-3 * total.abs()).any()):  # too little to be worth another look at every unit
+def kept_back(op: LocalOp, stream: Stream, s: Tensor, eps: float | Tensor, sums: Tensor | None) -> dict[str, Tensor]:
+    """What sharing R = s stab(z) over z leaves unclaimed: "dropped" where nothing speaks (z = 0), "stabiliser" elsewhere. Overwrites s."""
+    if stream.sign and op.total is not None and isinstance(eps, float) and eps:
+        whole, kept = op.total, stream.sign * eps * (op.sums(s) if sums is None else sums.sum(1))
+    else:
+        whole = op.sums(stream.R)
+        kept = whole - op.sums(s.mul_(stream.z))
+    if not bool((kept.abs() > 1e-3 * whole.abs()).any()):  # too little to be worth another look at every unit
         return {"stabiliser": kept}
-    dropped = op.sums(R * (z == 0))
+    dropped = op.sums(stream.R * (stream.z == 0))
     return {"dropped": dropped, "stabiliser": kept - dropped}
 
 
-def bias_share(op: LocalOp, s: Tensor, b: Tensor) -> Tensor:
+def channel_sums(op: LocalOp, s: Tensor) -> Tensor | None:
+    """The sums of s per sample and channel, for a convolution whose samples lie along the first axis."""
+    if op.op.kind == "convolution" and op.tape.values[op.op.out].batch == (0, 1) and s.shape[0] == op.samples:
+        return s.sum(tuple(range(2, s.dim()))) if s.dim() > 2 else s
+    return None
+
+
+def bias_share(op: LocalOp, s: Tensor, b: Tensor, sums: Tensor | None) -> Tensor:
     """The sum of s * b per sample."""
-    axis = op.tape.values[op.op.out].batch
-    if axis == 0 and s.shape[0] == op.samples and b.numel() == s.shape[1] and b.shape[0] == b.numel() and s.dim() > 2:
-        return s.flatten(2).sum(2) @ b.reshape(-1)
-    return op.sums(s * b)
+    return op.sums(s * b) if sums is None or b.numel() != sums.shape[1] else sums @ b.reshape(-1)
 
 
 def _add(a: Tensor | None, b: Tensor) -> Tensor:

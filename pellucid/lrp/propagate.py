@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -11,7 +11,7 @@ from torch import Tensor
 from ..errors import NoRule
 from ..ledger import Ledger, Row
 from ..tape import LocalOp, Op, Tape, walk
-from ..tape.local import per_sample
+from ..tape.batch import per_sample
 from .rule import Rule, Shares
 from .rules import Native, Pass
 
@@ -24,8 +24,38 @@ class Books:
     """What has been booked so far, and what is known of the relevance on its way."""
 
     rows: list[Row] = field(default_factory=list)
+    totals: dict[int, Tensor] = field(default_factory=dict)  # the sum per sample of the relevance that waits at a value
     loose: set[int] = field(default_factory=set)  # values that are zero somewhere where their relevance is not
     free: set[int] = field(default_factory=set)  # values whose relevance may stand where they are not positive
+
+    def settle(self, op: LocalOp, rule: Rule, carried: tuple[Tensor | None, ...], shares: Shares) -> list[tuple[str, Tensor]]:
+        """Note what every input got; the bookings, with what floating-point rounding took or added, as long as it is no more than that.
+
+        Relevance that is carried by large contributions of both signs loses digits. A difference beyond what rounding explains is
+        no booking: it stays an error of the ledger.
+        """
+        got = [(i, share) for i, share in zip(op.op.ins, shares.inputs, strict=True) if share is not None]
+        booked = list(shares.booked.items())
+        assert op.total is not None
+        left = op.total - sum(amount for _, amount in booked)
+        if rule.local and len(got) == 1:
+            self._add(got[0][0], left)
+            return booked
+        for i, share in got:
+            amount = per_sample(share, op.tape.values[i].batch, op.samples)
+            left = left - amount
+            self._add(i, amount)
+        if bool((left.abs() > 1e-6 * op.total.abs()).any()):
+            booked.append(("rounding", torch.where(left.abs() <= _noise(op, carried, got), left, torch.zeros_like(left))))
+        return booked
+
+    def take(self, op: Op) -> Tensor:
+        """The sum per sample of what stands at the outputs of an operation; it is on its way from here on."""
+        totals = [self.totals.pop(o) for o in op.outs if o in self.totals]
+        return torch.stack(totals).sum(0)
+
+    def _add(self, value: int, amount: Tensor) -> None:
+        self.totals[value] = self.totals[value] + amount if value in self.totals else amount
 
 
 def propagate(
@@ -47,14 +77,14 @@ def propagate(
     Raises:
         NoRule: an operation on the path has no rule, and `strict`.
     """
-    books = Books(free=set(seeds))
     axes = {i: v.batch for i, v in enumerate(tape.values)}
+    books = Books(free=set(seeds), totals={i: per_sample(s, axes[i], tape.samples) for i, s in seeds.items()})
 
     def step(op: LocalOp, carried: tuple[Tensor | None, ...]) -> list[Tensor | None]:
         rule = rules.get(op.op.index) or _last_resort(op.op, strict)
+        op = replace(op, total=books.take(op.op))
         shares = _share(op, carried, rule, books)
-        for cause, amount in shares.booked.items():
-            books.rows.append(Row(op.op.module, op.op.name, cause, amount.double()))
+        books.rows.extend(Row(op.op.module, op.op.name, cause, amount.double()) for cause, amount in books.settle(op, rule, carried, shares))
         _learn(op, rule, books)
         return shares.inputs
 
@@ -66,6 +96,14 @@ def propagate(
     if elsewhere:
         books.rows.append(Row("", "other paths", "elsewhere", _sum(elsewhere, samples)))
     return arrived, Ledger(total, reached, tuple(books.rows))
+
+
+def _noise(op: LocalOp, carried: tuple[Tensor | None, ...], got: list[tuple[int, Tensor]]) -> Tensor:
+    """How much relevance rounding can lose in one operation, per sample."""
+    placed = [(o, c) for o, c in zip(op.op.outs, carried, strict=True) if o is not None and c is not None] + got
+    mass = sum(per_sample(t.abs(), op.tape.values[i].batch, op.samples) for i, t in placed)
+    assert isinstance(mass, Tensor)
+    return 1e3 * torch.finfo(mass.dtype).eps * mass
 
 
 def _sum(amounts: list[Tensor], samples: int) -> Tensor:
@@ -86,7 +124,7 @@ def _learn(op: LocalOp, rule: Rule, books: Books) -> None:
     """What follows for the relevance of the inputs from the rule and from what is known of the output."""
     loose = any(o in books.loose for o in op.op.outs)
     activation = op.op.kind == "activation"
-    tight = (rule.gated and not rule.local) or (rule.local and not loose and (not activation or op.op.name in KEEP_ZERO))
+    tight = (rule.tight and not rule.local) or (rule.local and not loose and (not activation or op.op.name in KEEP_ZERO))
     cut = activation and isinstance(rule, Pass) and not loose and (op.op.name == "relu" or (op.op.name == "hardtanh" and op.op.args[1] == 0))
     for i in op.op.ins:
         if not tight or op.op.kind in ("norm", "shift"):

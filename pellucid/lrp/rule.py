@@ -10,9 +10,14 @@ import torch
 from torch import Tensor
 
 from ..tape import LocalOp
+from ..tape.batch import per_sample
 
-Bias = Literal["absorb", "ignore", "spread"]
-Silent = Literal["drop", "spread"]
+Bias = Literal["absorb", "ignore", "spread", "share"]
+Silent = Literal["drop", "spread", "share"]
+
+LINEAR = frozenset({"convolution", "dense"})
+SHARED = frozenset({"sum", "pool", "shift"})  # sums without weights: residual connections, means, added constants
+EVERYTHING = LINEAR | SHARED | {"activation", "norm", "scale", "softmax", "route", "max", "gate", "product", "unknown"}
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,7 @@ class Shares:
 class Rule(ABC):
     """How one operation hands relevance down. Adding a rule: subclass, implement `share`, name it in `rules/__init__.py`."""
 
+    kinds: ClassVar[frozenset[str]] = EVERYTHING  # the kinds of operation it can take
     gated: ClassVar[bool] = True  # an input entry that is zero gets nothing
     local: ClassVar[bool] = False  # hands on what stood at an output to the input it came from, zero for zero
 
@@ -39,24 +45,33 @@ class Rule(ABC):
     def share(self, op: LocalOp, R: Tensor, rectified: bool) -> Shares:
         """The shares of relevance R, shaped like what `op` made. `rectified`: R is zero wherever that is not positive."""
 
+    @property
+    def tight(self) -> bool:
+        """Whether input entries that are zero get nothing for sure."""
+        return self.gated and "spread" not in (getattr(self, "bias", None), getattr(self, "silent", None))
+
     def __str__(self) -> str:
         return repr(self).replace("'", '"')
 
 
-def stabilise(z: Tensor, eps: float | Tensor) -> Tensor:
-    """z moved away from zero by eps; zero moves up.
+def stabilise(z: Tensor, eps: float | Tensor, sign: int = 0) -> Tensor:
+    """z moved away from zero by eps; zero moves up (a negative zero, which only contributions that are all zero add up to, down).
+
+    Arguments:
+        sign: 1 or -1 when z is known to have that sign or be zero: saves work.
 
     Example:
         >>> stabilise(torch.tensor([0.0, 1.0, -1.0]), 0.5)
         tensor([ 0.5000,  1.5000, -1.5000])
     """
-    sign = torch.copysign(torch.as_tensor(eps, dtype=z.dtype, device=z.device), z + 0.0)
-    return sign.add_(z)
+    if sign:
+        return z + sign * eps
+    return torch.copysign(torch.as_tensor(eps, dtype=z.dtype, device=z.device), z).add_(z)
 
 
-def divide(R: Tensor, z: Tensor, eps: float | Tensor) -> Tensor:
+def divide(R: Tensor, z: Tensor, eps: float | Tensor, sign: int = 0) -> Tensor:
     """R / z, stabilised; where that leaves no denominator (eps = 0 and z = 0) nothing is handed on."""
-    den = stabilise(z, eps) if isinstance(eps, Tensor) or eps else z
+    den = stabilise(z, eps, sign) if isinstance(eps, Tensor) or eps else z
     if isinstance(eps, Tensor) or not eps:
         return torch.where(den == 0, torch.zeros_like(R), R / den)
     return torch.div(R, den, out=den) if den.shape == R.shape else R / den

@@ -6,5 +6,6 @@ from pellucid.model.load import load
 from pellucid.model.model import Layer, Model
 from pellucid.model.picture import read_picture
 from pellucid.model.preprocess import Preprocess
+from pellucid.model.where import Where
 
-__all__ = ["Layer", "Model", "Preprocess", "load", "read_picture"]
+__all__ = ["Layer", "Model", "Preprocess", "Where", "load", "read_picture"]

@@ -64,6 +64,8 @@ BATCH_NORMS = _names(
     _batch_norm_no_update _batch_norm_with_update batch_norm_with_update"""
 )
 SOFTMAXES = _names("_softmax _safe_softmax _log_softmax")
+# Told as the sums and products they stand for.
+COMPOUND = _names("addcmul addcdiv lerp")
 SUMS = _names("add sub rsub")
 PRODUCTS = _names("mul div glu")
 STATISTICS = _names("mean sum var std var_mean std_mean linalg_vector_norm norm amax amin max min logsumexp _adaptive_avg_pool2d prod")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from math import prod
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,6 +19,17 @@ aten = torch.ops.aten
 
 
 @dataclass(frozen=True, eq=False)
+class Weights:
+    """A tensor of weights, and a scale per output channel that is applied to what they make: cheaper than to scale the weights if these are more.
+
+    The scale is never negative where it stands beside weights of one sign.
+    """
+
+    tensor: Tensor
+    scale: Tensor | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class Linear(ABC):
     """z = scale * (W x + b) + shift, with everything a rule may ask of it.
 
@@ -25,33 +38,62 @@ class Linear(ABC):
         offset: b as the model holds it, in a shape that broadcasts against z.
         affine: What was folded in: a batch norm, a per-channel scale or shift.
         shape: The shape of x.
+        made: The shape of z.
     """
 
     raw: Tensor
     offset: Tensor | None
     affine: Affine
     shape: tuple[int, ...]
+    made: tuple[int, ...]
 
     @abstractmethod
-    def forward(self, x: Tensor, weight: Tensor) -> Tensor:
+    def apply(self, x: Tensor, weight: Tensor) -> Tensor:
         """`weight` applied to x, without any bias."""
 
     @abstractmethod
-    def backward(self, s: Tensor, weight: Tensor) -> Tensor:
+    def transpose(self, s: Tensor, weight: Tensor) -> Tensor:
         """The transpose of `weight` applied to s."""
 
+    def forward(self, x: Tensor, weights: Weights) -> Tensor:
+        """The weights applied to x, without any bias; a tensor of the caller's own."""
+        z = self.apply(x, weights.tensor)
+        return z if weights.scale is None else z.mul_(weights.scale)
+
+    def backward(self, s: Tensor, weights: Weights) -> Tensor:
+        """The transpose of the weights applied to s; a tensor of the caller's own."""
+        return self.transpose(s if weights.scale is None else s * weights.scale, weights.tensor)
+
     @abstractmethod
-    def spread(self, amount: Tensor) -> Tensor:
-        """`amount` at each output, shared evenly among the inputs that this output reads. Padding is not an input."""
+    def spread(self, amount: Tensor) -> tuple[Tensor, Tensor]:
+        """`amount` at each output, shared evenly among the inputs that this output reads; and what stays with outputs that read none.
+
+        Padding is not an input.
+        """
 
     @abstractmethod
     def _per_output(self, scale: Tensor) -> Tensor:
         """A per-channel scale of z in a shape that broadcasts against W."""
 
     @cached_property
-    def weight(self) -> Tensor:
+    def weight(self) -> Weights:
         """W with the folded scale."""
+        scale = self.affine.scale
+        if scale is None or self.raw.numel() > prod(self.made):
+            return Weights(self.raw, scale)
+        return Weights(self.full)
+
+    @property
+    def full(self) -> Tensor:
+        """W with the folded scale, as one tensor."""
         return self.raw if self.affine.scale is None else self.raw * self._per_output(self.affine.scale)
+
+    def shaped(self, change: Callable[[Tensor], Tensor]) -> Weights:
+        """`change(W)`, folded scale included, for a change of each weight alone that commutes with scaling by a number that is not negative."""
+        base = self.weight
+        if base.scale is not None and bool((base.scale < 0).any()):
+            base = Weights(self.full)
+        return Weights(change(base.tensor), base.scale)
 
     @cached_property
     def bias(self) -> Tensor | None:
@@ -61,16 +103,16 @@ class Linear(ABC):
         return shift if b is None else b if shift is None else b + shift
 
     @cached_property
-    def positive(self) -> Tensor:
-        return self.weight.clamp(min=0)
+    def positive(self) -> Weights:
+        return self.shaped(lambda w: w.clamp(min=0))
 
     @cached_property
-    def negative(self) -> Tensor:
-        return self.weight.clamp(max=0)
+    def negative(self) -> Weights:
+        return self.shaped(lambda w: w.clamp(max=0))
 
     def pull(self, s: Tensor) -> Tensor:
         """The transpose of W, folded scale included, applied to s."""
-        return self.backward(s if self.affine.scale is None else s * self.affine.scale, self.raw)
+        return self.backward(s, self.weight)
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,15 +127,12 @@ class Convolution(Linear):
     settings: tuple[Any, ...]
     pad: tuple[int, ...] | None = None
 
-    groups: ClassVar[int]
-
-    def forward(self, x: Tensor, weight: Tensor) -> Tensor:
+    def apply(self, x: Tensor, weight: Tensor) -> Tensor:
         z: Tensor = aten.convolution.default(self._pad(x), weight, None, *self.settings)
         return z
 
-    def backward(self, s: Tensor, weight: Tensor) -> Tensor:
-        grown = self._grown
-        like = s.new_empty(1).expand(s.shape[0], *grown)
+    def transpose(self, s: Tensor, weight: Tensor) -> Tensor:
+        like = torch.empty((s.shape[0], *self._grown), dtype=s.dtype, device=s.device, memory_format=layout(s))  # only its shape is read
         grad: Tensor = aten.convolution_backward.default(s, like, weight, None, *self.settings, [True, False, False])[0]
         return grad if self.pad is None else padded(grad, [-p for p in self.pad])
 
@@ -108,17 +147,17 @@ class Convolution(Linear):
     def _pad(self, x: Tensor) -> Tensor:
         return x if self.pad is None else padded(x, list(self.pad))
 
-    def spread(self, amount: Tensor) -> Tensor:
+    def spread(self, amount: Tensor) -> tuple[Tensor, Tensor]:
         # All channels of a group read the same positions: one channel per group tells it all.
         groups = self.settings[-1]
         batch, channels = amount.shape[0], self.shape[1]
         ones = self.raw.new_ones((groups, 1, *self.raw.shape[2:]))
-        narrow = Convolution(ones, None, Affine(), (batch, groups, *self.shape[2:]), self.settings, self.pad)
+        narrow = Convolution(ones, None, Affine(), (batch, groups, *self.shape[2:]), (batch, groups, *self.made[2:]), self.settings, self.pad)
         real = amount.new_ones((1, groups, *self.shape[2:]))
-        count = narrow.forward(real, ones).clamp(min=1) * (channels // groups)
+        count = narrow.apply(real, ones) * (channels // groups)
         summed = amount.reshape(batch, groups, -1, *amount.shape[2:]).sum(2)
-        each = narrow.backward(summed / count, ones)
-        return each.repeat_interleave(channels // groups, 1)
+        each = narrow.transpose(summed / count.clamp(min=1), ones)
+        return each.repeat_interleave(channels // groups, 1), summed * (count == 0)
 
     def _per_output(self, scale: Tensor) -> Tensor:
         flat = scale.reshape(-1)
@@ -140,25 +179,21 @@ class Dense(Linear):
 
     right: bool = True
 
-    def forward(self, x: Tensor, weight: Tensor) -> Tensor:
+    def apply(self, x: Tensor, weight: Tensor) -> Tensor:
         return x @ weight if self.right else weight @ x
 
-    def backward(self, s: Tensor, weight: Tensor) -> Tensor:
+    def transpose(self, s: Tensor, weight: Tensor) -> Tensor:
+        if self.right and weight.dim() == 1:
+            return s.unsqueeze(-1) * weight
         grad = s @ _t(weight) if self.right else _t(weight) @ s
         return grad.sum_to_size(self.shape) if grad.shape != self.shape else grad
 
-    def spread(self, amount: Tensor) -> Tensor:
-        if not self.right:
-            axis = -2 if len(self.shape) > 1 else -1
-            return (amount.sum(axis, keepdim=True) / self.shape[axis]).expand(self.shape).clone()
-        if len(self.shape) == 1:
-            return (amount.sum() / self.shape[0]).expand(self.shape).clone()
-        if self.raw.dim() == 1:  # a matrix times a vector: one output per row
-            return (amount.unsqueeze(-1) / self.shape[-1]).expand(self.shape).clone()
-        return (amount.sum(-1, keepdim=True) / self.shape[-1]).expand(self.shape).clone()
-
-    def backward_vector(self, s: Tensor) -> Tensor:
-        return s.unsqueeze(-1) * self.raw
+    def spread(self, amount: Tensor) -> tuple[Tensor, Tensor]:
+        axis = -1 if self.right or len(self.shape) == 1 else -2
+        if self.right and self.raw.dim() == 1:  # a matrix times a vector: one output per row
+            amount = amount.unsqueeze(-1)
+        even = amount.sum(axis, keepdim=True) / self.shape[axis]
+        return even.expand(self.shape).clone(), torch.zeros_like(even)
 
     def _per_output(self, scale: Tensor) -> Tensor:
         return scale if self.right else scale.reshape(*scale.shape[-1:], 1) if scale.dim() == 1 else scale
@@ -168,19 +203,25 @@ def _t(weight: Tensor) -> Tensor:
     return weight.transpose(-1, -2) if weight.dim() > 1 else weight
 
 
+def layout(t: Tensor) -> torch.memory_format:
+    """Channels-last for a tensor that lies so in memory, else contiguous."""
+    last = t.dim() == 4 and not t.is_contiguous() and t.is_contiguous(memory_format=torch.channels_last)
+    return torch.channels_last if last else torch.contiguous_format
+
+
 def linear(tape: Tape, op: Op) -> Linear:
     """The linear map that an operation of kind "convolution" or "dense" computes."""
     affine = op.affine or Affine()
-    shape = tape.values[op.ins[0]].shape
+    shape, made = tape.values[op.ins[0]].shape, tape.values[op.out].shape
     if op.kind == "convolution":
         _, weight, bias, *settings = op.args
         raw = tape.value(weight.id)
         offset = None if bias is None else tape.value(bias.id).reshape(-1, *[1] * (raw.dim() - 2))
-        return Convolution(raw, offset, affine, shape, tuple(settings[:6]), op.pad)
-    return _dense(tape, op, affine, shape)
+        return Convolution(raw, offset, affine, shape, made, tuple(settings[:6]), op.pad)
+    return _dense(tape, op, affine, shape, made)
 
 
-def _dense(tape: Tape, op: Op, affine: Affine, shape: tuple[int, ...]) -> Dense:
+def _dense(tape: Tape, op: Op, affine: Affine, shape: tuple[int, ...], made: tuple[int, ...]) -> Dense:
     added = op.name in ("addmm", "baddbmm", "addmv", "_addmm_activation")
     bias = op.args[0] if added else None
     left, right = op.args[1:3] if added else op.args[:2]
@@ -190,4 +231,4 @@ def _dense(tape: Tape, op: Op, affine: Affine, shape: tuple[int, ...]) -> Dense:
     offset = None if bias is None or beta == 0 else tape.value(bias.id)
     if offset is not None and beta != 1:
         offset = offset * beta
-    return Dense(raw if alpha == 1 else raw * alpha, offset, affine, shape, x_first)
+    return Dense(raw if alpha == 1 else raw * alpha, offset, affine, shape, made, x_first)

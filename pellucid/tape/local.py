@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from . import kinds
+from .batch import along, per_sample
 from .linear import Linear, linear
 from .op import Op, Ref, Tape, fill
 
@@ -24,10 +25,12 @@ class LocalOp:
     Arguments:
         tape: The pass it belongs to.
         op: The operation.
+        total: The sum per sample of what the walk carries to its output, when it is known.
     """
 
     tape: Tape
     op: Op
+    total: Tensor | None = None
 
     @property
     def xs(self) -> list[Tensor]:
@@ -44,12 +47,12 @@ class LocalOp:
         """What the operation made."""
         return self.tape.value(self.op.out)
 
-    def z_where(self, rectified: bool) -> Tensor:
-        """What it made; or, if only its positive part matters (`rectified`), the ReLU that overwrote it, which is at hand."""
+    def z_where(self, rectified: bool) -> tuple[Tensor, int]:
+        """What it made, and 0; or, if only its positive part matters (`rectified`), the ReLU of it if that is at hand, and 1, its sign."""
         value = self.tape.values[self.op.out]
         if rectified and value.tensor is None and value.upper is not None and self.tape.values[value.upper].tensor is not None:
-            return self.tape.value(value.upper)
-        return self.z
+            return self.tape.value(value.upper), 1
+        return self.z, 0
 
     @property
     def nonnegative(self) -> bool:
@@ -65,14 +68,24 @@ class LocalOp:
         """The sum of t, shaped like what the operation made, per sample."""
         return per_sample(t, self.tape.values[self.op.out].batch, self.samples)
 
-    def dots(self, a: Tensor, b: Tensor) -> Tensor:
-        """The sum of a * b per sample, without writing the product down."""
-        axis = self.tape.values[self.op.out].batch
-        if axis == 0 and a.shape == b.shape and a.stride() == b.stride() and a.shape[0] == self.samples and _dense_rows(a):
-            n = a[0].numel()
-            rows = [torch.as_strided(t, (len(t), n), (t.stride(0), 1), t.storage_offset()) for t in (a, b)]
-            return torch.bmm(rows[0].unsqueeze(1), rows[1].unsqueeze(2)).reshape(-1)
-        return self.sums(a * b)
+    def hand_out(self, amount: Tensor, got: Tensor) -> tuple[Tensor, Tensor]:
+        """An amount per sample added to what the input `got`, in proportion to its size; and what is left where nothing got anything."""
+        batch = self.tape.values[self.op.ins[0]].batch
+        size = got.abs()
+        mass = per_sample(size, batch, self.samples)
+        if batch is None:  # samples mixed: what cannot be told apart is handed out together
+            amount, mass = amount.sum().expand(self.samples), size.sum().expand(self.samples)
+        none = torch.zeros_like(amount)
+        factor = torch.where(mass == 0, none, amount / mass)
+        each = factor[0] if batch is None or self.samples == 1 else along(factor, batch, got)
+        return got.addcmul_(size, each), torch.where(mass == 0, amount, none)
+
+    def rms(self, t: Tensor) -> Tensor:
+        """The root mean square of t per sample, in a shape that broadcasts against it."""
+        batch = self.tape.values[self.op.out].batch
+        if batch is None or self.samples == 1:
+            return t.square().mean().sqrt()
+        return along((per_sample(t.square(), batch, self.samples) * (self.samples / t.numel())).sqrt(), batch, t)
 
     @property
     def samples(self) -> int:
@@ -116,26 +129,6 @@ class LocalOp:
         return list(torch.autograd.grad(outputs, leaves, seeds, allow_unused=True))
 
 
-def _dense_rows(t: Tensor) -> bool:
-    return t.is_contiguous() or (t.dim() == 4 and t.is_contiguous(memory_format=torch.channels_last))
-
-
-def per_sample(t: Tensor, axis: int | None, samples: int) -> Tensor:
-    """The sum of t per sample, given the axis along which the samples lie.
-
-    Example:
-        >>> per_sample(torch.ones(4, 3), 0, 2)
-        tensor([6., 6.])
-    """
-    if samples == 1:
-        return t.sum().reshape(1)
-    if axis is None:  # samples mixed: nobody can tell them apart
-        return (t.sum() / samples).expand(samples)
-    if axis == 0 and t.dim() > 1 and t.shape[0] == samples:
-        return t.sum(tuple(range(1, t.dim())))
-    return t.movedim(axis, 0).reshape(samples, -1).sum(1)
-
-
 def _relu(op: LocalOp, g: Tensor) -> Tensor:
     return g * (op.z > 0)
 
@@ -148,12 +141,16 @@ def _max_pool(op: LocalOp, g: Tensor) -> Tensor:
 
 
 def _pool_settings(args: tuple[Any, ...]) -> tuple[Any, ...]:
-    defaults = (None, None, [], [0, 0], [1, 1], False)
+    defaults: tuple[Any, ...] = (None, None, [], [0, 0], [1, 1], False)
     full = (*args, *defaults[len(args) :])
     return tuple(list(a) if isinstance(a, tuple) else a for a in full[1:6])
 
 
 def _batch_norm(op: LocalOp, g: Tensor) -> Tensor:
+    if trains(op.op):  # as instance norms do: the statistics depend on the input
+        (grad,) = op._native_pull([g])
+        assert grad is not None
+        return grad
     scale, _ = batch_norm(op.tape, op.op)
     return g * scale
 

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .batch import Batch
+
 
 @dataclass(frozen=True, slots=True)
 class Ref:
@@ -25,7 +27,7 @@ class Value:
         tensor: What it held; None when it was overwritten in place and can be made again by its operation.
         shape: Its shape.
         tracked: Whether it descends from the input.
-        batch: The axis along which the samples lie, or None when that cannot be told.
+        batch: Where the samples lie, or None when that cannot be told.
         producer: The number of the operation that made it; None for inputs and constants.
         upper: When overwritten by an in-place ReLU, the value that took its place (equal to it wherever positive).
         shadows: Whether it is the `upper` of another value.
@@ -35,7 +37,7 @@ class Value:
     tensor: Tensor | None
     shape: tuple[int, ...]
     tracked: bool
-    batch: int | None = None
+    batch: Batch | None = None
     producer: int | None = None
     upper: int | None = None
     shadows: bool = False

@@ -127,10 +127,9 @@ def gamma(
 ) -> Tensor:
     """Contributions with the sign of the unit's answer count 1 + gamma times (Montavon et al., 2019; Andéol et al., 2021).
 
-    The unit's answer here is always W x + b, whatever becomes of the bias in the denominator. A unit that answers 0 takes neither
-    side: its relevance is dropped, or spread where `silent` says so.
+    The unit's answer is W x + b, or W x when the bias is ignored. A unit that answers 0 takes neither side: its relevance is dropped, or spread where `silent` says so.
     """
-    z, signed = m.W * x[:, None], (m.W * x[:, None]).sum(dim=2) + m.b
+    z, signed = m.W * x[:, None], (m.W * x[:, None]).sum(dim=2) + (0 if bias == "ignore" else m.b)
     total = torch.zeros_like(x)
     for side, low, high in ((signed > 0, 0.0, None), (signed < 0, None, 0.0)):
         contributions, offset = z + gamma * z.clamp(low, high), m.b + gamma * m.b.clamp(low, high)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ...tape import LocalOp
 from ..flow import Stream, flow
-from ..rule import Bias, Rule, Shares, Silent
+from ..rule import LINEAR, Bias, Rule, Shares, Silent
 from .signed import Signed
 
 
@@ -27,6 +27,7 @@ class AlphaBeta(Rule):
         ValueError: alpha - beta is not 1.
     """
 
+    kinds = LINEAR
     alpha: float = 2.0
     beta: float = 1.0
     eps: float = 1e-6
@@ -43,10 +44,10 @@ class AlphaBeta(Rule):
         above, below = (signed.bias_plus, signed.bias_minus) if keep else (None, None)
         minus = signed.minus if below is None else signed.minus + below
         if rectified and (keep or op.linear.bias is None):
-            plus = (op.z_where(rectified) - minus).clamp_(min=0)  # where z > 0 the difference has the same sign twice: nothing cancels
+            plus = (op.z_where(rectified)[0] - minus).clamp_(min=0)  # where z > 0 the difference has the same sign twice: nothing cancels
         else:
             plus = signed.plus if above is None else signed.plus + above
-        streams = [Stream(self.alpha * R, plus, above, signed.pull_plus)]
+        streams = [Stream(self.alpha * R, plus, above, signed.pull_plus, 1)]
         if self.beta:
-            streams.append(Stream(-self.beta * R, minus, below, signed.pull_minus))
+            streams.append(Stream(-self.beta * R, minus, below, signed.pull_minus, -1))
         return flow(op, streams, eps=self.eps, bias=self.bias, silent=self.silent)

@@ -8,10 +8,8 @@ from torch import Tensor
 
 from ...tape import LocalOp
 from ..flow import Stream, flow
-from ..rule import Bias, Rule, Shares, Silent
+from ..rule import LINEAR, SHARED, Bias, Rule, Shares, Silent
 from .norm import Norm
-
-LINEAR = ("convolution", "dense")
 
 
 @dataclass(frozen=True)
@@ -30,6 +28,7 @@ class Epsilon(Rule):
         silent: "drop" or "spread": what becomes of the relevance that the stabiliser keeps, all of it where z = 0.
     """
 
+    kinds = LINEAR | SHARED | {"norm"}
     eps: float = 1e-6
     relative: bool = False
     bias: Bias = "absorb"
@@ -37,15 +36,12 @@ class Epsilon(Rule):
 
     def share(self, op: LocalOp, R: Tensor, rectified: bool) -> Shares:
         if op.op.kind not in LINEAR:
-            return Norm(self.eps, relative=self.relative, bias=self.bias).share(op, R, rectified)
+            return Norm(self.eps, relative=self.relative, bias=self.bias, silent=self.silent).share(op, R, rectified)
         linear, x = op.linear, op.x
-        z, b = op.z_where(rectified and not self.relative and self.bias != "ignore"), linear.bias
+        z, sign = op.z_where(rectified and not self.relative and self.bias != "ignore")
+        b = linear.bias
         if self.bias == "ignore" and b is not None:
             z, b = z - b, None
-        eps = rms(z, self.eps) if self.relative else self.eps
-        return flow(op, [Stream(R, z, b, lambda s: linear.pull(s).mul_(x))], eps=eps, bias=self.bias, silent=self.silent)
+        eps = self.eps * op.rms(z) if self.relative else self.eps
+        return flow(op, [Stream(R, z, b, lambda s: linear.pull(s).mul_(x), sign)], eps=eps, bias=self.bias, silent=self.silent)
 
-
-def rms(z: Tensor, factor: float) -> Tensor:
-    """`factor` times the root mean square of each sample of z, in a shape that broadcasts."""
-    return factor * z.square().mean(tuple(range(1, z.dim())), keepdim=True).sqrt()

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ...tape import LocalOp
-from ..rule import Rule, Shares, divide
+from ..rule import LINEAR, Rule, Shares, divide
 
 
 @dataclass(frozen=True)
@@ -24,19 +24,20 @@ class Flat(Rule):
         eps: The stabiliser of the denominator.
     """
 
+    kinds = LINEAR | {"pool"}
     gated = False
     eps: float = 1e-6
 
     def share(self, op: LocalOp, R: Tensor, rectified: bool) -> Shares:
-        if op.op.kind not in ("convolution", "dense"):
+        if op.op.kind not in LINEAR:
             return self._weightless(op, R)
         linear = op.linear
         ones = torch.ones_like(linear.raw)
-        n = linear.forward(linear.raw.new_ones(linear.shape), ones)
+        n = linear.apply(linear.raw.new_ones(linear.shape), ones)
         s = divide(R, n, self.eps)
-        return Shares([linear.backward(s, ones)], {"stabiliser": op.sums(R) - op.dots(s, n)})
+        return Shares([linear.transpose(s, ones)], {"stabiliser": op.sums(R) - op.sums(s * n)})
 
     def _weightless(self, op: LocalOp, R: Tensor) -> Shares:
         n = op.apply(*[torch.ones_like(x) for x in op.xs])
         s = divide(R, n, self.eps)
-        return Shares(op.pull(s), {"stabiliser": op.sums(R) - op.dots(s, n)})
+        return Shares(op.pull(s), {"stabiliser": op.sums(R) - op.sums(s * n)})

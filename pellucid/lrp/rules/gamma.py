@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ...tape import LocalOp
 from ..flow import Stream, flow
-from ..rule import Bias, Rule, Shares, Silent
+from ..rule import LINEAR, Bias, Rule, Shares, Silent
 from .signed import Signed
 
 
@@ -26,40 +26,48 @@ class Gamma(Rule):
     Arguments:
         gamma: How much more agreeing contributions weigh.
         eps: The stabiliser of the denominators.
-        bias, silent: As in `Epsilon`. The bias weighs like any contribution.
+        bias, silent: As in `Epsilon`. The bias weighs like any contribution; when it is ignored, the sign of a unit is that of the sum of
+            its contributions, which keeps the denominator away from zero.
     """
 
+    kinds = LINEAR
     gamma: float = 0.25
     eps: float = 1e-6
     bias: Bias = "absorb"
     silent: Silent = "drop"
 
     def share(self, op: LocalOp, R: Tensor, rectified: bool) -> Shares:
-        signed, z, b = Signed(op), op.z_where(rectified), op.linear.bias
+        signed, b = Signed(op), op.linear.bias
+        rectified = rectified and (b is None or self.bias != "ignore")
+        z = op.z_where(rectified)[0]
         sums = z if b is None else z - b
-        streams = [self._stream(signed, R * (z > 0), sums, positive=True)]
+        z = sums if self.bias == "ignore" else z
+        streams = [self._stream(signed, R if rectified else R * (z > 0), sums, positive=True, sign=int(rectified))]
         against = None if rectified else R * (z < 0)
         if against is not None and bool(against.any()):
-            streams.append(self._stream(signed, against, sums, positive=False))
+            streams.append(self._stream(signed, against, sums, positive=False, sign=0))
         shares = flow(op, streams, eps=self.eps, bias=self.bias, silent=self.silent)
         return shares if rectified else self._settle(op, shares, R * (z == 0))
 
-    def _stream(self, signed: Signed, R: Tensor, sums: Tensor, *, positive: bool) -> Stream:
+    def _stream(self, signed: Signed, R: Tensor, sums: Tensor, *, positive: bool, sign: int) -> Stream:
         """Relevance of units of one sign, over all contributions, those of that sign heavier."""
         linear, gamma = signed.op.linear, self.gamma
         agreeing = signed.plus if positive else sums - signed.plus
         z = sums + gamma * agreeing
-        up = linear.weight + gamma * (linear.positive if positive else linear.negative)
-        down = up if signed.below is None else linear.weight + gamma * (linear.negative if positive else linear.positive)
+        up = linear.shaped(lambda w: w + gamma * (w.clamp(min=0) if positive else w.clamp(max=0)))
+        down = up if signed.below is None else linear.shaped(lambda w: w + gamma * (w.clamp(max=0) if positive else w.clamp(min=0)))
         b = None if self.bias == "ignore" else linear.bias
         if b is not None:
             b = b + gamma * (b.clamp(min=0) if positive else b.clamp(max=0))
             z = z + b
-        return Stream(R, z, b, lambda s: signed.pull(s, up, down))
+        return Stream(R, z, b, lambda s: signed.pull(s, up, down), sign)
 
     def _settle(self, op: LocalOp, shares: Shares, lost: Tensor) -> Shares:
         """Units at exactly zero agree with nothing: their relevance is dropped, or spread."""
         (got,) = shares.inputs
-        if self.silent == "spread" and got is not None:
-            return Shares([got + op.linear.spread(lost)], shares.booked)
-        return Shares([got], {**shares.booked, "dropped": op.sums(lost)})
+        assert got is not None
+        if self.silent == "spread":
+            even, lost = op.linear.spread(lost)
+            got = got + even
+        before = shares.booked.get("dropped", 0.0)
+        return Shares([got], {**shares.booked, "dropped": before + op.sums(lost)})

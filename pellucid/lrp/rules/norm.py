@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ...tape import LocalOp
-from ..rule import Bias, Rule, Shares, Silent, divide
+from ..rule import SHARED, Bias, Rule, Shares, Silent, divide
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ class Norm(Rule):
         silent: "drop" or "spread" (evenly over the summands) what the stabiliser keeps.
     """
 
+    kinds = SHARED | {"norm", "scale"}
     eps: float = 1e-6
     by: Literal["value", "positive", "magnitude"] = "value"
     relative: bool = False
@@ -38,34 +39,34 @@ class Norm(Rule):
             return self._sum(op, R)
         xs = [self._part(x) for x in op.xs]
         z = op.z if self.by == "value" else op.apply(*xs)
-        s = divide(R, z, self._eps(z))
+        s = divide(R, z, self._eps(op, z))
         shares = [None if g is None else x * g for x, g in zip(xs, op.pull(s), strict=True)]
         if op.op.kind == "shift":
             constant = z - op.x
-            return Shares(shares, {"constant operand": op.sums(s * constant), "stabiliser": op.sums(R) - op.dots(s, z)})
+            return Shares(shares, {"constant operand": op.sums(s * constant), "stabiliser": op.sums(R) - op.sums(s * z)})
         if self.silent == "spread":
             evenly = self._evenly(op, R - s * z)
             return Shares([e if a is None else a if e is None else a + e for a, e in zip(shares, evenly, strict=True)])
-        return Shares(shares, {"stabiliser": op.sums(R) - op.dots(s, z)})
+        return Shares(shares, {"stabiliser": op.sums(R) - op.sums(s * z)})
 
     def _sum(self, op: LocalOp, R: Tensor) -> Shares:
         parts = [self._part(part) for part in summands(op)]
         z = parts[0] + parts[1]
-        s = divide(R, z, self._eps(z))
+        s = divide(R, z, self._eps(op, z))
         shares = [part * s for part in parts]
         booked = {}
         if self.silent == "spread":
             half = (R - s * z) / 2
             shares = [share + half for share in shares]
         else:
-            booked = {"stabiliser": op.sums(R) - op.dots(s, z)}
+            booked = {"stabiliser": op.sums(R) - op.sums(s * z)}
         return Shares([share.sum_to_size(op.tape.values[i].shape) for share, i in zip(shares, op.op.ins, strict=True)], booked)
 
     def _part(self, x: Tensor) -> Tensor:
         return x if self.by == "value" else x.clamp(min=0) if self.by == "positive" else x.abs()
 
-    def _eps(self, z: Tensor) -> float | Tensor:
-        return self.eps * z.square().mean(tuple(range(1, z.dim())), keepdim=True).sqrt() if self.relative else self.eps
+    def _eps(self, op: LocalOp, z: Tensor) -> float | Tensor:
+        return self.eps * op.rms(z) if self.relative else self.eps
 
     def _evenly(self, op: LocalOp, left: Tensor) -> list[Tensor | None]:
         ones = [torch.ones_like(x) for x in op.xs]

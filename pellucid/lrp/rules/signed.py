@@ -8,6 +8,7 @@ from functools import cached_property
 from torch import Tensor
 
 from ...tape import LocalOp
+from ...tape.linear import Weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +44,7 @@ class Signed:
         z = linear.forward(self.above, linear.negative)
         return z if self.below is None else z.add_(linear.forward(self.below, linear.positive))
 
-    def pull(self, s: Tensor, up: Tensor, down: Tensor) -> Tensor:
+    def pull(self, s: Tensor, up: Weights, down: Weights) -> Tensor:
         """What inputs get for s through the weights `up` where x is positive, `down` where it is negative."""
         linear = self.op.linear
         total = linear.backward(s, up).mul_(self.above)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ...tape import LocalOp
+from ...tape.batch import per_sample
 from ..rule import Rule, Shares, divide
 
 # Views and permutations: every entry goes somewhere, nothing else comes in.
@@ -45,6 +46,7 @@ class Gate(Rule):
     References: Arras et al., 2017, https://doi.org/10.18653/v1/W17-5221
     """
 
+    kinds = frozenset({"gate"})
     local = True
 
     def share(self, op: LocalOp, R: Tensor, rectified: bool) -> Shares:
@@ -64,7 +66,7 @@ class Gate(Rule):
         shares: list[Tensor | None] = [None] * len(op.op.ins)
         grad = op.pull(s)[place]
         shares[place] = None if grad is None else op.xs[place] * grad
-        return Shares(shares, {"stabiliser": op.sums(R) - op.dots(s, op.z)})
+        return Shares(shares, {"stabiliser": op.sums(R) - op.sums(s * op.z)})
 
 
 @dataclass(frozen=True)
@@ -74,13 +76,14 @@ class Halve(Rule):
     References: Achtibat et al., 2024, AttnLRP, Proposition 3.3, https://proceedings.mlr.press/v235/achtibat24a.html
     """
 
+    kinds = frozenset({"product", "gate"})
     eps: float = 1e-6
 
     def share(self, op: LocalOp, R: Tensor, rectified: bool) -> Shares:
         s = divide(R, op.z, self.eps)
         n = len(op.op.ins)
         shares = [None if g is None else x * g / n for x, g in zip(op.xs, op.pull(s), strict=True)]
-        return Shares(shares, {"stabiliser": op.sums(R) - op.dots(s, op.z)})
+        return Shares(shares, {"stabiliser": op.sums(R) - op.sums(s * op.z)})
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,4 @@ def _booked(op: LocalOp, R: Tensor, shares: list[Tensor | None], cause: str, *, 
 
 
 def _sums(op: LocalOp, share: Tensor, value: int) -> Tensor:
-    from ...tape.local import per_sample
-
     return per_sample(share, op.tape.values[value].batch, op.samples)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ...tape import LocalOp
+from ...tape.linear import Weights
 from ..flow import Stream, flow
-from ..rule import Bias, Rule, Shares, Silent
+from ..rule import LINEAR, Bias, Rule, Shares, Silent
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class WSquare(Rule):
         bias, silent: As in `Epsilon`.
     """
 
+    kinds = LINEAR
     gated = False
     eps: float = 1e-6
     bias: Bias = "absorb"
@@ -29,8 +31,8 @@ class WSquare(Rule):
 
     def share(self, op: LocalOp, R: Tensor, rectified: bool) -> Shares:
         linear = op.linear
-        squares = linear.weight.square()
-        z = linear.forward(squares.new_ones(linear.shape), squares)
+        squares = Weights(linear.full.square())
+        z = linear.forward(linear.raw.new_ones(linear.shape), squares)
         b = None if linear.bias is None or self.bias == "ignore" else linear.bias.square()
         z = z if b is None else z + b
         return flow(op, [Stream(R, z, b, lambda s: linear.backward(s, squares))], eps=self.eps, bias=self.bias, silent=self.silent)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from ...tape import LocalOp
+from ...tape.batch import along, by_sample
 from ..flow import Stream, flow
-from ..rule import Bias, Rule, Shares, Silent
+from ..rule import LINEAR, Bias, Rule, Shares, Silent
 
 Bound = float | tuple[float, ...] | Tensor
 
@@ -29,6 +31,7 @@ class ZBox(Rule):
         silent: As in `Epsilon`.
     """
 
+    kinds = LINEAR
     gated = False
     low: Bound | None = None
     high: Bound | None = None
@@ -37,8 +40,8 @@ class ZBox(Rule):
 
     def share(self, op: LocalOp, R: Tensor, rectified: bool) -> Shares:
         linear, x = op.linear, op.x
-        low = bound(self.low if self.low is not None else float(x.min()), x)
-        high = bound(self.high if self.high is not None else float(x.max()), x)
+        low = bound(self.low if self.low is not None else extreme(op, Tensor.amin), x)
+        high = bound(self.high if self.high is not None else extreme(op, Tensor.amax), x)
         raw, plus, minus = linear.weight, linear.positive, linear.negative
         z = linear.forward(x, raw) - linear.forward(low, plus) - linear.forward(high, minus)
 
@@ -47,6 +50,15 @@ class ZBox(Rule):
 
         bias: Bias = "ignore"
         return flow(op, [Stream(R, z, None, back)], eps=self.eps, bias=bias, silent=self.silent)
+
+
+def extreme(op: LocalOp, of: Callable[..., Tensor]) -> Tensor:
+    """The least or greatest entry of what an operation reads, per sample, so that a sample alone is explained as in a batch."""
+    x, batch = op.x, op.tape.values[op.op.ins[0]].batch
+    if batch is None or op.samples == 1:
+        return of(x)
+    each = of(of(by_sample(x, batch, op.samples), 2), 0)
+    return along(each, batch, x).expand(x.shape).contiguous()
 
 
 def bound(value: Bound, x: Tensor) -> Tensor:
@@ -59,6 +71,8 @@ def bound(value: Bound, x: Tensor) -> Tensor:
     tensor = torch.as_tensor(value, dtype=x.dtype, device=x.device)
     if tensor.dim() == 1 and x.dim() > 2 and len(tensor) == x.shape[1]:
         tensor = tensor.reshape(-1, *[1] * (x.dim() - 2))
+    if tensor.dim() > 1 and tensor.shape != x.shape and tensor.numel() in (x.numel(), x[0].numel()):
+        tensor = tensor.reshape(-1, *x.shape[1:])  # shaped like the model's input, of which x is a view
     if tensor.dim() == x.dim() and tensor.shape[0] == x.shape[0]:
         return tensor
     return tensor.expand(1, *x.shape[1:]).contiguous()

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ...tape import LocalOp
 from ..flow import Stream, flow
-from ..rule import Bias, Rule, Shares, Silent
+from ..rule import LINEAR, SHARED, Bias, Rule, Shares, Silent
 from .norm import Norm
 from .signed import Signed
 
@@ -29,14 +29,15 @@ class ZPlus(Rule):
         silent: What becomes of the relevance of units that no input speaks for, as in `Epsilon`.
     """
 
+    kinds = LINEAR | SHARED
     eps: float = 1e-6
     bias: Bias = "absorb"
     silent: Silent = "drop"
 
     def share(self, op: LocalOp, R: Tensor, rectified: bool) -> Shares:
-        if op.op.kind not in ("convolution", "dense"):
+        if op.op.kind not in LINEAR:
             return Norm(self.eps, by="positive", bias=self.bias, silent=self.silent).share(op, R, rectified)
         signed = Signed(op)
         b = None if self.bias == "ignore" else signed.bias_plus
-        z = signed.plus if b is None else signed.plus + b
-        return flow(op, [Stream(R, z, b, signed.pull_plus)], eps=self.eps, bias=self.bias, silent=self.silent)
+        z = signed.plus if b is None else signed.plus.add_(b)
+        return flow(op, [Stream(R, z, b, signed.pull_plus, 1)], eps=self.eps, bias=self.bias, silent=self.silent)

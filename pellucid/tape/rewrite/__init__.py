@@ -6,11 +6,12 @@ from ..op import Tape
 from .activation import chain
 from .affine import constant_affine, fold
 from .gates import gate
+from .wide import widen
 
-__all__ = ["chain", "constant_affine", "fold", "gate", "rewrite"]
+__all__ = ["chain", "constant_affine", "fold", "gate", "rewrite", "widen"]
 
 
 @torch.no_grad()
 def rewrite(tape: Tape) -> Tape:
     """All rewrites that relevance wants, in the order in which they see each other's results."""
-    return gate(chain(fold(tape)))
+    return gate(chain(fold(widen(tape))))

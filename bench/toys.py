@@ -1,0 +1,116 @@
+"""Small networks of our own, and wrappers that give others one value per class."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+SHAPES = {"cnn1d": (4, 128), "mlp": (30,), "lstm": (20, 24), "gru": (20, 24)}  # of one sample
+LANGUAGE = {  # transformers' class, its configuration, and what makes it small
+    "bert": ("BertForSequenceClassification", "BertConfig", {"num_labels": 4}),
+    "roberta": ("RobertaForSequenceClassification", "RobertaConfig", {"num_labels": 4}),
+    "distilbert": ("DistilBertForSequenceClassification", "DistilBertConfig", {"num_labels": 4}),
+    "gpt2": ("GPT2LMHeadModel", "GPT2Config", {"n_positions": 64}),
+    "llama": ("LlamaForCausalLM", "LlamaConfig", {"num_key_value_heads": 2}),
+}
+SMALL = {"hidden_size": 64, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 128}
+SIZES = {
+    "distilbert": {"dim": 64, "n_layers": 3, "n_heads": 4, "hidden_dim": 128},
+    "gpt2": {"n_embd": 64, "n_layer": 3, "n_head": 4},
+}
+
+
+class Mask(nn.Module):
+    """Segmentation: the value of a class is its mean over a mask, here the middle of the picture."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.net(x)
+        y = y["out"] if isinstance(y, dict) else y
+        h, w = y.shape[-2] // 4, y.shape[-1] // 4
+        return y[..., h:-h, w:-w].mean((2, 3))
+
+
+class Words(nn.Module):
+    """Language: embeddings in, logits out; of the last position where there is one per position."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, embeddings: Tensor) -> Tensor:
+        y: Tensor = self.net(inputs_embeds=embeddings).logits
+        return y[:, -1] if y.dim() == 3 else y
+
+
+class Recurrent(nn.Module):
+    """A sequence read to its end."""
+
+    def __init__(self, reader: nn.RNNBase, classes: int) -> None:
+        super().__init__()
+        self.reader, self.head = reader, nn.Linear(reader.hidden_size, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.head(self.reader(x)[0][:, -1])
+        return y
+
+
+class UNet(nn.Module):
+    """Down twice, up twice, with what was seen on the way down beside what comes up."""
+
+    def __init__(self, classes: int = 5, width: int = 16) -> None:
+        super().__init__()
+        self.down = nn.ModuleList([twice(3, width), twice(width, 2 * width)])
+        self.bottom = twice(2 * width, 4 * width)
+        self.grow = nn.ModuleList([nn.ConvTranspose2d(4 * width, 2 * width, 2, 2), nn.ConvTranspose2d(2 * width, width, 2, 2)])
+        self.up = nn.ModuleList([twice(4 * width, 2 * width), twice(2 * width, width)])
+        self.head = nn.Conv2d(width, classes, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        seen = []
+        for down in self.down:
+            x = down(x)
+            seen.append(x)
+            x = nn.functional.max_pool2d(x, 2)
+        x = self.bottom(x)
+        for grow, up in zip(self.grow, self.up, strict=True):
+            x = up(torch.cat([grow(x), seen.pop()], 1))
+        y: Tensor = self.head(x)
+        return y
+
+
+def twice(width: int, out: int) -> nn.Sequential:
+    """Two convolutions, each with batch norm and ReLU."""
+    once = [nn.Conv2d(width, out, 3, padding=1), nn.BatchNorm2d(out), nn.ReLU()]
+    return nn.Sequential(*once, nn.Conv2d(out, out, 3, padding=1), nn.BatchNorm2d(out), nn.ReLU())
+
+
+def cnn1d() -> nn.Module:
+    start = [nn.Conv1d(4, 32, 7, padding=3), nn.BatchNorm1d(32), nn.ReLU(), nn.MaxPool1d(2)]
+    end = [nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(64, 6)]
+    return nn.Sequential(*start, nn.Conv1d(32, 64, 5, padding=2), nn.BatchNorm1d(64), nn.ReLU(), *end)
+
+
+def mlp() -> nn.Module:
+    return nn.Sequential(nn.Linear(30, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 4))
+
+
+def toy(name: str, options: dict[str, Any]) -> nn.Module:
+    """A small network by name."""
+    if name in ("lstm", "gru"):
+        return Recurrent(getattr(nn, name.upper())(24, 48, batch_first=True), 5)
+    return {"cnn1d": cnn1d, "mlp": mlp, "unet": lambda: Mask(UNet())}[name]()
+
+
+def language(name: str, options: dict[str, Any]) -> nn.Module:
+    """A transformer of the hub's architecture, small, with random weights."""
+    transformers = import_module("transformers")
+    network, configuration, more = LANGUAGE[name]
+    made = getattr(transformers, configuration)(vocab_size=100, use_cache=False, **SIZES.get(name, SMALL), **more)
+    return Words(getattr(transformers, network)(made))

@@ -1,0 +1,30 @@
+"""The command line: parse, call, print. PyTorch is imported only by the commands that compute."""
+
+from __future__ import annotations
+
+import click
+
+from .. import __version__
+from .demo import demo
+from .door import Door, debuggable
+from .explain import explain
+from .inspect import inspect
+from .methods import methods
+from .models import models
+
+
+@click.group(cls=Door, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="pellucid %(version)s")
+@debuggable
+def main() -> None:
+    """Which parts of a picture speak for a decision of a neural network, which against, and by how much.
+
+    \b
+    pellucid demo                             a cat, explained
+    pellucid explain cat.jpg                  a picture of yours
+    pellucid explain cat.jpg --versus lynx    why the one rather than the other
+    """
+
+
+for command in (explain, inspect, methods, models, demo):
+    main.add_command(command)

@@ -1,0 +1,126 @@
+"""Where the samples of a batch lie in a value, through everything that moves them: permutations, views, windows, stacks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+Shape = tuple[int, ...]
+
+# Operations that tell the same entries in the same order in another shape.
+VIEWS = frozenset(
+    """view _unsafe_view reshape _reshape_alias _reshape_copy view_copy flatten unflatten squeeze unsqueeze squeeze_copy
+    unsqueeze_copy""".split()
+)
+REDUCTIONS = frozenset("mean sum nansum amax amin max min var std var_mean std_mean logsumexp prod median argmax argmin".split())
+
+
+class Batch(NamedTuple):
+    """Entry j along `axis` belongs to sample (j // every) % samples.
+
+    Alone on an axis the samples have every = 1. Windows of a picture make them the slow part of a longer axis (every > 1), a
+    sequence that comes before its batch makes them the fast part.
+    """
+
+    axis: int
+    every: int = 1
+
+    def owners(self, length: int, samples: int, device: torch.device | None = None) -> Tensor:
+        """The sample of each entry along the axis.
+
+        Example:
+            >>> Batch(0, every=2).owners(8, samples=2)
+            tensor([0, 0, 1, 1, 0, 0, 1, 1])
+        """
+        return torch.arange(length, device=device) // self.every % samples
+
+
+def per_sample(t: Tensor, batch: Batch | None, samples: int) -> Tensor:
+    """The sum of t per sample.
+
+    Example:
+        >>> per_sample(torch.tensor([1.0, 2.0, 3.0, 4.0]), Batch(0, every=2), 2), per_sample(torch.tensor([1.0, 2.0, 3.0, 4.0]), Batch(0), 2)
+        (tensor([3., 7.]), tensor([4., 6.]))
+    """
+    if samples == 1:
+        return t.sum().reshape(1)
+    if batch is None:  # samples mixed: nobody can tell them apart
+        return (t.sum() / samples).expand(samples)
+    if batch.axis == 0 and t.dim() > 1 and t.shape[0] == samples:
+        return t.sum(tuple(range(1, t.dim())))
+    return by_sample(t, batch, samples).sum((0, 2))
+
+
+def by_sample(t: Tensor, batch: Batch, samples: int) -> Tensor:
+    """The entries of t as (slower, sample, faster)."""
+    rows = t.movedim(batch.axis, 0)
+    return rows.reshape(-1, samples, batch.every * prod(rows.shape[1:]))
+
+
+def along(each: Tensor, batch: Batch, like: Tensor) -> Tensor:
+    """One number per sample in a shape that broadcasts against `like`."""
+    owners = batch.owners(like.shape[batch.axis], len(each), like.device)
+    return each[owners].reshape(*[-1 if d == batch.axis else 1 for d in range(like.dim())])
+
+
+def follow(name: str, args: Sequence[Any], before: Shape, batch: Batch | None, after: Shape, samples: int) -> Batch | None:
+    """Where the samples lie after an operation, given where they lay before; None when that cannot be told.
+
+    Example:
+        >>> follow("permute", (None, (1, 0, 2)), (4, 7, 5), Batch(0), (7, 4, 5), 4)
+        Batch(axis=1, every=1)
+        >>> follow("view", (None, (28, 5)), (7, 4, 5), Batch(1), (28, 5), 4), follow("view", (None, (28, 5)), (4, 7, 5), Batch(0), (28, 5), 4)
+        (Batch(axis=0, every=1), Batch(axis=0, every=7))
+    """
+    if batch is None or not after:
+        return None
+    axis, every = batch
+    if name in VIEWS:
+        return _digit(every * prod(before[axis + 1 :]), after, _strides(after), samples)
+    if name == "as_strided":
+        return _digit(every * prod(before[axis + 1 :]), after, args[2], samples)
+    moved = _moved(name, args, before, axis, len(after))
+    if moved is not None and moved < len(after) and after[moved] == before[axis]:
+        return Batch(moved, every)
+    return None
+
+
+def _moved(name: str, args: Sequence[Any], before: Shape, axis: int, dims: int) -> int | None:
+    """Where an axis went, in an operation that keeps its entries together."""
+    n = len(before)
+    if name in ("permute", "permute_copy"):
+        return [d % n for d in args[1]].index(axis)
+    if name in ("transpose", "swapaxes", "t", "transpose_copy", "t_copy"):
+        pair = [d % n for d in args[1:3]] if len(args) > 2 else [0, n - 1]
+        return pair[1 - pair.index(axis)] if axis in pair else axis
+    if name in ("select", "unbind", "select_copy", "unbind_copy"):
+        return _without([args[1] if len(args) > 1 else 0], n, axis)
+    if name in REDUCTIONS and dims < n:
+        wanted = args[1] if len(args) > 1 else None
+        return _without(range(n) if wanted is None or wanted == () else [wanted] if isinstance(wanted, int) else wanted, n, axis)
+    if name == "stack":
+        place = (args[1] if len(args) > 1 else 0) % (n + 1)
+        return axis + (place <= axis)
+    return axis + max(dims - n, 0) if name in ("expand", "add", "sub", "mul", "div", "expand_copy") else axis
+
+
+def _without(dims: Sequence[int], n: int, axis: int) -> int | None:
+    """Where an axis is once the axes `dims` are gone."""
+    gone = {d % n for d in dims}
+    return None if axis in gone else axis - sum(d < axis for d in gone)
+
+
+def _digit(step: int, shape: Shape, strides: Sequence[int], samples: int) -> Batch | None:
+    """The axis along which the samples change, when they change every `step` entries of a storage."""
+    for axis, (length, stride) in enumerate(zip(shape, strides, strict=True)):
+        if stride and step % stride == 0 and length % (step // stride * samples) == 0:
+            return Batch(axis, step // stride)
+    return None
+
+
+def _strides(shape: Shape) -> list[int]:
+    return [prod(shape[d + 1 :]) for d in range(len(shape))]

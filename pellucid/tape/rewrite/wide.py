@@ -1,0 +1,40 @@
+"""Dense layers over the last axis of wider values: PyTorch flattens what they read, or not, by memory layout and batch size."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..batch import VIEWS
+from ..op import Op, Ref, Tape
+from .affine import uses
+
+
+def widen(tape: Tape) -> Tape:
+    """The same tape with every `view, matrix product, view` told as one dense operation along the last axis.
+
+    Its bias, where that is added after the second view, then folds like any other; a batch of one and a larger one read the same.
+    """
+    readers = uses(tape)
+    made: dict[int, Op] = {}
+    ops: dict[int, Op] = {}
+    for op in tape.ops:
+        dense = made.get(op.ins[0]) if op.name in VIEWS else None
+        flat = None if dense is None or dense.kind != "dense" or len(dense.ins) != 1 else made.get(dense.ins[0])
+        if dense is not None and flat is not None and readers[dense.out] == 1 and _flattens(tape, flat, dense, op):
+            del ops[dense.index]
+            if readers[flat.out] == 1:
+                del ops[flat.index]
+            x = flat.ins[0]
+            args = tuple(Ref(x) if arg == Ref(dense.ins[0]) else arg for arg in dense.args)
+            op = replace(dense, index=op.index, args=args, ins=(x,), outs=op.outs, inner=(*dense.inner, dense.out), aux=())
+        ops[op.index] = op
+        made.update({o: op for o in op.outs if o is not None})
+    return tape.rewritten(tuple(ops.values()))
+
+
+def _flattens(tape: Tape, flat: Op, dense: Op, wide: Op) -> bool:
+    """Whether `flat` only flattens all axes but the last for a weight on the right, and `wide` takes that back."""
+    if flat.name not in VIEWS or len(dense.args) < 2 or dense.args[-2] != Ref(dense.ins[0]):
+        return False
+    before, rows, made, after = (tape.values[i].shape for i in (flat.ins[0], flat.out, dense.out, wide.out))
+    return len(rows) == 2 and len(before) > 2 and before[-1] == rows[-1] and after == (*before[:-1], made[-1])

