@@ -13,6 +13,9 @@ ORACLES := torchvision timm
 demo: .venv/.demo
 	$(BIN)/pellucid demo
 
+# Threads that wait must sleep: on a busy machine spinning ones cost minutes.
+export OMP_WAIT_POLICY := PASSIVE
+
 test: lint
 	$(BIN)/python -m pytest
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
+from random import Random
 from statistics import median
 
 import machine
@@ -108,15 +109,19 @@ class Column:
         """The median over the rounds of the time as a multiple of the gradient's."""
         own, unit = self.seconds[name], self.seconds[GRADIENT]
         if isinstance(own, Failure) or isinstance(unit, Failure):
-            return own if isinstance(own, Failure) else Failure("no gradient to compare with")
+            return no_ratio(own)
         return median(a / b for a, b in zip(own, unit, strict=True))
 
     def larger(self, name: str) -> float | Failure:
         """The peak as a multiple of the gradient's."""
         own, unit = self.peaks[name], self.peaks[GRADIENT]
         if isinstance(own, Failure) or isinstance(unit, Failure):
-            return own if isinstance(own, Failure) else Failure("no gradient to compare with")
+            return no_ratio(own)
         return own / max(unit, 1)
+
+
+def no_ratio(own: object) -> Failure:
+    return own if isinstance(own, Failure) else Failure("no gradient to compare with")
 
 
 def measured(model: str, batch: int, setting: Setting) -> Column:
@@ -134,7 +139,7 @@ def measured(model: str, batch: int, setting: Setting) -> Column:
 
 
 def timed(model: str, batch: int, setting: Setting) -> dict[str, list[float] | Failure]:
-    """Seconds per contestant and round. Each starts a round in its turn, so that none always follows the same other."""
+    """Seconds per contestant and round. Every round has an order of its own, so that none always follows the same other."""
     machine.keep_freed_memory()
     case = setting.case(model, batch)
     started = {name: attempt(partial(start, CONTESTANTS[name], case)) for name in setting.contestants}
@@ -144,8 +149,7 @@ def timed(model: str, batch: int, setting: Setting) -> dict[str, list[float] | F
     for k in range(setting.rounds):
         if k >= 3 and time.perf_counter() - begin > setting.seconds:
             break
-        order = list(calls)
-        for name in order[k % len(order) :] + order[: k % len(order)]:
+        for name in Random(k).sample(list(calls), len(calls)):
             seconds[name].append(stopwatch(calls[name], setting))
     return {name: seconds.get(name) or started[name] for name in started}
 

@@ -1,4 +1,5 @@
-"""pellucid makes deep neural networks legible: what a network looks for, why it recommends what it does, and whether the answer can be trusted.
+"""pellucid makes deep neural networks legible: what a network looks for, why it recommends what it does, and whether the answer
+can be trusted.
 
 Names are looked up when they are first used, so that importing the package costs nothing.
 """
@@ -20,17 +21,60 @@ _HOMES = {
     "tape": ("record",),
     "catalogue": ("methods",),
     "errors": (
-        "InputError", "MethodError", "MissingExtra", "ModelError", "NoRule", "OutputError", "PellucidError", "PictureError",
-        "TargetError", "ThreadLost", "WhereError",
-    ),  # fmt: skip
+        "InputError",
+        "MethodError",
+        "MissingExtra",
+        "ModelError",
+        "NoRule",
+        "OutputError",
+        "PellucidError",
+        "PictureError",
+        "TargetError",
+        "ThreadLost",
+        "WhereError",
+    ),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 _PACKAGES = ("gradient", "lrp", "render", "zoo", "catalogue", "errors", "tape")
 
-__all__ = ["__version__", *sorted(_HOME), "gradient", "lrp", "render", "zoo"]
+__all__ = [
+    "Explanation",
+    "InputError",
+    "Ledger",
+    "MethodError",
+    "MissingExtra",
+    "Model",
+    "ModelError",
+    "NoRule",
+    "OutputError",
+    "PellucidError",
+    "PictureError",
+    "Preprocess",
+    "Target",
+    "TargetError",
+    "ThreadLost",
+    "Where",
+    "WhereError",
+    "__version__",
+    "box",
+    "channel",
+    "direction",
+    "explain",
+    "gradient",
+    "load",
+    "logit",
+    "lrp",
+    "mask",
+    "methods",
+    "probability",
+    "record",
+    "render",
+    "token",
+    "zoo",
+]
 
 if TYPE_CHECKING:
-    from . import catalogue, errors, gradient, lrp, render, tape, zoo
+    from . import gradient, lrp, render, zoo
     from .catalogue import methods
     from .errors import (
         InputError,

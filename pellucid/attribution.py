@@ -27,6 +27,7 @@ class Attribution:
         ledger: The books, for methods that keep them.
         notes: Sentences for the caption.
         method: What the method finally was, where it chose.
+        options: Its settings, in readable lines, for provenance.
     """
 
     values: Tensor
@@ -36,6 +37,7 @@ class Attribution:
     ledger: Ledger | None = None
     notes: tuple[str, ...] = ()
     method: str | None = None
+    options: tuple[str, ...] = ()
 
 
 class Method(Protocol):

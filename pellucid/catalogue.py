@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .attribution import Method
 from .errors import MethodError
-from .model.where import nearest
+
+if TYPE_CHECKING:
+    from .attribution import Method
 
 
 @dataclass(frozen=True)
@@ -45,21 +46,42 @@ class Entry:
         return made(**options)
 
 
-_BACH, _KOHL = ("Bach et al.", 2015, "10.1371/journal.pone.0130140"), ("Kohlbrenner et al.", 2020, "10.1109/IJCNN48605.2020.9206975")
-_SIMONYAN, _SHRIKUMAR = ("Simonyan et al.", 2013, "10.48550/arXiv.1312.6034"), ("Shrikumar et al.", 2016, "10.48550/arXiv.1605.01713")
+_BACH, _KOHL = (
+    ("Bach et al.", 2015, "10.1371/journal.pone.0130140"),
+    ("Kohlbrenner et al.", 2020, "10.1109/IJCNN48605.2020.9206975"),
+)
+_SIMONYAN, _SHRIKUMAR = (
+    ("Simonyan et al.", 2013, "10.48550/arXiv.1312.6034"),
+    ("Shrikumar et al.", 2016, "10.48550/arXiv.1605.01713"),
+)
 _DTD, _SA = ("Montavon et al.", 2017, "10.1016/j.patcog.2016.11.008"), ("Montavon et al.", 2018, "10.1016/j.dsp.2017.10.011")
 _OVERVIEW, _EB = ("Montavon et al.", 2019, "10.1007/978-3-030-28954-6_10"), ("Zhang et al.", 2016, "10.1007/978-3-319-46493-0_33")
 
 METHODS: tuple[Entry, ...] = (
-    Entry("lrp", "pellucid.lrp:Auto", "relevance that reaches the input: the composite that measured best for the architecture", *_BACH),
+    Entry(
+        "lrp",
+        "pellucid.lrp:Auto",
+        "relevance that reaches the input: the composite that measured best for the architecture",
+        *_BACH,
+    ),
     Entry("lrp.zero", "pellucid.lrp:Zero", "relevance by contributions as they are", *_BACH),
     Entry("lrp.epsilon", "pellucid.lrp:EpsilonEverywhere", "contributions over their sum, noise absorbed", *_BACH),
     Entry("lrp.gamma", "pellucid.lrp:GammaEverywhere", "contributions that agree weigh more", *_OVERVIEW),
     Entry("lrp.epsilon_plus", "pellucid.lrp:EpsilonPlus", "z-plus on convolutions, epsilon on dense layers", *_KOHL),
     Entry("lrp.epsilon_plus_flat", "pellucid.lrp:EpsilonPlusFlat", "the same, flat at the first layer", *_KOHL),
-    Entry("lrp.epsilon_alpha2_beta1", "pellucid.lrp:EpsilonAlpha2Beta1", "alpha-beta on convolutions, epsilon on dense layers", *_KOHL),
+    Entry(
+        "lrp.epsilon_alpha2_beta1",
+        "pellucid.lrp:EpsilonAlpha2Beta1",
+        "alpha-beta on convolutions, epsilon on dense layers",
+        *_KOHL,
+    ),
     Entry("lrp.epsilon_alpha2_beta1_flat", "pellucid.lrp:EpsilonAlpha2Beta1Flat", "the same, flat at the first layer", *_KOHL),
-    Entry("lrp.epsilon_gamma_box", "pellucid.lrp:EpsilonGammaBox", "gamma on convolutions, z-box on pixels, epsilon on dense layers", *_OVERVIEW),
+    Entry(
+        "lrp.epsilon_gamma_box",
+        "pellucid.lrp:EpsilonGammaBox",
+        "gamma on convolutions, z-box on pixels, epsilon on dense layers",
+        *_OVERVIEW,
+    ),
     Entry("lrp.excitation_backprop", "pellucid.lrp:ExcitationBackprop", "winner-take-all probabilities, top down", *_EB),
     Entry("deep_taylor", "pellucid.lrp:DeepTaylor", "Taylor decomposition layer by layer", *_DTD),
     Entry("gradient", "pellucid.gradient:Gradient", "how the score would change", *_SIMONYAN),
@@ -80,8 +102,17 @@ def method(name: str) -> Method:
     Raises:
         MethodError: there is none; the nearest three are named.
     """
-    known = {entry.name: entry for entry in methods()}
+    from .model.where import nearest  # late: the list itself must not wait for torch
+
+    known = {entry.name: entry for entry in METHODS}
+    if name not in known:  # only then look for plug-ins: that reads the metadata of everything installed
+        known |= {entry.name: entry for entry in methods()}
     if name not in known:
         near = ", ".join(nearest(name, list(known)))
-        raise MethodError(f"method {name!r}", f"{len(known)} methods, none of that name", "only methods of the catalogue can be named", f"Nearest: {near}. `pellucid methods` lists all.")
+        raise MethodError(
+            f"method {name!r}",
+            f"{len(known)} methods, none of that name",
+            "only methods of the catalogue can be named",
+            f"Nearest: {near}. `pellucid methods` lists all.",
+        )
     return known[name].make()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-CAUSES = ("bias", "stabiliser", "constant operand", "native fallback", "dropped", "elsewhere")
+CAUSES = ("bias", "stabiliser", "constant operand", "native fallback", "dropped", "rounding", "elsewhere")
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,8 +98,8 @@ class Ledger:
 def void(seed: float, arrived: float) -> str:
     """Says so where the input holds less than a tenth of the seed, or speaks against it."""
     if abs(arrived) < 0.1 * abs(seed):
-        share = f"{abs(100 * arrived / seed):.2g} %" if abs(arrived) >= 0.001 * abs(seed) else "less than 0.1 %"
-        return f"Only {share} of the score reaches the input: the map shows a small part of the evidence."
+        share = f"Only {abs(100 * arrived / seed):.2g} %" if abs(arrived) >= 0.001 * abs(seed) else "Less than 0.1 %"
+        return f"{share} of the score reaches the input: the map shows a small part of the evidence."
     if arrived * seed < 0:
         return f"The relevance at the input sums to {figure(arrived)}, against the sign of the score."
     return ""

@@ -131,7 +131,12 @@ class OfClass(Term):
 
     def _find(self, name: str, names: Names | None) -> int:
         if names is None:
-            raise TargetError(f"{self.word} {name!r}", "no labels", "a class can only be named where the model's labels are known", "Give its index.")
+            raise TargetError(
+                f"{self.word} {name!r}",
+                "no labels",
+                "a class can only be named where the model's labels are known",
+                "Give its index.",
+            )
         return names.find(name)
 
     def text(self, sample: int = 0) -> str:
@@ -149,7 +154,12 @@ class OfClass(Term):
         batch, count = scores.shape[:2]
         index = self.index if isinstance(self.index, tuple) else (self.index,) * batch
         if len(index) != batch:
-            raise TargetError(f"{len(index)} targets", f"a batch of {batch}", "each sample needs one", "Give one class for all, or one per sample.")
+            raise TargetError(
+                f"{len(index)} targets",
+                f"a batch of {batch}",
+                "each sample needs one",
+                "Give one class for all, or one per sample.",
+            )
         for i in index:
             if not isinstance(i, int) or not -count <= i < count:
                 raise TargetError(
@@ -161,7 +171,9 @@ class OfClass(Term):
 def _classes(value: Tensor, word: str) -> Tensor:
     """An output as (batch, class, ...)."""
     if value.dim() == 0:
-        raise TargetError(word, "an output without a batch axis", "one number per sample is needed", "Let the model return (batch, classes).")
+        raise TargetError(
+            word, "an output without a batch axis", "one number per sample is needed", "Let the model return (batch, classes)."
+        )
     return value[:, None] if value.dim() == 1 else value
 
 
@@ -220,8 +232,9 @@ class Region(OfClass):
             return maps.mean(1)
         weights = torch.as_tensor(self.mask).to(maps)
         if weights.numel() not in (maps.shape[1], maps.numel()) or not weights.any():
+            found = f"a mask of shape {tuple(self.mask.shape)}, {int(weights.sum())} entries set, and maps of shape {tuple(scores.shape[2:])}"
             raise TargetError(
-                self.text(), f"a mask of shape {tuple(self.mask.shape)}, {int(weights.sum())} entries set, and maps of shape {tuple(scores.shape[2:])}",
+                self.text(), found,
                 "the mask says which entries of the map count", "Give a boolean mask of the map's shape with something in it.",
             )  # fmt: skip
         weights = weights.reshape(-1, maps.shape[1])
@@ -253,7 +266,12 @@ class Token(Term):
 
     def read(self, value: Tensor) -> Tensor:
         if value.dim() != 3 or not -value.shape[1] <= self.position < value.shape[1] or not 0 <= self.id < value.shape[2]:
-            raise TargetError(str(self), f"outputs of shape {tuple(value.shape)}", "tokens are read from (batch, position, vocabulary)", "Check both numbers.")
+            raise TargetError(
+                str(self),
+                f"outputs of shape {tuple(value.shape)}",
+                "tokens are read from (batch, position, vocabulary)",
+                "Check both numbers.",
+            )
         return value[:, self.position, self.id]
 
     def __str__(self) -> str:
@@ -269,7 +287,12 @@ class Channel(Term):
 
     def read(self, value: Tensor) -> Tensor:
         if value.dim() < 2 or not -value.shape[1] <= self.unit < value.shape[1]:
-            raise TargetError(str(self), f"a value of shape {tuple(value.shape)}", f"channels run 0-{value.shape[1] - 1 if value.dim() > 1 else 0}", "Ask for one of those.")
+            raise TargetError(
+                str(self),
+                f"a value of shape {tuple(value.shape)}",
+                f"channels run 0-{value.shape[1] - 1 if value.dim() > 1 else 0}",
+                "Ask for one of those.",
+            )
         maps = value[:, self.unit]
         if self.position is not None:
             place: tuple[Any, ...] = (slice(None), *self.position)
@@ -289,7 +312,12 @@ class Direction(Term):
     def read(self, value: Tensor) -> Tensor:
         assert self.vector is not None
         if value.dim() < 2 or value.shape[1] != self.vector.numel():
-            raise TargetError(str(self), f"a value of shape {tuple(value.shape)}", f"the vector has {self.vector.numel()} entries, one per channel", "Let them agree.")
+            raise TargetError(
+                str(self),
+                f"a value of shape {tuple(value.shape)}",
+                f"the vector has {self.vector.numel()} entries, one per channel",
+                "Let them agree.",
+            )
         means = value.flatten(2).mean(2) if value.dim() > 2 else value
         return means @ self.vector.to(means)
 
@@ -308,7 +336,12 @@ class Function(Term):
         score = self.fn(value)
         if not isinstance(score, Tensor) or score.dim() != 1 or len(score) != len(value):
             shape = tuple(score.shape) if isinstance(score, Tensor) else type(score).__name__
-            raise TargetError(str(self), f"a result of shape {shape}", f"one number for each of {len(value)} samples is needed", "Return a tensor of shape (batch,).")
+            raise TargetError(
+                str(self),
+                f"a result of shape {shape}",
+                f"one number for each of {len(value)} samples is needed",
+                "Return a tensor of shape (batch,).",
+            )
         return score
 
     def __str__(self) -> str:
@@ -376,6 +409,7 @@ def as_target(target: Any) -> Target:
     if callable(target):
         return _of(Function(fn=target))
     raise TargetError(
-        f"target {target!r}", f"a {type(target).__name__}", "a target is an index, a name, one of these per sample, a function, or a Target",
+        f"target {target!r}", f"a {type(target).__name__}",
+        "a target is an index, a name, one of these per sample, a function, or a Target",
         "Try target=281, target=\"tabby\" or pl.logit(281) - pl.logit(282).",
     )  # fmt: skip

@@ -58,7 +58,12 @@ def explain(
 def _method(method: str | Method, strict: bool) -> Method:
     chosen = named(method) if isinstance(method, str) else method
     if not hasattr(chosen, "attribute"):
-        raise MethodError(f"method={method!r}", f"a {type(method).__name__}", "a method has a name and attributes", 'Pass a name such as "lrp", or pl.lrp.EpsilonPlus().')
+        raise MethodError(
+            f"method={method!r}",
+            f"a {type(method).__name__}",
+            "a method has a name and attributes",
+            'Pass a name such as "lrp", or pl.lrp.EpsilonPlus().',
+        )
     return replace(chosen, strict=True) if strict and hasattr(chosen, "strict") else chosen  # type: ignore[type-var]
 
 
@@ -67,14 +72,23 @@ def _input(model: Model, x: Any) -> tuple[Tensor, NDArray[np.uint8] | None]:
     if not isinstance(x, Tensor):
         return model.read(x), np.asarray(model.crop(x).convert("RGB"))
     if x.dim() < 2 or x.shape[0] == 0:
-        raise InputError("An explanation", f"a tensor of shape {tuple(x.shape)}", "the first axis counts the samples", "Add it: x[None].")
+        raise InputError(
+            "An explanation", f"a tensor of shape {tuple(x.shape)}", "the first axis counts the samples", "Add it: x[None]."
+        )
     x = x.detach()
     if not x.is_floating_point():
-        raise InputError("An explanation", f"a tensor of {x.dtype}", "relevance is shared over real numbers", "Pass what the model computes with: x.float(), or embeddings.")
+        raise InputError(
+            "An explanation",
+            f"a tensor of {x.dtype}",
+            "relevance is shared over real numbers",
+            "Pass what the model computes with: x.float(), or embeddings.",
+        )
     return x.to(model.device), None
 
 
-def _explanation(model: Model, method: Method, found: Attribution, picture: NDArray[np.uint8] | None, at: str | Where | None) -> Explanation:
+def _explanation(
+    model: Model, method: Method, found: Attribution, picture: NDArray[np.uint8] | None, at: str | Where | None
+) -> Explanation:
     """An attribution told as an explanation."""
     values = found.values.detach()
     values = values if values.dtype == torch.float64 else values.float()
@@ -89,7 +103,7 @@ def _explanation(model: Model, method: Method, found: Attribution, picture: NDAr
         method.signed,
         ledger=None if found.ledger is None else _at_hand(found.ledger),
         notes=notes,
-        provenance=_provenance(model, method),
+        provenance=_provenance(model, method, found.options),
         picture=picture,
         at=None if at is None else str(at),
         classes=tuple(model.top(found.output[0])),
@@ -102,7 +116,7 @@ def _at_hand(ledger: Any) -> Any:
     return replace(ledger, seed=ledger.seed.cpu(), input=ledger.input.cpu(), rows=rows)
 
 
-def _provenance(model: Model, method: Method) -> dict[str, Any]:
+def _provenance(model: Model, method: Method, options: tuple[str, ...]) -> dict[str, Any]:
     """What it takes to make this explanation again."""
     from . import __version__
 
@@ -111,9 +125,6 @@ def _provenance(model: Model, method: Method) -> dict[str, Any]:
         "torch": torch.__version__,
         "python": platform.python_version(),
         "model": {"name": model.name, "source": model.source, "fingerprint": model.fingerprint},
-        "method": {"name": method.name, "options": str(method).splitlines()},
+        "method": {"name": method.name, "options": list(options)},
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-
-
-

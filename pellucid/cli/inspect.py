@@ -159,7 +159,7 @@ def plan(method: Method, tape: Tape) -> tuple[str, list[Plan]]:
         return "", []
     told = rewrite(tape)
     ops = path(told, (find_output(told),))
-    composite = choose(ops)
+    composite = choose(told, ops)
     rules = composite.plan(ops)
     grouped = [(op.kind, str(rules[op.index]) if op.index in rules else NONE) for op in ops]
     first = {pair: op.place for op, pair in zip(reversed(ops), reversed(grouped), strict=True)}

@@ -11,8 +11,8 @@ from torch import Tensor
 from ..attribution import Attribution
 from ..model import Model
 from ..model.where import Where
-from ..target import Target
 from ..tape import LocalOp, aim, find, record, walk
+from ..target import Target
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,8 @@ class Gradient(OfGradient):
 class Saliency(OfGradient):
     """The size of the gradient: abs(df / dx_i).
 
-    References: Simonyan et al., 2013, https://doi.org/10.48550/arXiv.1312.6034. The paper takes the largest over colour channels; we keep
+    References: Simonyan et al., 2013, https://doi.org/10.48550/arXiv.1312.6034. The paper takes the largest over colour channels;
+        we keep
         all channels, and pictures show their sum.
     """
 
@@ -76,7 +77,8 @@ class Saliency(OfGradient):
 
 @dataclass(frozen=True)
 class Sensitivity(OfGradient):
-    """Sensitivity analysis: (df / dx_i)^2. It decomposes the squared length of the gradient: the variation of the score, not the score.
+    """Sensitivity analysis: (df / dx_i)^2. It decomposes the squared length of the gradient: the variation of the score, not the
+    score.
 
     References: Montavon et al., 2018, Methods for interpreting and understanding deep neural networks, Eq. 6,
         https://doi.org/10.1016/j.dsp.2017.10.011

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor
 
 from ..attribution import Attribution
 from ..errors import MethodError
+from ..ledger import Ledger
 from ..model import Model
 from ..model.where import Where
-from ..target import Target
 from ..tape import Op, Tape, aim, find, path, record, rewrite
+from ..target import Target
 from .propagate import propagate
 from .rule import Rule
 from .rules import Gate, Halve, Norm, Pass, Route, ZBox
@@ -23,7 +25,9 @@ LINEAR = ("convolution", "dense")
 
 
 def base(eps: float = 1e-6) -> tuple[Entry, ...]:
-    """The entries for everything without weights: activations and norms pass, sums and means share, views route, gates let the signal through."""
+    """The entries for everything without weights: activations and norms pass, sums and means share, views route, gates let the
+    signal through.
+    """
     return (
         (Where(op=("activation", "softmax", "scale", "norm")), Pass()),
         (Where(op=("sum", "pool", "shift")), Norm(eps)),
@@ -37,7 +41,8 @@ def base(eps: float = 1e-6) -> tuple[Entry, ...]:
 class Composite:
     """An ordered list of (where -> rule): a method of explanation by relevance.
 
-    The first entry that matches an operation decides; an operation that no entry matches has no rule. Composites are values: `where`
+    The first entry that matches an operation decides; an operation that no entry matches has no rule. Composites are values:
+    `where`
     returns a new one.
 
     Arguments:
@@ -77,7 +82,8 @@ class Composite:
     def plan(self, ops: Sequence[Op]) -> dict[int, Rule]:
         """The rule for each operation on the path from the input to the target, by its index.
 
-        An entry takes the operations its rule can handle: `Where("layer1")` with a gamma rule leaves the views in layer1 alone. For
+        An entry takes the operations its rule can handle: `Where("layer1")` with a gamma rule leaves the views in layer1 alone.
+            For
         what no entry names, structure (views, gates, activations, sums), `base` decides.
 
         Raises:
@@ -97,21 +103,43 @@ class Composite:
         tape = rewrite(record(model, x))
         aimed = aim(tape, target, model)
         ops = path(tape, aimed.slopes)
-        composite = self.choose(ops).bounded(model)
+        composite = self.choose(tape, ops).bounded(model)
         end = tape.inputs[0] if at is None else find(tape, at)
-        shape, dtype = tape.values[end].shape, x.dtype
-        arrived, ledger = propagate(tape, aimed.seeds(tape), composite.plan(ops), ends=(end,), strict=self.strict)
-        values = arrived.get(end, x.new_zeros(shape, dtype=dtype))
-        return Attribution(values, aimed.score, aimed.target, aimed.output, ledger, composite.notes, composite.name)
+        values, ledger = composite.carry(tape, aimed.target, ops, end)
+        options = tuple(str(composite).splitlines())
+        return Attribution(values, aimed.score, aimed.target, aimed.output, ledger, composite.notes, composite.name, options)
 
-    def choose(self, ops: Sequence[Op]) -> Composite:
+    def carry(self, tape: Tape, target: Target, ops: Sequence[Op], end: int) -> tuple[Tensor, Ledger]:
+        """Relevance at the value `end`, and the books. Uses the tape up.
+
+        Rules that share what they keep in proportion to what inputs got are not linear in the relevance they carry. There, each
+        term of
+        a contrast is carried on its own, so that the map of a - b is always the map of a minus the map of b.
+        """
+        shares = any("share" in (getattr(rule, "bias", ""), getattr(rule, "silent", "")) for _, rule in self.entries)
+        parts = [Target((term,)) for term in target.terms] if shares else [target]
+        rules, found = self.plan(ops), []
+        for n, part in enumerate(parts, 1):
+            seeds = aim(tape, part).seeds(tape)
+            found.append(propagate(tape, seeds, rules, ends=(end,), strict=self.strict, keep=n < len(parts)))
+        like = found[0][1].seed
+        zeros = torch.zeros(tape.values[end].shape, device=like.device)
+        return sum((arrived.get(end, zeros) for arrived, _ in found[1:]), found[0][0].get(end, zeros)), merged(
+            [books for _, books in found]
+        )
+
+    def choose(self, tape: Tape, ops: Sequence[Op]) -> Composite:
         """The composite for what ran: itself."""
         return self
 
     def bounded(self, model: Model) -> Composite:
-        """With the bounds of every z-box filled in from the model's preprocessing; without one, the extremes of each sample bound it."""
-        if model.preprocess is None or not any(isinstance(rule, ZBox) and (rule.low is None or rule.high is None) for _, rule in self.entries):
+        """With the bounds of every z-box filled in from the model's preprocessing; without one, the extremes of each sample bound
+        it.
+        """
+        if not any(isinstance(rule, ZBox) and (rule.low is None or rule.high is None) for _, rule in self.entries):
             return self
+        if model.preprocess is None:
+            return replace(self, notes=(*self.notes, "The preprocessing is not known: the range of each input bounds its box."))
         low, high = model.preprocess.bounds()
         filled = [
             (where, replace(rule, low=low if rule.low is None else rule.low, high=high if rule.high is None else rule.high))
@@ -119,6 +147,12 @@ class Composite:
             for where, rule in self.entries
         ]  # fmt: skip
         return replace(self, entries=tuple(filled))
+
+
+def merged(books: Sequence[Ledger]) -> Ledger:
+    """Several books in one."""
+    seed, arrived = (torch.stack([getattr(b, side) for b in books]).sum(0) for side in ("seed", "input"))
+    return Ledger(seed, arrived, tuple(row for b in books for row in b.rows))
 
 
 def _unable(where: Where, rule: Rule) -> MethodError:

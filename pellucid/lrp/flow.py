@@ -33,8 +33,10 @@ class Stream:
 def flow(op: LocalOp, streams: list[Stream], *, eps: float | Tensor, bias: Bias = "absorb", silent: Silent = "drop") -> Shares:
     """Share every stream over its contributions, R_i = sum_j x_i w_ij R_j / stab(z_j), and book the rest.
 
-    With `bias="spread"`, the bias's share of each unit is spread evenly over the unit's inputs; with "share", the shares of all biases go
-    to the inputs of the whole layer in proportion to what they got. `silent` says the same of what the stabiliser keeps, which is all
+    With `bias="spread"`, the bias's share of each unit is spread evenly over the unit's inputs; with "share", the shares of all
+    biases go
+    to the inputs of the whole layer in proportion to what they got. `silent` says the same of what the stabiliser keeps, which is
+    all
     of it where no input speaks (z = 0).
     """
     total, spread, returned = None, None, None
@@ -72,7 +74,9 @@ def flow(op: LocalOp, streams: list[Stream], *, eps: float | Tensor, bias: Bias 
 
 
 def kept_back(op: LocalOp, stream: Stream, s: Tensor, eps: float | Tensor, sums: Tensor | None) -> dict[str, Tensor]:
-    """What sharing R = s stab(z) over z leaves unclaimed: "dropped" where nothing speaks (z = 0), "stabiliser" elsewhere. Overwrites s."""
+    """What sharing R = s stab(z) over z leaves unclaimed: "dropped" where nothing speaks (z = 0), "stabiliser" elsewhere.
+    Overwrites s.
+    """
     if stream.sign and op.total is not None and isinstance(eps, float) and eps:
         whole, kept = op.total, stream.sign * eps * (op.sums(s) if sums is None else sums.sum(1))
     else:

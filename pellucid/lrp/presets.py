@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import takewhile
 
 from ..model.where import Where
-from ..tape import Op
+from ..tape import Op, Tape
 from .composite import Composite, base
 from .rule import Bias, Rule, Silent
 from .rules import AlphaBeta, Epsilon, Flat, Gamma, Native, Norm, Pass, WSquare, ZBox, ZPlus
@@ -15,7 +16,9 @@ from .rules.zbox import Bound
 LINEAR = ("convolution", "dense")
 
 
-def _composite(name: str, convolution: Rule, dense: Rule, *, first: tuple[Where, Rule] | None = None, eps: float = 1e-6) -> Composite:
+def _composite(
+    name: str, convolution: Rule, dense: Rule, *, first: tuple[Where, Rule] | None = None, eps: float = 1e-6
+) -> Composite:
     entries = ((Where(op="convolution"), convolution), (Where(op="dense"), dense), *base(eps))
     return Composite(((first,) if first else ()) + entries, name)
 
@@ -61,19 +64,30 @@ def EpsilonAlpha2Beta1(*, eps: float = 1e-6, bias: Bias = "absorb", silent: Sile
 def EpsilonAlpha2Beta1Flat(*, eps: float = 1e-6, bias: Bias = "absorb", silent: Silent = "drop") -> Composite:
     """`EpsilonAlpha2Beta1` with the flat rule on the first linear operation that ran."""
     first = Where(op=LINEAR, position="first"), Flat(eps)
-    return _composite("lrp.epsilon_alpha2_beta1_flat", AlphaBeta(2, 1, eps, bias, silent), Epsilon(eps, bias=bias, silent=silent), first=first)
+    return _composite(
+        "lrp.epsilon_alpha2_beta1_flat", AlphaBeta(2, 1, eps, bias, silent), Epsilon(eps, bias=bias, silent=silent), first=first
+    )
 
 
 def EpsilonGammaBox(
-    low: Bound | None = None, high: Bound | None = None, *, gamma: float = 0.25, eps: float = 1e-6, bias: Bias = "absorb", silent: Silent = "drop"
+    low: Bound | None = None,
+    high: Bound | None = None,
+    *,
+    gamma: float = 0.25,
+    eps: float = 1e-6,
+    bias: Bias = "absorb",
+    silent: Silent = "drop",
 ) -> Composite:
     """gamma on convolutions, epsilon on dense layers, z-box on the first convolution that ran.
 
     Arguments:
-        low, high: The bounds of the input; None: from the model's preprocessing when it is known, else the extremes of the input at hand.
+        low, high: The bounds of the input; None: from the model's preprocessing when it is known, else the extremes of the input
+            at hand.
     """
     first = Where(op="convolution", position="first"), ZBox(low, high, eps, silent)
-    return _composite("lrp.epsilon_gamma_box", Gamma(gamma, eps, bias, silent), Epsilon(eps, bias=bias, silent=silent), first=first)
+    return _composite(
+        "lrp.epsilon_gamma_box", Gamma(gamma, eps, bias, silent), Epsilon(eps, bias=bias, silent=silent), first=first
+    )
 
 
 def ExcitationBackprop(*, eps: float = 1e-6) -> Composite:
@@ -89,7 +103,8 @@ def ExcitationBackprop(*, eps: float = 1e-6) -> Composite:
 def DeepTaylor(low: Bound | None = None, high: Bound | None = None, *, eps: float = 1e-6) -> Composite:
     """Deep Taylor decomposition: z-plus between ReLUs, z-box for the bounded input, even shares for means.
 
-    The paper assumes biases that are not positive and leaves them out of the shares: so do we. Units that only a positive bias makes
+    The paper assumes biases that are not positive and leaves them out of the shares: so do we. Units that only a positive bias
+        makes
     active, which the paper rules out, spread their relevance evenly over their inputs.
 
     References: Montavon et al., 2017, https://doi.org/10.1016/j.patcog.2016.11.008
@@ -105,15 +120,19 @@ def WSquareFirst(composite: Composite) -> Composite:
     return composite.where(op=LINEAR, position="first", rule=WSquare())
 
 
-def Conserving(*, eps: float = 1e-9) -> Composite:
-    """Relevance that arrives: z-plus without biases, silent units spread, sums shared by magnitude, and signed evidence at the last layer.
+def Conserving(*, gamma: float = 0.25, eps: float = 1e-9) -> Composite:
+    """Relevance that arrives: gamma between the layers, epsilon at the last one, z-box at pixels, and what biases keep is handed
+    on.
 
-    Every step conserves relevance and none can enlarge it but the last layer's, where evidence for and against is told apart.
+    The share of the biases goes to the inputs of their layer in proportion to what they got, so that every layer hands on all it
+    has,
+    and the map keeps the order that the absorbing rules give it. Sums share by magnitude, which cannot enlarge anything.
     """
     entries = (
-        (Where(op=LINEAR, position="last"), Epsilon(eps, bias="spread", silent="spread")),
-        (Where(op=LINEAR), ZPlus(eps, "ignore", "spread")),
-        (Where(op=("sum", "pool")), Norm(eps, by="positive", silent="spread")),
+        (Where(op=LINEAR, position="last"), Epsilon(eps, bias="share", silent="share")),
+        (Where(op="convolution", position="first"), ZBox(eps=eps, silent="share")),
+        (Where(op=LINEAR), Gamma(gamma, eps, "share", "share")),
+        (Where(op=("sum", "pool")), Norm(eps, by="magnitude", silent="spread")),
         (Where(op="shift"), Pass()),
         *base(eps),
     )
@@ -122,9 +141,23 @@ def Conserving(*, eps: float = 1e-9) -> Composite:
 
 @dataclass(frozen=True)
 class Auto(Composite):
-    """`lrp` alone: the composite that measured best for what ran, and says which it is."""
+    """`lrp` alone: `Conserving`, fitted to what ran, and it says so.
+
+    The dense layers that end a network, where a sample is one row, take the epsilon rule, as published composites have it; dense
+    layers
+    that work at every position (of a map, of a sequence) are convolutions in all but name. Without pixels there is no z-box.
+    """
 
     name: str = "lrp"
 
-    def choose(self, ops: Sequence[Op]) -> Composite:
-        return Conserving()
+    def choose(self, tape: Tape, ops: Sequence[Op]) -> Composite:
+        linear = [op for op in ops if op.kind in LINEAR]
+        tail = list(
+            takewhile(lambda op: op.kind == "dense" and tape.values[op.out].shape[:-1] == (tape.samples,), reversed(linear))
+        )
+        chosen = Conserving()
+        for n in range(1, len(tail)):
+            chosen = chosen.where(op="dense", position=-1 - n, rule=chosen.entries[0][1])
+        if len(tape.values[tape.inputs[0]].shape) != 4:
+            chosen = replace(chosen, entries=tuple(entry for entry in chosen.entries if not isinstance(entry[1], ZBox)))
+        return chosen

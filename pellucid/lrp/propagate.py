@@ -16,7 +16,9 @@ from .rule import Rule, Shares
 from .rules import Native, Pass
 
 # Activations that give zero for zero, and those that give zero for all that is not positive.
-KEEP_ZERO = frozenset("relu relu6 hardtanh silu gelu tanh leaky_relu elu celu selu hardswish mish softshrink _prelu_kernel".split())
+KEEP_ZERO = frozenset(
+    "relu relu6 hardtanh silu gelu tanh leaky_relu elu celu selu hardswish mish softshrink _prelu_kernel".split()
+)
 
 
 @dataclass
@@ -29,7 +31,8 @@ class Books:
     free: set[int] = field(default_factory=set)  # values whose relevance may stand where they are not positive
 
     def settle(self, op: LocalOp, rule: Rule, carried: tuple[Tensor | None, ...], shares: Shares) -> list[tuple[str, Tensor]]:
-        """Note what every input got; the bookings, with what floating-point rounding took or added, as long as it is no more than that.
+        """Note what every input got; the bookings, with what floating-point rounding took or added, as long as it is no more than
+        that.
 
         Relevance that is carried by large contributions of both signs loses digits. A difference beyond what rounding explains is
         no booking: it stays an error of the ledger.
@@ -59,7 +62,13 @@ class Books:
 
 
 def propagate(
-    tape: Tape, seeds: Mapping[int, Tensor], rules: Mapping[int, Rule], *, ends: Collection[int], strict: bool = False, keep: bool = False
+    tape: Tape,
+    seeds: Mapping[int, Tensor],
+    rules: Mapping[int, Rule],
+    *,
+    ends: Collection[int],
+    strict: bool = False,
+    keep: bool = False,
 ) -> tuple[dict[int, Tensor], Ledger]:
     """Carry relevance from `seeds` back to the values `ends`, by one rule per operation.
 
@@ -84,7 +93,9 @@ def propagate(
         rule = rules.get(op.op.index) or _last_resort(op.op, strict)
         op = replace(op, total=books.take(op.op))
         shares = _share(op, carried, rule, books)
-        books.rows.extend(Row(op.op.module, op.op.name, cause, amount.double()) for cause, amount in books.settle(op, rule, carried, shares))
+        books.rows.extend(
+            Row(op.op.module, op.op.name, cause, amount.double()) for cause, amount in books.settle(op, rule, carried, shares)
+        )
         _learn(op, rule, books)
         return shares.inputs
 
@@ -95,7 +106,13 @@ def propagate(
     elsewhere = [per_sample(a, axes[i], samples) for i, a in arrived.items() if i not in ends]
     if elsewhere:
         books.rows.append(Row("", "other paths", "elsewhere", _sum(elsewhere, samples)))
-    return arrived, Ledger(total, reached, tuple(books.rows))
+    return arrived, Ledger(total, reached, _told(books.rows))
+
+
+def _told(rows: list[Row]) -> tuple[Row, ...]:
+    """The rows in which anything is booked."""
+    booked = torch.stack([row.amount for row in rows]).ne(0).any(1).tolist() if rows else []
+    return tuple(row for row, any_ in zip(rows, booked, strict=True) if any_)
 
 
 def _noise(op: LocalOp, carried: tuple[Tensor | None, ...], got: list[tuple[int, Tensor]]) -> Tensor:
@@ -125,7 +142,12 @@ def _learn(op: LocalOp, rule: Rule, books: Books) -> None:
     loose = any(o in books.loose for o in op.op.outs)
     activation = op.op.kind == "activation"
     tight = (rule.tight and not rule.local) or (rule.local and not loose and (not activation or op.op.name in KEEP_ZERO))
-    cut = activation and isinstance(rule, Pass) and not loose and (op.op.name == "relu" or (op.op.name == "hardtanh" and op.op.args[1] == 0))
+    cut = (
+        activation
+        and isinstance(rule, Pass)
+        and not loose
+        and (op.op.name == "relu" or (op.op.name == "hardtanh" and op.op.args[1] == 0))
+    )
     for i in op.op.ins:
         if not tight or op.op.kind in ("norm", "shift"):
             books.loose.add(i)
@@ -138,6 +160,6 @@ def _last_resort(op: Op, strict: bool) -> Rule:
         raise NoRule(
             f"strict=True: a rule for {op.name}", f"{op.place}, of kind {op.kind!r}, which has none",
             "the derivative in its place would be no relevance",
-            f'Route it, composite.where(op="{op.name}", rule=pl.lrp.Pass()), or add a kind in tape/kinds.py; see CONTRIBUTING.md.',
+            f'Route it, composite.where(op="{op.name}", rule=pl.lrp.Pass()), or give it a kind, see CONTRIBUTING.md.',
         )  # fmt: skip
     return Native()

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from ..tape import LocalOp
-from ..tape.batch import per_sample
 
 Bias = Literal["absorb", "ignore", "spread", "share"]
 Silent = Literal["drop", "spread", "share"]

@@ -70,7 +70,13 @@ class Where:
 
     def __str__(self) -> str:
         what = " or ".join(self.ops) or "anything"
-        order = "" if self.position is None else f"{self.position} " if isinstance(self.position, str) else f"number {self.position} of "
+        order = (
+            ""
+            if self.position is None
+            else f"{self.position} "
+            if isinstance(self.position, str)
+            else f"number {self.position} of "
+        )
         return f"{order}{what}" + (f" in {self.module}" if self.module is not None else "")
 
 

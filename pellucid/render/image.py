@@ -136,9 +136,15 @@ def title(e: Explanation, sample: int, wide: int) -> Image.Image:
     """Target and value in large letters; method and model below."""
     head, _, score = e.headline(sample).removeprefix(f"{e.method} -> ").rpartition(" = ")
     which = f"sample {sample + 1} of {len(e)}" if len(e) > 1 else ""
-    told = [e.method, str(e.provenance.get("model", "")), f"at {e.at}" if e.at else "", which]
+    told = [e.method, model_name(e), f"at {e.at}" if e.at else "", which]
     line = "  ·  ".join(part for part in told if part)
     return stack([paragraph(f"{head} = {score}", 26, wide, INK), paragraph(shorten(line, 16, wide), 16, wide, FAINT)], gap=2)
+
+
+def model_name(e: Explanation) -> str:
+    """What the provenance calls the model; nothing where it says nothing."""
+    model = e.provenance.get("model", "")
+    return str(model.get("name", "")) if isinstance(model, dict) else str(model)
 
 
 def caption(e: Explanation, sample: int, wide: int) -> list[Image.Image]:

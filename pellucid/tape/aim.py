@@ -56,7 +56,9 @@ def aim(tape: Tape, target: Target, names: Names | None = None) -> Aim:
     with torch.inference_mode(False), torch.enable_grad():
         score = settled.read(lambda at: leaves[ids[at]])
         if score.dim() != 1:
-            raise TargetError(str(settled), f"values of shape {tuple(score.shape)}", "one number per sample is needed", "Reduce it to that.")
+            raise TargetError(
+                str(settled), f"values of shape {tuple(score.shape)}", "one number per sample is needed", "Reduce it to that."
+            )
         slopes = torch.autograd.grad(score.sum(), list(leaves.values()), allow_unused=True)
     return Aim(settled, score.detach(), output, {i: s for i, s in zip(leaves, slopes, strict=True) if s is not None})
 
@@ -111,9 +113,16 @@ def _leaf(tape: Tape, path: str) -> int:
 
 def _ambiguous(asked: str, found: list[str], known: list[str]) -> WhereError:
     if found:
-        return WhereError(f"The value at {asked}", f"{len(found)} of them: {', '.join(found[:4])}", "one is needed", "Name one of them.")
+        return WhereError(
+            f"The value at {asked}", f"{len(found)} of them: {', '.join(found[:4])}", "one is needed", "Name one of them."
+        )
     near = ", ".join(nearest(asked, list(dict.fromkeys(known)))) or "nothing"
-    return WhereError(f"The value at {asked}", "nothing of that name that ran", f"the nearest are {near}", "pl.record(model, x).show() lists all.")
+    return WhereError(
+        f"The value at {asked}",
+        "nothing of that name that ran",
+        f"the nearest are {near}",
+        "pl.record(model, x).show() lists all.",
+    )
 
 
 def _not_finite(tape: Tape, main: int) -> ModelError:
@@ -121,9 +130,23 @@ def _not_finite(tape: Tape, main: int) -> ModelError:
     for op in tape.ops:
         for ref in op.refs():
             tensor = tape.values[ref.id].tensor
-            if not tape.values[ref.id].tracked and tensor is not None and tensor.is_floating_point() and bool(torch.isnan(tensor).any()):
-                return ModelError("An explanation", f"NaN in a weight of {op.place}", "relevance is carried by numbers", "Load sound weights.")
+            if (
+                not tape.values[ref.id].tracked
+                and tensor is not None
+                and tensor.is_floating_point()
+                and bool(torch.isnan(tensor).any())
+            ):
+                return ModelError(
+                    "An explanation", f"NaN in a weight of {op.place}", "relevance is carried by numbers", "Load sound weights."
+                )
         made = tape.values[op.out].tensor if any(o is not None for o in op.outs) else None
         if made is not None and not bool(torch.isfinite(made).all()):
-            return ModelError("An explanation", f"an output that is not finite: it starts at {op.place}", "relevance is carried by numbers", "Check weights and input scale.")
-    return ModelError("An explanation", "an output that is not finite", "relevance is carried by numbers", "Check weights and input scale.")
+            return ModelError(
+                "An explanation",
+                f"an output that is not finite: it starts at {op.place}",
+                "relevance is carried by numbers",
+                "Check weights and input scale.",
+            )
+    return ModelError(
+        "An explanation", "an output that is not finite", "relevance is carried by numbers", "Check weights and input scale."
+    )

@@ -25,6 +25,8 @@ def nonnegative(name: str, kind: str, args: Sequence[Any], kwargs: Mapping[str, 
         return isinstance(low, (int, float)) and low >= 0
     if name in SIGNED or not sources or kwargs.get("alpha", 1) < 0:
         return False
-    if (name == "constant_pad_nd" and len(args) > 2 and args[2] < 0) or (name == "fill" and not (isinstance(args[1], (int, float)) and args[1] >= 0)):
+    if (name == "constant_pad_nd" and len(args) > 2 and args[2] < 0) or (
+        name == "fill" and not (isinstance(args[1], (int, float)) and args[1] >= 0)
+    ):
         return False
     return kind in ("max", "pool", "route", "sum", "product") and all(sources)

@@ -32,7 +32,8 @@ MAXIMA = _names(
 # Every output entry is one input entry, or a constant: nothing is computed.
 ROUTES = _names(
     """view _unsafe_view reshape t transpose permute select slice unsqueeze squeeze expand clone cat stack unbind split
-    split_with_sizes chunk unsafe_split unsafe_chunk unsafe_split_with_sizes alias detach copy _to_copy to contiguous index index_select gather flatten
+    split_with_sizes chunk unsafe_split unsafe_chunk unsafe_split_with_sizes alias detach copy _to_copy to contiguous index
+    index_select gather flatten
     unflatten movedim swapaxes roll flip rot90 constant_pad_nd reflection_pad1d reflection_pad2d reflection_pad3d
     replication_pad1d replication_pad2d replication_pad3d as_strided as_strided_scatter select_scatter slice_scatter
     diagonal tril triu where masked_fill index_put index_copy index_add scatter scatter_add masked_select masked_scatter
@@ -40,7 +41,8 @@ ROUTES = _names(
     upsample_nearest1d upsample_nearest2d upsample_nearest3d _upsample_nearest_exact1d _upsample_nearest_exact2d
     _upsample_nearest_exact3d native_dropout dropout lift lift_fresh fill zero view_as_real view_as_complex real imag
     _reshape_alias _reshape_copy squeeze_copy view_copy expand_copy permute_copy slice_copy select_copy detach_copy
-    t_copy transpose_copy unsqueeze_copy split_copy split_with_sizes_copy unbind_copy alias_copy resolve_conj resolve_neg pin_memory
+    t_copy transpose_copy unsqueeze_copy split_copy split_with_sizes_copy unbind_copy alias_copy resolve_conj resolve_neg
+    pin_memory
     max_unpool2d max_unpool3d embedding"""
 )
 
@@ -68,7 +70,9 @@ SOFTMAXES = _names("_softmax _safe_softmax _log_softmax")
 COMPOUND = _names("addcmul addcdiv lerp")
 SUMS = _names("add sub rsub")
 PRODUCTS = _names("mul div glu")
-STATISTICS = _names("mean sum var std var_mean std_mean linalg_vector_norm norm amax amin max min logsumexp _adaptive_avg_pool2d prod")
+STATISTICS = _names(
+    "mean sum var std var_mean std_mean linalg_vector_norm norm amax amin max min logsumexp _adaptive_avg_pool2d prod"
+)
 
 # The output does not vary with the input: comparisons, shapes, fresh tensors.
 CONSTANTS = _names(
@@ -97,7 +101,8 @@ def kind_of(name: str, tracked: Sequence[bool]) -> str:
     """The kind of an operation, given which of its tensor operands descend from the input.
 
     Example:
-        >>> kind_of("mul", [True, False]), kind_of("mul", [True, True]), kind_of("add", [True, True]), kind_of("grid_sampler_2d", [True])
+        >>> kind_of("mul", [True, False]), kind_of("mul", [True, True]), kind_of("add", [True, True]), kind_of("grid_sampler_2d",
+        [True])
         ('scale', 'product', 'sum', 'unknown')
     """
     several = sum(tracked) > 1

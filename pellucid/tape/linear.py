@@ -20,7 +20,8 @@ aten = torch.ops.aten
 
 @dataclass(frozen=True, eq=False)
 class Weights:
-    """A tensor of weights, and a scale per output channel that is applied to what they make: cheaper than to scale the weights if these are more.
+    """A tensor of weights, and a scale per output channel that is applied to what they make: cheaper than to scale the weights if
+    these are more.
 
     The scale is never negative where it stands beside weights of one sign.
     """
@@ -66,7 +67,8 @@ class Linear(ABC):
 
     @abstractmethod
     def spread(self, amount: Tensor) -> tuple[Tensor, Tensor]:
-        """`amount` at each output, shared evenly among the inputs that this output reads; and what stays with outputs that read none.
+        """`amount` at each output, shared evenly among the inputs that this output reads; and what stays with outputs that read
+        none.
 
         Padding is not an input.
         """
@@ -89,7 +91,9 @@ class Linear(ABC):
         return self.raw if self.affine.scale is None else self.raw * self._per_output(self.affine.scale)
 
     def shaped(self, change: Callable[[Tensor], Tensor]) -> Weights:
-        """`change(W)`, folded scale included, for a change of each weight alone that commutes with scaling by a number that is not negative."""
+        """`change(W)`, folded scale included, for a change of each weight alone that commutes with scaling by a number that is
+        not negative.
+        """
         base = self.weight
         if base.scale is not None and bool((base.scale < 0).any()):
             base = Weights(self.full)
@@ -132,7 +136,9 @@ class Convolution(Linear):
         return z
 
     def transpose(self, s: Tensor, weight: Tensor) -> Tensor:
-        like = torch.empty((s.shape[0], *self._grown), dtype=s.dtype, device=s.device, memory_format=layout(s))  # only its shape is read
+        like = torch.empty(
+            (s.shape[0], *self._grown), dtype=s.dtype, device=s.device, memory_format=layout(s)
+        )  # only its shape is read
         grad: Tensor = aten.convolution_backward.default(s, like, weight, None, *self.settings, [True, False, False])[0]
         return grad if self.pad is None else padded(grad, [-p for p in self.pad])
 
@@ -152,7 +158,9 @@ class Convolution(Linear):
         groups = self.settings[-1]
         batch, channels = amount.shape[0], self.shape[1]
         ones = self.raw.new_ones((groups, 1, *self.raw.shape[2:]))
-        narrow = Convolution(ones, None, Affine(), (batch, groups, *self.shape[2:]), (batch, groups, *self.made[2:]), self.settings, self.pad)
+        narrow = Convolution(
+            ones, None, Affine(), (batch, groups, *self.shape[2:]), (batch, groups, *self.made[2:]), self.settings, self.pad
+        )
         real = amount.new_ones((1, groups, *self.shape[2:]))
         count = narrow.apply(real, ones) * (channels // groups)
         summed = amount.reshape(batch, groups, -1, *amount.shape[2:]).sum(2)

@@ -48,7 +48,9 @@ class LocalOp:
         return self.tape.value(self.op.out)
 
     def z_where(self, rectified: bool) -> tuple[Tensor, int]:
-        """What it made, and 0; or, if only its positive part matters (`rectified`), the ReLU of it if that is at hand, and 1, its sign."""
+        """What it made, and 0; or, if only its positive part matters (`rectified`), the ReLU of it if that is at hand, and 1, its
+        sign.
+        """
         value = self.tape.values[self.op.out]
         if rectified and value.tensor is None and value.upper is not None and self.tape.values[value.upper].tensor is not None:
             return self.tape.value(value.upper), 1
@@ -69,7 +71,9 @@ class LocalOp:
         return per_sample(t, self.tape.values[self.op.out].batch, self.samples)
 
     def hand_out(self, amount: Tensor, got: Tensor) -> tuple[Tensor, Tensor]:
-        """An amount per sample added to what the input `got`, in proportion to its size; and what is left where nothing got anything."""
+        """An amount per sample added to what the input `got`, in proportion to its size; and what is left where nothing got
+        anything.
+        """
         batch = self.tape.values[self.op.ins[0]].batch
         size = got.abs()
         mass = per_sample(size, batch, self.samples)
@@ -185,10 +189,12 @@ def batch_norm(tape: Tape, op: Op) -> tuple[Tensor, Tensor]:
 def batch_norm_settings(op: Op) -> tuple[Ref | None, Ref | None, Ref, Ref, float]:
     """weight, bias, running mean, running variance, eps."""
     _, weight, bias, mean, var, *rest = op.args
-    return weight, bias, mean, var, float(rest[-1] if op.name != "cudnn_batch_norm" else rest[-1])
+    return weight, bias, mean, var, float(rest[-1])
 
 
 def trains(op: Op) -> bool:
     """Whether a batch norm uses the statistics of the batch itself."""
     names = ("native_batch_norm", "cudnn_batch_norm", "miopen_batch_norm", "_native_batch_norm_legit")
-    return op.name in names and any(arg is True for arg in op.args[5:6]) or (op.name.startswith("_native_batch_norm_legit") and op.args[3] is True)
+    return (op.name in names and any(arg is True for arg in op.args[5:6])) or (
+        op.name.startswith("_native_batch_norm_legit") and op.args[3] is True
+    )

@@ -15,7 +15,7 @@ from torch.nn.modules import module as hooks
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ..errors import InputError, ModelError, ThreadLost
-from . import facts, kinds
+from . import facts, kinds, recurrent
 from .batch import Batch, follow
 from .op import Op, Ref, Tape, Value
 from .plain import plain
@@ -24,7 +24,11 @@ from .twin import aten_name, overwrite, scatter, twin, written
 
 Geometry = tuple[tuple[int, ...], tuple[int, ...], int]
 # Operations whose output can be made again at the price of a copy: their overwritten outputs need not be kept.
-CHEAP = kinds.BATCH_NORMS | kinds.SUMS | {"mul", "div", "relu", "view", "_unsafe_view", "permute", "transpose", "t", "slice", "select"}
+CHEAP = (
+    kinds.BATCH_NORMS
+    | kinds.SUMS
+    | {"mul", "div", "relu", "view", "_unsafe_view", "permute", "transpose", "t", "slice", "select"}
+)
 
 
 def record(model: Any, *inputs: Tensor) -> Tape:
@@ -77,7 +81,9 @@ def _run(forward: Callable[..., Any], module: nn.Module | None, inputs: tuple[Te
 def _layouts(inputs: tuple[Tensor, ...]) -> tuple[torch.memory_format, ...]:
     """Channels-last is up to twice as fast for pictures on a CPU; models that insist on another layout with `view` get that."""
     import os
-    if os.environ.get('PL_CL','1')=='0': return (torch.contiguous_format,)
+
+    if os.environ.get("PL_CL", "1") == "0":
+        return (torch.contiguous_format,)
     pictures = any(x.dim() == 4 and x.device.type == "cpu" and x.dtype in (torch.float32, torch.bfloat16) for x in inputs)
     return (torch.channels_last, torch.contiguous_format) if pictures else (torch.contiguous_format,)
 
@@ -135,6 +141,9 @@ class Intercept(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if aten_name(fn) not in kinds.KIND and _composite(fn):  # left whole by inference tensors and by some exported graphs
             with self:
                 return fn.decompose(*args, **(kwargs or {}))
+        if aten_name(fn) == "mkldnn_rnn_layer" and args[9] == recurrent.LSTM:
+            with self:
+                return recurrent.mkldnn_rnn_layer(*args)
         if aten_name(fn) in kinds.COMPOUND:
             with self:
                 return _decomposition(fn)(*args, **(kwargs or {}))
@@ -248,7 +257,9 @@ class Recorder:
         size = tensor.untyped_storage().nbytes() // tensor.element_size()
         whole = torch.as_strided(tensor.detach(), (size,), (1,), 0).clone()
         writes = self._writes.setdefault(storage, Writes())
-        readers = [id_ for id_ in self._alive.get(storage, []) if self.values[id_].tracked and self.values[id_].tensor is not None]
+        readers = [
+            id_ for id_ in self._alive.get(storage, []) if self.values[id_].tracked and self.values[id_].tensor is not None
+        ]
         writes.flat = self._constant(whole)
         if readers:
             widest = max(readers, key=lambda id_: torch.Size(self.values[id_].shape).numel())
@@ -282,7 +293,9 @@ class Recorder:
     def _mutate(self, fn: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], read: list[Tensor]) -> Any:
         """An in-place operation is recorded as its functional twin; the tensor it wrote to holds the result from here on."""
         changed = list(written(fn, args, kwargs))
-        if not any(self._tracked(t) for t in read) and not any(_storage(t) in self._writes or _storage(t) in self._alive for t in changed):
+        if not any(self._tracked(t) for t in read) and not any(
+            _storage(t) in self._writes or _storage(t) in self._alive for t in changed
+        ):
             return fn(*args, **kwargs)
         functional, places = twin(fn)
         if functional is None:
@@ -320,10 +333,15 @@ class Recorder:
         ins = tuple(i for i, t in zip(refs, tracked, strict=True) if t)
         kind = kinds.kind_of(name, tracked)
         made = [m for m in (out if isinstance(out, (tuple, list)) else (out,)) if isinstance(m, Tensor)]
-        known = {"producer": op.index, "nonnegative": facts.nonnegative(name, kind, args, kwargs, [self.values[i].nonnegative for i in refs])}
+        known = {
+            "producer": op.index,
+            "nonnegative": facts.nonnegative(name, kind, args, kwargs, [self.values[i].nonnegative for i in refs]),
+        }
         moving = bool(ins) and kind != "constant"
         outs = tuple(
-            self._new(m, tracked=True, batch=self._batch(name, args, ins, m), **known) if moving and m.is_floating_point() else None
+            self._new(m, tracked=True, batch=self._batch(name, args, ins, m), **known)
+            if moving and m.is_floating_point()
+            else None
             for m in made
         )
         aux = tuple(None if i is not None else m for i, m in zip(outs, made, strict=True)) if moving else ()

@@ -47,6 +47,10 @@ def twin(fn: Any) -> tuple[Any, frozenset[str]]:
     wanted = [(a.name, str(a.type)) for a in fn._schema.arguments if a.name not in outs]
     for name in (overload, *candidates.overloads()):
         found = getattr(candidates, name, None) if name in candidates.overloads() else None
-        if found is not None and not found._schema.is_mutable and [(a.name, str(a.type)) for a in found._schema.arguments] == wanted:
+        if (
+            found is not None
+            and not found._schema.is_mutable
+            and [(a.name, str(a.type)) for a in found._schema.arguments] == wanted
+        ):
             return found, outs
     return None, outs

@@ -1,4 +1,6 @@
-"""The same network gives the same map, however it is packed, written or batched: <= 1e-5 of the greatest entry, everywhere in the map."""
+"""The same network gives the same map, however it is packed, written or batched: <= 1e-5 of the greatest entry, everywhere in the
+map.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +8,20 @@ import pytest
 import torch
 
 import pellucid as pl
-from tests.cases import Case, contained, difference, each_case, each_container, each_method, expected, precision
+from tests.cases import CONTAINERS, Case, contained, difference, each_case, each_method, expected, precision
 
 BOUND = 1e-5
 
 
-@pytest.mark.parametrize("inplace", [False, True], ids=["out of place", "in place"])
-@each_container
+WIRINGS = [(container, inplace) for inplace in (False, True) for container in CONTAINERS if inplace or container != "eager"]
+each_wiring = pytest.mark.parametrize(("container", "inplace"), WIRINGS, ids=[f"{c}{', in place' * i}" for c, i in WIRINGS])
+
+
+@each_wiring
 @each_method
 @each_case
 def test_eager_is_scripted_is_traced_is_exported_in_place_or_not(case: Case, method: str, container: str, inplace: bool):
-    packed = contained(container, case, inplace=inplace)
-    e = pl.explain(packed, case.inputs(), target=case.target, method=method)
+    e = pl.explain(contained(container, case, inplace=inplace), case.inputs(), target=case.target, method=method)
     assert difference(e.values, expected(case, method).values) <= BOUND
     assert difference(e.output[:, None], expected(case, method).output[:, None]) <= BOUND
 
@@ -45,12 +49,14 @@ def test_the_order_of_a_batch_is_no_matter(case: Case, method: str):
 def test_how_the_input_lies_in_memory_is_no_matter(case: Case, method: str):
     dtype = precision(case, method)
     x = case.inputs(dtype)
-    scattered = torch.empty(*x.shape, 2, dtype=dtype)[..., 1].copy_(x)
-    reversed_axes = x.movedim(0, -1).contiguous().movedim(-1, 0)
-    for lying in (scattered, reversed_axes):
-        assert not lying.is_contiguous()
-        e = pl.explain(case.net(dtype), lying, target=case.target, method=method)
-        assert difference(e.values, expected(case, method, dtype).values) <= BOUND
+    lying = (
+        torch.empty(*reversed(x.shape), 2, dtype=dtype)[..., 1]
+        .movedim(tuple(range(x.dim())), tuple(reversed(range(x.dim()))))
+        .copy_(x)
+    )
+    assert not lying.is_contiguous()
+    e = pl.explain(case.net(dtype), lying, target=case.target, method=method)
+    assert difference(e.values, expected(case, method, dtype).values) <= BOUND
 
 
 @each_method

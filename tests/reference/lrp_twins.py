@@ -127,7 +127,8 @@ def gamma(
 ) -> Tensor:
     """Contributions with the sign of the unit's answer count 1 + gamma times (Montavon et al., 2019; Andéol et al., 2021).
 
-    The unit's answer is W x + b, or W x when the bias is ignored. A unit that answers 0 takes neither side: its relevance is dropped, or spread where `silent` says so.
+    The unit's answer is W x + b, or W x when the bias is ignored. A unit that answers 0 takes neither side: its relevance is
+    dropped, or spread where `silent` says so.
     """
     z, signed = m.W * x[:, None], (m.W * x[:, None]).sum(dim=2) + (0 if bias == "ignore" else m.b)
     total = torch.zeros_like(x)

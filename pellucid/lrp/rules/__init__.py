@@ -10,4 +10,18 @@ from .wsquare import WSquare
 from .zbox import ZBox
 from .zplus import ZPlus
 
-__all__ = ["AlphaBeta", "Epsilon", "Flat", "Gamma", "Gate", "Halve", "Native", "Norm", "Pass", "Route", "WSquare", "ZBox", "ZPlus"]
+__all__ = [
+    "AlphaBeta",
+    "Epsilon",
+    "Flat",
+    "Gamma",
+    "Gate",
+    "Halve",
+    "Native",
+    "Norm",
+    "Pass",
+    "Route",
+    "WSquare",
+    "ZBox",
+    "ZPlus",
+]

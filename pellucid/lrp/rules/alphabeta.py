@@ -36,7 +36,7 @@ class AlphaBeta(Rule):
 
     def __post_init__(self) -> None:
         if self.alpha < 0 or self.beta < 0 or abs(self.alpha - self.beta - 1) > 1e-9:
-            raise ValueError(f"alpha-beta: found alpha {self.alpha}, beta {self.beta}; both must be >= 0 and alpha - beta = 1 to conserve relevance")
+            raise ValueError(f"alpha-beta: found alpha {self.alpha}, beta {self.beta}; both must be >= 0, and alpha - beta = 1")
 
     def share(self, op: LocalOp, R: Tensor, rectified: bool) -> Shares:
         signed = Signed(op)
@@ -44,7 +44,9 @@ class AlphaBeta(Rule):
         above, below = (signed.bias_plus, signed.bias_minus) if keep else (None, None)
         minus = signed.minus if below is None else signed.minus + below
         if rectified and (keep or op.linear.bias is None):
-            plus = (op.z_where(rectified)[0] - minus).clamp_(min=0)  # where z > 0 the difference has the same sign twice: nothing cancels
+            plus = (op.z_where(rectified)[0] - minus).clamp_(
+                min=0
+            )  # where z > 0 the difference has the same sign twice: nothing cancels
         else:
             plus = signed.plus if above is None else signed.plus + above
         streams = [Stream(self.alpha * R, plus, above, signed.pull_plus, 1)]

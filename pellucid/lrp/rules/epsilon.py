@@ -44,4 +44,3 @@ class Epsilon(Rule):
             z, b = z - b, None
         eps = self.eps * op.rms(z) if self.relative else self.eps
         return flow(op, [Stream(R, z, b, lambda s: linear.pull(s).mul_(x), sign)], eps=eps, bias=self.bias, silent=self.silent)
-

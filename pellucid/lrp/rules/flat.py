@@ -13,7 +13,8 @@ from ..rule import LINEAR, Rule, Shares, divide
 
 @dataclass(frozen=True)
 class Flat(Rule):
-    """LRP-flat: R_i = sum_j R_j / n_j, with n_j the number of inputs unit j reads. Zero padding counts as in the layer's own pass: it is no input.
+    """LRP-flat: R_i = sum_j R_j / n_j, with n_j the number of inputs unit j reads. Zero padding counts as in the layer's own
+    pass: it is no input.
 
     On a pooling, too, every position of the window gets the same.
 

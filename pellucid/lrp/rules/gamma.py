@@ -16,7 +16,8 @@ from .signed import Signed
 class Gamma(Rule):
     """LRP-gamma: R_i = sum_j x_i (w_ij + gamma w_ij+) R_j / sum_k x_k (w_kj + gamma w_kj+), for x >= 0 and z_j > 0.
 
-    Generalised to mixed signs: contributions of the sign of z_j weigh 1 + gamma. gamma = 0 is epsilon, gamma -> infinity is z-plus
+    Generalised to mixed signs: contributions of the sign of z_j weigh 1 + gamma. gamma = 0 is epsilon, gamma -> infinity is
+        z-plus
     where z > 0. Relevance of units with z = 0 is dropped (or spread).
 
     References: Montavon et al., 2019, Layer-wise relevance propagation: an overview, https://doi.org/10.1007/978-3-030-28954-6_10;
@@ -26,7 +27,8 @@ class Gamma(Rule):
     Arguments:
         gamma: How much more agreeing contributions weigh.
         eps: The stabiliser of the denominators.
-        bias, silent: As in `Epsilon`. The bias weighs like any contribution; when it is ignored, the sign of a unit is that of the sum of
+        bias, silent: As in `Epsilon`. The bias weighs like any contribution; when it is ignored, the sign of a unit is that of
+            the sum of
             its contributions, which keeps the denominator away from zero.
     """
 
@@ -55,7 +57,9 @@ class Gamma(Rule):
         agreeing = signed.plus if positive else sums - signed.plus
         z = sums + gamma * agreeing
         up = linear.shaped(lambda w: w + gamma * (w.clamp(min=0) if positive else w.clamp(max=0)))
-        down = up if signed.below is None else linear.shaped(lambda w: w + gamma * (w.clamp(max=0) if positive else w.clamp(min=0)))
+        down = (
+            up if signed.below is None else linear.shaped(lambda w: w + gamma * (w.clamp(max=0) if positive else w.clamp(min=0)))
+        )
         b = None if self.bias == "ignore" else linear.bias
         if b is not None:
             b = b + gamma * (b.clamp(min=0) if positive else b.clamp(max=0))

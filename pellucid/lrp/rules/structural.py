@@ -13,7 +13,8 @@ from ..rule import Rule, Shares, divide
 
 # Views and permutations: every entry goes somewhere, nothing else comes in.
 LOSSLESS = frozenset(
-    """view _unsafe_view reshape t transpose permute unsqueeze squeeze expand clone alias detach _to_copy flatten roll flip pixel_shuffle
+    """view _unsafe_view reshape t transpose permute unsqueeze squeeze expand clone alias detach _to_copy flatten roll flip
+    pixel_shuffle
     select slice split split_with_sizes unbind chunk max_pool2d_with_indices max_pool3d_with_indices adaptive_max_pool2d
     upsample_nearest2d upsample_nearest1d upsample_nearest3d""".split()
 )
@@ -31,7 +32,9 @@ class Pass(Rule):
 
 @dataclass(frozen=True)
 class Route(Rule):
-    """Relevance goes where the entry came from: views, concatenation, padding, the winner of a max-pooling. What came from a constant is booked."""
+    """Relevance goes where the entry came from: views, concatenation, padding, the winner of a max-pooling. What came from a
+    constant is booked.
+    """
 
     local = True
 
@@ -88,7 +91,8 @@ class Halve(Rule):
 
 @dataclass(frozen=True)
 class Native(Rule):
-    """The derivative of the operation applied to relevance, as hook-based tools do where they have no rule. What it loses or invents is booked.
+    """The derivative of the operation applied to relevance, as hook-based tools do where they have no rule. What it loses or
+    invents is booked.
 
     Arguments:
         cause: Under which name.

@@ -35,4 +35,6 @@ class WSquare(Rule):
         z = linear.forward(linear.raw.new_ones(linear.shape), squares)
         b = None if linear.bias is None or self.bias == "ignore" else linear.bias.square()
         z = z if b is None else z + b
-        return flow(op, [Stream(R, z, b, lambda s: linear.backward(s, squares))], eps=self.eps, bias=self.bias, silent=self.silent)
+        return flow(
+            op, [Stream(R, z, b, lambda s: linear.backward(s, squares))], eps=self.eps, bias=self.bias, silent=self.silent
+        )

@@ -38,6 +38,10 @@ class ZBox(Rule):
     eps: float = 1e-6
     silent: Silent = "drop"
 
+    def __str__(self) -> str:
+        low, high = (_brief(value) for value in (self.low, self.high))
+        return f'ZBox(low={low}, high={high}, eps={self.eps}, silent="{self.silent}")'
+
     def share(self, op: LocalOp, R: Tensor, rectified: bool) -> Shares:
         linear, x = op.linear, op.x
         low = bound(self.low if self.low is not None else extreme(op, Tensor.amin), x)
@@ -59,6 +63,13 @@ def extreme(op: LocalOp, of: Callable[..., Tensor]) -> Tensor:
         return of(x)
     each = of(of(by_sample(x, batch, op.samples), 2), 0)
     return along(each, batch, x).expand(x.shape).contiguous()
+
+
+def _brief(value: Bound | None) -> str:
+    """A bound in a few figures."""
+    if not isinstance(value, Tensor):
+        return str(value)
+    return f"{value.min():.4g}" if value.min() == value.max() else f"{value.min():.4g}..{value.max():.4g}"
 
 
 def bound(value: Bound, x: Tensor) -> Tensor:

@@ -12,7 +12,8 @@ from ..op import Op, Tape
 def chain(tape: Tape) -> Tape:
     """The same tape with every product or sum of two element-wise functions of one value told as one activation of it.
 
-    For x * tanh(softplus(x)), x * relu6(x + 3) / 6, 0.5 * x * (1 + erf(x / sqrt(2))): y_i depends on x_i alone, so all relevance of y_i is x_i's.
+    For x * tanh(softplus(x)), x * relu6(x + 3) / 6, 0.5 * x * (1 + erf(x / sqrt(2))): y_i depends on x_i alone, so all relevance
+    of y_i is x_i's.
     """
     source: dict[int, int] = {}  # value -> the value it is an element-wise function of
     ops = []
@@ -31,4 +32,6 @@ def chain(tape: Tape) -> Tape:
 def _elementwise(tape: Tape, op: Op) -> bool:
     if op.name in kinds.BATCH_NORMS:
         return not trains(op)
-    return op.kind in ("activation", "scale", "shift") or (op.kind in ("sum", "product") and op.name in kinds.SUMS | kinds.PRODUCTS and op.name != "glu")
+    return op.kind in ("activation", "scale", "shift") or (
+        op.kind in ("sum", "product") and op.name in kinds.SUMS | kinds.PRODUCTS and op.name != "glu"
+    )

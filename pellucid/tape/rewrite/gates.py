@@ -11,7 +11,8 @@ from ..op import Op, Tape
 def gate(tape: Tape) -> Tape:
     """The same tape with every product that has a gate told as one: `signal` says which operand carries the relevance.
 
-    Gates are bounded weights (sigmoid, softmax), statistics of a whole map (variance, norm), denominators, and factors that are broadcast.
+    Gates are bounded weights (sigmoid, softmax), statistics of a whole map (variance, norm), denominators, and factors that are
+    broadcast.
 
     References: Arras et al., 2017, Explaining recurrent neural network predictions in sentiment analysis (signal takes all),
         https://doi.org/10.18653/v1/W17-5221
