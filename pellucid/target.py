@@ -232,7 +232,8 @@ class Region(OfClass):
             return maps.mean(1)
         weights = torch.as_tensor(self.mask).to(maps)
         if weights.numel() not in (maps.shape[1], maps.numel()) or not weights.any():
-            found = f"a mask of shape {tuple(self.mask.shape)}, {int(weights.sum())} entries set, and maps of shape {tuple(scores.shape[2:])}"
+            shapes = tuple(self.mask.shape), tuple(scores.shape[2:])
+            found = f"a mask of shape {shapes[0]}, {int(weights.sum())} entries set, and maps of shape {shapes[1]}"
             raise TargetError(
                 self.text(), found,
                 "the mask says which entries of the map count", "Give a boolean mask of the map's shape with something in it.",

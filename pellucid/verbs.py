@@ -44,7 +44,7 @@ def explain(
     Example:
         >>> net = torch.nn.Sequential(torch.nn.Linear(2, 2, bias=False)).eval()
         >>> _ = net[0].weight.data.copy_(torch.eye(2))
-        >>> explain(net, torch.tensor([[1.0, 3.0]]), method="lrp.epsilon").values
+        >>> explain(net, torch.tensor([[1.0, 3.0]]), method="gradient_x_input").values
         tensor([[0., 3.]])
     """
     model = load(model)

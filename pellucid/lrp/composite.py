@@ -103,7 +103,7 @@ class Composite:
         tape = rewrite(record(model, x))
         aimed = aim(tape, target, model)
         ops = path(tape, aimed.slopes)
-        composite = self.choose(tape, ops).bounded(model)
+        composite = replace(self.choose(tape, ops).bounded(model), strict=self.strict)
         end = tape.inputs[0] if at is None else find(tape, at)
         values, ledger = composite.carry(tape, aimed.target, ops, end)
         options = tuple(str(composite).splitlines())

@@ -52,8 +52,8 @@ def aim(tape: Tape, target: Target, names: Names | None = None) -> Aim:
         raise _not_finite(tape, main)
     ids = {at: main if at is None else find(tape, at) for at in target.addresses}
     settled = target.settle(lambda at: tape.value(ids[at]), names)
-    leaves = {i: tape.value(i).detach().clone().requires_grad_() for i in set(ids.values())}
     with torch.inference_mode(False), torch.enable_grad():
+        leaves = {i: tape.value(i).detach().clone().requires_grad_() for i in set(ids.values())}
         score = settled.read(lambda at: leaves[ids[at]])
         if score.dim() != 1:
             raise TargetError(

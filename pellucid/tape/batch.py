@@ -43,8 +43,8 @@ def per_sample(t: Tensor, batch: Batch | None, samples: int) -> Tensor:
     """The sum of t per sample.
 
     Example:
-        >>> per_sample(torch.tensor([1.0, 2.0, 3.0, 4.0]), Batch(0, every=2), 2), per_sample(torch.tensor([1.0, 2.0, 3.0, 4.0]),
-        Batch(0), 2)
+        >>> t = torch.tensor([1.0, 2.0, 3.0, 4.0])
+        >>> per_sample(t, Batch(0, every=2), 2), per_sample(t, Batch(0), 2)
         (tensor([3., 7.]), tensor([4., 6.]))
     """
     if samples == 1:
@@ -74,9 +74,10 @@ def follow(name: str, args: Sequence[Any], before: Shape, batch: Batch | None, a
     Example:
         >>> follow("permute", (None, (1, 0, 2)), (4, 7, 5), Batch(0), (7, 4, 5), 4)
         Batch(axis=1, every=1)
-        >>> follow("view", (None, (28, 5)), (7, 4, 5), Batch(1), (28, 5), 4), follow("view", (None, (28, 5)), (4, 7, 5), Batch(0),
-        (28, 5), 4)
-        (Batch(axis=0, every=1), Batch(axis=0, every=7))
+        >>> follow("view", (None, (28, 5)), (7, 4, 5), Batch(1), (28, 5), 4)
+        Batch(axis=0, every=1)
+        >>> follow("view", (None, (28, 5)), (4, 7, 5), Batch(0), (28, 5), 4)
+        Batch(axis=0, every=7)
     """
     if batch is None or not after:
         return None

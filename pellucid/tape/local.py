@@ -115,15 +115,15 @@ class LocalOp:
         tracked = set(self.op.ins)
 
         def get(id_: int) -> Tensor:
-            return next(supply) if id_ in tracked else self.tape.value(id_)
+            return next(supply) if id_ in tracked else usual(self.tape.value(id_))
 
         args = fill(self.op.args, get)
         return self.op.fn(*args, **{k: fill(v, get) for k, v in self.op.kwargs.items()})
 
     def _native_pull(self, grads: Sequence[Tensor | None]) -> list[Tensor | None]:
         """Autograd of this operation alone, run once more on leaves of its own."""
-        leaves = [x.detach().requires_grad_() for x in self.xs]
-        with torch.enable_grad():
+        with torch.inference_mode(False), torch.enable_grad():
+            leaves = [usual(x).detach().requires_grad_() for x in self.xs]
             made = self._run(leaves)
         made = [made] if isinstance(made, Tensor) else [m for m in made if isinstance(m, Tensor)]
         pairs = [(m, g) for m, g in zip(made, grads, strict=False) if g is not None and m.requires_grad]
@@ -131,6 +131,11 @@ class LocalOp:
             return [None] * len(leaves)
         outputs, seeds = zip(*pairs, strict=True)
         return list(torch.autograd.grad(outputs, leaves, seeds, allow_unused=True))
+
+
+def usual(t: Tensor) -> Tensor:
+    """t, as a tensor that autograd takes: those made under `torch.inference_mode` are not."""
+    return t.clone() if t.is_inference() and not torch.is_inference_mode_enabled() else t
 
 
 def _relu(op: LocalOp, g: Tensor) -> Tensor:

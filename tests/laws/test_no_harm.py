@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import torch._dynamo  # PyTorch imports it with its first dispatch mode, and adds a warning filter then
 from torch import Tensor, nn
 from torch.nn.modules import module as global_hooks
 from torch.utils._python_dispatch import _get_current_dispatch_mode_stack

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -39,17 +40,18 @@ class AlphaBeta(Rule):
             raise ValueError(f"alpha-beta: found alpha {self.alpha}, beta {self.beta}; both must be >= 0, and alpha - beta = 1")
 
     def share(self, op: LocalOp, R: Tensor, rectified: bool) -> Shares:
+        return flow(op, self._streams(op, R, rectified), eps=self.eps, bias=self.bias, silent=self.silent)
+
+    def _streams(self, op: LocalOp, R: Tensor, rectified: bool) -> Iterator[Stream]:
         signed = Signed(op)
         keep = self.bias != "ignore"
         above, below = (signed.bias_plus, signed.bias_minus) if keep else (None, None)
-        minus = signed.minus if below is None else signed.minus + below
-        if rectified and (keep or op.linear.bias is None):
-            plus = (op.z_where(rectified)[0] - minus).clamp_(
-                min=0
-            )  # where z > 0 the difference has the same sign twice: nothing cancels
-        else:
-            plus = signed.plus if above is None else signed.plus + above
-        streams = [Stream(self.alpha * R, plus, above, signed.pull_plus, 1)]
+        minus = signed.minus() if below is None else signed.minus().add_(below)
         if self.beta:
-            streams.append(Stream(-self.beta * R, minus, below, signed.pull_minus, -1))
-        return flow(op, streams, eps=self.eps, bias=self.bias, silent=self.silent)
+            yield Stream(R, minus, below, signed.pull_minus, -1, -self.beta)
+        if rectified and (keep or op.linear.bias is None):
+            # Where z > 0, z - z_minus adds two numbers of one sign: nothing cancels, and a convolution is saved.
+            plus = minus.neg_().add_(op.z_where(rectified)[0]).clamp_(min=0)
+        else:
+            plus = signed.plus() if above is None else signed.plus().add_(above)
+        yield Stream(R, plus, above, signed.pull_plus, 1, self.alpha)

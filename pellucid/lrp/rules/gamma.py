@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from ...tape import LocalOp
@@ -27,9 +29,8 @@ class Gamma(Rule):
     Arguments:
         gamma: How much more agreeing contributions weigh.
         eps: The stabiliser of the denominators.
-        bias, silent: As in `Epsilon`. The bias weighs like any contribution; when it is ignored, the sign of a unit is that of
-            the sum of
-            its contributions, which keeps the denominator away from zero.
+        bias, silent: As in `Epsilon`. The bias weighs like any contribution; when it is ignored, the sign of a unit is that of the
+            sum of its contributions, which keeps the denominator away from zero.
     """
 
     kinds = LINEAR
@@ -39,39 +40,45 @@ class Gamma(Rule):
     silent: Silent = "drop"
 
     def share(self, op: LocalOp, R: Tensor, rectified: bool) -> Shares:
-        signed, b = Signed(op), op.linear.bias
+        b = op.linear.bias
         rectified = rectified and (b is None or self.bias != "ignore")
         z = op.z_where(rectified)[0]
-        sums = z if b is None else z - b
-        z = sums if self.bias == "ignore" else z
-        streams = [self._stream(signed, R if rectified else R * (z > 0), sums, positive=True, sign=int(rectified))]
-        against = None if rectified else R * (z < 0)
-        if against is not None and bool(against.any()):
-            streams.append(self._stream(signed, against, sums, positive=False, sign=0))
-        shares = flow(op, streams, eps=self.eps, bias=self.bias, silent=self.silent)
+        z = z if b is None or self.bias != "ignore" else z - b
+        shares = flow(op, self._streams(op, R, z, rectified), eps=self.eps, bias=self.bias, silent=self.silent)
         return shares if rectified else self._settle(op, shares, R * (z == 0))
 
-    def _stream(self, signed: Signed, R: Tensor, sums: Tensor, *, positive: bool, sign: int) -> Stream:
-        """Relevance of units of one sign, over all contributions, those of that sign heavier."""
-        linear, gamma = signed.op.linear, self.gamma
-        agreeing = signed.plus if positive else sums - signed.plus
-        z = sums + gamma * agreeing
-        up = linear.shaped(lambda w: w + gamma * (w.clamp(min=0) if positive else w.clamp(max=0)))
-        down = (
-            up if signed.below is None else linear.shaped(lambda w: w + gamma * (w.clamp(max=0) if positive else w.clamp(min=0)))
-        )
-        b = None if self.bias == "ignore" else linear.bias
-        if b is not None:
-            b = b + gamma * (b.clamp(min=0) if positive else b.clamp(max=0))
-            z = z + b
-        return Stream(R, z, b, lambda s: signed.pull(s, up, down), sign)
+    def _streams(self, op: LocalOp, R: Tensor, z: Tensor, rectified: bool) -> Iterator[Stream]:
+        """Units above zero, over z + gamma z_plus; and units below, over z + gamma z_minus = (1 + gamma) z - gamma z_plus."""
+        signed = Signed(op)
+        b = None if self.bias == "ignore" else op.linear.bias
+        plus = signed.plus() if b is None else signed.plus().add_(b.clamp(min=0))
+        if rectified:
+            yield self._stream(signed, R, plus.mul_(self.gamma).add_(z), b, 1, sign=1)
+            return
+        yield self._stream(signed, R * (z > 0), torch.add(z, plus, alpha=self.gamma), b, 1)
+        against = R * (z < 0)
+        if bool(against.any()):
+            yield self._stream(signed, against, plus.mul_(-self.gamma).add_(z, alpha=1 + self.gamma), b, -1)
+
+    def _stream(self, signed: Signed, R: Tensor, z: Tensor, b: Tensor | None, side: int, sign: int = 0) -> Stream:
+        """Relevance of the units of one side, over all contributions, those of that side heavier."""
+
+        def heavier(t: Tensor, side: int) -> Tensor:
+            return t + self.gamma * (t.clamp(min=0) if side > 0 else t.clamp(max=0))
+
+        linear = signed.op.linear
+        up = linear.shaped(lambda w: heavier(w, side))
+        down = up if signed.below is None else linear.shaped(lambda w: heavier(w, -side))
+        return Stream(R, z, None if b is None else heavier(b, side), lambda s: signed.pull(s, up, down), sign)
 
     def _settle(self, op: LocalOp, shares: Shares, lost: Tensor) -> Shares:
-        """Units at exactly zero agree with nothing: their relevance is dropped, or spread."""
+        """Units at exactly zero agree with nothing: their relevance is dropped, spread, or shared."""
         (got,) = shares.inputs
         assert got is not None
+        left = op.sums(lost)
         if self.silent == "spread":
-            even, lost = op.linear.spread(lost)
-            got = got + even
-        before = shares.booked.get("dropped", 0.0)
-        return Shares([got], {**shares.booked, "dropped": before + op.sums(lost)})
+            even, stuck = op.linear.spread(lost)
+            got, left = got + even, op.sums(stuck)
+        elif self.silent == "share":
+            got, left = op.hand_out(left, got)
+        return Shares([got], {**shares.booked, "dropped": shares.booked.get("dropped", 0.0) + left})

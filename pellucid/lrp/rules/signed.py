@@ -30,16 +30,14 @@ class Signed:
         """x where negative; None if it never is."""
         return None if self.op.nonnegative else self.op.x.clamp(max=0)
 
-    @cached_property
     def plus(self) -> Tensor:
-        """The sum of the positive contributions, without bias."""
+        """The sum of the positive contributions, without bias; a tensor of the caller's own."""
         linear = self.op.linear
         z = linear.forward(self.above, linear.positive)
         return z if self.below is None else z.add_(linear.forward(self.below, linear.negative))
 
-    @cached_property
     def minus(self) -> Tensor:
-        """The sum of the negative contributions, without bias."""
+        """The sum of the negative contributions, without bias; a tensor of the caller's own."""
         linear = self.op.linear
         z = linear.forward(self.above, linear.negative)
         return z if self.below is None else z.add_(linear.forward(self.below, linear.positive))

@@ -39,5 +39,5 @@ class ZPlus(Rule):
             return Norm(self.eps, by="positive", bias=self.bias, silent=self.silent).share(op, R, rectified)
         signed = Signed(op)
         b = None if self.bias == "ignore" else signed.bias_plus
-        z = signed.plus if b is None else signed.plus.add_(b)
+        z = signed.plus() if b is None else signed.plus().add_(b)
         return flow(op, [Stream(R, z, b, signed.pull_plus, 1)], eps=self.eps, bias=self.bias, silent=self.silent)
