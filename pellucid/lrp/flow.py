@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..tape import LocalOp
-from .rule import Bias, Shares, Silent, divide
+from .rule import Bias, Shares, Silent, divide, exceeds
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,8 +39,8 @@ def flow(
     """Share every stream over its contributions, R_i = sum_j x_i w_ij R_j / stab(z_j), and book the rest.
 
     With `bias="spread"`, the bias's share of each unit is spread evenly over the unit's inputs; with "share", the shares of all
-    biases go to the inputs of the whole layer in proportion to what they got. `silent` says the same of what the stabiliser keeps,
-    which is all of it where no input speaks (z = 0). Streams are made one after the other, so that only one is in memory.
+    biases go to the inputs of the whole layer in proportion to what they got. `silent` says the same of what the stabiliser
+    keeps, which is all of it where no input speaks (z = 0). Streams are made one after the other, so that only one is in memory.
     """
     total, spread = None, None
     booked: dict[str, Tensor] = {}
@@ -83,7 +83,7 @@ def kept_back(op: LocalOp, stream: Stream, s: Tensor, eps: float | Tensor, sums:
     else:
         whole = stream.weight * op.sums(stream.R)
         kept = whole - op.sums(s.mul_(stream.z))
-    if not bool((kept.abs() > 1e-3 * whole.abs()).any()):  # too little to be worth another look at every unit
+    if not exceeds(kept, whole, 1e-3):  # too little to be worth another look at every unit
         return {"stabiliser": kept}
     dropped = stream.weight * op.sums(stream.R * (stream.z == 0))
     return {"dropped": dropped, "stabiliser": kept - dropped}

@@ -12,7 +12,7 @@ from ..errors import NoRule
 from ..ledger import Ledger, Row
 from ..tape import LocalOp, Op, Tape, walk
 from ..tape.batch import per_sample
-from .rule import Rule, Shares
+from .rule import Rule, Shares, exceeds
 from .rules import Native, Pass
 
 # Activations that give zero for zero, and those that give zero for all that is not positive.
@@ -31,8 +31,7 @@ class Books:
     free: set[int] = field(default_factory=set)  # values whose relevance may stand where they are not positive
 
     def settle(self, op: LocalOp, rule: Rule, carried: tuple[Tensor | None, ...], shares: Shares) -> list[tuple[str, Tensor]]:
-        """Note what every input got; the bookings, with what floating-point rounding took or added, as long as it is no more than
-        that.
+        """Note what every input got; the bookings, with what rounding took or added, as long as it is no more than that.
 
         Relevance that is carried by large contributions of both signs loses digits. A difference beyond what rounding explains is
         no booking: it stays an error of the ledger.
@@ -48,14 +47,14 @@ class Books:
             amount = per_sample(share, op.tape.values[i].batch, op.samples)
             left = left - amount
             self._add(i, amount)
-        if bool((left.abs() > 1e-6 * op.total.abs()).any()):
+        if exceeds(left, op.total, 1e-6):
             booked.append(("rounding", torch.where(left.abs() <= _noise(op, carried, got), left, torch.zeros_like(left))))
         return booked
 
     def take(self, op: Op) -> Tensor:
         """The sum per sample of what stands at the outputs of an operation; it is on its way from here on."""
         totals = [self.totals.pop(o) for o in op.outs if o in self.totals]
-        return torch.stack(totals).sum(0)
+        return totals[0] if len(totals) == 1 else torch.stack(totals).sum(0)
 
     def _add(self, value: int, amount: Tensor) -> None:
         self.totals[value] = self.totals[value] + amount if value in self.totals else amount
@@ -94,7 +93,7 @@ def propagate(
         op = replace(op, total=books.take(op.op))
         shares = _share(op, carried, rule, books)
         books.rows.extend(
-            Row(op.op.module, op.op.name, cause, amount.double()) for cause, amount in books.settle(op, rule, carried, shares)
+            Row(op.op.module, op.op.name, cause, amount) for cause, amount in books.settle(op, rule, carried, shares)
         )
         _learn(op, rule, books)
         return shares.inputs
@@ -105,14 +104,18 @@ def propagate(
     reached = _sum([per_sample(arrived[i], axes[i], samples) for i in ends if i in arrived], samples)
     elsewhere = [per_sample(a, axes[i], samples) for i, a in arrived.items() if i not in ends]
     if elsewhere:
-        books.rows.append(Row("", "other paths", "elsewhere", _sum(elsewhere, samples)))
+        books.rows.append(Row("", "other paths", "elsewhere", torch.stack(elsewhere).sum(0)))
     return arrived, Ledger(total, reached, _told(books.rows))
 
 
 def _told(rows: list[Row]) -> tuple[Row, ...]:
-    """The rows in which anything is booked."""
-    booked = torch.stack([row.amount for row in rows]).ne(0).any(1).tolist() if rows else []
-    return tuple(row for row, any_ in zip(rows, booked, strict=True) if any_)
+    """The rows in which anything is booked, in double precision."""
+    if not rows:
+        return ()
+    amounts = torch.stack([row.amount for row in rows])
+    booked = amounts.ne(0).any(1).tolist()
+    told = zip(rows, amounts.double().unbind(0), booked, strict=True)
+    return tuple(replace(row, amount=amount) for row, amount, any_ in told if any_)
 
 
 def _noise(op: LocalOp, carried: tuple[Tensor | None, ...], got: list[tuple[int, Tensor]]) -> Tensor:

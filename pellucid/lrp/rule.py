@@ -53,6 +53,18 @@ class Rule(ABC):
         return repr(self).replace("'", '"')
 
 
+def exceeds(amount: Tensor, whole: Tensor, share: float) -> bool:
+    """Whether an amount per sample is more than that share of the whole, for any sample.
+
+    Example:
+        >>> exceeds(torch.tensor([0.0, 0.2]), torch.tensor([1.0, -1.0]), 0.1)
+        True
+    """
+    return any(
+        abs(a) > share * abs(w) for a, w in zip(amount.tolist(), whole.tolist(), strict=True)
+    )  # a few numbers: lists are quicker
+
+
 def stabilise(z: Tensor, eps: float | Tensor, sign: int = 0) -> Tensor:
     """z moved away from zero by eps; zero moves up (a negative zero, which only contributions that are all zero add up to, down).
 

@@ -65,6 +65,7 @@ def load(
 def _object(source: Any) -> Model:
     if isinstance(source, Model):
         return source
+    source = getattr(source, "_orig_mod", source)  # what torch.compile wraps: compiled code cannot be looked into
     if isinstance(source, torch.jit.ScriptModule):
         return Model(source, str(source.original_name), "TorchScript module", source)
     if isinstance(source, nn.Module):

@@ -59,6 +59,13 @@ def aim(tape: Tape, target: Target, names: Names | None = None) -> Aim:
             raise TargetError(
                 str(settled), f"values of shape {tuple(score.shape)}", "one number per sample is needed", "Reduce it to that."
             )
+        if not score.requires_grad:
+            raise TargetError(
+                str(settled),
+                "a number that does not depend on the output",
+                "there is nothing to explain",
+                "Read it from the output.",
+            )
         slopes = torch.autograd.grad(score.sum(), list(leaves.values()), allow_unused=True)
     return Aim(settled, score.detach(), output, {i: s for i, s in zip(leaves, slopes, strict=True) if s is not None})
 

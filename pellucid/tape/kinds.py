@@ -14,6 +14,7 @@ def _names(text: str) -> frozenset[str]:
 
 # z = W x + b with a constant W.
 CONVOLUTIONS = _names("convolution _convolution convolution_overrideable mkldnn_convolution cudnn_convolution")
+ADDED_PRODUCTS = _names("addmm baddbmm addmv addbmm _addmm_activation")
 MATRIX_PRODUCTS = _names("mm addmm bmm baddbmm mv addmv addbmm _addmm_activation")
 
 # Weighted means and sums over positions: linear, without parameters, weights that are not negative.
@@ -113,6 +114,8 @@ def kind_of(name: str, tracked: Sequence[bool]) -> str:
         return "product" if several or name == "glu" else "scale"
     if name == "neg":
         return "scale"
+    if name in ADDED_PRODUCTS and tracked[0]:
+        return "unknown"
     if name in MATRIX_PRODUCTS and several:
         return "product"
     if name in CONVOLUTIONS and several:

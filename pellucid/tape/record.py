@@ -138,13 +138,16 @@ class Intercept(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.recorder = recorder
 
     def __torch_dispatch__(self, fn: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Any:
-        if aten_name(fn) not in kinds.KIND and _composite(fn):  # left whole by inference tensors and by some exported graphs
+        if _composite(fn):  # left whole by inference tensors and by some exported graphs
             with self:
                 return fn.decompose(*args, **(kwargs or {}))
+        if aten_name(fn) == "_convolution":  # what traced programs call
+            fn, args = torch.ops.aten.convolution.default, args[:9]
         if aten_name(fn) == "mkldnn_rnn_layer" and args[9] == recurrent.LSTM:
             with self:
                 return recurrent.mkldnn_rnn_layer(*args)
-        if aten_name(fn) in kinds.COMPOUND:
+        added = aten_name(fn) in kinds.ADDED_PRODUCTS and self.recorder.tracked(args[0])  # a sum, then, and no bias
+        if added or aten_name(fn) in kinds.COMPOUND:
             with self:
                 return _decomposition(fn)(*args, **(kwargs or {}))
         return self.recorder.see(fn, args, kwargs or {})
@@ -195,7 +198,7 @@ class Recorder:
                 return self._refresh(tensor, storage, writes)
         return None if known is None else known[0]
 
-    def _tracked(self, tensor: Tensor) -> bool:
+    def tracked(self, tensor: Tensor) -> bool:
         id_ = self._find(tensor)
         return id_ is not None and self.values[id_].tracked
 
@@ -281,7 +284,7 @@ class Recorder:
         read = list(tensors((args, kwargs)))
         if fn._schema.is_mutable:
             return self._mutate(fn, name, args, kwargs, read)
-        if not any(self._tracked(t) for t in read):
+        if not any(self.tracked(t) for t in read):
             return fn(*args, **kwargs)
         refs = self._refs(args), {k: self._refs(v) for k, v in kwargs.items()}
         out = fn(*args, **kwargs)
@@ -293,7 +296,7 @@ class Recorder:
     def _mutate(self, fn: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], read: list[Tensor]) -> Any:
         """An in-place operation is recorded as its functional twin; the tensor it wrote to holds the result from here on."""
         changed = list(written(fn, args, kwargs))
-        if not any(self._tracked(t) for t in read) and not any(
+        if not any(self.tracked(t) for t in read) and not any(
             _storage(t) in self._writes or _storage(t) in self._alive for t in changed
         ):
             return fn(*args, **kwargs)
@@ -327,30 +330,35 @@ class Recorder:
 
     def _append(self, fn: Any, name: str, args: Any, kwargs: Any, out: Any, module: str) -> tuple[int | None, ...]:
         """Write one operation down; the ids of its tracked outputs."""
-        op = Op(len(self.ops), fn, tuple(args), kwargs, (), (), "", name, module)
-        refs = [ref.id for ref in op.refs()]
-        tracked = [self.values[i].tracked for i in refs]
-        ins = tuple(i for i, t in zip(refs, tracked, strict=True) if t)
-        kind = kinds.kind_of(name, tracked)
-        made = [m for m in (out if isinstance(out, (tuple, list)) else (out,)) if isinstance(m, Tensor)]
-        known = {
-            "producer": op.index,
-            "nonnegative": facts.nonnegative(name, kind, args, kwargs, [self.values[i].nonnegative for i in refs]),
-        }
+        refs = [ref.id for ref in leaves((args, kwargs) if kwargs else args, Ref)]
+        read = [self.values[i] for i in refs]
+        ins = tuple(i for i, value in zip(refs, read, strict=True) if value.tracked)
+        kind = kinds.kind_of(name, [value.tracked for value in read])
         moving = bool(ins) and kind != "constant"
-        outs = tuple(
-            self._new(m, tracked=True, batch=self._batch(name, args, ins, m), **known)
-            if moving and m.is_floating_point()
-            else None
-            for m in made
+        outs: list[int | None] = []
+        aux: list[Tensor | None] = []
+        nonnegative = facts.nonnegative(name, kind, args, kwargs, [value.nonnegative for value in read])
+        for made in (out,) if isinstance(out, Tensor) else [m for m in out if isinstance(m, Tensor)]:
+            follows = moving and made.is_floating_point()
+            outs.append(self._made(name, args, ins, made, nonnegative) if follows else None)
+            aux.append(None if follows else made)
+        self.ops.append(
+            Op(len(self.ops), fn, tuple(args), kwargs, ins, tuple(outs), kind, name, module, tuple(aux) if moving else ())
         )
-        aux = tuple(None if i is not None else m for i, m in zip(outs, made, strict=True)) if moving else ()
-        self.ops.append(Op(op.index, fn, op.args, kwargs, ins, outs, kind, name, module, aux))
-        return outs
+        return tuple(outs)
+
+    def _made(self, name: str, args: Any, ins: tuple[int, ...], made: Tensor, nonnegative: bool) -> int:
+        """A new value that the operation being written down made."""
+        batch = self._batch(name, args, ins, made)
+        return self._new(made, tracked=True, batch=batch, producer=len(self.ops), nonnegative=nonnegative)
 
     def _refs(self, tree: Any) -> Any:
         """Arguments or outputs with `Ref` for every tensor."""
-        return mapped(tree, Tensor, lambda tensor: Ref(self._constant(tensor) if (id_ := self._find(tensor)) is None else id_))
+        return mapped(tree, Tensor, self._ref)
+
+    def _ref(self, tensor: Tensor) -> Ref:
+        id_ = self._find(tensor)
+        return Ref(self._constant(tensor) if id_ is None else id_)
 
     def _module(self, tensors: Any) -> str:
         """The module whose parameters are read, else the innermost module that is running."""

@@ -29,8 +29,8 @@ class Gamma(Rule):
     Arguments:
         gamma: How much more agreeing contributions weigh.
         eps: The stabiliser of the denominators.
-        bias, silent: As in `Epsilon`. The bias weighs like any contribution; when it is ignored, the sign of a unit is that of the
-            sum of its contributions, which keeps the denominator away from zero.
+        bias, silent: As in `Epsilon`. The bias weighs like any contribution; when it is ignored, the sign of a unit is that of
+            the sum of its contributions, which keeps the denominator away from zero.
     """
 
     kinds = LINEAR

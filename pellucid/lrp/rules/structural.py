@@ -39,6 +39,8 @@ class Route(Rule):
     local = True
 
     def share(self, op: LocalOp, R: Tensor, rectified: bool) -> Shares:
+        if op.op.name == "detach":  # it stops a gradient, and no relevance
+            return Shares([R])
         return _booked(op, R, op.pull(R), "constant operand", lossless=op.op.name in LOSSLESS)
 
 
