@@ -67,9 +67,11 @@ class Target:
         return tuple(dict.fromkeys(term.at for _, term in self.terms))
 
     def __add__(self, other: Target) -> Target:
-        return Target(self.terms + other.terms)
+        return Target(self.terms + other.terms) if isinstance(other, Target) else NotImplemented
 
     def __mul__(self, weight: float) -> Target:
+        if not isinstance(weight, (int, float)):
+            return NotImplemented
         return Target(tuple((weight * w, term) for w, term in self.terms))
 
     __rmul__ = __mul__
@@ -78,7 +80,7 @@ class Target:
         return self * -1.0
 
     def __sub__(self, other: Target) -> Target:
-        return self + -other
+        return self + -other if isinstance(other, Target) else NotImplemented
 
     def __truediv__(self, number: float) -> Target:
         return self * (1 / number)
@@ -230,10 +232,10 @@ class Region(OfClass):
         maps = self.pick(scores).flatten(1)
         if self.mask is None:
             return maps.mean(1)
-        weights = torch.as_tensor(self.mask).to(maps)
-        if weights.numel() not in (maps.shape[1], maps.numel()) or not weights.any():
-            shapes = tuple(self.mask.shape), tuple(scores.shape[2:])
-            found = f"a mask of shape {shapes[0]}, {int(weights.sum())} entries set, and maps of shape {shapes[1]}"
+        weights, shape = torch.as_tensor(self.mask).to(maps), scores.shape[2:]
+        fits = weights.shape in (shape, (1, *shape), (len(maps), *shape))
+        if not fits or not weights.reshape(-1, maps.shape[1]).any(1).all():
+            found = f"a mask of shape {tuple(weights.shape)}, {int(weights.sum())} entries set, and maps of shape {tuple(shape)}"
             raise TargetError(
                 self.text(), found,
                 "the mask says which entries of the map count", "Give a boolean mask of the map's shape with something in it.",
@@ -250,6 +252,11 @@ class Box(Region):
 
     def read(self, value: Tensor) -> Tensor:
         top, left, bottom, right = self.corners
+        if value.dim() != 4:
+            found = f"outputs of shape {tuple(value.shape)}"
+            raise TargetError(
+                self.text(), found, "a rectangle is part of a map", "Explain an output of shape (batch, class, height, width)."
+            )
         mask = torch.zeros(value.shape[2:], dtype=torch.bool, device=value.device)
         mask[top:bottom, left:right] = True
         return replace(self, mask=mask).over(value)
@@ -296,9 +303,17 @@ class Channel(Term):
             )
         maps = value[:, self.unit]
         if self.position is not None:
-            place: tuple[Any, ...] = (slice(None), *self.position)
-            return maps[place]
+            return self._at(maps, self.position)
         return maps.flatten(1).mean(1) if maps.dim() > 1 else maps
+
+    def _at(self, maps: Tensor, position: tuple[int, ...]) -> Tensor:
+        sizes = tuple(maps.shape[1:])
+        if len(position) != len(sizes) or not all(-n <= p < n for p, n in zip(position, sizes, strict=True)):
+            raise TargetError(
+                str(self), f"maps of shape {sizes}", "a position is one index per axis of the map", "Ask for one of those."
+            )
+        place: tuple[Any, ...] = (slice(None), *position)
+        return maps[place]
 
     def __str__(self) -> str:
         return f"channel {self.unit} of {self.at}" + (f" at {self.position}" if self.position is not None else "")
@@ -401,11 +416,11 @@ def as_target(target: Any) -> Target:
     """
     if isinstance(target, Target):
         return target
-    if isinstance(target, Tensor):
+    if hasattr(target, "tolist"):  # of PyTorch and NumPy
         target = target.tolist()
-    if target is None or isinstance(target, (int, str)):
+    if target is None or _names_class(target):
         return logit(target)
-    if isinstance(target, Sequence) and all(isinstance(t, (int, str)) for t in target):
+    if isinstance(target, Sequence) and all(_names_class(t) for t in target):
         return logit(list(target))
     if callable(target):
         return _of(Function(fn=target))
@@ -414,3 +429,7 @@ def as_target(target: Any) -> Target:
         "a target is an index, a name, one of these per sample, a function, or a Target",
         "Try target=281, target=\"tabby\" or pl.logit(281) - pl.logit(282).",
     )  # fmt: skip
+
+
+def _names_class(target: Any) -> bool:
+    return isinstance(target, (int, str)) and not isinstance(target, bool)

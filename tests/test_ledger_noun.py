@@ -76,7 +76,7 @@ def test_an_input_that_holds_less_than_a_tenth_is_told() -> None:
     assert ledger(10, 0.3, bias=9.7).warnings(0, size=1.0) == [
         "Only 3 % of the score reaches the input: the map shows a small part of the evidence."
     ]
-    assert "less than 0.1 %" in ledger(10, 0.0, bias=10).warnings(0, size=0.0)[0]
+    assert "Less than 0.1 %" in ledger(10, 0.0, bias=10).warnings(0, size=0.0)[0]
 
 
 def test_an_input_against_the_score_is_told() -> None:

@@ -624,7 +624,8 @@ def test_a_model_under_inference_mode_runs_the_same_operations(plain_net: nn.Mod
     x = tensor(2, 3, 8, 8)
     quiet = {"clone", "alias", "_to_copy"}
     inside = names(pl.record(torch.inference_mode()(plain_net.forward), x))
-    assert [name for name in inside if name not in quiet] == [name for name in names(pl.record(plain_net, x)) if name not in quiet]
+    told = [[name.replace("_unsafe_view", "view") for name in ran if name not in quiet] for ran in (inside, names(pl.record(plain_net, x)))]
+    assert told[0] == told[1]
 
 
 @pytest.mark.parametrize("mode", [torch.inference_mode, torch.no_grad, torch.enable_grad], ids=lambda mode: mode.__name__)

@@ -64,8 +64,7 @@ class Saliency(OfGradient):
     """The size of the gradient: abs(df / dx_i).
 
     References: Simonyan et al., 2013, https://doi.org/10.48550/arXiv.1312.6034. The paper takes the largest over colour channels;
-        we keep
-        all channels, and pictures show their sum.
+        we keep all channels, and pictures show their sum.
     """
 
     name = "saliency"

@@ -13,7 +13,6 @@ from .presets import (
     EpsilonPlusFlat,
     ExcitationBackprop,
     GammaEverywhere,
-    WSquareFirst,
     Zero,
 )
 from .propagate import propagate
@@ -46,7 +45,6 @@ __all__ = [
     "Rule",
     "Shares",
     "WSquare",
-    "WSquareFirst",
     "ZBox",
     "ZPlus",
     "Zero",

@@ -42,8 +42,7 @@ class Composite:
     """An ordered list of (where -> rule): a method of explanation by relevance.
 
     The first entry that matches an operation decides; an operation that no entry matches has no rule. Composites are values:
-    `where`
-    returns a new one.
+    `where` returns a new one.
 
     Arguments:
         entries: Pairs of `Where` and `Rule`.
@@ -113,8 +112,7 @@ class Composite:
         """Relevance at the value `end`, and the books. Uses the tape up.
 
         Rules that share what they keep in proportion to what inputs got are not linear in the relevance they carry. There, each
-        term of
-        a contrast is carried on its own, so that the map of a - b is always the map of a minus the map of b.
+        term of a contrast is carried on its own, so that the map of a - b is always the map of a minus the map of b.
         """
         shares = any("share" in (getattr(rule, "bias", ""), getattr(rule, "silent", "")) for _, rule in self.entries)
         parts = [Target((term,)) for term in target.terms] if shares else [target]

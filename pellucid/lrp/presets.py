@@ -10,7 +10,7 @@ from ..model.where import Where
 from ..tape import Op, Tape
 from .composite import Composite, base
 from .rule import Bias, Rule, Silent
-from .rules import AlphaBeta, Epsilon, Flat, Gamma, Native, Norm, Pass, WSquare, ZBox, ZPlus
+from .rules import AlphaBeta, Epsilon, Flat, Gamma, Native, Norm, Pass, ZBox, ZPlus
 from .rules.zbox import Bound
 
 LINEAR = ("convolution", "dense")
@@ -115,18 +115,12 @@ def DeepTaylor(low: Bound | None = None, high: Bound | None = None, *, eps: floa
     return composite.where(op="pool", rule=Flat(eps))
 
 
-def WSquareFirst(composite: Composite) -> Composite:
-    """Any composite with the w-square rule on the first linear operation that ran."""
-    return composite.where(op=LINEAR, position="first", rule=WSquare())
-
-
 def Conserving(*, gamma: float = 0.25, eps: float = 1e-9) -> Composite:
     """Relevance that arrives: gamma between the layers, epsilon at the last one, z-box at pixels, and what biases keep is handed
     on.
 
     The share of the biases goes to the inputs of their layer in proportion to what they got, so that every layer hands on all it
-    has,
-    and the map keeps the order that the absorbing rules give it. Sums share by magnitude, which cannot enlarge anything.
+    has, and the map keeps the order that the absorbing rules give it. Sums share by magnitude, which cannot enlarge anything.
     """
     entries = (
         (Where(op=LINEAR, position="last"), Epsilon(eps, bias="share", silent="share")),
@@ -144,8 +138,8 @@ class Auto(Composite):
     """`lrp` alone: `Conserving`, fitted to what ran, and it says so.
 
     The dense layers that end a network, where a sample is one row, take the epsilon rule, as published composites have it; dense
-    layers
-    that work at every position (of a map, of a sequence) are convolutions in all but name. Without pixels there is no z-box.
+    layers that work at every position (of a map, of a sequence) are convolutions in all but name. Without pixels there is no
+    z-box.
     """
 
     name: str = "lrp"

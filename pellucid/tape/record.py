@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -60,32 +60,37 @@ def record(model: Any, *inputs: Tensor) -> Tape:
                 "An explanation of this input", f"{bad} entries of {x.numel()} that are NaN or infinite",
                 "relevance is carried by numbers", "Clean the input first: torch.nan_to_num, or see where they come from.",
             )  # fmt: skip
-    for layout in _layouts(inputs):
-        try:
-            return _run(forward, module, inputs, layout)
-        except RuntimeError as error:
-            if layout is torch.contiguous_format or "view" not in str(error):
-                raise
-    raise AssertionError("the last layout returns or raises")
+    if _pictures(inputs):
+        with suppress(LayoutMatters):
+            return _run(forward, module, inputs, torch.channels_last)
+    return _run(forward, module, inputs, torch.contiguous_format)
+
+
+class LayoutMatters(Exception):
+    """The model asks how its input lies in memory."""
 
 
 def _run(forward: Callable[..., Any], module: nn.Module | None, inputs: tuple[Tensor, ...], layout: torch.memory_format) -> Tape:
     recorder = Recorder()
     with plain(), _follow(module, recorder):
         copies = [recorder.open(x, layout if x.dim() == 4 else torch.contiguous_format) for x in inputs]
-        with Intercept(recorder):
-            output = forward(*copies)
+        try:
+            with Intercept(recorder):
+                output = forward(*copies)
+        except RuntimeError as error:
+            if layout is torch.channels_last and "view size is not compatible" in str(error):
+                raise LayoutMatters from error
+            raise
+        if layout is torch.channels_last and any(
+            op.name == "as_strided" and op.fn is not torch.as_strided for op in recorder.ops
+        ):
+            raise LayoutMatters
         return recorder.close(output, transparent=not _opaque(module))
 
 
-def _layouts(inputs: tuple[Tensor, ...]) -> tuple[torch.memory_format, ...]:
-    """Channels-last is up to twice as fast for pictures on a CPU; models that insist on another layout with `view` get that."""
-    import os
-
-    if os.environ.get("PL_CL", "1") == "0":
-        return (torch.contiguous_format,)
-    pictures = any(x.dim() == 4 and x.device.type == "cpu" and x.dtype in (torch.float32, torch.bfloat16) for x in inputs)
-    return (torch.channels_last, torch.contiguous_format) if pictures else (torch.contiguous_format,)
+def _pictures(inputs: tuple[Tensor, ...]) -> bool:
+    """Whether channels-last, up to twice as fast for pictures on a CPU, is worth a try."""
+    return any(x.dim() == 4 and x.device.type == "cpu" and x.dtype in (torch.float32, torch.bfloat16) for x in inputs)
 
 
 def _opaque(module: nn.Module | None) -> bool:
@@ -338,7 +343,7 @@ class Recorder:
         outs: list[int | None] = []
         aux: list[Tensor | None] = []
         nonnegative = facts.nonnegative(name, kind, args, kwargs, [value.nonnegative for value in read])
-        for made in (out,) if isinstance(out, Tensor) else [m for m in out if isinstance(m, Tensor)]:
+        for made in tensors(out):
             follows = moving and made.is_floating_point()
             outs.append(self._made(name, args, ins, made, nonnegative) if follows else None)
             aux.append(None if follows else made)

@@ -20,8 +20,7 @@ def fold(tape: Tape) -> Tape:
     """The same tape with affine maps folded into the linear operation whose only reader they are.
 
     For a batch norm with running statistics, z = gamma (W x + b - mean) / sqrt(var + eps) + beta is again linear in x. By the
-    order in
-    which things ran, never by the order in which modules were registered.
+    order in which things ran, never by the order in which modules were registered.
     """
     readers = uses(tape)
     made: dict[int, Op] = {}  # value -> the operation that makes it
