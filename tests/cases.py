@@ -21,6 +21,8 @@ from torch import Tensor, nn
 import pellucid as pl
 from pellucid.catalogue import METHODS
 
+torch.set_num_threads(1)  # networks this small gain nothing from threads, and lose minutes where other processes want the cores
+
 BATCH = 3
 RELEVANCE = [entry.name for entry in METHODS if entry.family == "lrp"]
 GRADIENTS = [entry.name for entry in METHODS if entry.family == "gradient"]
@@ -36,9 +38,15 @@ class Plain(nn.Module):
     def __init__(self, inplace: bool):
         super().__init__()
         self.features = nn.Sequential(
-            nn.Conv2d(3, 6, 3, padding=1), nn.ReLU(inplace), nn.Conv2d(6, 6, 3, padding=1), nn.ReLU(inplace), nn.MaxPool2d(2),
-            nn.Conv2d(6, 8, 3, padding=1), nn.ReLU(inplace), nn.MaxPool2d(2),
-        )  # fmt: skip
+            nn.Conv2d(3, 6, 3, padding=1),
+            nn.ReLU(inplace),
+            nn.Conv2d(6, 6, 3, padding=1),
+            nn.ReLU(inplace),
+            nn.MaxPool2d(2),
+            nn.Conv2d(6, 8, 3, padding=1),
+            nn.ReLU(inplace),
+            nn.MaxPool2d(2),
+        )
         self.head = nn.Sequential(nn.Linear(8 * 16, 16), nn.ReLU(inplace), nn.Dropout(inplace=inplace), nn.Linear(16, 5))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -168,9 +176,12 @@ class Shuffled(nn.Module):
         super().__init__()
         self.stem = nn.Sequential(nn.Conv2d(3, 8, 3, 2, 1, bias=False), nn.BatchNorm2d(8), nn.ReLU(inplace))
         self.branch = nn.Sequential(
-            nn.Conv2d(4, 4, 3, padding=1, groups=4, bias=False), nn.BatchNorm2d(4),
-            nn.Conv2d(4, 4, 1, groups=2, bias=False), nn.BatchNorm2d(4), nn.ReLU(inplace),
-        )  # fmt: skip
+            nn.Conv2d(4, 4, 3, padding=1, groups=4, bias=False),
+            nn.BatchNorm2d(4),
+            nn.Conv2d(4, 4, 1, groups=2, bias=False),
+            nn.BatchNorm2d(4),
+            nn.ReLU(inplace),
+        )
         self.head = nn.Linear(8, 5)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -209,10 +220,16 @@ class Grouped(nn.Module):
     def __init__(self, inplace: bool):
         super().__init__()
         self.body = nn.Sequential(
-            nn.Conv2d(3, 8, 3, padding=1), nn.GroupNorm(4, 8), nn.ReLU(inplace),
-            nn.Conv2d(8, 6, 3, 2), nn.InstanceNorm2d(6, affine=True), nn.LeakyReLU(0.1, inplace),
-            nn.AdaptiveMaxPool2d(2), nn.Flatten(), nn.Linear(24, 5),
-        )  # fmt: skip
+            nn.Conv2d(3, 8, 3, padding=1),
+            nn.GroupNorm(4, 8),
+            nn.ReLU(inplace),
+            nn.Conv2d(8, 6, 3, 2),
+            nn.InstanceNorm2d(6, affine=True),
+            nn.LeakyReLU(0.1, inplace),
+            nn.AdaptiveMaxPool2d(2),
+            nn.Flatten(),
+            nn.Linear(24, 5),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         return self.body(x)
@@ -305,10 +322,20 @@ class Signal(nn.Module):
     def __init__(self, inplace: bool):
         super().__init__()
         self.body = nn.Sequential(
-            nn.Conv1d(4, 8, 5, padding=2), nn.BatchNorm1d(8), nn.ReLU(inplace), nn.MaxPool1d(2),
-            nn.Conv1d(8, 8, 3, dilation=2), nn.BatchNorm1d(8), nn.ReLU(inplace), nn.AdaptiveAvgPool1d(2), nn.Flatten(),
-            nn.Linear(16, 8), nn.BatchNorm1d(8), nn.ReLU(inplace), nn.Linear(8, 5),
-        )  # fmt: skip
+            nn.Conv1d(4, 8, 5, padding=2),
+            nn.BatchNorm1d(8),
+            nn.ReLU(inplace),
+            nn.MaxPool1d(2),
+            nn.Conv1d(8, 8, 3, dilation=2),
+            nn.BatchNorm1d(8),
+            nn.ReLU(inplace),
+            nn.AdaptiveAvgPool1d(2),
+            nn.Flatten(),
+            nn.Linear(16, 8),
+            nn.BatchNorm1d(8),
+            nn.ReLU(inplace),
+            nn.Linear(8, 5),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         return self.body(x)
@@ -320,9 +347,16 @@ class Volume(nn.Module):
     def __init__(self, inplace: bool):
         super().__init__()
         self.body = nn.Sequential(
-            nn.Conv3d(2, 4, 3, padding=1), nn.BatchNorm3d(4), nn.ReLU(inplace), nn.MaxPool3d(2),
-            nn.Conv3d(4, 6, 2), nn.ELU(inplace=inplace), nn.AvgPool3d((1, 2, 2)), nn.Flatten(), nn.Linear(18, 5),
-        )  # fmt: skip
+            nn.Conv3d(2, 4, 3, padding=1),
+            nn.BatchNorm3d(4),
+            nn.ReLU(inplace),
+            nn.MaxPool3d(2),
+            nn.Conv3d(4, 6, 2),
+            nn.ELU(inplace=inplace),
+            nn.AvgPool3d((1, 2, 2)),
+            nn.Flatten(),
+            nn.Linear(18, 5),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         return self.body(x)
@@ -455,8 +489,7 @@ def _net(case: Case, dtype: torch.dtype, inplace: bool) -> nn.Module:
 
 @torch.no_grad()
 def settle(net: nn.Module, shape: tuple[int, ...], *, seed: int = 0, batch: int = 16) -> None:
-    """Weights as if trained: variance kept from layer to layer, biases of both signs, norms with the statistics of what they see.
-    """
+    """Weights as if trained: variance kept from layer to layer, biases of both signs, norms with the statistics of what they see."""
     rng = torch.Generator().manual_seed(seed)
     for parameter in net.parameters():
         fan = parameter[0].numel() if parameter.dim() > 1 else 1

@@ -96,8 +96,7 @@ def test_what_is_on_the_path_depends_on_the_target(unordered: nn.Module, x: Tens
 
 
 @pytest.mark.parametrize(
-    ("position", "place"),
-    [("first", "early"), ("last", "head"), (0, "early"), (1, "late"), (-1, "head"), (-2, "late")],
+    ("position", "place"), [("first", "early"), ("last", "head"), (0, "early"), (1, "late"), (-1, "head"), (-2, "late")]
 )
 def test_positions_count_in_the_order_of_execution(unordered: nn.Module, x: Tensor, position: str | int, place: str):
     spy, rest = Spy(), Spy()
@@ -113,7 +112,9 @@ def test_a_position_beyond_what_ran_matches_nothing(unordered: nn.Module, x: Ten
         places(unordered, x, composite, spy)
 
 
-@pytest.mark.parametrize("name", ["lrp.epsilon_plus_flat", "lrp.epsilon_alpha2_beta1_flat", "lrp.epsilon_gamma_box", "deep_taylor"])
+@pytest.mark.parametrize(
+    "name", ["lrp.epsilon_plus_flat", "lrp.epsilon_alpha2_beta1_flat", "lrp.epsilon_gamma_box", "deep_taylor"]
+)
 def test_presets_for_the_first_layer_mean_the_first_that_ran(unordered: nn.Module, x: Tensor, name: str):
     preset = pl.catalogue.method(name)
     first = next(rule for where, rule in preset.entries if where.position == "first")
@@ -265,7 +266,13 @@ def test_linear_operations_without_an_entry_have_no_rule(unordered: nn.Module, x
 
 @pytest.mark.parametrize(
     ("op", "rule"),
-    [("activation", lrp.Gamma()), ("route", lrp.Epsilon()), ("max", lrp.ZPlus()), ("activation", lrp.ZBox(0, 1)), ("norm", lrp.WSquare())],
+    [
+        ("activation", lrp.Gamma()),
+        ("route", lrp.Epsilon()),
+        ("max", lrp.ZPlus()),
+        ("activation", lrp.ZBox(0, 1)),
+        ("norm", lrp.WSquare()),
+    ],
     ids=str,
 )
 def test_a_rule_for_a_kind_it_cannot_take_is_refused(op: str, rule: Rule):
@@ -281,12 +288,16 @@ def test_a_rule_for_a_kind_it_cannot_take_is_refused(op: str, rule: Rule):
 # -- options --------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("preset", [lrp.EpsilonEverywhere, lrp.GammaEverywhere, lrp.EpsilonPlus, lrp.EpsilonAlpha2Beta1], ids=lambda p: p.__name__)
+@pytest.mark.parametrize(
+    "preset", [lrp.EpsilonEverywhere, lrp.GammaEverywhere, lrp.EpsilonPlus, lrp.EpsilonAlpha2Beta1], ids=lambda p: p.__name__
+)
 @pytest.mark.parametrize("name", ["plain", "volume", "segmenting"])
 def test_with_biases_and_silent_units_spread_all_relevance_arrives(preset: Any, name: str):
     """These networks have no sums or means of silent units, whose stabiliser keeps what was spread over them."""
     case = CASE[name]
-    e = pl.explain(case.net(torch.float64), case.inputs(torch.float64), target=case.target, method=preset(bias="spread", silent="spread"))
+    e = pl.explain(
+        case.net(torch.float64), case.inputs(torch.float64), target=case.target, method=preset(bias="spread", silent="spread")
+    )
     assert torch.allclose(e.ledger.input, e.ledger.seed, rtol=1e-4)
     assert "bias" not in e.ledger.by_cause()
 
@@ -304,7 +315,9 @@ def test_the_box_is_that_of_the_preprocessing_where_it_is_known():
     low, high = (-2.5, -1.6, -0.6), (2.5, 2.4, 1.4)
     x = case.inputs().clamp(-0.5, 0.5)
     found = pl.explain(known, x, target=1, method="lrp.epsilon_gamma_box").values
-    assert torch.allclose(found, pl.explain(case.net(), x, target=1, method=lrp.EpsilonGammaBox(low, high)).values, rtol=1e-4, atol=1e-6)
+    assert torch.allclose(
+        found, pl.explain(case.net(), x, target=1, method=lrp.EpsilonGammaBox(low, high)).values, rtol=1e-4, atol=1e-6
+    )
     assert not torch.allclose(found, pl.explain(case.net(), x, target=1, method="lrp.epsilon_gamma_box").values, rtol=1e-2)
 
 
@@ -352,7 +365,9 @@ def test_the_books_of_a_small_network_are_those_of_pen_and_paper():
     e = pl.explain(net, torch.tensor([[1.0, 1.0]]).double(), target=0, method=lrp.EpsilonEverywhere(eps=1.0))
     # z = 2 - 1 + 3 = 4, over 4 + 1: inputs 8/5 and -4/5, the bias 12/5, the stabiliser 4/5
     assert e.values.tolist() == [[pytest.approx(1.6), pytest.approx(-0.8)]]
-    assert {cause: float(amount) for cause, amount in e.ledger.by_cause().items()} == pytest.approx({"bias": 2.4, "stabiliser": 0.8})
+    assert {cause: float(amount) for cause, amount in e.ledger.by_cause().items()} == pytest.approx(
+        {"bias": 2.4, "stabiliser": 0.8}
+    )
     assert e.ledger.sentence() == "input 0.80, absorbed 3.20 (bias 2.40, stabiliser 0.80)"
 
 

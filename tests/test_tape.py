@@ -59,7 +59,10 @@ def test_operations_are_in_the_order_in_which_they_ran():
 
 def test_the_tape_reads_as_a_list_of_kinds_names_shapes_and_modules():
     net = nn.Sequential(nn.Linear(2, 3), nn.ReLU()).eval()
-    assert pl.record(net, torch.ones(4, 2)).show().splitlines() == ["0  dense       addmm  4x3  0", "1  activation  relu   4x3  1"]
+    assert pl.record(net, torch.ones(4, 2)).show().splitlines() == [
+        "0  dense       addmm  4x3  0",
+        "1  activation  relu   4x3  1",
+    ]
 
 
 def test_operations_on_constants_alone_are_not_written_down():
@@ -371,14 +374,42 @@ def addmm_in_place(x: Tensor) -> Tensor:
 
 
 INPLACE = [
-    relu_keeps_the_earlier_reader, chain_of_writes, through_a_view, through_a_transposed_view, view_reads_the_write_to_its_base, slices,
-    strided_slices, overlapping_slices, a_sample_written, into_a_fresh_buffer, into_an_empty_buffer_in_a_loop, a_constant_over_part, masked,
-    indexed, clamped_in_place, written_while_a_list_holds_it, the_input_itself, set_to_zero_and_used_again, swapped_halves, chunks_written,
-    split_and_unbound, multi_headed_and_unsafe, accumulated, expanded, written_under_a_transpose, addmm_in_place,
-]  # fmt: skip
+    relu_keeps_the_earlier_reader,
+    chain_of_writes,
+    through_a_view,
+    through_a_transposed_view,
+    view_reads_the_write_to_its_base,
+    slices,
+    strided_slices,
+    overlapping_slices,
+    a_sample_written,
+    into_a_fresh_buffer,
+    into_an_empty_buffer_in_a_loop,
+    a_constant_over_part,
+    masked,
+    indexed,
+    clamped_in_place,
+    written_while_a_list_holds_it,
+    the_input_itself,
+    set_to_zero_and_used_again,
+    swapped_halves,
+    chunks_written,
+    split_and_unbound,
+    multi_headed_and_unsafe,
+    accumulated,
+    expanded,
+    written_under_a_transpose,
+    addmm_in_place,
+]
 AUTOGRAD_REFUSES = [
-    chain_of_writes, strided_slices, a_sample_written, clamped_in_place, the_input_itself, chunks_written, out_variants,
-]  # fmt: skip
+    chain_of_writes,
+    strided_slices,
+    a_sample_written,
+    clamped_in_place,
+    the_input_itself,
+    chunks_written,
+    out_variants,
+]
 INPLACE = [function for function in INPLACE if function not in AUTOGRAD_REFUSES]
 
 
@@ -427,14 +458,19 @@ def test_a_batch_of_in_place_code_keeps_its_samples_apart(function: Callable[[Te
 
 def test_copies_are_made_at_the_moment_of_mutation_and_not_before():
     """An in-place ReLU costs no copy of what it overwrites: that can be made again."""
-    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(inplace=True), nn.Conv2d(4, 4, 3), nn.BatchNorm2d(4), nn.ReLU(inplace=True)).eval()
+    net = nn.Sequential(
+        nn.Conv2d(3, 4, 3), nn.ReLU(inplace=True), nn.Conv2d(4, 4, 3), nn.BatchNorm2d(4), nn.ReLU(inplace=True)
+    ).eval()
     tape = pl.record(net, torch.ones(1, 3, 8, 8))
     kept = {v.tensor.untyped_storage().data_ptr() for v in tape.values if v.tracked and v.tensor is not None}
     assert len(kept - {0}) == 1 + 2 + 1  # the input, the two ReLUs, and the second convolution, which the batch norm read
 
 
 def test_a_relu_that_overwrote_the_layer_before_it_stands_in_for_it():
-    tape = pl.record(nn.Sequential(nn.Linear(4, 3), nn.ReLU(inplace=True)).eval(), torch.randn(2, 4, generator=torch.Generator().manual_seed(0)))
+    tape = pl.record(
+        nn.Sequential(nn.Linear(4, 3), nn.ReLU(inplace=True)).eval(),
+        torch.randn(2, 4, generator=torch.Generator().manual_seed(0)),
+    )
     first = tape.values[tape.ops[0].out]
     assert first.tensor is None and first.upper == tape.ops[1].out
     assert (tape.value(tape.ops[0].out) < 0).any(), "made again on demand, with its negative entries"
@@ -565,7 +601,9 @@ def test_samples_are_followed_through(move: str, samples: int):
     for i, row in enumerate(x):
         alone = pl.record(MOVES[move], row[None])
         assert torch.allclose(owners(whole, whole.output.id)[i], output(alone).sum()), whole.values[whole.output.id]
-        for a, b in zip(whole.ops, alone.ops, strict=False) if [op.name for op in whole.ops] == [op.name for op in alone.ops] else ():
+        for a, b in (
+            zip(whole.ops, alone.ops, strict=False) if [op.name for op in whole.ops] == [op.name for op in alone.ops] else ()
+        ):
             assert torch.allclose(owners(whole, a.out)[i], alone.value(b.out).sum()), a.place
 
 
@@ -617,14 +655,19 @@ def test_models_made_under_inference_mode_are_explained(plain_net: nn.Module, me
         net.load_state_dict(plain_net.state_dict())
     assert next(net.parameters()).is_inference()
     x = tensor(2, 3, 8, 8)
-    assert torch.equal(pl.explain(net, x, target=1, method=method).values, pl.explain(plain_net, x, target=1, method=method).values)
+    assert torch.equal(
+        pl.explain(net, x, target=1, method=method).values, pl.explain(plain_net, x, target=1, method=method).values
+    )
 
 
 def test_a_model_under_inference_mode_runs_the_same_operations(plain_net: nn.Module):
     x = tensor(2, 3, 8, 8)
     quiet = {"clone", "alias", "_to_copy"}
     inside = names(pl.record(torch.inference_mode()(plain_net.forward), x))
-    told = [[name.replace("_unsafe_view", "view") for name in ran if name not in quiet] for ran in (inside, names(pl.record(plain_net, x)))]
+    told = [
+        [name.replace("_unsafe_view", "view") for name in ran if name not in quiet]
+        for ran in (inside, names(pl.record(plain_net, x)))
+    ]
     assert told[0] == told[1]
 
 
@@ -637,7 +680,9 @@ def test_models_that_choose_their_own_mode_are_explained(plain_net: nn.Module, m
         with mode():
             return plain_net(x)
 
-    assert torch.equal(pl.explain(forward, x, target=1, method=method).values, pl.explain(plain_net, x, target=1, method=method).values)
+    assert torch.equal(
+        pl.explain(forward, x, target=1, method=method).values, pl.explain(plain_net, x, target=1, method=method).values
+    )
 
 
 def test_the_tape_records_no_gradient(plain_net: nn.Module):
@@ -657,7 +702,9 @@ def test_the_tape_records_no_gradient(plain_net: nn.Module):
     ids=["numpy", "a constant", "a list", "argmax", "a comparison"],
 )
 @pytest.mark.parametrize("method", ["lrp", "gradient"])
-def test_an_output_that_does_not_descend_from_the_input_is_an_error_that_says_where(detour: Callable[[Tensor], Tensor], method: str):
+def test_an_output_that_does_not_descend_from_the_input_is_an_error_that_says_where(
+    detour: Callable[[Tensor], Tensor], method: str
+):
     with pytest.raises(pl.ThreadLost) as caught:
         pl.explain(detour, tensor(2, 6), target=1, method=method)
     message = str(caught.value)
@@ -686,7 +733,9 @@ def test_two_threads_may_explain_at_once():
     case = CASE["residual"]
     expected = pl.explain(case.net(), case.inputs(), target=1).values
     found: list[Tensor] = []
-    work = [threading.Thread(target=lambda: found.append(pl.explain(case.net(), case.inputs(), target=1).values)) for _ in range(4)]
+    work = [
+        threading.Thread(target=lambda: found.append(pl.explain(case.net(), case.inputs(), target=1).values)) for _ in range(4)
+    ]
     for thread in work:
         thread.start()
     for thread in work:
@@ -717,11 +766,15 @@ def test_an_input_that_is_not_finite_is_refused(bad: float, method: str):
 def test_nan_in_a_weight_is_refused_by_the_name_of_its_module(method: str):
     net = nn.Sequential(nn.Linear(6, 6), nn.ReLU(), nn.Linear(6, 3)).eval()
     net[2].weight.data[0, 0] = float("nan")
-    assert "NaN in a weight of addmm in 2" in str(refusal(pl.ModelError, lambda: pl.explain(net, torch.ones(1, 6), target=1, method=method)))
+    assert "NaN in a weight of addmm in 2" in str(
+        refusal(pl.ModelError, lambda: pl.explain(net, torch.ones(1, 6), target=1, method=method))
+    )
 
 
 def test_an_output_that_is_not_finite_is_refused_by_where_that_begins():
-    error = refusal(pl.ModelError, lambda: pl.explain(lambda x: (x @ W * 1e308 * 10) @ U, tensor(2, 6), target=1, method="gradient"))
+    error = refusal(
+        pl.ModelError, lambda: pl.explain(lambda x: (x @ W * 1e308 * 10) @ U, tensor(2, 6), target=1, method="gradient")
+    )
     assert "not finite" in str(error) and "mul" in str(error)
 
 
@@ -729,7 +782,9 @@ def test_an_output_that_is_not_finite_is_refused_by_where_that_begins():
 def test_a_model_in_training_mode_is_refused_by_the_name_of_the_module(method: str):
     net = nn.Sequential(nn.Linear(6, 6), nn.Dropout(), nn.Linear(6, 3)).eval()
     net[1].train()
-    assert "`1` in training mode" in str(refusal(pl.ModelError, lambda: pl.explain(net, torch.ones(1, 6), target=1, method=method)))
+    assert "`1` in training mode" in str(
+        refusal(pl.ModelError, lambda: pl.explain(net, torch.ones(1, 6), target=1, method=method))
+    )
 
 
 @pytest.mark.parametrize("method", ["lrp", "gradient"])
@@ -747,7 +802,9 @@ def test_a_target_that_does_not_depend_on_the_input_is_refused(method: str):
             return self.body(x)
 
     refusal(pl.PellucidError, lambda: pl.explain(Aside().eval(), torch.ones(2, 6), target=pl.channel("other", 1), method=method))
-    refusal(pl.PellucidError, lambda: pl.explain(Aside().eval(), torch.ones(2, 6), target=lambda out: torch.ones(2), method=method))
+    refusal(
+        pl.PellucidError, lambda: pl.explain(Aside().eval(), torch.ones(2, 6), target=lambda out: torch.ones(2), method=method)
+    )
 
 
 @pytest.mark.parametrize("x", [torch.ones(()), torch.ones(4), torch.ones(0, 6)], ids=["a number", "a vector", "an empty batch"])
@@ -755,9 +812,13 @@ def test_a_tensor_that_is_no_batch_is_refused(x: Tensor):
     assert "the first axis counts the samples" in str(refusal(pl.InputError, lambda: pl.explain(lambda x: x, x, target=0)))
 
 
-@pytest.mark.parametrize("x", [torch.ones(2, 6, dtype=torch.long), torch.ones(2, 6, dtype=torch.bool)], ids=["integers", "booleans"])
+@pytest.mark.parametrize(
+    "x", [torch.ones(2, 6, dtype=torch.long), torch.ones(2, 6, dtype=torch.bool)], ids=["integers", "booleans"]
+)
 def test_a_tensor_of_whole_numbers_is_refused(x: Tensor):
-    assert "relevance is shared over real numbers" in str(refusal(pl.InputError, lambda: pl.explain(lambda x: x.float(), x, target=0)))
+    assert "relevance is shared over real numbers" in str(
+        refusal(pl.InputError, lambda: pl.explain(lambda x: x.float(), x, target=0))
+    )
 
 
 # -- at= ------------------------------------------------------------------------------------------------------------------
@@ -825,7 +886,9 @@ def test_at_a_place_the_target_does_not_read_is_all_zero_or_refused():
     assert e.values.shape == (2, 3) and not e.values.any()
 
 
-@pytest.mark.parametrize(("at", "said"), [("block", "blocks"), ("blocks.*", "2 of them|of them: blocks"), ("blocks.7", "blocks.0|blocks.1")])
+@pytest.mark.parametrize(
+    ("at", "said"), [("block", "blocks"), ("blocks.*", "2 of them|of them: blocks"), ("blocks.7", "blocks.0|blocks.1")]
+)
 def test_at_a_place_that_does_not_exist_names_the_nearest(at: str, said: str):
     import re
 
@@ -917,7 +980,9 @@ def test_a_shared_weight_is_told_of_the_module_that_owns_it_first():
     assert tape.ops[0].module == "0"
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case.name in ("residual", "plain", "mobile")], ids=lambda case: case.name)
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if case.name in ("residual", "plain", "mobile")], ids=lambda case: case.name
+)
 def test_frozen_and_optimised_scripts_are_the_same_network(case: Case):
     frozen = torch.jit.freeze(torch.jit.script(case.net()))
     found = pl.explain(frozen, case.inputs(), target=1, method="lrp.epsilon_plus").values
@@ -927,13 +992,17 @@ def test_frozen_and_optimised_scripts_are_the_same_network(case: Case):
 def test_an_fx_graph_of_modules_is_the_same_network():
     dense = CASE["dense"]
     graph = torch.fx.symbolic_trace(dense.net()).eval()
-    assert torch.equal(pl.explain(graph, dense.inputs(), target=1).values, pl.explain(dense.net(), dense.inputs(), target=1).values)
+    assert torch.equal(
+        pl.explain(graph, dense.inputs(), target=1).values, pl.explain(dense.net(), dense.inputs(), target=1).values
+    )
 
 
 def test_a_compiled_model_is_recorded_by_the_model_it_wraps():
     case = CASE["dense"]
     compiled = torch.compile(case.net(), backend="eager")
-    assert torch.allclose(pl.explain(compiled, case.inputs(), target=1).values, pl.explain(case.net(), case.inputs(), target=1).values)
+    assert torch.allclose(
+        pl.explain(compiled, case.inputs(), target=1).values, pl.explain(case.net(), case.inputs(), target=1).values
+    )
 
 
 def test_a_bound_method_brings_its_network_along():

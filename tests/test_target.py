@@ -269,7 +269,9 @@ def test_a_name_that_does_not_exist_suggests_the_nearest_three(model: Model, x: 
 
 def test_a_name_without_labels_asks_for_an_index():
     refusal(lambda: read("lynx"), "no labels.*Give its index")
-    refusal(lambda: pl.explain(nn.Linear(3, 2).eval(), torch.ones(1, 3), target="lynx"), "a name cannot be looked up|labels are known")
+    refusal(
+        lambda: pl.explain(nn.Linear(3, 2).eval(), torch.ones(1, 3), target="lynx"), "a name cannot be looked up|labels are known"
+    )
 
 
 @pytest.mark.parametrize("targets", [[0], [0, 1, 2]])
@@ -277,7 +279,9 @@ def test_one_target_per_sample_means_as_many(targets: list[int]):
     refusal(lambda: read(targets), rf"{len(targets)} targets: found a batch of 2; each sample needs one")
 
 
-@pytest.mark.parametrize("target", [1.5, {"a": 1}, [0.5, 1], object()], ids=["a float", "a dict", "a list of floats", "an object"])
+@pytest.mark.parametrize(
+    "target", [1.5, {"a": 1}, [0.5, 1], object()], ids=["a float", "a dict", "a list of floats", "an object"]
+)
 def test_what_is_no_target_is_told_what_is(target: Any):
     refusal(lambda: read(target), "a target is an index, a name, one of these per sample, a function, or a Target")
 
@@ -297,7 +301,10 @@ def test_a_logit_of_a_map_asks_which_part_of_it():
     ids=["empty", "too small", "for three samples"],
 )
 def test_a_mask_that_does_not_fit_says_which_would(mask: Tensor):
-    refusal(lambda: read(pl.mask(1, mask), MAPS), r"maps of shape \(4, 5\).*Give a boolean mask of the map's shape with something in it")
+    refusal(
+        lambda: read(pl.mask(1, mask), MAPS),
+        r"maps of shape \(4, 5\).*Give a boolean mask of the map's shape with something in it",
+    )
 
 
 def test_a_mask_of_the_right_size_and_the_wrong_shape_is_refused():

@@ -41,10 +41,20 @@ def settings() -> dict[str, Any]:
         "deterministic": (torch.are_deterministic_algorithms_enabled(), torch.get_float32_matmul_precision()),
         "threads": (torch.get_num_threads(), torch.get_num_interop_threads()),
         "modes": [type(mode) for mode in _get_current_dispatch_mode_stack()],
-        "global hooks": {name: list(getattr(global_hooks, name).items()) for name in GLOBAL_HOOKS if isinstance(getattr(global_hooks, name), dict)},
+        "global hooks": {
+            name: list(getattr(global_hooks, name).items())
+            for name in GLOBAL_HOOKS
+            if isinstance(getattr(global_hooks, name), dict)
+        },
         "warnings": list(warnings.filters),
-        "functions": [getattr(nn.functional, name) for name in ("relu", "conv2d", "linear", "max_pool2d", "batch_norm", "softmax")],
-        "methods": {(kind, name): value for kind in (nn.Module, nn.ReLU, nn.Conv2d, nn.Linear, Tensor) for name, value in vars(kind).items()},
+        "functions": [
+            getattr(nn.functional, name) for name in ("relu", "conv2d", "linear", "max_pool2d", "batch_norm", "softmax")
+        ],
+        "methods": {
+            (kind, name): value
+            for kind in (nn.Module, nn.ReLU, nn.Conv2d, nn.Linear, Tensor)
+            for name, value in vars(kind).items()
+        },
     }
 
 
@@ -263,4 +273,4 @@ assert not hooks._global_forward_hooks and not hooks._global_forward_pre_hooks
 def test_every_method_of_the_catalogue_is_held_to_this():
     from pellucid.catalogue import METHODS
 
-    assert EVERY == [entry.name for entry in METHODS]
+    assert [entry.name for entry in METHODS] == EVERY
