@@ -489,7 +489,7 @@ def _net(case: Case, dtype: torch.dtype, inplace: bool) -> nn.Module:
 
 @torch.no_grad()
 def settle(net: nn.Module, shape: tuple[int, ...], *, seed: int = 0, batch: int = 16) -> None:
-    """Weights as if trained: variance kept from layer to layer, biases of both signs, norms with the statistics of what they see."""
+    """Weights as if trained: variance kept between layers, biases of both signs, norms with the statistics of what they see."""
     rng = torch.Generator().manual_seed(seed)
     for parameter in net.parameters():
         fan = parameter[0].numel() if parameter.dim() > 1 else 1
