@@ -265,16 +265,16 @@ def main() -> None:
     for library in ("torchvision.models", "captum.attr", "zennit.torchvision"):
         attempt(partial(import_module, library))  # once, before the forks
     before, columns = machine.load(), []
-    for model in options.models:
-        for batch in options.batches:
+    whole = not (options.quick or options.methods or options.no_peers or options.models != list(MODELS))
+    out = options.out or (PAGE if whole else None)
+    for batch in options.batches:
+        for model in options.models:
             columns.append(measured(model, batch, setting))
             print(columns[-1].title, *times(columns[-1:]), *peaks(columns[-1:]), sep="\n", flush=True)
-    text = page(columns, setting, (before, machine.load())) + "\n"
-    whole = not (options.quick or options.methods or options.no_peers or options.models != list(MODELS))
-    if out := options.out or (PAGE if whole else None):
-        out.parent.mkdir(exist_ok=True)
-        out.write_text(text, encoding="utf-8")
-    print(text)
+            if out:  # what has been measured is not lost if the rest is
+                out.parent.mkdir(exist_ok=True)
+                out.write_text(page(columns, setting, (before, machine.load())) + "\n", encoding="utf-8")
+    print(page(columns, setting, (before, machine.load())))
 
 
 if __name__ == "__main__":

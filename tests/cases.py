@@ -21,8 +21,6 @@ from torch import Tensor, nn
 import pellucid as pl
 from pellucid.catalogue import METHODS
 
-torch.set_num_threads(1)  # networks this small gain nothing from threads, and lose minutes where other processes want the cores
-
 BATCH = 3
 RELEVANCE = [entry.name for entry in METHODS if entry.family == "lrp"]
 GRADIENTS = [entry.name for entry in METHODS if entry.family == "gradient"]

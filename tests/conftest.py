@@ -29,6 +29,9 @@ def declare_torchvision_ops() -> torch.library.Library | None:
 TORCHVISION_OPS = declare_torchvision_ops()  # kept: the declaration lives as long as this object
 
 
+torch.set_num_threads(1)  # small networks gain nothing from threads, and lose minutes where others want the cores
+
+
 @pytest.fixture
 def rng() -> torch.Generator:
     """A fresh generator with a fixed seed: torch.randn(3, generator=rng)."""

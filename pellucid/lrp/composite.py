@@ -82,8 +82,7 @@ class Composite:
         """The rule for each operation on the path from the input to the target, by its index.
 
         An entry takes the operations its rule can handle: `Where("layer1")` with a gamma rule leaves the views in layer1 alone.
-            For
-        what no entry names, structure (views, gates, activations, sums), `base` decides.
+        For what no entry names, structure (views, gates, activations, sums), `base` decides.
 
         Raises:
             MethodError: an entry names a kind of operation that its rule cannot handle.
@@ -104,11 +103,11 @@ class Composite:
         ops = path(tape, aimed.slopes)
         composite = replace(self.choose(tape, ops).bounded(model), strict=self.strict)
         end = tape.inputs[0] if at is None else find(tape, at)
-        values, ledger = composite.carry(tape, aimed.target, ops, end)
+        values, ledger = composite.carry(tape, aimed.target, end)
         options = tuple(str(composite).splitlines())
         return Attribution(values, aimed.score, aimed.target, aimed.output, ledger, composite.notes, composite.name, options)
 
-    def carry(self, tape: Tape, target: Target, ops: Sequence[Op], end: int) -> tuple[Tensor, Ledger]:
+    def carry(self, tape: Tape, target: Target, end: int) -> tuple[Tensor, Ledger]:
         """Relevance at the value `end`, and the books. Uses the tape up.
 
         Rules that share what they keep in proportion to what inputs got are not linear in the relevance they carry. There, each
@@ -116,15 +115,15 @@ class Composite:
         """
         shares = any("share" in (getattr(rule, "bias", ""), getattr(rule, "silent", "")) for _, rule in self.entries)
         parts = [Target((term,)) for term in target.terms] if shares else [target]
-        rules, found = self.plan(ops), []
+        values, books = torch.zeros_like(tape.value(end)), []
         for n, part in enumerate(parts, 1):
-            seeds = aim(tape, part).seeds(tape)
-            found.append(propagate(tape, seeds, rules, ends=(end,), strict=self.strict, keep=n < len(parts)))
-        like = found[0][1].seed
-        zeros = torch.zeros(tape.values[end].shape, device=like.device)
-        return sum((arrived.get(end, zeros) for arrived, _ in found[1:]), found[0][0].get(end, zeros)), merged(
-            [books for _, books in found]
-        )
+            aimed = aim(tape, part)
+            rules = self.plan(path(tape, aimed.slopes))
+            keep = n < len(parts)
+            arrived, ledger = propagate(tape, aimed.seeds(tape), rules, ends=(end,), strict=self.strict, keep=keep)
+            values = values + arrived[end] if end in arrived else values
+            books.append(ledger)
+        return values, merged(books)
 
     def choose(self, tape: Tape, ops: Sequence[Op]) -> Composite:
         """The composite for what ran: itself."""

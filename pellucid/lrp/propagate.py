@@ -25,6 +25,7 @@ KEEP_ZERO = frozenset(
 class Books:
     """What has been booked so far, and what is known of the relevance on its way."""
 
+    seed: Tensor  # the sum per sample of all that starts
     rows: list[Row] = field(default_factory=list)
     totals: dict[int, Tensor] = field(default_factory=dict)  # the sum per sample of the relevance that waits at a value
     loose: set[int] = field(default_factory=set)  # values that are zero somewhere where their relevance is not
@@ -44,10 +45,10 @@ class Books:
             self._add(got[0][0], left)
             return booked
         for i, share in got:
-            amount = per_sample(share, op.tape.values[i].batch, op.samples)
+            amount = per_sample(share, op.tape.values[i].batch, op.samples).double()  # sums may be far larger than the seed
             left = left - amount
             self._add(i, amount)
-        if exceeds(left, op.total, 1e-6):
+        if exceeds(left, self.seed, 5e-7):
             booked.append(("rounding", torch.where(left.abs() <= _noise(op, carried, got), left, torch.zeros_like(left))))
         return booked
 
@@ -86,7 +87,8 @@ def propagate(
         NoRule: an operation on the path has no rule, and `strict`.
     """
     axes = {i: v.batch for i, v in enumerate(tape.values)}
-    books = Books(free=set(seeds), totals={i: per_sample(s, axes[i], tape.samples) for i, s in seeds.items()})
+    starts = {i: per_sample(s, axes[i], tape.samples).double() for i, s in seeds.items()}
+    books = Books(_sum(list(starts.values()), tape.samples), totals=starts, free=set(seeds))
 
     def step(op: LocalOp, carried: tuple[Tensor | None, ...]) -> list[Tensor | None]:
         rule = rules.get(op.op.index) or _last_resort(op.op, strict)
@@ -163,6 +165,6 @@ def _last_resort(op: Op, strict: bool) -> Rule:
         raise NoRule(
             f"strict=True: a rule for {op.name}", f"{op.place}, of kind {op.kind!r}, which has none",
             "the derivative in its place would be no relevance",
-            f'Route it, composite.where(op="{op.name}", rule=pl.lrp.Pass()), or give it a kind, see CONTRIBUTING.md.',
+            f'Route it, composite.where(op="{op.name}", rule=pl.lrp.Route()), or give it a kind, see CONTRIBUTING.md.',
         )  # fmt: skip
     return Native()
