@@ -21,8 +21,6 @@ from .rules import Gate, Halve, Norm, Pass, Route, ZBox
 
 Entry = tuple[Where, Rule]
 
-LINEAR = ("convolution", "dense")
-
 
 def base(eps: float = 1e-6) -> tuple[Entry, ...]:
     """The entries for everything without weights: activations and norms pass, sums and means share, views route, gates let the
@@ -89,10 +87,10 @@ class Composite:
         """
         rules: dict[int, Rule] = {}
         for where, rule in (*self.entries, *base()):
-            able = [op for op in ops if op.kind in rule.kinds]
-            for op in where.pick(able):
+            meant = where.pick([op for op in ops if op.kind in rule.kinds])
+            for op in meant:
                 rules.setdefault(op.index, rule)
-            if where.op is not None and not where.pick(able) and any(where.covers(op) for op in ops):
+            if where.op is not None and not meant and any(where.covers(op) for op in ops):
                 raise _unable(where, rule)
         return rules
 

@@ -104,8 +104,7 @@ def DeepTaylor(low: Bound | None = None, high: Bound | None = None, *, eps: floa
     """Deep Taylor decomposition: z-plus between ReLUs, z-box for the bounded input, even shares for means.
 
     The paper assumes biases that are not positive and leaves them out of the shares: so do we. Units that only a positive bias
-        makes
-    active, which the paper rules out, spread their relevance evenly over their inputs.
+    makes active, which the paper rules out, spread their relevance evenly over their inputs.
 
     References: Montavon et al., 2017, https://doi.org/10.1016/j.patcog.2016.11.008
     """

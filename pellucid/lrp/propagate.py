@@ -102,12 +102,11 @@ def propagate(
 
     arrived = walk(tape, dict(seeds), step, ends=ends, keep=keep)
     samples = tape.samples
-    total = _sum([per_sample(s, axes[i], samples) for i, s in seeds.items()], samples)
     reached = _sum([per_sample(arrived[i], axes[i], samples) for i in ends if i in arrived], samples)
     elsewhere = [per_sample(a, axes[i], samples) for i, a in arrived.items() if i not in ends]
     if elsewhere:
         books.rows.append(Row("", "other paths", "elsewhere", torch.stack(elsewhere).sum(0)))
-    return arrived, Ledger(total, reached, _told(books.rows))
+    return arrived, Ledger(books.seed, reached, _told(books.rows))
 
 
 def _told(rows: list[Row]) -> tuple[Row, ...]:

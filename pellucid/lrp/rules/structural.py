@@ -14,9 +14,8 @@ from ..rule import Rule, Shares, divide
 # Views and permutations: every entry goes somewhere, nothing else comes in.
 LOSSLESS = frozenset(
     """view _unsafe_view reshape t transpose permute unsqueeze squeeze expand clone alias detach _to_copy flatten roll flip
-    pixel_shuffle
-    select slice split split_with_sizes unbind chunk max_pool2d_with_indices max_pool3d_with_indices adaptive_max_pool2d
-    upsample_nearest2d upsample_nearest1d upsample_nearest3d""".split()
+    pixel_shuffle select slice split split_with_sizes unbind chunk max_pool2d_with_indices max_pool3d_with_indices
+    adaptive_max_pool2d upsample_nearest2d upsample_nearest1d upsample_nearest3d""".split()
 )
 
 
