@@ -15,7 +15,7 @@ _HOMES = {
     "verbs": ("explain",),
     "model": ("Model", "Preprocess", "load"),
     "model.where": ("Where",),
-    "target": ("Target", "box", "channel", "direction", "logit", "mask", "probability", "token"),
+    "target": ("Target", "box", "channel", "direction", "log_odds", "logit", "mask", "probability", "token"),
     "explanation": ("Explanation",),
     "ledger": ("Ledger",),
     "tape": ("record",),
@@ -62,6 +62,7 @@ __all__ = [
     "explain",
     "gradient",
     "load",
+    "log_odds",
     "logit",
     "lrp",
     "mask",
@@ -94,7 +95,7 @@ if TYPE_CHECKING:
     from .model import Model, Preprocess, load
     from .model.where import Where
     from .tape import record
-    from .target import Target, box, channel, direction, logit, mask, probability, token
+    from .target import Target, box, channel, direction, log_odds, logit, mask, probability, token
     from .verbs import explain
 
 

@@ -28,6 +28,10 @@ class Attribution:
         notes: Sentences for the caption.
         method: What the method finally was, where it chose.
         options: Its settings, in readable lines, for provenance.
+        error: The standard error of every value, for methods that sample; shaped like `values`.
+        shared: Whether the channels of a place share one value, as where a place is removed with all its channels; then that
+            value is the place's own, and not the sum over its channels.
+        forwards: How many samples went through the network, those of backward passes once more.
     """
 
     values: Tensor
@@ -38,6 +42,9 @@ class Attribution:
     notes: tuple[str, ...] = ()
     method: str | None = None
     options: tuple[str, ...] = ()
+    error: Tensor | None = None
+    shared: bool = False
+    forwards: int = 0
 
 
 class Method(Protocol):

@@ -49,6 +49,9 @@ class Explanation:
         at: The value inside the model that `values` belong to; None is the input.
         classes: The first sample's top classes: (index, label, probability).
         targets: One target per sample where they differ; empty where `target` holds for all.
+        error: The standard error of every value, for methods that sample; shaped like `values`.
+        shared: Whether the channels of a place share one value; then that is the place's own, and not the sum over its channels.
+        forwards: How many samples went through the network; 0 where nobody counted.
 
     Example:
         >>> e = Explanation(torch.tensor([[[[2.0, -1.0], [0.5, 0.0]]]]), torch.tensor([1.5]), "logit 0", "gradient_x_input", True)
@@ -71,6 +74,9 @@ class Explanation:
     at: str | None = None
     classes: tuple[tuple[int, str, float], ...] = ()
     targets: tuple[str, ...] = ()
+    error: Tensor | None = None
+    shared: bool = False
+    forwards: int = 0
 
     def __len__(self) -> int:
         """How many samples were explained."""
@@ -109,12 +115,15 @@ class Explanation:
         return " ".join([self.sentence(sample), *self.warnings(sample), *self.notes])
 
     def heat(self, sample: int = 0) -> Tensor:
-        """One number per place, with shape (height, width), (1, length) for signals and rows: channels summed."""
+        """One number per place, with shape (height, width), (1, length) for signals and rows: the sum over channels."""
         self._check(sample)
         values = self.values[sample].detach()
         if values.ndim <= 2:
-            return values.reshape(-1, values.shape[-1]).sum(0, keepdim=True) if values.ndim else values.reshape(1, 1)
-        return values.flatten(0, -3).sum(0)
+            rows = values.reshape(-1, values.shape[-1]) if values.ndim else values.reshape(1, 1)
+        else:
+            rows = values.flatten(0, -3)
+        pooled = rows.mean(0) if self.shared else rows.sum(0)
+        return pooled[None] if values.ndim <= 2 else pooled
 
     def mask(self, top: float = 0.1, sample: int = 0) -> Tensor:
         """True on the share `top` of the places that speak most for the target; places that do not speak for it never are.
@@ -176,7 +185,8 @@ def load_explanation(path: str | os.PathLike[str]) -> Explanation:
     if rows is not None:
         booked = tuple(Row(*row, tensors[f"ledger.row.{index}"]) for index, row in enumerate(rows))
         ledger = Ledger(tensors["ledger.seed"], tensors["ledger.input"], booked)
-    return Explanation(tensors["values"], tensors["output"], ledger=ledger, picture=picture, **told)
+    error = tensors.get("error")
+    return Explanation(tensors["values"], tensors["output"], ledger=ledger, picture=picture, error=error, **told)
 
 
 def save_safetensors(e: Explanation, path: Path) -> None:
@@ -184,6 +194,8 @@ def save_safetensors(e: Explanation, path: Path) -> None:
     from safetensors.torch import save
 
     tensors = {"values": e.values, "output": e.output}
+    if e.error is not None:
+        tensors["error"] = e.error
     if e.picture is not None:
         tensors["picture"] = torch.from_numpy(np.array(e.picture))
     if e.ledger is not None:
@@ -196,7 +208,8 @@ def save_safetensors(e: Explanation, path: Path) -> None:
 
 def header(e: Explanation) -> dict[str, Any]:
     """What the tensors of an explanation do not say."""
-    told = {name: getattr(e, name) for name in ("target", "method", "signed", "notes", "provenance", "at", "classes", "targets")}
+    kept = "target", "method", "signed", "notes", "provenance", "at", "classes", "targets", "shared", "forwards"
+    told = {name: getattr(e, name) for name in kept}
     return told | {"rows": None if e.ledger is None else [(row.where, row.op, row.cause) for row in e.ledger.rows]}
 
 
@@ -228,7 +241,7 @@ def save_json(e: Explanation, path: Path) -> None:
 
 def summary(e: Explanation) -> dict[str, Any]:
     """The explanation as plain data."""
-    keys = "method", "target", "targets", "at", "signed", "notes", "provenance"
+    keys = "method", "target", "targets", "at", "signed", "notes", "provenance", "forwards"
     flat = e.values.detach().cpu().double().reshape(len(e), -1)
     return {name: getattr(e, name) for name in keys} | {
         "output": e.output.tolist(),
@@ -242,6 +255,7 @@ def summary(e: Explanation) -> dict[str, Any]:
             "absolute_sum": flat.abs().sum(1).tolist(),
             "minimum": flat.amin(1).tolist(),
             "maximum": flat.amax(1).tolist(),
+            "standard_error": None if e.error is None else e.error.double().reshape(len(e), -1).amax(1).tolist(),
         },
         "ledger": None if e.ledger is None else books(e.ledger),
     }

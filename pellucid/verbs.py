@@ -108,6 +108,9 @@ def _explanation(
         at=None if at is None else str(at),
         classes=tuple(model.top(found.output[0])),
         targets=() if len(set(targets)) == 1 else targets,
+        error=None if found.error is None else found.error.detach().to(values.dtype).cpu(),
+        shared=found.shared,
+        forwards=found.forwards,
     )
 
 

@@ -15,8 +15,8 @@ import pellucid
 
 ROOT = Path(pellucid.__file__).parent
 FLOORS = [
-    {"errors", "shapes", "model", "target", "ledger", "attribution", "explanation", "zoo"},  # nouns
-    {"tape"},  # what happened in one forward pass
+    {"errors", "shapes", "model", "target", "ledger", "attribution", "explanation", "progress", "zoo"},  # nouns
+    {"tape", "readout"},  # what happened in one forward pass
     {"lrp", "gradient", "cam", "perturb", "synth"},  # methods
     {"metrics", "render", "catalogue", "verbs"},  # judges and painters
     {"job"},  # at scale

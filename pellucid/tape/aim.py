@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -14,6 +15,7 @@ from ..model.where import Where, nearest
 from ..target import Names, Target
 from .op import Ref, Tape
 
+T = TypeVar("T")
 MAIN = ("logits", "out", "output", "prediction", "predictions")
 
 
@@ -72,22 +74,33 @@ def aim(tape: Tape, target: Target, names: Names | None = None) -> Aim:
 
 def find_output(tape: Tape) -> int:
     """The value that holds the model's main output: the logits, where there are several."""
-    candidates = dict(_outputs(tape.output, ""))
+    candidates = {key: ref.id for key, ref in _outputs(tape.output, "", Ref)}
     best = next((candidates[key] for key in MAIN if key in candidates), next(iter(candidates.values())))
     if tape.values[best].tracked:
         return best
     return next(i for i in candidates.values() if tape.values[i].tracked)
 
 
-def _outputs(tree: object, key: str) -> Iterator[tuple[str, int]]:
-    if isinstance(tree, Ref):
-        yield key, tree.id
+def main_output(output: Any) -> Tensor:
+    """The main one among the tensors that a model returned: the logits, where there are several."""
+    candidates = dict(_outputs(output, "", Tensor))
+    if not candidates:
+        raise TargetError(
+            "A target", f"an output of type {type(output).__name__} with no tensor inside", "targets are read from tensors",
+            "Let the model return its scores.",
+        )  # fmt: skip
+    return next((candidates[key] for key in MAIN if key in candidates), next(iter(candidates.values())))
+
+
+def _outputs(tree: object, key: str, kind: type[T]) -> Iterator[tuple[str, T]]:
+    if isinstance(tree, kind):
+        yield key, tree
     elif isinstance(tree, dict):
         for name, item in tree.items():
-            yield from _outputs(item, str(name))
-    elif isinstance(tree, tuple):
+            yield from _outputs(item, str(name), kind)
+    elif isinstance(tree, (tuple, list)):
         for n, item in enumerate(tree):
-            yield from _outputs(item, f"{key}.{n}" if key else str(n))
+            yield from _outputs(item, f"{key}.{n}" if key else str(n), kind)
 
 
 def find(tape: Tape, at: str | Where) -> int:

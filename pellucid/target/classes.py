@@ -1,0 +1,228 @@
+"""Readings of classes: scores, probabilities, odds, and parts of maps of them."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from ..errors import TargetError
+from .noun import Names, Term
+
+Class = int | str | tuple[int | str, ...]
+
+
+@dataclass(frozen=True)
+class OfClass(Term):
+    """A reading that is about a class.
+
+    Arguments:
+        index: The class: its index or its name; a tuple has one per sample; None is the predicted class.
+        labels: The names that belong to the indices, for captions.
+    """
+
+    index: Class | None = None
+    labels: tuple[str, ...] = ()
+
+    @property
+    @abstractmethod
+    def word(self) -> str: ...
+
+    def settle(self, value: Tensor, names: Names | None) -> Term:
+        indices = self._indices(value, names)
+        known = tuple(names.label(i) for i in indices) if names is not None else ()
+        known = () if all(label == f"class {i}" for label, i in zip(known, indices, strict=False)) else known
+        return replace(self, index=indices if isinstance(self.index, tuple) or self.index is None else indices[0], labels=known)
+
+    def take(self, rows: Sequence[int]) -> OfClass:
+        if not isinstance(self.index, tuple):
+            return self
+        labels = tuple(self.labels[row] for row in rows) if self.labels else ()
+        return replace(self, index=tuple(self.index[row] for row in rows), labels=labels)
+
+    def _indices(self, value: Tensor, names: Names | None) -> tuple[int, ...]:
+        if self.index is None:
+            scores = _classes(value, self.word)
+            return tuple(scores.reshape(*scores.shape[:2], -1).mean(-1).argmax(1).tolist())
+        wanted = self.index if isinstance(self.index, tuple) else (self.index,)
+        return tuple(self._find(name, names) if isinstance(name, str) else int(name) for name in wanted)
+
+    def _find(self, name: str, names: Names | None) -> int:
+        if names is None:
+            raise TargetError(
+                f"{self.word} {name!r}",
+                "no labels",
+                "a class can only be named where the model's labels are known",
+                "Give its index.",
+            )
+        return names.find(name)
+
+    def text(self, sample: int = 0) -> str:
+        if self.index is None:
+            return f"{self.word} of the predicted class"
+        index = self.index[sample] if isinstance(self.index, tuple) else self.index
+        label = self.labels[sample if isinstance(self.index, tuple) else 0] if self.labels else ""
+        return f"{self.word} {index}" + (f' "{label}"' if label else "")
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def pick(self, scores: Tensor) -> Tensor:
+        """The entries of the class along axis 1, one per sample."""
+        return scores[self.places(scores)]
+
+    def places(self, scores: Tensor) -> tuple[Tensor, Tensor]:
+        """Where these entries stand: samples, and classes."""
+        batch, count = scores.shape[:2]
+        index = self.index if isinstance(self.index, tuple) else (self.index,) * batch
+        if len(index) != batch:
+            raise TargetError(
+                f"{len(index)} targets",
+                f"a batch of {batch}",
+                "each sample needs one",
+                "Give one class for all, or one per sample.",
+            )
+        for i in index:
+            if not isinstance(i, int) or not -count <= i < count:
+                raise TargetError(
+                    self.text(), f"outputs of shape {tuple(scores.shape)}", f"classes run 0-{count - 1}", "Ask for one of those."
+                )  # fmt: skip
+        return torch.arange(batch, device=scores.device), torch.tensor(index, device=scores.device)
+
+
+def _classes(value: Tensor, word: str) -> Tensor:
+    """An output as (batch, class, ...)."""
+    if value.dim() == 0:
+        raise TargetError(
+            word, "an output without a batch axis", "one number per sample is needed", "Let the model return (batch, classes)."
+        )
+    return value[:, None] if value.dim() == 1 else value
+
+
+@dataclass(frozen=True)
+class Logit(OfClass):
+    """The model's score of a class, as it comes out, before any softmax of ours."""
+
+    @property
+    def word(self) -> str:
+        return "logit"
+
+    def read(self, value: Tensor) -> Tensor:
+        scores = _classes(value, self.text())
+        if scores.dim() > 2:
+            raise TargetError(
+                self.text(), f"outputs of shape {tuple(scores.shape)}", "a class has a whole map of scores there",
+                "Say which part: pl.mask(class, mask), pl.box(class, top, left, bottom, right), or pl.token(id, position).",
+            )  # fmt: skip
+        return self.pick(scores)
+
+
+@dataclass(frozen=True)
+class Probability(OfClass):
+    """The softmax probability of a class."""
+
+    @property
+    def word(self) -> str:
+        return "probability"
+
+    def read(self, value: Tensor) -> Tensor:
+        return self.pick(probabilities(_classes(value, self.text())))
+
+
+def probabilities(scores: Tensor) -> Tensor:
+    """The softmax over axis 1, or the scores themselves where the model ends in a softmax of its own.
+
+    Example:
+        >>> probabilities(torch.tensor([[0.0, 0.0], [3.0, 3.0]])), probabilities(torch.tensor([[0.1, 0.9]]))
+        (tensor([[0.5000, 0.5000],
+                [0.5000, 0.5000]]), tensor([[0.1000, 0.9000]]))
+    """
+    with torch.no_grad():
+        done = scores.shape[1] > 1 and bool((scores >= 0).all() and ((scores.sum(1) - 1).abs() < 1e-3).all())
+    return scores if done else scores.softmax(1)
+
+
+@dataclass(frozen=True)
+class LogOdds(OfClass):
+    """The log-odds of a class, log p / (1 - p), in nats: its score over that of all others together."""
+
+    @property
+    def word(self) -> str:
+        return "log-odds"
+
+    def read(self, value: Tensor) -> Tensor:
+        scores = _classes(value, self.text())
+        if scores.shape[1] < 2 or scores.dim() > 2:
+            raise TargetError(
+                self.text(), f"outputs of shape {tuple(scores.shape)}", "odds compare a class with others", "Explain its logit."
+            )
+        chosen, done = self.pick(scores), probabilities(scores) is scores
+        if done:
+            return torch.logit(chosen)
+        own = torch.zeros_like(scores, dtype=torch.bool)
+        own[self.places(scores)] = True
+        return chosen - scores.masked_fill(own, -torch.inf).logsumexp(1)
+
+
+@dataclass(frozen=True)
+class Region(OfClass):
+    """The mean score of a class over part of its map, for outputs (batch, class, ...).
+
+    Arguments:
+        mask: True where the score counts, shaped like the map, for all samples or one per sample; None: everywhere.
+    """
+
+    mask: Tensor | None = None
+    name: str = "a mask"
+
+    @property
+    def word(self) -> str:
+        return "mean score of class"
+
+    def text(self, sample: int = 0) -> str:
+        return f"{super().text(sample)} over {self.name}"
+
+    def read(self, value: Tensor) -> Tensor:
+        scores = _classes(value, self.text())
+        maps = self.pick(scores).flatten(1)
+        if self.mask is None:
+            return maps.mean(1)
+        weights, shape = torch.as_tensor(self.mask).to(maps), scores.shape[2:]
+        fits = weights.shape in (shape, (1, *shape), (len(maps), *shape))
+        if not fits or not weights.reshape(-1, maps.shape[1]).any(1).all():
+            found = f"a mask of shape {tuple(weights.shape)}, {int(weights.sum())} entries set, and maps of shape {tuple(shape)}"
+            raise TargetError(
+                self.text(), found,
+                "the mask says which entries of the map count", "Give a boolean mask of the map's shape with something in it.",
+            )  # fmt: skip
+        weights = weights.reshape(-1, maps.shape[1])
+        return (maps * weights).sum(1) / weights.sum(1)
+
+    def take(self, rows: Sequence[int]) -> OfClass:
+        taken = super().take(rows)
+        several = isinstance(self.index, tuple) and self.mask is not None and self.mask.shape[:1] == (len(self.index),) != (1,)
+        return replace(taken, mask=self.mask[list(rows)]) if several and self.mask is not None else taken  # type: ignore[call-arg]
+
+
+@dataclass(frozen=True)
+class Box(Region):
+    """The mean score of a class over a rectangle of its map."""
+
+    corners: tuple[int, int, int, int] = (0, 0, 0, 0)
+
+    def read(self, value: Tensor) -> Tensor:
+        top, left, bottom, right = self.corners
+        if value.dim() != 4:
+            found = f"outputs of shape {tuple(value.shape)}"
+            raise TargetError(
+                self.text(), found, "a rectangle is part of a map", "Explain an output of shape (batch, class, height, width)."
+            )
+        mask = torch.zeros(value.shape[2:], dtype=torch.bool, device=value.device)
+        mask[top:bottom, left:right] = True
+        return replace(self, mask=mask).over(value)
+
+    def over(self, value: Tensor) -> Tensor:
+        return Region(self.at, self.index, self.labels, self.mask, self.name).read(value)

@@ -1,0 +1,113 @@
+"""Target: one number per sample. The same noun is explained and maximized."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from torch import Tensor
+
+
+class Names(Protocol):
+    """Who knows what classes are called: a model."""
+
+    def find(self, label: str) -> int: ...
+    def label(self, index: int) -> str: ...
+
+
+@dataclass(frozen=True)
+class Term(ABC):
+    """One reading of one value: the model's output (`at` None), or the value a module returned."""
+
+    at: str | None = None
+
+    @abstractmethod
+    def read(self, value: Tensor) -> Tensor:
+        """One number per sample."""
+
+    def settle(self, value: Tensor, names: Names | None) -> Term:
+        """With class names and "the predicted class" replaced by indices."""
+        return self
+
+    def take(self, rows: Sequence[int]) -> Term:
+        """The reading for a batch made of those samples, once settled; a sample may come again and again."""
+        return self
+
+    def text(self, sample: int = 0) -> str:
+        """How captions call it for one sample."""
+        return str(self)
+
+
+@dataclass(frozen=True)
+class Target:
+    """A weighted sum of readings, one number per sample. Targets add, subtract and scale; weights stay exactly what was written.
+
+    Example:
+        >>> from pellucid import logit
+        >>> print(logit(281) - 0.5 * logit(282))
+        logit 281 - 0.5 logit 282
+        >>> import torch
+        >>> (logit(0) - logit(2)).read(lambda at: torch.tensor([[3.0, 1.0, 2.0]]))
+        tensor([1.])
+    """
+
+    terms: tuple[tuple[float, Term], ...]
+
+    def read(self, value: Callable[[str | None], Tensor]) -> Tensor:
+        """The target per sample, given the values by address (None: the output)."""
+        total = sum(weight * term.read(value(term.at)) for weight, term in self.terms)
+        assert isinstance(total, Tensor)
+        return total
+
+    def settle(self, value: Callable[[str | None], Tensor], names: Names | None) -> Target:
+        """With every class named and every prediction made, given the values of one forward pass."""
+        return Target(tuple((weight, term.settle(value(term.at), names)) for weight, term in self.terms))
+
+    def take(self, rows: Sequence[int]) -> Target:
+        """The target for a batch made of those samples, once settled; a sample may come again and again.
+
+        Example:
+            >>> from pellucid import logit
+            >>> print(logit([3, 5]).take([1, 1, 0]).terms[0][1].index)
+            (5, 5, 3)
+        """
+        return Target(tuple((weight, term.take(rows)) for weight, term in self.terms))
+
+    @property
+    def addresses(self) -> tuple[str | None, ...]:
+        """The values it reads."""
+        return tuple(dict.fromkeys(term.at for _, term in self.terms))
+
+    def __add__(self, other: Target) -> Target:
+        return Target(self.terms + other.terms) if isinstance(other, Target) else NotImplemented
+
+    def __mul__(self, weight: float) -> Target:
+        if not isinstance(weight, (int, float)):
+            return NotImplemented
+        return Target(tuple((weight * w, term) for w, term in self.terms))
+
+    __rmul__ = __mul__
+
+    def __neg__(self) -> Target:
+        return self * -1.0
+
+    def __sub__(self, other: Target) -> Target:
+        return self + -other if isinstance(other, Target) else NotImplemented
+
+    def __truediv__(self, number: float) -> Target:
+        return self * (1 / number)
+
+    def text(self, sample: int = 0) -> str:
+        """How captions call it for one sample."""
+        words = ""
+        for weight, term in self.terms:
+            sign = (" - " if words else "-") if weight < 0 else (" + " if words else "")
+            size = "" if math.isclose(abs(weight), 1) else f"{abs(weight):g} "
+            words += f"{sign}{size}{term.text(sample)}"
+        return words
+
+    def __str__(self) -> str:
+        return self.text()
