@@ -1,0 +1,377 @@
+"""Regions: the parts of an input that are taken away together."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from math import ceil, prod
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..errors import InputError
+from ..model import Model
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Regions(ABC):
+    """Parts of one sample.
+
+    Arguments:
+        shape: The shape of a mask: that of a sample, with length 1 along axes whose entries always go together, as the
+            colours of a pixel.
+    """
+
+    shape: Shape
+
+    @property
+    @abstractmethod
+    def n(self) -> int:
+        """How many regions there are."""
+
+    @abstractmethod
+    def gone(self, absent: Tensor, index: Sequence[int]) -> Tensor:
+        """Masks over a sample, with shape (k, *shape): True (or 1) where something is taken away.
+
+        Arguments:
+            absent: Which regions are taken away, with shape (k, n): boolean, or shares in [0, 1].
+            index: The numbers of these rows within the design.
+        """
+
+    @abstractmethod
+    def paint(self, values: Tensor) -> Tensor:
+        """What every place gets from one value per region: (n,) becomes `shape`; overlapping regions are averaged."""
+
+
+@dataclass(frozen=True, eq=False)
+class Partition(Regions):
+    """Regions that do not overlap.
+
+    Arguments:
+        labels: The number of the region at every place, -1 for none, with shape `shape`.
+
+    Example:
+        >>> halves = Partition((4,), torch.tensor([0, 0, 1, 1]))
+        >>> halves.gone(torch.tensor([[True, False]]), [0])
+        tensor([[ True,  True, False, False]])
+        >>> halves.paint(torch.tensor([3.0, -1.0]))
+        tensor([ 3.,  3., -1., -1.])
+    """
+
+    labels: Tensor
+
+    @property
+    def n(self) -> int:
+        return int(self.labels.max()) + 1
+
+    def gone(self, absent: Tensor, index: Sequence[int]) -> Tensor:
+        never = torch.zeros(len(absent), 1, dtype=absent.dtype, device=absent.device)
+        return torch.cat([absent, never], 1)[:, self.labels]  # label -1 is the last column
+
+    def paint(self, values: Tensor) -> Tensor:
+        return torch.cat([values, values.new_zeros(1)])[self.labels]
+
+
+@dataclass(frozen=True, eq=False)
+class Windows(Regions):
+    """Rectangles that may overlap.
+
+    Arguments:
+        boxes: First and last + 1 place along each of the trailing axes of `shape`, with shape (n, 2, axes).
+
+    Example:
+        >>> pairs = Windows((1, 3), torch.tensor([[[0], [2]], [[1], [3]]]))
+        >>> pairs.gone(torch.tensor([[True, False]]), [0])
+        tensor([[[ True,  True, False]]])
+        >>> pairs.paint(torch.tensor([1.0, 3.0]))
+        tensor([[1., 2., 3.]])
+    """
+
+    boxes: Tensor
+
+    @property
+    def n(self) -> int:
+        return len(self.boxes)
+
+    @property
+    def sides(self) -> Shape:
+        """The lengths of the axes that boxes lie along."""
+        return self.shape[len(self.shape) - self.boxes.shape[2] :]
+
+    def gone(self, absent: Tensor, index: Sequence[int]) -> Tensor:
+        row, window = absent.nonzero(as_tuple=True)
+        return self._stacked(row, window, absent[row, window].double(), len(absent)) > 0.5
+
+    def paint(self, values: Tensor) -> Tensor:
+        row, window = torch.zeros(self.n, dtype=torch.long), torch.arange(self.n)
+        covered = self._stacked(row, window, torch.ones(self.n, dtype=torch.float64), 1).round().clamp(min=1)
+        return (self._stacked(row, window, values.double().cpu(), 1) / covered)[0].to(values)
+
+    def _stacked(self, row: Tensor, window: Tensor, amounts: Tensor, k: int) -> Tensor:
+        """Boxes laid over one another, by sums of what begins and ends: with shape (k, *shape), double."""
+        sides = self.sides
+        edges = torch.zeros(k, *(side + 1 for side in sides), dtype=torch.float64, device=amounts.device)
+        boxes = self.boxes.to(amounts.device)
+        for corner in product((0, 1), repeat=len(sides)):
+            places = tuple(boxes[window, end, axis] for axis, end in enumerate(corner))
+            edges.index_put_((row, *places), amounts * (-1.0) ** sum(corner), accumulate=True)
+        for axis in range(1, len(sides) + 1):
+            edges = edges.cumsum(axis)
+        inner = edges[(slice(None), *(slice(side) for side in sides))]
+        return inner.reshape(k, *self.shape)
+
+
+@dataclass(frozen=True, eq=False)
+class Cells(Regions):
+    """A coarse grid drawn large, with soft edges, and shifted at random from row to row, as in RISE.
+
+    Arguments:
+        grid: Cells along each of the trailing axes of `shape`.
+        seed: Of the shifts.
+
+    References: Petsiuk et al., 2018, https://doi.org/10.48550/arXiv.1806.07421
+    """
+
+    grid: Shape
+    seed: int = 0
+
+    @property
+    def n(self) -> int:
+        return prod(self.grid)
+
+    @property
+    def sides(self) -> Shape:
+        return self.shape[len(self.shape) - len(self.grid) :]
+
+    def gone(self, absent: Tensor, index: Sequence[int]) -> Tensor:
+        k, mode = len(absent), {1: "linear", 2: "bilinear", 3: "trilinear"}[len(self.grid)]
+        cell = tuple(ceil(side / cells) for side, cells in zip(self.sides, self.grid, strict=True))
+        wide = [(cells + 1) * step for cells, step in zip(self.grid, cell, strict=True)]
+        coarse = absent.to(torch.get_default_dtype()).reshape(k, 1, *self.grid)
+        large = torch.nn.functional.interpolate(coarse, size=wide, mode=mode, align_corners=False)
+        return torch.stack([self._cut(large[row, 0], self._shift(i, cell)) for row, i in enumerate(index)]).reshape(
+            k, *self.shape
+        )
+
+    def _cut(self, large: Tensor, shift: Shape) -> Tensor:
+        for axis, (start, side) in enumerate(zip(shift, self.sides, strict=True)):
+            large = large.narrow(axis, start, side)
+        return large
+
+    def _shift(self, row: int, cell: Shape) -> Shape:
+        rng = torch.Generator().manual_seed((self.seed << 32) + row)
+        return tuple(int(torch.randint(step, (), generator=rng)) for step in cell)
+
+    def paint(self, values: Tensor) -> Tensor:
+        mode = {1: "linear", 2: "bicubic", 3: "trilinear"}[len(self.grid)]
+        coarse = values.reshape(1, 1, *self.grid)
+        fine = torch.nn.functional.interpolate(coarse, size=self.sides, mode=mode, align_corners=False)
+        return fine.reshape(self.shape)
+
+
+# -- how users ask for them ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Division(ABC):
+    """A way to divide an input into regions. Adding one: subclass, implement `of`."""
+
+    @abstractmethod
+    def of(self, x: Tensor, model: Model) -> Regions:
+        """The regions of one sample, x with shape (1, ...)."""
+
+
+@dataclass(frozen=True)
+class Sliding(Division):
+    """Windows side by side, or overlapping where the stride is smaller than the size. The last ones end at the border.
+
+    Arguments:
+        size: Side length in places, or one per axis; None: 16, or a quarter of an axis that is shorter than 64.
+        stride: Distance between windows; None: half the size.
+        clip: What happens where the last step passes the border: True cuts the window off there, False moves it inside.
+    """
+
+    size: int | Shape | None = None
+    stride: int | Shape | None = None
+    clip: bool = True
+
+    def of(self, x: Tensor, model: Model) -> Windows:
+        sides = places(x)
+        usual = tuple(max(1, min(16, side // 4)) for side in sides)
+        size = usual if self.size is None else self._each(self.size, sides, "size")
+        half = tuple(max(1, length // 2) for length in size)
+        stride = half if self.stride is None else self._each(self.stride, sides, "stride")
+        for length, side in zip(size, sides, strict=True):
+            if length > side:
+                raise InputError(
+                    f"windows of {' x '.join(map(str, size))}", f"an input of {' x '.join(map(str, sides))} places",
+                    "a window has to fit into it", "Ask for smaller ones.",
+                )  # fmt: skip
+        starts = [self._starts(*axis) for axis in zip(sides, size, stride, strict=True)]
+        first = torch.tensor(list(product(*starts)))
+        last = torch.minimum(first + torch.tensor(size), torch.tensor(sides))
+        return Windows(together(x), torch.stack([first, last], 1))
+
+    def _starts(self, side: int, size: int, stride: int) -> list[int]:
+        steps = ceil((side - size) / stride)
+        return [i * stride if self.clip else min(i * stride, side - size) for i in range(steps + 1)]
+
+    def _each(self, length: int | Shape, sides: Shape, what: str) -> Shape:
+        each = (length,) * len(sides) if isinstance(length, int) else tuple(length)
+        if len(each) != len(sides) or min(each) < 1:
+            raise InputError(
+                f"windows with {what}={length}", f"an input with {len(sides)} axes of places",
+                "a length of at least 1 is needed along each", f"Give one number, or {len(sides)}.",
+            )  # fmt: skip
+        return each
+
+
+@dataclass(frozen=True)
+class Grid(Division):
+    """A grid of n cells along every axis, as equal as they can be.
+
+    Arguments:
+        n: Cells along each axis of places, or one number per axis.
+    """
+
+    n: int | Shape
+
+    def of(self, x: Tensor, model: Model) -> Partition:
+        sides = places(x)
+        n = (self.n,) * len(sides) if isinstance(self.n, int) else tuple(self.n)
+        if len(n) != len(sides) or min(n) < 1 or any(cells > side for cells, side in zip(n, sides, strict=True)):
+            raise InputError(
+                f"a grid of {n}", f"an input of {' x '.join(map(str, sides))} places", "every cell needs at least one place",
+                "Ask for fewer cells.",
+            )  # fmt: skip
+        labels = torch.zeros(sides, dtype=torch.long)
+        for axis, (cells, side) in enumerate(zip(n, sides, strict=True)):
+            number = torch.arange(side) * cells // side
+            labels = labels * cells + number.reshape(-1, *[1] * (len(sides) - axis - 1))
+        return partition(labels.reshape(together(x)))
+
+
+@dataclass(frozen=True)
+class Superpixels(Division):
+    """Superpixels of a picture, by SLIC; needs the extra `segments`.
+
+    Arguments:
+        n: About how many.
+        compactness: How square, against how alike in colour.
+
+    References: Achanta et al., 2012, https://doi.org/10.1109/TPAMI.2012.120
+    """
+
+    n: int = 100
+    compactness: float = 10.0
+
+    def of(self, x: Tensor, model: Model) -> Partition:
+        from ..superpixels import superpixels
+
+        if x.dim() != 4:
+            raise InputError(
+                "superpixels", f"an input of shape {tuple(x.shape)}", "they are parts of pictures", "Use pl.perturb.Grid(n)."
+            )
+        labels = superpixels(pixels(x, model), n=self.n, compactness=self.compactness)
+        return partition(labels[None])
+
+
+@dataclass(frozen=True)
+class Along(Division):
+    """One region for every entry along one axis, with all that belongs to it: channels, columns of a table, tokens.
+
+    Arguments:
+        axis: Counted with the batch: 1 are the channels.
+        name: What one of them is called.
+    """
+
+    axis: int
+    name: str = "entry"
+
+    def of(self, x: Tensor, model: Model) -> Partition:
+        if not 0 < self.axis < x.dim():
+            raise InputError(
+                f"one region per {self.name}", f"an input of shape {tuple(x.shape)}", f"it has no axis {self.axis}",
+                "Divide it otherwise.",
+            )  # fmt: skip
+        shape = [1] * (x.dim() - 1)
+        shape[self.axis - 1] = x.shape[self.axis]
+        return Partition(tuple(shape), torch.arange(x.shape[self.axis]).reshape(shape))
+
+
+@dataclass(frozen=True)
+class Entries(Division):
+    """Every place on its own: every pixel with its colours, every column of a table, every step of a signal."""
+
+    def of(self, x: Tensor, model: Model) -> Partition:
+        shape = together(x)
+        return Partition(shape, torch.arange(prod(shape)).reshape(shape))
+
+
+@dataclass(frozen=True, eq=False)
+class Groups(Division):
+    """Regions drawn by hand.
+
+    Arguments:
+        mask: The number of the group at every entry, from 0 on, -1 for none; shaped like a sample, with length 1 along axes
+            whose entries go together. Numbers that are left out are left out.
+    """
+
+    mask: Tensor
+
+    def of(self, x: Tensor, model: Model) -> Partition:
+        mask = torch.as_tensor(self.mask).cpu()
+        mask = mask[0] if mask.dim() == x.dim() and len(mask) == 1 else mask
+        mask = mask.reshape(1, *mask.shape) if mask.dim() == x.dim() - 2 else mask
+        fits = mask.dim() == x.dim() - 1 and all(m in (1, s) for m, s in zip(mask.shape, x.shape[1:], strict=True))
+        if not fits or mask.is_floating_point() or mask.is_complex():
+            raise InputError(
+                "regions from a mask", f"{mask.dtype} of shape {tuple(mask.shape)}, and samples of shape {tuple(x.shape[1:])}",
+                "the mask holds the number of a region for every entry",
+                "Give integers, shaped like a sample or with length 1 where entries go together.",
+            )  # fmt: skip
+        return partition(mask.long())
+
+
+def partition(labels: Tensor) -> Partition:
+    """Regions from labels, numbered without gaps; negative labels are in no region.
+
+    Raises:
+        InputError: there is no region at all.
+    """
+    known, numbered = torch.unique(labels, return_inverse=True)
+    below = int((known < 0).sum())
+    if below == len(known):
+        raise InputError("regions", "zero of them", "there is nothing to take away", "Divide the input into at least one region.")
+    return Partition(tuple(labels.shape), (numbered - below).clamp(min=-1))
+
+
+def places(x: Tensor) -> Shape:
+    """The axes along which the places of one sample lie: rows and columns of a picture, steps of a signal, columns of a table."""
+    return tuple(x.shape[2:]) if x.dim() > 2 else tuple(x.shape[1:])
+
+
+def together(x: Tensor) -> Shape:
+    """The shape of a mask whose entries cover all channels of a place."""
+    return (1, *x.shape[2:]) if x.dim() > 2 else tuple(x.shape[1:])
+
+
+def pixels(x: Tensor, model: Model) -> Tensor:
+    """The picture behind x, with shape (height, width, channel), in [0, 255]: by the model's preprocessing, or by its range."""
+    if model.preprocess is not None and len(model.preprocess.mean) == x.shape[1]:
+        low, high = (bound.to(x) for bound in model.preprocess.bounds())
+    else:
+        low, high = x.amin(), x.amax()
+    scaled = ((x[0] - low) / (high - low).clamp(min=1e-12)).clamp(0, 1)
+    return (scaled * 255).round().to(torch.uint8).permute(1, 2, 0).cpu()
+
+
+def moved(regions: Regions, device: torch.device) -> Regions:
+    """The same regions beside the data they divide."""
+    changes: dict[str, Any] = {name: value.to(device) for name, value in vars(regions).items() if isinstance(value, Tensor)}
+    return replace(regions, **changes)
