@@ -49,8 +49,8 @@ def occlusion(
 ) -> Perturbation:
     """Occlusion: a window slides over the input, and a place gets the mean fall of the target over the windows that cover it.
 
-    References: Zeiler and Fergus, 2014, https://doi.org/10.1007/978-3-319-10590-1_53. The paper paints the target itself; we paint how
-        much it falls, as all libraries do.
+    References: Zeiler and Fergus, 2014, https://doi.org/10.1007/978-3-319-10590-1_53. The paper paints the target itself; we
+        paint how much it falls, as all libraries do.
 
     Arguments:
         window: Side length in places, or one per axis; None: 16, or a quarter of an axis that is shorter than 64.

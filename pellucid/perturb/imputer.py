@@ -41,9 +41,8 @@ class Constant:
         value: A number, one per channel, or a whole sample.
 
     Example:
-        >>> from pellucid.perturb.regions import Partition
-        >>> halves = Partition((4,), torch.tensor([0, 0, 1, 1]))
-        >>> occluded(torch.ones(1, 4), torch.tensor([[True, True, False, False]]), Constant(0.0).prepare(torch.ones(1, 4), halves, None))
+        >>> x, gone = torch.ones(1, 4), torch.tensor([[True, True, False, False]])
+        >>> occluded(x, gone, Constant(0.0).prepare(x, None, None))
         tensor([[0., 0., 1., 1.]])
     """
 
