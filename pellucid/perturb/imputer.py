@@ -89,7 +89,7 @@ class Mean:
 
 @dataclass(frozen=True, eq=False)
 class Own:
-    """A function of the user's: from one sample (1, ...) and masks (k, ...), True where something is gone, to contents (k, ...)."""
+    """A function of the user's: from one sample (1, ...) and masks (k, ...), True where something is gone, to contents."""
 
     fn: Callable[[Tensor, Tensor], Tensor]
     soft = False
@@ -111,7 +111,7 @@ class Own:
 def occluded(x: Tensor, gone: Tensor, fill: Fill, draws: Sequence[int] = ()) -> Tensor:
     """x with what is gone replaced: x (1 - gone) + fill gone.
 
-    A mask is True, or 1, where something is taken away: x = [1, 1, 1, 1] and gone = [1, 1, 0, 0] give [0, 0, 1, 1] with a fill of 0.
+    A mask is True, or 1, where something is taken away: x = [1, 1, 1, 1] and gone = [1, 1, 0, 0] give [0, 0, 1, 1] if filled by 0.
     """
     content = fill(gone, draws or [0] * len(gone))
     if gone.dtype == torch.bool:
