@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..tape import LocalOp
+from ..tape.batch import per_sample
 from .rule import Bias, Shares, Silent, divide, exceeds
 
 
@@ -23,6 +24,7 @@ class Stream:
         back: From s = R / z to what the inputs get: the transposes of the weights, times the inputs.
         sign: 1 or -1 when z cannot be of the other sign, or R is zero wherever it is.
         weight: By how much R counts in this stream.
+        part: Whether R is only part of what stands at the operation's output.
     """
 
     R: Tensor
@@ -31,6 +33,7 @@ class Stream:
     back: Callable[[Tensor], Tensor]
     sign: int = 0
     weight: float = 1.0
+    part: bool = False
 
 
 def flow(
@@ -48,18 +51,20 @@ def flow(
         s = divide(stream.R, stream.z, eps, stream.sign)
         s = s if stream.weight == 1 else s.mul_(stream.weight)
         sums = channel_sums(op, s)
-        if stream.bias is not None and bias == "spread":
-            spread = _add(spread, s * stream.bias)
-        elif stream.bias is not None:
-            booked["bias"] = _add(booked.get("bias"), bias_share(op, s, stream.bias, sums))
+        own = None if stream.bias is None else bias_share(op, s, stream.bias, sums) if bias != "spread" else s * stream.bias
         part = stream.back(s)
-        total = part if total is None else total.add_(part)
+        if own is not None and bias != "spread":
+            booked["bias"] = _add(booked.get("bias"), own)
+        elif own is not None:
+            spread = _add(spread, own)
         if silent == "spread":
             spread = _add(spread, torch.add(s.mul_(stream.z).neg_(), stream.R, alpha=stream.weight))
         else:
-            for cause, amount in kept_back(op, stream, s, eps, sums).items():
+            claimed = None if op.measured or bias == "spread" else (part, own)
+            for cause, amount in kept_back(op, stream, s, eps, sums, claimed).items():
                 booked[cause] = _add(booked.get(cause), amount)
-        del stream, s, part
+        total = part if total is None else total.add_(part)
+        del stream, s, part, own
     assert total is not None
     handed = (("bias",) if bias == "share" else ()) + (("stabiliser", "dropped") if silent == "share" else ())
     returned = [booked.pop(cause) for cause in handed if cause in booked]
@@ -73,20 +78,27 @@ def flow(
     return Shares([total], booked)
 
 
-def kept_back(op: LocalOp, stream: Stream, s: Tensor, eps: float | Tensor, sums: Tensor | None) -> dict[str, Tensor]:
+def kept_back(
+    op: LocalOp, stream: Stream, s: Tensor, eps: float | Tensor, sums: Tensor | None, claimed: tuple[Tensor, Tensor | None] | None
+) -> dict[str, Tensor]:
     """What sharing R = s stab(z) over z leaves unclaimed: "dropped" where nothing speaks (z = 0), "stabiliser" elsewhere.
 
-    Overwrites s.
+    Overwrites s, unless `claimed` is given: what the inputs got, and what the bias did, which add up to the sum of s z.
     """
     if stream.sign and op.total is not None and isinstance(eps, float) and eps:
         whole, kept = op.total, stream.sign * eps * (op.sums(s) if sums is None else sums.sum(1))
     else:
-        whole = stream.weight * op.sums(stream.R)
-        kept = whole - op.sums(s.mul_(stream.z))
+        whole = stream.weight * op.sums(stream.R) if op.total is None or stream.part else stream.weight * op.total
+        kept = whole - (op.sums(s.mul_(stream.z)) if claimed is None else _sum(op, *claimed))
     if not exceeds(kept, whole, 1e-3):  # too little to be worth another look at every unit
         return {"stabiliser": kept}
     dropped = stream.weight * op.sums(stream.R * (stream.z == 0))
     return {"dropped": dropped, "stabiliser": kept - dropped}
+
+
+def _sum(op: LocalOp, got: Tensor, own: Tensor | None) -> Tensor:
+    amount = per_sample(got, op.tape.values[op.op.ins[0]].batch, op.samples)
+    return amount if own is None else amount + own
 
 
 def channel_sums(op: LocalOp, s: Tensor) -> Tensor | None:

@@ -34,21 +34,24 @@ class Books:
     def settle(self, op: LocalOp, rule: Rule, carried: tuple[Tensor | None, ...], shares: Shares) -> list[tuple[str, Tensor]]:
         """Note what every input got; the bookings, with what rounding took or added, as long as it is no more than that.
 
-        Relevance that is carried by large contributions of both signs loses digits. A difference beyond what rounding explains is
-        no booking: it stays an error of the ledger.
+        What a single input got follows from the bookings: to add up its entries is left to a second walk, taken when the books of
+        the first do not close (`op.measured`). Relevance that is carried by large contributions of both signs loses digits; that
+        walk books them. A difference beyond what rounding explains is no booking: it stays an error of the ledger.
         """
         got = [(i, share) for i, share in zip(op.op.ins, shares.inputs, strict=True) if share is not None]
         booked = list(shares.booked.items())
         assert op.total is not None
         left = op.total - sum(amount for _, amount in booked)
-        if rule.local and len(got) == 1:
+        if len(got) == 1 and not shares.rest and (rule.local or not op.measured):
             self._add(got[0][0], left)
             return booked
         for i, share in got:
             amount = per_sample(share, op.tape.values[i].batch, op.samples).double()  # sums may be far larger than the seed
             left = left - amount
             self._add(i, amount)
-        if exceeds(left, self.seed, 5e-7):
+        if shares.rest:
+            booked.append((shares.rest, left))
+        elif op.measured and exceeds(left, self.seed, 5e-7):
             booked.append(("rounding", torch.where(left.abs() <= _noise(op, carried, got), left, torch.zeros_like(left))))
         return booked
 
@@ -69,6 +72,7 @@ def propagate(
     ends: Collection[int],
     strict: bool = False,
     keep: bool = False,
+    measured: bool = False,
 ) -> tuple[dict[int, Tensor], Ledger]:
     """Carry relevance from `seeds` back to the values `ends`, by one rule per operation.
 
@@ -79,6 +83,7 @@ def propagate(
         ends: The values at which relevance is wanted.
         strict: Whether an operation without a rule is an error; else its derivative is used, and booked.
         keep: Whether the tape is needed again.
+        measured: Whether what every input got is added up entry by entry, and what rounding took is booked.
 
     Returns:
         The relevance at each of `ends`, and the ledger: seed = input + absorbed.
@@ -92,7 +97,7 @@ def propagate(
 
     def step(op: LocalOp, carried: tuple[Tensor | None, ...]) -> list[Tensor | None]:
         rule = rules.get(op.op.index) or _last_resort(op.op, strict)
-        op = replace(op, total=books.take(op.op))
+        op = LocalOp(op.tape, op.op, books.take(op.op), measured)
         shares = _share(op, carried, rule, books)
         books.rows.extend(
             Row(op.op.module, op.op.name, cause, amount) for cause, amount in books.settle(op, rule, carried, shares)

@@ -26,10 +26,12 @@ class Shares:
     Arguments:
         inputs: One share per tracked input of the operation, None where it gets nothing.
         booked: What no input got, per cause and sample.
+        rest: The cause of whatever else no input got: the difference is measured and booked under that name.
     """
 
     inputs: list[Tensor | None]
     booked: dict[str, Tensor] = field(default_factory=dict)
+    rest: str = ""
 
 
 @dataclass(frozen=True)

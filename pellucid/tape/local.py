@@ -26,11 +26,13 @@ class LocalOp:
         tape: The pass it belongs to.
         op: The operation.
         total: The sum per sample of what the walk carries to its output, when it is known.
+        measured: Whether every amount is to be measured at the entries, also where it follows from others.
     """
 
     tape: Tape
     op: Op
     total: Tensor | None = None
+    measured: bool = False
 
     @property
     def xs(self) -> list[Tensor]:

@@ -36,9 +36,8 @@ class Flat(Rule):
         ones = torch.ones_like(linear.raw)
         n = linear.apply(linear.raw.new_ones(linear.shape), ones)
         s = divide(R, n, self.eps)
-        return Shares([linear.transpose(s, ones)], {"stabiliser": op.sums(R) - op.sums(s * n)})
+        return Shares([linear.transpose(s, ones)], rest="stabiliser")
 
     def _weightless(self, op: LocalOp, R: Tensor) -> Shares:
         n = op.apply(*[torch.ones_like(x) for x in op.xs])
-        s = divide(R, n, self.eps)
-        return Shares(op.pull(s), {"stabiliser": op.sums(R) - op.sums(s * n)})
+        return Shares(op.pull(divide(R, n, self.eps)), rest="stabiliser")

@@ -69,7 +69,7 @@ class Gamma(Rule):
         linear = signed.op.linear
         up = linear.shaped(lambda w: heavier(w, side))
         down = up if signed.below is None else linear.shaped(lambda w: heavier(w, -side))
-        return Stream(R, z, None if b is None else heavier(b, side), lambda s: signed.pull(s, up, down), sign)
+        return Stream(R, z, None if b is None else heavier(b, side), lambda s: signed.pull(s, up, down), sign, part=not sign)
 
     def _settle(self, op: LocalOp, shares: Shares, lost: Tensor) -> Shares:
         """Units at exactly zero agree with nothing: their relevance is dropped, spread, or shared."""

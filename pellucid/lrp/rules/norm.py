@@ -43,24 +43,22 @@ class Norm(Rule):
         shares = [None if g is None else x * g for x, g in zip(xs, op.pull(s), strict=True)]
         if op.op.kind == "shift":
             constant = z - op.x
-            return Shares(shares, {"constant operand": op.sums(s * constant), "stabiliser": op.sums(R) - op.sums(s * z)})
+            return Shares(shares, {"constant operand": op.sums(s * constant)}, rest="stabiliser")
         if self.silent == "spread":
             evenly = self._evenly(op, R - s * z)
-            return Shares([e if a is None else a if e is None else a + e for a, e in zip(shares, evenly, strict=True)])
-        return Shares(shares, {"stabiliser": op.sums(R) - op.sums(s * z)})
+            shares = [e if a is None else a if e is None else a + e for a, e in zip(shares, evenly, strict=True)]
+        return Shares(shares, rest="stabiliser")
 
     def _sum(self, op: LocalOp, R: Tensor) -> Shares:
         parts = [self._part(part) for part in summands(op)]
         z = parts[0] + parts[1]
         s = divide(R, z, self._eps(op, z))
         shares = [part * s for part in parts]
-        booked = {}
         if self.silent == "spread":
             half = (R - s * z) / 2
             shares = [share + half for share in shares]
-        else:
-            booked = {"stabiliser": op.sums(R) - op.sums(s * z)}
-        return Shares([share.sum_to_size(op.tape.values[i].shape) for share, i in zip(shares, op.op.ins, strict=True)], booked)
+        sized: list[Tensor | None] = [share.sum_to_size(op.tape.values[i].shape) for share, i in zip(shares, op.op.ins, strict=True)]
+        return Shares(sized, rest="stabiliser")
 
     def _part(self, x: Tensor) -> Tensor:
         return x if self.by == "value" else x.clamp(min=0) if self.by == "positive" else x.abs()

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from ...tape import LocalOp
-from ...tape.batch import per_sample
 from ..rule import Rule, Shares, divide
 
 # Views and permutations: every entry goes somewhere, nothing else comes in.
@@ -40,7 +39,7 @@ class Route(Rule):
     def share(self, op: LocalOp, R: Tensor, rectified: bool) -> Shares:
         if op.op.name == "detach":  # it stops a gradient, and no relevance
             return Shares([R])
-        return _booked(op, R, op.pull(R), "constant operand", lossless=op.op.name in LOSSLESS)
+        return Shares(op.pull(R), rest="" if op.op.name in LOSSLESS else "constant operand")
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ class Gate(Rule):
         shares: list[Tensor | None] = [None] * len(op.op.ins)
         grad = op.pull(s)[place]
         shares[place] = None if grad is None else op.xs[place] * grad
-        return Shares(shares, {"stabiliser": op.sums(R) - op.sums(s * op.z)})
+        return Shares(shares, rest="stabiliser")
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,7 @@ class Halve(Rule):
         s = divide(R, op.z, self.eps)
         n = len(op.op.ins)
         shares = [None if g is None else x * g / n for x, g in zip(op.xs, op.pull(s), strict=True)]
-        return Shares(shares, {"stabiliser": op.sums(R) - op.sums(s * op.z)})
+        return Shares(shares, rest="stabiliser")
 
 
 @dataclass(frozen=True)
@@ -102,19 +101,4 @@ class Native(Rule):
     cause: str = "native fallback"
 
     def share(self, op: LocalOp, R: Tensor, rectified: bool) -> Shares:
-        return _booked(op, R, op.pull(R), self.cause, lossless=False)
-
-
-def _booked(op: LocalOp, R: Tensor, shares: list[Tensor | None], cause: str, *, lossless: bool) -> Shares:
-    """The shares, with the difference to R booked."""
-    if lossless:
-        return Shares(shares)
-    got = op.sums(R)
-    for i, share in zip(op.op.ins, shares, strict=True):
-        if share is not None:
-            got = got - _sums(op, share, i)
-    return Shares(shares, {cause: got})
-
-
-def _sums(op: LocalOp, share: Tensor, value: int) -> Tensor:
-    return per_sample(share, op.tape.values[value].batch, op.samples)
+        return Shares(op.pull(R), rest=self.cause)
