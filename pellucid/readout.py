@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -36,14 +36,12 @@ class Readout:
         x: The samples themselves, batch first.
         target: Settled, see `settled`.
         at: A module path: variants are of what that module returned, in place of the input.
-        layout: How pictures lie in memory while they are computed with.
     """
 
     model: Model
     x: Tensor
     target: Target
     at: str | None = None
-    layout: torch.memory_format = torch.contiguous_format
 
     def __call__(self, variants: Tensor, rows: Sequence[int]) -> Tensor:
         """The target of every variant, with shape (n,).
@@ -62,8 +60,6 @@ class Readout:
         """The main output (None), and the values inside the model that the target reads, for every variant."""
         patch = {} if self.at is None else {self.at: variants}
         x = variants if self.at is None else self.x[list(rows)]
-        if x.dim() == 4:
-            x = x.contiguous(memory_format=self.layout)
         return heard(self.model, x, self.target.addresses, patch)
 
     def check(self, responses: Tensor) -> Tensor:
@@ -97,7 +93,7 @@ def settled(model: Model, x: Tensor, target: Target, at: str | None = None) -> t
         )
     named = target.settle(lambda at: values[at], model)
     readout = Readout(model, x, named, at)
-    return replace(readout, layout=_layout(readout)), readout.read(values, range(len(x))), output
+    return readout, readout.read(values, range(len(x))), output
 
 
 def inside(readout: Readout) -> Tensor:
@@ -270,19 +266,3 @@ class Pace:
 
 def out_of_memory(error: BaseException) -> bool:
     return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "not enough memory" in str(error)
-
-
-def _layout(readout: Readout) -> torch.memory_format:
-    """Channels-last where that is quicker and changes nothing: for batches of pictures on a CPU."""
-    x = inside(readout)
-    quick = x.dim() == 4 and x.device.type == "cpu" and x.dtype in (torch.float32, torch.bfloat16)
-    if not quick or readout.at is not None:
-        return torch.contiguous_format
-    rows = [0, 0]
-    plain = readout(x[rows], rows)
-    try:
-        turned = replace(readout, layout=torch.channels_last)(x[rows], rows)
-    except RuntimeError:  # the model asks how its input lies in memory
-        return torch.contiguous_format
-    close = torch.allclose(plain, turned, rtol=1e-3, atol=1e-4 * float(plain.abs().max()))
-    return torch.channels_last if close else torch.contiguous_format

@@ -12,6 +12,7 @@ from torch import Tensor
 from .trees import tensors
 
 
+@cache
 def aten_name(fn: Any) -> str:
     """The bare name of an ATen operation, with its trailing underscore if it has one."""
     return str(fn._schema.name).partition("::")[2]
