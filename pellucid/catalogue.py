@@ -24,6 +24,9 @@ class Entry:
         summary: What it claims, in one line.
         paper, year, doi: Where it comes from.
         signed: Whether it tells evidence for from evidence against.
+        linear: Whether the map of a contrast a - b is the map of a minus the map of b; of signed methods only.
+        repeats: Whether it asks the network again and again, and takes as many times longer.
+        maps: Whether it needs a network that computes maps over places, as convolutional networks and vision transformers do.
     """
 
     name: str
@@ -33,6 +36,9 @@ class Entry:
     year: int
     doi: str
     signed: bool = True
+    linear: bool = True
+    repeats: bool = False
+    maps: bool = False
 
     @property
     def family(self) -> str:

@@ -25,6 +25,9 @@ BATCH = 3
 RELEVANCE = [entry.name for entry in METHODS if entry.family == "lrp"]
 GRADIENTS = [entry.name for entry in METHODS if entry.family == "gradient"]
 EVERY = [entry.name for entry in METHODS]
+ENTRY = {entry.name: entry for entry in METHODS}
+# Settings under which methods that ask a model many times are quick enough for laws; all others run as they come.
+QUICK: dict[str, dict[str, Any]] = {}
 
 
 # -- small networks, one for each way of wiring ---------------------------------------------------------------------------
@@ -459,12 +462,14 @@ class Case:
         shape: The shape of one sample.
         target: What is explained.
         contrast: Another target, to subtract.
+        maps: Whether it computes maps over places that lead to the target.
     """
 
     make: Callable[[bool], nn.Module]
     shape: tuple[int, ...]
     target: Any = 1
     contrast: Any = 3
+    maps: bool = True
 
     @property
     def name(self) -> str:
@@ -513,7 +518,7 @@ PICTURE = (3, 16, 16)
 MASK = torch.zeros(32, 32, dtype=torch.bool)
 MASK[4:20, 10:30] = True
 CASES = [
-    Case(Dense, (12,)),
+    Case(Dense, (12,), maps=False),
     Case(Plain, PICTURE),
     Case(Residual, PICTURE),
     Case(Mobile, PICTURE),
@@ -526,14 +531,14 @@ CASES = [
     Case(Segmenting, PICTURE, pl.mask(1, MASK), pl.mask(3, MASK)),
     Case(Functional, PICTURE),
     Case(Written, PICTURE),
-    Case(Curved, (10,)),
+    Case(Curved, (10,), maps=False),
     Case(Signal, (4, 24)),
     Case(Volume, (2, 8, 8, 8)),
     Case(Named, PICTURE),
     Case(Sequence, (5, 6)),
     Case(Windowed, PICTURE),
     Case(Attending, (5, 8)),
-    Case(Recurrent, (6, 6)),
+    Case(Recurrent, (6, 6), maps=False),
 ]
 CASE = {case.name: case for case in CASES}
 
@@ -573,9 +578,21 @@ def contained(container: str, case: Case, dtype: torch.dtype = torch.float32, in
         return CONTAINERS[container](case, dtype, inplace)
 
 
+def suits(method: str, case: Case) -> bool:
+    """Whether a method can be asked about a network at all."""
+    return not ENTRY[method].maps or case.maps
+
+
+@cache
+def made(method: str) -> Any:
+    """A method of the catalogue, with settings under which laws are quick."""
+    return ENTRY[method].make(**QUICK.get(method, {}))
+
+
 def explain(case: Case, method: Any, dtype: torch.dtype = torch.float32, **options: Any) -> pl.Explanation:
     """The explanation that most laws are about: the eager network, nothing in place, the whole batch."""
-    return pl.explain(case.net(dtype), case.inputs(dtype), target=case.target, method=method, **options)
+    chosen = made(method) if isinstance(method, str) else method
+    return pl.explain(case.net(dtype), case.inputs(dtype), target=case.target, method=chosen, **options)
 
 
 @cache

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.cases import Case, difference, each_case, each_relevance, expected, explain, precision
+from tests.cases import Case, difference, each_case, each_relevance, expected, explain, made, precision
 
 BOUND = {torch.float32: 1e-4, torch.float64: 1e-10}
 each_dtype = pytest.mark.parametrize("dtype", BOUND, ids=["float32", "float64"])
@@ -61,4 +61,4 @@ def test_bookings_belong_to_the_sample_they_are_told_of(case: Case, method: str)
 def explain_one(case: Case, method: str, dtype: torch.dtype, sample: int):
     import pellucid as pl
 
-    return pl.explain(case.net(dtype), case.inputs(dtype)[sample : sample + 1], target=case.target, method=method)
+    return pl.explain(case.net(dtype), case.inputs(dtype)[sample : sample + 1], target=case.target, method=made(method))

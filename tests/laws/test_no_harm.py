@@ -18,7 +18,7 @@ from torch.nn.modules import module as global_hooks
 from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
 
 import pellucid as pl
-from tests.cases import CASE, EVERY, RELEVANCE, each_method, expected
+from tests.cases import CASE, EVERY, RELEVANCE, each_method, expected, made
 
 HOOKS = [name for name, value in vars(nn.Module()).items() if name.endswith("_hooks") and isinstance(value, dict)]
 GLOBAL_HOOKS = [name for name in dir(global_hooks) if name.startswith("_global_") and name.endswith("_hooks")]
@@ -127,13 +127,13 @@ def test_a_call_leaves_no_trace(lived_in: nn.Module, method: str):
     x = lived_in.of.inputs().requires_grad_()
     x.grad = torch.ones_like(x)
     with untouched(lived_in, x):
-        pl.explain(lived_in, x, target=1, method=method)
+        pl.explain(lived_in, x, target=1, method=made(method))
 
 
 @each_method
 def test_a_users_hooks_do_not_change_the_answer(lived_in: nn.Module, method: str):
     before = len(lived_in.calls)
-    e = pl.explain(lived_in, lived_in.of.inputs(), target=1, method=method)
+    e = pl.explain(lived_in, lived_in.of.inputs(), target=1, method=made(method))
     assert len(lived_in.calls) > before, "the model ran as it is, hooks and all"
     assert torch.allclose(e.values, expected(lived_in.of, method).values, rtol=1e-5, atol=1e-6 * float(e.values.abs().max()))
 
@@ -185,7 +185,7 @@ def test_a_call_that_fails_leaves_no_trace(method: str, how: str):
     if how == "nan in the input":
         x[1, 0, 0, 0] = float("nan")
     with untouched(net, *() if how == "nan in the input" else (x,)), pytest.raises(error):
-        pl.explain(net, x, method=method, **{"target": 1, **options})
+        pl.explain(net, x, method=made(method), **{"target": 1, **options})
 
 
 @pytest.mark.parametrize("method", RELEVANCE)
@@ -194,7 +194,7 @@ def test_a_refused_operation_leaves_no_trace(method: str):
     net.how = "unknown"
     x = torch.randn(2, 3, 6, 6, generator=torch.Generator().manual_seed(1))
     with untouched(net, x), pytest.raises(pl.NoRule):
-        pl.explain(net, x, target=1, method=method, strict=True)
+        pl.explain(net, x, target=1, method=made(method), strict=True)
 
 
 @each_method
@@ -202,7 +202,7 @@ def test_a_network_that_writes_into_its_input_does_not_write_into_the_users(meth
     net = nn.Sequential(nn.ReLU(inplace=True), nn.Flatten(), nn.Linear(12, 4)).eval()
     x = torch.randn(2, 3, 4, generator=torch.Generator().manual_seed(1))
     with untouched(net, x):
-        pl.explain(net, x, target=1, method=method)
+        pl.explain(net, x, target=1, method=made(method))
 
 
 class Noisy(nn.Module):
@@ -220,7 +220,7 @@ class Noisy(nn.Module):
 def test_a_network_that_draws_random_numbers_does_not_use_up_the_users(method: str):
     net, x = Noisy().eval(), torch.ones(2, 6)
     with untouched(net, x):
-        pl.explain(net, x, target=1, method=method)
+        pl.explain(net, x, target=1, method=made(method))
 
 
 @contextmanager
@@ -247,7 +247,7 @@ def test_what_the_caller_has_switched_on_changes_neither_the_answer_nor_itself(m
     case = CASE["residual"]
     net, x = case.net(), case.inputs()
     with SURROUNDINGS[around](), untouched(net, x):
-        e = pl.explain(net, x, target=1, method=method)
+        e = pl.explain(net, x, target=1, method=made(method))
     assert e.values.dtype == torch.float32
     assert torch.equal(e.values, expected(case, method).values)
 

@@ -10,7 +10,7 @@ import torch
 import pellucid as pl
 from pellucid.catalogue import METHODS
 from pellucid.target import as_target
-from tests.cases import CASE, Case, each_case, each_method, expected, explain
+from tests.cases import CASE, Case, each_case, each_method, expected, explain, made
 
 ENTRY = {entry.name: entry for entry in METHODS}
 
@@ -46,7 +46,7 @@ def test_a_method_without_signs_has_no_negative_values(case: Case, method: str):
 @each_method
 def test_values_are_raw_so_a_target_twice_as_large_has_a_map_that_is_larger(method: str):
     case = CASE["plain"]
-    once, twice = (pl.explain(case.net(), case.inputs(), target=n * pl.logit(1), method=method).values for n in (1, 2))
+    once, twice = (pl.explain(case.net(), case.inputs(), target=n * pl.logit(1), method=made(method)).values for n in (1, 2))
     factor = float(twice.abs().sum() / once.abs().sum())
     assert factor == pytest.approx(4 if method == "sensitivity" else 2, rel=1e-4)
 
@@ -112,5 +112,5 @@ def test_half_precision_is_explained_and_told_in_single(method: str):
     import copy
 
     half = copy.deepcopy(net).bfloat16()
-    e = pl.explain(half, CASE["plain"].inputs().bfloat16(), target=1, method=method)
+    e = pl.explain(half, CASE["plain"].inputs().bfloat16(), target=1, method=made(method))
     assert e.values.dtype == torch.float32 and e.values.isfinite().all()
