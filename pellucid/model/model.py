@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import cached_property
 from importlib import import_module
+from itertools import chain
 from typing import Any, NamedTuple
 
 import torch
@@ -164,7 +165,7 @@ class Model:
     @property
     def _weight(self) -> Tensor:
         """The tensor whose device and type inputs should have: the first floating parameter, or else buffer."""
-        tensors = () if self.module is None else (*self.module.parameters(), *self.module.buffers())
+        tensors = () if self.module is None else chain(self.module.parameters(), self.module.buffers())
         floating = (tensor for tensor in tensors if tensor.is_floating_point())
         return next(floating, torch.empty(0, dtype=torch.float32, device="cpu"))
 
