@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOMES = {
-    "verbs": ("explain",),
+    "verbs": ("compare", "explain"),
+    "comparison": ("Agreement", "Comparison"),
+    "regions": ("Region",),
     "model": ("Model", "Preprocess", "load"),
     "model.where": ("Where",),
     "target": ("Target", "box", "channel", "direction", "log_odds", "logit", "mask", "probability", "token"),
@@ -35,9 +37,11 @@ _HOMES = {
     ),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
-_PACKAGES = ("gradient", "lrp", "render", "zoo", "catalogue", "errors", "tape")
+_PACKAGES = ("gradient", "lrp", "perturb", "cam", "render", "zoo", "catalogue", "errors", "tape")
 
 __all__ = [
+    "Agreement",
+    "Comparison",
     "Explanation",
     "InputError",
     "Ledger",
@@ -50,6 +54,7 @@ __all__ = [
     "PellucidError",
     "PictureError",
     "Preprocess",
+    "Region",
     "Target",
     "TargetError",
     "ThreadLost",
@@ -57,7 +62,9 @@ __all__ = [
     "WhereError",
     "__version__",
     "box",
+    "cam",
     "channel",
+    "compare",
     "direction",
     "explain",
     "gradient",
@@ -67,6 +74,7 @@ __all__ = [
     "lrp",
     "mask",
     "methods",
+    "perturb",
     "probability",
     "record",
     "render",
@@ -75,8 +83,9 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from . import gradient, lrp, render, zoo
+    from . import cam, gradient, lrp, perturb, render, zoo
     from .catalogue import methods
+    from .comparison import Agreement, Comparison
     from .errors import (
         InputError,
         MethodError,
@@ -94,9 +103,10 @@ if TYPE_CHECKING:
     from .ledger import Ledger
     from .model import Model, Preprocess, load
     from .model.where import Where
+    from .regions import Region
     from .tape import record
     from .target import Target, box, channel, direction, log_odds, logit, mask, probability, token
-    from .verbs import explain
+    from .verbs import compare, explain
 
 
 def __getattr__(name: str) -> Any:

@@ -21,6 +21,10 @@ class PellucidError(Exception):
         super().__init__(f"{asked}: found {found}; {why}. {do}")
         self.asked, self.found, self.why, self.do = asked, found, why, do
 
+    def __reduce__(self) -> tuple[type[PellucidError], tuple[str, str, str, str]]:
+        """Errors cross processes whole."""
+        return type(self), (self.asked, self.found, self.why, self.do)
+
 
 class PictureError(PellucidError, ValueError):
     """A picture cannot be read as the model's input."""

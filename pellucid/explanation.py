@@ -5,9 +5,6 @@ from __future__ import annotations
 import json
 import os
 import struct
-import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -18,10 +15,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pellucid import certainty
 from pellucid.errors import InputError, OutputError
+from pellucid.files import save
+from pellucid.files import whole as whole
 from pellucid.ledger import Ledger, Row, figure
+from pellucid.regions import LEAST, SMOOTH, Region, check_share, connected, finer, segments
+from pellucid.superpixels import superpixels
 
-#: Suffix -> "module:function" that writes (explanation, path). Painters live floors above: they are named here, not imported.
+#: Suffix -> "module:function" that writes (explanation, path, **options). Painters live floors above: named here, not imported.
 FORMATS: dict[str, str] = {
     ".safetensors": "pellucid.explanation:save_safetensors",
     ".json": "pellucid.explanation:save_json",
@@ -97,33 +99,65 @@ class Explanation:
         return f"{self.method} -> {target} = {figure(float(self.output[sample]))}"
 
     def sentence(self, sample: int = 0) -> str:
-        """Headline and ledger of one sample."""
-        if self.ledger is None:
-            return f"{self.headline(sample)}."
-        seed, output = float(self.ledger.seed[sample]), float(self.output[sample])
-        start = "" if abs(seed - output) <= 1e-3 * abs(output) else f", seeded with {figure(seed)}"
-        return f"{self.headline(sample)}{start}: {self.ledger.sentence(sample)}."
+        """Headline and ledger of one sample, and the standard error of what was sampled."""
+        return " ".join(filter(None, (f"{self.headline(sample)}{self._books(sample)}.", self.exactness(sample))))
+
+    def exactness(self, sample: int = 0) -> str:
+        """The standard errors in words; "" where nothing was sampled."""
+        error = self.heat_error(sample)
+        return "" if error is None else certainty.sentence(self.heat(sample), error)
 
     def warnings(self, sample: int = 0) -> list[str]:
         """What makes this map less than it seems, one plain sentence each; sound maps have none."""
-        if self.ledger is None:
-            return []
-        return self.ledger.warnings(sample, size=float(self.values[sample].abs().sum()))
+        nothing = self.nothing(sample)
+        size = float(self.values[sample].abs().sum())
+        booked = [] if self.ledger is None else self.ledger.warnings(sample, size)
+        return [words for words in (f"No evidence found. {nothing}" if nothing else "", self.doubt(sample), *booked) if words]
+
+    def nothing(self, sample: int = 0) -> str:
+        """Why there is no evidence to show, where a map is zero, rounding, or no numbers; "" where there is some."""
+        heat = self.heat(sample).double()
+        broken, size, largest = int((~heat.isfinite()).sum()), float(heat.abs().sum()), float(heat.abs().max())
+        if broken:
+            return f"{broken:,} of {heat.numel():,} values are not finite (NaN or infinite)."
+        if size == 0:
+            cancel = bool(self.values[sample].any())
+            return "At every place the channels cancel one another." if cancel else "Every value is exactly zero."
+        seed = abs(float(self.ledger.seed[sample])) if self.ledger else 0.0
+        if size < 1e-6 * seed:
+            return f"All absolute values together are {size:.1e}, less than a millionth of the score {figure(seed)}."
+        return f"The largest absolute value is {largest:.1e}: rounding, not evidence." if largest < 1e-12 else ""
+
+    def doubt(self, sample: int = 0) -> str:
+        """Says so where the map is under-sampled, as `pellucid.certainty.doubt` decides; "" where it can be read as evidence."""
+        error = self.heat_error(sample)
+        if error is None or self.nothing(sample):
+            return ""
+        spent = round(self.forwards / len(self))
+        return certainty.doubt(self.heat(sample), error, signed=self.signed, forwards=spent)
+
+    def reliability(self, sample: int = 0) -> float:
+        """How far another seed would give the same map, as a correlation in [0, 1]; 1 where nothing was sampled."""
+        error = self.heat_error(sample)
+        return 1.0 if error is None else certainty.reliability(self.heat(sample), error, signed=self.signed)
 
     def caption(self, sample: int = 0) -> str:
-        """What a reader has to know about one sample: headline, ledger, warnings, notes."""
+        """What a reader has to know about one sample: headline, ledger, standard error, warnings, notes."""
         return " ".join([self.sentence(sample), *self.warnings(sample), *self.notes])
 
     def heat(self, sample: int = 0) -> Tensor:
         """One number per place, with shape (height, width), (1, length) for signals and rows: the sum over channels."""
         self._check(sample)
-        values = self.values[sample].detach()
-        if values.ndim <= 2:
-            rows = values.reshape(-1, values.shape[-1]) if values.ndim else values.reshape(1, 1)
-        else:
-            rows = values.flatten(0, -3)
-        pooled = rows.mean(0) if self.shared else rows.sum(0)
-        return pooled[None] if values.ndim <= 2 else pooled
+        rows = channels(self.values[sample].detach())
+        return rows.mean(0) if self.shared else rows.sum(0)
+
+    def heat_error(self, sample: int = 0) -> Tensor | None:
+        """The standard error of `heat`, as if channels erred independently; None where nothing was sampled."""
+        self._check(sample)
+        if self.error is None:
+            return None
+        rows = channels(self.error[sample].detach())
+        return rows.mean(0) if self.shared else rows.square().sum(0).sqrt()
 
     def mask(self, top: float = 0.1, sample: int = 0) -> Tensor:
         """True on the share `top` of the places that speak most for the target; places that do not speak for it never are.
@@ -131,8 +165,7 @@ class Explanation:
         Arguments:
             top: Share of all places, in (0, 1].
         """
-        if not 0 < top <= 1:
-            raise InputError(f"mask(top={top})", f"{top}", "a share of the pixels lies in (0, 1]", "Ask for mask(top=0.1), say.")
+        check_share("mask", top)
         heat = self.heat(sample)
         flat = heat.flatten().nan_to_num(nan=0.0)
         best = flat.sort(descending=True, stable=True).indices[: max(1, round(top * flat.numel()))]
@@ -140,35 +173,99 @@ class Explanation:
         mask[best] = flat[best] > 0
         return mask.reshape(heat.shape)
 
+    def regions(
+        self, top: float = 0.1, by: str | Tensor = "connected", sample: int = 0, *, smooth: float = SMOOTH, least: float = LEAST
+    ) -> tuple[Region, ...]:
+        """Where evidence lies together, most of it first; none where there is `nothing`, or where there is `doubt`.
+
+        Arguments:
+            top: Share of all places that regions may take up, in (0, 1].
+            by: What a region is. "connected": strong places that touch, after a small blur. "superpixels": pieces of the
+                picture, about 100. A tensor of labels with the shape of the map: its segments.
+            smooth, least: How "connected" blurs and what it puts together, see `pellucid.regions.connected`.
+
+        Raises:
+            InputError: there is no picture to cut into superpixels, or the labels do not fit.
+            MissingExtra: superpixels are asked for, and scikit-image is not installed.
+
+        Example:
+            >>> values = torch.tensor([[[[2.0, 2.0, 0.0, -1.0]] * 4]])
+            >>> for found in Explanation(values, torch.ones(1), "logit 0", "gradient_x_input", True).regions(top=1, smooth=0):
+            ...     print(found)
+            Region(100.0% of what speaks for on 50.0% of the places, box (0, 0, 4, 2))
+            Region(100.0% of what speaks against on 25.0% of the places, box (0, 3, 4, 4))
+        """
+        check_share("regions", top)
+        heat = self.heat(sample).cpu().double().numpy()
+        labels = None if isinstance(by, str) and by == "connected" else self._labels(by, heat.shape, sample)
+        if self.nothing(sample) or self.doubt(sample):
+            return ()
+        heat = heat if self.signed else np.abs(heat)
+        if labels is None:
+            return connected(heat, top, smooth=smooth, least=least, neighbours=self.values.ndim > 2)
+        return segments(finer(heat, *labels.shape), labels.cpu().numpy(), top)
+
     def photograph(self, sample: int = 0) -> NDArray[np.uint8] | None:
         """The pixels the model saw of one sample, with shape (height, width, 3)."""
         self._check(sample)
         return self.picture if self.picture is None or self.picture.ndim == 3 else self.picture[sample]
 
-    def save(self, path: str | os.PathLike[str]) -> Path:
+    def save(self, path: str | os.PathLike[str], **options: Any) -> Path:
         """Write by suffix (`FORMATS`), whole or not at all.
 
+        Arguments:
+            options: What the format takes; pictures and pages take `view="map,regions"`, see `pellucid.render.Shown`.
+
         Raises:
-            OutputError: The suffix is unknown, or the place cannot be written.
+            OutputError: The suffix is unknown, the format takes no such option, or the place cannot be written.
         """
-        path = Path(path)
-        if path.suffix.lower() not in FORMATS:
-            found = f'suffix "{path.suffix}"' if path.suffix else "no suffix"
-            raise OutputError(f"save to {path}", found, "the suffix chooses the format", f"Use one of {', '.join(FORMATS)}.")
-        module, function = FORMATS[path.suffix.lower()].split(":")
-        with whole(path) as temporary:
-            getattr(import_module(module), function)(self, temporary)
-        return path
+        return save(self, path, FORMATS, **options)
 
     @staticmethod
     def load(path: str | os.PathLike[str]) -> Explanation:
         """Read back what `save` wrote as .safetensors."""
         return load_explanation(path)
 
+    def _labels(self, by: str | Tensor, shape: tuple[int, ...], sample: int) -> Tensor:
+        """The segment of every place: labels that were given, or the superpixels of the photograph."""
+        if isinstance(by, Tensor):
+            return fitting(by, shape)
+        if by != "superpixels":
+            do = 'Use "connected", "superpixels", or a tensor of labels.'
+            raise InputError(f'regions(by="{by}")', f'"{by}"', "nobody here finds regions so", do)
+        picture = self.photograph(sample)
+        if picture is None or shape[0] == 1:
+            do = 'Explain a picture given as a file, use by="connected", or pass a tensor of labels.'
+            raise InputError('regions(by="superpixels")', "no photograph below the map", "superpixels are pieces of one", do)
+        return superpixels(picture)
+
+    def _books(self, sample: int) -> str:
+        """The ledger as it follows the headline."""
+        if self.ledger is None:
+            return ""
+        seed, output = float(self.ledger.seed[sample]), float(self.output[sample])
+        start = "" if abs(seed - output) <= 1e-3 * abs(output) else f", seeded with {figure(seed)}"
+        return f"{start}: {self.ledger.sentence(sample)}"
+
     def _check(self, sample: int) -> None:
         if not -len(self) <= sample < len(self):
             found = f"an explanation of {len(self)} sample(s)"
             raise InputError(f"sample {sample}", found, "there is no such sample", f"Ask for one of 0-{len(self) - 1}.")
+
+
+def channels(values: Tensor) -> Tensor:
+    """One sample's values with shape (channels, height, width); of signals and rows (channels, 1, length)."""
+    if values.ndim <= 2:
+        return values.reshape(-1, 1, values.shape[-1] if values.ndim else 1)
+    return values.flatten(0, -3)
+
+
+def fitting(labels: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """Labels that tell the segment of every place."""
+    if tuple(labels.shape) != shape or labels.is_floating_point():
+        found = f"{labels.dtype} of shape {tuple(labels.shape)}"
+        raise InputError("regions(by=labels)", found, f"the map has shape {shape}", "Pass one whole number per place.")
+    return labels
 
 
 def load_explanation(path: str | os.PathLike[str]) -> Explanation:
@@ -256,9 +353,17 @@ def summary(e: Explanation) -> dict[str, Any]:
             "minimum": flat.amin(1).tolist(),
             "maximum": flat.amax(1).tolist(),
             "standard_error": None if e.error is None else e.error.double().reshape(len(e), -1).amax(1).tolist(),
+            "reliability": None if e.error is None else [e.reliability(sample) for sample in range(len(e))],
         },
+        "regions": [[told(found) for found in e.regions(sample=sample)] for sample in range(len(e))],
         "ledger": None if e.ledger is None else books(e.ledger),
     }
+
+
+def told(found: Region) -> dict[str, Any]:
+    """A region as plain data, without its mask."""
+    names = "box", "evidence", "share_for", "share_against", "area", "parts"
+    return {"speaks": "against" if found.against else "for"} | {name: getattr(found, name) for name in names}
 
 
 def books(ledger: Ledger) -> dict[str, Any]:
@@ -267,19 +372,3 @@ def books(ledger: Ledger) -> dict[str, Any]:
         "by_cause": {cause: amount.tolist() for cause, amount in ledger.by_cause().items()},
         "rows": [{"where": row.where, "op": row.op, "cause": row.cause, "amount": row.amount.tolist()} for row in ledger.rows],
     }
-
-
-@contextmanager
-def whole(path: Path) -> Iterator[Path]:
-    """A temporary name beside `path`, renamed to it if all goes well, and gone if anything does not."""
-    temporary = path.with_name(f".{uuid.uuid4().hex}{path.suffix}")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    except OSError as error:
-        found = error.strerror or str(error)
-        do = "Choose a folder that exists and can be written, with room left."
-        raise OutputError(f"save to {path}", found, "the file cannot be written there", do) from None
-    finally:
-        with suppress(OSError):  # gone after the rename; never there if the folder is not one
-            temporary.unlink()

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import re
 import shutil
+import signal
 import struct
 import subprocess
 import sys
+import time
 import zlib
 from pathlib import Path
 
@@ -20,10 +24,11 @@ from safetensors.torch import save_file
 from torch import nn
 
 import pellucid
-from pellucid import zoo
-from pellucid.catalogue import methods
+from pellucid import progress, zoo
+from pellucid.catalogue import METHODS, Entry, methods
 from pellucid.cli import main
 from pellucid.cli.files import names
+from pellucid.cli.watch import Watch
 from pellucid.errors import PictureError
 
 NET = """
@@ -58,6 +63,60 @@ def folder(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
+SAMPLED = """
+import time
+from dataclasses import dataclass
+
+import torch
+
+from pellucid.attribution import Attribution
+from pellucid.progress import told
+from pellucid.readout import settled
+
+
+@dataclass(frozen=True)
+class Sampled:
+    pause: float = 0.0
+    name: str = "sampled"
+    signed: bool = True
+
+    def attribute(self, model, x, target, at=None):
+        readout, score, output = settled(model, x, target, at)
+        values, notes = torch.zeros_like(x), ()
+        for column in range(x.shape[-1]):
+            if told(column, x.shape[-1], "forward passes"):
+                notes = (f"Called off after {column} of {x.shape[-1]} forward passes.",)
+                break
+            time.sleep(self.pause)
+            values[..., column] = float(column + 1)
+        error = torch.full_like(values, 0.01)
+        return Attribution(values, score, readout.target, output, notes=notes, error=error, shared=True, forwards=16)
+
+
+def broken():
+    raise ZeroDivisionError("by zero")
+
+
+@dataclass(frozen=True)
+class Broken:
+    name: str = "broken"
+    signed: bool = True
+
+    def attribute(self, model, x, target, at=None):
+        broken()
+"""
+
+
+@pytest.fixture
+def sampled(folder, monkeypatch) -> None:
+    """A catalogue with a method that samples and tells how far it is, and one that breaks."""
+    Path("sampledmethod.py").write_text(SAMPLED)
+    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.delitem(sys.modules, "sampledmethod", raising=False)
+    more = tuple(Entry(name, f"sampledmethod:{name.title()}", "", "", 2020, "") for name in ("sampled", "broken"))
+    monkeypatch.setattr("pellucid.catalogue.METHODS", (*METHODS, *more))
+
+
 def run(*args: str, code: int = 0) -> Result:
     result = CliRunner().invoke(main, list(args), prog_name="pellucid")
     assert result.exit_code == code, result.output
@@ -84,7 +143,7 @@ def python(*args: str, **options: object) -> subprocess.CompletedProcess[str]:
 # help
 
 
-@pytest.mark.parametrize("command", [[], ["explain"], ["inspect"], ["methods"], ["models"], ["demo"]])
+@pytest.mark.parametrize("command", [[], ["explain"], ["compare"], ["inspect"], ["methods"], ["models"], ["demo"]])
 def test_every_command_tells_what_it_does(command):
     assert run(*command, "--help").stdout.startswith(f"Usage: {' '.join(['pellucid', *command])} ")
 
@@ -109,12 +168,36 @@ def test_the_package_runs_as_a_module():
 # lists
 
 
-def test_methods_lists_the_whole_catalogue():
-    lines = run("methods").stdout.splitlines()
-    assert [line.split()[0] for line in lines] == ["method", *[entry.name for entry in methods()]]
+def test_methods_lists_the_whole_catalogue_family_by_family():
+    lines = [line.split() for line in run("methods").stdout.splitlines()]
+    assert lines[0][:3] == ["method", "family", "signed"]
+    assert sorted(line[0] for line in lines[1:]) == sorted(entry.name for entry in methods())
+    families = [line[1] for line in lines[1:]]
+    assert families == [family for family in dict.fromkeys(families) for _ in range(families.count(family))]
+    assert {line[0]: line[2] == "signed" for line in lines[1:]} == {entry.name: entry.signed for entry in methods()}
     rows = [json.loads(line) for line in run("methods", "--json").stdout.splitlines()]
-    assert [row["name"] for row in rows] == [entry.name for entry in methods()]
-    assert rows[0].keys() == {"name", "signed", "summary", "paper", "year", "doi"}
+    assert [row["name"] for row in rows] == [line[0] for line in lines[1:]]
+    assert rows[0].keys() == {"name", "family", "signed", "summary", "paper", "year", "doi"}
+
+
+def test_methods_of_one_family():
+    assert {line.split()[1] for line in run("methods", "--family", "gradient").stdout.splitlines()[1:]} == {"gradient"}
+    said = run("methods", "--family", "gradients", code=2).stderr
+    assert said.startswith("Error: --family gradients: found ") and "Choose among lrp, gradient" in said
+
+
+def test_a_terminal_gets_a_table_per_family(monkeypatch):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    from pellucid.catalogue import METHODS
+    from pellucid.cli.methods import by_family
+
+    with pytest.MonkeyPatch.context() as patch:
+        told: list[str] = []
+        patch.setattr("click.echo", lambda words="", **_: told.append(words))
+        by_family(METHODS)
+    text = "\n".join(told)
+    assert text.count("gradient (") == 1 and all(entry.name in text and entry.doi in text for entry in METHODS)
+    assert re.search(r"saliency +unsigned", text) and re.search(r"lrp.zero +signed", text)
 
 
 def test_models_lists_what_comes_along():
@@ -231,6 +314,70 @@ def test_a_builder_that_does_not_work_is_named(folder, builder, expected):
     assert f"--builder {builder}" in said and expected in said
 
 
+def test_pictures_show_the_views_that_were_asked_for(folder):
+    sizes = {}
+    for view in ("map", "map,outlines,regions"):
+        run("explain", "cat.jpg", *OWN, "--view", view, "--top", "0.2", "--format", "png,json", "--out", "out")
+        with Image.open("out/cat.lrp.png") as image:
+            sizes[view] = image.size
+    assert sizes["map,outlines,regions"][1] > 1.5 * sizes["map"][1]
+    assert len(json.loads(Path("out/cat.lrp.json").read_text())["regions"]) == 1
+
+
+# compare
+
+
+def test_compare_writes_one_sheet_and_says_what_every_method_found(folder):
+    result = run("compare", "cat.jpg", *OWN, "--methods", "lrp, sensitivity,gradient_x_input,lrp", "--out", "out")
+    assert [path.name for path in Path("out").iterdir()] == ["cat.compare.png"] and result.stderr == ""
+    lines = result.stdout.splitlines()
+    assert [line.split()[2] for line in lines if " -> logit" in line] == ["lrp", "sensitivity", "gradient_x_input"]
+    assert lines[-1] == "Written: out/cat.compare.png" and re.search(r"%  class \d", lines[0])
+    with Image.open("out/cat.compare.png") as image:
+        assert image.width > 1900 and image.text["Description"].startswith("lrp -> logit")
+
+
+def test_compare_json_is_one_document(folder):
+    asked = ["--methods", "lrp.zero,gradient_x_input", "--format", "json,html", "--target", "1", "--versus", "2", "--top", "0.3"]
+    result = run("compare", "cat.jpg", *OWN, *asked, "--json")
+    told = json.loads(result.stdout)
+    assert told["picture"] == "cat.jpg" and told["target"] == "logit 1 - logit 2" and list(told["methods"]) == asked[1].split(",")
+    assert told["files"] == {"json": "cat.compare.1-vs-2.json", "html": "cat.compare.1-vs-2.html"}
+    assert all(Path(file).is_file() for file in told["files"].values())
+    assert told["agreement"][0]["correlation"] is not None and told["failures"] == {}
+    assert told["methods"]["lrp.zero"]["provenance"]["picture"] == "cat.jpg"
+
+
+def test_a_method_that_fails_is_named_and_the_others_are_on_the_sheet(folder, sampled):
+    result = run("compare", "cat.jpg", *OWN, "--methods", "gradient,broken", code=1)
+    assert "No answer from broken: method 'broken'" in result.stderr and "ZeroDivisionError: by zero" in result.stderr
+    assert Path("cat.compare.png").is_file() and "Written: cat.compare.png" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("args", "expected"),
+    [
+        (["--methods", "lrp,lpr"], "Nearest: lrp"),
+        (["--methods", " , "], "Name some: --methods lrp"),
+        (["--format", "txt"], "Choose among png, html, json"),
+        (["--format", "safetensors"], "Choose among png, html, json"),
+        (["--top", "0"], "0.0 is not in the range"),
+        (["--by", "quickshift"], "'connected', 'superpixels'"),
+        (["--target", "7"], "classes run 0-2"),
+        (["--target", "1", "--versus", "1"], "the same class twice"),
+        (["--at", "nowhere"], "nowhere"),
+    ],
+)
+def test_a_comparison_that_cannot_be_made_is_refused_in_one_paragraph(folder, args, expected):
+    assert expected in refused("compare", "cat.jpg", *OWN, *args)
+
+
+def test_compare_refuses_a_bad_picture_and_a_network_that_fails_on_its_own(folder):
+    assert "cut short" in refused("compare", spoil("truncated.jpg"), *OWN)
+    small = ["--size", "2", "--mean", "0,0,0", "--std", "1,1,1"]
+    assert "the model itself fails on it" in refused("compare", "cat.jpg", *WEIGHTS, *small)
+
+
 # bad input
 
 
@@ -299,6 +446,8 @@ def test_unusual_pictures_are_read(folder, kind):
         (["--at", "stages.9"], "the nearest are stages.6"),
         (["--model", "nothing.pt"], "no file and no built-in model"),
         (["--format", "png,tga"], "Choose among"),
+        (["--view", "map,heat"], "Choose among map, outlines, regions"),
+        (["--top", "1.5"], "is not in the range"),
         (["--out", "cat.jpg"], "results go into a folder"),
         (["--out", "cat.jpg/deeper"], "results go into a folder"),
         (["--labels", "nowhere.txt"], "nowhere.txt"),
@@ -471,6 +620,112 @@ def test_what_the_demo_says_to_try_next_works(folder):
     for line in said[said.index("Try next:") :].splitlines()[1:]:
         words = line.replace("YOUR.jpg", "cat.jpg").replace('"tiger cat"', "tiger-cat").split()[1:]
         run(*[word.replace("tiger-cat", "tiger cat") for word in words])
+
+
+# how far the work is
+
+
+def watching() -> tuple[Watch, io.StringIO]:
+    from rich.console import Console
+
+    drawn = io.StringIO()
+    return Watch(3, console=Console(file=drawn, force_terminal=True, width=100)), drawn
+
+
+def test_a_bar_says_how_much_is_done_and_how_long_it_will_take():
+    watch, drawn = watching()
+    with watch("cat.jpg", steps=1):
+        for done in range(0, 2000, 100):
+            assert progress.told(done, 2000, "forward passes") is False
+            time.sleep(0.01)
+        time.sleep(0.15)
+    text = drawn.getvalue()
+    assert "cat.jpg" in text and "forward passes" in text and "1900/2000" in text and "0/3" in text
+    assert re.search(r"0:00:0\d", text)
+    with watch("dog.jpg", steps=1):
+        pass
+    assert watch.done == 2 and progress.told(1, 2, "forward passes") is False  # nobody watches any more
+
+
+def test_the_first_interrupt_calls_off_and_the_second_quits():
+    before = signal.getsignal(signal.SIGINT)
+    watch, drawn = watching()
+    with pytest.raises(KeyboardInterrupt), watch("cat.jpg"):
+        assert progress.told(1, 10, "forward passes") is False
+        signal.raise_signal(signal.SIGINT)
+        assert watch.called_off and progress.told(2, 10, "forward passes") is True
+        time.sleep(0.15)
+        signal.raise_signal(signal.SIGINT)
+    assert "Ctrl-C once more quits" in drawn.getvalue() and signal.getsignal(signal.SIGINT) is before
+
+
+def test_an_interrupt_quits_at_once_while_nothing_could_be_called_off():
+    watch, _ = watching()
+    with pytest.raises(KeyboardInterrupt), watch("cat.jpg"):
+        signal.raise_signal(signal.SIGINT)
+    assert not watch.called_off
+
+
+def test_in_a_pipe_nothing_is_shown_and_an_interrupt_quits(monkeypatch):
+    watch = Watch()
+    with watch("cat.jpg"):
+        assert watch.screen is None and progress.told(1, 10, "forward passes") is False
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_sampled_methods_show_nothing_in_a_pipe(folder, sampled):
+    assert run("explain", "cat.jpg", *OWN, "--method", "sampled", "--format", "png").stderr == ""
+
+
+def called_off(*args: str) -> tuple[int, str, str]:
+    """Exit code, stdout, and what a terminal on stderr showed, of a command that is interrupted once while it samples."""
+    import pty
+
+    code = (
+        "import sys; sys.path.insert(0, '.'); from pellucid import catalogue; from pellucid.cli import main;"
+        "import sampledmethod, functools; sampledmethod.Slow = functools.partial(sampledmethod.Sampled, pause=0.2);"
+        "catalogue.METHODS += (catalogue.Entry('slow', 'sampledmethod:Slow', '', '', 2020, ''),); main(sys.argv[1:])"
+    )
+    ours, theirs = pty.openpty()
+    environment = os.environ | {"PYTHONPATH": str(Path(pellucid.__file__).parents[1]), "TERM": "xterm"}
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, *args], stdout=subprocess.PIPE, stderr=theirs, text=True, env=environment
+    )
+    os.close(theirs)
+    seen = b""
+    while b"3/16" not in seen:
+        seen += os.read(ours, 4096)
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=60)
+    while True:
+        try:
+            more = os.read(ours, 4096)
+        except OSError:  # the other end is closed
+            more = b""
+        if not more:
+            break
+        seen += more
+    os.close(ours)
+    return process.returncode, said, re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", seen.decode())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+def test_ctrl_c_keeps_what_is_there_and_says_so(folder, sampled):
+    shutil.copy("cat.jpg", "second.jpg")
+    code, said, shown = called_off(
+        "explain", "cat.jpg", "second.jpg", *OWN, "--method", "slow", "--format", "json", "--out", "out"
+    )
+    assert code == 130 and re.search(r"Called off after \d+ of 16 forward passes\.", said)
+    assert [path.name for path in Path("out").iterdir()] == ["cat.slow.json"]
+    assert "once more quits" in shown and "Called off: 1 of 2 pictures were not begun." in shown and "forward passes" in shown
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+def test_ctrl_c_leaves_the_sheet_of_the_methods_that_answered(folder, sampled):
+    code, said, shown = called_off("compare", "cat.jpg", *OWN, "--methods", "gradient,slow,saliency", "--out", "out")
+    assert code == 130 and "Called off after" in said and [path.name for path in Path("out").iterdir()] == ["cat.compare.png"]
+    assert "No answer from" in shown and "saliency" in shown and "called off after 2 of 3 methods" in " ".join(shown.split())
 
 
 # a terminal

@@ -20,7 +20,7 @@ from pellucid.ledger import Ledger, Row
 def made(*shape: int, **fields: Any) -> Explanation:
     """An explanation of random values with everything on it."""
     generator = torch.Generator().manual_seed(0)
-    values = torch.randn(*(shape or (2, 3, 5, 4)), generator=generator)
+    values = fields.pop("values", torch.randn(*(shape or (2, 3, 5, 4)), generator=generator))
     batch = len(values)
     seed = torch.linspace(11.42, 3.0, batch)
     rows = Row("stem", "convolution", "bias", seed * 0.1), Row("", "add", "stabiliser", seed * 0.02)
@@ -112,12 +112,13 @@ def test_a_picture_is_shared_or_one_per_sample() -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
 def test_loading_gives_back_every_bit(tmp_path: Path, dtype: torch.dtype) -> None:
-    e = made(at="layer3", targets=("a", "b"))
+    e = made(at="layer3", targets=("a", "b"), error=torch.rand(2, 3, 5, 4), shared=True, forwards=96)
     e = replace(e, values=e.values.to(dtype).permute(0, 1, 3, 2).requires_grad_())
     back = Explanation.load(e.save(tmp_path / "e.safetensors"))
     assert back.values.dtype == dtype and torch.equal(back.values, e.values) and torch.equal(back.output, e.output)
-    for name in ("target", "method", "signed", "notes", "provenance", "at", "classes", "targets"):
+    for name in ("target", "method", "signed", "notes", "provenance", "at", "classes", "targets", "shared", "forwards"):
         assert getattr(back, name) == getattr(e, name), name
+    assert torch.equal(back.error, e.error)
     assert np.array_equal(back.picture, e.picture) and back.picture.dtype == np.uint8
     assert torch.equal(back.ledger.seed, e.ledger.seed) and torch.equal(back.ledger.input, e.ledger.input)
     for there, here in zip(back.ledger.rows, e.ledger.rows, strict=True):
@@ -143,6 +144,23 @@ def test_json_is_a_summary_that_every_reader_takes(tmp_path: Path) -> None:
     assert told["caption"] == [e.caption()]
     assert told["classes"][0] == {"index": 285, "label": "Egyptian cat", "probability": 0.75}
     assert told["ledger"]["rows"][0]["where"] == "stem" and set(told["ledger"]["by_cause"]) == {"bias", "stabiliser"}
+
+
+def test_json_tells_where_the_evidence_lies(tmp_path: Path) -> None:
+    values = torch.zeros(1, 1, 8, 8)
+    values[..., 1:3, 2:4], values[..., 6, 6] = 1.0, -1.0
+    told = json.loads(made(values=values, ledger=None, picture=None, output=torch.ones(1)).save(tmp_path / "e.json").read_text())
+    ((pro, contra),) = told["regions"]
+    assert pro == {"speaks": "for", "box": [1, 2, 3, 4], "evidence": 4.0, "share_for": 1.0, "share_against": 0.0,
+                   "area": 0.0625, "parts": 1}  # fmt: skip
+    assert contra["speaks"] == "against" and contra["box"] == [6, 6, 7, 7]
+
+
+@pytest.mark.parametrize(("suffix", "takes"), [(".json", "none"), (".png", "view, top, by")])
+def test_an_option_that_a_format_does_not_have_is_refused(tmp_path: Path, suffix: str, takes: str) -> None:
+    with pytest.raises(OutputError, match=f"found zoom=2; the format has no such option. .* what {suffix} takes: {takes}"):
+        made().save(tmp_path / f"e{suffix}", zoom=2)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("suffix", FORMATS)

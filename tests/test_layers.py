@@ -15,7 +15,8 @@ import pellucid
 
 ROOT = Path(pellucid.__file__).parent
 FLOORS = [
-    {"errors", "shapes", "model", "target", "ledger", "attribution", "explanation", "progress", "zoo"},  # nouns
+    {"errors", "shapes", "model", "target", "ledger", "attribution", "explanation", "progress", "zoo"}
+    | {"files", "regions", "certainty", "superpixels", "comparison"},  # nouns
     {"tape", "readout"},  # what happened in one forward pass
     {"lrp", "gradient", "cam", "perturb", "synth"},  # methods
     {"metrics", "render", "catalogue", "verbs"},  # judges and painters

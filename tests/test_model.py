@@ -230,3 +230,10 @@ def test_nothing_a_handle_does_changes_the_network() -> None:
     assert torch.equal(torch.random.get_rng_state(), state)
     assert [p.requires_grad for p in module[0].parameters()] == [False, True]
     assert not any(m._forward_hooks or m._forward_pre_hooks or m.training for m in module.modules())
+
+
+def test_an_error_crosses_processes_whole():
+    import pickle
+
+    error = pickle.loads(pickle.dumps(pl.TargetError("logit(9)", "3 classes", "classes run 0-2", "Ask for one of those.")))
+    assert type(error) is pl.TargetError and error.do == "Ask for one of those." and str(error).startswith("logit(9): found 3")

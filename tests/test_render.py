@@ -18,11 +18,12 @@ from PIL import Image
 from pellucid.errors import InputError
 from pellucid.explanation import Explanation
 from pellucid.ledger import Ledger, Row
-from pellucid.render import PALETTES, page, picture, png, terminal
+from pellucid.regions import smoothed
+from pellucid.render import PALETTES, VIEWS, Shown, outline, page, picture, png, terminal
 from pellucid.render.bars import columns
 from pellucid.render.books import book
 from pellucid.render.image import MOST_SAMPLES, sheet
-from pellucid.render.map import Map, nothing, prepare, smoothed
+from pellucid.render.map import Map, prepare
 from pellucid.render.palette import ORANGE_PURPLE, PAPER, RED_BLUE
 from pellucid.render.panel import overlay, panel_size
 from pellucid.render.scale import Scale, each, fixed, shared
@@ -190,12 +191,131 @@ def test_no_evidence_is_said_with_its_reason(values: torch.Tensor, seed: float |
 
 def test_small_values_that_are_all_there_is_are_evidence() -> None:
     e = made(torch.full((1, 1, 2, 2), 1e-9))
-    assert nothing(e, 0, e.heat().numpy()) == ""
+    assert e.nothing() == ""
 
 
 @pytest.mark.parametrize("shape", [(1, 7), (1, 3, 7), (1, 3, 448, 4), (1, 3, 4, 448)])
 def test_no_evidence_is_drawn_for_inputs_of_any_shape(shape: tuple[int, ...]) -> None:
     assert picture(made(torch.zeros(shape))).height > 100
+
+
+def test_an_under_sampled_map_is_hatched_and_not_drawn() -> None:
+    e = made(noise(1, 1, 24, 24), picture=GREY, error=torch.full((1, 1, 24, 24), 5.0), forwards=64)
+    drawn = prepare(e)
+    assert drawn.card == "under-sampled" and drawn.empty.startswith("Under-sampled: 64 forward passes for 576 values")
+    assert "Under-sampled" in terminal(e) and "▀" not in terminal(e) and "Under-sampled" in page(e)
+    for view in VIEWS:
+        seen = np.asarray(VIEWS[view].paint(drawn, (), (240, 240)), dtype=int)
+        assert (np.ptp(seen, axis=-1) < 12).all() and len(
+            np.unique(seen[:20, :20].reshape(-1, 3), axis=0)
+        ) == 2  # stripes, no hue
+    sure = made(noise(1, 1, 24, 24), picture=GREY, error=torch.full((1, 1, 24, 24), 0.1))
+    assert prepare(sure).card == "" and np.ptp(pixels(prepare(sure)), axis=-1).max() > 60
+
+
+def test_a_doubtful_sample_has_no_say_in_a_shared_scale() -> None:
+    values = torch.cat([quarters(), 1e3 * noise(1, 3, 24, 24)])
+    error = torch.cat([torch.full((1, 3, 24, 24), 1e-3), torch.full((1, 3, 24, 24), 1e4)])
+    assert prepare(made(values, error=error), scale="shared").scale.limit == pytest.approx(3.0)
+
+
+# regions
+
+
+def corner() -> Explanation:
+    """For in one corner, against in the other, on a photograph in colours."""
+    values = torch.zeros(1, 1, 100, 100)
+    values[..., 10:30, 10:30], values[..., 70:90, 70:80] = 2.0, -1.0
+    ramp = np.linspace(0, 255, 100).astype(np.uint8)
+    photo = np.stack([np.tile(ramp, (100, 1)), np.full((100, 100), 90, np.uint8), np.tile(ramp[:, None], (1, 100))], -1)
+    return made(values, picture=photo)
+
+
+def panel(e: Explanation, view: str, side: int = 400, **asked: Any) -> np.ndarray:
+    return np.asarray(VIEWS[view].paint(prepare(e), e.regions(**asked), (side, side)), dtype=int)
+
+
+def test_outlines_leave_the_photograph_and_edge_regions_in_their_colour() -> None:
+    e = corner()
+    seen, bare = panel(e, "outlines", smooth=0.0), np.asarray(Image.fromarray(e.picture).resize((400, 400), 3), dtype=int)
+    red, blue = (RED_BLUE.colour(level, signed=True) for level in (1.0, -1.0))
+    assert tuple(seen[80, 41]) == red and tuple(seen[320, 281]) == blue
+    assert np.array_equal(seen[60:100, 60:100], bare[60:100, 60:100]) and np.array_equal(seen[200], bare[200])
+
+
+def test_regions_alone_keep_their_colours_and_all_else_is_grey_and_darker() -> None:
+    e = corner()
+    seen, bare = panel(e, "regions", smooth=0.0), np.asarray(Image.fromarray(e.picture).resize((400, 400), 3), dtype=int)
+    assert np.array_equal(seen[60:100, 60:100], bare[60:100, 60:100])
+    assert (np.ptp(seen[200], axis=-1) == 0).all() and seen[200].mean() < 0.6 * bare[200].mean()
+
+
+def test_regions_on_paper_are_of_the_map_itself() -> None:
+    e = replace(corner(), picture=None)
+    seen = panel(e, "regions", smooth=0.0)
+    assert tuple(seen[80, 80]) == RED_BLUE.colour(1.0, signed=True) and tuple(seen[200, 200]) == PAPER
+
+
+def test_features_outside_of_regions_are_grey_bars() -> None:
+    e = made(torch.tensor([[4.0, 1.0, -3.0, 1.0]]))
+    seen = np.asarray(VIEWS["regions"].paint(prepare(e), e.regions(top=0.5), (0, 484)), dtype=int)
+    hues = np.ptp(seen, axis=-1)
+    assert [hues[:, 84 + 100 * place : 184 + 100 * place].max() > 60 for place in range(4)] == [True, False, True, False]
+
+
+def test_the_legend_says_which_share_of_all_evidence_lies_in_regions() -> None:
+    e = corner()
+    found = e.regions(top=0.04, smooth=0.0)
+    (_, pro), (_, contra) = outline.told(prepare(e), found)
+    assert pro == "1 region with 100 % of all evidence for" and contra == "no region: the evidence against is weak or scattered"
+    (_, pro), (_, contra) = outline.told(prepare(e), e.regions(smooth=0.0))
+    assert contra == "1 region with 100 % of all evidence against"
+    mixed = made(torch.tensor([[[[3.0, -1.0, 0.0, 0.0, -1.0]]]]).expand(1, 1, 5, 5))
+    labels = torch.tensor([[0, 0, 0, 0, 1]]).expand(5, 5)
+    (_, pro), (_, contra) = outline.told(prepare(mixed), mixed.regions(top=1.0, by=labels))
+    assert pro == "1 region with 100 % of all evidence for, and 50 % of that against" and "with 50 % of all" in contra
+    (unsigned,) = outline.told(prepare(made(quarters().abs(), signed=False)), ())
+    assert unsigned[1] == "no region: the evidence is weak or scattered"
+    assert outline.told(prepare(made(quarters().abs())), ())[1][1] == "no evidence against"
+
+
+def test_shares_stand_on_plates_that_do_not_cover_one_another() -> None:
+    values = torch.zeros(1, 1, 100, 100)
+    values[..., 40:50, 40:50], values[..., 52:62, 40:50] = 1.0, -1.0
+    e = made(values)
+    image, taken = Image.new("RGB", (400, 400)), []
+    for one in e.regions(smooth=0.0):
+        taken += outline.tag(image, one, (200, 0, 0), taken)
+    assert len(taken) == 2 and not outline.overlap(*taken)
+    assert outline.tag(image, e.regions(smooth=0.0)[0], (200, 0, 0), [(0, 0, 400, 400)]) == []
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 24, 24), (1, 1, 300, 40), (1, 30), (1, 4, 300), (1, 1, 4, 4)])
+@pytest.mark.parametrize("signed", [True, False])
+def test_all_views_are_drawn_for_inputs_of_any_shape(shape: tuple[int, ...], signed: bool) -> None:
+    below = GREY if shape[-1] in (24, 4) else None
+    e = made(noise(*shape), signed=signed, picture=below)
+    every = picture(e, view="map,outlines,regions")
+    assert every.height > picture(e).height or every.width > picture(e).width
+    assert picture(e, view=["regions"]).size[0] > 400 and picture(made(torch.zeros(shape)), view=list(VIEWS)).height > 100
+
+
+def test_views_are_saved_and_named_in_the_order_they_were_asked_for(tmp_path: Path) -> None:
+    e = corner()
+    one, two = (e.save(tmp_path / f"{view}.png", view=view).read_bytes() for view in ("map", "map,regions"))
+    assert one == png(e) and two == png(e, Shown("map,regions")) and sheet(e, Shown("map,regions")).width > sheet(e).width
+    html = e.save(tmp_path / "e.html", view="regions", by=torch.eye(100).long()).read_text(encoding="utf-8")
+    assert "Where the evidence lies" in html and "<td>for</td><td>rows 0-99, columns 0-99</td>" in html
+    assert Shown("regions, map,regions").views() == [VIEWS["regions"], VIEWS["map"]]
+    with pytest.raises(InputError, match=r'view "heatmap".* Choose among map, outlines, regions'):
+        e.save(tmp_path / "x.png", view="heatmap")
+
+
+def test_painting_regions_changes_nothing() -> None:
+    e = corner()
+    before, photo = e.values.clone(), e.picture.copy()
+    picture(e, view=list(VIEWS))
+    assert torch.equal(e.values, before) and np.array_equal(e.picture, photo)
 
 
 # pictures

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from .. import __version__
+from .compare import compare
 from .demo import demo
 from .door import Door, debuggable
 from .explain import explain
@@ -23,8 +24,9 @@ def main() -> None:
     pellucid demo                             a cat, explained
     pellucid explain cat.jpg                  a picture of yours
     pellucid explain cat.jpg --versus lynx    why the one rather than the other
+    pellucid compare cat.jpg                  what several methods say
     """
 
 
-for command in (explain, inspect, methods, models, demo):
+for command in (explain, compare, inspect, methods, models, demo):
     main.add_command(command)

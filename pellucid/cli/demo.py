@@ -13,6 +13,7 @@ from . import process, say
 from .door import debuggable
 from .files import Folder
 from .source import BUILT_IN
+from .watch import Watch
 
 if TYPE_CHECKING:
     from ..explanation import Explanation
@@ -32,7 +33,7 @@ Try next:
 @debuggable
 def demo(out: str) -> None:
     """Explain a cat and an espresso that come along: no picture, no network and no model of yours needed."""
-    folder, watch = Folder(Path(out), SUFFIXES), say.Watch()
+    folder, watch = Folder(Path(out), SUFFIXES), Watch()
     folder.check()
     process.settle()
     with watch("starting"):
@@ -47,7 +48,7 @@ def demo(out: str) -> None:
     def show(name: str, title: str, picture: Path, target: Target | None = None) -> Explanation:
         with watch(title):
             e = explain(model, picture, target)
-            folder.write(e, name)
+            folder.write(e, name, view="map,regions")
         click.echo(click.style(title, bold=True))
         say.explanation(e)
         click.echo()

@@ -2,103 +2,78 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.exceptions import Exit
 
-from ..errors import OutputError, PellucidError, PictureError, TargetError
+from ..errors import OutputError, PictureError
 from . import process, say
-from .door import REFUSED, SOME_FAILED, complain, debuggable, tell
+from .door import INTERRUPTED, REFUSED, SOME_FAILED, complain, debuggable, tell
 from .files import Folder, names
-from .source import BUILT_IN, Source, check_computes, check_reads_pictures, takes_source
+from .question import BY, TOP, Question, takes_question
+from .source import BUILT_IN, Source, takes_source
+from .watch import Watch
 
 if TYPE_CHECKING:
     from ..explanation import Explanation
-    from ..model import Model
-
 
 FORMATS = "png,json,safetensors"
-
-
-@dataclass(frozen=True)
-class Request:
-    """What is asked of every picture, in the words of the command line."""
-
-    method: str
-    target: str | None
-    versus: str | None
-    at: str | None
-    strict: bool
-
-    @property
-    def words(self) -> tuple[str, ...]:
-        """What tells its files from those of other requests."""
-        versus = f"vs {self.versus}" if self.versus else ""
-        return self.method, " ".join(filter(None, (self.target, versus))), f"at {self.at}" if self.at else ""
-
-    def check(self, model: Model) -> None:
-        """Refuse before the first picture what would fail on every one."""
-        from ..catalogue import method
-
-        method(self.method)
-        check_reads_pictures(model)
-        named = [model.find(name) for name in (self.target, self.versus) if name]
-        if len(named) > len(set(named)):
-            found = f"the same class twice ({named[0]})"
-            raise TargetError(
-                f"--target {self.target} --versus {self.versus}", found, "their difference is zero", "Name another one."
-            )
-
-    def explain(self, model: Model, picture: str) -> Explanation:
-        from ..target import logit
-        from ..verbs import explain
-
-        target = self.target if self.versus is None else logit(self.target) - logit(self.versus)
-        try:
-            e = explain(model, picture, target, self.method, at=self.at, strict=self.strict)
-        except PellucidError:
-            raise
-        except Exception:
-            check_computes(model, model.read(picture))  # if the model fails without us, say so
-            raise
-        return replace(e, provenance=e.provenance | {"picture": click.format_filename(picture)})
 
 
 @click.command(short_help="Which pixels speak for a class, which against.")
 @click.argument("pictures", nargs=-1, required=True, metavar="PICTURE...")
 @click.option("--model", default=BUILT_IN, show_default=True, metavar="MODEL", help="A built-in model, or a file.")
 @click.option("--method", default="lrp", show_default=True, metavar="NAME", help="One of `pellucid methods`.")
-@click.option("--target", metavar="CLASS", help="The class to explain, by name or index.  [default: the predicted one]")
-@click.option("--versus", metavar="CLASS", help="Explain why the target rather than this class.")
-@click.option("--at", metavar="LAYER", help="Explain by what this layer returned, in place of the pixels.")
+@takes_question
+@click.option("--view", default="map", show_default=True, metavar="LIST", help="What pictures show; also outlines, regions.")
+@TOP
+@BY
 @click.option("--out", default=".", metavar="DIR", help="Folder for the results.  [default: the current one]")
 @click.option("--format", "formats", default=FORMATS, show_default=True, metavar="LIST", help="What is written; also html, txt.")
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON per picture, and nothing else.")
-@click.option("--strict", is_flag=True, help="Refuse operations without a rule, in place of taking their derivative.")
 @takes_source
 @debuggable
-def explain(pictures: Sequence[str], source: Source, out: str, formats: str, as_json: bool, **asked: Any) -> None:
+def explain(
+    pictures: Sequence[str],
+    source: Source,
+    method: str,
+    view: str,
+    top: float,
+    by: str,
+    out: str,
+    formats: str,
+    as_json: bool,
+    **asked: Any,
+) -> None:
     """Which pixels of a PICTURE speak for a class, which against, and by how much.
 
     Every result is named after its picture and what was asked: cat.lrp.png, cat.lrp.tiger-cat.png.
     """
-    request, watch = Request(**asked), say.Watch(len(pictures))
+    question, watch = Question(**asked), Watch(len(pictures))
     process.settle()
     with watch("starting"):
-        folder, called = Folder(Path(out), suffixes(formats)), names(pictures, *request.words)
+        from .. import verbs
+        from ..explanation import FORMATS
+        from ..render import Shown
+
+        folder, called = Folder(Path(out), suffixes(formats, FORMATS)), names(pictures, method, *question.words)
         folder.check(called, pictures)
+        Shown(view).views()
         model = source.open()
-        request.check(model)
+        question.check(model, [method])
     failed: list[str] = []
     for index, (picture, name) in enumerate(zip(pictures, called, strict=True)):
+        if watch.called_off:
+            tell(f"{len(pictures) - index} of {len(pictures)} pictures were not begun.", mark="Called off:")
+            break
         try:
             with watch(Path(picture).name, steps=1):
-                e = request.explain(model, picture)
-                files = folder.write(e, name)
+                e = named(question.ask(verbs.explain, model, picture, method=method), picture)
+                files = folder.write(e, name, view=view, top=top, by=by)
         except Exception as error:
             if not isinstance(error, PictureError) and len(failed) == index:
                 raise  # it never went well: what was asked is wrong, not this picture
@@ -106,7 +81,14 @@ def explain(pictures: Sequence[str], source: Source, out: str, formats: str, as_
             failed.append(picture)
         else:
             report(picture, e, files, as_json=as_json, headed=len(pictures) > 1)
+    if watch.called_off:
+        raise Exit(INTERRUPTED)
     finish(pictures, failed)
+
+
+def named(e: Explanation, picture: str) -> Explanation:
+    """With the name of the picture where it says how to repeat it."""
+    return replace(e, provenance=e.provenance | {"picture": click.format_filename(picture)})
 
 
 def finish(pictures: Sequence[str], failed: Sequence[str]) -> None:
@@ -126,15 +108,13 @@ def mourn(picture: str, error: Exception, *, as_json: bool) -> None:
         say.document({"picture": click.format_filename(picture), "error": told(error)})
 
 
-def suffixes(formats: str) -> tuple[str, ...]:
-    """The formats by the suffixes of their files."""
-    from ..explanation import FORMATS
-
+def suffixes(formats: str, known: Mapping[str, str]) -> tuple[str, ...]:
+    """The formats by the suffixes of their files; `known` is what can be written."""
     asked = tuple(dict.fromkeys(f".{name.strip().lower().lstrip('.')}" for name in formats.split(",") if name.strip()))
     for suffix in asked:
-        if suffix not in FORMATS:
-            known = ", ".join(name.lstrip(".") for name in FORMATS)
-            raise OutputError(f"--format {formats}", suffix.lstrip("."), "nobody here writes that", f"Choose among {known}.")
+        if suffix not in known:
+            do = f"Choose among {', '.join(name.lstrip('.') for name in known)}."
+            raise OutputError(f"--format {formats}", suffix.lstrip("."), "nobody here writes that", do)
     return asked
 
 

@@ -7,13 +7,15 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import OutputError
 
 if TYPE_CHECKING:
+    from ..comparison import Comparison
     from ..explanation import Explanation
 
+PAINTED = (".png", ".html")
 LONGEST = 120  # characters; file systems take 255 bytes, and method, target and suffix need room
 
 
@@ -50,14 +52,18 @@ class Folder:
     def files(self, name: str) -> list[Path]:
         return [self.path / f"{name}{suffix}" for suffix in self.suffixes]
 
-    def write(self, e: Explanation, name: str) -> list[Path]:
-        """The explanation in every format, each file whole or not at all."""
+    def write(self, answer: Explanation | Comparison, name: str, **shown: Any) -> list[Path]:
+        """The answer in every format, each file whole or not at all.
+
+        Arguments:
+            shown: What pictures and pages show.
+        """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             found = error.strerror or str(error)
             raise OutputError(f"--out {self.path}", found, "the folder cannot be made", "Name another one.") from None
-        return [e.save(file) for file in self.files(name)]
+        return [answer.save(file, **(shown if file.suffix in PAINTED else {})) for file in self.files(name)]
 
 
 def names(pictures: Sequence[str], *words: str) -> list[str]:

@@ -12,6 +12,7 @@ from ..errors import ModelError
 from . import process, say
 from .door import debuggable
 from .source import Numbers, Source, check_computes, check_reads_pictures, takes_source
+from .watch import Watch
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -59,7 +60,7 @@ def inspect(picture: str | None, method: str, shape: tuple[int, ...] | None, dep
     The layers are those that ran on PICTURE, or on an input of zeros. MODEL is a built-in model or a file.
     """
     process.settle()
-    with say.Watch()("looking into the model"):
+    with Watch()("looking into the model"):
         from ..catalogue import method as named
         from ..tape import record
 

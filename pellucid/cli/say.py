@@ -1,11 +1,10 @@
-"""What is printed: classes, captions and pictures on stdout; how far the work is on stderr, where somebody is watching."""
+"""What is printed on stdout: classes, captions, pictures in signs, tables, and lines of JSON."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +13,6 @@ import click
 from .door import coloured
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
     from ..explanation import Explanation
 
 MARGIN_ROWS = 12  # of a terminal, for what is said around a picture
@@ -23,10 +20,15 @@ MARGIN_ROWS = 12  # of a terminal, for what is said around a picture
 
 def explanation(e: Explanation) -> None:
     """The best classes, the map in a terminal, and the caption."""
+    classes(e)
+    click.echo(picture(e) if sys.stdout.isatty() else e.caption())
+
+
+def classes(e: Explanation) -> None:
+    """The best classes with their probabilities."""
     for index, label, share in e.classes:
         named = label and label != f"class {index}"
         click.echo(f"{share:8.1%}  {f'{label} ({index})' if named else f'class {index}'}")
-    click.echo(picture(e) if sys.stdout.isatty() else e.caption())
 
 
 def picture(e: Explanation) -> str:
@@ -50,7 +52,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     from rich.table import Table
 
     watched = sys.stdout.isatty()
-    drawn = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    drawn = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", show_header=any(columns))
     for number, column in enumerate(columns):
         drawn.add_column(column, overflow="fold", no_wrap=not number)  # names stay whole
     for row in rows:
@@ -59,36 +61,3 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     with console.capture() as text:
         console.print(drawn)
     click.echo("\n".join(line.rstrip() for line in text.get().splitlines()))
-
-
-class Watch:
-    """How far the work is. Nothing is shown where nobody is watching."""
-
-    def __init__(self, total: int = 1) -> None:
-        self.progress = bar(total) if sys.stderr.isatty() else None
-        self.total = total
-
-    @contextmanager
-    def __call__(self, words: str, *, steps: int = 0) -> Iterator[None]:
-        """Say what is being done while it is done; it counts for `steps` of the total."""
-        if self.progress is None:
-            yield
-            return
-        (task,) = self.progress.task_ids or (self.progress.add_task("", total=self.total),)
-        self.progress.update(task, description=words)
-        self.progress.start()
-        try:
-            yield
-        finally:
-            self.progress.update(task, advance=steps)
-            self.progress.stop()  # and is gone: whatever is printed next starts on a clean line
-
-
-def bar(total: int) -> Progress:
-    from rich import progress
-    from rich.console import Console
-
-    columns: list[progress.ProgressColumn] = [progress.SpinnerColumn(), progress.TextColumn("{task.description}", markup=False)]
-    if total > 1:
-        columns += [progress.BarColumn(), progress.MofNCompleteColumn(), progress.TimeRemainingColumn()]
-    return progress.Progress(*columns, console=Console(stderr=True), transient=True)

@@ -2,9 +2,30 @@
 
 from __future__ import annotations
 
+from pellucid.render.comparison import comparison_png, comparison_sheet, save_comparison_png
+from pellucid.render.comparison_page import comparison_page, save_comparison_html
 from pellucid.render.image import picture, png, save_png, sheet
 from pellucid.render.page import page, save_html
 from pellucid.render.palette import PALETTES, Palette
 from pellucid.render.terminal import save_txt, terminal
+from pellucid.render.view import VIEWS, Shown
 
-__all__ = ["PALETTES", "Palette", "page", "picture", "png", "save_html", "save_png", "save_txt", "sheet", "terminal"]
+__all__ = [
+    "PALETTES",
+    "VIEWS",
+    "Palette",
+    "Shown",
+    "comparison_page",
+    "comparison_png",
+    "comparison_sheet",
+    "page",
+    "picture",
+    "png",
+    "save_comparison_html",
+    "save_comparison_png",
+    "save_html",
+    "save_png",
+    "save_txt",
+    "sheet",
+    "terminal",
+]

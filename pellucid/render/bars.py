@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from pellucid.ledger import figure
@@ -15,18 +16,24 @@ HEIGHT, LEFT, FOOT = 260, 84, 30
 SEPARATE = 64  # up to this many bars stand apart and are numbered
 
 
-def bars(drawn: Map, wide: int) -> Image.Image:
-    """The values as bars about zero, with the scale at the side; `wide` is the width of it all in pixels."""
+def bars(drawn: Map, wide: int, kept: NDArray[np.bool_] | None = None) -> Image.Image:
+    """The values as bars about zero, with the scale at the side.
+
+    Arguments:
+        wide: The width of it all in pixels.
+        kept: Which of the values have their colour; the others are grey. None: all of them.
+    """
     image = Image.new("RGB", (wide, HEIGHT + FOOT), PAPER)
     draw = ImageDraw.Draw(image)
     zero = HEIGHT // 2 if drawn.signed else HEIGHT - 12
     reach = zero - 12
     axis(draw, drawn, zero, reach, wide)
-    for left, right, *levels in columns(drawn.strength[0], wide - LEFT):
-        for level in levels:
-            box = (LEFT + left, zero - max(level, 0) * reach, LEFT + right, zero - min(level, 0) * reach)
-            if level:
-                draw.rectangle(box, fill=drawn.palette.colour(level, signed=drawn.signed))
+    bright = np.ones(drawn.heat.size, dtype=bool) if kept is None else kept
+    for part, painted in ((np.where(bright, 0.0, drawn.strength[0]), False), (np.where(bright, drawn.strength[0], 0.0), True)):
+        for left, right, *levels in columns(part, wide - LEFT):
+            for level in filter(None, levels):
+                box = (LEFT + left, zero - max(level, 0) * reach, LEFT + right, zero - min(level, 0) * reach)
+                draw.rectangle(box, fill=drawn.palette.colour(level, signed=drawn.signed) if painted else HAIR)
     numbers(draw, drawn.heat.size, wide)
     return image
 

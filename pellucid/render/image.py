@@ -4,113 +4,147 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from PIL import Image, ImageOps
+from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from pellucid.render.bars import bars
-from pellucid.render.legend import class_bars, legend
+from pellucid.render.legend import class_bars
 from pellucid.render.map import Map, prepare
 from pellucid.render.palette import AMBER, FAINT, HAIR, INK, PAPER, RED_BLUE, Palette
-from pellucid.render.panel import Size, blank, ground, overlay, panel_size, photograph
+from pellucid.render.panel import Size, panel_size, photograph
 from pellucid.render.scale import Scale
 from pellucid.render.text import paragraph, shorten, stack
+from pellucid.render.view import PLAIN, Found, Shown, View
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from pellucid.explanation import Explanation
 
 MARGIN, GAP, COLUMN = 32, 28, 400
 MOST_SAMPLES = 16
+Cell = tuple[Image.Image, Image.Image]  # a panel, and what stands below it
 
 
 def picture(
-    e: Explanation, sample: int = 0, *, scale: str | float | Scale = "each", palette: Palette = RED_BLUE, smooth_px: float = 0.0
+    e: Explanation,
+    sample: int = 0,
+    *,
+    view: str | Sequence[str] = "map",
+    top: float = 0.1,
+    by: str | Tensor = "connected",
+    scale: str | float | Scale = "each",
+    palette: Palette = RED_BLUE,
+    smooth_px: float = 0.0,
 ) -> Image.Image:
-    """One sample as a figure: photograph and map, scale, classes and caption; the options are those of `prepare`."""
+    """One sample as a figure: photograph and map, scale, classes and caption.
+
+    Arguments:
+        view: What is painted, one or more of `VIEWS`: "map", "outlines" of regions, "regions" with all else in grey.
+        top, by: Which regions, as in `Explanation.regions`.
+        scale, palette, smooth_px: As in `prepare`.
+    """
     drawn = prepare(e, sample, scale=scale, palette=palette, smooth_px=smooth_px)
-    body = panels(e, sample, drawn, captioned=True)
+    body = panels(e, sample, drawn, Shown(view, top, by), captioned=True)
     return framed(stack([title(e, sample, body.width), body], gap=18))
 
 
-def sheet(e: Explanation) -> Image.Image:
+def sheet(e: Explanation, shown: Shown = PLAIN) -> Image.Image:
     """All samples under one another on one scale, the first `MOST_SAMPLES` of many."""
+    asked: dict[str, Any] = {"view": shown.view, "top": shown.top, "by": shown.by}
     if len(e) == 1:
-        return picture(e)
+        return picture(e, **asked)
     common = prepare(e, scale="shared").scale
-    figures = [picture(e, sample, scale=common) for sample in range(min(len(e), MOST_SAMPLES))]
+    figures = [picture(e, sample, scale=common, **asked) for sample in range(min(len(e), MOST_SAMPLES))]
     if len(e) > MOST_SAMPLES:
         wide = figures[0].width - 2 * MARGIN
         figures.append(framed(paragraph(f"The first {MOST_SAMPLES} of {len(e)} samples are shown.", 16, wide, AMBER)))
     return stack(figures, gap=0)
 
 
-def save_png(e: Explanation, path: Path) -> None:
+def save_png(
+    e: Explanation, path: Path, *, view: str | Sequence[str] = "map", top: float = 0.1, by: str | Tensor = "connected"
+) -> None:
     """The sheet as a PNG that carries its caption and provenance as text; `Explanation.save` writes it whole or not at all."""
-    path.write_bytes(png(e))
+    path.write_bytes(png(e, Shown(view, top, by)))
 
 
-def png(e: Explanation) -> bytes:
+def png(e: Explanation, shown: Shown = PLAIN) -> bytes:
     """The sheet as the bytes of a PNG file, with caption and provenance in text chunks."""
-    chunks = PngInfo()
-    chunks.add_itxt("Software", "pellucid")
-    chunks.add_itxt("Description", "\n".join(e.caption(sample) for sample in range(len(e))))
-    chunks.add_itxt("provenance", json.dumps(e.provenance, default=str))
-    return encoded(sheet(e), chunks)
+    told = "\n".join(e.caption(sample) for sample in range(len(e)))
+    return encoded(sheet(e, shown), chunks(told, e.provenance))
 
 
-def encoded(image: Image.Image, chunks: PngInfo | None = None) -> bytes:
+def chunks(description: str, provenance: dict[str, Any]) -> PngInfo:
+    """What a PNG says about itself."""
+    info = PngInfo()
+    info.add_itxt("Software", "pellucid")
+    info.add_itxt("Description", description)
+    info.add_itxt("provenance", json.dumps(provenance, default=str))
+    return info
+
+
+def encoded(image: Image.Image, info: PngInfo | None = None) -> bytes:
     """The bytes of a PNG file."""
     file = io.BytesIO()
-    image.save(file, format="PNG", pnginfo=chunks)
+    image.save(file, format="PNG", pnginfo=info)
     return file.getvalue()
 
 
-def panels(e: Explanation, sample: int, drawn: Map, *, captioned: bool = False) -> Image.Image:
-    """A figure without its title: the map over its photograph, on paper, or as a row of bars."""
+def panels(e: Explanation, sample: int, drawn: Map, shown: Shown = PLAIN, *, captioned: bool = False) -> Image.Image:
+    """A figure without its title: views of the map over its photograph, on paper, or as rows of bars."""
+    asked, found = shown.views(), shown.find(e, sample)
     if drawn.picture is not None:
-        return over_photograph(e, sample, drawn, captioned=captioned)
+        return over_photograph(e, sample, drawn, asked, found, captioned=captioned)
     if drawn.flat and not drawn.empty:
-        return in_a_row(e, sample, drawn, captioned=captioned)
-    return on_paper(e, sample, drawn, captioned=captioned)
+        return in_a_row(e, sample, drawn, asked, found, captioned=captioned)
+    return on_paper(e, sample, drawn, asked, found, captioned=captioned)
 
 
-def over_photograph(e: Explanation, sample: int, drawn: Map, *, captioned: bool) -> Image.Image:
-    """Photograph and classes on the left, map and scale on the right, words below."""
+def over_photograph(e: Explanation, sample: int, drawn: Map, asked: list[View], found: Found, *, captioned: bool) -> Image.Image:
+    """The photograph over its classes, every view over its legend, words below."""
     assert drawn.picture is not None
     size = panel_size(*drawn.picture.shape[:2])
     wide = max(COLUMN, size[1])
-    seen = labelled("What the model saw", photograph(drawn.picture, size), wide)
-    painted = labelled("What speaks for it, and what against" if e.signed else "What matters for it", painting(drawn, size), wide)
-    below = columns(stack(classes(e, sample, drawn, wide), GAP), legend(drawn, wide), wide)
-    words = caption(e, sample, 2 * wide + GAP) if captioned else []
-    return stack([columns(seen, painted, wide), below, *words], gap=16)
+    first = labelled("What the model saw", photograph(drawn.picture, size), wide), stack(classes(e, sample, drawn, wide), GAP)
+    body = grid([first, *cells(e, drawn, asked, found, size, wide)], wide)
+    return stack([body, *(caption(e, sample, body.width) if captioned else [])], gap=16)
 
 
-def on_paper(e: Explanation, sample: int, drawn: Map, *, captioned: bool) -> Image.Image:
-    """Map on the left, scale, classes and words on the right."""
+def on_paper(e: Explanation, sample: int, drawn: Map, asked: list[View], found: Found, *, captioned: bool) -> Image.Image:
+    """A map on the left, scale, classes and words on the right; of several views each over its legend, the words below."""
     size = (COLUMN // 2, COLUMN) if drawn.flat else panel_size(*drawn.heat.shape)
     wide = max(COLUMN, size[1])
+    if len(asked) > 1:
+        body = grid(cells(e, drawn, asked, found, size, wide), wide)
+        words = caption(e, sample, body.width) if captioned else []
+        return stack([body, *classes(e, sample, drawn, wide), *words], gap=16)
     words = caption(e, sample, wide) if captioned else []
-    return columns(
-        ImageOps.expand(painting(drawn, size), border=1, fill=HAIR),
-        stack([legend(drawn, wide), *classes(e, sample, drawn, wide), *words], gap=16),
-        wide,
-    )
+    beside = [asked[0].words(drawn, found, wide), *classes(e, sample, drawn, wide), *words]
+    return side_by_side([asked[0].paint(drawn, found, size), stack(beside, gap=16)], wide)
 
 
-def in_a_row(e: Explanation, sample: int, drawn: Map, *, captioned: bool) -> Image.Image:
+def in_a_row(e: Explanation, sample: int, drawn: Map, asked: list[View], found: Found, *, captioned: bool) -> Image.Image:
     """Bars over the whole width, classes and scale below, words below those."""
     wide = COLUMN + 48
-    first, *second = [*classes(e, sample, drawn, wide), legend(drawn, wide)]
-    words = caption(e, sample, 2 * wide + GAP) if captioned else []
-    return stack([bars(drawn, 2 * wide + GAP), columns(first, stack(second, GAP), wide), *words], gap=16)
+    whole = 2 * wide + GAP
+    first, *second = [*classes(e, sample, drawn, wide), asked[0].words(drawn, found, wide)]
+    below = side_by_side([first, stack(second, GAP)], wide)
+    rest = [part for cell in cells(e, drawn, asked[1:], found, (0, whole), whole) for part in cell]
+    words = caption(e, sample, whole) if captioned else []
+    return stack([asked[0].paint(drawn, found, (0, whole)), below, *rest, *words], gap=16)
 
 
-def painting(drawn: Map, size: Size) -> Image.Image:
-    """The map over its ground, or a card that says there is none."""
-    return blank(ground(drawn.picture, size)) if drawn.empty else overlay(drawn, size)
+def cells(e: Explanation, drawn: Map, asked: list[View], found: Found, size: Size, wide: int) -> list[Cell]:
+    """Every view under its name, and its legend."""
+    names = [view.signed if e.signed else view.unsigned for view in asked]
+    return [
+        (labelled(name, view.paint(drawn, found, size), wide), view.words(drawn, found, wide))
+        for name, view in zip(names, asked, strict=True)
+    ]
 
 
 def classes(e: Explanation, sample: int, drawn: Map, wide: int) -> list[Image.Image]:
@@ -119,11 +153,19 @@ def classes(e: Explanation, sample: int, drawn: Map, wide: int) -> list[Image.Im
     return [class_bars(e.classes, wide, accent, (e.targets or (e.target,))[0])] if e.classes and sample == 0 else []
 
 
-def columns(left: Image.Image, right: Image.Image, wide: int) -> Image.Image:
-    """Two columns of `wide` pixels each."""
-    image = Image.new("RGB", (2 * wide + GAP, max(left.height, right.height)), PAPER)
-    image.paste(left, (0, 0))
-    image.paste(right, (wide + GAP, 0))
+def grid(parts: list[Cell], wide: int) -> Image.Image:
+    """Panels in rows of two (three are one row), each over its legend."""
+    across = 3 if len(parts) == 3 else 2
+    rows = [parts[start : start + across] for start in range(0, len(parts), across)]
+    bands = [stack([side_by_side([cell[half] for cell in row], wide) for half in range(2)], gap=16) for row in rows]
+    return stack(bands, gap=GAP)
+
+
+def side_by_side(parts: Sequence[Image.Image], wide: int) -> Image.Image:
+    """Columns of `wide` pixels each, on paper."""
+    image = Image.new("RGB", (len(parts) * (wide + GAP) - GAP, max(part.height for part in parts)), PAPER)
+    for place, part in enumerate(parts):
+        image.paste(part, (place * (wide + GAP), 0))
     return image
 
 

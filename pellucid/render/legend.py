@@ -15,9 +15,9 @@ UNSIGNED = "unsigned: how much, not for or against"
 
 
 def legend(drawn: Map, wide: int) -> Image.Image:
-    """What the colours mean and how far the scale goes; of an empty map, why it is empty."""
+    """What the colours mean and how far the scale goes; nothing of an empty map, about which the caption says why."""
     if drawn.empty:
-        return paragraph(drawn.empty, 15, wide, INK)
+        return Image.new("RGB", (wide, 1), PAPER)
     bar = key(drawn, wide) if drawn.flat else colour_bar(drawn, wide)
     return stack([bar, paragraph(drawn.sentence(), 14, wide, FAINT)], gap=8)
 
@@ -45,6 +45,15 @@ def colour_bar(drawn: Map, wide: int) -> Image.Image:
         draw.text((at, 18), meaning, INK, font(15), anchor=anchor + "s")
         draw.line((at, 24 + TALL, at, 27 + TALL), FAINT)
         draw.text((at, TALL + 44), number, INK, font(14), anchor=anchor + "s")
+    return image
+
+
+def swatch(colour: Colour, words: str, wide: int) -> Image.Image:
+    """A square of a colour, and beside it what the colour stands for."""
+    beside = paragraph(words, 15, wide - 22)
+    image = Image.new("RGB", (wide, beside.height), PAPER)
+    image.paste(beside, (22, 0))
+    ImageDraw.Draw(image).rectangle((0, 4, 13, 17), fill=colour)
     return image
 
 

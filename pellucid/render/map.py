@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.errors import InputError
-from pellucid.ledger import figure
+from pellucid.regions import smoothed
 from pellucid.render.palette import RED_BLUE, Palette
 from pellucid.render.scale import Heat, Scale, each, fixed, shared
 
@@ -26,7 +25,8 @@ class Map:
         heat: One value per place, with shape (height, width); unsigned ones are never negative.
         scale: The value painted at full strength.
         signed: Whether the sign means for and against.
-        empty: Why there is nothing to paint; "" if there is something.
+        empty: Why nothing is painted; "" if something is.
+        card: What stands in its place: "no evidence found", or "under-sampled".
         picture: The pixels below, with shape (height, width, 3), or None for white paper.
         smooth_px: Standard deviation of the blur that `heat` went through, in places.
     """
@@ -38,6 +38,7 @@ class Map:
     picture: NDArray[np.uint8] | None
     smooth_px: float
     palette: Palette
+    card: str = ""
 
     @property
     def strength(self) -> Heat:
@@ -72,11 +73,13 @@ def prepare(
         smooth_px: Standard deviation of a Gaussian blur of the map, in places; 0 paints what is there.
     """
     raw = heat_of(e, sample)
-    empty = nothing(e, sample, raw)
+    nothing = e.nothing(sample)
+    empty = nothing or e.doubt(sample)
     heat = raw if empty else smoothed(raw, smooth_px)
     chosen = fixed(1.0) if empty and scale == "each" else choose(e, heat, scale)
     picture = e.photograph(sample) if len(heat) > 1 else None  # features in a row lie nowhere on a photograph
-    return Map(heat, chosen, e.signed, empty, picture, smooth_px, palette)
+    card = "no evidence found" if nothing else "under-sampled" if empty else ""
+    return Map(heat, chosen, e.signed, empty, picture, smooth_px, palette, card)
 
 
 def heat_of(e: Explanation, sample: int) -> Heat:
@@ -93,37 +96,7 @@ def choose(e: Explanation, heat: Heat, scale: str | float | Scale) -> Scale:
     if scale == "each":
         return each(heat, **percentile)
     if scale == "shared":
-        return shared([heat_of(e, sample) for sample in range(len(e))], **percentile)
+        return shared([heat_of(e, sample) for sample in range(len(e)) if not e.doubt(sample)], **percentile)
     if isinstance(scale, str):
         raise InputError(f'scale="{scale}"', f'"{scale}"', "no scale has that name", 'Use "each", "shared" or a number.')
     return fixed(scale)
-
-
-def nothing(e: Explanation, sample: int, heat: Heat) -> str:
-    """Why there is nothing to paint, or "" if there is."""
-    broken = int((~np.isfinite(heat)).sum())
-    if broken:
-        return f"{broken:,} of {heat.size:,} values are not finite (NaN or infinite)."
-    size = float(np.abs(heat).sum())
-    if size == 0:
-        cancel = bool(e.values[sample].any())
-        return "At every place the channels cancel one another." if cancel else "Every value is exactly zero."
-    seed = abs(float(e.ledger.seed[sample])) if e.ledger else 0.0
-    if size < 1e-6 * seed:
-        return f"All absolute values together are {size:.1e}, less than a millionth of the score {figure(seed)}."
-    if np.abs(heat).max() < 1e-12:
-        return f"The largest absolute value is {np.abs(heat).max():.1e}: rounding, not evidence."
-    return ""
-
-
-def smoothed(heat: Heat, radius_px: float) -> Heat:
-    """The map under a Gaussian of standard deviation `radius_px`, mirrored at the border; 0 leaves it as it is."""
-    if radius_px <= 0:
-        return heat
-    reach = max(1, math.ceil(3 * radius_px))
-    bell = np.exp(-0.5 * (np.arange(-reach, reach + 1) / radius_px) ** 2)
-    for axis, length in enumerate(heat.shape):
-        margins = [(reach, reach) if axis == side else (0, 0) for side in range(2)]
-        wide = np.pad(heat, margins, mode="symmetric")
-        heat = np.sum([w * wide.take(range(at, at + length), axis) for at, w in enumerate(bell / bell.sum())], axis=0)
-    return heat

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from PIL import Image
 
 from pellucid.render.books import book
 from pellucid.render.image import MOST_SAMPLES, encoded, panels
 from pellucid.render.map import prepare
 from pellucid.render.scale import Scale
+from pellucid.render.view import PLAIN, Found, Shown
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from pellucid.explanation import Explanation
 
 # The policy makes the promise binding: a browser refuses whatever is not in the file.
@@ -46,41 +52,61 @@ p {{ margin: .4rem 0; }}
 """
 
 
-def save_html(e: Explanation, path: Path) -> None:
+def save_html(
+    e: Explanation, path: Path, *, view: str | Sequence[str] = "map", top: float = 0.1, by: str | Tensor = "connected"
+) -> None:
     """The page as a file; `Explanation.save` writes it whole or not at all."""
-    path.write_text(page(e), encoding="utf-8")
+    path.write_text(page(e, Shown(view, top, by)), encoding="utf-8")
 
 
-def page(e: Explanation) -> str:
+def page(e: Explanation, shown: Shown = PLAIN) -> str:
     """The whole page: a section per sample, then what it takes to repeat it."""
-    shown = min(len(e), MOST_SAMPLES)
+    some = min(len(e), MOST_SAMPLES)
     parts = [HEAD.format(title=escape(f"{e.method} -> {e.target}"))]
     scale = prepare(e, scale="shared" if len(e) > 1 else "each").scale
-    parts += [section(e, sample, scale) for sample in range(shown)]
-    if shown < len(e):
-        parts.append(f'<p class="warning">The first {shown} of {len(e)} samples are shown.</p>')
+    parts += [section(e, sample, scale, shown) for sample in range(some)]
+    if some < len(e):
+        parts.append(f'<p class="warning">The first {some} of {len(e)} samples are shown.</p>')
     return "\n".join([*parts, provenance(e), "</body>", "</html>", ""])
 
 
-def section(e: Explanation, sample: int, scale: Scale) -> str:
-    """One sample: headline, picture, caption, ledger."""
+def section(e: Explanation, sample: int, scale: Scale, shown: Shown) -> str:
+    """One sample: headline, picture, caption, ledger, regions where they are shown."""
     drawn = prepare(e, sample, scale=scale)
-    image = b64encode(encoded(panels(e, sample, drawn))).decode()
+    image = inline(panels(e, sample, drawn, shown))
     at = f" at {e.at}" if e.at else ""
     which = f", sample {sample + 1} of {len(e)}" if len(e) > 1 else ""
     lines = [
         "<section>",
         f"<h1>{escape(e.headline(sample).removeprefix(f'{e.method} -> '))}</h1>",
         f'<p class="method">{escape(e.method + at + which)}</p>',
-        f'<img alt="{escape(e.caption(sample))}" src="data:image/png;base64,{image}">',
-        *([f'<p class="warning">No evidence found. {escape(drawn.empty)}</p>'] if drawn.empty else []),
+        f'<img alt="{escape(e.caption(sample))}" src="{image}">',
         f"<p>{escape(e.sentence(sample))}</p>",
         *(f'<p class="warning">{escape(warning)}</p>' for warning in e.warnings(sample)),
         *(f'<p class="note">{escape(note)}</p>' for note in e.notes),
     ]
     if e.ledger is not None:
         lines += ["<h2>Where the score went</h2>", table(book(e.ledger, sample), "books")]
+    found = shown.find(e, sample)
+    if found:
+        lines += ["<h2>Where the evidence lies</h2>", table(located(found), "books")]
     return "\n".join([*lines, "</section>"])
+
+
+def located(found: Found) -> list[tuple[str, str, str]]:
+    """A line (kind, place, share) per region."""
+    lines = []
+    for one in found:
+        top, left, bottom, right = one.box
+        pieces = f", {one.parts} small pieces" if one.parts > 1 else ""
+        place = f"rows {top}-{bottom - 1}, columns {left}-{right - 1}{pieces}"
+        lines.append(("against" if one.against else "for", place, f"{100 * one.share:.1f} %"))
+    return lines
+
+
+def inline(image: Image.Image) -> str:
+    """A picture as an address that holds all of it."""
+    return f"data:image/png;base64,{b64encode(encoded(image)).decode()}"
 
 
 def provenance(e: Explanation) -> str:

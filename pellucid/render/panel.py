@@ -11,10 +11,12 @@ from PIL import Image, ImageOps
 from pellucid.render.map import Map
 from pellucid.render.palette import INK, PAPER, Pixels
 from pellucid.render.scale import Heat
-from pellucid.render.text import paragraph
+from pellucid.render.text import paragraph, plain, width
 
 SMALLEST, LARGEST = 448, 896  # pixels along the longer side of a panel
-NOTHING_WIDE = 196  # "no evidence found" on one line
+CARD_WIDE = 196  # "no evidence found" on one line
+STRIPES, STRIPE = 24, (205, 208, 213)  # pixels from one stripe to the next, and their colour
+SOFT = 96  # pixels along the shorter side, from which on a picture is interpolated
 DARKEST = 140  # black is lifted to this grey, so that both hues stay apart from it
 
 Size = tuple[int, int]
@@ -34,8 +36,12 @@ def panel_size(height: int, width: int) -> Size:
 
 def photograph(picture: NDArray[np.uint8], size: Size) -> Image.Image:
     """The picture as the model saw it, enlarged; tiny ones keep their square pixels."""
-    soft = min(picture.shape[:2]) >= 96
-    return Image.fromarray(picture).resize(size[::-1], Image.Resampling.BICUBIC if soft else Image.Resampling.NEAREST)
+    return Image.fromarray(picture).resize(size[::-1], enlarging(picture.shape[:2]))
+
+
+def enlarging(size: Size) -> Image.Resampling:
+    """How pictures and masks of that size grow: what is tiny keeps its square pixels."""
+    return Image.Resampling.BICUBIC if min(size) >= SOFT else Image.Resampling.NEAREST
 
 
 def ground(picture: NDArray[np.uint8] | None, size: Size) -> Pixels:
@@ -61,10 +67,22 @@ def resized(heat: Heat, size: Size, *, soft: bool = False) -> Heat:
     return fine.clip(heat.min(), heat.max())  # a cubic may swing past the values it passes through
 
 
-def blank(below: Pixels) -> Image.Image:
-    """Stands where a map would, and says that there is none."""
-    image = Image.fromarray(below.round().astype(np.uint8))
-    words = paragraph("no evidence found", 22, max(60, min(image.width - 40, NOTHING_WIDE)), INK)
-    card = ImageOps.expand(words, border=14, fill=PAPER)
-    image.paste(card, ((image.width - card.width) // 2, (image.height - card.height) // 2))
+def card(words: str, below: Pixels, *, hatched: bool = False) -> Image.Image:
+    """Stands where a map would, and says why there is none.
+
+    Arguments:
+        below: What the words lie on, with shape (height, width, 3).
+        hatched: Whether stripes run over it: there are values, and they are not to be read.
+    """
+    image = Image.fromarray((hatch(below) if hatched else below).round().astype(np.uint8))
+    told = paragraph(words, 22, max(60, min(image.width - 40, CARD_WIDE, round(width(plain(words), 22)) + 1)), INK)
+    box = ImageOps.expand(told, border=14, fill=PAPER)
+    image.paste(box, ((image.width - box.width) // 2, (image.height - box.height) // 2))
     return image
+
+
+def hatch(below: Pixels) -> Pixels:
+    """Slanted stripes over what lies below."""
+    rows, columns = np.indices(below.shape[:2])
+    striped = np.less((rows + columns) % STRIPES, STRIPES // 3)
+    return np.where(striped[..., None], np.array(STRIPE, dtype=float), 0.4 * below + 0.6 * 255)

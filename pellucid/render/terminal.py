@@ -41,8 +41,8 @@ def terminal(
     """
     drawn = prepare(e, sample, scale=scale, palette=palette)
     words = textwrap.wrap(e.caption(sample), width)
-    if drawn.empty:
-        return "\n".join([*textwrap.wrap(f"No evidence found. {drawn.empty}", width), *words])
+    if drawn.empty:  # the caption says why
+        return "\n".join(words)
     if drawn.flat:
         return "\n".join([*bars(drawn, width, colour=colour), *words])
     height, across = drawn.heat.shape

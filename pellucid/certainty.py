@@ -1,0 +1,82 @@
+"""How sure a sampled map is: its values against their standard errors."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from pellucid.ledger import figure
+
+LEAST, BEYOND = 0.5, 2.0  # reliability, and standard errors from zero, that a map needs to be shown as evidence
+
+
+def reliability(heat: Tensor, error: Tensor, *, signed: bool) -> float:
+    """How far the same map is to be expected again from another seed, as a correlation in [0, 1].
+
+        rho = 1 - sum(error^2) / sum(value^2),   or 0 where noise is the larger sum
+
+    What is seen is signal plus noise, and E[value^2] = signal^2 + error^2; two maps that share the signal and not the noise
+    correlate at signal^2 / (signal^2 + error^2), which is what this estimates. Signed values count from zero, where they turn
+    from for to against; unsigned ones from their mean, since they only rank places: a map that is high everywhere, with noise on
+    top, tells no place from another.
+
+    References: Spearman, 1904, The proof and measurement of association between two things, https://doi.org/10.2307/1412159
+
+    Example:
+        >>> heat = torch.tensor([3.0, -4.0, 0.0, 0.0])
+        >>> reliability(heat, torch.tensor([0.5, 0.5, 0.5, 0.5]), signed=True)
+        0.96
+        >>> reliability(heat + 100, torch.full((4,), 5.0), signed=False)
+        0.0
+    """
+    noise = float(error.double().square().sum())
+    seen = float(told_apart(heat, signed=signed).square().sum())
+    if not noise:
+        return 1.0
+    return max(0.0, 1.0 - noise / seen) if seen > 0 and noise < torch.inf else 0.0
+
+
+def told_apart(heat: Tensor, *, signed: bool) -> Tensor:
+    """Values from where they count: signed ones from zero, unsigned ones from their mean."""
+    return heat.double() if signed or heat.numel() == 1 else heat.double() - heat.double().mean()
+
+
+def doubt(heat: Tensor, error: Tensor, *, signed: bool, forwards: int = 0) -> str:
+    """Says so where a map is under-sampled: nothing of it may be read as evidence; "" of sound maps.
+
+    It is where noise has more than half of what is seen (`reliability` below one half), or where no value lies two standard
+    errors from where values count. The first finds noise in maps of many places, where some lie far out by chance alone: of
+    50,000 places without any signal the largest is some 4.5 standard errors from zero. The second finds it in maps of a few.
+
+    Arguments:
+        forwards: How many forward passes it took; 0 where nobody counted.
+    """
+    if not error.any():
+        return ""
+    rho = reliability(heat, error, signed=signed)
+    far = bool((told_apart(heat, signed=signed).abs() >= BEYOND * error.double()).logical_and(heat != 0).any())
+    if rho >= LEAST and far:
+        return ""
+    places = len(set(heat.flatten().tolist()))  # places that were removed together have one value
+    what = "1 value" if places == 1 else f"{places:,} values"
+    spent = f"{forwards:,} forward passes for {what}" if forwards else f"too few samples for {what}"
+    why = "no value is two standard errors from zero" if signed else "no value is two standard errors from the others"
+    if rho < LEAST:
+        why = f"a map from another seed would correlate with this one by {rho:.2f} only"
+    return f"Under-sampled: {spent}; {why}. Take more samples, or fewer and larger regions."
+
+
+def sentence(heat: Tensor, error: Tensor) -> str:
+    """The standard errors in words, and what they are of the map's largest value; "" where nothing was left to chance.
+
+    Example:
+        >>> sentence(torch.tensor([3.0, -4.0]), torch.tensor([0.375, 0.5]))
+        'Standard error at most 0.500, 12 % of the largest value; typically 0.375.'
+    """
+    if not error.any():
+        return ""
+    if not error.isfinite().all():
+        return "The standard error is not known everywhere."
+    most, largest = float(error.max()), float(heat.abs().max())
+    of_it = f", {100 * most / largest:.2g} % of the largest value" if 0 < largest < torch.inf and most < 10 * largest else ""
+    return f"Standard error at most {figure(most)}{of_it}; typically {figure(float(error.median()))}."

@@ -1,0 +1,97 @@
+"""`pellucid compare`: several methods on one picture, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.exceptions import Exit
+
+from ..errors import MethodError
+from . import process, say
+from .door import INTERRUPTED, SOME_FAILED, debuggable, tell
+from .explain import suffixes
+from .files import Folder, names
+from .question import BY, TOP, Question, takes_question
+from .source import BUILT_IN, Source, takes_source
+from .watch import Watch
+
+if TYPE_CHECKING:
+    from ..comparison import Comparison
+
+METHODS = "lrp,sensitivity,gradient_x_input"
+
+
+@click.command(short_help="Several methods on one picture, side by side.")
+@click.argument("picture", metavar="PICTURE")
+@click.option("--methods", default=METHODS, show_default=True, metavar="LIST", help="Some of `pellucid methods`.")
+@click.option("--model", default=BUILT_IN, show_default=True, metavar="MODEL", help="A built-in model, or a file.")
+@takes_question
+@TOP
+@BY
+@click.option("--out", default=".", metavar="DIR", help="Folder for the results.  [default: the current one]")
+@click.option("--format", "formats", default="png", show_default=True, metavar="LIST", help="What is written; also html, json.")
+@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON, and nothing else.")
+@takes_source
+@debuggable
+def compare(
+    picture: str, methods: str, source: Source, top: float, by: str, out: str, formats: str, as_json: bool, **asked: Any
+) -> None:
+    """What several methods say of one PICTURE: one sheet with their maps side by side, each on its own scale, which is stated,
+    and below each the regions it points to.
+
+    The sheet is named after the picture and what was asked: cat.compare.png.
+    """
+    question, watch, wanted = Question(**asked), Watch(), listed(methods)
+    process.settle()
+    with watch("starting"):
+        from .. import verbs
+        from ..comparison import FORMATS
+
+        folder, (name,) = Folder(Path(out), suffixes(formats, FORMATS)), names([picture], "compare", *question.words)
+        folder.check([name], [picture])
+        model = source.open()
+        question.check(model, wanted)
+    with watch(Path(picture).name):
+        c = named(question.ask(verbs.compare, model, picture, methods=wanted), picture)
+        files = folder.write(c, name, top=top, by=by)
+    report(picture, c, files, as_json=as_json)
+    if watch.called_off:
+        raise Exit(INTERRUPTED)
+    if c.failures:
+        raise Exit(SOME_FAILED)
+
+
+def listed(methods: str) -> list[str]:
+    """The methods by name, each once."""
+    wanted = list(dict.fromkeys(name.strip() for name in methods.split(",") if name.strip()))
+    if not wanted:
+        raise MethodError(
+            f"--methods {methods!r}", "no method", "there is nothing to compare", f"Name some: --methods {METHODS}."
+        )
+    return wanted
+
+
+def named(c: Comparison, picture: str) -> Comparison:
+    """With the name of the picture where each explanation says how to repeat it."""
+    told = {"picture": click.format_filename(picture)}
+    return replace(c, explanations={name: replace(e, provenance=e.provenance | told) for name, e in c.explanations.items()})
+
+
+def report(picture: str, c: Comparison, files: Sequence[Path], *, as_json: bool) -> None:
+    """The answers, for a program or for a person; what failed, on stderr."""
+    for name, error in c.failures.items():
+        tell(f"{name}: {error}", mark="No answer from")
+    if as_json:
+        from ..comparison import told
+
+        written = {file.suffix.lstrip("."): str(file) for file in files}
+        return say.document({"picture": click.format_filename(picture), "files": written} | told(c))
+    say.classes(c.any)
+    for name, e in c.explanations.items():
+        click.echo(f"{c.seconds[name]:7.2f} s  {e.caption()}")
+    if files:
+        click.echo(f"Written: {', '.join(map(click.format_filename, files))}")

@@ -1,0 +1,91 @@
+"""What is asked about a picture, in the words of the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from ..errors import PellucidError, TargetError
+from .source import check_computes, check_reads_pictures
+
+if TYPE_CHECKING:
+    from ..model import Model
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Question:
+    """Which number is explained, and in terms of what.
+
+    Arguments:
+        target, versus: Classes by name or index; why the one rather than the other. None: the predicted one.
+        at: The layer in whose terms it is explained; None: the pixels.
+        strict: Whether operations without a rule are refused.
+    """
+
+    target: str | None
+    versus: str | None
+    at: str | None
+    strict: bool
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What tells its files from those of other questions."""
+        versus = f"vs {self.versus}" if self.versus else ""
+        return " ".join(filter(None, (self.target, versus))), f"at {self.at}" if self.at else ""
+
+    def check(self, model: Model, methods: Sequence[str]) -> None:
+        """Refuse before the first picture what would fail on every one."""
+        from ..catalogue import method
+
+        for name in methods:
+            method(name)
+        check_reads_pictures(model)
+        named = [model.find(name) for name in (self.target, self.versus) if name]
+        if len(named) > len(set(named)):
+            found = f"the same class twice ({named[0]})"
+            raise TargetError(
+                f"--target {self.target} --versus {self.versus}", found, "their difference is zero", "Name another one."
+            )
+
+    def ask(self, verb: Callable[..., T], model: Model, picture: str, **how: Any) -> T:
+        """The answer of `explain` or `compare`; if the model fails without us, that is said to be so."""
+        from ..target import logit
+
+        target = self.target if self.versus is None else logit(self.target) - logit(self.versus)
+        try:
+            return verb(model, picture, target=target, at=self.at, strict=self.strict, **how)
+        except PellucidError:
+            raise
+        except Exception:
+            check_computes(model, model.read(picture))
+            raise
+
+
+def takes_question(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options of a `Question`, and those of the regions that pictures show."""
+    return reduce(lambda function, option: option(function), reversed(OPTIONS), command)
+
+
+OPTIONS = (
+    click.option("--target", metavar="CLASS", help="The class to explain, by name or index.  [default: the predicted one]"),
+    click.option("--versus", metavar="CLASS", help="Explain why the target rather than this class."),
+    click.option("--at", metavar="LAYER", help="Explain by what this layer returned, in place of the pixels."),
+    click.option("--strict", is_flag=True, help="Refuse operations without a rule, in place of taking their derivative."),
+)
+TOP = click.option(
+    "--top", type=click.FloatRange(0, 1, min_open=True), default=0.1, show_default=True, metavar="SHARE",
+    help="Share of the picture that regions take up.",
+)  # fmt: skip
+BY = click.option(
+    "--by",
+    type=click.Choice(["connected", "superpixels"]),
+    default="connected",
+    show_default=True,
+    help="What regions are made of.",
+)

@@ -1,0 +1,134 @@
+"""How far the work is, on stderr, where somebody is watching; and Ctrl-C, which there keeps what is done."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from ..progress import watched
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.live import Live
+    from rich.progress import Progress, TaskID
+
+FINISHING = "finishing with what is there; Ctrl-C once more quits"
+
+
+class Watch:
+    """Words for what is being done, and a bar with the time that is left for all that counts. In a pipe nothing is shown.
+
+    Where somebody is watching, the first Ctrl-C calls the rest of the work off: whoever does it hands over what there is, and
+    says so. A second one quits, as does the first while nothing counts that could be called off.
+
+    Arguments:
+        total: How many pieces of work there will be.
+        what: What they are, in the plural.
+        console: Where to draw; without one, on stderr if it is a terminal.
+    """
+
+    def __init__(self, total: int = 1, what: str = "pictures", console: Console | None = None) -> None:
+        self.screen = Screen(console or terminal()) if console or sys.stderr.isatty() else None
+        self.total, self.what, self.done = total, what, 0
+        self.called_off, self.counts = False, False
+
+    @contextmanager
+    def __call__(self, words: str, *, steps: int = 0) -> Iterator[None]:
+        """Say what is being done while it is done; it counts for `steps` of the total."""
+        if self.screen is None:
+            yield
+            return
+        self.counts = False
+        with ExitStack() as while_it_lasts:
+            while_it_lasts.enter_context(self.screen.showing(words))
+            while_it_lasts.enter_context(watched(self.tell))
+            while_it_lasts.enter_context(interrupts(self.interrupt))
+            if self.total > 1:
+                self.screen.count(self.done, self.total, self.what)
+            yield
+        self.done += steps
+
+    def tell(self, done: int, total: int, what: str) -> bool:
+        """Show how far work is; whether the rest of it is called off."""
+        self.counts = True
+        if self.screen is not None:
+            self.screen.count(done, total, what)
+        return self.called_off
+
+    def interrupt(self, number: int, frame: FrameType | None) -> None:
+        """The first time where something counts, call the rest off; else quit."""
+        if self.called_off or not self.counts:
+            raise KeyboardInterrupt
+        self.called_off = True
+        if self.screen is not None:
+            self.screen.say(FINISHING)
+
+
+class Screen:
+    """What is drawn while work goes on: a spinner with words, and a bar for each kind of thing that is counted."""
+
+    def __init__(self, console: Console) -> None:
+        from rich.spinner import Spinner
+
+        self.console, self.spinner = console, Spinner("dots")
+        self.bars: Progress = bars(console)
+        self.tasks: dict[str, TaskID] = {}
+
+    @contextmanager
+    def showing(self, words: str) -> Iterator[Live]:
+        """Drawn from here on, and gone at the end: whatever is printed next starts on a clean line."""
+        from rich.console import Group
+        from rich.live import Live
+
+        self.bars, self.tasks = bars(self.console), {}
+        self.say(words)
+        with Live(Group(self.spinner, self.bars), console=self.console, transient=True) as live:
+            yield live
+
+    def say(self, words: str) -> None:
+        from rich.text import Text
+
+        self.spinner.update(text=Text(words))
+
+    def count(self, done: int, total: int, what: str) -> None:
+        """Move the bar of `what`; one that starts again starts anew."""
+        from rich.progress import TaskID
+
+        task = self.tasks.get(what)
+        known = {} if task is None else {known.id: known for known in self.bars.tasks}
+        if task is None or done < known[task].completed or total != known[task].total:
+            if task is not None:
+                self.bars.remove_task(TaskID(task))
+            task = self.tasks[what] = self.bars.add_task(what, total=total)
+        self.bars.update(task, completed=done)
+
+
+def bars(console: Console) -> Progress:
+    from rich import progress
+
+    columns = progress.TextColumn("  {task.description}", markup=False), progress.BarColumn(), progress.MofNCompleteColumn()
+    return progress.Progress(*columns, progress.TimeRemainingColumn(), console=console, auto_refresh=False)
+
+
+def terminal() -> Console:
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+@contextmanager
+def interrupts(handle: signal._HANDLER) -> Iterator[None]:
+    """Have Ctrl-C come to `handle` in this block; only the main thread can."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, handle)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,180 @@
+"""Comparison: what several methods answered to one question, side by side, and how far they agree."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.errors import PellucidError
+from pellucid.explanation import Explanation, summary
+from pellucid.files import save
+
+#: Suffix -> "module:function" that writes (comparison, path, **options).
+FORMATS: dict[str, str] = {
+    ".png": "pellucid.render:save_comparison_png",
+    ".html": "pellucid.render:save_comparison_html",
+    ".json": "pellucid.comparison:save_json",
+}
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How far two methods say the same of one sample.
+
+    Arguments:
+        first, second: The methods.
+        correlation: Spearman's rank correlation of their values, place by place, in [-1, 1]; of their sizes where one of the
+            two does not tell for from against. None where one of them shows nothing, or the same everywhere.
+        overlap: Of the places in the regions of either that speak for the target, the share that lies in both, in [0, 1]. Two
+            tenths of a picture chosen by chance overlap by 0.05. None where one of them has no such region.
+    """
+
+    first: str
+    second: str
+    correlation: float | None
+    overlap: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """One question, and the answers of several methods.
+
+    Arguments:
+        names: All methods that were asked, in that order.
+        explanations: The answers, by method.
+        failures: What went wrong, by method, for those that could not answer.
+        seconds: How long each took.
+    """
+
+    names: tuple[str, ...]
+    explanations: dict[str, Explanation]
+    failures: dict[str, PellucidError]
+    seconds: dict[str, float]
+
+    def __getitem__(self, name: str) -> Explanation:
+        if name in self.failures:
+            raise self.failures[name]
+        return self.explanations[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        """How many methods were asked."""
+        return len(self.names)
+
+    def __repr__(self) -> str:
+        failed = f", {len(self.failures)} failed" if self.failures else ""
+        return f"Comparison({', '.join(self.names)} -> {self.any.target}{failed})"
+
+    def _repr_png_(self) -> bytes:
+        """The sheet, for notebooks."""
+        png: bytes = import_module("pellucid.render").comparison_png(self)
+        return png
+
+    @property
+    def any(self) -> Explanation:
+        """One of the explanations, for what all of them share: the target, its value, the picture, the classes."""
+        return next(iter(self.explanations.values()))
+
+    def agreement(self, sample: int = 0, top: float = 0.1) -> tuple[Agreement, ...]:
+        """How far the methods agree, pair by pair.
+
+        Arguments:
+            top: Share of the places that regions take up.
+        """
+        maps = {name: seen(e, sample, top) for name, e in self.explanations.items()}
+        return tuple(Agreement(one, other, *agree(maps[one], maps[other])) for one, other in combinations(maps, 2))
+
+    def save(self, path: str | os.PathLike[str], **options: Any) -> Path:
+        """Write by suffix (.png, .html, .json), whole or not at all.
+
+        Arguments:
+            options: What the format takes; sheets and pages take `top` and `by`, as `Explanation.regions` does.
+
+        Raises:
+            OutputError: The suffix is unknown, the format takes no such option, or the place cannot be written.
+        """
+        return save(self, path, FORMATS, **options)
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """One map, as it is compared: its values, whether their sign counts, and the places in its regions for."""
+
+    heat: NDArray[np.float64]
+    signed: bool
+    regions: NDArray[np.bool_]
+    sound: bool
+
+
+def seen(e: Explanation, sample: int, top: float) -> Seen:
+    """One sample of an explanation, made ready to be compared."""
+    heat = e.heat(sample).cpu().double().numpy()
+    masks = [one.mask.numpy() for one in e.regions(top, sample=sample) if not one.against]
+    where = np.any(masks, axis=0) if masks else np.zeros(heat.shape, dtype=bool)
+    return Seen(heat, e.signed, where, not (e.nothing(sample) or e.doubt(sample)))
+
+
+def agree(one: Seen, other: Seen) -> tuple[float | None, float | None]:
+    """Rank correlation and overlap of two maps."""
+    if not (one.sound and other.sound and one.heat.shape == other.heat.shape):
+        return None, None
+    heats = (one.heat, other.heat) if one.signed and other.signed else (np.abs(one.heat), np.abs(other.heat))
+    either, both = int((one.regions | other.regions).sum()), int((one.regions & other.regions).sum())
+    return rank_correlation(*heats), both / either if one.regions.any() and other.regions.any() else None
+
+
+def rank_correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> float | None:
+    """Spearman's rank correlation; equal values share the mean of their ranks.
+
+    References: Spearman, 1904, The proof and measurement of association between two things, https://doi.org/10.2307/1412159
+
+    Example:
+        >>> rank_correlation(np.array([1.0, 2.0, 3.0]), np.array([1.0, 10.0, 100.0]))
+        1.0
+        >>> rank_correlation(np.array([1.0, 2.0, 2.0]), np.array([0.0, 0.0, 0.0])) is None
+        True
+    """
+    first, second = (ranks(values) - (values.size - 1) / 2 for values in (one, other))
+    size = float(np.sqrt((first @ first) * (second @ second)))
+    return float(np.clip(first @ second / size, -1, 1)) if size else None
+
+
+def ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The rank of every value, from 0; the mean rank where values are equal."""
+    _, place, count = np.unique(values.ravel(), return_inverse=True, return_counts=True)
+    last: NDArray[np.float64] = np.cumsum(count) - 0.5 * (count + 1)
+    return last[place.ravel()]
+
+
+def save_json(c: Comparison, path: Path) -> None:
+    """All that can be said without arrays; figures that are not finite become null."""
+    finite = json.loads(json.dumps(told(c), default=str), parse_constant=lambda _: None)
+    path.write_text(json.dumps(finite, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def told(c: Comparison) -> dict[str, Any]:
+    """The comparison as plain data."""
+    return {
+        "target": c.any.target,
+        "output": c.any.output.tolist(),
+        "methods": {name: summary(c[name]) | {"seconds": c.seconds[name]} for name in c.explanations},
+        "failures": {name: refusal(error) for name, error in c.failures.items()},
+        "agreement": [vars(pair) for pair in c.agreement()],
+    }
+
+
+def refusal(error: PellucidError) -> dict[str, str]:
+    """An error as plain data."""
+    parts = {part: getattr(error, part) for part in ("asked", "found", "why", "do")}
+    return {"kind": type(error).__name__, "message": str(error)} | parts

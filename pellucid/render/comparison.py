@@ -1,0 +1,188 @@
+"""A comparison as one sheet: the photograph, then every method with its map, its own scale, and the regions it points to."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PIL import Image
+
+from pellucid.comparison import Comparison
+from pellucid.ledger import figure
+from pellucid.render.image import GAP, MOST_SAMPLES, chunks, classes, encoded, framed, labelled, model_name, side_by_side
+from pellucid.render.map import prepare
+from pellucid.render.matrix import agreement
+from pellucid.render.palette import AMBER, FAINT, INK, PAPER, Colour
+from pellucid.render.panel import SMALLEST, Size, card, ground, photograph
+from pellucid.render.text import paragraph, shorten, stack
+from pellucid.render.view import VIEWS, Shown
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from pellucid.explanation import Explanation
+
+MOST_ACROSS = 4
+IN_A_CELL = 8  # methods, of which a table still fits below the photograph
+WIDE = SMALLEST
+REGIONS = "regions"
+INKS: dict[str, tuple[int, Colour]] = {"fact": (15, INK), "note": (14, FAINT), "warning": (15, AMBER)}  # size in pixels, colour
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """What stands under one another about one method; of the first column, about the photograph.
+
+    Arguments:
+        head: The name.
+        seen: The map.
+        scale: Its scale.
+        facts: What is to be known about it, sentence by sentence, each with one of `INKS`.
+        regions: The regions it points to.
+        key: What share of the evidence lies there.
+    """
+
+    head: str
+    seen: Image.Image
+    scale: Image.Image
+    facts: tuple[tuple[str, str], ...]
+    regions: Image.Image
+    key: Image.Image
+
+    def parts(self) -> list[Image.Image]:
+        """What has to stand on a line with the other columns of its row, from above to below."""
+        told = [paragraph(words, size, WIDE, ink) for words, kind in self.facts for size, ink in (INKS[kind],)]
+        head = paragraph(shorten(self.head, 20, WIDE), 20, WIDE, INK)
+        return [head, self.seen, stack([self.scale, stack(told, gap=3)], gap=12), self.regions, self.key]
+
+
+def comparison_sheet(c: Comparison, *, top: float = 0.1, by: str | Tensor = "connected") -> Image.Image:
+    """All methods side by side, for every sample of a batch, the first `MOST_SAMPLES` of many."""
+    shown = range(min(len(c.any), MOST_SAMPLES))
+    return stack([one_sheet(c, sample, Shown(REGIONS, top, by)) for sample in shown], gap=0)
+
+
+def one_sheet(c: Comparison, sample: int, shown: Shown) -> Image.Image:
+    """One sample: photograph first, then the methods in rows; how far they agree comes last where it has no room in a column."""
+    found = [first(c, sample, shown), *(column(c, name, sample, shown) for name in c)]
+    bands = [band(row) for row in rows(found)]
+    answered = tuple(c.explanations)
+    if len(answered) > IN_A_CELL:
+        bands.append(agreement(answered, c.agreement(sample, shown.top), bands[0].width))
+    return framed(stack([title(c, sample, bands[0].width), *bands], gap=GAP))
+
+
+def rows(found: list[Column]) -> list[list[Column]]:
+    """The columns in as few rows as hold them, all about equally full.
+
+    Example:
+        >>> [[len(row) for row in rows([None] * count)] for count in (4, 5, 8, 13)]
+        [[4], [3, 2], [4, 4], [4, 3, 3, 3]]
+    """
+    count = math.ceil(len(found) / MOST_ACROSS)
+    ends = [math.ceil(len(found) * row / count) for row in range(count + 1)]
+    return [found[start:end] for start, end in pairwise(ends)]
+
+
+def band(row: list[Column]) -> Image.Image:
+    """Columns side by side, their parts on common lines."""
+    return stack([side_by_side(list(parts), WIDE) for parts in zip(*(one.parts() for one in row), strict=True)], gap=12)
+
+
+def title(c: Comparison, sample: int, wide: int) -> Image.Image:
+    """Target and value in large letters; model and number of methods below."""
+    e = c.any
+    head = f"{(e.targets or (e.target,) * len(e))[sample]} = {figure(float(e.output[sample]))}"
+    which = f"sample {sample + 1} of {len(e)}" if len(e) > 1 else ""
+    line = "  ·  ".join(filter(None, (f"{len(c)} methods", model_name(e), f"at {e.at}" if e.at else "", which)))
+    return stack([paragraph(head, 28, wide, INK), paragraph(line, 17, wide, FAINT)], gap=2)
+
+
+def first(c: Comparison, sample: int, shown: Shown) -> Column:
+    """The photograph, the classes, and how far the methods agree."""
+    e = c.any
+    picture, answered = e.photograph(sample), tuple(c.explanations)
+    choices = stack(classes(e, sample, prepare(e, sample), WIDE), gap=0)
+    pairs = agreement(answered, c.agreement(sample, shown.top), WIDE) if 2 <= len(answered) <= IN_A_CELL else blank()
+    if picture is None:
+        return Column("", stack([choices, pairs], GAP), blank(), (), blank(), blank())
+    return Column("What the model saw", photograph(picture, fitted(*picture.shape[:2])), choices, (), pairs, blank())
+
+
+def column(c: Comparison, name: str, sample: int, shown: Shown) -> Column:
+    """One method: its map with its scale and what is to be known about it, and its regions."""
+    head = f"{c.names.index(name) + 1}  {name}"
+    if name in c.failures:
+        return lost(c, name, sample, head)
+    e = c[name]
+    drawn, found = prepare(e, sample), shown.find(e, sample)
+    size = fitted(*(drawn.picture.shape[:2] if drawn.picture is not None else drawn.heat.shape))
+    size = (size[0], WIDE) if drawn.flat else size
+    above, below = VIEWS["map"], VIEWS[REGIONS]
+    regions = labelled(below.signed if e.signed else below.unsigned, below.paint(drawn, found, size), WIDE)
+    return Column(
+        head,
+        above.paint(drawn, found, size),
+        above.words(drawn, found, WIDE),
+        tuple(facts(e, sample, c.seconds[name])),
+        blank() if drawn.empty else regions,
+        below.words(drawn, found, WIDE),
+    )
+
+
+def lost(c: Comparison, name: str, sample: int, head: str) -> Column:
+    """A method that gave no answer, and why."""
+    error, picture = c.failures[name], c.any.photograph(sample)
+    size = (WIDE // 2, WIDE) if picture is None else fitted(*picture.shape[:2])
+    seen = card("called off" if name not in c.seconds else "no answer", ground(picture, size), hatched=True)
+    return Column(head, seen, blank(), ((str(error), "warning"),), blank(), blank())
+
+
+def facts(e: Explanation, sample: int, seconds: float) -> list[tuple[str, str]]:
+    """What its values add up to, what it cost, and what makes it less than it seems."""
+    spent = f", {e.forwards:,} forward passes" if e.forwards else ""
+    lines = [(summed(e, sample), "fact"), (e.exactness(sample), "fact"), (f"{seconds:.2g} s{spent}", "note")]
+    lines += [(warning, "warning") for warning in e.warnings(sample)] + [(note, "note") for note in e.notes]
+    return [line for line in lines if line[0]]
+
+
+def summed(e: Explanation, sample: int) -> str:
+    """Where the score went, of methods that keep books; what the values sum to, of others where a sum means something."""
+    if e.ledger is not None:
+        words = e.ledger.sentence(sample)
+        return f"{words[0].upper()}{words[1:]}."
+    if e.shared or not e.signed:  # the places of a region repeat its value; sizes do not add up to a score
+        return ""
+    total, score = float(e.heat(sample).double().sum()), float(e.output[sample])
+    return f"The values sum to {figure(total)}, the score is {figure(score)}."
+
+
+def fitted(height: int, width: int) -> Size:
+    """Size (height, width) of a panel in a column: as wide as the column, tiny pictures by a whole multiple.
+
+    Example:
+        >>> fitted(224, 224), fitted(30, 20), fitted(1000, 500)
+        ((448, 448), (420, 280), (448, 224))
+    """
+    longest = max(height, width)
+    zoom: float = WIDE / longest if longest > WIDE // 4 else WIDE // longest
+    return max(1, round(height * zoom)), max(1, round(width * zoom))
+
+
+def blank() -> Image.Image:
+    """A speck of paper, where a column has nothing to say."""
+    return Image.new("RGB", (1, 1), PAPER)
+
+
+def comparison_png(c: Comparison, *, top: float = 0.1, by: str | Tensor = "connected") -> bytes:
+    """The sheet as the bytes of a PNG file, with captions and provenance in text chunks."""
+    told = "\n".join(e.caption(sample) for e in c.explanations.values() for sample in range(len(e)))
+    return encoded(comparison_sheet(c, top=top, by=by), chunks(told, {name: e.provenance for name, e in c.explanations.items()}))
+
+
+def save_comparison_png(c: Comparison, path: Path, *, top: float = 0.1, by: str | Tensor = "connected") -> None:
+    """The sheet as a file; `Comparison.save` writes it whole or not at all."""
+    path.write_bytes(comparison_png(c, top=top, by=by))

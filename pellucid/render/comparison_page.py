@@ -1,0 +1,79 @@
+"""A comparison as one HTML file that needs nothing else: a figure per method, in as many columns as the window has room for."""
+
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pellucid.comparison import Comparison
+from pellucid.ledger import figure
+from pellucid.render.comparison import REGIONS, Column, column, first
+from pellucid.render.image import MOST_SAMPLES
+from pellucid.render.page import HEAD, inline, table
+from pellucid.render.text import stack
+from pellucid.render.view import Shown
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+STYLE = """<style>
+body { max-width: 1900px; }
+.methods { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 400px), 1fr)); gap: 2rem 1.75rem; }
+figure { margin: 0; }
+figure img { margin: 0 0 .6rem; }
+h2 { margin-top: 0; overflow-wrap: anywhere; }
+</style>
+"""
+
+
+def comparison_page(c: Comparison, *, top: float = 0.1, by: str | Tensor = "connected") -> str:
+    """The whole page: a section per sample, the first `MOST_SAMPLES` of many."""
+    shown = Shown(REGIONS, top, by)
+    sections = [section(c, sample, shown) for sample in range(min(len(c.any), MOST_SAMPLES))]
+    return "\n".join([HEAD.format(title=escape(repr(c))), STYLE, *sections, "</body>", "</html>", ""])
+
+
+def section(c: Comparison, sample: int, shown: Shown) -> str:
+    """One sample: the photograph, every method, and how far they agree."""
+    e = c.any
+    target = (e.targets or (e.target,) * len(e))[sample]
+    columns = [first(c, sample, shown), *(column(c, name, sample, shown) for name in c)]
+    return "\n".join(
+        [
+            f"<section><h1>{escape(f'{target} = {figure(float(e.output[sample]))}')}</h1>",
+            f'<p class="method">{len(c)} methods</p>',
+            '<div class="methods">',
+            *(panel(one) for one in columns if one.head),
+            "</div>",
+            agreement(c, sample, shown.top),
+            "</section>",
+        ]
+    )
+
+
+def panel(told: Column) -> str:
+    """One method: its map, its scale, its regions, and what is to be known about it."""
+    parts = [told.seen, told.scale, *([told.regions, told.key] if told.facts else [])]  # the photograph has a table there
+    words = "".join(f'<p class="{kind}">{escape(text)}</p>' for text, kind in told.facts)
+    shot = f'<img alt="{escape(told.head)}" src="{inline(stack(parts, gap=12))}">'
+    return f"<figure><h2>{escape(told.head)}</h2>{shot}{words}</figure>"
+
+
+def agreement(c: Comparison, sample: int, top: float) -> str:
+    """Rank correlations and overlaps, pair by pair, those that agree most first."""
+    pairs = sorted(c.agreement(sample, top), key=lambda pair: -(pair.correlation or -2.0))
+    rows = [(f"{pair.first}, {pair.second}", printed(pair.correlation), printed(pair.overlap)) for pair in pairs]
+    if not rows:
+        return ""
+    head = ("methods", "rank correlation of the values", "overlap of the regions for it")
+    return f"<h2>How far the methods agree</h2>\n{table([head, *rows], 'books')}"
+
+
+def printed(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
+
+
+def save_comparison_html(c: Comparison, path: Path, *, top: float = 0.1, by: str | Tensor = "connected") -> None:
+    """The page as a file; `Comparison.save` writes it whole or not at all."""
+    path.write_text(comparison_page(c, top=top, by=by), encoding="utf-8")

@@ -1,0 +1,175 @@
+"""Regions painted: outlined on the photograph, or alone on what is left of it in grey."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageChops, ImageDraw, ImageFilter
+
+from pellucid.regions import Region
+from pellucid.render.bars import bars
+from pellucid.render.legend import swatch
+from pellucid.render.map import Map
+from pellucid.render.palette import FAINT, PAPER, Colour
+from pellucid.render.panel import Size, card, enlarging, ground, overlay, photograph
+from pellucid.render.text import font, paragraph, stack, width
+
+LINE, HALO = 3, 1  # pixels
+FINE = 2  # lines are drawn so many times finer, and then averaged: their edges are smooth
+DIM, LIFT = 0.3, 18.0  # what is left of the brightness outside of regions
+TOLD = 0.05  # share of its kind from which on a region wears its number
+Mask = NDArray[np.bool_]
+Plate = tuple[int, int, int, int]
+
+
+def outlines(drawn: Map, found: tuple[Region, ...], size: Size) -> Image.Image:
+    """The photograph with every region outlined, in the colour of evidence for or against."""
+    return missing(drawn, found, size) or edged(scene(drawn, size), drawn, found)
+
+
+def alone(drawn: Map, found: tuple[Region, ...], size: Size) -> Image.Image:
+    """The regions as the model saw them, everything else grey and dark; on paper everything else is pale."""
+    if drawn.empty or drawn.flat or not found:
+        return missing(drawn, found, size) or scene(drawn, size)
+    image = scene(drawn, size)
+    colours = np.asarray(image, dtype=float)
+    inside = np.any([grown(one.mask.numpy(), size) for one in found], axis=0)[..., None]
+    grey = np.asarray(image.convert("L"), dtype=float)[..., None]
+    outside = LIFT + DIM * grey if drawn.picture is not None else 0.25 * colours + 0.75 * 255
+    return edged(Image.fromarray(np.where(inside, colours, outside).round().astype(np.uint8)), drawn, found)
+
+
+def missing(drawn: Map, found: tuple[Region, ...], size: Size) -> Image.Image | None:
+    """What is drawn where regions cannot be: a card without a map, bars of features that lie in a row."""
+    if drawn.empty:
+        return card(drawn.card, ground(drawn.picture, size), hatched=drawn.card == "under-sampled")
+    if drawn.flat:
+        return bars(
+            drawn, size[1], np.any([one.mask[0].numpy() for one in found], axis=0) if found else np.zeros(drawn.heat.size, bool)
+        )
+    return None
+
+
+def scene(drawn: Map, size: Size) -> Image.Image:
+    """What regions lie on: the photograph, or the map itself where there is none."""
+    return overlay(drawn, size) if drawn.picture is None else photograph(drawn.picture, size)
+
+
+def edged(image: Image.Image, drawn: Map, found: tuple[Region, ...]) -> Image.Image:
+    """The image with a line along the edge of every region, a thin white one around it, and the share of the larger ones."""
+    image = image.copy()
+    for one in reversed(found):  # the strongest last, so that nothing covers it
+        line, halo = rim(grown(one.mask.numpy(), (FINE * image.height, FINE * image.width)))
+        image.paste(PAPER, mask=halo)
+        image.paste(colour(drawn, one), mask=line)
+    plates: list[Plate] = []
+    for one in found:
+        if one.share >= TOLD and one.parts == 1:
+            plates += tag(image, one, colour(drawn, one), plates)
+    return image
+
+
+def rim(mask: Mask) -> tuple[Image.Image, Image.Image]:
+    """How much of every pixel the line inside the edge covers, and how much the halo outside; `mask` is `FINE` times finer."""
+    whole = Image.fromarray(mask).convert("L")
+    left, top, right, bottom = whole.getbbox() or (0, 0, 1, 1)
+    margin = FINE * (HALO + 1)
+    box = [FINE * ((edge + sign * margin) // FINE) for edge, sign in zip((left, top, right, bottom), (-1, -1, 1, 1), strict=True)]
+    part = whole.crop((box[0], box[1], box[2], box[3]))  # beyond the picture there is nothing
+    inner, outer = repeated(part, ImageFilter.MinFilter(3), FINE * LINE), repeated(part, ImageFilter.MaxFilter(3), FINE * HALO)
+    covers = []
+    for ring in (ImageChops.subtract(part, inner), ImageChops.subtract(outer, part)):
+        page = Image.new("L", (whole.width // FINE, whole.height // FINE))
+        page.paste(ring.reduce(FINE), (box[0] // FINE, box[1] // FINE))
+        covers.append(page)
+    return covers[0], covers[1]
+
+
+def repeated(image: Image.Image, how: ImageFilter.RankFilter, times: int) -> Image.Image:
+    """The image filtered again and again, which is one filter as large as all of them."""
+    for _ in range(times):
+        image = image.filter(how)
+    return image
+
+
+def tag(image: Image.Image, one: Region, ink: Colour, taken: list[Plate]) -> list[Plate]:
+    """The share of a region on a small plate above it, or below; the plate, or none where others have taken both places."""
+    words = f"{100 * one.share:.0f} %"
+    height, across = one.mask.shape
+    wide, tall = round(width(words, 14)) + 10, 20
+    top, left, bottom, right = one.box
+    x = round((left + right) / 2 * image.width / across - wide / 2)
+    x = min(max(x, 0), image.width - wide)
+    for y in (round(top * image.height / height) - tall - 2, round(bottom * image.height / height) + 2):
+        plate = x, y, x + wide, y + tall
+        if 0 <= y <= image.height - tall and not any(overlap(plate, other) for other in taken):
+            draw = ImageDraw.Draw(image)
+            draw.rounded_rectangle(plate, 4, fill=ink)
+            draw.text((x + wide / 2, y + tall / 2 + 1), words, PAPER, font(14), anchor="mm")
+            return [plate]
+    return []
+
+
+def overlap(one: Plate, other: Plate) -> bool:
+    """Whether two plates (left, top, right, bottom) cover one another."""
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+
+
+def colour(drawn: Map, one: Region) -> Colour:
+    """Of evidence for, against, or without a sign."""
+    return drawn.palette.colour(-1.0 if one.against else 1.0, signed=drawn.signed)
+
+
+def grown(mask: Mask, size: Size) -> Mask:
+    """A mask at the size of a panel."""
+    image = Image.fromarray((255 * mask).astype(np.uint8))
+    how = Image.Resampling.BOX if mask.shape[0] > size[0] else enlarging((mask.shape[0], mask.shape[1]))
+    fine: Mask = np.asarray(image.resize(size[::-1], how)) > 127
+    return fine
+
+
+def key(drawn: Map, found: tuple[Region, ...], wide: int) -> Image.Image:
+    """What is outlined, and which share of all evidence lies there."""
+    if drawn.empty:
+        return Image.new("RGB", (wide, 1), PAPER)
+    lines = [swatch(ink, words, wide) for ink, words in told(drawn, found)]
+    area = sum(one.area for one in found)
+    note = f"They fill {100 * area:.2g} % of the map. Shares are of the sum over all of it." if found else "Nothing stands out."
+    return stack([*lines, paragraph(note, 14, wide, FAINT)], gap=4)
+
+
+def told(drawn: Map, found: tuple[Region, ...]) -> list[tuple[Colour, str]]:
+    """Per kind of evidence its colour, and in words how many regions hold how much of it."""
+    kinds = ((1, "for"), (-1, "against")) if drawn.signed else ((1, ""),)
+    return [
+        (
+            drawn.palette.colour(sign, signed=drawn.signed),
+            held(drawn, [one for one in found if one.against == (sign < 0)], sign, kind),
+        )
+        for sign, kind in kinds
+    ]
+
+
+def held(drawn: Map, ours: list[Region], sign: int, kind: str) -> str:
+    """How many regions hold how much of one kind of evidence, and of the other kind that lies among it."""
+    evidence = f"evidence {kind}".strip()
+    if not (sign * drawn.heat > 0).any():
+        return f"no {evidence}"
+    if not ours:
+        return f"no region: the {evidence} is weak or scattered"
+    share, other = (sum(getattr(one, name) for one in ours) for name in ("share_for", "share_against")[::sign])
+    among = {"for": "against", "against": "for"}.get(kind)
+    mixed = f", and {100 * other:.0f} % of that {among}" if among and other >= 0.005 else ""
+    return f"{counted(ours)} with {100 * share:.0f} % of all {evidence}{mixed}"
+
+
+def counted(found: list[Region]) -> str:
+    """How many regions, and how many small pieces.
+
+    Example:
+        >>> counted([])
+        'no region'
+    """
+    large, small = sum(one.parts == 1 for one in found), sum(one.parts for one in found if one.parts > 1)
+    named = [f"{large} region{'s' if large > 1 else ''}"] if large else []
+    return " and ".join(named + ([f"{small} small pieces"] if small else [])) or "no region"

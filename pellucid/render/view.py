@@ -1,0 +1,103 @@
+"""Views: the ways one explanation can be painted. A new one is its functions, and one line in `VIEWS`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from PIL import Image, ImageOps
+
+from pellucid.errors import InputError
+from pellucid.regions import Region
+from pellucid.render import outline
+from pellucid.render.bars import bars
+from pellucid.render.legend import legend
+from pellucid.render.map import Map
+from pellucid.render.palette import HAIR
+from pellucid.render.panel import Size, card, ground, overlay
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from pellucid.explanation import Explanation
+
+Found = tuple[Region, ...]
+
+
+@dataclass(frozen=True)
+class View:
+    """One way to paint a map and its regions.
+
+    Arguments:
+        signed, unsigned: What stands above it, of methods that tell for from against and of others.
+        paint: The panel, at a size (height, width).
+        words: The legend below, so many pixels wide.
+        regions: Whether it shows regions, which then have to be found.
+    """
+
+    signed: str
+    unsigned: str
+    paint: Callable[[Map, Found, Size], Image.Image]
+    words: Callable[[Map, Found, int], Image.Image]
+    regions: bool = True
+
+
+def painted(drawn: Map, found: Found, size: Size) -> Image.Image:
+    """The map over its ground, as bars where places lie in a row, or a card that says why there is none."""
+    if drawn.empty:
+        return card(drawn.card, ground(drawn.picture, size), hatched=drawn.card == "under-sampled")
+    if drawn.flat:
+        return bars(drawn, size[1])
+    image = overlay(drawn, size)
+    return image if drawn.picture is not None else ImageOps.expand(image, border=1, fill=HAIR)
+
+
+def scaled(drawn: Map, found: Found, wide: int) -> Image.Image:
+    """The scale of the map."""
+    return legend(drawn, wide)
+
+
+FOR, MATTERS = "What speaks for it, and what against", "What matters for it"
+VIEWS = {
+    "map": View(FOR, MATTERS, painted, scaled, regions=False),
+    "outlines": View(
+        "The regions that say most, outlined", "The regions that matter most, outlined", outline.outlines, outline.key
+    ),
+    "regions": View("The regions that say most, alone", "The regions that matter most, alone", outline.alone, outline.key),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """What a picture shows: which views, and of which regions.
+
+    Arguments:
+        view: One or more of `VIEWS`, as "map,regions" or a list of names.
+        top, by: Which regions, as in `Explanation.regions`.
+
+    Raises:
+        InputError: no view has that name.
+    """
+
+    view: str | Sequence[str] = "map"
+    top: float = 0.1
+    by: str | Tensor = "connected"
+
+    def views(self) -> list[View]:
+        """The views, in the order they were asked for."""
+        asked = [name.strip().lower() for name in (self.view.split(",") if isinstance(self.view, str) else self.view)]
+        for name in asked:
+            if name not in VIEWS:
+                known = ", ".join(VIEWS)
+                raise InputError(
+                    f'view "{name}"', f'"{name}"', "there is no such view", f"Choose among {known}; commas join several."
+                )
+        return [VIEWS[name] for name in dict.fromkeys(asked)]
+
+    def find(self, e: Explanation, sample: int) -> Found:
+        """The regions, where a view shows any."""
+        return e.regions(self.top, self.by, sample) if any(view.regions for view in self.views()) else ()
+
+
+PLAIN = Shown()
