@@ -235,5 +235,5 @@ def test_nothing_a_handle_does_changes_the_network() -> None:
 def test_an_error_crosses_processes_whole():
     import pickle
 
-    error = pickle.loads(pickle.dumps(pl.TargetError("logit(9)", "3 classes", "classes run 0-2", "Ask for one of those.")))
-    assert type(error) is pl.TargetError and error.do == "Ask for one of those." and str(error).startswith("logit(9): found 3")
+    error = pickle.loads(pickle.dumps(TargetError("logit(9)", "3 classes", "classes run 0-2", "Ask for one of those.")))
+    assert type(error) is TargetError and error.do == "Ask for one of those." and str(error).startswith("logit(9): found 3")
