@@ -26,6 +26,7 @@ class Entry:
         signed: Whether it tells evidence for from evidence against.
         linear: Whether the map of a contrast a - b is the map of a minus the map of b; of signed methods only.
         repeats: Whether it asks the network again and again, and takes as many times longer.
+        forward: Whether it only asks what the network says, and so takes anything that can be called.
         maps: Whether it needs a network that computes maps over places, as convolutional networks and vision transformers do.
     """
 
@@ -38,6 +39,7 @@ class Entry:
     signed: bool = True
     linear: bool = True
     repeats: bool = False
+    forward: bool = False
     maps: bool = False
 
     @property
@@ -93,7 +95,114 @@ METHODS: tuple[Entry, ...] = (
     Entry("gradient", "pellucid.gradient:Gradient", "how the score would change", *_SIMONYAN),
     Entry("saliency", "pellucid.gradient:Saliency", "how much the score would change", *_SIMONYAN, signed=False),
     Entry("sensitivity", "pellucid.gradient:Sensitivity", "the variation of the score, squared", *_SA, signed=False),
+    Entry(
+        "smoothgrad",
+        "pellucid.gradient:SmoothGrad",
+        "the mean gradient over noisy copies of the input",
+        "Smilkov et al.",
+        2017,
+        "10.48550/arXiv.1706.03825",
+        repeats=True,
+    ),
+    Entry(
+        "smoothgrad_squared",
+        "pellucid.gradient:SmoothGradSquared",
+        "the mean squared gradient over noisy copies: variation of the score",
+        "Hooker et al.",
+        2019,
+        "10.48550/arXiv.1806.10758",
+        signed=False,
+        repeats=True,
+    ),
+    Entry(
+        "vargrad",
+        "pellucid.gradient:VarGrad",
+        "where the slope itself changes around the input",
+        "Adebayo et al.",
+        2018,
+        "10.48550/arXiv.1810.03307",
+        signed=False,
+        repeats=True,
+    ),
+    Entry(
+        "finite_differences",
+        "pellucid.gradient:FiniteDifferences",
+        "the slope over a finite way, part by part",
+        *_SA,
+        repeats=True,
+        forward=True,
+    ),
+    Entry(
+        "local_variance",
+        "pellucid.gradient:LocalVariance",
+        "how much the score varies when one part is noise",
+        *_SA,
+        signed=False,
+        forward=True,
+        repeats=True,
+    ),
     Entry("gradient_x_input", "pellucid.gradient:GradientXInput", "input times how the score would change", *_SHRIKUMAR),
+    Entry(
+        "integrated_gradients",
+        "pellucid.gradient:Integrated",
+        "the change of the score from a baseline, entry by entry",
+        "Sundararajan et al.",
+        2017,
+        "10.48550/arXiv.1703.01365",
+        repeats=True,
+    ),
+    Entry(
+        "expected_gradients",
+        "pellucid.gradient:Expected",
+        "integrated gradients averaged over baselines",
+        "Erion et al.",
+        2021,
+        "10.1038/s42256-021-00343-w",
+        repeats=True,
+    ),
+    Entry(
+        "simple_taylor",
+        "pellucid.gradient:SimpleTaylor",
+        "first-order terms around the nearest root on a line",
+        *_BACH,
+        linear=False,
+        repeats=True,
+    ),
+    Entry(
+        "deeplift",
+        "pellucid.gradient:DeepLift",
+        "the change of the score from a baseline, told by the changes on the way",
+        "Shrikumar et al.",
+        2017,
+        "10.48550/arXiv.1704.02685",
+    ),
+    Entry(
+        "deepshap",
+        "pellucid.gradient:DeepShap",
+        "DeepLIFT averaged over baselines, with standard errors",
+        "Lundberg and Lee",
+        2017,
+        "10.48550/arXiv.1705.07874",
+        repeats=True,
+    ),
+    Entry(
+        "guided_backprop",
+        "pellucid.gradient:GuidedBackprop",
+        "the gradient, of which only what is positive passes active ReLUs",
+        "Springenberg et al.",
+        2015,
+        "10.48550/arXiv.1412.6806",
+        linear=False,
+    ),
+    Entry(
+        "deconvnet",
+        "pellucid.gradient:Deconvnet",
+        "the gradient, of which only what is positive passes ReLUs",
+        "Zeiler and Fergus",
+        2014,
+        "10.1007/978-3-319-10590-1_53",
+        linear=False,
+    ),
 )
 
 

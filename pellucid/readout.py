@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from .tape.aim import main_output
 from .tape.trees import mapped, tensors
 from .target import Target
 
-LARGEST = 256  # samples in one batch, at most
+LARGEST = 512  # samples in one batch, at most
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +114,7 @@ def heard(
     """
     paths = {at for at in addresses if at is not None} | set(patch or {})
     with _listening(model, paths, patch or {}) as found, torch.random.fork_rng(_devices(x)):
-        output = model.forward(x)
+        output = model.forward(x.clone())  # a network may write into its input
     values: dict[str | None, Tensor] = {None: main_output(output)}
     values.update(found.items())
     for at in addresses:
@@ -142,7 +141,7 @@ def _listening(model: Model, paths: set[str], patch: dict[str, Tensor]) -> Itera
             return None
         if name in patch:
             output = _patched(name, output, patch[name])
-        found[name] = next(tensors(output))
+        found[name] = next(tensors(output)).clone()  # an operation after it may write there
         return output
 
     handle = hooks.register_module_forward_hook(leave)
@@ -195,73 +194,51 @@ def ask(
     make: Callable[[int, int], tuple[Tensor, Sequence[int]]],
     *,
     start: int = 0,
-    batch: int | None = None,
+    batch: int = 8,
     what: str = "forward passes",
     copies: int = 1,
 ) -> Iterator[tuple[int, int, Tensor]]:
     """The answers to `n` questions, block by block: (first, last + 1, answers).
 
-    The size of a block is found by trial: it grows while that saves time per question, and halves when memory runs out.
-    Ends early when whoever watches calls it off.
+    Blocks halve when memory runs out. Ends early when whoever watches calls it off.
 
     Arguments:
         readout: From variants and the samples they belong to, to answers, one per variant.
         make: The variants for questions from one number up to another, and the samples they belong to.
         start: The first question.
-        batch: Questions in one block; None: found by trial.
+        batch: How many variants go through the network at once, see `at_once`.
         what: What is counted, for those who watch.
         copies: How many variants one question makes.
     """
-    pace = Pace(batch, largest=max(1, LARGEST // copies))
-    at = start
+    at, block = start, max(1, batch // copies)
     while at < n:
-        stop = min(n, at + pace.size)
-        begin = time.perf_counter()
+        stop = min(n, at + block)
         try:
             answers = readout(*make(at, stop))
         except (torch.OutOfMemoryError, RuntimeError, MemoryError) as error:
             if not out_of_memory(error) or stop - at == 1:
                 raise
-            pace.shrink()
+            block = (stop - at) // 2
             continue
-        pace.learn(stop - at, time.perf_counter() - begin)
         yield at, stop, answers
         at = stop
         if told(at * copies, n * copies, what):
             return
 
 
-class Pace:
-    """The size of the next block: doubled as long as that saves time, then left alone.
+def at_once(x: Tensor) -> int:
+    """How many variants of a sample go through a network at once, by its size: a power of two up to 512.
+
+    On a CPU 4 to 8 pictures of 224 x 224 cost least per picture, and 32 twice as much, since large memory is asked for anew at
+    every operation. It does not depend on how quick the machine is at the time, so that the same question gets the same bits.
 
     Example:
-        >>> pace = Pace()
-        >>> for seconds in (1.0, 1.5, 2.0, 6.0):
-        ...     pace.learn(pace.size, seconds)
-        >>> pace.size
-        16
+        >>> at_once(torch.zeros(1, 3, 224, 224)), at_once(torch.zeros(1, 12))
+        (8, 512)
     """
-
-    def __init__(self, fixed: int | None = None, *, first: int = 4, largest: int = LARGEST) -> None:
-        self.size = max(1, min(fixed or first, largest))
-        self.growing = fixed is None
-        self.largest = largest
-        self.best: tuple[float, int] | None = None  # seconds per question, and at which size
-
-    def learn(self, asked: int, seconds: float) -> None:
-        if not self.growing or asked < self.size:
-            return
-        each = seconds / asked
-        if self.best is not None and each > 0.97 * self.best[0]:
-            self.size, self.growing = self.best[1], False
-            return
-        self.best = each, self.size
-        self.growing = self.size < self.largest
-        self.size = min(2 * self.size, self.largest)
-
-    def shrink(self) -> None:
-        """Memory ran out: half as much, and no more from here on."""
-        self.size, self.growing = max(1, self.size // 2), False
+    entries = 2**25 if x.device.type == "cuda" else 2**21
+    fits = max(1, entries // max(1, x[0].numel()))
+    return min(LARGEST, 1 << (fits.bit_length() - 1))
 
 
 def out_of_memory(error: BaseException) -> bool:

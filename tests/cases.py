@@ -27,7 +27,11 @@ GRADIENTS = [entry.name for entry in METHODS if entry.family == "gradient"]
 EVERY = [entry.name for entry in METHODS]
 ENTRY = {entry.name: entry for entry in METHODS}
 # Settings under which methods that ask a model many times are quick enough for laws; all others run as they come.
-QUICK: dict[str, dict[str, Any]] = {}
+QUICK: dict[str, dict[str, Any]] = {
+    "local_variance": {"n": 3, "cell": 4},
+    "finite_differences": {"cell": 4},
+    "deepshap": {"n": 2},
+}
 
 
 # -- small networks, one for each way of wiring ---------------------------------------------------------------------------

@@ -35,7 +35,7 @@ class OfGradient(ABC):
         arrived = walk(tape, aimed.slopes, derive, ends=(end,))
         gradient = arrived.get(end)
         values = self.weigh(x.new_zeros(place.shape) if gradient is None else gradient, place)
-        return Attribution(values, aimed.score, aimed.target, aimed.output)
+        return Attribution(values, aimed.score, aimed.target, aimed.output, forwards=2 * len(x))
 
 
 def derive(op: LocalOp, carried: tuple[Tensor | None, ...]) -> list[Tensor | None]:

@@ -18,7 +18,7 @@ from torch.nn.modules import module as global_hooks
 from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
 
 import pellucid as pl
-from tests.cases import CASE, EVERY, RELEVANCE, each_method, expected, made
+from tests.cases import CASE, ENTRY, EVERY, RELEVANCE, each_method, expected, made
 
 HOOKS = [name for name, value in vars(nn.Module()).items() if name.endswith("_hooks") and isinstance(value, dict)]
 GLOBAL_HOOKS = [name for name in dir(global_hooks) if name.startswith("_global_") and name.endswith("_hooks")]
@@ -177,6 +177,8 @@ FAILURES: dict[str, tuple[dict[str, Any], type[Exception]]] = {
 @each_method
 def test_a_call_that_fails_leaves_no_trace(method: str, how: str):
     options, error = FAILURES[how]
+    if how == "numpy" and ENTRY[method].forward:
+        pytest.skip("it asks the model from outside, whatever that computes with")
     net = Breaking().eval()
     net.how = how
     if how == "training":

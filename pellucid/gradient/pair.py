@@ -1,0 +1,171 @@
+"""Pairs: the same operations in two forward passes, one at the input and one at a baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import MethodError
+from ..tape import LocalOp, Op, Ref, Tape
+from ..tape.local import usual
+from ..tape.op import fill
+from ..tape.trees import tensors
+
+Carried = Sequence[Tensor | None]
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """One operation at the input, and the same one at the baseline.
+
+    Arguments:
+        here: The operation in the pass at the input.
+        there: The operation in the pass at the baseline.
+    """
+
+    here: LocalOp
+    there: LocalOp
+
+    @property
+    def op(self) -> Op:
+        return self.here.op
+
+    @property
+    def xs(self) -> list[Tensor]:
+        return [precise(x) for x in self.here.xs]
+
+    @property
+    def rs(self) -> list[Tensor]:
+        return [precise(r) for r in self.there.xs]
+
+    @property
+    def dxs(self) -> list[Tensor]:
+        """How far each tracked input is from its value at the baseline."""
+        return [x - r for x, r in zip(self.xs, self.rs, strict=True)]
+
+    def between(self, t: float) -> list[Tensor]:
+        """The point on the line from the baseline (t = 0) to the input (t = 1)."""
+        return [r.lerp(x, t) for x, r in zip(self.xs, self.rs, strict=True)]
+
+    @property
+    def z(self) -> tuple[Tensor, Tensor]:
+        """What the operation made: at the input, and at the baseline."""
+        return precise(self.here.z), precise(self.there.z)
+
+    @cached_property
+    def constant(self) -> bool:
+        """Whether everything it reads besides its tracked inputs is the same in both passes, so that it is one function."""
+        return self.steered and all(_same(a, b) for a, b in self._constants if a is not None and a.is_floating_point())
+
+    @cached_property
+    def steered(self) -> bool:
+        """Whether all numbers, indices and conditions are the same, so that entries go the same way in both passes."""
+        mine, other = self.here.op, self.there.op
+        if _scalars((mine.args, mine.kwargs)) != _scalars((other.args, other.kwargs)):
+            return False
+        return all(_same(a, b) for a, b in self._constants if a is None or not a.is_floating_point())
+
+    @property
+    def _constants(self) -> Iterator[tuple[Tensor | None, Tensor | None]]:
+        """What it reads besides its tracked inputs, in both passes."""
+        for a, b in zip(self.here.op.refs(), self.there.op.refs(), strict=True):
+            if a.id not in self.here.op.ins:
+                yield self.here.tape.values[a.id].tensor, self.there.tape.values[b.id].tensor
+
+    @property
+    def functions(self) -> list[LocalOp]:
+        """What the operation computes: one function, or one in each pass."""
+        return [self.here] if self.constant else [self.here, self.there]
+
+
+def pairs(here: Tape, there: Tape) -> dict[int, Pair]:
+    """The operations of two passes side by side, by their index.
+
+    Raises:
+        MethodError: the passes did not run through the same operations.
+    """
+    for mine, other in zip(here.ops, there.ops, strict=False):
+        if _form(here, mine) != _form(there, other):
+            raise _parted(f"{mine.place} at the input where the baseline ran {other.place} (operation {mine.index})")
+    if len(here.ops) != len(there.ops):
+        raise _parted(f"{len(here.ops)} operations at the input, and {len(there.ops)} at the baseline")
+    return {op.index: Pair(LocalOp(here, op), LocalOp(there, other)) for op, other in zip(here.ops, there.ops, strict=True)}
+
+
+def _form(tape: Tape, op: Op) -> tuple[Any, ...]:
+    """What must agree in two operations for one to be compared with the other."""
+    shapes = [None if o is None else tape.values[o].shape for o in (*op.ins, *op.outs)]
+    return op.name, op.ins, op.outs, shapes
+
+
+def _parted(found: str) -> MethodError:
+    return MethodError(
+        "The difference from the baseline, operation by operation", found,
+        "the network chooses by its input what to compute, and what ran once only has nothing to be compared with",
+        "Choose a baseline that takes the same way, or a method without one: gradient_x_input, lrp.",
+    )  # fmt: skip
+
+
+def _scalars(tree: Any) -> list[Any]:
+    """The numbers and words among arguments."""
+    if isinstance(tree, dict):
+        tree = tuple(tree.values())
+    if isinstance(tree, (tuple, list)):
+        return [leaf for item in tree for leaf in _scalars(item)]
+    return [] if isinstance(tree, Ref) else [tree]
+
+
+def _same(a: Tensor | None, b: Tensor | None) -> bool:
+    if a is None or b is None:
+        return a is b
+    return a is b or (a.shape == b.shape and (_lie_together(a, b) or torch.equal(a, b)))
+
+
+def _lie_together(a: Tensor, b: Tensor) -> bool:
+    """Whether both are the same memory, as the weights of a network are."""
+    return a.data_ptr() == b.data_ptr() and a.stride() == b.stride()
+
+
+# -- one operation away from where it ran ---------------------------------------------------------------------------------
+
+
+def made(op: LocalOp, points: Sequence[Tensor]) -> list[Tensor]:
+    """Everything the operation makes of other inputs."""
+    supply = iter([p.to(x.dtype) for p, x in zip(points, op.xs, strict=True)])
+    tracked = set(op.op.ins)
+
+    def get(id: int) -> Tensor:
+        return next(supply) if id in tracked else usual(op.tape.value(id))
+
+    args = fill(op.op.args, get)
+    return list(tensors([op.op.fn(*args, **{k: fill(v, get) for k, v in op.op.kwargs.items()})]))
+
+
+def pull_at(op: LocalOp, points: Sequence[Tensor], grads: Carried) -> list[Tensor | None]:
+    """The vector-Jacobian product of the operation at other inputs."""
+    with torch.inference_mode(False), torch.enable_grad():
+        starts = [usual(p).detach().requires_grad_() for p in points]
+        ends = made(op, starts)
+    reached = [(z, g) for z, g in zip(ends, grads, strict=False) if g is not None and z.requires_grad]
+    if not reached:
+        return [None] * len(starts)
+    outputs, seeds = zip(*reached, strict=True)
+    seeds = tuple(g.to(z.dtype) for z, g in zip(outputs, seeds, strict=True))
+    return list(torch.autograd.grad(outputs, starts, seeds, allow_unused=True))
+
+
+def nodes(n: int) -> Iterator[tuple[float, float]]:
+    """Points in [0, 1] and weights: a mean over the line that is exact for polynomials up to degree 2 n - 1 (Gauss-Legendre)."""
+    points, weights = np.polynomial.legendre.leggauss(n)
+    return zip(((points + 1) / 2).tolist(), (weights / 2).tolist(), strict=True)
+
+
+def precise(t: Tensor) -> Tensor:
+    """t with digits enough for quotients of differences: half precision has too few."""
+    return t.float() if t.dtype in (torch.float16, torch.bfloat16) else t

@@ -1,0 +1,237 @@
+"""Slopes: the derivative of one target at many variants of the same samples, by the tape, in batches that fit."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules import module as hooks
+
+from ..attribution import Attribution
+from ..errors import MethodError
+from ..model import Model
+from ..model.where import Where
+from ..readout import Readout, heard
+from ..tape import Tape, aim, find, record, walk
+from ..tape.batch import Batch
+from ..tape.trees import mapped
+from ..target import Target
+from .saliency import derive
+
+ROOM = {"cpu": 4e8, "cuda": 4e9}  # bytes of tape; measured: on a CPU, gradients cost more per sample in tapes above a gigabyte
+LARGEST = 256  # samples in one batch, at most
+
+
+@dataclass(frozen=True, eq=False)
+class Slopes:
+    """A model asked how one target would change, at many variants of the same samples.
+
+    It reads the tape, not autograd: so it is the same for scripted, traced and exported models, and for those that run without
+    gradients.
+
+    Arguments:
+        readout: The same model asked for the target itself.
+        score: The target on the samples as they are.
+        output: The model's main output there.
+        value: What variants are of: the input, or what stands at `readout.at`.
+        batch: How many variants are computed together. It is set by the size of the tape and never by trial: another batch size
+            rounds otherwise, and the same question shall have the same answer.
+        fixed: Whether the model takes no other number of samples than `batch`.
+    """
+
+    readout: Readout
+    score: Tensor
+    output: Tensor
+    value: Tensor
+    batch: int
+    fixed: bool = False
+
+    def __call__(self, variants: Tensor, rows: Sequence[int]) -> Tensor:
+        """The gradient at every variant.
+
+        Arguments:
+            variants: What to put in place of the input, or of the value `at`.
+            rows: Which sample each of them is a variant of.
+        """
+        missing = self.batch - len(variants) if self.fixed else 0
+        if missing > 0:
+            filled = torch.cat([variants, variants[:1].expand(missing, *variants.shape[1:])])
+            return self(filled, [*rows, *[rows[0]] * missing])[: len(variants)]
+        tape = self.record(variants, rows)
+        aimed = aim(tape, self.readout.target.take(rows), self.readout.model)
+        end = tape.inputs[-1]
+        gradient = walk(tape, aimed.slopes, derive, ends=(end,)).get(end)
+        return torch.zeros_like(variants) if gradient is None else gradient
+
+    def everywhere(self, variants: Tensor) -> Tensor:
+        """The gradient at one variant of every sample."""
+        blocks = torch.split(torch.arange(len(variants), device="cpu"), self.batch)
+        return torch.cat([self(variants[block.to(variants.device)], block.tolist()) for block in blocks])
+
+    def inside(self, x: Tensor) -> Tensor:
+        """x itself, or what stands at `at` for it."""
+        at = self.readout.at
+        if at is None:
+            return x
+        tape = record(self.readout.model, x)
+        return tape.value(find(tape, at)).clone()
+
+    def scores(self, variants: Tensor, rows: Sequence[int]) -> Tensor:
+        """The target at every variant, of a copy: networks may write into what they read."""
+        return self.readout(variants.clone(), rows)
+
+    def attribution(self, values: Tensor, *, error: Tensor | None = None, **told: Any) -> Attribution:
+        """Values in the type of the input, or in single precision where that is less, with what is known of the target."""
+        dtype = torch.promote_types(self.value.dtype, torch.float32)
+        error = None if error is None else error.to(dtype)
+        return Attribution(values.to(dtype), self.score, self.readout.target, self.output, error=error, **told)
+
+    def record(self, variants: Tensor, rows: Sequence[int]) -> Tape:
+        """The tape of the variants; they are its last input."""
+        if self.readout.at is None:
+            return record(self.readout.model, variants)
+        with patched(self.readout.model, self.readout.at) as model:
+            return record(model, self.readout.x[list(rows)], variants)
+
+
+def slopes(model: Model, x: Tensor, target: Target, at: str | Where | None = None) -> Slopes:
+    """How a target changes, with names and predictions settled on x itself.
+
+    Raises:
+        MethodError: `at` is nothing that can be changed: an operation, or a module inside scripted or compiled code.
+        WhereError: the target, or `at`, names a module that did not run.
+    """
+    tape = record(model, x)
+    aimed = aim(tape, target, model)
+    path, value = None if at is None else module_path(at), x.detach()
+    if path is not None:
+        path, value = _inside(tape, path)
+        heard(model, x.clone(), (path,), {path: value.clone()})  # refuses modules that return several tensors
+    readout = Readout(model, x.detach(), aimed.target, path)
+    fixed = not stretches(model, x, aimed.output)
+    return Slopes(readout, aimed.score, aimed.output, value, len(x) if fixed else _fitting(tape), fixed)
+
+
+def stretches(model: Model, x: Tensor, output: Tensor) -> bool:
+    """Whether the model takes another number of samples than it was given, and then says the same of each.
+
+    Programs exported for a fixed batch do not, nor do networks in which the samples of a batch meet.
+    """
+    try:
+        longer = heard(model, x[[*range(len(x)), 0]], ())[None]
+    except Exception:  # whatever the model says to this, it is not made for it
+        return False
+    if longer.shape != (len(x) + 1, *output.shape[1:]):
+        return False
+    return torch.allclose(longer[:-1], output, rtol=1e-3, atol=1e-3 * float(output.abs().max()))
+
+
+def column(numbers: Sequence[float], like: Tensor) -> Tensor:
+    """Numbers along the first axis, in a shape that broadcasts against samples."""
+    return torch.tensor(numbers, dtype=like.dtype, device=like.device).reshape(-1, *[1] * (like.dim() - 1))
+
+
+def module_path(at: str | Where) -> str:
+    """The module whose returned value is meant.
+
+    Raises:
+        MethodError: an operation is meant, not a module.
+    """
+    if isinstance(at, str):
+        return at
+    if at.op is None and at.position is None and at.module:
+        return at.module
+    raise MethodError(
+        f"Variants of the value at {at}", "the address of an operation",
+        "only what modules return can be replaced while the model runs", 'Name a module: at="layer3".',
+    )  # fmt: skip
+
+
+def _inside(tape: Tape, path: str) -> tuple[str, Tensor]:
+    """The full path of a module, and what it returned."""
+    if not tape.transparent:
+        raise MethodError(
+            f"Variants of the value at {path}", "scripted or compiled code",
+            "its modules cannot be given another value while it runs", "Explain the network it was made from, or its input.",
+        )  # fmt: skip
+    id_ = find(tape, path)
+    value, batch = tape.value(id_), tape.values[id_].batch
+    if tape.samples > 1 and batch not in (None, Batch(0)):
+        raise _misplaced(path, value, tape.samples)
+    check_places(path, value, tape.samples)
+    return path if path in tape.returned else next(name for name in tape.returned if fnmatchcase(name, path)), value.clone()
+
+
+def check_places(path: str | None, value: Tensor, samples: int) -> None:
+    """Refuse a value whose first axis cannot be that of the samples.
+
+    Raises:
+        MethodError: it has another length.
+    """
+    if value.shape[:1] != (samples,):
+        raise _misplaced(path, value, samples)
+
+
+def _misplaced(path: str | None, value: Tensor, samples: int) -> MethodError:
+    return MethodError(
+        f"Variants of the value at {path}", f"shape {tuple(value.shape)} for {samples} sample(s)",
+        "variants are put side by side along the first axis, and there it does not count the samples",
+        "Name a module whose value comes batch first, or explain the input.",
+    )  # fmt: skip
+
+
+def _fitting(tape: Tape) -> int:
+    """How many samples fit into one tape."""
+    tensors = [value.tensor for value in tape.values if value.tracked and value.tensor is not None]
+    each = sum(t.numel() * t.element_size() for t in tensors) / tape.samples
+    room = ROOM.get(tensors[0].device.type, ROOM["cpu"])
+    return int(min(max(room / each, 1), LARGEST))
+
+
+@dataclass(frozen=True, eq=False)
+class Patched:
+    """A model that is given what one of its modules returns, beside its input.
+
+    Arguments:
+        model: The model as it is.
+        given: What the module returns while the model runs.
+    """
+
+    model: Model
+    given: list[Tensor]
+
+    @property
+    def module(self) -> nn.Module | None:
+        return self.model.module
+
+    def forward(self, x: Tensor, value: Tensor) -> Any:
+        self.given[:] = [value]
+        return self.model.forward(x)
+
+
+@contextmanager
+def patched(model: Model, path: str) -> Iterator[Patched]:
+    """A model whose module `path` returns what it is given, through a hook that lives for this block and thread only.
+
+    Hooks are called in the order of their age: this one is older than those of a recording inside the block, so that the tape too
+    sees the module return what was given.
+    """
+    assert model.module is not None
+    child, thread, given = model.module.get_submodule(path), threading.get_ident(), list[Tensor]()
+
+    def put(module: nn.Module, args: Any, output: Any) -> Any:
+        if module is not child or not given or threading.get_ident() != thread:
+            return None
+        return mapped(output, Tensor, lambda _: given[0])
+
+    handle = hooks.register_module_forward_hook(put)
+    try:
+        yield Patched(model, given)
+    finally:
+        handle.remove()
