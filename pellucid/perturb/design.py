@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+import math
+from dataclasses import dataclass, replace
 from typing import ClassVar, Protocol
 
 import torch
 from torch import Tensor
 
+from ..errors import MethodError
+
 
 class Design(Protocol):
-    """Rows of presence over n regions, the same whenever and in whatever pieces they are asked for.
+    """Rows of presence over n regions, the same whenever and in whatever pieces they are asked for. A larger budget keeps the
+    rows of a smaller one, so that a run can go on where it stopped.
 
     `soft`: whether rows hold shares in [0, 1] in place of True and False. `common`: whether all rows meet the same random
     numbers of an imputer, so that their differences are sharper; else each row meets its own.
@@ -21,10 +26,27 @@ class Design(Protocol):
     @property
     def common(self) -> bool: ...
     def count(self, n: int) -> int:
-        """How many rows it has for n regions."""
+        """How many rows it has for n regions.
+
+        Raises:
+            MethodError: the budget does not reach for as many.
+        """
 
     def rows(self, n: int, start: int, stop: int) -> Tensor:
         """Rows from one number up to another, with shape (stop - start, n): True where a region is there."""
+
+    def repeats(self, n: int) -> bool:
+        """Whether a row may come again; else what was asked is a growing part of all there is to ask."""
+
+    def unit(self, n: int) -> int:
+        """How many rows in a row are drawn together; one such unit knows nothing of the next."""
+
+    def law(self, n: int) -> Tensor | None:
+        """The log-probability of a row with 0, 1, ... n regions, with shape (n + 1,), where all rows with as many are equally
+        likely: then answers can be weighted as if another such law had drawn the rows. None where they are not."""
+
+    def longer(self, n: int, budget: int) -> Design:
+        """The same rows and more, with another budget; the same design where nothing more can be asked."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +65,18 @@ class OneOut:
 
     def count(self, n: int) -> int:
         return n
+
+    def repeats(self, n: int) -> bool:
+        return False
+
+    def unit(self, n: int) -> int:
+        return 1
+
+    def law(self, n: int) -> Tensor | None:
+        return None
+
+    def longer(self, n: int, budget: int) -> OneOut:
+        return self
 
     def rows(self, n: int, start: int, stop: int) -> Tensor:
         present = torch.ones(stop - start, n, dtype=torch.bool)
@@ -68,8 +102,30 @@ class Bernoulli:
     paired: bool = False
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        enough("random rows", self.budget)
+        if not 0 < self.p < 1:
+            raise MethodError(
+                f"regions that are there with p={self.p}", "a chance that is none", "then all rows are the same",
+                "Give a p between 0 and 1, such as 0.5.",
+            )  # fmt: skip
+
     def count(self, n: int) -> int:
         return self.budget
+
+    def repeats(self, n: int) -> bool:
+        return True
+
+    def unit(self, n: int) -> int:
+        return 2 if self.paired else 1
+
+    def law(self, n: int) -> Tensor | None:
+        if not self.paired:
+            return binomial(n, self.p)
+        return torch.logaddexp(binomial(n, self.p), binomial(n, 1 - self.p)) - math.log(2)
+
+    def longer(self, n: int, budget: int) -> Bernoulli:
+        return replace(self, budget=max(budget, self.budget))
 
     def rows(self, n: int, start: int, stop: int) -> Tensor:
         return torch.stack([self._row(n, i) for i in range(start, stop)])
@@ -77,8 +133,49 @@ class Bernoulli:
     def _row(self, n: int, i: int) -> Tensor:
         if self.paired and i % 2:
             return ~self._row(n, i - 1)
-        rng = torch.Generator().manual_seed((self.seed << 32) + i)
-        return torch.rand(n, generator=rng) < self.p
+        return torch.rand(n, generator=stream("rows", self.seed, i)) < self.p
+
+
+def enough(what: str, budget: int | None, least: int = 2, regions: int | None = None) -> None:
+    """Refuse a budget that cannot answer.
+
+    Raises:
+        MethodError: it is smaller than `least`.
+    """
+    if budget is None or budget >= least:
+        return
+    found = f"a budget of {budget:,} forward passes" + (f" for {regions:,} regions" if regions else "")
+    raise MethodError(
+        what, found, f"at least {least:,} are needed", f"Give budget={least} or more, or divide the input into fewer regions."
+    )
+
+
+def stream(*name: object) -> torch.Generator:
+    """Random numbers of their own for everything that has a name. Mixed, since PyTorch's generator reads 32 bits of a seed only.
+
+    Example:
+        >>> torch.equal(torch.rand(3, generator=stream("rows", 0, 7)), torch.rand(3, generator=stream("rows", 0, 7)))
+        True
+    """
+    digest = hashlib.sha256(repr(name).encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:4], "little"))
+
+
+def binomial(n: int, p: float) -> Tensor:
+    """The log-probability of 0, 1, ... n regions when each is there with probability p.
+
+    Example:
+        >>> binomial(2, 0.5).exp()
+        tensor([0.2500, 0.5000, 0.2500], dtype=torch.float64)
+    """
+    k = torch.arange(n + 1, dtype=torch.float64)
+    return ways(n) + k * math.log(p) + (n - k) * math.log1p(-p)
+
+
+def ways(n: int) -> Tensor:
+    """The logarithm of how many sets of 0, 1, ... n out of n regions there are: the numbers themselves overflow."""
+    k = torch.arange(n + 1, dtype=torch.float64)
+    return math.lgamma(n + 1) - torch.lgamma(k + 1) - torch.lgamma(n - k + 1)
 
 
 def packed(rows: Tensor) -> Tensor:
@@ -91,7 +188,7 @@ def packed(rows: Tensor) -> Tensor:
     k, n = rows.shape
     bits = torch.zeros(k, -(-n // 8) * 8, dtype=torch.uint8)
     bits[:, :n] = rows.to(torch.uint8)
-    return (bits.reshape(k, -1, 8) << torch.arange(8, dtype=torch.uint8)).sum(2, dtype=torch.uint8)
+    return (bits.reshape(k, -(-n // 8), 8) << torch.arange(8, dtype=torch.uint8)).sum(2, dtype=torch.uint8)
 
 
 def unpacked(bits: Tensor, n: int) -> Tensor:

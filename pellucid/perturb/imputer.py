@@ -111,7 +111,7 @@ class Own:
 def occluded(x: Tensor, gone: Tensor, fill: Fill, draws: Sequence[int] = ()) -> Tensor:
     """x with what is gone replaced: x (1 - gone) + fill gone.
 
-    A mask is True, or 1, where something is taken away: x = [1, 1, 1, 1] and gone = [1, 1, 0, 0] give [0, 0, 1, 1] if filled by 0.
+    A mask is True, or 1, where something is taken away: x = [1, 1, 1, 1] and gone = [1, 1, 0, 0] give [0, 0, 1, 1] if filled 0.
     """
     content = fill(gone, draws or [0] * len(gone))
     if gone.dtype == torch.bool:

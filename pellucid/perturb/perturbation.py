@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from ..attribution import Attribution
-from ..errors import MethodError
-from ..model import Model
+from ..errors import InputError, MethodError
+from ..model import Model, load
 from ..model.where import Where
 from ..readout import Readout, inside, settled
-from ..target import Target
+from ..target import Target, as_target
 from .design import Design
 from .imputer import as_imputer
-from .regions import Division, moved
-from .responses import Estimate, Estimator, Responses, Study, relative
+from .regions import Cells, Division, Regions, moved
+from .responses import Estimate, Estimator, Responses, Study, called_off, painted, relative
+from .run import Run
 
 STAGES = 8  # of a run that may stop early
 
@@ -34,7 +36,8 @@ class Perturbation:
         imputer: What stands where something was taken away: an imputer, a number, a tensor, or a function (x, gone) -> x.
         draws: Random draws of the imputer per row; 1 for one that does not draw.
         tol: Stop before the design is through, once the greatest standard error is below that share of the range of the values.
-        batch: Rows asked at once; None: found by trial, halved when memory runs out.
+        batch: Variants asked at once; None: by the size of the sample, halved when memory runs out.
+        accelerate: "auto" computes only what a region reaches, where that is exact and sooner; "off" asks the whole network.
 
     Raises:
         InputError: the regions do not fit the input, or the imputer does not.
@@ -50,6 +53,7 @@ class Perturbation:
     draws: int = 1
     tol: float | None = None
     batch: int | None = None
+    accelerate: Literal["auto", "off"] = "auto"
     notes: tuple[str, ...] = field(default=())
 
     @property
@@ -77,45 +81,67 @@ class Perturbation:
         sample = value[row : row + 1]
         regions = moved(self.division.of(sample, readout.model), value.device)
         imputer = as_imputer(self.imputer)
-        self._fits(imputer)
+        self._fits(imputer, regions)
         fill = imputer.prepare(sample, regions, readout.model)
-        told = "; ".join(self.options)
-        return Study(readout, sample, row, regions, self.design, fill, self.draws, self.batch, told)
+        told = re.sub(r" at 0x\w+", "", f"{self.division}; {imputer}; draws={self.draws}")
+        once = not imputer.random and not isinstance(regions, Cells)
+        return Study(
+            readout, sample, row, regions, self.design, fill, self.draws, self.batch, told, once, self.accelerate == "auto"
+        )
 
-    def sample(self, model: Model, x: Tensor, target: Target, at: str | Where | None = None) -> tuple[Study, Responses]:
-        """The questions about the first sample of x, and the model's answers: for estimators to read, again and again."""
-        readout, _, _ = settled(model, x, target, _path(at))
+    def begin(self, model: Any, x: Tensor, target: Any = None, at: str | Where | None = None) -> Run:
+        """A run over one sample, with nothing asked yet: to load answers into, and to go on with."""
+        if x.dim() < 2 or len(x) != 1:
+            raise InputError(
+                f"a run of {self.name}", f"a tensor of shape {tuple(x.shape)}", "a run is about one sample, batch first",
+                "Take one: x[:1].",
+            )  # fmt: skip
+        loaded = load(model)
+        loaded.ready()
+        readout, _, output = settled(loaded, x.detach().to(loaded.device), as_target(target), _path(at))
         study = self.study(readout, inside(readout), 0)
-        return study, study.go_on(study.begin())
+        return Run(self, study, study.begin(), output)
+
+    def sample(self, model: Any, x: Tensor, target: Any = None, at: str | Where | None = None) -> Run:
+        """The model's answers about one sample, for estimators to read again and again.
+
+        Arguments:
+            model, target: As `explain` takes them.
+            x: One sample as the model expects it, batch first.
+        """
+        return self.begin(model, x, target, at).extend()
 
     def _explained(self, study: Study) -> tuple[Tensor, Tensor | None, int, tuple[str, ...]]:
         """Values and standard errors shaped like the sample, the number of forward passes, and notes."""
         responses, total = study.begin(), study.design.count(study.regions.n)
-        estimate: Estimate | None = None
         for upto in self._stages(total):
             responses = study.go_on(responses, upto)
-            if len(responses) < total and len(responses) < upto:
-                break  # called off
-            if self.tol is not None or upto == total:
-                estimate = self.estimator.estimate(responses, responses.target)
-                if self.tol is not None and relative(estimate.error, estimate.values) < self.tol:
-                    break
-        notes: tuple[str, ...] = ()
-        if len(responses) < total and (estimate is None or self.tol is None):
-            notes = (f"Called off after {len(responses):,} of {total:,} questions.",)
             estimate = self.estimator.estimate(responses, responses.target)
-        assert estimate is not None
-        painted = [None if part is None else _painted(study, part) for part in (estimate.values, estimate.error)]
-        assert painted[0] is not None
-        return painted[0], painted[1], responses.forwards, estimate.notes + notes
+            ends = self._ends(responses, estimate, upto, total)
+            if ends is not None:
+                break
+        chosen = getattr(study.regions, "note", "")  # divisions that choose for themselves say what
+        notes = (chosen, *estimate.notes, ends or "")
+        return *painted(estimate, study), responses.forwards, tuple(filter(None, notes))
+
+    def _ends(self, responses: Responses, estimate: Estimate, upto: int, total: int) -> str | None:
+        """Why nothing more is asked, where the caption has to say it; None to go on."""
+        if len(responses) < upto:
+            return called_off(len(responses), total)
+        missing = 0.0 if self.tol is None else relative(estimate.error, estimate.values)
+        if self.tol is None or missing < self.tol:
+            return ""
+        if upto < total:
+            return None
+        return f"The tolerance of {self.tol:g} was not reached: the largest standard error is {missing:.2g} of the values' range."
 
     def _stages(self, total: int) -> list[int]:
         if self.tol is None:
             return [total]
-        return [total * (k + 1) // STAGES for k in range(STAGES) if total * (k + 1) // STAGES]
+        return [total * (k + 1) // STAGES for k in range(STAGES) if total * (k + 1) // STAGES] or [total]
 
-    def _fits(self, imputer: Any) -> None:
-        if self.design.soft and not imputer.soft:
+    def _fits(self, imputer: Any, regions: Regions) -> None:
+        if (self.design.soft or isinstance(regions, Cells)) and not imputer.soft:
             raise MethodError(
                 f"{self.name} with {imputer}", "masks with shares between 0 and 1",
                 "this imputer replaces whole places only", "Use pl.perturb.blur(), mean(), noise() or constant().",
@@ -125,11 +151,6 @@ class Perturbation:
     def options(self) -> tuple[str, ...]:
         parts = self.division, self.design, self.estimator, as_imputer(self.imputer)
         return tuple(str(part) for part in parts) + ((f"draws={self.draws}",) if self.draws > 1 else ())
-
-
-def _painted(study: Study, values: Tensor) -> Tensor:
-    """One value per region, for every entry of the sample."""
-    return study.regions.paint(values).expand(study.value.shape[1:])
 
 
 def _path(at: str | Where | None) -> str | None:

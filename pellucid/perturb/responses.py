@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,13 +14,15 @@ from torch import Tensor
 
 from ..errors import MethodError, OutputError
 from ..explanation import whole as written_whole
-from ..readout import Readout, ask
+from ..readout import Readout, ask, at_once
 from ..target import Names, Target
-from .design import Design, OneOut, packed, unpacked
+from .design import Design, packed
 from .imputer import Fill, occluded
 from .regions import Regions
+from .shortcut import Shortcut, shortcut
 
 CLASSES = 4096  # an output of up to so many numbers is kept whole, so that other targets can be read from it later
+FEW = 16  # different rows for each that is asked, at most, where rows are looked through for those that come again
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,11 +33,13 @@ class Estimate:
         values: With shape (n,).
         error: Their standard errors, where they can be told.
         notes: Sentences for the caption.
+        painted: Whether there is one number per place already, and not per region.
     """
 
     values: Tensor
     error: Tensor | None = None
     notes: tuple[str, ...] = ()
+    painted: bool = False
 
 
 class Estimator(Protocol):
@@ -59,8 +63,10 @@ class Responses:
         empty: The answers with every region taken away, with shape (draws, classes); None if nobody asked.
         target: What was explained, settled.
         whole: Whether `answers` are outputs, from which other targets can be read.
-        bits: The rows, eight regions to a byte, or as shares; None where the design tells them at no cost.
-        told: What there is to say of imputer, regions and seed.
+        regions: The parts of the sample that rows are about.
+        told: What there is to say of imputer and regions.
+        spared: How many rows came again and were not asked again.
+        how: In which way the model was asked, where it was not the plain one.
     """
 
     n: int
@@ -70,8 +76,10 @@ class Responses:
     empty: Tensor | None
     target: Target
     whole: bool
-    bits: Tensor | None = None
+    regions: Regions | None = None
     told: str = ""
+    spared: int = 0
+    how: str = ""
 
     def __len__(self) -> int:
         """How many rows were answered."""
@@ -84,14 +92,14 @@ class Responses:
     @property
     def forwards(self) -> int:
         """How many samples went through the model."""
-        return self.answers.shape[0] * self.answers.shape[1] + 1 + (0 if self.empty is None else len(self.empty))
+        return (len(self) - self.spared) * self.draws + 1 + (0 if self.empty is None else len(self.empty))
 
     def rows(self, start: int = 0, stop: int | None = None) -> Tensor:
         """Which regions were there, with shape (rows, n): boolean, or shares in [0, 1]."""
         stop = len(self) if stop is None else stop
-        if self.bits is None:
-            return self.design.rows(self.n, start, stop)
-        return self.bits[start:stop] if self.design.soft else unpacked(self.bits[start:stop], self.n)
+        if stop <= start:
+            return torch.zeros(0, self.n, dtype=torch.get_default_dtype() if self.design.soft else torch.bool)
+        return self.design.rows(self.n, start, stop)
 
     def read(self, target: Target | None = None) -> Tensor:
         """The target for every row and draw, with shape (rows, draws)."""
@@ -121,20 +129,21 @@ class Responses:
 
     def _read(self, answers: Tensor, target: Target | None) -> Tensor:
         target = target or self.target
+        if not len(answers):
+            return answers[:, 0]
         if self.whole:
             return target.take([0] * len(answers)).read(lambda at: answers)
         assert target is self.target, "other targets are settled first"
         return answers[:, 0]
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write rows and answers as .safetensors, whole or not at all."""
+        """Write rows and answers as .safetensors, whole or not at all. Rows are packed eight regions to a byte."""
         from safetensors.torch import save
 
         path = Path(path)
-        rows = self.bits if self.bits is not None or isinstance(self.design, OneOut) else self._packed()
-        kept = {"answers": self.answers, "full": self.full, "empty": self.empty, "rows": rows}
+        kept = {"answers": self.answers, "full": self.full, "empty": self.empty, "rows": self._packed()}
         tensors = {name: t.detach().cpu().contiguous() for name, t in kept.items() if t is not None}
-        told = {"n": str(self.n), "design": str(self.design), "target": str(self.target), "about": self.told}
+        told = {"n": self.n, "design": str(self.design), "target": str(self.target), "about": self.told, "spared": self.spared}
         with written_whole(path) as temporary:
             temporary.write_bytes(save(tensors, metadata={"pellucid.responses": json.dumps(told)}))
         return path
@@ -154,14 +163,24 @@ class Responses:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (a file, not a dict)
         except (OSError, SafetensorError, ValueError) as error:
             raise OutputError(asked, str(error), "it cannot be read", do) from None
-        same = told.get("n") == str(self.n) and told.get("target") == str(self.target) and told.get("about") == self.told
-        if not same or not torch.allclose(tensors["full"].to(self.full), self.full, rtol=1e-4, atol=1e-5):
-            raise OutputError(asked, f"answers about {told.get('target', 'nothing')}", "they belong to other questions", do)
-        return replace(self, answers=tensors["answers"].to(self.answers), bits=tensors.get("rows"))
+        if not self._asks(told, tensors):
+            found = f"answers about {told['target']} of {told['n']} regions" if told else "no responses"
+            raise OutputError(asked, found, "they belong to another sample, model, target or design", do)
+        design = self.design.longer(self.n, len(tensors["answers"]))
+        return replace(self, design=design, answers=tensors["answers"].to(self.answers), spared=told["spared"])
+
+    def _asks(self, told: dict[str, Any], tensors: dict[str, Tensor]) -> bool:
+        """Whether a file holds answers to questions of this run: of the same sample, and in the same order."""
+        same = told.get("n") == self.n and told.get("target") == str(self.target) and told.get("about") == self.told
+        if not same or tensors["full"].shape != self.full.shape or tensors["answers"].shape[1:] != self.answers.shape[1:]:
+            return False
+        design = self.design.longer(self.n, len(tensors["answers"]))
+        here = replace(self, design=design, answers=tensors["answers"])._packed()
+        close = torch.allclose(tensors["full"].to(self.full), self.full, rtol=1e-4, atol=1e-5)
+        return close and torch.equal(here, tensors["rows"])
 
     def _packed(self) -> Tensor:
-        rows = self.design.rows(self.n, 0, len(self))
-        return rows if self.design.soft else packed(rows)
+        return self.rows() if self.design.soft else packed(self.rows())
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,7 +192,10 @@ class Study:
         value: What variants are made of: the input, or the value at `readout.at`; with shape (1, ...).
         row: Which sample of the readout's batch this is.
         draws: Random draws per row.
-        batch: Rows asked at once; None: found by trial.
+        batch: Variants asked at once; None: by the size of the sample.
+        told: What there is to say of imputer and regions.
+        once: Whether the same row always gets the same answer, and so has to be asked once only.
+        accelerate: Whether a plan may answer that computes only what a region reaches, where it is exact and sooner.
     """
 
     readout: Readout
@@ -185,6 +207,8 @@ class Study:
     draws: int = 1
     batch: int | None = None
     told: str = ""
+    once: bool = False
+    accelerate: bool = True
 
     def begin(self) -> Responses:
         """The answers for the sample as it is, and for nothing at all where the design wants that; no rows yet."""
@@ -198,32 +222,55 @@ class Study:
             variants = torch.cat([occluded(self.value, gone, self.fill, [draw]) for draw in range(self.draws)])
             empty = self.readout.check(self._answers(variants, whole))
         none = full.new_zeros(0, self.draws, len(full))
-        return Responses(self.regions.n, self.design, none, full, empty, target, whole, None, self.told)
+        return Responses(self.regions.n, self.design, none, full, empty, target, whole, self.regions, self.told)
 
     def go_on(self, responses: Responses, upto: int | None = None) -> Responses:
         """More rows, up to a number of them, or all of the design. Fewer when somebody calls it off."""
         upto = self.design.count(self.regions.n) if upto is None else upto
-        parts = [responses.answers]
-        start = len(responses)
-        for _, _, answers in ask(
-            lambda variants, rows: self._answers(variants, responses.whole), upto, self._variants,
-            start=start, batch=self.batch, copies=self.draws,
-        ):  # fmt: skip
+        asked, place = self._distinct(upto)
+        done = int((asked < len(responses)).sum())
+        parts = [responses.answers[asked[:done]]]
+        quick = shortcut(self, asked[done:].tolist())
+
+        def make(start: int, stop: int) -> tuple[Any, Sequence[int]]:
+            return self._variants(asked[start:stop].tolist(), quick)
+
+        def answer(variants: Any, rows: Sequence[int]) -> Tensor:
+            values = self.readout.values(variants, rows) if quick is None else quick.plan.values(*variants)
+            return self._told(values, rows, responses.whole)
+
+        for _, _, answers in ask(answer, len(asked), make, start=done, batch=self.batch or at_once(self.value), copies=self.draws):
             parts.append(self.readout.check(answers).reshape(-1, self.draws, answers.shape[1]))
-        return replace(responses, design=self.design, answers=torch.cat(parts))
+        known = torch.cat(parts)
+        reached = upto if len(known) == len(asked) else int(asked[len(known)])
+        how = responses.how if quick is None else quick.reason
+        return replace(responses, design=self.design, answers=known[place[:reached]], spared=reached - len(known), how=how)
 
-    def _variants(self, start: int, stop: int) -> tuple[Tensor, Sequence[int]]:
-        rows = self.design.rows(self.regions.n, start, stop).to(self.value.device)
+    def _distinct(self, upto: int) -> tuple[Tensor, Tensor]:
+        """Which rows have to be asked, in order, and which of these tells the answer to each row."""
+        n, every = self.regions.n, torch.arange(upto)
+        if not self.once or self.design.soft or 2**n > FEW * upto:
+            return every, every
+        rows = self.design.rows(n, 0, upto)
+        _, kind = torch.unique((rows * 2 ** torch.arange(n)).sum(1), return_inverse=True)
+        first = torch.full((upto,), upto).scatter_reduce(0, kind, every, "amin")[kind]
+        asked = every[first == every]
+        return asked, torch.searchsorted(asked, first)
+
+    def _variants(self, index: Sequence[int], quick: Shortcut | None) -> tuple[Any, Sequence[int]]:
+        if quick is not None:
+            return quick.variants(self, index, self._draw_numbers(index)), [self.row] * (len(index) * self.draws)
+        first, last = index[0], index[-1] + 1
+        rows = self.design.rows(self.regions.n, first, last)[[i - first for i in index]].to(self.value.device)
         absent = 1 - rows if self.design.soft else ~rows
-        gone = self.regions.gone(absent, range(start, stop))
-        if self.draws == 1:
-            numbers = [0] * (stop - start) if self.design.common else list(range(start, stop))
-            return occluded(self.value, gone, self.fill, numbers), [self.row] * (stop - start)
-        variants = occluded(self.value, gone.repeat_interleave(self.draws, 0), self.fill, self._draw_numbers(start, stop))
-        return variants, [self.row] * len(variants)
+        gone = self.regions.gone(absent, index)
+        numbers = self._draw_numbers(index)
+        if self.draws > 1:
+            gone = gone.repeat_interleave(self.draws, 0)
+        return occluded(self.value, gone, self.fill, numbers), [self.row] * len(numbers)
 
-    def _draw_numbers(self, start: int, stop: int) -> list[int]:
-        first = [0 if self.design.common else row * self.draws for row in range(start, stop)]
+    def _draw_numbers(self, index: Sequence[int]) -> list[int]:
+        first = [0 if self.design.common else row * self.draws for row in index]
         return [number + draw for number in first for draw in range(self.draws)]
 
     def _everything(self, absent: Tensor) -> Tensor:
@@ -233,15 +280,34 @@ class Study:
     def _answers(self, variants: Tensor, whole: bool) -> Tensor:
         """One row per variant: the output, or the target."""
         rows = [self.row] * len(variants)
-        values = self.readout.values(variants, rows)
+        return self._told(self.readout.values(variants, rows), rows, whole)
+
+    def _told(self, values: Mapping[Any, Tensor], rows: Sequence[int], whole: bool) -> Tensor:
         output = values[None]
         if whole:
             return output[:, None] if output.dim() == 1 else output
-        return self.readout.read(values, rows)[:, None]
+        return self.readout.read(dict(values), rows)[:, None]
 
     def _keeps_output(self) -> bool:
         output = self.readout.values(self.value, [self.row])[None]
         return self.readout.target.addresses == (None,) and output.dim() <= 2 and output[0].numel() <= CLASSES
+
+
+def painted(estimate: Estimate, study: Study) -> tuple[Tensor, Tensor | None]:
+    """Values and standard errors for every entry of the sample."""
+    error = estimate.error
+    return _painted(estimate, study, estimate.values), None if error is None else _painted(estimate, study, error)
+
+
+def _painted(estimate: Estimate, study: Study, values: Tensor) -> Tensor:
+    regions, values = study.regions, values.to(study.value)
+    places = values.reshape(regions.shape) if estimate.painted else regions.paint(values)
+    return places.expand(study.value.shape[1:])
+
+
+def called_off(done: int, total: int) -> str:
+    """What a caption says of a run that somebody stopped."""
+    return f"Called off after {done:,} of {total:,} questions."
 
 
 def relative(error: Tensor | None, values: Tensor) -> float:

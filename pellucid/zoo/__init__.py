@@ -32,3 +32,11 @@ def pictures() -> dict[str, Path]:
         ['chelsea', 'coffee']
     """
     return {path.stem: path for path in sorted((HERE / "pictures").glob("*.jpg"))}
+
+
+def patch_statistics() -> Path:
+    """How the colours of neighbouring pixels go together in these photographs, at 224 x 224: a file for `pl.perturb`.
+
+    `python -m pellucid.perturb.imputers.photographs` makes it.
+    """
+    return HERE / "patches.safetensors"

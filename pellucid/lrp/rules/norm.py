@@ -57,7 +57,8 @@ class Norm(Rule):
         if self.silent == "spread":
             half = (R - s * z) / 2
             shares = [share + half for share in shares]
-        sized: list[Tensor | None] = [share.sum_to_size(op.tape.values[i].shape) for share, i in zip(shares, op.op.ins, strict=True)]
+        places = [op.tape.values[i].shape for i in op.op.ins]
+        sized: list[Tensor | None] = [share.sum_to_size(place) for share, place in zip(shares, places, strict=True)]
         return Shares(sized, rest="stabiliser")
 
     def _part(self, x: Tensor) -> Tensor:

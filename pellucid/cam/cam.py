@@ -1,0 +1,118 @@
+"""Class activation maps: the channels of one map, weighed by what they mean to the target, and laid over the input."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+import torch
+from torch import Tensor
+
+from ..attribution import Attribution
+from ..model import Model
+from ..model.where import Where
+from ..tape import Tape, aim, record
+from ..tape.aim import Aim
+from ..tape.maps import Map, attribution, choose
+from ..target import Target
+
+
+class Seen(NamedTuple):
+    """One forward pass, and the map in it that is weighed.
+
+    Arguments:
+        model, x: Who was asked, and about what.
+        tape: What ran.
+        aimed: The target on it.
+        map: The map.
+        value: The value that holds it, as it lies in the model.
+    """
+
+    model: Model
+    x: Tensor
+    tape: Tape
+    aimed: Aim
+    map: Map
+    value: Tensor
+
+    @property
+    def A(self) -> Tensor:
+        """The map, with shape (batch, channel, *places), in single precision at least."""
+        return precise(self.map.read(self.value))
+
+
+class Heat(NamedTuple):
+    """What a method made of a map.
+
+    Arguments:
+        heat: One number per place, with shape (batch, *places).
+        forwards: How many samples went through the network for it, or through what follows the map.
+        notes: Sentences for the caption.
+    """
+
+    heat: Tensor
+    forwards: int
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class CAM(ABC):
+    """A class activation map: sum over channels k of (what k means to the target) times A_k, the activations of one layer.
+
+    `values` are raw, never scaled to [0, 1]: made at the resolution of the map, interpolated to the places of the input (linearly
+    along every axis, edges on edges), and the same for all channels of a place. With `at`, the map is taken there, and values are
+    those of its places, not interpolated.
+
+    Arguments:
+        layer: A module path: the map it returned. None: the last map whose places all reach the target and that weights read.
+        relu: Whether negative values are set to 0, as the papers do that ask where evidence *for* a class lies. Values then only
+            tell how much: `signed` is False. Without it they tell evidence against the target, too.
+    """
+
+    layer: str | None = None
+    relu: bool = True
+
+    name: ClassVar[str]
+
+    @property
+    def signed(self) -> bool:
+        return not self.relu
+
+    @abstractmethod
+    def look(self, seen: Seen) -> Heat:
+        """One number per place of the map, before any ReLU."""
+
+    def attribute(self, model: Model, x: Tensor, target: Target, at: str | Where | None = None) -> Attribution:
+        """The map at the input, or at the value `at`.
+
+        Raises:
+            MethodError: no value between the input and the target is a map, or none that was named.
+        """
+        tape = record(model, x)
+        aimed = aim(tape, target, model)
+        chosen = choose(tape, aimed, self.name, self.layer, at)
+        heat, forwards, notes = self.look(Seen(model, x, tape, aimed, chosen, tape.value(chosen.id)))
+        heat = heat.relu() if self.relu else heat
+        return attribution(tape, aimed, chosen, heat, at, notes=notes, options=self.options, forwards=forwards)
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Its settings, in readable lines."""
+        told = {name: value for name, value in vars(self).items() if name != "layer"}
+        return tuple(f"{name}={value}" for name, value in told.items())
+
+
+def precise(t: Tensor) -> Tensor:
+    """In single precision at least: sums over many channels need it."""
+    return t.float() if t.dtype in (torch.float16, torch.bfloat16) else t
+
+
+def weighed(weights: Tensor, A: Tensor) -> Tensor:
+    """The sum over channels of weight times map.
+
+    Arguments:
+        weights: With shape (batch, channel).
+        A: With shape (batch, channel, *places).
+    """
+    return torch.einsum("bc,bc...->b...", weights, A)

@@ -1,0 +1,19 @@
+"""Make the statistics of the photographs that come along: python -m pellucid.perturb.imputers.photographs"""
+
+from __future__ import annotations
+
+from ... import zoo
+from ...model import read_picture
+from ...zoo.efficientnet import PREPROCESS
+from .statistics import Statistics, measured
+
+
+def photographs() -> Statistics:
+    """All photographs of the zoo as its network sees them, black = 0 and white = 1."""
+    low, high = PREPROCESS.bounds()
+    pictures = [PREPROCESS(read_picture(path)) for path in zoo.pictures().values()]
+    return measured([(picture - low) / (high - low) for picture in pictures], pixels=True)
+
+
+if __name__ == "__main__":
+    print(photographs().save(zoo.patch_statistics()))

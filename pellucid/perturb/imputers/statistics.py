@@ -1,0 +1,172 @@
+"""What pictures look like up close: how the colour of a pixel goes with the colours around it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ...errors import InputError
+from ...explanation import whole
+from .windows import numbered
+
+REACH = 31  # pixels: what windows with their frames may span, less one
+FLOOR = 1e-5  # of the variance of a pixel: the least that is left unknown of it, whatever is known around it
+LUMA = (0.299, 0.587, 0.114)  # what grey is made of, as Pillow and ITU-R 601 have it
+
+
+@dataclass(frozen=True, eq=False)
+class Statistics:
+    """Mean, range and covariances of colours at a distance from one another.
+
+    Patches cut at random positions know nothing of places, so that the covariance of two pixels depends on their distance alone.
+    Told by distance it fits windows of every size up to its reach, and every position counts in its estimate.
+
+    Arguments:
+        mean: Of each channel, with shape (channel,).
+        covariance: Of channel c at a place with channel d at that place + h, for every h up to `reach` along each axis, with
+            shape (channel, channel, 2 reach + 1, ...); h = 0 is in the middle.
+        low, high: The least and the greatest value of each channel, with shape (channel,).
+        pixels: Whether channels run from black = 0 to white = 1; else they are what a model takes.
+    """
+
+    mean: Tensor
+    covariance: Tensor
+    low: Tensor
+    high: Tensor
+    pixels: bool = False
+
+    @property
+    def channels(self) -> int:
+        return len(self.mean)
+
+    @property
+    def reach(self) -> tuple[int, ...]:
+        """How far apart two places may be along each axis."""
+        return tuple(side // 2 for side in self.covariance.shape[2:])
+
+    @property
+    def spread(self) -> Tensor:
+        """The standard deviation of each channel."""
+        return _together(self.covariance, 2).diagonal().sqrt()
+
+    def between(self, a: Tensor, b: Tensor) -> Tensor:
+        """Covariances of all places a with all places b, with shape (channel, channel, len(a), len(b)).
+
+        Arguments:
+            a, b: Places, with shape (n, axes).
+        """
+        lags = b[None] - a[:, None] + torch.tensor(self.reach)
+        return self.covariance.flatten(2)[:, :, numbered(lags, self.covariance.shape[2:])]
+
+    def mixed(self, weights: Tensor) -> Statistics:
+        """The statistics of weighted sums of the channels, with non-negative weights of shape (new, channel)."""
+        w = weights.to(self.mean)
+        covariance = torch.einsum("ac,bd,cd...->ab...", w, w, self.covariance)
+        return Statistics(w @ self.mean, covariance, w @ self.low, w @ self.high, self.pixels)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write as .safetensors, whole or not at all."""
+        from safetensors.torch import save
+
+        path = Path(path)
+        kept = {name: getattr(self, name).float().contiguous() for name in ("mean", "covariance", "low", "high")}
+        with whole(path) as temporary:
+            temporary.write_bytes(save(kept, metadata={"pixels": str(self.pixels)}))
+        return path
+
+    @staticmethod
+    def load(path: str | os.PathLike[str]) -> Statistics:
+        """Read what `save` wrote."""
+        from safetensors import safe_open
+
+        with safe_open(path, "pt") as file:
+            kept = {name: file.get_tensor(name).double() for name in ("mean", "covariance", "low", "high")}
+            return Statistics(**kept, pixels=file.metadata()["pixels"] == "True")
+
+
+def measured(samples: Iterable[Tensor], *, reach: int = REACH, pixels: bool = False) -> Statistics:
+    """The statistics of some samples, all positions of all of them counted alike.
+
+    Zintgraf et al. cut 20,000 patches at random and estimate the covariance of every pair of pixels of a patch on its own. Pairs
+    at the same distance are alike at random positions, so we put them together, and take all there are: nothing is drawn, and the
+    estimate is that much sharper. Fitted on two photographs, it filled windows of 10 x 10 in 50 others with an error of 0.092 of
+    the range from black to white, theirs with 0.100; fitted on 50 photographs like those, 0.090 and 0.091.
+
+    Arguments:
+        samples: Each with shape (channel, *places), of any size.
+        reach: The greatest distance along an axis; less where the samples are smaller.
+        pixels: Whether they run from black = 0 to white = 1.
+
+    Raises:
+        InputError: there are none, or they have no two places.
+
+    Example:
+        >>> measured([torch.tensor([[0.0, 1.0, 0.0, 1.0]])], reach=1).mean
+        tensor([0.5000], dtype=torch.float64)
+    """
+    given = [sample.detach().double().cpu() for sample in samples]
+    if not given or given[0].dim() < 2 or min(prod(sample.shape[1:]) for sample in given) < 2:
+        found = f"samples of shape {tuple(given[0].shape)}" if given else "no samples"
+        raise InputError(
+            "statistics of patches", found, "they tell how an entry goes with those around it",
+            "Give pictures, or samples with shape (channel, length), (channel, height, width) or the like.",
+        )  # fmt: skip
+    steps = tuple(min(reach, *(sample.shape[axis] - 1 for sample in given)) for axis in range(1, given[0].dim()))
+    products = sum(_products(sample, steps) for sample in given)
+    assert isinstance(products, Tensor)
+    low = torch.stack([sample.flatten(1).amin(1) for sample in given]).amin(0)
+    high = torch.stack([sample.flatten(1).amax(1) for sample in given]).amax(0)
+    mean, covariance = _moments(products)
+    return Statistics(mean, _possible(covariance), low, high, pixels)
+
+
+def _products(sample: Tensor, reach: tuple[int, ...]) -> Tensor:
+    """Sums over all places u of y_c(u) y_d(u + h), with y the channels and one more that is 1: (channel + 1, channel + 1, *lags).
+
+    That channel counts the pairs, and sums what takes part in them.
+    """
+    axes = tuple(range(1, sample.dim()))
+    y = torch.cat([sample, torch.ones_like(sample[:1])])
+    sizes = tuple(side + step for side, step in zip(sample.shape[1:], reach, strict=True))  # zeros, so that nothing wraps
+    waves = torch.fft.rfftn(y, sizes, axes)
+    around: Tensor = torch.fft.irfftn(waves[:, None].conj() * waves, sizes, tuple(a + 1 for a in axes))
+    lags = (torch.cat([torch.arange(-step, 0), torch.arange(step + 1)]) for step in reach)
+    for axis, lag in enumerate(lags, start=2):
+        around = around.index_select(axis, lag % around.shape[axis])
+    return around
+
+
+def _moments(products: Tensor) -> tuple[Tensor, Tensor]:
+    """Means, and covariances by distance, each about the mean of all places."""
+    pairs, first, second, both = products[-1, -1], products[:-1, -1], products[-1, :-1], products[:-1, :-1]
+    mean = _together(first, 1) / _together(pairs, 0)
+    m = mean.reshape(-1, *[1] * pairs.dim())
+    return mean, (both - m[None] * first[:, None] - m[:, None] * second[None]) / pairs + m[:, None] * m[None]
+
+
+def _possible(covariance: Tensor) -> Tensor:
+    """Covariances that some random field has: those on a torus twice as wide as they reach, with no frequency of negative power.
+
+    Estimates at different distances come from different pairs of pixels, and need not go together; of few pictures they do not,
+    and weights made from them fit their noise: the error of 0.092 above would be 0.101.
+    """
+    axes = tuple(range(2, covariance.dim()))
+    waves = torch.fft.fftn(torch.fft.ifftshift(covariance, axes), dim=axes).movedim((0, 1), (-2, -1))
+    power, directions = torch.linalg.eigh((waves + waves.mH) / 2)
+    least = FLOOR * float(_together(covariance, 2).diagonal().max())
+    waves = (directions * power.clamp(min=least)[..., None, :]) @ directions.mH
+    field = torch.fft.ifftn(waves.movedim((-2, -1), (0, 1)), dim=axes).real
+    shifted: Tensor = torch.fft.fftshift(field, axes)
+    return shifted
+
+
+def _together(by_distance: Tensor, axis: int) -> Tensor:
+    """What is told by distance, in axes from `axis` on, at distance 0: the middle."""
+    lags = by_distance.flatten(axis)
+    return lags.select(axis, lags.shape[axis] // 2)

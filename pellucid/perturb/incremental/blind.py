@@ -1,0 +1,51 @@
+"""What a tape cannot tell: answers that hang on the window in a way that it does not hold."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from ...errors import ModelError
+from ...tape import Op, Tape, kinds
+
+# Constants whose entries do not depend on those of the tensor they are made like.
+SHAPED = frozenset(
+    "zeros_like ones_like full_like empty_like new_zeros new_ones new_full new_empty new_empty_strided empty_strided".split()
+)
+ORDERING = frozenset("topk sort kthvalue median max_unpool2d max_unpool3d".split())
+
+
+def guard(tape: Tape, start: int) -> None:
+    """Refuse a network in which something that the tape takes for fixed depends on the value `start`.
+
+    Comparisons, positions of maxima and branches of the program are constants on a tape. For another picture they may be others.
+
+    Raises:
+        ModelError: there is such an operation, or one that draws random numbers.
+    """
+    changed = {start}
+    positions: list[Tensor] = []
+    for op in tape.ops_by_index:
+        if not changed.intersection(ref.id for ref in op.refs()):
+            continue
+        if op.name in kinds.STOCHASTIC | {"rrelu_with_noise"} and not (op.name == "native_dropout" and not op.args[2]):
+            raise _blind(op, "draws random numbers")
+        reads_positions = any(tape.values[ref.id].tensor is found for ref in op.refs() for found in positions)
+        if (op.kind == "constant" and op.name not in SHAPED) or op.name in ORDERING or reads_positions:
+            raise _blind(op, "decides by what it sees")
+        changed.update(o for o in op.outs if o is not None)
+        positions.extend(found for found in op.aux if found is not None)
+
+
+def mixed(op: Op) -> ModelError:
+    """Samples that the tape cannot tell apart."""
+    return ModelError(
+        "Incremental inference", f"{op.place}, where samples are no longer told apart", "each window needs an answer of its own",
+        "Ask the network itself.",
+    )  # fmt: skip
+
+
+def _blind(op: Op, does: str) -> ModelError:
+    return ModelError(
+        "Incremental inference", f"{op.place}, which {does}", "the tape of one picture does not say what it does for another",
+        "Ask the network itself.",
+    )  # fmt: skip

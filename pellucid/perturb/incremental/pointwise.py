@@ -1,0 +1,174 @@
+"""Operations that treat every place of a picture alone, or leave the places alone: they run on boxes as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from ...tape import Op, Ref, Tape, kinds
+from ...tape.batch import REDUCTIONS, VIEWS
+from ...tape.local import trains
+from ...tape.trees import leaves, mapped
+from .box import Box, Form, carried, form_of, union
+from .operand import Fetch, Held, Operand, Patch, Sizes
+from .span import Span
+from .step import Draft, Step, multiply, on_the_right
+
+# Entry by entry, operands aligned by broadcasting.
+ALIGNED = (
+    (kinds.ACTIVATIONS - {"rrelu_with_noise"})
+    | kinds.SUMS
+    | (kinds.PRODUCTS - {"glu"})
+    | frozenset("neg where masked_fill maximum minimum".split())
+)
+COPIES = frozenset("clone contiguous detach alias _to_copy to dropout native_dropout lift_fresh detach_copy alias_copy".split())
+TURNS = frozenset("permute transpose t swapaxes permute_copy transpose_copy t_copy".split())
+SIZED = VIEWS | {"expand", "expand_copy", "copy"}
+JOINS = frozenset({"cat", "stack"})
+# Those that work along one axis, or a few: which of their arguments names it, and what holds where that is not given.
+ALONG = {
+    "_softmax _safe_softmax _log_softmax cumsum index_select": (1, None),
+    "split split_with_sizes unsafe_split unsafe_split_with_sizes chunk unsafe_chunk": (2, 0),
+    "cat select slice unbind select_copy slice_copy unbind_copy": (1, 0),
+    "glu": (1, -1),
+    "flip": (1, None),
+    "roll linalg_vector_norm": (2, None),
+    " ".join(REDUCTIONS): (1, None),
+}
+AXIS = {name: place for names, place in ALONG.items() for name in names.split()}
+
+
+def pointwise(draft: Draft, op: Op) -> Step | None:
+    """The step of an operation that does not mix places; None for others."""
+    box = next(draft.boxes[i] for i in op.ins if i in draft.boxes)
+    axes = mixed_axes(draft.tape, op)
+    if axes is None or axes & {*box.form.axes, box.form.samples}:
+        return None
+    if op.name in ALIGNED:
+        return _aligned(draft, op)
+    if op.name in JOINS:
+        return _joined(draft, op, box)
+    return _alone(draft, op, box)
+
+
+def mixed_axes(tape: Tape, op: Op) -> set[int] | None:
+    """The axes along which an operation mixes entries, or moves them; None: not known.
+
+    Example:
+        >>> from pellucid.tape import record
+        >>> tape = record(lambda x: torch.cat([x.softmax(1), x.relu()], 2).flip(3), torch.ones(1, 2, 3, 4))
+        >>> [(op.name, mixed_axes(tape, op)) for op in tape.ops]
+        [('_softmax', {1}), ('relu', set()), ('cat', {2}), ('flip', {3})]
+    """
+    name, args = op.name, op.args
+    n = len(tape.values[op.ins[0]].shape)
+    if name in ALIGNED | COPIES | TURNS | SIZED | {"stack"}:
+        return set()
+    if name in kinds.BATCH_NORMS:
+        return None if trains(op) else set()
+    if name in ("native_layer_norm", "_fused_rms_norm"):
+        return set(range(n - len(args[1]), n))
+    if name in ("channel_shuffle", "native_channel_shuffle"):
+        return {1}
+    if op.kind == "dense" and on_the_right(tape, op):
+        return {n - 1}
+    if name == "index" and [i is not None for i in args[1]].count(True) == 1:  # y = x[:, rows]
+        return {next(axis for axis, i in enumerate(args[1]) if i is not None)}
+    if name not in AXIS:
+        return None
+    place, default = AXIS[name]
+    return _axes(args[place] if len(args) > place else default, n)
+
+
+def _axes(given: Any, n: int) -> set[int]:
+    """Axes from an argument that names one, some, or (None, or none) all of them."""
+    if given is None or given == () or given == []:
+        return set(range(n))
+    return {axis % n for axis in ((given,) if isinstance(given, int) else given)}
+
+
+def _alone(draft: Draft, op: Op, box: Box) -> Step | None:
+    """One changed operand; constants, such as weights, do not vary along the picture."""
+    fewer = len(draft.shape(op.out)) - len(box.form.shape)
+    if len(op.ins) > 1 or (fewer and op.name in ("linalg_vector_norm", "copy", "index")):  # there axes cannot be followed
+        return None
+    boxes = {}
+    for out in draft.wanted.intersection(o for o in op.outs if o is not None):
+        form = carried(draft.tape, op, box.form, out)
+        if form is None:
+            return None
+        boxes[out] = Box(form, box.spans)
+    if op.kind == "dense":
+        weight, bias = draft.weight(op)
+        return Step(op, multiply, (Patch(op.ins[0]), weight, bias), boxes=boxes)
+    if op.name in VIEWS:
+        return Step(op, torch.reshape, (Patch(op.ins[0]), _sizes(boxes[op.out])), boxes=boxes)
+    args = mapped(op.args, Ref, lambda ref: Patch(ref.id) if ref.id in draft.boxes else Held(draft.tape.value(ref.id)))
+    if op.name in SIZED:
+        args = (args[0], _sizes(boxes[op.out]), *args[2:])
+    return Step(op, op.fn, args, op.kwargs, boxes)
+
+
+def _sizes(box: Box) -> Sizes:
+    return Sizes(box.shape, box.form.samples)
+
+
+def _aligned(draft: Draft, op: Op) -> Step | None:
+    """Several operands, broadcast against each other, each cut to the box of what they make."""
+    shape = draft.shape(op.out)
+    boxes = [draft.boxes[i] for i in op.ins if i in draft.boxes]
+    places = {tuple(axis + len(shape) - len(box.form.shape) for axis in box.form.axes) for box in boxes}
+    sizes = {box.form.sizes for box in boxes}
+    form = form_of(draft.tape, op.out, places.pop()) if len(places) == 1 else None
+    if form is None or sizes != {form.sizes}:
+        return None
+    spans = union(boxes)
+
+    def operand(ref: Ref) -> Operand | None:
+        if ref.id in draft.boxes:
+            return brought(ref.id, draft.boxes[ref.id], spans)
+        return _still(draft.tape, ref.id, form, spans)
+
+    args = mapped(op.args, Ref, operand)
+    kwargs = {k: mapped(v, Ref, operand) for k, v in op.kwargs.items()}
+    return Step(op, op.fn, args, kwargs, {op.out: Box(form, spans)})
+
+
+def brought(value: int, box: Box, spans: Sequence[Span]) -> Operand:
+    """A changed value where `spans` are: its box itself, or that and what lies around it."""
+    return Patch(value) if box.same_place(spans) else Fetch.of(value, box.form, box, [span.cut() for span in spans])
+
+
+def _still(tape: Tape, value: int, form: Form, spans: Sequence[Span]) -> Operand:
+    """A value that does not change: cut where the spans are, if it varies along the picture."""
+    tensor = tape.value(value)
+    missing = len(form.shape) - tensor.dim()
+    shape = (1,) * missing + tuple(tensor.shape)
+    if all(shape[axis] == 1 for axis in form.axes):
+        held = tensor.narrow(form.samples - missing, 0, 1) if shape[form.samples] > 1 else tensor
+        return Held(held)
+    whole = list(shape)
+    for axis in (form.samples, *form.axes):
+        whole[axis] = form.shape[axis]
+    return Fetch.of(value, Form(tuple(whole), form.samples, form.axes), None, [span.cut() for span in spans])
+
+
+def _joined(draft: Draft, op: Op, box: Box) -> Step | None:
+    """Channels side by side, each cut to the box that covers all."""
+    form = carried(draft.tape, op, box.form, op.out)
+    parts = [ref.id for ref in leaves(op.args[0], Ref)]
+    boxes = [draft.boxes[i] for i in parts if i in draft.boxes]
+    if form is None or any(b.form.axes != box.form.axes for b in boxes):
+        return None
+    spans = union(boxes)
+    tensors = []
+    for i in parts:
+        if i in draft.boxes:
+            tensors.append(brought(i, draft.boxes[i], spans))
+        else:
+            shape = tuple(1 if a == box.form.samples else length for a, length in enumerate(draft.shape(i)))
+            still = Form(shape, box.form.samples, box.form.axes)
+            tensors.append(Fetch.of(i, still, None, [span.cut() for span in spans]))
+    return Step(op, op.fn, (tuple(tensors), *op.args[1:]), op.kwargs, {op.out: Box(form, spans)})

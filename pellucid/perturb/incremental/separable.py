@@ -1,0 +1,115 @@
+"""Pooling by averages, and resizing: weighted sums over places, with one matrix per axis."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from ...tape import Op
+from .box import Form, extents
+from .operand import Looked, Patch
+from .region import along_the_last, per_axis, region
+from .span import Cut, Span
+from .step import Draft, Step
+from .total import ADAPTIVE, POOLS
+
+RESIZED = {
+    name: int(name[-2])
+    for name in """upsample_linear1d upsample_bilinear2d upsample_trilinear3d upsample_bicubic2d upsample_nearest1d
+    upsample_nearest2d upsample_nearest3d _upsample_nearest_exact1d _upsample_nearest_exact2d _upsample_nearest_exact3d""".split()
+}
+DIMENSIONS = POOLS | ADAPTIVE | RESIZED
+
+
+def separable(draft: Draft, op: Op) -> Step | None:
+    """The step of such an operation, each box with the rows and columns of the matrices that are its own; None for others."""
+    box, d = draft.boxes.get(op.ins[0]), DIMENSIONS.get(op.name)
+    if box is None or d is None or not along_the_last(box.form, d) or _divides(op):
+        return None
+    lead = len(box.form.shape) - d
+    busy = {axis + lead for axis in range(d) if not _idle(draft, op, axis)}
+    if op.name in POOLS and busy.isdisjoint(box.form.axes):  # along the channels, as local response norms do
+        return Step(op, op.fn, (Patch(op.ins[0]), *op.args[1:]), boxes={op.out: draft.box(op.out, box, box.spans)})
+    if not busy <= set(box.form.axes):
+        return None
+    spans, cuts, tables = [], [], []
+    for n, (axis, span) in enumerate(zip(box.form.axes, box.spans, strict=True)):
+        matrix = _matrix(draft, op, axis - lead)
+        reached, cut = _reached(matrix, span)
+        spans.append(reached)
+        cuts.append(cut)
+        tables.append(Looked(matrix[reached.cut().positions()[:, :, None], cut.positions()[:, None, :]], n))
+    made = draft.box(op.out, box, spans)
+    return Step(op, _weigh, (region(op.ins[0], box, cuts), box.form, made.form, tables), boxes={op.out: made})
+
+
+def _divides(op: Op) -> bool:
+    """Whether a pooling divides by a number of its own, that belongs to no axis."""
+    return op.name in POOLS and len(op.args) > 6 and op.args[6] is not None
+
+
+def _idle(draft: Draft, op: Op, axis: int) -> bool:
+    """Whether nothing happens along that axis (of the last d)."""
+    d = DIMENSIONS[op.name]
+    if op.name in POOLS:
+        kernel, stride, padding = _pooling(op, axis)
+        return (kernel, stride, padding) == (1, 1, 0)
+    return draft.shape(op.ins[0])[axis - d] == draft.shape(op.out)[axis - d]
+
+
+def _pooling(op: Op, axis: int) -> tuple[int, int, int]:
+    """Kernel, stride and padding of a pooling along one axis."""
+    kernel, stride, padding = (*op.args[1:4], *(None,) * 3)[:3]
+    given = (kernel, stride or kernel, padding or 0)
+    one, two, three = (per_axis(value, POOLS[op.name])[axis] for value in given)
+    return one, two, three
+
+
+def _matrix(draft: Draft, op: Op, axis: int) -> Tensor:
+    """What one axis (of the last d) contributes: the operation itself, on unit vectors along that axis alone."""
+    d, tensor = DIMENSIONS[op.name], draft.tape.value(op.ins[0])
+    size = tensor.shape[axis - d]
+    shape = [1, size, *[1] * d]
+    shape[axis - d] = size
+    units = torch.eye(size, dtype=tensor.dtype, device=tensor.device).reshape(shape)
+    made: Tensor = op.fn(units, *_alone(op, axis, d))
+    return made.reshape(size, -1).t()
+
+
+def _alone(op: Op, axis: int, d: int) -> list[Any]:
+    """The arguments of the same operation along one axis only."""
+
+    def only(value: Any, others: Any) -> list[Any]:
+        return [value if a == axis else others for a in range(d)]
+
+    if op.name in POOLS:
+        kernel, stride, padding = _pooling(op, axis)
+        return [only(kernel, 1), only(stride, 1), only(padding, 0), *op.args[4:6]]
+    flags = [arg for arg in op.args[2:] if isinstance(arg, bool)]
+    scales = [arg for arg in op.args[2:] if not isinstance(arg, bool)]
+    return [only(op.args[1][axis], 1), *flags, *(only(scales[axis], None) if scales else ())]
+
+
+def _reached(matrix: Tensor, span: Span) -> tuple[Span, Cut]:
+    """The outputs that a span is felt in, and the inputs that those read."""
+    felt = matrix != 0
+    counts = pad(felt.long().cumsum(1), (1, 0))
+    hit = extents((counts[:, span.ends] > counts[:, span.starts]).t())[:, 0]  # for every place, among the outputs
+    reached = Span.hull(hit[:, 0], hit[:, 1], matrix.shape[0])
+    first, last = extents(felt)[:, 0].unbind(1)  # for every output, among the inputs
+    first, last = first.flip(0).cummin(0).values.flip(0), last.cummax(0).values  # cubic weights may vanish in between
+    return reached, Span.hull(first[reached.starts], last[reached.ends - 1], span.size).cut()
+
+
+def _weigh(x: Tensor, before: Form, after: Form, matrices: list[Tensor]) -> Tensor:
+    rows = before.rows(x)
+    n, d, channels = rows.shape[0], len(matrices), rows.shape[-1]
+    for axis, matrix in enumerate(matrices):
+        lengths = rows.shape[1 : 1 + d]
+        apart = rows.reshape(n, prod(lengths[:axis]), lengths[axis], -1)
+        rows = (matrix[:, None] @ apart).reshape(n, *lengths[:axis], matrix.shape[1], *lengths[axis + 1 :], channels)
+    return after.value(rows)

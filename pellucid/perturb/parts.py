@@ -1,0 +1,84 @@
+"""Parts: the regions that suit an input when nobody asked for any."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+from torch import Tensor
+
+from ..errors import MissingExtra
+from ..model import Model
+from .regions import Division, Entries, Grid, Groups, Partition, Regions, Superpixels, places
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen(Partition):
+    """Regions that nobody asked for.
+
+    Arguments:
+        what: What they are, in the plural.
+    """
+
+    what: str
+
+    @property
+    def note(self) -> str:
+        """What was chosen, for the caption."""
+        return f"Regions were not asked for: taken are {self.n:,} {self.what}."
+
+
+@dataclass(frozen=True)
+class Parts(Division):
+    """About n parts that mean something together: superpixels of a picture, columns of a table, else cells of a grid.
+
+    Arguments:
+        n: How many, about. A table has as many as it has columns.
+    """
+
+    n: int = 50
+
+    def of(self, x: Tensor, model: Model) -> Chosen:
+        regions, what = self._chosen(x, model)
+        return Chosen(regions.shape, regions.labels, what)
+
+    def _chosen(self, x: Tensor, model: Model) -> tuple[Partition, str]:
+        if x.dim() == 2:
+            return Entries().of(x, model), "single columns"
+        if x.dim() == 4 and x.shape[1] == 3:
+            try:
+                found = Superpixels(self.n).of(x, model)
+            except MissingExtra:
+                return self._grid(x, model), "cells of a grid, since scikit-image is not installed"
+            if 2 * found.n >= min(self.n, prod(places(x))):
+                return found, "superpixels"
+            return self._grid(x, model), f"cells of a grid, since superpixels are only {found.n}"
+        return self._grid(x, model), "cells of a grid"
+
+    def _grid(self, x: Tensor, model: Model) -> Partition:
+        sides = places(x)
+        each = max(1, round(self.n ** (1 / len(sides))))
+        return Grid(tuple(min(each, side) for side in sides)).of(x, model)
+
+
+@dataclass(frozen=True)
+class Coarse(Division):
+    """A grid of n cells along every axis, or as many as there are places; columns of a table one by one.
+
+    Arguments:
+        n: Cells along each axis of places.
+    """
+
+    n: int = 8
+
+    def of(self, x: Tensor, model: Model) -> Regions:
+        if x.dim() == 2:
+            return Entries().of(x, model)
+        return Grid(tuple(min(self.n, side) for side in places(x))).of(x, model)
+
+
+def divided(regions: Division | Tensor | None, usual: Division) -> Division:
+    """What users write as regions: a division, a tensor with the number of the region at every entry, or nothing."""
+    if regions is None:
+        return usual
+    return Groups(regions) if isinstance(regions, Tensor) else regions

@@ -1,0 +1,111 @@
+"""Replay: the rest of a recorded forward pass, run once more after some value was another one."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..errors import MethodError
+from ..target import Target
+from .aim import find, find_output
+from .op import Op, Tape, fill
+from .trees import tensors
+
+# Made of the shape of a tensor alone, or drawn anew by the model: the same whatever stands in it.
+UNMOVED = frozenset(
+    """zeros_like ones_like full_like empty_like rand_like randn_like randint_like new_zeros new_ones new_full new_empty
+    new_empty_strided empty_strided""".split()
+)
+
+
+@torch.no_grad()
+def replay(
+    tape: Tape, changes: Mapping[int, Tensor], wanted: Collection[int] | None = None, ops: Sequence[Op] | None = None
+) -> dict[int, Tensor]:
+    """The values `wanted`, had the values in `changes` been other ones: only operations after them run again.
+
+    The same operations run on the same number of samples, so that the answer is exactly that of a forward pass in which a value
+    was replaced. What the model drew at random stays as it was drawn, and so does what its Python code decided.
+
+    Arguments:
+        tape: A tape as recorded, not rewritten.
+        changes: By value: what to take in its place, in the same shape.
+        wanted: Values; None: the model's main output.
+        ops: What to run, see `after`, when it is known from an earlier replay of the same values.
+
+    Raises:
+        MethodError: the model compares, or picks by, what changed: what it then read is kept on the tape as a constant.
+
+    Example:
+        >>> from pellucid.tape import record
+        >>> tape = record(torch.nn.Sequential(torch.nn.ReLU(), torch.nn.Tanh()), torch.tensor([[-1.0, 2.0]]))
+        >>> list(replay(tape, {tape.ops[0].out: torch.zeros(1, 2)}).values())
+        [tensor([[0., 0.]])]
+    """
+    wanted = (find_output(tape),) if wanted is None else wanted
+    fresh = dict(changes)
+    for op in after(tape, changes, wanted) if ops is None else ops:
+        made = _run(tape, op, fresh)
+        fresh.update({i: t for i, t in zip(_places(tape, op), made, strict=True) if i is not None and i not in changes})
+    return {i: fresh[i] if i in fresh else tape.value(i) for i in wanted}
+
+
+@torch.no_grad()
+def rescored(tape: Tape, target: Target, changes: Mapping[int, Tensor], ops: Sequence[Op] | None = None) -> Tensor:
+    """A settled target per sample, had the values in `changes` been other ones; `ops` as for `replay`."""
+    ids = places(tape, target)
+    values = replay(tape, changes, tuple(ids.values()), ops)
+    return target.read(lambda at: values[ids[at]])
+
+
+def places(tape: Tape, target: Target) -> dict[str | None, int]:
+    """The values that a target reads, by address."""
+    return {at: find_output(tape) if at is None else find(tape, at) for at in target.addresses}
+
+
+def after(tape: Tape, changed: Collection[int], wanted: Collection[int]) -> tuple[Op, ...]:
+    """The operations that lie between the values `changed` and the values `wanted`, in the order they ran."""
+    moved, reached = set(changed), []
+    for op in tape.ops:
+        if any(ref.id in moved for ref in op.refs()):
+            reached.append(op)
+            moved.update(i for i in _places(tape, op) if i is not None)
+    needed, found = set(wanted) - set(changed), []
+    for op in reversed(reached):
+        asks = op.kind == "constant" and op.name not in UNMOVED
+        if asks and not any(made is not None for made in op.aux):
+            raise _decided(op)
+        if needed.intersection(i for i in _places(tape, op) if i is not None):
+            found.append(op)
+            needed.update(ref.id for ref in op.refs())
+            needed -= set(changed)
+    return tuple(reversed(found))
+
+
+def _run(tape: Tape, op: Op, fresh: Mapping[int, Tensor]) -> list[Tensor]:
+    def get(id: int) -> Tensor:
+        return fresh[id] if id in fresh else tape.value(id)
+
+    made: Any = op.fn(*fill(op.args, get), **{k: fill(v, get) for k, v in op.kwargs.items()})
+    return list(tensors(made))
+
+
+def _places(tape: Tape, op: Op) -> list[int | None]:
+    """The values an operation made, one per tensor; indices and the like are found again by the tensor itself."""
+    aux = op.aux or (None,) * len(op.outs)
+    if not any(made is not None for made in aux):
+        return list(op.outs)
+    seen = {id(value.tensor): i for i, value in enumerate(tape.values) if not value.tracked and value.tensor is not None}
+    return [out if out is not None else seen.get(id(made)) for out, made in zip(op.outs, aux, strict=True)]
+
+
+def _decided(op: Op) -> MethodError:
+    return MethodError(
+        "Another value in this forward pass",
+        f"{op.place}, which compares or picks by it",
+        "what the model read from that is kept as it was, so that the rest would not be the model's own",
+        "Name a later layer, or choose a method that runs the whole model again, such as occlusion.",
+    )

@@ -1,0 +1,68 @@
+"""Slope: how the target would change, on variants of the same samples. The gradient beside `Readout`, which only reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from torch import Tensor
+
+from ..readout import Readout, heard
+from .aim import aim
+from .local import LocalOp
+from .record import record
+from .walk import walk
+
+
+def slope(readout: Readout, variants: Tensor, rows: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """The gradient of the target at every variant, shaped like them, and the target itself, with shape (n,).
+
+    It comes from a recorded pass, so it is there for scripted, traced and exported models, and for those that switch autograd off
+    or would lose it on the way, and nobody's `.grad`, hooks on gradients or flags take part in it. A model is seen as it answers
+    to these variants: branches that depend on data are taken anew.
+
+    Arguments:
+        readout: The model, and a settled target.
+        variants: What to put in place of the input, or of the value `readout.at`.
+        rows: Which sample each of them is a variant of.
+
+    Raises:
+        ThreadLost: the output does not descend from the input.
+
+    Example:
+        >>> import torch, pellucid as pl
+        >>> model = pl.load(torch.nn.Linear(2, 1, bias=False).eval())
+        >>> slope(Readout(model, torch.ones(1, 2), pl.logit(0)), torch.ones(3, 2), [0, 0, 0])[0].shape
+        torch.Size([3, 2])
+    """
+    tape = record(_Patched(readout, rows), variants)
+    returned = {at: (ref.id,) for at, ref in zip(_inside(readout), tape.output["inside"], strict=True)}
+    aimed = aim(replace(tape, returned={**tape.returned, **returned}), readout.target.take(rows))
+    (end,) = tape.inputs
+    gradient = walk(tape, aimed.slopes, derive, ends=(end,)).get(end)
+    return variants.new_zeros(variants.shape) if gradient is None else gradient, aimed.score
+
+
+def derive(op: LocalOp, carried: tuple[Tensor | None, ...]) -> list[Tensor | None]:
+    """The chain rule, one operation at a time."""
+    return op.pull(*carried)
+
+
+class _Patched:
+    """The model as a function of what stands at `readout.at`, answering with the values that the target reads."""
+
+    def __init__(self, readout: Readout, rows: Sequence[int]) -> None:
+        self.readout, self.rows, self.module = readout, list(rows), readout.model.module
+
+    def forward(self, variants: Tensor) -> dict[str, Any]:
+        at, x = self.readout.at, variants
+        if at is not None:
+            x = self.readout.x[self.rows]
+        values = heard(self.readout.model, x, self.readout.target.addresses, None if at is None else {at: variants})
+        return {"logits": values[None], "inside": [values[at] for at in _inside(self.readout)]}
+
+
+def _inside(readout: Readout) -> list[str]:
+    """The modules that the target reads."""
+    return [at for at in readout.target.addresses if at is not None]
