@@ -57,9 +57,19 @@ class Readout:
 
     def values(self, variants: Tensor, rows: Sequence[int]) -> dict[str | None, Tensor]:
         """The main output (None), and the values inside the model that the target reads, for every variant."""
+        if isinstance(self.model.module, torch.fx.GraphModule) and len(variants) != len(self.x):
+            return self._in_pieces(variants, rows)  # exported programs may take batches of one size alone
         patch = {} if self.at is None else {self.at: variants}
         x = variants if self.at is None else self.x[list(rows)]
         return heard(self.model, x, self.target.addresses, patch)
+
+    def _in_pieces(self, variants: Tensor, rows: Sequence[int]) -> dict[str | None, Tensor]:
+        """The same, in batches as large as that of the samples, the last one filled up."""
+        size = len(self.x)
+        places = list(range(len(variants))) + [0] * (-len(variants) % size)
+        pieces = [places[i : i + size] for i in range(0, len(places), size)]
+        found = [self.values(variants[piece], [rows[i] for i in piece]) for piece in pieces]
+        return {at: torch.cat([values[at] for values in found])[: len(variants)] for at in found[0]}
 
     def check(self, responses: Tensor) -> Tensor:
         """The responses, if all are numbers.

@@ -542,7 +542,7 @@ CASES = [
     Case(Sequence, (5, 6)),
     Case(Windowed, PICTURE),
     Case(Attending, (5, 8)),
-    Case(Recurrent, (6, 6), maps=False),
+    Case(Recurrent, (6, 6)),
 ]
 CASE = {case.name: case for case in CASES}
 
@@ -633,4 +633,5 @@ def difference(a: Tensor, b: Tensor) -> float:
 
 each_case = pytest.mark.parametrize("case", CASES, ids=list(CASE))
 each_method = pytest.mark.parametrize("method", EVERY)
+each_method_for_vectors = pytest.mark.parametrize("method", [name for name in EVERY if not ENTRY[name].maps])
 each_relevance = pytest.mark.parametrize("method", RELEVANCE)

@@ -43,3 +43,14 @@ def test_a_block_keeps_the_line_numbers_of_its_page():
 def test_links_between_pages_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
         assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_the_page_of_methods_tells_the_catalogue():
+    import importlib.util
+
+    spec = importlib.util.spec_from_file_location("make_methods", ROOT / "docs" / "make_methods.py")
+    assert spec is not None and spec.loader is not None
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    assert (ROOT / "docs" / "methods.md").read_text(encoding="utf-8") == made.page(), "run python docs/make_methods.py"
+    assert {entry.family for entry in made.METHODS} <= set(made.FAMILIES)

@@ -72,7 +72,7 @@ IMPUTERS: dict[str, Callable[[Tensor], Any]] = {
     "marginal": lambda x: marginal(torch.cat([x + k for k in range(1, 5)])),
     "shifted": lambda x: marginal(),
     "noisy_linear": lambda x: noisy_linear(),
-    "conditional_gaussian": lambda x: conditional_gaussian(torch.cat([x, x.flip(-1), -x]), reach=7),
+    "conditional_gaussian": lambda x: conditional_gaussian(torch.cat([x, x.flip(-1), -x]), margin=1, reach=7),
     "photographs": lambda x: conditional_gaussian(),
 }
 PAIRS = [
@@ -414,13 +414,13 @@ def test_grey_is_measured_as_it_is_mixed():
 def dense(known: Statistics, x: Tensor, gone: Tensor, frame: Tensor, full: bool) -> tuple[Tensor, Tensor]:
     """Mean (channel, m) and covariance of what is gone given what is known of a frame: one place against one place, in loops."""
     hole, around = gone.nonzero().tolist(), (frame & ~gone).nonzero().tolist()
-    channels = known.channels
+    channels, covariance = known.channels, known.covariance.numpy()
 
     def between(a: list[Any], b: list[Any]) -> Tensor:
         table = torch.zeros(len(a), len(b), dtype=torch.float64)
         for (i, (c, p)), (j, (d, q)) in product(enumerate(a), enumerate(b)):
             lag = [known.reach[k] + q[k] - p[k] for k in range(len(p))]
-            table[i, j] = known.covariance[(c, d, *lag)]
+            table[i, j] = covariance[(c, d, *lag)]
         return table
 
     groups = [list(range(channels))] if full else [[c] for c in range(channels)]
@@ -550,9 +550,8 @@ def test_the_shipped_statistics_serve_any_preprocessing():
     gone = torch.zeros(1, 1, 20, 20, dtype=torch.bool)
     gone[..., 5:15, 5:15] = True
     back = []
-    for preprocess in (
-        Preprocess((20, 20), mean=(0.0,) * 3, std=(1.0,) * 3), Preprocess((20, 20), mean=(0.485, 0.456, 0.406), std=(0.2, 0.3, 0.1)),
-    ):  # fmt: skip
+    for mean_, std in (((0.0,) * 3, (1.0,) * 3), ((0.485, 0.456, 0.406), (0.2, 0.3, 0.1))):
+        preprocess = Preprocess((20, 20), mean=mean_, std=std)
         low, high = preprocess.bounds()
         x = low + (high - low).double() * pixels
         filled = conditional_gaussian().prepare(x, None, tiny(preprocess))(gone, [3])

@@ -82,6 +82,15 @@ def test_lime_can_be_read_from_rows_that_were_drawn_for_shapley_values():
     assert found.error is not None and covered(found.values, found.error, local_model(payoff, 10)) >= 0.8
 
 
+def test_regions_are_greyed_out_by_their_mean_and_single_columns_by_that_of_the_row(rng: torch.Generator):
+    x, w = torch.randn(1, 6, generator=rng).double(), torch.randn(6, generator=rng).double()
+    columns = pl.explain(lambda z: (z @ w)[:, None], x, 0, lime(budget=100, alpha=0.0)).values[0]
+    assert torch.allclose(columns, w * (x[0] - x.mean()), atol=1e-9)
+    halves = pl.explain(lambda z: (z @ w)[:, None], x, 0, lime(Grid(2), budget=100, alpha=0.0)).values[0]
+    wanted = [w[part] @ (x[0, part] - x[0, part].mean()) for part in (slice(0, 3), slice(3, 6))]
+    assert torch.allclose(halves[[0, 5]], torch.stack(wanted), atol=1e-9)
+
+
 def test_of_fewer_rows_than_regions_the_ridge_still_makes_a_map():
     payoff = game(40, 0)
     e = pl.explain(payoff, payoff.everyone, 0, lime(budget=20, imputer=0.0))

@@ -56,8 +56,9 @@ def fitted() -> ConditionalGaussian:
 
 def numbers_of(fitted: ConditionalGaussian, window: int) -> twin.Patches:
     known = fitted.statistics
+    table, middle = known.covariance.numpy(), known.reach
     return twin.Patches(
-        lambda c, dy, dx: float(known.covariance[c, c, known.reach[0] + dy, known.reach[1] + dx]),
+        lambda c, dy, dx: float(table[c, c, middle[0] + dy, middle[1] + dx]),
         lambda c: float(known.mean[c]), lambda c: float(known.low[c]), lambda c: float(known.high[c]),
         lambda draw: normal((3, window * window), fitted.seed, draw).numpy(),
     )  # fmt: skip
@@ -129,7 +130,7 @@ def test_a_column_that_doubles_the_odds_is_one_bit_for_and_against():
     assert torch.allclose(e.values, torch.tensor([[1.0, -2.0, 0.0]]), atol=1e-6)
     against = pl.explain(net, torch.ones(1, 3), [1], pda(sampler=0.0, seen=10**9))
     assert torch.allclose(against.values, -e.values, atol=1e-6)
-    assert "in bits" in e.caption() and e.forwards == 4
+    assert "1 where a window doubles the odds" in e.caption() and e.forwards == 4
 
 
 def test_the_laplace_correction_bounds_the_evidence():
@@ -189,7 +190,7 @@ def test_a_single_number_has_no_odds():
 def test_layers_inside_can_be_perturbed():
     net = nn.Sequential(nn.Conv2d(3, 6, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 3)).eval()
     e = pl.explain(net, picture(), 1, pda(samples=3), at="1")
-    assert e.values.shape == (1, 6, 12, 12) and e.values.any() and "Shifted" in e.caption()
+    assert e.values.shape == (1, 6, 12, 12) and e.values.any() and "elsewhere in the input" in e.caption()
 
 
 # -- standard errors ------------------------------------------------------------------------------------------------------
@@ -233,7 +234,7 @@ def test_windows_cover_every_place_and_end_at_the_border():
 )  # fmt: skip
 def test_every_input_has_windows_that_suit_it(shape: tuple[int, ...], window: str):
     e = pl.explain(network(shape=shape), picture(shape=shape), 1, pda(samples=2))
-    assert f"windows of {window}, " in e.caption()
+    assert f"windows of {window}, filled 2 times each" in e.caption()
     assert e.values.shape == (1, *shape) and e.values.isfinite().all() and e.values.any()
 
 
@@ -241,8 +242,11 @@ def test_the_context_is_that_of_the_paper_unless_told():
     net, x = network(), picture()
     plain, told, wide = (explained(net, x, context=context).values for context in (None, 8, 10))
     assert torch.equal(plain, told) and not torch.equal(plain, wide)
-    with pytest.raises(MethodError, match=r"context=5\): found windows of 4; nothing would be known"):
-        explained(net, x, context=5)
+    for context in (5, 4, 7):
+        with pytest.raises(MethodError, match=rf"context={context}\): found windows of 4; the frame .* is as wide on every side"):
+            explained(net, x, context=context)
+    with pytest.raises(MethodError, match=r"samples=0\): found no draw"):
+        pda(samples=0)
 
 
 def test_a_window_that_does_not_fit_is_refused():
@@ -254,7 +258,7 @@ def test_the_usual_sampler_is_the_shipped_gaussian():
     net, x = network(), picture()
     own = ConditionalGaussian(shipped(), 2, "full", seed=3)
     assert torch.equal(explained(net, x, colour="full", seed=3).values, explained(net, x, sampler=own).values)
-    assert "ConditionalGaussian" in explained(net, x).caption()
+    assert "4 times each: drawn from a Gaussian given the pixels around" in explained(net, x).caption()
 
 
 # -- coarse to fine -------------------------------------------------------------------------------------------------------
@@ -341,4 +345,4 @@ def test_a_sampler_of_your_own_pictures():
     net, x = network(), picture()
     own = conditional_gaussian(picture(seed=3, batch=4), reach=9, colour="full")
     e = explained(net, x, sampler=own)
-    assert e.values.any() and "colour=full" in e.caption()
+    assert e.values.any() and "colour=full" in str(e.provenance["method"]["options"])

@@ -61,8 +61,8 @@ class Banzhaf:
     They are the coefficients of the linear model that fits all 2^n coalitions best, each counted the same, and are estimated as
     those. Less noise enters than into Shapley values; they do not sum to f(x) - f(none).
 
-    References: Hammer and Holzman, 1992, https://doi.org/10.1007/BF01541072; Wang and Jia, 2023, Data Banzhaf,
-        https://doi.org/10.48550/arXiv.2205.15466
+    References: Hammer and Holzman, 1992, Approximations of pseudo-Boolean functions, ZOR 36, 3-21; Wang and Jia, 2023, Data
+        Banzhaf, https://doi.org/10.48550/arXiv.2205.15466
     """
 
     signed: ClassVar[bool] = True

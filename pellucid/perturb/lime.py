@@ -9,16 +9,30 @@ import torch
 from torch import Tensor
 
 from ..errors import MethodError
+from ..model import Model
 from ..target import Target
 from .design import Bernoulli, binomial
+from .imputer import Fill, Mean
 from .imputers.segment_mean import SegmentMean
 from .kernel_shap import with_constant
 from .parts import Parts, divided
 from .perturbation import Perturbation
-from .regions import Division
+from .regions import Division, Partition, Regions
 from .regression import regress
 from .responses import Estimate, Responses
 from .weighted import weighted
+
+
+@dataclass(frozen=True)
+class Grey:
+    """Regions become their own mean, as in the authors' code; single places, which are that, the mean of their channel."""
+
+    soft: ClassVar[bool] = True
+    random: ClassVar[bool] = False
+
+    def prepare(self, x: Tensor, regions: Regions, model: Model) -> Fill:
+        single = isinstance(regions, Partition) and regions.n == int((regions.labels >= 0).sum())
+        return Mean().prepare(x, regions, model) if single else SegmentMean().prepare(x, regions, model)
 
 
 @dataclass(frozen=True)
@@ -82,13 +96,13 @@ def lime(
         regions: A division, or a tensor with the number of the region at every entry; None: about 50 superpixels, or cells of a
             grid without scikit-image; single columns of a table.
         budget: Forward passes.
-        imputer: What stands where regions are taken away; None: the mean of each region, which for a table changes nothing: there
-            it is the mean of the row.
+        imputer: What stands where regions are taken away; None: the mean of each region, or, where regions are single places as
+            the columns of a table, the mean of the channel, or of the row.
         kernel_width, alpha: See `Surrogate`.
         draws: Random draws per row, for an imputer that draws.
         tol: Stop before the budget, once the greatest standard error is below that share of the range of the values.
     """
-    fill = SegmentMean() if imputer is None else imputer
+    fill = Grey() if imputer is None else imputer
     return Perturbation(
         "lime", divided(regions, Parts(50)), Bernoulli(budget, seed=seed), Surrogate(kernel_width, alpha), fill, draws, tol, batch
     )

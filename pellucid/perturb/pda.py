@@ -18,7 +18,7 @@ from .design import OneOut
 from .difference import Difference
 from .imputer import Fill, Imputer, as_imputer
 from .imputers.conditional import Colour
-from .imputers.conditional_gaussian import conditional_gaussian
+from .imputers.conditional_gaussian import ConditionalGaussian, conditional_gaussian
 from .imputers.marginal import Marginal, Shifted
 from .perturbation import Perturbation
 from .refined import Refined
@@ -59,7 +59,7 @@ def pda(
 
     All windows meet the same random numbers, so that neighbours differ by what they hide and not by chance.
 
-    References: Zintgraf et al., 2017, https://doi.org/10.48550/arXiv.1702.04595; Robnik-Šikonja and Kononenko, 2008, Eq. 4,
+    References: Zintgraf et al., 2017, https://doi.org/10.48550/arXiv.1702.04595; Robnik-Šikonja and Kononenko, 2008,
         https://doi.org/10.1109/TKDE.2007.190734
 
     Arguments:
@@ -71,14 +71,15 @@ def pda(
         context: Side length of the patch a window is drawn from; None: 4 more than the window, as in the paper.
         colour: "each" channel given its own pixels, as in the paper, or "full" colour.
         refine: Coarse to fine, see `Refined`: the share of windows that are asked at every halving of the distance.
-        seen: How many examples the network was trained on: N of the Laplace correction (p N + 1) / (N + number of classes).
+        seen: How many examples the network was trained on: N of the Laplace correction (p N + 1) / (N + number of classes). A
+            class that is given less than about 1 / N, or all but that, has next to no evidence: raise it there.
         compat: "zintgraf2017": with what the published code does: stride 1; the first channel's covariance for all channels; the
             first pictures of the data in a marginal sampler. Not with its stale window per batch, nor in half precision.
         seed: Of the draws.
         batch, accelerate: See `Perturbation`.
 
     Raises:
-        MethodError: `compat` is unknown, or the patch is no wider than the window.
+        MethodError: `compat` is unknown, nothing is drawn, or the patch is no wider than the window.
 
     Example:
         >>> net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(6, 2, bias=False)).eval()
@@ -89,22 +90,24 @@ def pda(
     """
     if compat not in (None, "zintgraf2017"):
         raise MethodError(f"pda(compat={compat!r})", "no such code", "it can follow one", 'Leave it out, or "zintgraf2017".')
+    if samples < 1:
+        raise MethodError(f"pda(samples={samples})", "no draw", "a window is filled with something", "Ask for samples=10.")
     if compat:
         stride, colour = stride or 1, "first"
         sampler = replace(sampler, shuffle=False) if isinstance(sampler, Marginal) else sampler
     imputer = Likely(_margin(window, context), colour, seed) if sampler is None else as_imputer(sampler)
     draws = samples if imputer.random else 1
-    division = Openings(imputer, window, stride)
+    division = Openings(window, stride, imputer, draws)
     method = Perturbation("pda", division, OneOut(), WeightOfEvidence(seen), imputer, draws, batch=batch, accelerate=accelerate)
     return method if refine is None else Refined(method, refine)
 
 
 def _margin(window: int | Shape | None, context: int | None) -> int:
     size = WINDOW if window is None else window if isinstance(window, int) else max(window)
-    margin = MARGIN if context is None else (context - size) // 2
-    if margin < 1:
+    margin, odd = (MARGIN, 0) if context is None else divmod(context - size, 2)
+    if margin < 1 or odd:
         raise MethodError(
-            f"pda(context={context})", f"windows of {size}", "nothing would be known around a window",
+            f"pda(context={context})", f"windows of {size}", "the frame of what is known is as wide on every side, 1 at least",
             f"Ask for context={size + 2 * MARGIN}.",
         )  # fmt: skip
     return margin
@@ -148,7 +151,7 @@ class WeightOfEvidence:
         missing = (0, responses.n - rows)  # called off: what was not asked is not known, and counts as nothing
         return Estimate(
             F.pad(values, missing), None if error is None else F.pad(error, missing),
-            ("Weight of evidence in bits: log2 odds of the class less log2 odds without the window.",),
+            ("Weight of evidence, in bits: 1 where a window doubles the odds of the class, -1 where it halves them.",),
         )  # fmt: skip
 
     def _bits(self, p: Tensor, classes: int) -> Tensor:
@@ -212,22 +215,31 @@ class Openings(Division):
     """Windows all of one size, the last ones moved inside; of a size that suits the input where nobody asked for one.
 
     Arguments:
-        sampler: What stands in them, for the caption.
         size: Side length in places, or one per axis; None: see `pda`.
         stride: Distance between windows; None: half the size.
+        sampler, draws: What stands in them, and how often it is drawn, for the caption.
     """
 
-    sampler: Any
-    size: int | Shape | None = None
-    stride: int | Shape | None = None
+    size: int | Shape | None
+    stride: int | Shape | None
+    sampler: Imputer
+    draws: int
 
     def of(self, x: Tensor, model: Model) -> Opened:
         usual = tuple(1 if x.dim() == 2 else max(1, min(WINDOW, side // 4)) for side in places(x))
         windows = Sliding(usual if self.size is None else self.size, self.stride, clip=False).of(x, model)
         side = (windows.boxes[0, 1] - windows.boxes[0, 0]).tolist()
-        sampler = self.sampler.of(x) if isinstance(self.sampler, Likely) else self.sampler
-        note = f"{windows.n:,} windows of {' x '.join(map(str, side))}, filled by {sampler}."
+        often = f"{self.draws} times each" if self.draws > 1 else "once each"
+        note = f"{windows.n:,} windows of {' x '.join(map(str, side))}, filled {often}: {_told(self.sampler, x)}."
         return Opened(windows.shape, windows.boxes, note)
 
     def __str__(self) -> str:
         return f"Openings(size={self.size}, stride={self.stride})"
+
+
+def _told(sampler: Imputer, x: Tensor) -> str:
+    """What fills the windows of x, in words."""
+    found = sampler.of(x) if isinstance(sampler, Likely) else sampler
+    if isinstance(found, ConditionalGaussian):
+        return "drawn from a Gaussian given the pixels around"
+    return "with what stands elsewhere in the input" if isinstance(found, Shifted) else f"by {found}"

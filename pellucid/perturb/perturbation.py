@@ -89,25 +89,25 @@ class Perturbation:
             readout, sample, row, regions, self.design, fill, self.draws, self.batch, told, once, self.accelerate == "auto"
         )
 
-    def begin(self, model: Any, x: Tensor, target: Any = None, at: str | Where | None = None) -> Run:
+    def begin(self, model: Any, x: Any, target: Any = None, at: str | Where | None = None) -> Run:
         """A run over one sample, with nothing asked yet: to load answers into, and to go on with."""
+        loaded = load(model)
+        loaded.ready()
+        x = x.detach().to(loaded.device) if isinstance(x, Tensor) else loaded.read(x)
         if x.dim() < 2 or len(x) != 1:
             raise InputError(
                 f"a run of {self.name}", f"a tensor of shape {tuple(x.shape)}", "a run is about one sample, batch first",
                 "Take one: x[:1].",
             )  # fmt: skip
-        loaded = load(model)
-        loaded.ready()
-        readout, _, output = settled(loaded, x.detach().to(loaded.device), as_target(target), _path(at))
+        readout, _, output = settled(loaded, x, as_target(target), _path(at))
         study = self.study(readout, inside(readout), 0)
         return Run(self, study, study.begin(), output)
 
-    def sample(self, model: Any, x: Tensor, target: Any = None, at: str | Where | None = None) -> Run:
+    def sample(self, model: Any, x: Any, target: Any = None, at: str | Where | None = None) -> Run:
         """The model's answers about one sample, for estimators to read again and again.
 
         Arguments:
-            model, target: As `explain` takes them.
-            x: One sample as the model expects it, batch first.
+            model, x, target, at: As `explain` takes them; one sample only.
         """
         return self.begin(model, x, target, at).extend()
 

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 #: Name -> "module:estimator". They live beside their designs, which import this file.
 ESTIMATORS = {
-    "difference": ".difference:Difference",
     "rise": ".rise:MaskMean",
     "lime": ".lime:Surrogate",
     "shapley": ".kernel_shap:Kernel",
@@ -74,7 +73,7 @@ class Run:
         """One number per region, with standard errors.
 
         Arguments:
-            estimator: A name ("lime", "shapley", "banzhaf", "rise", "difference", "sobol", "hsic") or an estimator; None: that of
+            estimator: A name ("lime", "shapley", "banzhaf", "rise", "sobol", "hsic") or an estimator; None: that of
                 the method that asked. Rows drawn for another method are weighted as if they had been drawn for it.
             target: Another class or target; None: the one that was asked for.
 
@@ -201,19 +200,14 @@ class Reading:
 
     def _same(self, model: Model, x: Tensor, at: str | Where | None) -> None:
         readout = self.run.study.readout
-        ours, theirs = readout.model, model
-        other = next(
-            (
-                what
-                for what, same in (
-                    ("model", ours.module is theirs.module and (ours.module is not None or ours.forward is theirs.forward)),
-                    ("sample", x.shape == readout.x.shape and torch.equal(x, readout.x)),
-                    ("value inside the model", (None if at is None else str(at)) == readout.at),
-                )
-                if not same
-            ),
-            None,
-        )
+        ours = readout.model
+        known = ours.forward is model.forward if ours.module is None else ours.module is model.module
+        same = {
+            "model": known,
+            "sample": x.shape == readout.x.shape and torch.equal(x, readout.x),
+            "value inside the model": (None if at is None else str(at)) == readout.at,
+        }
+        other = next((what for what, holds in same.items() if not holds), None)
         if other is not None:
             raise InputError(
                 f"{self.name} from a run of {self.run.source.name}", f"another {other}", "its answers are about that one alone",

@@ -88,11 +88,11 @@ def grid(layout: Layout, value: Value, samples: int) -> Grid | None:
         return None
     rest = [run for d, axis in enumerate(layout) if d not in (batch, channels[0]) for run in axis]
     row = rest[0] if len(rest) == 1 and rest[0].inside else None
-    places = rest if row is None else row.inside
-    along = [run.what for run in places]
+    runs = rest if row is None else row.inside
+    along = [run.what for run in runs]
     if not along or along != sorted({*along}) or along[0] < 0:
         return None
-    return Grid(batch, channels[0], tuple(run.length for run in places), 0 if row is None else row.start)
+    return Grid(batch, channels[0], tuple(run.length for run in runs), 0 if row is None else row.start)
 
 
 def _batch_axis(layout: Layout, value: Value, samples: int) -> int | None:
@@ -119,11 +119,9 @@ def layouts(tape: Tape) -> dict[int, Layout]:
 def _follow(tape: Tape, channel: int) -> dict[int, Layout]:
     x = tape.inputs[0]
     shape = tape.values[x].shape
-    places = iter(range(len(shape)))
+    axes = iter(range(len(shape)))
     known: dict[int, Layout] = {
-        x: tuple(
-            (Run(SAMPLE if d == 0 else CHANNEL if d == channel else next(places), length),) for d, length in enumerate(shape)
-        )
+        x: tuple((Run(SAMPLE if d == 0 else CHANNEL if d == channel else next(axes), n),) for d, n in enumerate(shape))
     }
     for op in tape.ops:
         for out in op.outs:
@@ -149,7 +147,7 @@ def _made(tape: Tape, op: Op, value: Value, known: Mapping[int, Layout]) -> Layo
         return _convolved(value, sources)
     if op.name == "im2col":
         return _patches(op, value, tape.values[op.ins[0]].shape)
-    if not sources or op.name in SCATTERED or (op.kind in ("constant", "unknown")):
+    if not sources or op.name in SCATTERED or op.kind in ("constant", "unknown"):
         return None
     if op.name in kinds.MATRIX_PRODUCTS:
         return _multiplied(op, value, known)
@@ -168,11 +166,11 @@ def _convolved(value: Value, sources: Sequence[Layout]) -> Layout:
     """(batch, channel, *places), whatever was there before."""
     batch, channels, *sizes = value.shape
     sample: Axis = (Run(SAMPLE if value.batch is not None and value.batch[:2] == (0, 1) else OTHER, batch),)
-    places: list[Axis] = [(Run(k, size),) for k, size in enumerate(sizes)]
+    spread: list[Axis] = [(Run(k, size),) for k, size in enumerate(sizes)]
     if sources and len(sources[0]) == len(value.shape):
         sample = sources[0][0]
-        places = [_resized(axis, size) for axis, size in zip(sources[0][2:], sizes, strict=True)]
-    return (sample, (Run(CHANNEL, channels),), *places)
+        spread = [_resized(axis, size) for axis, size in zip(sources[0][2:], sizes, strict=True)]
+    return (sample, (Run(CHANNEL, channels),), *spread)
 
 
 def _resized(axis: Axis, length: int) -> Axis:
@@ -193,9 +191,9 @@ def _patches(op: Op, value: Value, before: Shape) -> Layout | None:
         (n + 2 * p - d * (k - 1) - 1) // s + 1
         for n, k, d, p, s in zip(before[-2:], kernel, dilation, padding, stride, strict=True)
     ]
-    batch, channels, row = value.shape
-    places = tuple(Run(k, n) for k, n in enumerate(size))
-    return ((Run(SAMPLE, batch),), (Run(CHANNEL, channels),), places) if prod(size) == row else None
+    if len(value.shape) != 3 or prod(size) != value.shape[2]:
+        return None
+    return ((Run(SAMPLE, value.shape[0]),), (Run(CHANNEL, value.shape[1]),), tuple(Run(k, n) for k, n in enumerate(size)))
 
 
 def _multiplied(op: Op, value: Value, known: Mapping[int, Layout]) -> Layout | None:
@@ -245,6 +243,8 @@ def viewed(layout: Layout, shape: Shape) -> Layout | None:
         axis: list[Run] = []
         left = length
         while left > 1:
+            if not waiting:
+                return None
             run = waiting.pop()
             if left % run.length:
                 pieces = run.cut(left)
@@ -286,10 +286,12 @@ def _kept(tape: Tape, op: Op, value: Value, known: Mapping[int, Layout]) -> Layo
 
 def _either(told: Sequence[Axis], length: int) -> Axis:
     """An axis of several values that are combined entry by entry, as the one tells it that knows most about it."""
+
+    def vague(axis: Axis) -> bool:
+        return any(run.what == OTHER and not run.inside for run in axis)
+
     whole = [axis for axis in told if prod(run.length for run in axis) == length]
-    return min(
-        whole, key=lambda axis: any(run.what == OTHER and not run.inside for run in axis), default=_resized(told[0], length)
-    )
+    return min(whole, key=vague, default=_resized(told[0], length))
 
 
 def places(axis: Axis) -> Axis:

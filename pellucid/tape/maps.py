@@ -35,7 +35,7 @@ class Map:
         shape: The shape of the value itself.
         grid: Its samples, channels and places.
         picture: Those of the model's input.
-        heard: Whether its places reach the target; of a Transformer's last tokens only the class token may.
+        heard: Whether its places reach the target; of a Transformer's last tokens only the class token does.
     """
 
     id: int
@@ -127,7 +127,8 @@ class Maps:
     Arguments:
         ops: The operations between the input and the target.
         grids: By value: how it is read as a map.
-        reaching: Values whose places reach the target, not only other tokens beside them.
+        reaching: Values whose places reach the target, and not a single token of them.
+        ends: What the target reads.
     """
 
     tape: Tape
@@ -147,9 +148,7 @@ class Maps:
     def last(self, method: str) -> Map:
         """The last map that weights read."""
         found = self._candidates()
-        made = {
-            i for op in self.ops if op.name not in RESHAPED for i in op.outs if i in found
-        }  # not merely told in another shape
+        made = {i for op in self.ops if op.name not in RESHAPED for i in op.outs if i in found}  # a view is nothing new
         best = max(made & _read(self.ops) or made or found, default=None)
         if best is None:
             raise _no_map(self.tape, method)
@@ -211,7 +210,7 @@ def _read(ops: Sequence[Op]) -> set[int]:
 
 
 def _reaching(tape: Tape, ops: Sequence[Op], known: Mapping[int, Layout], ends: frozenset[int]) -> frozenset[int]:
-    """Values whose places reach `ends`. Where the class token is picked out of a row, those of the row do not."""
+    """Values whose places reach `ends`. Where a single token is picked out of a row, those of the row do not."""
     found = set(ends)
     placed = {i for i, layout in known.items() if any(run.what >= 0 or run.inside for axis in layout for run in axis)}
     for op in reversed(ops):
@@ -293,9 +292,7 @@ def resized(maps: Tensor, size: Sequence[int], *, corners: bool = False) -> Tens
 
 
 def _unheard(chosen: Map) -> str:
-    return (
-        f"Only tokens beside the places of {chosen.name} reach the target, so that gradients there are 0: name an earlier layer."
-    )
+    return f"A single token is all the target reads of {chosen.name}: gradients at its places are 0. Name an earlier layer."
 
 
 def _no_map(tape: Tape, method: str) -> MethodError:

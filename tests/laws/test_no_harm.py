@@ -18,7 +18,7 @@ from torch.nn.modules import module as global_hooks
 from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
 
 import pellucid as pl
-from tests.cases import CASE, ENTRY, EVERY, RELEVANCE, each_method, expected, made
+from tests.cases import CASE, ENTRY, EVERY, RELEVANCE, each_method, each_method_for_vectors, expected, made
 
 HOOKS = [name for name, value in vars(nn.Module()).items() if name.endswith("_hooks") and isinstance(value, dict)]
 GLOBAL_HOOKS = [name for name in dir(global_hooks) if name.startswith("_global_") and name.endswith("_hooks")]
@@ -199,7 +199,7 @@ def test_a_refused_operation_leaves_no_trace(method: str):
         pl.explain(net, x, target=1, method=made(method), strict=True)
 
 
-@each_method
+@each_method_for_vectors
 def test_a_network_that_writes_into_its_input_does_not_write_into_the_users(method: str):
     net = nn.Sequential(nn.ReLU(inplace=True), nn.Flatten(), nn.Linear(12, 4)).eval()
     x = torch.randn(2, 3, 4, generator=torch.Generator().manual_seed(1))
@@ -218,7 +218,7 @@ class Noisy(nn.Module):
         return self.head(x + 0.1 * torch.randn_like(x))
 
 
-@each_method
+@each_method_for_vectors
 def test_a_network_that_draws_random_numbers_does_not_use_up_the_users(method: str):
     net, x = Noisy().eval(), torch.ones(2, 6)
     with untouched(net, x):

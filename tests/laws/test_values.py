@@ -13,6 +13,7 @@ from pellucid.target import as_target
 from tests.cases import CASE, Case, each_case, each_method, expected, explain, made
 
 ENTRY = {entry.name: entry for entry in METHODS}
+EMPTY = {("gradcam", "sequence"), ("xgradcam", "sequence")}  # the ReLU that was published leaves nothing there
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
@@ -22,7 +23,7 @@ def test_values_are_finite_and_shaped_and_typed_like_the_input(case: Case, metho
     e = expected(case, method, dtype)
     assert e.values.shape == case.inputs(dtype).shape
     assert e.values.dtype == dtype
-    assert e.values.isfinite().all() and e.values.any()
+    assert e.values.isfinite().all() and (e.values.any() or (method, case.name) in EMPTY)
     assert not e.values.requires_grad and e.values.grad_fn is None
 
 
@@ -49,7 +50,11 @@ def test_values_are_raw_so_a_target_twice_as_large_has_a_map_that_is_larger(meth
     once, twice = (pl.explain(case.net(), case.inputs(), target=n * pl.logit(1), method=made(method)).values for n in (1, 2))
     factor = float(twice.abs().sum() / once.abs().sum())
     squared = ("sensitivity", "smoothgrad_squared", "vargrad", "local_variance")
-    assert factor == pytest.approx(4 if method in squared else 2, rel=1e-4)
+    known = 4 if method in squared else 1 if method in ("ablationcam", "eigencam", "dve") else 2
+    if method in ("gradcam++", "scorecam"):  # a power series of gradients, a softmax of scores: as published, of no degree
+        assert 1 < factor < 2
+    else:
+        assert factor == pytest.approx(known, rel=1e-4)
 
 
 @each_method
@@ -92,6 +97,8 @@ def test_a_summary_is_plain_json_and_closes_its_books(method: str, tmp_path):
 @pytest.mark.parametrize("at", ["features", "features.3", "head.1", "head"])
 @each_method
 def test_at_gives_values_shaped_like_what_the_module_returned(method: str, at: str):
+    if ENTRY[method].maps and at.startswith("head"):
+        pytest.skip("no map is there")
     case = CASE["plain"]
     seen = {}
     handle = case.net().get_submodule(at).register_forward_hook(lambda module, args, out: seen.update(shape=out.shape))

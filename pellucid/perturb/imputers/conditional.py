@@ -79,10 +79,7 @@ def together(statistics: Statistics, patch: tuple[int, ...], colour: Colour) -> 
 
 
 def _possible(covariance: Tensor) -> Tensor:
-    """The nearest matrices that are covariances of anything.
-
-    Estimates at different distances come from different pairs of pixels, and need not go together: of few pictures they do not.
-    """
+    """The nearest matrices that are covariances of anything: the same but for rounding, as `measured` makes them."""
     least = FLOOR * covariance.diagonal(dim1=-2, dim2=-1).amax(-1)
     ridge = least[:, None, None] * torch.eye(covariance.shape[-1], dtype=covariance.dtype)
     if not torch.linalg.cholesky_ex(covariance - ridge).info.any():
@@ -140,17 +137,17 @@ class Conditional:
         offsets, kind = torch.unique(corners - first, dim=0, return_inverse=True)
         for number, offset in enumerate(offsets):
             some = (kind == number).nonzero()[:, 0]
-            law = self._law(hole, tuple(patch.tolist()), offset)
-            where = self._numbers(first[some], law.hole)
-            yield some, where, self._values(law, first[some], [draws[i] for i in some.tolist()])
+            own = self._law(hole, tuple(patch.tolist()), offset)
+            where = self._numbers(first[some], own.hole)
+            yield some, where, self._values(own, first[some], [draws[i] for i in some.tolist()])
 
-    def _values(self, law: Law, first: Tensor, draws: Sequence[int]) -> Tensor:
-        known = self._about_mean[:, self._numbers(first, law.frame)].movedim(0, 1)
-        values = law.expected(known)
+    def _values(self, own: Law, first: Tensor, draws: Sequence[int]) -> Tensor:
+        known = self._about_mean[:, self._numbers(first, own.frame)].movedim(0, 1)
+        values = own.expected(known)
         if self.random:
             numbers = sorted(set(draws))
-            z = torch.stack([normal((len(self._mean), len(law.hole)), self.seed, number) for number in numbers])
-            values = values + law.chance(z)[torch.tensor([numbers.index(draw) for draw in draws])]
+            z = torch.stack([normal((len(self._mean), len(own.hole)), self.seed, number) for number in numbers])
+            values = values + own.chance(z)[torch.tensor([numbers.index(draw) for draw in draws])]
         values = torch.minimum(torch.maximum(values + self._mean, self.statistics.low[:, None]), self.statistics.high[:, None])
         return (self.start.cpu() + self.width.cpu() * values).to(self.x)
 

@@ -76,7 +76,8 @@ class ConditionalGaussian:
         return known
 
     def __str__(self) -> str:
-        return f"ConditionalGaussian(margin={self.margin}, colour={self.colour}, seed={self.seed}, random={self.random})"
+        drawn = "" if self.random else ", random=False"
+        return f"ConditionalGaussian(margin={self.margin}, colour={self.colour}, seed={self.seed}{drawn})"
 
 
 def conditional_gaussian(

@@ -88,7 +88,7 @@ def accelerate(
         return _tried(plan, readout, row, value, _trial(corners, asked, seed), measure, asked, seed)
     except PellucidError as error:
         return Choice(None, f"the whole network was asked: {error.found}")
-    except (RuntimeError, ValueError, TypeError, IndexError) as error:  # an operation that does not take what a plan gives it
+    except (RuntimeError, ValueError, TypeError, IndexError, AssertionError) as error:  # it does not take what a plan gives it
         return Choice(None, f"the whole network was asked: a plan for it stumbles ({str(error).splitlines()[0]})")
 
 
