@@ -306,6 +306,17 @@ METHODS: tuple[Entry, ...] = (
         forward=True,
     ),
     Entry(
+        "pda",
+        "pellucid.perturb:pda",
+        "how many bits of evidence each window is, for and against",
+        "Zintgraf et al.",
+        2017,
+        "10.48550/arXiv.1702.04595",
+        linear=False,
+        repeats=True,
+        forward=True,
+    ),
+    Entry(
         "dve",
         "pellucid.perturb:DVE",
         "what stands out in the last layer at coarse and fine scale at once",

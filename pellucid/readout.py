@@ -17,6 +17,7 @@ from .model import Model
 from .model.where import nearest
 from .progress import told
 from .tape.aim import main_output
+from .tape.sound import check
 from .tape.trees import mapped, tensors
 from .target import Target
 
@@ -90,10 +91,12 @@ def settled(model: Model, x: Tensor, target: Target, at: str | None = None) -> t
     """A readout with names and predictions settled on x itself, the target's value on x, and the model's main output.
 
     Raises:
+        InputError: x holds NaN or infinity.
         ModelError: the output is not finite.
         TargetError: the target does not name one number per sample of this output.
         WhereError: the target, or `at`, names a module that did not run.
     """
+    check(x)
     values = heard(model, x, (*target.addresses, None, *([at] if at else [])), {})
     output = values[None]
     if not output.isfinite().all():

@@ -31,6 +31,7 @@ QUICK: dict[str, dict[str, Any]] = {
     "local_variance": {"n": 3, "cell": 4},
     "finite_differences": {"cell": 4},
     "deepshap": {"n": 2},
+    "pda": {"window": 4, "stride": 4, "samples": 2},
 }
 
 

@@ -4,7 +4,29 @@ from .design import Bernoulli, Design, OneOut
 from .difference import Difference, feature_ablation, occlusion
 from .dve import DVE
 from .imputer import Constant, Imputer, Mean, Own
+from .imputers import (
+    Blur,
+    ConditionalGaussian,
+    Marginal,
+    Noise,
+    NoisyLinear,
+    SegmentMean,
+    Shifted,
+    Statistics,
+    blur,
+    conditional_gaussian,
+    constant,
+    marginal,
+    mean,
+    measured,
+    noise,
+    noisy_linear,
+    patched,
+    segment_mean,
+)
+from .pda import WeightOfEvidence, pda
 from .perturbation import Perturbation
+from .refined import Refined
 from .regions import Along, Cells, Division, Entries, Grid, Groups, Partition, Regions, Sliding, Superpixels, Windows
 from .responses import Estimate, Estimator, Responses, Study
 
@@ -12,7 +34,9 @@ __all__ = [
     "DVE",
     "Along",
     "Bernoulli",
+    "Blur",
     "Cells",
+    "ConditionalGaussian",
     "Constant",
     "Design",
     "Difference",
@@ -23,17 +47,36 @@ __all__ = [
     "Grid",
     "Groups",
     "Imputer",
+    "Marginal",
     "Mean",
+    "Noise",
+    "NoisyLinear",
     "OneOut",
     "Own",
     "Partition",
     "Perturbation",
+    "Refined",
     "Regions",
     "Responses",
+    "SegmentMean",
+    "Shifted",
     "Sliding",
+    "Statistics",
     "Study",
     "Superpixels",
+    "WeightOfEvidence",
     "Windows",
+    "blur",
+    "conditional_gaussian",
+    "constant",
     "feature_ablation",
+    "marginal",
+    "mean",
+    "measured",
+    "noise",
+    "noisy_linear",
     "occlusion",
+    "patched",
+    "pda",
+    "segment_mean",
 ]

@@ -24,6 +24,7 @@ from .perturbation import _path
 
 STEPS, ENTRIES = 800, 32 * 32  # of a run, and of a mask, that the published rates belong to
 COLD = 20.0  # inverse temperature of the smooth maximum
+EQUAL = 1e-3  # entries that differ by less are equal: no rounding decides what is kept
 GAMES = {
     "preserve": (1.0,),
     "delete": (-1.0,),
@@ -36,8 +37,8 @@ class Extremal:
     """Extremal perturbation: of all smooth regions of a given area, the one that keeps the score highest. Values are the mask M,
     in [0, 1], 1 inside; for several areas their sum, which tells what is needed first.
 
-        maximise over m in [0, 1]:  gain share(score of x under M) - weight growth^t mean((sort M - r)^2)
-        M: the smooth maximum of bumps of size m;  r: the sorted mask of the right area, 0 ... 0 1 ... 1;  t: the step
+        maximise over m in [0, 1]:  gain share(score of x under M) - weight growth^t mean((M - r)^2)
+        M: the smooth maximum of bumps of size m;  r: 1 on as large a part of the area as asked for, where M is highest, else 0;  t: the step
         x under M: from a pyramid of blurs, of which M = 0 takes the strongest and M = 1 the sample itself
 
     The mask keeps: M = [1, 1, 0, 0] leaves the first half of a sample and blurs the second; the values then are [1, 1, 0, 0].
@@ -49,8 +50,7 @@ class Extremal:
         we take the target as a share of what there is to lose, times `gain`, so that weights mean the same for every target. (2)
         An area is a share of the picture; theirs is one of the picture and a margin, 1.35 times as much. What reaches over the
         border counts in both. (3) The smooth maximum is taken once per entry of the mask and interpolated, theirs at every place.
-        (4) All places are equal at first, and sorting would keep some for their number; the first step pulls on all alike. (5)
-        Blurs weigh what lies inside the picture; theirs see black around it. (6) Rates are those of 800 steps and 32 x 32
+        (4) Entries that are equal, as all are at first, share what is left of the area; there, their order decides. (5) Blurs weigh what lies inside the picture; theirs see black around it. (6) Rates are those of 800 steps and 32 x 32
         entries: fewer steps are longer ones, and fewer entries are moved as fast. (7) Lengths are those of a picture of
         224 x 224 and scale with it. (8) Only pictures are mirrored, and not where the target is read from a map.
 
@@ -84,11 +84,11 @@ class Extremal:
 
     areas: tuple[float, ...] = (0.1,)
     variant: Literal["preserve", "delete", "dual"] = "preserve"
-    steps: int = 200
+    steps: int = 400
     lr: float = 0.01
     weight: float = 300.0
     growth: float = 1.0035
-    gain: float = 40.0
+    gain: float = 10.0
     step: float = 7.0
     sigma: float = 21.0
     levels: int = 8
@@ -237,20 +237,20 @@ class Area:
 
     def penalty(self, masks: Tensor, index: Sequence[int], step: int) -> Tensor:
         weight: float = self.method.weight * self.method.growth ** (step * STEPS / self.method.steps)
-        ranked = self.smooth(masks).flatten(1).sort(dim=1, stable=True).values
-        off = (ranked - self.wanted(ranked, index, first=step == 0)).square().mean(1)
-        return weight * off
+        smooth = self.smooth(masks).flatten(1)
+        return weight * (smooth - self.wanted(smooth.detach(), index)).square().mean(1)
 
-    def wanted(self, ranked: Tensor, index: Sequence[int], *, first: bool) -> Tensor:
-        """The sorted masks of the right areas: 0 ... 0 1 ... 1; at the first step, when all places are equal, their mean."""
+    def wanted(self, smooth: Tensor, index: Sequence[int]) -> Tensor:
+        """What the entries (n, all) should be: 1 for as many of the highest as fill the area, 0 for the others. Those at the
+        boundary that are equal, as all are at first, share alike.
+        """
         areas = self.method.areas
-        inside = torch.tensor([areas[i % len(areas)] * prod(self.grid) for i in index], dtype=ranked.dtype, device=ranked.device)
-        n = ranked.shape[1]
-        if first:
-            return (inside / n)[:, None].expand_as(ranked)
-        from_top = torch.arange(n, 0, -1, dtype=ranked.dtype, device=ranked.device)
-        kept: Tensor = from_top <= inside.round().clamp(min=1)[:, None]
-        return kept.to(ranked.dtype)
+        room = [max(1, round(areas[i % len(areas)] * prod(self.grid))) for i in index]
+        count = torch.tensor(room, dtype=torch.long, device=smooth.device)[:, None]
+        last = smooth.sort(dim=1, descending=True).values.gather(1, count - 1)
+        above, equal = smooth > last + EQUAL, (smooth - last).abs() <= EQUAL
+        left = (count - above.sum(1, keepdim=True)) / equal.sum(1, keepdim=True)
+        return above.to(smooth) + equal * left.to(smooth)
 
     def told(self, masks: Tensor) -> tuple[str, ...]:
         """What the masks do, for the caption."""

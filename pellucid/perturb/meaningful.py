@@ -103,7 +103,7 @@ class Meaningful:
             found = descend(game, game.start(), Adam(self.lr), self.steps, tol=self.tol, batch=self.batch)
             masks = game.full(found.masks)
             left = game.scores(masks, game.of)
-        values = game.places.paint(1 - masks).to(torch.promote_types(x.dtype, torch.float32))
+        values = game.places.paint((1 - masks).clamp(0, 1)).to(torch.promote_types(x.dtype, torch.float32))
         notes = (game.told(1 - masks, left), *found.notes)
         passes = found.passes + len(x) * (FADES + 4)
         return Attribution(

@@ -28,6 +28,7 @@ ESTIMATORS = {
     "shapley": ".kernel_shap:Kernel",
     "kernel_shap": ".kernel_shap:Kernel",
     "banzhaf": ".kernel_shap:Banzhaf",
+    "pda": ".pda:WeightOfEvidence",
     "sobol": ".sobol:TotalIndex",
     "hsic": ".hsic:Dependence",
 }

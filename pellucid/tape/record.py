@@ -14,11 +14,12 @@ from torch import Tensor, nn
 from torch.nn.modules import module as hooks
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from ..errors import InputError, ModelError, ThreadLost
+from ..errors import ModelError, ThreadLost
 from . import facts, kinds, recurrent
 from .batch import Batch, follow
 from .op import Op, Ref, Tape, Value
 from .plain import plain
+from .sound import check
 from .trees import leaves, mapped, tensors
 from .twin import aten_name, overwrite, scatter, twin, written
 
@@ -54,12 +55,7 @@ def record(model: Any, *inputs: Tensor) -> Tape:
     forward = getattr(model, "forward", model) if not isinstance(model, nn.Module) else model
     module = model if isinstance(model, nn.Module) else getattr(model, "module", None)
     for x in inputs:
-        if x.is_floating_point() and not torch.isfinite(x).all():
-            bad = int((~torch.isfinite(x)).sum())
-            raise InputError(
-                "An explanation of this input", f"{bad} entries of {x.numel()} that are NaN or infinite",
-                "relevance is carried by numbers", "Clean the input first: torch.nan_to_num, or see where they come from.",
-            )  # fmt: skip
+        check(x)
     recorder = Recorder()
     with plain(), _follow(module, recorder):
         copies = [recorder.open(x) for x in inputs]

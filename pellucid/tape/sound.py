@@ -1,0 +1,23 @@
+"""Sound inputs: every entry a number."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ..errors import InputError
+
+
+def check(x: Tensor) -> None:
+    """Refuse an input that holds NaN or infinity.
+
+    Raises:
+        InputError: it does.
+    """
+    if not x.is_floating_point() or bool(torch.isfinite(x).all()):
+        return
+    bad = int((~torch.isfinite(x)).sum())
+    raise InputError(
+        "An explanation of this input", f"{bad} entries of {x.numel()} that are NaN or infinite",
+        "what the model computes from them tells nothing", "Clean the input first: torch.nan_to_num, or see where they come from.",
+    )  # fmt: skip
