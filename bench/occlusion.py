@@ -93,8 +93,8 @@ def main() -> None:
     )
     page = [
         "# Occlusion beside captum's", "",
-        f"Made by `python bench/occlusion.py`. Windows of {options.window}, stride {options.stride}, zeros; captum at its best of "
-        f"{', '.join(map(str, BATCHES))} perturbations at once. Gains are in times as fast as captum.", "", made, "",
+        f"Made by `python bench/occlusion.py`. Windows of {options.window}, stride {options.stride}, zeros; captum at its best "
+        f"of {', '.join(map(str, BATCHES))} perturbations at once. Gains are in times as fast as captum.", "", made, "",
         "| network | plan | whole network | captum | gain, plan | gain, whole | map apart, plan | map apart, whole |",
         "|---|--:|--:|--:|--:|--:|--:|--:|", *rows, "",
     ]  # fmt: skip

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -118,7 +117,6 @@ class Curve:
     """Errors by forward passes per region."""
 
     errors: dict[int, float]
-    seconds: float
 
     def needed(self, error: float) -> float:
         """How many forward passes per region for that error, by the least squares line through the logarithms."""
@@ -129,12 +127,11 @@ class Curve:
 
 def curve(problems: Sequence[Problem], contestant: Contestant, budgets: Sequence[int]) -> Curve:
     """Errors, on average over problems, each with a seed of its own."""
-    begin = time.perf_counter()
     errors = {}
     for budget in budgets:
         found = [off(contestant(p.payoff, p.n, budget * p.n, seed), p.values) for seed, p in enumerate(problems)]
         errors[budget] = mean(found)
-    return Curve(errors, time.perf_counter() - begin)
+    return Curve(errors)
 
 
 def off(found: Tensor, wanted: Tensor) -> float:
@@ -166,13 +163,16 @@ def main() -> None:
     torch.set_num_threads(2)
     contestants = {name: c for name, c in CONTESTANTS.items() if not (options.no_peers and name.startswith("captum"))}
     games = [game(16 if options.quick else options.regions, seed) for seed in range(3 if options.quick else options.games)]
-    problems = {f"{len(games)} games of {games[0].n} players": games}
+    problems = {f"{len(games)} games of {games[0].n} players": lambda: games}
     if not options.quick:
-        problems["EfficientNet-Lite0, 12 cells, blurred"] = [network((3, 4))] * options.seeds
+        problems["EfficientNet-Lite0, 12 cells, blurred"] = lambda: [network((3, 4))] * options.seeds
     page = ["# Shapley values, by forward passes", "", f"{machine.versions()}. {machine.today()}. {machine.processor()}.", ""]
-    for title, those in problems.items():
-        page += report(title, {name: curve(those, contestant, budgets) for name, (contestant, budgets) in contestants.items()})
-    print("\n".join(page))
+    print(*page, sep="\n", flush=True)
+    for title, make in problems.items():
+        those = make()
+        part = report(title, {name: curve(those, contestant, budgets) for name, (contestant, budgets) in contestants.items()})
+        print(*part, sep="\n", flush=True)
+        page += part
     if options.out:
         options.out.write_text("\n".join(page), encoding="utf-8")
 

@@ -31,6 +31,12 @@ QUICK: dict[str, dict[str, Any]] = {
     "local_variance": {"n": 3, "cell": 4},
     "finite_differences": {"cell": 4},
     "deepshap": {"n": 2},
+    "rise": {"budget": 64, "grid": 4},
+    "lime": {"budget": 64},
+    "kernel_shap": {"budget": 200},
+    "shapley": {"budget": 200},
+    "sobol": {"budget": 64, "grid": 3},
+    "hsic": {"budget": 64, "grid": 4},
     "pda": {"window": 4, "stride": 4, "samples": 2},
 }
 

@@ -3,6 +3,7 @@
 from .design import Bernoulli, Design, OneOut
 from .difference import Difference, feature_ablation, occlusion
 from .dve import DVE
+from .hsic import hsic
 from .imputer import Constant, Imputer, Mean, Own
 from .imputers import (
     Blur,
@@ -24,11 +25,17 @@ from .imputers import (
     patched,
     segment_mean,
 )
+from .kernel_shap import kernel_shap
+from .lime import lime
 from .pda import WeightOfEvidence, pda
 from .perturbation import Perturbation
 from .refined import Refined
 from .regions import Along, Cells, Division, Entries, Grid, Groups, Partition, Regions, Sliding, Superpixels, Windows
 from .responses import Estimate, Estimator, Responses, Study
+from .rise import rise
+from .run import Run
+from .shapley import shapley
+from .sobol import sobol
 
 __all__ = [
     "DVE",
@@ -58,6 +65,7 @@ __all__ = [
     "Refined",
     "Regions",
     "Responses",
+    "Run",
     "SegmentMean",
     "Shifted",
     "Sliding",
@@ -70,6 +78,9 @@ __all__ = [
     "conditional_gaussian",
     "constant",
     "feature_ablation",
+    "hsic",
+    "kernel_shap",
+    "lime",
     "marginal",
     "mean",
     "measured",
@@ -78,5 +89,8 @@ __all__ = [
     "occlusion",
     "patched",
     "pda",
+    "rise",
     "segment_mean",
+    "shapley",
+    "sobol",
 ]

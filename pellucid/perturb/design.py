@@ -133,7 +133,7 @@ class Bernoulli:
     def _row(self, n: int, i: int) -> Tensor:
         if self.paired and i % 2:
             return ~self._row(n, i - 1)
-        return torch.rand(n, generator=stream("rows", self.seed, i)) < self.p
+        return torch.rand(n, generator=stream("rows", self.seed, i), dtype=torch.float32) < self.p
 
 
 def enough(what: str, budget: int | None, least: int = 2, regions: int | None = None) -> None:

@@ -198,16 +198,13 @@ class Area:
         return torch.ones(len(self.of), *self.grid, dtype=exact, device=self.pyramid.device)
 
     def smooth(self, masks: Tensor) -> Tensor:
-        """The smooth maximum, at every entry and in the margin, of bumps of the size of all entries around."""
+        """The smooth maximum, at every entry and in the margin, of bumps of the size of all entries around; 1 where all are 1."""
         if not self.places.neighbours:
             return masks
         near = 1 + ceil(self.reach)
         bumps = _bumps(near, len(self.grid), self.reach).to(masks)
-        around = F.pad(masks, [near + self.margin] * 2 * len(self.grid))
-        for axis in range(1, masks.dim()):
-            around = around.unfold(axis, 2 * near + 1, 1)
-        sizes = around.flatten(masks.dim()) * bumps
-        return (sizes * (COLD * sizes).softmax(-1)).sum(-1)
+        everywhere, ones = _maximum(bumps), torch.ones_like(masks[:1])
+        return self._reached(masks, near, bumps) / self._reached(ones, near, bumps).clamp(min=float(everywhere))
 
     def full(self, masks: Tensor) -> Tensor:
         """Masks (n, *grid) over all places (n, *sides)."""
@@ -264,6 +261,12 @@ class Area:
         whole = f"all of them have {listed(self.stakes.full)}, and none {listed(self.stakes.empty)}."
         return (f"{'; '.join(sentences)}; {whole}",)
 
+    def _reached(self, masks: Tensor, near: int, bumps: Tensor) -> Tensor:
+        around = F.pad(masks, [near + self.margin] * 2 * len(self.grid))
+        for axis in range(1, masks.dim()):
+            around = around.unfold(axis, 2 * near + 1, 1)
+        return _maximum(around.flatten(masks.dim()) * bumps)
+
     def _looks(self, masks: Tensor, rows: Sequence[int]) -> list[Tensor]:
         """The samples as the variant sees them, once or twice."""
         return [self.under(masks if sign > 0 else 1 - masks, rows) for sign in GAMES[self.method.variant]]
@@ -281,6 +284,11 @@ def _bumps(near: int, axes: int, reach: float) -> Tensor:
     steps = torch.tensor(list(product(range(-near, near + 1), repeat=axes)), dtype=torch.float64, device="cpu")
     far = steps.square().sum(1).sqrt() / reach
     return torch.exp(-2 * (far - 0.5).clamp(min=0).square())
+
+
+def _maximum(sizes: Tensor) -> Tensor:
+    """The smooth maximum along the last axis: the mean by weights that grow with the sizes themselves."""
+    return (sizes * (COLD * sizes).softmax(-1)).sum(-1)
 
 
 def _line(side: int, n: int, margin: int, like: Tensor) -> Tensor:

@@ -152,7 +152,7 @@ class Cells(Regions):
         k, mode = len(absent), {1: "linear", 2: "bilinear", 3: "trilinear"}[len(self.grid)]
         cell = tuple(ceil(side / cells) for side, cells in zip(self.sides, self.grid, strict=True))
         wide = [(cells + 1) * step for cells, step in zip(self.grid, cell, strict=True)]
-        coarse = absent.to(torch.get_default_dtype()).reshape(k, 1, *self.grid)
+        coarse = absent.float().reshape(k, 1, *self.grid)
         large = torch.nn.functional.interpolate(coarse, size=wide, mode=mode, align_corners=False)
         return torch.stack([self._cut(large[row, 0], self._shift(i, cell)) for row, i in enumerate(index)]).reshape(
             k, *self.shape

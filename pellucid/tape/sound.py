@@ -19,5 +19,5 @@ def check(x: Tensor) -> None:
     bad = int((~torch.isfinite(x)).sum())
     raise InputError(
         "An explanation of this input", f"{bad} entries of {x.numel()} that are NaN or infinite",
-        "what the model computes from them tells nothing", "Clean the input first: torch.nan_to_num, or see where they come from.",
+        "what comes of them tells nothing", "Clean the input first: torch.nan_to_num, or see where they come from.",
     )  # fmt: skip
