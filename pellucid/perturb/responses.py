@@ -239,9 +239,8 @@ class Study:
             values = self.readout.values(variants, rows) if quick is None else quick.plan.values(*variants)
             return self._told(values, rows, responses.whole)
 
-        for _, _, answers in ask(
-            answer, len(asked), make, start=done, batch=self.batch or at_once(self.value), copies=self.draws
-        ):
+        batch = self.batch or at_once(self.value) * (1 if quick is None else 4)  # windows are smaller than pictures
+        for _, _, answers in ask(answer, len(asked), make, start=done, batch=batch, copies=self.draws):
             parts.append(self.readout.check(answers).reshape(-1, self.draws, answers.shape[1]))
         known = torch.cat(parts)
         reached = upto if len(known) == len(asked) else int(asked[len(known)])
