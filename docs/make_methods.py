@@ -14,8 +14,8 @@ FAMILIES = {
     ),
     "gradient": (
         "Gradients",
-        "How the score would change. The unsigned ones measure *variation*: they say where the score is sensitive, not what it is "
-        "made of, and may mark parts that are not there, such as what an object in front would reveal. Those with a baseline "
+        "How the score would change. The unsigned ones measure *variation*: they say where the score is sensitive, not what it "
+        "is made of, and may mark parts that are not there, such as what an object in front would reveal. Those with a baseline "
         "share out the change of the score from there.",
     ),
     "cam": (
@@ -24,8 +24,8 @@ FAMILIES = {
     ),
     "perturb": (
         "Perturbation",
-        "What happens to the score when parts are taken away, and something else stands in their place. They ask the network only "
-        "what it says, many times.",
+        "What happens to the score when parts are taken away, and something else stands in their place. They ask the network "
+        "only what it says, many times.",
     ),
 }
 
@@ -35,10 +35,10 @@ def page() -> str:
     return "\n".join(["# Methods", "", INTRODUCTION, *(part for family in FAMILIES for part in section(family))]) + "\n"
 
 
-INTRODUCTION = """Made from the catalogue by `python docs/make_methods.py`. Each is one name for `pellucid explain --method NAME`, for
-`pl.explain(model, x, method=NAME)`, and for `pellucid compare`. *Signed* methods tell evidence for from evidence against; the
-others only say how much. *Linear* ones give a contrast a - b the difference of the two maps. *Asks* says whether the network is
-asked once or many times."""
+INTRODUCTION = """Made from the catalogue by `python docs/make_methods.py`. Each is one name for `pellucid explain --method NAME`,
+for `pl.explain(model, x, method=NAME)`, and for `pellucid compare`. *Signed* methods tell evidence for from evidence against;
+the others only say how much. *Linear* ones give a contrast a - b the difference of the two maps. *Asks* says whether the network
+is asked once or many times."""
 
 
 def section(family: str) -> list[str]:

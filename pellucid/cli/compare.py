@@ -22,7 +22,7 @@ from .watch import Watch
 if TYPE_CHECKING:
     from ..comparison import Comparison
 
-METHODS = "lrp,sensitivity,gradient_x_input"
+METHODS = "lrp,sensitivity,integrated_gradients,gradcam,occlusion"
 
 
 @click.command(short_help="Several methods on one picture, side by side.")

@@ -6,8 +6,10 @@ import pytest
 
 from tests.cases import CASE, ENTRY, Case, suits
 
-# Methods that ask a network many times are tried on these every time, and on all the others in `make test-all`.
-FEW = {"dense", "plain", "mobile", "functional", "signal", "attending"}
+# What walks the tape by rules of its own is tried on every network every time; methods that stand on others, or ask a network
+# many times, on these, and on all the others in `make test-all`.
+FEW = {"dense", "plain", "mobile", "attending"}
+EVERYWHERE = {"gradient", "gradient_x_input", "deeplift"}
 
 
 @pytest.hookimpl(tryfirst=True)  # before slow tests are left out
@@ -41,4 +43,9 @@ def _suits(item: pytest.Item) -> bool:
 
 def _long(item: pytest.Item) -> bool:
     method, case = _asked(item)
-    return method is not None and case is not None and case.name not in FEW and ENTRY[method].repeats
+    return (
+        method is not None
+        and case is not None
+        and case.name not in FEW
+        and not (ENTRY[method].family == "lrp" or method in EVERYWHERE)
+    )
