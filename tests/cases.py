@@ -37,6 +37,8 @@ QUICK: dict[str, dict[str, Any]] = {
     "shapley": {"budget": 200},
     "sobol": {"budget": 64, "grid": 3},
     "hsic": {"budget": 64, "grid": 4},
+    "meaningful": {"steps": 6},
+    "extremal": {"steps": 6, "areas": (0.4,)},
     "pda": {"window": 4, "stride": 4, "samples": 2},
 }
 

@@ -3,6 +3,7 @@
 from .design import Bernoulli, Design, OneOut
 from .difference import Difference, feature_ablation, occlusion
 from .dve import DVE
+from .extremal import Extremal
 from .hsic import hsic
 from .imputer import Constant, Imputer, Mean, Own
 from .imputers import (
@@ -27,6 +28,7 @@ from .imputers import (
 )
 from .kernel_shap import kernel_shap
 from .lime import lime
+from .meaningful import Meaningful
 from .pda import WeightOfEvidence, pda
 from .perturbation import Perturbation
 from .refined import Refined
@@ -51,11 +53,13 @@ __all__ = [
     "Entries",
     "Estimate",
     "Estimator",
+    "Extremal",
     "Grid",
     "Groups",
     "Imputer",
     "Marginal",
     "Mean",
+    "Meaningful",
     "Noise",
     "NoisyLinear",
     "OneOut",

@@ -102,7 +102,7 @@ def descend(game: Game, masks: Tensor, rule: Rule, steps: int, *, tol: float | N
         batch: Masks that go through the model at once; None: as many as suit the machine.
     """
     alive, before, state, passes = list(range(len(masks))), masks, rule.start(masks), 0
-    taken = [0] * len(masks)
+    taken, off = [0] * len(masks), False
     for step in range(steps):
         grads, went = zip(
             *(gradient(game, masks[part], part, step) for part in parts(alive, batch or at_once(game.readout))), strict=True
@@ -116,9 +116,10 @@ def descend(game: Game, masks: Tensor, rule: Rule, steps: int, *, tol: float | N
         if tol is not None and (step + 1) % WATCHED == 0:
             moved = (masks - before).abs().flatten(1).mean(1).tolist()
             alive, before = [i for i in alive if moved[i] >= tol], masks
-        if told(step + 1, steps, "steps") or not alive:
+        off = told(step + 1, steps, "steps")
+        if off or not alive:
             break
-    return Found(masks, tuple(taken), passes, _notes(taken, steps, settled=not alive))
+    return Found(masks, tuple(taken), passes, _notes(taken, steps, off=off))
 
 
 def gradient(game: Game, masks: Tensor, index: Sequence[int], step: int) -> tuple[Tensor, int]:
@@ -149,11 +150,9 @@ def put(t: Tensor, index: Sequence[int], values: Tensor) -> Tensor:
     return values if len(index) == len(t) else t.index_copy(0, torch.tensor(index, device=t.device), values)
 
 
-def _notes(taken: Sequence[int], steps: int, *, settled: bool) -> tuple[str, ...]:
+def _notes(taken: Sequence[int], steps: int, *, off: bool) -> tuple[str, ...]:
     fewest, most = min(taken), max(taken)
-    if fewest == steps:
-        return ()
+    if off and most < steps:
+        return (f"Called off after {most} of {steps} steps.",)
     many = f"{fewest}" if fewest == most else f"{fewest}-{most}"
-    if settled:
-        return (f"Stopped after {many} of {steps} steps, when the mask no longer moved.",)
-    return (f"Called off after {most} of {steps} steps.",) if most < steps else ()
+    return (f"Stopped after {many} of {steps} steps, when the mask no longer moved.",) if fewest < steps else ()

@@ -38,7 +38,8 @@ class Extremal:
     in [0, 1], 1 inside; for several areas their sum, which tells what is needed first.
 
         maximise over m in [0, 1]:  gain share(score of x under M) - weight growth^t mean((M - r)^2)
-        M: the smooth maximum of bumps of size m;  r: 1 on as large a part of the area as asked for, where M is highest, else 0;  t: the step
+        M: the smooth maximum of bumps of size m;  t: the step
+        r: 1 where M is highest, on as many entries as fill the area, else 0
         x under M: from a pyramid of blurs, of which M = 0 takes the strongest and M = 1 the sample itself
 
     The mask keeps: M = [1, 1, 0, 0] leaves the first half of a sample and blurs the second; the values then are [1, 1, 0, 0].
@@ -49,10 +50,13 @@ class Extremal:
         https://doi.org/10.1109/ICCV.2019.00304, and its authors' code, TorchRay. Departures: (1) They maximise a logit as it is;
         we take the target as a share of what there is to lose, times `gain`, so that weights mean the same for every target. (2)
         An area is a share of the picture; theirs is one of the picture and a margin, 1.35 times as much. What reaches over the
-        border counts in both. (3) The smooth maximum is taken once per entry of the mask and interpolated, theirs at every place.
-        (4) Entries that are equal, as all are at first, share what is left of the area; there, their order decides. (5) Blurs weigh what lies inside the picture; theirs see black around it. (6) Rates are those of 800 steps and 32 x 32
-        entries: fewer steps are longer ones, and fewer entries are moved as fast. (7) Lengths are those of a picture of
-        224 x 224 and scale with it. (8) Only pictures are mirrored, and not where the target is read from a map.
+        border counts in both. (3) The smooth maximum is taken once per entry of the mask and interpolated, theirs at every
+        place; and it is scaled so that a mask of ones is one: without that, entries near the border stand out by half a percent
+        and are kept for it. (4) Entries that are equal, as all are at first, share what is left of the area; there, their order
+        decides. (5) Blurs weigh what lies inside the picture; theirs see black around it. (6) Rates are those of 800 steps and
+        32 x 32 entries: fewer steps are longer ones, and fewer entries are moved as fast. (7) Lengths are those of a picture of
+        224 x 224 and scale with it; on small inputs blurs are wider than that. (8) Only pictures are mirrored, and not where the
+        target is read from a map.
 
     Arguments:
         areas: Shares of all places, in (0, 1): one mask each.
@@ -84,7 +88,7 @@ class Extremal:
 
     areas: tuple[float, ...] = (0.1,)
     variant: Literal["preserve", "delete", "dual"] = "preserve"
-    steps: int = 400
+    steps: int = STEPS
     lr: float = 0.01
     weight: float = 300.0
     growth: float = 1.0035
@@ -123,7 +127,7 @@ class Extremal:
             game = self.game(readout, output)
             rule = Momentum(self.lr * prod(game.grid) / ENTRIES * STEPS / self.steps)
             found = descend(game, game.start(), rule, self.steps, tol=self.tol, batch=self.batch)
-            masks = game.full(found.masks)
+            masks = game.full(found.masks).clamp(0, 1)
             told = game.told(masks)
         values = game.places.paint(masks.reshape(len(x), len(self.areas), *masks.shape[1:]).sum(1))
         passes = found.passes + len(masks) * len(GAMES[self.variant]) + 3 * len(x)
@@ -137,7 +141,7 @@ class Extremal:
         x = inside(readout).clone()
         places = frame(x, self.axes)
         if self.null is None and places.neighbours:
-            sigmas = [self.blur * (1 - level / (self.levels - 1)) for level in range(self.levels - 1)]
+            sigmas = [places.width(self.blur) * (1 - level / (self.levels - 1)) for level in range(self.levels - 1)]
             pyramid = torch.stack([*(blurred(x, places, sigma) for sigma in sigmas), x], 1)
         else:
             pyramid = torch.stack([nothing(x, places, self.null, self.blur, readout), x], 1)
@@ -217,7 +221,7 @@ class Area:
         """The samples under masks over all places: between the two levels of the pyramid that a place's number lies between."""
         top = self.pyramid.shape[1] - 1
         height = self.places.spread(masks) * top
-        level = height.detach().floor().clamp(max=top - 1)
+        level = height.detach().floor().clamp(0, top - 1)
         shape = self.pyramid.shape[2:]
         pick = level.long().expand(-1, *shape)[:, None]
         levels = self.pyramid[list(rows)]

@@ -17,6 +17,7 @@ from .imputer import as_imputer
 from .regions import Partition, Shape
 
 PUBLISHED = 224  # the side of the pictures that lengths were published for
+LEAST = 1 / 8  # of the mean side: the width of blurs on small inputs, where one to scale would leave nearly all as it is
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,16 @@ class Frame:
         """From lengths in a picture of 224 x 224 to lengths here: by the geometric mean of the sides."""
         long = [side for side in self.sides if side > 1]
         return (prod(long) ** (1 / len(long)) if long else 1.0) / PUBLISHED
+
+    def width(self, sigma: float) -> float:
+        """The standard deviation of a blur, in places, from that for a picture of 224 x 224: to scale, but not less than it is
+        there, nor than an eighth of the mean side, whichever is less.
+
+        Example:
+            >>> [round(Frame((3, n, n), (2, 3), True).width(10.0), 2) for n in (16, 224, 448)]
+            [2.0, 10.0, 20.0]
+        """
+        return max(sigma * self.scale, min(sigma, LEAST * PUBLISHED * self.scale))
 
     @property
     def shared(self) -> bool:
@@ -103,16 +114,16 @@ def gaussian(side: int, sigma: float, like: Tensor) -> Tensor:
 
 
 def blurred(x: Tensor, places: Frame, sigma: float) -> Tensor:
-    """x under a Gaussian along the axes of its places; sigma in places of a picture of 224 x 224."""
+    """x under a Gaussian along the axes of its places; sigma in places."""
     exact = x.to(torch.promote_types(x.dtype, torch.float32))
-    bells = [gaussian(side, sigma * places.scale, exact) for side in places.sides]
+    bells = [gaussian(side, sigma, exact) for side in places.sides]
     return along(exact, bells, places.axes).to(x.dtype).contiguous()
 
 
 def nothing(x: Tensor, places: Frame, given: Any, sigma: float, readout: Readout) -> Tensor:
     """What stands where nothing is kept, shaped like x: by an imputer, else x blurred; for a table, zero."""
     if given is None:
-        return blurred(x, places, sigma) if places.neighbours else torch.zeros_like(x)
+        return blurred(x, places, places.width(sigma)) if places.neighbours else torch.zeros_like(x)
     shape = tuple(places.spread(x.new_empty(1, *places.sides)).shape[1:])
     regions = Partition(shape, torch.arange(prod(shape), device=x.device).reshape(shape))
     gone, imputer = torch.ones(1, *shape, dtype=torch.bool, device=x.device), as_imputer(given)

@@ -21,6 +21,9 @@ from .perturbation import _path
 
 SIZE = 28  # entries along a side of the mask the weights were published for
 FADES = 20  # how finely the fade to begin with is sought
+# Shares of the score that count as half of it, and as none. They lie off those values, which scores may take exactly, as that of
+# the null image does: no rounding decides on which side one falls.
+HALF, NONE = 0.501, 0.001
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,9 +43,9 @@ class Meaningful:
         1e-3 for localisation, which is our default: with 1e-4, masks of EfficientNet-Lite0 take 0.4 to 0.9 of a picture. (3) The
         paper begins with the smallest circle that takes 99 % of the score; on that network it is the whole picture, from where
         the way back is long. We begin with the weakest fade of everything that takes half. (4) Lengths are those of a picture of
-        224 x 224 and scale with it; weights are those of 28 x 28 entries, and other masks are weighted alike in proportion. (5)
-        Gradients pass the smoothing of the mask, where the authors' code leaves it out. (6) A sample is shifted over its own
-        border, repeated, where they had a margin.
+        224 x 224 and scale with it, though on small inputs the blur is wider than that; weights are those of 28 x 28 entries, and
+        other masks are weighted alike in proportion. (5) Gradients pass the smoothing of the mask, where the authors' code leaves
+        it out. (6) A sample is shifted over its own border, repeated, where they had a margin.
 
     Arguments:
         steps, lr: Steps of Adam, and their length.
@@ -101,9 +104,9 @@ class Meaningful:
             readout, score, output = settled(model, x.clone(), target, _path(at))
             game = self.game(readout, output)
             found = descend(game, game.start(), Adam(self.lr), self.steps, tol=self.tol, batch=self.batch)
-            masks = game.full(found.masks)
+            masks = game.full(found.masks).clamp(0, 1)
             left = game.scores(masks, game.of)
-        values = game.places.paint((1 - masks).clamp(0, 1)).to(torch.promote_types(x.dtype, torch.float32))
+        values = game.places.paint(1 - masks).to(torch.promote_types(x.dtype, torch.float32))
         notes = (game.told(1 - masks, left), *found.notes)
         passes = found.passes + len(x) * (FADES + 4)
         return Attribution(
@@ -160,7 +163,7 @@ class Deletion:
             return masks
         sigma = self.method.smooth * self.places.scale
         spreads = [_spread(side, n, sigma, masks) for side, n in zip(self.places.sides, self.grid, strict=True)]
-        return along(masks, spreads, range(1, masks.dim()))
+        return 1 - along(1 - masks, spreads, range(1, masks.dim()))  # of what is taken, so that nothing stays exactly nothing
 
     def under(self, masks: Tensor, rows: Sequence[int], shift: Sequence[int] = ()) -> Tensor:
         """The samples under masks over all places, moved beneath them by so many places."""
@@ -173,8 +176,8 @@ class Deletion:
         asked = [(masks[part], [rows[i] for i in part]) for part in parts(range(len(masks)), at_once(self.readout))]
         return self.readout.check(torch.cat([self.readout(self.under(*each), each[1]) for each in asked]))
 
-    def variants(self, masks: Tensor, rows: Sequence[int], step: int) -> Tensor:
-        return self.under(self.full(masks), rows, self.shift(step))
+    def variants(self, masks: Tensor, index: Sequence[int], step: int) -> Tensor:
+        return self.under(self.full(masks), index, self.shift(step))
 
     def shift(self, step: int) -> tuple[int, ...]:
         """How far the samples are moved in this step, along each axis."""
@@ -182,19 +185,19 @@ class Deletion:
         drawn = torch.randint(self.shifts, (len(self.places.axes),), generator=rng, device="cpu").tolist()
         return tuple(number - (self.shifts - 1) // 2 for number in drawn)
 
-    def pulls(self, scores: Tensor, rows: Sequence[int]) -> Tensor:
-        return (self.stakes.share(scores, rows) > 0) / self.stakes.size[list(rows)]
+    def pulls(self, scores: Tensor, index: Sequence[int]) -> Tensor:
+        return (self.stakes.share(scores, index) > NONE) / self.stakes.size[list(index)]
 
-    def penalty(self, masks: Tensor, rows: Sequence[int], step: int) -> Tensor:
+    def penalty(self, masks: Tensor, index: Sequence[int], step: int) -> Tensor:
         cost = self.method.l1 * (1 - masks).abs().flatten(1).sum(1)
         if self.places.neighbours:
             cost = cost + self.method.tv * roughness(masks, self.method.beta)
         return cost * (SIZE**2 / masks[0].numel())
 
-    def loss(self, masks: Tensor, rows: Sequence[int], step: int = 0) -> Tensor:
+    def loss(self, masks: Tensor, index: Sequence[int], step: int = 0) -> Tensor:
         """What is minimised, per mask."""
-        share = self.stakes.share(self.readout(self.variants(masks, rows, step), rows), rows)
-        return self.penalty(masks, rows, step) + share.clamp(min=0)
+        share = self.stakes.share(self.readout(self.variants(masks, index, step), index), index)
+        return self.penalty(masks, index, step) + share.clamp(min=0)
 
     def start(self) -> Tensor:
         """Everything faded alike, as weakly as takes half of the score away, or altogether."""
@@ -203,7 +206,7 @@ class Deletion:
         fades, started = keeps.expand(-1, *self.places.sides), []
         for row in range(len(self.x)):
             rows = [row] * len(fades)
-            enough = (self.stakes.share(self.scores(fades, rows), rows) <= 0.5).nonzero()
+            enough = (self.stakes.share(self.scores(fades, rows), rows) <= HALF).nonzero()
             started.append(keeps[int(enough[0]) if len(enough) else FADES].expand(self.grid))
         return torch.stack(started)
 
