@@ -51,8 +51,8 @@ class Extremal:
         we take the target as a share of what there is to lose, times `gain`, so that weights mean the same for every target. (2)
         An area is a share of the picture; theirs is one of the picture and a margin, 1.35 times as much. What reaches over the
         border counts in both. (3) The smooth maximum is taken once per entry of the mask and interpolated, theirs at every
-        place; and it is scaled so that a mask of ones is one: without that, entries near the border stand out by half a percent
-        and are kept for it. (4) Entries that are equal, as all are at first, share what is left of the area; there, their order
+        place; and it is scaled so that a mask of ones is one: without that, entries near the border stand out by 0.7 % and are
+        kept for it. (4) Entries that are equal, as all are at first, share what is left of the area; there, their order
         decides. (5) Blurs weigh what lies inside the picture; theirs see black around it. (6) Rates are those of 800 steps and
         32 x 32 entries: fewer steps are longer ones, and fewer entries are moved as fast. (7) Lengths are those of a picture of
         224 x 224 and scale with it; on small inputs blurs are wider than that. (8) Only pictures are mirrored, and not where the

@@ -41,7 +41,7 @@ class Meaningful:
         target is the logit of a class, and else the target itself; what is minimised is its share of what there is to lose, so
         that weights mean the same for all of them, and no less than none of it. (2) The paper has l1 = 1e-4 and 300 steps, and
         1e-3 for localisation, which is our default: with 1e-4, masks of EfficientNet-Lite0 take 0.4 to 0.9 of a picture. (3) The
-        paper begins with the smallest circle that takes 99 % of the score; on that network it is the whole picture, from where
+        paper begins with the smallest circle that takes 99 % of the score; on that network it is nearly all of it, from where
         the way back is long. We begin with the weakest fade of everything that takes half. (4) Lengths are those of a picture of
         224 x 224 and scale with it, though on small inputs the blur is wider than that; weights are those of 28 x 28 entries, and
         other masks are weighted alike in proportion. (5) Gradients pass the smoothing of the mask, where the authors' code leaves

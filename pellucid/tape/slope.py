@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from ..readout import Readout, heard
@@ -31,17 +32,29 @@ def slope(readout: Readout, variants: Tensor, rows: Sequence[int]) -> tuple[Tens
         ThreadLost: the output does not descend from the input.
 
     Example:
-        >>> import torch, pellucid as pl
+        >>> import pellucid as pl
         >>> model = pl.load(torch.nn.Linear(2, 1, bias=False).eval())
         >>> slope(Readout(model, torch.ones(1, 2), pl.logit(0)), torch.ones(3, 2), [0, 0, 0])[0].shape
         torch.Size([3, 2])
     """
+    if isinstance(readout.model.module, torch.fx.GraphModule) and len(variants) != len(readout.x):
+        return _in_pieces(readout, variants, rows)  # exported programs may take batches of one size alone
     tape = record(_Patched(readout, rows), variants)
     returned = {at: (ref.id,) for at, ref in zip(_inside(readout), tape.output["inside"], strict=True)}
     aimed = aim(replace(tape, returned={**tape.returned, **returned}), readout.target.take(rows))
     (end,) = tape.inputs
     gradient = walk(tape, aimed.slopes, derive, ends=(end,)).get(end)
     return variants.new_zeros(variants.shape) if gradient is None else gradient, aimed.score
+
+
+def _in_pieces(readout: Readout, variants: Tensor, rows: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """The same, in batches as large as that of the samples, the last one filled up."""
+    size = len(readout.x)
+    places = list(range(len(variants))) + [0] * (-len(variants) % size)
+    pieces = [places[i : i + size] for i in range(0, len(places), size)]
+    found = [slope(readout, variants[piece], [rows[i] for i in piece]) for piece in pieces]
+    gradients, scores = (torch.cat(parts)[: len(variants)] for parts in zip(*found, strict=True))
+    return gradients, scores
 
 
 def derive(op: LocalOp, carried: tuple[Tensor | None, ...]) -> list[Tensor | None]:
