@@ -312,6 +312,13 @@ def test_captions_tell_scores_under_the_mask_in_full_and_with_nothing():
     assert "l1=0.001" in " ".join(Meaningful().options) and "areas=(0.1,)" in Extremal().options
 
 
+def test_a_mask_that_takes_nothing_says_so():
+    blind = nn.Sequential(nn.Flatten(), nn.Linear(12, 3)).eval()
+    blind[1].weight.data.zero_()
+    e = pl.explain(blind, torch.ones(1, 12), target=0, method=Meaningful(steps=40))
+    assert not e.values.any() and "A mask takes nothing" in e.caption() and "softmax=False" in e.caption()
+
+
 # -- bad input ------------------------------------------------------------------------------------------------------------
 
 BAD = {

@@ -23,6 +23,7 @@ from .masks import Frame, Stakes, along, blurred, checked, frame, listed, nothin
 from .perturbation import _path
 
 STEPS, ENTRIES = 800, 32 * 32  # of a run, and of a mask, that the published rates belong to
+FEWEST = 100  # steps: those of shorter runs are no longer than in one of 100, since longer ones throw masks from 0 to 1 and back
 COLD = 20.0  # inverse temperature of the smooth maximum
 EQUAL = 1e-3  # entries that differ by less are equal: no rounding decides what is kept
 GAMES = {
@@ -53,10 +54,10 @@ class Extremal:
         border counts in both. (3) The smooth maximum is taken once per entry of the mask and interpolated, theirs at every
         place; and it is scaled so that a mask of ones is one: without that, entries near the border stand out by 0.7 % and are
         kept for it. (4) Entries that are equal, as all are at first, share what is left of the area; there, their order
-        decides. (5) Blurs weigh what lies inside the picture; theirs see black around it. (6) Rates are those of 800 steps and
-        32 x 32 entries: fewer steps are longer ones, and fewer entries are moved as fast. (7) Lengths are those of a picture of
-        224 x 224 and scale with it; on small inputs blurs are wider than that. (8) Only pictures are mirrored, and not where the
-        target is read from a map.
+        decides. (5) Blurs weigh what lies inside the picture; theirs see black around it. (6) Rates are those of
+        800 steps and 32 x 32 entries: fewer steps, down to 100, are longer ones, and fewer entries are moved as fast. (7) Lengths
+        are those of a picture of 224 x 224 and scale with it; on small inputs blurs are wider than that. (8) Only pictures are
+        mirrored, and not where the target is read from a map.
 
     Arguments:
         areas: Shares of all places, in (0, 1): one mask each.
@@ -125,7 +126,7 @@ class Extremal:
         with torch.inference_mode(False), torch.no_grad():
             readout, score, output = settled(model, x.clone(), target, _path(at))
             game = self.game(readout, output)
-            rule = Momentum(self.lr * prod(game.grid) / ENTRIES * STEPS / self.steps)
+            rule = Momentum(self.lr * prod(game.grid) / ENTRIES * STEPS / max(self.steps, FEWEST))
             found = descend(game, game.start(), rule, self.steps, tol=self.tol, batch=self.batch)
             masks = game.full(found.masks).clamp(0, 1)
             told = game.told(masks)

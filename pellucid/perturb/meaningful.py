@@ -20,10 +20,9 @@ from .masks import Frame, Stakes, along, checked, frame, gaussian, listed, nothi
 from .perturbation import _path
 
 SIZE = 28  # entries along a side of the mask the weights were published for
-FADES = 20  # how finely the fade to begin with is sought
-# Shares of the score that count as half of it, and as none. They lie off those values, which scores may take exactly, as that of
-# the null image does: no rounding decides on which side one falls.
-HALF, NONE = 0.501, 0.001
+# The share of the score that counts as none of it. It lies off zero, which the null image itself has: no rounding decides then.
+NONE = 0.001
+LEAST = 0.001  # the share of the places below which a mask took nothing
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,8 +40,8 @@ class Meaningful:
         target is the logit of a class, and else the target itself; what is minimised is its share of what there is to lose, so
         that weights mean the same for all of them, and no less than none of it. (2) The paper has l1 = 1e-4 and 300 steps, and
         1e-3 for localisation, which is our default: with 1e-4, masks of EfficientNet-Lite0 take 0.4 to 0.9 of a picture. (3) The
-        paper begins with the smallest circle that takes 99 % of the score; on that network it is nearly all of it, from where
-        the way back is long. We begin with the weakest fade of everything that takes half. (4) Lengths are those of a picture of
+        paper begins with the smallest circle that takes 99 % of the score; on that network it is nearly all of the picture, from
+        where the way back is long. We begin with everything half there. (4) Lengths are those of a picture of
         224 x 224 and scale with it, though on small inputs the blur is wider than that; weights are those of 28 x 28 entries, and
         other masks are weighted alike in proportion. (5) Gradients pass the smoothing of the mask, where the authors' code leaves
         it out. (6) A sample is shifted over its own border, repeated, where they had a margin.
@@ -107,8 +106,8 @@ class Meaningful:
             masks = game.full(found.masks).clamp(0, 1)
             left = game.scores(masks, game.of)
         values = game.places.paint(1 - masks).to(torch.promote_types(x.dtype, torch.float32))
-        notes = (game.told(1 - masks, left), *found.notes)
-        passes = found.passes + len(x) * (FADES + 4)
+        notes = (*game.told(1 - masks, left), *found.notes)
+        passes = found.passes + 4 * len(x)
         return Attribution(
             values, score, readout.target, output,
             notes=notes, options=self.options, shared=game.places.shared, forwards=passes,
@@ -200,22 +199,21 @@ class Deletion:
         return self.penalty(masks, index, step) + share.clamp(min=0)
 
     def start(self) -> Tensor:
-        """Everything faded alike, as weakly as takes half of the score away, or altogether."""
+        """Everything is half there."""
         exact = torch.promote_types(self.x.dtype, torch.float32)
-        keeps = torch.linspace(1, 0, FADES + 1, dtype=exact, device=self.x.device).reshape(-1, *[1] * len(self.grid))
-        fades, started = keeps.expand(-1, *self.places.sides), []
-        for row in range(len(self.x)):
-            rows = [row] * len(fades)
-            enough = (self.stakes.share(self.scores(fades, rows), rows) <= HALF).nonzero()
-            started.append(keeps[int(enough[0]) if len(enough) else FADES].expand(self.grid))
-        return torch.stack(started)
+        return torch.full((len(self.x), *self.grid), 0.5, dtype=exact, device=self.x.device)
 
-    def told(self, taken: Tensor, left: Tensor) -> str:
+    def told(self, taken: Tensor, left: Tensor) -> tuple[str, ...]:
         """What the masks do, for the caption."""
         how = "Blurring" if self.method.null is None and self.places.neighbours else "Taking away"
         kind = "probability" if isinstance(self.readout.target.terms[0][1], Probability) else "score"
-        area, full, empty = percent(taken.flatten(1).mean(1)), listed(self.stakes.full), listed(self.stakes.empty)
-        return f"{how} {area} of the places brings the {kind} from {full} to {listed(left)}; all of them, to {empty}."
+        areas = taken.flatten(1).mean(1)
+        full, empty = listed(self.stakes.full), listed(self.stakes.empty)
+        note = f"{how} {percent(areas)} of the places brings the {kind} from {full} to {listed(left)}; all of them, to {empty}."
+        if not bool((areas < LEAST).any()):
+            return (note,)
+        hint = " Where that is near 1, softmax=False may tell more." if kind == "probability" else ""
+        return (note, f"A mask takes nothing: no fall of the {kind} was worth the places it would have cost.{hint}")
 
 
 def as_probability(target: Target, output: Tensor) -> Target:

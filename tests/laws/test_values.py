@@ -13,7 +13,8 @@ from pellucid.target import as_target
 from tests.cases import CASE, Case, each_case, each_method, expected, explain, made
 
 ENTRY = {entry.name: entry for entry in METHODS}
-SHARES = {"ablationcam", "eigencam", "dve", "sobol", "hsic"}  # parts of a whole, whatever the units of the score
+# Parts of a whole, whatever the units of the score.
+SHARES = {"ablationcam", "eigencam", "dve", "sobol", "hsic", "meaningful", "extremal"}
 EMPTY = {("gradcam", "sequence"), ("xgradcam", "sequence")}  # the ReLU that was published leaves nothing there
 
 
