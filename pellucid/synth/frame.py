@@ -1,0 +1,87 @@
+"""Frame: the shape of a network's input, and what its values mean when they are shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from ..errors import InputError
+from ..model import Model
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """What a canvas fills. Pictures lie between 0 (the lowest value) and 1 (the highest); the network is fed its own units.
+
+    Arguments:
+        shape: Of one input, without the batch: (channel, height, width), (channel, length), (features,).
+        low, high: What 0 and 1 are in the network's units, broadcast over `shape`; both None: no bounds are known, and pictures
+            are in the network's own units.
+        device, dtype: Where the pictures live.
+
+    Example:
+        >>> frame = Frame((1, 2, 2), low=torch.tensor(-2.0), high=torch.tensor(2.0))
+        >>> frame.fed(torch.full((1, 1, 2, 2), 0.75)).flatten().tolist()
+        [1.0, 1.0, 1.0, 1.0]
+    """
+
+    shape: tuple[int, ...]
+    low: Tensor | None = None
+    high: Tensor | None = None
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    dtype: torch.dtype = torch.float32
+
+    @property
+    def bounded(self) -> bool:
+        return self.low is not None
+
+    @property
+    def spatial(self) -> tuple[int, ...]:
+        """The sizes of the axes after the channels: (height, width), (length,), none for features."""
+        return self.shape[1:]
+
+    @property
+    def mean(self) -> Tensor:
+        """The picture that the network calls zero, in [0, 1]; zero without bounds."""
+        return self.shown(torch.zeros(1, *self.shape, device=self.device, dtype=self.dtype))
+
+    def fed(self, pictures: Tensor) -> Tensor:
+        """Pictures in the network's units."""
+        if self.low is None or self.high is None:
+            return pictures
+        low, high = self.low.to(pictures), self.high.to(pictures)
+        return low + (high - low) * pictures
+
+    def shown(self, inputs: Tensor) -> Tensor:
+        """Inputs of the network as pictures."""
+        if self.low is None or self.high is None:
+            return inputs
+        low, high = self.low.to(inputs), self.high.to(inputs)
+        return (inputs - low) / (high - low)
+
+    def resized(self, *spatial: int) -> Frame:
+        """The same for inputs of another size."""
+        return Frame((self.shape[0], *spatial), self.low, self.high, self.device, self.dtype)
+
+
+def framed(model: Model, shape: tuple[int, ...] | None = None, bounds: tuple[float, float] | None = None) -> Frame:
+    """The frame of a model's input: what it says of its pictures, unless told otherwise.
+
+    Raises:
+        InputError: the model does not say what its input is shaped like, and nobody else does.
+    """
+    preprocess = model.preprocess
+    if shape is None and preprocess is None:
+        raise InputError(
+            f"A picture for {model.name}", "a model that does not say what its input is shaped like", "a canvas needs a size",
+            "Say it: shape=(1, 28, 28), and bounds=(0, 1) if its values have any.",
+        )  # fmt: skip
+    low, high = (None, None) if bounds is None else (torch.tensor(float(bound)) for bound in bounds)
+    if preprocess is not None and bounds is None:
+        low, high = preprocess.bounds()
+    if shape is None:
+        assert preprocess is not None
+        shape = (len(preprocess.mean), *preprocess.size)
+    return Frame(tuple(shape), low, high, model.device, model.dtype)
