@@ -1,32 +1,25 @@
 """Occlusion beside captum's, in one process and one run: how many times as fast, and how far the maps are apart.
 
-    python bench/occlusion.py [--models vgg16 resnet50 efficientnet_lite0] [--window 16] [--stride 8] [--rounds 3]
-
 captum is asked at several `perturbations_per_eval`, and its best counts. Both cover the windows of one input of the size of a
 photograph with zeros.
 """
 
 from __future__ import annotations
 
-import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
-from pathlib import Path
 from statistics import median
 
-import machine
 import nets
-import torch
 from torch import Tensor
 
 import pellucid as pl
 
 MODELS = {"vgg16": "torchvision:vgg16", "resnet50": "torchvision:resnet50", "efficientnet_lite0": "zoo:efficientnet_lite0"}
 BATCHES = (1, 4, 16)
-PAGE = Path(__file__).parents[1] / "docs" / "benchmarks-occlusion.md"
 
 
 def stopwatch(call: Callable[[], Tensor]) -> tuple[float, Tensor]:
@@ -73,35 +66,13 @@ def compared(name: str, window: int, stride: int, rounds: int) -> str:
     )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
-    parser.add_argument("--window", type=int, default=16)
-    parser.add_argument("--stride", type=int, default=8)
-    parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--out", type=Path)
-    options = parser.parse_args()
-    nets.declare_torchvision()
-    machine.keep_freed_memory()
-    torch.set_num_threads(options.threads)
-    before = machine.load()
-    rows = [compared(name, options.window, options.stride, options.rounds) for name in options.models]
-    made = (
-        f"{machine.versions()}. {machine.today()}. {machine.processor()}, threads: {options.threads}. "
-        f"Load average {before} before, {machine.load()} after."
-    )
-    page = [
-        "# Occlusion beside captum's", "",
-        f"Made by `python bench/occlusion.py`. Windows of {options.window}, stride {options.stride}, zeros; captum at its best "
-        f"of {', '.join(map(str, BATCHES))} perturbations at once. Gains are in times as fast as captum.", "", made, "",
-        "| network | plan | whole network | captum | gain, plan | gain, whole | map apart, plan | map apart, whole |",
-        "|---|--:|--:|--:|--:|--:|--:|--:|", *rows, "",
+def section(models: Sequence[str], window: int, stride: int, rounds: int) -> list[str]:
+    """The table, as lines of a page."""
+    return [
+        f"Windows of {window}, stride {stride}, zeros; captum at its best of {', '.join(map(str, BATCHES))} at once. "
+        "Gains are in times as fast as captum: with the plan that recomputes only what a window reaches, and with whole passes.",
+        "",
+        "| network | plan | whole passes | captum | gain, plan | gain, whole | map apart, plan | map apart, whole |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|",
+        *[compared(name, window, stride, rounds) for name in models], "",
     ]  # fmt: skip
-    print("\n".join(page))
-    if options.out:
-        options.out.write_text("\n".join(page), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

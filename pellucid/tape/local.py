@@ -144,6 +144,11 @@ def _relu(op: LocalOp, g: Tensor) -> Tensor:
     return g * (op.z > 0)
 
 
+def _hardtanh(op: LocalOp, g: Tensor) -> Tensor:
+    low, high, *_ = (*op.op.args[1:], *(-1.0, 1.0)[len(op.op.args) - 1 :])
+    return aten.hardtanh_backward(g, op.x, low, high)  # type: ignore[no-any-return]
+
+
 def _max_pool(op: LocalOp, g: Tensor) -> Tensor:
     kernel, stride, padding, dilation, ceil = _pool_settings(op.op.args)
     indices = op.op.aux[1]
@@ -172,6 +177,7 @@ def _view(op: LocalOp, g: Tensor) -> Tensor:
 
 _PULLS = {
     "relu": _relu,
+    "hardtanh": _hardtanh,
     "max_pool2d_with_indices": _max_pool,
     "view": _view,
     "_unsafe_view": _view,
