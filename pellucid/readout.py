@@ -36,12 +36,14 @@ class Readout:
         x: The samples themselves, batch first.
         target: Settled, see `settled`.
         at: A module path: variants are of what that module returned, in place of the input.
+        shorter: Whether variants may have other lengths than that, as sequences that parts were taken out of.
     """
 
     model: Model
     x: Tensor
     target: Target
     at: str | None = None
+    shorter: bool = False
 
     def __call__(self, variants: Tensor, rows: Sequence[int]) -> Tensor:
         """The target of every variant, with shape (n,).
@@ -62,7 +64,7 @@ class Readout:
             return self._in_pieces(variants, rows)  # exported programs may take batches of one size alone
         patch = {} if self.at is None else {self.at: variants}
         x = variants if self.at is None else self.x[list(rows)]
-        return heard(self.model, x, self.target.addresses, patch)
+        return heard(self.model, x, self.target.addresses, patch, shorter=self.shorter)
 
     def _in_pieces(self, variants: Tensor, rows: Sequence[int]) -> dict[str | None, Tensor]:
         """The same, in batches as large as that of the samples, the last one filled up."""
@@ -115,18 +117,19 @@ def inside(readout: Readout) -> Tensor:
 
 @torch.no_grad()
 def heard(
-    model: Model, x: Tensor, addresses: Sequence[str | None], patch: dict[str, Tensor] | None = None
+    model: Model, x: Tensor, addresses: Sequence[str | None], patch: dict[str, Tensor] | None = None, *, shorter: bool = False
 ) -> dict[str | None, Tensor]:
     """The values at some addresses in one forward pass: module paths, and None for the main output.
 
     Arguments:
         patch: By module path: what to take in place of what the module returns.
+        shorter: Whether that may have other lengths.
 
     Raises:
         WhereError: there is no such module, or it cannot be seen or did not run.
     """
     paths = {at for at in addresses if at is not None} | set(patch or {})
-    with _listening(model, paths, patch or {}) as found, torch.random.fork_rng(_devices(x)):
+    with _listening(model, paths, patch or {}, shorter) as found, torch.random.fork_rng(_devices(x)):
         output = model.forward(x.clone())  # a network may write into its input
     values: dict[str | None, Tensor] = {None: main_output(output)}
     values.update(found.items())
@@ -137,7 +140,7 @@ def heard(
 
 
 @contextmanager
-def _listening(model: Model, paths: set[str], patch: dict[str, Tensor]) -> Iterator[dict[str, Tensor]]:
+def _listening(model: Model, paths: set[str], patch: dict[str, Tensor], shorter: bool = False) -> Iterator[dict[str, Tensor]]:
     """Hear what modules return, and put other values in their place, through a hook that lives for this pass and thread only."""
     found: dict[str, Tensor] = {}
     if not paths:
@@ -153,7 +156,7 @@ def _listening(model: Model, paths: set[str], patch: dict[str, Tensor]) -> Itera
         if name is None or threading.get_ident() != thread:
             return None
         if name in patch:
-            output = _patched(name, output, patch[name])
+            output = _patched(name, output, patch[name], shorter)
         found[name] = next(tensors(output)).clone()  # an operation after it may write there
         return output
 
@@ -172,9 +175,9 @@ def _modules(model: Model) -> Iterator[tuple[str, nn.Module]]:
     return iter(list(module.named_modules()))
 
 
-def _patched(name: str, output: Any, value: Tensor) -> Any:
+def _patched(name: str, output: Any, value: Tensor, shorter: bool) -> Any:
     made = list(tensors(output))
-    if len(made) != 1 or made[0].shape != value.shape:
+    if len(made) != 1 or (made[0].dim() != value.dim() if shorter else made[0].shape != value.shape):
         shapes = ", ".join(str(tuple(t.shape)) for t in made)
         raise WhereError(
             f"A change of what {name} returns", f"{shapes or 'no tensor'}, and {tuple(value.shape)} to put there",

@@ -38,6 +38,8 @@ class Perturbation:
         tol: Stop before the design is through, once the greatest standard error is below that share of the range of the values.
         batch: Variants asked at once; None: by the size of the sample, halved when memory runs out.
         accelerate: "auto" computes only what a region reaches, where that is exact and sooner; "off" asks the whole network.
+        semantics: "replace" puts the imputer's values where something is taken away. "remove" takes the tokens of those places
+            out of a vision transformer, so that nothing stands there and no fill can speak; fewer tokens also cost less.
 
     Raises:
         InputError: the regions do not fit the input, or the imputer does not.
@@ -54,6 +56,7 @@ class Perturbation:
     tol: float | None = None
     batch: int | None = None
     accelerate: Literal["auto", "off"] = "auto"
+    semantics: Literal["replace", "remove"] = "replace"
     notes: tuple[str, ...] = field(default=())
 
     @property
@@ -83,11 +86,13 @@ class Perturbation:
         imputer = as_imputer(self.imputer)
         self._fits(imputer, regions)
         fill = imputer.prepare(sample, regions, readout.model)
-        told = re.sub(r" at 0x\w+", "", f"{self.division}; {imputer}; draws={self.draws}")
+        filled = "removed" if self.semantics == "remove" else str(imputer)
+        told = re.sub(r" at 0x\w+", "", f"{self.division}; {filled}; draws={self.draws}")
         once = not imputer.random and not isinstance(regions, Cells)
         return Study(
-            readout, sample, row, regions, self.design, fill, self.draws, self.batch, told, once, self.accelerate == "auto"
-        )
+            readout, sample, row, regions, self.design, fill, self.draws, self.batch, told, once, self.accelerate == "auto",
+            self.semantics,
+        )  # fmt: skip
 
     def begin(self, model: Any, x: Any, target: Any = None, at: str | Where | None = None) -> Run:
         """A run over one sample, with nothing asked yet: to load answers into, and to go on with."""
@@ -121,7 +126,8 @@ class Perturbation:
             if ends is not None:
                 break
         chosen = getattr(study.regions, "note", "")  # divisions that choose for themselves say what
-        notes = (chosen, *estimate.notes, ends or "")
+        how = responses.how if self.semantics == "remove" else ""
+        notes = (chosen, how, *estimate.notes, ends or "")
         return *painted(estimate, study), responses.forwards, tuple(filter(None, notes))
 
     def _ends(self, responses: Responses, estimate: Estimate, upto: int, total: int) -> str | None:
@@ -149,7 +155,8 @@ class Perturbation:
 
     @property
     def options(self) -> tuple[str, ...]:
-        parts = self.division, self.design, self.estimator, as_imputer(self.imputer)
+        filled = 'semantics="remove"' if self.semantics == "remove" else as_imputer(self.imputer)
+        parts = self.division, self.design, self.estimator, filled
         return tuple(str(part) for part in parts) + ((f"draws={self.draws}",) if self.draws > 1 else ())
 
 

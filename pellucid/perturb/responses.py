@@ -19,6 +19,7 @@ from ..target import Names, Target
 from .design import Design, packed
 from .imputer import Fill, occluded
 from .regions import Regions
+from .removal import Removal, removal
 from .shortcut import Shortcut, shortcut
 
 CLASSES = 4096  # an output of up to so many numbers is kept whole, so that other targets can be read from it later
@@ -196,6 +197,7 @@ class Study:
         told: What there is to say of imputer and regions.
         once: Whether the same row always gets the same answer, and so has to be asked once only.
         accelerate: Whether a plan may answer that computes only what a region reaches, where it is exact and sooner.
+        semantics: "replace" what is taken away by the imputer's values, or "remove" its tokens.
     """
 
     readout: Readout
@@ -209,6 +211,7 @@ class Study:
     told: str = ""
     once: bool = False
     accelerate: bool = True
+    semantics: str = "replace"
 
     def begin(self) -> Responses:
         """The answers for the sample as it is, and for nothing at all where the design wants that; no rows yet."""
@@ -218,11 +221,16 @@ class Study:
         empty = None
         if not self.design.common:
             absent = torch.ones(1, self.regions.n, dtype=torch.bool, device=self.value.device)
-            gone = self._everything(absent)
-            variants = torch.cat([occluded(self.value, gone, self.fill, [draw]) for draw in range(self.draws)])
-            empty = self.readout.check(self._answers(variants, whole))
+            empty = self.readout.check(self._empty(self._everything(absent), whole))
         none = full.new_zeros(0, self.draws, len(full))
         return Responses(self.regions.n, self.design, none, full, empty, target, whole, self.regions, self.told)
+
+    def _empty(self, gone: Tensor, whole: bool) -> Tensor:
+        """The answers where nothing is left, one per draw."""
+        if self.semantics == "remove":
+            away = removal(self)
+            return self._told(away.values(away.left(gone), [self.row]), [self.row], whole)
+        return self._answers(torch.cat([occluded(self.value, gone, self.fill, [draw]) for draw in range(self.draws)]), whole)
 
     def go_on(self, responses: Responses, upto: int | None = None) -> Responses:
         """More rows, up to a number of them, or all of the design. Fewer when somebody calls it off."""
@@ -230,21 +238,21 @@ class Study:
         asked, place = self._distinct(upto)
         done = int((asked < len(responses)).sum())
         parts = [responses.answers[asked[:done]]]
-        quick = shortcut(self, asked[done:].tolist())
+        other = removal(self) if self.semantics == "remove" else shortcut(self, asked[done:].tolist())
 
         def make(start: int, stop: int) -> tuple[Any, Sequence[int]]:
-            return self._variants(asked[start:stop].tolist(), quick)
+            return self._variants(asked[start:stop].tolist(), other)
 
         def answer(variants: Any, rows: Sequence[int]) -> Tensor:
-            values = self.readout.values(variants, rows) if quick is None else quick.plan.values(*variants)
+            values = self.readout.values(variants, rows) if other is None else other.values(variants, rows)
             return self._told(values, rows, responses.whole)
 
-        batch = self.batch or at_once(self.value) * (1 if quick is None else 4)  # windows are smaller than pictures
+        batch = self.batch or at_once(self.value) * (1 if other is None else other.at_once)
         for _, _, answers in ask(answer, len(asked), make, start=done, batch=batch, copies=self.draws):
             parts.append(self.readout.check(answers).reshape(-1, self.draws, answers.shape[1]))
         known = torch.cat(parts)
         reached = upto if len(known) == len(asked) else int(asked[len(known)])
-        how = responses.how if quick is None else quick.reason
+        how = responses.how if other is None else other.reason
         return replace(responses, design=self.design, answers=known[place[:reached]], spared=reached - len(known), how=how)
 
     def _distinct(self, upto: int) -> tuple[Tensor, Tensor]:
@@ -258,17 +266,20 @@ class Study:
         asked = every[first == every]
         return asked, torch.searchsorted(asked, first)
 
-    def _variants(self, index: Sequence[int], quick: Shortcut | None) -> tuple[Any, Sequence[int]]:
-        if quick is not None:
-            return quick.variants(self, index, self._draw_numbers(index)), [self.row] * (len(index) * self.draws)
-        first, last = index[0], index[-1] + 1
-        rows = self.design.rows(self.regions.n, first, last)[[i - first for i in index]].to(self.value.device)
-        absent = 1 - rows if self.design.soft else ~rows
-        gone = self.regions.gone(absent, index)
+    def _variants(self, index: Sequence[int], other: Shortcut | Removal | None) -> tuple[Any, Sequence[int]]:
         numbers = self._draw_numbers(index)
+        if other is not None:
+            return other.variants(self, index, numbers), [self.row] * len(numbers)
+        gone = self.gone(index)
         if self.draws > 1:
             gone = gone.repeat_interleave(self.draws, 0)
         return occluded(self.value, gone, self.fill, numbers), [self.row] * len(numbers)
+
+    def gone(self, index: Sequence[int]) -> Tensor:
+        """What is taken away in some rows of the design: masks over the sample."""
+        first, last = index[0], index[-1] + 1
+        rows = self.design.rows(self.regions.n, first, last)[[i - first for i in index]].to(self.value.device)
+        return self.regions.gone(1 - rows if self.design.soft else ~rows, index)
 
     def _draw_numbers(self, index: Sequence[int]) -> list[int]:
         first = [0 if self.design.common else row * self.draws for row in index]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from torch import Tensor
 
+from ..model.where import Where
 from .design import OneOut
 from .imputers.windows import cut, patched
 from .incremental import Plan, accelerate, windows_around
@@ -35,6 +36,12 @@ class Shortcut:
     plan: Plan
     corners: Tensor
     reason: str
+
+    at_once: ClassVar[int] = 4  # times as many as whole pictures: windows are smaller
+
+    def values(self, variants: tuple[Tensor, Tensor], rows: Sequence[int]) -> dict[str | Where | None, Tensor]:
+        """What the target reads, for every variant."""
+        return self.plan.values(*variants)
 
     def variants(self, study: Study, index: Sequence[int], numbers: Sequence[int]) -> tuple[Tensor, Tensor]:
         """The new content of the windows, and their corners, for rows of a design that takes one region away at a time."""
