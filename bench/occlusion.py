@@ -43,12 +43,12 @@ def captum(case: nets.Case, window: int, stride: int, batch: int) -> Tensor:
     return found
 
 
-def compared(name: str, window: int, stride: int, rounds: int) -> str:
+def compared(name: str, window: int, stride: int, rounds: int, batches: Sequence[int] = BATCHES) -> str:
     case = nets.case(MODELS[name], side=224, batch=1, device="cpu")
     contestants: dict[str, Callable[[], Tensor]] = {
         "plan": partial(ours, case, window, stride, "auto"),
         "whole": partial(ours, case, window, stride, "off"),
-        **{f"captum {batch}": partial(captum, case, window, stride, batch) for batch in BATCHES},
+        **{f"captum {batch}": partial(captum, case, window, stride, batch) for batch in batches},
     }
     seconds: dict[str, list[float]] = {key: [] for key in contestants}
     maps: dict[str, Tensor] = {}
@@ -57,7 +57,7 @@ def compared(name: str, window: int, stride: int, rounds: int) -> str:
             taken, maps[key] = stopwatch(call)
             seconds[key].append(taken)
             print(f"{name} {key}: {taken:.1f} s", flush=True)
-    best = min((f"captum {batch}" for batch in BATCHES), key=lambda key: median(seconds[key]))
+    best = min((f"captum {batch}" for batch in batches), key=lambda key: median(seconds[key]))
     gains = [median(a / b for a, b in zip(seconds[best], seconds[key], strict=True)) for key in ("plan", "whole")]
     apart = [float((maps[key] - maps[best]).abs().max() / maps[best].abs().max()) for key in ("plan", "whole")]
     return (
@@ -66,13 +66,13 @@ def compared(name: str, window: int, stride: int, rounds: int) -> str:
     )
 
 
-def section(models: Sequence[str], window: int, stride: int, rounds: int) -> list[str]:
+def section(models: Sequence[str], window: int, stride: int, rounds: int, batches: Sequence[int] = BATCHES) -> list[str]:
     """The table, as lines of a page."""
     return [
-        f"Windows of {window}, stride {stride}, zeros; captum at its best of {', '.join(map(str, BATCHES))} at once. "
+        f"Windows of {window}, stride {stride}, zeros; captum at its best of {', '.join(map(str, batches))} at once. "
         "Gains are in times as fast as captum: with the plan that recomputes only what a window reaches, and with whole passes.",
         "",
         "| network | plan | whole passes | captum | gain, plan | gain, whole | map apart, plan | map apart, whole |",
         "|---|--:|--:|--:|--:|--:|--:|--:|",
-        *[compared(name, window, stride, rounds) for name in models], "",
+        *[compared(name, window, stride, rounds, batches) for name in models], "",
     ]  # fmt: skip

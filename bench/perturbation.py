@@ -23,6 +23,7 @@ def main() -> None:
     parser.add_argument("--window", type=int, default=16)
     parser.add_argument("--stride", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=1, help="how often each contestant is timed")
+    parser.add_argument("--batches", type=int, nargs="+", default=occlusion.BATCHES, help="captum's perturbations_per_eval")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--quick", action="store_true", help="small games, one small network: to see that it works")
     parser.add_argument("--no-shapley", action="store_true", help="occlusion only")
@@ -33,7 +34,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     before = machine.load()
     models, stride = (["efficientnet_lite0"], 32) if options.quick else (options.models, options.stride)
-    page = ["## Occlusion", "", *occlusion.section(models, options.window, stride, options.rounds)]
+    page = ["## Occlusion", "", *occlusion.section(models, options.window, stride, options.rounds, options.batches)]
     if not options.no_shapley:
         page += ["## Shapley values", "", *shapley.section(options.quick)]
     head = [

@@ -144,7 +144,11 @@ def lost(c: Comparison, name: str, sample: int, head: str) -> Column:
 def facts(e: Explanation, sample: int, seconds: float) -> list[tuple[str, str]]:
     """What its values add up to, what it cost, and what makes it less than it seems."""
     spent = f", {e.forwards:,} forward passes" if e.forwards else ""
-    lines = [(summed(e, sample), "fact"), (e.exactness(sample), "fact"), (f"{seconds:.2g} s{spent}", "note")]
+    lines = [
+        (summed(e, sample), "fact"),
+        (e.exactness(sample), "fact"),
+        (f"{seconds:,.0f} s{spent}" if seconds >= 10 else f"{seconds:.2g} s{spent}", "note"),
+    ]
     lines += [(warning, "warning") for warning in e.warnings(sample)] + [(note, "note") for note in e.notes]
     return [line for line in lines if line[0]]
 
