@@ -1,0 +1,26 @@
+"""Priors: what a picture should rather not be, and what is done to it after each step."""
+
+from __future__ import annotations
+
+from .centre import Centre, Inside
+from .diversity import Diversity
+from .norm import L2, AlphaNorm, Ball, Decay
+from .small import SmallContribution, SmallNorm
+from .smooth import Blur, Gradients, TotalVariation
+from .statistics import BatchNorm
+
+__all__ = [
+    "L2",
+    "AlphaNorm",
+    "Ball",
+    "BatchNorm",
+    "Blur",
+    "Centre",
+    "Decay",
+    "Diversity",
+    "Gradients",
+    "Inside",
+    "SmallContribution",
+    "SmallNorm",
+    "TotalVariation",
+]
