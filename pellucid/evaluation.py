@@ -1,0 +1,190 @@
+"""The verb `evaluate`: can these explanations be trusted? Measured, on the user's model and samples."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .attribution import Method
+from .errors import InputError, MethodError, PellucidError
+from .metric_list import metric as listed
+from .metrics.metric import Answer, Metric, Question, Scores, question
+from .metrics.table import Cost, Table
+from .model import Model, load
+from .progress import told
+from .readout import at_once
+from .target import as_target
+from .verbs import _bug, _distinct, _input, explain
+
+SUITE = ("srg", "mrg", "lrg", "irof")  # one set of curves for all of them
+
+
+def evaluate(
+    model: Any,
+    images: Any,
+    methods: Sequence[str | Method] | Mapping[str, str | Method] = ("lrp", "sensitivity", "gradient_x_input"),
+    metrics: Sequence[str | Metric] | str = SUITE,
+    target: Any = None,
+    *,
+    masks: Tensor | None = None,
+    seed: int = 0,
+    floor: bool = True,
+    ceiling: bool | None = None,
+    strict: bool = False,
+) -> Table:
+    """Which method to trust on this model and these samples: every method judged by every metric, on the same question.
+
+    Each score comes with a bootstrap interval over the samples, and where it is read off a removal curve with what random orders
+    and the best order reach. What several metrics or methods would ask the model alike is asked once. A method that fails does
+    not keep the others from being judged.
+
+    Arguments:
+        model: A `Model`, or anything `load` takes.
+        images: Pictures (paths, PIL images, arrays), or a tensor as the model expects it, batch first, or a list of such.
+        methods: Names from the catalogue or method objects; a mapping gives them names of your own.
+        metrics: Names from `pellucid metrics`, or metric objects.
+        target: As in `explain`. None: the class the model predicts for each sample.
+        masks: True where the truth lies, with shape (sample, *places), for metrics of localisation.
+        seed: Of random orders, ties and intervals.
+        floor: Whether to measure what random orders reach.
+        ceiling: Whether to search for the best order, which for n regions takes n (n + 1) forward passes per sample, or all sets
+            of 12 or fewer; None: where that is no more than 2,000 in all.
+        strict: As in `explain`.
+
+    Returns:
+        A table: `rows`, `advice`, `paired(metric, first, second)`, `save("table.csv|.json|.md")`.
+
+    Raises:
+        PellucidError: a method or metric is unknown, or not one could be judged; then what the first of them said.
+
+    Example:
+        >>> net = torch.nn.Linear(4, 2, bias=False).eval()
+        >>> _ = net.weight.data.copy_(torch.tensor([[4.0, 3.0, 2.0, 1.0], [0.0, 0.0, 0.0, 0.0]]))
+        >>> t = evaluate(net, torch.ones(3, 4), ["gradient_x_input"], ["pixel_flipping"], target=0)
+        >>> row = t.rows[0]
+        >>> row["score"], row["floor"], row["ceiling"], row["normalised"]  # 10, 6, 3, 1, 0 left of 10
+        (3.75, 5.0, 3.75, 1.0)
+    """
+    model = load(model)
+    model.ready()
+    chosen, judges = _distinct(methods, strict), _metrics(metrics)
+    _check(judges, masks)
+    x = _samples(model, images)
+    asked = question(model, x, as_target(target), masks=masks, seed=seed, floor=floor, ceiling=ceiling)
+    return _judged(asked, chosen, judges)
+
+
+def _judged(asked: Question, methods: Mapping[str, Method], metrics: Mapping[str, Metric]) -> Table:
+    """All answers, judged one after the other; what was done when somebody calls it off."""
+    costs: dict[str, Cost] = {}
+    scores: dict[tuple[str, str], Scores] = {}
+    failures: dict[tuple[str, str | None], PellucidError] = {}
+    total, judging = len(methods) * (1 + len(metrics)), 0.0
+    for number, (name, method) in enumerate(methods.items()):
+        if told(number * (1 + len(metrics)), total, "answers and judgements"):
+            failures[name, None] = _called_off(f"method {name!r}", number, len(methods))
+            continue
+        began = time.perf_counter()
+        try:
+            answer, forwards = _answered(asked, method)
+        except Exception as error:  # said in its place; raised below if nobody could be judged
+            failures[name, None] = error if isinstance(error, PellucidError) else _bug(name, asked.model, error)
+            continue
+        ended = time.perf_counter()
+        costs[name] = Cost(forwards / len(asked), (ended - began) / len(asked))
+        for place, (metric, judge) in enumerate(metrics.items(), start=1):
+            if told(number * (1 + len(metrics)) + place, total, "answers and judgements"):
+                failures[name, metric] = _called_off(f"metric {metric!r}", place - 1, len(metrics))
+                continue
+            try:
+                scores[name, metric] = judge.score(asked, answer)
+            except Exception as error:
+                failures[name, metric] = error if isinstance(error, PellucidError) else _broken(metric, error)
+        judging += time.perf_counter() - ended
+    if not scores:
+        first = next(iter(failures.values()))
+        raise first.__cause__ or first
+    spent = sum(found.forwards for found in scores.values()) + len(asked)
+    about = f"{asked.model.name}, {len(asked)} sample{'s' * (len(asked) != 1)}, {_target(asked)}"
+    return Table(dict(metrics), costs, scores, failures, about, spent, judging, asked.seed)
+
+
+def _broken(metric: str, error: Exception) -> PellucidError:
+    """An error that no metric should let out, as one that can be shown beside the others' scores."""
+    said = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+    do = "Leave it out; please report it if the message is of no help."
+    failure = MethodError(f"metric {metric!r}", said, "the metric itself failed on this model and these samples", do)
+    failure.__cause__ = error
+    return failure
+
+
+def _answered(asked: Question, method: Method) -> tuple[Answer, int]:
+    """What a method answers, a few samples at a time, and how many went through the model for it."""
+    found, size = [], _batch(asked)
+    for first in range(0, len(asked), size):
+        rows = list(range(first, min(first + size, len(asked))))
+        found.append(explain(asked.model, asked.x[rows], target=asked.target.take(rows), method=method))
+    values = torch.cat([e.values for e in found]).to(asked.x.device)
+    return Answer(values, method.signed, found[0].shared, method), sum(e.forwards for e in found)
+
+
+def _batch(asked: Question) -> int:
+    """How many samples are explained at once; exported programs may take batches of one size alone."""
+    return len(asked) if isinstance(asked.model.module, torch.fx.GraphModule) else at_once(asked.x)
+
+
+def _target(asked: Question) -> str:
+    texts = {asked.target.text(i) for i in range(len(asked))}
+    return texts.pop() if len(texts) == 1 else "each sample's own target"
+
+
+def _metrics(given: Sequence[str | Metric] | str) -> dict[str, Metric]:
+    """The metrics by names that differ."""
+    named: dict[str, Metric] = {}
+    for one in [given] if isinstance(given, str) else given:
+        metric = listed(one) if isinstance(one, str) else one
+        if not hasattr(metric, "score"):
+            raise MethodError(
+                f"metric={one!r}", f"a {type(one).__name__}", "a metric has a name and scores",
+                'Pass a name such as "srg", or pl.metrics.SRG().',
+            )  # fmt: skip
+        same = sum(other.name == metric.name for other in named.values())
+        named[f"{metric.name} ({same + 1})" if same else metric.name] = metric
+    if not named:
+        raise MethodError("An evaluation", "no metric", "there is nothing to judge by", 'Name some: ["srg", "pixel_flipping"].')
+    return named
+
+
+def _check(metrics: Mapping[str, Metric], masks: Tensor | None) -> None:
+    """Refuse before anything is computed what could not be judged."""
+    lacking = [name for name, metric in metrics.items() if metric.needs == "mask" and masks is None]
+    if lacking:
+        raise InputError(
+            f"metric {lacking[0]!r}", "no masks", "it asks whether a map lies where the truth is",
+            "Pass masks=, True where the truth lies, with shape (sample, height, width).",
+        )  # fmt: skip
+
+
+def _samples(model: Model, images: Any) -> Tensor:
+    """All samples in one batch."""
+    several = isinstance(images, (list, tuple)) or (isinstance(images, np.ndarray) and images.ndim == 4)
+    given = list(images) if several else [images]
+    if not given:
+        raise InputError("An evaluation", "no pictures", "there is nothing to explain", "Pass at least one.")
+    read = [_input(model, one)[0] for one in given]
+    shapes = {tuple(x.shape[1:]) for x in read}
+    if len(shapes) > 1:
+        raise InputError(
+            "An evaluation", f"samples of shapes {', '.join(map(str, sorted(shapes)))}", "they are judged together",
+            "Bring them to one size, or evaluate them in groups.",
+        )  # fmt: skip
+    return torch.cat(read)
+
+
+def _called_off(what: str, done: int, asked: int) -> PellucidError:
+    return MethodError(what, f"the rest called off after {done} of {asked}", "it was not begun", "Evaluate again, with fewer.")

@@ -1,0 +1,133 @@
+"""The one list that names every metric. Adding one: its file under metrics/, and one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any
+
+from .errors import MethodError
+
+if TYPE_CHECKING:
+    from .metrics.metric import Metric, Need
+
+
+@dataclass(frozen=True)
+class MetricEntry:
+    """One metric, as users name it.
+
+    Arguments:
+        name: The name on the command line and in `evaluate`.
+        factory: "module:attribute" that makes the metric with its defaults.
+        summary: What it asks, in one line.
+        family: What kind of question that is.
+        paper, year, doi: Where it comes from.
+        higher: Whether higher values are better.
+        needs: What it needs beside the map: "map" (nothing), "mask", "model" or "method", see `pellucid.metrics.metric`.
+        scales: Whether a map and twice the map get the same score.
+        curve: Whether it is read off a removal curve, and so comes with a random floor and a ceiling.
+    """
+
+    name: str
+    factory: str
+    summary: str
+    family: str
+    paper: str
+    year: int
+    doi: str
+    higher: bool = True
+    needs: Need = "model"
+    scales: bool = True
+    curve: bool = False
+
+    @property
+    def better(self) -> str:
+        """Which values are: "higher" or "lower"."""
+        return "higher" if self.higher else "lower"
+
+    def make(self, **options: Any) -> Metric:
+        """The metric itself."""
+        module, _, attribute = self.factory.partition(":")
+        made: Callable[..., Metric] = getattr(import_module(module), attribute)
+        return made(**options)
+
+
+def _removal(name: str, factory: str, summary: str, source: tuple[str, int, str], *, higher: bool = True) -> MetricEntry:
+    made = f"pellucid.metrics:{factory}"
+    return MetricEntry(name, made, summary, "faithfulness", *source, higher=higher, curve=True)
+
+
+def _place(name: str, factory: str, summary: str, source: tuple[str, int, str]) -> MetricEntry:
+    return MetricEntry(name, f"pellucid.metrics:{factory}", summary, "localisation", *source, needs="mask")
+
+
+def _map(name: str, factory: str, summary: str, source: tuple[str, int, str], *, higher: bool) -> MetricEntry:
+    return MetricEntry(name, f"pellucid.metrics:{factory}", summary, "complexity", *source, higher=higher, needs="map")
+
+
+_BLUECHER = ("Bluecher et al.", 2024, "10.48550/arXiv.2401.06654")
+_SAMEK, _PETSIUK = ("Samek et al.", 2017, "10.1109/TNNLS.2016.2599820"), ("Petsiuk et al.", 2018, "10.48550/arXiv.1806.07421")
+_DEYOUNG, _RONG = ("DeYoung et al.", 2020, "10.18653/v1/2020.acl-main.408"), ("Rong et al.", 2022, "10.48550/arXiv.2202.00449")
+_BACH, _OVERVIEW = ("Bach et al.", 2015, "10.1371/journal.pone.0130140"), ("Montavon et al.", 2018, "10.1016/j.dsp.2017.10.011")
+_ARRAS, _KOHL = (
+    ("Arras et al.", 2022, "10.1016/j.inffus.2021.11.008"),
+    ("Kohlbrenner et al.", 2020, "10.1109/IJCNN48605.2020.9206975"),
+)
+_CHALASANI, _BHATT = ("Chalasani et al.", 2020, "10.48550/arXiv.1810.06583"), ("Bhatt et al.", 2020, "10.24963/ijcai.2020/417")
+_ZHANG, _WANG = ("Zhang et al.", 2018, "10.1007/s11263-017-1059-x"), ("Wang et al.", 2020, "10.1109/CVPRW50498.2020.00020")
+_THEINER, _FAWCETT = ("Theiner et al.", 2021, "10.48550/arXiv.2104.14995"), ("Fawcett", 2006, "10.1016/j.patrec.2005.10.010")
+_NGUYEN = ("Nguyen and Martinez", 2020, "10.48550/arXiv.2007.07584")
+_RIEGER = ("Rieger and Hansen", 2020, "10.48550/arXiv.2003.08747")
+
+METRICS: tuple[MetricEntry, ...] = (
+    _removal("srg", "SRG", "how much more is lost without the most relevant parts than without the least", _BLUECHER),
+    _removal("mrg", "MRG", "how much more is lost without the most relevant parts than without random ones", _BLUECHER),
+    _removal("lrg", "LRG", "how much less is lost without the least relevant parts than without random ones", _BLUECHER),
+    _removal("pixel_flipping", "PixelFlipping", "how high the score stays while the best pixels go", _BACH, higher=False),
+    _removal("region_perturbation", "RegionPerturbation", "how far the score falls while the most relevant regions go", _SAMEK),
+    _removal("abpc", "ABPC", "how much further than while the least relevant go", _SAMEK),
+    _removal("deletion", "Deletion", "how probable the class stays while the best pixels go", _PETSIUK, higher=False),
+    _removal("insertion", "Insertion", "how probable the class gets while the best pixels come", _PETSIUK),
+    _removal("irof", "IROF", "which share of the probability is lost while the best superpixels go", _RIEGER),
+    _removal("selectivity", "Selectivity", "how high the score stays while the best patches go", _OVERVIEW, higher=False),
+    _removal("comprehensiveness", "Comprehensiveness", "what is lost without the most relevant places", _DEYOUNG),
+    _removal("sufficiency", "Sufficiency", "what is lost with nothing but the most relevant places", _DEYOUNG, higher=False),
+    _removal("road", "ROAD", "how probable the class stays without the best pixels, debiased", _RONG, higher=False),
+    _removal("road_combined", "ROADCombined", "half the difference to what it is without the worst pixels", _RONG),
+    _place("relevance_mass", "RelevanceMass", "which share of the relevance lies where the truth is", _ARRAS),
+    _place("relevance_rank", "RelevanceRank", "which share of the truth the most relevant places fill", _ARRAS),
+    _place("pointing_game", "PointingGame", "whether the most relevant place lies at the truth", _ZHANG),
+    _place("energy_pointing_game", "EnergyPointingGame", "which share of the positive relevance lies there", _WANG),
+    _place("attribution_localisation", "AttributionLocalisation", "that share as a multiple of chance", _KOHL),
+    _place("top_k", "TopK", "which share of the most relevant places lies there", _THEINER),
+    _place("roc_auc", "ROCAUC", "how surely places there outrank others", _FAWCETT),
+    _map("sparseness", "Sparseness", "how unevenly relevance is spread", _CHALASANI, higher=True),
+    _map("complexity", "Complexity", "the entropy of the map", _BHATT, higher=False),
+    _map("effective_complexity", "EffectiveComplexity", "how many places hold nine tenths of the map", _NGUYEN, higher=False),
+)
+
+
+def metrics() -> tuple[MetricEntry, ...]:
+    """All metrics, those of installed plug-ins (entry-point group `pellucid.metrics`) included."""
+    return METRICS + tuple(point.load() for point in entry_points(group="pellucid.metrics"))
+
+
+def metric(name: str) -> Metric:
+    """The metric of that name, with its defaults.
+
+    Raises:
+        MethodError: there is none; the nearest three are named.
+    """
+    from .model.where import nearest  # late: the list itself must not wait for torch
+
+    known = {entry.name: entry for entry in METRICS}
+    if name not in known:  # only then look for plug-ins: that reads the metadata of everything installed
+        known |= {entry.name: entry for entry in metrics()}
+    if name not in known:
+        raise MethodError(
+            f"metric {name!r}", f"{len(known)} metrics, none of that name", "only metrics of the list can be named",
+            f"Nearest: {', '.join(nearest(name, list(known)))}. `pellucid metrics` lists all.",
+        )  # fmt: skip
+    return known[name].make()

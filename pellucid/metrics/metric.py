@@ -1,0 +1,237 @@
+"""Metric: what it takes to judge explanations. Adding one: a file with a frozen dataclass, and a line in `pellucid.metric_list`.
+
+A metric has a `name`, says whether `higher` values are better, what it `needs`, and scores every sample by itself:
+
+    @dataclass(frozen=True)
+    class Peak:
+        \"\"\"The greatest value of the map.\"\"\"
+
+        name: ClassVar[str] = "peak"
+        higher: ClassVar[bool] = True
+        needs: ClassVar[Need] = "map"
+
+        def score(self, question: Question, answer: Answer) -> Scores:
+            return Scores(answer.heat().flatten(1).amax(1))
+
+What `needs` may be, and what then is there to use:
+
+    "map"      the values alone: `answer.values`, `answer.heat()`, `answer.signed`
+    "mask"     those, and where the truth lies: `question.masks`
+    "model"    those, and the model: `question.readout(variants, rows)`, `question.x`, `question.model`
+    "method"   those, and whoever answered: `answer.method.attribute(model, x, target)`
+
+What several metrics would work out anew is kept by `question.remembered(key, make)` and shared by all of them. Scores of samples
+for which the metric is not defined are NaN: they are left out of means, and `n` tells how many are left. Maps that are zero,
+constant or negative everywhere are answers like any other; for a map with entries that are not finite every metric gives NaN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Literal, Protocol, TypeVar
+
+import torch
+from torch import Tensor
+
+from ..attribution import Method
+from ..errors import InputError, ModelError
+from ..explanation import Explanation
+from ..model import Model
+from ..readout import Readout, at_once, heard
+from ..tape.sound import check
+from ..target import Target
+from ..target.classes import OfClass
+
+Need = Literal["map", "mask", "model", "method"]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """What explanations were to answer: a model, samples, a target that is settled; and what the samples' truth is, if known.
+
+    Arguments:
+        readout: The model, the samples, and the target.
+        output: The model's main output for them.
+        score: The target's value per sample.
+        masks: True where the truth lies, with shape (sample, *places).
+        seed: Of all that is random in judging.
+        floor: Whether metrics also say what orders by chance reach.
+        ceiling: Whether they also say what the best order reaches; None: where that takes few forward passes.
+    """
+
+    readout: Readout
+    output: Tensor
+    score: Tensor
+    masks: Tensor | None = None
+    seed: int = 0
+    floor: bool = True
+    ceiling: bool | None = None
+    memory: dict[Any, Any] = field(default_factory=dict, repr=False)
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    @property
+    def model(self) -> Model:
+        return self.readout.model
+
+    @property
+    def x(self) -> Tensor:
+        return self.readout.x
+
+    @property
+    def target(self) -> Target:
+        return self.readout.target
+
+    def remembered(self, key: Any, make: Callable[[], T]) -> T:
+        """What was made for this key, or is made now: shared by all methods and metrics."""
+        if key not in self.memory:
+            self.memory[key] = make()
+        found: T = self.memory[key]
+        return found
+
+    @cached_property
+    def classes(self) -> Tensor | None:
+        """The class that is judged, per sample: the one the target speaks for, else the predicted one. None without classes."""
+        scores = scored(self.output)
+        if scores is None:
+            return None
+        for weight, term in self.target.terms:
+            if weight > 0 and term.at is None and isinstance(term, OfClass) and term.index is not None:
+                index = term.index if isinstance(term.index, tuple) else (term.index,) * len(self)
+                return torch.tensor(index, device=scores.device) % scores.shape[1]
+        return scores.argmax(1)
+
+    def probabilities(self, output: Tensor) -> Tensor | None:
+        """Of every class, with shape (n, classes): the softmax, or the output itself where the model ends in one of its own."""
+        scores = scored(output)
+        return None if scores is None else scores if self._normalised else scores.softmax(1)
+
+    @cached_property
+    def _normalised(self) -> bool:
+        """Told by the outputs for the samples themselves, once: it must not depend on what is asked together."""
+        scores = scored(self.output)
+        return scores is not None and bool((scores >= 0).all() and ((scores.sum(1) - 1).abs() < 1e-3).all())
+
+
+def question(model: Model, x: Tensor, target: Target, **how: Any) -> Question:
+    """The question with names and predictions settled on x itself.
+
+    Arguments:
+        how: What else a `Question` holds: masks, seed, floor, ceiling.
+
+    Raises:
+        InputError: x holds NaN or infinity, or the masks do not fit.
+        ModelError: the output is not finite.
+        TargetError: the target does not name one number per sample of this output.
+    """
+    check(x)
+    whole = isinstance(model.module, torch.fx.GraphModule)  # exported programs may take batches of one size alone
+    pieces = [heard(model, piece, (*target.addresses, None)) for piece in torch.split(x, len(x) if whole else at_once(x))]
+    values = {at: torch.cat([piece[at] for piece in pieces]) for at in pieces[0]}
+    output = values[None]
+    if not output.isfinite().all():
+        do = "Check weights and input scale."
+        raise ModelError("An evaluation", "an output that is not finite", "there is nothing to compare with", do)
+    readout = Readout(model, x, target.settle(lambda at: values[at], model))
+    made = Question(readout, output, readout.read(values, range(len(x))), **how)
+    return made if made.masks is None else _fitting(made)
+
+
+def _fitting(made: Question) -> Question:
+    masks, x = torch.as_tensor(made.masks), made.x
+    places = x.shape[2:] if x.dim() > 2 else x.shape[1:]
+    if masks.shape != (len(x), *places):
+        raise InputError(
+            "An evaluation with masks", f"masks of shape {tuple(masks.shape)}, and samples of shape {tuple(x.shape[1:])}",
+            "a mask says of every place of a sample whether the truth lies there", f"Give shape {(len(x), *places)}.",
+        )  # fmt: skip
+    return replace(made, masks=masks.bool().to(x.device))
+
+
+def scored(output: Tensor) -> Tensor | None:
+    """One score per class, with shape (n, classes): of maps the mean over places; None where there are no classes."""
+    if output.dim() < 2 or output.shape[1] < 2:
+        return None
+    return output.flatten(2).mean(2) if output.dim() > 2 else output
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What a method answered to a question.
+
+    Arguments:
+        values: One number per entry of the samples.
+        signed: Whether negative values speak against the target.
+        shared: Whether the channels of a place share one value.
+        method: Who answered, to be asked again; None where there are the values alone.
+    """
+
+    values: Tensor
+    signed: bool = True
+    shared: bool = False
+    method: Method | None = None
+
+    @staticmethod
+    def of(e: Explanation, method: Method | None = None) -> Answer:
+        """An explanation as something to be judged.
+
+        Raises:
+            InputError: it is about a value inside the model.
+        """
+        if e.at is not None:
+            raise InputError(
+                f"A judgement of {e.method}", f"an explanation in terms of {e.at}", "parts of the input are what is taken away",
+                "Explain without `at`.",
+            )  # fmt: skip
+        return Answer(e.values, e.signed, e.shared, method)
+
+    def heat(self) -> Tensor:
+        """One number per place, with shape (sample, *places), double: the sum over channels, or the value they share."""
+        values = self.values.double()
+        if values.dim() < 3:
+            return values
+        return values.mean(1) if self.shared else values.sum(1)
+
+    @property
+    def sound(self) -> list[bool]:
+        """Per sample, whether all values are finite."""
+        found: list[bool] = self.values.flatten(1).isfinite().all(1).tolist()
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """What a metric found, one number per sample; NaN where it is not defined.
+
+    Arguments:
+        values: With shape (sample,), double, on the CPU; so are the others.
+        forwards: How many samples had to go through the model for it; what others had asked before is not counted again.
+        floor: What maps by chance reach.
+        ceiling: What the best map reaches.
+        reliability: How sure the model still is of its answers where parts are taken away by chance, in [0, 1].
+        notes: Sentences a reader has to know.
+    """
+
+    values: Tensor
+    forwards: int = 0
+    floor: Tensor | None = None
+    ceiling: Tensor | None = None
+    reliability: Tensor | None = None
+    notes: tuple[str, ...] = ()
+
+
+class Metric(Protocol):
+    """Anything that judges; see the top of this file."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def higher(self) -> bool: ...
+    @property
+    def needs(self) -> Need: ...
+
+    def score(self, question: Question, answer: Answer) -> Scores: ...

@@ -1,0 +1,107 @@
+"""Oracle: the order in which a curve falls fastest, and the one in which it holds longest. What no map can do better."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .experiment import READINGS, Experiment, Lack, Reading
+from .order import sizes
+
+EXACT, GREEDY = 12, 64  # regions: up to so many all their sets are asked about; beyond the other, nothing is
+Order = tuple[Tensor, Tensor]
+"""Ranks: of the order in which the curve falls fastest, and of the one in which it holds longest."""
+
+
+def cost(n: int) -> int | None:
+    """How many forward passes the best order of n regions takes; None where that is out of reach.
+
+    Example:
+        >>> cost(8), cost(25), cost(1000)
+        (254, 648, None)
+    """
+    return None if n > GREEDY else 2**n - 2 if n <= EXACT else n * (n + 1) - 2
+
+
+def oracle(experiment: Experiment, sample: int, reading: Reading) -> Order | None:
+    """The best orders of one sample; None where there are too many regions, or the search was called off.
+
+    Up to 12 regions by dynamic programming over all sets of them: no order has a smaller (a greater) area. Beyond that greedily,
+    the region that lowers (keeps) the reading most goes next; that is a search, and a better order may exist.
+    """
+    n = experiment.parts[sample].n
+    if n > GREEDY:
+        return None
+    found = experiment.question.remembered(
+        ("oracle", id(experiment), sample, reading), lambda: (_exact if n <= EXACT else _greedy)(experiment, sample, reading)
+    )
+    return found
+
+
+def _exact(experiment: Experiment, sample: int, reading: Reading) -> Order | None:
+    n = experiment.parts[sample].n
+    members = (torch.arange(2**n)[:, None] >> torch.arange(n)) & 1
+    sets = [_lack(sample, row.bool()) for row in members]
+    experiment.ask(sets)
+    told = [experiment.told(one) for one in sets]
+    if any(one is None for one in told):
+        return None
+    f = torch.stack([one for one in told if one is not None])[:, READINGS.index(reading)].numpy()
+    area = sizes(experiment.parts[sample]).cpu().numpy()
+    return _chain(f, area, np.minimum), _chain(f, area, np.maximum)
+
+
+def _chain(f: NDArray[np.float64], area: NDArray[np.float64], better: Callable[..., NDArray[np.float64]]) -> Tensor:
+    """The ranks of the order whose curve has the least (the greatest) area, from the value of every set of regions.
+
+    The best way to a set comes through one of the sets that lack one of its regions: the area up to there, and a trapezoid.
+    """
+    n, every = len(area), np.arange(len(f))
+    best = np.where(every, -np.inf if better is np.maximum else np.inf, 0.0)
+    last = np.zeros(len(f), dtype=np.int64)
+    members = np.array([int(s).bit_count() for s in every])
+    for size in range(1, n + 1):
+        layer = every[members == size]
+        for region in range(n):
+            ours = layer[(layer >> region) & 1 == 1]
+            before = ours ^ (1 << region)
+            way = best[before] + area[region] * (f[before] + f[ours]) / 2
+            improves = better(way, best[ours]) != best[ours]
+            best[ours[improves]], last[ours[improves]] = way[improves], region
+    ranks, at = torch.zeros(n, dtype=torch.long), len(f) - 1
+    for rank in reversed(range(n)):
+        ranks[last[at]] = rank
+        at ^= 1 << int(last[at])
+    return ranks
+
+
+def _greedy(experiment: Experiment, sample: int, reading: Reading) -> Order | None:
+    falls, holds = (_search(experiment, sample, reading, sign) for sign in (1, -1))
+    return None if falls is None or holds is None else (falls, holds)
+
+
+def _search(experiment: Experiment, sample: int, reading: Reading, sign: int) -> Tensor | None:
+    """The next region is the one after which the reading, times the sign, is least; the first of equals."""
+    n = experiment.parts[sample].n
+    gone, ranks = torch.zeros(n, dtype=torch.bool), torch.zeros(n, dtype=torch.long)
+    for rank in range(n):
+        left = (~gone).nonzero()[:, 0].tolist()
+        sets = [_lack(sample, gone | (torch.arange(n) == region)) for region in left]
+        experiment.ask(sets)
+        told = [experiment.told(one) for one in sets]
+        if any(one is None for one in told):
+            return None
+        values = [sign * float(one[READINGS.index(reading)]) for one in told if one is not None]
+        region = left[values.index(min(values))]
+        gone[region], ranks[region] = True, rank
+    return ranks
+
+
+def _lack(sample: int, absent: Tensor) -> Lack:
+    """A set of regions as a question."""
+    n, count = len(absent), int(absent.sum())
+    return Lack(sample, (~absent).long(), 1) if 0 < count < n else Lack(sample, torch.arange(n), count)

@@ -1,0 +1,36 @@
+"""Pixel flipping: the curve while pixels go, the most relevant first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ..perturb.regions import Entries
+from .experiment import Reading, Scheme
+from .reduction import Reduction, Removed
+from .steps import Log
+
+PIXELS = Scheme(Entries(), 0.0, Log(33), weigh="sum")
+
+
+@dataclass(frozen=True)
+class PixelFlipping(Reduction):
+    """How high the target stays while pixels go, the most relevant first: the mean height of that curve. Lower is better.
+
+    A pixel goes with all its channels. The paper takes one at a time; here the curve is measured at up to 33 numbers of pixels,
+    log-spaced, which a photograph of 224 x 224 would else need 50,176 forward passes for, and trapezoids are taken between them:
+    `Scheme(Entries(), 0.0, Every(1))` is the paper's. Pixels become 0, the mean colour for most preprocessings; the paper flips
+    the sign of binary ones.
+
+    References: On pixel-wise explanations for non-linear classifier decisions by layer-wise relevance propagation
+        (Bach et al., 2015), https://doi.org/10.1371/journal.pone.0130140
+    """
+
+    name: ClassVar[str] = "pixel_flipping"
+    higher: ClassVar[bool] = False
+
+    scheme: Scheme = PIXELS
+    reading: Reading = "target"
+
+    def reduce(self, found: Removed) -> float:
+        return found.falling.area(self.reading)

@@ -1,0 +1,42 @@
+"""Tiles: squares side by side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..errors import InputError
+from ..model import Model
+from ..perturb.regions import Division, Entries, Partition, partition, places, together
+
+
+@dataclass(frozen=True)
+class Tiles(Division):
+    """Squares side by side, beginning at the first place; those at the far border are cut off. Columns of a table one by one.
+
+    Arguments:
+        size: Side length in places; no more than a quarter of an axis.
+
+    Example:
+        >>> Tiles(2).of(torch.zeros(1, 3, 1, 9), None).labels
+        tensor([[[0, 0, 1, 1, 2, 2, 3, 3, 4]]])
+    """
+
+    size: int
+
+    def __post_init__(self) -> None:
+        if self.size < 1:
+            raise InputError(f"Tiles({self.size})", "a side below 1", "a tile holds at least one place", "Ask for 9, say.")
+
+    def of(self, x: Tensor, model: Model) -> Partition:
+        if x.dim() == 2:
+            return Entries().of(x, model)
+        sides = places(x)
+        size = [min(self.size, max(1, side // 4)) for side in sides]
+        number = [torch.arange(side) // length for side, length in zip(sides, size, strict=True)]
+        labels = torch.zeros(sides, dtype=torch.long)
+        for axis, along in enumerate(number):
+            labels = labels * (int(along[-1]) + 1) + along.reshape(-1, *[1] * (len(sides) - axis - 1))
+        return partition(labels.reshape(together(x)))
