@@ -13,11 +13,15 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "verbs": ("compare", "explain"),
+    "evaluation": ("evaluate",),
+    "maximizing": ("maximize",),
+    "cookbook": ("recipes",),
+    "synth.maximized": ("Maximized",),
     "comparison": ("Agreement", "Comparison"),
     "regions": ("Region",),
     "model": ("Model", "Preprocess", "load"),
     "model.where": ("Where",),
-    "target": ("Target", "box", "channel", "direction", "log_odds", "logit", "mask", "probability", "token"),
+    "target": ("Target", "box", "channel", "direction", "energy", "log_odds", "logit", "mask", "probability", "token"),
     "explanation": ("Explanation",),
     "ledger": ("Ledger",),
     "tape": ("record",),
@@ -37,7 +41,7 @@ _HOMES = {
     ),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
-_PACKAGES = ("gradient", "lrp", "perturb", "cam", "render", "zoo", "catalogue", "errors", "tape")
+_PACKAGES = ("gradient", "lrp", "perturb", "cam", "metrics", "synth", "render", "zoo", "catalogue", "errors", "tape")
 
 __all__ = [
     "Agreement",
@@ -45,6 +49,7 @@ __all__ = [
     "Explanation",
     "InputError",
     "Ledger",
+    "Maximized",
     "MethodError",
     "MissingExtra",
     "Model",
@@ -66,6 +71,8 @@ __all__ = [
     "channel",
     "compare",
     "direction",
+    "energy",
+    "evaluate",
     "explain",
     "gradient",
     "load",
@@ -73,19 +80,24 @@ __all__ = [
     "logit",
     "lrp",
     "mask",
+    "maximize",
     "methods",
+    "metrics",
     "perturb",
     "probability",
+    "recipes",
     "record",
     "render",
+    "synth",
     "token",
     "zoo",
 ]
 
 if TYPE_CHECKING:
-    from . import cam, gradient, lrp, perturb, render, zoo
+    from . import cam, gradient, lrp, metrics, perturb, render, synth, zoo
     from .catalogue import methods
     from .comparison import Agreement, Comparison
+    from .cookbook import recipes
     from .errors import (
         InputError,
         MethodError,
@@ -99,13 +111,16 @@ if TYPE_CHECKING:
         ThreadLost,
         WhereError,
     )
+    from .evaluation import evaluate
     from .explanation import Explanation
     from .ledger import Ledger
+    from .maximizing import maximize
     from .model import Model, Preprocess, load
     from .model.where import Where
     from .regions import Region
+    from .synth.maximized import Maximized
     from .tape import record
-    from .target import Target, box, channel, direction, log_odds, logit, mask, probability, token
+    from .target import Target, box, channel, direction, energy, log_odds, logit, mask, probability, token
     from .verbs import compare, explain
 
 

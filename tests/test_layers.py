@@ -19,7 +19,7 @@ FLOORS = [
     | {"files", "regions", "certainty", "superpixels", "comparison"},  # nouns
     {"tape", "readout"},  # what happened in one forward pass
     {"lrp", "gradient", "cam", "perturb", "synth"},  # methods
-    {"metrics", "render", "catalogue", "verbs"},  # judges and painters
+    {"metrics", "metric_list", "evaluation", "render", "catalogue", "verbs", "cookbook", "maximizing"},  # judges and painters
     {"job"},  # at scale
     {"cli", "web", "__main__", "__init__"},  # doors
 ]

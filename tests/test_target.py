@@ -368,3 +368,54 @@ def test_a_function_that_does_not_read_the_output_is_refused(model: Model, x: Te
 
 def test_an_output_without_a_batch_is_refused():
     refusal(lambda: pl.explain(lambda x: x.sum(), torch.ones(2, 3), target=0), "without a batch axis")
+
+
+# -- channels of transformers -------------------------------------------------------------------------------------------------
+
+SEQUENCE = torch.arange(2 * 4 * 3, dtype=torch.float32).view(2, 4, 3)  # four tokens of three channels, the first for the class
+GRID = torch.arange(2 * 2 * 2 * 3, dtype=torch.float32).view(2, 2, 2, 3)  # channels last, as in Swin
+
+
+@pytest.mark.parametrize(
+    ("tokens", "found"),
+    [
+        ("cls", SEQUENCE[:, 0, 1]),
+        ("patch", SEQUENCE[:, 1:, 1].mean(1)),
+        ("all", SEQUENCE[:, :, 1].mean(1)),
+        (2, SEQUENCE[:, 2, 1]),
+        (-1, SEQUENCE[:, 3, 1]),
+        (None, SEQUENCE[:, 1].mean(1)),
+    ],
+    ids=str,
+)
+def test_a_channel_of_a_sequence_is_read_over_tokens(tokens: Any, found: Tensor):
+    assert read(pl.channel("block", 1, tokens=tokens), SEQUENCE) == found.tolist()
+
+
+def test_a_channel_of_a_map_with_channels_last_is_read_over_all_of_it():
+    assert read(pl.channel("block", 2, tokens="all"), GRID) == GRID[..., 2].flatten(1).mean(1).tolist()
+    assert read(pl.channel("block", 2, (0, 1), tokens="all"), GRID) == GRID[:, 0, 1, 2].tolist()
+
+
+def test_tokens_that_are_not_there_are_refused():
+    refusal(lambda: read(pl.channel("block", 1, tokens=4), SEQUENCE), "4 tokens")
+    refusal(lambda: read(pl.channel("block", 1, tokens="class"), SEQUENCE), '"patch", "cls", "all", or the number')
+    refusal(lambda: read(pl.channel("block", 1, tokens="cls"), GRID), "tokens stand in a sequence")
+    refusal(lambda: read(pl.channel("block", 3, tokens="cls"), SEQUENCE), "channels run 0-2")
+
+
+def test_a_channel_of_tokens_says_so_in_words():
+    said = [pl.channel("block", 1, tokens=tokens).text() for tokens in (None, "patch", "cls", 3)]
+    assert said == [f"channel 1 of block{end}" for end in ("", " over patches", " at the class token", " at token 3")]
+
+
+def test_a_channel_can_differ_from_sample_to_sample():
+    from pellucid.target.inside import Channel
+
+    several = Channel("layer", (2, 0))
+    assert several.read(MAPS).tolist() == [MAPS[0, 2].mean().item(), MAPS[1, 0].mean().item()]
+    assert several.take([1, 1, 0]).unit == (0, 0, 2) and several.text(1) == "channel 0 of layer"
+
+
+def test_energy_is_half_the_mean_square():
+    assert read(pl.energy("layer"), MAPS) == (0.5 * MAPS.flatten(1).square().mean(1)).tolist()

@@ -8,10 +8,15 @@ from .. import __version__
 from .compare import compare
 from .demo import demo
 from .door import Door, debuggable
+from .evaluate import evaluate
 from .explain import explain
 from .inspect import inspect
+from .maximize import maximize
 from .methods import methods
+from .metrics import metrics
 from .models import models
+from .prior import prior
+from .recipes import recipes
 
 
 @click.group(cls=Door, context_settings={"help_option_names": ["-h", "--help"]})
@@ -25,8 +30,10 @@ def main() -> None:
     pellucid explain cat.jpg                  a picture of yours
     pellucid explain cat.jpg --versus lynx    why the one rather than the other
     pellucid compare cat.jpg                  what several methods say
+    pellucid maximize espresso                what the network looks for
+    pellucid evaluate photos/                 which method to trust
     """
 
 
-for command in (explain, compare, inspect, methods, models, demo):
+for command in (explain, compare, maximize, evaluate, prior, inspect, methods, metrics, recipes, models, demo):
     main.add_command(command)

@@ -96,16 +96,17 @@ class Screen:
         self.spinner.update(text=Text(words))
 
     def count(self, done: int, total: int, what: str) -> None:
-        """Move the bar of `what`; one that starts again starts anew."""
+        """Move the bar of `what`; one that starts again starts anew. What follows a comma may change: "steps, 12 per second"."""
         from rich.progress import TaskID
 
+        words, what = what, what.partition(",")[0]
         task = self.tasks.get(what)
         known = {} if task is None else {known.id: known for known in self.bars.tasks}
         if task is None or done < known[task].completed or total != known[task].total:
             if task is not None:
                 self.bars.remove_task(TaskID(task))
-            task = self.tasks[what] = self.bars.add_task(what, total=total)
-        self.bars.update(task, completed=done)
+            task = self.tasks[what] = self.bars.add_task(words, total=total)
+        self.bars.update(task, completed=done, description=words)
 
 
 def bars(console: Console) -> Progress:

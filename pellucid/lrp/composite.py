@@ -107,7 +107,9 @@ class Composite:
         end = tape.inputs[0] if at is None else find(tape, at)
         values, ledger = composite.carry(tape, aimed.target, end, measured=measured)
         options = tuple(str(composite).splitlines())
-        return Attribution(values, aimed.score, aimed.target, aimed.output, ledger, composite.notes, composite.name, options)
+        return Attribution(
+            values, aimed.score, aimed.target, aimed.output, ledger, composite.notes, composite.name, options, forwards=2 * len(x)
+        )
 
     def carry(self, tape: Tape, target: Target, end: int, *, measured: bool = False) -> tuple[Tensor, Ledger]:
         """Relevance at the value `end`, and the books. Uses the tape up.

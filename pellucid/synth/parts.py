@@ -21,11 +21,18 @@ class Canvas(Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def literal(self) -> bool:
+        """Whether the numbers are the picture, so that projections can work on it."""
+
     def start(self, frame: Frame, draws: Draws) -> tuple[Tensor, ...]:
         """The numbers to begin with, one row per picture, on the frame's device."""
 
     def draw(self, numbers: tuple[Tensor, ...], frame: Frame) -> Tensor:
         """The pictures they tell, differentiable: shape (n, *frame.shape), in [0, 1] where the frame is bounded."""
+
+    def within(self, numbers: tuple[Tensor, ...], frame: Frame) -> tuple[Tensor, ...]:
+        """The numbers after a step, brought back to where they tell pictures."""
 
 
 @runtime_checkable
@@ -39,6 +46,10 @@ class Penalty(Protocol):
             pictures: As drawn, before any transformation.
             values: What the model computed of all views, at the addresses in `addresses`; views of one picture are adjacent.
         """
+
+    @property
+    def weight(self) -> float:
+        """How many times it is subtracted."""
 
     @property
     def addresses(self) -> tuple[str, ...]:

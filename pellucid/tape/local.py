@@ -145,7 +145,8 @@ def _relu(op: LocalOp, g: Tensor) -> Tensor:
 
 
 def _hardtanh(op: LocalOp, g: Tensor) -> Tensor:
-    low, high, *_ = (*op.op.args[1:], *(-1.0, 1.0)[len(op.op.args) - 1 :])
+    args: tuple[Any, ...] = op.op.args
+    low, high = args[1] if len(args) > 1 else -1.0, args[2] if len(args) > 2 else 1.0
     return aten.hardtanh_backward(g, op.x, low, high)  # type: ignore[no-any-return]
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..errors import TargetError
 from .classes import Box, Class, Logit, LogOdds, Probability, Region, probabilities
-from .inside import Channel, Direction, Function, Token
+from .inside import Channel, Direction, Energy, Function, Token
 from .noun import Names, Target, Term
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "box",
     "channel",
     "direction",
+    "energy",
     "log_odds",
     "logit",
     "mask",
@@ -59,14 +60,23 @@ def token(id: int, position: int = -1) -> Target:
     return _of(Token(id=id, position=position))
 
 
-def channel(at: str, unit: int, position: Sequence[int] | None = None) -> Target:
-    """The mean activation of a channel of the module `at`, or its activation at one position."""
-    return _of(Channel(at=at, unit=unit, position=None if position is None else tuple(position)))
+def channel(at: str, unit: int, position: Sequence[int] | None = None, *, tokens: str | int | None = None) -> Target:
+    """The mean activation of a channel of the module `at`, or its activation at one position.
+
+    For transformers, whose values are (batch, token, channel), `tokens` says which are averaged over: "patch" (all but the
+    first), "cls" (the first), "all", or the number of one.
+    """
+    return _of(Channel(at=at, unit=unit, position=None if position is None else tuple(position), tokens=tokens))
 
 
 def direction(at: str | None, vector: Tensor) -> Target:
     """How far the mean activation of the module `at` reaches along `vector`."""
     return _of(Direction(at=at, vector=vector))
+
+
+def energy(at: str) -> Target:
+    """Half the mean squared activation of the module `at`: how much it finds at all."""
+    return _of(Energy(at=at))
 
 
 def _of(term: Term) -> Target:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from ..errors import TargetError
@@ -35,23 +36,64 @@ class Token(Term):
 
 @dataclass(frozen=True)
 class Channel(Term):
-    """The mean activation of a channel of a layer (axis 1), or its activation at one position."""
+    """The mean activation of a channel of a layer, or its activation at one position.
 
-    unit: int = 0
+    Arguments:
+        unit: Which channel, or which for each sample.
+        position: One index per axis of the map; None: the mean over all.
+        tokens: For values (batch, token, channel), as transformers have them, and (batch, height, width, channel): which tokens
+            are averaged over. "patch" are all but the first of a sequence, and all of a map; "cls" is the first; "all" are all; a
+            number is one of them. None: channels stand on axis 1.
+
+    Example:
+        >>> value = torch.arange(6.0).view(1, 3, 2)  # three tokens, two channels
+        >>> [Channel("block", 1, tokens=tokens).read(value).item() for tokens in ("cls", "patch", "all", 2)]
+        [1.0, 4.0, 3.0, 5.0]
+    """
+
+    unit: int | tuple[int, ...] = 0
     position: tuple[int, ...] | None = None
+    tokens: str | int | None = None
 
     def read(self, value: Tensor) -> Tensor:
-        if value.dim() < 2 or not -value.shape[1] <= self.unit < value.shape[1]:
+        channels = value if self.tokens is None else value.movedim(-1, 1)
+        count = channels.shape[1] if channels.dim() > 1 else 0
+        units = self.unit if isinstance(self.unit, tuple) else (self.unit,)
+        if not all(-count <= unit < count for unit in units):
             raise TargetError(
-                str(self),
-                f"a value of shape {tuple(value.shape)}",
-                f"channels run 0-{value.shape[1] - 1 if value.dim() > 1 else 0}",
+                str(self), f"a value of shape {tuple(value.shape)}", f"channels run 0-{count - 1 if count else 0}",
                 "Ask for one of those.",
-            )
-        maps = value[:, self.unit]
+            )  # fmt: skip
+        maps = channels[:, self.unit] if isinstance(self.unit, int) else channels[torch.arange(len(channels)), list(self.unit)]
+        if self.tokens is not None:
+            maps = self._among(maps)
         if self.position is not None:
             return self._at(maps, self.position)
         return maps.flatten(1).mean(1) if maps.dim() > 1 else maps
+
+    def take(self, rows: Sequence[int]) -> Channel:
+        return replace(self, unit=tuple(self.unit[row] for row in rows)) if isinstance(self.unit, tuple) else self
+
+    def _among(self, maps: Tensor) -> Tensor:
+        """The activations of the tokens asked for, from those of all."""
+        if maps.dim() < 2 or (maps.dim() > 2 and self.tokens not in ("patch", "all")):
+            found = f"a value with {maps.dim() - 1} axes besides samples and channels"
+            raise TargetError(
+                str(self), found, "tokens stand in a sequence: (batch, token, channel)",
+                'Leave out tokens=, or take tokens="all" of a map (batch, height, width, channel).',
+            )  # fmt: skip
+        count = maps.shape[1]
+        if self.tokens == "all" or maps.dim() > 2:
+            return maps
+        if self.tokens == "patch" and count > 1:
+            return maps[:, 1:]
+        index = 0 if self.tokens == "cls" else self.tokens
+        if not isinstance(index, int) or not -count <= index < count:
+            raise TargetError(
+                str(self), f"{count} tokens", 'tokens are "patch", "cls", "all", or the number of one of them',
+                "Ask for one of those.",
+            )  # fmt: skip
+        return maps[:, index]
 
     def _at(self, maps: Tensor, position: tuple[int, ...]) -> Tensor:
         sizes = tuple(maps.shape[1:])
@@ -62,8 +104,19 @@ class Channel(Term):
         place: tuple[Any, ...] = (slice(None), *position)
         return maps[place]
 
+    def text(self, sample: int = 0) -> str:
+        unit = self.unit[sample] if isinstance(self.unit, tuple) else self.unit
+        where: dict[str | int | None, str] = {
+            None: "",
+            "patch": " over patches",
+            "all": " over all tokens",
+            "cls": " at the class token",
+        }
+        told = where.get(self.tokens, f" at token {self.tokens}")
+        return f"channel {unit} of {self.at}{told}" + (f" at {self.position}" if self.position is not None else "")
+
     def __str__(self) -> str:
-        return f"channel {self.unit} of {self.at}" + (f" at {self.position}" if self.position is not None else "")
+        return self.text()
 
 
 @dataclass(frozen=True)
@@ -86,6 +139,17 @@ class Direction(Term):
 
     def __str__(self) -> str:
         return f"a direction in {self.at or 'the output'}"
+
+
+@dataclass(frozen=True)
+class Energy(Term):
+    """Half the mean squared activation of a layer: what DeepDream climbs."""
+
+    def read(self, value: Tensor) -> Tensor:
+        return 0.5 * value.flatten(1).square().mean(1) if value.dim() > 1 else 0.5 * value.square()
+
+    def __str__(self) -> str:
+        return f"energy of {self.at or 'the output'}"
 
 
 @dataclass(frozen=True)

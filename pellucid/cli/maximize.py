@@ -1,0 +1,106 @@
+"""`pellucid maximize`: what a network looks for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from click.exceptions import Exit
+
+from ..errors import OutputError
+from . import process, say
+from .door import INTERRUPTED, debuggable
+from .explain import suffixes
+from .files import Folder, slug
+from .source import BUILT_IN, Source, takes_source
+from .watch import Watch
+
+if TYPE_CHECKING:
+    from .. import Maximized
+
+
+@click.command(short_help="What the network looks for.")
+@click.argument("targets", nargs=-1, required=True, metavar="TARGET...")
+@click.option("--recipe", default="auto", show_default=True, metavar="NAME", help="One of `pellucid recipes`.")
+@click.option("--model", default=BUILT_IN, show_default=True, metavar="MODEL", help="A built-in model, or a file.")
+@click.option("--seed", default=0, show_default=True, metavar="N", help="Where it begins.")
+@click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, metavar="N", help="Pictures per target.")
+@click.option("--steps", type=click.IntRange(1), metavar="N", help="How many.  [default: what the recipe says]")
+@click.option("--minutes", type=click.FloatRange(0, min_open=True), metavar="M", help="When to stop at the latest.")
+@click.option("--start", metavar="PICTURE", help="A picture to begin with.")
+@click.option("--data", metavar="DIR", help="Pictures of yours, for recipes that learn from them.")
+@click.option("--out", default=".", metavar="DIR", help="Folder for the results.  [default: the current one]")
+@click.option("--format", "formats", default="png,json", show_default=True, metavar="LIST", help="Also safetensors.")
+@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON, and nothing else.")
+@takes_source
+@debuggable
+def maximize(
+    targets: Sequence[str],
+    recipe: str,
+    source: Source,
+    seed: int,
+    seeds: int,
+    steps: int | None,
+    minutes: float | None,
+    start: str | None,
+    data: str | None,
+    out: str,
+    formats: str,
+    as_json: bool,
+) -> None:
+    """Pictures that a TARGET scores high: a class by name or index, or a channel of a layer as LAYER:UNIT.
+
+    They stand on one sheet, named after targets and recipe (espresso.lucid.png), beside a file that says how to make them again.
+    """
+    watch = Watch()
+    process.settle()
+    with watch("starting"):
+        from ..maximizing import FORMATS
+        from ..maximizing import maximize as climb
+
+        folder, name = (
+            Folder(Path(out), suffixes(formats, FORMATS)),
+            ".".join(filter(None, [slug(" ".join(targets)), slug(recipe)])),
+        )
+        folder.check([name], [start] if start else [])
+        model = source.open()
+    with watch(", ".join(targets)):
+        asked = [int(target) if target.isdigit() else target for target in targets]
+        p = climb(
+            model, asked, recipe, seed=seed, seeds=seeds, steps=steps, minutes=minutes, start=start, data=data,
+        )  # fmt: skip
+        files = written(p, folder, name)
+    report(p, files, as_json=as_json)
+    if watch.called_off or p.called_off:
+        raise Exit(INTERRUPTED)
+
+
+def written(p: Maximized, folder: Folder, name: str) -> list[Path]:
+    """The result in every format, each file whole or not at all."""
+    try:
+        folder.path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        found = error.strerror or str(error)
+        raise OutputError(f"--out {folder.path}", found, "the folder cannot be made", "Name another one.") from None
+    return [p.save(file) for file in folder.files(name)]
+
+
+def report(p: Maximized, files: Sequence[Path], *, as_json: bool) -> None:
+    """What was found, for a program or for a person."""
+    if as_json:
+        from ..maximizing import document
+
+        told = {name: part for name, part in document(p).items() if name != "trace"}
+        return say.document({"files": {file.suffix.lstrip("."): str(file) for file in files}} | told)
+    for index in range(len(p)):
+        said = "".join(
+            f"; the network says {label} ({share:.1%})" for _, label, share in (p.classes[index][:1] if p.classes else ())
+        )
+        seed = f", seed {p.seeds[index]}" if len(set(p.seeds)) > 1 else ""
+        click.echo(f"{p.headline(index)}{seed}{said}")
+    for note in p.notes:
+        click.echo(note)
+    if files:
+        click.echo(f"Written: {', '.join(map(click.format_filename, files))}")

@@ -1,0 +1,189 @@
+"""The verb `maximize`: it normalises what it was given once, and passes one task on."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from .cookbook import recipe as named
+from .errors import InputError, MethodError, TargetError
+from .model import Model, load
+from .readout import heard
+from .synth.frame import Frame, framed
+from .synth.maximized import FORMATS, Maximized, document
+from .synth.task import Maximizer, Task
+from .target import Target, as_target, channel
+
+__all__ = ["FORMATS", "document", "maximize"]
+
+
+def maximize(
+    model: Any,
+    target: Any,
+    recipe: str | Maximizer = "auto",
+    *,
+    seed: int = 0,
+    seeds: int = 1,
+    steps: int | None = None,
+    minutes: float | None = None,
+    shape: tuple[int, ...] | None = None,
+    bounds: tuple[float, float] | None = None,
+    start: Any = None,
+    data: Any = None,
+    canvas: Any = None,
+    priors: Sequence[Any] | None = None,
+    robust: Any = None,
+    ascent: Any = None,
+    keep: Literal["last", "best", "majority"] | None = None,
+    plateau: int | None = None,
+    coarse: float | None = None,
+    precision: Literal["float32", "bfloat16"] = "float32",
+) -> Maximized:
+    """What the network looks for: pictures that the target scores high.
+
+    Arguments:
+        model: A `Model`, or anything `load` takes: an `nn.Module`, a callable, a file, the name of a built-in model.
+        target: A class by index or name, a `Target`, "layer:unit" for a channel of a layer, a function of the output; or a list
+            of these, with one picture each, which climb together and end where each would alone.
+        recipe: A name from `pl.recipes()`, or a recipe object with settings of your own.
+        seed: Where it begins; the same seed gives the same picture.
+        seeds: How many pictures per target, from seeds `seed`, `seed + 1`, ...
+        steps: How many, in place of what the recipe says.
+        minutes: When to stop, whatever is reached by then.
+        shape: Of one input, where the model does not say: (1, 28, 28).
+        bounds: The lowest and the highest value of an input, where the model does not say; pictures then run from 0 to 1.
+        start: A picture to begin with, in place of the recipe's start: what `model.read` takes, or a tensor as the model expects.
+        data: Pictures of your own, for recipes that learn from them: a folder, a loader, or a tensor of inputs.
+        canvas, priors, robust, ascent, keep, plateau, coarse: Parts of the plan that you want otherwise, see `pl.synth.Plan`.
+        precision: "bfloat16" lets the network compute in it, where that is quicker.
+
+    Returns:
+        `images` in [0, 1], `scores`, and what it takes to judge and repeat them. On Ctrl-C it returns what is there.
+
+    Raises:
+        PellucidError: in one of its kinds, when something asked for cannot be done; the message says what to do.
+
+    Example:
+        >>> net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 2)).eval()
+        >>> p = maximize(net, [0, 1], recipe="simonyan2013", shape=(1, 2, 2), bounds=(0, 1))
+        >>> p.images.shape, p.targets
+        (torch.Size([2, 1, 2, 2]), ('logit 0', 'logit 1'))
+    """
+    model = load(model)
+    model.ready()
+    chosen = _recipe(recipe)
+    given = {
+        "canvas": canvas,
+        "priors": priors,
+        "robust": robust,
+        "ascent": ascent,
+        "keep": keep,
+        "plateau": plateau,
+        "coarse": coarse,
+    }
+    changes = {name: part for name, part in given.items() if part is not None}
+    with torch.inference_mode(mode=False):
+        frame = framed(model, shape, bounds)
+        targets = _settled(model, frame, [_target(model, one) for one in _listed(target, seeds)])
+        task = Task(
+            model, tuple(one for one in targets for _ in range(seeds)), frame, tuple(range(seed, seed + seeds)) * len(targets),
+            start=_started(model, frame, start, len(targets) * seeds), data=data, steps=steps,
+            seconds=None if minutes is None else 60 * minutes, changes=changes, precision=precision,
+        )  # fmt: skip
+        p = chosen.maximize(task)
+    return replace(p, provenance=_provenance(model, chosen, task) | dict(p.provenance))
+
+
+def _listed(target: Any, seeds: int) -> list[Any]:
+    """The targets, one by one."""
+    targets = list(target) if isinstance(target, (list, tuple)) else [target]
+    if not targets or seeds < 1:
+        raise TargetError(
+            "A maximization", f"{len(targets)} targets and {seeds} seeds", "there is nothing to climb to",
+            "Name one target and one seed at least.",
+        )  # fmt: skip
+    return targets
+
+
+def _recipe(recipe: str | Maximizer) -> Maximizer:
+    chosen = named(recipe) if isinstance(recipe, str) else recipe
+    if not hasattr(chosen, "maximize") or isinstance(chosen, type):
+        raise MethodError(
+            f"recipe={recipe!r}", f"a {type(recipe).__name__}", "a recipe has a name and maximizes",
+            'Pass a name such as "lucid", or pl.synth.recipes.Lucid(steps=128).',
+        )  # fmt: skip
+    return chosen
+
+
+def _target(model: Model, target: Any) -> Target:
+    """What users write as a target of a maximization: also "layer:unit"; but no prediction, for there is no input yet."""
+    if target is None:
+        raise TargetError(
+            "A maximization of the predicted class", "no input", "a class is predicted of inputs, and one is looked for here",
+            'Name it: target="tabby", target=281 or target="layer4:17".',
+        )  # fmt: skip
+    unit = re.fullmatch(r"(.+):(\d+)", target) if isinstance(target, str) else None
+    if unit and target.casefold() not in {label.casefold() for label in model.labels or ()}:
+        return channel(unit[1], int(unit[2]))
+    return as_target(target)
+
+
+def _settled(model: Model, frame: Frame, targets: Sequence[Target]) -> list[Target]:
+    """The targets with all names looked up, read once from an even picture: what cannot be read is refused before any step."""
+    x = frame.fed(torch.full((1, *frame.shape), 0.5 if frame.bounded else 0.0, device=frame.device, dtype=frame.dtype))
+    values = heard(model, x, tuple(dict.fromkeys(at for target in targets for at in (*target.addresses, None))))
+    settled = [target.settle(lambda at: values[at], model) for target in targets]
+    for target in settled:
+        target.read(lambda at: values[at])
+    return settled
+
+
+def _started(model: Model, frame: Frame, start: Any, count: int) -> Tensor | None:
+    """The pictures to begin with, as the frame has them."""
+    if start is None:
+        return None
+    inputs = start if isinstance(start, Tensor) else model.read(start)
+    inputs = inputs[None] if inputs.dim() == len(frame.shape) else inputs
+    if tuple(inputs.shape[1:]) != frame.shape or len(inputs) not in (1, count):
+        raise InputError(
+            "start", f"a tensor of shape {tuple(inputs.shape)}", f"there are {count} pictures of shape {frame.shape}",
+            "Give one picture of that shape for all, or one for each; shape= says another size.",
+        )  # fmt: skip
+    return frame.shown(inputs.detach().clone().to(frame.device, frame.dtype)).expand(count, *frame.shape)
+
+
+def _provenance(model: Model, recipe: Maximizer, task: Task) -> dict[str, Any]:
+    """What it takes to make these pictures again."""
+    from . import __version__
+
+    return {
+        "pellucid": __version__,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "device": str(task.frame.device),
+        "model": {"name": model.name, "source": model.source, "weights": fingerprint(model)},
+        "asked": {"recipe": recipe.name, "options": str(recipe), "steps": task.steps, "seconds": task.seconds,
+                  "changes": {name: str(part) for name, part in task.changes.items()}},
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    }  # fmt: skip
+
+
+def fingerprint(model: Model) -> str | None:
+    """A digest of the weights: names, types, shapes and bits; None for what has none."""
+    if model.fingerprint is not None or model.module is None:
+        return model.fingerprint
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.module.state_dict().items()):
+        if isinstance(tensor, Tensor):
+            bits = tensor.detach().cpu().contiguous()
+            digest.update(f"{name} {bits.dtype} {tuple(bits.shape)}".encode())
+            digest.update(bits.flatten().view(torch.uint8).numpy().tobytes())
+    return f"sha256:{digest.hexdigest()}"

@@ -1,0 +1,127 @@
+"""A network asked for values inside it, differentiable by its input; what lies behind them is not computed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules import module as hooks
+
+from ..model import Model
+from ..readout import heard
+from ..tape.aim import main_output
+from ..tape.trees import tensors
+
+Values = dict[str | None, Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """What a network computes at some addresses, as a differentiable function of its input.
+
+    The forward pass ends where the last of them is known, by an exception that is recognised by identity; hooks live for one pass
+    and one thread, and what the user's own code raises goes through untouched.
+
+    Arguments:
+        model: Whom to ask.
+        calls: The modules to hear, in the order in which they return for the last time, and how often each does in one pass.
+        output: Whether the model's main output is wanted as well; then the pass runs to its end.
+        names: The address of each module that is heard, by its identity.
+
+    Example:
+        >>> net = nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 1)).eval()
+        >>> ask, _ = asking(Model(net, "tiny", "", net), torch.ones(1, 2), ["1"])
+        >>> x = torch.ones(1, 2, requires_grad=True)
+        >>> values = ask(x)
+        >>> list(values), torch.autograd.grad(values["1"].sum(), x)[0].shape
+        (['1'], torch.Size([1, 2]))
+    """
+
+    model: Model
+    calls: Mapping[str, int]
+    output: bool
+    names: Mapping[int, str]
+
+    def __call__(self, x: Tensor) -> Values:
+        """The values by address, None for the main output."""
+        enough, left, found = _Enough(), dict(self.calls), Values()
+
+        def hear(name: str, output: Any) -> None:
+            value = next(tensors(output))
+            left[name] -= 1
+            if not self.output and not any(left.values()):
+                found[name] = value
+                raise enough
+            found[name] = value.clone()  # an operation after it may write there
+
+        with listening(self.names, hear):
+            try:
+                output = self.model.forward(x.clone())  # a network may write into its input
+            except _Enough as stopped:
+                if stopped is not enough:
+                    raise
+                return found
+        return found | {None: main_output(output)} if self.output else found
+
+    def depth(self, addresses: Sequence[str | None]) -> int:
+        """How far a pass has to run for these addresses; what needs the same depth goes well together."""
+        order = list(self.calls)
+        return max((len(order) if at is None else order.index(at) for at in addresses), default=0)
+
+    def only(self, addresses: Sequence[str | None]) -> Asked:
+        """The same, asked for fewer of its addresses."""
+        names = {module: name for module, name in self.names.items() if name in addresses}
+        return Asked(self.model, {at: n for at, n in self.calls.items() if at in addresses}, None in addresses, names)
+
+
+class _Enough(BaseException):
+    """All that was wanted is known. Not an Exception, so that no network takes it for a failure of its own."""
+
+
+def asking(model: Model, x: Tensor, addresses: Sequence[str | None]) -> tuple[Asked, Values]:
+    """A way to ask for these addresses, learned from one whole pass, and what stood there.
+
+    Raises:
+        WhereError: there is no such module, or it cannot be seen or did not run.
+    """
+    order: list[str] = []
+    paths = dict.fromkeys(at for at in addresses if at is not None)
+    modules = () if model.module is None else model.module.named_modules()
+    names = {id(child): name for name, child in modules if name in paths}
+    with listening(names, lambda name, output: order.append(name)):
+        values = heard(model, x, (*paths, None))
+    last = sorted(paths, key=lambda path: max(i for i, name in enumerate(order) if name == path))
+    return Asked(model, {path: order.count(path) for path in last}, None in addresses, names), values
+
+
+@contextmanager
+def listening(names: Mapping[int, str], hear: Callable[[str, Any], None]) -> Iterator[None]:
+    """Have what modules return told to `hear`, in this block and thread only."""
+    if not names:
+        yield
+        return
+    thread = threading.get_ident()
+
+    def leave(child: nn.Module, args: Any, output: Any) -> None:
+        name = names.get(id(child))
+        if name is not None and threading.get_ident() == thread:
+            hear(name, output)
+
+    handle = hooks.register_module_forward_hook(leave)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+@contextmanager
+def differentiable(x: Tensor) -> Iterator[None]:
+    """Gradients, whatever the caller has switched off, and random numbers of a network that are not the caller's."""
+    devices = [x.device] if x.device.type == "cuda" else []
+    with torch.inference_mode(mode=False), torch.enable_grad(), torch.random.fork_rng(devices):
+        yield

@@ -1,0 +1,48 @@
+"""A climb that begins at half the size: most of the way is made where steps are cheap."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+
+from .climb import Climbed, climb
+from .draws import drawn
+from .frame import Frame
+from .task import Plan, Task
+
+LEAST = 32  # pixels, the shortest side that is still halved
+
+
+def climb_coarsely(task: Task, plan: Plan, share: float = 0.6) -> Climbed:
+    """A climb whose first steps, that share of them, are made at half the size; its canvas then draws the same pictures larger.
+
+    A network that takes one size alone is climbed at that size throughout, and a note says so; and so are pictures that are small
+    already, and climbs from given ones. The trace is of both parts.
+    """
+    plan = task.changed(plan)
+    task = replace(task, changes={}, steps=None)
+    first = round(share * plan.steps)
+    small = task.frame.resized(*(-(-side // 2) for side in task.frame.spatial))
+    enlarged = getattr(plan.canvas, "enlarged", None)
+    if not first or enlarged is None or task.start is not None or min(small.spatial, default=0) < LEAST / 2:
+        return climb(task, plan)
+    if not takes(task, small):
+        climbed, note = climb(task, plan), f"{task.model.name} takes inputs of one size alone: no start at half of it."
+        return replace(climbed, notes=(*climbed.notes, note))
+    below = climb(replace(task, frame=small), replace(plan, steps=first))
+    with torch.no_grad():
+        numbers = enlarged(below.numbers, small, task.frame, drawn(task.seeds))
+    above = climb(task, replace(plan, steps=0 if below.stopped else plan.steps - first), numbers)
+    trace, fired = torch.cat([below.trace[:-1], above.trace]), below.fired | above.fired
+    notes, seconds = tuple(dict.fromkeys((*below.notes, *above.notes))), below.seconds + above.seconds
+    return replace(above, trace=trace, fired=fired, notes=notes, steps=below.steps + above.steps, seconds=seconds)
+
+
+def takes(task: Task, frame: Frame) -> bool:
+    """Whether the network computes on inputs of another size."""
+    try:
+        task.model(frame.fed(torch.full((1, *frame.shape), 0.5, device=frame.device, dtype=frame.dtype)))
+    except Exception:  # whatever it says: it does not
+        return False
+    return True

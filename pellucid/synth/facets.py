@@ -1,0 +1,211 @@
+"""Facets: the kinds of picture that a class or a unit answers to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..errors import InputError
+from ..model import Model
+from ..readout import at_once, heard
+from ..target import Target
+from ..target.classes import Logit, LogOdds, Probability
+from .generator.encoder import Encoder, encoder
+from .generator.pictures import Pictures
+
+AXES = 50  # principal axes that pictures are compared along, as published
+MOST = 1300  # pictures of a target, at most: as many as a class of ImageNet has
+TOP = 150  # pictures of a unit, or of a class that is never predicted: ten facets of 15
+RESTARTS, ROUNDS = 10, 100  # of k-means
+
+
+@dataclass(frozen=True, eq=False)
+class Facets:
+    """Pictures in groups that are alike to the network, the largest group first.
+
+    Arguments:
+        pictures: Those grouped, in the network's units, on the CPU.
+        names: What they are called, or their numbers in the data.
+        label: The group of each.
+        centres: Of the groups, along `axes`; `origin` is where these meet.
+        members: By group: its pictures nearest to the centre, the nearest first.
+    """
+
+    pictures: Tensor
+    names: tuple[str | int, ...]
+    label: Tensor
+    centres: Tensor
+    axes: Tensor
+    origin: Tensor
+    members: tuple[tuple[int, ...], ...]
+
+    def __len__(self) -> int:
+        return len(self.members)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """How many pictures each holds."""
+        return tuple(torch.bincount(self.label, minlength=len(self)).tolist())
+
+    @property
+    def means(self) -> Tensor:
+        """The mean of each group's members: (k, *shape)."""
+        return torch.stack([self.pictures[list(rows)].mean(0) for rows in self.members])
+
+    def assign(self, codes: Tensor) -> Tensor:
+        """Which group codes fall into."""
+        return torch.cdist((codes.double().cpu() - self.origin) @ self.axes, self.centres).argmin(1)
+
+    def coverage(self, codes: Tensor) -> float:
+        """The share of pictures whose group some of these codes fall into: 1 where no kind is missing."""
+        hit = torch.zeros(len(self), dtype=torch.bool)
+        hit[self.assign(codes)] = True
+        return float(hit[self.label].double().mean())
+
+
+def facets(
+    model: Model, source: Pictures, target: Target, *, k: int = 10, per: int = 15, at: str | None = None, seed: int = 0
+) -> Facets:
+    """The kinds of picture among those of a target: those the network takes for the class, or a unit's top pictures.
+
+    Codes of the network (what goes into its class layer, unless `at` says otherwise; maps by their means), of unit length,
+    are projected to their 50 principal axes and grouped by k-means.
+
+    References: Nguyen, Yosinski and Clune, 2016, Multifaceted feature visualization, https://doi.org/10.48550/arXiv.1602.03616.
+        Departure: they project the 50 axes to two by t-SNE before k-means; we group along all of them, which is cheaper, keeps
+        distances, and can say of a new picture which group it falls into.
+
+    Arguments:
+        source: The user's pictures.
+        k: How many groups; fewer where there are not two pictures for each.
+        per: How many pictures around its centre stand for a group.
+
+    Raises:
+        InputError: there are fewer than two pictures.
+        WhereError: there is no such layer.
+    """
+    chosen, codes, names = _of_target(model, source, target, at)
+    if len(chosen) < 2:
+        raise InputError(
+            f"Facets of {target}", f"{len(chosen)} pictures of it", "kinds are told by comparing pictures",
+            "Pass a folder or a tensor with more pictures of this class: data=...",
+        )  # fmt: skip
+    return grouped(chosen, codes, names, k=min(k, len(chosen) // 2), per=per, seed=seed)
+
+
+def grouped(pictures: Tensor, codes: Tensor, names: Sequence[str | int], *, k: int, per: int, seed: int = 0) -> Facets:
+    """Pictures in `k` groups by their codes.
+
+    Example:
+        >>> codes = torch.tensor([[0.0, 1.0], [0.0, 1.1], [5.0, 0.0], [5.0, 0.1], [5.1, 0.0]])
+        >>> found = grouped(torch.zeros(5, 1, 2, 2), codes, range(5), k=2, per=2)
+        >>> found.sizes, found.label.tolist(), found.coverage(codes[:2])
+        ((3, 2), [1, 1, 0, 0, 0], 0.4)
+    """
+    points = codes.double().cpu()
+    origin = points.mean(0)
+    axes = torch.linalg.svd(points - origin, full_matrices=False)[2][:AXES].T
+    points = (points - origin) @ axes
+    centres, label = kmeans(points, k, seed)
+    order = torch.bincount(label, minlength=k).argsort(descending=True, stable=True)
+    centres, label = centres[order], order.argsort()[label]
+    away = torch.cdist(points, centres)
+    members = [torch.where(label == group, away[:, group], torch.inf).argsort(stable=True) for group in range(k)]
+    sizes = torch.bincount(label, minlength=k).tolist()
+    nearest = tuple(tuple(rows[: min(per, n)].tolist()) for rows, n in zip(members, sizes, strict=True))
+    return Facets(pictures, tuple(names), label, centres, axes, origin, nearest)
+
+
+def kmeans(points: Tensor, k: int, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """The centres of `k` groups, and the group of each point: the tightest of ten tries, each begun by k-means++.
+
+    References: Lloyd, 1982, https://doi.org/10.1109/TIT.1982.1056489; Arthur and Vassilvitskii, 2007, k-means++: the advantages
+        of careful seeding.
+
+    Example:
+        >>> centres, label = kmeans(torch.tensor([[0.0], [1.0], [10.0], [11.0]]), 2)
+        >>> sorted(centres.flatten().tolist()), bool(label[0] == label[1]), bool(label[1] == label[2])
+        ([0.5, 10.5], True, False)
+    """
+    rng = torch.Generator("cpu").manual_seed(seed)
+    found = [_lloyd(points, _spread_out(points, k, rng)) for _ in range(RESTARTS)]
+    return min(found, key=lambda one: float((points - one[0][one[1]]).square().sum()))
+
+
+def _spread_out(points: Tensor, k: int, rng: torch.Generator) -> Tensor:
+    """Points to begin with, each drawn by its squared distance to those before it."""
+    rows = [int(torch.randint(len(points), (1,), generator=rng))]
+    while len(rows) < k:
+        away = torch.cdist(points, points[rows]).amin(1).square()
+        away = away if bool(away.any()) else torch.ones_like(away)
+        rows.append(int(torch.multinomial(away, 1, generator=rng)))
+    return points[rows]
+
+
+def _lloyd(points: Tensor, centres: Tensor) -> tuple[Tensor, Tensor]:
+    """Centres and groups, each from the other until they agree; a group that lost all its points keeps its centre."""
+    label = torch.cdist(points, centres).argmin(1)
+    for _ in range(ROUNDS):
+        one = torch.nn.functional.one_hot(label, len(centres)).to(points)
+        sums, sizes = one.T @ points, one.sum(0)[:, None]
+        centres = torch.where(sizes > 0, sums / sizes.clamp(min=1), centres)
+        now = torch.cdist(points, centres).argmin(1)
+        if bool((now == label).all()):
+            break
+        label = now
+    return centres, label
+
+
+def _of_target(model: Model, source: Pictures, target: Target, at: str | None) -> tuple[Tensor, Tensor, tuple[str | int, ...]]:
+    """The pictures of a target, their codes and names, in one pass over the data that keeps no more than it may need."""
+    inner: Encoder | None = None
+    kept: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
+    seen = 0
+    for x in source.every(64):
+        inner = inner or encoder(model, x[:1], at)
+        ranks = _ranked(model, x, target)
+        numbers = torch.arange(seen, seen + len(x))
+        kept = [_best([*kept, (x.cpu(), coded(inner, x), ranks, numbers)])]
+        seen += len(x)
+    pictures, codes, ranks, numbers = kept[0]
+    own = int((ranks[:, 0] > 0).sum())
+    n = own if own >= min(2 * AXES, max(4, len(pictures) // 10)) else min(TOP, len(pictures))
+    return pictures[:n], codes[:n], tuple(source.name(i) for i in numbers[:n].tolist())
+
+
+def coded(inner: Encoder, x: Tensor) -> Tensor:
+    """Codes as vectors of unit length: how much a picture excites the network says nothing of its kind.
+
+    Maps count by their means over places.
+    """
+    with torch.no_grad():
+        codes = torch.cat([inner.codes(part).float().cpu() for part in torch.split(x, at_once(x))])
+    codes = codes.flatten(2).mean(2) if codes.dim() > 2 else codes
+    lengths: Tensor = torch.linalg.vector_norm(codes, dim=1, keepdim=True)
+    return codes / lengths.clamp(min=1e-12)
+
+
+def _ranked(model: Model, x: Tensor, target: Target) -> Tensor:
+    """By picture: whether the network takes it for the class asked for, and its score."""
+    found = []
+    for part in torch.split(x, at_once(x)):
+        values = heard(model, part, (*target.addresses, None))
+        scores = target.take([0] * len(part)).read(lambda at, values=values: values[at]).float()  # type: ignore[misc]
+        own, term = torch.zeros_like(scores), target.terms[0][1]
+        output = values[None]
+        if len(target.terms) == 1 and isinstance(term, (Logit, Probability, LogOdds)) and output.dim() == 2:
+            index = term.index if isinstance(term.index, int) else term.index[0]  # type: ignore[index]
+            own = (output.argmax(1) == int(index) % output.shape[1]).float()
+        found.append(torch.stack([own, scores], 1).cpu())
+    return torch.cat(found)
+
+
+def _best(parts: Sequence[tuple[Tensor, Tensor, Tensor, Tensor]]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The best of what was kept and what is new: those of the class first, then by score."""
+    pictures, codes, ranks, numbers = (torch.cat([part[i] for part in parts]) for i in range(4))
+    order = ranks[:, 1].argsort(descending=True, stable=True)
+    order = order[ranks[order, 0].argsort(descending=True, stable=True)][:MOST]
+    return pictures[order], codes[order], ranks[order], numbers[order]

@@ -1,0 +1,9 @@
+"""Generator priors: pictures told by codes of the network's own layer, and a decoder fitted to the user's model and data."""
+
+from __future__ import annotations
+
+from .codes import Codes
+from .losses import Losses
+from .prior import GeneratorPrior
+
+__all__ = ["Codes", "GeneratorPrior", "Losses"]

@@ -1,0 +1,181 @@
+"""Encoder: the user's own network up to a layer, differentiable by its input."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules import module as hooks
+
+from ...errors import WhereError
+from ...model import Model
+from ...model.where import nearest
+from ...tape.aim import main_output
+from ...tape.trees import tensors
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a value is: what a module returned, or what went into it.
+
+    Example:
+        >>> print(Place("layer4"), "|", Place("fc", incoming=True))
+        layer4 | what goes into fc
+    """
+
+    module: str
+    incoming: bool = False
+
+    def __str__(self) -> str:
+        return f"what goes into {self.module}" if self.incoming else self.module
+
+
+@dataclass(frozen=True, eq=False)
+class Encoder:
+    """A network up to one of its values. The pass ends there; the network itself is not changed.
+
+    Arguments:
+        model: Whose network.
+        code: Where the codes are.
+        features: Where the maps are that pictures are compared by, if anywhere.
+        calls: How often the modules at these places run in one pass; the last run counts.
+    """
+
+    model: Model
+    code: Place
+    features: Place | None
+    calls: Counter[str]
+
+    def __call__(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The codes of inputs, and the maps beside them."""
+        found = self.heard(x, [self.code] if self.features is None else [self.code, self.features])
+        return found[self.code], None if self.features is None else found[self.features]
+
+    def codes(self, x: Tensor) -> Tensor:
+        """The codes of inputs, differentiable by them where autograd is on."""
+        return self.heard(x, [self.code])[self.code]
+
+    def heard(self, x: Tensor, places: Sequence[Place]) -> dict[Place, Tensor]:
+        """The values at some places, in one pass that ends with the last of them."""
+        found: dict[Place, Tensor] = {}
+        left = Counter({place: self.calls[place.module] for place in places})
+        enough = _Enough()
+
+        def hear(path: str, incoming: bool, value: Any) -> None:
+            place = Place(path, incoming)
+            if left[place] > 0:
+                found[place] = next(tensors(value)).clone()  # an operation after it may write there
+                left[place] -= 1
+                if not any(left.values()):
+                    raise enough
+
+        with _listening(self.model, hear), torch.random.fork_rng(_devices(x)):
+            try:
+                self.model.forward(x.clone())
+            except _Enough as signal:
+                if signal is not enough:
+                    raise
+        return found
+
+
+class _Enough(BaseException):
+    """All that was asked for is heard; passes through the `except Exception` of a network."""
+
+
+def encoder(model: Model, x: Tensor, at: str | Place | None = None) -> Encoder:
+    """The network up to `at`; up to what goes into its last dense layer, the class layer, if no place is named.
+
+    Arguments:
+        x: Any input, to see what runs.
+
+    Raises:
+        WhereError: there is no such module, it did not run, or the model has no dense layer to stop at.
+    """
+    events = _probe(model, x)
+    code = _last_vector(model, events) if at is None else at if isinstance(at, Place) else Place(at)
+    if code not in {place for place, _ in events}:
+        raise _absent(model, code.module, events)
+    calls = Counter(place.module for place, _ in events if not place.incoming)
+    return Encoder(model, code, _maps_before(code, events), calls)
+
+
+def _probe(model: Model, x: Tensor) -> list[tuple[Place, tuple[int, ...]]]:
+    """What runs in one pass, in order: places, and the shapes of the values there."""
+    events: list[tuple[Place, tuple[int, ...]]] = []
+
+    def hear(path: str, incoming: bool, value: Any) -> None:
+        with suppress(StopIteration):
+            events.append((Place(path, incoming), tuple(next(tensors(value)).shape)))
+
+    with torch.no_grad(), _listening(model, hear), torch.random.fork_rng(_devices(x)):
+        output = main_output(model.forward(x.clone()))
+    return [*events, (Place("", False), tuple(output.shape))]
+
+
+def _last_vector(model: Model, events: Sequence[tuple[Place, tuple[int, ...]]]) -> Place:
+    """What goes into the last dense layer that ran."""
+    dense = {name for name, module in _modules(model) if isinstance(module, nn.Linear)}
+    for place, _ in reversed(events):
+        if place.incoming and place.module in dense:
+            return place
+    raise WhereError(
+        f"The last vector of {model.name} before its class layer", "no dense layer that ran",
+        "the codes of a prior are a value inside the network", 'Name the layer whose value is meant: at="features", say.',
+    )  # fmt: skip
+
+
+def _maps_before(code: Place, events: Sequence[tuple[Place, tuple[int, ...]]]) -> Place | None:
+    """The last value before the codes that has more places than they."""
+    at = max(i for i, (place, _) in enumerate(events) if place == code)
+    size = math.prod(events[at][1][2:])
+    maps = [place for place, shape in events[:at] if not place.incoming and math.prod(shape[2:]) > size and place.module]
+    return maps[-1] if maps else None
+
+
+@contextmanager
+def _listening(model: Model, hear: Any) -> Iterator[None]:
+    """Have `hear(path, incoming, value)` called for all modules, by hooks that live for this pass and thread only."""
+    names = {id(module): name for name, module in _modules(model)}
+    thread = threading.get_ident()
+
+    def enter(module: nn.Module, args: Any) -> None:
+        if id(module) in names and threading.get_ident() == thread:
+            hear(names[id(module)], True, args)
+
+    def leave(module: nn.Module, args: Any, output: Any) -> None:
+        if id(module) in names and threading.get_ident() == thread:
+            hear(names[id(module)], False, output)
+
+    handles = [hooks.register_module_forward_pre_hook(enter), hooks.register_module_forward_hook(leave)]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _modules(model: Model) -> list[tuple[str, nn.Module]]:
+    """The modules whose calls can be seen: none in scripted and compiled code."""
+    module = model.module
+    if module is None or isinstance(module, (torch.jit.ScriptModule, torch.fx.GraphModule)):
+        return []
+    return list(module.named_modules())
+
+
+def _absent(model: Model, at: str, events: Sequence[tuple[Place, tuple[int, ...]]]) -> WhereError:
+    known = list(dict.fromkeys(place.module for place, _ in events if place.module))
+    near = ", ".join(nearest(at, known)) or "nothing: the inside of scripted and compiled code cannot be seen"
+    return WhereError(
+        f"Codes of {model.name} at {at}", "nothing of that name that ran", f"the nearest are {near}", "Name one of them: at=..."
+    )
+
+
+def _devices(x: Tensor) -> list[torch.device]:
+    return [x.device] if x.device.type == "cuda" else []

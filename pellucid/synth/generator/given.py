@@ -1,0 +1,38 @@
+"""Which prior a recipe works with: its own, the one given as canvas, or one fitted to the data given."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+from ..task import Task, refuse
+from .prior import GeneratorPrior
+
+TRAINING = 20  # steps of training for each step of the search
+
+
+def given(recipe: str, task: Task, prior: GeneratorPrior | None, minutes: float, steps: int) -> tuple[GeneratorPrior, Task]:
+    """The prior to work with, and the task without it. One that is fitted here gets 20 steps for each of the search's.
+
+    Arguments:
+        minutes: How long fitting one may take.
+        steps: Of the search.
+
+    Raises:
+        MethodError: there is neither a prior nor data to fit one to.
+    """
+    canvas = task.changes.get("canvas")
+    if canvas is not None and prior is None:
+        prior = GeneratorPrior.load(canvas) if isinstance(canvas, (str, os.PathLike)) else canvas
+        if not isinstance(prior, GeneratorPrior):
+            found = f"a canvas of type {type(canvas).__name__}"
+            raise refuse(recipe, found, "it looks for codes of a generator prior", "Pass canvas=GeneratorPrior.fit(...).")
+    if prior is None and task.data is None:
+        raise refuse(
+            recipe, "neither a prior nor data", "it looks for pictures among those that a generator makes",
+            "Pass data=, a folder of pictures such as the model was trained on, or canvas=GeneratorPrior.fit(model, data=...).",
+        )  # fmt: skip
+    if prior is None:
+        minutes = minutes if task.seconds is None else min(minutes, task.seconds / 120)
+        prior = GeneratorPrior.fit(task.model, task.data, minutes=minutes, steps=TRAINING * (task.steps or steps))
+    return prior, replace(task, changes={name: part for name, part in task.changes.items() if name != "canvas"})

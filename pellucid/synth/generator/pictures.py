@@ -1,0 +1,196 @@
+"""Pictures: the user's data, whatever it comes as, as batches of inputs. Labels are not needed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ...errors import InputError
+from ...model import Model
+from ...model.picture import DECODERS, read_picture
+
+SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
+KEPT = 2**28  # entries that are kept in memory, 1 GiB of them; more are read anew each time
+HELD_OUT = 64  # pictures that are not learned from, at most
+assert len(DECODERS) == 6, "the suffixes are those of the decoders"
+
+
+@dataclass(frozen=True, eq=False)
+class Pictures:
+    """Inputs of a network, in its own units.
+
+    Arguments:
+        model: Reads pictures, and says where inputs live.
+        kept: All of them, where they fit into memory.
+        paths: Else the files to read them from.
+        loader: Else something that gives batches each time it is gone through.
+        seed: Of the order.
+        names: What they are called, where they are files.
+    """
+
+    model: Model
+    kept: Tensor | None = None
+    paths: tuple[Path, ...] = ()
+    loader: Iterable[Any] | None = None
+    seed: int = 0
+    names: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        """How many there are to learn from; 0 where nobody knows."""
+        return max(0, (len(self.kept) if self.kept is not None else len(self.paths)) - self.spared)
+
+    @property
+    def spared(self) -> int:
+        """How many are kept back, to see how well a prior does on what it did not see: a tenth, 64 at most."""
+        return min(HELD_OUT, (len(self.kept) if self.kept is not None else len(self.paths)) // 10)
+
+    def batches(self, size: int) -> Iterator[Tensor]:
+        """Batches without end, each picture once before any comes again."""
+        if self.loader is not None:
+            while True:
+                yield from loaded(self.model, self.loader, self.seed)
+        rng = torch.Generator("cpu").manual_seed(self.seed)
+        order = self._order()[self.spared :]
+        while True:
+            for part in torch.split(order[torch.randperm(len(order), generator=rng)], min(size, len(order))):
+                if len(part) == min(size, len(order)):  # a small rest makes steps of another kind
+                    yield self.take(part)
+
+    def held_out(self) -> Tensor | None:
+        """Pictures that `batches` does not give, if there are any."""
+        return self.take(self._order()[: self.spared]) if self.spared else None
+
+    def some(self, n: int) -> Tensor:
+        """The first `n` to learn from, or as many as there are."""
+        if self.loader is not None:
+            return torch.cat(list(islice(loaded(self.model, self.loader, self.seed), n)))[:n]
+        return self.take(self._order()[self.spared :][:n])
+
+    def once(self, size: int) -> Iterator[Tensor]:
+        """Batches of all there are to learn from, each picture once."""
+        if self.loader is not None:
+            yield from loaded(self.model, self.loader, self.seed)
+            return
+        for part in torch.split(self._order()[self.spared :], size):
+            yield self.take(part)
+
+    def every(self, size: int) -> Iterator[Tensor]:
+        """Batches of all pictures, those kept back included, in the order they were given in."""
+        if self.loader is not None:
+            yield from loaded(self.model, self.loader, self.seed)
+            return
+        n = len(self.kept) if self.kept is not None else len(self.paths)
+        for part in torch.split(torch.arange(n), size):
+            yield self.take(part)
+
+    def name(self, index: int) -> str | int:
+        """What the picture of that number is called; its number, where it has no name."""
+        return self.names[index] if self.names else index
+
+    def take(self, index: Tensor) -> Tensor:
+        if self.kept is not None:
+            return self.kept[index].to(self.model.device, self.model.dtype)
+        return torch.cat([self.model.read(self.paths[i]) for i in index.tolist()])
+
+    def _order(self) -> Tensor:
+        n = len(self.kept) if self.kept is not None else len(self.paths)
+        return torch.randperm(n, generator=torch.Generator("cpu").manual_seed(self.seed))
+
+
+def pictures(model: Model, data: Any, seed: int = 0) -> Pictures:
+    """What users give as data: inputs, a folder of pictures, a list of them, or a loader of batches.
+
+    Arguments:
+        data: A tensor of inputs, batch first, as the model expects them; a folder, which is searched with all folders inside;
+            pictures or their paths; or an iterable of batches, tensors or tuples that begin with one, such as a DataLoader.
+
+    Raises:
+        InputError: there are no pictures in it, or it is something else.
+        PictureError: a picture cannot be read.
+    """
+    if isinstance(data, Tensor):
+        return Pictures(model, _checked(data.detach()), seed=seed)
+    if isinstance(data, (str, os.PathLike)):
+        return _from_paths(model, found_in(Path(data)), seed)
+    if isinstance(data, Sequence) and data and not isinstance(data[0], (Tensor, tuple, list)):
+        if all(isinstance(one, (str, os.PathLike)) for one in data):
+            return _from_paths(model, [Path(one) for one in data], seed)
+        return Pictures(model, torch.cat([model.read(read_picture(one)).cpu() for one in data]), seed=seed)
+    if isinstance(data, Iterable):
+        return _from_loader(model, data, seed)
+    raise _nothing(f"a {type(data).__name__}")
+
+
+def found_in(folder: Path) -> list[Path]:
+    """The pictures in a folder and in all folders inside it, in the order of their names."""
+    if not folder.is_dir():
+        raise InputError(f"Pictures in {folder}", "no such folder", "there is nothing to read", "Check its name.")
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    if not found:
+        raise InputError(
+            f"Pictures in {folder}", f"none that ends in {', '.join(sorted(SUFFIXES))}", "there is nothing to learn from",
+            "Name the folder that holds them, or one above it.",
+        )  # fmt: skip
+    return found
+
+
+def _from_paths(model: Model, paths: Sequence[Path], seed: int) -> Pictures:
+    first, names = model.read(paths[0]), tuple(map(str, paths))
+    if len(paths) * first.numel() > KEPT:
+        return Pictures(model, paths=tuple(paths), seed=seed, names=names)
+    return Pictures(model, torch.cat([model.read(path).cpu() for path in paths]), seed=seed, names=names)
+
+
+def _from_loader(model: Model, data: Iterable[Any], seed: int) -> Pictures:
+    """Kept if it fits into memory, or cannot be gone through again; else gone through again and again."""
+    batches, entries = [], 0
+    for batch in loaded(model, data, seed):
+        batches.append(batch.cpu())
+        entries += batch.numel()
+        if entries > KEPT and iter(data) is not data:
+            return Pictures(model, loader=data, seed=seed)
+    if not batches:
+        raise _nothing("no batch")
+    return Pictures(model, _checked(torch.cat(batches)), seed=seed)
+
+
+def loaded(model: Model, loader: Iterable[Any], seed: int) -> Iterator[Tensor]:
+    """The batches of a loader; one that shuffles draws from a generator of ours, and the user's stays as it is."""
+    state = torch.Generator("cpu").manual_seed(seed).get_state()
+    source: Iterator[Any] | None = None
+    while True:
+        with torch.random.fork_rng([]):
+            torch.set_rng_state(state)
+            source = iter(loader) if source is None else source
+            batch = next(source, None)
+            state = torch.get_rng_state()
+        if batch is None:
+            return
+        first = batch[0] if isinstance(batch, (tuple, list)) else batch
+        if not isinstance(first, Tensor):
+            raise _nothing(f"batches of type {type(first).__name__}")
+        yield first.detach().to(model.device, model.dtype)
+
+
+def _checked(data: Tensor) -> Tensor:
+    if data.dim() < 2 or len(data) < 2 or not data.is_floating_point() or not bool(data.isfinite().all()):
+        found = f"a tensor of {data.dtype} and shape {tuple(data.shape)}"
+        raise InputError(
+            "Pictures to learn from", found, "two or more inputs are needed, as the model expects them, with numbers in them",
+            "Pass floats, batch first, preprocessed as for the model itself.",
+        )  # fmt: skip
+    return data
+
+
+def _nothing(found: str) -> InputError:
+    return InputError(
+        "Pictures to learn from", found, "a prior learns from many inputs of the model",
+        "Pass a tensor of inputs, a folder of pictures, a list of them, or a DataLoader.",
+    )  # fmt: skip

@@ -1,0 +1,371 @@
+"""GeneratorPrior: pictures that could have been data, told by the codes of a network's own layer."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ...errors import InputError, MethodError, OutputError, WhereError
+from ...files import save
+from ...model import Model, load
+from ..canvas.latent import Latent
+from ..frame import Frame
+from .codes import Codes, measured
+from .decoder import RESIZE, Decoder, Plan, critic
+from .encoder import Encoder, Place, encoder
+from .losses import Losses, Scales, words
+from .pictures import Pictures, pictures
+from .training import Lesson, Trained, Training, judge, trained
+
+FORMATS = {".safetensors": "pellucid.synth.generator.store:write"}
+ENOUGH = 10_000  # pictures that statistics are taken of, at most
+
+
+@dataclass(frozen=True, eq=False)
+class GeneratorPrior:
+    """A network that makes pictures from codes, so that looking for a picture becomes looking for a code: whatever is found looks
+    like the data, as far as the network does.
+
+    Made by `fit`, from a model and pictures of its kind, without labels; by `wrap`, from any network that makes pictures; or by
+    `load`.
+
+    References: Nguyen et al., 2016, Synthesizing the preferred inputs for neurons in neural networks via deep generator networks,
+        https://doi.org/10.48550/arXiv.1605.09304.
+
+    Arguments:
+        generator: Codes to pictures: in [0, 1] if bounds are known, else in the network's units.
+        codes: Where codes lie.
+        low, high: What 0 and 1 are in the network's units; None: pictures are as the generator makes them.
+        place: Where in the model codes are; None: they are not of a model.
+        provenance: How it was made.
+        notes: What a reader of its pictures must know.
+    """
+
+    generator: nn.Module
+    codes: Codes
+    low: Tensor | None = None
+    high: Tensor | None = None
+    place: Place | None = None
+    provenance: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @staticmethod
+    def fit(
+        model: Any,
+        data: Any,
+        at: str | None = None,
+        *,
+        minutes: float | None = 5.0,
+        steps: int | None = None,
+        seed: int = 0,
+        bounds: tuple[float, float] | None = None,
+        width: int = 32,
+        batch: int = 64,
+        lr: float = 1e-3,
+        losses: Losses | None = None,
+        out: str | os.PathLike[str] | None = None,
+    ) -> GeneratorPrior:
+        """A decoder trained to invert the model itself, on pictures without labels; the model and its settings stay as they are.
+
+        Progress is told. Ctrl-C ends the training and keeps what there is.
+
+        Arguments:
+            model: The network whose codes are decoded; anything `load` takes.
+            data: Inputs (a tensor as the model expects it, batch first), a folder of pictures, a list of them, a DataLoader.
+            at: The layer whose values are the codes, a vector or maps; None: what goes into the last dense layer.
+            minutes, steps: When to stop, whichever comes first; None: the other alone. Only steps give the same result twice.
+            seed: Of first weights and the order of pictures.
+            bounds: What the darkest and brightest input is; None: as the model says, or else as found in the data.
+            width: Channels of the finest maps: more for large pictures and long training.
+            batch, lr, losses: Of the training.
+            out: A .safetensors file, written now and then, and at the end.
+
+        Raises:
+            InputError: the data are none, or no inputs.
+            MethodError: a setting is out of range, or values at `at` are neither vectors nor maps.
+            WhereError: there is no such layer.
+
+        Example:
+            >>> net = nn.Sequential(nn.Flatten(), nn.Linear(16, 8), nn.ReLU(), nn.Linear(8, 2)).eval()
+            >>> x = torch.rand(20, 1, 4, 4, generator=torch.Generator().manual_seed(0))
+            >>> prior = GeneratorPrior.fit(net, x, steps=5, minutes=None)
+            >>> print(prior.place, tuple(prior(prior.codes.mean[None]).shape))
+            what goes into 3 (1, 1, 4, 4)
+        """
+        settings = Training(minutes, steps, batch, lr, losses or Losses())
+        model = load(model)
+        model.ready()
+        source = pictures(model, data, seed)
+        with torch.inference_mode(False):
+            fitting = Fitting.of(model, source, at, bounds, width, settings)
+            return fitting.run(None if out is None else Path(out))
+
+    @staticmethod
+    def wrap(
+        module: nn.Module,
+        latent_shape: int | tuple[int, ...],
+        bounds: float | tuple[float, float] | tuple[Tensor, Tensor] = 2.0,
+        *,
+        output: tuple[float, float] | None = (0.0, 1.0),
+        mean: Tensor | float = 0.0,
+        sd: Tensor | float = 1.0,
+    ) -> GeneratorPrior:
+        """Any network that makes pictures from codes, as a prior: of a GAN, an autoencoder, a flow.
+
+        Arguments:
+            module: In evaluation mode; it takes (n, *latent_shape) and returns pictures (n, channel, height, width).
+            latent_shape: Of one code.
+            bounds: Between which codes are looked for: -b and b, or the two.
+            output: What the module returns for black and for white, such as (-1, 1); None: the model's own units.
+            mean, sd: Of the codes it was made for, to start from.
+
+        Raises:
+            ModelError: the module is in training mode.
+            MethodError: the bounds leave no room.
+
+        Example:
+            >>> prior = GeneratorPrior.wrap(nn.Unflatten(1, (1, 2, 2)), 4, bounds=2.0, output=(-1, 1))
+            >>> prior(torch.tensor([[-1.0, 0.0, 0.0, 1.0]])).flatten().tolist()
+            [0.0, 0.5, 0.5, 1.0]
+        """
+        load(module.eval() if not list(module.parameters()) else module).ready()
+        shape = (latent_shape,) if isinstance(latent_shape, int) else tuple(latent_shape)
+        low, high = (-bounds, bounds) if isinstance(bounds, (int, float)) else bounds
+        ends = [torch.as_tensor(end, dtype=torch.float32) for end in (mean, sd, low, high)]
+        if not bool((ends[2] < ends[3]).all()) or not bool((ends[1] > 0).all()):
+            raise MethodError("A wrapped generator", f"bounds {bounds}, sd {sd}", "codes need room", "Say bounds=2.0, say.")
+        scaled = module if output is None else Scaled(module, *output)
+        return GeneratorPrior(scaled, Codes(shape, *ends), provenance={"wrapped": type(module).__name__})
+
+    @staticmethod
+    def load(path: str | os.PathLike[str]) -> GeneratorPrior:
+        """A prior from its file; nothing in it can run code.
+
+        Raises:
+            OutputError: the file is not there, or not one of ours.
+        """
+        from .store import read
+
+        return read(path)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the prior to a .safetensors file, whole or not at all. See `pellucid.synth.generator.store` for what is in it.
+
+        Raises:
+            MethodError: it wraps a network of the user's own, which is not ours to store.
+            OutputError: the file cannot be written.
+        """
+        if not isinstance(self.generator, Decoder):
+            raise MethodError(
+                f"save to {path}", f"a prior that wraps {self.provenance.get('wrapped', type(self.generator).__name__)}",
+                "only decoders made here can be built again from a file", "Save that network yourself, and wrap it again.",
+            )  # fmt: skip
+        return save(self, path, FORMATS)
+
+    def __call__(self, codes: Tensor) -> Tensor:
+        """The pictures that codes tell, as the generator makes them, differentiable."""
+        made: Tensor = self.generator(codes)
+        return made
+
+    def pictures(self, codes: Tensor, frame: Frame) -> Tensor:
+        """The pictures that codes tell, as those of a frame.
+
+        Raises:
+            InputError: the pictures have other channels than the frame.
+        """
+        made = self(codes)
+        if self.low is not None and self.high is not None:
+            made = frame.shown(self.low.to(made) + (self.high - self.low).to(made) * made)
+        elif isinstance(self.generator, Decoder):
+            made = frame.shown(made)
+        if made.dim() != len(frame.shape) + 1 or made.shape[1] != frame.shape[0]:
+            raise InputError(
+                "Pictures of a generator prior", f"shape {tuple(made.shape[1:])}", f"the model takes {frame.shape}",
+                "Fit a prior on pictures of this model, or wrap a generator that makes such.",
+            )  # fmt: skip
+        if tuple(made.shape[2:]) != frame.spatial:
+            made = nn.functional.interpolate(made, frame.spatial, mode=RESIZE[len(frame.spatial)], align_corners=False)
+        return made.clamp(0, 1).to(frame.dtype) if frame.bounded else made.to(frame.dtype)
+
+    def canvas(self, frame: Frame, *, width: float = 0.5, normal: bool = False) -> Latent:
+        """The canvas whose numbers are codes, which begin at the data's mean and `width` standard deviations around it.
+
+        Arguments:
+            normal: Whether they begin as N(0, 1) instead, whatever codes of data are.
+        """
+        here = self.to(frame.device)
+        codes = here.codes
+        mean, sd = (torch.zeros_like(codes.mean), torch.ones_like(codes.sd)) if normal else (codes.mean, codes.sd)
+        made = partial(here.pictures, frame=frame)
+        return Latent(made, mean, sd, 1.0 if normal else width, codes.low, codes.high, codes.shape)
+
+    def encoder(self, model: Model, x: Tensor) -> Encoder:
+        """The network up to the codes of this prior.
+
+        Raises:
+            WhereError: the model has no codes of that kind where the prior was fitted.
+        """
+        if self.place is None:
+            raise WhereError(
+                "Codes of pictures", "a prior that wraps a generator", "it does not say which layer its codes are of",
+                "Use recipe dgn_am, or fit a prior: pl.synth.GeneratorPrior.fit(model, data).",
+            )  # fmt: skip
+        found = encoder(model, x, self.place)
+        with torch.no_grad():
+            shape = tuple(found.codes(x).shape[1:])
+        if shape != self.codes.shape:
+            raise WhereError(
+                f"Codes of {model.name} at {self.place}", f"values of shape {shape}",
+                f"the prior was fitted to codes of shape {self.codes.shape}", "Fit one for this model.",
+            )  # fmt: skip
+        return found
+
+    def to(self, device: torch.device) -> GeneratorPrior:
+        """The same on another device; the generator that was there stays where it is."""
+        import copy
+
+        here = next(chain(self.generator.parameters(), self.generator.buffers()), torch.empty(0)).device
+        generator = self.generator if here == device else copy.deepcopy(self.generator).to(device)
+        return replace(self, generator=generator, codes=self.codes.to(device))
+
+    @property
+    def caption(self) -> str:
+        """What kind of prior it is, in one sentence."""
+        if "wrapped" in self.provenance:
+            return f"Pictures are made by {self.provenance['wrapped']}, a generator of the user's."
+        left = words(self.provenance.get("held_out") or self.provenance.get("distances") or {})
+        on = "pictures it did not see" if self.provenance.get("held_out") else "the pictures it saw"
+        return f"Pictures are made by a decoder of {self.place}; of {on} it misses: {left}."
+
+
+class Scaled(nn.Module):
+    """A generator whose black and white become 0 and 1."""
+
+    def __init__(self, module: nn.Module, black: float, white: float) -> None:
+        nn.Module.__init__(self)
+        self.module, self.black, self.white = module, float(black), float(white)
+        self.eval()
+
+    def forward(self, codes: Tensor) -> Tensor:
+        made: Tensor = (self.module(codes) - self.black) / (self.white - self.black)
+        return made
+
+
+# -- fitting ------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Fitting:
+    """A prior in the making."""
+
+    model: Model
+    source: Pictures
+    encoder: Encoder
+    frame: Frame
+    codes: Codes
+    lesson: Lesson
+    settings: Training
+
+    @staticmethod
+    def of(
+        model: Model, source: Pictures, at: str | None, bounds: tuple[float, float] | None, width: int, settings: Training
+    ) -> Fitting:
+        """Everything measured, nothing learned."""
+        first = source.some(2)
+        inner = encoder(model, first, at)
+        codes, low, high = surveyed(source, inner, settings.batch)
+        frame = _frame(model, tuple(first.shape[1:]), bounds, low, high)
+        plan = Plan(codes.shape, frame.shape, width, frame.bounded)
+        rng = torch.Generator("cpu").manual_seed(source.seed)
+        sample = source.some(512)
+        decoder, scales = Decoder(plan, rng), _scales(sample, inner, frame, codes)
+        _settle(decoder, codes, frame.shown(sample).float())
+        networks = decoder.to(model.device), critic(plan, rng).to(model.device)
+        lesson = Lesson(*networks, inner, settings.losses, scales, frame.fed, frame.shown)
+        return Fitting(model, source, inner, frame, codes, lesson, settings)
+
+    def run(self, out: Path | None) -> GeneratorPrior:
+        """Learn, and say how well."""
+        if out is not None and out.suffix.lower() not in FORMATS:
+            raise OutputError(
+                f"save to {out}", f'suffix "{out.suffix}"', "priors are safetensors files", "Name it x.safetensors."
+            )
+        done = trained(self.lesson, self.source, self.settings, None if out is None else lambda so_far: self.keep(so_far, out))
+        prior = self.prior(done)
+        if out is not None:
+            prior.save(out)
+        return prior
+
+    def keep(self, done: Trained, out: Path) -> None:
+        self.prior(done).save(out)
+
+    def prior(self, done: Trained) -> GeneratorPrior:
+        spared = self.source.held_out()
+        held_out = {} if spared is None else judge(self.lesson, done.decoder, spared)
+        provenance = {
+            "model": {"name": self.model.name, "source": self.model.source, "fingerprint": self.model.fingerprint},
+            "pictures": len(self.source),
+            "steps": done.steps,
+            "seconds": round(done.seconds, 1),
+            "seed": self.source.seed,
+            "losses": asdict(self.settings.losses),
+            "distances": done.distances,
+            "held_out": held_out,
+        }
+        low, high = self.frame.low, self.frame.high
+        return GeneratorPrior(done.decoder.eval(), self.codes, low, high, self.encoder.code, provenance, done.notes)
+
+
+def surveyed(source: Pictures, inner: Encoder, batch: int) -> tuple[Codes, float, float]:
+    """The statistics of codes over the data, and the lowest and highest input."""
+    ends, seen = [float("inf"), -float("inf")], 0
+
+    def coded() -> Iterator[Tensor]:
+        nonlocal seen
+        for x in source.once(batch):
+            ends[:] = [min(ends[0], float(x.min())), max(ends[1], float(x.max()))]
+            seen += len(x)
+            with torch.no_grad():
+                yield inner.codes(x).float()
+            if seen >= ENOUGH:
+                return
+
+    codes = measured(coded())
+    return codes, ends[0], ends[1]
+
+
+def _frame(model: Model, shape: tuple[int, ...], bounds: tuple[float, float] | None, low: float, high: float) -> Frame:
+    if bounds is None and model.preprocess is not None:
+        return Frame(shape, *model.preprocess.bounds(), model.device, model.dtype)
+    low, high = bounds or (low, high)
+    if not low < high:
+        raise InputError("Pictures to learn from", f"values from {low} to {high}", "nothing varies", "Pass bounds=(0, 1), say.")
+    return Frame(shape, torch.tensor(float(low)), torch.tensor(float(high)), model.device, model.dtype)
+
+
+def _scales(x: Tensor, inner: Encoder, frame: Frame, codes: Codes) -> Scales:
+    """What distances are at worst. Where nothing varies there is nothing to miss, and any scale does."""
+    with torch.no_grad():
+        parts = [inner(part)[1] for part in torch.split(x, 64)] if inner.features is not None else [None]
+    squares = [float(part.float().square().mean()) for part in parts if part is not None]
+    picture = float(frame.shown(x).float().var(0).mean())
+    found = picture, sum(squares) / max(1, len(squares)), codes.variance
+    return Scales(*(value if value > 0 else 1.0 for value in found))
+
+
+def _settle(decoder: Decoder, codes: Codes, pictures: Tensor) -> None:
+    """Let the decoder begin with standardised codes and the mean colour of the data."""
+    axes = [0, *range(2, pictures.dim())]
+    mean, sd = (value.reshape(decoder.level.shape).cpu() for value in (pictures.mean(axes), pictures.std(axes)))
+    decoder.center.copy_(codes.mean)
+    decoder.spread.copy_(codes.spread)
+    decoder.level.copy_(mean.clamp(0.02, 0.98).logit() if decoder.plan.bounded else mean)
+    decoder.contrast.copy_(torch.ones_like(sd) if decoder.plan.bounded else sd.clamp(min=1e-3))

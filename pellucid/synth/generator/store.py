@@ -1,0 +1,88 @@
+"""The file of a prior: safetensors, so that opening one runs no code.
+
+Metadata: `pellucid` (the version that wrote it), and `prior`, a JSON object with
+
+    code, picture  the shapes of a code and of a picture          width, bounded  see `Plan`
+    module, incoming  the layer whose values are the codes, and whether it is what goes into it
+    provenance, notes  how it was fitted: model, steps, seconds, seed, losses, distances on pictures seen and held out
+
+Tensors: `decoder.*`, the state dict of `Decoder(Plan(...))`; `codes.mean`, `codes.sd`, `codes.low`, `codes.high`, which broadcast
+over a code; and, where pictures have bounds, `low` and `high`: what 0 and 1 are in the network's units. All are float32.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from ...errors import OutputError
+from .codes import Codes
+from .decoder import Decoder, Plan
+from .encoder import Place
+
+if TYPE_CHECKING:
+    from .prior import GeneratorPrior
+
+STATISTICS = ("mean", "sd", "low", "high")
+
+
+def write(prior: GeneratorPrior, path: Path) -> None:
+    """The prior as a file."""
+    from ... import __version__
+
+    assert isinstance(prior.generator, Decoder)
+    plan, place = prior.generator.plan, prior.place or Place("")
+    tensors = {f"decoder.{name}": tensor for name, tensor in prior.generator.state_dict().items()}
+    tensors |= {f"codes.{name}": getattr(prior.codes, name) for name in STATISTICS}
+    tensors |= {name: bound for name in ("low", "high") if (bound := getattr(prior, name)) is not None}
+    about = {"code": plan.code, "picture": plan.picture, "width": plan.width, "bounded": plan.bounded}
+    about |= {"module": place.module, "incoming": place.incoming, "provenance": prior.provenance, "notes": prior.notes}
+    metadata = {"pellucid": __version__, "prior": json.dumps(about)}
+    save_file({name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}, path, metadata)
+
+
+def read(path: str | os.PathLike[str]) -> GeneratorPrior:
+    """The prior in a file.
+
+    Raises:
+        OutputError: the file is not there, damaged, or not one of a prior.
+    """
+    from .prior import GeneratorPrior
+
+    about, tensors = _opened(Path(path))
+    try:
+        plan = Plan(tuple(about["code"]), tuple(about["picture"]), int(about["width"]), bool(about["bounded"]))
+        decoder = Decoder(plan, torch.Generator("cpu").manual_seed(0))
+        decoder.load_state_dict({name[8:]: tensor for name, tensor in tensors.items() if name.startswith("decoder.")})
+        codes = Codes(plan.code, *(tensors[f"codes.{name}"] for name in STATISTICS))
+        place = Place(str(about["module"]), bool(about["incoming"]))
+        found = dict(about["provenance"]), tuple(map(str, about["notes"]))
+    except Exception as error:  # whatever a file made by someone else leads to
+        raise _damaged(path, f"{type(error).__name__}: {' '.join(str(error).split())[:200]}") from None
+    decoder.eval().requires_grad_(False)
+    return GeneratorPrior(decoder, codes, tensors.get("low"), tensors.get("high"), place, *found)
+
+
+def _opened(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+            if "prior" not in metadata:
+                raise _damaged(path, "a safetensors file without a prior")
+            return json.loads(metadata["prior"]), dict(zip(file.keys(), map(file.get_tensor, file.keys()), strict=True))
+    except OutputError:
+        raise
+    except Exception as error:
+        raise _damaged(path, f"{type(error).__name__}: {error}") from None
+
+
+def _damaged(path: str | os.PathLike[str], found: str) -> OutputError:
+    return OutputError(
+        f"The prior in {path}", found, "nothing can be built from it", "Name a file that GeneratorPrior.save wrote, or fit anew."
+    )

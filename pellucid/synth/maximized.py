@@ -1,0 +1,159 @@
+"""Maximized: the pictures a climb led to, with all that is needed to judge, show and repeat them."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save
+from torch import Tensor
+
+from ..files import save as saved
+from ..ledger import figure
+from ..readout import at_once, heard
+from ..tape.aim import main_output
+from .climb import Climbed
+from .frame import Frame
+from .objective import objective_of
+from .task import Plan, Task
+
+#: Suffix -> "module:function" that writes (maximized, path, **options). Painters live floors above: named here, not imported.
+FORMATS: dict[str, str] = {
+    ".png": "pellucid.render.contact:save_png",
+    ".json": "pellucid.synth.maximized:save_json",
+    ".safetensors": "pellucid.synth.maximized:save_safetensors",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Maximized:
+    """What a network looks for: pictures that score high, one per target and seed.
+
+    Arguments:
+        images: With shape (n, *shape of the input), in [0, 1] where bounds are known, else in the network's units; on the CPU.
+        scores: The target of each, of the picture itself: not of a view, and not in the type the climb computed in.
+        targets: What each was wanted to show, in words.
+        recipe: The name of the recipe.
+        seeds: Where each began.
+        trace: The score by step and picture, as seen in the climb; NaN where a picture was not moved any more.
+        fired: For which pictures any gradient was found at all.
+        classes: What the network says of each: its top classes, as (index, label, probability).
+        snapshots: The same pictures at other moments: "last", "best", "majority".
+        notes: Sentences a reader of the pictures has to know.
+        provenance: What it takes to repeat this. Plain JSON.
+        extras: What a recipe gives besides, tensors by name.
+
+    Example:
+        >>> p = Maximized(torch.rand(1, 1, 2, 2), torch.tensor([1.5]), ("logit 0",), "lucid", (0,), torch.zeros(3, 1))
+        >>> p
+        Maximized(lucid -> logit 0 = 1.50, images (1, 1, 2, 2))
+    """
+
+    images: Tensor
+    scores: Tensor
+    targets: tuple[str, ...]
+    recipe: str
+    seeds: tuple[int, ...]
+    trace: Tensor
+    fired: Tensor = field(default_factory=lambda: torch.ones(1, dtype=torch.bool))
+    classes: tuple[tuple[tuple[int, str, float], ...], ...] = ()
+    snapshots: Mapping[str, Tensor] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    extras: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        """How many pictures there are."""
+        return len(self.images)
+
+    def __repr__(self) -> str:
+        what = self.headline() if len(self) == 1 else f"{self.recipe}"
+        return f"Maximized({what}, images {tuple(self.images.shape)})"
+
+    @property
+    def called_off(self) -> bool:
+        """Whether somebody stopped it before its time."""
+        return any(note.startswith("Called off") for note in self.notes)
+
+    def headline(self, picture: int = 0) -> str:
+        """Recipe, target and score: `lucid -> logit 7 = 1.50`."""
+        return f"{self.recipe} -> {self.targets[picture]} = {figure(float(self.scores[picture]))}"
+
+    def caption(self, picture: int = 0) -> str:
+        """What a reader has to know about one picture: headline, what the network says of it, notes."""
+        said = [f"The network says {label} ({p:.1%})." for _, label, p in self.classes[picture][:1]] if self.classes else []
+        return " ".join([f"{self.headline(picture)}.", *said, *self.notes])
+
+    def save(self, path: str | os.PathLike[str], **options: Any) -> Path:
+        """Write a contact sheet (.png), parameters and scores (.json), or everything (.safetensors), whole or not at all."""
+        return saved(self, path, FORMATS, **options)
+
+
+def maximized(task: Task, recipe: str, plan: Plan, climbed: Climbed, *, frame: Frame | None = None) -> Maximized:
+    """The result of a climb, its pictures scored as they are."""
+    plan = task.changed(plan)
+    chosen, frame = climbed.kept(plan.keep), frame or task.frame
+    scores, classes = scored(task, chosen, frame)
+    snapshots = {"last": climbed.pictures, "best": climbed.best, "majority": climbed.majority}
+    notes = list(climbed.notes)
+    if plan.keep == "majority" and not bool(climbed.led.all()):
+        notes.append("Where the class or channel never led its layer, the picture with the best score is shown.")
+    made = {"recipe": recipe, "settings": plan.lines(), "steps": climbed.steps, "precision": task.precision}
+    made |= {"steps per second": round(climbed.steps / climbed.seconds, 2) if climbed.seconds else None}
+    return Maximized(
+        chosen.float().cpu(), scores, tuple(target.text() for target in task.targets), recipe, task.seeds,
+        climbed.trace.float().cpu(), climbed.fired.cpu(), classes,
+        {name: pictures.float().cpu() for name, pictures in snapshots.items()}, tuple(notes), made,
+    )  # fmt: skip
+
+
+@torch.no_grad()
+def scored(task: Task, pictures: Tensor, frame: Frame) -> tuple[Tensor, tuple[tuple[tuple[int, str, float], ...], ...]]:
+    """The target of each picture, and what the network says of it, looked at as it is."""
+    scores, classes = [], []
+    size = at_once(pictures)
+    for start in range(0, len(pictures), size):
+        some = task.take(range(start, min(start + size, len(pictures))))
+        addresses = [at for target in some.targets for at in target.addresses]
+        values = heard(task.model, frame.fed(pictures[start : start + size]), (*dict.fromkeys(addresses), None))
+        scores.append(objective_of(some.targets)(values))
+        classes += [tuple(task.model.top(row)) for row in main_output(values[None])]
+    return torch.cat(scores).float().cpu(), tuple(classes)
+
+
+def document(p: Maximized) -> dict[str, Any]:
+    """Everything but the pictures, as plain data."""
+    each = [
+        {"target": target, "score": float(p.scores[i]), "seed": p.seeds[i], "fired": bool(p.fired[i]),
+         "classes": [list(found) for found in p.classes[i]] if p.classes else []}
+        for i, target in enumerate(p.targets)
+    ]  # fmt: skip
+    return {
+        "recipe": p.recipe, "shape": list(p.images.shape), "pictures": each, "notes": list(p.notes),
+        "provenance": dict(p.provenance), "trace": p.trace.T.tolist(),
+    }  # fmt: skip
+
+
+def save_json(p: Maximized, path: Path) -> None:
+    """Parameters, seeds, versions, scores; `Maximized.save` writes it whole or not at all."""
+    text = json.dumps(_finite(document(p)), indent=1, default=str)
+    path.write_text(text, encoding="utf-8")
+
+
+def save_safetensors(p: Maximized, path: Path) -> None:
+    """All tensors, with the document as metadata."""
+    tensors = {"images": p.images, "scores": p.scores, "trace": p.trace, "fired": p.fired}
+    tensors |= {f"snapshots.{name}": pictures for name, pictures in p.snapshots.items()}
+    tensors |= {f"extras.{name}": tensor for name, tensor in p.extras.items()}
+    told = json.dumps(_finite({name: part for name, part in document(p).items() if name != "trace"}), default=str)
+    path.write_bytes(save({name: tensor.contiguous().clone() for name, tensor in tensors.items()}, {"maximized": told}))
+
+
+def _finite(told: Any) -> Any:
+    """Numbers that are not finite as None: JSON has no word for them."""
+    return json.loads(json.dumps(told, default=str), parse_constant=lambda _: None)

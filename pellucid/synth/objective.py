@@ -1,0 +1,108 @@
+"""What a batch of pictures is wanted to score: one target each, those of one kind read together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..errors import TargetError
+from ..target import Target, Term
+from ..target.classes import Logit, OfClass
+from ..target.inside import Channel
+
+TOGETHER = ("index", "labels", "unit")  # fields in which readings of one kind may differ from picture to picture
+
+
+@dataclass(frozen=True, eq=False)
+class Objective:
+    """The score of every view of every picture.
+
+    Arguments:
+        groups: Which pictures, and their target with one class or unit per picture.
+        count: How many pictures there are.
+
+    Example:
+        >>> from pellucid import logit
+        >>> objective = objective_of([logit(0), 2 * logit(1), logit(1)])
+        >>> len(objective.groups), objective({None: torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])})
+        (2, tensor([1., 8., 6.]))
+    """
+
+    groups: tuple[tuple[tuple[int, ...], Target], ...]
+    count: int
+
+    def __call__(self, values: Mapping[str | None, Tensor], views: int = 1) -> Tensor:
+        """One number per picture: the mean over its views, which are adjacent."""
+        scores: Tensor | None = None
+        for rows, target in self.groups:
+            seen = [view for row in rows for view in range(row * views, (row + 1) * views)]
+            copies = target.take([i for i in range(len(rows)) for _ in range(views)])
+            whole = len(rows) == self.count
+            found = copies.read(lambda at, seen=seen, whole=whole: _rows(values[at], seen, whole))  # type: ignore[misc]
+            found = _checked(copies, found, len(seen)).float().view(len(rows), views).mean(1)
+            if whole:
+                return found
+            scores = found.new_zeros(self.count) if scores is None else scores
+            scores = scores.index_copy(0, torch.tensor(rows, device=found.device), found)
+        assert scores is not None
+        return scores
+
+    def leads(self, values: Mapping[str | None, Tensor], views: int = 1) -> Tensor | None:
+        """For which pictures the class or channel asked for is the highest of its layer; None where that is not a question."""
+        led: Tensor | None = None
+        for rows, target in self.groups:
+            (_, term), *more = target.terms
+            value = values.get(term.at)
+            if more or value is None or not isinstance(term, (Logit, Channel)) or (isinstance(term, Channel) and term.tokens):
+                return None
+            means = value.detach().flatten(2).mean(2) if value.dim() > 2 else value.detach()
+            means = means.view(self.count, views, -1).mean(1)[list(rows)]
+            asked = term.index if isinstance(term, Logit) else term.unit
+            led = torch.zeros(self.count, dtype=torch.bool, device=means.device) if led is None else led
+            led[list(rows)] = means.argmax(1) == torch.tensor(asked, device=means.device) % means.shape[1]
+        return led
+
+
+def objective_of(targets: Sequence[Target]) -> Objective:
+    """The objective of a batch with one settled target per picture."""
+    kinds: dict[Any, list[int]] = {}
+    for row, target in enumerate(targets):
+        kinds.setdefault(tuple((weight, _kind(term)) for weight, term in target.terms), []).append(row)
+    return Objective(tuple((tuple(rows), _joined([targets[row] for row in rows])) for rows in kinds.values()), len(targets))
+
+
+def _kind(term: Term) -> tuple[Any, ...]:
+    """What readings must share to be read together."""
+    told = ((field.name, getattr(term, field.name)) for field in fields(term) if field.name not in TOGETHER)
+    return (type(term), *((name, value if isinstance(value, (str, int, float, tuple)) else id(value)) for name, value in told))
+
+
+def _joined(targets: Sequence[Target]) -> Target:
+    first, terms = targets[0], []
+    for place, (weight, term) in enumerate(first.terms):
+        parts = [target.terms[place][1] for target in targets]
+        if isinstance(term, OfClass):
+            labels = tuple(label for part in parts if isinstance(part, OfClass) for label in part.labels[:1])
+            every = tuple(part.index if isinstance(part.index, int) else part.index[0] for part in parts)  # type: ignore
+            term = replace(term, index=every, labels=labels if len(labels) == len(parts) else ())
+        elif isinstance(term, Channel):
+            term = replace(term, unit=tuple(part.unit for part in parts))  # type: ignore[attr-defined]
+        terms.append((weight, term))
+    return Target(tuple(terms))
+
+
+def _rows(value: Tensor, rows: Sequence[int], whole: bool) -> Tensor:
+    return value if whole else value[list(rows)]
+
+
+def _checked(target: Target, scores: Tensor, count: int) -> Tensor:
+    if tuple(scores.shape) == (count,):
+        return scores
+    raise TargetError(
+        target.text(), f"a result of shape {tuple(scores.shape)} for {count} pictures", "one number for each is needed",
+        "Say which part is meant: a position, a box, a mask, or a function that returns shape (batch,).",
+    )  # fmt: skip

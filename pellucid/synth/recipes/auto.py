@@ -1,0 +1,26 @@
+"""The recipe for whoever has no wish."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ..maximized import Maximized
+from ..task import Maximizer, Task
+from .erhan2009 import Erhan2009
+from .lucid import Lucid
+
+
+@dataclass(frozen=True)
+class Auto:
+    """Pictures, signals and volumes by `lucid`; rows of a table, which know no neighbours, by `erhan2009`."""
+
+    name: ClassVar[str] = "auto"
+
+    def choose(self, task: Task) -> Maximizer:
+        """The recipe for this input."""
+        return Lucid() if task.frame.spatial and min(task.frame.spatial) > 1 else Erhan2009()
+
+    def maximize(self, task: Task) -> Maximized:
+        """The pictures, under the name of the recipe that was chosen."""
+        return self.choose(task).maximize(task)

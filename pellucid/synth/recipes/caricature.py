@@ -1,0 +1,59 @@
+"""Caricatures: what a layer sees in a picture, drawn from nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ...target import Target
+from ..apart import apart
+from ..ascent import Adam
+from ..canvas import Fourier
+from ..climb import Climbed, climb
+from ..features import Likeness, aimed, beside, described, layer, references
+from ..maximized import Maximized, maximized
+from ..robust import Robust
+from ..task import Plan, Task
+
+
+@dataclass(frozen=True)
+class Caricature:
+    """A picture that a layer sees as it sees a given one, only more so: argmax <F(x), F(x0)> max(0.1, cos)^power.
+
+    It begins with noise, and both pictures are jittered, scaled and rotated alike. The layer is the one the target reads, such
+    as `pl.energy("features.3")`, or `at`. The given picture is `start=`, or one of `data=`, the one whose number is the seed.
+    The result is scored by the target itself; its trace is of the likeness.
+
+    References: Olah et al., 2018, The building blocks of interpretability, https://doi.org/10.23915/distill.00010, with the
+        settings of Lucid: 512 steps of Adam with 0.05, power 0 to 2. Departure: the cosine is one of both lengths.
+
+    Arguments:
+        at: The layer; None: the one that the target reads.
+        power: 0 for much the same picture, 1 and 2 for what is typical of it.
+        rate, steps: Of Adam.
+
+    Raises:
+        InputError: there is neither a picture nor data.
+    """
+
+    at: str | None = None
+    power: float = 1.0
+    rate: float = 0.05
+    steps: int = 512
+    name: ClassVar[str] = "caricature"
+
+    def plan(self, task: Task) -> Plan:
+        """That of every picture, but for what it is compared with."""
+        return Plan(
+            Fourier(), Adam(self.rate), self.steps, robust=Robust.standard() if task.frame.spatial else None, rescue=False
+        )
+
+    def maximize(self, task: Task) -> Maximized:
+        shown, at = references(self.name, task), [layer(task, row, self.at) for row in range(len(task))]
+        seen, plan = described(task, shown, at), self.plan(task)
+
+        def climbed(row: int, alone: Task) -> Climbed:
+            likeness = Target(((1.0, Likeness(at[row], seen[row], self.power, beside=True)),))
+            return climb(*beside(aimed(alone, [likeness]), plan, shown[row : row + 1]))
+
+        return maximized(task, self.name, plan, apart(task, climbed))

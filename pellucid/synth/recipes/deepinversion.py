@@ -1,0 +1,115 @@
+"""DeepInversion: pictures that look, to the batch norms of a network, like its training data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from torch import Tensor
+from torch.nn import functional
+
+from ...target import Target
+from ...target.classes import Logit, OfClass
+from ..ascent import Adam
+from ..canvas import Pixel
+from ..climb import climb
+from ..features import aimed
+from ..frame import Frame
+from ..maximized import Maximized, maximized
+from ..parts import Penalty
+from ..prior import L2, BatchNorm, Gradients
+from ..robust import Robust
+from ..task import Plan, Task, refuse
+from .planned import Planned
+
+FORGOTTEN = (
+    "The network has no batch norm with statistics: nothing of its training data is known, and smoothness alone holds pictures."
+)
+
+
+@dataclass(frozen=True)
+class DeepInversion(Planned):
+    """The picture of the highest probability whose features have the means and variances that the batch norms remember.
+
+        log p(class | x) - r sum over layers of (|mean - running mean| + |variance - running variance|) - R(x)
+
+    R is its differences to four neighbours, and its squared length. No data are needed: the batch norms hold what is known of
+    them. Targets that are no class are climbed as they are. A network without batch norm gets R alone, and a note that says so.
+
+    References: Yin et al., 2020, Dreaming to distill: data-free knowledge transfer via DeepInversion,
+        https://doi.org/10.1109/CVPR42600.2020.00874, with the settings of its code: r = 0.05 (0.01 in its examples), the first
+        layer ten times as much, differences 1e-4, length 1e-5, Adam with 0.25, betas 0.5 and 0.9, cosine, jitter of 30 in 224
+        pixels, mirrored, 2000 steps. Units of pictures are those of the network, here as there. Departures: means and variances
+        are those of a picture alone, which then does not depend on its neighbours in a batch (`together=True` is the paper's, for
+        batches of 64 and more); there are fewer steps, no warm-up and no start at half the size.
+
+    Arguments:
+        statistics: r.
+        differences, length: The weights of R.
+        rate, steps: Of Adam.
+        together: Whether statistics are taken over all pictures at once.
+
+    Raises:
+        MethodError: the model is not a module.
+    """
+
+    statistics: float = 0.01
+    differences: float = 1e-4
+    length: float = 1e-5
+    rate: float = 0.25
+    steps: int = 400
+    together: bool = False
+    name: ClassVar[str] = "deepinversion"
+
+    def plan(self, task: Task) -> Plan:
+        if task.model.module is None:
+            found = f"{task.model.name}, which is not a module"
+            raise refuse(
+                self.name, found, "what its batch norms remember cannot be read", "Pass an nn.Module, or take recipe lucid."
+            )
+        unit = units(task.frame)
+        priors: list[Penalty] = []
+        if remembers(task):
+            priors += [BatchNorm.of(task.model.module, self.statistics, together=self.together)]
+        priors += [Gradients(self.differences * unit)] if task.frame.spatial else []
+        ascent = Adam(self.rate / unit, momentum=0.5, decay=0.9, schedule="cosine")
+        robust = Robust(jitter=30 / 224, flip=len(task.frame.spatial) == 2, edge="wrap") if task.frame.spatial else None
+        return Plan(Pixel(noise=1 / unit), ascent, self.steps, (*priors, L2(self.length * unit**2)), robust)
+
+    def maximize(self, task: Task) -> Maximized:
+        plan = self.plan(task)
+        found = maximized(task, self.name, plan, climb(aimed(task, [likely(t) for t in task.targets], task.start), plan))
+        return found if remembers(task) else replace(found, notes=(*found.notes, FORGOTTEN))
+
+
+@dataclass(frozen=True)
+class LogProbability(OfClass):
+    """The logarithm of the softmax probability of a class: what cross-entropy lowers the negative of."""
+
+    @property
+    def word(self) -> str:
+        return "log-probability"
+
+    def read(self, value: Tensor) -> Tensor:
+        return self.pick(functional.log_softmax(value.float(), 1))
+
+
+def remembers(task: Task) -> bool:
+    """Whether batch norms hold statistics of the training data."""
+    module = task.model.module
+    return module is not None and any(getattr(part, "running_mean", None) is not None for part in module.modules())
+
+
+def likely(target: Target) -> Target:
+    """The log-probability of a class in place of its score."""
+    weight, term = target.terms[0]
+    if len(target.terms) > 1 or not isinstance(term, Logit) or weight <= 0:
+        return target
+    return Target(((weight, LogProbability(term.at, term.index, term.labels)),))
+
+
+def units(frame: Frame) -> float:
+    """How many of the network's units lie between 0 and 1 of a picture, on average."""
+    if frame.low is None or frame.high is None:
+        return 1.0
+    return float((frame.high - frame.low).mean())

@@ -1,0 +1,84 @@
+"""MACO: pictures with the spectrum of photographs, of which only the phases are free."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from ..ascent import Adam
+from ..canvas import Phase, Spectrum
+from ..coarse import climb_coarsely
+from ..features import slopes
+from ..generator.pictures import pictures
+from ..maximized import Maximized, maximized
+from ..robust import Robust
+from ..task import Plan, Task
+from .planned import Planned
+
+LEARNT = 256  # pictures that a spectrum is fitted to, at most
+LOOKS = 8  # views in which it is measured which places matter
+
+
+@dataclass(frozen=True)
+class Maco(Planned):
+    """The picture that scores highest among those with the spectrum of photographs, seen in many crops.
+
+    What the score needs is drawn; what it does not care for stays a texture of that spectrum. `extras["transparency"]` tells the
+    two apart: the slope of the score by each place, as a share of its 80th percentile, at most 1.
+
+    References: Fel et al., 2023, Unlocking feature visualization for deeper networks with magnitude constrained optimization,
+        https://doi.org/10.48550/arXiv.2306.06805, with the settings of its codes: NAdam with a rate of 1, 256 steps, 32 crops of
+        a canvas of 512 pixels, their sides falling from 50 % to 5 % of it, centres ~ N(0.5, 0.15), noise of 0.08. Departures:
+        (1) Phases are uniform, moved as complex numbers, and the spectrum is kept exactly, see `Phase`; the rate is of those
+        numbers, and falls to 0. (2) The canvas is as large as the network's input, so that the whole picture is what is scored;
+        crops are larger to match. (3) Without data, the spectrum is a power of the frequency; with data, that of the data, in
+        colours fitted to them. (4) Transparency is measured on the last picture, where the codes add slopes up over all steps.
+
+    Arguments:
+        rate, steps: Of Adam with Nesterov's momentum.
+        crops: How many are looked at in each step.
+        crop: Their side at the first and the last step, as a share of the picture's.
+        noise: On each entry, in [0, 1].
+        contrast: Of the picture, before its sigmoid.
+        coarse: The share of the steps that are made at half the size, see `climb_coarsely`.
+    """
+
+    rate: float = 0.2
+    steps: int = 160
+    crops: int = 4
+    crop: tuple[float, float] = (0.95, 0.5)
+    noise: float = 0.05
+    contrast: float = 1.5
+    coarse: float = 0.0
+    name: ClassVar[str] = "maco"
+
+    def plan(self, task: Task) -> Plan:
+        steps = task.steps or self.steps
+        robust = Robust(self.crops, crop=self.crop, crop_spread=0.05, centre_spread=0.15, noise=self.noise, over=max(1, steps))
+        ascent = Adam(self.rate, nesterov=True, schedule="cosine")
+        return Plan(Phase(self._spectrum(task), self.contrast), ascent, self.steps, robust=robust)
+
+    def maximize(self, task: Task) -> Maximized:
+        plan = self.plan(task)
+        found = maximized(task, self.name, plan, climb_coarsely(task, plan, self.coarse))
+        return replace(found, extras={**found.extras, "transparency": transparency(task, found.images, plan)})
+
+    def _spectrum(self, task: Task) -> Spectrum | None:
+        if task.data is None:
+            return None
+        return Spectrum.fit(task.frame.shown(pictures(task.model, task.data).some(LEARNT)))
+
+
+def transparency(task: Task, images: Tensor, plan: Plan) -> Tensor:
+    """Where the score depends on a picture: its slope by each place, over random views, as a share of its 80th percentile."""
+    robust, maps = task.changed(plan).robust, []
+    for row in range(len(task)):
+        picture = images[row : row + 1].to(task.frame.device, task.frame.dtype)
+        slope = slopes(task.take([row]), picture, robust, LOOKS).float()
+        map = slope.abs().sum(1) if slope.dim() > 2 else slope.abs()
+        top = map.flatten().quantile(0.8)
+        maps.append((map / torch.where(top > 0, top, 1.0)).clamp(max=1).cpu())
+    return torch.cat(maps)

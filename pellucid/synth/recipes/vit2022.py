@@ -1,0 +1,54 @@
+"""Features of vision transformers: pixels, colours shifted, and noise that fades."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ..ascent import Adam
+from ..canvas import Pixel
+from ..prior import Gradients
+from ..robust import Robust
+from ..task import Plan, Task
+from .planned import Planned
+
+
+@dataclass(frozen=True)
+class Vit2022(Planned):
+    """The picture that scores highest in several views at once, each moved, recoloured at random, and under noise that fades.
+
+    Made for the features of vision transformers: the target to take is a unit behind the first layer of a block's MLP and its
+    activation, over all patches, `pl.channel("blocks.6.mlp.act", 17, tokens="patch")`; queries, keys and values look worse.
+
+    References: Ghiasi et al., 2022, What do vision transformers learn? A visual exploration,
+        https://doi.org/10.48550/arXiv.2212.06727, with the settings of its code: 8 views, colours (x - m) / s with m ~ U(-1, 1)
+        and log s ~ U(-1, 1), jitter of 32 in 224 pixels, noise from 0.5 to 0 (in the code one number per view and channel, as
+        here), differences to four neighbours 0.0005, Adam with 0.1, betas 0.5 and 0.99, cosine, 400 steps, kept in [0, 1].
+        Departure: it begins with normal noise about grey, cut off at the bounds, rather than with uniform noise.
+
+    Arguments:
+        rate, steps: Of Adam.
+        views: How many are looked at in each step.
+        shift: Both limits of the colours.
+        noise: At the first step.
+        differences: The weight of differences to neighbours.
+        jitter: The largest shift, as a share of the sides.
+    """
+
+    rate: float = 0.1
+    steps: int = 400
+    views: int = 8
+    shift: tuple[float, float] = (1.0, 1.0)
+    noise: float = 0.5
+    differences: float = 0.0005
+    jitter: float = 32 / 224
+    name: ClassVar[str] = "vit2022"
+
+    def plan(self, task: Task) -> Plan:
+        bounded, steps = task.frame.bounded, task.steps or self.steps
+        robust = Robust(
+            self.views, jitter=self.jitter, colour=self.shift, tint=(self.noise, 0.0), over=max(1, steps), edge="wrap"
+        )  # fmt: skip
+        ascent = Adam(self.rate, momentum=0.5, decay=0.99, schedule="cosine")
+        priors = (Gradients(self.differences),) if task.frame.spatial else ()
+        return Plan(Pixel(level=0.5 if bounded else 0.0, noise=0.29 if bounded else 1.0), ascent, self.steps, priors, robust)
