@@ -16,11 +16,14 @@ demo: .venv/.demo
 # Threads that wait must sleep: on a busy machine spinning ones cost minutes.
 export OMP_WAIT_POLICY := PASSIVE
 
+# A process per core; neighbours stay together, for they share what one of them worked out.
+TEST := $(BIN)/python -m pytest --numprocesses auto --dist worksteal
+
 test: lint
-	$(BIN)/python -m pytest
+	$(TEST)
 
 test-all: lint
-	$(BIN)/python -m pytest -m ""
+	$(TEST) -m ""
 
 lint: .venv/.test
 	$(BIN)/ruff check .
