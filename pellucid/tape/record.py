@@ -150,7 +150,7 @@ class Recorder:
         self.scope: list[str] = []
         self.owners: dict[int, str] = {}  # storage of a parameter -> the module it belongs to
         self.returned: dict[str, list[int]] = {}
-        self._ids: dict[int, tuple[int, int]] = {}  # id of a tensor object -> its value, and the version of its storage
+        self._ids: dict[int, tuple[int, int, int]] = {}  # id of a tensor object -> its value, its storage, and the version of that
         self._objects: list[Tensor] = []  # keeps every tensor object alive, so that ids stay unique
         self._alive: dict[int, list[int]] = {}  # storage -> the values that read it as it is now
         self._writes: dict[int, Writes] = {}
@@ -175,16 +175,16 @@ class Recorder:
         return id_
 
     def _know(self, tensor: Tensor, id_: int, storage: int) -> None:
-        self._ids[id(tensor)] = (id_, self._writes[storage].version if storage in self._writes else 0)
+        self._ids[id(tensor)] = (id_, storage, self._writes[storage].version if storage in self._writes else 0)
         self._objects.append(tensor)
 
     def _find(self, tensor: Tensor) -> int | None:
         """The value this tensor holds now; None if it was never seen."""
         known = self._ids.get(id(tensor))
         if self._writes:
-            storage = _storage(tensor)
+            storage = _storage(tensor) if known is None else known[1]
             writes = self._writes.get(storage)
-            if writes is not None and (known is None or known[1] != writes.version):
+            if writes is not None and (known is None or known[2] != writes.version):
                 return self._refresh(tensor, storage, writes)
         return None if known is None else known[0]
 

@@ -20,36 +20,39 @@ def leaves(tree: Any, kind: type[T]) -> Iterator[T]:
         [1, 2, 3]
     """
     found: list[T] = []
-    _gather(tree, kind, found)
+    _gather(tree, kind, found, PLAIN - {kind})
     return iter(found)
 
 
-def _gather(tree: Any, kind: type[T], found: list[T]) -> None:
+def _gather(tree: Any, kind: type[T], found: list[T], plain: frozenset[Any]) -> None:
     if isinstance(tree, kind):
         found.append(tree)
-    elif type(tree) in PLAIN:  # asked first since nearly all are
-        return
-    elif isinstance(tree, dict):
-        for item in tree.values():
-            _gather(item, kind, found)
     elif isinstance(tree, (tuple, list)):
         for item in tree:
-            _gather(item, kind, found)
+            if type(item) not in plain:  # nearly all are: a call for each of them would be most of the work
+                _gather(item, kind, found, plain)
+    elif isinstance(tree, dict):
+        for item in tree.values():
+            _gather(item, kind, found, plain)
 
 
 def tensors(tree: Any) -> Iterator[Tensor]:
     """Every tensor inside."""
-    return leaves(tree, Tensor)
+    found: list[Tensor] = []
+    _gather(tree, Tensor, found, PLAIN)
+    return iter(found)
 
 
 def mapped(tree: Any, kind: type[T], change: Callable[[T], Any]) -> Any:
     """The same tree with everything of that kind changed; sequences become tuples."""
+    return _mapped(tree, kind, change, PLAIN - {kind})
+
+
+def _mapped(tree: Any, kind: type[T], change: Callable[[T], Any], plain: frozenset[Any]) -> Any:
     if isinstance(tree, kind):
         return change(tree)
-    if type(tree) in PLAIN:
-        return tree
-    if isinstance(tree, dict):
-        return {key: mapped(item, kind, change) for key, item in tree.items()}
     if isinstance(tree, (tuple, list)):
-        return tuple([mapped(item, kind, change) for item in tree])
+        return tuple([item if type(item) in plain else _mapped(item, kind, change, plain) for item in tree])
+    if isinstance(tree, dict):
+        return {key: _mapped(item, kind, change, plain) for key, item in tree.items()}
     return tree
