@@ -1,9 +1,9 @@
-"""A generator prior in colour: a small network and a prior learned from 24,000 small photographs, then pictures of its ten classes.
+"""A generator prior in colour: a small network and a prior learned from small photographs, then pictures of ten classes.
 
     python examples/cifar_prior.py cifar10_subset.zip --minutes 5 --out /tmp/cifar
 
-The archive holds pictures of 32 x 32 pixels as train/CLASS/*.jpg and test/CLASS/*.jpg. A third of the time goes to two networks, one
-to look into and one, of another make, that judges; the rest to the prior. What is printed is what came out of it.
+The archive holds pictures of 32 x 32 pixels as train/CLASS/*.jpg and test/CLASS/*.jpg. A third of the time goes to two
+networks, one to look into and one, of another make, that judges; the rest to the prior. What is printed is what came out.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import argparse
 import io
 import time
 import zipfile
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -89,10 +90,7 @@ def read(archive: Path) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor], l
 def looking() -> nn.Module:
     """Three stages of convolutions, then a vector of 128 rectified units before the classes."""
     sizes = (3, 24, 48, 96)
-    stages = [
-        (nn.Conv2d(a, b, 3, padding=1), nn.BatchNorm2d(b), nn.ReLU(), nn.MaxPool2d(2))
-        for a, b in zip(sizes, sizes[1:], strict=False)
-    ]
+    stages = [(nn.Conv2d(a, b, 3, padding=1), nn.BatchNorm2d(b), nn.ReLU(), nn.MaxPool2d(2)) for a, b in pairwise(sizes)]
     dense = nn.Flatten(), nn.Linear(96 * 16, 128), nn.ReLU(), nn.Linear(128, 10)
     return nn.Sequential(*(part for stage in stages for part in stage), *dense)
 

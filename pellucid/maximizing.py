@@ -92,7 +92,7 @@ def maximize(
     changes = {name: part for name, part in given.items() if part is not None}
     with torch.inference_mode(mode=False):
         frame = framed(model, shape, bounds)
-        targets = _settled(model, frame, [_target(model, one) for one in _listed(target, seeds)])
+        targets = _settled(model, frame, [sought(model, one) for one in _listed(target, seeds)])
         task = Task(
             model, tuple(one for one in targets for _ in range(seeds)), frame, tuple(range(seed, seed + seeds)) * len(targets),
             start=_started(model, frame, start, len(targets) * seeds), data=data, steps=steps,
@@ -123,7 +123,7 @@ def _recipe(recipe: str | Maximizer) -> Maximizer:
     return chosen
 
 
-def _target(model: Model, target: Any) -> Target:
+def sought(model: Model, target: Any) -> Target:
     """What users write as a target of a maximization: also "layer:unit"; but no prediction, for there is no input yet."""
     if target is None:
         raise TargetError(

@@ -67,6 +67,19 @@ def _map(name: str, factory: str, summary: str, source: tuple[str, int, str], *,
     return MetricEntry(name, f"pellucid.metrics:{factory}", summary, "complexity", *source, higher=higher, needs="map")
 
 
+def _loss(name: str, factory: str, summary: str, source: tuple[str, int, str], **more: Any) -> MetricEntry:
+    return MetricEntry(name, f"pellucid.metrics:{factory}", summary, "faithfulness", *source, **more)
+
+
+def _again(name: str, factory: str, summary: str, family: str, source: tuple[str, int, str], **more: Any) -> MetricEntry:
+    more = {"higher": False, "scales": False} | more
+    return MetricEntry(name, f"pellucid.metrics:{factory}", summary, family, *source, needs="method", **more)
+
+
+def _axiom(name: str, factory: str, summary: str, source: tuple[str, int, str], *, scales: bool = False) -> MetricEntry:
+    return MetricEntry(name, f"pellucid.metrics:{factory}", summary, "axioms", *source, higher=False, scales=scales)
+
+
 _BLUECHER = ("Bluecher et al.", 2024, "10.48550/arXiv.2401.06654")
 _SAMEK, _PETSIUK = ("Samek et al.", 2017, "10.1109/TNNLS.2016.2599820"), ("Petsiuk et al.", 2018, "10.48550/arXiv.1806.07421")
 _DEYOUNG, _RONG = ("DeYoung et al.", 2020, "10.18653/v1/2020.acl-main.408"), ("Rong et al.", 2022, "10.48550/arXiv.2202.00449")
@@ -79,6 +92,18 @@ _CHALASANI, _BHATT = ("Chalasani et al.", 2020, "10.48550/arXiv.1810.06583"), ("
 _ZHANG, _WANG = ("Zhang et al.", 2018, "10.1007/s11263-017-1059-x"), ("Wang et al.", 2020, "10.1109/CVPRW50498.2020.00020")
 _THEINER, _FAWCETT = ("Theiner et al.", 2021, "10.48550/arXiv.2104.14995"), ("Fawcett", 2006, "10.1016/j.patrec.2005.10.010")
 _NGUYEN = ("Nguyen and Martinez", 2020, "10.48550/arXiv.2007.07584")
+_ALVAREZ, _ANCONA = (
+    ("Alvarez-Melis and Jaakkola", 2018, "10.48550/arXiv.1806.07538"),
+    ("Ancona et al.", 2018, "10.48550/arXiv.1711.06104"),
+)
+_YEH, _LIPSCHITZ = (
+    ("Yeh et al.", 2019, "10.48550/arXiv.1901.09392"),
+    ("Alvarez-Melis and Jaakkola", 2018, "10.48550/arXiv.1806.08049"),
+)
+_AGARWAL, _ADEBAYO = ("Agarwal et al.", 2022, "10.48550/arXiv.2203.06877"), ("Adebayo et al.", 2018, "10.48550/arXiv.1810.03292")
+_HEDSTROEM, _SIXT = ("Hedstroem et al.", 2023, "10.48550/arXiv.2401.06465"), ("Sixt et al.", 2020, "10.48550/arXiv.1912.09818")
+_SUNDARARAJAN = ("Sundararajan et al.", 2017, "10.48550/arXiv.1703.01365")
+_KINDERMANS = ("Kindermans et al.", 2019, "10.1007/978-3-030-28954-6_14")
 _RIEGER = ("Rieger and Hansen", 2020, "10.48550/arXiv.2003.08747")
 
 METRICS: tuple[MetricEntry, ...] = (
@@ -96,6 +121,11 @@ METRICS: tuple[MetricEntry, ...] = (
     _removal("sufficiency", "Sufficiency", "what is lost with nothing but the most relevant places", _DEYOUNG, higher=False),
     _removal("road", "ROAD", "how probable the class stays without the best pixels, debiased", _RONG, higher=False),
     _removal("road_combined", "ROADCombined", "half the difference to what it is without the worst pixels", _RONG),
+    _loss("faithfulness_correlation", "FaithfulnessCorrelation", "how relevance and loss of random sets of parts agree", _BHATT),
+    _loss("faithfulness_estimate", "FaithfulnessEstimate", "how relevance and loss of single parts agree", _ALVAREZ),
+    _loss("sensitivity_n", "SensitivityN", "how they agree for random sets of every size", _ANCONA),
+    _loss("monotonicity_correlation", "MonotonicityCorrelation", "how the order of parts goes with their effect", _NGUYEN),
+    _loss("infidelity", "Infidelity", "how wrong the map is about random changes", _YEH, higher=False, scales=False),
     _place("relevance_mass", "RelevanceMass", "which share of the relevance lies where the truth is", _ARRAS),
     _place("relevance_rank", "RelevanceRank", "which share of the truth the most relevant places fill", _ARRAS),
     _place("pointing_game", "PointingGame", "whether the most relevant place lies at the truth", _ZHANG),
@@ -106,6 +136,60 @@ METRICS: tuple[MetricEntry, ...] = (
     _map("sparseness", "Sparseness", "how unevenly relevance is spread", _CHALASANI, higher=True),
     _map("complexity", "Complexity", "the entropy of the map", _BHATT, higher=False),
     _map("effective_complexity", "EffectiveComplexity", "how many places hold nine tenths of the map", _NGUYEN, higher=False),
+    _again("max_sensitivity", "MaxSensitivity", "how far the map moves at most when the sample hardly does", "robustness", _YEH),
+    _again("avg_sensitivity", "AvgSensitivity", "how far it moves on average", "robustness", _YEH),
+    _again("local_lipschitz", "LocalLipschitz", "how far it moves for every unit the sample moves", "robustness", _LIPSCHITZ),
+    _again("relative_input_stability", "RelativeInputStability", "how far for how far the input moves", "robustness", _AGARWAL),
+    _again(
+        "relative_output_stability", "RelativeOutputStability", "how far for how far the output moves", "robustness", _AGARWAL
+    ),
+    _again(
+        "relative_representation_stability",
+        "RelativeRepresentationStability",
+        "how far for how far inner values move",
+        "robustness",
+        _AGARWAL,
+    ),
+    _again(
+        "randomization",
+        "Randomization",
+        "how alike maps of ever more random models are (MPRT)",
+        "randomisation",
+        _ADEBAYO,
+        scales=True,
+    ),
+    _again(
+        "smooth_randomization",
+        "SmoothRandomization",
+        "the same for means over noisy samples (sMPRT)",
+        "randomisation",
+        _HEDSTROEM,
+        scales=True,
+    ),
+    _again(
+        "efficient_randomization",
+        "EfficientRandomization",
+        "how much more complex maps of a random model are (eMPRT)",
+        "randomisation",
+        _HEDSTROEM,
+        higher=True,
+        scales=True,
+    ),
+    _again("random_logit", "RandomLogit", "how alike the maps of two classes are", "randomisation", _SIXT, scales=True),
+    _axiom("completeness", "Completeness", "how far the map's sum is from the score", _SUNDARARAJAN),
+    _axiom(
+        "non_sensitivity", "NonSensitivity", "how many parts have relevance without effect or the reverse", _NGUYEN, scales=True
+    ),
+    _again(
+        "input_invariance", "InputInvariance", "how far the map moves with a shift the model takes back", "axioms", _KINDERMANS
+    ),
+    _again(
+        "implementation_invariance",
+        "ImplementationInvariance",
+        "how far it moves with the way of computing",
+        "axioms",
+        _SUNDARARAJAN,
+    ),
 )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import json
+import sys
+from dataclasses import replace
 
 import pytest
 import torch
@@ -113,7 +115,7 @@ def test_chains_stay_with_the_class_and_give_diverse_samples(net, other, prior):
     assert found.images.shape == (12, 1, 12, 12) and found.targets[3:6] == ("logit 1",) * 3
     assert (other(found.images).argmax(1) == wanted).float().mean() >= 0.9
     assert torch.pdist(found.images[:3].flatten(1)).min() > 0.1
-    assert any(note.startswith("e1 = ") for note in found.notes)
+    assert any(line.startswith("tuned e1=") for line in found.provenance["settings"])
 
 
 def test_fitting_is_the_same_twice_and_leaves_no_trace(net):
@@ -333,7 +335,7 @@ def test_any_generator_can_be_wrapped(net):
 
     wrapped = GeneratorPrior.wrap(Bright().eval(), (5,), bounds=2.0, output=(-1, 1))
     found = DgnAm(wrapped, steps=3).maximize(asked(net, [0]))
-    assert found.images.shape == (1, 1, 12, 12) and "made by Bright" in " ".join(found.notes)
+    assert found.images.shape == (1, 1, 12, 12) and "made by Bright" in found.provenance["prior"]["caption"]
     with pytest.raises(MethodError, match="only decoders made here"):
         wrapped.save("x.safetensors")
     with pytest.raises(WhereError, match="a prior that wraps a generator"):
@@ -349,14 +351,21 @@ def test_any_generator_can_be_wrapped(net):
 
 @pytest.mark.parametrize("recipe", [DgnAm(steps=6), DgnAm(steps=6, start="normal", step="normalised", decay=0.99), Ppgn(steps=6)])
 def test_a_picture_alone_is_what_it_is_in_a_batch_and_twice_is_the_same(recipe, net, prior):
-    from dataclasses import replace
-
     recipe = replace(recipe, prior=prior)
     batch = recipe.maximize(asked(net, [0, 1, 2, 3], seed=10))
     again = recipe.maximize(asked(net, [0, 1, 2, 3], seed=10))
     alone = recipe.maximize(asked(net, [2], seed=12))
     assert torch.equal(batch.images, again.images)
     assert torch.allclose(batch.images[2:3], alone.images, atol=1e-4)
+
+
+@pytest.mark.parametrize("recipe", [DgnAm(steps=1, rate=1e-9), Ppgn(steps=1, e1=0.0, e2=0.0, e3=0.0)])
+def test_a_search_may_begin_with_a_picture(recipe, net, prior):
+    x = blobs(3, seed=7)[0]
+    found = replace(recipe, prior=prior).maximize(asked(net, [0, 1, 2], start=x))
+    with torch.no_grad():
+        again = prior(prior.codes.high.minimum(net[:9](x)))
+    assert torch.allclose(found.images, again, atol=1e-4)
 
 
 def test_a_recipe_takes_its_prior_as_canvas_or_fits_one(net, prior, tmp_path):
@@ -490,3 +499,39 @@ def test_digits_made_read_as_intended_and_are_as_diverse_as_real_ones():
         agreed = (other(images).argmax(1) == wanted).float().mean()
         print(recipe.name, f"agreed {agreed:.3f}, diversity {diversity(images, wanted) / real:.2f} of real")
         assert agreed >= least and diversity(images, wanted) >= 0.8 * real
+
+
+# -- the command line ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_prior_is_fitted_from_the_command_line(tmp_path, monkeypatch):
+    from click.testing import CliRunner
+    from safetensors.torch import save_file
+
+    from pellucid.cli import main
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", [*sys.path])
+    (tmp_path / "spots.py").write_text(
+        "from torch import nn as n\n\ndef make():\n    return n.Sequential(n.Flatten(), n.Linear(144, 6), n.ReLU(), n.Linear(6, 2))\n"
+    )
+    rng = torch.Generator().manual_seed(0)
+    shapes = {"1.weight": (6, 144), "1.bias": (6,), "3.weight": (2, 6), "3.bias": (2,)}
+    save_file({name: torch.randn(shape, generator=rng) for name, shape in shapes.items()}, tmp_path / "net.safetensors")
+    (tmp_path / "photos").mkdir()
+    for number, picture in enumerate(blobs(20)[0]):
+        Image.fromarray((picture[0] * 255).byte().numpy()).save(tmp_path / "photos" / f"{number}.png")
+    own = "--model net.safetensors --builder spots:make --size 12 --mean 0 --std 1 --steps 3 --width 4".split()
+
+    def fit(*words):
+        return CliRunner().invoke(main, ["prior", "fit", *words, *own])
+
+    done = fit("photos", "--out", "p.safetensors")
+    assert done.exit_code == 0, done.output
+    assert done.stdout.startswith("3 steps in ") and "Written: p.safetensors" in done.stdout
+    assert GeneratorPrior.load("p.safetensors").codes.shape == (6,)
+    told = json.loads(fit("photos", "--out", "p.safetensors", "--json").stdout)
+    assert told["place"] == "what goes into 3" and told["steps"] == 3 and told["pictures"] == 18
+    assert fit("photos", "--out", "p.pt").exit_code == 2 and "Name it x.safetensors" in fit("photos", "--out", "p.pt").stderr
+    assert "no folder none" in fit("photos", "--out", "none/p.safetensors").stderr
+    assert "no such folder" in fit("nothing", "--out", "p.safetensors").stderr

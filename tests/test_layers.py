@@ -16,12 +16,23 @@ import pellucid
 ROOT = Path(pellucid.__file__).parent
 FLOORS = [
     {"errors", "shapes", "model", "target", "ledger", "attribution", "explanation", "progress", "zoo"}
-    | {"files", "regions", "certainty", "superpixels", "comparison"},  # nouns
+    | {"files", "regions", "certainty", "superpixels", "comparison", "truth"},  # nouns
     {"tape", "readout"},  # what happened in one forward pass
     {"lrp", "gradient", "cam", "perturb", "synth"},  # methods
-    {"metrics", "metric_list", "evaluation", "render", "catalogue", "verbs", "cookbook", "maximizing"},  # judges and painters
+    {
+        "metrics",
+        "metric_list",
+        "evaluation",
+        "render",
+        "catalogue",
+        "verbs",
+        "cookbook",
+        "maximizing",
+        "suite",
+        "testing",
+    },  # judges and painters
     {"job"},  # at scale
-    {"cli", "web", "__main__", "__init__"},  # doors
+    {"cli", "web", "__main__", "__init__", "plugin"},  # doors
 ]
 FLOOR = {part: floor for floor, parts in enumerate(FLOORS, start=1) for part in parts}
 STRANGERS = FLOORS[2] | {"cli", "web"}  # share a floor, but never import one another

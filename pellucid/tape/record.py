@@ -150,7 +150,7 @@ class Recorder:
         self.scope: list[str] = []
         self.owners: dict[int, str] = {}  # storage of a parameter -> the module it belongs to
         self.returned: dict[str, list[int]] = {}
-        self._ids: dict[int, tuple[int, int, int]] = {}  # id of a tensor object -> its value, its storage, and the version of that
+        self._ids: dict[int, tuple[int, int, int]] = {}  # id of a tensor -> its value, storage, version
         self._objects: list[Tensor] = []  # keeps every tensor object alive, so that ids stay unique
         self._alive: dict[int, list[int]] = {}  # storage -> the values that read it as it is now
         self._writes: dict[int, Writes] = {}

@@ -128,11 +128,14 @@ class Wandered:
     notes: tuple[str, ...] = ()
 
 
-def wander(chain: Chain, e1: Tensor, steps: int, samples: int = 1, every: int = 20, calm: int = 0) -> Wandered:
+def wander(
+    chain: Chain, e1: Tensor, steps: int, samples: int = 1, every: int = 20, calm: int = 0, start: tuple[Tensor] | None = None
+) -> Wandered:
     """One chain per picture: `steps` steps, then a sample, then one more after every `every` steps.
 
     Arguments:
         e1: One weight per picture.
+        start: Codes to begin with, one per picture.
         calm: How many steps without noise lead from the chain to a sample; the chain goes on from where it was.
     """
     begun, size = time.perf_counter(), at_once(torch.empty(1, *chain.task.frame.shape))
@@ -142,7 +145,7 @@ def wander(chain: Chain, e1: Tensor, steps: int, samples: int = 1, every: int = 
     for number, rows in enumerate(pieces):
         draws = drawn([chain.task.seeds[row] for row in rows])
         kept, trace = [], []
-        codes = chain.start(draws)
+        codes = chain.start(draws) if start is None else start[0][rows]
         for step in range(total):
             seconds = time.perf_counter() - begun
             late = chain.task.seconds is not None and seconds > chain.task.seconds * (number + 1) / len(pieces)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+import torch
+from torch import Tensor
+
 from ..ascent import Adam, Ascent, Normalised
 from ..climb import climb
 from ..generator.given import given
@@ -25,7 +28,8 @@ class DgnAm:
         https://doi.org/10.48550/arXiv.1605.09304. Published: codes begin as N(0, 1), 200 steps of mean size 8 that shrink to 0 in
         a straight line, decay 0.99, bounds [0, mean + 3 sd]: `published()`, with steps of 0.1 standard deviations, since 8 is a
         number of AlexNet's. Their two normalised steps, in the picture and from there in the code, are one in the code: what the
-        first divides by, the second takes out again. Departures: (1) Codes begin at mean + 0.5 sd of those of data, since N(0, 1)
+        first divides by, the second takes out again. A search may begin at the code of a picture, as theirs from
+        pictures. Departures: (1) Codes else begin at mean + 0.5 sd of those of data, since N(0, 1)
         lies far from them in most networks. (2) There is no decay, which makes pictures alike. (3) Steps are those of Adam, in
         standard deviations of each unit. Measured on digits, each raises the diversity of pictures, and the first also how often
         a network trained apart reads them as intended.
@@ -65,7 +69,8 @@ class DgnAm:
         prior, task = given(self.name, task, self.prior, self.minutes, self.steps)
         canvas = prior.canvas(task.frame, width=self.width, normal=self.start == "normal")
         plan = Plan(canvas, Stride(self.ascent, prior.codes.spread, self.decay), self.steps, keep="last", rescue=False)
-        found = maximized(task, self.name, plan, climb(task, plan))
+        task, start = begun(task, prior)
+        found = maximized(task, self.name, plan, climb(task, plan, start))
         return told(found, prior, self.lines(task))
 
     @property
@@ -81,7 +86,17 @@ class DgnAm:
         return [f"steps={task.steps or self.steps}", *(f"{name}={getattr(self, name)}" for name in names)]
 
 
+def begun(task: Task, prior: GeneratorPrior) -> tuple[Task, tuple[Tensor] | None]:
+    """The codes of the pictures to begin with, if there are any, and the task without these."""
+    if task.start is None:
+        return task, None
+    x = task.frame.fed(task.start.to(task.frame.device, task.frame.dtype))
+    with torch.no_grad():
+        codes = prior.encoder(task.model, x[:1]).codes(x).float()
+    return replace(task, start=None), (codes,)
+
+
 def told(found: Maximized, prior: GeneratorPrior, lines: list[str]) -> Maximized:
     """A result that says which generator made its pictures."""
-    provenance = {**found.provenance, "settings": lines, "prior": prior.provenance}
-    return replace(found, notes=(*found.notes, prior.caption, *prior.notes), provenance=provenance)
+    provenance = {**found.provenance, "settings": lines, "prior": {"caption": prior.caption, **prior.provenance}}
+    return replace(found, notes=(*found.notes, *prior.notes), provenance=provenance)

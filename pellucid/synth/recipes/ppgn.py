@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
@@ -16,7 +16,7 @@ from ..generator.given import given
 from ..generator.prior import GeneratorPrior
 from ..maximized import Maximized, maximized
 from ..task import Plan, Task
-from .dgn_am import told
+from .dgn_am import begun, told
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +76,7 @@ class Ppgn:
     def maximize(self, task: Task) -> Maximized:
         """The pictures along the chains."""
         prior, task = given(self.name, task, self.prior, self.minutes, self.steps)
+        task, start = begun(task, prior)
         chain = Chain.of(task, prior, self.width, self.e2, self.e3)
         steps = task.steps or self.steps
         e1 = (
@@ -83,11 +84,11 @@ class Ppgn:
             if self.e1 is None
             else torch.full((len(task),), self.e1, device=chain.spread.device)
         )
-        found = wander(chain, e1, steps, self.samples, self.every, self.calm)
+        found = wander(chain, e1, steps, self.samples, self.every, self.calm, start)
         every = [row for row in range(len(task)) for _ in range(self.samples)]
         plan = Plan(chain.canvas, Normalised(self.e2), found.steps)
         result = maximized(task.take(every), self.name, plan, self.climbed(chain, found, every))
-        return told(replace(result, notes=(*result.notes, *self.tuning(e1, task))), prior, self.lines(steps))
+        return told(result, prior, [*self.lines(steps), *self.tuning(e1)])
 
     def climbed(self, chain: Chain, found: Wandered, every: Sequence[int]) -> Climbed:
         """Samples as a climb leaves them."""
@@ -97,11 +98,11 @@ class Ppgn:
         trace = found.trace[:, list(every)]
         return Climbed((codes,), pictures, pictures, pictures, led, trace, led, found.notes, found.steps, found.seconds)
 
-    def tuning(self, e1: torch.Tensor, task: Task) -> tuple[str, ...]:
-        """What e1 became, for the caption."""
+    def tuning(self, e1: torch.Tensor) -> tuple[str, ...]:
+        """What e1 became."""
         weights = sorted(set(e1.tolist()))
         said = f"{weights[0]:g}" if len(weights) == 1 else f"{weights[0]:g} to {weights[-1]:g}"
-        return (f"e1 = {said}, tuned to keep 0.9 of the target's best.",) if self.e1 is None else ()
+        return (f"tuned e1={said}",) if self.e1 is None else ()
 
     def lines(self, steps: int) -> list[str]:
         """The settings, for provenance."""
