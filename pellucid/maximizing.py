@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from .cookbook import recipe as named
+from .cookbook import recipes
 from .errors import InputError, MethodError, TargetError
 from .model import Model, load
 from .readout import heard
@@ -23,6 +24,8 @@ from .synth.task import Maximizer, Task
 from .target import Target, as_target, channel
 
 __all__ = ["FORMATS", "document", "maximize"]
+
+BESIDE = 3  # real pictures beside those made
 
 
 def maximize(
@@ -38,6 +41,7 @@ def maximize(
     bounds: tuple[float, float] | None = None,
     start: Any = None,
     data: Any = None,
+    beside: int | None = None,
     canvas: Any = None,
     priors: Sequence[Any] | None = None,
     robust: Any = None,
@@ -61,7 +65,9 @@ def maximize(
         shape: Of one input, where the model does not say: (1, 28, 28).
         bounds: The lowest and the highest value of an input, where the model does not say; pictures then run from 0 to 1.
         start: A picture to begin with, in place of the recipe's start: what `model.read` takes, or a tensor as the model expects.
-        data: Pictures of your own, for recipes that learn from them: a folder, a loader, or a tensor of inputs.
+        data: Pictures of your own: a folder, a loader, or a tensor of inputs. Recipes may learn from them, and those that each
+            target answers to most are shown beside what was made.
+        beside: How many of these; None: 3, where the recipe does not itself ask for data.
         canvas, priors, robust, ascent, keep, plateau, coarse: Parts of the plan that you want otherwise, see `pl.synth.Plan`.
         precision: "bfloat16" lets the network compute in it, where that is quicker.
 
@@ -99,7 +105,17 @@ def maximize(
             seconds=None if minutes is None else 60 * minutes, changes=changes, precision=precision,
         )  # fmt: skip
         p = chosen.maximize(task)
-    return replace(p, provenance=_provenance(model, chosen, task) | dict(p.provenance))
+    p = replace(p, provenance=_provenance(model, chosen, task) | dict(p.provenance))
+    if beside is None:
+        beside = 0 if data is None else _beside(chosen, data)
+    return p.beside(top=beside) if beside and not p.called_off else p
+
+
+def _beside(recipe: Maximizer, data: Any) -> int:
+    """How many real pictures are shown unless somebody says so: none that would have to be given twice."""
+    known = {entry.name for entry in recipes() if entry.data}
+    once = not isinstance(data, (str, Tensor)) and hasattr(data, "__next__")
+    return 0 if recipe.name in known or once else BESIDE
 
 
 def _listed(target: Any, seeds: int) -> list[Any]:

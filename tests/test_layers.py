@@ -28,6 +28,7 @@ FLOORS = [
         "verbs",
         "cookbook",
         "maximizing",
+        "exemplars",
         "suite",
         "testing",
     },  # judges and painters

@@ -11,9 +11,11 @@ from click.exceptions import Exit
 
 from ..errors import MethodError, PictureError
 from . import process, say
+from . import suite as suites
 from .door import INTERRUPTED, SOME_FAILED, debuggable, tell
 from .files import Folder
 from .source import BUILT_IN, Source, check_reads_pictures, takes_source
+from .suite import SUITES
 from .watch import Watch
 
 if TYPE_CHECKING:
@@ -24,25 +26,29 @@ PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 
 
 @click.command(short_help="Which method to trust on a model and pictures.")
-@click.argument("pictures", nargs=-1, required=True, metavar="PICTURES...")
-@click.option("--methods", default=METHODS, show_default=True, metavar="LIST", help="Some of `pellucid methods`.")
+@click.argument("pictures", nargs=-1, metavar="PICTURES...")
+@click.option("--methods", metavar="LIST", help=f"Some of `pellucid methods`.  [default: {METHODS}]")
 @click.option("--metrics", default=METRICS, show_default=True, metavar="LIST", help="Some of `pellucid metrics`.")
 @click.option("--model", default=BUILT_IN, show_default=True, metavar="MODEL", help="A built-in model, or a file.")
 @click.option("--target", metavar="CLASS", help="The class to explain, by name or index.  [default: the predicted one of each]")
 @click.option("--seed", default=0, show_default=True, help="Of random orders, ties and intervals.")
 @click.option("--ceiling/--no-ceiling", default=None, help="Search for the best order.  [default: where that is quick]")
+@click.option("--suite", "known", type=click.Choice(SUITES), help="Try methods where it is known what is there; see below.")
+@click.option("--repeat", type=click.IntRange(1), metavar="N", help="Networks of hidden-parts [3], places of pasted-object [4].")
 @click.option("--out", metavar="FILE", help="Write the table: table.csv, .json or .md; a folder gets all three.")
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON, and nothing else.")
 @takes_source
 @debuggable
 def evaluate(
     pictures: Sequence[str],
-    methods: str,
+    methods: str | None,
     metrics: str,
     source: Source,
     target: str | None,
     seed: int,
     ceiling: bool | None,
+    known: str | None,
+    repeat: int | None,
     out: str | None,
     as_json: bool,
 ) -> None:
@@ -50,9 +56,21 @@ def evaluate(
 
     One table with intervals over the pictures, what random orders and the best order reach, and what each method costs; and one
     sentence of advice.
+
+    --suite hidden-parts asks which methods mark parts that are not there, on small networks and pictures of its own, no PICTURES
+    needed; --suite pasted-object how much of a map falls on an object put in front of PICTURES, or of those that come along.
     """
     watch = Watch()
     process.settle()
+    if known is not None:
+        if metrics != METRICS or target is not None or ceiling is not None:
+            raise click.UsageError("--suite has measures and targets of its own: leave out --metrics, --target and --ceiling")
+        return tried(known, pictures, methods, source, repeat, seed, out, as_json, watch)
+    if not pictures:
+        raise click.UsageError("Missing argument 'PICTURES...'.")
+    if repeat is not None:
+        raise click.UsageError("--repeat belongs to --suite")
+    methods = METHODS if methods is None else methods
     wanted, judges = listed(methods, "methods", METHODS), listed(metrics, "metrics", METRICS)
     given = expanded(pictures)
     with watch("starting"):
@@ -74,6 +92,28 @@ def evaluate(
     if watch.called_off:
         raise Exit(INTERRUPTED)
     if t.failures:
+        raise Exit(SOME_FAILED)
+
+
+def tried(
+    known: str,
+    pictures: Sequence[str],
+    methods: str | None,
+    source: Source,
+    repeat: int | None,
+    seed: int,
+    out: str | None,
+    as_json: bool,
+    watch: Watch,
+) -> None:
+    """A suite in place of the user's own pictures."""
+    wanted = listed(suites.METHODS if methods is None else methods, "methods", suites.METHODS)
+    given, files = expanded(pictures), places(out)
+    found = suites.suite(known, given, wanted, source, repeat=repeat, seed=seed, watch=watch)
+    suites.report(found, [found.save(file) for file in files], as_json=as_json)
+    if watch.called_off:
+        raise Exit(INTERRUPTED)
+    if found.failures:
         raise Exit(SOME_FAILED)
 
 

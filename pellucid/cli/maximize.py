@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.exceptions import Exit
@@ -19,6 +19,7 @@ from .watch import Watch
 
 if TYPE_CHECKING:
     from .. import Maximized
+    from ..synth.trust import Trust
 
 
 @click.command(short_help="What the network looks for.")
@@ -30,7 +31,10 @@ if TYPE_CHECKING:
 @click.option("--steps", type=click.IntRange(1), metavar="N", help="How many.  [default: what the recipe says]")
 @click.option("--minutes", type=click.FloatRange(0, min_open=True), metavar="M", help="When to stop at the latest.")
 @click.option("--start", metavar="PICTURE", help="A picture to begin with.")
-@click.option("--data", metavar="DIR", help="Pictures of yours, for recipes that learn from them.")
+@click.option("--data", metavar="DIR", help="Pictures of yours, to learn from and to show beside those made.")
+@click.option("--beside", type=click.IntRange(0), metavar="N", help="How many of them are shown per target.  [default: 3]")
+@click.option("--trust", is_flag=True, help="Say how far to trust each picture, in numbers.")
+@click.option("--other", "others", multiple=True, metavar="MODEL", help="A second model to ask as well, for --trust.")
 @click.option("--out", default=".", metavar="DIR", help="Folder for the results.  [default: the current one]")
 @click.option("--format", "formats", default="png,json", show_default=True, metavar="LIST", help="Also safetensors.")
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON, and nothing else.")
@@ -46,6 +50,9 @@ def maximize(
     minutes: float | None,
     start: str | None,
     data: str | None,
+    beside: int | None,
+    trust: bool,
+    others: Sequence[str],
     out: str,
     formats: str,
     as_json: bool,
@@ -53,6 +60,7 @@ def maximize(
     """Pictures that a TARGET scores high: a class by name or index, or a channel of a layer as LAYER:UNIT.
 
     They stand on one sheet, named after targets and recipe (espresso.lucid.png), beside a file that says how to make them again.
+    With --data the real pictures that each target answers to most stand beside them.
     """
     watch = Watch()
     process.settle()
@@ -65,34 +73,38 @@ def maximize(
             ".".join(filter(None, [slug(" ".join(targets)), slug(recipe)])),
         )
         folder.check([name], [start] if start else [])
-        model = source.open()
+        model, second = source.open(), [source.named(other) for other in others]
     with watch(", ".join(targets)):
         asked = [int(target) if target.isdigit() else target for target in targets]
         p = climb(
             model, asked, recipe, seed=seed, seeds=seeds, steps=steps, minutes=minutes, start=start, data=data,
+            beside=beside,
         )  # fmt: skip
-        files = written(p, folder, name)
-    report(p, files, as_json=as_json)
+    with watch("judging"):
+        verdict = p.trust(other=second) if trust or others else None
+        files = written(p, folder, name, verdict)
+    report(p, files, verdict, as_json=as_json)
     if watch.called_off or p.called_off:
         raise Exit(INTERRUPTED)
 
 
-def written(p: Maximized, folder: Folder, name: str) -> list[Path]:
+def written(p: Maximized, folder: Folder, name: str, verdict: Trust | None) -> list[Path]:
     """The result in every format, each file whole or not at all."""
     try:
         folder.path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         found = error.strerror or str(error)
         raise OutputError(f"--out {folder.path}", found, "the folder cannot be made", "Name another one.") from None
-    return [p.save(file) for file in folder.files(name)]
+    told: dict[str, Any] = {} if verdict is None else {"trust": verdict}
+    return [p.save(file, **(told if file.suffix != ".safetensors" else {})) for file in folder.files(name)]
 
 
-def report(p: Maximized, files: Sequence[Path], *, as_json: bool) -> None:
+def report(p: Maximized, files: Sequence[Path], verdict: Trust | None, *, as_json: bool) -> None:
     """What was found, for a program or for a person."""
     if as_json:
         from ..maximizing import document
 
-        told = {name: part for name, part in document(p).items() if name != "trace"}
+        told = {name: part for name, part in document(p, verdict).items() if name != "trace"}
         return say.document({"files": {file.suffix.lstrip("."): str(file) for file in files}} | told)
     for index in range(len(p)):
         said = "".join(
@@ -100,7 +112,16 @@ def report(p: Maximized, files: Sequence[Path], *, as_json: bool) -> None:
         )
         seed = f", seed {p.seeds[index]}" if len(set(p.seeds)) > 1 else ""
         click.echo(f"{p.headline(index)}{seed}{said}")
+        real = [f"{shown.name} ({figure(shown.value)})" for shown in p.examples(index)]
+        if real and p.targets[index] not in p.targets[:index]:
+            click.echo(f"  of the real pictures most: {', '.join(real)}")
     for note in p.notes:
         click.echo(note)
+    if verdict is not None:
+        click.echo()
+        say.table(*verdict.columns())
+        click.echo()
+        for words in verdict.words():
+            click.echo(words)
     if files:
         click.echo(f"Written: {', '.join(map(click.format_filename, files))}")

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..errors import MethodError
+from .compat import Compat, known_compat
 from .metric import Answer, Need, Question, Scores
 
 
@@ -64,6 +65,9 @@ class EffectiveComplexity:
 
     Arguments:
         share: Of the sum of sizes, in (0, 1].
+        compat: "quantus-0.6": another quantity, after Quantus 0.6.0: how many values, each channel by itself, are larger than
+            `eps`; of the map as it is, where Quantus divides by the largest value of the batch before.
+        eps: Used there alone.
     """
 
     name: ClassVar[str] = "effective_complexity"
@@ -71,8 +75,11 @@ class EffectiveComplexity:
     needs: ClassVar[Need] = "map"
 
     share: float = 0.9
+    compat: Compat | None = None
+    eps: float = 1e-5
 
     def __post_init__(self) -> None:
+        known_compat(self.name, self.compat)
         if not 0 < self.share <= 1:
             raise MethodError(
                 f"effective_complexity with share={self.share}", "a share that is none", "it is a part of the whole map",
@@ -80,6 +87,9 @@ class EffectiveComplexity:
             )  # fmt: skip
 
     def score(self, question: Question, answer: Answer) -> Scores:
+        if self.compat is not None:
+            larger = (answer.values.flatten(1).abs() > self.eps).sum(1).double().cpu()
+            return Scores(torch.where(torch.tensor(answer.sound), larger, torch.nan))
         size = _sizes(answer)
         shares = (size / size.sum(1, keepdim=True)).sort(1, descending=True).values.cumsum(1)
         count = (shares < self.share * (1 - 1e-12)).sum(1).double() + 1

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
+
 from ..perturb.regions import Entries
+from .compat import Compat, known_compat
 from .experiment import Reading, Scheme
 from .reduction import Reduction, Removed
 from .steps import Log
@@ -24,6 +27,11 @@ class PixelFlipping(Reduction):
 
     References: On pixel-wise explanations for non-linear classifier decisions by layer-wise relevance propagation
         (Bach et al., 2015), https://doi.org/10.1371/journal.pone.0130140
+
+    Arguments:
+        compat: "quantus-0.6": another quantity, after Quantus 0.6.0: the sum of trapezoids of width 1 per step, not divided by
+            their number, under a curve that begins after the first step. Its pixels are single values, one per channel:
+            `Scheme(Values(), 0.0, Every(8))`.
     """
 
     name: ClassVar[str] = "pixel_flipping"
@@ -31,6 +39,12 @@ class PixelFlipping(Reduction):
 
     scheme: Scheme = PIXELS
     reading: Reading = "target"
+    compat: Compat | None = None
+
+    def __post_init__(self) -> None:
+        known_compat(self.name, self.compat)
 
     def reduce(self, found: Removed) -> float:
+        if self.compat is not None:
+            return float(torch.trapezoid(found.falling.read(self.reading)[1:]))
         return found.falling.area(self.reading)

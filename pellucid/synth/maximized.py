@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors.torch import save
 from torch import Tensor
 
+from ..errors import InputError
 from ..files import save as saved
 from ..ledger import figure
 from ..readout import at_once, heard
@@ -21,6 +23,10 @@ from .climb import Climbed
 from .frame import Frame
 from .objective import objective_of
 from .task import Plan, Task
+
+if TYPE_CHECKING:
+    from .example import Example, Examples
+    from .trust import Trust
 
 #: Suffix -> "module:function" that writes (maximized, path, **options). Painters live floors above: named here, not imported.
 FORMATS: dict[str, str] = {
@@ -47,6 +53,8 @@ class Maximized:
         notes: Sentences a reader of the pictures has to know.
         provenance: What it takes to repeat this. Plain JSON.
         extras: What a recipe gives besides, tensors by name.
+        task: What was asked, with one target per picture: the model, the frame.
+        real: Real pictures to be shown beside them, see `beside`.
 
     Example:
         >>> p = Maximized(torch.rand(1, 1, 2, 2), torch.tensor([1.5]), ("logit 0",), "lucid", (0,), torch.zeros(3, 1))
@@ -66,6 +74,8 @@ class Maximized:
     notes: tuple[str, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
     extras: Mapping[str, Tensor] = field(default_factory=dict)
+    task: Task | None = None
+    real: Examples | None = None
 
     def __len__(self) -> int:
         """How many pictures there are."""
@@ -89,8 +99,56 @@ class Maximized:
         said = [f"The network says {label} ({p:.1%})." for _, label, p in self.classes[picture][:1]] if self.classes else []
         return " ".join([f"{self.headline(picture)}.", *said, *self.notes])
 
+    def beside(self, data: Any = None, *, top: int = 3, by: str = "activation", crop: bool = True) -> Maximized:
+        """The same, with the real pictures that each target answers to most, to be shown beside what was made.
+
+        Arguments:
+            data: Pictures of yours; None: those the maximization was given.
+            top: How many per target.
+            by: "activation", or "relevance": which pictures a unit inside is used for.
+            crop: Whether they are cropped to what the unit can see.
+
+        Raises:
+            InputError: there are no pictures, or this came without the task it was made for.
+        """
+        task = self._asked("Real pictures beside those made")
+        find = import_module("pellucid.exemplars").examples_for  # named, not imported: it lives a floor above
+        data = task.data if data is None else data
+        return replace(self, real=find(task.model, task.targets, data, task.frame, top=top, by=by, crop=crop))
+
+    def examples(self, picture: int = 0) -> tuple[Example, ...]:
+        """The real pictures beside one that was made."""
+        return () if self.real is None else self.real[picture]
+
+    def trust(self, data: Any = None, other: Any = None, **options: Any) -> Trust:
+        """How far to trust these pictures, measured: by real pictures, fresh transformations, other networks, other seeds.
+
+        Arguments:
+            data: Real pictures; None: those the maximization was given, if any.
+            other: Another network for the same classes, or a list of them.
+            options: See `pellucid.synth.judge.judge`: views, most, classes, seed.
+
+        Raises:
+            InputError: this came without the task it was made for.
+        """
+        task = self._asked("A report on trust")
+        from .judge import judge
+
+        return judge(self, task, task.data if data is None else data, other, **options)
+
+    def _asked(self, what: str) -> Task:
+        if self.task is None:
+            raise InputError(
+                what, "pictures without the task they were made for", "the model and the targets are needed",
+                "Ask the result of `pl.maximize` itself.",
+            )  # fmt: skip
+        return self.task
+
     def save(self, path: str | os.PathLike[str], **options: Any) -> Path:
-        """Write a contact sheet (.png), parameters and scores (.json), or everything (.safetensors), whole or not at all."""
+        """Write a contact sheet (.png), parameters and scores (.json), or everything (.safetensors), whole or not at all.
+
+        Sheet and .json take `trust=`, a report to be told with the pictures.
+        """
         return saved(self, path, FORMATS, **options)
 
 
@@ -109,6 +167,7 @@ def maximized(task: Task, recipe: str, plan: Plan, climbed: Climbed, *, frame: F
         chosen.float().cpu(), scores, tuple(target.text() for target in task.targets), recipe, task.seeds,
         climbed.trace.float().cpu(), climbed.fired.cpu(), classes,
         {name: pictures.float().cpu() for name, pictures in snapshots.items()}, tuple(notes), made,
+        task=replace(task, frame=frame),
     )  # fmt: skip
 
 
@@ -126,22 +185,24 @@ def scored(task: Task, pictures: Tensor, frame: Frame) -> tuple[Tensor, tuple[tu
     return torch.cat(scores).float().cpu(), tuple(classes)
 
 
-def document(p: Maximized) -> dict[str, Any]:
+def document(p: Maximized, trust: Trust | None = None) -> dict[str, Any]:
     """Everything but the pictures, as plain data."""
     each = [
         {"target": target, "score": float(p.scores[i]), "seed": p.seeds[i], "fired": bool(p.fired[i]),
          "classes": [list(found) for found in p.classes[i]] if p.classes else []}
         for i, target in enumerate(p.targets)
     ]  # fmt: skip
-    return {
+    more = {} if p.real is None else {"real": p.real.document()}
+    more |= {} if trust is None else {"trust": trust.document()}
+    return more | {
         "recipe": p.recipe, "shape": list(p.images.shape), "pictures": each, "notes": list(p.notes),
         "provenance": dict(p.provenance), "trace": p.trace.T.tolist(),
     }  # fmt: skip
 
 
-def save_json(p: Maximized, path: Path) -> None:
+def save_json(p: Maximized, path: Path, *, trust: Trust | None = None) -> None:
     """Parameters, seeds, versions, scores; `Maximized.save` writes it whole or not at all."""
-    text = json.dumps(_finite(document(p)), indent=1, default=str)
+    text = json.dumps(_finite(document(p, trust)), indent=1, default=str)
     path.write_text(text, encoding="utf-8")
 
 

@@ -91,11 +91,16 @@ class Chain:
             back = self.encoder.codes(fed.detach()).to(codes) - codes
             push = slope * self.spread
             size = push.flatten(1).square().mean(1).sqrt()
-            push = push / per_picture(torch.where(size > 0, size, 1), push)
+            strength = self.left(scores, rows) / torch.where(size > 0, size, 1)
+            push = per_picture(strength, push) * push
             moved = codes + per_picture(e1, codes) * back + self.e2 * self.spread * push
             if self.e3:
                 moved = moved + self.e3 * self.spread * normal(draws, codes.shape[1:]).to(codes)
             return self.canvas.within((moved,), frame)[0], scores.detach()
+
+    def left(self, scores: Tensor, rows: Sequence[int]) -> Tensor:
+        """How much there is left to gain: 1 - p for a class, which is how the slope of its log-probability fades; else 1."""
+        return torch.where(self._odds(rows, scores), (-scores / __import__("builtins").TT).sigmoid(), torch.ones_like(scores))
 
     def scores(self, codes: Tensor) -> Tensor:
         """The score of the code of each picture."""
@@ -107,8 +112,11 @@ class Chain:
 
     def worth(self, scores: Tensor, rows: Sequence[int]) -> Tensor:
         """Scores as what must be kept of them: probabilities where targets are classes."""
-        odds = torch.tensor([isinstance(self.task.targets[row].terms[0][1], LogOdds) for row in rows], device=scores.device)
-        return torch.where(odds, scores.sigmoid(), scores)
+        return torch.where(self._odds(rows, scores), scores.sigmoid(), scores)
+
+    def _odds(self, rows: Sequence[int], like: Tensor) -> Tensor:
+        """Which of these targets are classes."""
+        return torch.tensor([isinstance(self.task.targets[row].terms[0][1], LogOdds) for row in rows], device=like.device)
 
 
 @dataclass(frozen=True, eq=False)

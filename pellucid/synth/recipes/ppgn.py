@@ -58,8 +58,8 @@ class Ppgn:
     samples: int = 1
     every: int = 20
     e1: float | None = None
-    e2: float = 0.025
-    e3: float = 0.2
+    e2: float = 0.05
+    e3: float = 0.25
     calm: int = 5
     width: float = 0.5
     minutes: float = 5.0
