@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,8 +34,14 @@ if TYPE_CHECKING:
 @click.option("--start", metavar="PICTURE", help="A picture to begin with.")
 @click.option("--data", metavar="DIR", help="Pictures of yours, to learn from and to show beside those made.")
 @click.option("--beside", type=click.IntRange(0), metavar="N", help="How many of them are shown per target.  [default: 3]")
-@click.option("--trust", is_flag=True, help="Say how far to trust each picture, in numbers.")
-@click.option("--other", "others", multiple=True, metavar="MODEL", help="A second model to ask as well, for --trust.")
+@click.option("--judge", is_flag=True, help="Say how far to trust each picture, in numbers.")
+@click.option(
+    "--other",
+    "others",
+    multiple=True,
+    metavar="MODEL",
+    help="A second model to ask as well: a name, or a file opened as --model is; implies --judge.",
+)
 @click.option("--out", default=".", metavar="DIR", help="Folder for the results.  [default: the current one]")
 @click.option("--format", "formats", default="png,json", show_default=True, metavar="LIST", help="Also safetensors.")
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON, and nothing else.")
@@ -51,7 +58,7 @@ def maximize(
     start: str | None,
     data: str | None,
     beside: int | None,
-    trust: bool,
+    judge: bool,
     others: Sequence[str],
     out: str,
     formats: str,
@@ -73,7 +80,7 @@ def maximize(
             ".".join(filter(None, [slug(" ".join(targets)), slug(recipe)])),
         )
         folder.check([name], [start] if start else [])
-        model, second = source.open(), [source.named(other) for other in others]
+        model, second = source.open(), [opened(other, source) for other in others]
     with watch(", ".join(targets)):
         asked = [int(target) if target.isdigit() else target for target in targets]
         p = climb(
@@ -81,11 +88,18 @@ def maximize(
             beside=beside,
         )  # fmt: skip
     with watch("judging"):
-        verdict = p.trust(other=second) if trust or others else None
+        verdict = p.trust(other=second) if judge or others else None
         files = written(p, folder, name, verdict)
     report(p, files, verdict, as_json=as_json)
     if watch.called_off or p.called_off:
         raise Exit(INTERRUPTED)
+
+
+def opened(other: str, source: Source) -> Any:
+    """A second model: a built-in one, or a file opened as the first is."""
+    from ..model import load
+
+    return replace(source, model=other).open() if Path(other).exists() else load(other)
 
 
 def written(p: Maximized, folder: Folder, name: str, verdict: Trust | None) -> list[Path]:
@@ -106,6 +120,8 @@ def report(p: Maximized, files: Sequence[Path], verdict: Trust | None, *, as_jso
 
         told = {name: part for name, part in document(p, verdict).items() if name != "trace"}
         return say.document({"files": {file.suffix.lstrip("."): str(file) for file in files}} | told)
+    from ..ledger import figure
+
     for index in range(len(p)):
         said = "".join(
             f"; the network says {label} ({share:.1%})" for _, label, share in (p.classes[index][:1] if p.classes else ())

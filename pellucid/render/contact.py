@@ -40,6 +40,7 @@ def contact_sheet(p: Maximized, across: int | None = None, trust: Trust | None =
     notes = [paragraph(note, 14, room, AMBER) for note in p.notes]
     if p.real is not None:
         notes += [paragraph(note, 14, room, AMBER) for note in p.real.notes] + [paragraph(legend(p.real), 14, room, FAINT)]
+    notes += [paragraph(note, 14, room, AMBER) for note in (trust.notes if trust else ())]
     return framed(stack([heading(p, body.width), body, *notes], GAP))
 
 
@@ -66,7 +67,7 @@ def heading(p: Maximized, wide: int) -> Image.Image:
 
 def cell(p: Maximized, index: int, wide: int, trust: Trust | None = None) -> Image.Image:
     """One picture over its words, with the numbers that say most about how far to trust it."""
-    lines = [paragraph(shorten(f"{p.targets[index]} = {figure(float(p.scores[index]))}", 15, wide), 15, wide, INK)]
+    lines = [paragraph(f"{p.targets[index]} = {figure(float(p.scores[index]))}", 15, wide, INK)]
     seed = f"seed {p.seeds[index]}" if len(set(p.seeds)) > 1 else ""
     said = [f"{label} {share:.0%}" for _, label, share in (p.classes[index][:1] if p.classes else ())]
     lines += [paragraph(shorten("  ·  ".join(filter(None, [*said, seed])), 13, wide), 13, wide, FAINT)] if said or seed else []

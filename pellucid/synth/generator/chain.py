@@ -33,13 +33,14 @@ HELD = 0.9  # of the best probability: what the target must keep
 class Chain:
     """How codes of a prior wander.
 
-        h <- clip(h + e1 (E(G(h)) - h) + e2 sd * unit(d log p(target | G(h)) / d(h / sd)) + e3 sd * N(0, 1))
+        h <- clip(h + e1 (E(G(h)) - h) + e2 sd * left * unit(d log p(target | G(h)) / d(h / sd)) + e3 sd * N(0, 1))
 
-    with unit(g) of root mean square 1.
+    with unit(g) of root mean square 1, and left = sigmoid(-log-odds / T) what there is left to gain; with T = 1 that is 1 - p.
 
     Arguments:
         task: What is wanted; its targets conditioned, see `conditioned`.
         e2, e3: In standard deviations of each unit.
+        temper: T.
     """
 
     task: Task
@@ -49,9 +50,10 @@ class Chain:
     spread: Tensor
     e2: float
     e3: float
+    temper: float
 
     @staticmethod
-    def of(task: Task, prior: GeneratorPrior, width: float, e2: float, e3: float) -> Chain:
+    def of(task: Task, prior: GeneratorPrior, width: float, e2: float, e3: float, temper: float = 5.0) -> Chain:
         """The chain for a task, ready to go.
 
         Raises:
@@ -65,7 +67,7 @@ class Chain:
         targets = tuple(conditioned(target, values[None]) for target in task.targets)
         encoder = prior.encoder(task.model, x)
         spread = prior.codes.spread.to(task.frame.device)
-        return Chain(replace(task, targets=targets), canvas, encoder, ask.only(addresses), spread, e2, e3)
+        return Chain(replace(task, targets=targets), canvas, encoder, ask.only(addresses), spread, e2, e3, temper)
 
     def start(self, draws: Draws) -> Tensor:
         return self.canvas.start(self.task.frame, draws)[0]
@@ -99,8 +101,8 @@ class Chain:
             return self.canvas.within((moved,), frame)[0], scores.detach()
 
     def left(self, scores: Tensor, rows: Sequence[int]) -> Tensor:
-        """How much there is left to gain: 1 - p for a class, which is how the slope of its log-probability fades; else 1."""
-        return torch.where(self._odds(rows, scores), (-scores / __import__("builtins").TT).sigmoid(), torch.ones_like(scores))
+        """How much there is left to gain: 1 for targets that are not classes."""
+        return torch.where(self._odds(rows, scores), (-scores / self.temper).sigmoid(), torch.ones_like(scores))
 
     def scores(self, codes: Tensor) -> Tensor:
         """The score of the code of each picture."""

@@ -24,18 +24,22 @@ class Ppgn:
     """Pictures that a class is of and that look like the data: codes wander towards the class, and are drawn to what the network
     itself makes of the pictures they tell, which is where codes of real pictures stay.
 
-        h <- clip(h + e1 (E(G(h)) - h) + e2 sd * unit(d log p(c | G(h)) / d(h / sd)) + e3 sd * N(0, 1))
+        h <- clip(h + e1 (E(G(h)) - h) + e2 sd * left * unit(d log p(c | G(h)) / d(h / sd)) + e3 sd * N(0, 1))
+        left = sigmoid(-log-odds(c) / T)
 
-    A unit, or any target, takes the place of log p as its score. This is the noiseless joint variant, of which DGN-AM is e1 = 0.
+    A unit, or any target, takes the place of log p as its score; left is 1 then. This is the noiseless joint variant, whose G and
+    E see no noise while they learn, and of which DGN-AM is e1 = 0.
 
     References: Nguyen et al., 2017, Plug and play generative networks, Eq. 5 and section 4.4,
         https://doi.org/10.1109/CVPR.2017.374. Published: e1 = 1e-5, e2 = 1, e3 = 1e-17 in units of AlexNet's fc6, the sum of all
-        three divided by its mean size, 200 steps of size 1, bounds [0, 30]. Departures: (1) Only the push to the class has unit
-        size, so that the prior step stays a share of the way back to E(G(h)). (2) The two others are measured in standard
-        deviations of each unit. (3) e1, which is the published method's knob (too little: not natural, too much: another class),
-        is tuned: the largest that leaves the class 0.9 of the best probability it gets with any. (4) Bounds are mean + 3 sd.
-        (5) Codes begin around the mean of those of data. (6) There is noise, without which the pictures of one class come out
-        alike: on digits their diversity is then less than half that of real ones.
+        three divided by its mean size, 200 steps of size 1, bounds [0, 30]. Departures: (1) Only the push to the class is brought
+        to unit size, so that the prior step stays a share of the way back to E(G(h)). (2) Push and noise are measured in standard
+        deviations of each unit. (3) e1, the published method's knob (too little: not natural, too much: another class), is tuned:
+        the largest that leaves the class 0.9 of its best probability. (4) Bounds are mean + 3 sd. (5) Codes begin
+        around the mean of those of data. (6) There is noise, without which pictures of one class come out alike. (7) The push
+        fades as log-odds grow over T, not over 1 as the slope of log p does, which leaves pictures that only this network takes
+        for the class; without any fading they come out alike. e2, e3 and T were chosen by two networks for digits: with T = 1 a
+        network trained apart reads 75 to 83 % of the pictures as intended, without fading diversity falls to half of real.
 
     Arguments:
         prior: The generator; None: the one given as canvas, or one fitted to the data given, in 20 steps for each of
@@ -45,6 +49,7 @@ class Ppgn:
         every: Steps between two samples of a chain.
         e1: The prior step; None: tuned for each target.
         e2, e3: The push to the class, and noise, in standard deviations.
+        temper: T: how many nats of log-odds the push lasts.
         calm: Steps without noise that lead from a chain to each of its samples.
         width: How far around the mean of data codes begin, in standard deviations.
 
@@ -58,8 +63,9 @@ class Ppgn:
     samples: int = 1
     every: int = 20
     e1: float | None = None
-    e2: float = 0.05
-    e3: float = 0.25
+    e2: float = 0.15
+    e3: float = 0.2
+    temper: float = 5.0
     calm: int = 5
     width: float = 0.5
     minutes: float = 5.0
@@ -67,7 +73,12 @@ class Ppgn:
     name: ClassVar[str] = "ppgn"
 
     def __post_init__(self) -> None:
-        if min(self.steps, self.samples, self.every) < 1 or min(self.e1 or 0, self.e2, self.e3) < 0 or (self.e1 or 0) > 1:
+        if (
+            min(self.steps, self.samples, self.every) < 1
+            or min(self.e1 or 0, self.e2, self.e3) < 0
+            or self.temper <= 0
+            or (self.e1 or 0) > 1
+        ):
             found = f"steps={self.steps}, samples={self.samples}, every={self.every}, e1={self.e1}, e2={self.e2}, e3={self.e3}"
             raise MethodError(
                 "recipe 'ppgn'", found, "counts are 1 or more, weights 0 or more, e1 at most 1", "Correct that one."
@@ -77,7 +88,7 @@ class Ppgn:
         """The pictures along the chains."""
         prior, task = given(self.name, task, self.prior, self.minutes, self.steps)
         task, start = begun(task, prior)
-        chain = Chain.of(task, prior, self.width, self.e2, self.e3)
+        chain = Chain.of(task, prior, self.width, self.e2, self.e3, self.temper)
         steps = task.steps or self.steps
         e1 = (
             tuned(chain, max(1, steps // 2), self.calm)
@@ -106,5 +117,5 @@ class Ppgn:
 
     def lines(self, steps: int) -> list[str]:
         """The settings, for provenance."""
-        names = "samples", "every", "e1", "e2", "e3", "calm", "width"
+        names = "samples", "every", "e1", "e2", "e3", "temper", "calm", "width"
         return [f"steps={steps}", *(f"{name}={getattr(self, name)}" for name in names)]

@@ -82,7 +82,8 @@ class Yosinski2015(Planned):
         of its network, and move next to nothing in many others. Ours are such that the first step changes an entry by
         `Mixture.change` of 255 on average, also in set 1, and fall to 0: at the end of constant ones the score still jumped
         between 5 and 26 from step to step, for tabby on EfficientNet-Lite0. Set 4 wants the score to rise by 10 a step, and
-        not by 2. Its code leaves the last step unprojected, so that its score is that of the picture; ours are scored as they are in any case.
+        not by 2. Its code leaves the last step unprojected, so that its score is that of the picture; ours are scored as they
+        are in any case.
         Measured on EfficientNet-Lite0, for the class school bus: sets 1, 3 and 4 reach a probability of 0.9, of which only set 3
         gives pictures of some contrast; set 2, which takes back 30 % of a picture in every step, does not get there.
 

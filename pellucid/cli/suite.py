@@ -1,0 +1,75 @@
+"""`pellucid evaluate --suite`: methods tried where it is known what is there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from . import say
+from .door import tell
+from .source import BUILT_IN, Source, check_reads_pictures
+from .watch import Watch
+
+if TYPE_CHECKING:
+    from ..suite import Findings
+
+SUITES = ("hidden-parts", "pasted-object")
+METHODS = "lrp,lrp.epsilon,gradient_x_input,gradient,sensitivity"
+
+
+def suite(
+    name: str, pictures: Sequence[str], methods: Sequence[str], source: Source, *, repeat: int | None, seed: int, watch: Watch
+) -> Findings:
+    """Run one of `SUITES`."""
+    if name == "hidden-parts" and (pictures or source.model != BUILT_IN):
+        raise click.UsageError("--suite hidden-parts makes its own pictures and networks: give none")
+    with watch("starting"):
+        from ..catalogue import method
+
+        for one in methods:
+            method(one)
+        work = partial(_hidden_parts, seed=seed) if name == "hidden-parts" else _pasted(source, pictures, seed)
+    with watch(f"{len(methods)} methods on {name}"):
+        return work(methods, repeat)
+
+
+def _hidden_parts(methods: Sequence[str], repeat: int | None, *, seed: int) -> Findings:
+    from ..suite import hidden_parts
+
+    return hidden_parts(methods, seeds=range(seed, seed + (3 if repeat is None else repeat)))
+
+
+def _pasted(source: Source, pictures: Sequence[str], seed: int) -> Callable[[Sequence[str], int | None], Findings]:
+    """The work that is left when the model is there."""
+    from ..suite import pasted_object
+    from ..suite.pasted import OBJECTS
+
+    model = source.open()
+    check_reads_pictures(model)
+    objects = OBJECTS[:2] if len(pictures) == 1 else OBJECTS  # the third takes two pictures
+
+    def work(methods: Sequence[str], repeat: int | None) -> Findings:
+        return pasted_object(model, list(pictures) or None, methods, objects, places=4 if repeat is None else repeat, seed=seed)
+
+    return work
+
+
+def report(found: Findings, files: Sequence[Path], *, as_json: bool) -> None:
+    """The findings for a program or for a person; what failed, on stderr."""
+    from ..suite.findings import cells, heads, sentences, told
+
+    for method, error in found.failures.items():
+        tell(f"{method}: {error}", mark="No answer from")
+    if as_json:
+        return say.document({"files": [str(file) for file in files]} | told(found))
+    click.echo(f"{found.asked}\n")
+    say.table(heads(found), cells(found))
+    click.echo()
+    for words in sentences(found):
+        click.echo(words)
+    if files:
+        click.echo(f"Written: {', '.join(map(click.format_filename, files))}")

@@ -1,0 +1,161 @@
+"""The verb `examples`: which of the user's own pictures a unit answers to, and which of them it is used for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from torch import Tensor
+
+from .attribution import Method
+from .catalogue import method as named
+from .errors import InputError, MethodError
+from .maximizing import sought
+from .model import Model, load
+from .readout import heard
+from .synth.example import Example, Examples, Shelf, examples_of
+from .synth.frame import Frame, framed
+from .synth.generator.pictures import pictures
+from .synth.topmost import Relevance, groups, topmost
+from .target import Target, as_target, channel
+
+__all__ = ["Example", "Examples", "examples", "examples_for"]
+
+
+def examples(
+    model: Any,
+    units: Any,
+    data: Any,
+    *,
+    top: int = 9,
+    by: Literal["activation", "relevance"] = "activation",
+    crop: bool = True,
+    pool: Literal["max", "mean"] = "max",
+    target: Any = None,
+    method: str | Method = "lrp",
+) -> Examples:
+    """The pictures of yours that a unit answers to most, or that it is used for most, each with where and what it looks at there.
+
+    One pass over the data serves all units; kept are `top` numbers for each. A picture's crop (what the unit can see from where
+    it peaked) and mask (the unit's own relevance there) are reckoned only for those that somebody looks at.
+
+    References: Yosinski et al., 2015, Understanding neural networks through deep visualization,
+        https://doi.org/10.48550/arXiv.1506.06579 (top pictures with the place of the peak); Achtibat et al., 2023, From
+        attribution maps to human-understandable explanations through concept relevance propagation,
+        https://doi.org/10.1038/s42256-023-00711-8 (top pictures by relevance, cropped and masked)
+
+    Arguments:
+        model: A `Model`, or anything `load` takes.
+        units: "layer:unit", a class, a `Target`, or a list of these; "layer" alone means all of its channels.
+        data: Your pictures: a folder, a list of pictures, a loader, or a tensor of inputs.
+        top: How many per unit.
+        by: "activation": what a unit says. "relevance": what a unit contributes to the picture's class, summed over its map;
+            for units inside.
+        crop: Whether examples are cropped to what the unit can see.
+        pool: Whether a unit says its peak or its mean over places. Classes and other targets say what they are.
+        target: For relevance: the class it is for, one for all pictures or one for each; None: the one predicted for each.
+        method: What explains units.
+
+    Returns:
+        By unit its examples, the best first: `found[0][0].name`, `.value`, `.position`, `.crop`, `.mask`; `found.save("x.png")`.
+
+    Raises:
+        PellucidError: in one of its kinds, when something asked for cannot be done; the message says what to do.
+
+    Example:
+        >>> import torch
+        >>> net = torch.nn.Sequential(torch.nn.Conv2d(1, 1, 1, bias=False), torch.nn.Flatten(), torch.nn.Linear(4, 2)).eval()
+        >>> _ = net[0].weight.data.fill_(1.0)
+        >>> x = torch.zeros(3, 1, 2, 2)
+        >>> x[1, 0, 1, 0] = 5.0
+        >>> best = examples(net, "0:0", x, top=1)[0][0]
+        >>> best.index, best.value, best.position, best.box
+        (1, 5.0, (1, 0), ((1, 2), (0, 1)))
+    """
+    model = load(model)
+    model.ready()
+    _check(top, by, pool)
+    source, explainer = pictures(model, data), named(method) if isinstance(method, str) else method
+    first = next(iter(source.every(1)))[:1]
+    frame = framed(model, tuple(first.shape[1:]))
+    targets = _units(model, first, units)
+    if by == "relevance":
+        _check_inside(targets)
+    judge = relevance(model, explainer, target) if by == "relevance" else None
+    found = topmost(model, source, targets, top, pool=pool, relevance=judge)
+    return examples_of(found, targets, Shelf(model, source, found.kept, frame, explainer), by, crop=crop)
+
+
+def examples_for(
+    model: Model, targets: Sequence[Target], data: Any, frame: Frame, *, top: int = 3, by: str = "activation", crop: bool = True
+) -> Examples:
+    """The same for targets that are settled already, one row for each; all that is shown is reckoned, of repeated ones once."""
+    alone = list({id(target): target for target in targets}.values())
+    source, explainer = pictures(model, data), named("lrp")
+    if by == "relevance":
+        _check_inside(targets)
+    judge = relevance(model, explainer, None) if by == "relevance" else None
+    found = topmost(model, source, alone, top, relevance=judge)
+    made = examples_of(found, alone, Shelf(model, source, found.kept, frame, explainer), by, crop=crop)
+    for row in made.rows:
+        for example in row:
+            example.settled()
+    rows = [next(i for i, one in enumerate(alone) if one is target) for target in targets]
+    return made.take(rows)
+
+
+def relevance(model: Model, method: Method, target: Any) -> Relevance:
+    """The relevance of what stands at an address for each picture's class."""
+    each = target.tolist() if isinstance(target, Tensor) else target
+    several = isinstance(each, (list, tuple))
+
+    def judge(x: Tensor, at: str | None, first: int) -> Tensor:
+        wanted = list(each[first : first + len(x)]) if several else each
+        if several and len(wanted) != len(x):
+            raise InputError(
+                "target",
+                f"{len(each)} classes and more pictures than that",
+                "each picture has one",
+                "Give one for each, or None.",
+            )
+        return method.attribute(model, x, as_target(wanted), at).values
+
+    return judge
+
+
+def _units(model: Model, x: Tensor, units: Any) -> list[Target]:
+    """The targets, settled, each read once: what cannot be read is refused before the pass."""
+    modules = {} if model.module is None else dict(model.module.named_modules())
+    labels = {label.casefold() for label in model.labels or ()}
+    asked: list[Target] = []
+    for one in units if isinstance(units, (list, tuple)) else [units]:
+        if isinstance(one, str) and one in modules and one and one.casefold() not in labels:
+            value = heard(model, x, (one,))[one]
+            asked += [channel(one, unit) for unit in range(value.shape[1] if value.dim() > 1 else 1)]
+        else:
+            asked.append(sought(model, one))
+    if not asked:
+        raise InputError("Examples", "no unit", "there is nothing to look for", 'Name one: "layer4:17", or "layer4" for all.')
+    values = heard(model, x, tuple(dict.fromkeys(at for target in asked for at in (*target.addresses, None))))
+    settled = [target.settle(lambda at: values[at], model) for target in asked]
+    for group in groups(settled):
+        for row in group.rows:
+            settled[row].read(lambda at: values[at])
+    return settled
+
+
+def _check(top: int, by: str, pool: str) -> None:
+    if top < 1 or by not in ("activation", "relevance") or pool not in ("max", "mean"):
+        raise MethodError(
+            f"Examples: top={top}, by={by!r}, pool={pool!r}", "a setting that cannot be",
+            'top is 1 or more, by is "activation" or "relevance", pool is "max" or "mean"', "Correct it.",
+        )  # fmt: skip
+
+
+def _check_inside(targets: Sequence[Target]) -> None:
+    for target, group in ((target, groups([target])[0]) for target in targets):
+        if group.channels is None:
+            raise MethodError(
+                f"Examples of {target} by relevance", "no channel of a layer", "relevance is what a unit inside gives to a class",
+                'Name a unit, "layer4:17", or take by="activation".',
+            )  # fmt: skip

@@ -1,0 +1,45 @@
+"""The pytest plugin: what assertions about explanations measured, also of tests that pass, at the end of the run.
+
+`pip install pellucid` registers it. It imports nothing heavy: only a test that asserts brings `pellucid.testing`.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+SAID: list[tuple[str, str]] = []  # test and words
+
+
+def pytest_addoption(parser: Any) -> None:
+    group = parser.getgroup("pellucid", "explanations")
+    group.addoption("--no-explanations", action="store_true", help="Do not list what assertions about explanations measured.")
+
+
+def pytest_sessionstart(session: Any) -> None:
+    SAID.clear()
+
+
+def pytest_runtest_teardown(item: Any) -> None:
+    """Take down what the test measured; it goes into junit's XML, too."""
+    said = drained()
+    SAID.extend((item.nodeid, words) for words in said)
+    item.user_properties.extend(("pellucid", words) for words in said)
+
+
+def drained() -> list[str]:
+    """What was measured since the last time, in words."""
+    testing = sys.modules.get("pellucid.testing")
+    if testing is None:  # nobody has asserted anything
+        return []
+    said = [f"{'' if found.holds else 'NOT '}{found}" for found in testing.RECENT]
+    testing.RECENT.clear()
+    return said
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: Any) -> None:
+    if not SAID or config.getoption("--no-explanations"):
+        return
+    terminalreporter.section("explanations")
+    for nodeid, words in SAID:
+        terminalreporter.line(f"{nodeid}: {words}")

@@ -1,0 +1,106 @@
+"""Real pictures that units answer to: cropped to what a unit can see, faint where it finds nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw
+from torch import Tensor
+from torch.nn import functional
+
+from pellucid.ledger import figure
+from pellucid.render.image import chunks, encoded, framed
+from pellucid.render.palette import AMBER, FAINT, HAIR, INK, PAPER
+from pellucid.render.pixels import GAP, SIDE, drawn, fitted, painted
+from pellucid.render.text import paragraph, shorten, stack
+
+if TYPE_CHECKING:
+    from pellucid.synth.example import Example, Examples
+
+MOST = 32  # units on one sheet
+LEFT = 0.3  # of a picture's colour where the unit finds nothing
+FULL = 0.2  # of the largest relevance, from which on colours are full
+BLUR = 16  # relevance is averaged over the side's 16th part, so that a place is shown and not single pixels
+
+
+def example_sheet(e: Examples) -> Image.Image:
+    """A row of examples for each unit, the first 32 of many."""
+    wide = SIDE * max((len(row) for row in e.rows), default=1)
+    parts = [paragraph(f"{len(e)} units by {e.by}, of {e.seen:,} real pictures" if len(e) > 1 else heading(e), 17, wide, INK)]
+    for unit, row in list(zip(e.units, e.rows, strict=True))[:MOST]:
+        cells = [example_cell(example, SIDE, e.by) for example in row] or [nothing(e.seen, SIDE)]
+        parts += [paragraph(shorten(unit, 15, wide), 15, wide, INK), in_row(cells, SIDE)]
+    left = [f"The first {MOST} of {len(e)} units are shown."] if len(e) > MOST else []
+    parts += [paragraph(note, 14, wide, AMBER) for note in (*left, *e.notes)]
+    return framed(stack([*parts, paragraph(legend(e), 14, wide, FAINT)], GAP))
+
+
+def heading(e: Examples) -> str:
+    return f"Real pictures by {e.by}, of {e.seen:,}"
+
+
+def legend(e: Examples) -> str:
+    """What is shown of real pictures, in words."""
+    shown = [example for row in e.rows for example in row]
+    cut = any(example.box != tuple((0, side) for side in example.image.shape[1:]) for example in shown)
+    masked = any(example.mask is not None and example.image.dim() == 3 for example in shown)
+    words = [f"Real pictures are those of {e.seen:,} with the highest {e.by}"]
+    words += ["cropped to what the unit can see"] if cut else []
+    words += ["faint where its own relevance is small"] if masked else []
+    return ", ".join(words) + "."
+
+
+def example_cell(example: Example, wide: int, by: str) -> Image.Image:
+    """One real picture over its value and its name."""
+    value = f"real: {figure(example.value)}" if by == "activation" else f"real: relevance {figure(example.value)}"
+    name = Path(str(example.name)).stem if isinstance(example.name, str) else f"picture {example.name}"
+    words = [paragraph(shorten(value, 15, wide), 15, wide, INK), paragraph(shorten(name, 13, wide), 13, wide, FAINT)]
+    return stack([masked(example, wide), stack(words, 2)], 6)
+
+
+def nothing(seen: int, wide: int) -> Image.Image:
+    return paragraph(f"All {seen:,} real pictures are alike to it.", 13, wide, AMBER)
+
+
+def masked(example: Example, wide: int) -> Image.Image:
+    """The crop of an example, its colours faint where the unit's relevance is small; without a mask, as it is."""
+    bounded = example.shelf.frame.bounded
+    if example.image.dim() != 3:
+        return drawn(example.crop, bounded)
+    pixels, heat = painted(example.crop, bounded), torch.zeros(1)
+    if example.mask is not None:
+        heat = smooth(example.mask.clamp(min=0))[tuple(slice(*ends) for ends in example.box)]
+    if float(heat.max()) > 0:
+        weight = LEFT + (1 - LEFT) * (heat / (FULL * heat.max())).clamp(max=1).numpy()[..., None]
+        pixels = (pixels * weight + np.array(PAPER) * (1 - weight)).round().astype(np.uint8)
+    return outlined(fitted(pixels, wide))
+
+
+def outlined(image: Image.Image) -> Image.Image:
+    """A thin line around a picture, which may be as white as paper."""
+    ImageDraw.Draw(image).rectangle((0, 0, image.width - 1, image.height - 1), outline=HAIR)
+    return image
+
+
+def smooth(heat: Tensor) -> Tensor:
+    """Relevance averaged over small squares."""
+    size = max(heat.shape) // BLUR // 2 * 2 + 1
+    return functional.avg_pool2d(heat[None, None], size, 1, size // 2, count_include_pad=False)[0, 0]
+
+
+def in_row(cells: Sequence[Image.Image], wide: int) -> Image.Image:
+    """Cells side by side."""
+    image = Image.new("RGB", (len(cells) * (wide + GAP) - GAP, max(part.height for part in cells)), PAPER)
+    for place, part in enumerate(cells):
+        image.paste(part, (place * (wide + GAP), 0))
+    return image
+
+
+def save_png(e: Examples, path: Path) -> None:
+    """The sheet as a PNG that carries names and values as text; `Examples.save` writes it whole or not at all."""
+    told = "\n".join(repr(example) for row in e.rows for example in row)
+    path.write_bytes(encoded(example_sheet(e), chunks(told, e.document())))

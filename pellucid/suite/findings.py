@@ -1,0 +1,255 @@
+"""Findings: what a suite measured, method by method, under every condition, with intervals and controls."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from ..errors import MethodError, PellucidError
+from ..files import save
+from ..metrics.interval import interval
+from .marks import Measure
+
+#: Suffix -> "module:function" that writes (findings, path, **options).
+FORMATS: dict[str, str] = {
+    ".csv": "pellucid.suite.findings:save_csv",
+    ".json": "pellucid.suite.findings:save_json",
+    ".md": "pellucid.suite.findings:save_md",
+}
+# Student's t: how many standard errors 95 % of all means lie within, by degrees of freedom from 1.
+STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
+MARKS_IT, SELDOM = 0.5, 0.2  # WIN from which a method is said to mark what hides, and below which it is said to do so seldom
+
+
+@dataclass(frozen=True, eq=False)
+class Findings:
+    """What a suite found.
+
+    Arguments:
+        suite: Its name.
+        asked: What all of it is about, in words.
+        word: What the conditions are: "occluder".
+        measures: What was measured.
+        scores: By method, condition and measure, one number per repetition.
+        controls: By name and condition, one number per repetition: whether the experiment is what it says it is.
+        repeated: What the repetitions are: "seeds", whose mean gets Student's interval, or pictures and places, which are drawn
+            anew by the bootstrap.
+        seconds: What a method takes for one picture.
+        failures: Methods that could not answer, and why.
+        notes: Sentences a reader has to know.
+    """
+
+    suite: str
+    asked: str
+    word: str
+    measures: tuple[Measure, ...]
+    scores: Mapping[tuple[str, str, str], Tensor]
+    controls: Mapping[tuple[str, str], Tensor]
+    repeated: Literal["seeds", "placements"]
+    seconds: Mapping[str, float]
+    failures: Mapping[str, PellucidError] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(method for method, _, _ in self.scores))
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(condition for _, condition, _ in self.scores))
+
+    def __getitem__(self, asked: tuple[str, str, str]) -> float:
+        """The mean of a method under a condition by a measure: found["lrp", "grey", "win"].
+
+        Raises:
+            MethodError: it was not measured.
+        """
+        if asked not in self.scores:
+            raise MethodError(
+                f"{', '.join(asked)} of {self.suite}", f"methods {', '.join(self.methods)} and {self.word}s "
+                f"{', '.join(self.conditions)}", "nobody measured that", "Ask for one of these.",
+            )  # fmt: skip
+        return float(self.scores[asked].nanmean())
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """One per condition, method and measure, plain numbers, None where there is none; then one per condition and control.
+
+        `score` is the mean over `n` repetitions, `low` and `high` the ends of its 95 % interval.
+        """
+        measured = [self._row(*key) for condition in self.conditions for key in self.scores if key[1] == condition]
+        return measured + [self._control(*key) for key in self.controls]
+
+    def _row(self, method: str, condition: str, measure: str) -> dict[str, Any]:
+        values = self.scores[method, condition, measure]
+        low, high = within(values, self.repeated)
+        bounded = measure != "load"
+        low, high = (min(max(end, 0.0), 1.0) if bounded and end == end else end for end in (low, high))
+        return _told(method, condition, measure, values, low, high, self.seconds.get(method))
+
+    def _control(self, name: str, condition: str) -> dict[str, Any]:
+        values = self.controls[name, condition]
+        return _told("control", condition, name, values, *within(values, self.repeated), None)
+
+    @property
+    def verdict(self) -> str:
+        """Who marks what hides, in a sentence; of the conditions that were asked about."""
+        worst = {method: max(self[method, condition, "win"] for condition in self.conditions) for method in self.methods}
+        loud = [f"{method} ({share:.2f})" for method, share in worst.items() if share >= MARKS_IT]
+        quiet = [f"{method} ({share:.2f})" for method, share in worst.items() if share < SELDOM]
+        between = [f"{method} ({share:.2f})" for method, share in worst.items() if SELDOM <= share < MARKS_IT]
+        said = [
+            _sentence("mark more per pixel on what hides than on what is seen at least half of the time", loud),
+            _sentence(f"do so in less than a fifth of the pictures with every {self.word}", quiet),
+            _sentence("lie between", between),
+        ]
+        return " ".join(filter(None, said)) + f" (The greatest WIN of any {self.word} in brackets.)"
+
+    def __str__(self) -> str:
+        rows = [list(map(str, row)) for row in (heads(self), *cells(self))]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+        return "\n".join([self.asked, "", *lines, "", *sentences(self)])
+
+    def __repr__(self) -> str:
+        return f"Findings({self.suite}: {len(self.methods)} methods, {', '.join(self.conditions)})"
+
+    def save(self, path: str | os.PathLike[str], **options: Any) -> Path:
+        """Write by suffix (.csv, .json, .md), whole or not at all.
+
+        Raises:
+            OutputError: the suffix is unknown, or the place cannot be written.
+        """
+        return save(self, path, FORMATS, **options)
+
+
+def within(values: Tensor, repeated: str) -> tuple[float, float]:
+    """The 95 % interval of the mean: Student's over seeds, which are few; by the bootstrap over others.
+
+    References: Student, 1908, The probable error of a mean, https://doi.org/10.1093/biomet/6.1.1
+
+    Example:
+        >>> low, high = within(torch.tensor([1.0, 2.0, 3.0]), "seeds")
+        >>> round(low, 2), round(high, 2)  # 2 -+ 4.303 / sqrt(3)
+        (-0.48, 4.48)
+    """
+    if repeated != "seeds":
+        return interval(values)
+    known = values[~values.isnan()].double()
+    n = len(known)
+    if n < 2:
+        return torch.nan, torch.nan
+    # beyond ten degrees of freedom the quantile is near 1.96 + 2.4 / df
+    t = STUDENT[n - 2] if n - 2 < len(STUDENT) else 1.96 + 2.4 / (n - 1)
+    margin = t * float(known.std()) / math.sqrt(n)
+    return float(known.mean()) - margin, float(known.mean()) + margin
+
+
+def _told(
+    method: str, condition: str, measure: str, values: Tensor, low: float, high: float, seconds: float | None
+) -> dict[str, Any]:
+    told = {
+        "method": method,
+        "condition": condition,
+        "metric": measure,
+        "score": float(values.nanmean()),
+        "low": low,
+        "high": high,
+    }
+    told |= {"n": int((~values.isnan()).sum()), "seconds": seconds}
+    return {name: None if value != value else value for name, value in told.items()}
+
+
+def heads(found: Findings) -> tuple[str, ...]:
+    """What stands above the columns."""
+    measures = (name for measure in found.measures for name in (measure.name.upper(), "95 % interval"))
+    return (found.word, "method", *measures, "seconds")
+
+
+def cells(found: Findings) -> list[tuple[str, ...]]:
+    """The table in words, one row per condition and method, in the order of `heads`."""
+    by = {(row["method"], row["condition"], row["metric"]): row for row in found.rows}
+    lines = []
+    for condition in found.conditions:
+        for method in found.methods:
+            rows = [by[method, condition, measure.name] for measure in found.measures]
+            numbers = (text for row in rows for text in (_number(row["score"]), _interval(row)))
+            lines.append((condition, method, *numbers, _number(rows[0]["seconds"], ".3f")))
+    return lines
+
+
+def sentences(found: Findings) -> list[str]:
+    """What was controlled, what the measures ask, the verdict, and notes."""
+    controls = [
+        f"{condition}: "
+        + "; ".join(f"{name} {_number(row['score'])} {_interval(row, brackets=True)}".rstrip() for name, row in rows)
+        for condition, rows in _controls(found).items()
+    ]
+    asks = [f"{measure.name.upper()}: {measure.asks} (want {measure.want:g})." for measure in found.measures]
+    failed = [f"{method}: {error}" for method, error in found.failures.items()]
+    return ["Controls", *controls, "", *asks, "", found.verdict, *found.notes, *failed]
+
+
+def _controls(found: Findings) -> dict[str, list[tuple[str, dict[str, Any]]]]:
+    by: dict[str, list[tuple[str, dict[str, Any]]]] = {}
+    for row in found.rows:
+        if row["method"] == "control":
+            by.setdefault(row["condition"], []).append((row["metric"], row))
+    return by
+
+
+def _number(value: float | None, form: str = "z.2f") -> str:
+    return "–" if value is None else format(value, form)
+
+
+def _interval(row: dict[str, Any], *, brackets: bool = False) -> str:
+    if row["low"] is None:
+        return "" if brackets else "–"
+    text = f"{row['low']:z.2f} to {row['high']:z.2f}"
+    return f"[{text}]" if brackets else text
+
+
+def _sentence(what: str, who: list[str]) -> str:
+    return f"These {what}: {', '.join(who)}." if who else ""
+
+
+def told(found: Findings) -> dict[str, Any]:
+    """The findings as plain data, every repetition included."""
+    kept = {"suite": found.suite, "asked": found.asked, "repeated": found.repeated, "verdict": found.verdict}
+    each = [
+        {"method": method, "condition": condition, "metric": measure, "values": [v if v == v else None for v in values.tolist()]}
+        for (method, condition, measure), values in found.scores.items()
+    ]
+    notes = [*found.notes, *(f"{method}: {error}" for method, error in found.failures.items())]
+    return kept | {"rows": found.rows, "notes": notes, "scores": each}
+
+
+def save_csv(found: Findings, path: Path) -> None:
+    """One line per row; empty where there is no number."""
+    rows = found.rows
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def save_json(found: Findings, path: Path) -> None:
+    """Rows, every repetition, verdict and notes."""
+    path.write_text(json.dumps(told(found), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def save_md(found: Findings, path: Path) -> None:
+    """A table for a page, with controls, verdict and notes below."""
+    head = heads(found)
+    lines = ["| " + " | ".join(head) + " |", "|---|---|" + "--:|" * (len(head) - 2)]
+    lines += ["| " + " | ".join(row) + " |" for row in cells(found)]
+    path.write_text("\n".join([found.asked, "", *lines, "", *sentences(found)]).rstrip() + "\n", encoding="utf-8")

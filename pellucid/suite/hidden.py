@@ -1,0 +1,105 @@
+"""Hidden parts: does a method mark what is seen, or what hides it? An experiment in which the truth is known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+
+import torch
+from torch import Tensor, nn
+
+from ..attribution import Method
+from ..errors import InputError
+from ..model import Model, load
+from ..progress import told
+from ..truth import OCCLUDERS, Problem, hidden, hidden_net
+from ..verbs import _distinct
+from .findings import Findings
+from .marks import HIT, NETSHARE, WIN
+from .trial import Trial
+
+METHODS = ("lrp", "lrp.epsilon", "gradient_x_input", "gradient", "sensitivity")
+NAMED, REVEALED, ANEW, COVERED = "named right", "score when revealed", "|score| when drawn anew", "score with nothing visible"
+
+
+def hidden_parts(
+    methods: Sequence[str | Method] | Mapping[str, str | Method] = METHODS,
+    occluders: Sequence[str] = OCCLUDERS,
+    *,
+    seeds: int | Sequence[int] = 3,
+    n: int = 256,
+    visible: int = 1,
+    steps: int = 700,
+) -> Findings:
+    """Which methods mark parts that are not there? Measured where it is known what is there.
+
+    Small pictures show four parts of a class, or an occluder that says nothing of it in their place. A network learns the classes
+    with parts hidden at random, and is then asked about pictures of which `visible` parts are seen, those that it names right.
+    Occluders are no evidence; yet what would change the score is most of all their going away. Per method and occluder WIN, HIT
+    and NETSHARE, see `pellucid.suite.marks`: their mean over networks, with Student's interval.
+
+    Controls: how many pictures are named right; how far the score moves when occluders are drawn anew (they say nothing), when
+    what they hide is revealed, and when the visible part is covered, too.
+
+    References: Samek et al., 2017, Evaluating the visualization of what a deep neural network has learned (the argument),
+        https://doi.org/10.1109/TNNLS.2016.2599820
+
+    Arguments:
+        methods: Names from the catalogue or method objects; a mapping gives them names of your own.
+        occluders: "grey", "noise", "zero".
+        seeds: How many networks, each with templates of its own; or their seeds.
+        n: How many pictures of each.
+        visible: How many parts of four are seen.
+        steps: Of training.
+
+    Raises:
+        PellucidError: a method or an occluder is unknown, or not one method could answer.
+    """
+    chosen, worlds = _distinct(methods, strict=False), list(range(seeds) if isinstance(seeds, int) else seeds)
+    if not worlds or not occluders:
+        found = "no seed" if not worlds else "no occluder"
+        raise InputError("hidden_parts", found, "there is nothing to measure", 'Ask for seeds=3 and occluders=("grey",).')
+    problems = {(w, o): hidden(n, seed=w + 1, occluder=o, visible=visible, world=w) for w in worlds for o in occluders}
+    trial = Trial(chosen, len(worlds) * len(occluders) * len(chosen))
+    for number, world in enumerate(worlds):
+        if told(number * len(occluders) * len(chosen), trial.total, "answers"):
+            break
+        model = load(_net(world, steps), name=f"hidden parts {world}")
+        for occluder in occluders:
+            _tried(trial, model, occluder, problems[world, occluder])
+    about = f"Hidden parts: {visible} of 4 seen, {n} pictures for each of {len(worlds)} networks, those that are named right"
+    return _findings(trial, about, f"Hidden parts are {1 - visible / 4:.2f} of the area of all parts: a constant map's NETSHARE.")
+
+
+def _findings(trial: Trial, about: str, note: str) -> Findings:
+    """One number per network: the mean over its pictures."""
+    nothing = InputError(
+        "hidden_parts", "no answer", "no picture was named right, or all was called off", "Train for more steps."
+    )
+    scores = trial.scores(lambda found: torch.stack([values.nanmean() for values in found]), nothing)
+    controls = {key: torch.stack(values) for key, values in trial.controls.items()}
+    measures, spent = (WIN, HIT, NETSHARE), trial.seconds
+    kept = {key: values for key, values in scores.items() if key[2] in {measure.name for measure in measures}}
+    return Findings("hidden-parts", about, "occluder", measures, kept, controls, "seeds", spent, trial.failures, (note,))
+
+
+def _tried(trial: Trial, model: Model, occluder: str, problem: Problem) -> None:
+    """All methods on the pictures that are named right, and what of the experiment can be checked."""
+    score = _score(model, problem, problem.inputs)
+    right = model(problem.inputs).argmax(1) == problem.labels
+    moved = {change: (_score(model, problem, problem.after(change)) - score)[right] for change in problem.changes}
+    checked = {NAMED: right.double().mean(), ANEW: moved["drawn anew"].abs().mean()}
+    trial.check(occluder, checked | {REVEALED: moved["revealed"].mean(), COVERED: moved["nothing visible"].mean()})
+    seen, hides = problem.masks[right], problem.parts["hidden"][right]
+    trial.ask(occluder, model, problem.inputs[right], problem.labels[right], seen, hides)
+
+
+@lru_cache(maxsize=16)
+def _net(world: int, steps: int) -> nn.Module:
+    """Trained once for all that is asked in this process; nobody else gets hold of it."""
+    return hidden_net(world, steps=steps)
+
+
+def _score(model: Model, problem: Problem, x: Tensor) -> Tensor:
+    answer: Tensor = model(x).gather(1, problem.labels[:, None])[:, 0]
+    return answer
