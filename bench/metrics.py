@@ -5,12 +5,13 @@
     VENV/bin/python bench/metrics.py [--patch 16] [--rounds 3] [--no-infidelity] [--out FILE]
 
 Eight colour pictures of 224 x 224, a small network, values of no meaning without ties; the same for both. Numbers have to be
-equal, and how far apart they are is printed beside the ratio of the times (medians over the rounds, both contestants in turn).
+equal, and how far apart they are is printed beside the ratio of the times: seconds of the processor on one thread, so that what
+else runs counts for little; medians over the rounds, both contestants in turn.
 
 The suite is eight metrics that are reductions of a removal curve: AOPC, ABPC, selectivity, deletion, insertion, MRG, LRG and SRG,
 with a random order for two of them. Quantus has no curve: it is asked once for every order that a metric needs, as its users do,
-and the same reductions are taken of what it returns. Whoever knew which of these calls are the same could spare seven of twelve:
-the line below tells that ratio, too.
+and the same reductions are taken of what it returns. Whoever knew which of these calls are the same could make three of twelve
+do: the line below the table tells that ratio, too.
 """
 
 from __future__ import annotations
@@ -105,9 +106,9 @@ def timed(ours: Callable[[], Tensor], theirs: Callable[[], Tensor], rounds: int)
     found = [torch.empty(0), torch.empty(0)]
     for _ in range(rounds):
         for place, work in enumerate((ours, theirs)):
-            began = time.perf_counter()
+            began = time.process_time()
             found[place] = work()
-            seconds[place].append(time.perf_counter() - began)
+            seconds[place].append(time.process_time() - began)
     mine, other = (one.double() for one in found)
     return median(seconds[0]), median(seconds[1]), float((mine - other).abs().max() / other.abs().max())
 
@@ -170,13 +171,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--patch", type=int, default=16, help="side of a patch, in pixels")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--no-infidelity", action="store_true", help="the slowest of them")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     nets.declare_torchvision()
     np.trapz, np.NaN = np.trapezoid, np.nan  # gone from NumPy 2.4, and used by Quantus
-    torch.set_num_threads(options.threads)
+    torch.set_num_threads(1)
     before, c = machine.load(), contest(options.patch)
     orders = [order for needed, _ in NEEDS.values() for order in needed]
     rows = [region_perturbation(c, options.rounds)]
@@ -186,12 +186,12 @@ def main() -> None:
     spared = rows[-1].theirs * different / len(orders) / rows[-1].ours
     page = [
         "# Metrics beside Quantus 0.6.0", "",
-        f"Made by `python bench/metrics.py`. {machine.versions()}. {machine.today()}. {machine.processor()}, threads: "
-        f"{options.threads}. Load average {before} before, {machine.load()} after.", "",
+        f"Made by `python bench/metrics.py`. {machine.versions()}. {machine.today()}. {machine.processor()}, one "
+        f"thread. Load average {before} before, {machine.load()} after.", "",
         f"8 x 3 x 224 x 224, patches of {options.patch}.", "",
-        "| what | seconds | Quantus | ratio | apart |", "|---|--:|--:|--:|--:|", *map(str, rows), "",
-        f"The suite is {len(orders)} calls of Quantus for {different} different curves. Made once each, and reduced by hand, they "
-        f"would still take {spared:.1f} times as long.",
+        "| what | processor seconds | Quantus | ratio | apart |", "|---|--:|--:|--:|--:|", *map(str, rows), "",
+        f"The suite is {len(orders)} calls of Quantus for {different} different curves. Made once each, and reduced by hand, "
+        f"they would still take {spared:.1f} times as long.",
     ]  # fmt: skip
     print(*page, sep="\n")
     if options.out:

@@ -13,14 +13,14 @@ PAGE = Path(__file__).with_name("metrics.md")
 FAMILIES = {
     "faithfulness": (
         "Faithfulness: does the model go by what the map marks?",
-        "Parts are taken away, and the model is asked again. What stands in their place matters as much as the map: the same map has "
-        "other scores with other fillings, so compare methods under one, and look at R-OMS, how sure the model stays of what it "
-        "says when parts go by chance. Metrics that are *read off a curve* share their forward passes, and tell beside each score "
-        "what random orders reach and, where that is quick, the best order.",
+        "Parts are taken away, and the model is asked again. What stands in their place matters as much as the map: the same map "
+        "has other scores with other fillings, so compare methods under one, and look at R-OMS, how sure the model stays of what "
+        "it says when parts go by chance. Metrics that are read off a *curve* share their forward passes, and tell beside each "
+        "score what random orders reach and, where that is quick, the best order.",
     ),
     "localisation": (
         "Localisation: does the map lie where the truth is?",
-        "They need masks that say where it is. A model may be right for reasons that lie elsewhere: a low score can be the model's.",
+        "They need masks that say where it is. A model may go by what lies elsewhere: then a low score is the model's.",
     ),
     "complexity": (
         "Complexity: is the map simple?",
@@ -28,7 +28,7 @@ FAMILIES = {
     ),
     "robustness": (
         "Robustness: does the map stay when nothing happens?",
-        "The sample moves a little, and the method is asked again. A constant map is perfectly robust, and the model may move, too.",
+        "The sample moves a little, and the method is asked again. A constant map is quite robust, and the model may move, too.",
     ),
     "randomisation": (
         "Randomisation: is the map about this model and this class?",
@@ -40,36 +40,39 @@ FAMILIES = {
     ),
 }  # fmt: skip
 NEEDS = {"map": "the map", "mask": "a mask", "model": "the model", "method": "the method, again"}
-INTRODUCTION = """Made from the list of metrics by `python docs/make_metrics.py`. Each is one name for `pellucid evaluate --metrics NAME`
-and for `pl.evaluate(model, images, methods, [NAME])`, and an object with options, `pl.metrics.SRG()`. *Better* says which values
-are. *Needs* is what it takes beside the map. *Twice the map* says whether a map and twice the map get the same score.
+INTRODUCTION = """Made from the list of metrics by `python docs/make_metrics.py`. Each is one name for
+`pellucid evaluate --metrics NAME` and for `pl.evaluate(model, images, methods, [NAME])`, and an object with options,
+`pl.metrics.SRG()`. *Better* says which values are. *Needs* is what it takes beside the map. *Twice the map* says whether a map
+and twice the map get the same score.
 
 ```python
 import pellucid as pl
 
-t = pl.evaluate("efficientnet_lite0", ["cat.jpg", "espresso.jpg"], ["lrp", "sensitivity"], ["srg", "sparseness"])
+from pellucid import truth
+
+shapes = truth.watermark(256, share=0.0, alike=False)
+net = truth.learn(shapes, steps=60)  # any network and any pictures will do
+t = pl.evaluate(net, shapes.inputs[:8], ["lrp", "sensitivity"], ["srg", "sparseness"])
 assert {row["metric"] for row in t.rows} == {"srg", "sparseness"}
 print(t.advice)
 ```
 
 No single number says that a map is right. `srg` is the first to look at: it takes both ends of the order into account, and random
-maps have 0 whatever stands in place of what is gone. Scores are means over samples; the intervals tell how far they would move with
-others."""
+maps have 0 whatever stands in place of what is gone. Scores are means over samples; the intervals tell how far they would move
+with others."""
 TRUTH = """Here the answer is known before anybody explains. Each is a function of `pellucid.truth`, seeded, without a download:
 `inputs`, `labels`, `masks` where the truth lies, often `exact` values, networks that are right by construction (or
 `truth.learn(problem)`, some seconds), and `changes` that take parts away.
 
 ```python
-from pellucid import truth
-
 p = truth.planted_patterns(8, seed=0)  # nothing outside the pattern can matter to this network
 t = pl.evaluate(p.model, p.inputs, ["lrp", "gradient_x_input"], ["relevance_mass"], p.labels.tolist(), masks=p.masks)
 assert all(abs(row["score"] - 1) < 1e-6 for row in t.rows)
 ```
 
 Whether a map marks what is hidden in place of what is seen has a [page of its own](hidden-parts.md)."""
-TESTS = """`pellucid.testing` has assertions for tests of your own; each message says what was measured, and `pytest` lists all of it at the end
-of a run.
+TESTS = """`pellucid.testing` has assertions for tests of your own; each message says what was measured, and `pytest` lists all
+of it at the end of a run.
 
 ```python
 from pellucid.testing import assert_conserves, assert_not_clever_hans

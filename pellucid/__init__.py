@@ -17,6 +17,9 @@ _HOMES = {
     "maximizing": ("maximize",),
     "cookbook": ("recipes",),
     "synth.maximized": ("Maximized",),
+    "exemplars": ("examples",),
+    "synth.example": ("Example", "Examples"),
+    "synth.trust": ("Trust",),
     "comparison": ("Agreement", "Comparison"),
     "regions": ("Region",),
     "model": ("Model", "Preprocess", "load"),
@@ -46,6 +49,8 @@ _PACKAGES = ("gradient", "lrp", "perturb", "cam", "metrics", "synth", "render", 
 __all__ = [
     "Agreement",
     "Comparison",
+    "Example",
+    "Examples",
     "Explanation",
     "InputError",
     "Ledger",
@@ -63,6 +68,7 @@ __all__ = [
     "Target",
     "TargetError",
     "ThreadLost",
+    "Trust",
     "Where",
     "WhereError",
     "__version__",
@@ -73,6 +79,7 @@ __all__ = [
     "direction",
     "energy",
     "evaluate",
+    "examples",
     "explain",
     "gradient",
     "load",
@@ -112,13 +119,16 @@ if TYPE_CHECKING:
         WhereError,
     )
     from .evaluation import evaluate
+    from .exemplars import examples
     from .explanation import Explanation
     from .ledger import Ledger
     from .maximizing import maximize
     from .model import Model, Preprocess, load
     from .model.where import Where
     from .regions import Region
+    from .synth.example import Example, Examples
     from .synth.maximized import Maximized
+    from .synth.trust import Trust
     from .tape import record
     from .target import Target, box, channel, direction, energy, log_odds, logit, mask, probability, token
     from .verbs import compare, explain

@@ -83,7 +83,7 @@ def examples(
         _check_inside(targets)
     judge = relevance(model, explainer, target) if by == "relevance" else None
     found = topmost(model, source, targets, top, pool=pool, relevance=judge)
-    return examples_of(found, targets, Shelf(model, source, found.kept, frame, explainer), by, crop=crop)
+    return examples_of(found, targets, Shelf(model, source, found.kept, frame, explainer), by, crop=crop, pool=pool)
 
 
 def examples_for(

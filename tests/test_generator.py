@@ -117,14 +117,12 @@ def test_what_is_made_reads_as_intended_by_a_network_trained_apart(net, other, p
 
 def test_chains_stay_with_the_class_and_give_diverse_samples(net, other, prior):
     found = Ppgn(prior, samples=8).maximize(asked(net, [0, 1, 2, 3]))
-    still = Ppgn(prior, samples=8, e3=0.0).maximize(asked(net, [0, 1, 2, 3]))
     wanted = torch.arange(4).repeat_interleave(8)
     assert found.images.shape == (32, 1, 12, 12) and found.targets[8:16] == ("logit 1",) * 8
     assert (other(found.images).argmax(1) == wanted).float().mean() >= 0.9
     x, label = blobs(32, seed=9)
     one_kind_after_another = x[label.argsort(stable=True)]
-    spread, alike, real = (diversity(images, wanted) for images in (found.images, still.images, one_kind_after_another))
-    assert spread > alike and spread > 0.2 * real
+    assert diversity(found.images, wanted) > 0.2 * diversity(one_kind_after_another, wanted)
     assert any(line.startswith("tuned e1=") for line in found.provenance["settings"])
 
 
@@ -506,6 +504,10 @@ def test_digits_made_read_as_intended_and_are_as_diverse_as_real_ones():
         agreed = (other(images).argmax(1) == wanted).float().mean()
         print(recipe.name, f"agreed {agreed:.3f}, diversity {diversity(images, wanted) / real:.2f} of real")
         assert agreed >= least and diversity(images, wanted) >= 0.8 * real
+    one = replace(task, targets=tuple(map(pl.logit, range(10))), seeds=tuple(range(10)))
+    noisy, still = (diversity(Ppgn(prior, samples=8, e3=e3).maximize(one).images, wanted) / real for e3 in (0.2, 0.0))
+    print(f"samples of one chain: diversity {noisy:.2f} of real, {still:.2f} without noise")
+    assert noisy > 0.5 and noisy > 1.5 * still
 
 
 # -- the command line ---------------------------------------------------------------------------------------------------------

@@ -298,7 +298,7 @@ def test_a_report_is_written_in_words_and_numbers(tmp_path: Path):
     trust = Trust((verdict,), 8, {}, ("act",), ("A note.",))
     assert verdict.cells() == (
         "logit 0, seed 3", "2.50", "88% (+4.0 sd)", "2.00, leads 50%", "rank 2, 25%", "0.50 (0.25) cat.png", "0.50 (0.25)",
-        "1 of 4", "0.50 (predicted)", "0.50 (0.25)", "0.75, sd 0.12",
+        "1 of 4", "0.50 (0.25-0.75, predicted)", "0.50 (0.25)", "0.75, sd 0.12",
     )  # fmt: skip
     assert verdict.telling() == ["other: rank 2, 25%", "leads in 50% of fresh views", "above 88% of real pictures (+4 sd)"]
     markdown = trust.save(tmp_path / "t.md").read_text()
@@ -337,3 +337,14 @@ def test_layers_are_rectified_ones_each_once_and_not_the_output():
     found = layers_of(Model(net, "n", "", net), torch.randn(2, 1, 8, 8, generator=torch.Generator().manual_seed(0)))
     assert len(found) in (2, 3) and all(name.startswith(("0", "1", "2")) for name in found)
     assert layers_of(Model(torch.relu, "f", ""), torch.zeros(1, 3)) == ()
+
+
+def test_a_path_that_data_cannot_tell_is_not_put_between():
+    assert PathLikeness(0.5, 0.75, 0.25, "top").relative == 0.5
+    vague = PathLikeness(0.2, 0.31, 0.3, "top")
+    assert vague.relative != vague.relative and not Verdict("a unit", 0, 1.0, path=vague).telling()
+
+
+def test_a_unit_inside_need_not_lead_its_layer():
+    verdict = made(quarters(2), [("act", 0)]).trust()[0]
+    assert verdict.held is None and verdict.moved is not None and verdict.telling() == [f"{verdict.moved:.3f} in fresh views"]

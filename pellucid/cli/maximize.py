@@ -128,7 +128,7 @@ def report(p: Maximized, files: Sequence[Path], verdict: Trust | None, *, as_jso
         )
         seed = f", seed {p.seeds[index]}" if len(set(p.seeds)) > 1 else ""
         click.echo(f"{p.headline(index)}{seed}{said}")
-        real = [f"{shown.name} ({figure(shown.value)})" for shown in p.examples(index)]
+        real = [f"{Path(str(shown.name)).name} ({figure(shown.value)})" for shown in p.examples(index)]
         if real and p.targets[index] not in p.targets[:index]:
             click.echo(f"  of the real pictures most: {', '.join(real)}")
     for note in p.notes:

@@ -51,7 +51,7 @@ def with_real(p: Maximized, cells: Sequence[Image.Image], wide: int, across: int
     for target in dict.fromkeys(p.targets):
         own = [index for index in range(len(p)) if p.targets[index] == target]
         made = [[cells[index] for index in own[start : start + across]] for start in range(0, len(own), across)]
-        real = [example_cell(example, wide, p.real.by) for example in p.examples(own[0])]
+        real = [example_cell(p.real, example, wide) for example in p.examples(own[0])]
         made[0] += real or [nothing(p.real.seen, wide)]
         rows += made
     return rows

@@ -32,7 +32,7 @@ def example_sheet(e: Examples) -> Image.Image:
     wide = SIDE * max((len(row) for row in e.rows), default=1)
     parts = [paragraph(f"{len(e)} units by {e.by}, of {e.seen:,} real pictures" if len(e) > 1 else heading(e), 17, wide, INK)]
     for unit, row in list(zip(e.units, e.rows, strict=True))[:MOST]:
-        cells = [example_cell(example, SIDE, e.by) for example in row] or [nothing(e.seen, SIDE)]
+        cells = [example_cell(e, example, SIDE) for example in row] or [nothing(e.seen, SIDE)]
         parts += [paragraph(shorten(unit, 15, wide), 15, wide, INK), in_row(cells, SIDE)]
     left = [f"The first {MOST} of {len(e)} units are shown."] if len(e) > MOST else []
     parts += [paragraph(note, 14, wide, AMBER) for note in (*left, *e.notes)]
@@ -54,12 +54,19 @@ def legend(e: Examples) -> str:
     return ", ".join(words) + "."
 
 
-def example_cell(example: Example, wide: int, by: str) -> Image.Image:
+def example_cell(e: Examples, example: Example, wide: int) -> Image.Image:
     """One real picture over its value and its name."""
-    value = f"real: {figure(example.value)}" if by == "activation" else f"real: relevance {figure(example.value)}"
+    value = f"real: {said(e, example)}{figure(example.value)}"
     name = Path(str(example.name)).stem if isinstance(example.name, str) else f"picture {example.name}"
     words = [paragraph(shorten(value, 15, wide), 15, wide, INK), paragraph(shorten(name, 13, wide), 13, wide, FAINT)]
     return stack([masked(example, wide), stack(words, 2)], 6)
+
+
+def said(e: Examples, example: Example) -> str:
+    """What the value of an example is, where that is not the target itself."""
+    if e.by != "activation":
+        return "relevance "
+    return "" if example.position is None else {"max": "peak ", "mean": ""}[e.pool]
 
 
 def nothing(seen: int, wide: int) -> Image.Image:

@@ -145,6 +145,7 @@ class Examples(Sequence[tuple[Example, ...]]):
         seen: How many pictures were looked at.
         silent: Which units said the same of all of them, as one does that never fires.
         notes: Sentences a reader has to know.
+        pool: What a unit with a map says of a picture: its peak ("max") or its "mean".
     """
 
     units: tuple[str, ...]
@@ -153,6 +154,7 @@ class Examples(Sequence[tuple[Example, ...]]):
     seen: int
     silent: tuple[bool, ...] = ()
     notes: tuple[str, ...] = ()
+    pool: str = "max"
 
     def __len__(self) -> int:
         """How many units there are."""
@@ -194,7 +196,9 @@ class Examples(Sequence[tuple[Example, ...]]):
         return saved(self, path, FORMATS, **options)
 
 
-def examples_of(found: Topmost, targets: Sequence[Target], shelf: Shelf, by: str, *, crop: bool = True) -> Examples:
+def examples_of(
+    found: Topmost, targets: Sequence[Target], shelf: Shelf, by: str, *, crop: bool = True, pool: str = "max"
+) -> Examples:
     """What one pass found, told as examples. A unit that said the same of all pictures has none."""
     rows, silent = [], []
     for unit, target in enumerate(targets):
@@ -213,7 +217,7 @@ def examples_of(found: Topmost, targets: Sequence[Target], shelf: Shelf, by: str
             )
         )  # fmt: skip
     words = tuple(target.text() for target in targets)
-    return Examples(words, tuple(rows), by, found.seen, tuple(silent), tuple(_notes(found, words, silent)))
+    return Examples(words, tuple(rows), by, found.seen, tuple(silent), tuple(_notes(found, words, silent)), pool)
 
 
 def _notes(found: Topmost, words: Sequence[str], silent: Sequence[bool]) -> list[str]:

@@ -219,7 +219,7 @@ def _beside(score: float, scores: Tensor | None) -> dict[str, Any]:
 
 
 def _moved(task: Task, images: Tensor, views: int, seed: int) -> tuple[list[float | None], list[float | None]]:
-    """Scores under fresh transformations, and in what share of them the class or channel leads."""
+    """Scores under fresh transformations, and in what share of them the class leads."""
     n = len(images)
     if not task.frame.spatial:
         return [None] * n, [None] * n
@@ -235,7 +235,8 @@ def _moved(task: Task, images: Tensor, views: int, seed: int) -> tuple[list[floa
             scores.append(objective(values))
             leads.append(objective.leads(values))
         moved.append(float(torch.cat(scores).mean()))
-        held.append(None if any(one is None for one in leads) else float(torch.cat(leads).float().mean()))  # type: ignore[arg-type]
+        plain = class_of(task.targets[row]) is not None and not any(one is None for one in leads)
+        held.append(None if not plain else float(torch.cat(leads).float().mean()))  # type: ignore[arg-type]
     return moved, held
 
 

@@ -21,18 +21,20 @@ HEADS = (
     "picture", "score", "above real", "fresh views", "other network", "nearest real", "spectrum", "woken", "path", "diversity",
     "stability",
 )  # fmt: skip
+APART = 0.05  # of rank correlation, that has to lie between a target's pictures and others for a picture to lie between them
 COPY = 0.95  # correlation of pixels from which on a picture is called a copy
 MEANINGS = {
     "above real": "share of real pictures that score lower; in brackets standard deviations above their mean",
-    "fresh views": "mean score under random shifts, scales and rotations that the climb did not see; share of views in which the "
-    "class or channel leads its layer",
+    "fresh views": "mean score under random shifts, scales and rotations that the climb did not see; share of views in which "
+    "the class is still the first",
     "other network": "rank and probability of the class by another network",
     "nearest real": "cosine distance, in the features before the class layer, to the nearest real picture; in brackets the usual "
     "distance of a real picture to its nearest",
     "spectrum": "how far the power at all frequencies lies from that of real pictures, in powers of ten; in brackets what is "
     "usual for a real picture",
     "woken": "of the channels that no real picture excites, how many this one does",
-    "path": "0: layers rank their channels as for unrelated real pictures; 1: as for real pictures of the target",
+    "path": "mean rank correlation, over layers, between the channels that it excites and those that real pictures of the target "
+    "do; in brackets that of other real pictures, and that of the target's with one another",
     "diversity": "mean cosine distance between pictures of one target; in brackets that between real pictures",
     "stability": "mean rank correlation, over layers, between the channels that different seeds excite",
 }
@@ -92,9 +94,9 @@ class PathLikeness:
 
     @property
     def relative(self) -> float:
-        """0 as for other pictures, 1 as for the target's own; NaN where the two do not differ."""
+        """0 as for other pictures, 1 as for the target's own; NaN where these two hardly differ."""
         gap = self.same - self.others
-        return (self.own - self.others) / gap if abs(gap) > 1e-6 else float("nan")
+        return (self.own - self.others) / gap if gap > APART else float("nan")
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ class Verdict:
         percentile: The share of real pictures that score lower, ties counted half.
         beyond: How many standard deviations of the real scores it lies above their mean.
         moved: The mean score under fresh transformations.
-        held: In what share of these the class or channel is the highest of its layer.
+        held: In what share of these the class is the first; None for what is no class.
         opinions: Of other networks.
         neighbour: The nearest real picture.
         spectrum, usual_spectrum: How far its power spectrum lies from the data's, and what is usual for a real picture: root mean
@@ -167,7 +169,7 @@ class Verdict:
             "-" if near is None else f"{near.distance:.2f} ({near.usual:.2f}){copied} {Path(str(near.name)).name}",
             _words(self.spectrum, "{:.2f}", self.usual_spectrum, " ({:.2f})"),
             "-" if self.woken is None else f"{self.woken} of {self.silent}",
-            "-" if path is None else f"{path.relative:.2f} ({path.basis})",
+            "-" if path is None else f"{path.own:.2f} ({path.others:.2f}-{path.same:.2f}, {path.basis})",
             _words(self.diversity, "{:.2f}", self.usual_diversity, " ({:.2f})"),
             _words(self.stability, "{:.2f}", self.spread, ", sd {:.2g}"),
         )

@@ -108,7 +108,8 @@ class Chain:
         """The score of the code of each picture."""
         found = []
         for rows in torch.split(torch.arange(len(codes)), at_once(torch.empty(1, *self.task.frame.shape))):
-            values = self.ask(self.task.frame.fed(self.pictures(codes[rows])))
+            with differentiable(codes), torch.no_grad():
+                values = self.ask(self.task.frame.fed(self.pictures(codes[rows])))
             found.append(objective_of([self.task.targets[row] for row in rows.tolist()])(values).detach())
         return torch.cat(found)
 
