@@ -20,6 +20,7 @@ _HOMES = {
     "exemplars": ("examples",),
     "synth.example": ("Example", "Examples"),
     "synth.trust": ("Trust",),
+    "suite": ("hidden_parts", "pasted_object"),
     "comparison": ("Agreement", "Comparison"),
     "regions": ("Region",),
     "model": ("Model", "Preprocess", "load"),
@@ -44,7 +45,22 @@ _HOMES = {
     ),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
-_PACKAGES = ("gradient", "lrp", "perturb", "cam", "metrics", "synth", "render", "zoo", "catalogue", "errors", "tape")
+_PACKAGES = (
+    "gradient",
+    "lrp",
+    "perturb",
+    "cam",
+    "metrics",
+    "suite",
+    "synth",
+    "testing",
+    "truth",
+    "render",
+    "zoo",
+    "catalogue",
+    "errors",
+    "tape",
+)
 
 __all__ = [
     "Agreement",
@@ -82,6 +98,7 @@ __all__ = [
     "examples",
     "explain",
     "gradient",
+    "hidden_parts",
     "load",
     "log_odds",
     "logit",
@@ -90,18 +107,22 @@ __all__ = [
     "maximize",
     "methods",
     "metrics",
+    "pasted_object",
     "perturb",
     "probability",
     "recipes",
     "record",
     "render",
+    "suite",
     "synth",
+    "testing",
     "token",
+    "truth",
     "zoo",
 ]
 
 if TYPE_CHECKING:
-    from . import cam, gradient, lrp, metrics, perturb, render, synth, zoo
+    from . import cam, gradient, lrp, metrics, perturb, render, suite, synth, testing, truth, zoo
     from .catalogue import methods
     from .comparison import Agreement, Comparison
     from .cookbook import recipes
@@ -126,6 +147,7 @@ if TYPE_CHECKING:
     from .model import Model, Preprocess, load
     from .model.where import Where
     from .regions import Region
+    from .suite import hidden_parts, pasted_object
     from .synth.example import Example, Examples
     from .synth.maximized import Maximized
     from .synth.trust import Trust

@@ -24,6 +24,7 @@ class Recipe:
         summary: What it does, in one line.
         paper, year, doi: Where it comes from; doi is "" where the paper has none.
         data: Whether it needs pictures of the user's own.
+        several: Whether one target gets several pictures, one for each kind that it finds.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Recipe:
     year: int
     doi: str
     data: bool = False
+    several: bool = False
 
     def make(self, **options: Any) -> Maximizer:
         """The recipe itself, with other settings than the published ones by name."""
@@ -95,6 +97,7 @@ RECIPES: tuple[Recipe, ...] = (
         2016,
         "10.48550/arXiv.1602.03616",
         data=True,
+        several=True,
     ),
     Recipe(
         "dgn_am",
