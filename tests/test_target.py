@@ -61,7 +61,7 @@ def x() -> Tensor:
         (pl.logit("espresso"), [0.0, 4.0]),
         (pl.logit(range(2)), [3.0, -1.0]),
     ],
-    ids=str,
+    ids=lambda given: "function" if callable(given) else str(given),
 )
 def test_a_class_is_asked_for_by_index_name_one_per_sample_or_function(model: Model, written: Any, found: list[float]):
     assert read(written, names=model) == found
