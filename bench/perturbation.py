@@ -26,6 +26,7 @@ def main() -> None:
     parser.add_argument("--batches", type=int, nargs="+", default=occlusion.BATCHES, help="captum's perturbations_per_eval")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--quick", action="store_true", help="small games, one small network: to see that it works")
+    parser.add_argument("--no-whole", action="store_true", help="only the plan beside captum, not whole passes of our own")
     parser.add_argument("--no-shapley", action="store_true", help="occlusion only")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
@@ -34,7 +35,11 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     before = machine.load()
     models, stride = (["efficientnet_lite0"], 32) if options.quick else (options.models, options.stride)
-    page = ["## Occlusion", "", *occlusion.section(models, options.window, stride, options.rounds, options.batches)]
+    page = [
+        "## Occlusion",
+        "",
+        *occlusion.section(models, options.window, stride, options.rounds, options.batches, not options.no_whole),
+    ]
     if not options.no_shapley:
         page += ["## Shapley values", "", *shapley.section(options.quick)]
     head = [

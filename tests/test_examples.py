@@ -345,6 +345,7 @@ def halves(tmp_path: Path) -> list[str]:
     weight = torch.zeros(2, 6)
     weight[0, 0::2], weight[1, 1::2] = 1.0, 1.0
     net[2].weight.data.copy_(weight)
+    net[2].bias.data.zero_()
     save_file(net.state_dict(), tmp_path / "net.safetensors")
     folder = tmp_path / "data"
     folder.mkdir()
