@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
-from .errors import MethodError
+from .listing import find, installed
 
 if TYPE_CHECKING:
     from .attribution import Method
@@ -413,7 +412,7 @@ METHODS: tuple[Entry, ...] = (
 
 def methods() -> tuple[Entry, ...]:
     """All methods, those of installed plug-ins (entry-point group `pellucid`) included."""
-    return METHODS + tuple(point.load() for point in entry_points(group="pellucid"))
+    return METHODS + installed("pellucid")
 
 
 def method(name: str) -> Method:
@@ -422,17 +421,4 @@ def method(name: str) -> Method:
     Raises:
         MethodError: there is none; the nearest three are named.
     """
-    from .model.where import nearest  # late: the list itself must not wait for torch
-
-    known = {entry.name: entry for entry in METHODS}
-    if name not in known:  # only then look for plug-ins: that reads the metadata of everything installed
-        known |= {entry.name: entry for entry in methods()}
-    if name not in known:
-        near = ", ".join(nearest(name, list(known)))
-        raise MethodError(
-            f"method {name!r}",
-            f"{len(known)} methods, none of that name",
-            "only methods of the catalogue can be named",
-            f"Nearest: {near}. `pellucid methods` lists all.",
-        )
-    return known[name].make()
+    return find("method", name, METHODS, methods).make()

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
-from .errors import MethodError
+from .listing import find, installed
 
 if TYPE_CHECKING:
     from .synth.task import Maximizer
@@ -156,7 +155,7 @@ RECIPES: tuple[Recipe, ...] = (
 
 def recipes() -> tuple[Recipe, ...]:
     """All recipes, those of installed plug-ins (entry-point group `pellucid.recipes`) included."""
-    return RECIPES + tuple(point.load() for point in entry_points(group="pellucid.recipes"))
+    return RECIPES + installed("pellucid.recipes")
 
 
 def recipe(name: str) -> Maximizer:
@@ -165,15 +164,4 @@ def recipe(name: str) -> Maximizer:
     Raises:
         MethodError: there is none; the nearest three are named.
     """
-    from .model.where import nearest  # late: the list itself must not wait for torch
-
-    known = {entry.name: entry for entry in RECIPES}
-    if name not in known:  # only then look for plug-ins: that reads the metadata of everything installed
-        known |= {entry.name: entry for entry in recipes()}
-    if name not in known:
-        near = ", ".join(nearest(name, list(known)))
-        raise MethodError(
-            f"recipe {name!r}", f"{len(known)} recipes, none of that name", "only those of the list can be named",
-            f"Nearest: {near}. `pellucid recipes` lists all.",
-        )  # fmt: skip
-    return known[name].make()
+    return find("recipe", name, RECIPES, recipes).make()

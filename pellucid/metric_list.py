@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
-from .errors import MethodError
+from .listing import find, installed
 
 if TYPE_CHECKING:
     from .metrics.metric import Metric, Need
@@ -195,7 +194,7 @@ METRICS: tuple[MetricEntry, ...] = (
 
 def metrics() -> tuple[MetricEntry, ...]:
     """All metrics, those of installed plug-ins (entry-point group `pellucid.metrics`) included."""
-    return METRICS + tuple(point.load() for point in entry_points(group="pellucid.metrics"))
+    return METRICS + installed("pellucid.metrics")
 
 
 def metric(name: str) -> Metric:
@@ -204,14 +203,4 @@ def metric(name: str) -> Metric:
     Raises:
         MethodError: there is none; the nearest three are named.
     """
-    from .model.where import nearest  # late: the list itself must not wait for torch
-
-    known = {entry.name: entry for entry in METRICS}
-    if name not in known:  # only then look for plug-ins: that reads the metadata of everything installed
-        known |= {entry.name: entry for entry in metrics()}
-    if name not in known:
-        raise MethodError(
-            f"metric {name!r}", f"{len(known)} metrics, none of that name", "only metrics of the list can be named",
-            f"Nearest: {', '.join(nearest(name, list(known)))}. `pellucid metrics` lists all.",
-        )  # fmt: skip
-    return known[name].make()
+    return find("metric", name, METRICS, metrics).make()

@@ -362,7 +362,7 @@ def test_a_plugin_adds_a_metric(monkeypatch):
         def load(self) -> MetricEntry:
             return entry
 
-    monkeypatch.setattr("pellucid.metric_list.entry_points", lambda group: [Point()] if group == "pellucid.metrics" else [])
+    monkeypatch.setattr("pellucid.listing.entry_points", lambda group: [Point()] if group == "pellucid.metrics" else [])
     assert metrics() == (*METRICS, entry) and metric("inside").needs == "mask"
 
 

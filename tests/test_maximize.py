@@ -614,7 +614,7 @@ def test_recipes_can_come_with_other_packages(monkeypatch: pytest.MonkeyPatch):
 
     import pellucid.cookbook
 
-    monkeypatch.setattr(pellucid.cookbook, "entry_points", points)
+    monkeypatch.setattr("pellucid.listing.entry_points", points)
     assert "theirs" in {entry.name for entry in pl.recipes()} and isinstance(recipe("theirs"), Lucid)
 
 
