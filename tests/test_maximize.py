@@ -612,8 +612,6 @@ def test_recipes_can_come_with_other_packages(monkeypatch: pytest.MonkeyPatch):
     def points(group: str) -> Iterator[Point]:
         yield from [Point()] if group == "pellucid.recipes" else []
 
-    import pellucid.cookbook
-
     monkeypatch.setattr("pellucid.listing.entry_points", points)
     assert "theirs" in {entry.name for entry in pl.recipes()} and isinstance(recipe("theirs"), Lucid)
 
