@@ -227,6 +227,17 @@ def test_a_coarse_start_saves_most_of_the_work_and_climbs_as_high():
     torch.testing.assert_close(again.images[0], coarse.images[1], rtol=0, atol=1e-4)
 
 
+def test_a_coarse_start_may_be_asked_of_the_verb_or_of_the_recipe():
+    model = Flexible().eval()
+    own, asked = (
+        pl.maximize(model, 0, recipe, shape=(1, 40, 40), bounds=(0, 1), **given)
+        for recipe, given in ((Maco(steps=6, coarse=0.5), {}), (Maco(steps=6), {"coarse": 0.5}))
+    )
+    assert torch.equal(own.images, asked.images) and not torch.equal(
+        own.images, pl.maximize(model, 0, Maco(steps=6), shape=(1, 40, 40), bounds=(0, 1)).images
+    )
+
+
 def test_a_network_of_one_size_is_climbed_at_that_size():
     p = pl.maximize(Flexible(rigid=True).eval(), 0, Maco(steps=4, coarse=0.5), shape=(1, 40, 40), bounds=(0, 1))
     assert any("takes inputs of one size alone: no start at half of it" in note for note in p.notes)

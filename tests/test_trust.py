@@ -15,7 +15,7 @@ from torch import Tensor, nn
 import pellucid as pl
 from pellucid.model import Model, Preprocess
 from pellucid.progress import watched
-from pellucid.synth.activity import layers_of, ranks
+from pellucid.synth.activity import directed, layers_of
 from pellucid.synth.frame import Frame
 from pellucid.synth.spectra import BINS, spectra
 from pellucid.synth.task import Task
@@ -313,7 +313,7 @@ def test_a_report_is_written_in_words_and_numbers(tmp_path: Path):
 def test_rank_correlations_are_spearmans():
     scipy = pytest.importorskip("scipy.stats")
     x = torch.relu(torch.randn(5, 40, generator=torch.Generator().manual_seed(0)))  # zeros tie
-    ours = ranks(x) @ ranks(x).T
+    ours = directed(x) @ directed(x).T
     theirs = scipy.spearmanr(x.T.numpy()).statistic
     assert torch.allclose(ours, torch.tensor(theirs), atol=1e-10)
 

@@ -13,9 +13,9 @@ from ..errors import MethodError
 from ..perturb.design import stream
 from ..perturb.imputers.noise import Noise
 from ..perturb.regions import Division, Partition
+from ..ranking import ranks
 from .compat import Compat, known_compat
 from .experiment import READINGS, Experiment, Lack, Reading, Scheme, experiment
-from .localisation import ranks
 from .metric import Answer, Need, Question, Scores
 from .order import by_chance, relevance
 from .steps import Every, Shares

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..errors import MethodError
+from ..ranking import ranks
 from .metric import Answer, Need, Question, Scores
 
 Pooling = Literal["positive", "absolute", "square", "largest"]
@@ -191,19 +192,6 @@ def first(heat: Tensor, k: Tensor) -> Tensor:
     least = heat.sort(1, descending=True).values.gather(1, (k - 1).clamp(min=0)[:, None])
     above, tied = heat > least, heat == least
     return above.double() + tied * ((k - above.sum(1)) / tied.sum(1))[:, None]
-
-
-def ranks(heat: Tensor) -> Tensor:
-    """The rank of every entry in its row, from 1, the mean of them for equal ones.
-
-    Example:
-        >>> ranks(torch.tensor([[5.0, 2.0, 2.0]]))
-        tensor([[3.0000, 1.5000, 1.5000]], dtype=torch.float64)
-    """
-    ordered = heat.sort(1).values.contiguous()
-    below = torch.searchsorted(ordered, heat.contiguous())
-    upto = torch.searchsorted(ordered, heat.contiguous(), right=True)
-    return (below + upto + 1).double() / 2
 
 
 def near(top: Tensor, mask: Tensor, tolerance: float) -> float:

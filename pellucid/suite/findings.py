@@ -17,6 +17,7 @@ from torch import Tensor
 from ..errors import MethodError, PellucidError
 from ..files import save
 from ..metrics.interval import interval
+from ..perturb.regression import student
 from .marks import Measure
 
 #: Suffix -> "module:function" that writes (findings, path, **options).
@@ -25,8 +26,7 @@ FORMATS: dict[str, str] = {
     ".json": "pellucid.suite.findings:save_json",
     ".md": "pellucid.suite.findings:save_md",
 }
-# Student's t: how many standard errors 95 % of all means lie within, by degrees of freedom from 1.
-STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
+NORMAL = 1.959963984540054  # standard errors that 95 % of all means lie within
 MARKS_IT, SELDOM = 0.5, 0.2  # WIN from which a method is said to mark what hides, and below which it is said to do so seldom
 
 
@@ -148,9 +148,7 @@ def within(values: Tensor, repeated: str) -> tuple[float, float]:
     n = len(known)
     if n < 2:
         return torch.nan, torch.nan
-    # beyond ten degrees of freedom the quantile is near 1.96 + 2.4 / df
-    t = STUDENT[n - 2] if n - 2 < len(STUDENT) else 1.96 + 2.4 / (n - 1)
-    margin = t * float(known.std()) / math.sqrt(n)
+    margin = NORMAL * student(n - 1) * float(known.std()) / math.sqrt(n)
     return float(known.mean()) - margin, float(known.mean()) + margin
 
 

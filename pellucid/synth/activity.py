@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..model import Model
+from ..ranking import ranks
 from ..readout import heard
 from ..tape.aim import main_output
 from ..tape.trees import tensors
@@ -55,20 +56,18 @@ class Activity:
 
         Layers with fewer than three channels have no order to speak of, and are left out.
         """
-        return {name: ranks(means[:most]) for name, means in self.means.items() if means.shape[1] > 2}
+        return {name: directed(means[:most]) for name, means in self.means.items() if means.shape[1] > 2}
 
 
-def ranks(values: Tensor) -> Tensor:
+def directed(values: Tensor) -> Tensor:
     """The ranks of the entries of each row, ties shared, centred and of unit length.
 
     Example:
-        >>> a = ranks(torch.tensor([[1.0, 5.0, 9.0], [3.0, 2.0, 1.0], [0.0, 0.0, 7.0]]))
+        >>> a = directed(torch.tensor([[1.0, 5.0, 9.0], [3.0, 2.0, 1.0], [0.0, 0.0, 7.0]]))
         >>> [round(float(one), 3) for one in a @ a[0]]
         [1.0, -1.0, 0.866]
     """
-    values = values.double().contiguous()
-    ordered = values.sort(1).values
-    rank = (torch.searchsorted(ordered, values) + torch.searchsorted(ordered, values, right=True)).double()
+    rank = ranks(values)
     rank = rank - rank.mean(1, keepdim=True)
     lengths: Tensor = torch.linalg.vector_norm(rank, dim=1, keepdim=True)
     return rank / lengths.clamp(min=1e-12)

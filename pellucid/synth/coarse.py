@@ -11,21 +11,21 @@ from .draws import drawn
 from .frame import Frame
 from .task import Plan, Task
 
-LEAST = 32  # pixels, the shortest side that is still halved
 
+def climb_coarsely(task: Task, plan: Plan) -> Climbed:
+    """A climb whose first steps, `plan.coarse` of them, are made at half the size, where they cost a quarter.
 
-def climb_coarsely(task: Task, plan: Plan, share: float = 0.6) -> Climbed:
-    """A climb whose first steps, that share of them, are made at half the size; its canvas then draws the same pictures larger.
+    The canvas then draws the same pictures larger.
 
-    A network that takes one size alone is climbed at that size throughout, and a note says so; and so are pictures that are small
-    already, and climbs from given ones. The trace is of both parts.
+    A network that takes one size alone is climbed at that size throughout, and a note says so; so are climbs from given pictures,
+    and canvases and inputs that have no size. The trace is of both parts.
     """
     plan = task.changed(plan)
     task = replace(task, changes={}, steps=None)
-    first = round(share * plan.steps)
+    first = round(plan.coarse * plan.steps)
     small = task.frame.resized(*(-(-side // 2) for side in task.frame.spatial))
     enlarged = getattr(plan.canvas, "enlarged", None)
-    if not first or enlarged is None or task.start is not None or min(small.spatial, default=0) < LEAST / 2:
+    if not first or enlarged is None or task.start is not None or not task.frame.spatial:
         return climb(task, plan)
     if not takes(task, small):
         climbed, note = climb(task, plan), f"{task.model.name} takes inputs of one size alone: no start at half of it."

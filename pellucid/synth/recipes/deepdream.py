@@ -12,12 +12,13 @@ from ..ascent import Normalised
 from ..canvas import Pixel
 from ..canvas.spectrum import resampled
 from ..climb import climb
+from ..coarse import takes
 from ..draws import drawn
 from ..frame import Frame
 from ..maximized import Maximized, maximized
 from ..robust import Robust
 from ..task import Plan, Task, refuse
-from .planned import Planned, takes
+from .planned import Planned
 
 
 @dataclass(frozen=True)

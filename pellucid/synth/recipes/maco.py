@@ -59,11 +59,12 @@ class Maco(Planned):
         steps = task.steps or self.steps
         robust = Robust(self.crops, crop=self.crop, crop_spread=0.05, centre_spread=0.15, noise=self.noise, over=max(1, steps))
         ascent = Adam(self.rate, nesterov=True, schedule="cosine")
-        return Plan(Phase(self._spectrum(task), self.contrast), ascent, self.steps, robust=robust)
+        canvas = Phase(self._spectrum(task), self.contrast)
+        return Plan(canvas, ascent, self.steps, robust=robust, coarse=self.coarse)
 
     def maximize(self, task: Task) -> Maximized:
         plan = self.plan(task)
-        found = maximized(task, self.name, plan, climb_coarsely(task, plan, self.coarse))
+        found = maximized(task, self.name, plan, climb_coarsely(task, plan))
         return replace(found, extras={**found.extras, "transparency": transparency(task, found.images, plan)})
 
     def _spectrum(self, task: Task) -> Spectrum | None:
