@@ -6,12 +6,13 @@ from ..op import Tape
 from .activation import chain
 from .affine import constant_affine, fold
 from .gates import gate
+from .mixture import mix
 from .wide import widen
 
-__all__ = ["chain", "constant_affine", "fold", "gate", "rewrite", "widen"]
+__all__ = ["chain", "constant_affine", "fold", "gate", "mix", "rewrite", "widen"]
 
 
 @torch.no_grad()
 def rewrite(tape: Tape) -> Tape:
     """All rewrites that relevance wants, in the order in which they see each other's results."""
-    return gate(chain(fold(widen(tape))))
+    return mix(gate(chain(fold(widen(tape)))))
