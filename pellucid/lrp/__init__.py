@@ -16,6 +16,7 @@ from .presets import (
     Zero,
 )
 from .propagate import propagate
+from .recurrent import SignalTakeAll
 from .rule import Rule, Shares
 from .rules import AlphaBeta, Epsilon, Flat, Gamma, Gate, Halve, Native, Norm, Pass, Route, WSquare, ZBox, ZPlus
 
@@ -44,6 +45,7 @@ __all__ = [
     "Route",
     "Rule",
     "Shares",
+    "SignalTakeAll",
     "WSquare",
     "ZBox",
     "ZPlus",

@@ -68,7 +68,7 @@ BATCH_NORMS = _names(
 )
 SOFTMAXES = _names("_softmax _safe_softmax _log_softmax")
 # Told as the sums and products they stand for.
-COMPOUND = _names("addcmul addcdiv lerp _thnn_fused_lstm_cell _thnn_fused_gru_cell")
+COMPOUND = _names("addcmul addcdiv")
 SUMS = _names("add sub rsub")
 PRODUCTS = _names("mul div glu")
 STATISTICS = _names(

@@ -87,6 +87,8 @@ class Op:
         module: The module it ran in: "layer1.0.conv2".
         affine, pad: What rewrites folded into a linear operation.
         signal: For a product one of whose operands is a gate: which of `ins` carries the signal.
+        part: Whether what it made is only added to what other linear operations made, as the input's and the state's share of a
+            gate.
         inner: Values swallowed by a rewrite; their relevance is that of the output.
     """
 
@@ -103,6 +105,7 @@ class Op:
     affine: Affine | None = None
     pad: tuple[int, ...] | None = None
     signal: int | None = None
+    part: bool = False
     inner: tuple[int, ...] = ()
 
     @property

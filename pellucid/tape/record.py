@@ -132,9 +132,10 @@ class Intercept(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 return fn.decompose(*args, **(kwargs or {}))
         if aten_name(fn) == "_convolution":  # what traced programs call
             fn, args = torch.ops.aten.convolution.default, args[:9]
-        if aten_name(fn) == "mkldnn_rnn_layer" and args[9] == recurrent.LSTM:
+        told = recurrent.TOLD.get(aten_name(fn))
+        if told is not None and not fn._schema.is_mutable:
             with self:
-                return recurrent.mkldnn_rnn_layer(*args)
+                return told(*args, **(kwargs or {}))
         added = aten_name(fn) in kinds.ADDED_PRODUCTS and self.recorder.tracked(args[0])  # a sum, then, and no bias
         if added or aten_name(fn) in kinds.COMPOUND:
             with self:
@@ -343,7 +344,7 @@ class Recorder:
         for place, made in enumerate(tensors(out)):
             follows = moving and made.is_floating_point()
             batch = self._batch(name, args, ins, made) if follows else None
-            rows = self._rows(fn, kind, args, refs, made, place) if follows and batch is None and self.samples > 1 else None
+            rows = self._rows(fn, name, kind, args, refs, made, place) if follows and batch is None and self.samples > 1 else None
             facts_ = {"batch": rows} if isinstance(rows, Batch) else {"batch": batch, "rows": rows}
             outs.append(self._made(made, nonnegative, **facts_) if follows else None)
             aux.append(None if follows else made)
@@ -381,7 +382,7 @@ class Recorder:
         step = source.batch.every * args[3][source.batch.axis]  # in a flat storage samples lie where those of the written part do
         return Batch(0, step) if out.numel() % (step * self.samples) == 0 else None
 
-    def _rows(self, fn: Any, kind: str, args: Any, refs: list[int], made: Tensor, place: int) -> Batch | Rows | None:
+    def _rows(self, fn: Any, name: str, kind: str, args: Any, refs: list[int], made: Tensor, place: int) -> Batch | Rows | None:
         """Where the samples lie that follow no pattern, or came out of one or into one."""
         read = {i: self.values[i] for i in refs}
         if kind == "route" and made.numel() <= LARGEST:
@@ -389,7 +390,23 @@ class Recorder:
                 return None
             return carried(fn, args, {i: self._marks(value) for i, value in read.items()}, place, self.samples)
         lies = [value.rows for value in read.values() if isinstance(value.rows, Rows)]
-        return together(lies, made.shape) if kind not in ("unknown", "pool", "max") else None
+        if kind in ("pool", "max") and lies:
+            source = next(value for value in read.values() if value.rows is lies[0])
+            moved = follow(name, args, source.shape, Batch(lies[0].axis), tuple(made.shape), self.samples)
+            return None if moved is None else Rows(moved.axis, lies[0].samples)
+        rows = together(lies, made.shape) if kind != "unknown" else None
+        if rows is not None:
+            for i in refs:
+                self._settle(i, rows)
+        return rows
+
+    def _settle(self, id_: int, rows: Rows) -> None:
+        """Rows that were nobody's, as those of a state before its first step, belong to whom what they are added to belongs."""
+        value = self.values[id_]
+        if isinstance(value.rows, Rows) and value.rows.fits(rows) and bool((value.rows.samples < 0).any()):
+            value.rows = rows
+            for i in () if value.producer is None else self.ops[value.producer].ins:
+                self._settle(i, rows)
 
     def _marks(self, value: Value) -> Tensor:
         """The number of the sample at every entry; indices stay what they are, other constants are nobody's."""

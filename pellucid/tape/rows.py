@@ -32,6 +32,10 @@ class Rows:
         """The sample of each entry along the axis."""
         return self.samples.clamp(min=0).to(device)
 
+    def fits(self, other: Rows) -> bool:
+        """Whether another value lies along the same axis, with as many rows."""
+        return self.axis == other.axis and len(self.samples) == len(other.samples)
+
 
 def carried(
     fn: Callable[..., Any], args: Sequence[Any], known: Mapping[int, Tensor], place: int, samples: int
@@ -62,8 +66,7 @@ def together(lies: Sequence[Rows], shape: Sequence[int]) -> Rows | None:
     """
     if not lies or len(shape) <= lies[0].axis or shape[lies[0].axis] != len(lies[0].samples):
         return None
-    same = [rows.samples for rows in lies if rows.axis == lies[0].axis and len(rows.samples) == len(lies[0].samples)]
-    return Rows(lies[0].axis, torch.stack(same).amax(0))
+    return Rows(lies[0].axis, torch.stack([rows.samples for rows in lies if rows.fits(lies[0])]).amax(0))
 
 
 def marks(batch: Batch | Rows, shape: Sequence[int], samples: int) -> Tensor:
@@ -90,10 +93,11 @@ def regular(marked: Tensor, samples: int) -> Batch | Rows | None:
 
 
 def _pattern(owners: Tensor, axis: int, samples: int) -> Batch | None:
-    """The same told as a regular batch, where it is one."""
+    """The same told as a regular batch, where it is one for sure."""
+    if bool((owners < 0).any()):
+        return None
     changes = torch.nonzero(owners != owners[0])
     batch = Batch(axis, int(changes[0]) if len(changes) else len(owners))
     if len(owners) % (batch.every * samples):
         return None
-    expected = batch.owners(len(owners), samples, owners.device)
-    return batch if bool(((owners == expected) | (owners < 0)).all()) else None
+    return batch if torch.equal(batch.owners(len(owners), samples, owners.device), owners) else None

@@ -7,12 +7,13 @@ from .activation import chain
 from .affine import constant_affine, fold
 from .gates import gate
 from .mixture import mix
+from .parts import parts
 from .wide import widen
 
-__all__ = ["chain", "constant_affine", "fold", "gate", "mix", "rewrite", "widen"]
+__all__ = ["chain", "constant_affine", "fold", "gate", "mix", "parts", "rewrite", "widen"]
 
 
 @torch.no_grad()
 def rewrite(tape: Tape) -> Tape:
     """All rewrites that relevance wants, in the order in which they see each other's results."""
-    return mix(gate(chain(fold(widen(tape)))))
+    return parts(mix(gate(chain(fold(widen(tape))))))
