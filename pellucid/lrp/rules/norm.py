@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ...tape import LocalOp, Ref
+from ...tape import LocalOp
 from ..rule import SHARED, Bias, Rule, Shares, Silent, divide
 
 
@@ -42,7 +42,7 @@ class Norm(Rule):
         s = divide(R, z, self._eps(op, z))
         shares = [None if g is None else x * g for x, g in zip(xs, op.pull(s), strict=True)]
         if op.op.kind == "shift":
-            constant = z + op.x if _subtracted(op) else z - op.x
+            constant = op.apply(torch.zeros_like(op.x))  # what it makes of nothing
             return Shares(shares, {"constant operand": op.sums(s * constant)}, rest="stabiliser")
         if self.silent == "spread":
             evenly = self._evenly(op, R - s * z)
@@ -70,12 +70,6 @@ class Norm(Rule):
     def _evenly(self, op: LocalOp, left: Tensor) -> list[Tensor | None]:
         ones = [torch.ones_like(x) for x in op.xs]
         return op.pull(left / op.apply(*ones).clamp(min=torch.finfo(left.dtype).tiny))
-
-
-def _subtracted(op: LocalOp) -> bool:
-    """Whether a shift takes its input away from the constant."""
-    first = isinstance(op.op.args[0], Ref) and op.op.args[0].id == op.op.ins[0]
-    return op.op.name == ("sub" if not first else "rsub")
 
 
 def summands(op: LocalOp) -> list[Tensor]:

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import torch
 
-from .. import kinds
 from ..op import Op, Ref, Tape
 from .affine import uses
 
@@ -41,7 +40,7 @@ def _step(made: dict[int, Op], op: Op) -> tuple[Op, Op, int] | None:
         if moved is None or moved.kind != "gate" or moved.name != "mul" or moved.signal is None:
             continue
         away = made.get(moved.ins[moved.signal])
-        if away is not None and away.name == "sub" and away.kind == "sum" and away.ins[1] == b and not away.kwargs:
+        if away is not None and away.name == "sub" and not away.kwargs and away.args[1] == Ref(b):
             return moved, away, b
     return None
 
@@ -49,8 +48,7 @@ def _step(made: dict[int, Op], op: Op) -> tuple[Op, Op, int] | None:
 def _mixture(op: Op, moved: Op, away: Op, b: int) -> Op:
     assert moved.signal is not None
     (w,) = (arg for arg in moved.args[:2] if arg != Ref(away.out))
-    a = away.ins[0]
-    return replace(
-        op, fn=torch.ops.aten.lerp.Tensor, args=(Ref(b), Ref(a), w), ins=(b, a), name="lerp", kind=kinds.KIND["mean"],
-        inner=(*op.inner, moved.out, away.out),
-    )  # fmt: skip
+    a = away.args[0]  # a constant before the first step
+    ins, kind = ((b, a.id), "pool") if away.kind == "sum" else ((b,), "shift")
+    told = {"fn": torch.ops.aten.lerp.Tensor, "name": "lerp", "args": (Ref(b), a, w)}
+    return replace(op, **told, ins=ins, kind=kind, inner=(*op.inner, moved.out, away.out))
