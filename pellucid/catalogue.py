@@ -27,6 +27,7 @@ class Entry:
         repeats: Whether it asks the network again and again, and takes as many times longer.
         forward: Whether it only asks what the network says, and so takes anything that can be called.
         maps: Whether it needs a network that computes maps over places, as convolutional networks and vision transformers do.
+        attends: Whether it needs a network whose tokens attend to one another, as transformers do.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Entry:
     repeats: bool = False
     forward: bool = False
     maps: bool = False
+    attends: bool = False
 
     @property
     def family(self) -> str:
@@ -283,6 +285,26 @@ METHODS: tuple[Entry, ...] = (
         "10.1109/IJCNN48605.2020.9206626",
         signed=False,
         maps=True,
+    ),
+    Entry(
+        "attention_rollout",
+        "pellucid.cam:AttentionRollout",
+        "attention weights multiplied through the layers",
+        "Abnar and Zuidema",
+        2020,
+        "10.18653/v1/2020.acl-main.385",
+        signed=False,
+        attends=True,
+    ),
+    Entry(
+        "chefer",
+        "pellucid.cam:Chefer",
+        "attention weights times how the score answers to them, gathered through the layers",
+        "Chefer et al.",
+        2021,
+        "10.1109/ICCV48922.2021.00045",
+        signed=False,
+        attends=True,
     ),
     Entry(
         "occlusion",
