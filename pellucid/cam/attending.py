@@ -55,10 +55,10 @@ class OfAttention(ABC):
         """
         tape = record(model, x)
         aimed = aim(tape, target, model)
+        end = tape.inputs[0] if at is None else find(tape, at)
         found = tokens(tape, aimed)
         if not isinstance(found, Tokens):
             raise _refused(self.name, *found)
-        end = tape.inputs[0] if at is None else find(tape, at)
         lay = _laid(self.name, found, end)
         heat = self.follow(_after(found, end), aimed, heard(found, aimed))
         values, told = lay(heat)

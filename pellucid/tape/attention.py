@@ -145,7 +145,8 @@ def heard(found: Tokens, aimed: Aim) -> Tensor:
     """
     last = found.layers[-1].product.out
     gradient = slopes(found, aimed, (last,))[last]
-    mask = (apart(found.tape, last, gradient).abs().amax((1, 3)) > 0).to(torch.get_default_dtype())
+    gradient = gradient.float() if gradient.dtype in (torch.float16, torch.bfloat16) else gradient
+    mask = (apart(found.tape, last, gradient).abs().amax((1, 3)) > 0).to(gradient.dtype)
     return mask / mask.sum(1, keepdim=True).clamp(min=1)
 
 
