@@ -271,16 +271,25 @@ class Recorder:
     def see(self, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Run one operation, and write it down if it concerns us."""
         name = aten_name(fn)
-        read = list(tensors((args, kwargs)))
+        read = list(tensors((args, kwargs) if kwargs else args))
         if fn._schema.is_mutable:
             return self._mutate(fn, name, args, kwargs, read)
-        if not any(self.tracked(t) for t in read):
+        ids = [self._find(t) for t in read]
+        if not any(i is not None and self.values[i].tracked for i in ids):
             return fn(*args, **kwargs)
-        refs = self._refs(args), {k: self._refs(v) for k, v in kwargs.items()}
+        known = iter(ids)  # every tensor is looked up once
+        told: list[int] = []
+
+        def ref(tensor: Tensor) -> Ref:
+            id_ = next(known)
+            told.append(self._constant(tensor) if id_ is None else id_)
+            return Ref(told[-1])
+
+        refs = mapped(args, Tensor, ref), mapped(kwargs, Tensor, ref) if kwargs else {}
         out = fn(*args, **kwargs)
         if name == "copy":
-            fn, refs = overwrite, ((refs[0][1], tuple(out.shape), out.dtype), {})
-        self._append(fn, name, refs[0], refs[1], out, self._module(read))
+            fn, refs, told = overwrite, ((refs[0][1], tuple(out.shape), out.dtype), {}), told[1:]
+        self._append(fn, name, refs[0], refs[1], out, self._module(read), told)
         return out
 
     def _mutate(self, fn: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], read: list[Tensor]) -> Any:
@@ -318,17 +327,19 @@ class Recorder:
             f"Use the out-of-place form of {name} in the model, or report this.",
         )  # fmt: skip
 
-    def _append(self, fn: Any, name: str, args: Any, kwargs: Any, out: Any, module: str) -> tuple[int | None, ...]:
-        """Write one operation down; the ids of its tracked outputs."""
-        refs = [ref.id for ref in leaves((args, kwargs) if kwargs else args, Ref)]
-        read = [self.values[i] for i in refs]
-        ins = tuple(i for i, value in zip(refs, read, strict=True) if value.tracked)
-        kind = kinds.kind_of(name, [value.tracked for value in read])
+    def _append(
+        self, fn: Any, name: str, args: Any, kwargs: Any, out: Any, module: str, read: list[int] | None = None
+    ) -> tuple[int | None, ...]:
+        """Write one operation down; the ids of its tracked outputs. `read`: the values among its arguments, where known."""
+        ids = [ref.id for ref in leaves((args, kwargs) if kwargs else args, Ref)] if read is None else read
+        values = [self.values[i] for i in ids]
+        ins = tuple([i for i, value in zip(ids, values, strict=True) if value.tracked])
+        kind = kinds.kind_of(name, tuple([value.tracked for value in values]))
         moving = bool(ins) and kind != "constant"
         outs: list[int | None] = []
         aux: list[Tensor | None] = []
-        nonnegative = facts.nonnegative(name, kind, args, kwargs, [value.nonnegative for value in read])
-        for made in tensors(out):
+        nonnegative = facts.nonnegative(name, kind, args, kwargs, [value.nonnegative for value in values])
+        for made in (out,) if isinstance(out, Tensor) else tensors(out):
             follows = moving and made.is_floating_point()
             outs.append(self._made(name, args, ins, made, nonnegative) if follows else None)
             aux.append(None if follows else made)
