@@ -10,7 +10,7 @@ from ..model.where import Where
 from ..tape import Op, Tape
 from .composite import Composite, base
 from .rule import Bias, Rule, Silent
-from .rules import AlphaBeta, Epsilon, Flat, Gamma, Halve, Native, Norm, Pass, Softmax, Standardise, ZBox, ZPlus
+from .rules import AlphaBeta, Epsilon, Flat, Gamma, Gate, Halve, Native, Norm, Pass, Softmax, Standardise, ZBox, ZPlus
 from .rules.zbox import Bound
 
 LINEAR = ("convolution", "dense")
@@ -153,6 +153,7 @@ def _transformer(name: str, gamma: float, eps: float, bias: Bias, silent: Silent
         (Where(op="softmax"), Softmax(eps)),
         (Where(op="norm"), Standardise(eps, bias)),
         (Where(op="product"), Halve(eps)),
+        (Where(op="gate"), Gate(eps)),
         *base(eps),
     )
     return Composite(entries, name)

@@ -48,10 +48,17 @@ class Gate(Rule):
     """The signal takes all: of a product with a gate, only the signal gets relevance.
 
     References: Arras et al., 2017, https://doi.org/10.18653/v1/W17-5221
+
+    Arguments:
+        eps: The stabiliser, for products of matrices.
     """
 
     kinds = frozenset({"gate"})
     local = True
+    eps: float = 1e-9
+
+    def __str__(self) -> str:
+        return "Gate()" if self.eps == 1e-9 else super().__str__()
 
     def share(self, op: LocalOp, R: Tensor, rectified: bool) -> Shares:
         shares: list[Tensor | None] = [None] * len(op.op.ins)
@@ -66,7 +73,7 @@ class Gate(Rule):
 
     def _mixed(self, op: LocalOp, R: Tensor, place: int) -> Shares:
         """A product of matrices, as attention times values: the gates weigh the signals."""
-        s = divide(R, op.z, 1e-9)
+        s = divide(R, op.z, self.eps)
         shares: list[Tensor | None] = [None] * len(op.op.ins)
         grad = pulls(op, s, only=place)[place]
         shares[place] = None if grad is None else op.xs[place] * grad
