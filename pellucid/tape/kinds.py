@@ -43,7 +43,7 @@ ROUTES = _names(
     _upsample_nearest_exact3d native_dropout dropout lift lift_fresh fill zero view_as_real view_as_complex real imag
     _reshape_alias _reshape_copy squeeze_copy view_copy expand_copy permute_copy slice_copy select_copy detach_copy
     t_copy transpose_copy unsqueeze_copy split_copy split_with_sizes_copy unbind_copy alias_copy resolve_conj resolve_neg
-    pin_memory
+    pin_memory _pack_padded_sequence
     max_unpool2d max_unpool3d embedding"""
 )
 
@@ -68,7 +68,7 @@ BATCH_NORMS = _names(
 )
 SOFTMAXES = _names("_softmax _safe_softmax _log_softmax")
 # Told as the sums and products they stand for.
-COMPOUND = _names("addcmul addcdiv lerp")
+COMPOUND = _names("addcmul addcdiv")
 SUMS = _names("add sub rsub")
 PRODUCTS = _names("mul div glu")
 STATISTICS = _names(

@@ -42,7 +42,7 @@ class Norm(Rule):
         s = divide(R, z, self._eps(op, z))
         shares = [None if g is None else x * g for x, g in zip(xs, op.pull(s), strict=True)]
         if op.op.kind == "shift":
-            constant = z - op.x
+            constant = op.apply(torch.zeros_like(op.x))  # what it makes of nothing
             return Shares(shares, {"constant operand": op.sums(s * constant)}, rest="stabiliser")
         if self.silent == "spread":
             evenly = self._evenly(op, R - s * z)
