@@ -23,7 +23,7 @@ _HOMES = {
     "suite": ("hidden_parts", "pasted_object"),
     "comparison": ("Agreement", "Comparison"),
     "regions": ("Region",),
-    "model": ("Model", "Preprocess", "load"),
+    "model": ("Model", "Preprocess", "held", "load"),
     "model.where": ("Where",),
     "target": (
         *("Target", "box", "channel", "detection", "direction", "energy", "log_odds", "logit", "mask", "output", "probability"),
@@ -102,6 +102,7 @@ __all__ = [
     "examples",
     "explain",
     "gradient",
+    "held",
     "hidden_parts",
     "load",
     "log_odds",
@@ -151,7 +152,7 @@ if TYPE_CHECKING:
     from .explanation import Explanation
     from .ledger import Ledger
     from .maximizing import maximize
-    from .model import Model, Preprocess, load
+    from .model import Model, Preprocess, held, load
     from .model.where import Where
     from .regions import Region
     from .suite import hidden_parts, pasted_object

@@ -363,8 +363,8 @@ def together(x: Tensor) -> Shape:
 
 def pixels(x: Tensor, model: Model) -> Tensor:
     """The picture behind x, with shape (height, width, channel), in [0, 255]: by the model's preprocessing, or by its range."""
-    if model.preprocess is not None and len(model.preprocess.mean) == x.shape[1]:
-        low, high = (bound.to(x) for bound in model.preprocess.bounds())
+    if model.pictured is not None and len(model.pictured.mean) == x.shape[1]:
+        low, high = (bound.to(x) for bound in model.pictured.bounds())
     else:
         low, high = x.amin(), x.amax()
     scaled = ((x[0] - low) / (high - low).clamp(min=1e-12)).clamp(0, 1)

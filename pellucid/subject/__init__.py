@@ -1,11 +1,12 @@
-"""What stands beneath the values, where it is no picture: the tokens of a text."""
+"""What stands beneath the values, where it is no picture: the tokens of a text, several inputs side by side."""
 
 from __future__ import annotations
 
+from pellucid.subject.inputs import Sides
 from pellucid.subject.noun import Subject, restored, stored
 from pellucid.subject.tokens import Piece, Tokens
 
 #: Every kind by its name, for files: a new one is its file, a line here, and a painter in `pellucid.render.subjects`.
-KINDS: dict[str, type[Subject]] = {one.kind: one for one in (Tokens,)}
+KINDS: dict[str, type[Subject]] = {one.kind: one for one in (Tokens, Sides)}
 
-__all__ = ["KINDS", "Piece", "Subject", "Tokens", "restored", "stored"]
+__all__ = ["KINDS", "Piece", "Sides", "Subject", "Tokens", "restored", "stored"]
