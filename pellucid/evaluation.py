@@ -75,7 +75,7 @@ def evaluate(
     model.ready()
     chosen, judges = _distinct(methods, strict), _metrics(metrics)
     _check(judges, masks)
-    model, x = _samples(model, images)
+    model, x = _taken(model, images)
     asked = question(model, x, as_target(target), masks=masks, seed=seed, floor=floor, ceiling=ceiling)
     return _judged(asked, chosen, judges)
 
@@ -171,16 +171,21 @@ def _check(metrics: Mapping[str, Metric], masks: Tensor | None) -> None:
         )  # fmt: skip
 
 
-def _samples(model: Model, images: Any) -> tuple[Model, Tensor]:
+def _taken(model: Model, images: Any) -> tuple[Model, Tensor]:
     """All samples in one batch, and the model that takes them: of several inputs, by keyword, one that unpacks them."""
-    if isinstance(images, Mapping) and not reads_rows(model):
-        all_of_them = seen(model, images)
-        if all_of_them.rowwise:
-            raise InputError(
-                "An evaluation", "inputs that are not explained, with a row per sample", "samples are changed and mixed here",
-                "Evaluate sample by sample, or hold what is the same for all: pl.held(x, shared=True).",
-            )  # fmt: skip
-        return all_of_them.model, all_of_them.x
+    if not isinstance(images, Mapping) or reads_rows(model):
+        return model, _samples(model, images)
+    given = seen(model, images)
+    if given.rowwise:
+        raise InputError(
+            "An evaluation", "inputs that are not explained, with a row per sample", "samples are changed and mixed here",
+            "Evaluate sample by sample, or hold what is the same for all: pl.held(x, shared=True).",
+        )  # fmt: skip
+    return given.model, given.x
+
+
+def _samples(model: Model, images: Any) -> Tensor:
+    """All samples in one batch."""
     several = isinstance(images, (list, tuple)) or (isinstance(images, np.ndarray) and images.ndim == 4)
     given = list(images) if several else [images]
     if not given:
@@ -192,7 +197,7 @@ def _samples(model: Model, images: Any) -> tuple[Model, Tensor]:
             "An evaluation", f"samples of shapes {', '.join(map(str, sorted(shapes)))}", "they are judged together",
             "Bring them to one size, or evaluate them in groups.",
         )  # fmt: skip
-    return model, torch.cat(read)
+    return torch.cat(read)
 
 
 def _called_off(what: str, done: int, asked: int) -> PellucidError:
