@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from .attribution import Attribution, Method
+from .catalogue import adds_up
 from .catalogue import method as named
 from .comparison import Comparison
 from .errors import MethodError, PellucidError
@@ -182,6 +183,7 @@ def _explanation(given: Seen, method: Method, found: Attribution, at: str | Wher
         shared=found.shared,
         forwards=found.forwards,
         subject=given.subject if given.subject is not None and given.subject.fits(values) and at is None else None,
+        adds=found.ledger is not None or adds_up(method.name),
     )
 
 
