@@ -15,6 +15,7 @@ from pellucid.render.map import Map, prepare
 from pellucid.render.palette import RED_BLUE, Colour, Palette
 from pellucid.render.panel import Size, overlay, resized
 from pellucid.render.scale import Heat, Scale, each
+from pellucid.render.subjects import painter
 
 if TYPE_CHECKING:
     from pellucid.explanation import Explanation
@@ -41,6 +42,9 @@ def terminal(
     """
     drawn = prepare(e, sample, scale=scale, palette=palette)
     words = textwrap.wrap(e.caption(sample), width)
+    lines_of = painter(e).lines
+    if lines_of is not None:
+        return "\n".join([*lines_of(e, sample, drawn, width, colour), *words])
     if drawn.empty:  # the caption says why
         return "\n".join(words)
     if drawn.flat:

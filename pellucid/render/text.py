@@ -37,10 +37,14 @@ def width(words: str, size: int) -> float:
     return font(size).getlength(plain(words))
 
 
-def wrap(words: str, size: int, limit: float) -> list[str]:
-    """Lines no wider than `limit`; a single word that is wider is broken."""
+def wrap(words: str, size: int, limit: float, *, spelled: bool = True) -> list[str]:
+    """Lines no wider than `limit`; a single word that is wider is broken.
+
+    Arguments:
+        spelled: Whether the words come back in the letters the font has, or as they are.
+    """
     lines = [""]
-    for word in (part for whole in plain(words).split() for part in pieces(whole, size, limit)):
+    for word in (part for whole in (plain(words) if spelled else words).split() for part in pieces(whole, size, limit)):
         longer = f"{lines[-1]} {word}".strip()
         if width(longer, size) <= limit:
             lines[-1] = longer
