@@ -25,7 +25,10 @@ _HOMES = {
     "regions": ("Region",),
     "model": ("Model", "Preprocess", "load"),
     "model.where": ("Where",),
-    "target": ("Target", "box", "channel", "direction", "energy", "log_odds", "logit", "mask", "probability", "token"),
+    "target": (
+        *("Target", "box", "channel", "detection", "direction", "energy", "log_odds", "logit", "mask", "output", "probability"),
+        *("similarity", "step", "token"),
+    ),
     "explanation": ("Explanation",),
     "ledger": ("Ledger",),
     "tape": ("record",),
@@ -92,6 +95,7 @@ __all__ = [
     "cam",
     "channel",
     "compare",
+    "detection",
     "direction",
     "energy",
     "evaluate",
@@ -107,12 +111,15 @@ __all__ = [
     "maximize",
     "methods",
     "metrics",
+    "output",
     "pasted_object",
     "perturb",
     "probability",
     "recipes",
     "record",
     "render",
+    "similarity",
+    "step",
     "suite",
     "synth",
     "testing",
@@ -152,7 +159,22 @@ if TYPE_CHECKING:
     from .synth.maximized import Maximized
     from .synth.trust import Trust
     from .tape import record
-    from .target import Target, box, channel, direction, energy, log_odds, logit, mask, probability, token
+    from .target import (
+        Target,
+        box,
+        channel,
+        detection,
+        direction,
+        energy,
+        log_odds,
+        logit,
+        mask,
+        output,
+        probability,
+        similarity,
+        step,
+        token,
+    )
     from .verbs import compare, explain
 
 
