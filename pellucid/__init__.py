@@ -23,7 +23,7 @@ _HOMES = {
     "suite": ("hidden_parts", "pasted_object"),
     "comparison": ("Agreement", "Comparison"),
     "regions": ("Region",),
-    "model": ("Model", "Preprocess", "load"),
+    "model": ("Column", "Columns", "Model", "Preprocess", "Signal", "Text", "Vocabulary", "held", "load"),
     "model.where": ("Where",),
     "target": (
         *("Target", "box", "channel", "detection", "direction", "energy", "log_odds", "logit", "mask", "output", "probability"),
@@ -67,6 +67,8 @@ _PACKAGES = (
 
 __all__ = [
     "Agreement",
+    "Column",
+    "Columns",
     "Comparison",
     "Example",
     "Examples",
@@ -84,10 +86,13 @@ __all__ = [
     "PictureError",
     "Preprocess",
     "Region",
+    "Signal",
     "Target",
     "TargetError",
+    "Text",
     "ThreadLost",
     "Trust",
+    "Vocabulary",
     "Where",
     "WhereError",
     "__version__",
@@ -102,6 +107,7 @@ __all__ = [
     "examples",
     "explain",
     "gradient",
+    "held",
     "hidden_parts",
     "load",
     "log_odds",
@@ -151,7 +157,7 @@ if TYPE_CHECKING:
     from .explanation import Explanation
     from .ledger import Ledger
     from .maximizing import maximize
-    from .model import Model, Preprocess, load
+    from .model import Column, Columns, Model, Preprocess, Signal, Text, Vocabulary, held, load
     from .model.where import Where
     from .regions import Region
     from .suite import hidden_parts, pasted_object

@@ -17,9 +17,10 @@ from .metrics.metric import Answer, Metric, Question, Scores, question
 from .metrics.table import Cost, Table
 from .model import Model, load
 from .progress import told
+from .reading import reads_rows, seen
 from .readout import at_once
 from .target import as_target
-from .verbs import _bug, _distinct, _input, explain
+from .verbs import _bug, _distinct, explain
 
 SUITE = ("srg", "mrg", "lrg", "irof")  # one set of curves for all of them
 
@@ -74,7 +75,7 @@ def evaluate(
     model.ready()
     chosen, judges = _distinct(methods, strict), _metrics(metrics)
     _check(judges, masks)
-    x = _samples(model, images)
+    model, x = _taken(model, images)
     asked = question(model, x, as_target(target), masks=masks, seed=seed, floor=floor, ceiling=ceiling)
     return _judged(asked, chosen, judges)
 
@@ -170,13 +171,26 @@ def _check(metrics: Mapping[str, Metric], masks: Tensor | None) -> None:
         )  # fmt: skip
 
 
+def _taken(model: Model, images: Any) -> tuple[Model, Tensor]:
+    """All samples in one batch, and the model that takes them: of several inputs, by keyword, one that unpacks them."""
+    if not isinstance(images, Mapping) or reads_rows(model):
+        return model, _samples(model, images)
+    given = seen(model, images)
+    if given.rowwise:
+        raise InputError(
+            "An evaluation", "inputs that are not explained, with a row per sample", "samples are changed and mixed here",
+            "Evaluate sample by sample, or hold what is the same for all: pl.held(x, shared=True).",
+        )  # fmt: skip
+    return given.model, given.x
+
+
 def _samples(model: Model, images: Any) -> Tensor:
     """All samples in one batch."""
     several = isinstance(images, (list, tuple)) or (isinstance(images, np.ndarray) and images.ndim == 4)
     given = list(images) if several else [images]
     if not given:
         raise InputError("An evaluation", "no pictures", "there is nothing to explain", "Pass at least one.")
-    read = [_input(model, one)[0] for one in given]
+    read = [seen(model, one).x for one in given]
     shapes = {tuple(x.shape[1:]) for x in read}
     if len(shapes) > 1:
         raise InputError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from pellucid.files import save
 from pellucid.files import whole as whole
 from pellucid.ledger import Ledger, Row, figure
 from pellucid.regions import LEAST, SMOOTH, Region, check_share, connected, finer, segments
-from pellucid.subject import Piece, Subject, Tokens, restored, stored
+from pellucid.subject import Piece, Sides, Subject, Tokens, restored, stored
 from pellucid.superpixels import superpixels
 
 #: Suffix -> "module:function" that writes (explanation, path, **options). Painters live floors above: named here, not imported.
@@ -106,7 +106,8 @@ class Explanation:
 
     def sentence(self, sample: int = 0) -> str:
         """Headline and ledger of one sample, and the standard error of what was sampled."""
-        return " ".join(filter(None, (f"{self.headline(sample)}{self._books(sample)}.", self.exactness(sample))))
+        told = f"{self.headline(sample)}{self._books(sample)}.", self._sides(sample), self.exactness(sample)
+        return " ".join(filter(None, told))
 
     def exactness(self, sample: int = 0) -> str:
         """The standard errors in words; "" where nothing was sampled."""
@@ -211,6 +212,33 @@ class Explanation:
             return connected(heat, top, smooth=smooth, least=least, neighbours=self.values.ndim > 2)
         return segments(finer(heat, *labels.shape), labels.cpu().numpy(), top)
 
+    def part(self, name: str) -> Explanation:
+        """The explanation of one of several inputs, with its own shape; the books are those of all inputs, and stay with them.
+
+        Raises:
+            InputError: there is one input only, or none is called so.
+        """
+        if not isinstance(self.subject, Sides):
+            do = "Its values are in .values; pl.explain(model, (x1, x2)) explains several inputs."
+            raise InputError(f"the part {name!r} of an explanation", "one input", "it has no parts", do)
+        number = self.subject.number(name)
+        picture = self.subject.pictures[number]
+        return replace(
+            self,
+            values=self.subject.cut(self.values, name),
+            error=None if self.error is None else self.subject.cut(self.error, name),
+            subject=self.subject.subjects[number],
+            picture=None if picture is None else picture.numpy(),
+            ledger=None,
+            shared=self.shared and len(self.subject.shapes[number]) > 1,
+            notes=(f'One of {len(self.subject.names)} inputs: "{name}".', *self.notes),
+        )
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The names of the inputs, where there are several."""
+        return self.subject.names if isinstance(self.subject, Sides) else ()
+
     def tokens(self, sample: int = 0) -> tuple[Piece, ...]:
         """Every token of a text with its value, special ones too; padding is left out."""
         return self._pieces("token", sample)
@@ -267,6 +295,11 @@ class Explanation:
             do = 'Explain a picture given as a file, use by="connected", or pass a tensor of labels.'
             raise InputError('regions(by="superpixels")', "no photograph below the map", "superpixels are pieces of one", do)
         return superpixels(picture)
+
+    def _sides(self, sample: int) -> str:
+        """How much every input gives, where values add up."""
+        sums = self.signed and not self.shared and self.subject is not None
+        return self.subject.shares(self.values[sample]) if sums and isinstance(self.subject, Sides) else ""
 
     def _books(self, sample: int) -> str:
         """The ledger as it follows the headline."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
-from itertools import count
 from typing import Any
 
 import torch
@@ -12,14 +10,14 @@ from torch import Tensor
 
 from .attribution import Attribution, Method
 from .errors import InputError, MethodError
-from .ledger import Ledger, Row
 from .model import Model, Text
 from .model.where import Where
 from .outputs import main_output
 from .subject.tokens import PADDING, SPECIAL, TEXT, Tokens
 from .tape.embed import Embedded, embedded
-from .target import Target, Token
+from .target import Target
 from .target.classes import Logit
+from .target.token import Token
 
 SUM, LENGTH, SAME, NONE = "sum", "length", "same", "none"
 
@@ -65,18 +63,26 @@ class Written:
 
 
 def attribute(
-    method: Method, model: Model, ids: Tensor, target: Target, at: str | Where | None = None, tokens: Tokens | None = None
+    method: Method,
+    model: Model,
+    ids: Tensor,
+    row: int,
+    target: Target,
+    at: str | Where | None = None,
+    tokens: Tokens | None = None,
 ) -> Attribution:
-    """What a method says of token ids, one number for each.
+    """What a method says of one text of a batch, one number for each token.
 
     Every text is explained alone and without its padding, from the vectors on that the model's tables hold for its tokens; the
     positions of tokens, and all else that the model adds to the vectors, are constants. What a method says of the entries of a
     token's vector becomes one number: their sum, which keeps the books closed; of methods that tell slopes and not shares of the
-    score, the length of the vector, which has no sign.
+    score, the length of the vector, which has no sign. Padding gets zero.
 
     Arguments:
         ids: Whole numbers, with shape (batch, tokens).
-        tokens: What stands where; None: as the model's tokenizer says.
+        row: Which text.
+        target: For this text alone.
+        tokens: What stands where; None: every number is a token of the text.
 
     Raises:
         InputError: they are no token ids for this model.
@@ -88,41 +94,45 @@ def attribute(
             "whole numbers are taken for token ids, with shape (batch, tokens)", "Pass real numbers as such: x.float().",
         )  # fmt: skip
     _check(method)
+    kinds = (TEXT,) * ids.shape[1] if tokens is None else tokens.kinds[row]
+    places = torch.tensor([place for place, kind in enumerate(kinds) if kind != PADDING], device=ids.device)
     text = model.preprocess if isinstance(model.preprocess, Text) else None
-    tokens = tokens if tokens is not None or text is None else text.tokens(ids)
-    found = [_one(method, model, ids[row], target.take([row]), at, text, tokens, row) for row in range(len(ids))]
-    return _joined(found, ids.shape[1], at)
+    written = Written(embedded(model, ids[row, places][None]), None if tokens is None else tokens.only(row), text)
+    fitted, notes = adapted(method, written)
+    found = fitted.attribute(written.seen.handle(), written.seen.vectors, settled(target, written, model), at)
+    if at is None:
+        found, more = folded(found, method, written)
+        notes = (*notes, *more)
+    error = None if found.error is None else _spread(found.error, places, ids.shape[1], at)
+    return replace(
+        found,
+        values=_spread(found.values, places, ids.shape[1], at),
+        error=error,
+        output=found.output[:, -1] if found.output.dim() == 3 else found.output,  # of language models, of the token that follows
+        notes=(*found.notes, *notes),
+    )
+
+
+def _spread(values: Tensor, places: Tensor, longest: int, at: Any) -> Tensor:
+    """The values of a text at their places in a batch, zero where there is padding."""
+    if len(places) == longest:
+        return values
+    if values.dim() < 2 or values.shape[1] != len(places):
+        raise InputError(
+            f"texts of different lengths, at {at}", f"values of shape {tuple(values.shape)} for {len(places)} tokens",
+            "they cannot be laid side by side", "Explain them one by one.",
+        )  # fmt: skip
+    spread = values.new_zeros(1, longest, *values.shape[2:])
+    spread[:, places] = values
+    return spread
 
 
 def _check(method: Method) -> None:
     if getattr(method, "per_token", SUM) == NONE:
         raise MethodError(
-            f"{method.name} of a text", "token ids", "the method is made for pictures or real numbers, and says nothing of tokens",
+            f"{method.name} of a text", "token ids", "the method is made for pictures, and says nothing of tokens",
             'Use "lrp", "integrated_gradients", "occlusion" or "shapley", say.',
         )  # fmt: skip
-
-
-@dataclass(frozen=True, eq=False)
-class Told:
-    """What a method said of one text, and which positions of the batch its tokens had."""
-
-    found: Attribution
-    places: Tensor
-
-
-def _one(
-    method: Method, model: Model, ids: Tensor, target: Target, at: Any, text: Text | None, tokens: Tokens | None, row: int
-) -> Told:
-    kinds = (TEXT,) * len(ids) if tokens is None else tokens.kinds[row]
-    places = torch.tensor([place for place, kind in enumerate(kinds) if kind != PADDING], device=ids.device)
-    written = Written(embedded(model, ids[places][None]), None if tokens is None else tokens.only(row), text)
-    fitted, notes = adapted(method, written)
-    aimed = settled(target, written, model)
-    found = fitted.attribute(written.seen.handle(), written.seen.vectors, aimed, at)
-    if at is None:
-        found, more = folded(found, method, written)
-        notes = (*notes, *more)
-    return Told(replace(found, notes=(*found.notes, *notes)), places)
 
 
 def adapted(method: Method, written: Written) -> tuple[Method, tuple[str, ...]]:
@@ -132,8 +142,8 @@ def adapted(method: Method, written: Written) -> tuple[Method, tuple[str, ...]]:
         return made
     if hasattr(method, "method") and is_dataclass(method):  # a method that wraps another
         inner, notes = adapted(method.method, written)
-        return replace(method, method=inner), notes  # type: ignore[call-arg, return-value]
-    known = {one.name for one in fields(method)} if is_dataclass(method) else set()
+        return replace(method, method=inner), notes
+    known: set[str] = {one.name for one in fields(method)} if is_dataclass(method) else set()
     name = next((name for name in ("baseline", "baselines") if name in known), None)
     if name is None:
         return method, ()
@@ -198,76 +208,3 @@ def folded(found: Attribution, method: Method, written: Written) -> tuple[Attrib
 def unsigned(method: Method) -> bool:
     """Whether what a method says of tokens has no sign, though what it says of numbers has one."""
     return getattr(method, "per_token", SUM) == LENGTH
-
-
-@dataclass(frozen=True)
-class Each(Target):
-    """One target per sample, each settled on its own.
-
-    Arguments:
-        each: Targets for batches of one.
-    """
-
-    each: tuple[Target, ...] = ()
-
-    def text(self, sample: int = 0) -> str:
-        return self.each[sample].text()
-
-
-def _joined(told: Sequence[Told], longest: int, at: Any) -> Attribution:
-    """The answers about single texts as one about the batch."""
-    found = [one.found for one in told]
-    first = found[0]
-    errors = [one.error for one in found]
-    ledgers = [one.ledger for one in found if one.ledger is not None]
-    values = _spread([one.values for one in found], [one.places for one in told], longest, at)
-    return Attribution(
-        values,
-        torch.cat([one.score for one in found]),
-        first.target if len(found) == 1 else Each((), tuple(one.target for one in found)),
-        main_rows(first.output),
-        ledger=joined_ledgers(ledgers) if len(ledgers) == len(found) else None,
-        notes=tuple(dict.fromkeys(note for one in found for note in one.notes)),
-        method=first.method,
-        options=tuple(dict.fromkeys(option for one in found for option in one.options)),
-        error=None if any(e is None for e in errors) else _spread([e for e in errors if e is not None], [one.places for one in told], longest, at),
-        shared=first.shared,
-        forwards=sum(one.forwards for one in found),
-    )  # fmt: skip
-
-
-def main_rows(output: Tensor) -> Tensor:
-    """What the model said of the first text: of language models, of the token that follows it."""
-    return output[:, -1] if output.dim() == 3 else output
-
-
-def _spread(values: Sequence[Tensor], places: Sequence[Tensor], longest: int, at: Any) -> Tensor:
-    """Values of texts at their places in a batch, zero where there is padding."""
-    if all(len(one) == longest for one in places):
-        return torch.cat(list(values))
-    rows = []
-    for one, where in zip(values, places, strict=True):
-        if one.shape[1] != len(where):
-            raise InputError(
-                f"texts of different lengths, at {at}", f"values of shape {tuple(one.shape)} for {len(where)} tokens",
-                "they cannot be laid side by side", "Explain them one by one.",
-            )  # fmt: skip
-        row = one.new_zeros(1, longest, *one.shape[2:])
-        row[:, where] = one
-        rows.append(row)
-    return torch.cat(rows)
-
-
-def joined_ledgers(ledgers: Sequence[Ledger]) -> Ledger:
-    """The books of single samples as those of a batch; what is booked of some is zero for others."""
-    amounts: dict[tuple[str, str, str, int], dict[int, Tensor]] = {}
-    for sample, ledger in enumerate(ledgers):
-        times: dict[tuple[str, str, str], Any] = {}
-        for row in ledger.rows:
-            name = row.where, row.op, row.cause
-            amounts.setdefault((*name, next(times.setdefault(name, count()))), {})[sample] = row.amount
-    nothing = torch.zeros_like(ledgers[0].seed)
-    rows = tuple(
-        Row(*name[:3], torch.cat([by.get(sample, nothing) for sample in range(len(ledgers))])) for name, by in amounts.items()
-    )
-    return Ledger(torch.cat([one.seed for one in ledgers]), torch.cat([one.input for one in ledgers]), rows)

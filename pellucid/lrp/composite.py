@@ -141,9 +141,9 @@ class Composite:
         """
         if not any(isinstance(rule, ZBox) and (rule.low is None or rule.high is None) for _, rule in self.entries):
             return self
-        if model.preprocess is None:
+        if model.pictured is None:
             return replace(self, notes=(*self.notes, "The preprocessing is not known: the range of each input bounds its box."))
-        low, high = model.preprocess.bounds()
+        low, high = model.pictured.bounds()
         filled = [
             (where, replace(rule, low=low if rule.low is None else rule.low, high=high if rule.high is None else rule.high))
             if isinstance(rule, ZBox) else (where, rule)

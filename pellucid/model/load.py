@@ -21,7 +21,6 @@ from torch.export import ExportedProgram
 from pellucid.errors import ModelError
 from pellucid.model import weights
 from pellucid.model.model import Model
-from pellucid.model.preprocess import Preprocess
 
 Source = Model | nn.Module | ExportedProgram | Callable[..., Any] | str | os.PathLike[str]
 
@@ -29,7 +28,7 @@ Source = Model | nn.Module | ExportedProgram | Callable[..., Any] | str | os.Pat
 def load(
     source: Source,
     *,
-    preprocess: Preprocess | None = None,
+    preprocess: Any = None,
     labels: Sequence[str] | None = None,
     builder: Callable[[], nn.Module] | None = None,
     trust: bool = False,
@@ -43,7 +42,7 @@ def load(
     Arguments:
         source: A Model, an nn.Module (scripted or traced too), an ExportedProgram, any callable of tensors, the name of a
             built-in model, or the path of a file.
-        preprocess: How a picture becomes the input; never guessed.
+        preprocess: How a picture, a row of a table or a series becomes the input; never guessed. See `Model`.
         labels: The names of the classes, in order.
         builder: A function without arguments that makes the network whose weights are in the file.
         trust: Open files that can run code. The sha256 of a file is kept as the model's fingerprint, trusted or not.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
 from typing import Any
@@ -25,8 +25,8 @@ class Text:
     alone, without it.
 
     Arguments:
-        tokenizer: A tokenizer of Hugging Face's `transformers` or `tokenizers`, a `Vocabulary`, or a function from a text to token
-            ids, or to `Encoded` ids that say where each stands in the text.
+        tokenizer: A tokenizer of Hugging Face's `transformers` or `tokenizers`, a `Vocabulary`, or a function from a text to
+            token ids, or to `Encoded` ids that say where each stands in the text.
         limit: How many tokens the model reads at most; None: as many as the tokenizer says, or any number.
         blank: The token that stands where one is taken away, by name or id; None: the tokenizer's mask, else its padding, else
             its unknown token.
@@ -65,17 +65,29 @@ class Text:
             raise InputError("A text to explain", what, "there is no token that could be evidence", "Pass some words.")
         return found.cut(self.limit)
 
+    def read(self, given: Any) -> tuple[Tensor, Tokens]:
+        """A text, or a list of texts, as ids with shape (batch, tokens), and what stands where."""
+        return self.batch([given] if isinstance(given, str) else given)
+
+    def about(self, x: Tensor) -> Tokens | None:
+        """What stands where in ids that were given as such."""
+        whole = not x.is_floating_point() and x.dtype != torch.bool and x.dim() == 2
+        return self.tokens(x) if whole else None
+
     def batch(self, texts: Sequence[str]) -> tuple[Tensor, Tokens]:
         """Texts as ids with shape (batch, tokens), and what stands where."""
-        if not texts:
-            raise InputError("Texts to explain", "an empty list", "there is nothing to explain", "Pass at least one text.")
-        found = [self.encode(text) for text in texts]
-        longest = max(len(one.ids) for one in found)
+        if not isinstance(texts, (list, tuple)) or not texts:
+            found = "an empty list" if isinstance(texts, (list, tuple)) else f"a {type(texts).__name__}"
+            raise InputError(
+                "Texts to explain", found, "a text is a string, and a batch a list of them", "Pass at least one text."
+            )
+        read = [self.encode(text) for text in texts]
+        longest = max(len(one.ids) for one in read)
         padding = self.padding
-        if padding is None and len({len(one.ids) for one in found}) > 1:
+        if padding is None and len({len(one.ids) for one in read}) > 1:
             padding = 0  # read by nobody: every text is explained alone
-        rows = torch.tensor([[*one.ids, *[padding or 0] * (longest - len(one.ids))] for one in found])
-        return rows, self._tokens(tuple(texts), found, longest)
+        rows = torch.tensor([[*one.ids, *[padding or 0] * (longest - len(one.ids))] for one in read])
+        return rows, self._tokens(tuple(texts), read, longest)
 
     def tokens(self, ids: Tensor) -> Tokens:
         """What stands where in ids that were given as such: their text is put together again from their names."""
@@ -136,7 +148,8 @@ class Text:
         pieces, spans, kinds = [], [], []
         for row, one in enumerate(found):
             inside = iter(zip(one.ids, one.spans, one.special, strict=True))
-            there = [place < len(one.ids) for place in range(longest)] if ids is None else (ids[row] != self.padding).tolist()
+            there = [place < len(one.ids) for place in range(longest)]
+            there = there if ids is None else [i != self.padding for i in ids[row].tolist()]
             filled = [next(inside) if real else None for real in there]
             name = "" if self.padding is None else self.piece(self.padding)
             pieces.append(tuple(name if token is None else self.piece(token[0]) for token in filled))
@@ -154,5 +167,3 @@ def check_reads_texts(model_name: str, preprocess: Any) -> Text:
         "another tokenizer gives other numbers, and a plausible and wrong explanation",
         "Load it with preprocess=pl.Text(tokenizer), or pass a tensor of token ids.",
     )  # fmt: skip
-
-

@@ -39,7 +39,8 @@ class Encoded(NamedTuple):
         inner = [place for place, special in enumerate(self.special) if not special]
         gone = set(inner[max(len(inner) - excess, 1) :])
         kept = [place for place in range(len(self.ids)) if place not in gone]
-        return Encoded(*(tuple(part[place] for place in kept) for part in self))
+        ids, spans, special = (tuple(part[place] for place in kept) for part in (self.ids, self.spans, self.special))
+        return Encoded(ids, spans, special)  # type: ignore[arg-type]
 
 
 class Tokenizer(Protocol):
@@ -68,7 +69,8 @@ class Vocabulary:
 
     Example:
         >>> Vocabulary(["good", "film"], first="[CLS]").encode("A good film.")
-        Encoded(ids=(2, 1, 3, 4, 1), spans=((0, 0), (0, 1), (2, 6), (7, 11), (11, 12)), special=(True, False, False, False, False))
+        Encoded(ids=(2, 1, 3, 4, 1), spans=((0, 0), (0, 1), (2, 6), (7, 11), (11, 12)),
+            special=(True, False, False, False, False))
     """
 
     words: Sequence[str]
@@ -123,7 +125,9 @@ class HuggingFace:
         ids, special = tuple(found["input_ids"]), tuple(map(bool, found["special_tokens_mask"]))
         if not fast:
             return aligned(text, ids, special, self.piece)
-        spans = tuple((0, 0) if hidden else (int(a), int(b)) for (a, b), hidden in zip(found["offset_mapping"], special, strict=True))
+        spans = tuple(
+            (0, 0) if hidden else (int(a), int(b)) for (a, b), hidden in zip(found["offset_mapping"], special, strict=True)
+        )
         return Encoded(ids, spans, special)
 
     def decode(self, ids: Sequence[int]) -> tuple[str, Encoded]:

@@ -63,8 +63,8 @@ class Tokens(Subject):
     def only(self, sample: int) -> Tokens:
         """One text as a batch of its own, without its padding."""
         real = [place for place, kind in enumerate(self.kinds[sample]) if kind != PADDING]
-        pieces, spans, kinds = (tuple(part[sample][i] for i in real) for part in (self.pieces, self.spans, self.kinds))
-        return Tokens((self.texts[sample],), (pieces,), (spans,), (kinds,))
+        pieces, kinds = (tuple(part[sample][i] for i in real) for part in (self.pieces, self.kinds))
+        return Tokens((self.texts[sample],), (pieces,), (tuple(self.spans[sample][i] for i in real),), (kinds,))
 
     def fits(self, values: Tensor) -> bool:
         """One value per token, or one vector."""

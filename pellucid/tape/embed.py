@@ -13,6 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from ..errors import InputError
 from ..model import Model
+from ..outputs import main_output
 from . import kinds
 from .plain import plain
 from .twin import aten_name
@@ -52,13 +53,38 @@ class Embedded:
     largest_table: int = 0
 
     def forward(self, vectors: Tensor) -> Any:
-        """The model's output for other vectors, any number of variants."""
-        ids = self.ids.expand(len(vectors), *self.ids.shape[1:]).clone()
+        """The model's output for other vectors, any number of variants. Tokens whose vectors are NaN are left out."""
+        gone = vectors.detach().isnan().any(-1)
+        if bool(gone.any()):
+            return self._shorter(vectors, ~gone)
+        return self._run(self.ids.expand(len(vectors), *self.ids.shape[1:]).clone(), vectors)
+
+    def _run(self, ids: Tensor, vectors: Tensor) -> Any:
         feed = Feed(ids, vectors, self.widths)
         with feed:
             output = self.model.forward(ids)
         feed.check()
         return output
+
+    def _shorter(self, vectors: Tensor, kept: Tensor) -> Tensor:
+        """The main output for shorter texts, those of one length together.
+
+        What a language model says after a token that is gone is what it says after the last one before it. Of a text from which
+        everything is gone the first token is left, with a vector of zeros.
+        """
+        empty = ~kept.any(1)
+        vectors, kept = vectors.clone(), kept.clone()
+        vectors[empty, 0], kept[empty, 0] = 0.0, True
+        lengths, answers = kept.sum(1), [vectors[0]] * len(vectors)
+        ids = self.ids.expand(len(vectors), -1)
+        for length in sorted(set(lengths.tolist())):
+            rows = (lengths == length).nonzero().flatten()
+            mine = kept[rows]
+            made = main_output(self._run(ids[rows][mine].reshape(-1, length), vectors[rows][mine].reshape(len(rows), length, -1)))
+            for row, there, said in zip(rows.tolist(), mine, made, strict=True):
+                reads = made.dim() == 3 and made.shape[1] == length
+                answers[row] = said[(there.cumsum(0) - 1).clamp(min=0)] if reads else said
+        return torch.stack(answers)
 
     def handle(self) -> Model:
         """The same as a `Model`: methods cannot tell it from one that reads real numbers."""
@@ -158,7 +184,11 @@ class Feed(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def bag(self, places: Tensor, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """A sum or mean over bags of tokens, told as the look-up and the sum that it is."""
         table, indices, offsets = args[:3]
-        mode, weights, padding = args[4] if len(args) > 4 else 0, args[6] if len(args) > 6 else None, args[8] if len(args) > 8 else -1
+        mode, weights, padding = (
+            args[4] if len(args) > 4 else 0,
+            args[6] if len(args) > 6 else None,
+            args[8] if len(args) > 8 else -1,
+        )
         bags = len(offsets) - bool(len(args) > 7 and args[7])
         each = len(indices) // max(bags, 1)
         even = torch.equal(offsets[:bags], torch.arange(bags, device=offsets.device) * each) and each * bags == len(indices)

@@ -100,4 +100,5 @@ def _embedded(model: Any, input: Any, at: str | None) -> Tensor:
     x = input if isinstance(input, Tensor) else model.read(input)
     with torch.random.fork_rng([x.device] if x.device.type == "cuda" else []):
         output = model.forward(x.detach().clone().to(model.device))
-    return part(list(entries(output, Tensor)), at.path) if isinstance(at, Part) else main_output(output)
+    found: Tensor = part(list(entries(output, Tensor)), at.path) if isinstance(at, Part) else main_output(output)
+    return found

@@ -89,7 +89,9 @@ class Token(Term):
         place = sample if isinstance(self.id, tuple) else 0
         token = "the predicted token" if self.id is None else f"token {ids[place]!r}"
         name = f' "{self.names[place]}"' if self.names else ""
-        where = "" if self.position is None else " at the last position" if self.position == LAST else f" at position {self.position}"
+        where = (
+            "" if self.position is None else " at the last position" if self.position == LAST else f" at position {self.position}"
+        )
         return f"{token}{name}{where}"
 
     def __str__(self) -> str:
