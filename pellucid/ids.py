@@ -103,13 +103,14 @@ def attribute(
     if at is None:
         found, more = folded(found, method, written)
         notes = (*notes, *more)
+    told = [note for note in found.notes if not (notes and note.startswith("The baseline"))]  # ours says which text it is
     error = None if found.error is None else _spread(found.error, places, ids.shape[1], at)
     return replace(
         found,
         values=_spread(found.values, places, ids.shape[1], at),
         error=error,
         output=found.output[:, -1] if found.output.dim() == 3 else found.output,  # of language models, of the token that follows
-        notes=(*found.notes, *notes),
+        notes=(*told, *notes),
     )
 
 

@@ -47,14 +47,18 @@ def sentences() -> OfText:
 
 
 @dataclass(frozen=True, eq=False)
-class Parts(Partition):
-    """Parts of a text.
+class Spoken(Partition):
+    """Parts of a text. What one of them gets is divided among its tokens, so that the sum over a word is the word's.
 
     Arguments:
         note: What they are, for the caption.
     """
 
     note: str
+
+    def paint(self, values: Tensor) -> Tensor:
+        sizes = torch.bincount(self.labels[self.labels >= 0].flatten(), minlength=self.n).clamp(min=1)
+        return torch.cat([values / sizes.to(values), values.new_zeros(1)])[self.labels]
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,7 +136,7 @@ def _regions(division: Any, written: Written) -> tuple[Regions, str]:
     return _by(by, written), f"OfText(by={by})"
 
 
-def _by(by: str, written: Written) -> Parts:
+def _by(by: str, written: Written) -> Spoken:
     """One region per token, word or sentence."""
     labels, evidence = torch.full((written.count,), -1), written.evidence.cpu()
     groups: Sequence[Sequence[int]]
@@ -148,9 +152,8 @@ def _by(by: str, written: Written) -> Parts:
     kept = [positions for positions in groups if evidence[positions[0]]]
     for number, positions in enumerate(kept):
         labels[list(positions)] = number
-    stay = int((labels < 0).sum())
-    special = f"; {stay} special tokens stay" if stay > 1 else "; a special token stays" if stay else ""
-    return Parts((written.count, 1), labels[:, None], f"Regions are the {len(kept)} {by}s{special}.")
+    special = "; special tokens stay" if bool((labels < 0).any()) else ""
+    return Spoken((written.count, 1), labels[:, None], f"Regions are {by}s{special}.")
 
 
 def _imputer(method: Perturbation, written: Written) -> tuple[Any, str]:

@@ -275,12 +275,20 @@ class Recorder:
         if fn._schema.is_mutable:
             return self._mutate(fn, name, args, kwargs, read)
         if not any(self.tracked(t) for t in read):
-            return fn(*args, **kwargs)
+            return self._named(name, read, fn(*args, **kwargs))
         refs = self._refs(args), {k: self._refs(v) for k, v in kwargs.items()}
         out = fn(*args, **kwargs)
         if name == "copy":
             fn, refs = overwrite, ((refs[0][1], tuple(out.shape), out.dtype), {})
         self._append(fn, name, refs[0], refs[1], out, self._module(read))
+        return out
+
+    def _named(self, name: str, read: list[Tensor], out: Any) -> Any:
+        """What was looked up in a table without the input, as positions are, is known by the table wherever it is added."""
+        owner = self.owners.get(_storage(read[0])) if name == "embedding" and read else None
+        if owner is not None:
+            self.owners[_storage(out)] = owner
+            self._objects.append(out)  # as long as it lives, no other tensor has its storage
         return out
 
     def _mutate(self, fn: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], read: list[Tensor]) -> Any:
