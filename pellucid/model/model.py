@@ -45,6 +45,8 @@ class Model:
             are refused.
         labels: The names of its classes, in order.
         fingerprint: A digest of the file it came from.
+        shape: Of one sample of its input, where that is known: (channel, height, width) for pictures.
+        notes: What was found or assumed when it was loaded, in sentences: captions repeat them.
 
     Example:
         >>> net = nn.Sequential(nn.Linear(2, 2)).eval()
@@ -62,6 +64,8 @@ class Model:
     preprocess: Any = None
     labels: tuple[str, ...] | None = None
     fingerprint: str | None = None
+    shape: tuple[int, ...] | None = None
+    notes: tuple[str, ...] = ()
 
     def __call__(self, *inputs: Tensor) -> Any:
         """The model's own output, computed without a graph for gradients."""

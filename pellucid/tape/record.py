@@ -15,6 +15,7 @@ from torch.nn.modules import module as hooks
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ..errors import ModelError, ThreadLost
+from ..model.mode import opaque
 from . import facts, kinds, recurrent
 from .batch import Batch, follow
 from .op import Op, Ref, Tape, Value
@@ -61,12 +62,7 @@ def record(model: Any, *inputs: Tensor) -> Tape:
         copies = [recorder.open(x) for x in inputs]
         with Intercept(recorder):
             output = forward(*copies)
-        return recorder.close(output, transparent=not _opaque(module))
-
-
-def _opaque(module: nn.Module | None) -> bool:
-    """Whether the modules inside cannot be seen while they run."""
-    return isinstance(module, (torch.jit.ScriptModule, torch.fx.GraphModule))
+        return recorder.close(output, transparent=not opaque(module))
 
 
 @contextmanager
@@ -97,7 +93,7 @@ def _follow(module: nn.Module | None, recorder: Recorder) -> Iterator[None]:
 
 def _owned(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
     """Every parameter and buffer with the path of its module, the last first: of those that share one, the first is told last."""
-    if _opaque(module):
+    if opaque(module):
         named = (*module.named_parameters(remove_duplicate=False), *module.named_buffers(remove_duplicate=False))
         yield from ((name.rpartition(".")[0], tensor) for name, tensor in reversed(named))
         return
