@@ -13,7 +13,8 @@ from torch import Tensor
 
 from ..ascent import Normalised
 from ..canvas import Pixel
-from ..climb import Climbed, climb
+from ..climb import climb
+from ..climbed import Climbed, in_turn
 from ..facets import Facets, coded, facets
 from ..generator.encoder import encoder
 from ..generator.pictures import pictures
@@ -143,11 +144,7 @@ class Mfv:
             task = replace(task, start=now.pictures)
             if now.stopped:
                 break
-        last, notes = found[-1], dict.fromkeys(note for one in found for note in one.notes)
-        fired = torch.stack([one.fired for one in found]).any(0)
-        steps, seconds = sum(one.steps for one in found), sum(one.seconds for one in found)
-        trace = torch.cat([one.trace for one in found])
-        return replace(last, trace=trace, fired=fired, notes=tuple(notes), steps=steps, seconds=seconds)
+        return in_turn(found)
 
     def told(self, result: Maximized, task: Task, every: Sequence[Facets], starts: Tensor) -> Maximized:
         """With the facets, where they come from, and how much of the data they cover."""
