@@ -128,6 +128,16 @@ def test_what_facets_need_is_said(net):
         Mfv().maximize(asked(net, pl.logit(0), data=kinds(1)[0]))
 
 
+def test_from_noise_each_facet_is_a_try_of_its_own(net):
+    found, again = (Mfv(k=2, start="noise").maximize(asked(net, pl.logit(0), data=kinds(80)[0], steps=60)) for _ in range(2))
+    assert torch.equal(found.images, again.images) and bool((net(found.images).argmax(1) == 0).all())
+    first, second = found.extras["starts"]
+    assert abs(float(first.mean()) - 175 / 255) < 0.01 and not torch.equal(first, second)
+    assert (found.trace[:-1] <= 0).sum() > found.trace.numel() / 2, "most of the way climbs log-probabilities"
+    with pytest.raises(MethodError, match="start='somewhere'"):
+        Mfv(start="somewhere").maximize(asked(net, pl.logit(0), data=kinds(8)[0]))
+
+
 def test_phases_share_the_steps_asked_for():
     assert [phase.steps for phase in Mfv().scaled(37)] == [19, 15, 2, 1]
     assert [phase.steps for phase in Mfv().scaled(2)] == [1, 1] and Mfv().scaled(None) == FROM_MEAN
