@@ -95,8 +95,8 @@ class Mfv:
         k: How many facets, at most half as many as there are pictures.
         per: How many pictures around its centre stand for a facet.
         at: The layer that pictures are compared by; None: what goes into the class layer.
-        start: "mean", or "noise": then nothing of a facet is in its picture, they are several tries at the class, and the coverage
-            says which of its kinds they came to.
+        start: "mean", or "noise": then nothing of a facet is in its picture; they are several tries at the class, and the
+            coverage says to how many of its kinds they came.
         phases: Another schedule than that of the start.
 
     Raises:
@@ -134,12 +134,8 @@ class Mfv:
         """The task of all facets, with the pictures that they begin with."""
         if self.start == "mean":
             return replace(task, start=task.frame.shown(torch.cat([found.means for found in every]).to(task.frame.device)))
-        draws = drawn(
-            [
-                seed + MIX * facet
-                for seed, facet in zip(task.seeds, (i for found in every for i in range(len(found))), strict=True)
-            ]
-        )
+        facet = [number for found in every for number in range(len(found))]
+        draws = drawn([seed + MIX * number for seed, number in zip(task.seeds, facet, strict=True)])
         return replace(task, start=NOISE.start(task.frame, draws)[0])
 
     def scaled(self, steps: int | None) -> tuple[Phase, ...]:
