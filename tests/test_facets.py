@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 import pellucid as pl
@@ -136,6 +137,16 @@ def test_from_noise_each_facet_is_a_try_of_its_own(net):
     assert (found.trace[:-1] <= 0).sum() > found.trace.numel() / 2, "most of the way climbs log-probabilities"
     with pytest.raises(MethodError, match="start='somewhere'"):
         Mfv(start="somewhere").maximize(asked(net, pl.logit(0), data=kinds(8)[0]))
+
+
+def test_the_sheet_shows_where_facets_come_from(net, tmp_path):
+    found = Mfv(k=2, per=3).maximize(asked(net, pl.logit(0), data=kinds(20)[0], steps=4))
+    with Image.open(found.save(tmp_path / "sheet.png")) as sheet:
+        wide = found.images.shape[-1] * 19  # 12 pixels, enlarged to 224 or more
+        assert sheet.width >= 5 * wide and sheet.height >= 2 * wide, "two rows: made, begun, and three real ones"
+    found = Mfv(k=3).maximize(asked(net, pl.logit(0), data=kinds(4)[0], steps=4))
+    found.save(tmp_path / "one.png")
+    assert found.notes[-1].startswith("logit 0: 1 facet of") or "facets of" in found.notes[-1]
 
 
 def test_phases_share_the_steps_asked_for():

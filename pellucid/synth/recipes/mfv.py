@@ -195,8 +195,8 @@ class Mfv:
 
 def _covers(target: Any, found: Facets, share: float) -> str:
     return (
-        f"{target}: {len(found)} facets of {len(found.pictures)} real pictures; the pictures made fall into those that hold "
-        f"{share:.0%} of them."
+        f"{target}: {len(found)} {'facets' if len(found) > 1 else 'facet'} of {len(found.pictures)} real pictures; the pictures "
+        f"made fall into those that hold {share:.0%} of them."
     )
 
 
