@@ -23,9 +23,12 @@ _HOMES = {
     "suite": ("hidden_parts", "pasted_object"),
     "comparison": ("Agreement", "Comparison"),
     "regions": ("Region",),
-    "model": ("Model", "Preprocess", "load"),
+    "model": ("Column", "Columns", "Model", "Preprocess", "Signal", "Text", "Vocabulary", "held", "load"),
     "model.where": ("Where",),
-    "target": ("Target", "box", "channel", "direction", "energy", "log_odds", "logit", "mask", "probability", "token"),
+    "target": (
+        *("Target", "box", "channel", "detection", "direction", "energy", "log_odds", "logit", "mask", "output", "probability"),
+        *("similarity", "step", "token"),
+    ),
     "explanation": ("Explanation",),
     "ledger": ("Ledger",),
     "tape": ("record",),
@@ -64,6 +67,8 @@ _PACKAGES = (
 
 __all__ = [
     "Agreement",
+    "Column",
+    "Columns",
     "Comparison",
     "Example",
     "Examples",
@@ -81,10 +86,13 @@ __all__ = [
     "PictureError",
     "Preprocess",
     "Region",
+    "Signal",
     "Target",
     "TargetError",
+    "Text",
     "ThreadLost",
     "Trust",
+    "Vocabulary",
     "Where",
     "WhereError",
     "__version__",
@@ -92,12 +100,14 @@ __all__ = [
     "cam",
     "channel",
     "compare",
+    "detection",
     "direction",
     "energy",
     "evaluate",
     "examples",
     "explain",
     "gradient",
+    "held",
     "hidden_parts",
     "load",
     "log_odds",
@@ -107,12 +117,15 @@ __all__ = [
     "maximize",
     "methods",
     "metrics",
+    "output",
     "pasted_object",
     "perturb",
     "probability",
     "recipes",
     "record",
     "render",
+    "similarity",
+    "step",
     "suite",
     "synth",
     "testing",
@@ -144,7 +157,7 @@ if TYPE_CHECKING:
     from .explanation import Explanation
     from .ledger import Ledger
     from .maximizing import maximize
-    from .model import Model, Preprocess, load
+    from .model import Column, Columns, Model, Preprocess, Signal, Text, Vocabulary, held, load
     from .model.where import Where
     from .regions import Region
     from .suite import hidden_parts, pasted_object
@@ -152,7 +165,22 @@ if TYPE_CHECKING:
     from .synth.maximized import Maximized
     from .synth.trust import Trust
     from .tape import record
-    from .target import Target, box, channel, direction, energy, log_odds, logit, mask, probability, token
+    from .target import (
+        Target,
+        box,
+        channel,
+        detection,
+        direction,
+        energy,
+        log_odds,
+        logit,
+        mask,
+        output,
+        probability,
+        similarity,
+        step,
+        token,
+    )
     from .verbs import compare, explain
 
 

@@ -26,6 +26,7 @@ class Entry:
         linear: Whether the map of a contrast a - b is the map of a minus the map of b; of signed methods only.
         repeats: Whether it asks the network again and again, and takes as many times longer.
         forward: Whether it only asks what the network says, and so takes anything that can be called.
+        adds: Whether its values add up to the score, or to how far it lies above that of a baseline; books do so of themselves.
         maps: Whether it needs a network that computes maps over places, as convolutional networks and vision transformers do.
         attends: Whether it needs a network whose tokens attend to one another, as transformers do.
     """
@@ -42,6 +43,7 @@ class Entry:
     forward: bool = False
     maps: bool = False
     attends: bool = False
+    adds: bool = False
 
     @property
     def family(self) -> str:
@@ -65,6 +67,7 @@ _SIMONYAN, _SHRIKUMAR = (
 )
 _DTD, _SA = ("Montavon et al.", 2017, "10.1016/j.patcog.2016.11.008"), ("Montavon et al.", 2018, "10.1016/j.dsp.2017.10.011")
 _OVERVIEW, _EB = ("Montavon et al.", 2019, "10.1007/978-3-030-28954-6_10"), ("Zhang et al.", 2016, "10.1007/978-3-319-46493-0_33")
+_ATTN, _CP = ("Achtibat et al.", 2024, "10.48550/arXiv.2402.05602"), ("Ali et al.", 2022, "10.48550/arXiv.2202.07304")
 
 METHODS: tuple[Entry, ...] = (
     Entry(
@@ -92,6 +95,10 @@ METHODS: tuple[Entry, ...] = (
         *_OVERVIEW,
     ),
     Entry("lrp.excitation_backprop", "pellucid.lrp:ExcitationBackprop", "winner-take-all probabilities, top down", *_EB),
+    Entry(
+        "lrp.attention", "pellucid.lrp:Attention", "through attention: its weights and its values, a half each (AttnLRP)", *_ATTN
+    ),
+    Entry("lrp.cp", "pellucid.lrp:CP", "through the values of attention, its weights held still (CP-LRP)", *_CP),
     Entry("deep_taylor", "pellucid.lrp:DeepTaylor", "Taylor decomposition layer by layer", *_DTD),
     Entry("gradient", "pellucid.gradient:Gradient", "how the score would change", *_SIMONYAN),
     Entry("saliency", "pellucid.gradient:Saliency", "how much the score would change", *_SIMONYAN, signed=False),
@@ -142,7 +149,9 @@ METHODS: tuple[Entry, ...] = (
         forward=True,
         repeats=True,
     ),
-    Entry("gradient_x_input", "pellucid.gradient:GradientXInput", "input times how the score would change", *_SHRIKUMAR),
+    Entry(
+        "gradient_x_input", "pellucid.gradient:GradientXInput", "input times how the score would change", *_SHRIKUMAR, adds=True
+    ),
     Entry(
         "integrated_gradients",
         "pellucid.gradient:Integrated",
@@ -151,6 +160,7 @@ METHODS: tuple[Entry, ...] = (
         2017,
         "10.48550/arXiv.1703.01365",
         repeats=True,
+        adds=True,
     ),
     Entry(
         "expected_gradients",
@@ -160,6 +170,7 @@ METHODS: tuple[Entry, ...] = (
         2021,
         "10.1038/s42256-021-00343-w",
         repeats=True,
+        adds=True,
     ),
     Entry(
         "simple_taylor",
@@ -168,6 +179,7 @@ METHODS: tuple[Entry, ...] = (
         *_BACH,
         linear=False,
         repeats=True,
+        adds=True,
     ),
     Entry(
         "deeplift",
@@ -176,6 +188,7 @@ METHODS: tuple[Entry, ...] = (
         "Shrikumar et al.",
         2017,
         "10.48550/arXiv.1704.02685",
+        adds=True,
     ),
     Entry(
         "deepshap",
@@ -185,6 +198,7 @@ METHODS: tuple[Entry, ...] = (
         2017,
         "10.48550/arXiv.1705.07874",
         repeats=True,
+        adds=True,
     ),
     Entry(
         "guided_backprop",
@@ -355,6 +369,7 @@ METHODS: tuple[Entry, ...] = (
         "10.48550/arXiv.1705.07874",
         repeats=True,
         forward=True,
+        adds=True,
     ),
     Entry(
         "shapley",
@@ -365,6 +380,7 @@ METHODS: tuple[Entry, ...] = (
         "10.1016/j.cor.2008.04.004",
         repeats=True,
         forward=True,
+        adds=True,
     ),
     Entry(
         "sobol",
@@ -444,3 +460,8 @@ def method(name: str) -> Method:
         MethodError: there is none; the nearest three are named.
     """
     return find("method", name, METHODS, methods).make()
+
+
+def adds_up(name: str) -> bool:
+    """Whether the values of the method of that name add up to the score, or to how far it lies above that of a baseline."""
+    return any(entry.name == name and entry.adds for entry in METHODS)

@@ -16,8 +16,9 @@ import pellucid
 ROOT = Path(pellucid.__file__).parent
 FLOORS = [
     {"errors", "shapes", "model", "target", "ledger", "attribution", "explanation", "progress", "zoo"}
-    | {"files", "listing", "ranking", "regions", "certainty", "superpixels", "comparison", "truth"},  # nouns
-    {"tape", "readout"},  # what happened in one forward pass
+    | {"files", "listing", "ranking", "regions", "subject", "certainty", "superpixels", "comparison", "truth"}  # nouns
+    | {"outputs", "joined"},
+    {"tape", "readout", "ids"},  # what happened in one forward pass
     {"lrp", "gradient", "cam", "perturb", "synth"},  # methods
     {
         "metrics",
@@ -26,6 +27,7 @@ FLOORS = [
         "render",
         "catalogue",
         "verbs",
+        "reading",
         "cookbook",
         "maximizing",
         "exemplars",

@@ -86,8 +86,8 @@ def entry(model: Model, picture: str | None, shape: tuple[int, ...] | None) -> T
     if picture is not None:
         check_reads_pictures(model)
         return model.read(picture)
-    if shape is None and model.preprocess is not None:
-        shape = (1, len(model.preprocess.mean), *model.preprocess.size)
+    if shape is None and model.pictured is not None:
+        shape = (1, len(model.pictured.mean), *model.pictured.size)
     if shape is None or min(shape) < 1:
         found = "a model that does not say" if shape is None else f"--shape {','.join(map(str, shape))}"
         why = "layers are seen while they run on something" if shape is None else "every axis holds at least one entry"
@@ -106,7 +106,7 @@ def facts(model: Model, x: Tensor, tape: Tape) -> dict[str, Any]:
         "fingerprint": model.fingerprint,
         "input": list(x.shape),
         "output": list(tape.values[find_output(tape)].shape),
-        "preprocess": None if model.preprocess is None else asdict(model.preprocess),
+        "preprocess": None if model.pictured is None else asdict(model.pictured),
         "labels": None if model.labels is None else list(model.labels),
         "parameters": None if whole is None else whole.parameters,
     }

@@ -134,7 +134,7 @@ def build(name: str) -> Callable[[], Any]:
 
 def check_reads_pictures(model: Model) -> None:
     """Refuse a model that nobody has told how a picture becomes its input."""
-    if model.preprocess is None:
+    if model.pictured is None:
         raise ModelError(
             f"a picture for {model.name}",
             "a model that does not say how pictures become its input",

@@ -2,6 +2,8 @@
 
 from .composite import Composite
 from .presets import (
+    CP,
+    Attention,
     Auto,
     Conserving,
     DeepTaylor,
@@ -18,10 +20,28 @@ from .presets import (
 from .propagate import propagate
 from .recurrent import SignalTakeAll
 from .rule import Rule, Shares
-from .rules import AlphaBeta, Epsilon, Flat, Gamma, Gate, Halve, Native, Norm, Pass, Route, WSquare, ZBox, ZPlus
+from .rules import (
+    AlphaBeta,
+    Epsilon,
+    Flat,
+    Gamma,
+    Gate,
+    Halve,
+    Native,
+    Norm,
+    Pass,
+    Route,
+    Softmax,
+    Standardise,
+    WSquare,
+    ZBox,
+    ZPlus,
+)
 
 __all__ = [
+    "CP",
     "AlphaBeta",
+    "Attention",
     "Auto",
     "Composite",
     "Conserving",
@@ -46,6 +66,8 @@ __all__ = [
     "Rule",
     "Shares",
     "SignalTakeAll",
+    "Softmax",
+    "Standardise",
     "WSquare",
     "ZBox",
     "ZPlus",

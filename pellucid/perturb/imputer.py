@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -125,6 +125,10 @@ def as_imputer(given: Any) -> Imputer:
         return given  # type: ignore[no-any-return]
     if isinstance(given, (int, float, Tensor)):
         return Constant(given if isinstance(given, Tensor) else float(given))
+    if isinstance(given, Mapping):
+        from .sides import Each
+
+        return Each(given)
     if callable(given):
         return Own(given)
     raise InputError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -20,6 +20,8 @@ from .imputer import as_imputer
 from .regions import Cells, Division, Regions, moved
 from .responses import Estimate, Estimator, Responses, Study, called_off, painted, relative
 from .run import Run
+from .sides import Apart, divide, filled
+from .wording import of_tokens
 
 STAGES = 8  # of a run that may stop early
 
@@ -59,9 +61,15 @@ class Perturbation:
     semantics: Literal["replace", "remove"] = "replace"
     notes: tuple[str, ...] = field(default=())
 
+    per_token: ClassVar[str] = "same"  # every entry of a token's vector has the value of its region
+
     @property
     def signed(self) -> bool:
         return self.estimator.signed
+
+    def of_tokens(self, written: Any) -> tuple[Perturbation, tuple[str, ...]]:
+        """The same for one text, see `pellucid.perturb.wording`."""
+        return of_tokens(self, written)
 
     def attribute(self, model: Model, x: Tensor, target: Target, at: str | Where | None = None) -> Attribution:
         """One number per region, painted on the entries of the region."""
@@ -71,7 +79,8 @@ class Perturbation:
         found = [self._explained(study) for study in studies]
         values, errors = zip(*((v, e) for v, e, _, _ in found), strict=True)
         notes = tuple(dict.fromkeys(note for *_, told in found for note in told))
-        shared = value.dim() > 2 and studies[0].regions.shape[0] == 1
+        regions = studies[0].regions
+        shared = regions.shared if isinstance(regions, Apart) else value.dim() > 2 and regions.shape[0] == 1
         return Attribution(
             torch.stack(values), score, readout.target, output,
             notes=self.notes + notes, options=self.options, shared=shared,
@@ -82,13 +91,15 @@ class Perturbation:
     def study(self, readout: Readout, value: Tensor, row: int) -> Study:
         """The questions about one sample."""
         sample = value[row : row + 1]
-        regions = moved(self.division.of(sample, readout.model), value.device)
+        regions = divide(self.division, sample, readout.model, inside=readout.at is not None)
+        regions = regions.on(value.device) if isinstance(regions, Apart) else moved(regions, value.device)
         imputer = as_imputer(self.imputer)
         self._fits(imputer, regions)
-        fill = imputer.prepare(sample, regions, readout.model)
-        filled = "removed" if self.semantics == "remove" else str(imputer)
-        told = re.sub(r" at 0x\w+", "", f"{self.division}; {filled}; draws={self.draws}")
-        once = not imputer.random and not isinstance(regions, Cells)
+        fill = filled(imputer, sample, regions, readout.model)
+        instead = "removed" if self.semantics == "remove" else str(imputer)
+        told = re.sub(r" at 0x\w+", "", f"{self.division}; {instead}; draws={self.draws}")
+        parts = regions.parts if isinstance(regions, Apart) else (regions,)
+        once = not imputer.random and not any(isinstance(part, Cells) for part in parts)
         return Study(
             readout, sample, row, regions, self.design, fill, self.draws, self.batch, told, once, self.accelerate == "auto",
             self.semantics,
@@ -147,7 +158,8 @@ class Perturbation:
         return [total * (k + 1) // STAGES for k in range(STAGES) if total * (k + 1) // STAGES] or [total]
 
     def _fits(self, imputer: Any, regions: Regions) -> None:
-        if (self.design.soft or isinstance(regions, Cells)) and not imputer.soft:
+        parts = regions.parts if isinstance(regions, Apart) else (regions,)
+        if (self.design.soft or any(isinstance(part, Cells) for part in parts)) and not imputer.soft:
             raise MethodError(
                 f"{self.name} with {imputer}", "masks with shares between 0 and 1",
                 "this imputer replaces whole places only", "Use pl.perturb.blur(), mean(), noise() or constant().",

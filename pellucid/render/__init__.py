@@ -7,6 +7,7 @@ from pellucid.render.comparison_page import comparison_page, save_comparison_htm
 from pellucid.render.image import picture, png, save_png, sheet
 from pellucid.render.page import page, save_html
 from pellucid.render.palette import PALETTES, Palette
+from pellucid.render.svg import save_svg, svg
 from pellucid.render.terminal import save_txt, terminal
 from pellucid.render.view import VIEWS, Shown
 
@@ -25,7 +26,9 @@ __all__ = [
     "save_comparison_png",
     "save_html",
     "save_png",
+    "save_svg",
     "save_txt",
     "sheet",
+    "svg",
     "terminal",
 ]

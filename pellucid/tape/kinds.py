@@ -5,7 +5,7 @@ To teach pellucid a new operation, add its name to the kind that fits; nothing e
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import cache
 
 
 def _names(text: str) -> frozenset[str]:
@@ -98,13 +98,14 @@ KINDS: dict[str, frozenset[str]] = {
 KIND: dict[str, str] = {name: kind for kind, names in KINDS.items() for name in names}
 
 
-def kind_of(name: str, tracked: Sequence[bool]) -> str:
+@cache
+def kind_of(name: str, tracked: tuple[bool, ...]) -> str:
     """The kind of an operation, given which of its tensor operands descend from the input.
 
     Example:
-        >>> kind_of("mul", [True, False]), kind_of("mul", [True, True])
+        >>> kind_of("mul", (True, False)), kind_of("mul", (True, True))
         ('scale', 'product')
-        >>> kind_of("add", [True, True]), kind_of("grid_sampler_2d", [True])
+        >>> kind_of("add", (True, True)), kind_of("grid_sampler_2d", (True,))
         ('sum', 'unknown')
     """
     several = sum(tracked) > 1

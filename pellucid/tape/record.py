@@ -15,6 +15,7 @@ from torch.nn.modules import module as hooks
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ..errors import ModelError, ThreadLost
+from ..model.mode import opaque
 from . import facts, kinds, recurrent
 from .batch import Batch, follow, rearranges
 from .op import Op, Ref, Tape, Value
@@ -62,12 +63,7 @@ def record(model: Any, *inputs: Tensor) -> Tape:
         copies = [recorder.open(x) for x in inputs]
         with Intercept(recorder):
             output = forward(*copies)
-        return recorder.close(output, transparent=not _opaque(module))
-
-
-def _opaque(module: nn.Module | None) -> bool:
-    """Whether the modules inside cannot be seen while they run."""
-    return isinstance(module, (torch.jit.ScriptModule, torch.fx.GraphModule))
+        return recorder.close(output, transparent=not opaque(module))
 
 
 @contextmanager
@@ -98,7 +94,7 @@ def _follow(module: nn.Module | None, recorder: Recorder) -> Iterator[None]:
 
 def _owned(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
     """Every parameter and buffer with the path of its module, the last first: of those that share one, the first is told last."""
-    if _opaque(module):
+    if opaque(module):
         named = (*module.named_parameters(remove_duplicate=False), *module.named_buffers(remove_duplicate=False))
         yield from ((name.rpartition(".")[0], tensor) for name, tensor in reversed(named))
         return
@@ -284,16 +280,33 @@ class Recorder:
     def see(self, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Run one operation, and write it down if it concerns us."""
         name = aten_name(fn)
-        read = list(tensors((args, kwargs)))
+        read = list(tensors((args, kwargs) if kwargs else args))
         if fn._schema.is_mutable:
             return self._mutate(fn, name, args, kwargs, read)
-        if not any(self.tracked(t) for t in read):
-            return fn(*args, **kwargs)
-        refs = self._refs(args), {k: self._refs(v) for k, v in kwargs.items()}
+        ids = [self._find(t) for t in read]
+        if not any(i is not None and self.values[i].tracked for i in ids):
+            return self._named(name, read, fn(*args, **kwargs))
+        known = iter(ids)  # every tensor is looked up once
+        told: list[int] = []
+
+        def ref(tensor: Tensor) -> Ref:
+            id_ = next(known)
+            told.append(self._constant(tensor) if id_ is None else id_)
+            return Ref(told[-1])
+
+        refs = mapped(args, Tensor, ref), mapped(kwargs, Tensor, ref) if kwargs else {}
         out = fn(*args, **kwargs)
         if name == "copy":
-            fn, refs = overwrite, ((refs[0][1], tuple(out.shape), out.dtype), {})
-        self._append(fn, name, refs[0], refs[1], out, self._module(read))
+            fn, refs, told = overwrite, ((refs[0][1], tuple(out.shape), out.dtype), {}), told[1:]
+        self._append(fn, name, refs[0], refs[1], out, self._module(read), told)
+        return out
+
+    def _named(self, name: str, read: list[Tensor], out: Any) -> Any:
+        """What was looked up in a table without the input, as positions are, is known by the table wherever it is added."""
+        owner = self.owners.get(_storage(read[0])) if name == "embedding" and read else None
+        if owner is not None:
+            self.owners[_storage(out)] = owner
+            self._objects.append(out)  # as long as it lives, no other tensor has its storage
         return out
 
     def _mutate(self, fn: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], read: list[Tensor]) -> Any:
@@ -331,20 +344,22 @@ class Recorder:
             f"Use the out-of-place form of {name} in the model, or report this.",
         )  # fmt: skip
 
-    def _append(self, fn: Any, name: str, args: Any, kwargs: Any, out: Any, module: str) -> tuple[int | None, ...]:
-        """Write one operation down; the ids of its tracked outputs."""
-        refs = [ref.id for ref in leaves((args, kwargs) if kwargs else args, Ref)]
-        read = [self.values[i] for i in refs]
-        ins = tuple(i for i, value in zip(refs, read, strict=True) if value.tracked)
-        kind = kinds.kind_of(name, [value.tracked for value in read])
+    def _append(
+        self, fn: Any, name: str, args: Any, kwargs: Any, out: Any, module: str, read: list[int] | None = None
+    ) -> tuple[int | None, ...]:
+        """Write one operation down; the ids of its tracked outputs. `read`: the values among its arguments, where known."""
+        ids = [ref.id for ref in leaves((args, kwargs) if kwargs else args, Ref)] if read is None else read
+        values = [self.values[i] for i in ids]
+        ins = tuple([i for i, value in zip(ids, values, strict=True) if value.tracked])
+        kind = kinds.kind_of(name, tuple([value.tracked for value in values]))
         moving = bool(ins) and kind != "constant"
         outs: list[int | None] = []
         aux: list[Tensor | None] = []
-        nonnegative = facts.nonnegative(name, kind, args, kwargs, [value.nonnegative for value in read])
-        for place, made in enumerate(tensors(out)):
+        nonnegative = facts.nonnegative(name, kind, args, kwargs, [value.nonnegative for value in values])
+        for place, made in enumerate((out,) if isinstance(out, Tensor) else tensors(out)):
             follows = moving and made.is_floating_point()
             batch = self._batch(name, args, ins, made) if follows else None
-            rows = self._rows(fn, name, kind, args, refs, made, place) if follows and batch is None and self.samples > 1 else None
+            rows = self._rows(fn, name, kind, args, ids, made, place) if follows and batch is None and self.samples > 1 else None
             facts_ = {"batch": rows} if isinstance(rows, Batch) else {"batch": batch, "rows": rows}
             outs.append(self._made(made, nonnegative, **facts_) if follows else None)
             aux.append(None if follows else made)

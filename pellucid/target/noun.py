@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from torch import Tensor
@@ -18,9 +18,29 @@ class Names(Protocol):
     def label(self, index: int) -> str: ...
 
 
+class Part(str):
+    """The address of a part of the model's output, by its path there: `Part("aux")`, `Part("1.boxes")`.
+
+    A string, as module paths are, that none of them can be: it begins with an arrow.
+
+    Example:
+        >>> Part("aux").path, Part("aux") == "aux"
+        ('aux', False)
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, path: str) -> Part:
+        return super().__new__(cls, f"->{path}")
+
+    @property
+    def path(self) -> str:
+        return self[2:]
+
+
 @dataclass(frozen=True)
 class Term(ABC):
-    """One reading of one value: the model's output (`at` None), or the value a module returned."""
+    """One reading of one value: the model's main output (`at` None), a `Part` of the output, or the value a module returned."""
 
     at: str | None = None
 
@@ -76,6 +96,20 @@ class Target:
         """
         return Target(tuple((weight, term.take(rows)) for weight, term in self.terms))
 
+    def of(self, part: str | int) -> Target:
+        """The same, read from another part of the output: `pl.logit(3).of("aux")`, `pl.output(0).of(1)`.
+
+        Arguments:
+            part: Its name or number in what the model returns; inside of others, a path with dots: "decoder.logits".
+
+        Example:
+            >>> from pellucid import logit
+            >>> print(logit(3).of("aux"))
+            logit 3 of the output "aux"
+        """
+        at = Part(str(part))
+        return Target(tuple((w, replace(term, at=at) if term.at is None else term) for w, term in self.terms))
+
     @property
     def addresses(self) -> tuple[str | None, ...]:
         """The values it reads."""
@@ -106,7 +140,8 @@ class Target:
         for weight, term in self.terms:
             sign = (" - " if words else "-") if weight < 0 else (" + " if words else "")
             size = "" if math.isclose(abs(weight), 1) else f"{abs(weight):g} "
-            words += f"{sign}{size}{term.text(sample)}"
+            place = f' of the output "{term.at.path}"' if isinstance(term.at, Part) else ""
+            words += f"{sign}{size}{term.text(sample)}{place}"
         return words
 
     def __str__(self) -> str:
