@@ -649,5 +649,7 @@ def difference(a: Tensor, b: Tensor) -> float:
 
 each_case = pytest.mark.parametrize("case", CASES, ids=list(CASE))
 each_method = pytest.mark.parametrize("method", EVERY)
-each_method_for_vectors = pytest.mark.parametrize("method", [name for name in EVERY if not (ENTRY[name].maps or ENTRY[name].attends)])
+each_method_for_vectors = pytest.mark.parametrize(
+    "method", [name for name in EVERY if not (ENTRY[name].maps or ENTRY[name].attends)]
+)
 each_relevance = pytest.mark.parametrize("method", RELEVANCE)

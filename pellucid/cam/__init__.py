@@ -8,4 +8,16 @@ from .gradcam import GradCAM, GradCAMPlusPlus, HiResCAM, LayerCAM, XGradCAM
 from .rollout import AttentionRollout
 from .scorecam import ScoreCAM
 
-__all__ = ["CAM", "AblationCAM", "AttentionRollout", "Chefer", "EigenCAM", "GradCAM", "GradCAMPlusPlus", "HiResCAM", "LayerCAM", "ScoreCAM", "XGradCAM"]
+__all__ = [
+    "CAM",
+    "AblationCAM",
+    "AttentionRollout",
+    "Chefer",
+    "EigenCAM",
+    "GradCAM",
+    "GradCAMPlusPlus",
+    "HiResCAM",
+    "LayerCAM",
+    "ScoreCAM",
+    "XGradCAM",
+]

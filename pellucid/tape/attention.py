@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from . import kinds
 from .aim import Aim
 from .batch import Batch
 from .layout import CHANNEL, Layout, layouts, places
@@ -116,7 +115,10 @@ def _unfit(tape: Tape, layer: Attention, known: Mapping[int, Layout]) -> Refusal
     if tape.samples > 1 and not (isinstance(value.batch, Batch) and value.batch.axis < len(value.shape) - 2):
         return f"{layer.place} with weights of shape {shape}", "the samples of the batch cannot be told apart there"
     if value.shape[-1] != value.shape[-2]:
-        return f"{layer.place} of {value.shape[-2]} tokens over {value.shape[-1]} others", "tokens do not look at themselves there"
+        return (
+            f"{layer.place} of {value.shape[-2]} tokens over {value.shape[-1]} others",
+            "tokens do not look at themselves there",
+        )
     layout = known.get(layer.weights)
     if layout is None:
         return None

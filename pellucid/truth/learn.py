@@ -119,7 +119,9 @@ class Remembering(nn.Module):
         return answer
 
 
-def remembering(words: int, classes: int, *, kind: Literal["LSTM", "GRU", "RNN"] = "LSTM", seed: int = 0, width: int = 32) -> nn.Module:
+def remembering(
+    words: int, classes: int, *, kind: Literal["LSTM", "GRU", "RNN"] = "LSTM", seed: int = 0, width: int = 32
+) -> nn.Module:
     """A recurrent network for sequences of word vectors, with shape (batch, length, words)."""
     cell: nn.RNNBase = getattr(nn, kind)(words, width, batch_first=True, device="meta").to_empty(device="cpu")
     return initialised(Remembering(cell, classes), seed=seed)

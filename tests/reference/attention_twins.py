@@ -30,7 +30,10 @@ def chefer(weights: Sequence[Tensor], gradients: Sequence[Tensor]) -> Matrix:
     n = weights[0].shape[-1]
     R = identity(n)
     for A, G in zip(weights, gradients, strict=True):
-        E = [[sum(max(float(g[i, j] * a[i, j]), 0.0) for a, g in zip(A, G, strict=True)) / len(A) for j in range(n)] for i in range(n)]
+        E = [
+            [sum(max(float(g[i, j] * a[i, j]), 0.0) for a, g in zip(A, G, strict=True)) / len(A) for j in range(n)]
+            for i in range(n)
+        ]
         R = [[p + q for p, q in zip(old, new, strict=True)] for old, new in zip(R, times(E, R), strict=True)]
     return R
 
