@@ -25,6 +25,7 @@ _HOMES = {
     "regions": ("Region",),
     "model": ("Model", "Preprocess", "load"),
     "model.where": ("Where",),
+    "condition": ("area", "channels", "heads", "positions"),
     "target": ("Target", "box", "channel", "direction", "energy", "log_odds", "logit", "mask", "probability", "token"),
     "explanation": ("Explanation",),
     "ledger": ("Ledger",),
@@ -88,9 +89,11 @@ __all__ = [
     "Where",
     "WhereError",
     "__version__",
+    "area",
     "box",
     "cam",
     "channel",
+    "channels",
     "compare",
     "direction",
     "energy",
@@ -98,6 +101,7 @@ __all__ = [
     "examples",
     "explain",
     "gradient",
+    "heads",
     "hidden_parts",
     "load",
     "log_odds",
@@ -109,6 +113,7 @@ __all__ = [
     "metrics",
     "pasted_object",
     "perturb",
+    "positions",
     "probability",
     "recipes",
     "record",
@@ -125,6 +130,7 @@ if TYPE_CHECKING:
     from . import cam, gradient, lrp, metrics, perturb, render, suite, synth, testing, truth, zoo
     from .catalogue import methods
     from .comparison import Agreement, Comparison
+    from .condition import area, channels, heads, positions
     from .cookbook import recipes
     from .errors import (
         InputError,

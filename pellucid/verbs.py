@@ -17,6 +17,7 @@ from torch import Tensor
 from .attribution import Attribution, Method
 from .catalogue import method as named
 from .comparison import Comparison
+from .condition import Condition, addressed, passages
 from .errors import InputError, MethodError, PellucidError
 from .explanation import Explanation
 from .model import Model, load
@@ -24,9 +25,18 @@ from .model.where import Where
 from .progress import told
 from .target import as_target
 
+Only = Condition | Mapping[str, Condition] | Sequence[Condition | Mapping[str, Condition]] | None
+
 
 def explain(
-    model: Any, x: Any, target: Any = None, method: str | Method = "lrp", *, at: str | Where | None = None, strict: bool = False
+    model: Any,
+    x: Any,
+    target: Any = None,
+    method: str | Method = "lrp",
+    *,
+    at: str | Where | None = None,
+    only: Only = None,
+    strict: bool = False,
 ) -> Explanation:
     """Which parts of the input speak for the target, which against, and by how much.
 
@@ -37,6 +47,9 @@ def explain(
             output. None: the class the model predicts for each sample.
         method: A name from the catalogue, or a method object.
         at: A module path: explain in terms of what that module returned, in place of the input.
+        only: What relevance has to pass there: `only=pl.channels([17, 33])` with `at="layer4"` explains by the input what passes
+            through those channels of that layer; `only={"layer4": pl.channels(17), "layer3": pl.channels([1, 2])}` what
+            passes both; of a list each condition gets a row of its own.
         strict: Whether an operation without a rule is an error; else its derivative is used, booked, and said.
 
     Returns:
@@ -53,7 +66,7 @@ def explain(
     """
     model = load(model)
     model.ready()
-    chosen = _method(method, strict)
+    chosen, at = _conditioned(_method(method, strict), only, at)
     inputs, picture = _input(model, x)
     found = chosen.attribute(model, inputs, as_target(target), at)
     return _explanation(model, chosen, found, picture, at)
@@ -66,13 +79,14 @@ def compare(
     target: Any = None,
     *,
     at: str | Where | None = None,
+    only: Only = None,
     strict: bool = False,
 ) -> Comparison:
     """What several methods answer to one question. A method that fails does not keep the others from answering.
 
     Arguments:
         methods: Names from the catalogue or method objects; a mapping gives them names of your own.
-        model, x, target, at, strict: As in `explain`.
+        model, x, target, at, only, strict: As in `explain`.
 
     Returns:
         The explanations by name, what failed and why, and how long each took.
@@ -98,7 +112,8 @@ def compare(
             break
         started = time.perf_counter()
         try:
-            done[name] = _explanation(model, method, method.attribute(model, inputs, as_target(target), at), picture, at)
+            method, end = _conditioned(method, only, at)
+            done[name] = _explanation(model, method, method.attribute(model, inputs, as_target(target), end), picture, end)
         except Exception as error:  # said in its place on the sheet; raised below if nobody could answer
             failed[name] = error if isinstance(error, PellucidError) else _bug(name, model, error)
         seconds[name] = time.perf_counter() - started
@@ -149,6 +164,20 @@ def _method(method: str | Method, strict: bool) -> Method:
     return replace(chosen, strict=True) if strict and hasattr(chosen, "strict") else chosen  # type: ignore[type-var]
 
 
+def _conditioned(method: Method, only: Only, at: str | Where | None) -> tuple[Method, str | Where | None]:
+    """The method with what relevance has to pass, and the value to explain by: the input, where `at` says where it passes."""
+    if only is None:
+        return method, at
+    asked = passages(only, at)
+    if not hasattr(method, "only"):
+        raise MethodError(
+            f"`{method.name}` through {asked[0]}", "a method that carries nothing back from layer to layer",
+            "only where relevance is carried can it be held back on its way",
+            'Take "lrp", any of its composites, or "gradient_x_input".',
+        )  # fmt: skip
+    return replace(method, only=asked), at if addressed(only) else None  # type: ignore[type-var]
+
+
 def _input(model: Model, x: Any) -> tuple[Tensor, NDArray[np.uint8] | None]:
     """The batch to explain, and the pixels behind it when it was given as a picture."""
     if not isinstance(x, Tensor):
@@ -193,6 +222,7 @@ def _explanation(
         error=None if found.error is None else found.error.detach().to(values.dtype).cpu(),
         shared=found.shared,
         forwards=found.forwards,
+        through=found.through,
     )
 
 
