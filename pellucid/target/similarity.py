@@ -74,7 +74,8 @@ class Similarity(Term):
         if self.kind == "dot":
             return dots
         sizes = torch.linalg.vector_norm(found, dim=1) * torch.linalg.vector_norm(rows, dim=1)
-        return dots / sizes.clamp(min=torch.finfo(found.dtype).tiny)
+        cosine: Tensor = dots / sizes.clamp(min=torch.finfo(found.dtype).tiny)
+        return cosine
 
     def take(self, rows: Sequence[int]) -> Term:
         if self.reference is None or self.reference.dim() < 2 or len(self.reference) == 1:
