@@ -6,6 +6,7 @@ and batch norms that have seen no data.
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
@@ -128,6 +129,22 @@ def sensible(net: nn.Module, x: Tensor) -> None:
             parameter.fill_(0.2)
     if norms:
         _gather_statistics(net, norms, x, rng)
+
+
+OFFSETS = "bias running_mean pos_emb position_emb positional cls_token class_token dist_token wpe token_type".split()
+
+
+@torch.no_grad()
+def without_offsets(net: nn.Module) -> nn.Module:
+    """A copy in which nothing speaks but the input: biases, means, position embeddings and tokens of its own are zero.
+
+    The whole of an output then comes from the input, so that relevance that loses nothing sums to it.
+    """
+    bare = copy.deepcopy(net)
+    for name, tensor in (*bare.named_parameters(), *bare.named_buffers()):
+        if tensor.is_floating_point() and any(offset in name.lower() for offset in OFFSETS):
+            tensor.zero_()
+    return bare
 
 
 def _scales_a_branch(name: str) -> bool:

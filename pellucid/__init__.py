@@ -23,7 +23,7 @@ _HOMES = {
     "suite": ("hidden_parts", "pasted_object"),
     "comparison": ("Agreement", "Comparison"),
     "regions": ("Region",),
-    "model": ("Column", "Columns", "Model", "Preprocess", "Signal", "held", "load"),
+    "model": ("Column", "Columns", "Model", "Preprocess", "Signal", "Text", "Vocabulary", "held", "load"),
     "model.where": ("Where",),
     "target": (
         *("Target", "box", "channel", "detection", "direction", "energy", "log_odds", "logit", "mask", "output", "probability"),
@@ -89,8 +89,10 @@ __all__ = [
     "Signal",
     "Target",
     "TargetError",
+    "Text",
     "ThreadLost",
     "Trust",
+    "Vocabulary",
     "Where",
     "WhereError",
     "__version__",
@@ -155,7 +157,7 @@ if TYPE_CHECKING:
     from .explanation import Explanation
     from .ledger import Ledger
     from .maximizing import maximize
-    from .model import Column, Columns, Model, Preprocess, Signal, held, load
+    from .model import Column, Columns, Model, Preprocess, Signal, Text, Vocabulary, held, load
     from .model.where import Where
     from .regions import Region
     from .suite import hidden_parts, pasted_object

@@ -65,6 +65,7 @@ _SIMONYAN, _SHRIKUMAR = (
 )
 _DTD, _SA = ("Montavon et al.", 2017, "10.1016/j.patcog.2016.11.008"), ("Montavon et al.", 2018, "10.1016/j.dsp.2017.10.011")
 _OVERVIEW, _EB = ("Montavon et al.", 2019, "10.1007/978-3-030-28954-6_10"), ("Zhang et al.", 2016, "10.1007/978-3-319-46493-0_33")
+_ATTN, _CP = ("Achtibat et al.", 2024, "10.48550/arXiv.2402.05602"), ("Ali et al.", 2022, "10.48550/arXiv.2202.07304")
 
 METHODS: tuple[Entry, ...] = (
     Entry(
@@ -92,6 +93,10 @@ METHODS: tuple[Entry, ...] = (
         *_OVERVIEW,
     ),
     Entry("lrp.excitation_backprop", "pellucid.lrp:ExcitationBackprop", "winner-take-all probabilities, top down", *_EB),
+    Entry(
+        "lrp.attention", "pellucid.lrp:Attention", "through attention: its weights and its values, a half each (AttnLRP)", *_ATTN
+    ),
+    Entry("lrp.cp", "pellucid.lrp:CP", "through the values of attention, its weights held still (CP-LRP)", *_CP),
     Entry("deep_taylor", "pellucid.lrp:DeepTaylor", "Taylor decomposition layer by layer", *_DTD),
     Entry("gradient", "pellucid.gradient:Gradient", "how the score would change", *_SIMONYAN),
     Entry("saliency", "pellucid.gradient:Saliency", "how much the score would change", *_SIMONYAN, signed=False),

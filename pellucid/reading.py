@@ -35,6 +35,8 @@ class Seen:
     @property
     def rowwise(self) -> bool:
         """Whether samples have to be explained one by one, since something that is not explained belongs to each of them."""
+        if not self.x.is_floating_point():
+            return True  # texts have lengths of their own
         inputs = getattr(self.model.forward, "inputs", None)
         return isinstance(inputs, Inputs) and inputs.rowwise
 
@@ -57,7 +59,8 @@ def seen(model: Model, x: Any) -> Seen:
         return Seen(model, x, subject=_about(model.preprocess, x))
     if reads_rows(model):
         inputs, subject = model.preprocess.read(x)
-        return Seen(model, inputs.to(model.device, model.dtype), subject=subject)
+        inputs = inputs.to(model.device, model.dtype if inputs.is_floating_point() else None)
+        return Seen(model, inputs, subject=subject)
     return Seen(model, model.read(x), np.asarray(model.crop(x).convert("RGB")))
 
 
@@ -67,17 +70,17 @@ def reads_rows(model: Model) -> bool:
 
 
 def checked(x: Tensor) -> Tensor:
-    """A batch of real numbers, or a refusal."""
+    """A batch of real numbers, or of the whole numbers of tokens, or a refusal."""
     if x.dim() < 2 or x.shape[0] == 0:
         raise InputError(
             "An explanation", f"a tensor of shape {tuple(x.shape)}", "the first axis counts the samples", "Add it: x[None]."
         )
     x = x.detach()
-    if not x.is_floating_point():
+    if x.dtype == torch.bool or x.is_complex():
         raise InputError(
             "An explanation",
             f"a tensor of {x.dtype}",
-            "relevance is shared over real numbers",
+            "relevance is shared over real numbers, or over the tokens that whole numbers stand for",
             "Pass what the model computes with: x.float(), or embeddings.",
         )
     return x

@@ -14,6 +14,7 @@ from torch.nn.modules import module as hooks
 
 from .errors import ModelError, WhereError
 from .model import Model
+from .model.mode import opaque
 from .model.where import nearest
 from .outputs import entries, main_output, part, rebuilt
 from .progress import told
@@ -172,7 +173,7 @@ def _listening(model: Model, paths: set[str], patch: dict[str, Tensor], shorter:
 def _modules(model: Model) -> Iterator[tuple[str, nn.Module]]:
     """The modules whose calls can be seen: none in scripted and compiled code."""
     module = model.module
-    if module is None or isinstance(module, (torch.jit.ScriptModule, torch.fx.GraphModule)):
+    if module is None or opaque(module):
         return iter(())
     return iter(list(module.named_modules()))
 

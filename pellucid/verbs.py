@@ -10,7 +10,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import torch
+from torch import Tensor
 
+from . import ids
 from .attribution import Attribution, Method
 from .catalogue import adds_up
 from .catalogue import method as named
@@ -22,6 +24,7 @@ from .model import Model, load
 from .model.where import Where
 from .progress import told
 from .reading import Seen, seen
+from .subject import Subject, Tokens
 from .target import Target, as_target
 
 
@@ -152,10 +155,26 @@ def _method(method: str | Method, strict: bool) -> Method:
 def _explained(method: Method, given: Seen, target: Target, at: str | Where | None) -> Explanation:
     """What a method answers about a batch, sample by sample where other inputs belong to each of them."""
     if given.rowwise:
-        rows = [_explained(method, given.row(n), target.take([n]), at) for n in range(len(given.x))]
-        return replace(joined(rows), subject=given.subject if at is None else None)
+        rows = [_alone(method, given, n, target.take([n]), at) for n in range(len(given.x))]
+        return replace(joined(rows), subject=_about(given, joined(rows).values, at))
     found = method.attribute(given.model, given.x, target, at)
     return _explanation(given, method, found, at)
+
+
+def _alone(method: Method, given: Seen, number: int, target: Target, at: str | Where | None) -> Explanation:
+    """What a method answers about one sample of a batch."""
+    if given.x.is_floating_point():
+        return _explained(method, given.row(number), target, at)
+    tokens = given.subject if isinstance(given.subject, Tokens) else None
+    found = ids.attribute(method, given.model, given.x, number, target, at, tokens)
+    told = _explanation(replace(given, subject=None), method, found, at)
+    return replace(told, signed=False) if at is None and ids.unsigned(method) else told
+
+
+def _about(given: Seen, values: Tensor, at: str | Where | None) -> Subject | None:
+    """What the values are about: the things that were given, or tokens where a layer inside has one place for each."""
+    fits = given.subject is not None and given.subject.fits(values)
+    return given.subject if fits and (at is None or isinstance(given.subject, Tokens)) else None
 
 
 def _explanation(given: Seen, method: Method, found: Attribution, at: str | Where | None) -> Explanation:
@@ -182,7 +201,7 @@ def _explanation(given: Seen, method: Method, found: Attribution, at: str | Wher
         error=None if found.error is None else found.error.detach().to(values.dtype).cpu(),
         shared=found.shared,
         forwards=found.forwards,
-        subject=given.subject if given.subject is not None and given.subject.fits(values) and at is None else None,
+        subject=_about(given, values, at),
         adds=found.ledger is not None or adds_up(method.name),
     )
 

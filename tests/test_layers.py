@@ -18,7 +18,7 @@ FLOORS = [
     {"errors", "shapes", "model", "target", "ledger", "attribution", "explanation", "progress", "zoo"}
     | {"files", "listing", "ranking", "regions", "subject", "certainty", "superpixels", "comparison", "truth"}  # nouns
     | {"outputs", "joined"},
-    {"tape", "readout"},  # what happened in one forward pass
+    {"tape", "readout", "ids"},  # what happened in one forward pass
     {"lrp", "gradient", "cam", "perturb", "synth"},  # methods
     {
         "metrics",

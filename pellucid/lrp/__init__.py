@@ -2,6 +2,8 @@
 
 from .composite import Composite
 from .presets import (
+    CP,
+    Attention,
     Auto,
     Conserving,
     DeepTaylor,
@@ -17,10 +19,28 @@ from .presets import (
 )
 from .propagate import propagate
 from .rule import Rule, Shares
-from .rules import AlphaBeta, Epsilon, Flat, Gamma, Gate, Halve, Native, Norm, Pass, Route, WSquare, ZBox, ZPlus
+from .rules import (
+    AlphaBeta,
+    Epsilon,
+    Flat,
+    Gamma,
+    Gate,
+    Halve,
+    Native,
+    Norm,
+    Pass,
+    Route,
+    Softmax,
+    Standardise,
+    WSquare,
+    ZBox,
+    ZPlus,
+)
 
 __all__ = [
+    "CP",
     "AlphaBeta",
+    "Attention",
     "Auto",
     "Composite",
     "Conserving",
@@ -44,6 +64,8 @@ __all__ = [
     "Route",
     "Rule",
     "Shares",
+    "Softmax",
+    "Standardise",
     "WSquare",
     "ZBox",
     "ZPlus",

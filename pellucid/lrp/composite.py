@@ -13,7 +13,7 @@ from ..errors import MethodError
 from ..ledger import Ledger
 from ..model import Model
 from ..model.where import Where
-from ..tape import Op, Tape, aim, find, path, record, rewrite
+from ..tape import Op, Tape, aim, find, opened, path, record, rewrite
 from ..target import Target
 from .propagate import propagate
 from .rule import Rule
@@ -47,6 +47,7 @@ class Composite:
         name: What captions call it.
         notes: Sentences for the caption.
         strict: Whether an operation without a rule is an error (`NoRule`), or falls back to its derivative, booked as such.
+        opened: Whether relevance goes through the weights of an attention as well (AttnLRP), or through the values alone.
 
     Example:
         >>> from pellucid import lrp
@@ -66,6 +67,7 @@ class Composite:
     strict: bool = False
     signed: bool = True
     notes: tuple[str, ...] = ()
+    opened: bool = False
 
     def where(
         self, module: str | None = None, *, op: str | tuple[str, ...] | None = None, position: str | int | None = None, rule: Rule
@@ -104,6 +106,7 @@ class Composite:
         aimed = aim(tape, target, model)
         ops = path(tape, aimed.slopes)
         composite = replace(self.choose(tape, ops).bounded(model), strict=self.strict)
+        tape = composite.told(tape)
         end = tape.inputs[0] if at is None else find(tape, at)
         values, ledger = composite.carry(tape, aimed.target, end, measured=measured)
         options = tuple(str(composite).splitlines())
@@ -134,6 +137,10 @@ class Composite:
     def choose(self, tape: Tape, ops: Sequence[Op]) -> Composite:
         """The composite for what ran: itself."""
         return self
+
+    def told(self, tape: Tape) -> Tape:
+        """The tape as these rules want it told."""
+        return opened(tape) if self.opened else tape
 
     def bounded(self, model: Model) -> Composite:
         """With the bounds of every z-box filled in from the model's preprocessing; without one, the extremes of each sample bound

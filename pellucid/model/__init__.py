@@ -9,17 +9,22 @@ from pellucid.model.model import Layer, Model
 from pellucid.model.picture import read_picture
 from pellucid.model.preprocess import Preprocess
 from pellucid.model.signal import Signal
+from pellucid.model.text import Text
+from pellucid.model.tokenizer import Encoded, Vocabulary
 from pellucid.model.where import Where
 
 __all__ = [
     "Column",
     "Columns",
+    "Encoded",
     "Held",
     "Inputs",
     "Layer",
     "Model",
     "Preprocess",
     "Signal",
+    "Text",
+    "Vocabulary",
     "Where",
     "held",
     "load",

@@ -20,6 +20,7 @@ from pellucid.errors import ModelError, TargetError
 from pellucid.model import mode
 from pellucid.model.picture import Picture, read_picture
 from pellucid.model.preprocess import Preprocess
+from pellucid.model.text import Text, check_reads_texts
 
 
 class Layer(NamedTuple):
@@ -40,9 +41,12 @@ class Model:
         source: Where it came from, for provenance.
         module: The module behind `forward`, when there is one: it gives the device, the layers and the mode.
         preprocess: How something raw becomes its input: `Preprocess` for pictures, `Columns` for rows of tables, `Signal` for
-            series; of a model of several inputs a dict of these by their names. None: not known, and raw things are refused.
+            series, `Text` for texts; of a model of several inputs a dict of these by their names. None: not known, and raw things
+            are refused.
         labels: The names of its classes, in order.
         fingerprint: A digest of the file it came from.
+        shape: Of one sample of its input, where that is known: (channel, height, width) for pictures.
+        notes: What was found or assumed when it was loaded, in sentences: captions repeat them.
 
     Example:
         >>> net = nn.Sequential(nn.Linear(2, 2)).eval()
@@ -60,6 +64,8 @@ class Model:
     preprocess: Any = None
     labels: tuple[str, ...] | None = None
     fingerprint: str | None = None
+    shape: tuple[int, ...] | None = None
+    notes: tuple[str, ...] = ()
 
     def __call__(self, *inputs: Tensor) -> Any:
         """The model's own output, computed without a graph for gradients."""
@@ -78,7 +84,7 @@ class Model:
         """
         if hasattr(self.preprocess, "read"):
             inputs: Tensor = self.preprocess.read(picture)[0]
-            return inputs.to(self.device, self.dtype)
+            return inputs.to(self.device, self.dtype if inputs.is_floating_point() else None)
         image = read_picture(picture)
         return self._preprocess(image).to(self.device, self.dtype)[None]
 
@@ -113,6 +119,19 @@ class Model:
         if number and not names:
             return int(number[1])
         raise _no_such_label(self, label, names)
+
+    def token_id(self, token: str) -> int:
+        """The id of a token, by its name.
+
+        Raises:
+            ModelError: the model does not say how it reads texts.
+            InputError: no single token is called so.
+        """
+        return check_reads_texts(self.name, self.preprocess).id(token)
+
+    def token_name(self, id: int) -> str | None:
+        """What a token is called; None where that is not known."""
+        return self.preprocess.piece(id) if isinstance(self.preprocess, Text) else None
 
     def top(self, output_row: Tensor, n: int = 5) -> list[tuple[int, str, float]]:
         """The `n` most probable classes of one sample, as (index, label, probability), best first.

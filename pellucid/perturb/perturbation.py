@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -21,6 +21,7 @@ from .regions import Cells, Division, OfColumns, Regions, moved
 from .responses import Estimate, Estimator, Responses, Study, called_off, painted, relative
 from .run import Run
 from .sides import Apart, divide, filled, fitting
+from .wording import of_tokens
 
 STAGES = 8  # of a run that may stop early
 
@@ -60,9 +61,15 @@ class Perturbation:
     semantics: Literal["replace", "remove"] = "replace"
     notes: tuple[str, ...] = field(default=())
 
+    per_token: ClassVar[str] = "same"  # every entry of a token's vector has the value of its region
+
     @property
     def signed(self) -> bool:
         return self.estimator.signed
+
+    def of_tokens(self, written: Any) -> tuple[Perturbation, tuple[str, ...]]:
+        """The same for one text, see `pellucid.perturb.wording`."""
+        return of_tokens(self, written)
 
     def attribute(self, model: Model, x: Tensor, target: Target, at: str | Where | None = None) -> Attribution:
         """One number per region, painted on the entries of the region."""

@@ -60,6 +60,12 @@ class Tokens(Subject):
     spans: tuple[tuple[Span, ...], ...]
     kinds: tuple[tuple[str, ...], ...]
 
+    def only(self, sample: int) -> Tokens:
+        """One text as a batch of its own, without its padding."""
+        real = [place for place, kind in enumerate(self.kinds[sample]) if kind != PADDING]
+        pieces, kinds = (tuple(part[sample][i] for i in real) for part in (self.pieces, self.kinds))
+        return Tokens((self.texts[sample],), (pieces,), (tuple(self.spans[sample][i] for i in real),), (kinds,))
+
     def fits(self, values: Tensor) -> bool:
         """One value per token, or one vector."""
         return values.dim() in (2, 3) and tuple(values.shape[:2]) == (len(self.texts), len(self.pieces[0]))

@@ -15,6 +15,7 @@ from torch.nn.modules import module as hooks
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ..errors import ModelError, ThreadLost
+from ..model.mode import opaque
 from . import facts, kinds, recurrent
 from .batch import Batch, follow
 from .op import Op, Ref, Tape, Value
@@ -61,12 +62,7 @@ def record(model: Any, *inputs: Tensor) -> Tape:
         copies = [recorder.open(x) for x in inputs]
         with Intercept(recorder):
             output = forward(*copies)
-        return recorder.close(output, transparent=not _opaque(module))
-
-
-def _opaque(module: nn.Module | None) -> bool:
-    """Whether the modules inside cannot be seen while they run."""
-    return isinstance(module, (torch.jit.ScriptModule, torch.fx.GraphModule))
+        return recorder.close(output, transparent=not opaque(module))
 
 
 @contextmanager
@@ -97,7 +93,7 @@ def _follow(module: nn.Module | None, recorder: Recorder) -> Iterator[None]:
 
 def _owned(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
     """Every parameter and buffer with the path of its module, the last first: of those that share one, the first is told last."""
-    if _opaque(module):
+    if opaque(module):
         named = (*module.named_parameters(remove_duplicate=False), *module.named_buffers(remove_duplicate=False))
         yield from ((name.rpartition(".")[0], tensor) for name, tensor in reversed(named))
         return
@@ -275,12 +271,20 @@ class Recorder:
         if fn._schema.is_mutable:
             return self._mutate(fn, name, args, kwargs, read)
         if not any(self.tracked(t) for t in read):
-            return fn(*args, **kwargs)
+            return self._named(name, read, fn(*args, **kwargs))
         refs = self._refs(args), {k: self._refs(v) for k, v in kwargs.items()}
         out = fn(*args, **kwargs)
         if name == "copy":
             fn, refs = overwrite, ((refs[0][1], tuple(out.shape), out.dtype), {})
         self._append(fn, name, refs[0], refs[1], out, self._module(read))
+        return out
+
+    def _named(self, name: str, read: list[Tensor], out: Any) -> Any:
+        """What was looked up in a table without the input, as positions are, is known by the table wherever it is added."""
+        owner = self.owners.get(_storage(read[0])) if name == "embedding" and read else None
+        if owner is not None:
+            self.owners[_storage(out)] = owner
+            self._objects.append(out)  # as long as it lives, no other tensor has its storage
         return out
 
     def _mutate(self, fn: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], read: list[Tensor]) -> Any:

@@ -10,10 +10,11 @@ from torch import Tensor
 from ..errors import TargetError
 from .classes import Box, Class, Logit, LogOdds, Predicted, Probability, Region, probabilities
 from .detection import Detection
-from .inside import Channel, Direction, Energy, Function, Token
+from .inside import Channel, Direction, Energy, Function
 from .noun import Names, Part, Target, Term
 from .numbers import Number, Step
 from .similarity import Similarity
+from .token import Token
 
 __all__ = [
     "Names",
@@ -128,8 +129,13 @@ def similarity(reference: Any = None, *, input: Any = None, kind: Literal["cosin
     return _of(Similarity.to(reference, input, kind, name))
 
 
-def token(id: int, position: int = -1) -> Target:
-    """The score of a token at a position of the output."""
+def token(id: int | str | None = None, position: int | None = None) -> Target:
+    """The score of a token at a position of a language model's output: what comes next, or what fills a gap.
+
+    Arguments:
+        id: Its number, or the token itself where the model has a tokenizer: `pl.token(" Paris")`; None: the predicted one.
+        position: Where in the text; None: at the gap of a masked text, else at the last position, which foretells the next token.
+    """
     return _of(Token(id=id, position=position))
 
 

@@ -5,10 +5,11 @@ import torch
 from ..op import Tape
 from .activation import chain
 from .affine import constant_affine, fold
+from .attention import Attention, attentions, opened
 from .gates import gate
 from .wide import widen
 
-__all__ = ["chain", "constant_affine", "fold", "gate", "rewrite", "widen"]
+__all__ = ["Attention", "attentions", "chain", "constant_affine", "fold", "gate", "opened", "rewrite", "widen"]
 
 
 @torch.no_grad()

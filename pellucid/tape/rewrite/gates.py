@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from .. import kinds
 from ..op import Op, Tape
+from .attention import mixes_heads
 
 
 def gate(tape: Tape) -> Tape:
@@ -20,7 +21,7 @@ def gate(tape: Tape) -> Tape:
     weights: set[int] = set()
     ops = []
     for op in tape.ops:
-        if _opens(op, weights):
+        if _opens(tape, op, weights):
             weights.update(o for o in op.outs if o is not None)
         if op.kind == "product":
             signal = _signal(tape, op, weights)
@@ -30,11 +31,11 @@ def gate(tape: Tape) -> Tape:
     return tape.rewritten(tuple(ops))
 
 
-def _opens(op: Op, weights: set[int]) -> bool:
+def _opens(tape: Tape, op: Op, weights: set[int]) -> bool:
     """Whether `op` makes a gate, or hands one on."""
     if op.name in kinds.SIGMOIDS or op.name in ("var", "std", "linalg_vector_norm", "norm"):
         return True
-    passes = op.kind in ("route", "scale", "shift", "activation", "pool", "product", "sum", "gate")
+    passes = op.kind in ("route", "scale", "shift", "activation", "pool", "product", "sum", "gate") or mixes_heads(tape, op)
     return passes and bool(op.ins) and all(i in weights for i in op.ins)
 
 
