@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
+from ..ledger import decimals, figure
 from ..model import Columns, Model
 from ..model.inputs import Side, layout
 from .imputer import Constant, Fill, as_imputer
@@ -31,6 +32,16 @@ class Apart(Regions):
     @property
     def n(self) -> int:
         return sum(part.n for part in self.parts)
+
+    def shares(self, values: Tensor) -> str:
+        """How much the regions of each input have together, in words, of values that add up."""
+        sums = [float(some.double().sum()) for some in torch.split(values, [part.n for part in self.parts])]
+        places = decimals(*sums)
+        return (
+            "By input: "
+            + ", ".join(f"{side.name} {figure(one, places)}" for side, one in zip(self.sides, sums, strict=True))
+            + "."
+        )
 
     @property
     def note(self) -> str:
