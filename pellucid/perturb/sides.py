@@ -98,6 +98,7 @@ def filled(imputer: Any, x: Tensor, regions: Regions, model: Model) -> Fill:
     """What stands where something was taken away: of several inputs, in each its own."""
     if not isinstance(regions, Apart):
         return as_imputer(imputer).prepare(x, regions, model)
+    check_names(getattr(imputer, "imputers", None), [side.name for side in regions.sides], "imputers")
     fills = [
         as_imputer(fitting(chosen(imputer, side), part, _model(model, side))).prepare(side.of(x), part, _model(model, side))
         for side, part in zip(regions.sides, regions.parts, strict=True)
@@ -134,7 +135,6 @@ class Each:
     def prepare(self, x: Tensor, regions: Regions, model: Model) -> Fill:
         if not isinstance(regions, Apart):
             raise InputError("imputers by the names of inputs", "one input", "there are no names", "Give one imputer.")
-        check_names(self.imputers, [side.name for side in regions.sides], "imputers")
         return filled(self, x, regions, model)
 
     def __str__(self) -> str:
