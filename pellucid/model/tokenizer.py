@@ -227,6 +227,12 @@ class Own:
         return None
 
 
+def tokenizes(given: Any) -> bool:
+    """Whether it is a tokenizer of `transformers` or `tokenizers`, or ours."""
+    of_transformers = hasattr(given, "convert_ids_to_tokens") and callable(given)
+    return isinstance(given, Vocabulary) or of_transformers or (hasattr(given, "id_to_token") and hasattr(given, "encode"))
+
+
 def as_tokenizer(given: Any) -> Tokenizer:
     """What users have as a tokenizer, behind one interface.
 
@@ -235,10 +241,8 @@ def as_tokenizer(given: Any) -> Tokenizer:
     """
     if isinstance(given, Vocabulary):
         return given
-    if hasattr(given, "convert_ids_to_tokens") and callable(given):
-        return HuggingFace(given)
-    if hasattr(given, "id_to_token") and hasattr(given, "encode"):
-        return Tokenizers(given)
+    if tokenizes(given):
+        return HuggingFace(given) if hasattr(given, "convert_ids_to_tokens") else Tokenizers(given)
     if all(hasattr(given, name) for name in ("encode", "decode", "piece", "id", "special_id")):
         return given  # type: ignore[no-any-return]
     if callable(given):
