@@ -26,6 +26,7 @@ class Entry:
         linear: Whether the map of a contrast a - b is the map of a minus the map of b; of signed methods only.
         repeats: Whether it asks the network again and again, and takes as many times longer.
         forward: Whether it only asks what the network says, and so takes anything that can be called.
+        adds: Whether its values add up to the score, or to how far it lies above that of a baseline; books do so of themselves.
         maps: Whether it needs a network that computes maps over places, as convolutional networks and vision transformers do.
     """
 
@@ -40,6 +41,7 @@ class Entry:
     repeats: bool = False
     forward: bool = False
     maps: bool = False
+    adds: bool = False
 
     @property
     def family(self) -> str:
@@ -145,7 +147,9 @@ METHODS: tuple[Entry, ...] = (
         forward=True,
         repeats=True,
     ),
-    Entry("gradient_x_input", "pellucid.gradient:GradientXInput", "input times how the score would change", *_SHRIKUMAR),
+    Entry(
+        "gradient_x_input", "pellucid.gradient:GradientXInput", "input times how the score would change", *_SHRIKUMAR, adds=True
+    ),
     Entry(
         "integrated_gradients",
         "pellucid.gradient:Integrated",
@@ -154,6 +158,7 @@ METHODS: tuple[Entry, ...] = (
         2017,
         "10.48550/arXiv.1703.01365",
         repeats=True,
+        adds=True,
     ),
     Entry(
         "expected_gradients",
@@ -163,6 +168,7 @@ METHODS: tuple[Entry, ...] = (
         2021,
         "10.1038/s42256-021-00343-w",
         repeats=True,
+        adds=True,
     ),
     Entry(
         "simple_taylor",
@@ -171,6 +177,7 @@ METHODS: tuple[Entry, ...] = (
         *_BACH,
         linear=False,
         repeats=True,
+        adds=True,
     ),
     Entry(
         "deeplift",
@@ -179,6 +186,7 @@ METHODS: tuple[Entry, ...] = (
         "Shrikumar et al.",
         2017,
         "10.48550/arXiv.1704.02685",
+        adds=True,
     ),
     Entry(
         "deepshap",
@@ -188,6 +196,7 @@ METHODS: tuple[Entry, ...] = (
         2017,
         "10.48550/arXiv.1705.07874",
         repeats=True,
+        adds=True,
     ),
     Entry(
         "guided_backprop",
@@ -338,6 +347,7 @@ METHODS: tuple[Entry, ...] = (
         "10.48550/arXiv.1705.07874",
         repeats=True,
         forward=True,
+        adds=True,
     ),
     Entry(
         "shapley",
@@ -348,6 +358,7 @@ METHODS: tuple[Entry, ...] = (
         "10.1016/j.cor.2008.04.004",
         repeats=True,
         forward=True,
+        adds=True,
     ),
     Entry(
         "sobol",
@@ -427,3 +438,8 @@ def method(name: str) -> Method:
         MethodError: there is none; the nearest three are named.
     """
     return find("method", name, METHODS, methods).make()
+
+
+def adds_up(name: str) -> bool:
+    """Whether the values of the method of that name add up to the score, or to how far it lies above that of a baseline."""
+    return any(entry.name == name and entry.adds for entry in METHODS)

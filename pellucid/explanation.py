@@ -58,7 +58,8 @@ class Explanation:
         error: The standard error of every value, for methods that sample; shaped like `values`.
         shared: Whether the channels of a place share one value; then that is the place's own, and not the sum over its channels.
         forwards: How many samples went through the network; 0 where nobody counted.
-        subject: What the values are about, where it is no picture: the tokens of a text.
+        subject: What the values are about, where it is no picture: tokens of a text, a row of a table, a series.
+        adds: Whether the values add up: to the score, or to how far it lies above that of a baseline, less what was absorbed.
 
     Example:
         >>> e = Explanation(torch.tensor([[[[2.0, -1.0], [0.5, 0.0]]]]), torch.tensor([1.5]), "logit 0", "gradient_x_input", True)
@@ -85,6 +86,7 @@ class Explanation:
     shared: bool = False
     forwards: int = 0
     subject: Subject | None = None
+    adds: bool = False
 
     def __len__(self) -> int:
         """How many samples were explained."""
@@ -298,7 +300,7 @@ class Explanation:
 
     def _sides(self, sample: int) -> str:
         """How much every input gives, where values add up."""
-        sums = self.signed and not self.shared and self.subject is not None
+        sums = self.signed and self.adds and not self.shared and self.subject is not None
         return self.subject.shares(self.values[sample]) if sums and isinstance(self.subject, Sides) else ""
 
     def _books(self, sample: int) -> str:
@@ -372,7 +374,7 @@ def save_safetensors(e: Explanation, path: Path) -> None:
 
 def header(e: Explanation) -> dict[str, Any]:
     """What the tensors of an explanation do not say."""
-    kept = "target", "method", "signed", "notes", "provenance", "at", "classes", "targets", "shared", "forwards"
+    kept = "target", "method", "signed", "notes", "provenance", "at", "classes", "targets", "shared", "forwards", "adds"
     told = {name: getattr(e, name) for name in kept}
     told["subject"] = None if e.subject is None else stored(e.subject)[0]
     return told | {"rows": None if e.ledger is None else [(row.where, row.op, row.cause) for row in e.ledger.rows]}

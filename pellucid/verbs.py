@@ -14,6 +14,7 @@ from torch import Tensor
 
 from . import ids
 from .attribution import Attribution, Method
+from .catalogue import adds_up
 from .catalogue import method as named
 from .comparison import Comparison
 from .errors import MethodError, PellucidError
@@ -201,6 +202,7 @@ def _explanation(given: Seen, method: Method, found: Attribution, at: str | Wher
         shared=found.shared,
         forwards=found.forwards,
         subject=_about(given, values, at),
+        adds=found.ledger is not None or adds_up(method.name),
     )
 
 

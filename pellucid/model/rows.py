@@ -83,17 +83,23 @@ def loaded(path: str | os.PathLike[str]) -> Columns:
     Raises:
         ModelError: it cannot be read, or says something else.
     """
-    from pellucid.model.columns import Column, Columns
+    from pellucid.model.columns import Columns
 
     path = Path(path).expanduser()
     asked = f"the columns in {path}"
-    do = 'Write {"columns": [{"name": "age", "unit": "years", "mean": 48, "std": 14}, {"name": "smoker", "values": ["no", "yes"]}]}.'
+    do = 'Write {"columns": [{"name": "age", "unit": "years", "mean": 48, "std": 14}, {"name": "sex", "values": ["f", "m"]}]}.'
     try:
         told = json.loads(path.read_text(encoding="utf-8"))
         described = told["columns"] if isinstance(told, dict) else told
-        made = [Column(**{name: tuple(value) if name == "values" else value for name, value in one.items()}) for one in described]
+        made = [_column(one) for one in described]
     except OSError as error:
         raise ModelError(asked, error.strerror or str(error), "it cannot be read", do) from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(asked, f"{type(error).__name__}: {error}", "that describes no columns", do) from None
     return Columns(tuple(made), path.name)
+
+
+def _column(told: dict[str, Any]) -> Any:
+    from pellucid.model.columns import Column
+
+    return Column(**told | {"values": tuple(map(str, told.get("values", ())))})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -17,10 +17,10 @@ from ..readout import Readout, inside, settled
 from ..target import Target, as_target
 from .design import Design
 from .imputer import as_imputer
-from .regions import Cells, Division, Regions, moved
+from .regions import Cells, Division, OfColumns, Regions, moved
 from .responses import Estimate, Estimator, Responses, Study, called_off, painted, relative
 from .run import Run
-from .sides import Apart, divide, filled
+from .sides import Apart, divide, filled, fitting
 from .wording import of_tokens
 
 STAGES = 8  # of a run that may stop early
@@ -95,9 +95,12 @@ class Perturbation:
         regions = regions.on(value.device) if isinstance(regions, Apart) else moved(regions, value.device)
         imputer = as_imputer(self.imputer)
         self._fits(imputer, regions)
+        instead = fitting(imputer, regions, readout.model)
+        if instead is not imputer and isinstance(regions, OfColumns):
+            imputer, regions = instead, replace(regions, note="A column that is taken away stands at its mean.")
         fill = filled(imputer, sample, regions, readout.model)
-        instead = "removed" if self.semantics == "remove" else str(imputer)
-        told = re.sub(r" at 0x\w+", "", f"{self.division}; {instead}; draws={self.draws}")
+        told_of = "removed" if self.semantics == "remove" else str(imputer)
+        told = re.sub(r" at 0x\w+", "", f"{self.division}; {told_of}; draws={self.draws}")
         parts = regions.parts if isinstance(regions, Apart) else (regions,)
         once = not imputer.random and not any(isinstance(part, Cells) for part in parts)
         return Study(

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
-from ..model import Model
+from ..model import Columns, Model
 from ..model.inputs import Side, layout
-from .imputer import Fill, as_imputer
-from .regions import Division, Groups, Regions, moved
+from .imputer import Constant, Fill, as_imputer
+from .regions import Division, Groups, OfColumns, Regions, moved
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +88,7 @@ def filled(imputer: Any, x: Tensor, regions: Regions, model: Model) -> Fill:
     if not isinstance(regions, Apart):
         return as_imputer(imputer).prepare(x, regions, model)
     fills = [
-        as_imputer(chosen(imputer, side)).prepare(side.of(x), part, _model(model, side))
+        as_imputer(fitting(chosen(imputer, side), part, _model(model, side))).prepare(side.of(x), part, _model(model, side))
         for side, part in zip(regions.sides, regions.parts, strict=True)
     ]
 
@@ -128,6 +128,14 @@ class Each:
 
     def __str__(self) -> str:
         return ", ".join(f"{name}: {as_imputer(one)}" for name, one in self.imputers.items())
+
+
+def fitting(imputer: Any, regions: Regions, model: Model) -> Any:
+    """The imputer; for columns of a table, which have nothing around them, their means in place of what stands around."""
+    if not isinstance(regions, OfColumns) or not getattr(as_imputer(imputer), "around", False):
+        return imputer
+    assert isinstance(model.preprocess, Columns)
+    return Constant(model.preprocess.typical())
 
 
 def chosen(imputer: Any, side: Side) -> Any:

@@ -15,7 +15,12 @@ if TYPE_CHECKING:
     from pellucid.explanation import Explanation
 
 #: Kind of subject -> "module:painter".
-PAINTERS: dict[str, str] = {"tokens": "pellucid.render.marked:PAINTER"}
+PAINTERS: dict[str, str] = {
+    "tokens": "pellucid.render.marked:PAINTER",
+    "table": "pellucid.render.table:PAINTER",
+    "curves": "pellucid.render.series:PAINTER",
+    "sides": "pellucid.render.sides:PAINTER",
+}
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,20 @@ from pellucid.render.palette import INK, PAPER, Colour
 
 LEADING = 1.4
 GLYPHS = {*map(chr, range(32, 127)), *"©«°±·»“”…™"}  # what the bundled font has
-NEAR = str.maketrans({"\u2013": "-", "\u2014": "-", "\u2212": "-", "\u00d7": "x", "\u2019": "'", "→": "->", "\n": " ", "\t": " "})
+NEAR = str.maketrans(
+    {
+        "\u2013": "-",
+        "\u2014": "-",
+        "\u2212": "-",
+        "\u00d7": "x",
+        "\u2019": "'",
+        "→": "->",
+        "\n": " ",
+        "\t": " ",
+        "µ": "u",
+        "μ": "u",
+    }
+)
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, ClassVar
 
 from torch import Tensor
@@ -23,6 +24,7 @@ class Curves(Subject):
         curves: The values in that unit, with shape (batch, channel, time).
 
     Example:
+        >>> import torch
         >>> Curves(("I",), "mV", 4.0, torch.zeros(1, 1, 8)).seconds(2)
         0.5
     """
@@ -50,9 +52,6 @@ class Curves(Subject):
         row = heat.flatten().double()
         count = min(20, len(row))
         edges = [round(n * len(row) / count) for n in range(count + 1)]
-        spans = [
-            {"from_s": self.seconds(a), "to_s": self.seconds(b), "value": float(row[a:b].sum())}
-            for a, b in zip(edges, edges[1:], strict=False)
-        ]
+        spans = [{"from_s": self.seconds(a), "to_s": self.seconds(b), "value": float(row[a:b].sum())} for a, b in pairwise(edges)]
         strongest = sorted(spans, key=lambda span: -abs(span["value"]))[:MOST]
         return {"channels": list(self.names), "unit": self.unit, "rate": self.rate, "stretches": strongest}

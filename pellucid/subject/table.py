@@ -21,6 +21,7 @@ class Table(Subject):
         cells: What stands in every cell, in words and in its own units, one tuple per row.
 
     Example:
+        >>> import torch
         >>> table = Table(("age", "smoker"), (1, 2), (("61 years", "yes"),))
         >>> table.laid(torch.tensor([0.5, -0.1, 0.3])).sum(0)
         tensor([[0.5000, 0.2000]])

@@ -73,7 +73,9 @@ class Similarity(Term):
         dots = (found * rows).sum(1)
         if self.kind == "dot":
             return dots
-        return dots / (found.norm(dim=1) * rows.norm(dim=1)).clamp(min=torch.finfo(found.dtype).tiny)
+        sizes = torch.linalg.vector_norm(found, dim=1) * torch.linalg.vector_norm(rows, dim=1)
+        cosine: Tensor = dots / sizes.clamp(min=torch.finfo(found.dtype).tiny)
+        return cosine
 
     def take(self, rows: Sequence[int]) -> Term:
         if self.reference is None or self.reference.dim() < 2 or len(self.reference) == 1:
