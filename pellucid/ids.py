@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .attribution import Attribution, Method
-from .errors import InputError, MethodError
+from .errors import InputError, MethodError, TargetError
 from .model import Model, Text
 from .model.where import Where
 from .outputs import main_output
@@ -168,6 +168,13 @@ def settled(target: Target, written: Written, model: Model) -> Target:
     output = main_output(written.seen.output)
     if output.dim() == 3 and output.shape[1] == written.count and output.shape[2] >= written.seen.largest_table // 2:
         target = Target(tuple((weight, _as_token(term)) for weight, term in target.terms))
+    elif output.dim() == 3 and any(type(term) is Logit and term.at is None for _, term in target.terms):
+        raise TargetError(
+            str(target), f"outputs of shape {tuple(output.shape)}: a vector or a row of scores for every token",
+            "a class has no single score there",
+            'Say what is meant: pl.similarity(input="another text") of embeddings (--like in the shell), pl.step(position, '
+            "class) of tokens that are classed one by one.",
+        )  # fmt: skip
     gap = None if written.text is None else written.text.mask
     gaps = [] if gap is None else (written.seen.ids[0] == gap).nonzero().flatten().tolist()
     if gaps:
