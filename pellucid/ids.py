@@ -106,12 +106,38 @@ def attribute(
     told = [note for note in found.notes if not (notes and note.startswith("The baseline"))]  # ours says which text it is
     error = None if found.error is None else _spread(found.error, places, ids.shape[1], at)
     return replace(
-        found,
-        values=_spread(found.values, places, ids.shape[1], at),
-        error=error,
-        output=found.output[:, -1] if found.output.dim() == 3 else found.output,  # of language models, of the token that follows
-        notes=(*told, *notes),
+        found, values=_spread(found.values, places, ids.shape[1], at), error=error, output=said(found), notes=(*told, *notes)
     )
+
+
+def said(found: Attribution) -> Tensor:
+    """The scores among which the target is: of a language model those of all tokens at its position."""
+    place = next((term.position for _, term in found.target.terms if isinstance(term, Token)), None)
+    return found.output if place is None or found.output.dim() != 3 else found.output[:, place]
+
+
+def named(model: Model, found: Attribution) -> Model:
+    """The model with the names of what it chooses among: of a language model those of tokens."""
+    spoken = any(isinstance(term, Token) for _, term in found.target.terms) and isinstance(model.preprocess, Text)
+    return replace(model, labels=TokenNames(model.preprocess, found.output.shape[-1])) if spoken else model
+
+
+class TokenNames(tuple[str, ...]):
+    """The names of all tokens, each looked up when it is asked for."""
+
+    text: Text
+    count: int
+
+    def __new__(cls, text: Text, count: int) -> TokenNames:
+        made = super().__new__(cls)
+        made.text, made.count = text, count
+        return made
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.text.spoken(index)
 
 
 def _spread(values: Tensor, places: Tensor, longest: int, at: Any) -> Tensor:
