@@ -107,7 +107,9 @@ def _config(path: Path, asked: str) -> dict[str, Any]:
     try:
         config: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ModelError(f"model {asked}", f"a config.json that is no JSON ({error})", "it is damaged", "Save it again.") from None
+        raise ModelError(
+            f"model {asked}", f"a config.json that is no JSON ({error})", "it is damaged", "Save it again."
+        ) from None
     return config
 
 
