@@ -25,6 +25,7 @@ _HOMES = {
     "regions": ("Region",),
     "model": ("Column", "Columns", "Model", "Preprocess", "Signal", "Text", "Vocabulary", "held", "load"),
     "model.where": ("Where",),
+    "condition": ("area", "channels", "heads", "positions"),
     "target": (
         *("Target", "box", "channel", "detection", "direction", "energy", "log_odds", "logit", "mask", "output", "probability"),
         *("similarity", "step", "token"),
@@ -96,9 +97,11 @@ __all__ = [
     "Where",
     "WhereError",
     "__version__",
+    "area",
     "box",
     "cam",
     "channel",
+    "channels",
     "compare",
     "detection",
     "direction",
@@ -108,6 +111,7 @@ __all__ = [
     "explain",
     "gradient",
     "held",
+    "heads",
     "hidden_parts",
     "load",
     "log_odds",
@@ -120,6 +124,7 @@ __all__ = [
     "output",
     "pasted_object",
     "perturb",
+    "positions",
     "probability",
     "recipes",
     "record",
@@ -138,6 +143,7 @@ if TYPE_CHECKING:
     from . import cam, gradient, lrp, metrics, perturb, render, suite, synth, testing, truth, zoo
     from .catalogue import methods
     from .comparison import Agreement, Comparison
+    from .condition import area, channels, heads, positions
     from .cookbook import recipes
     from .errors import (
         InputError,

@@ -24,6 +24,7 @@ class Recipe:
         paper, year, doi: Where it comes from; doi is "" where the paper has none.
         data: Whether it needs pictures of the user's own.
         several: Whether one target gets several pictures, one for each kind that it finds.
+        codes: Whether it searches the codes of a generator, and takes a `GeneratorPrior` or its file as canvas.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Recipe:
     doi: str
     data: bool = False
     several: bool = False
+    codes: bool = False
 
     def make(self, **options: Any) -> Maximizer:
         """The recipe itself, with other settings than the published ones by name."""
@@ -106,6 +108,7 @@ RECIPES: tuple[Recipe, ...] = (
         2016,
         "10.48550/arXiv.1605.09304",
         data=True,
+        codes=True,
     ),
     Recipe(
         "ppgn",
@@ -115,6 +118,7 @@ RECIPES: tuple[Recipe, ...] = (
         2017,
         "10.1109/CVPR.2017.374",
         data=True,
+        codes=True,
     ),
     Recipe(
         "deepinversion",

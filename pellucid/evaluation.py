@@ -13,9 +13,11 @@ from torch import Tensor
 from .attribution import Method
 from .errors import InputError, MethodError, PellucidError
 from .metric_list import metric as listed
+from .metrics.layout import suited, turned
 from .metrics.metric import Answer, Metric, Question, Scores, question
 from .metrics.table import Cost, Table
 from .model import Model, load
+from .perturb.regions import Division
 from .progress import told
 from .reading import reads_rows, seen
 from .readout import at_once
@@ -33,6 +35,9 @@ def evaluate(
     target: Any = None,
     *,
     masks: Tensor | None = None,
+    regions: Division | Tensor | None = None,
+    imputer: Any = None,
+    channels: int = 1,
     seed: int = 0,
     floor: bool = True,
     ceiling: bool | None = None,
@@ -51,6 +56,11 @@ def evaluate(
         metrics: Names from `pellucid metrics`, or metric objects.
         target: As in `explain`. None: the class the model predicts for each sample.
         masks: True where the truth lies, with shape (sample, *places), for metrics of localisation.
+        regions: Which parts metrics take away, such as `pl.perturb.Grid(8)`, or a tensor with the number of the region at every
+            place; None: those of each metric, which suit pictures, signals, tokens and tables.
+        imputer: What they put there: a number, a tensor, a function, or an imputer such as `pl.perturb.blur()`.
+        channels: Where the channels of a sample are: axis 1, as in pictures and signals; -1 for (batch, token, channel), where a
+            token with all its channels then is a place, and explanations, masks and regions are about such places.
         seed: Of random orders, ties and intervals.
         floor: Whether to measure what random orders reach.
         ceiling: Whether to search for the best order, which for n regions takes n (n + 1) forward passes per sample, or all sets
@@ -73,9 +83,11 @@ def evaluate(
     """
     model = load(model)
     model.ready()
-    chosen, judges = _distinct(methods, strict), _metrics(metrics)
+    chosen = _distinct(methods, strict)
+    judges = {name: suited(metric, regions, imputer) for name, metric in _metrics(metrics).items()}
     _check(judges, masks)
     model, x = _taken(model, images)
+    model, x = (model, x) if channels == 1 else turned(model, x, channels)
     asked = question(model, x, as_target(target), masks=masks, seed=seed, floor=floor, ceiling=ceiling)
     return _judged(asked, chosen, judges)
 

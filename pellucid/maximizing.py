@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
 import re
 from collections.abc import Sequence
@@ -70,6 +71,7 @@ def maximize(
             target answers to most are shown beside what was made.
         beside: How many of these; None: 3, where the recipe does not itself ask for data.
         canvas, priors, robust, ascent, keep, plateau, coarse: Parts of the plan that you want otherwise, see `pl.synth.Plan`.
+            Recipes dgn_am and ppgn take a `GeneratorPrior`, or the file of one, as canvas.
         precision: "bfloat16" lets the network compute in it, where that is quicker.
 
     Returns:
@@ -87,6 +89,7 @@ def maximize(
     model = load(model)
     model.ready()
     chosen = _recipe(recipe)
+    _check_canvas(chosen, canvas)
     given = {
         "canvas": canvas,
         "priors": priors,
@@ -138,6 +141,17 @@ def _recipe(recipe: str | Maximizer) -> Maximizer:
             'Pass a name such as "lucid", or pl.synth.recipes.Lucid(steps=128).',
         )  # fmt: skip
     return chosen
+
+
+def _check_canvas(recipe: Maximizer, canvas: Any) -> None:
+    """A generator's codes are searched by the recipes that were made for it, and by no other."""
+    codes = tuple(entry.name for entry in recipes() if entry.codes)
+    if recipe.name in codes or not (isinstance(canvas, (str, os.PathLike)) or hasattr(canvas, "codes")):
+        return
+    raise MethodError(
+        f"recipe {recipe.name!r} with a generator prior", f"{canvas if isinstance(canvas, str) else type(canvas).__name__}",
+        "it moves pictures, not the codes of a generator", f"Take recipe {' or '.join(codes)}, or leave the prior out.",
+    )  # fmt: skip
 
 
 def sought(model: Model, target: Any) -> Target:

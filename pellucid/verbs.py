@@ -17,6 +17,7 @@ from .attribution import Attribution, Method
 from .catalogue import adds_up
 from .catalogue import method as named
 from .comparison import Comparison
+from .condition import Condition, addressed, passages
 from .errors import MethodError, PellucidError
 from .explanation import Explanation
 from .joined import joined
@@ -28,9 +29,18 @@ from .reading import Seen, seen
 from .subject import Subject, Tokens
 from .target import Target, as_target
 
+Only = Condition | Mapping[str, Condition] | Sequence[Condition | Mapping[str, Condition]] | None
+
 
 def explain(
-    model: Any, x: Any, target: Any = None, method: str | Method = "lrp", *, at: str | Where | None = None, strict: bool = False
+    model: Any,
+    x: Any,
+    target: Any = None,
+    method: str | Method = "lrp",
+    *,
+    at: str | Where | None = None,
+    only: Only = None,
+    strict: bool = False,
 ) -> Explanation:
     """Which parts of the input speak for the target, which against, and by how much.
 
@@ -43,6 +53,9 @@ def explain(
             output. None: the class the model predicts for each sample.
         method: A name from the catalogue, or a method object.
         at: A module path: explain in terms of what that module returned, in place of the input.
+        only: What relevance has to pass there: `only=pl.channels([17, 33])` with `at="layer4"` explains by the input what passes
+            through those channels of that layer; `only={"layer4": pl.channels(17), "layer3": pl.channels([1, 2])}` what
+            passes both; of a list each condition gets a row of its own.
         strict: Whether an operation without a rule is an error; else its derivative is used, booked, and said.
 
     Returns:
@@ -59,8 +72,8 @@ def explain(
     """
     model = load(model)
     model.ready()
-    chosen, given = _method(method, strict), seen(model, x)
-    return _explained(chosen, given, as_target(target), at)
+    chosen, at = _conditioned(_method(method, strict), only, at)
+    return _explained(chosen, seen(model, x), as_target(target), at)
 
 
 def compare(
@@ -70,13 +83,14 @@ def compare(
     target: Any = None,
     *,
     at: str | Where | None = None,
+    only: Only = None,
     strict: bool = False,
 ) -> Comparison:
     """What several methods answer to one question. A method that fails does not keep the others from answering.
 
     Arguments:
         methods: Names from the catalogue or method objects; a mapping gives them names of your own.
-        model, x, target, at, strict: As in `explain`.
+        model, x, target, at, only, strict: As in `explain`.
 
     Returns:
         The explanations by name, what failed and why, and how long each took.
@@ -102,7 +116,8 @@ def compare(
             break
         started = time.perf_counter()
         try:
-            done[name] = _explained(method, given, as_target(target), at)
+            method, end = _conditioned(method, only, at)
+            done[name] = _explained(method, given, as_target(target), end)
         except Exception as error:  # said in its place on the sheet; raised below if nobody could answer
             failed[name] = error if isinstance(error, PellucidError) else _bug(name, model, error)
         seconds[name] = time.perf_counter() - started
@@ -153,6 +168,20 @@ def _method(method: str | Method, strict: bool) -> Method:
     return replace(chosen, strict=True) if strict and hasattr(chosen, "strict") else chosen  # type: ignore[type-var]
 
 
+def _conditioned(method: Method, only: Only, at: str | Where | None) -> tuple[Method, str | Where | None]:
+    """The method with what relevance has to pass, and the value to explain by: the input, where `at` says where it passes."""
+    if only is None:
+        return method, at
+    asked = passages(only, at)
+    if not hasattr(method, "only"):
+        raise MethodError(
+            f"`{method.name}` through {asked[0]}", "a method that carries nothing back from layer to layer",
+            "only where relevance is carried can it be held back on its way",
+            'Take "lrp", any of its composites, or "gradient_x_input".',
+        )  # fmt: skip
+    return replace(method, only=asked), at if addressed(only) else None  # type: ignore[type-var]
+
+
 def _explained(method: Method, given: Seen, target: Target, at: str | Where | None) -> Explanation:
     """What a method answers about a batch, sample by sample where other inputs belong to each of them."""
     if given.rowwise:
@@ -177,7 +206,7 @@ def _alone(method: Method, given: Seen, number: int, target: Target, at: str | W
         return _explained(method, given.row(number), target, at)
     tokens = given.subject if isinstance(given.subject, Tokens) else None
     found = ids.attribute(method, given.model, given.x, number, target, at, tokens)
-    told = _explanation(replace(given, subject=None), method, found, at)
+    told = _explanation(replace(given, model=ids.named(given.model, found), subject=None), method, found, at)
     return replace(told, signed=False) if at is None and ids.unsigned(method) else told
 
 
@@ -213,6 +242,7 @@ def _explanation(given: Seen, method: Method, found: Attribution, at: str | Wher
         forwards=found.forwards,
         subject=_about(given, values, at),
         adds=found.ledger is not None or adds_up(method.name),
+        through=found.through,
     )
 
 

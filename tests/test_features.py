@@ -15,9 +15,10 @@ from pellucid.synth.canvas import Fourier, Phase
 from pellucid.synth.draws import drawn
 from pellucid.synth.features import Beside, Distance, Foremost, Likeness, Near, foremost
 from pellucid.synth.frame import Frame
+from pellucid.synth.likely import likely
 from pellucid.synth.recipes.accentuation import Accentuation
 from pellucid.synth.recipes.caricature import Caricature
-from pellucid.synth.recipes.deepinversion import FORGOTTEN, DeepInversion, likely
+from pellucid.synth.recipes.deepinversion import FORGOTTEN, DeepInversion
 from pellucid.synth.recipes.maco import Maco
 from pellucid.synth.recipes.mahendran2016 import Mahendran2016
 from pellucid.synth.recipes.vit2022 import Vit2022

@@ -16,7 +16,18 @@ import pellucid
 ROOT = Path(pellucid.__file__).parent
 FLOORS = [
     {"errors", "shapes", "model", "target", "ledger", "attribution", "explanation", "progress", "zoo"}
-    | {"files", "listing", "ranking", "regions", "subject", "certainty", "superpixels", "comparison", "truth"}  # nouns
+    | {
+        "files",
+        "listing",
+        "ranking",
+        "regions",
+        "subject",
+        "certainty",
+        "superpixels",
+        "comparison",
+        "truth",
+        "condition",
+    }  # nouns
     | {"outputs", "joined"},
     {"tape", "readout", "ids"},  # what happened in one forward pass
     {"lrp", "gradient", "cam", "perturb", "synth"},  # methods

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 @click.option("--minutes", type=click.FloatRange(0, min_open=True), metavar="M", help="When to stop at the latest.")
 @click.option("--start", metavar="PICTURE", help="A picture to begin with.")
 @click.option("--data", metavar="DIR", help="Pictures of yours, to learn from and to show beside those made.")
+@click.option("--prior", metavar="FILE", help="What `pellucid prior fit` wrote, for recipes dgn_am and ppgn.")
 @click.option("--beside", type=click.IntRange(0), metavar="N", help="How many of them are shown per target.  [default: 3]")
 @click.option("--judge", is_flag=True, help="Say how far to trust each picture, in numbers.")
 @click.option(
@@ -57,6 +58,7 @@ def maximize(
     minutes: float | None,
     start: str | None,
     data: str | None,
+    prior: str | None,
     beside: int | None,
     judge: bool,
     others: Sequence[str],
@@ -85,7 +87,7 @@ def maximize(
         asked = [int(target) if target.isdigit() else target for target in targets]
         p = climb(
             model, asked, recipe, seed=seed, seeds=seeds, steps=steps, minutes=minutes, start=start, data=data,
-            beside=beside,
+            beside=beside, canvas=prior,
         )  # fmt: skip
     with watch("judging"):
         verdict = p.trust(other=second) if judge or others else None

@@ -18,6 +18,7 @@ from .presets import (
     Zero,
 )
 from .propagate import propagate
+from .recurrent import SignalTakeAll
 from .rule import Rule, Shares
 from .rules import (
     AlphaBeta,
@@ -64,6 +65,7 @@ __all__ = [
     "Route",
     "Rule",
     "Shares",
+    "SignalTakeAll",
     "Softmax",
     "Standardise",
     "WSquare",

@@ -46,7 +46,7 @@ class Books:
             self._add(got[0][0], left)
             return booked
         for i, share in got:
-            amount = per_sample(share, op.tape.values[i].batch, op.samples).double()  # sums may be far larger than the seed
+            amount = per_sample(share, op.tape.values[i].placed, op.samples).double()  # sums may be far larger than the seed
             left = left - amount
             self._add(i, amount)
         if shares.rest:
@@ -73,6 +73,7 @@ def propagate(
     strict: bool = False,
     keep: bool = False,
     measured: bool = False,
+    loose: Collection[int] = (),
 ) -> tuple[dict[int, Tensor], Ledger]:
     """Carry relevance from `seeds` back to the values `ends`, by one rule per operation.
 
@@ -84,6 +85,7 @@ def propagate(
         strict: Whether an operation without a rule is an error; else its derivative is used, and booked.
         keep: Whether the tape is needed again.
         measured: Whether what every input got is added up entry by entry, and what rounding took is booked.
+        loose: Values that may be zero where what starts there is not.
 
     Returns:
         The relevance at each of `ends`, and the ledger: seed = input + absorbed.
@@ -91,9 +93,9 @@ def propagate(
     Raises:
         NoRule: an operation on the path has no rule, and `strict`.
     """
-    axes = {i: v.batch for i, v in enumerate(tape.values)}
+    axes = {i: v.placed for i, v in enumerate(tape.values)}
     starts = {i: per_sample(s, axes[i], tape.samples).double() for i, s in seeds.items()}
-    books = Books(_sum(list(starts.values()), tape.samples), totals=starts, free=set(seeds))
+    books = Books(_sum(list(starts.values()), tape.samples), totals=starts, loose=set(loose), free=set(seeds))
 
     def step(op: LocalOp, carried: tuple[Tensor | None, ...]) -> list[Tensor | None]:
         rule = rules.get(op.op.index) or _last_resort(op.op, strict)
@@ -127,7 +129,7 @@ def _told(rows: list[Row]) -> tuple[Row, ...]:
 def _noise(op: LocalOp, carried: tuple[Tensor | None, ...], got: list[tuple[int, Tensor]]) -> Tensor:
     """How much relevance rounding can lose in one operation, per sample."""
     placed = [(o, c) for o, c in zip(op.op.outs, carried, strict=True) if o is not None and c is not None] + got
-    mass = sum(per_sample(t.abs(), op.tape.values[i].batch, op.samples) for i, t in placed)
+    mass = sum(per_sample(t.abs(), op.tape.values[i].placed, op.samples) for i, t in placed)
     assert isinstance(mass, Tensor)
     return 1e3 * torch.finfo(mass.dtype).eps * mass
 

@@ -19,7 +19,7 @@ from ..files import save as saved
 from ..ledger import figure
 from ..outputs import main_output
 from ..readout import at_once, heard
-from .climb import Climbed
+from .climbed import Climbed
 from .frame import Frame
 from .objective import objective_of
 from .task import Plan, Task

@@ -105,7 +105,9 @@ def scaled(width: float, depth: float) -> tuple[Stage, ...]:
     """
     ends = (STAGES[0], STAGES[-1])
     return tuple(
-        stage._replace(width=eights(stage.width * width), blocks=stage.blocks if stage in ends else math.ceil(stage.blocks * depth))
+        stage._replace(
+            width=eights(stage.width * width), blocks=stage.blocks if stage in ends else math.ceil(stage.blocks * depth)
+        )
         for stage in STAGES
     )
 

@@ -149,7 +149,9 @@ def _converted(onnx2torch: Any, proto: Any, path: Path) -> torch.fx.GraphModule:
     except Exception as error:
         said = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         do = "Check it with onnx.checker.check_model, or load the PyTorch network it was made from."
-        raise ModelError(f"model {path}", f"a graph that onnx2torch cannot convert ({said})", "it does not run in PyTorch", do) from None
+        raise ModelError(
+            f"model {path}", f"a graph that onnx2torch cannot convert ({said})", "it does not run in PyTorch", do
+        ) from None
     for name, child in list(graph.named_modules()):
         if type(child).__name__ in ("OnnxSlice", "OnnxSliceV9"):
             graph.add_submodule(name, Slice(_fixed(child)))

@@ -5,16 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from torch import Tensor
-from torch.nn import functional
-
-from ...target import Target
-from ...target.classes import Logit, OfClass
 from ..ascent import Adam
 from ..canvas import Pixel
 from ..climb import climb
 from ..features import aimed
 from ..frame import Frame
+from ..likely import likely
 from ..maximized import Maximized, maximized
 from ..parts import Penalty
 from ..prior import L2, BatchNorm, Gradients
@@ -82,30 +78,10 @@ class DeepInversion(Planned):
         return found if remembers(task) else replace(found, notes=(*found.notes, FORGOTTEN))
 
 
-@dataclass(frozen=True)
-class LogProbability(OfClass):
-    """The logarithm of the softmax probability of a class: what cross-entropy lowers the negative of."""
-
-    @property
-    def word(self) -> str:
-        return "log-probability"
-
-    def read(self, value: Tensor) -> Tensor:
-        return self.pick(functional.log_softmax(value.float(), 1))
-
-
 def remembers(task: Task) -> bool:
     """Whether batch norms hold statistics of the training data."""
     module = task.model.module
     return module is not None and any(getattr(part, "running_mean", None) is not None for part in module.modules())
-
-
-def likely(target: Target) -> Target:
-    """The log-probability of a class in place of its score."""
-    weight, term = target.terms[0]
-    if len(target.terms) > 1 or not isinstance(term, Logit) or weight <= 0:
-        return target
-    return Target(((weight, LogProbability(term.at, term.index, term.labels)),))
 
 
 def units(frame: Frame) -> float:
