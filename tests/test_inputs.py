@@ -50,7 +50,7 @@ def given() -> tuple[Tensor, Tensor]:
     return torch.randn(2, 2, 8, 8, generator=rng), torch.randn(2, 5, generator=rng)
 
 
-# -- the law: the same as a network that takes the packed tensor itself ----------------------------------------------------------
+# -- the law: the same as a network that takes the packed tensor itself ------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", [n for n in EVERY if n not in PLACES and n not in SLOW])
@@ -145,7 +145,7 @@ def test_shapley_values_of_all_inputs_sum_to_the_rise(net, given):
     assert "By input: image" in e.caption()
 
 
-# -- regions and fills of each input ----------------------------------------------------------------------------------------------
+# -- regions and fills of each input -----------------------------------------------------------------------------------------
 
 
 def test_each_input_is_divided_and_filled_in_its_own_way(net, given):
@@ -182,7 +182,7 @@ def test_methods_for_pictures_say_how_to_see_one(net, given):
     assert e.values.shape == given[0].shape
 
 
-# -- what is given ----------------------------------------------------------------------------------------------------------------
+# -- what is given -----------------------------------------------------------------------------------------------------------
 
 
 def test_inputs_that_do_not_go_together_are_refused(net, given):
@@ -229,7 +229,7 @@ def test_methods_are_compared_on_several_inputs(net, given):
     assert set(c.failures) == {"gradcam"} and c["lrp"].parts == ("image", "row")
 
 
-# -- reading, saving, showing -----------------------------------------------------------------------------------------------------
+# -- reading, saving, showing ------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")

@@ -79,7 +79,7 @@ def x() -> Tensor:
     return torch.randn(3, 6, generator=torch.Generator().manual_seed(1))
 
 
-# -- containers ---------------------------------------------------------------------------------------------------------------
+# -- containers --------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -143,7 +143,7 @@ def test_whole_numbers_are_never_the_main_output():
     assert main_output((torch.arange(3), torch.ones(3, 2))).shape == (3, 2)
 
 
-# -- segmentation -------------------------------------------------------------------------------------------------------------
+# -- segmentation ------------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -207,7 +207,7 @@ def test_a_map_is_maximized_only_where_somebody_says(segmenter):
     assert p.scores.shape == (1,)
 
 
-# -- boxes --------------------------------------------------------------------------------------------------------------------
+# -- boxes -------------------------------------------------------------------------------------------------------------------
 
 
 class Detector(nn.Module):
@@ -265,7 +265,7 @@ def test_a_list_of_detections_says_what_to_explain_instead(x, method):
     refusal(lambda: pl.explain(net, x, method=method), r"sorted and thinned out.*pl\.detection")
 
 
-# -- steps of time, numbers ----------------------------------------------------------------------------------------------------
+# -- steps of time, numbers --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("first", [False, True])
@@ -297,7 +297,7 @@ def test_several_numbers_are_named_by_their_place(x):
     refusal(lambda: pl.explain(net, x, pl.output(0, 1)), "one index per axis: 0-3")
 
 
-# -- embeddings ---------------------------------------------------------------------------------------------------------------
+# -- embeddings --------------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -349,7 +349,7 @@ def test_a_likeness_is_maximized(embedder, x):
     assert p.scores.item() > middle + 0.5 * (1 - middle)
 
 
-# -- all verbs ----------------------------------------------------------------------------------------------------------------
+# -- all verbs ---------------------------------------------------------------------------------------------------------------
 
 
 W = torch.randn(16, 6, generator=torch.Generator().manual_seed(5))

@@ -29,7 +29,7 @@ def series() -> np.ndarray:
     return np.random.default_rng(0).normal(size=(2, 300))
 
 
-# -- reading --------------------------------------------------------------------------------------------------------------------
+# -- reading -----------------------------------------------------------------------------------------------------------------
 
 
 def test_a_series_is_read_whatever_it_comes_as(series, tmp_path):
@@ -101,7 +101,7 @@ def test_series_that_do_not_fit_are_refused(series):
     refusal(lambda: pl.Signal(1, ("a", "b"), mean=(1.0,)), "1 numbers for 2 channels", pl.ModelError)
 
 
-# -- end to end -------------------------------------------------------------------------------------------------------------------
+# -- end to end --------------------------------------------------------------------------------------------------------------
 
 
 def planted(n: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -169,7 +169,7 @@ def test_a_step_of_a_series_of_answers_is_explained_by_what_came_before():
     assert e.values[0].abs().sum(0).nonzero().flatten().tolist() == [18, 19, 20]
 
 
-# -- showing ----------------------------------------------------------------------------------------------------------------------
+# -- showing -----------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("method", ["lrp", "occlusion", "saliency"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,7 @@ def model() -> pl.Model:
     return pl.load(net, preprocess=COLUMNS, labels=["low", "middle", "high"], name="risk")
 
 
-# -- reading --------------------------------------------------------------------------------------------------------------------
+# -- reading -----------------------------------------------------------------------------------------------------------------
 
 
 class Frame:
@@ -145,7 +146,7 @@ def test_a_picture_is_no_row(model):
     refusal(lambda: model.crop(np.zeros((4, 4), np.uint8)), "a picture is none of that", pl.ModelError)
 
 
-# -- explaining -------------------------------------------------------------------------------------------------------------------
+# -- explaining --------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("method", [e.name for e in pl.methods() if not e.maps and e.name not in ("extremal", "meaningful")])
@@ -196,7 +197,7 @@ def test_a_tensor_of_rows_is_known_by_its_columns(model):
     assert pl.explain(model, mixed).subject.cells[0][1] == "mixed: no 0.5, yes 0.5"
 
 
-# -- showing ----------------------------------------------------------------------------------------------------------------------
+# -- showing -----------------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -212,7 +213,7 @@ def wide() -> pl.Explanation:
 def test_a_waterfall_leads_from_zero_to_the_score(wide):
     steps = waterfall(wide, 1)
     assert steps[0].stop == 0 and steps[-1].kind == END and steps[-1].stop == pytest.approx(float(wide.output[1]), rel=1e-4)
-    for before, after in zip(steps[1:-2], steps[2:-1], strict=True):
+    for before, after in pairwise(steps[1:-1]):
         assert after.start == pytest.approx(before.stop)
     assert steps[-2].stop == pytest.approx(steps[-1].stop, abs=1e-4), "with what was absorbed it arrives"
     sizes = [abs(step.value) for step in steps if step.kind == "column"]
@@ -273,7 +274,7 @@ def test_ticks_are_round_numbers():
         assert 3 <= len(found) <= 8 and all(low - 1e-9 <= tick <= high * (1 + 1e-9) for tick in found)
 
 
-# -- end to end -------------------------------------------------------------------------------------------------------------------
+# -- end to end --------------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -313,7 +314,7 @@ def test_a_tumour_is_explained_in_its_own_units(tumours):
 @pytest.mark.parametrize("method", ["lrp", "integrated_gradients", "gradient_x_input", "kernel_shap"])
 def test_the_columns_that_matter_are_those_whose_shuffling_costs_most(tumours, method):
     """Agreement with a plain check that knows nothing of gradients: how much the loss rises when a column is shuffled."""
-    model, x, y, _ = tumours
+    model, x, _, _ = tumours
     rng = torch.Generator().manual_seed(0)
     contrast = pl.logit(0) - pl.logit(1)
     rows = x[:24] if method == "kernel_shap" else x
