@@ -22,6 +22,7 @@ from .errors import MethodError, PellucidError
 from .explanation import Explanation
 from .joined import joined
 from .model import Model, load
+from .model.inputs import layout
 from .model.where import Where
 from .progress import told
 from .reading import Seen, seen
@@ -186,8 +187,17 @@ def _explained(method: Method, given: Seen, target: Target, at: str | Where | No
     if given.rowwise:
         rows = [_alone(method, given, n, target.take([n]), at) for n in range(len(given.x))]
         return replace(joined(rows), subject=_about(given, joined(rows).values, at))
-    found = method.attribute(given.model, given.x, target, at)
+    try:
+        found = method.attribute(given.model, given.x, target, at)
+    except MethodError as error:
+        raise error if layout(given.model) is None else _of_one(error, method) from None
     return _explanation(given, method, found, at)
+
+
+def _of_one(error: MethodError, method: Method) -> MethodError:
+    """What a method cannot do with several inputs together it may do with one of them."""
+    do = f"{error.do} Or explain one input with {method.name} and hold the others: pl.explain(model, (image, pl.held(row)))."
+    return MethodError(error.asked, error.found, error.why, do)
 
 
 def _alone(method: Method, given: Seen, number: int, target: Target, at: str | Where | None) -> Explanation:
@@ -196,7 +206,7 @@ def _alone(method: Method, given: Seen, number: int, target: Target, at: str | W
         return _explained(method, given.row(number), target, at)
     tokens = given.subject if isinstance(given.subject, Tokens) else None
     found = ids.attribute(method, given.model, given.x, number, target, at, tokens)
-    told = _explanation(replace(given, subject=None), method, found, at)
+    told = _explanation(replace(given, model=ids.named(given.model, found), subject=None), method, found, at)
     return replace(told, signed=False) if at is None and ids.unsigned(method) else told
 
 

@@ -131,7 +131,7 @@ class Model:
 
     def token_name(self, id: int) -> str | None:
         """What a token is called; None where that is not known."""
-        return self.preprocess.piece(id) if isinstance(self.preprocess, Text) else None
+        return self.preprocess.spoken(id) if isinstance(self.preprocess, Text) else None
 
     def top(self, output_row: Tensor, n: int = 5) -> list[tuple[int, str, float]]:
         """The `n` most probable classes of one sample, as (index, label, probability), best first.
