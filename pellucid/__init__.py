@@ -18,6 +18,7 @@ _HOMES = {
     "cookbook": ("recipes",),
     "synth.maximized": ("Maximized",),
     "exemplars": ("examples",),
+    "concept": ("Concept", "Concepts", "concepts"),
     "synth.example": ("Example", "Examples"),
     "synth.trust": ("Trust",),
     "suite": ("hidden_parts", "pasted_object"),
@@ -66,6 +67,8 @@ _PACKAGES = (
 __all__ = [
     "Agreement",
     "Comparison",
+    "Concept",
+    "Concepts",
     "Example",
     "Examples",
     "Explanation",
@@ -95,6 +98,7 @@ __all__ = [
     "channel",
     "channels",
     "compare",
+    "concepts",
     "direction",
     "energy",
     "evaluate",
@@ -130,6 +134,7 @@ if TYPE_CHECKING:
     from . import cam, gradient, lrp, metrics, perturb, render, suite, synth, testing, truth, zoo
     from .catalogue import methods
     from .comparison import Agreement, Comparison
+    from .concept import Concept, Concepts, concepts
     from .condition import area, channels, heads, positions
     from .cookbook import recipes
     from .errors import (

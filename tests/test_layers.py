@@ -29,6 +29,7 @@ FLOORS = [
         "cookbook",
         "maximizing",
         "exemplars",
+        "concept",
         "suite",
         "testing",
     },  # judges and painters
