@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from .attribution import Method
 from .condition import Axes, Condition, channels
@@ -37,6 +38,8 @@ FORMATS: dict[str, str] = {
     ".txt": "pellucid.concept:save_txt",
 }
 HALF = 0.5  # of all that speaks for a decision
+ALIKE = 0.8  # correlation from which on maps, averaged over the 16th part of their side, tell channels no more apart
+ALIKE_PX = 32  # rows a map has at least, for that to mean anything
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,7 @@ class Concepts(Sequence[Concept]):
         drawn: What excites each of them most; None where nobody asked.
         layers: Which layers could have been asked for.
         notes: Sentences a reader has to know.
+        sizes: How many places the layer has along each axis; () where it has none.
     """
 
     at: str
@@ -86,6 +90,7 @@ class Concepts(Sequence[Concept]):
     drawn: Maximized | None = None
     layers: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    sizes: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.shown)
@@ -186,7 +191,7 @@ def concepts(
         draw: Whether to draw what excites each channel most, by `maximize`; or the recipe to draw by.
 
     Returns:
-        The channels shown, `c[0].channel`, `c[0].share`, with a map for each in `c.maps`; all channels in `c.rows`; `c.save("c.png")`.
+        The channels shown, `c[0].channel`, `c[0].share`, with a map for each in `c.maps`; all channels in `c.rows`.
 
     Raises:
         PellucidError: in one of its kinds, when something asked for cannot be done; the message says what to do.
@@ -216,7 +221,27 @@ def concepts(
     units = [layer.unit(one.channel) for one in shown]
     found = None if data is None or not beside else examples(model, units, data, top=beside, by="relevance", method=method)
     drawn = None if draw is False else maximize(model, units, "auto" if draw is True else draw)
-    return Concepts(layer.at, shown, every, whole, maps, found, drawn, layer.others, layer.notes)
+    notes = (*layer.notes, *alike(maps, layer))
+    return Concepts(layer.at, shown, every, whole, maps, found, drawn, layer.others, notes, layer.sizes)
+
+
+def alike(maps: Explanation, layer: Layer) -> list[str]:
+    """Says so where the maps hardly differ: deep channels see the whole picture, and all of it."""
+    found = [maps.heat(n).double() for n in range(len(maps)) if not maps.nothing(n)]
+    if len(found) < 2 or found[0].shape[0] < ALIKE_PX:
+        return []
+    coarse = [functional.avg_pool2d(heat[None, None], max(1, heat.shape[0] // 16)).flatten() for heat in found]
+    signs = torch.tensor([1.0 if heat.sum() >= 0 else -1.0 for heat in found], dtype=torch.float64)
+    likeness = torch.corrcoef(torch.stack(coarse) * signs[:, None])
+    mean = float((likeness.sum() - len(found)) / (len(found) * (len(found) - 1)))
+    if not mean > ALIKE:
+        return []
+    earlier = layer.others[: layer.others.index(layer.at)] if layer.at in layer.others else layer.others
+    named = f", such as {earlier[len(earlier) * 2 // 3]}" if len(earlier) > 2 else ""
+    return [
+        f"These maps hardly differ (mean correlation {mean:.2f}): channels so deep see all of the picture. "
+        f"Those of an earlier layer{named} see parts of it."
+    ]
 
 
 @dataclass(frozen=True, eq=False)
@@ -235,6 +260,10 @@ class Layer:
     value: Tensor
     others: tuple[str, ...]
     notes: tuple[str, ...] = ()
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return tuple(self.axes.shape[d] for d in self.axes.places)
 
     @property
     def tokens(self) -> bool:
@@ -312,7 +341,7 @@ def _layers(tape: Tape) -> Iterator[str]:
 def _every(layer: Layer, values: Tensor, score: float) -> tuple[Concept, ...]:
     """All channels, what speaks most for the decision first."""
     relevance, value = layer.rows(values), layer.rows(layer.value)
-    sizes = tuple(layer.axes.shape[d] for d in layer.axes.places)
+    sizes = layer.sizes
     total, peak, place = relevance.double().sum(1), value.amax(1), relevance.abs().argmax(1)
     found = []
     for number in total.argsort(descending=True, stable=True).tolist():

@@ -23,18 +23,23 @@ if TYPE_CHECKING:
     from pellucid.explanation import Explanation
 
 
+ACROSS = 4  # channels in one row, where there is nothing to show beside their maps
+
+
 def concept_sheet(c: Concepts) -> Image.Image:
-    """The photograph and the whole map above, and then a row for each channel."""
-    rows = [in_row(cells(c, place), SIDE) for place in range(len(c))]
-    wide = max([row.width for row in rows] + [3 * SIDE + 2 * GAP])
+    """The photograph and the whole map above; below it a row for each channel, or rows of several where they have but a map."""
+    rows = [cells(c, place) for place in range(len(c))]
+    alone = all(len(row) == 1 for row in rows)
+    across = min(ACROSS, max(3, len(rows))) if alone else max(3, *map(len, rows))
+    wide = across * (SIDE + GAP) - GAP
     largest = max(abs(one.relevance) for one in c.shown) or 1.0
-    parts = [title(c, wide), first(c, wide)]
-    for one, row in zip(c.shown, rows, strict=True):
-        parts += [stack([bar(one, largest, wide), row], 6)]
+    each = [
+        stack([bar(one, largest, SIDE if alone else wide), in_row(row, SIDE)], 6) for one, row in zip(c.shown, rows, strict=True)
+    ]
+    body = [in_row(each[n : n + across], SIDE) for n in range(0, len(each), across)] if alone else each
     notes = [paragraph(note, 14, wide, FAINT) for note in explained(c)]
-    notes += [paragraph(note, 14, wide, AMBER) for note in (c.examples.notes if c.examples else ())]
-    notes += [paragraph(note, 14, wide, FAINT) for note in c.notes]
-    return framed(stack([*parts, stack(notes, 4)], 20))
+    notes += [paragraph(note, 14, wide, AMBER) for note in (*c.notes, *(c.examples.notes if c.examples else ()))]
+    return framed(stack([title(c, wide), first(c, wide), *body, stack(notes, 4)], 20))
 
 
 def title(c: Concepts, wide: int) -> Image.Image:
@@ -63,21 +68,34 @@ def seen(e: Explanation) -> Image.Image:
 
 def cells(c: Concepts, place: int) -> list[Image.Image]:
     """The map of a channel, the real pictures it is used for most, and what excites it."""
-    found = [mapped(c.maps, place, "through it, on this picture")]
+    found = [mapped(c.maps, place, "through it", marked=boxed(c, place))]
     if c.examples is not None:
         found += [example_cell(c.examples, example, SIDE) for example in c.examples[place]] or [nothing(c.examples.seen, SIDE)]
     if c.drawn is not None:
-        score = f"drawn: {figure(float(c.drawn.scores[place]))}"
+        score = f"drawn to excite it: {figure(float(c.drawn.scores[place]))}"
         found += [stack([drawn(c.drawn.images[place], bounded(c.drawn)), paragraph(score, 13, SIDE, FAINT)], 6)]
     return found
 
 
-def mapped(e: Explanation, sample: int, words: str) -> Image.Image:
+def boxed(c: Concepts, place: int) -> tuple[float, float, float, float] | None:
+    """The place of the layer's own map where a channel says most, as shares of the picture: left, top, right, bottom."""
+    position = c.shown[place].position
+    if len(position) != 2 or len(c.sizes) != 2 or c.maps.values.ndim != 4:
+        return None
+    (row, column), (height, width) = position, c.sizes
+    return column / width, row / height, (column + 1) / width, (row + 1) / height
+
+
+def mapped(e: Explanation, sample: int, words: str, marked: tuple[float, float, float, float] | None = None) -> Image.Image:
     """One map over its picture, over what it is."""
     ready = prepare(e, sample)
     size = sized(*(ready.heat.shape if ready.picture is None else ready.picture.shape[:2]))
+    image = outlined(painted(ready, (), size))
+    if marked is not None and not ready.empty:
+        left, top, right, bottom = (round(share * size[n % 2 == 0]) for n, share in enumerate(marked))
+        ImageDraw.Draw(image).rectangle((left, top, right - 1, bottom - 1), outline=INK)
     scale = f"{words}; full colour at {figure(ready.scale.limit)}" if not ready.empty else words
-    return stack([outlined(painted(ready, (), size)), paragraph(shorten(scale, 13, SIDE), 13, SIDE, FAINT)], 6)
+    return stack([image, paragraph(shorten(scale, 13, SIDE), 13, SIDE, FAINT)], 6)
 
 
 def sized(height: int, width: int) -> Size:
@@ -87,16 +105,14 @@ def sized(height: int, width: int) -> Size:
 
 
 def bar(one: Concept, largest: float, wide: int) -> Image.Image:
-    """Number, share and a bar in the colour of its sign."""
-    image = Image.new("RGB", (wide, 26), PAPER)
-    words = f"channel {one.channel}: {one.relevance:+.3g}, {100 * one.share:+.1f} % of the score"
-    image.paste(paragraph(words, 16, 320, INK), (0, 2))
-    draw, start = ImageDraw.Draw(image), 330
-    length = round(abs(one.relevance) / largest * (wide - start))
-    draw.rectangle((start, 10, wide - 1, 18), fill=HAIR)
+    """Number, share, and a bar in the colour of its sign."""
+    words = f"channel {one.channel}: {one.relevance:+.3g}, {100 * one.share:+.1f} %"
+    image = Image.new("RGB", (wide, 6), HAIR)
+    length = round(abs(one.relevance) / largest * wide)
     if length:
-        draw.rectangle((start, 10, start + length, 18), fill=RED_BLUE.colour(one.relevance, signed=True))
-    return image
+        colour = RED_BLUE.colour(one.relevance, signed=True)
+        ImageDraw.Draw(image).rectangle((0, 0, length - 1, 5), fill=colour)
+    return stack([paragraph(shorten(words, 15, wide), 15, wide, INK), image], 2)
 
 
 def explained(c: Concepts) -> list[str]:
