@@ -18,6 +18,7 @@ _HOMES = {
     "cookbook": ("recipes",),
     "synth.maximized": ("Maximized",),
     "exemplars": ("examples",),
+    "concept": ("Concept", "Concepts", "concepts"),
     "synth.example": ("Example", "Examples"),
     "synth.trust": ("Trust",),
     "suite": ("hidden_parts", "pasted_object"),
@@ -71,6 +72,8 @@ __all__ = [
     "Column",
     "Columns",
     "Comparison",
+    "Concept",
+    "Concepts",
     "Example",
     "Examples",
     "Explanation",
@@ -103,6 +106,7 @@ __all__ = [
     "channel",
     "channels",
     "compare",
+    "concepts",
     "detection",
     "direction",
     "energy",
@@ -143,6 +147,7 @@ if TYPE_CHECKING:
     from . import cam, gradient, lrp, metrics, perturb, render, suite, synth, testing, truth, zoo
     from .catalogue import methods
     from .comparison import Agreement, Comparison
+    from .concept import Concept, Concepts, concepts
     from .condition import area, channels, heads, positions
     from .cookbook import recipes
     from .errors import (

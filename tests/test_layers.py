@@ -42,6 +42,7 @@ FLOORS = [
         "cookbook",
         "maximizing",
         "exemplars",
+        "concept",
         "suite",
         "testing",
     },  # judges and painters
