@@ -21,6 +21,7 @@ _HOMES = {
     "synth.example": ("Example", "Examples"),
     "synth.trust": ("Trust",),
     "suite": ("hidden_parts", "pasted_object"),
+    "card": ("Card", "inspect"),
     "comparison": ("Agreement", "Comparison"),
     "regions": ("Region",),
     "model": ("Model", "Preprocess", "load"),
@@ -64,6 +65,7 @@ _PACKAGES = (
 
 __all__ = [
     "Agreement",
+    "Card",
     "Comparison",
     "Example",
     "Examples",
@@ -99,6 +101,7 @@ __all__ = [
     "explain",
     "gradient",
     "hidden_parts",
+    "inspect",
     "load",
     "log_odds",
     "logit",
@@ -123,6 +126,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from . import cam, gradient, lrp, metrics, perturb, render, suite, synth, testing, truth, zoo
+    from .card import Card, inspect
     from .catalogue import methods
     from .comparison import Agreement, Comparison
     from .cookbook import recipes
