@@ -667,6 +667,19 @@ def test_the_command_refuses_in_one_paragraph(folder: Path):
     assert "the nearest are" in run("maximize", "nowhere:1", *OWN, code=2).stderr
 
 
+def test_the_command_takes_settings_of_a_recipe(folder: Path):
+    def asked(*words: str, code: int = 0) -> Any:
+        return run("maximize", "1", *OWN, "--recipe", "yosinski2015", "--steps", "2", *words, code=code)
+
+    asked("--with", "set=2", "--with", "gain=0.5")
+    told = json.loads(Path("1.yosinski2015.json").read_text())["provenance"]
+    assert told["asked"]["options"] == "Yosinski2015(set=2, gain=0.5)" and "prior: Decay(share=0.3)" in str(told["settings"])
+    assert "the settings set=3, gain=1.0; only these" in asked("--with", "sets=2", code=2).stderr
+    assert "it has to be a whole number" in asked("--with", "set=two", code=2).stderr
+    assert "Write --with steps=64, say." in asked("--with", "set", code=2).stderr
+    assert "the paper has four" in asked("--with", "set=7", code=2).stderr
+
+
 def test_recipes_are_listed(folder: Path):
     assert [json.loads(line)["name"] for line in run("recipes", "--json").stdout.splitlines()] == [e.name for e in pl.recipes()]
     table = run("recipes").stdout
