@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "verbs": ("compare", "explain"),
     "evaluation": ("evaluate",),
+    "auto": ("Auto",),
     "maximizing": ("maximize",),
     "cookbook": ("recipes",),
     "synth.maximized": ("Maximized",),
@@ -64,6 +65,7 @@ _PACKAGES = (
 
 __all__ = [
     "Agreement",
+    "Auto",
     "Comparison",
     "Example",
     "Examples",
@@ -123,6 +125,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from . import cam, gradient, lrp, metrics, perturb, render, suite, synth, testing, truth, zoo
+    from .auto import Auto
     from .catalogue import methods
     from .comparison import Agreement, Comparison
     from .cookbook import recipes

@@ -22,7 +22,7 @@ from .explanation import Explanation
 from .model import Model, load
 from .model.where import Where
 from .progress import told
-from .target import as_target
+from .target import Target, as_target
 
 
 def explain(
@@ -35,7 +35,7 @@ def explain(
         x: A picture (path, bytes, PIL image, uint8 array), or a tensor as the model expects it, batch first.
         target: The class to explain, by index or name, one for all samples or one per sample; a `Target`; a function of the
             output. None: the class the model predicts for each sample.
-        method: A name from the catalogue, or a method object.
+        method: A name from the catalogue, or a method object. "auto": the first of a few by SRG on this input.
         at: A module path: explain in terms of what that module returned, in place of the input.
         strict: Whether an operation without a rule is an error; else its derivative is used, booked, and said.
 
@@ -55,8 +55,7 @@ def explain(
     model.ready()
     chosen = _method(method, strict)
     inputs, picture = _input(model, x)
-    found = chosen.attribute(model, inputs, as_target(target), at)
-    return _explanation(model, chosen, found, picture, at)
+    return _answered(chosen, model, inputs, picture, as_target(target), at)
 
 
 def compare(
@@ -98,7 +97,7 @@ def compare(
             break
         started = time.perf_counter()
         try:
-            done[name] = _explanation(model, method, method.attribute(model, inputs, as_target(target), at), picture, at)
+            done[name] = _answered(method, model, inputs, picture, as_target(target), at)
         except Exception as error:  # said in its place on the sheet; raised below if nobody could answer
             failed[name] = error if isinstance(error, PellucidError) else _bug(name, model, error)
         seconds[name] = time.perf_counter() - started
@@ -147,6 +146,15 @@ def _method(method: str | Method, strict: bool) -> Method:
             'Pass a name such as "lrp", or pl.lrp.EpsilonPlus().',
         )
     return replace(chosen, strict=True) if strict and hasattr(chosen, "strict") else chosen  # type: ignore[type-var]
+
+
+def _answered(
+    method: Method, model: Model, x: Tensor, picture: NDArray[np.uint8] | None, target: Target, at: str | Where | None
+) -> Explanation:
+    """What a method says; of one that chooses, what its choice says, and why it was chosen."""
+    chosen, why = method.settle(model, x, target) if hasattr(method, "settle") else (method, "")
+    e = _explanation(model, chosen, chosen.attribute(model, x, target, at), picture, at)
+    return replace(e, notes=(why, *e.notes)) if why else e
 
 
 def _input(model: Model, x: Any) -> tuple[Tensor, NDArray[np.uint8] | None]:

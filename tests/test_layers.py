@@ -20,6 +20,7 @@ FLOORS = [
     {"tape", "readout"},  # what happened in one forward pass
     {"lrp", "gradient", "cam", "perturb", "synth"},  # methods
     {
+        "auto",
         "metrics",
         "metric_list",
         "evaluation",
