@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "verbs": ("compare", "explain"),
     "evaluation": ("evaluate",),
+    "auto": ("Auto",),
     "maximizing": ("maximize",),
     "cookbook": ("recipes",),
     "synth.maximized": ("Maximized",),
@@ -70,9 +71,10 @@ _PACKAGES = (
 
 __all__ = [
     "Agreement",
+    "Auto",
+    "Card",
     "Column",
     "Columns",
-    "Card",
     "Comparison",
     "Concept",
     "Concepts",
@@ -116,8 +118,8 @@ __all__ = [
     "examples",
     "explain",
     "gradient",
-    "held",
     "heads",
+    "held",
     "hidden_parts",
     "inspect",
     "load",
@@ -148,6 +150,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from . import cam, gradient, lrp, metrics, perturb, render, suite, synth, testing, truth, zoo
+    from .auto import Auto
     from .card import Card, inspect
     from .catalogue import methods
     from .comparison import Agreement, Comparison

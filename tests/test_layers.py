@@ -32,6 +32,7 @@ FLOORS = [
     {"tape", "readout", "ids"},  # what happened in one forward pass
     {"lrp", "gradient", "cam", "perturb", "synth"},  # methods
     {
+        "auto",
         "metrics",
         "metric_list",
         "evaluation",
