@@ -9,6 +9,7 @@ from itertools import takewhile
 from ..model.where import Where
 from ..tape import Op, Tape
 from .composite import Composite, base
+from .recurrent import remembering
 from .rule import Bias, Rule, Silent
 from .rules import AlphaBeta, Epsilon, Flat, Gamma, Gate, Halve, Native, Norm, Pass, Softmax, Standardise, ZBox, ZPlus
 from .rules.zbox import Bound
@@ -201,4 +202,4 @@ class Auto(Composite):
             chosen = chosen.where(op="dense", position=-1 - n, rule=chosen.entries[0][1])
         if len(tape.values[tape.inputs[0]].shape) != 4:
             chosen = replace(chosen, entries=tuple(entry for entry in chosen.entries if not isinstance(entry[1], ZBox)))
-        return chosen
+        return remembering(chosen, ops)
