@@ -69,6 +69,8 @@ _DTD, _SA = ("Montavon et al.", 2017, "10.1016/j.patcog.2016.11.008"), ("Montavo
 _OVERVIEW, _EB = ("Montavon et al.", 2019, "10.1007/978-3-030-28954-6_10"), ("Zhang et al.", 2016, "10.1007/978-3-319-46493-0_33")
 _ATTN, _CP = ("Achtibat et al.", 2024, "10.48550/arXiv.2402.05602"), ("Ali et al.", 2022, "10.48550/arXiv.2202.07304")
 
+_BLUECHER = ("Bluecher et al.", 2024, "10.48550/arXiv.2401.06654")
+
 METHODS: tuple[Entry, ...] = (
     Entry(
         "lrp",
@@ -447,10 +449,15 @@ METHODS: tuple[Entry, ...] = (
     ),
 )
 
+# What asks other methods, and takes the answer of one.
+CHOOSERS: tuple[Entry, ...] = (
+    Entry("auto", "pellucid.auto:Auto", "the first of a few methods by SRG on the input at hand, and says why", *_BLUECHER),
+)
+
 
 def methods() -> tuple[Entry, ...]:
     """All methods, those of installed plug-ins (entry-point group `pellucid`) included."""
-    return METHODS + installed("pellucid")
+    return METHODS + CHOOSERS + installed("pellucid")
 
 
 def method(name: str) -> Method:
@@ -459,7 +466,7 @@ def method(name: str) -> Method:
     Raises:
         MethodError: there is none; the nearest three are named.
     """
-    return find("method", name, METHODS, methods).make()
+    return find("method", name, METHODS + CHOOSERS, methods).make()
 
 
 def adds_up(name: str) -> bool:

@@ -59,7 +59,7 @@ def letters(run: Run, left: float, base: float, width: float, drawn: Map) -> str
     """The letters of a run, stretched to the width that was counted for them."""
     colour = PALE if run.kind == UNREAD else INK if run.value is None else ink(ground(run, drawn))
     slant = ' font-style="italic"' if run.kind == SPECIAL else ""
-    fitted = f'textLength="{width:.1f}" lengthAdjust="spacingAndGlyphs"'
+    fitted = f'textLength="{width:.1f}" lengthAdjust="spacing"'
     words = f'<text x="{left:.1f}" y="{base}" fill="{web(colour)}" {fitted}{slant} xml:space="preserve">{escape(run.text)}</text>'
     return words if run.value is None else words.replace("<text ", '<text pointer-events="none" ', 1)
 
