@@ -84,10 +84,13 @@ def entry(model: Model, picture: str | None, shape: tuple[int, ...] | None) -> T
     import torch
 
     if picture is not None:
-        check_reads_pictures(model)
+        if not hasattr(model.preprocess, "read"):
+            check_reads_pictures(model)
         return model.read(picture)
     if shape is None and model.pictured is not None:
         shape = (1, len(model.pictured.mean), *model.pictured.size)
+    if shape is None and hasattr(model.preprocess, "width"):  # columns of a table
+        shape = (1, model.preprocess.width)
     if shape is None or min(shape) < 1:
         found = "a model that does not say" if shape is None else f"--shape {','.join(map(str, shape))}"
         why = "layers are seen while they run on something" if shape is None else "every axis holds at least one entry"

@@ -18,7 +18,7 @@ from ..errors import ModelError
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ..model import Model, Preprocess
+    from ..model import Columns, Model, Preprocess, Signal
 
 BUILT_IN = "efficientnet_lite0"
 
@@ -48,6 +48,8 @@ class Source:
         trust: Whether files that can run code may be opened.
         size, resize, interpolation, mean, std: How a picture becomes the input, where the model does not say.
         labels: A file with the names of the classes, one per line.
+        columns: A JSON file that says what the columns of a table are.
+        signal: What a series is: "rate=250,unit=mV,channels=I+II".
     """
 
     model: str
@@ -59,6 +61,8 @@ class Source:
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     labels: str | None = None
+    columns: str | None = None
+    signal: str | None = None
 
     def open(self) -> Model:
         """The model itself."""
@@ -69,10 +73,18 @@ class Source:
         builder = None if self.builder is None else build(self.builder)
         return load(self.model, builder=builder, trust=self.trust, preprocess=self.preprocess(), labels=self.names())
 
-    def preprocess(self) -> Preprocess | None:
-        """How a picture becomes the input, where the options say it."""
-        from ..model import Preprocess
+    def preprocess(self) -> Preprocess | Columns | Signal | None:
+        """How a picture, a row or a series becomes the input, where the options say it."""
+        from ..model import Columns, Preprocess
 
+        told = {"--size": self.size or self.mean or self.std, "--columns": self.columns, "--signal": self.signal}
+        if sum(map(bool, told.values())) > 1:
+            both = " and ".join(name for name, value in told.items() if value)
+            raise click.UsageError(f"{both} say that the input is different things: give one of them")
+        if self.columns is not None:
+            return Columns.load(self.columns)
+        if self.signal is not None:
+            return signal(self.signal)
         if self.size is None and self.mean is None and self.std is None:
             return None
         if self.size is None or self.mean is None or self.std is None:
@@ -83,6 +95,46 @@ class Source:
 
     def names(self) -> list[str] | None:
         return None if self.labels is None else Path(self.labels).read_text(encoding="utf-8").splitlines()
+
+
+def signal(words: str) -> Signal:
+    """What "rate=250,unit=mV,channels=I+II,mean=0.1,std=2,length=1000" says."""
+    from ..model import Signal
+
+    given: dict[str, Any] = {}
+    for part in filter(None, (part.strip() for part in words.split(","))):
+        name, equals, value = part.partition("=")
+        if not equals or name.strip() not in SIGNAL:
+            known = ", ".join(f"{name}=" for name in SIGNAL)
+            raise click.UsageError(f"--signal {words}: {part!r} is none of {known}")
+        try:
+            given[name.strip()] = SIGNAL[name.strip()](value.strip())
+        except ValueError:
+            raise click.UsageError(f"--signal {words}: {value.strip()!r} is no value for {name.strip()}") from None
+    if "rate" not in given:
+        raise click.UsageError(f"--signal {words}: rate= is missing, the number of samples per second")
+    return Signal(**given, source="the command line")
+
+
+def several(value: str) -> float | tuple[float, ...]:
+    """A number, or one per channel with signs between them: 0.1+0.2.
+
+    Example:
+        >>> several("2"), several("0.1+0.2")
+        (2.0, (0.1, 0.2))
+    """
+    found = tuple(float(part) for part in value.split("+"))
+    return found[0] if len(found) == 1 else found
+
+
+SIGNAL: dict[str, Callable[[str], Any]] = {
+    "rate": float,
+    "unit": str,
+    "channels": lambda value: tuple(value.split("+")),
+    "mean": several,
+    "std": several,
+    "length": int,
+}
 
 
 def takes_source(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -104,6 +156,10 @@ OPTIONS = (
     click.option("--resize", type=int, metavar="N", help="Short side before the centre crop.  [default: as the crop]"),
     click.option("--mean", type=Numbers(), metavar="R,G,B", help="Subtracted from pixels in 0..1: 0.485,0.456,0.406"),
     click.option("--std", type=Numbers(), metavar="R,G,B", help="Divided by after that: 0.229,0.224,0.225"),
+    click.option(
+        "--columns", type=click.Path(exists=True, dir_okay=False), metavar="FILE", help="JSON: what the columns of a table are."
+    ),
+    click.option("--signal", metavar="LIST", help="What a series is: rate=250,unit=mV,channels=I+II"),
     click.option("--interpolation", default="bicubic", show_default=True, metavar="NAME", help="How pictures are resized."),
 )
 
