@@ -106,7 +106,7 @@ def test_a_token_is_found_by_what_it_stands_for() -> None:
     text = pl.Text(fast(byte_level(), unk_token="<|endoftext|>"))
     paris = text.id(" Paris")
     assert text.piece(paris) == "ĠParis" and text.spoken(paris) == " Paris" and text.id("ĠParis") == paris
-    with pytest.raises(InputError, match="2 tokens|3 tokens|4 tokens"):
+    with pytest.raises(InputError, match=r"[234] tokens"):
         text.id(" Paris.?")
 
 
@@ -231,7 +231,7 @@ def test_a_text_from_the_shell(folders: dict[str, Path], tmp_path: Path) -> None
     common = ("--model", f"hf:{folders['bert']}", "--out", str(tmp_path / "out"), "--format", "html,svg,png,txt,json,safetensors")
     done = shell("explain", str(tmp_path / "review.txt"), "--text", "A dog!", *common, "--json")
     assert done.exit_code == 0, done.output
-    first, second = (json.loads(line) for line in done.stdout.splitlines())
+    _, second = (json.loads(line) for line in done.stdout.splitlines())
     assert second["text"] == "A dog!" and [one["text"] for one in second["subject"]["samples"][0]["words"]][1:4] == [
         "A",
         "dog",
