@@ -237,6 +237,7 @@ class Explanation:
             picture=None if picture is None else picture.numpy(),
             ledger=None,
             shared=self.shared and len(self.subject.shapes[number]) > 1,
+            adds=False,  # to what the others give, too
             notes=(f'One of {len(self.subject.names)} inputs: "{name}".', *self.notes),
         )
 

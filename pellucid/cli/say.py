@@ -14,6 +14,7 @@ from .door import coloured
 
 if TYPE_CHECKING:
     from ..explanation import Explanation
+    from ..model import Model
 
 MARGIN_ROWS = 12  # of a terminal, for what is said around a picture
 
@@ -22,6 +23,13 @@ def explanation(e: Explanation) -> None:
     """The best classes, the map in a terminal, and the caption."""
     classes(e)
     click.echo(picture(e) if sys.stdout.isatty() else e.caption())
+
+
+def model(model: Model) -> None:
+    """Which model answers, and how it sees pictures; not of those that come along, which everybody can look up."""
+    if model.source != "pellucid.zoo":
+        click.echo(f"{model.name}: {model.source}")
+        click.echo(f"Pictures: {model.preprocess}")
 
 
 def classes(e: Explanation) -> None:

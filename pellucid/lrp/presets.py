@@ -191,7 +191,10 @@ class Auto(Composite):
     def choose(self, tape: Tape, ops: Sequence[Op]) -> Composite:
         linear = [op for op in ops if op.kind in LINEAR]
         tail = list(
-            takewhile(lambda op: op.kind == "dense" and tape.values[op.out].shape[:-1] == (tape.samples,), reversed(linear))
+            takewhile(
+                lambda op: op.kind == "dense" and not op.part and tape.values[op.out].shape[:-1] == (tape.samples,),
+                reversed(linear),
+            )
         )
         chosen = Conserving()
         for n in range(1, len(tail)):

@@ -24,6 +24,7 @@ from .sides import Apart, divide, filled, fitting
 from .wording import of_tokens
 
 STAGES = 8  # of a run that may stop early
+ADD_UP = ("shapley", "kernel_shap")  # whose values over regions sum to what the sample scores above an empty one
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,7 +142,9 @@ class Perturbation:
                 break
         chosen = getattr(study.regions, "note", "")  # divisions that choose for themselves say what
         how = responses.how if self.semantics == "remove" else ""
-        notes = (chosen, how, *estimate.notes, ends or "")
+        several = isinstance(study.regions, Apart) and self.name in ADD_UP and len(study.readout.x) == 1
+        shares = study.regions.shares(estimate.values) if several else ""  # type: ignore[attr-defined]
+        notes = (shares, chosen, how, *estimate.notes, ends or "")
         return *painted(estimate, study), responses.forwards, tuple(filter(None, notes))
 
     def _ends(self, responses: Responses, estimate: Estimate, upto: int, total: int) -> str | None:

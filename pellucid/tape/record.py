@@ -202,7 +202,7 @@ class Recorder:
         return id_
 
     def _unchanged(self, tensor: Tensor, writes: Writes) -> int | None:
-        """The value that was last written to exactly this place, or that was here before, if nothing else has touched it since."""
+        """The value that was last written to exactly this place, or was here before, if nothing else has touched it since."""
         known, here = self._ids.get(id(tensor)), _geometry(tensor)
         for id_, there in reversed(writes.log[known[2] if known else 0 :]):
             if there == here:
