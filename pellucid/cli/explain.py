@@ -26,7 +26,9 @@ FORMATS = "png,json,safetensors"
 
 @click.command(short_help="Which pixels speak for a class, which against.")
 @click.argument("pictures", nargs=-1, required=True, metavar="PICTURE...")
-@click.option("--model", default=BUILT_IN, show_default=True, metavar="MODEL", help="One of `pellucid models`, a file, or a name of a hub.")
+@click.option(
+    "--model", default=BUILT_IN, show_default=True, metavar="MODEL", help="One of `pellucid models`, a file, or `timm:NAME` ..."
+)
 @click.option("--method", default="lrp", show_default=True, metavar="NAME", help="One of `pellucid methods`.")
 @takes_question
 @click.option("--view", default="map", show_default=True, metavar="LIST", help="What pictures show; also outlines, regions.")

@@ -6,7 +6,7 @@ import hashlib
 import json
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -73,7 +73,7 @@ def _fetched(reference: Reference) -> Path:
     _imported(asked)  # says first what is not installed
     import huggingface_hub
 
-    how = {"revision": reference.weights, "allow_patterns": list(KEPT)}
+    how: dict[str, Any] = {"revision": reference.weights, "allow_patterns": list(KEPT)}
     do = (
         "Where it is reachable, save it with model.save_pretrained('folder') and processor.save_pretrained('folder'), "
         "then load hf:./folder."
@@ -103,15 +103,15 @@ def _config(path: Path, asked: str) -> dict[str, Any]:
     try:
         config: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ModelError(f"model {asked}", f"a config.json that is no JSON ({error})", "it is damaged", "Save it again.") from None
+        raise ModelError(
+            f"model {asked}", f"a config.json that is no JSON ({error})", "it is damaged", "Save it again."
+        ) from None
     return config
 
 
 def _imported(asked: str) -> ModuleType:
-    try:
+    with suppress(ImportError):
         torchvision.imported(asked)  # transformers imports it where it is installed
-    except ImportError:
-        pass
     try:
         import transformers
     except ImportError as error:

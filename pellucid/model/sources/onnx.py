@@ -24,7 +24,7 @@ MOST_NODES = 50_000
 CHANNELS = (1, 3, 4)
 STORE = "initializers."  # where onnx2torch keeps constants
 SOFTMAX_LEFT_OUT = "The file ends in a softmax; the scores before it are explained."
-TURNED = "The file takes pictures channels last; here they go in channels first and are turned."
+TURNED = ", which takes channels last: pictures go in channels first and are turned"
 
 
 def load(path: Path) -> Model:
@@ -38,9 +38,9 @@ def load(path: Path) -> Model:
     softmax = _without_softmax(graph)
     shape = shapes[0] if len(shapes) == 1 else ()
     module = Converted(graph, shape, turned=turned).eval()
-    notes = ((SOFTMAX_LEFT_OUT,) if softmax else ()) + ((TURNED,) if turned else ())
+    notes = (SOFTMAX_LEFT_OUT,) if softmax else ()
     maker = f", written by {proto.producer_name}" if proto.producer_name else ""
-    source = f"ONNX file {path.name}{maker}, through onnx2torch"
+    source = f"ONNX file {path.name}{maker}, through onnx2torch" + (TURNED if turned else "")
     return Model(module, path.stem, source, module, fingerprint=digest(path), shape=module.shape, notes=notes)
 
 
@@ -72,7 +72,7 @@ class Converted(nn.Module):
             x = x.permute(0, 2, 3, 1)
         if not self.batch or len(x) == self.batch or len(inputs) > 1 or len(x) % self.batch:
             return self._graph[0](x, *inputs[1:])
-        return torch.cat([self._graph[0](part) for part in x.split(self.batch)])  # the file fixes the size of a batch
+        return torch.cat([self._graph[0](part) for part in torch.split(x, self.batch)])  # the file fixes the size of a batch
 
 
 def _imported(asked: str) -> tuple[Any, Any]:
@@ -150,7 +150,8 @@ def _converted(onnx2torch: Any, proto: Any, path: Path) -> torch.fx.GraphModule:
     except Exception as error:
         said = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         do = "Check it with onnx.checker.check_model, or load the PyTorch network it was made from."
-        raise ModelError(f"model {path}", f"a graph that onnx2torch cannot convert ({said})", "it does not run in PyTorch", do) from None
+        found = f"a graph that onnx2torch cannot convert ({said})"
+        raise ModelError(f"model {path}", found, "it does not run in PyTorch", do) from None
     for name, child in list(graph.named_modules()):
         if type(child).__name__ in ("OnnxSlice", "OnnxSliceV9"):
             graph.add_submodule(name, Slice(_fixed(child)))
