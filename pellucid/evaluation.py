@@ -96,7 +96,12 @@ def evaluate(
         fitted = {name: worded(metric, called, x) for name, metric in judges.items()}
         hidden = masks if masks is None or len(groups) == 1 else torch.stack([torch.as_tensor(masks[row]) for row in numbers])
         wanted = settled if len(groups) == 1 else settled.take(numbers)
-        asked = question(called, x, wanted, masks=hidden, seed=seed, floor=floor, ceiling=ceiling)
+        try:
+            asked = question(called, x, wanted, masks=hidden, seed=seed, floor=floor, ceiling=ceiling)
+        except PellucidError:
+            raise
+        except Exception as error:
+            raise error if len(groups) == 1 else _unlike([x for _, x in groups], error) from None
         tables.append((numbers, _judged(asked, chosen, fitted)))
     return joined(tables)
 
@@ -228,13 +233,18 @@ def _each(images: Any) -> list[Any]:
 def _samples(model: Model, images: Any) -> Tensor:
     """All samples in one batch."""
     read = [seen(model, one).x for one in _each(images)]
-    shapes = {tuple(x.shape[1:]) for x in read}
-    if len(shapes) > 1:
-        raise InputError(
-            "An evaluation", f"samples of shapes {', '.join(map(str, sorted(shapes)))}", "they are judged together",
-            "Bring them to one size, or evaluate them in groups.",
-        )  # fmt: skip
+    if len({x.shape[1:] for x in read}) > 1:
+        raise _unlike(read)
     return torch.cat(read)
+
+
+def _unlike(samples: Sequence[Tensor], error: Exception | None = None) -> InputError:
+    """Samples of several shapes, where one is needed: by us, or by the model, which fails."""
+    shapes = ", ".join(map(str, sorted({tuple(x.shape[1:]) for x in samples})))
+    why = (
+        "they are judged together" if error is None else f"the model fails on some of them ({' '.join(str(error).split())[:200]})"
+    )
+    return InputError("An evaluation", f"samples of shapes {shapes}", why, "Bring them to one size that the model takes.")
 
 
 def _called_off(what: str, done: int, asked: int) -> PellucidError:
