@@ -16,7 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from ..errors import ModelError, ThreadLost
 from ..model.mode import opaque
-from . import facts, kinds, recurrent
+from . import facts, grouped, kinds, recurrent
 from .batch import Batch, follow, rearranges
 from .op import Op, Ref, Tape, Value
 from .plain import plain
@@ -133,6 +133,9 @@ class Intercept(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if told is not None and not fn._schema.is_mutable:
             with self:
                 return told(*args, **(kwargs or {}))
+        if aten_name(fn) == "_grouped_mm" and grouped.splits(args):
+            with self:
+                return grouped.grouped_mm(*args, **(kwargs or {}))
         added = aten_name(fn) in kinds.ADDED_PRODUCTS and self.recorder.tracked(args[0])  # a sum, then, and no bias
         if added or aten_name(fn) in kinds.COMPOUND:
             with self:
@@ -307,7 +310,8 @@ class Recorder:
     def _named(self, name: str, read: list[Tensor], out: Any) -> Any:
         """What is made without the input is known by the parameters it is made of, as positions are by their table."""
         at = [_storage(t) for t in read if t.is_floating_point()]
-        sources = list(dict.fromkeys(self.names[storage] for storage in at if storage in self.names))
+        known = (self.names[storage] for storage in at if storage in self.names)
+        sources = list(dict.fromkeys(name for names in known for name in names.split(" + ")))
         made = [t for t in tensors(out) if t.is_floating_point()] if sources else []
         for tensor in made:
             if (storage := _storage(tensor)) not in self.names:
