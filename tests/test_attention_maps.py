@@ -12,7 +12,7 @@ from torch import Tensor, nn
 import pellucid as pl
 from pellucid.errors import MethodError
 from tests.cases import difference
-from tests.reference import attention_twins
+from tests.reference import attention_map_twins
 
 WIDTH, HEADS, DEPTH = 8, 2, 3
 
@@ -104,10 +104,10 @@ def test_maps_are_those_of_the_slow_twin(name: str, method: str):
     e = pl.explain(net, x, target=2, method=method)
     for k in range(len(x)):
         weights, gradients = explicit(net, x[k : k + 1], 2)
-        R = attention_twins.rollout(weights) if method == "attention_rollout" else attention_twins.chefer(weights, gradients)
-        wanted = attention_twins.rows(R, read)
+        R = attention_map_twins.rollout(weights) if method == "attention_rollout" else attention_map_twins.chefer(weights, gradients)
+        wanted = attention_map_twins.rows(R, read)
         if method == "chefer":
-            wanted = wanted - attention_twins.rows(attention_twins.identity(count), read)
+            wanted = wanted - attention_map_twins.rows(attention_map_twins.identity(count), read)
         found = e.values[k, 0, ::4, ::4].flatten() if len(shape) == 3 else e.values[k, :, 0]
         assert difference(found[None], wanted[real][None]) <= 1e-10
 
@@ -140,7 +140,7 @@ def test_only_the_layers_after_a_value_count_there():
     net, x = built(Decoder), inputs((6, WIDTH))
     weights, gradients = explicit(net, x[:1], 2)
     found = pl.explain(net, x, target=2, method="chefer", at="blocks.0").values[0, :, 0]
-    wanted = attention_twins.rows(attention_twins.chefer(weights[1:], gradients[1:]), [5])
+    wanted = attention_map_twins.rows(attention_map_twins.chefer(weights[1:], gradients[1:]), [5])
     wanted[5] -= 1
     assert difference(found[None], wanted[None]) <= 1e-10
 

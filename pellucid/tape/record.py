@@ -319,7 +319,8 @@ class Recorder:
     def _named(self, name: str, read: list[Tensor], out: Any) -> Any:
         """What is made without the input is known by the parameters it is made of, as positions are by their table."""
         at = [_storage(t) for t in read if t.is_floating_point()]
-        sources = list(dict.fromkeys(self.names[storage] for storage in at if storage in self.names))
+        known = (self.names[storage] for storage in at if storage in self.names)
+        sources = list(dict.fromkeys(name for names in known for name in names.split(" + ")))
         made = [t for t in tensors(out) if t.is_floating_point()] if sources else []
         for tensor in made:
             if (storage := _storage(tensor)) not in self.names:
