@@ -177,6 +177,23 @@ def test_pytorchs_own_attention_is_found_eager_and_exported(method: str):
     assert difference(pl.explain(exported, x, target=1, method=method).values, wanted) <= 1e-10
 
 
+@pytest.mark.parametrize("method", ["attention_rollout", "chefer"])
+def test_a_token_has_the_number_that_every_entry_of_its_vector_has(method: str):
+    class Reader(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.words, self.decoder = nn.Embedding(20, WIDTH), Decoder()
+
+        def forward(self, ids: Tensor) -> Tensor:
+            return self.decoder(self.words(ids))
+
+    net = built(Reader)
+    ids = torch.tensor([[3, 7, 7, 1, 12]])
+    vectors = net.words(ids).detach()
+    found, wanted = (pl.explain(model, x, target=2, method=method).values for model, x in ((net, ids), (net.decoder, vectors)))
+    assert difference(found, wanted[..., 0]) <= 1e-6
+
+
 # -- what cannot be done, and why -----------------------------------------------------------------------------------------
 
 

@@ -38,6 +38,7 @@ class OfAttention(ABC):
 
     name: ClassVar[str]
     signed: ClassVar[bool] = False
+    per_token: ClassVar[str] = "same"  # all entries of a token's vector hold its number
 
     @abstractmethod
     def follow(self, found: Tokens, aimed: Aim, start: Tensor) -> Tensor:
