@@ -229,7 +229,8 @@ def _explanation(given: Seen, method: Method, found: Attribution, at: str | Wher
     values = found.values.detach()
     values = values if values.dtype == torch.float64 else values.float()
     chosen = found.method if found.method not in (None, method.name) else None
-    notes = ((f"`{method.name}` chose {chosen}.",) if chosen else ()) + found.notes + model.notes
+    said = any(note.startswith(f"`{method.name}` chose") for note in found.notes)
+    notes = ((f"`{method.name}` chose {chosen}.",) if chosen and not said else ()) + found.notes + model.notes
     targets = tuple(found.target.text(i) for i in range(len(values)))
     return Explanation(
         values.cpu(),
