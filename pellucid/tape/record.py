@@ -141,6 +141,17 @@ class Intercept(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return self.recorder.see(fn, args, kwargs or {})
 
 
+class Between(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Lets somebody answer in place of every ATen operation; a recorder around it sees what that one asks in turn."""
+
+    def __init__(self, answer: Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.answer = answer
+
+    def __torch_dispatch__(self, fn: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Any:
+        return self.answer(fn, args, kwargs or {})
+
+
 class Recorder:
     """Writes down the operations that touch what descends from the input."""
 
