@@ -132,7 +132,7 @@ def sensible(net: nn.Module, x: Tensor) -> None:
         _gather_statistics(net, norms, x, rng)
 
 
-OFFSETS = "bias running_mean pos_emb position_emb embed_position positional cls_token class_token dist_token wpe token_type".split()
+OFFSETS = "bias running_mean pos_emb position_emb embed_pos positional cls_token class_token dist_token wpe token_type".split()
 
 
 @torch.no_grad()
