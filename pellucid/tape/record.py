@@ -16,7 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from ..errors import ModelError, ThreadLost
 from ..model.mode import opaque
-from . import facts, grouped, kinds, recurrent
+from . import encoder, facts, grouped, kinds, recurrent
 from .batch import Batch, follow, rearranges
 from .op import Op, Ref, Tape, Value
 from .plain import plain
@@ -25,7 +25,7 @@ from .sound import check
 from .trees import leaves, mapped, tensors
 from .twin import aten_name, overwrite, scatter, twin, written
 
-TOLD = {**recurrent.TOLD, **grouped.TOLD}  # fused kernels, by name, and what they compute
+TOLD = {**recurrent.TOLD, **grouped.TOLD, **encoder.TOLD}  # fused kernels, by name, and what they compute
 Geometry = tuple[tuple[int, ...], tuple[int, ...], int]
 # Operations whose output can be made again at the price of a copy: their overwritten outputs need not be kept.
 CHEAP = (
