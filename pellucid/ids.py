@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
@@ -70,6 +71,7 @@ def attribute(
     target: Target,
     at: str | Where | None = None,
     tokens: Tokens | None = None,
+    beside: Mapping[str, Tensor] | None = None,
 ) -> Attribution:
     """What a method says of one text of a batch, one number for each token.
 
@@ -83,6 +85,7 @@ def attribute(
         row: Which text.
         target: For this text alone.
         tokens: What stands where; None: every number is a token of the text.
+        beside: What the model is given by keyword, with a number for every token.
 
     Raises:
         InputError: they are no token ids for this model.
@@ -97,6 +100,8 @@ def attribute(
     kinds = (TEXT,) * ids.shape[1] if tokens is None else tokens.kinds[row]
     places = torch.tensor([place for place, kind in enumerate(kinds) if kind != PADDING], device=ids.device)
     text = model.preprocess if isinstance(model.preprocess, Text) else None
+    if beside is not None:
+        model = accompanied(model, {name: value[row, places][None] for name, value in beside.items()})
     written = Written(embedded(model, ids[row, places][None]), None if tokens is None else tokens.only(row), text)
     fitted, notes = adapted(method, written)
     found = fitted.attribute(written.seen.handle(), written.seen.vectors, settled(target, written, model), at)
@@ -108,6 +113,20 @@ def attribute(
     return replace(
         found, values=_spread(found.values, places, ids.shape[1], at), error=error, output=said(found), notes=(*told, *notes)
     )
+
+
+def accompanied(model: Model, beside: Mapping[str, Tensor]) -> Model:
+    """The model with more that it is given by keyword, the same for every variant of a text."""
+
+    def forward(ids: Tensor) -> Any:
+        if any(value.shape[1] != ids.shape[1] for value in beside.values()):
+            raise InputError(
+                f"a shorter text beside {', '.join(beside)}", f"{ids.shape[1]} tokens",
+                "these have a number for every token of the whole text", 'Use semantics="replace".',
+            )  # fmt: skip
+        return model.forward(ids, **{name: value.expand(len(ids), -1) for name, value in beside.items()})
+
+    return replace(model, forward=forward)
 
 
 def said(found: Attribution) -> Tensor:

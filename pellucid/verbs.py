@@ -218,7 +218,7 @@ def _alone(method: Method, given: Seen, number: int, target: Target, at: str | W
     if given.x.is_floating_point():
         return _explained(method, given.row(number), target, at)
     tokens = given.subject if isinstance(given.subject, Tokens) else None
-    found = ids.attribute(method, given.model, given.x, number, target, at, tokens)
+    found = ids.attribute(method, given.model, given.x, number, target, at, tokens, given.beside)
     told = _explanation(replace(given, model=ids.named(given.model, found), subject=None), method, found, at)
     return replace(told, signed=False) if at is None and ids.unsigned(method) else told
 

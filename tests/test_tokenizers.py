@@ -186,6 +186,30 @@ def test_a_folder_is_a_model_that_reads_texts(folders: dict[str, Path]) -> None:
     torch.testing.assert_close(e.values[1, : alone.values.shape[1]], alone.values[0], atol=1e-6, rtol=1e-4)
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_what_a_tokenizer_returns_is_read_as_it_is(folders: dict[str, Path], known: bool) -> None:
+    model = pl.load(f"hf:{folders['bert']}")
+    texts = [SENTENCES[2], "A dog!"]
+    encoded = model.preprocess.tokenizer(texts, padding=True, return_tensors="pt")
+    wanted = pl.explain(model, texts, 1)
+    e = pl.explain(model if known else model.module, encoded, 1)
+    torch.testing.assert_close(e.values, wanted.values)
+    assert not e.values[1][encoded["attention_mask"][1] == 0].any()
+    assert len(e.words(1)) == 5 and (known or e.words(1)[0].text == "2")
+
+
+def test_pairs_of_sentences_keep_their_types(folders: dict[str, Path]) -> None:
+    model = pl.load(f"hf:{folders['bert']}")
+    encoded = model.preprocess.tokenizer("A dog!", "It was good", return_tensors="pt", return_token_type_ids=True)
+    encoded["token_type_ids"] = (torch.arange(encoded["input_ids"].shape[1]) > 4).long()[None]
+    with torch.no_grad():
+        wanted = model.module(**encoded).logits[:, 1]
+    for method in ("lrp", "occlusion"):
+        torch.testing.assert_close(pl.explain(model, encoded, 1, method).output, wanted)
+    with pytest.raises(InputError, match="what goes with tokens"):
+        pl.explain(model, {**encoded, "labels": torch.tensor([1])}, 1)
+
+
 def test_a_batch_is_read_as_the_model_reads_it_with_its_mask(folders: dict[str, Path]) -> None:
     model = pl.load(f"hf:{folders['bert']}")
     ids, tokens = model.preprocess.read([SENTENCES[2], "A dog!"])
