@@ -821,8 +821,8 @@ def test_a_tensor_of_truths_is_refused():
 
 def test_whole_numbers_are_explained_from_where_they_become_real_ones():
     x = torch.arange(12).reshape(2, 6)
-    assert torch.equal(pl.explain(lambda x: x.float() @ U, x, target=1, method="gradient_x_input").values, x * U[:, 1])
-    assert "in no table" in str(refusal(pl.InputError, lambda: pl.explain(lambda x: (x > 2).float() @ U, x, target=1)))
+    assert torch.equal(pl.explain(lambda x: x.to(U) @ U, x, target=1, method="gradient_x_input").values, x * U[:, 1])
+    assert "in no table" in str(refusal(pl.InputError, lambda: pl.explain(lambda x: (x > 2).to(U) @ U, x, target=1)))
 
 
 # -- at= ------------------------------------------------------------------------------------------------------------------
