@@ -97,10 +97,10 @@ class Token(Term):
 
 
 def printable(name: str) -> str:
-    """A token's name on one line: line breaks and what commands a terminal are spelled.
+    r"""A token's name on one line: line breaks and what commands a terminal are spelled.
 
     Example:
-        >>> printable(" Paris"), printable("\n\x1b[2J")
-        (' Paris', '\\n\\x1b[2J')
+        >>> print(printable("Paris\t"))
+        Paris\t
     """
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in name)
