@@ -102,7 +102,7 @@ def attribute(
     text = model.preprocess if isinstance(model.preprocess, Text) else None
     if beside is not None:
         model = accompanied(model, {name: value[row, places][None] for name, value in beside.items()})
-    written = Written(embedded(model, ids[row, places][None]), None if tokens is None else tokens.only(row), text)
+    written = Written(embedded(model, ids[row, places][None].long()), None if tokens is None else tokens.only(row), text)
     fitted, notes = adapted(method, written)
     found = fitted.attribute(written.seen.handle(), written.seen.vectors, settled(target, written, model), at)
     if at is None:

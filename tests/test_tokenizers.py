@@ -266,6 +266,25 @@ def test_a_text_from_the_shell(folders: dict[str, Path], tmp_path: Path) -> None
     assert "<b>" not in page and "&lt;" in page
 
 
+def test_the_card_of_a_model_that_reads_texts(folders: dict[str, Path]) -> None:
+    card = shell("inspect", f"hf:{folders['bert']}")
+    assert card.exit_code == 0, card.output
+    assert "texts        by " in card.stdout and "bad, good" in card.stdout and "made for pictures" in card.stdout
+    card = shell("inspect", f"hf:{folders['gpt']}")
+    assert "420 numbers for every token" in card.stdout
+    told = json.loads(shell("inspect", f"hf:{folders['gpt']}", "--json").stdout)
+    works = {one["name"]: one["works"] for one in told["methods"]}
+    assert works["lrp"] and works["occlusion"] and not works["gradcam"] and "tokenizer" in told["text"]
+    model = pl.load(f"hf:{folders['gpt']}")
+    for name, claimed in works.items():  # what is refused is what the card says
+        try:
+            pl.explain(model, "The ball", method=name)
+        except pl.MethodError:
+            assert not claimed, name
+        else:
+            assert claimed, name
+
+
 def test_tokens_from_the_shell(folders: dict[str, Path], tmp_path: Path) -> None:
     words = "--text", "The capital of France is", "--model", f"hf:{folders['gpt']}", "--out", str(tmp_path), "--format", "txt"
     done = shell("explain", *words, "--target", " Paris", "--versus", " good")
