@@ -211,7 +211,7 @@ def settled(target: Target, written: Written, model: Model) -> Target:
     What it reads from the output is settled with the model itself, which has names for things.
     """
     output = main_output(written.seen.output)
-    if output.dim() == 3 and output.shape[1] == written.count and output.shape[2] >= written.seen.largest_table // 2:
+    if speaks(written.seen, output):
         target = Target(tuple((weight, _as_token(term)) for weight, term in target.terms))
     elif output.dim() == 3 and any(type(term) is Logit and term.at is None for _, term in target.terms):
         raise TargetError(
@@ -228,6 +228,19 @@ def settled(target: Target, written: Written, model: Model) -> Target:
     if target.addresses == (None,):
         return target.settle(lambda at: output, model)
     return target
+
+
+def speaks(seen: Embedded, output: Tensor) -> bool:
+    """Whether an output scores a whole vocabulary at every token."""
+    return output.dim() == 3 and output.shape[1] == seen.ids.shape[1] and output.shape[2] >= seen.largest_table // 2
+
+
+def spoken(model: Model, ids: Tensor, target: Target) -> Target:
+    """The target for a batch as it is before it is settled: of a language model a class is a token."""
+    seen = embedded(model, ids[:1].long())
+    if not speaks(seen, main_output(seen.output)):
+        return target
+    return Target(tuple((weight, _as_token(term)) for weight, term in target.terms))
 
 
 def _as_token(term: Any) -> Any:
