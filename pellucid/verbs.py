@@ -190,7 +190,10 @@ def check_carries(method: str | Method, through: str) -> None:
 
 def _answered(method: Method, given: Seen, target: Target, at: str | Where | None) -> Explanation:
     """What a method says; of one that chooses, what its choice says, and why it was chosen."""
-    chosen, why = method.settle(given.model, given.x, target) if hasattr(method, "settle") else (method, "")
+    chosen, why = method, ""
+    if hasattr(method, "settle"):
+        asked = target if given.x.is_floating_point() or given.x.dim() != 2 else ids.spoken(given.model, given.x, target)
+        chosen, why = method.settle(given.model, given.x, asked)
     e = _explained(chosen, given, target, at)
     return replace(e, notes=(why, *e.notes)) if why else e
 
@@ -218,7 +221,7 @@ def _alone(method: Method, given: Seen, number: int, target: Target, at: str | W
     if given.x.is_floating_point():
         return _explained(method, given.row(number), target, at)
     tokens = given.subject if isinstance(given.subject, Tokens) else None
-    found = ids.attribute(method, given.model, given.x, number, target, at, tokens)
+    found = ids.attribute(method, given.model, given.x, number, target, at, tokens, given.beside)
     told = _explanation(replace(given, model=ids.named(given.model, found), subject=None), method, found, at)
     return replace(told, signed=False) if at is None and ids.unsigned(method) else told
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
@@ -12,8 +12,9 @@ from torch import Tensor
 from ..attribution import Method
 from ..catalogue import method as named
 from ..errors import ModelError, ThreadLost
-from ..model import Columns, Model, Preprocess, load
+from ..model import Columns, Model, Preprocess, Text, load
 from ..tape import Tape, record
+from ..tape.embed import embedded
 from .head import Head, head
 from .layers import Layer, layers
 from .plan import Planned, plan
@@ -30,7 +31,7 @@ class Card:
     Arguments:
         name, source, fingerprint: Of the model.
         input: The shape it was looked at with.
-        preprocess: How pictures become the input, and who says so.
+        preprocess: How pictures or texts become the input, and who says so.
         labels: The names of the classes.
         parameters: How many numbers were learned; None for a plain function.
         head: What comes out.
@@ -44,7 +45,7 @@ class Card:
     source: str
     fingerprint: str | None
     input: tuple[int, ...]
-    preprocess: Preprocess | None
+    preprocess: Preprocess | Text | None
     labels: tuple[str, ...] | None
     parameters: int | None
     head: Head
@@ -57,12 +58,18 @@ class Card:
 
     def data(self) -> dict[str, Any]:
         """All of it as plain data, for JSON."""
-        return asdict(self) | {"output": self.head.shape}
+        plain = replace(self, preprocess=None) if isinstance(self.preprocess, Text) else self
+        return asdict(plain) | {"output": self.head.shape} | ({"text": str(self.preprocess)} if plain is not self else {})
 
     def facts(self) -> list[tuple[str, str]]:
         """What is known of the model as a whole, line by line."""
-        lines = [("model", f"{self.name} ({self.source})"), ("input", across(self.input)), ("pictures", self._pictures())]
-        lines += [("output", across(self.head.shape)), ("score", self.head.sentence()), ("classes", self._classes())]
+        lines = [
+            ("model", f"{self.name} ({self.source})"),
+            ("input", across(self.input)),
+            ("texts" if isinstance(self.preprocess, Text) else "pictures", self._pictures()),
+        ]
+        score, classes = (self.head.sentence(), self._classes()) if not self._per_token else (self._row(), "none of a whole text")
+        lines += [("output", across(self.head.shape)), ("score", score), ("classes", classes)]
         lines += [] if self.parameters is None else [("parameters", f"{self.parameters:,}")]
         lines += [("sha256", self.fingerprint)] if self.fingerprint else []
         return lines + [("note", note) for note in self.notes]
@@ -70,6 +77,18 @@ class Card:
     def tables(self, depth: int = 2) -> list[Table]:
         """The layers down to some depth, the rules, and the methods."""
         return [_layers(self, depth), _rules(self), *_methods(self)]
+
+    @property
+    def _per_token(self) -> bool:
+        """Whether the output has a row for every token of a text."""
+        return isinstance(self.preprocess, Text) and len(self.head.shape) == 3 and self.head.shape[1] == self.input[1]
+
+    def _row(self) -> str:
+        """What a target reads of such an output."""
+        return (
+            f"{self.head.shape[2]:,} numbers for every token: a target is a token (pl.token) of language models, how alike an "
+            "embedding is to another one (pl.similarity), or a class at a position (pl.step)"
+        )
 
     def _pictures(self) -> str:
         if self.preprocess is not None:
@@ -119,7 +138,11 @@ def inspect(model: Any, x: Any = None, *, method: str | Method = "lrp", shape: S
     chosen = named(method) if isinstance(method, str) else method
     entered = entry(model, x, shape)
     output = model(entered)
-    tape, lost = _followed(model, entered)
+    if entered.is_floating_point():
+        tape, lost = _followed(model, entered)
+    else:  # texts are followed from their vectors on
+        written = embedded(model, entered[:1])
+        tape, lost = _followed(written.handle(), written.vectors)
     composite, rules = plan(chosen, tape)
     (whole, *_) = model.layers() or (None,)
     return Card(
@@ -136,7 +159,7 @@ def inspect(model: Any, x: Any = None, *, method: str | Method = "lrp", shape: S
         chosen.name,
         composite,
         rules,
-        verdicts(tape, lost),
+        verdicts(tape, lost, text=not entered.is_floating_point()),
     )
 
 
@@ -152,11 +175,14 @@ def entry(model: Model, x: Any, shape: Sequence[int] | None) -> Tensor:
         shape = (1, model.preprocess.width)
     if shape is None and model.shape is not None:
         shape = (1, *model.shape)
+    if isinstance(model.preprocess, Text) and shape is None:
+        return model.read("A few words to look at.")
     if shape is None or min(shape) < 1:
         found = "a model that does not say" if shape is None else f"--shape {','.join(map(str, shape))}"
         why = "layers are seen while they run on something" if shape is None else "every axis holds at least one entry"
         raise ModelError(f"the input of {model.name}", found, why, "Say it: --shape 1,3,224,224 with the numbers of this model.")
-    return torch.zeros(tuple(shape), dtype=model.dtype, device=model.device)
+    dtype = torch.long if isinstance(model.preprocess, Text) else model.dtype
+    return torch.zeros(tuple(shape), dtype=dtype, device=model.device)
 
 
 def _followed(model: Model, x: Tensor) -> tuple[Tape | None, str]:
