@@ -312,11 +312,17 @@ def _listed(what: str, given: Any) -> tuple[Any, ...]:
         return (given,)
     found = tuple(tuple(one) if isinstance(one, (list, tuple, range)) else one for one in given or ())
     if not found:
-        raise InputError(f"pl.{what}([])", "an empty list", "nothing would pass", "Name one at least.")
+        raise _nothing(what)
     return found
 
 
+def _nothing(what: str) -> InputError:
+    return InputError(f"pl.{what}([])", "an empty list", "nothing would pass", "Name one at least.")
+
+
 def _whole(what: str, numbers: Sequence[Any]) -> Indices:
+    if not numbers:
+        raise _nothing(what)
     for one in numbers:
         if isinstance(one, bool) or not isinstance(one, int):
             raise InputError(

@@ -83,7 +83,7 @@ def evaluate(
     """
     model = load(model)
     model.ready()
-    chosen = _distinct(methods, strict)
+    chosen = _known(_distinct(methods, strict))
     judges = {name: suited(metric, regions, imputer) for name, metric in _metrics(metrics).items()}
     _check(judges, masks)
     model, x = _taken(model, images)
@@ -154,6 +154,17 @@ def _batch(asked: Question) -> int:
 def _target(asked: Question) -> str:
     texts = {asked.target.text(i) for i in range(len(asked))}
     return texts.pop() if len(texts) == 1 else "each sample's own target"
+
+
+def _known(methods: dict[str, Method]) -> dict[str, Method]:
+    """The methods, if none of them is chosen by an evaluation itself."""
+    for name, method in methods.items():
+        if hasattr(method, "settle"):
+            raise MethodError(
+                f"method {name!r} in an evaluation", "one that chooses by an evaluation of its own",
+                "it would be judged by itself", "Name the methods that it is to choose from.",
+            )  # fmt: skip
+    return methods
 
 
 def _metrics(given: Sequence[str | Metric] | str) -> dict[str, Metric]:

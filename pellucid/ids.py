@@ -126,15 +126,15 @@ class TokenNames(tuple[str, ...]):
     """The names of all tokens, each looked up when it is asked for."""
 
     text: Text
-    count: int
+    size: int
 
-    def __new__(cls, text: Text, count: int) -> TokenNames:
+    def __new__(cls, text: Text, size: int) -> TokenNames:
         made = super().__new__(cls)
-        made.text, made.count = text, count
+        made.text, made.size = text, size
         return made
 
     def __len__(self) -> int:
-        return self.count
+        return self.size
 
     def __getitem__(self, index: Any) -> Any:
         return self.text.spoken(index)
@@ -149,7 +149,7 @@ def _spread(values: Tensor, places: Tensor, longest: int, at: Any) -> Tensor:
             f"texts of different lengths, at {at}", f"values of shape {tuple(values.shape)} for {len(places)} tokens",
             "they cannot be laid side by side", "Explain them one by one.",
         )  # fmt: skip
-    spread = values.new_zeros(1, longest, *values.shape[2:])
+    spread = values.new_zeros(len(values), longest, *values.shape[2:])
     spread[:, places] = values
     return spread
 
@@ -222,9 +222,9 @@ def _as_token(term: Any) -> Any:
 def folded(found: Attribution, method: Method, written: Written) -> tuple[Attribution, tuple[str, ...]]:
     """One number per token from those of its vector."""
     values, error, how = found.values, found.error, getattr(method, "per_token", SUM)
-    if tuple(values.shape) == (1, written.count):
+    if values.dim() == 2 and values.shape[1] == written.count:
         return found, ()
-    if values.shape != written.seen.vectors.shape:
+    if values.shape[1:] != written.seen.vectors.shape[1:]:
         raise MethodError(
             f"{found.method or method.name} of a text", f"values of shape {tuple(values.shape)}",
             f"there are {written.count} tokens with vectors of {written.seen.vectors.shape[-1]} entries",

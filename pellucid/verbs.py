@@ -51,7 +51,7 @@ def explain(
             real numbers are explained together, `pl.held(x)` keeps one out.
         target: The class to explain, by index or name, one for all samples or one per sample; a `Target`; a function of the
             output. None: the class the model predicts for each sample.
-        method: A name from the catalogue, or a method object.
+        method: A name from the catalogue, or a method object. "auto": the first of a few by SRG on this input.
         at: A module path: explain in terms of what that module returned, in place of the input.
         only: What relevance has to pass there: `only=pl.channels([17, 33])` with `at="layer4"` explains by the input what passes
             through those channels of that layer; `only={"layer4": pl.channels(17), "layer3": pl.channels([1, 2])}` what
@@ -73,7 +73,7 @@ def explain(
     model = load(model)
     model.ready()
     chosen, at = _conditioned(_method(method, strict), only, at)
-    return _explained(chosen, seen(model, x), as_target(target), at)
+    return _answered(chosen, seen(model, x), as_target(target), at)
 
 
 def compare(
@@ -117,7 +117,7 @@ def compare(
         started = time.perf_counter()
         try:
             method, end = _conditioned(method, only, at)
-            done[name] = _explained(method, given, as_target(target), end)
+            done[name] = _answered(method, given, as_target(target), end)
         except Exception as error:  # said in its place on the sheet; raised below if nobody could answer
             failed[name] = error if isinstance(error, PellucidError) else _bug(name, model, error)
         seconds[name] = time.perf_counter() - started
@@ -182,6 +182,13 @@ def _conditioned(method: Method, only: Only, at: str | Where | None) -> tuple[Me
     return replace(method, only=asked), at if addressed(only) else None  # type: ignore[type-var]
 
 
+def _answered(method: Method, given: Seen, target: Target, at: str | Where | None) -> Explanation:
+    """What a method says; of one that chooses, what its choice says, and why it was chosen."""
+    chosen, why = method.settle(given.model, given.x, target) if hasattr(method, "settle") else (method, "")
+    e = _explained(chosen, given, target, at)
+    return replace(e, notes=(why, *e.notes)) if why else e
+
+
 def _explained(method: Method, given: Seen, target: Target, at: str | Where | None) -> Explanation:
     """What a method answers about a batch, sample by sample where other inputs belong to each of them."""
     if given.rowwise:
@@ -222,7 +229,8 @@ def _explanation(given: Seen, method: Method, found: Attribution, at: str | Wher
     values = found.values.detach()
     values = values if values.dtype == torch.float64 else values.float()
     chosen = found.method if found.method not in (None, method.name) else None
-    notes = ((f"`{method.name}` chose {chosen}.",) if chosen else ()) + found.notes
+    said = any(note.startswith(f"`{method.name}` chose") for note in found.notes)
+    notes = ((f"`{method.name}` chose {chosen}.",) if chosen and not said else ()) + found.notes + model.notes
     targets = tuple(found.target.text(i) for i in range(len(values)))
     return Explanation(
         values.cpu(),
@@ -255,11 +263,12 @@ def _provenance(model: Model, method: Method, options: tuple[str, ...]) -> dict[
     """What it takes to make this explanation again."""
     from . import __version__
 
+    pictures = None if model.preprocess is None else str(model.preprocess)
     return {
         "pellucid": __version__,
         "torch": torch.__version__,
         "python": platform.python_version(),
-        "model": {"name": model.name, "source": model.source, "fingerprint": model.fingerprint},
+        "model": {"name": model.name, "source": model.source, "fingerprint": model.fingerprint, "pictures": pictures},
         "method": {"name": method.name, "options": list(options)},
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }

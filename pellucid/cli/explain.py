@@ -28,7 +28,9 @@ FORMATS = "png,json,safetensors"
 @click.command(short_help="Which pixels or words speak for a class, which against.")
 @click.argument("paths", nargs=-1, metavar="PICTURE...")
 @click.option("--text", "texts", multiple=True, metavar="TEXT", help="A text to explain, for a model that reads texts.")
-@click.option("--model", default=BUILT_IN, show_default=True, metavar="MODEL", help="A built-in model, or a file.")
+@click.option(
+    "--model", default=BUILT_IN, show_default=True, metavar="MODEL", help="One of `pellucid models`, a file, or a name of a hub."
+)
 @click.option("--method", default="lrp", show_default=True, metavar="NAME", help="One of `pellucid methods`.")
 @takes_question
 @click.option("--view", default="map", show_default=True, metavar="LIST", help="What pictures show; also outlines, regions.")
@@ -88,6 +90,8 @@ def explain(
             mourn(thing, error, as_json=as_json)
             failed.append(picture)
         else:
+            if index == len(failed) and not as_json:  # the first that went well
+                say.model(model)
             report(thing, e, files, as_json=as_json, headed=len(pictures) > 1)
     if watch.called_off:
         raise Exit(INTERRUPTED)

@@ -14,6 +14,7 @@ from .door import coloured
 
 if TYPE_CHECKING:
     from ..explanation import Explanation
+    from ..model import Model
 
 MOST_SAMPLES = 5
 MARGIN_ROWS = 12  # of a terminal, for what is said around a picture
@@ -26,6 +27,13 @@ def explanation(e: Explanation) -> None:
         click.echo(picture(e, sample) if sys.stdout.isatty() else e.caption(sample))
     if len(e) > MOST_SAMPLES:
         click.echo(f"and {len(e) - MOST_SAMPLES} more; the files have all of them.")
+
+
+def model(model: Model) -> None:
+    """Which model answers, and how it sees pictures; not of those that come along, which everybody can look up."""
+    if model.source != "pellucid.zoo":
+        click.echo(f"{model.name}: {model.source}")
+        click.echo(f"Pictures: {model.preprocess}")
 
 
 def classes(e: Explanation) -> None:

@@ -113,9 +113,9 @@ class Composite:
         composite = replace(self.choose(tape, ops).bounded(model), strict=self.strict, only=self.only)
         tape = composite.told(tape)
         end = tape.inputs[0] if at is None else find(tape, at)
+        told = settled(tape, aimed, self.only, end)
         values, ledger = composite.carry(tape, aimed.target, end, measured=measured)
         options = tuple(str(composite).splitlines())
-        told = settled(tape, aimed, self.only, end)
         forwards = (1 + max(1, len(self.only))) * len(x)
         return Attribution(
             values, told.score, told.target, aimed.output, ledger, composite.notes, composite.name, options, forwards=forwards,
@@ -130,7 +130,7 @@ class Composite:
         """
         shares = any("share" in (getattr(rule, "bias", ""), getattr(rule, "silent", "")) for _, rule in self.entries)
         parts = [Target((term,)) for term in target.terms] if shares else [target]
-        values, books = torch.zeros_like(tape.value(end)), []
+        values, books = tape.value(end).new_zeros(()), []
         rules = self.plan(path(tape, aim(tape, target).slopes))  # of all terms: they may be read from several heads
         for n, part in enumerate(parts, 1):
             aimed = aim(tape, part)
@@ -144,7 +144,7 @@ class Composite:
                 )
                 values = values + found[end] if end in found else values
             books.append(ledger)
-        return values, merged(books)
+        return values if values.dim() else torch.zeros_like(tape.value(end)), merged(books)
 
     def _pass(
         self, tape: Tape, seeds: dict[int, Tensor], rules: dict[int, Rule], end: int, *, measured: bool

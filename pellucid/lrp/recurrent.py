@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from ..model.where import Where
 from .composite import Composite, base
 from .rule import Bias, Silent
 from .rules import Epsilon, Norm
-
-from ..model.where import Where
 
 
 def SignalTakeAll(eps: float = 1e-3, *, bias: Bias = "absorb", silent: Silent = "drop") -> Composite:

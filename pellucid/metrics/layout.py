@@ -33,6 +33,7 @@ def turned(model: Model, x: Tensor, channels: int) -> tuple[Model, Tensor]:
         InputError: there is no such axis, or none of places beside it.
 
     Example:
+        >>> import torch
         >>> import pellucid as pl
         >>> model, x = turned(pl.load(lambda x: x[:, 0]), torch.zeros(2, 5, 3), channels=-1)  # five tokens of three channels
         >>> x.shape, model(x).shape
@@ -75,7 +76,7 @@ def suited(metric: Metric, regions: Division | Tensor | None = None, imputer: An
     if not isinstance(scheme, Scheme) or not is_dataclass(metric) or (regions is None and imputer is None):
         return metric
     filled = scheme.imputer if imputer is None else imputer
-    return replace(metric, scheme=replace(scheme, regions=divided(regions, scheme.regions), imputer=filled))  # type: ignore[return-value]
+    return replace(metric, scheme=replace(scheme, regions=divided(regions, scheme.regions), imputer=filled))
 
 
 def numbers(x: Tensor, what: str) -> Tensor:

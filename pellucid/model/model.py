@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from functools import cached_property
 from importlib import import_module
@@ -20,6 +20,7 @@ from pellucid.errors import ModelError, TargetError
 from pellucid.model import mode
 from pellucid.model.picture import Picture, read_picture
 from pellucid.model.preprocess import Preprocess
+from pellucid.model.score import BeforeSoftmax
 from pellucid.model.text import Text, check_reads_texts
 
 
@@ -92,6 +93,19 @@ class Model:
         """The pixels the model sees of this picture."""
         image = read_picture(picture)
         return self._preprocess.crop(image)
+
+    def before_softmax(self) -> Model:
+        """The same model up to a softmax at its end: its scores, which a softmax flattens, are explained then.
+
+        The model runs as it is, and the call of its softmax is listened to; scripted code calls nothing that can be heard.
+
+        Example:
+            >>> model = Model(nn.Softmax(1), "last", "nn.Module")
+            >>> model.before_softmax()(torch.tensor([[0.0, 3.0]]))
+            tensor([[0., 3.]])
+        """
+        note = "The model ends in a softmax; the scores before it are explained."
+        return replace(self, forward=BeforeSoftmax(self.forward), notes=(*self.notes, note))
 
     @property
     def device(self) -> torch.device:

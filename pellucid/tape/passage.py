@@ -224,7 +224,8 @@ def settled(tape: Tape, aimed: Aim, passages: Sequence[Passage], end: int) -> To
 
 def _passed_by(gate: Gate) -> MethodError:
     return MethodError(
-        f"what passes {gate.where}", "that nothing of the target comes by there", "the target does not depend on it",
+        f"what passes {gate.where}", "that nothing of the target comes by there",
+        "the target does not depend on it, or it only opens and closes a gate for what does",
         "Name a layer between the input and the target; pl.record(model, x).show() lists what ran.",
     )  # fmt: skip
 

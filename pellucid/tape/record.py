@@ -73,7 +73,8 @@ def _follow(module: nn.Module | None, recorder: Recorder) -> Iterator[None]:
         yield
         return
     names = {id(child): name for name, child in module.named_modules()}
-    recorder.owners = {_storage(tensor): name for name, tensor in _owned(module)}
+    for path, tensor in _owned(module):
+        recorder.owners[_storage(tensor)], recorder.names[_storage(tensor)] = path.rpartition(".")[0], path
     thread = threading.get_ident()
 
     def enter(child: nn.Module, args: Any) -> None:
@@ -93,15 +94,15 @@ def _follow(module: nn.Module | None, recorder: Recorder) -> Iterator[None]:
 
 
 def _owned(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    """Every parameter and buffer with the path of its module, the last first: of those that share one, the first is told last."""
+    """Every parameter and buffer with its path, the last first: of those that share one, the first is told last."""
     if opaque(module):
         named = (*module.named_parameters(remove_duplicate=False), *module.named_buffers(remove_duplicate=False))
-        yield from ((name.rpartition(".")[0], tensor) for name, tensor in reversed(named))
+        yield from reversed(named)
         return
-    for name, child in reversed(list(module.named_modules())):
-        for tensor in (*child._parameters.values(), *child._buffers.values()):
+    for path, child in reversed(list(module.named_modules())):
+        for name, tensor in (*child._parameters.items(), *child._buffers.items()):
             if tensor is not None:
-                yield name, tensor
+                yield f"{path}.{name}" if path else name, tensor
 
 
 @dataclass
@@ -148,6 +149,7 @@ class Recorder:
         self.inputs: list[int] = []
         self.scope: list[str] = []
         self.owners: dict[int, str] = {}  # storage of a parameter -> the module it belongs to
+        self.names: dict[int, str] = {}  # storage of a parameter, or of what was computed from one -> its path
         self.returned: dict[str, list[int]] = {}
         self._ids: dict[int, tuple[int, int, int]] = {}  # id of a tensor -> its value, storage, version
         self._objects: list[Tensor] = []  # keeps every tensor object alive, so that ids stay unique
@@ -202,7 +204,7 @@ class Recorder:
         return id_
 
     def _unchanged(self, tensor: Tensor, writes: Writes) -> int | None:
-        """The value that was last written to exactly this place, or that was here before, if nothing else has touched it since."""
+        """The value that was last written to exactly this place, or was here before, if nothing else has touched it since."""
         known, here = self._ids.get(id(tensor)), _geometry(tensor)
         for id_, there in reversed(writes.log[known[2] if known else 0 :]):
             if there == here:
@@ -227,7 +229,8 @@ class Recorder:
         return self._emit(torch.as_strided, "as_strided", (Ref(flat), *_geometry(tensor)))
 
     def _constant(self, tensor: Tensor) -> int:
-        return self._new(tensor, tracked=False, given=_storage(tensor) in self.owners)
+        storage = _storage(tensor)
+        return self._new(tensor, tracked=False, given=storage in self.owners, name=self.names.get(storage, ""))
 
     def _emit(self, fn: Callable[..., Tensor], name: str, args: tuple[Any, ...]) -> int:
         """An operation of our own, that stands for a write or a read through an alias."""
@@ -302,11 +305,16 @@ class Recorder:
         return out
 
     def _named(self, name: str, read: list[Tensor], out: Any) -> Any:
-        """What was looked up in a table without the input, as positions are, is known by the table wherever it is added."""
-        owner = self.owners.get(_storage(read[0])) if name == "embedding" and read else None
-        if owner is not None:
-            self.owners[_storage(out)] = owner
-            self._objects.append(out)  # as long as it lives, no other tensor has its storage
+        """What is made without the input is known by the parameters it is made of, as positions are by their table."""
+        at = [_storage(t) for t in read if t.is_floating_point()]
+        sources = list(dict.fromkeys(self.names[storage] for storage in at if storage in self.names))
+        made = [t for t in tensors(out) if t.is_floating_point()] if sources else []
+        for tensor in made:
+            if (storage := _storage(tensor)) not in self.names:
+                self.names[storage] = " + ".join(sources[:2])
+                self._objects.append(tensor)  # as long as it lives, no other tensor has its storage
+                if name == "embedding":
+                    self.owners[storage] = self.owners.get(_storage(read[0]), "")
         return out
 
     def _mutate(self, fn: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], read: list[Tensor]) -> Any:

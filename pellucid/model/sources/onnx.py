@@ -22,6 +22,7 @@ from .onnx_slice import Slice
 LARGEST = 2**31 - 1  # bytes of a file: what the format itself can hold
 MOST_NODES = 50_000
 CHANNELS = (1, 3, 4)
+STORE = "initializers."  # where onnx2torch keeps constants
 SOFTMAX_LEFT_OUT = "The file ends in a softmax; the scores before it are explained."
 TURNED = "The file takes pictures channels last; here they go in channels first and are turned."
 
@@ -155,7 +156,25 @@ def _converted(onnx2torch: Any, proto: Any, path: Path) -> torch.fx.GraphModule:
     for name, child in list(graph.named_modules()):
         if type(child).__name__ in ("OnnxSlice", "OnnxSliceV9"):
             graph.add_submodule(name, Slice(_fixed(child)))
+    _house(graph)
     return graph
+
+
+def _house(graph: torch.fx.GraphModule) -> None:
+    """Give constants to the operation that reads them, so that they are found where they work and are counted as learned."""
+    for node in list(graph.graph.nodes):
+        users = list(node.users)
+        if node.op != "get_attr" or len(users) != 1 or users[0].op != "call_module" or not node.target.startswith(STORE):
+            continue
+        name = node.target.removeprefix(STORE)
+        tensor, home = getattr(graph.initializers, name), graph.get_submodule(str(users[0].target))
+        if tensor.is_floating_point():
+            home.register_parameter(name, nn.Parameter(tensor, requires_grad=False))
+        else:
+            home.register_buffer(name, tensor)
+        node.target = f"{users[0].target}.{name}"
+        delattr(graph.initializers, name)
+    graph.recompile()
 
 
 def _fixed(child: Any) -> list[tuple[int, int, int]] | None:

@@ -1,4 +1,4 @@
-"""Parts: linear operations whose outputs are only added to one another, W x + U h + b, are one linear operation in all but name."""
+"""Parts: linear operations whose outputs are only added to one another, W x + U h + b, are one operation in all but name."""
 
 from __future__ import annotations
 
