@@ -15,7 +15,7 @@ from pellucid.model.inputs import layout, pack
 from pellucid.readout import heard
 
 EVERY = [entry.name for entry in pl.methods()]
-PLACES = [entry.name for entry in pl.methods() if entry.maps]
+PLACES = [entry.name for entry in pl.methods() if entry.maps or entry.attends]
 SLOW = {"extremal", "meaningful", "rise", "lime"}
 
 
