@@ -149,7 +149,10 @@ def test_a_picture_is_no_row(model):
 # -- explaining --------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("method", [e.name for e in pl.methods() if not (e.maps or e.attends) and e.name not in ("extremal", "meaningful")])
+OF_MAPS = {"extremal", "meaningful"}
+
+
+@pytest.mark.parametrize("method", [e.name for e in pl.methods() if not (e.maps or e.attends or e.name in OF_MAPS)])
 def test_every_method_explains_a_row_by_its_columns(model, method):
     e = pl.explain(model, ROW, method=method)
     assert e.values.shape == (1, 5) and e.heat().shape == (1, 4)
@@ -246,6 +249,12 @@ def test_every_painter_tells_names_cells_and_numbers(model, method, tmp_path):
     assert max(map(len, pl.render.terminal(e, 60, colour=False).splitlines())) <= 60
     back = pl.Explanation.load(e.save(tmp_path / "row.safetensors"))
     assert back.subject.cells == e.subject.cells and back.adds == e.adds
+
+
+def test_a_comparison_shows_columns_by_their_names(model, tmp_path):
+    c = pl.compare(model, ROW, ["lrp", "occlusion", "sensitivity"])
+    assert c.save(tmp_path / "c.png").stat().st_size > 5000
+    assert c.save(tmp_path / "c.html").stat().st_size > 5000
 
 
 def test_what_stands_in_a_cell_is_no_markup(tmp_path):
