@@ -81,7 +81,7 @@ class Source:
         return model if how is None else replace(model, preprocess=how)
 
     def check(self) -> None:
-        """Refuse half a way of reading pictures, and two ways of reading, before anything is loaded."""
+        """Refuse half a way of reading the input, or two, before anything is loaded."""
         told = {"--size": self.size or self.mean or self.std, "--columns": self.columns, "--signal": self.signal}
         if sum(map(bool, told.values())) > 1:
             both = " and ".join(name for name, value in told.items() if value)
@@ -169,15 +169,10 @@ def takes_source(command: Callable[..., Any]) -> Callable[..., Any]:
 OPTIONS = (
     click.option("--builder", metavar="MODULE:FUNCTION", help="What makes the network for a file of weights."),
     click.option("--trust", is_flag=True, help="Open model files that can run code (TorchScript, .pt2, pickled modules)."),
-    click.option(
-        "--labels", type=click.Path(exists=True, dir_okay=False), metavar="FILE", help="Class names, one per line; or JSON."
-    ),
+    click.option("--labels", type=click.Path(exists=True, dir_okay=False), metavar="FILE", help="Class names: lines, or JSON."),
     click.option("--size", type=Numbers(int), metavar="H,W", help="Input of the model in pixels, where it does not say."),
     click.option(
-        "--resize",
-        type=Numbers(int),
-        metavar="N",
-        help="Short side before the centre crop; H,W stretches.  [default: as the crop]",
+        "--resize", type=Numbers(int), metavar="N", help="Short side before the crop; H,W stretches.  [default: as the crop]"
     ),
     click.option("--mean", type=Numbers(), metavar="R,G,B", help="Subtracted from pixels in 0..1: 0.485,0.456,0.406"),
     click.option("--std", type=Numbers(), metavar="R,G,B", help="Divided by after that: 0.229,0.224,0.225"),

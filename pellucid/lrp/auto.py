@@ -11,6 +11,7 @@ from ..tape import Attention as Found
 from ..tape import Op, Tape, attentions
 from .composite import Composite, Entry
 from .presets import LINEAR, Attention, Conserving
+from .recurrent import remembering
 from .rules import Epsilon, Norm, ZBox
 
 EPS = 1e-9
@@ -46,7 +47,7 @@ def conserving(tape: Tape, ops: Sequence[Op]) -> Composite:
     last, box, *rest = Conserving().entries
     pixels = [box] if pictured(tape) else []
     chosen = Composite((*ending(tape, ops, last[1]), last, *pixels, *rest), "lrp.conserving")
-    return noted(chosen, f"`lrp` chose lrp.conserving because it found {_told(ops)}.")
+    return remembering(noted(chosen, f"`lrp` chose lrp.conserving because it found {_told(ops)}."), ops)
 
 
 def attending(tape: Tape, ops: Sequence[Op], found: Sequence[Found]) -> Composite:

@@ -16,7 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from ..errors import ModelError, ThreadLost
 from ..model.mode import opaque
-from . import facts, kinds, recurrent
+from . import facts, grouped, kinds, recurrent
 from .batch import Batch, follow, rearranges
 from .op import Op, Ref, Tape, Value
 from .plain import plain
@@ -25,6 +25,7 @@ from .sound import check
 from .trees import leaves, mapped, tensors
 from .twin import aten_name, overwrite, scatter, twin, written
 
+TOLD = {**recurrent.TOLD, **grouped.TOLD}  # fused kernels, by name, and what they compute
 Geometry = tuple[tuple[int, ...], tuple[int, ...], int]
 # Operations whose output can be made again at the price of a copy: their overwritten outputs need not be kept.
 CHEAP = (
@@ -129,7 +130,7 @@ class Intercept(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 return fn.decompose(*args, **(kwargs or {}))
         if aten_name(fn) == "_convolution":  # what traced programs call
             fn, args = torch.ops.aten.convolution.default, args[:9]
-        told = recurrent.TOLD.get(aten_name(fn))
+        told = TOLD.get(aten_name(fn))
         if told is not None and not fn._schema.is_mutable:
             with self:
                 return told(*args, **(kwargs or {}))
@@ -138,6 +139,17 @@ class Intercept(TorchDispatchMode):  # type: ignore[no-untyped-call]
             with self:
                 return _decomposition(fn)(*args, **(kwargs or {}))
         return self.recorder.see(fn, args, kwargs or {})
+
+
+class Between(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Lets somebody answer in place of every ATen operation; a recorder around it sees what that one asks in turn."""
+
+    def __init__(self, answer: Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.answer = answer
+
+    def __torch_dispatch__(self, fn: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Any:
+        return self.answer(fn, args, kwargs or {})
 
 
 class Recorder:
