@@ -74,6 +74,13 @@ def test_what_is_encoded_is_shown_as_it_was():
         assert float(shown[0].removesuffix(" years")) == row["age"] and shown[1:3] == (row["smoker"], row["town"])
 
 
+@pytest.mark.parametrize("number", [0, 1e-9, 61, -0.125, 123456, 2e7, 48.2])
+@pytest.mark.parametrize(("mean", "std"), [(0, 1), (48.2, 14.1), (1e4, 300), (0.001, 0.0002)])
+def test_numbers_are_shown_as_they_were_as_far_as_the_model_can_tell_them(number, mean, std):
+    shown = float(pl.Columns((pl.Column("x", "", mean, std),)).read({"x": number})[1].cells[0][0])
+    assert shown == pytest.approx(number, rel=1e-5, abs=1e-6 * (mean + abs(number - mean)))
+
+
 def test_one_row_of_a_data_frame_is_read():
     class Row:
         def to_dict(self) -> dict[str, Any]:
@@ -314,6 +321,7 @@ def test_a_tumour_is_explained_in_its_own_units(tumours):
     model, x, y, names = tumours
     assert (model(x).argmax(1) == y).float().mean() > 0.95
     datasets = pytest.importorskip("sklearn.datasets")
+    assert "mm²" in pl.render.svg(pl.explain(model, x[:1])), "letters stay what they are where there is a font for them"
     row = dict(zip(names, datasets.load_breast_cancer().data[0], strict=True))
     e = pl.explain(model, row)
     assert e.target == 'logit 0 "malignant"' and e.subject.cells[0][:4] == ("17.99 mm", "10.38", "122.8 mm", "1001 mm²")

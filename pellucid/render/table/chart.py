@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from pellucid.render.drawing import Drawing, Line, Rect, Words
+from pellucid.render.drawing import Drawing, Line, Rect, Words, fitted
 from pellucid.render.map import Map
 from pellucid.render.palette import FAINT, HAIR, INK, Colour
 from pellucid.render.steps import ABSORBED, END, REST, Step
-from pellucid.render.text import shorten, width
+from pellucid.render.text import width
 
 ROW, BAR, FOOT, SIZE = 30, 18, 46, 15  # pixels
 GREY: Colour = (150, 154, 161)
@@ -45,10 +45,10 @@ def row(step: Step, top: float, names: float, at: Callable[[float], float], draw
     """One bar with its words."""
     base, upper = top + ROW / 2 + 5, top + (ROW - BAR) / 2
     cell = width(step.cell, SIZE)
-    name = shorten(step.name, SIZE, names - cell - 28 if step.cell else names - 10)
+    name = fitted(step.name, SIZE, names - cell - 28 if step.cell else names - 10)
     marks: list[Rect | Line | Words] = [Words(0, base, name, SIZE, INK if step.kind != REST else FAINT)]
     if step.cell:
-        marks.append(Words(names - 10, base, shorten(step.cell, SIZE, names * 0.6), SIZE, FAINT, "r"))
+        marks.append(Words(names - 10, base, fitted(step.cell, SIZE, names * 0.6), SIZE, FAINT, "r"))
     start, stop = sorted((at(step.start), at(step.stop)))
     if step.kind == END:
         marks.append(Line(((stop, upper - 3), (stop, upper + BAR + 3)), INK, 2.5))
