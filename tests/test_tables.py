@@ -347,3 +347,11 @@ def test_the_columns_that_matter_are_those_whose_shuffling_costs_most(tumours, m
     top = len(set(found.topk(10).indices.tolist()) & set(effect.topk(10).indices.tolist()))
     print(f"{method}: correlation {correlation:.2f}, {top} of 10 in common")
     assert correlation > 0.6 and top >= 6
+
+
+def test_a_model_of_rows_is_maximized_without_being_told_a_shape(model):
+    p = pl.maximize(model, "high", recipe="simonyan2013", steps=10)
+    assert p.images.shape == (1, COLUMNS.width) and p.scores.item() > float(model(torch.zeros(1, 5))[0, 2])
+    signal = pl.Signal(100, ("I",), length=12)
+    q = pl.maximize(pl.load(lambda x: x.mean(2), preprocess=signal), 0, recipe="simonyan2013", steps=3)
+    assert q.images.shape == (1, 1, 12)
