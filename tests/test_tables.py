@@ -167,7 +167,7 @@ def test_every_method_explains_a_row_by_its_columns(model, method):
     torch.testing.assert_close(e.heat().sum(), e.values.sum())
 
 
-@pytest.mark.parametrize("method", ["occlusion", "feature_ablation", "shapley", "kernel_shap", "lime"])
+@pytest.mark.parametrize("method", ["occlusion", "feature_ablation", "shapley", "kernel_shap", "lime", "pda"])
 def test_the_entries_of_a_category_are_taken_away_together(model, method):
     """A column that is gone stands at its mean: of a category, half of either value."""
     e = pl.explain(model, ROW, 2, method=method)
