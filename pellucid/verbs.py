@@ -22,7 +22,7 @@ from .errors import MethodError, PellucidError
 from .explanation import Explanation
 from .joined import joined
 from .model import Model, load
-from .model.inputs import layout
+from .model.inputs import Called, layout, row
 from .model.where import Where
 from .progress import told
 from .reading import Seen, seen
@@ -221,7 +221,8 @@ def _alone(method: Method, given: Seen, number: int, target: Target, at: str | W
     if given.x.is_floating_point():
         return _explained(method, given.row(number), target, at)
     tokens = given.subject if isinstance(given.subject, Tokens) else None
-    found = ids.attribute(method, given.model, given.x, number, target, at, tokens, given.beside)
+    model = row(given.model, number) if isinstance(given.model.forward, Called) else given.model
+    found = ids.attribute(method, model, given.x, number, target, at, tokens, given.beside)
     told = _explanation(replace(given, model=ids.named(given.model, found), subject=None), method, found, at)
     return replace(told, signed=False) if at is None and ids.unsigned(method) else told
 
