@@ -124,7 +124,5 @@ def test_larger_variants_compute_what_timm_computes_with_the_same_weights(number
     peer.load_state_dict(dict(zip(peer.state_dict(), saved.values(), strict=True)))
     x = torch.randn(1, 3, 129, 96, generator=rng)
     torch.testing.assert_close(model(x), peer(x).detach(), rtol=0, atol=1e-4)
-    assert (peer.pretrained_cfg["input_size"][1], int(peer.pretrained_cfg["input_size"][1] / peer.pretrained_cfg["crop_pct"])) == (
-        model.preprocess.size[0],
-        model.preprocess.resize,
-    )
+    side, share = peer.pretrained_cfg["input_size"][1], peer.pretrained_cfg["crop_pct"]
+    assert model.preprocess.size == (side, side) and model.preprocess.resize == int(side / share)
