@@ -16,10 +16,23 @@ import pellucid
 ROOT = Path(pellucid.__file__).parent
 FLOORS = [
     {"errors", "shapes", "model", "target", "ledger", "attribution", "explanation", "progress", "zoo"}
-    | {"files", "listing", "ranking", "regions", "certainty", "superpixels", "comparison", "truth"},  # nouns
-    {"tape", "readout"},  # what happened in one forward pass
+    | {
+        "files",
+        "listing",
+        "ranking",
+        "regions",
+        "subject",
+        "certainty",
+        "superpixels",
+        "comparison",
+        "truth",
+        "condition",
+    }  # nouns
+    | {"outputs", "joined"},
+    {"tape", "readout", "ids"},  # what happened in one forward pass
     {"lrp", "gradient", "cam", "perturb", "synth"},  # methods
     {
+        "auto",
         "metrics",
         "metric_list",
         "evaluation",
@@ -27,9 +40,11 @@ FLOORS = [
         "catalogue",
         "card",
         "verbs",
+        "reading",
         "cookbook",
         "maximizing",
         "exemplars",
+        "concept",
         "suite",
         "testing",
     },  # judges and painters

@@ -12,7 +12,7 @@ from torch import Tensor
 from ..attribution import Method
 from ..catalogue import method as named
 from ..errors import ModelError, ThreadLost
-from ..model import Model, Preprocess, load
+from ..model import Columns, Model, Preprocess, load
 from ..tape import Tape, record
 from .head import Head, head
 from .layers import Layer, layers
@@ -146,8 +146,10 @@ def entry(model: Model, x: Any, shape: Sequence[int] | None) -> Tensor:
         return x.to(model.device)
     if x is not None:
         return model.read(x)
-    if shape is None and model.preprocess is not None:
-        shape = (1, len(model.preprocess.mean), *model.preprocess.size)
+    if shape is None and model.pictured is not None:
+        shape = (1, len(model.pictured.mean), *model.pictured.size)
+    if shape is None and isinstance(model.preprocess, Columns):
+        shape = (1, model.preprocess.width)
     if shape is None and model.shape is not None:
         shape = (1, *model.shape)
     if shape is None or min(shape) < 1:

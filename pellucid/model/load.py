@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from importlib import import_module
@@ -21,6 +21,8 @@ from pellucid.model.model import Model
 from pellucid.model.sources import exported, file, state, torchscript
 from pellucid.model.sources.checkpoint import digest
 from pellucid.model.sources.reference import KINDS, Reference
+from pellucid.model.text import Text
+from pellucid.model.tokenizer import tokenizes
 
 Source = Model | nn.Module | ExportedProgram | Callable[..., Any] | str | os.PathLike[str]
 HUBS = {"timm": "timm", "torchvision": "torchvision", "hf": "huggingface"}  # by the word before the colon: its file in sources/
@@ -45,8 +47,8 @@ def load(
         source: A Model, an nn.Module (scripted or traced too), an ExportedProgram, a Keras model, any callable of tensors, the
             name of a built-in model, the path of a file or of a Hugging Face folder, or a name of a hub: "timm:resnet50",
             "torchvision:vgg16", "hf:google/vit-base-patch16-224" (with @FILE for its weights, or ?random).
-        preprocess: How a picture becomes the input, where the model does not say: a `Preprocess`, an image processor of Hugging
-            Face, transforms of torchvision. Never guessed.
+        preprocess: How a picture, a text, a row of a table or a series becomes the input, where the model does not say: see
+            `Model`; also an image processor or a tokenizer of Hugging Face, transforms of torchvision. Never guessed.
         labels: The names of the classes, in order.
         builder: A function without arguments that makes the network whose weights are in the file.
         trust: Open files that can run code. The sha256 of a file is kept as the model's fingerprint, trusted or not.
@@ -61,10 +63,17 @@ def load(
         Model(Linear, nn.Module, 9 parameters, 3 labels)
     """
     model = _named(source, builder, trust) if isinstance(source, str | os.PathLike) else _object(source)
-    how = None if preprocess is None else metadata.reading(preprocess)
+    how = _reading(preprocess)
     known = {"preprocess": how, "labels": None if labels is None else tuple(labels), "name": name}
     changes: dict[str, Any] = {field: value for field, value in known.items() if value is not None}
     return replace(model, **changes) if changes else model
+
+
+def _reading(how: Any) -> Any:
+    """How something raw becomes the input, from whatever says it."""
+    if how is None or hasattr(how, "read") or isinstance(how, Mapping):
+        return how
+    return Text(how) if tokenizes(how) else metadata.reading(how)
 
 
 def _object(source: Any) -> Model:

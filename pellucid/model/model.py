@@ -21,6 +21,7 @@ from pellucid.model import mode
 from pellucid.model.picture import Picture, read_picture
 from pellucid.model.preprocess import Preprocess
 from pellucid.model.score import BeforeSoftmax
+from pellucid.model.text import Text, check_reads_texts
 
 
 class Layer(NamedTuple):
@@ -40,7 +41,9 @@ class Model:
         name: What to call it in captions.
         source: Where it came from, for provenance.
         module: The module behind `forward`, when there is one: it gives the device, the layers and the mode.
-        preprocess: How a picture becomes its input; None when it is not known, and then pictures are refused.
+        preprocess: How something raw becomes its input: `Preprocess` for pictures, `Columns` for rows of tables, `Signal` for
+            series, `Text` for texts; of a model of several inputs a dict of these by their names. None: not known, and raw things
+            are refused.
         labels: The names of its classes, in order.
         fingerprint: A digest of the file it came from.
         shape: Of one sample of its input, where that is known: (channel, height, width) for pictures.
@@ -59,7 +62,7 @@ class Model:
     name: str
     source: str
     module: nn.Module | None = None
-    preprocess: Preprocess | None = None
+    preprocess: Any = None
     labels: tuple[str, ...] | None = None
     fingerprint: str | None = None
     shape: tuple[int, ...] | None = None
@@ -76,8 +79,13 @@ class Model:
         parts += [f"{len(self.labels)} labels"] if self.labels is not None else []
         return f"Model({', '.join(parts)})"
 
-    def read(self, picture: Picture) -> Tensor:
-        """The picture as a batch of one, preprocessed, on the model's device: shape (1, channel, height, width)."""
+    def read(self, picture: Picture | Any) -> Tensor:
+        """The picture as a batch of one, preprocessed, on the model's device: shape (1, channel, height, width); rows of a table
+        and series as a batch of their own shape.
+        """
+        if hasattr(self.preprocess, "read"):
+            inputs: Tensor = self.preprocess.read(picture)[0]
+            return inputs.to(self.device, self.dtype if inputs.is_floating_point() else None)
         image = read_picture(picture)
         return self._preprocess(image).to(self.device, self.dtype)[None]
 
@@ -126,6 +134,19 @@ class Model:
             return int(number[1])
         raise _no_such_label(self, label, names)
 
+    def token_id(self, token: str) -> int:
+        """The id of a token, by its name.
+
+        Raises:
+            ModelError: the model does not say how it reads texts.
+            InputError: no single token is called so.
+        """
+        return check_reads_texts(self.name, self.preprocess).id(token)
+
+    def token_name(self, id: int) -> str | None:
+        """What a token is called; None where that is not known."""
+        return self.preprocess.spoken(id) if isinstance(self.preprocess, Text) else None
+
     def top(self, output_row: Tensor, n: int = 5) -> list[tuple[int, str, float]]:
         """The `n` most probable classes of one sample, as (index, label, probability), best first.
 
@@ -170,15 +191,26 @@ class Model:
         return import_module("pellucid.tape").record(self, *inputs)  # named, not imported: the tape lives a floor above
 
     @property
+    def pictured(self) -> Preprocess | None:
+        """How a picture becomes the input; None where it is no picture, or nobody said how."""
+        return self.preprocess if isinstance(self.preprocess, Preprocess) else None
+
+    @property
     def _preprocess(self) -> Preprocess:
-        if self.preprocess is None:
+        if self.preprocess is not None and self.pictured is None:
+            kind = type(self.preprocess).__name__
+            raise ModelError(
+                f"a picture for {self.name}", f"a model that reads its input by {kind}", "a picture is none of that",
+                f"Pass what {kind} reads, or a tensor.",
+            )  # fmt: skip
+        if self.pictured is None:
             raise ModelError(
                 f"a picture for {self.name}",
                 "a model that does not say how pictures become its input",
                 "a guessed scale or crop would give a plausible and wrong explanation",
                 "Load it with preprocess=pl.Preprocess((height, width), resize=..., mean=..., std=...), or pass a tensor.",
             )
-        return self.preprocess
+        return self.pictured
 
     @property
     def _weight(self) -> Tensor:

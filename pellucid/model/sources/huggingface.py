@@ -20,6 +20,8 @@ from pellucid.errors import ModelError
 from pellucid.model import metadata
 from pellucid.model.model import Model
 from pellucid.model.preprocess import Preprocess
+from pellucid.model.text import Text
+from pellucid.model.tokenizer import ENDLESS
 
 from . import hub, torchvision
 from .checkpoint import digest
@@ -29,6 +31,7 @@ from .reference import SEED, Reference
 HOST = "huggingface.co"
 KEPT = ("*.json", "*.safetensors", "*.txt", "*.model")  # numbers, names and vocabularies; nothing that could be run
 WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
+TOKENIZERS = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "vocab.json", "spiece.model", "tokenizer.model")
 PROCESSORS = ("preprocessor_config.json", "processor_config.json")
 
 
@@ -55,7 +58,8 @@ def folder(path: Path, asked: str, trust: bool, *, random: bool = False) -> Mode
     source += ", trusted by the user" if config.get("auto_map") else ""
     model = Model(module, name, source, module, fingerprint=None if random else _digest(path), notes=notes)
     model = metadata.applied(model)
-    return replace(model, preprocess=_reading(transformers, path), shape=_shape(module))
+    read = _reading(transformers, path) or _texts(transformers, path, module)
+    return replace(model, preprocess=read, shape=_shape(module))
 
 
 def cached(name: str, file: str) -> str | None:
@@ -196,6 +200,20 @@ def _reading(transformers: ModuleType, path: Path) -> Preprocess | None:
     except Exception:
         return None
     return metadata.reading(processor, f"{file.name} of {path.name}", strict=False)
+
+
+def _texts(transformers: ModuleType, path: Path, module: nn.Module) -> Text | None:
+    """How texts are read, where the folder has a tokenizer."""
+    if not any((path / name).is_file() for name in TOKENIZERS):
+        return None
+    try:
+        with _silence():
+            tokenizer = transformers.AutoTokenizer.from_pretrained(path, local_files_only=True)
+    except Exception:
+        return None
+    longest = getattr(getattr(module, "config", None), "max_position_embeddings", None)
+    limit = longest if isinstance(longest, int) and tokenizer.model_max_length > ENDLESS else None
+    return Text(tokenizer, limit=limit, source=f"the tokenizer of {path.name}")
 
 
 def _shape(module: nn.Module) -> tuple[int, ...] | None:
