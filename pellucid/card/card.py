@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
@@ -12,7 +12,8 @@ from torch import Tensor
 from ..attribution import Method
 from ..catalogue import method as named
 from ..errors import ModelError, ThreadLost
-from ..model import Columns, Model, Preprocess, load
+from ..model import Columns, Model, Preprocess, Text, load
+from ..model.words import read
 from ..tape import Tape, record
 from .head import Head, head
 from .layers import Layer, layers
@@ -30,7 +31,7 @@ class Card:
     Arguments:
         name, source, fingerprint: Of the model.
         input: The shape it was looked at with.
-        preprocess: How pictures become the input, and who says so.
+        preprocess: How pictures, texts, rows or series become the input, and who says so.
         labels: The names of the classes.
         parameters: How many numbers were learned; None for a plain function.
         head: What comes out.
@@ -44,7 +45,7 @@ class Card:
     source: str
     fingerprint: str | None
     input: tuple[int, ...]
-    preprocess: Preprocess | None
+    preprocess: Any
     labels: tuple[str, ...] | None
     parameters: int | None
     head: Head
@@ -57,11 +58,13 @@ class Card:
 
     def data(self) -> dict[str, Any]:
         """All of it as plain data, for JSON."""
-        return asdict(self) | {"output": self.head.shape}
+        how = asdict(self.preprocess) if isinstance(self.preprocess, Preprocess) else None
+        told = how if how is not None or self.preprocess is None else str(self.preprocess)
+        return asdict(replace(self, preprocess=None)) | {"output": self.head.shape, "preprocess": told}
 
     def facts(self) -> list[tuple[str, str]]:
         """What is known of the model as a whole, line by line."""
-        lines = [("model", f"{self.name} ({self.source})"), ("input", across(self.input)), ("pictures", self._pictures())]
+        lines = [("model", f"{self.name} ({self.source})"), ("input", across(self.input)), read(self.preprocess)]
         lines += [("output", across(self.head.shape)), ("score", self.head.sentence()), ("classes", self._classes())]
         lines += [] if self.parameters is None else [("parameters", f"{self.parameters:,}")]
         lines += [("sha256", self.fingerprint)] if self.fingerprint else []
@@ -70,11 +73,6 @@ class Card:
     def tables(self, depth: int = 2) -> list[Table]:
         """The layers down to some depth, the rules, and the methods."""
         return [_layers(self, depth), _rules(self), *_methods(self)]
-
-    def _pictures(self) -> str:
-        if self.preprocess is not None:
-            return str(self.preprocess)
-        return "not known how they become the input (preprocess=; --size, --resize, --mean, --std)"
 
     def _classes(self) -> str:
         count, labels = self.head.classes, self.labels
@@ -148,6 +146,8 @@ def entry(model: Model, x: Any, shape: Sequence[int] | None) -> Tensor:
         return model.read(x)
     if shape is None and model.pictured is not None:
         shape = (1, len(model.pictured.mean), *model.pictured.size)
+    if shape is None and isinstance(model.preprocess, Text):
+        return model.read("A text of some words, to look at.")
     if shape is None and isinstance(model.preprocess, Columns):
         shape = (1, model.preprocess.width)
     if shape is None and model.shape is not None:

@@ -45,6 +45,9 @@ class Text:
     blank: int | str | None = None
     source: str = "given by the user"
 
+    def __str__(self) -> str:
+        return f"as tokens{'' if self.limit is None else f', {self.limit} at most'} (from: {self.source})"
+
     @cached_property
     def reads(self) -> Tokenizer:
         """The tokenizer behind one interface."""
