@@ -24,6 +24,7 @@ from .joined import joined
 from .model import Model, load
 from .model.inputs import Called, layout, row
 from .model.where import Where
+from .model.words import read
 from .progress import told
 from .reading import Seen, seen
 from .subject import Subject, Tokens
@@ -273,12 +274,12 @@ def _provenance(model: Model, method: Method, options: tuple[str, ...]) -> dict[
     """What it takes to make this explanation again."""
     from . import __version__
 
-    pictures = None if model.preprocess is None else str(model.preprocess)
+    how = None if model.preprocess is None else read(model.preprocess)[1]
     return {
         "pellucid": __version__,
         "torch": torch.__version__,
         "python": platform.python_version(),
-        "model": {"name": model.name, "source": model.source, "fingerprint": model.fingerprint, "pictures": pictures},
+        "model": {"name": model.name, "source": model.source, "fingerprint": model.fingerprint, "preprocess": how},
         "method": {"name": method.name, "options": list(options)},
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }

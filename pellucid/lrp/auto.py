@@ -74,8 +74,7 @@ def ending(tape: Tape, ops: Sequence[Op], rule: Epsilon) -> list[Entry]:
     linear = [op for op in ops if op.kind in LINEAR]
     tail = list(
         takewhile(
-            lambda op: op.kind == "dense" and not op.part and tape.values[op.out].shape[:-1] == (tape.samples,),
-            reversed(linear),
+            lambda op: op.kind == "dense" and not op.part and tape.values[op.out].shape[:-1] == (tape.samples,), reversed(linear)
         )
     )
     return [(Where(op="dense", position=-1 - n), rule) for n in range(len(tail) - 1, 0, -1)]
