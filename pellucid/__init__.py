@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "verbs": ("compare", "explain"),
     "evaluation": ("evaluate",),
+    "auto": ("Auto",),
     "maximizing": ("maximize",),
     "cookbook": ("recipes",),
     "synth.maximized": ("Maximized",),
@@ -22,12 +23,16 @@ _HOMES = {
     "synth.example": ("Example", "Examples"),
     "synth.trust": ("Trust",),
     "suite": ("hidden_parts", "pasted_object"),
+    "card": ("Card", "inspect"),
     "comparison": ("Agreement", "Comparison"),
     "regions": ("Region",),
-    "model": ("Model", "Preprocess", "load"),
+    "model": ("Column", "Columns", "Model", "Preprocess", "Signal", "Text", "Vocabulary", "held", "load"),
     "model.where": ("Where",),
     "condition": ("area", "channels", "heads", "positions"),
-    "target": ("Target", "box", "channel", "direction", "energy", "log_odds", "logit", "mask", "probability", "token"),
+    "target": (
+        *("Target", "box", "channel", "detection", "direction", "energy", "log_odds", "logit", "mask", "output", "probability"),
+        *("similarity", "step", "token"),
+    ),
     "explanation": ("Explanation",),
     "ledger": ("Ledger",),
     "tape": ("record",),
@@ -66,6 +71,10 @@ _PACKAGES = (
 
 __all__ = [
     "Agreement",
+    "Auto",
+    "Card",
+    "Column",
+    "Columns",
     "Comparison",
     "Concept",
     "Concepts",
@@ -85,10 +94,13 @@ __all__ = [
     "PictureError",
     "Preprocess",
     "Region",
+    "Signal",
     "Target",
     "TargetError",
+    "Text",
     "ThreadLost",
     "Trust",
+    "Vocabulary",
     "Where",
     "WhereError",
     "__version__",
@@ -99,6 +111,7 @@ __all__ = [
     "channels",
     "compare",
     "concepts",
+    "detection",
     "direction",
     "energy",
     "evaluate",
@@ -106,7 +119,9 @@ __all__ = [
     "explain",
     "gradient",
     "heads",
+    "held",
     "hidden_parts",
+    "inspect",
     "load",
     "log_odds",
     "logit",
@@ -115,6 +130,7 @@ __all__ = [
     "maximize",
     "methods",
     "metrics",
+    "output",
     "pasted_object",
     "perturb",
     "positions",
@@ -122,6 +138,8 @@ __all__ = [
     "recipes",
     "record",
     "render",
+    "similarity",
+    "step",
     "suite",
     "synth",
     "testing",
@@ -132,6 +150,8 @@ __all__ = [
 
 if TYPE_CHECKING:
     from . import cam, gradient, lrp, metrics, perturb, render, suite, synth, testing, truth, zoo
+    from .auto import Auto
+    from .card import Card, inspect
     from .catalogue import methods
     from .comparison import Agreement, Comparison
     from .concept import Concept, Concepts, concepts
@@ -155,7 +175,7 @@ if TYPE_CHECKING:
     from .explanation import Explanation
     from .ledger import Ledger
     from .maximizing import maximize
-    from .model import Model, Preprocess, load
+    from .model import Column, Columns, Model, Preprocess, Signal, Text, Vocabulary, held, load
     from .model.where import Where
     from .regions import Region
     from .suite import hidden_parts, pasted_object
@@ -163,7 +183,22 @@ if TYPE_CHECKING:
     from .synth.maximized import Maximized
     from .synth.trust import Trust
     from .tape import record
-    from .target import Target, box, channel, direction, energy, log_odds, logit, mask, probability, token
+    from .target import (
+        Target,
+        box,
+        channel,
+        detection,
+        direction,
+        energy,
+        log_odds,
+        logit,
+        mask,
+        output,
+        probability,
+        similarity,
+        step,
+        token,
+    )
     from .verbs import compare, explain
 
 

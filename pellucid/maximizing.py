@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
 import re
 from collections.abc import Sequence
@@ -22,6 +23,7 @@ from .synth.frame import Frame, framed
 from .synth.maximized import FORMATS, Maximized, document
 from .synth.task import Maximizer, Task
 from .target import Target, as_target, channel
+from .target.classes import Logit, Predicted
 
 __all__ = ["FORMATS", "document", "maximize"]
 
@@ -69,6 +71,7 @@ def maximize(
             target answers to most are shown beside what was made.
         beside: How many of these; None: 3, where the recipe does not itself ask for data.
         canvas, priors, robust, ascent, keep, plateau, coarse: Parts of the plan that you want otherwise, see `pl.synth.Plan`.
+            Recipes dgn_am and ppgn take a `GeneratorPrior`, or the file of one, as canvas.
         precision: "bfloat16" lets the network compute in it, where that is quicker.
 
     Returns:
@@ -86,6 +89,7 @@ def maximize(
     model = load(model)
     model.ready()
     chosen = _recipe(recipe)
+    _check_canvas(chosen, canvas)
     given = {
         "canvas": canvas,
         "priors": priors,
@@ -139,6 +143,17 @@ def _recipe(recipe: str | Maximizer) -> Maximizer:
     return chosen
 
 
+def _check_canvas(recipe: Maximizer, canvas: Any) -> None:
+    """A generator's codes are searched by the recipes that were made for it, and by no other."""
+    codes = tuple(entry.name for entry in recipes() if entry.codes)
+    if recipe.name in codes or not (isinstance(canvas, (str, os.PathLike)) or hasattr(canvas, "codes")):
+        return
+    raise MethodError(
+        f"recipe {recipe.name!r} with a generator prior", f"{canvas if isinstance(canvas, str) else type(canvas).__name__}",
+        "it moves pictures, not the codes of a generator", f"Take recipe {' or '.join(codes)}, or leave the prior out.",
+    )  # fmt: skip
+
+
 def sought(model: Model, target: Any) -> Target:
     """What users write as a target of a maximization: also "layer:unit"; but no prediction, for there is no input yet."""
     if target is None:
@@ -156,6 +171,9 @@ def _settled(model: Model, frame: Frame, targets: Sequence[Target]) -> list[Targ
     """The targets with all names looked up, read once from an even picture: what cannot be read is refused before any step."""
     x = frame.fed(torch.full((1, *frame.shape), 0.5 if frame.bounded else 0.0, device=frame.device, dtype=frame.dtype))
     values = heard(model, x, tuple(dict.fromkeys(at for target in targets for at in (*target.addresses, None))))
+    for target in targets:  # of a map there is no predicted mask yet: whoever names a class alone has to say where
+        for term in (term for _, term in target.terms if isinstance(term, (Logit, Predicted)) and values[term.at].dim() > 3):
+            Logit(term.at, 0).read(values[term.at])
     settled = [target.settle(lambda at: values[at], model) for target in targets]
     for target in settled:
         target.read(lambda at: values[at])

@@ -9,21 +9,25 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from . import ids
 from .attribution import Attribution, Method
+from .catalogue import adds_up
 from .catalogue import method as named
 from .comparison import Comparison
 from .condition import Condition, addressed, passages
-from .errors import InputError, MethodError, PellucidError
+from .errors import MethodError, PellucidError
 from .explanation import Explanation
+from .joined import joined
 from .model import Model, load
+from .model.inputs import layout
 from .model.where import Where
 from .progress import told
-from .target import as_target
+from .reading import Seen, seen
+from .subject import Subject, Tokens
+from .target import Target, as_target
 
 Only = Condition | Mapping[str, Condition] | Sequence[Condition | Mapping[str, Condition]] | None
 
@@ -42,10 +46,12 @@ def explain(
 
     Arguments:
         model: A `Model`, or anything `load` takes: an `nn.Module`, a callable, a file, the name of a built-in model.
-        x: A picture (path, bytes, PIL image, uint8 array), or a tensor as the model expects it, batch first.
+        x: A picture (path, bytes, PIL image, uint8 array), a row or a series where the model says how it reads them, or a tensor
+            as the model expects it, batch first. For models of several inputs a tuple of these, or a dict by keyword; those of
+            real numbers are explained together, `pl.held(x)` keeps one out.
         target: The class to explain, by index or name, one for all samples or one per sample; a `Target`; a function of the
             output. None: the class the model predicts for each sample.
-        method: A name from the catalogue, or a method object.
+        method: A name from the catalogue, or a method object. "auto": the first of a few by SRG on this input.
         at: A module path: explain in terms of what that module returned, in place of the input.
         only: What relevance has to pass there: `only=pl.channels([17, 33])` with `at="layer4"` explains by the input what passes
             through those channels of that layer; `only={"layer4": pl.channels(17), "layer3": pl.channels([1, 2])}` what
@@ -67,9 +73,7 @@ def explain(
     model = load(model)
     model.ready()
     chosen, at = _conditioned(_method(method, strict), only, at)
-    inputs, picture = _input(model, x)
-    found = chosen.attribute(model, inputs, as_target(target), at)
-    return _explanation(model, chosen, found, picture, at)
+    return _answered(chosen, seen(model, x), as_target(target), at)
 
 
 def compare(
@@ -102,7 +106,7 @@ def compare(
     model = load(model)
     model.ready()
     chosen = _distinct(methods, strict)
-    inputs, picture = _input(model, x)
+    given = seen(model, x)
     done: dict[str, Explanation] = {}
     failed: dict[str, PellucidError] = {}
     seconds: dict[str, float] = {}
@@ -113,7 +117,7 @@ def compare(
         started = time.perf_counter()
         try:
             method, end = _conditioned(method, only, at)
-            done[name] = _explanation(model, method, method.attribute(model, inputs, as_target(target), end), picture, end)
+            done[name] = _answered(method, given, as_target(target), end)
         except Exception as error:  # said in its place on the sheet; raised below if nobody could answer
             failed[name] = error if isinstance(error, PellucidError) else _bug(name, model, error)
         seconds[name] = time.perf_counter() - started
@@ -184,33 +188,55 @@ def check_carries(method: str | Method, through: str) -> None:
         )  # fmt: skip
 
 
-def _input(model: Model, x: Any) -> tuple[Tensor, NDArray[np.uint8] | None]:
-    """The batch to explain, and the pixels behind it when it was given as a picture."""
-    if not isinstance(x, Tensor):
-        return model.read(x), np.asarray(model.crop(x).convert("RGB"))
-    if x.dim() < 2 or x.shape[0] == 0:
-        raise InputError(
-            "An explanation", f"a tensor of shape {tuple(x.shape)}", "the first axis counts the samples", "Add it: x[None]."
-        )
-    x = x.detach()
-    if not x.is_floating_point():
-        raise InputError(
-            "An explanation",
-            f"a tensor of {x.dtype}",
-            "relevance is shared over real numbers",
-            "Pass what the model computes with: x.float(), or embeddings.",
-        )
-    return x.to(model.device), None
+def _answered(method: Method, given: Seen, target: Target, at: str | Where | None) -> Explanation:
+    """What a method says; of one that chooses, what its choice says, and why it was chosen."""
+    chosen, why = method.settle(given.model, given.x, target) if hasattr(method, "settle") else (method, "")
+    e = _explained(chosen, given, target, at)
+    return replace(e, notes=(why, *e.notes)) if why else e
 
 
-def _explanation(
-    model: Model, method: Method, found: Attribution, picture: NDArray[np.uint8] | None, at: str | Where | None
-) -> Explanation:
+def _explained(method: Method, given: Seen, target: Target, at: str | Where | None) -> Explanation:
+    """What a method answers about a batch, sample by sample where other inputs belong to each of them."""
+    if given.rowwise:
+        rows = [_alone(method, given, n, target.take([n]), at) for n in range(len(given.x))]
+        return replace(joined(rows), subject=_about(given, joined(rows).values, at))
+    try:
+        found = method.attribute(given.model, given.x, target, at)
+    except MethodError as error:
+        raise error if layout(given.model) is None else _of_one(error, method) from None
+    return _explanation(given, method, found, at)
+
+
+def _of_one(error: MethodError, method: Method) -> MethodError:
+    """What a method cannot do with several inputs together it may do with one of them."""
+    do = f"{error.do} Or explain one input with {method.name} and hold the others: pl.explain(model, (image, pl.held(row)))."
+    return MethodError(error.asked, error.found, error.why, do)
+
+
+def _alone(method: Method, given: Seen, number: int, target: Target, at: str | Where | None) -> Explanation:
+    """What a method answers about one sample of a batch."""
+    if given.x.is_floating_point():
+        return _explained(method, given.row(number), target, at)
+    tokens = given.subject if isinstance(given.subject, Tokens) else None
+    found = ids.attribute(method, given.model, given.x, number, target, at, tokens)
+    told = _explanation(replace(given, model=ids.named(given.model, found), subject=None), method, found, at)
+    return replace(told, signed=False) if at is None and ids.unsigned(method) else told
+
+
+def _about(given: Seen, values: Tensor, at: str | Where | None) -> Subject | None:
+    """What the values are about: the things that were given, or tokens where a layer inside has one place for each."""
+    fits = given.subject is not None and given.subject.fits(values)
+    return given.subject if fits and (at is None or isinstance(given.subject, Tokens)) else None
+
+
+def _explanation(given: Seen, method: Method, found: Attribution, at: str | Where | None) -> Explanation:
     """An attribution told as an explanation."""
+    model = given.model
     values = found.values.detach()
     values = values if values.dtype == torch.float64 else values.float()
     chosen = found.method if found.method not in (None, method.name) else None
-    notes = ((f"`{method.name}` chose {chosen}.",) if chosen else ()) + found.notes
+    said = any(note.startswith(f"`{method.name}` chose") for note in found.notes)
+    notes = ((f"`{method.name}` chose {chosen}.",) if chosen and not said else ()) + found.notes + model.notes
     targets = tuple(found.target.text(i) for i in range(len(values)))
     return Explanation(
         values.cpu(),
@@ -221,13 +247,15 @@ def _explanation(
         ledger=None if found.ledger is None else _at_hand(found.ledger),
         notes=notes,
         provenance=_provenance(model, method, found.options),
-        picture=picture,
+        picture=given.picture,
         at=None if at is None else str(at),
         classes=tuple(model.top(found.output[0])),
         targets=() if len(set(targets)) == 1 else targets,
         error=None if found.error is None else found.error.detach().to(values.dtype).cpu(),
         shared=found.shared,
         forwards=found.forwards,
+        subject=_about(given, values, at),
+        adds=found.ledger is not None or adds_up(method.name),
         through=found.through,
     )
 
@@ -241,11 +269,12 @@ def _provenance(model: Model, method: Method, options: tuple[str, ...]) -> dict[
     """What it takes to make this explanation again."""
     from . import __version__
 
+    pictures = None if model.preprocess is None else str(model.preprocess)
     return {
         "pellucid": __version__,
         "torch": torch.__version__,
         "python": platform.python_version(),
-        "model": {"name": model.name, "source": model.source, "fingerprint": model.fingerprint},
+        "model": {"name": model.name, "source": model.source, "fingerprint": model.fingerprint, "pictures": pictures},
         "method": {"name": method.name, "options": list(options)},
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 import pellucid as pl
@@ -126,6 +127,26 @@ def test_what_facets_need_is_said(net):
     assert len(facets(pl.load(net), one, pl.logit(0), k=5)) == 1
     with pytest.raises(InputError, match="two or more inputs are needed"):
         Mfv().maximize(asked(net, pl.logit(0), data=kinds(1)[0]))
+
+
+def test_from_noise_each_facet_is_a_try_of_its_own(net):
+    found, again = (Mfv(k=2, start="noise").maximize(asked(net, pl.logit(0), data=kinds(80)[0], steps=60)) for _ in range(2))
+    assert torch.equal(found.images, again.images) and bool((net(found.images).argmax(1) == 0).all())
+    first, second = found.extras["starts"]
+    assert abs(float(first.mean()) - 175 / 255) < 0.01 and not torch.equal(first, second)
+    assert (found.trace[:-1] <= 0).sum() > found.trace.numel() / 2, "most of the way climbs log-probabilities"
+    with pytest.raises(MethodError, match="start='somewhere'"):
+        Mfv(start="somewhere").maximize(asked(net, pl.logit(0), data=kinds(8)[0]))
+
+
+def test_the_sheet_shows_where_facets_come_from(net, tmp_path):
+    found = Mfv(k=2, per=3).maximize(asked(net, pl.logit(0), data=kinds(20)[0], steps=4))
+    with Image.open(found.save(tmp_path / "sheet.png")) as sheet:
+        wide = found.images.shape[-1] * 19  # 12 pixels, enlarged to 224 or more
+        assert sheet.width >= 5 * wide and sheet.height >= 2 * wide, "two rows: made, begun, and three real ones"
+    found = Mfv(k=3).maximize(asked(net, pl.logit(0), data=kinds(4)[0], steps=4))
+    found.save(tmp_path / "one.png")
+    assert found.notes[-1].startswith("logit 0: 1 facet of") or "facets of" in found.notes[-1]
 
 
 def test_phases_share_the_steps_asked_for():

@@ -386,7 +386,7 @@ def test_a_recipe_takes_its_prior_as_canvas_or_fits_one(net, prior, tmp_path):
     assert fitted.provenance["prior"]["pictures"] == 58
     with pytest.raises(MethodError, match=r"neither a prior nor data.*Pass data="):
         DgnAm().maximize(asked(net, [1]))
-    with pytest.raises(MethodError, match="a canvas of type int"):
+    with pytest.raises(MethodError, match="a prior of type int"):
         Ppgn().maximize(asked(net, [1], changes={"canvas": 3}))
 
 
@@ -542,6 +542,16 @@ def test_a_prior_is_fitted_from_the_command_line(tmp_path, monkeypatch):
     assert GeneratorPrior.load("p.safetensors").codes.shape == (6,)
     told = json.loads(fit("photos", "--out", "p.safetensors", "--json").stdout)
     assert told["place"] == "what goes into 3" and told["steps"] == 3 and told["pictures"] == 18
+    own = own[: own.index("--steps")]
+    drawn = CliRunner().invoke(main, ["maximize", "1", *own, "--recipe", "dgn_am", "--prior", "p.safetensors", "--steps", "2"])
+    assert drawn.exit_code == 0 and "dgn_am -> logit 1" in drawn.stdout, drawn.output
+    told = json.loads(Path("1.dgn_am.json").read_text())
+    assert told["provenance"]["prior"]["steps"] == 3 and "a decoder of" in told["provenance"]["prior"]["caption"]
+    wrong = CliRunner().invoke(main, ["maximize", "1", *own, "--recipe", "lucid", "--prior", "p.safetensors"])
+    assert wrong.exit_code == 2 and "Take recipe dgn_am or ppgn" in wrong.stderr
+    gone = CliRunner().invoke(main, ["maximize", "1", *own, "--recipe", "ppgn", "--prior", "gone.safetensors"])
+    assert gone.exit_code == 2 and "The prior in gone.safetensors" in gone.stderr
+    own += ["--steps", "3", "--width", "4"]
     assert fit("photos", "--out", "p.pt").exit_code == 2 and "Name it x.safetensors" in fit("photos", "--out", "p.pt").stderr
     assert "no folder none" in fit("photos", "--out", "none/p.safetensors").stderr
     assert "no such folder" in fit("nothing", "--out", "p.safetensors").stderr

@@ -28,6 +28,7 @@ class OfGradient(ABC):
 
     name: ClassVar[str]
     signed: ClassVar[bool]
+    per_token: ClassVar[str] = "sum"  # what becomes of the entries of a token's vector, see `pellucid.ids`
     only: tuple[Passage, ...] = ()
 
     @abstractmethod
@@ -72,6 +73,7 @@ class Gradient(OfGradient):
 
     name = "gradient"
     signed = True
+    per_token = "length"
 
     def weigh(self, gradient: Tensor, x: Tensor) -> Tensor:
         return gradient
@@ -87,6 +89,7 @@ class Saliency(OfGradient):
 
     name = "saliency"
     signed = False
+    per_token = "length"
 
     def weigh(self, gradient: Tensor, x: Tensor) -> Tensor:
         return gradient.abs()

@@ -14,7 +14,7 @@ from ..errors import MethodError
 from ..ledger import Ledger, Row, joined
 from ..model import Model
 from ..model.where import Where
-from ..tape import Op, Tape, aim, find, path, record, rewrite
+from ..tape import Op, Tape, aim, find, opened, path, record, rewrite
 from ..tape.batch import per_sample
 from ..tape.passage import conduct, settled
 from ..target import Target
@@ -50,6 +50,7 @@ class Composite:
         name: What captions call it.
         notes: Sentences for the caption.
         strict: Whether an operation without a rule is an error (`NoRule`), or falls back to its derivative, booked as such.
+        opened: Whether relevance goes through the weights of an attention as well (AttnLRP), or through the values alone.
         only: What relevance has to pass on its way; of several passages each gets a map. None: nothing.
 
     Example:
@@ -70,6 +71,7 @@ class Composite:
     strict: bool = False
     signed: bool = True
     notes: tuple[str, ...] = ()
+    opened: bool = False
     only: tuple[Passage, ...] = ()
 
     def where(
@@ -109,6 +111,7 @@ class Composite:
         aimed = aim(tape, target, model)
         ops = path(tape, aimed.slopes)
         composite = replace(self.choose(tape, ops).bounded(model), strict=self.strict, only=self.only)
+        tape = composite.told(tape)
         end = tape.inputs[0] if at is None else find(tape, at)
         told = settled(tape, aimed, self.only, end)
         values, ledger = composite.carry(tape, aimed.target, end, measured=measured)
@@ -128,9 +131,9 @@ class Composite:
         shares = any("share" in (getattr(rule, "bias", ""), getattr(rule, "silent", "")) for _, rule in self.entries)
         parts = [Target((term,)) for term in target.terms] if shares else [target]
         values, books = tape.value(end).new_zeros(()), []
+        rules = self.plan(path(tape, aim(tape, target).slopes))  # of all terms: they may be read from several heads
         for n, part in enumerate(parts, 1):
             aimed = aim(tape, part)
-            rules = self.plan(path(tape, aimed.slopes))
             if self.only:
                 arrived, ledger = self._pass(tape, aimed.seeds(tape), rules, end, measured=measured)
                 values = values + arrived
@@ -166,15 +169,19 @@ class Composite:
         """The composite for what ran: itself."""
         return self
 
+    def told(self, tape: Tape) -> Tape:
+        """The tape as these rules want it told."""
+        return opened(tape) if self.opened else tape
+
     def bounded(self, model: Model) -> Composite:
         """With the bounds of every z-box filled in from the model's preprocessing; without one, the extremes of each sample bound
         it.
         """
         if not any(isinstance(rule, ZBox) and (rule.low is None or rule.high is None) for _, rule in self.entries):
             return self
-        if model.preprocess is None:
+        if model.pictured is None:
             return replace(self, notes=(*self.notes, "The preprocessing is not known: the range of each input bounds its box."))
-        low, high = model.preprocess.bounds()
+        low, high = model.pictured.bounds()
         filled = [
             (where, replace(rule, low=low if rule.low is None else rule.low, high=high if rule.high is None else rule.high))
             if isinstance(rule, ZBox) else (where, rule)

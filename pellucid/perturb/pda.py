@@ -227,7 +227,7 @@ class Openings(Division):
 
     def of(self, x: Tensor, model: Model) -> Opened:
         usual = tuple(1 if x.dim() == 2 else max(1, min(WINDOW, side // 4)) for side in places(x))
-        windows = Sliding(usual if self.size is None else self.size, self.stride, clip=False).of(x, model)
+        windows = Sliding(usual if self.size is None else self.size, self.stride, clip=False).windows(x)
         side = (windows.boxes[0, 1] - windows.boxes[0, 0]).tolist()
         often = f"{self.draws} times each" if self.draws > 1 else "once each"
         note = f"{windows.n:,} windows of {' x '.join(map(str, side))}, filled {often}: {_told(self.sampler, x)}."

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PIL import Image
+from torch import Tensor
 
 from pellucid.ledger import figure
 from pellucid.render.examples import example_cell, in_row, legend, nothing
@@ -21,16 +22,20 @@ if TYPE_CHECKING:
     from pellucid.synth.trust import Trust
 
 BESIDE = 4  # pictures that were made, in one row with real ones
+MEMBERS = 3  # real pictures of a facet that are shown
 
 
 def contact_sheet(p: Maximized, across: int | None = None, trust: Trust | None = None) -> Image.Image:
     """All pictures in rows of `across`, their words below them; the seeds of one target share a row where they can.
 
-    Where there are real pictures to be shown, each target has rows of its own, and they stand behind those that were made.
+    Where there are real pictures to be shown, each target has rows of its own, and they stand behind those that were made; behind
+    that of a facet stand the picture it began with and real ones of its kind.
     """
     wide = max(SIDE, *(drawn(image, bounded(p)).width for image in p.images[:1]))
     cells = [cell(p, index, wide, trust) for index in range(len(p))]
-    if p.real is None:
+    if p.real is None and "members" in p.extras:
+        rows = with_members(p, cells, wide)
+    elif p.real is None:
         across = across or columns(len(p), len(set(p.seeds)))
         rows = [cells[start : start + across] for start in range(0, len(cells), across)]
     else:
@@ -55,6 +60,25 @@ def with_real(p: Maximized, cells: Sequence[Image.Image], wide: int, across: int
         made[0] += real or [nothing(p.real.seen, wide)]
         rows += made
     return rows
+
+
+def with_members(p: Maximized, cells: Sequence[Image.Image], wide: int) -> list[list[Image.Image]]:
+    """For each facet the picture that was made, the one it began with, and the real ones nearest to the facet's middle."""
+    listed = [(facet, len(found)) for found in p.provenance["facets"] for facet in found]
+    rows: list[list[Image.Image]] = []
+    for index, (facet, count) in enumerate(listed):
+        kind = f"one of {count} kinds, of {facet['pictures']} pictures" if count > 1 else f"{facet['pictures']} pictures"
+        shown = [(p.extras["starts"][index], "where it began", kind)]
+        for image, name in zip(p.extras["members"][index][:MEMBERS], facet["members"], strict=False):
+            shown.append((image, "real", Path(name).stem if isinstance(name, str) else f"picture {name}"))
+        rows.append([cells[index], *(captioned(image, bounded(p), wide, *words) for image, *words in shown)])
+    return rows
+
+
+def captioned(image: Tensor, within: bool, wide: int, head: str, words: str) -> Image.Image:
+    """A picture over what it is."""
+    told = [paragraph(shorten(head, 15, wide), 15, wide, INK), paragraph(shorten(words, 13, wide), 13, wide, FAINT)]
+    return stack([drawn(image, within), stack(told, 2)], 6)
 
 
 def heading(p: Maximized, wide: int) -> Image.Image:

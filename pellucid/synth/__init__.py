@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from . import canvas, prior, recipes
     from .ascent import Adam, Ascent, Normalised, Progress, Steepest
     from .canvas import Colour, Fourier, Pixel, Spectrum
-    from .climb import Climbed
+    from .climbed import Climbed
     from .frame import Frame, framed
     from .generator import GeneratorPrior
     from .maximized import Maximized
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "ascent": ("Adam", "Ascent", "Normalised", "Progress", "Steepest"),
     "canvas": ("Colour", "Fourier", "Pixel", "Spectrum"),
-    "climb": ("Climbed",),
+    "climbed": ("Climbed",),
     "frame": ("Frame", "framed"),
     "generator": ("GeneratorPrior",),
     "maximized": ("Maximized",),

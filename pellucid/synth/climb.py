@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -13,6 +12,7 @@ from ..errors import InputError
 from ..readout import at_once
 from .ascent import Numbers, per_picture
 from .asked import asking, differentiable
+from .climbed import Climbed, side_by_side
 from .draws import drawn, exact
 from .look import Look, Part, look_at
 from .objective import objective_of
@@ -21,44 +21,6 @@ from .task import Plan, Task
 from .track import Track
 
 LOOK = 16  # steps between looks at whether all are done: each look waits for the device
-
-
-@dataclass(frozen=True, eq=False)
-class Climbed:
-    """Where a climb led.
-
-    Arguments:
-        numbers: Those of the canvas, at the last step.
-        pictures: What they tell.
-        best, majority: The pictures with the highest score, and the first for which their class or channel led its layer; where
-            none did, the best. Scores are those seen in the climb, of views where there are any.
-        led: For which pictures there was such a first.
-        trace: The score by step and picture, NaN where a picture was not moved any more.
-        fired: For which pictures the gradient was not zero at some step.
-        notes: Sentences that a reader has to know.
-        steps: How many were made.
-        seconds: How long they took.
-    """
-
-    numbers: Numbers
-    pictures: Tensor
-    best: Tensor
-    majority: Tensor
-    led: Tensor
-    trace: Tensor
-    fired: Tensor
-    notes: tuple[str, ...]
-    steps: int
-    seconds: float
-
-    @property
-    def stopped(self) -> bool:
-        """Whether somebody called it off."""
-        return any(note.startswith("Called off") for note in self.notes)
-
-    def kept(self, keep: str) -> Tensor:
-        """The pictures that a plan wants."""
-        return {"last": self.pictures, "best": self.best, "majority": self.majority}[keep]
 
 
 def climb(task: Task, plan: Plan, start: Numbers | None = None) -> Climbed:
@@ -89,7 +51,8 @@ def climb(task: Task, plan: Plan, start: Numbers | None = None) -> Climbed:
         part = Part(task.take(piece), plan, ask, number, len(pieces), begun, halted=bool(found) and found[-1].stopped)
         numbers = _start(task, plan, start, piece)
         found.append(_climbed(part, numbers))
-    return _together(found, [row for piece in pieces for row in piece], time.perf_counter() - begun)
+    order = [row for piece in pieces for row in piece]
+    return side_by_side(found, order, time.perf_counter() - begun)
 
 
 def _climbed(part: Part, numbers: Numbers) -> Climbed:
@@ -177,27 +140,6 @@ def _start(task: Task, plan: Plan, start: Numbers | None, rows: Sequence[int]) -
         )  # fmt: skip
     numbers: Numbers = seen(given, task.frame)
     return numbers
-
-
-def _together(found: Sequence[Climbed], rows: Sequence[int], seconds: float) -> Climbed:
-    """Batches as one, the pictures in the order they were asked for."""
-    order = sorted(range(len(rows)), key=lambda place: rows[place])
-
-    def joined(parts: Sequence[Tensor]) -> Tensor:
-        return torch.cat(list(parts))[order]
-
-    longest = max(len(part.trace) for part in found)
-    filled = [
-        torch.cat([part.trace, part.trace.new_full((longest - len(part.trace), part.trace.shape[1]), torch.nan)])
-        for part in found
-    ]
-    pictures, best, majority, led, fired = (
-        joined([getattr(part, name) for part in found]) for name in ("pictures", "best", "majority", "led", "fired")
-    )
-    numbers = tuple(joined(parts) for parts in zip(*(part.numbers for part in found), strict=True))
-    notes = tuple(dict.fromkeys(note for part in found for note in part.notes))
-    trace, steps = torch.cat(filled, 1)[:, order], max(part.steps for part in found)
-    return Climbed(numbers, pictures, best, majority, led, trace, fired, notes, steps, seconds)
 
 
 def _check(plan: Plan) -> None:

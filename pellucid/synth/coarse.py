@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import torch
 
-from .climb import Climbed, climb
+from .climb import climb
+from .climbed import Climbed, in_turn
 from .draws import drawn
 from .frame import Frame
 from .task import Plan, Task
@@ -34,9 +35,7 @@ def climb_coarsely(task: Task, plan: Plan) -> Climbed:
     with torch.no_grad():
         numbers = enlarged(below.numbers, small, task.frame, drawn(task.seeds))
     above = climb(task, replace(plan, steps=0 if below.stopped else plan.steps - first), numbers)
-    trace, fired = torch.cat([below.trace[:-1], above.trace]), below.fired | above.fired
-    notes, seconds = tuple(dict.fromkeys((*below.notes, *above.notes))), below.seconds + above.seconds
-    return replace(above, trace=trace, fired=fired, notes=notes, steps=below.steps + above.steps, seconds=seconds)
+    return in_turn([replace(below, trace=below.trace[:-1]), above])
 
 
 def takes(task: Task, frame: Frame) -> bool:

@@ -72,7 +72,7 @@ def framed(model: Model, shape: tuple[int, ...] | None = None, bounds: tuple[flo
     Raises:
         InputError: the model does not say what its input is shaped like, and nobody else does.
     """
-    preprocess = model.preprocess
+    preprocess = model.pictured
     if shape is None and preprocess is None:
         raise InputError(
             f"A picture for {model.name}", "a model that does not say what its input is shaped like", "a canvas needs a size",

@@ -17,9 +17,9 @@ from torch import Tensor
 from ..errors import InputError
 from ..files import save as saved
 from ..ledger import figure
+from ..outputs import main_output
 from ..readout import at_once, heard
-from ..tape.aim import main_output
-from .climb import Climbed
+from .climbed import Climbed
 from .frame import Frame
 from .objective import objective_of
 from .task import Plan, Task

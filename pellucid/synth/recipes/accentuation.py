@@ -12,7 +12,8 @@ from ..apart import apart
 from ..ascent import Adam
 from ..asked import asking, differentiable
 from ..canvas import Fourier
-from ..climb import Climbed, climb
+from ..climb import climb
+from ..climbed import Climbed
 from ..draws import drawn
 from ..features import Distance, Near, aimed, beside, foremost, references
 from ..maximized import Maximized, maximized

@@ -9,7 +9,8 @@ from ...target import Target
 from ..apart import apart
 from ..ascent import Adam
 from ..canvas import Fourier
-from ..climb import Climbed, climb
+from ..climb import climb
+from ..climbed import Climbed
 from ..features import Likeness, aimed, beside, described, layer, references
 from ..maximized import Maximized, maximized
 from ..robust import Robust

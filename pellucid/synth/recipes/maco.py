@@ -10,10 +10,9 @@ from torch import Tensor
 
 from ..ascent import Adam
 from ..canvas import Phase, Spectrum
-from ..coarse import climb_coarsely
 from ..features import slopes
 from ..generator.pictures import pictures
-from ..maximized import Maximized, maximized
+from ..maximized import Maximized
 from ..robust import Robust
 from ..task import Plan, Task
 from .planned import Planned
@@ -43,7 +42,7 @@ class Maco(Planned):
         crop: Their side at the first and the last step, as a share of the picture's.
         noise: On each entry, in [0, 1].
         contrast: Of the picture, before its sigmoid.
-        coarse: The share of the steps that are made at half the size, see `climb_coarsely`.
+        coarse: The share of the steps that are made at half the size, see `pellucid.synth.coarse`.
     """
 
     rate: float = 0.2
@@ -64,7 +63,7 @@ class Maco(Planned):
 
     def maximize(self, task: Task) -> Maximized:
         plan = self.plan(task)
-        found = maximized(task, self.name, plan, climb_coarsely(task, plan))
+        found = self.followed(task, plan)
         return replace(found, extras={**found.extras, "transparency": transparency(task, found.images, plan)})
 
     def _spectrum(self, task: Task) -> Spectrum | None:

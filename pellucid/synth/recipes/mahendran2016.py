@@ -12,7 +12,8 @@ from ...target import Target
 from ..apart import apart
 from ..ascent import Normalised
 from ..canvas import Pixel
-from ..climb import Climbed, climb
+from ..climb import climb
+from ..climbed import Climbed
 from ..draws import drawn, normal
 from ..features import Distance, aimed, described, layer, references, slopes
 from ..maximized import Maximized, maximized

@@ -21,5 +21,8 @@ class Planned(ABC):
 
     def maximize(self, task: Task) -> Maximized:
         """The pictures."""
-        plan = task.changed(self.plan(task))
+        return self.followed(task, self.plan(task))
+
+    def followed(self, task: Task, plan: Plan) -> Maximized:
+        """The pictures of that plan."""
         return maximized(task, self.name, plan, climb_coarsely(task, plan))

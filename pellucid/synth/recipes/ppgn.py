@@ -10,7 +10,7 @@ import torch
 
 from ...errors import MethodError
 from ..ascent import Normalised
-from ..climb import Climbed
+from ..climbed import Climbed
 from ..generator.chain import Chain, Wandered, tuned, wander
 from ..generator.given import given
 from ..generator.prior import GeneratorPrior
