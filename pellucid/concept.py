@@ -336,7 +336,7 @@ def _last(tape: Tape, told: Tape, named: dict[str, int], model: Model, target: A
 
 def _layers(tape: Tape) -> dict[str, int]:
     """The layers with channels that relevance comes by, in the order in which they ran, the output not among them."""
-    if tape.transparent:
+    if tape.returned:
         ran = {name: ids[-1] for name, ids in tape.returned.items() if name}
     else:
         modules = dict.fromkeys(op.module for op in tape.ops_by_index if op.module)

@@ -347,10 +347,17 @@ def _whole(what: str, numbers: Sequence[Any]) -> Indices:
 
 
 def _counted(what: str, found: Sequence[Any]) -> str:
-    """Some things by number, the first six of many."""
+    """Some things by number, the first six of many.
+
+    Example:
+        >>> _counted("channel", range(4)), _counted("channel", (1, 5, 7))
+        ('channels 0-3', 'channels 1, 5 and 7')
+    """
     told = [str(one) for one in found]
     if len(told) == 1:
         return f"{what} {told[0]}"
+    if len(told) > 2 and all(isinstance(one, int) for one in found) and list(found) == list(range(found[0], found[-1] + 1)):
+        return f"{what}s {told[0]}-{told[-1]}"
     if len(told) > 8:
         return f"{len(told)} {what}s ({', '.join(told[:6])}, ...)"
     return f"{what}s {', '.join(told[:-1])} and {told[-1]}"

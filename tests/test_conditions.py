@@ -118,6 +118,29 @@ def test_programs_give_the_same_maps_as_the_network_they_were_made_from(name: st
     assert difference(found.values, eager.values) <= 1e-9
 
 
+@each_case
+def test_an_exported_program_knows_the_layers_of_the_network_it_was_made_from(case: Case):
+    net, x = case.net(torch.float64), case.inputs(torch.float64)
+    ours, theirs = record(net, x), record(pl.load(contained("exported", case, torch.float64)), x)
+    own = {name for name, ids in ours.returned.items() if name and ours.values[ids[-1]].producer is not None}
+    idle = {name for name, module in net.named_modules() if isinstance(module, nn.Identity)}  # nothing runs in them
+    assert own - idle <= set(theirs.returned)
+    for name in own - idle:
+        if len(ours.returned[name]) == 1:
+            assert torch.allclose(ours.value(ours.returned[name][0]), theirs.value(theirs.returned[name][0]), atol=1e-12), name
+    assert [op.module for op in ours.ops] == [op.module for op in theirs.ops]
+
+
+def test_in_an_exported_program_a_block_is_as_good_an_address_as_in_the_network():
+    case = CASE["residual"]
+    only, x = pl.channels([1, 2, 3]), case.inputs(torch.float64)
+    maps = [
+        pl.explain(model, x, target=case.target, at="blocks.0", only=only).values
+        for model in (case.net(torch.float64), contained("exported", case, torch.float64))
+    ]
+    assert difference(*maps) <= 1e-9 and float(maps[0].abs().sum()) > 0
+
+
 def parameterised(case: Case) -> str:
     """A convolution or dense layer half-way."""
     named = [n for n, m in case.net().named_modules() if isinstance(m, nn.Conv2d | nn.Linear)]
