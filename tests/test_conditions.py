@@ -257,6 +257,28 @@ def test_with_an_address_of_its_own_a_condition_leaves_at_its_meaning():
     assert below.values.shape == x.shape
 
 
+def test_methods_are_compared_through_the_same_channels_and_those_that_cannot_say_so():
+    net, x = chain(), torch.ones(1, 2, 5, 5, dtype=torch.float64)
+    c = pl.compare(net, x, ["lrp.epsilon", "gradient_x_input", "occlusion"], 1, at="3", only=pl.channels(1))
+    assert set(c.explanations) == {"lrp.epsilon", "gradient_x_input"} and "carries nothing back" in str(c.failures["occlusion"])
+    assert all(e.through == ("channel 1 of 3",) for e in c.explanations.values())
+
+
+def test_an_operation_is_an_address_as_good_as_a_module():
+    net, x = chain(), torch.ones(1, 2, 5, 5, dtype=torch.float64)
+    second = pl.Where(op="relu", position=1)
+    maps = [pl.explain(net, x, target=1, method="lrp.epsilon", at=at, only=pl.channels(1)).values for at in ("3", second)]
+    assert difference(*maps) == 0
+
+
+def test_nothing_of_the_model_or_the_input_changes():
+    net, x = chain(), torch.ones(1, 2, 5, 5, dtype=torch.float64)
+    before, given = {name: t.clone() for name, t in net.state_dict().items()}, x.clone()
+    pl.explain(net, x, target=1, at="1", only=[pl.channels(n) for n in range(4)])
+    assert all(torch.equal(t, before[name]) for name, t in net.state_dict().items()) and torch.equal(x, given)
+    assert not any(p.grad is not None or not p.requires_grad for p in net.parameters())
+
+
 def test_contrasts_are_the_difference_of_their_maps():
     net, x = chain(), torch.ones(1, 2, 5, 5, dtype=torch.float64)
     ask = partial(pl.explain, net, x, method="lrp", at="3", only=[pl.channels(0), pl.channels([1, 2])])
