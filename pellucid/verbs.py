@@ -202,13 +202,22 @@ def _answered(method: Method, given: Seen, target: Target, at: str | Where | Non
 def _explained(method: Method, given: Seen, target: Target, at: str | Where | None) -> Explanation:
     """What a method answers about a batch, sample by sample where other inputs belong to each of them."""
     if given.rowwise:
-        rows = [_alone(method, given, n, target.take([n]), at) for n in range(len(given.x))]
-        return replace(joined(rows), subject=_about(given, joined(rows).values, at))
+        for passage in getattr(method, "only", ()):
+            passage.check(len(given.x))
+        rows = [_alone(_asked_of(method, n), given, n, target.take([n]), at) for n in range(len(given.x))]
+        e = joined(rows)
+        return replace(e, subject=_about(given, e.values, at))
     try:
         found = method.attribute(given.model, given.x, target, at)
     except MethodError as error:
         raise error if layout(given.model) is None else _of_one(error, method) from None
     return _explanation(given, method, found, at)
+
+
+def _asked_of(method: Method, sample: int) -> Method:
+    """The method with what relevance has to pass in one sample."""
+    only = getattr(method, "only", ())
+    return replace(method, only=tuple(one.take(sample) for one in only)) if only else method  # type: ignore[type-var]
 
 
 def _of_one(error: MethodError, method: Method) -> MethodError:
@@ -230,8 +239,11 @@ def _alone(method: Method, given: Seen, number: int, target: Target, at: str | W
 
 def _about(given: Seen, values: Tensor, at: str | Where | None) -> Subject | None:
     """What the values are about: the things that were given, or tokens where a layer inside has one place for each."""
-    fits = given.subject is not None and given.subject.fits(values)
-    return given.subject if fits and (at is None or isinstance(given.subject, Tokens)) else None
+    many = len(values) // len(given.x)  # of several conditions each sample has several rows
+    rows = [sample for sample in range(len(given.x)) for _ in range(many)]
+    subject = given.subject.take(rows) if given.subject is not None and many > 1 else given.subject
+    fits = subject is not None and subject.fits(values)
+    return subject if fits and (at is None or isinstance(subject, Tokens)) else None
 
 
 def _explanation(given: Seen, method: Method, found: Attribution, at: str | Where | None) -> Explanation:

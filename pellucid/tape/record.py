@@ -20,6 +20,7 @@ from . import encoder, facts, grouped, kinds, recurrent
 from .batch import Batch, follow, rearranges
 from .op import Op, Ref, Tape, Value
 from .plain import plain
+from .program import followed, remembers
 from .rows import LARGEST, Rows, carried, marks, together
 from .sound import check
 from .trees import leaves, mapped, tensors
@@ -63,7 +64,7 @@ def record(model: Any, *inputs: Tensor) -> Tape:
     with plain(), _follow(module, recorder):
         copies = [recorder.open(x) for x in inputs]
         with Intercept(recorder):
-            output = forward(*copies)
+            output = followed(forward, recorder, *copies) if remembers(forward) else forward(*copies)
         return recorder.close(output, transparent=not opaque(module))
 
 
