@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from torch import Tensor
 
 from .attribution import Attribution, Method
 from .errors import PellucidError
+from .ids import adapted
 from .metrics.advice import FEWEST
 from .model import Model
 from .model.where import Where
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from .metrics.table import Table
 
 WALKED = ("lrp", "integrated_gradients", "gradient_x_input", "gradcam")
+SUMMED = WALKED[:3]  # of texts: those whose values add up over the vector of a token
 ASKED = ("occlusion", "kernel_shap", "rise")
 
 
@@ -51,6 +53,11 @@ class Auto:
     candidates: Sequence[str] | None = None
     table: Table | None = None
     strict: bool = False
+    written: Any = None  # the text whose tokens are explained, a `pellucid.ids.Written`
+
+    def of_tokens(self, written: Any) -> tuple[Auto, tuple[str, ...]]:
+        """The same for one text: its tokens are the parts, each a place with a vector."""
+        return replace(self, written=written), ()
 
     def settle(self, model: Model, x: Tensor, target: Target) -> tuple[Method, str]:
         """The method that is chosen, and why, in a sentence or two.
@@ -70,19 +77,21 @@ class Auto:
     def attribute(self, model: Model, x: Tensor, target: Target, at: str | Where | None = None) -> Attribution:
         """What the chosen method answers."""
         chosen, reason = self.settle(model, x, target)
-        found = chosen.attribute(model, x, target, at)
-        return replace(found, method=chosen.name, notes=(reason, *found.notes))
+        fitted, notes = (chosen, ()) if self.written is None else adapted(chosen, self.written)
+        found = fitted.attribute(model, x, target, at)
+        return replace(found, method=chosen.name, notes=(reason, *found.notes, *notes))
 
     def _tried(self, model: Model, x: Tensor, target: Target) -> Table:
         from .evaluation import evaluate
 
         def judged(methods: Sequence[str]) -> Table:
-            return evaluate(model, x, methods, ["srg"], target, floor=False, ceiling=False, strict=self.strict)
+            how = {"floor": False, "ceiling": False, "strict": self.strict, "channels": 1 if self.written is None else -1}
+            return evaluate(model, x, methods, ["srg"], target, **how)  # type: ignore[arg-type]
 
         if self.candidates is not None:
             return judged(self.candidates)
         try:
-            return judged(WALKED)
+            return judged(WALKED if self.written is None else SUMMED)
         except PellucidError:  # nobody can see what it computes
             return judged(ASKED)
 

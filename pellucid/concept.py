@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from .attribution import Method
 from .condition import Axes, Condition, channels
-from .errors import InputError, PellucidError, WhereError
+from .errors import InputError, MethodError, WhereError
 from .exemplars import Examples, examples
 from .explanation import Explanation, summary
 from .files import save as saved
@@ -23,13 +23,15 @@ from .ledger import figure
 from .maximizing import maximize
 from .model import Model, load
 from .model.where import Where
+from .synth.generator.pictures import pictures
 from .synth.maximized import Maximized, document
 from .synth.task import Maximizer
-from .tape import Tape, aim, find, record
+from .tape import Tape, aim, find, path, record, rewrite
+from .tape.aim import find_output
 from .tape.axes import axes_of
 from .tape.maps import choose
 from .target import Target, as_target, channel
-from .verbs import explain
+from .verbs import check_carries, explain
 
 #: Suffix -> "module:function" that writes (concepts, path, **options).
 FORMATS: dict[str, str] = {
@@ -49,7 +51,7 @@ class Concept:
     Arguments:
         channel: Its number.
         relevance: What passes through it, summed over its places: for the decision where positive, against it where negative.
-        share: That over the score.
+        share: That over the size of the score.
         peak: Its largest activation.
         position: Where its relevance is largest in size, one index per axis of its map; () where it has none.
     """
@@ -119,17 +121,17 @@ class Concepts(Sequence[Concept]):
         return int((total < HALF * total[-1]).sum()) + 1 if speaking else 0
 
     def sentence(self) -> str:
+        """The decision, and where its relevance lies among the channels."""
+        return f"{self.whole.headline()}: {self.passage()}"
+
+    def passage(self) -> str:
         """Where the decision's relevance lies among the channels, in words."""
-        share = sum(one.share for one in self.shown if one.relevance > 0)
-        count = sum(one.relevance > 0 for one in self.shown)
-        total = sum(one.relevance for one in self.every)
-        reached = f"{figure(total)} of it pass through {self.at}"
-        if not count:
-            return f"{self.whole.headline()}: {reached}; no channel shown speaks for it."
-        return (
-            f"{self.whole.headline()}: {reached}, {100 * share:.0f} % of it through the {count} channels shown for it; "
-            f"{self.carried()} of {len(self.every)} make half of what speaks for it."
-        )
+        speaking = [one for one in self.shown if one.relevance > 0]
+        share = 100 * sum(one.share for one in speaking)
+        shown = f"; the {len(speaking)} channels shown for it carry {share:.0f} % of the score" if len(speaking) > 1 else ""
+        total, half = sum(one.relevance for one in self.every), self.carried()
+        among = f"; {half} of {len(self.every)} make half of what speaks for it" if half else "; none speaks for it"
+        return f"{figure(total)} of it pass through {self.at}{shown}{among}."
 
     def text(self) -> str:
         """A table of the channels shown, for terminals."""
@@ -207,12 +209,16 @@ def concepts(
     """
     model = load(model)
     model.ready()
+    check_carries(method, "channels")
+    if isinstance(data, (str, os.PathLike)):
+        pictures(model, data)  # refused now, and not when all else is done
     whole = explain(model, x, target, method, strict=strict)
     if len(whole) != 1:
         raise InputError(
             "Concepts", f"a batch of {len(whole)} samples", "channels are told of one decision", "Pass one of them: x[:1]."
         )
-    layer = layer_of(model, model.read(x) if not isinstance(x, Tensor) else x.to(model.device), target, at)
+    inputs = x.to(model.device) if isinstance(x, Tensor) else model.read(x)
+    layer = layer_of(model, inputs, target, at)
     inside = explain(model, x, target, method, at=layer.at, strict=strict)
     every = _every(layer, inside.values, float(whole.output[0]))
     shown = _shown(every, layer, which, top, against)
@@ -220,7 +226,8 @@ def concepts(
     maps = explain(model, x, target, method, at=layer.at, only=only, strict=strict)
     units = [layer.unit(one.channel) for one in shown]
     found = None if data is None or not beside else examples(model, units, data, top=beside, by="relevance", method=method)
-    drawn = None if draw is False else maximize(model, units, "auto" if draw is True else draw)
+    recipe = "auto" if draw is True else draw
+    drawn = None if recipe is False else maximize(model, units, recipe, shape=tuple(inputs.shape[1:]))
     notes = (*layer.notes, *alike(maps, layer))
     return Concepts(layer.at, shown, every, whole, maps, found, drawn, layer.others, notes, layer.sizes)
 
@@ -289,53 +296,58 @@ def layer_of(model: Model, x: Tensor, target: Any, at: str | Where | None) -> La
         WhereError: no layer with channels is there; the message names those there are.
     """
     tape = record(model, x)
-    notes: tuple[str, ...] = ()
+    told, notes = rewrite(tape), tuple[str, ...]()
+    named = _layers(told)
     if at is None:
-        at = _last(tape, model, target)
-        notes = (f"{at} is the last layer with maps; at= names another one.",)
-    id = find(tape, at)
-    axes = axes_of(tape, id, str(at))
+        at, which = _last(tape, told, named, model, target)
+        notes = (f"{at} is the last layer {which}; at= names another one.",)
+    id = find(told, at)
+    axes = axes_of(told, id, str(at))
     if axes.channel is None or (axes.batch is None and len(x) > 1) or axes.shape[axes.channel] < 2:
         raise WhereError(
             f"Concepts at {at}", f"a value of shape {axes.shape}", "it has no channels to tell apart",
-            f"Name one of {', '.join(list(_layers(tape))[-6:]) or 'the layers inside'}.",
+            f"Name one of {', '.join(list(named)[-6:]) or 'the layers inside'}.",
         )  # fmt: skip
-    return Layer(str(at), axes, tape.value(id), tuple(_layers(tape)), notes)
+    return Layer(str(at), axes, tape.value(id), tuple(named), notes)
 
 
-def _last(tape: Tape, model: Model, target: Any) -> str:
-    """The last layer with maps, by an address that leads to it."""
+def _last(tape: Tape, told: Tape, named: dict[str, int], model: Model, target: Any) -> tuple[str, str]:
+    """The last layer with maps, by an address that leads to it; where there is none, the last one inside. And which it is."""
     try:
         chosen = choose(tape, aim(tape, as_target(target), model), "concepts")
-    except PellucidError:
-        named = list(_layers(tape))
-        if not named:
-            raise
-        return named[-1]
-    made = tape.values[chosen.id].producer
-    tries = [chosen.name, *([] if made is None else [tape.ops_by_index[made].module])]
-    for address in tries:
-        try:
-            if find(tape, address) == chosen.id:
-                return address
-        except WhereError:
-            continue
-    return next((name for name in reversed(list(_layers(tape))) if find(tape, name) <= chosen.id), chosen.name)
+    except MethodError:
+        chosen = None
+    if chosen is not None:
+        made = tape.values[chosen.id].producer
+        for address in (chosen.name, "" if made is None else tape.ops_by_index[made].module):
+            if address in named and find(told, address) == chosen.id:
+                return address, "with maps"
+        before = [name for name, id in named.items() if id <= chosen.id and len(told.values[id].shape) == len(chosen.shape)]
+        if before:
+            return before[-1], "with maps"
+    if not named:
+        raise WhereError(
+            "Concepts without at=", "no named layer by which the decision comes", "there are no channels to tell apart",
+            "Explain the input itself: pl.explain(model, x).",
+        )  # fmt: skip
+    return list(named)[-1], "inside"
 
 
-def _layers(tape: Tape) -> Iterator[str]:
-    """The layers with channels, in the order in which they ran, the output not among them."""
+def _layers(tape: Tape) -> dict[str, int]:
+    """The layers with channels that relevance comes by, in the order in which they ran, the output not among them."""
     if tape.transparent:
-        named = {name: ids[-1] for name, ids in tape.returned.items() if name}
+        ran = {name: ids[-1] for name, ids in tape.returned.items() if name}
     else:
-        named = {op.module: op.out for op in tape.ops if op.module and op.outs and any(o is not None for o in op.outs)}
-    last = max(named.values(), default=-1)
-    seen: set[int] = set()
-    for name, id in sorted(named.items(), key=lambda item: item[1]):
+        modules = dict.fromkeys(op.module for op in tape.ops_by_index if op.module)
+        ran = {name: find(tape, name) for name in modules}
+    output = find_output(tape)
+    passed = {i for op in path(tape, (output,)) for i in (*op.outs, *op.inner)}
+    found: dict[str, int] = {}
+    for name, id in sorted(ran.items(), key=lambda item: (item[1], item[0].count("."))):
         shape = tape.values[id].shape
-        if id not in seen and id != last and len(shape) > 1 and max(shape[1:]) > 1:
-            seen.add(id)
-            yield name
+        if id in passed and id != output and id not in found.values() and len(shape) > 1 and max(shape[1:]) > 1:
+            found[name] = id
+    return found
 
 
 def _every(layer: Layer, values: Tensor, score: float) -> tuple[Concept, ...]:
@@ -347,7 +359,7 @@ def _every(layer: Layer, values: Tensor, score: float) -> tuple[Concept, ...]:
     for number in total.argsort(descending=True, stable=True).tolist():
         where = tuple(int(i) for i in torch.unravel_index(place[number].cpu(), sizes)) if sizes else ()
         amount = float(total[number])
-        found.append(Concept(number, amount, amount / score if score else 0.0, float(peak[number]), where))
+        found.append(Concept(number, amount, amount / abs(score) if score else 0.0, float(peak[number]), where))
     return tuple(found)
 
 

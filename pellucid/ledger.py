@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -18,7 +18,7 @@ class Row:
     """One booking: relevance that an operation kept instead of handing it on.
 
     Arguments:
-        where: Path of the module the operation ran in; "" is the model itself.
+        where: Path of the module the operation ran in, "" is the model itself; or of the parameter that kept it: "cls_token".
         op: Kind of operation: "convolution", "add", ...
         cause: Why it was kept, one of `CAUSES`.
         amount: How much, with shape (batch,).
@@ -81,15 +81,27 @@ class Ledger:
     def sentence(self, sample: int = 0) -> str:
         """The books of one sample in words; figures share their decimals, so they add up as printed."""
         seed, arrived, kept = (float(part[sample]) for part in (self.seed, self.input, self.absorbed))
-        causes = {cause: float(amount[sample]) for cause, amount in self.by_cause().items()}
-        places = decimals(seed, arrived, kept, *causes.values())
-        told = [f"{cause} {figure(amount, places)}" for cause, amount in causes.items() if shows(amount, places)]
+        places = decimals(seed, arrived, kept, *(float(amount[sample]) for amount in self.by_cause().values()))
+        told = [f"{what} {figure(amount, places)}" for what, amount in self._items(sample) if shows(amount, places)]
         missing = float(self.error[sample])
         return (
             f"input {figure(arrived, places)}, absorbed {figure(kept, places)}"
             + (f" ({', '.join(told)})" if told else "")
             + ("" if abs(missing) <= 1e-4 * float(self.volume[sample]) else f", unaccounted {figure(missing)}")
         )
+
+    def _items(self, sample: int) -> Iterator[tuple[str, float]]:
+        """Causes with their amounts; constants of the model's own, as tokens and positions, by name."""
+        for cause, amount in self.by_cause().items():
+            rest, named = float(amount[sample]), dict[str, float]()
+            for row in self.rows:
+                if row.cause != cause or cause != "constant operand":
+                    continue
+                named[row.where] = named.get(row.where, 0.0) + float(row.amount[sample])
+            for name in sorted((name for name in named if name), key=lambda name: -abs(named[name]))[:3]:
+                yield name.removesuffix(".weight"), named[name]
+                rest -= named[name]
+            yield ("other constants" if len(named) else cause), rest
 
     def warnings(self, sample: int, size: float) -> list[str]:
         """What makes closed books less than they seem, one plain sentence each; sound books have none.

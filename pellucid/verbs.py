@@ -173,13 +173,19 @@ def _conditioned(method: Method, only: Only, at: str | Where | None) -> tuple[Me
     if only is None:
         return method, at
     asked = passages(only, at)
-    if not hasattr(method, "only"):
+    check_carries(method, str(asked[0]))
+    return replace(method, only=asked), at if addressed(only) else None  # type: ignore[type-var]
+
+
+def check_carries(method: str | Method, through: str) -> None:
+    """Refuse a method that cannot say what passes through a part of a layer."""
+    chosen = _method(method, strict=False)
+    if not hasattr(chosen, "only"):
         raise MethodError(
-            f"`{method.name}` through {asked[0]}", "a method that carries nothing back from layer to layer",
+            f"`{chosen.name}` through {through}", "a method that carries nothing back from layer to layer",
             "only where relevance is carried can it be held back on its way",
             'Take "lrp", any of its composites, or "gradient_x_input".',
         )  # fmt: skip
-    return replace(method, only=asked), at if addressed(only) else None  # type: ignore[type-var]
 
 
 def _answered(method: Method, given: Seen, target: Target, at: str | Where | None) -> Explanation:
@@ -229,7 +235,8 @@ def _explanation(given: Seen, method: Method, found: Attribution, at: str | Wher
     values = found.values.detach()
     values = values if values.dtype == torch.float64 else values.float()
     chosen = found.method if found.method not in (None, method.name) else None
-    notes = ((f"`{method.name}` chose {chosen}.",) if chosen else ()) + found.notes + model.notes
+    said = any(note.startswith(f"`{method.name}` chose") for note in found.notes)
+    notes = ((f"`{method.name}` chose {chosen}.",) if chosen and not said else ()) + found.notes + model.notes
     targets = tuple(found.target.text(i) for i in range(len(values)))
     return Explanation(
         values.cpu(),

@@ -372,3 +372,22 @@ def test_every_target_is_explained_maximized_and_evaluated(name):
     assert p.scores.isfinite().all() and p.targets[0].startswith(e.target.split(" of ")[0][:8])
     t = pl.evaluate(net, x, ["gradient_x_input", "occlusion"], ["pixel_flipping"], target=target)
     assert len(t.rows) == 2
+
+
+@pytest.mark.parametrize("method", ["lrp", "lrp.epsilon", "lrp.epsilon_gamma_box"])
+def test_a_contrast_over_two_heads_of_other_depths_is_explained(x, method):
+    """Rules are given by position on the path, and the paths of both heads are not as long."""
+
+    class Deep(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.trunk, self.near = nn.Linear(6, 8), nn.Linear(8, 2)
+            self.far = nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 2), nn.ReLU(), nn.Linear(2, 2))
+
+        def forward(self, x: Tensor) -> Any:
+            h = torch.relu(self.trunk(x))
+            return {"near": self.near(h), "far": self.far(h)}
+
+    torch.manual_seed(0)
+    e = pl.explain(Deep().eval(), x, pl.logit(0).of("near") - pl.logit(1).of("far"), method=method)
+    assert float(e.ledger.error.abs().max()) <= 1e-4 * float(e.ledger.volume.max()) and e.values.abs().sum() > 0

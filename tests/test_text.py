@@ -242,6 +242,21 @@ def test_layers_inside_are_about_tokens_too() -> None:
     assert not e.values[1, 3:].any()
 
 
+def test_auto_chooses_a_method_for_a_text() -> None:
+    model = made(Looks("table"))
+    e = pl.explain(model, TEXTS, target=1, method="auto")
+    chosen = e.notes[0].split()[2].rstrip(":")
+    assert "`auto` chose" in e.notes[0] and chosen in ("lrp", "integrated_gradients", "gradient_x_input")
+    alone = pl.explain(model, TEXTS[0], target=1, method=chosen)
+    torch.testing.assert_close(e.values[0], alone.values[0])
+
+
+@pytest.mark.parametrize("method", ["attention_rollout", "chefer"])
+def test_attention_maps_are_about_tokens(method: str) -> None:
+    e = pl.explain(made(Reads()), TEXTS, target=1, method=method)
+    assert e.values.shape == (2, 15) and not e.values[1, 3:].any() and len(e.words(1)) == 3
+
+
 def test_methods_are_compared_on_a_text() -> None:
     c = pl.compare(made(Reads()), TEXTS[0], ["lrp", "gradient_x_input", "gradcam"], target=1)
     assert set(c.explanations) == {"lrp", "gradient_x_input"} and isinstance(c.failures["gradcam"], MethodError)

@@ -12,14 +12,15 @@ from torch import Tensor
 from ..attribution import Method
 from ..catalogue import method as named
 from ..errors import ModelError, ThreadLost
-from ..model import Model, Preprocess, load
+from ..model import Columns, Model, Preprocess, load
 from ..tape import Tape, record
 from .head import Head, head
 from .layers import Layer, layers
 from .plan import Planned, plan
 from .verdicts import Verdict, verdicts
 
-Table = tuple[str, tuple[str, ...], list[tuple[str, ...]]]  # a title, the heads of the columns, the rows
+Rows = list[tuple[str, ...]]
+Table = tuple[str, tuple[str, ...], Rows]  # a title, the heads of the columns, the rows
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ class Card:
 
 
 def inspect(model: Any, x: Any = None, *, method: str | Method = "lrp", shape: Sequence[int] | None = None) -> Card:
-    """What a model is: input, preprocessing, score head, layers, the rule relevance takes where, and which methods can explain it.
+    """What a model is: input, preprocessing, score head, layers, the rules of relevance, and which methods can explain it.
 
     The model runs once, on `x` or on zeros. Whether a method works is told from what ran then; none of them is run.
 
@@ -110,8 +111,8 @@ def inspect(model: Any, x: Any = None, *, method: str | Method = "lrp", shape: S
 
     Example:
         >>> card = inspect(torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.Softmax(1)).eval(), shape=(1, 4))
-        >>> card.head.end, [verdict.reason for verdict in card.methods if verdict.name == "gradcam"]
-        ('probabilities', ['it weighs the channels of a map, and there is no map between an input of shape (1, 4) and the target'])
+        >>> card.head.end, [verdict.works for verdict in card.methods if verdict.name == "gradcam"]
+        ('probabilities', [False])
     """
     model = load(model)
     model.ready()
@@ -147,6 +148,8 @@ def entry(model: Model, x: Any, shape: Sequence[int] | None) -> Tensor:
         return model.read(x)
     if shape is None and model.pictured is not None:
         shape = (1, len(model.pictured.mean), *model.pictured.size)
+    if shape is None and isinstance(model.preprocess, Columns):
+        shape = (1, model.preprocess.width)
     if shape is None and model.shape is not None:
         shape = (1, *model.shape)
     if shape is None or min(shape) < 1:
@@ -180,7 +183,7 @@ def _layers(card: Card, depth: int) -> Table:
     less = f", {len(shown)} of them down to --depth {depth}" if len(shown) < len(card.layers) else ""
     counts = ["" if layer.parameters is None else f"{layer.parameters:,}" for layer in shown]
     made = [across(layer.output) if layer.output else "" for layer in shown]
-    rows = [(layer.name, layer.kind, shape, count) for layer, shape, count in zip(shown, made, counts, strict=True)]
+    rows: Rows = [(layer.name, layer.kind, shape, count) for layer, shape, count in zip(shown, made, counts, strict=True)]
     return f"Layers that ran: {len(card.layers)}{less}", ("layer", "kind", "output", "parameters"), rows
 
 
@@ -189,7 +192,7 @@ def _rules(card: Card) -> Table:
     if not card.rules:
         return f"{card.method} follows derivatives and has no rules.", columns, []
     method = card.method if card.composite in ("", card.method) else f"{card.method}, which is {card.composite} here"
-    rows = [(row.kind, row.rule, str(row.count), row.first) for row in card.rules]
+    rows: Rows = [(row.kind, row.rule, str(row.count), row.first) for row in card.rules]
     return f"Rules of {method}, by kind of operation", columns, rows
 
 
@@ -201,9 +204,8 @@ def _methods(card: Card) -> list[Table]:
         grouped: dict[tuple[str, str], list[str]] = {}
         for verdict in these:
             grouped.setdefault((verdict.family, verdict.reason), []).append(verdict.name)
-        rows = [(family, ", ".join(names), reason) for (family, reason), names in grouped.items()]
+        rows: Rows = [(family, ", ".join(names), reason) for (family, reason), names in grouped.items()]
         if these:
-            tables.append(
-                (f"{title}: {len(these)} of {len(card.methods)}", ("family", "methods", "remark" if works else "why"), rows)
-            )
+            columns = ("family", "methods", "remark" if works else "why")
+            tables.append((f"{title}: {len(these)} of {len(card.methods)}", columns, rows))
     return tables

@@ -29,7 +29,7 @@ FORMATS = "png,json,safetensors"
 @click.argument("paths", nargs=-1, metavar="PICTURE...")
 @click.option("--text", "texts", multiple=True, metavar="TEXT", help="A text to explain, for a model that reads texts.")
 @click.option(
-    "--model", default=BUILT_IN, show_default=True, metavar="MODEL", help="One of `pellucid models`, a file, or a name of a hub."
+    "--model", default=BUILT_IN, show_default=True, metavar="MODEL", help="One of `pellucid models`, a file, or `timm:NAME` ..."
 )
 @click.option("--method", default="lrp", show_default=True, metavar="NAME", help="One of `pellucid methods`.")
 @takes_question

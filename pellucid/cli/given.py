@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 WORDS = 5  # of a text that was typed, which name its files
 LARGEST = 4_000_000  # bytes of a text file
+DATA = (".csv", ".tsv", ".npy", ".wav")
 
 
 @dataclass(frozen=True)
@@ -36,10 +37,21 @@ class Given:
         """What it is called in what is printed."""
         return click.format_filename(self.path) if self.text is None else f'"{shortened(self.text)}"'
 
-    def read(self, model: Model) -> Any:
-        """What the model is given: the text where it reads texts, else the path of the picture."""
+    def read(self, model: Model, row: int | None = None) -> Any:
+        """What the model is given: the text where it reads texts, the rows where it reads tables, else the path of the file.
+
+        Arguments:
+            row: Which of the rows, from 0 on; None: all of them.
+        """
+        from ..model import Columns
+        from ..model.rows import listed
+
         if self.text is not None:
             return self.text
+        if isinstance(model.preprocess, Columns):
+            return chosen(listed(self.path), row, self.path)
+        if row is not None:
+            raise click.UsageError("--row is for tables: say what their columns are with --columns FILE")
         return text_of(Path(self.path)) if reads_texts(model) else self.path
 
 
@@ -55,6 +67,17 @@ def given(paths: Sequence[str], texts: Sequence[str]) -> list[Given]:
     return made
 
 
+def chosen(rows: list[dict[str, Any]], row: int | None, path: str) -> list[dict[str, Any]]:
+    """One of the rows of a table, or all."""
+    if row is None:
+        return rows
+    if not 0 <= row < len(rows):
+        raise InputError(
+            f"--row {row} of {path}", f"{len(rows)} rows", "there is no such row", f"Ask for one of 0-{len(rows) - 1}."
+        )
+    return [rows[row]]
+
+
 def reads_texts(model: Model) -> bool:
     """Whether the model says how a text becomes its input."""
     from ..model import Text
@@ -68,6 +91,15 @@ def check_reads(model: Model, asked: Sequence[Given]) -> None:
 
     if reads_texts(model):
         return
+    if hasattr(model.preprocess, "read") and all(one.text is None for one in asked):
+        return
+    data = next((one.path for one in asked if Path(one.path).suffix.lower() in DATA), None)
+    if data is not None:
+        raise ModelError(
+            f"{data} for {model.name}", "a model that does not say what rows or series are",
+            "numbers mean nothing by themselves",
+            "Say it: --columns columns.json for a table, --signal rate=250,unit=mV for a series.",
+        )  # fmt: skip
     if any(one.text is not None for one in asked):
         raise ModelError(
             f"--text for {model.name}", "a model that does not say how a text becomes its input",

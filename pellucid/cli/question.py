@@ -28,6 +28,7 @@ class Question:
         target, versus: Classes by name or index, of a language model tokens; why the one rather than the other. None: the
             predicted one.
         like: What else is read, whose embedding the output is compared with.
+        row: Which row of a table; None: all of them.
         at: The layer in whose terms it is explained; None: the pixels.
         strict: Whether operations without a rule are refused.
     """
@@ -37,13 +38,18 @@ class Question:
     at: str | None
     strict: bool
     like: str | None = None
+    row: int | None = None
 
     @property
     def words(self) -> tuple[str, ...]:
         """What tells its files from those of other questions."""
         versus = f"vs {self.versus}" if self.versus else ""
         like = f"like {Path(self.like).stem}" if self.like else ""
-        return " ".join(filter(None, (self.target, versus, like))), f"at {self.at}" if self.at else ""
+        return (
+            " ".join(filter(None, (self.target, versus, like))),
+            f"row {self.row}" if self.row is not None else "",
+            f"at {self.at}" if self.at else "",
+        )
 
     def check(self, model: Model, methods: Sequence[str], asked: Sequence[Given] = ()) -> None:
         """Refuse before the first picture what would fail on every one."""
@@ -65,7 +71,7 @@ class Question:
 
     def ask(self, verb: Callable[..., T], model: Model, given: Given, **how: Any) -> T:
         """The answer of `explain` or `compare`; if the model fails without us, that is said to be so."""
-        x = given.read(model)
+        x = given.read(model, self.row)
         try:
             return verb(model, x, target=self.aim(model), at=self.at, strict=self.strict, **how)
         except PellucidError:
@@ -96,6 +102,7 @@ OPTIONS = (
     ),
     click.option("--versus", metavar="CLASS", help="Explain why the target rather than this one."),
     click.option("--like", metavar="INPUT", help="Explain how alike the embedding is to that of another text or picture."),
+    click.option("--row", type=int, metavar="N", help="Which row of a table, from 0 on.  [default: all of them]"),
     click.option("--at", metavar="LAYER", help="Explain by what this layer returned, in place of the pixels."),
     click.option("--strict", is_flag=True, help="Refuse operations without a rule, in place of taking their derivative."),
 )

@@ -20,7 +20,7 @@ from .door import tell
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ..model import Model, Preprocess
+    from ..model import Columns, Model, Preprocess, Signal
 
 BUILT_IN = "efficientnet_lite0"
 
@@ -50,6 +50,8 @@ class Source:
         trust: Whether files that can run code may be opened.
         size, resize, interpolation, mean, std: How a picture becomes the input, where the model does not say.
         labels: A file with the names of the classes, one per line.
+        columns: A JSON file that says what the columns of a table are.
+        signal: What a series is: "rate=250,unit=mV,channels=I+II".
     """
 
     model: str
@@ -61,6 +63,8 @@ class Source:
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     labels: str | None = None
+    columns: str | None = None
+    signal: str | None = None
 
     def open(self) -> Model:
         """The model itself."""
@@ -77,14 +81,22 @@ class Source:
         return model if how is None else replace(model, preprocess=how)
 
     def check(self) -> None:
-        """Refuse half a way of reading pictures before anything is loaded."""
+        """Refuse half a way of reading the input, or two, before anything is loaded."""
+        told = {"--size": self.size or self.mean or self.std, "--columns": self.columns, "--signal": self.signal}
+        if sum(map(bool, told.values())) > 1:
+            both = " and ".join(name for name, value in told.items() if value)
+            raise click.UsageError(f"{both} say that the input is different things: give one of them")
         if (self.mean is None) != (self.std is None) or (self.size is not None and self.mean is None):
             raise click.UsageError("--size, --mean and --std belong together: a guessed scale gives a plausible and wrong answer")
 
-    def preprocess(self, model: Model) -> Preprocess | None:
-        """How a picture becomes the input, where the options say it; its size may be known from the model."""
-        from ..model import Preprocess
+    def preprocess(self, model: Model) -> Preprocess | Columns | Signal | None:
+        """How a picture, a row or a series becomes the input, where the options say it; a size may be known from the model."""
+        from ..model import Columns, Preprocess
 
+        if self.columns is not None:
+            return Columns.load(self.columns)
+        if self.signal is not None:
+            return signal(self.signal)
         if self.mean is None or self.std is None:
             return None
         known = model.shape[1:] if model.shape is not None and len(model.shape) == 3 else None
@@ -103,6 +115,46 @@ class Source:
         return listed(text, self.labels) if text.lstrip().startswith(("[", "{")) else text.splitlines()
 
 
+def signal(words: str) -> Signal:
+    """What "rate=250,unit=mV,channels=I+II,mean=0.1,std=2,length=1000" says."""
+    from ..model import Signal
+
+    given: dict[str, Any] = {}
+    for part in filter(None, (part.strip() for part in words.split(","))):
+        name, equals, value = part.partition("=")
+        if not equals or name.strip() not in SIGNAL:
+            known = ", ".join(f"{name}=" for name in SIGNAL)
+            raise click.UsageError(f"--signal {words}: {part!r} is none of {known}")
+        try:
+            given[name.strip()] = SIGNAL[name.strip()](value.strip())
+        except ValueError:
+            raise click.UsageError(f"--signal {words}: {value.strip()!r} is no value for {name.strip()}") from None
+    if "rate" not in given:
+        raise click.UsageError(f"--signal {words}: rate= is missing, the number of samples per second")
+    return Signal(**given, source="the command line")
+
+
+def several(value: str) -> float | tuple[float, ...]:
+    """A number, or one per channel with signs between them: 0.1+0.2.
+
+    Example:
+        >>> several("2"), several("0.1+0.2")
+        (2.0, (0.1, 0.2))
+    """
+    found = tuple(float(part) for part in value.split("+"))
+    return found[0] if len(found) == 1 else found
+
+
+SIGNAL: dict[str, Callable[[str], Any]] = {
+    "rate": float,
+    "unit": str,
+    "channels": lambda value: tuple(value.split("+")),
+    "mean": several,
+    "std": several,
+    "length": int,
+}
+
+
 def takes_source(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds the options of a `Source`, all but the model itself, and hands them on as one argument."""
 
@@ -117,18 +169,17 @@ def takes_source(command: Callable[..., Any]) -> Callable[..., Any]:
 OPTIONS = (
     click.option("--builder", metavar="MODULE:FUNCTION", help="What makes the network for a file of weights."),
     click.option("--trust", is_flag=True, help="Open model files that can run code (TorchScript, .pt2, pickled modules)."),
-    click.option(
-        "--labels", type=click.Path(exists=True, dir_okay=False), metavar="FILE", help="Class names, one per line; or JSON."
-    ),
+    click.option("--labels", type=click.Path(exists=True, dir_okay=False), metavar="FILE", help="Class names: lines, or JSON."),
     click.option("--size", type=Numbers(int), metavar="H,W", help="Input of the model in pixels, where it does not say."),
     click.option(
-        "--resize",
-        type=Numbers(int),
-        metavar="N",
-        help="Short side before the centre crop; H,W stretches.  [default: as the crop]",
+        "--resize", type=Numbers(int), metavar="N", help="Short side before the crop; H,W stretches.  [default: as the crop]"
     ),
     click.option("--mean", type=Numbers(), metavar="R,G,B", help="Subtracted from pixels in 0..1: 0.485,0.456,0.406"),
     click.option("--std", type=Numbers(), metavar="R,G,B", help="Divided by after that: 0.229,0.224,0.225"),
+    click.option(
+        "--columns", type=click.Path(exists=True, dir_okay=False), metavar="FILE", help="JSON: what the columns of a table are."
+    ),
+    click.option("--signal", metavar="LIST", help="What a series is: rate=250,unit=mV,channels=I+II"),
     click.option("--interpolation", default="bicubic", show_default=True, metavar="NAME", help="How pictures are resized."),
 )
 

@@ -1,10 +1,10 @@
 """Layer-wise relevance propagation: what reached the decision, and how the model reacted to it."""
 
+from .auto import Auto
 from .composite import Composite
 from .presets import (
     CP,
     Attention,
-    Auto,
     Conserving,
     DeepTaylor,
     EpsilonAlpha2Beta1,

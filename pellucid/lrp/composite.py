@@ -131,9 +131,9 @@ class Composite:
         shares = any("share" in (getattr(rule, "bias", ""), getattr(rule, "silent", "")) for _, rule in self.entries)
         parts = [Target((term,)) for term in target.terms] if shares else [target]
         values, books = tape.value(end).new_zeros(()), []
+        rules = self.plan(path(tape, aim(tape, target).slopes))  # of all terms: they may be read from several heads
         for n, part in enumerate(parts, 1):
             aimed = aim(tape, part)
-            rules = self.plan(path(tape, aimed.slopes))
             if self.only:
                 arrived, ledger = self._pass(tape, aimed.seeds(tape), rules, end, measured=measured)
                 values = values + arrived

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from itertools import takewhile
+from dataclasses import replace
 
 from ..model.where import Where
-from ..tape import Op, Tape
 from .composite import Composite, base
 from .rule import Bias, Rule, Silent
 from .rules import AlphaBeta, Epsilon, Flat, Gamma, Gate, Halve, Native, Norm, Pass, Softmax, Standardise, ZBox, ZPlus
@@ -175,30 +172,3 @@ def Conserving(*, gamma: float = 0.25, eps: float = 1e-9) -> Composite:
         *base(eps),
     )
     return Composite(entries, "lrp.conserving")
-
-
-@dataclass(frozen=True)
-class Auto(Composite):
-    """`lrp` alone: `Conserving`, fitted to what ran, and it says so.
-
-    The dense layers that end a network, where a sample is one row, take the epsilon rule, as published composites have it; dense
-    layers that work at every position (of a map, of a sequence) are convolutions in all but name. Without pixels there is no
-    z-box.
-    """
-
-    name: str = "lrp"
-
-    def choose(self, tape: Tape, ops: Sequence[Op]) -> Composite:
-        linear = [op for op in ops if op.kind in LINEAR]
-        tail = list(
-            takewhile(
-                lambda op: op.kind == "dense" and not op.part and tape.values[op.out].shape[:-1] == (tape.samples,),
-                reversed(linear),
-            )
-        )
-        chosen = Conserving()
-        for n in range(1, len(tail)):
-            chosen = chosen.where(op="dense", position=-1 - n, rule=chosen.entries[0][1])
-        if len(tape.values[tape.inputs[0]].shape) != 4:
-            chosen = replace(chosen, entries=tuple(entry for entry in chosen.entries if not isinstance(entry[1], ZBox)))
-        return chosen

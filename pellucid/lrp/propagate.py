@@ -41,7 +41,7 @@ class Books:
         got = [(i, share) for i, share in zip(op.op.ins, shares.inputs, strict=True) if share is not None]
         booked = list(shares.booked.items())
         assert op.total is not None
-        left = op.total - sum(amount for _, amount in booked)
+        left = op.total - sum(amount for _, amount in (*booked, *shares.constants))
         if len(got) == 1 and not shares.rest and (rule.local or not op.measured):
             self._add(got[0][0], left)
             return booked
@@ -101,9 +101,9 @@ def propagate(
         rule = rules.get(op.op.index) or _last_resort(op.op, strict)
         op = LocalOp(op.tape, op.op, books.take(op.op), measured)
         shares = _share(op, carried, rule, books)
-        books.rows.extend(
-            Row(op.op.module, op.op.name, cause, amount) for cause, amount in books.settle(op, rule, carried, shares)
-        )
+        booked = books.settle(op, rule, carried, shares)
+        books.rows.extend(Row(_kept_by(op, cause), op.op.name, cause, amount) for cause, amount in booked)
+        books.rows.extend(Row(name, op.op.name, "constant operand", amount) for name, amount in shares.constants)
         _learn(op, rule, books)
         return shares.inputs
 
@@ -114,6 +114,13 @@ def propagate(
     if elsewhere:
         books.rows.append(Row("", "other paths", "elsewhere", torch.stack(elsewhere).sum(0)))
     return arrived, Ledger(books.seed, reached, _told(books.rows))
+
+
+def _kept_by(op: LocalOp, cause: str) -> str:
+    """Where a booking is told of: the module, or what keeps it, as a token or positions of the model's own."""
+    read = (op.tape.values[ref.id] for ref in op.op.refs()) if cause == "constant operand" else ()
+    names = list(dict.fromkeys(value.name for value in read if value.name and not value.tracked))
+    return " + ".join(names[:3]) or op.op.module
 
 
 def _told(rows: list[Row]) -> tuple[Row, ...]:

@@ -1,4 +1,4 @@
-"""What networks, image processors and transforms say of themselves: read by their attributes, without importing their libraries."""
+"""What networks, image processors and transforms say of themselves: read by their attributes, their libraries not imported."""
 
 from __future__ import annotations
 

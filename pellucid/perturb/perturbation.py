@@ -84,7 +84,7 @@ class Perturbation:
         shared = regions.shared if isinstance(regions, Apart) else value.dim() > 2 and regions.shape[0] == 1
         return Attribution(
             torch.stack(values), score, readout.target, output,
-            notes=self.notes + notes, options=self.options, shared=shared,
+            notes=self.notes + notes, options=self.options + _means(regions), shared=shared,
             error=None if any(e is None for e in errors) else torch.stack(errors),
             forwards=sum(count for _, _, count, _ in found),
         )  # fmt: skip
@@ -176,6 +176,11 @@ class Perturbation:
         filled = 'semantics="remove"' if self.semantics == "remove" else as_imputer(self.imputer)
         parts = self.division, self.design, self.estimator, filled
         return tuple(str(part) for part in parts) + ((f"draws={self.draws}",) if self.draws > 1 else ())
+
+
+def _means(regions: Regions) -> tuple[str, ...]:
+    """What stands where columns of a table are taken away, where it is not what the method would put into a picture."""
+    return (regions.note,) if isinstance(regions, OfColumns) and regions.note else ()
 
 
 def _path(at: str | Where | None) -> str | None:

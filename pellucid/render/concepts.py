@@ -53,7 +53,7 @@ def first(c: Concepts, wide: int) -> Image.Image:
     """What the model saw, the whole map, and how its relevance lies among the channels."""
     cells = [*([] if c.whole.photograph() is None else [seen(c.whole)]), mapped(c.whole, 0, "all of it")]
     room = wide - len(cells) * (SIDE + GAP)
-    words = [paragraph(c.sentence(), 16, room, INK), *(paragraph(w, 15, room, AMBER) for w in c.whole.warnings())]
+    words = [paragraph(c.passage(), 16, room, INK), *(paragraph(w, 15, room, AMBER) for w in c.whole.warnings())]
     image = Image.new("RGB", (wide, max(part.height for part in cells)), PAPER)
     image.paste(in_row(cells, SIDE), (0, 0))
     image.paste(stack(words, 8), (wide - room, 0))
@@ -117,9 +117,9 @@ def bar(one: Concept, largest: float, wide: int) -> Image.Image:
 
 def explained(c: Concepts) -> list[str]:
     """What is shown, in words."""
-    told = [
-        "Maps show what passes through one channel, each on a scale of its own; red speaks for the decision, blue against it."
-    ]
+    told = ["Maps show what passes through one channel, each on a scale of its own: red for the decision, blue against it."]
+    if any(boxed(c, place) is not None for place in range(len(c))):
+        told.append(f"The frame is the place of the layer's own map, of {' x '.join(map(str, c.sizes))}, where it says most.")
     if c.examples is not None:
         told.append(legend(c.examples))
     if c.drawn is not None:

@@ -125,9 +125,9 @@ def find(tape: Tape, at: str | Where) -> int:
 
 def _leaf(tape: Tape, path: str) -> int:
     """In scripted and compiled code only modules with parameters of their own can be told."""
-    ops = [op for op in tape.ops if op.module == path]
+    ops = [op for op in tape.ops if op.module == path] or [op for op in tape.ops_by_index if op.module == path]  # folded ones
     if not ops:
-        raise _ambiguous(path, [], sorted({op.module for op in tape.ops if op.module}))
+        raise _ambiguous(path, [], sorted({op.module for op in tape.ops_by_index if op.module}))
     return ops[-1].out
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ..condition import Axes
 from .layout import grid, layouts
 from .op import Tape
@@ -15,7 +17,8 @@ def axes_of(tape: Tape, id: int, where: str) -> Axes:
     """
     value = tape.values[id]
     batch = value.batch.axis if value.batch is not None and value.batch.every == 1 else None
-    known = layouts(tape).get(id) if len(value.shape) > 2 else None
+    ran = replace(tape, ops=tape.ops_by_index)  # rewrites tell views and products as one, in which places cannot be followed
+    known = layouts(ran).get(id) if len(value.shape) > 2 else None
     found = None if known is None else grid(known, value, tape.samples)
     if found is not None:
         return Axes(where, value.shape, found.batch, found.channel)

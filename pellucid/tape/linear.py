@@ -117,6 +117,10 @@ class Linear(ABC):
     def negative(self) -> Weights:
         return self.shaped(lambda w: w.clamp(max=0))
 
+    @cached_property
+    def absolute(self) -> Weights:
+        return self.shaped(torch.abs)
+
     def pull(self, s: Tensor) -> Tensor:
         """The transpose of W, folded scale included, applied to s."""
         return self.backward(s, self.weight)

@@ -34,6 +34,7 @@ class Value:
         shadows: Whether it is the `upper` of another value.
         nonnegative: Whether all entries are known to be at least zero, from the operation that made it.
         given: Whether it is a parameter or a buffer of the model, and nothing that was computed.
+        name: The path of the parameter or buffer that it is, or was computed from: "cls_token".
     """
 
     tensor: Tensor | None
@@ -46,6 +47,7 @@ class Value:
     nonnegative: bool = False
     rows: Placed | None = None
     given: bool = False
+    name: str = ""
 
     @property
     def placed(self) -> Placed | None:

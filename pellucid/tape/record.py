@@ -16,7 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from ..errors import ModelError, ThreadLost
 from ..model.mode import opaque
-from . import facts, kinds, recurrent
+from . import facts, grouped, kinds, recurrent
 from .batch import Batch, follow, rearranges
 from .op import Op, Ref, Tape, Value
 from .plain import plain
@@ -25,6 +25,7 @@ from .sound import check
 from .trees import leaves, mapped, tensors
 from .twin import aten_name, overwrite, scatter, twin, written
 
+TOLD = {**recurrent.TOLD, **grouped.TOLD}  # fused kernels, by name, and what they compute
 Geometry = tuple[tuple[int, ...], tuple[int, ...], int]
 # Operations whose output can be made again at the price of a copy: their overwritten outputs need not be kept.
 CHEAP = (
@@ -73,7 +74,8 @@ def _follow(module: nn.Module | None, recorder: Recorder) -> Iterator[None]:
         yield
         return
     names = {id(child): name for name, child in module.named_modules()}
-    recorder.owners = {_storage(tensor): name for name, tensor in _owned(module)}
+    for path, tensor in _owned(module):
+        recorder.owners[_storage(tensor)], recorder.names[_storage(tensor)] = path.rpartition(".")[0], path
     thread = threading.get_ident()
 
     def enter(child: nn.Module, args: Any) -> None:
@@ -93,15 +95,15 @@ def _follow(module: nn.Module | None, recorder: Recorder) -> Iterator[None]:
 
 
 def _owned(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    """Every parameter and buffer with the path of its module, the last first: of those that share one, the first is told last."""
+    """Every parameter and buffer with its path, the last first: of those that share one, the first is told last."""
     if opaque(module):
         named = (*module.named_parameters(remove_duplicate=False), *module.named_buffers(remove_duplicate=False))
-        yield from ((name.rpartition(".")[0], tensor) for name, tensor in reversed(named))
+        yield from reversed(named)
         return
-    for name, child in reversed(list(module.named_modules())):
-        for tensor in (*child._parameters.values(), *child._buffers.values()):
+    for path, child in reversed(list(module.named_modules())):
+        for name, tensor in (*child._parameters.items(), *child._buffers.items()):
             if tensor is not None:
-                yield name, tensor
+                yield f"{path}.{name}" if path else name, tensor
 
 
 @dataclass
@@ -128,7 +130,7 @@ class Intercept(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 return fn.decompose(*args, **(kwargs or {}))
         if aten_name(fn) == "_convolution":  # what traced programs call
             fn, args = torch.ops.aten.convolution.default, args[:9]
-        told = recurrent.TOLD.get(aten_name(fn))
+        told = TOLD.get(aten_name(fn))
         if told is not None and not fn._schema.is_mutable:
             with self:
                 return told(*args, **(kwargs or {}))
@@ -137,6 +139,17 @@ class Intercept(TorchDispatchMode):  # type: ignore[no-untyped-call]
             with self:
                 return _decomposition(fn)(*args, **(kwargs or {}))
         return self.recorder.see(fn, args, kwargs or {})
+
+
+class Between(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Lets somebody answer in place of every ATen operation; a recorder around it sees what that one asks in turn."""
+
+    def __init__(self, answer: Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.answer = answer
+
+    def __torch_dispatch__(self, fn: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Any:
+        return self.answer(fn, args, kwargs or {})
 
 
 class Recorder:
@@ -148,6 +161,7 @@ class Recorder:
         self.inputs: list[int] = []
         self.scope: list[str] = []
         self.owners: dict[int, str] = {}  # storage of a parameter -> the module it belongs to
+        self.names: dict[int, str] = {}  # storage of a parameter, or of what was computed from one -> its path
         self.returned: dict[str, list[int]] = {}
         self._ids: dict[int, tuple[int, int, int]] = {}  # id of a tensor -> its value, storage, version
         self._objects: list[Tensor] = []  # keeps every tensor object alive, so that ids stay unique
@@ -227,7 +241,8 @@ class Recorder:
         return self._emit(torch.as_strided, "as_strided", (Ref(flat), *_geometry(tensor)))
 
     def _constant(self, tensor: Tensor) -> int:
-        return self._new(tensor, tracked=False, given=_storage(tensor) in self.owners)
+        storage = _storage(tensor)
+        return self._new(tensor, tracked=False, given=storage in self.owners, name=self.names.get(storage, ""))
 
     def _emit(self, fn: Callable[..., Tensor], name: str, args: tuple[Any, ...]) -> int:
         """An operation of our own, that stands for a write or a read through an alias."""
@@ -302,11 +317,16 @@ class Recorder:
         return out
 
     def _named(self, name: str, read: list[Tensor], out: Any) -> Any:
-        """What was looked up in a table without the input, as positions are, is known by the table wherever it is added."""
-        owner = self.owners.get(_storage(read[0])) if name == "embedding" and read else None
-        if owner is not None:
-            self.owners[_storage(out)] = owner
-            self._objects.append(out)  # as long as it lives, no other tensor has its storage
+        """What is made without the input is known by the parameters it is made of, as positions are by their table."""
+        at = [_storage(t) for t in read if t.is_floating_point()]
+        sources = list(dict.fromkeys(self.names[storage] for storage in at if storage in self.names))
+        made = [t for t in tensors(out) if t.is_floating_point()] if sources else []
+        for tensor in made:
+            if (storage := _storage(tensor)) not in self.names:
+                self.names[storage] = " + ".join(sources[:2])
+                self._objects.append(tensor)  # as long as it lives, no other tensor has its storage
+                if name == "embedding":
+                    self.owners[storage] = self.owners.get(_storage(read[0]), "")
         return out
 
     def _mutate(self, fn: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], read: list[Tensor]) -> Any:

@@ -45,7 +45,7 @@ class Similarity(Term):
         if kind not in ("cosine", "dot"):
             raise TargetError(f"pl.similarity(kind={kind!r})", repr(kind), "no likeness is called so", 'Use "cosine" or "dot".')
         made = None if reference is None else torch.as_tensor(reference).detach()
-        called = name or (str(input) if isinstance(input, str) else "a reference")
+        called = name or (f'"{" ".join(input.split())[:60]}"' if isinstance(input, str) else "a reference")
         return Similarity(reference=made, input=input, kind=kind, name=called)
 
     def settle(self, value: Tensor, names: Names | None) -> Term:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ...tape import LocalOp
-from ..rule import Rule, Shares, divide
+from ..rule import Bias, Rule, Shares, divide
 
 
 @dataclass(frozen=True)
@@ -22,10 +22,12 @@ class Softmax(Rule):
 
     Arguments:
         eps: The stabiliser, for the logarithm.
+        bias: What becomes of the constant term: "absorb", or "share" (to the scores, in proportion to what they got).
     """
 
     kinds = frozenset({"softmax"})
     eps: float = 1e-9
+    bias: Bias = "absorb"
 
     def share(self, op: LocalOp, R: Tensor, rectified: bool) -> Shares:
         x, p, axis = op.x, op.z, op.op.args[1]
@@ -33,4 +35,8 @@ class Softmax(Rule):
             R, p = divide(R, p, self.eps), p.exp()
         got = torch.addcmul(R, p, R.sum(axis, keepdim=True), value=-1)
         got = got.mul_(x.clamp(min=torch.finfo(x.dtype).min))  # where masked, got is zero, and zero times infinity is no number
+        if self.bias == "share":
+            assert op.total is not None
+            got, stuck = op.hand_out((op.total - op.sums(got)).to(got.dtype), got)
+            return Shares([got], {"bias": stuck}, rest="stabiliser")
         return Shares([got], rest="bias")

@@ -40,7 +40,27 @@ class Route(Rule):
     def share(self, op: LocalOp, R: Tensor, rectified: bool) -> Shares:
         if op.op.name == "detach":  # it stops a gradient, and no relevance
             return Shares([R])
+        if op.op.name in ("cat", "stack"):
+            return _pieces(op, R)
         return Shares(op.pull(R), rest="" if op.op.name in LOSSLESS else "constant operand")
+
+
+def _pieces(op: LocalOp, R: Tensor) -> Shares:
+    """What was joined gets its piece back: a token of the model's own, beside those of the input, keeps what stands there."""
+    refs, axis = op.op.args[0], op.op.args[1] if len(op.op.args) > 1 else op.op.kwargs.get("dim", 0)
+    joined, got, kept = op.op.name == "cat", [], []
+    start = 0
+    for value in (op.tape.values[ref.id] for ref in refs):
+        length = 1 if not joined else 0 if value.shape == (0,) else value.shape[axis]
+        piece = R.narrow(axis, start, length)
+        if value.tracked:
+            got.append(piece if joined else piece.squeeze(axis))
+        elif length:
+            alone = torch.zeros_like(R)
+            alone.narrow(axis, start, length).copy_(piece)
+            kept.append((value.name or op.op.module, op.sums(alone)))
+        start += length
+    return Shares(list(got), constants=tuple(kept))
 
 
 @dataclass(frozen=True)

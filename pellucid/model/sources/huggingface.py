@@ -6,7 +6,7 @@ import hashlib
 import json
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -77,7 +77,7 @@ def _fetched(reference: Reference) -> Path:
     _imported(asked)  # says first what is not installed
     import huggingface_hub
 
-    how = {"revision": reference.weights, "allow_patterns": list(KEPT)}
+    how: dict[str, Any] = {"revision": reference.weights, "allow_patterns": list(KEPT)}
     do = (
         "Where it is reachable, save it with model.save_pretrained('folder') and processor.save_pretrained('folder'), "
         "then load hf:./folder."
@@ -114,10 +114,8 @@ def _config(path: Path, asked: str) -> dict[str, Any]:
 
 
 def _imported(asked: str) -> ModuleType:
-    try:
+    with suppress(ImportError):
         torchvision.imported(asked)  # transformers imports it where it is installed
-    except ImportError:
-        pass
     try:
         import transformers
     except ImportError as error:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pellucid.explanation import Explanation
 
 PLAIN, UNREAD = "plain", "unread"
+MIRROR = str.maketrans("()[]{}<>«»", ")(][}{><»«")
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def ink(colour: Colour) -> Colour:
     """Dark letters, or white ones where the ground is too dark for them (the luminance of WCAG 2)."""
     parts = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (part / 255 for part in colour)]
     luminance = 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
-    return PAPER if luminance < 0.22 else INK
+    return PAPER if luminance < 0.2 else INK
 
 
 def told(run: Run, drawn: Map) -> str:
@@ -224,8 +225,18 @@ def ordered(line: list[Run], *, leftward: bool) -> list[Run]:
             stretches[-1][1].append(run)
         else:
             stretches.append((way, [run]))
-    seen = [part[::-1] if way else part for way, part in stretches]
+    seen = [[turned(run) for run in part[::-1]] if way else part for way, part in stretches]
     return [run for part in (seen[::-1] if leftward else seen) for run in part]
+
+
+def leftward(marked: list[Run]) -> bool:
+    """Whether a text as a whole reads from right to left; special tokens have no say."""
+    return bool(direction("".join(run.text for run in marked if run.kind != SPECIAL)))
+
+
+def turned(run: Run) -> Run:
+    """Brackets open the other way among letters that read leftward; where such letters stand beside them, the font knows."""
+    return run if run.kind == SPECIAL or direction(run.text) is not None else replace(run, text=run.text.translate(MIRROR))
 
 
 def direction(text: str) -> bool | None:
