@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from . import ids
+from . import ids, likeness
 from .attribution import Attribution, Method
 from .catalogue import adds_up
 from .catalogue import method as named
@@ -253,7 +253,9 @@ def _explanation(given: Seen, method: Method, found: Attribution, at: str | Wher
     values = values if values.dtype == torch.float64 else values.float()
     chosen = found.method if found.method not in (None, method.name) else None
     said = any(note.startswith(f"`{method.name}` chose") for note in found.notes)
-    notes = ((f"`{method.name}` chose {chosen}.",) if chosen and not said else ()) + found.notes + model.notes
+    notes = (
+        ((f"`{method.name}` chose {chosen}.",) if chosen and not said else ()) + found.notes + likeness.note(found) + model.notes
+    )
     targets = tuple(found.target.text(i) for i in range(len(values)))
     return Explanation(
         values.cpu(),
