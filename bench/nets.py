@@ -36,7 +36,12 @@ OTHERS = """
     timm:swinv2_tiny_window8_256 timm:maxvit_nano_rw_256 timm:beit_base_patch16_224 timm:eva02_tiny_patch14_224
     timm:mixer_b16_224 timm:resmlp_12_224 timm:gmlp_s16_224 timm:poolformer_s12 timm:edgenext_x_small timm:mobilevit_xs
     timm:levit_128s timm:coatnet_0_rw_224 timm:xcit_nano_12_p16_224 timm:pvt_v2_b0 timm:cait_xxs24_224
-    timm:crossvit_9_240 hf:bert hf:distilbert hf:roberta hf:gpt2 hf:llama toy:lstm toy:gru
+    timm:crossvit_9_240 hf:bert hf:distilbert hf:roberta hf:albert hf:electra hf:gpt2 hf:opt hf:llama hf:mistral hf:gemma
+    hf:qwen2 hf:mixtral hf:t5 hf:mamba toy:lstm toy:gru toy:rnn toy:lstm_deep_both_ways toy:gru_deep_both_ways
+""".split()
+OFFSETS = """
+    pos_embed position_embed pos_embedding embed_positions cls_token class_token dist_token wpe token_type_embed in_proj_bias
+    q_bias v_bias qkv_bias relative_position_bias relative_attention_bias attention_bias rel_pos
 """.split()
 SIDES = {
     "timm:swinv2_tiny_window8_256": 256,
@@ -147,6 +152,29 @@ def without_offsets(net: nn.Module) -> nn.Module:
         if tensor.is_floating_point() and any(offset in name.lower() for offset in OFFSETS):
             tensor.zero_()
     return bare
+
+
+@torch.no_grad()
+def bias_free(case: Case) -> Case:
+    """The same with every offset set to 0: biases, running means, tokens and positions that are added.
+
+    The whole score then comes from the input, and a rule that shares all it gets returns it.
+    """
+    net = copy.deepcopy(case.net)
+    for module in net.modules():
+        bias = getattr(module, "bias", None)
+        if isinstance(bias, Tensor) and bias.dim() <= 1:
+            bias.zero_()
+        if isinstance(module, _BatchNorm) and module.running_mean is not None:
+            module.running_mean.zero_()
+        if isinstance(module, nn.RNNBase):
+            for name, parameter in module.named_parameters():
+                if "bias" in name:
+                    parameter.zero_()
+    for name, tensor in (*net.named_parameters(), *net.named_buffers()):
+        if tensor.is_floating_point() and any(part in name.lower() for part in OFFSETS):
+            tensor.zero_()
+    return Case(net, case.x, net(case.x).argmax(1), case.preprocess)
 
 
 def _scales_a_branch(name: str) -> bool:

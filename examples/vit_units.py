@@ -61,6 +61,7 @@ def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     asked.add_argument("archive", type=Path)
     asked.add_argument("--minutes", type=float, default=4.0)
+    asked.add_argument("--steps", type=int, help="of drawing; what the recipes say unless given")
     asked.add_argument("--out", type=Path, default=Path("vit_units"))
     given = asked.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
@@ -71,15 +72,14 @@ def main() -> None:
     print(f"named right: {right(net, test, truth):.1%} by the transformer, {right(judge, test, truth):.1%} by the judge")
     model = pl.load(net, labels=labels)
     for recipe in ("vit2022", "lucid"):
-        p = pl.maximize(model, list(range(10)), recipe, **SHOWN)
+        p = pl.maximize(model, list(range(10)), recipe, steps=given.steps, **SHOWN)
         sure = torch.tensor([dict((i, share) for i, _, share in found).get(n, 0.0) for n, found in enumerate(p.classes)])
-        print(
-            f"{recipe}: probability of the class {sure.mean():.2f}, {right(judge, p.images, torch.arange(10)):.0%} by the judge"
-        )
+        agreed = right(judge, p.images, torch.arange(10))
+        print(f"{recipe}: probability of the class {sure.mean():.2f}, {agreed:.0%} as intended by the judge")
         p.save(given.out / f"classes.{recipe}.png")
     for block in range(DEPTH):
         units = [pl.channel(f"blocks.{block}.mlp.1", unit, tokens="patch") for unit in range(UNITS)]
-        p = pl.maximize(model, units, "vit2022", data=test[:1000], **SHOWN)
+        p = pl.maximize(model, units, "vit2022", steps=given.steps, data=test[:400], **SHOWN)
         above = [verdict.percentile or 0.0 for verdict in p.trust().verdicts]
         print(f"block {block}: units score above {sum(above) / len(above):.0%} of real pictures")
         p.save(given.out / f"block{block}.png")

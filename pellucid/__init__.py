@@ -14,17 +14,21 @@ __version__ = "0.1.0"
 _HOMES = {
     "verbs": ("compare", "explain"),
     "evaluation": ("evaluate",),
+    "auto": ("Auto",),
     "maximizing": ("maximize",),
     "cookbook": ("recipes",),
     "synth.maximized": ("Maximized",),
     "exemplars": ("examples",),
+    "concept": ("Concept", "Concepts", "concepts"),
     "synth.example": ("Example", "Examples"),
     "synth.trust": ("Trust",),
     "suite": ("hidden_parts", "pasted_object"),
+    "card": ("Card", "inspect"),
     "comparison": ("Agreement", "Comparison"),
     "regions": ("Region",),
     "model": ("Column", "Columns", "Model", "Preprocess", "Signal", "Text", "Vocabulary", "held", "load"),
     "model.where": ("Where",),
+    "condition": ("area", "channels", "heads", "positions"),
     "target": (
         *("Target", "box", "channel", "detection", "direction", "energy", "log_odds", "logit", "mask", "output", "probability"),
         *("similarity", "step", "token"),
@@ -67,9 +71,13 @@ _PACKAGES = (
 
 __all__ = [
     "Agreement",
+    "Auto",
+    "Card",
     "Column",
     "Columns",
     "Comparison",
+    "Concept",
+    "Concepts",
     "Example",
     "Examples",
     "Explanation",
@@ -96,10 +104,13 @@ __all__ = [
     "Where",
     "WhereError",
     "__version__",
+    "area",
     "box",
     "cam",
     "channel",
+    "channels",
     "compare",
+    "concepts",
     "detection",
     "direction",
     "energy",
@@ -107,8 +118,10 @@ __all__ = [
     "examples",
     "explain",
     "gradient",
+    "heads",
     "held",
     "hidden_parts",
+    "inspect",
     "load",
     "log_odds",
     "logit",
@@ -120,6 +133,7 @@ __all__ = [
     "output",
     "pasted_object",
     "perturb",
+    "positions",
     "probability",
     "recipes",
     "record",
@@ -136,8 +150,12 @@ __all__ = [
 
 if TYPE_CHECKING:
     from . import cam, gradient, lrp, metrics, perturb, render, suite, synth, testing, truth, zoo
+    from .auto import Auto
+    from .card import Card, inspect
     from .catalogue import methods
     from .comparison import Agreement, Comparison
+    from .concept import Concept, Concepts, concepts
+    from .condition import area, channels, heads, positions
     from .cookbook import recipes
     from .errors import (
         InputError,

@@ -28,6 +28,7 @@ class Entry:
         forward: Whether it only asks what the network says, and so takes anything that can be called.
         adds: Whether its values add up to the score, or to how far it lies above that of a baseline; books do so of themselves.
         maps: Whether it needs a network that computes maps over places, as convolutional networks and vision transformers do.
+        attends: Whether it needs a network whose tokens attend to one another, as transformers do.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Entry:
     repeats: bool = False
     forward: bool = False
     maps: bool = False
+    attends: bool = False
     adds: bool = False
 
     @property
@@ -66,6 +68,8 @@ _SIMONYAN, _SHRIKUMAR = (
 _DTD, _SA = ("Montavon et al.", 2017, "10.1016/j.patcog.2016.11.008"), ("Montavon et al.", 2018, "10.1016/j.dsp.2017.10.011")
 _OVERVIEW, _EB = ("Montavon et al.", 2019, "10.1007/978-3-030-28954-6_10"), ("Zhang et al.", 2016, "10.1007/978-3-319-46493-0_33")
 _ATTN, _CP = ("Achtibat et al.", 2024, "10.48550/arXiv.2402.05602"), ("Ali et al.", 2022, "10.48550/arXiv.2202.07304")
+
+_BLUECHER = ("Bluecher et al.", 2024, "10.48550/arXiv.2401.06654")
 
 METHODS: tuple[Entry, ...] = (
     Entry(
@@ -299,6 +303,26 @@ METHODS: tuple[Entry, ...] = (
         maps=True,
     ),
     Entry(
+        "attention_rollout",
+        "pellucid.cam:AttentionRollout",
+        "attention weights multiplied through the layers",
+        "Abnar and Zuidema",
+        2020,
+        "10.18653/v1/2020.acl-main.385",
+        signed=False,
+        attends=True,
+    ),
+    Entry(
+        "chefer",
+        "pellucid.cam:Chefer",
+        "attention weights times how the score answers to them, gathered through the layers",
+        "Chefer et al.",
+        2021,
+        "10.1109/ICCV48922.2021.00045",
+        signed=False,
+        attends=True,
+    ),
+    Entry(
         "occlusion",
         "pellucid.perturb:occlusion",
         "how far the score falls when a window is covered",
@@ -425,10 +449,15 @@ METHODS: tuple[Entry, ...] = (
     ),
 )
 
+# What asks other methods, and takes the answer of one.
+CHOOSERS: tuple[Entry, ...] = (
+    Entry("auto", "pellucid.auto:Auto", "the first of a few methods by SRG on the input at hand, and says why", *_BLUECHER),
+)
+
 
 def methods() -> tuple[Entry, ...]:
     """All methods, those of installed plug-ins (entry-point group `pellucid`) included."""
-    return METHODS + installed("pellucid")
+    return METHODS + CHOOSERS + installed("pellucid")
 
 
 def method(name: str) -> Method:
@@ -437,7 +466,7 @@ def method(name: str) -> Method:
     Raises:
         MethodError: there is none; the nearest three are named.
     """
-    return find("method", name, METHODS, methods).make()
+    return find("method", name, METHODS + CHOOSERS, methods).make()
 
 
 def adds_up(name: str) -> bool:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
+from .errors import MethodError
 from .listing import find, installed
 
 if TYPE_CHECKING:
@@ -38,10 +40,28 @@ class Recipe:
     codes: bool = False
 
     def make(self, **options: Any) -> Maximizer:
-        """The recipe itself, with other settings than the published ones by name."""
+        """The recipe itself, with other settings than the published ones by name.
+
+        Raises:
+            MethodError: it has no such setting.
+        """
+        known = self.settings() if options else {}
+        if unknown := [name for name in options if name not in known]:
+            told = ", ".join(f"{name}={value!r}" for name, value in known.items())
+            raise MethodError(
+                f"recipe {self.name!r} with {', '.join(unknown)}", f"the settings {told}" if known else "no settings at all",
+                "only these can be set", "Correct the name, or leave it out.",
+            )  # fmt: skip
+        return self._maker()(**options)
+
+    def settings(self) -> dict[str, Any]:
+        """What can be set, and to what it is set unless somebody says so."""
+        return {name: one.default for name, one in signature(self._maker()).parameters.items()}
+
+    def _maker(self) -> Callable[..., Maximizer]:
         module, _, attribute = self.factory.partition(":")
         made: Callable[..., Maximizer] = getattr(import_module(module), attribute)
-        return made(**options)
+        return made
 
 
 _OLAH = ("Olah et al.", 2017, "10.23915/distill.00007")
@@ -162,10 +182,15 @@ def recipes() -> tuple[Recipe, ...]:
     return RECIPES + installed("pellucid.recipes")
 
 
-def recipe(name: str) -> Maximizer:
-    """The recipe of that name, with its published settings.
+def recipe(name: str, **options: Any) -> Maximizer:
+    """The recipe of that name, with its published settings but for those given.
 
     Raises:
-        MethodError: there is none; the nearest three are named.
+        MethodError: there is none, and the nearest three are named; or it has no such setting.
     """
-    return find("recipe", name, RECIPES, recipes).make()
+    return entry(name).make(**options)
+
+
+def entry(name: str) -> Recipe:
+    """What the list says of the recipe of that name."""
+    return find("recipe", name, RECIPES, recipes)

@@ -60,6 +60,7 @@ class Explanation:
         forwards: How many samples went through the network; 0 where nobody counted.
         subject: What the values are about, where it is no picture: tokens of a text, a row of a table, a series.
         adds: Whether the values add up: to the score, or to how far it lies above that of a baseline, less what was absorbed.
+        through: For each row of values what relevance had to pass, in words: "channel 17 of layer4"; empty without conditions.
 
     Example:
         >>> e = Explanation(torch.tensor([[[[2.0, -1.0], [0.5, 0.0]]]]), torch.tensor([1.5]), "logit 0", "gradient_x_input", True)
@@ -87,6 +88,7 @@ class Explanation:
     forwards: int = 0
     subject: Subject | None = None
     adds: bool = False
+    through: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """How many samples were explained."""
@@ -104,7 +106,8 @@ class Explanation:
     def headline(self, sample: int = 0) -> str:
         """Method, target and the target's value: `lrp.zero -> logit 7 = 1.50`."""
         target = self.targets[sample] if self.targets else self.target
-        return f"{self.method} -> {target} = {figure(float(self.output[sample]))}"
+        passed = f", through {self.through[sample]}" if self.through else ""
+        return f"{self.method} -> {target} = {figure(float(self.output[sample]))}{passed}"
 
     def sentence(self, sample: int = 0) -> str:
         """Headline and ledger of one sample, and the standard error of what was sampled."""
@@ -132,9 +135,10 @@ class Explanation:
         if size == 0:
             cancel = bool(self.values[sample].any())
             return "At every place the channels cancel one another." if cancel else "Every value is exactly zero."
-        seed = abs(float(self.ledger.seed[sample])) if self.ledger else 0.0
+        seed = abs(float(self.ledger.passed[sample])) if self.ledger else 0.0
         if size < 1e-6 * seed:
-            return f"All absolute values together are {size:.1e}, less than a millionth of the score {figure(seed)}."
+            what = "what passed," if self.through else "the score"
+            return f"All absolute values together are {size:.1e}, less than a millionth of {what} {figure(seed)}."
         return f"The largest absolute value is {largest:.1e}: rounding, not evidence." if largest < 1e-12 else ""
 
     def doubt(self, sample: int = 0) -> str:
@@ -233,6 +237,7 @@ class Explanation:
             picture=None if picture is None else picture.numpy(),
             ledger=None,
             shared=self.shared and len(self.subject.shapes[number]) > 1,
+            adds=False,  # to what the others give, too
             notes=(f'One of {len(self.subject.names)} inputs: "{name}".', *self.notes),
         )
 
@@ -339,7 +344,9 @@ def load_explanation(path: str | os.PathLike[str]) -> Explanation:
         OutputError: There is no such file, or it is not an explanation.
     """
     told, tensors = unpack(Path(path))
-    told |= {name: tuple(told[name]) for name in ("notes", "targets")} | {"classes": tuple(map(tuple, told["classes"]))}
+    told |= {name: tuple(told.get(name, ())) for name in ("notes", "targets", "through")} | {
+        "classes": tuple(map(tuple, told["classes"]))
+    }
     picture = tensors["picture"].numpy() if "picture" in tensors else None
     rows: list[tuple[str, str, str]] | None = told.pop("rows")
     ledger = None
@@ -374,7 +381,20 @@ def save_safetensors(e: Explanation, path: Path) -> None:
 
 def header(e: Explanation) -> dict[str, Any]:
     """What the tensors of an explanation do not say."""
-    kept = "target", "method", "signed", "notes", "provenance", "at", "classes", "targets", "shared", "forwards", "adds"
+    kept = (
+        "target",
+        "method",
+        "signed",
+        "notes",
+        "provenance",
+        "at",
+        "classes",
+        "targets",
+        "shared",
+        "forwards",
+        "adds",
+        "through",
+    )
     told = {name: getattr(e, name) for name in kept}
     told["subject"] = None if e.subject is None else stored(e.subject)[0]
     return told | {"rows": None if e.ledger is None else [(row.where, row.op, row.cause) for row in e.ledger.rows]}
@@ -408,7 +428,7 @@ def save_json(e: Explanation, path: Path) -> None:
 
 def summary(e: Explanation) -> dict[str, Any]:
     """The explanation as plain data."""
-    keys = "method", "target", "targets", "at", "signed", "notes", "provenance", "forwards"
+    keys = "method", "target", "targets", "at", "through", "signed", "notes", "provenance", "forwards"
     flat = e.values.detach().cpu().double().reshape(len(e), -1)
     return {name: getattr(e, name) for name in keys} | {
         "output": e.output.tolist(),

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .attribution import Attribution, Method
-from .errors import InputError, MethodError
+from .errors import InputError, MethodError, TargetError
 from .model import Model, Text
 from .model.where import Where
 from .outputs import main_output
@@ -106,12 +106,38 @@ def attribute(
     told = [note for note in found.notes if not (notes and note.startswith("The baseline"))]  # ours says which text it is
     error = None if found.error is None else _spread(found.error, places, ids.shape[1], at)
     return replace(
-        found,
-        values=_spread(found.values, places, ids.shape[1], at),
-        error=error,
-        output=found.output[:, -1] if found.output.dim() == 3 else found.output,  # of language models, of the token that follows
-        notes=(*told, *notes),
+        found, values=_spread(found.values, places, ids.shape[1], at), error=error, output=said(found), notes=(*told, *notes)
     )
+
+
+def said(found: Attribution) -> Tensor:
+    """The scores among which the target is: of a language model those of all tokens at its position."""
+    place = next((term.position for _, term in found.target.terms if isinstance(term, Token)), None)
+    return found.output if place is None or found.output.dim() != 3 else found.output[:, place]
+
+
+def named(model: Model, found: Attribution) -> Model:
+    """The model with the names of what it chooses among: of a language model those of tokens."""
+    spoken = any(isinstance(term, Token) for _, term in found.target.terms) and isinstance(model.preprocess, Text)
+    return replace(model, labels=TokenNames(model.preprocess, found.output.shape[-1])) if spoken else model
+
+
+class TokenNames(tuple[str, ...]):
+    """The names of all tokens, each looked up when it is asked for."""
+
+    text: Text
+    size: int
+
+    def __new__(cls, text: Text, size: int) -> TokenNames:
+        made = super().__new__(cls)
+        made.text, made.size = text, size
+        return made
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.text.spoken(index)
 
 
 def _spread(values: Tensor, places: Tensor, longest: int, at: Any) -> Tensor:
@@ -123,7 +149,7 @@ def _spread(values: Tensor, places: Tensor, longest: int, at: Any) -> Tensor:
             f"texts of different lengths, at {at}", f"values of shape {tuple(values.shape)} for {len(places)} tokens",
             "they cannot be laid side by side", "Explain them one by one.",
         )  # fmt: skip
-    spread = values.new_zeros(1, longest, *values.shape[2:])
+    spread = values.new_zeros(len(values), longest, *values.shape[2:])
     spread[:, places] = values
     return spread
 
@@ -168,6 +194,13 @@ def settled(target: Target, written: Written, model: Model) -> Target:
     output = main_output(written.seen.output)
     if output.dim() == 3 and output.shape[1] == written.count and output.shape[2] >= written.seen.largest_table // 2:
         target = Target(tuple((weight, _as_token(term)) for weight, term in target.terms))
+    elif output.dim() == 3 and any(type(term) is Logit and term.at is None for _, term in target.terms):
+        raise TargetError(
+            str(target), f"outputs of shape {tuple(output.shape)}: a vector or a row of scores for every token",
+            "a class has no single score there",
+            'Say what is meant: pl.similarity(input="another text") of embeddings (--like in the shell), pl.step(position, '
+            "class) of tokens that are classed one by one.",
+        )  # fmt: skip
     gap = None if written.text is None else written.text.mask
     gaps = [] if gap is None else (written.seen.ids[0] == gap).nonzero().flatten().tolist()
     if gaps:
@@ -189,9 +222,9 @@ def _as_token(term: Any) -> Any:
 def folded(found: Attribution, method: Method, written: Written) -> tuple[Attribution, tuple[str, ...]]:
     """One number per token from those of its vector."""
     values, error, how = found.values, found.error, getattr(method, "per_token", SUM)
-    if tuple(values.shape) == (1, written.count):
+    if values.dim() == 2 and values.shape[1] == written.count:
         return found, ()
-    if values.shape != written.seen.vectors.shape:
+    if values.shape[1:] != written.seen.vectors.shape[1:]:
         raise MethodError(
             f"{found.method or method.name} of a text", f"values of shape {tuple(values.shape)}",
             f"there are {written.count} tokens with vectors of {written.seen.vectors.shape[-1]} entries",

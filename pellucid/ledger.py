@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 CAUSES = ("bias", "stabiliser", "constant operand", "native fallback", "dropped", "rounding", "elsewhere")
+KEPT_BACK = ("other channels", "other heads", "other places", "other channels and places")  # by conditions, as was asked
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +63,11 @@ class Ledger:
         return self.seed - self.input - self.absorbed
 
     @property
+    def passed(self) -> Tensor:
+        """What of the seed passed all conditions: all of it where there are none."""
+        return self.seed - total(self.seed, before(self.rows))
+
+    @property
     def volume(self) -> Tensor:
         """|seed| plus the size of every booking: what an error has to be small against."""
         return self.seed.abs() + sum((row.amount.abs() for row in self.rows), torch.zeros_like(self.seed))
@@ -103,25 +109,40 @@ class Ledger:
         Arguments:
             size: Sum of the absolute values of the sample's relevance at the input.
         """
-        seed, arrived = float(self.seed[sample]), float(self.input[sample])
-        return [sentence for sentence in (void(seed, arrived), explosion(seed, size), fallback(self.rows)) if sentence]
+        seed, arrived = float(self.passed[sample]), float(self.input[sample])
+        of = "what passed" if before(self.rows) else "the score"
+        return [sentence for sentence in (void(seed, arrived, of), explosion(seed, size, of), fallback(self.rows)) if sentence]
 
 
-def void(seed: float, arrived: float) -> str:
+def before(rows: tuple[Row, ...]) -> tuple[Row, ...]:
+    """What was booked until all conditions were passed, them included: nothing where there are none."""
+    last = max((n for n, row in enumerate(rows, 1) if row.cause in KEPT_BACK), default=0)
+    return rows[:last]
+
+
+def joined(books: Iterable[tuple[Row, ...]]) -> tuple[Row, ...]:
+    """The rows of several books, those before their conditions first."""
+    books = list(books)
+    return tuple(row for rows in books for row in before(rows)) + tuple(
+        row for rows in books for row in rows[len(before(rows)) :]
+    )
+
+
+def void(seed: float, arrived: float, of: str = "the score") -> str:
     """Says so where the input holds less than a tenth of the seed, or speaks against it."""
     if abs(arrived) < 0.1 * abs(seed):
         share = f"Only {abs(100 * arrived / seed):.2g} %" if abs(arrived) >= 0.001 * abs(seed) else "Less than 0.1 %"
-        return f"{share} of the score reaches the input: the map shows a small part of the evidence."
+        return f"{share} of {of} reaches the input: the map shows a small part of the evidence."
     if arrived * seed < 0:
-        return f"The relevance at the input sums to {figure(arrived)}, against the sign of the score."
+        return f"The relevance at the input sums to {figure(arrived)}, against the sign of {of}."
     return ""
 
 
-def explosion(seed: float, size: float) -> str:
+def explosion(seed: float, size: float, of: str = "the score") -> str:
     """Says so where the map's absolute values sum to more than ten times the seed."""
     if not size > 10 * abs(seed) > 0:
         return ""
-    return f"The map is not bounded: its absolute values sum to {size / abs(seed):.3g} times the score and mostly cancel."
+    return f"The map is not bounded: its absolute values sum to {size / abs(seed):.3g} times {of} and mostly cancel."
 
 
 def fallback(rows: Iterable[Row]) -> str:

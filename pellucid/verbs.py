@@ -17,19 +17,30 @@ from .attribution import Attribution, Method
 from .catalogue import adds_up
 from .catalogue import method as named
 from .comparison import Comparison
+from .condition import Condition, addressed, passages
 from .errors import MethodError, PellucidError
 from .explanation import Explanation
 from .joined import joined
 from .model import Model, load
+from .model.inputs import layout
 from .model.where import Where
 from .progress import told
 from .reading import Seen, seen
 from .subject import Subject, Tokens
 from .target import Target, as_target
 
+Only = Condition | Mapping[str, Condition] | Sequence[Condition | Mapping[str, Condition]] | None
+
 
 def explain(
-    model: Any, x: Any, target: Any = None, method: str | Method = "lrp", *, at: str | Where | None = None, strict: bool = False
+    model: Any,
+    x: Any,
+    target: Any = None,
+    method: str | Method = "lrp",
+    *,
+    at: str | Where | None = None,
+    only: Only = None,
+    strict: bool = False,
 ) -> Explanation:
     """Which parts of the input speak for the target, which against, and by how much.
 
@@ -40,8 +51,11 @@ def explain(
             real numbers are explained together, `pl.held(x)` keeps one out.
         target: The class to explain, by index or name, one for all samples or one per sample; a `Target`; a function of the
             output. None: the class the model predicts for each sample.
-        method: A name from the catalogue, or a method object.
+        method: A name from the catalogue, or a method object. "auto": the first of a few by SRG on this input.
         at: A module path: explain in terms of what that module returned, in place of the input.
+        only: What relevance has to pass there: `only=pl.channels([17, 33])` with `at="layer4"` explains by the input what passes
+            through those channels of that layer; `only={"layer4": pl.channels(17), "layer3": pl.channels([1, 2])}` what
+            passes both; of a list each condition gets a row of its own.
         strict: Whether an operation without a rule is an error; else its derivative is used, booked, and said.
 
     Returns:
@@ -58,8 +72,8 @@ def explain(
     """
     model = load(model)
     model.ready()
-    chosen, given = _method(method, strict), seen(model, x)
-    return _explained(chosen, given, as_target(target), at)
+    chosen, at = _conditioned(_method(method, strict), only, at)
+    return _answered(chosen, seen(model, x), as_target(target), at)
 
 
 def compare(
@@ -69,13 +83,14 @@ def compare(
     target: Any = None,
     *,
     at: str | Where | None = None,
+    only: Only = None,
     strict: bool = False,
 ) -> Comparison:
     """What several methods answer to one question. A method that fails does not keep the others from answering.
 
     Arguments:
         methods: Names from the catalogue or method objects; a mapping gives them names of your own.
-        model, x, target, at, strict: As in `explain`.
+        model, x, target, at, only, strict: As in `explain`.
 
     Returns:
         The explanations by name, what failed and why, and how long each took.
@@ -101,7 +116,8 @@ def compare(
             break
         started = time.perf_counter()
         try:
-            done[name] = _explained(method, given, as_target(target), at)
+            method, end = _conditioned(method, only, at)
+            done[name] = _answered(method, given, as_target(target), end)
         except Exception as error:  # said in its place on the sheet; raised below if nobody could answer
             failed[name] = error if isinstance(error, PellucidError) else _bug(name, model, error)
         seconds[name] = time.perf_counter() - started
@@ -152,13 +168,49 @@ def _method(method: str | Method, strict: bool) -> Method:
     return replace(chosen, strict=True) if strict and hasattr(chosen, "strict") else chosen  # type: ignore[type-var]
 
 
+def _conditioned(method: Method, only: Only, at: str | Where | None) -> tuple[Method, str | Where | None]:
+    """The method with what relevance has to pass, and the value to explain by: the input, where `at` says where it passes."""
+    if only is None:
+        return method, at
+    asked = passages(only, at)
+    check_carries(method, str(asked[0]))
+    return replace(method, only=asked), at if addressed(only) else None  # type: ignore[type-var]
+
+
+def check_carries(method: str | Method, through: str) -> None:
+    """Refuse a method that cannot say what passes through a part of a layer."""
+    chosen = _method(method, strict=False)
+    if not hasattr(chosen, "only"):
+        raise MethodError(
+            f"`{chosen.name}` through {through}", "a method that carries nothing back from layer to layer",
+            "only where relevance is carried can it be held back on its way",
+            'Take "lrp", any of its composites, or "gradient_x_input".',
+        )  # fmt: skip
+
+
+def _answered(method: Method, given: Seen, target: Target, at: str | Where | None) -> Explanation:
+    """What a method says; of one that chooses, what its choice says, and why it was chosen."""
+    chosen, why = method.settle(given.model, given.x, target) if hasattr(method, "settle") else (method, "")
+    e = _explained(chosen, given, target, at)
+    return replace(e, notes=(why, *e.notes)) if why else e
+
+
 def _explained(method: Method, given: Seen, target: Target, at: str | Where | None) -> Explanation:
     """What a method answers about a batch, sample by sample where other inputs belong to each of them."""
     if given.rowwise:
         rows = [_alone(method, given, n, target.take([n]), at) for n in range(len(given.x))]
         return replace(joined(rows), subject=_about(given, joined(rows).values, at))
-    found = method.attribute(given.model, given.x, target, at)
+    try:
+        found = method.attribute(given.model, given.x, target, at)
+    except MethodError as error:
+        raise error if layout(given.model) is None else _of_one(error, method) from None
     return _explanation(given, method, found, at)
+
+
+def _of_one(error: MethodError, method: Method) -> MethodError:
+    """What a method cannot do with several inputs together it may do with one of them."""
+    do = f"{error.do} Or explain one input with {method.name} and hold the others: pl.explain(model, (image, pl.held(row)))."
+    return MethodError(error.asked, error.found, error.why, do)
 
 
 def _alone(method: Method, given: Seen, number: int, target: Target, at: str | Where | None) -> Explanation:
@@ -167,7 +219,7 @@ def _alone(method: Method, given: Seen, number: int, target: Target, at: str | W
         return _explained(method, given.row(number), target, at)
     tokens = given.subject if isinstance(given.subject, Tokens) else None
     found = ids.attribute(method, given.model, given.x, number, target, at, tokens)
-    told = _explanation(replace(given, subject=None), method, found, at)
+    told = _explanation(replace(given, model=ids.named(given.model, found), subject=None), method, found, at)
     return replace(told, signed=False) if at is None and ids.unsigned(method) else told
 
 
@@ -184,7 +236,7 @@ def _explanation(given: Seen, method: Method, found: Attribution, at: str | Wher
     values = values if values.dtype == torch.float64 else values.float()
     chosen = found.method if found.method not in (None, method.name) else None
     said = any(note.startswith(f"`{method.name}` chose") for note in found.notes)
-    notes = ((f"`{method.name}` chose {chosen}.",) if chosen and not said else ()) + found.notes
+    notes = ((f"`{method.name}` chose {chosen}.",) if chosen and not said else ()) + found.notes + model.notes
     targets = tuple(found.target.text(i) for i in range(len(values)))
     return Explanation(
         values.cpu(),
@@ -204,6 +256,7 @@ def _explanation(given: Seen, method: Method, found: Attribution, at: str | Wher
         forwards=found.forwards,
         subject=_about(given, values, at),
         adds=found.ledger is not None or adds_up(method.name),
+        through=found.through,
     )
 
 
@@ -216,11 +269,12 @@ def _provenance(model: Model, method: Method, options: tuple[str, ...]) -> dict[
     """What it takes to make this explanation again."""
     from . import __version__
 
+    pictures = None if model.preprocess is None else str(model.preprocess)
     return {
         "pellucid": __version__,
         "torch": torch.__version__,
         "python": platform.python_version(),
-        "model": {"name": model.name, "source": model.source, "fingerprint": model.fingerprint},
+        "model": {"name": model.name, "source": model.source, "fingerprint": model.fingerprint, "pictures": pictures},
         "method": {"name": method.name, "options": list(options)},
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }

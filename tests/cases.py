@@ -540,6 +540,7 @@ class Case:
         target: What is explained.
         contrast: Another target, to subtract.
         maps: Whether it computes maps over places that lead to the target.
+        attends: Whether its tokens attend to one another.
     """
 
     make: Callable[[bool], nn.Module]
@@ -547,6 +548,7 @@ class Case:
     target: Any = 1
     contrast: Any = 3
     maps: bool = True
+    attends: bool = False
 
     @property
     def name(self) -> str:
@@ -614,9 +616,9 @@ CASES = [
     Case(Named, PICTURE),
     Case(Sequence, (5, 6)),
     Case(Windowed, PICTURE),
-    Case(Attending, (5, 8)),
-    Case(Seeing, PICTURE, maps=False),
-    Case(Speaking, (5, 8), maps=False),
+    Case(Attending, (5, 8), attends=True),
+    Case(Seeing, PICTURE, maps=False, attends=True),
+    Case(Speaking, (5, 8), maps=False, attends=True),
     Case(Recurrent, (6, 6)),
 ]
 CASE = {case.name: case for case in CASES}
@@ -659,7 +661,12 @@ def contained(container: str, case: Case, dtype: torch.dtype = torch.float32, in
 
 def suits(method: str, case: Case) -> bool:
     """Whether a method can be asked about a network at all."""
-    return not ENTRY[method].maps or case.maps
+    return (not ENTRY[method].maps or case.maps) and (not ENTRY[method].attends or case.attends)
+
+
+def home(method: str) -> Case:
+    """A network that a method can be asked about: the plain one, unless it needs attention."""
+    return CASE["attending" if ENTRY[method].attends else "plain"]
 
 
 @cache
@@ -708,5 +715,7 @@ def difference(a: Tensor, b: Tensor) -> float:
 
 each_case = pytest.mark.parametrize("case", CASES, ids=list(CASE))
 each_method = pytest.mark.parametrize("method", EVERY)
-each_method_for_vectors = pytest.mark.parametrize("method", [name for name in EVERY if not ENTRY[name].maps])
+each_method_for_vectors = pytest.mark.parametrize(
+    "method", [name for name in EVERY if not (ENTRY[name].maps or ENTRY[name].attends)]
+)
 each_relevance = pytest.mark.parametrize("method", RELEVANCE)

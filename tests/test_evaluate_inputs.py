@@ -121,3 +121,85 @@ def test_signals_tables_and_volumes_have_parts_that_suit_them(name):
     case = CASE[name]
     t = pl.evaluate(case.net(), case.inputs(), ["lrp", "gradient"], ["srg", "region_perturbation", "road", "infidelity"], 1)
     assert not t.failures and all(row["score"] is not None for row in t.rows)
+
+
+# texts and token ids
+
+GIVEN = ["good film", "a bad film of a good kind", "good good bad"]
+
+
+def reader():
+    from tests.readers import Bag, made
+
+    return made(Bag("sum", None))
+
+
+def test_texts_are_judged_by_their_tokens_whatever_their_lengths():
+    model = reader()
+    t = pl.evaluate(model, GIVEN, ["lrp.zero", "occlusion"], ["srg", "pixel_flipping"], 1, ceiling=True)
+    assert not t.failures and t.rows[0]["n"] == 3 and "3 samples of 3 sizes" in t.asked
+    alone = [pl.evaluate(model, [one], ["lrp.zero"], ["srg"], 1).scores["lrp.zero", "srg"].values for one in GIVEN]
+    assert torch.allclose(torch.cat(alone), t.scores["lrp.zero", "srg"].values, atol=1e-6)
+
+
+def test_padding_is_no_part_of_a_text():
+    model = reader()
+    ids, _ = model.preprocess.batch(GIVEN)
+    assert len({len(model.preprocess.encode(one).ids) for one in GIVEN}) > 1
+    texts = pl.evaluate(model, GIVEN, ["lrp.zero"], ["srg", "sparseness"], 1)
+    padded = pl.evaluate(model, ids, ["lrp.zero"], ["srg", "sparseness"], 1)
+    assert [row["score"] for row in texts.rows] == pytest.approx([row["score"] for row in padded.rows], abs=1e-6)
+
+
+def test_a_curve_of_tokens_by_hand():
+    """Pixel flipping of a text, token by token: blanks in their place, special tokens left alone."""
+    model, text = reader(), GIVEN[1]
+    values = pl.explain(model, text, 1, method="lrp.zero").values[0]
+    ids, tokens = model.preprocess.batch([text])
+    spoken = [place for place, kind in enumerate(tokens.kinds[0]) if kind == "text"]
+    heights, rest = [float(model(ids)[0, 1])], ids.clone()
+    for place in sorted(spoken, key=lambda place: -float(values[place])):
+        rest[0, place] = model.preprocess.empty
+        heights.append(float(model(rest)[0, 1]))
+    by_hand = float(torch.trapezoid(torch.tensor(heights))) / len(spoken)
+    t = pl.evaluate(model, text, ["lrp.zero"], ["pixel_flipping"], 1)
+    assert t.rows[0]["score"] == pytest.approx(by_hand, abs=1e-5)
+
+
+def test_parts_of_a_text_may_be_words_and_the_blank_another_token():
+    model = reader()
+    t = pl.evaluate(model, GIVEN[1], ["lrp.zero"], ["srg"], 1, regions=pl.perturb.words(), imputer=model.preprocess.id("film"))
+    assert t.metrics["srg"].scheme.regions.by == "word" and t.rows[0]["score"] is not None
+
+
+def test_the_truth_may_be_told_for_texts_of_any_length():
+    model = reader()
+    masks = [torch.arange(len(model.preprocess.encode(one).ids)) == 0 for one in GIVEN]
+    t = pl.evaluate(model, GIVEN, ["lrp.zero"], ["relevance_rank"], 1, masks=masks)
+    assert t.rows[0]["n"] == 3
+
+
+@pytest.mark.parametrize("name", ["infidelity", "max_sensitivity", "input_invariance", "completeness"])
+def test_what_moves_entries_by_a_little_says_nothing_of_ids(name):
+    with pytest.raises(InputError, match="an id that is moved is another thing"):
+        pl.evaluate(reader(), GIVEN[0], ["lrp.zero"], [name], 1)
+
+
+@pytest.mark.parametrize("name", ["randomization", "random_logit", "implementation_invariance"])
+def test_methods_are_asked_again_about_texts(name):
+    t = pl.evaluate(reader(), GIVEN[1:2], ["gradient_x_input"], [name], 1)
+    assert not t.failures and t.rows[0]["score"] is not None
+
+
+def test_ids_without_a_tokenizer_need_a_blank():
+    model = reader()
+    ids, _ = model.preprocess.batch(GIVEN[:1])
+    bare = pl.load(model.module)
+    with pytest.raises(InputError, match="imputer=103"):
+        pl.evaluate(bare, ids, ["lrp.zero"], ["srg"], 1)
+    assert pl.evaluate(bare, ids, ["lrp.zero"], ["srg"], 1, imputer=0).rows[0]["score"] is not None
+
+
+def test_auto_chooses_for_a_text():
+    e = pl.explain(reader(), GIVEN[1], 1, method="auto")
+    assert e.notes[0].startswith("`auto` chose") and e.subject is not None

@@ -168,9 +168,9 @@ def test_statistics_are_drawn_towards_those_remembered():
             z = model.edges(p.images)
         return (z.mean((0, 2, 3)) - model.norm.running_mean).norm() + (z.var((0, 2, 3)) - model.norm.running_var).norm()
 
-    without, held = (maximize(model, 1, DeepInversion(statistics=r, steps=80)) for r in (0.0, 1.0))
+    without, held = (maximize(model, 1, DeepInversion(statistics=r, steps=80, coarse=0.0)) for r in (0.0, 1.0))
     assert far(held) < 0.5 * far(without) and not held.notes
-    assert maximize(net(norm=False), 1, DeepInversion(steps=3)).notes == (FORGOTTEN,)
+    assert maximize(net(norm=False), 1, DeepInversion(steps=3, coarse=0.0)).notes == (FORGOTTEN,)
     with pytest.raises(MethodError, match=r"which is not a module; what its batch norms remember cannot be read"):
         maximize(lambda x: x.flatten(1), 1, DeepInversion(), steps=3)
 

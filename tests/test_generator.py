@@ -386,7 +386,7 @@ def test_a_recipe_takes_its_prior_as_canvas_or_fits_one(net, prior, tmp_path):
     assert fitted.provenance["prior"]["pictures"] == 58
     with pytest.raises(MethodError, match=r"neither a prior nor data.*Pass data="):
         DgnAm().maximize(asked(net, [1]))
-    with pytest.raises(MethodError, match="a canvas of type int"):
+    with pytest.raises(MethodError, match="a prior of type int"):
         Ppgn().maximize(asked(net, [1], changes={"canvas": 3}))
 
 

@@ -27,6 +27,7 @@ from pellucid.model import Model
 from pellucid.progress import watched
 from pellucid.synth import Adam, Ball, Fourier, Normalised, Pixel, Plan, Progress, Robust, Steepest, TotalVariation
 from pellucid.synth.asked import asking
+from pellucid.synth.frame import Frame
 from pellucid.synth.objective import objective_of
 from pellucid.synth.recipes import Auto, DeepDream, Erhan2009, Lucid, Simonyan2013, Yosinski2015
 from pellucid.synth.recipes.planned import Planned
@@ -118,8 +119,19 @@ def test_bounds_are_kept_where_there_are_any():
 
 
 def test_the_class_model_stops_where_the_penalty_is_as_steep_as_the_score():
-    p = pl.maximize(Planted().eval(), 1, Simonyan2013(l2=2.0, rate=0.05, steps=400), shape=(1, 8, 8))
-    assert torch.allclose(p.images[0], templates(4)[1] / 4, atol=2e-3)  # w / (2 lambda)
+    wanted = templates(4)[1] / 4  # w / (2 lambda)
+    for own in (Simonyan2013(l2=2.0, rate=0.05, steps=400, momentum=0.0), Simonyan2013(l2=2.0, rate=0.001, steps=600)):
+        p = pl.maximize(Planted().eval(), 1, own, shape=(1, 8, 8))
+        assert torch.allclose(p.images[0], wanted, atol=2e-3), own
+
+
+def test_the_class_model_shifts_large_pictures_alone_and_none_as_published():
+    def robust(recipe: Simonyan2013, side: int) -> Any:
+        frame = Frame((1, side, side), torch.tensor(0.0), torch.tensor(1.0))
+        return recipe.plan(Task(pl.load(Planted().eval()), (pl.logit(0),), frame, (0,))).robust
+
+    assert robust(Simonyan2013(), 32) is None and robust(Simonyan2013(), 64).jitter == 16 / 224
+    assert robust(Simonyan2013.published(), 224) is None and Simonyan2013.published().momentum == 0
 
 
 def test_adam_climbs_a_concave_score_to_its_top():
@@ -665,6 +677,19 @@ def test_the_command_speaks_json(folder: Path):
 def test_the_command_refuses_in_one_paragraph(folder: Path):
     assert "Nearest: simonyan2013" in run("maximize", "1", *OWN, "--recipe", "simonjan", code=2).stderr
     assert "the nearest are" in run("maximize", "nowhere:1", *OWN, code=2).stderr
+
+
+def test_the_command_takes_settings_of_a_recipe(folder: Path):
+    def asked(*words: str, code: int = 0) -> Any:
+        return run("maximize", "1", *OWN, "--recipe", "yosinski2015", "--steps", "2", *words, code=code)
+
+    asked("--with", "set=2", "--with", "gain=0.5")
+    told = json.loads(Path("1.yosinski2015.json").read_text())["provenance"]
+    assert told["asked"]["options"] == "Yosinski2015(set=2, gain=0.5)" and "prior: Decay(share=0.3)" in str(told["settings"])
+    assert "the settings set=3, gain=1.0; only these" in asked("--with", "sets=2", code=2).stderr
+    assert "it has to be a whole number" in asked("--with", "set=two", code=2).stderr
+    assert "Write --with steps=64, say." in asked("--with", "set", code=2).stderr
+    assert "the paper has four" in asked("--with", "set=7", code=2).stderr
 
 
 def test_recipes_are_listed(folder: Path):

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 import pellucid as pl
-from pellucid.tape import recurrent, record, rewrite
+from pellucid.tape import record, recurrent, rewrite
+from pellucid.truth import grammar, learn, remembering
 from tests.cases import difference
 from tests.reference import recurrent_twins
 
@@ -283,3 +284,26 @@ def test_the_network_is_left_as_it_was():
     before = copy.deepcopy(net.state_dict())
     pl.explain(net, sequences(), target=1)
     assert all(torch.equal(before[key], value) for key, value in net.state_dict().items())
+
+
+# -- end to end -----------------------------------------------------------------------------------------------------------
+
+
+def auc(scores: Tensor, mask: Tensor) -> float:
+    """How often a word of the mask outranks another word of its sentence, on average over sentences."""
+    won = [(s[m][:, None] > s[~m]).double() + 0.5 * (s[m][:, None] == s[~m]) for s, m in zip(scores, mask, strict=True)]
+    return float(torch.stack([share.mean() for share in won]).mean())
+
+
+@pytest.mark.parametrize("language", ["trigger", "agreement", "negation"])
+@pytest.mark.parametrize("kind", ["LSTM", "GRU"])
+def test_relevance_finds_the_words_that_tell_in_a_language_that_was_learned(kind: str, language: str):
+    known, fresh = (grammar(n, seed=seed, kind=language) for n, seed in ((1024, 0), (128, 10)))
+    net = learn(known, remembering(known.inputs.shape[2], 2, kind=kind), steps=300)
+    right = net(fresh.inputs).argmax(1) == fresh.labels
+    assert right.float().mean() >= 0.9
+    x, labels, masks = fresh.inputs[right], fresh.labels[right], fresh.masks[right]
+    for method in ("lrp", pl.lrp.SignalTakeAll()):
+        yes = pl.explain(net, x, target=pl.logit(1) - pl.logit(0), method=method).values.sum(2)
+        words = torch.where(labels[:, None] == 1, yes, -yes)
+        assert auc(words if language != "negation" else words.abs(), masks) >= 0.95

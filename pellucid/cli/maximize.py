@@ -15,6 +15,7 @@ from . import process, say
 from .door import INTERRUPTED, debuggable
 from .explain import suffixes
 from .files import Folder, slug
+from .settings import read
 from .source import BUILT_IN, Source, takes_source
 from .watch import Watch
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 @click.command(short_help="What the network looks for.")
 @click.argument("targets", nargs=-1, required=True, metavar="TARGET...")
 @click.option("--recipe", default="auto", show_default=True, metavar="NAME", help="One of `pellucid recipes`.")
+@click.option("--with", "settings", multiple=True, metavar="NAME=VALUE", help="A setting of the recipe: set=2, k=4.")
 @click.option("--model", default=BUILT_IN, show_default=True, metavar="MODEL", help="A built-in model, or a file.")
 @click.option("--seed", default=0, show_default=True, metavar="N", help="Where it begins.")
 @click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, metavar="N", help="Pictures per target.")
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
 def maximize(
     targets: Sequence[str],
     recipe: str,
+    settings: Sequence[str],
     source: Source,
     seed: int,
     seeds: int,
@@ -74,6 +77,7 @@ def maximize(
     watch = Watch()
     process.settle()
     with watch("starting"):
+        from ..cookbook import entry
         from ..maximizing import FORMATS
         from ..maximizing import maximize as climb
 
@@ -82,11 +86,13 @@ def maximize(
             ".".join(filter(None, [slug(" ".join(targets)), slug(recipe)])),
         )
         folder.check([name], [start] if start else [])
+        listed = entry(recipe)
+        chosen = listed.make(**read(recipe, listed.settings(), settings))
         model, second = source.open(), [opened(other, source) for other in others]
     with watch(", ".join(targets)):
         asked = [int(target) if target.isdigit() else target for target in targets]
         p = climb(
-            model, asked, recipe, seed=seed, seeds=seeds, steps=steps, minutes=minutes, start=start, data=data,
+            model, asked, chosen, seed=seed, seeds=seeds, steps=steps, minutes=minutes, start=start, data=data,
             beside=beside, canvas=prior,
         )  # fmt: skip
     with watch("judging"):

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
-from ..model import Model
+from ..model import Columns, Model
 
 Baseline = Tensor | float | None
 
@@ -64,7 +64,9 @@ def sentence(baseline: Baseline, model: Model, x: Tensor) -> str:
 
 
 def _colour(value: float, model: Model, x: Tensor) -> str:
-    """What a picture would have to look like to be that."""
+    """What a picture would have to look like to be that; of a row of a table, where its numbers stand."""
+    if isinstance(model.preprocess, Columns) and value == 0:
+        return ": every number at its mean"
     if model.pictured is None or not coloured(model, x):
         return ""
     levels = [round(255 * (mean + std * value)) for mean, std in zip(model.pictured.mean, model.pictured.std, strict=True)]

@@ -11,6 +11,7 @@ from ..tape import Attention as Found
 from ..tape import Op, Tape, attentions
 from .composite import Composite, Entry
 from .presets import LINEAR, Attention, Conserving
+from .recurrent import remembering
 from .rules import Epsilon, Norm, ZBox
 
 EPS = 1e-9
@@ -47,7 +48,7 @@ def conserving(tape: Tape, ops: Sequence[Op]) -> Composite:
     last, box, *rest = Conserving().entries
     pixels = [box] if pictured(tape) else []
     chosen = Composite((*ending(tape, ops, last[1]), last, *pixels, *rest), "lrp.conserving")
-    return noted(chosen, f"`lrp` chose lrp.conserving because it found {_told(ops)}.")
+    return remembering(noted(chosen, f"`lrp` chose lrp.conserving because it found {_told(ops)}."), ops)
 
 
 def attending(tape: Tape, found: Sequence[Found]) -> Composite:
@@ -71,7 +72,12 @@ def attending(tape: Tape, found: Sequence[Found]) -> Composite:
 def ending(tape: Tape, ops: Sequence[Op], rule: Epsilon) -> list[Entry]:
     """An entry for each dense layer but the last of those that end the network, where a sample is one row."""
     linear = [op for op in ops if op.kind in LINEAR]
-    tail = list(takewhile(lambda op: op.kind == "dense" and tape.values[op.out].shape[:-1] == (tape.samples,), reversed(linear)))
+    tail = list(
+        takewhile(
+            lambda op: op.kind == "dense" and not op.part and tape.values[op.out].shape[:-1] == (tape.samples,),
+            reversed(linear),
+        )
+    )
     return [(Where(op="dense", position=-1 - n), rule) for n in range(len(tail) - 1, 0, -1)]
 
 

@@ -73,6 +73,7 @@ def propagate(
     strict: bool = False,
     keep: bool = False,
     measured: bool = False,
+    loose: Collection[int] = (),
 ) -> tuple[dict[int, Tensor], Ledger]:
     """Carry relevance from `seeds` back to the values `ends`, by one rule per operation.
 
@@ -84,6 +85,7 @@ def propagate(
         strict: Whether an operation without a rule is an error; else its derivative is used, and booked.
         keep: Whether the tape is needed again.
         measured: Whether what every input got is added up entry by entry, and what rounding took is booked.
+        loose: Values that may be zero where what starts there is not.
 
     Returns:
         The relevance at each of `ends`, and the ledger: seed = input + absorbed.
@@ -93,7 +95,7 @@ def propagate(
     """
     axes = {i: v.placed for i, v in enumerate(tape.values)}
     starts = {i: per_sample(s, axes[i], tape.samples).double() for i, s in seeds.items()}
-    books = Books(_sum(list(starts.values()), tape.samples), totals=starts, free=set(seeds))
+    books = Books(_sum(list(starts.values()), tape.samples), totals=starts, loose=set(loose), free=set(seeds))
 
     def step(op: LocalOp, carried: tuple[Tensor | None, ...]) -> list[Tensor | None]:
         rule = rules.get(op.op.index) or _last_resort(op.op, strict)

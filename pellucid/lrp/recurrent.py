@@ -2,11 +2,49 @@
 
 from __future__ import annotations
 
-from .composite import Composite, base
-from .rule import Bias, Silent
-from .rules import Epsilon, Norm
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from torch import Tensor
 
 from ..model.where import Where
+from ..tape import LocalOp, Op
+from .composite import Composite, base
+from .rule import SHARED, Bias, Rule, Shares, Silent
+from .rules import Epsilon, Norm
+
+
+@dataclass(frozen=True)
+class Meeting(Rule):
+    """Where parts of one linear operation are added, W x + U h + b, they share by value, as inputs of one layer do; elsewhere
+    another rule decides.
+
+    Arguments:
+        rule: For all other sums.
+        eps: The stabiliser where parts meet.
+    """
+
+    kinds = SHARED
+    rule: Rule = field(default_factory=Norm)
+    eps: float = 1e-9
+
+    def share(self, op: LocalOp, R: Tensor, rectified: bool) -> Shares:
+        return (Norm(self.eps, silent="spread") if op.op.part else self.rule).share(op, R, rectified)
+
+
+def remembering(composite: Composite, ops: Sequence[Op], eps: float = 1e-9) -> Composite:
+    """A composite fitted to recurrent cells, where some ran.
+
+    What the input and the state add to a gate, and what a cell keeps and lets in by one gate, share by value. Where all sums
+    share by magnitude, as residual ones do, the AUC of words that are known to tell fell from 1.00 to 0.93 for a GRU, from 1.00
+    to 0.99 for an LSTM; by value everywhere, to 0.94 for an LSTM.
+    """
+    if not any(op.part for op in ops):
+        return composite
+    (plain,) = [rule for where, rule in composite.entries if where.op == ("sum", "pool")][:1]
+    composite = composite.where(op="sum", rule=Meeting(plain, eps)).where(op="lerp", rule=Norm(eps, silent="spread"))
+    told = "Recurrent cells: gates are weights, and the signals they let through take all relevance."
+    return replace(composite, notes=(*composite.notes, told))
 
 
 def SignalTakeAll(eps: float = 1e-3, *, bias: Bias = "absorb", silent: Silent = "drop") -> Composite:

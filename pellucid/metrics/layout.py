@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import is_dataclass, replace
+from dataclasses import dataclass, is_dataclass, replace
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from ..errors import InputError
-from ..model import Model
+from ..model import Model, Text
 from ..perturb.parts import divided
-from ..perturb.regions import Division
+from ..perturb.regions import Division, Entries, Groups, Partition, partition
+from ..subject.tokens import TEXT
 from .experiment import Scheme
 from .metric import Metric
 
@@ -33,6 +35,7 @@ def turned(model: Model, x: Tensor, channels: int) -> tuple[Model, Tensor]:
         InputError: there is no such axis, or none of places beside it.
 
     Example:
+        >>> import torch
         >>> import pellucid as pl
         >>> model, x = turned(pl.load(lambda x: x[:, 0]), torch.zeros(2, 5, 3), channels=-1)  # five tokens of three channels
         >>> x.shape, model(x).shape
@@ -75,7 +78,57 @@ def suited(metric: Metric, regions: Division | Tensor | None = None, imputer: An
     if not isinstance(scheme, Scheme) or not is_dataclass(metric) or (regions is None and imputer is None):
         return metric
     filled = scheme.imputer if imputer is None else imputer
-    return replace(metric, scheme=replace(scheme, regions=divided(regions, scheme.regions), imputer=filled))  # type: ignore[return-value]
+    return replace(metric, scheme=replace(scheme, regions=divided(regions, scheme.regions), imputer=filled))
+
+
+@dataclass(frozen=True)
+class OfTokens(Division):
+    """The tokens, words or sentences of token ids; special tokens and padding are in none, and stay.
+
+    Arguments:
+        by: "token", "word" or "sentence".
+    """
+
+    by: str = "token"
+
+    def of(self, x: Tensor, model: Model) -> Partition:
+        labels, text = torch.full((x.shape[1],), -1), model.preprocess
+        if not isinstance(text, Text):
+            return Entries().of(x, model)
+        tokens = text.tokens(x)
+        spoken = [[at for at in places if tokens.kinds[0][at] == TEXT] for _, places in tokens.groups(self.by, 0)]
+        for number, places in enumerate(filter(None, spoken)):
+            labels[places] = number
+        return partition(labels)
+
+
+def worded(metric: Metric, model: Model, x: Tensor) -> Metric:
+    """The metric for token ids: its parts are tokens, and the tokenizer's blank stands where they were; else as it is.
+
+    Raises:
+        InputError: no token is known that says nothing.
+    """
+    scheme = getattr(metric, "scheme", None)
+    if x.is_floating_point() or not isinstance(scheme, Scheme) or not is_dataclass(metric):
+        return metric
+    given, text = scheme.imputer, model.preprocess
+    blank = given if isinstance(given, int) else text.empty if isinstance(text, Text) else None
+    if blank is None:
+        raise InputError(
+            f"metric {metric.name!r} of token ids", "no token that stands where one is taken away",
+            "ids are no amounts: 0 is a token, too",
+            "Say which: imputer=103, say, or load the model with preprocess=pl.Text(tokenizer).",
+        )  # fmt: skip
+    own = scheme.regions if isinstance(scheme.regions, Groups) else OfTokens(getattr(scheme.regions, "by", "token"))
+    return replace(metric, scheme=replace(scheme, regions=own, imputer=float(blank)))
+
+
+def rows(model: Model, x: Tensor) -> list[Tensor]:
+    """Samples that go together: of token ids every text by itself, without padding; else all of them."""
+    if x.is_floating_point():
+        return [x]
+    padding = model.preprocess.padding if isinstance(model.preprocess, Text) else None
+    return [row[row != padding][None] if padding is not None else row[None] for row in x]
 
 
 def numbers(x: Tensor, what: str) -> Tensor:

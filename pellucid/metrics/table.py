@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..errors import MethodError, PellucidError
 from ..files import save
-from .advice import advice
+from .advice import advice, best
 from .interval import LEVEL, Paired, interval, paired
 from .metric import Metric, Scores
 
@@ -131,6 +131,15 @@ class Table:
     def advice(self) -> str:
         """Which method to take, in a sentence with its evidence: by SRG where it was asked for, else by the first metric."""
         return advice(self)
+
+    @property
+    def best(self) -> str:
+        """The method that the advice ends in.
+
+        Raises:
+            MethodError: none could be judged.
+        """
+        return best(self)
 
     def __str__(self) -> str:
         rows = [list(HEADS), *([str(cell) for cell in cells(row)] for row in self.rows)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from importlib import import_module
@@ -21,6 +21,8 @@ from pellucid.model.model import Model
 from pellucid.model.sources import exported, file, state, torchscript
 from pellucid.model.sources.checkpoint import digest
 from pellucid.model.sources.reference import KINDS, Reference
+from pellucid.model.text import Text
+from pellucid.model.tokenizer import tokenizes
 
 Source = Model | nn.Module | ExportedProgram | Callable[..., Any] | str | os.PathLike[str]
 HUBS = {"timm": "timm", "torchvision": "torchvision", "hf": "huggingface"}  # by the word before the colon: its file in sources/
@@ -61,10 +63,17 @@ def load(
         Model(Linear, nn.Module, 9 parameters, 3 labels)
     """
     model = _named(source, builder, trust) if isinstance(source, str | os.PathLike) else _object(source)
-    how = None if preprocess is None else metadata.reading(preprocess)
+    how = _reading(preprocess)
     known = {"preprocess": how, "labels": None if labels is None else tuple(labels), "name": name}
     changes: dict[str, Any] = {field: value for field, value in known.items() if value is not None}
     return replace(model, **changes) if changes else model
+
+
+def _reading(how: Any) -> Any:
+    """How something raw becomes the input, from whatever says it."""
+    if how is None or hasattr(how, "read") or isinstance(how, Mapping):
+        return how
+    return Text(how) if tokenizes(how) else metadata.reading(how)
 
 
 def _object(source: Any) -> Model:

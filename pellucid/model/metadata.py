@@ -1,4 +1,4 @@
-"""What networks, image processors and transforms say of themselves: read by their attributes, without importing their libraries."""
+"""What networks, image processors and transforms say of themselves: read by their attributes, their libraries not imported."""
 
 from __future__ import annotations
 
@@ -95,8 +95,8 @@ def _timm_labels(model: Model, cfg: Mapping[str, Any]) -> tuple[tuple[str, ...] 
 # -- image processors and transforms ------------------------------------------------------------------------------------------
 
 
-def reading(how: Any, source: str | None = None, *, strict: bool = True) -> Preprocess | None:
-    """How pictures are read, from whatever says it.
+def reading(how: Any, source: str | None = None, *, strict: bool = True) -> Any:
+    """How pictures are read, from whatever says it; what reads rows, series or texts itself is taken as it is.
 
     Arguments:
         how: A `Preprocess`; an image processor of Hugging Face; a preset of torchvision (`weights.transforms()`); a `Compose` of
@@ -107,8 +107,10 @@ def reading(how: Any, source: str | None = None, *, strict: bool = True) -> Prep
     Raises:
         ModelError: it says something that `Preprocess` cannot do.
     """
-    if isinstance(how, Preprocess):
+    if isinstance(how, Preprocess) or callable(getattr(how, "read", None)):
         return how
+    if isinstance(how, Mapping):  # of models of several inputs, by their names
+        return {name: reading(one, source, strict=strict) for name, one in how.items()}
     try:
         if hasattr(how, "image_mean") and hasattr(how, "size"):
             return _of_processor(how, source or f"the image processor {type(how).__name__}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from functools import cached_property
 from importlib import import_module
@@ -20,6 +20,7 @@ from pellucid.errors import ModelError, TargetError
 from pellucid.model import mode
 from pellucid.model.picture import Picture, read_picture
 from pellucid.model.preprocess import Preprocess
+from pellucid.model.score import BeforeSoftmax
 from pellucid.model.text import Text, check_reads_texts
 
 
@@ -93,6 +94,19 @@ class Model:
         image = read_picture(picture)
         return self._preprocess.crop(image)
 
+    def before_softmax(self) -> Model:
+        """The same model up to a softmax at its end: its scores, which a softmax flattens, are explained then.
+
+        The model runs as it is, and the call of its softmax is listened to; scripted code calls nothing that can be heard.
+
+        Example:
+            >>> model = Model(nn.Softmax(1), "last", "nn.Module")
+            >>> model.before_softmax()(torch.tensor([[0.0, 3.0]]))
+            tensor([[0., 3.]])
+        """
+        note = "The model ends in a softmax; the scores before it are explained."
+        return replace(self, forward=BeforeSoftmax(self.forward), notes=(*self.notes, note))
+
     @property
     def device(self) -> torch.device:
         return self._weight.device
@@ -131,7 +145,7 @@ class Model:
 
     def token_name(self, id: int) -> str | None:
         """What a token is called; None where that is not known."""
-        return self.preprocess.piece(id) if isinstance(self.preprocess, Text) else None
+        return self.preprocess.spoken(id) if isinstance(self.preprocess, Text) else None
 
     def top(self, output_row: Tensor, n: int = 5) -> list[tuple[int, str, float]]:
         """The `n` most probable classes of one sample, as (index, label, probability), best first.

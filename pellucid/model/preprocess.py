@@ -58,6 +58,17 @@ class Preprocess:
         if not all(std > 0 for std in self.std):
             raise _refusal(f"std {self.std}", "the pixels are divided by it")
 
+    def __str__(self) -> str:
+        """What happens to a picture, and who says so."""
+        if isinstance(self.resize, tuple):
+            resize = f"stretched to {self.resize[0]} x {self.resize[1]}"
+        else:
+            resize = f"short side to {self.resize}" if self.resize else "resized to cover"
+        mean, std = (", ".join(f"{value:.4g}" for value in values) for values in (self.mean, self.std))
+        scale = f"minus {mean}, over {std}" if any(self.mean) or set(self.std) != {1.0} else "from 0 to 1"
+        size = " x ".join(map(str, self.size))
+        return f"{resize}, {self.interpolation}, centre {size}, {scale} (from: {self.source})"
+
     def crop(self, image: Image.Image) -> Image.Image:
         """The pixels the model sees, before any are scaled: RGB, or grey for a model of one channel."""
         height, width = self.size

@@ -10,7 +10,13 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-SOFTMAXES = {torch.softmax, torch.nn.functional.softmax, torch.Tensor.softmax, torch.ops.aten.softmax.int, torch.ops.aten._softmax.default}
+SOFTMAXES = {
+    torch.softmax,
+    torch.nn.functional.softmax,
+    torch.Tensor.softmax,
+    torch.ops.aten.softmax.int,
+    torch.ops.aten._softmax.default,
+}
 
 
 @dataclass(frozen=True, eq=False)

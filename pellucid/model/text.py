@@ -99,8 +99,12 @@ class Text:
         return self._tokens(tuple(texts), found, ids.shape[1], ids)
 
     def piece(self, id: int) -> str:
-        """What a token is called."""
+        """What a token is called in the vocabulary."""
         return self.reads.piece(id)
+
+    def spoken(self, id: int) -> str:
+        """What a token stands for in a text: " Paris" where the vocabulary has "ĠParis"."""
+        return self.reads.spoken(id)
 
     def id(self, token: str) -> int:
         """The id of a token, by its name or by the text it stands for: `" Paris"`.

@@ -51,6 +51,9 @@ class Tokenizer(Protocol):
         """The text that ids stand for, and where each stands in it."""
 
     def piece(self, id: int) -> str: ...
+    def spoken(self, id: int) -> str:
+        """What it stands for in a text."""
+
     def id(self, piece: str) -> int | None: ...
     def special_id(self, kind: str) -> int | None:
         """The id of the token for "pad", "mask" or "unk"."""
@@ -104,6 +107,9 @@ class Vocabulary:
     def piece(self, id: int) -> str:
         return self.pieces[id] if 0 <= id < len(self.pieces) else f"token {id}"
 
+    def spoken(self, id: int) -> str:
+        return self.piece(id)
+
     def id(self, piece: str) -> int | None:
         return self.codes.get(piece.lower() if self.lower and piece not in self.codes else piece)
 
@@ -146,6 +152,13 @@ class HuggingFace:
         found = self.given.convert_ids_to_tokens(id)
         return f"token {id}" if found is None else str(found)
 
+    def spoken(self, id: int) -> str:
+        piece = self.piece(id)
+        if id in self.given.all_special_ids:
+            return piece
+        found = str(self.given.decode([id]))
+        return f" {found}" if piece.startswith("▁") and not found.startswith(" ") else found or piece
+
     def id(self, piece: str) -> int | None:
         found = self.given.convert_tokens_to_ids(piece)
         unknown = self.given.unk_token_id
@@ -179,6 +192,9 @@ class Tokenizers:
     def piece(self, id: int) -> str:
         found = self.given.id_to_token(id)
         return f"token {id}" if found is None else str(found)
+
+    def spoken(self, id: int) -> str:
+        return self.piece(id) if self.piece(id) in self._special else str(self.given.decode([id])) or self.piece(id)
 
     def id(self, piece: str) -> int | None:
         found = self.given.token_to_id(piece)
@@ -220,11 +236,20 @@ class Own:
     def piece(self, id: int) -> str:
         return f"token {id}"
 
+    def spoken(self, id: int) -> str:
+        return self.piece(id)
+
     def id(self, piece: str) -> int | None:
         return None
 
     def special_id(self, kind: str) -> int | None:
         return None
+
+
+def tokenizes(given: Any) -> bool:
+    """Whether it is a tokenizer of `transformers` or `tokenizers`, or ours."""
+    of_transformers = hasattr(given, "convert_ids_to_tokens") and callable(given)
+    return isinstance(given, Vocabulary) or of_transformers or (hasattr(given, "id_to_token") and hasattr(given, "encode"))
 
 
 def as_tokenizer(given: Any) -> Tokenizer:
@@ -235,11 +260,9 @@ def as_tokenizer(given: Any) -> Tokenizer:
     """
     if isinstance(given, Vocabulary):
         return given
-    if hasattr(given, "convert_ids_to_tokens") and callable(given):
-        return HuggingFace(given)
-    if hasattr(given, "id_to_token") and hasattr(given, "encode"):
-        return Tokenizers(given)
-    if all(hasattr(given, name) for name in ("encode", "decode", "piece", "id", "special_id")):
+    if tokenizes(given):
+        return HuggingFace(given) if hasattr(given, "convert_ids_to_tokens") else Tokenizers(given)
+    if all(hasattr(given, name) for name in ("encode", "decode", "piece", "spoken", "id", "special_id")):
         return given  # type: ignore[no-any-return]
     if callable(given):
         return Own(given)

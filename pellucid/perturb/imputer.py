@@ -81,6 +81,7 @@ class Mean:
 
     soft = True
     random = False
+    around = True  # what stands around a place decides what stands there
 
     def prepare(self, x: Tensor, regions: Regions, model: Any) -> Fill:
         content = x.mean(tuple(range(2, x.dim())), keepdim=True) if x.dim() > 2 else x.mean(1, keepdim=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -17,13 +17,14 @@ from ..readout import Readout, inside, settled
 from ..target import Target, as_target
 from .design import Design
 from .imputer import as_imputer
-from .regions import Cells, Division, Regions, moved
+from .regions import Cells, Division, OfColumns, Regions, moved
 from .responses import Estimate, Estimator, Responses, Study, called_off, painted, relative
 from .run import Run
-from .sides import Apart, divide, filled
+from .sides import Apart, divide, filled, fitting
 from .wording import of_tokens
 
 STAGES = 8  # of a run that may stop early
+ADD_UP = ("shapley", "kernel_shap")  # whose values over regions sum to what the sample scores above an empty one
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +84,7 @@ class Perturbation:
         shared = regions.shared if isinstance(regions, Apart) else value.dim() > 2 and regions.shape[0] == 1
         return Attribution(
             torch.stack(values), score, readout.target, output,
-            notes=self.notes + notes, options=self.options, shared=shared,
+            notes=self.notes + notes, options=self.options + _means(regions), shared=shared,
             error=None if any(e is None for e in errors) else torch.stack(errors),
             forwards=sum(count for _, _, count, _ in found),
         )  # fmt: skip
@@ -95,9 +96,12 @@ class Perturbation:
         regions = regions.on(value.device) if isinstance(regions, Apart) else moved(regions, value.device)
         imputer = as_imputer(self.imputer)
         self._fits(imputer, regions)
+        instead = fitting(imputer, regions, readout.model)
+        if instead is not imputer and isinstance(regions, OfColumns):
+            imputer, regions = instead, replace(regions, note="A column that is taken away stands at its mean.")
         fill = filled(imputer, sample, regions, readout.model)
-        instead = "removed" if self.semantics == "remove" else str(imputer)
-        told = re.sub(r" at 0x\w+", "", f"{self.division}; {instead}; draws={self.draws}")
+        told_of = "removed" if self.semantics == "remove" else str(imputer)
+        told = re.sub(r" at 0x\w+", "", f"{self.division}; {told_of}; draws={self.draws}")
         parts = regions.parts if isinstance(regions, Apart) else (regions,)
         once = not imputer.random and not any(isinstance(part, Cells) for part in parts)
         return Study(
@@ -138,7 +142,9 @@ class Perturbation:
                 break
         chosen = getattr(study.regions, "note", "")  # divisions that choose for themselves say what
         how = responses.how if self.semantics == "remove" else ""
-        notes = (chosen, how, *estimate.notes, ends or "")
+        several = isinstance(study.regions, Apart) and self.name in ADD_UP and len(study.readout.x) == 1
+        shares = study.regions.shares(estimate.values) if several else ""  # type: ignore[attr-defined]
+        notes = (shares, chosen, how, *estimate.notes, ends or "")
         return *painted(estimate, study), responses.forwards, tuple(filter(None, notes))
 
     def _ends(self, responses: Responses, estimate: Estimate, upto: int, total: int) -> str | None:
@@ -170,6 +176,11 @@ class Perturbation:
         filled = 'semantics="remove"' if self.semantics == "remove" else as_imputer(self.imputer)
         parts = self.division, self.design, self.estimator, filled
         return tuple(str(part) for part in parts) + ((f"draws={self.draws}",) if self.draws > 1 else ())
+
+
+def _means(regions: Regions) -> tuple[str, ...]:
+    """What stands where columns of a table are taken away, where it is not what the method would put into a picture."""
+    return (regions.note,) if isinstance(regions, OfColumns) and regions.note else ()
 
 
 def _path(at: str | Where | None) -> str | None:

@@ -181,9 +181,11 @@ class OfColumns(Partition):
     Arguments:
         hot: The entry of each column that is painted: of a category, that of the value which stands there. The sum over the
             entries of a column is then what its region got.
+        note: What captions say of them.
     """
 
     hot: Tensor
+    note: str = ""
 
     def paint(self, values: Tensor) -> Tensor:
         painted = values.new_zeros(self.shape)

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
-from ..model import Model
+from ..ledger import decimals, figure
+from ..model import Columns, Model
 from ..model.inputs import Side, layout
-from .imputer import Fill, as_imputer
-from .regions import Division, Groups, Regions, moved
+from .imputer import Constant, Fill, as_imputer
+from .regions import Division, Groups, OfColumns, Regions, moved
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +32,16 @@ class Apart(Regions):
     @property
     def n(self) -> int:
         return sum(part.n for part in self.parts)
+
+    def shares(self, values: Tensor) -> str:
+        """How much the regions of each input have together, in words, of values that add up."""
+        sums = [float(some.double().sum()) for some in torch.split(values, [part.n for part in self.parts])]
+        places = decimals(*sums)
+        return (
+            "By input: "
+            + ", ".join(f"{side.name} {figure(one, places)}" for side, one in zip(self.sides, sums, strict=True))
+            + "."
+        )
 
     @property
     def note(self) -> str:
@@ -87,8 +98,9 @@ def filled(imputer: Any, x: Tensor, regions: Regions, model: Model) -> Fill:
     """What stands where something was taken away: of several inputs, in each its own."""
     if not isinstance(regions, Apart):
         return as_imputer(imputer).prepare(x, regions, model)
+    check_names(getattr(imputer, "imputers", None), [side.name for side in regions.sides], "imputers")
     fills = [
-        as_imputer(chosen(imputer, side)).prepare(side.of(x), part, _model(model, side))
+        as_imputer(fitting(chosen(imputer, side), part, _model(model, side))).prepare(side.of(x), part, _model(model, side))
         for side, part in zip(regions.sides, regions.parts, strict=True)
     ]
 
@@ -123,11 +135,18 @@ class Each:
     def prepare(self, x: Tensor, regions: Regions, model: Model) -> Fill:
         if not isinstance(regions, Apart):
             raise InputError("imputers by the names of inputs", "one input", "there are no names", "Give one imputer.")
-        check_names(self.imputers, [side.name for side in regions.sides], "imputers")
         return filled(self, x, regions, model)
 
     def __str__(self) -> str:
         return ", ".join(f"{name}: {as_imputer(one)}" for name, one in self.imputers.items())
+
+
+def fitting(imputer: Any, regions: Regions, model: Model) -> Any:
+    """The imputer; for columns of a table, which have nothing around them, their means in place of what stands around."""
+    if not isinstance(regions, OfColumns) or not getattr(as_imputer(imputer), "around", False):
+        return imputer
+    assert isinstance(model.preprocess, Columns)
+    return Constant(model.preprocess.typical())
 
 
 def chosen(imputer: Any, side: Side) -> Any:

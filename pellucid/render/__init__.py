@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pellucid.render.chart import chart
 from pellucid.render.comparison import comparison_png, comparison_sheet, save_comparison_png
 from pellucid.render.comparison_page import comparison_page, save_comparison_html
 from pellucid.render.image import picture, png, save_png, sheet
@@ -16,6 +17,7 @@ __all__ = [
     "VIEWS",
     "Palette",
     "Shown",
+    "chart",
     "comparison_page",
     "comparison_png",
     "comparison_sheet",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from pellucid.render.map import Map, prepare
-from pellucid.render.palette import INK
+from pellucid.render.palette import FAINT, INK
 from pellucid.render.subjects import Painter, painter
 from pellucid.render.text import paragraph, stack
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pellucid.explanation import Explanation
 
 GAP = 16
+SCALES = "Every input is painted on a scale of its own; the caption says how much each gives."
 
 
 def each(e: Explanation) -> list[tuple[str, Explanation]]:
@@ -29,7 +30,7 @@ def image(e: Explanation, sample: int, drawn: Map, wide: int) -> Image.Image:
     """The panels of every input under its name, exactly so wide."""
     from pellucid.render.image import panels
 
-    parts = []
+    parts = [paragraph(SCALES, 15, wide, FAINT)]
     for name, one in each(e):
         seen = panels(one, sample, prepare(one, sample))
         seen = seen if seen.width <= wide else seen.resize((wide, round(seen.height * wide / seen.width)))
@@ -45,7 +46,7 @@ def html(e: Explanation, sample: int, drawn: Map) -> str:
     from pellucid.render.image import panels
     from pellucid.render.page import inline
 
-    parts = []
+    parts = [f'<p class="note">{SCALES}</p>']
     for name, one in each(e):
         made, seen = painter(one).html, prepare(one, sample)
         body = inline(panels(one, sample, seen)) if made is None else made(one, sample, seen)

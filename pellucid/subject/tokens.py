@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
@@ -144,7 +145,8 @@ def trimmed(text: str, span: Span) -> Span:
 def covering(stretches: list[Span], span: Span) -> Span:
     """From the first to the last stretch that a token touches; the token itself where it touches none."""
     start, end = span
-    touched = [one for one in stretches if one[0] < end and start < one[1]]
+    first = bisect_right(stretches, start, key=lambda one: one[1])  # they are in order, and do not overlap
+    touched = stretches[first : bisect_left(stretches, end, lo=first, key=lambda one: one[0])]
     return (min(touched[0][0], start), max(touched[-1][1], end)) if touched else span
 
 

@@ -25,16 +25,18 @@ class Aim:
         score: Its value per sample.
         output: The model's main output.
         slopes: By value that the target reads: the derivative of the score.
+        starts: The same for relevance, with what only scales the score held as it is; None: no different.
     """
 
     target: Target
     score: Tensor
     output: Tensor
     slopes: dict[int, Tensor]
+    starts: dict[int, Tensor] | None = None
 
     def seeds(self, tape: Tape) -> dict[int, Tensor]:
         """Where relevance starts: value times derivative. For a target that is linear in what it reads they sum to the score."""
-        return {i: tape.value(i) * slope for i, slope in self.slopes.items()}
+        return {i: tape.value(i) * slope for i, slope in (self.starts or self.slopes).items()}
 
 
 def aim(tape: Tape, target: Target, names: Names | None = None) -> Aim:
@@ -65,8 +67,16 @@ def aim(tape: Tape, target: Target, names: Names | None = None) -> Aim:
                 "there is nothing to explain",
                 "Read it from the output.",
             )
-        slopes = torch.autograd.grad(score.sum(), list(leaves.values()), allow_unused=True)
-    return Aim(settled, score.detach(), output, {i: s for i, s in zip(leaves, slopes, strict=True) if s is not None})
+        slopes = _slopes(score, leaves)
+        held = settled.held()
+        starts = None if held is settled else _slopes(held.read(lambda at: leaves[ids[at]]), leaves)
+    return Aim(settled, score.detach(), output, slopes, starts)
+
+
+def _slopes(score: Tensor, leaves: dict[int, Tensor]) -> dict[int, Tensor]:
+    """The derivative of the score by every value that it reads."""
+    slopes = torch.autograd.grad(score.sum(), list(leaves.values()), allow_unused=True)
+    return {i: s for i, s in zip(leaves, slopes, strict=True) if s is not None}
 
 
 def find_output(tape: Tape) -> int:
@@ -115,9 +125,9 @@ def find(tape: Tape, at: str | Where) -> int:
 
 def _leaf(tape: Tape, path: str) -> int:
     """In scripted and compiled code only modules with parameters of their own can be told."""
-    ops = [op for op in tape.ops if op.module == path]
+    ops = [op for op in tape.ops if op.module == path] or [op for op in tape.ops_by_index if op.module == path]  # folded ones
     if not ops:
-        raise _ambiguous(path, [], sorted({op.module for op in tape.ops if op.module}))
+        raise _ambiguous(path, [], sorted({op.module for op in tape.ops_by_index if op.module}))
     return ops[-1].out
 
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from ..errors import InputError
 from ..model import Model
 from ..outputs import main_output
 from . import kinds
 from .plain import plain
+from .record import Between
 from .twin import aten_name
 
 CASTS = frozenset({"_to_copy", "to", "type"})
@@ -61,7 +61,7 @@ class Embedded:
 
     def _run(self, ids: Tensor, vectors: Tensor) -> Any:
         feed = Feed(ids, vectors, self.widths)
-        with feed:
+        with Between(feed):
             output = self.model.forward(ids)
         feed.check()
         return output
@@ -101,7 +101,7 @@ def embedded(model: Model, ids: Tensor) -> Embedded:
     copy = ids.clone()
     feed = Feed(copy)
     try:
-        with plain(), feed:
+        with plain(), Between(feed):
             output = model.forward(copy)
     except IndexError as error:
         raise InputError(
@@ -117,14 +117,13 @@ def embedded(model: Model, ids: Tensor) -> Embedded:
     return Embedded(model, ids, torch.cat(feed.rows, -1), tuple(row.shape[-1] for row in feed.rows), output, feed.largest)
 
 
-class Feed(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class Feed:
     """Watches where ids go, and what is looked up for them; gives vectors of ours in place of that.
 
     Wherever ids are only moved about, their places move with them, so that it is known which token a row is for.
     """
 
     def __init__(self, ids: Tensor, vectors: Tensor | None = None, widths: tuple[int, ...] = ()) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
         self.shape, self.vectors, self.widths = tuple(ids.shape), vectors, widths
         self.rows: list[Tensor] = []  # what was looked up, with shape (*ids, entries)
         self.seen = self.largest = 0
@@ -140,8 +139,8 @@ class Feed(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 "what is looked up changes with the vectors, and nobody knows which are meant", "Explain a layer: at=...",
             )  # fmt: skip
 
-    def __torch_dispatch__(self, fn: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Any:
-        kwargs = kwargs or {}
+    def __call__(self, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """What an operation answers: itself, or for a look-up of ids our vectors."""
         known = [self._places.get(id(arg)) for arg in args]
         name = aten_name(fn)
         if name in LOOKUPS and any(place is not None for place in known[1:]):

@@ -1,27 +1,35 @@
-"""Mixtures of experts: a product of groups of rows with a matrix each, told as one product per group."""
+"""Grouped matrix products, as mixtures of experts compute them, told as one product per group."""
 
 from __future__ import annotations
 
-from itertools import pairwise
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
 
-def splits(args: tuple[Any, ...]) -> bool:
-    """Whether these are the arguments of a grouped product of rows, each group with a matrix of its own."""
-    return len(args) > 2 and isinstance(args[2], Tensor) and args[0].dim() == 2 and args[1].dim() == 3
-
-
-def grouped_mm(x: Tensor, weights: Tensor, ends: Tensor, bias: Tensor | None = None, out_dtype: Any = None) -> Tensor:
-    """Rows up to the first of `ends` times the first matrix, those up to the next times the second, and so on.
+def grouped_mm(
+    a: Tensor, b: Tensor, ends: Tensor | None = None, bias: Tensor | None = None, out_dtype: torch.dtype | None = None
+) -> Tensor:
+    """Rows up to ends[0] times the first matrix, rows up to ends[1] times the second, and so on.
 
     Example:
-        >>> grouped_mm(torch.ones(3, 1), torch.tensor([[[2.0]], [[5.0]]]), torch.tensor([1, 3])).flatten()
-        tensor([2., 5., 5.])
+        >>> grouped_mm(torch.ones(3, 1), torch.tensor([[[1.0]], [[2.0]]]), torch.tensor([1, 3])).T
+        tensor([[1., 2., 2.]])
     """
-    groups = [(start, end, w) for (start, end), w in zip(pairwise([0, *ends.tolist()]), weights, strict=True) if start < end]
-    made = torch.cat([x[start:end] @ w for start, end, w in groups])
+    if ends is None:
+        made = a @ b
+    else:
+        last = [int(n) for n in ends.tolist()]
+        if a.dim() == 2:
+            rows = a.split_with_sizes([end - start for start, end in zip([0, *last], last, strict=False)])
+            made = torch.cat([part @ b[k] for k, part in enumerate(rows)])
+        else:
+            columns = b.split_with_sizes([end - start for start, end in zip([0, *last], last, strict=False)], 1)
+            made = torch.cat([a[k] @ part for k, part in enumerate(columns)], 1)
     made = made if bias is None else made + bias
     return made if out_dtype is None else made.to(out_dtype)
+
+
+TOLD: dict[str, Callable[..., Any]] = {"_grouped_mm": grouped_mm}

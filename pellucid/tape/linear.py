@@ -58,6 +58,9 @@ class Linear(ABC):
 
     def forward(self, x: Tensor, weights: Weights) -> Tensor:
         """The weights applied to x, without any bias; a tensor of the caller's own."""
+        if tells_again(x):
+            one = self.forward(x[:1], weights)
+            return one.expand(len(x), *one.shape[1:]).contiguous()
         z = self.apply(x, weights.tensor)
         return z if weights.scale is None else z.mul_(weights.scale)
 
@@ -226,6 +229,21 @@ class Dense(Linear):
 
     def _per_output(self, scale: Tensor) -> Tensor:
         return scale if self.right else scale.reshape(*scale.shape[-1:], 1) if scale.dim() == 1 else scale
+
+
+def tells_again(x: Tensor) -> bool:
+    """Whether x is one row told many times, as in a stacked tape: then what is computed of it is computed once.
+
+    Example:
+        >>> tells_again(torch.ones(1, 2).expand(3, 2)), tells_again(torch.ones(3, 2))
+        (True, False)
+    """
+    return x.dim() > 1 and x.shape[0] > 1 and x.stride(0) == 0
+
+
+def once(x: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
+    """`change(x)` for a change of each row alone, computed once where x is one row told many times."""
+    return change(x[:1]).expand(x.shape) if tells_again(x) else change(x)
 
 
 def _t(weight: Tensor) -> Tensor:

@@ -25,6 +25,7 @@ from .sound import check
 from .trees import leaves, mapped, tensors
 from .twin import aten_name, overwrite, scatter, twin, written
 
+TOLD = {**recurrent.TOLD, **grouped.TOLD}  # fused kernels, by name, and what they compute
 Geometry = tuple[tuple[int, ...], tuple[int, ...], int]
 # Operations whose output can be made again at the price of a copy: their overwritten outputs need not be kept.
 CHEAP = (
@@ -129,18 +130,26 @@ class Intercept(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 return fn.decompose(*args, **(kwargs or {}))
         if aten_name(fn) == "_convolution":  # what traced programs call
             fn, args = torch.ops.aten.convolution.default, args[:9]
-        told = recurrent.TOLD.get(aten_name(fn))
+        told = TOLD.get(aten_name(fn))
         if told is not None and not fn._schema.is_mutable:
             with self:
                 return told(*args, **(kwargs or {}))
-        if aten_name(fn) == "_grouped_mm" and grouped.splits(args):
-            with self:
-                return grouped.grouped_mm(*args, **(kwargs or {}))
         added = aten_name(fn) in kinds.ADDED_PRODUCTS and self.recorder.tracked(args[0])  # a sum, then, and no bias
         if added or aten_name(fn) in kinds.COMPOUND:
             with self:
                 return _decomposition(fn)(*args, **(kwargs or {}))
         return self.recorder.see(fn, args, kwargs or {})
+
+
+class Between(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Lets somebody answer in place of every ATen operation; a recorder around it sees what that one asks in turn."""
+
+    def __init__(self, answer: Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.answer = answer
+
+    def __torch_dispatch__(self, fn: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Any:
+        return self.answer(fn, args, kwargs or {})
 
 
 class Recorder:
@@ -207,7 +216,7 @@ class Recorder:
         return id_
 
     def _unchanged(self, tensor: Tensor, writes: Writes) -> int | None:
-        """The value that was last written to exactly this place, or that was here before, if nothing else has touched it since."""
+        """The value that was last written to exactly this place, or was here before, if nothing else has touched it since."""
         known, here = self._ids.get(id(tensor)), _geometry(tensor)
         for id_, there in reversed(writes.log[known[2] if known else 0 :]):
             if there == here:

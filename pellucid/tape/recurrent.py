@@ -1,4 +1,4 @@
-"""Fused recurrent kernels told as the sums and products they compute, step by step: what a plain loop over time would have run."""
+"""Fused recurrent kernels told as the sums and products they compute, step by step, as a plain loop over time has them."""
 
 from __future__ import annotations
 

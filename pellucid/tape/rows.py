@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .batch import Batch
-from .op import Ref, fill
+from .batch import Batch, Placed
+from .op import fill
 from .trees import tensors
 
 LARGEST = 1 << 22  # entries of a value that are followed one by one
@@ -46,6 +46,7 @@ def carried(
         known: By value: for every entry the number of its sample, from 1; 0 for entries that are nobody's; indices as they are.
 
     Example:
+        >>> from pellucid.tape import Ref
         >>> four = marks(Batch(0), (4, 2), 4)
         >>> carried(torch.index_select, (Ref(0), 0, Ref(1)), {0: four, 1: torch.tensor([2, 0])}, 0, 4).samples
         tensor([2, 0])
@@ -69,7 +70,7 @@ def together(lies: Sequence[Rows], shape: Sequence[int]) -> Rows | None:
     return Rows(lies[0].axis, torch.stack([rows.samples for rows in lies if rows.fits(lies[0])]).amax(0))
 
 
-def marks(batch: Batch | Rows, shape: Sequence[int], samples: int) -> Tensor:
+def marks(batch: Placed, shape: Sequence[int], samples: int) -> Tensor:
     """The number of the sample, from 1, at every entry of a value."""
     owners = batch.samples if isinstance(batch, Rows) else batch.owners(shape[batch.axis], samples)
     return (owners + 1).reshape([-1 if d == batch.axis else 1 for d in range(len(shape))]).expand(tuple(shape)).contiguous()

@@ -12,8 +12,9 @@ from .classes import Box, Class, Logit, LogOdds, Predicted, Probability, Region,
 from .detection import Detection
 from .inside import Channel, Direction, Energy, Function
 from .noun import Names, Part, Target, Term
-from .numbers import Number, Step
+from .number import Number
 from .similarity import Similarity
+from .step import Step
 from .token import Token
 
 __all__ = [

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..errors import TargetError
 from .noun import Names, Term
+from .number import Number
 
 Class = int | str | tuple[int | str, ...]
 
@@ -112,6 +113,8 @@ class Logit(OfClass):
 
     def settle(self, value: Tensor, names: Names | None) -> Term:
         """Of maps (batch, class, height, width), where nobody said which part, it is the predicted mask of the class."""
+        if self.index is None and value.dim() in (1, 2) and value[:1].numel() == 1:
+            return Number(self.at)  # one number per sample: there are no classes to choose from
         named = OfClass.settle(self, value, names)
         if value.dim() < 4:
             return named

@@ -52,6 +52,10 @@ class Term(ABC):
         """With class names and "the predicted class" replaced by indices."""
         return self
 
+    def held(self) -> Term:
+        """The same where relevance starts: what only scales the score, as the length of an embedding, is held as it is."""
+        return self
+
     def take(self, rows: Sequence[int]) -> Term:
         """The reading for a batch made of those samples, once settled; a sample may come again and again."""
         return self
@@ -85,6 +89,12 @@ class Target:
     def settle(self, value: Callable[[str | None], Tensor], names: Names | None) -> Target:
         """With every class named and every prediction made, given the values of one forward pass."""
         return Target(tuple((weight, term.settle(value(term.at), names)) for weight, term in self.terms))
+
+    def held(self) -> Target:
+        """The same where relevance starts, see `Term.held`; itself where nothing is to be held."""
+        terms = tuple((weight, term.held()) for weight, term in self.terms)
+        same = all(now is before for (_, now), (_, before) in zip(terms, self.terms, strict=True))
+        return self if same else Target(terms)
 
     def take(self, rows: Sequence[int]) -> Target:
         """The target for a batch made of those samples, once settled; a sample may come again and again.

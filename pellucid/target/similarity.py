@@ -33,6 +33,7 @@ class Similarity(Term):
     input: Any = None
     kind: str = "cosine"
     name: str = "a reference"
+    fixed: bool = False  # whether the length of the output is held as it is
 
     @staticmethod
     def to(reference: Any, input: Any, kind: str, name: str) -> Similarity:
@@ -44,7 +45,7 @@ class Similarity(Term):
         if kind not in ("cosine", "dot"):
             raise TargetError(f"pl.similarity(kind={kind!r})", repr(kind), "no likeness is called so", 'Use "cosine" or "dot".')
         made = None if reference is None else torch.as_tensor(reference).detach()
-        called = name or (str(input) if isinstance(input, str) else "a reference")
+        called = name or (f'"{" ".join(input.split())[:60]}"' if isinstance(input, str) else "a reference")
         return Similarity(reference=made, input=input, kind=kind, name=called)
 
     def settle(self, value: Tensor, names: Names | None) -> Term:
@@ -73,8 +74,15 @@ class Similarity(Term):
         dots = (found * rows).sum(1)
         if self.kind == "dot":
             return dots
-        sizes = torch.linalg.vector_norm(found, dim=1) * torch.linalg.vector_norm(rows, dim=1)
-        return dots / sizes.clamp(min=torch.finfo(found.dtype).tiny)
+        sizes = torch.linalg.vector_norm(found.detach() if self.fixed else found, dim=1) * torch.linalg.vector_norm(rows, dim=1)
+        cosine: Tensor = dots / sizes.clamp(min=torch.finfo(found.dtype).tiny)
+        return cosine
+
+    def held(self) -> Term:
+        """A cosine does not change with the length of the output, so that value times slope sums to zero over it. With the length
+        held it is a dot product, and every entry has its share: z_i r_i / (|z| |r|).
+        """
+        return replace(self, fixed=True) if self.kind == "cosine" and not self.fixed else self
 
     def take(self, rows: Sequence[int]) -> Term:
         if self.reference is None or self.reference.dim() < 2 or len(self.reference) == 1:

@@ -88,7 +88,7 @@ class Token(Term):
         ids = self.id if isinstance(self.id, tuple) else (self.id,)
         place = sample if isinstance(self.id, tuple) else 0
         token = "the predicted token" if self.id is None else f"token {ids[place]!r}"
-        name = f' "{self.names[place]}"' if self.names else ""
+        name = f' "{printable(self.names[place])}"' if self.names else ""
         where = (
             "" if self.position is None else " at the last position" if self.position == LAST else f" at position {self.position}"
         )
@@ -96,3 +96,13 @@ class Token(Term):
 
     def __str__(self) -> str:
         return self.text()
+
+
+def printable(name: str) -> str:
+    """A token's name on one line: line breaks and what commands a terminal are spelled.
+
+    Example:
+        >>> printable(" Paris"), printable("\n\x1b[2J")
+        (' Paris', '\\n\\x1b[2J')
+    """
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in name)

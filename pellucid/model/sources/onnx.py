@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -21,25 +23,30 @@ from .onnx_slice import Slice
 
 LARGEST = 2**31 - 1  # bytes of a file: what the format itself can hold
 MOST_NODES = 50_000
+OPSET = 13  # which onnx2torch knows best
 CHANNELS = (1, 3, 4)
+STORE = "initializers."  # where onnx2torch keeps constants
 SOFTMAX_LEFT_OUT = "The file ends in a softmax; the scores before it are explained."
-TURNED = "The file takes pictures channels last; here they go in channels first and are turned."
+TURNED = ", which takes channels last: pictures go in channels first and are turned"
 
 
 def load(path: Path) -> Model:
     """The network in an ONNX file. The format holds numbers and operations, so that reading it runs nothing of its author's."""
     onnx, onnx2torch = _imported(f"model {path}")
     proto = _read(onnx, path)
-    _check(onnx, onnx2torch, proto, path)
-    graph = _converted(onnx2torch, proto, path)
+    proto = _convertible(onnx, onnx2torch, proto, path)
     shapes = list(_inputs(proto))
+    loose = len(shapes) == 1 and _loosened(onnx, proto, shapes[0])
+    graph = _converted(onnx2torch, proto, path)
     turned = len(shapes) == 1 and _channels_last(proto, shapes[0])
     softmax = _without_softmax(graph)
     shape = shapes[0] if len(shapes) == 1 else ()
     module = Converted(graph, shape, turned=turned).eval()
-    notes = ((SOFTMAX_LEFT_OUT,) if softmax else ()) + ((TURNED,) if turned else ())
+    if loose and _takes_any_batch(module):
+        module.batch = 0
+    notes = (SOFTMAX_LEFT_OUT,) if softmax else ()
     maker = f", written by {proto.producer_name}" if proto.producer_name else ""
-    source = f"ONNX file {path.name}{maker}, through onnx2torch"
+    source = f"ONNX file {path.name}{maker}, through onnx2torch" + (TURNED if turned else "")
     return Model(module, path.stem, source, module, fingerprint=digest(path), shape=module.shape, notes=notes)
 
 
@@ -69,9 +76,17 @@ class Converted(nn.Module):
                 do = "Turn it: x.permute(0, 3, 1, 2)."
                 raise InputError("An input", f"shape {tuple(x.shape)}", "channels stand before height and width here", do)
             x = x.permute(0, 2, 3, 1)
-        if not self.batch or len(x) == self.batch or len(inputs) > 1 or len(x) % self.batch:
+        if not self.batch or len(x) == self.batch or len(inputs) > 1:
             return self._graph[0](x, *inputs[1:])
-        return torch.cat([self._graph[0](part) for part in x.split(self.batch)])  # the file fixes the size of a batch
+        return self._in_batches(x)
+
+    def _in_batches(self, x: Tensor) -> Tensor:
+        """A file that fixes the size of its batch runs as often as it takes, the last time filled up."""
+        missing = -len(x) % self.batch
+        filled = torch.cat([x, x[-1:].expand(missing, *x.shape[1:])]) if missing else x
+        parts = [self._graph[0](filled[at : at + self.batch]) for at in range(0, len(filled), self.batch)]
+        made = torch.cat(parts) if len(parts) > 1 else parts[0]
+        return made[: len(x)] if missing else made
 
 
 def _imported(asked: str) -> tuple[Any, Any]:
@@ -113,31 +128,63 @@ def _location(tensor: Any) -> str:
     return next((entry.value for entry in tensor.external_data if entry.key == "location"), "")
 
 
-def _check(onnx: Any, onnx2torch: Any, proto: Any, path: Path) -> None:
-    """Refuse before converting what cannot be converted, by name and place."""
+def _convertible(onnx: Any, onnx2torch: Any, proto: Any, path: Path) -> Any:
+    """The graph in an opset that can be converted; refused before anything is made of it where something cannot, by name and place."""
     nodes = proto.graph.node
     if len(nodes) > MOST_NODES:
         raise ModelError(f"model {path}", f"{len(nodes)} operations", f"at most {MOST_NODES} are converted", "Simplify it.")
-    opsets = {entry.domain: entry.version for entry in proto.opset_import}
-    unknown = [node for node in nodes if not _convertible(onnx2torch, node, opsets)]
+    unknown = _unknown(proto)
+    if unknown and _opset(proto) != OPSET:
+        with suppress(Exception):  # not every operation has a counterpart there
+            other = onnx.version_converter.convert_version(proto, OPSET)
+            if not _unknown(other):
+                return other
     if not unknown:
-        return
+        return proto
     kinds = ", ".join(sorted({node.op_type for node in unknown}))
     first = unknown[0].name or unknown[0].output[0]
     found = f"{len(unknown)} of {len(nodes)} operations that onnx2torch does not know: {kinds}, first at `{first}`"
-    why = f"they cannot be run by PyTorch as they stand in opset {opsets.get('', '?')}"
-    do = "Export it for opset 13 (torch.onnx.export(..., opset_version=13)), or load the PyTorch network it was made from."
+    why = f"they cannot be run by PyTorch as they stand in opset {_opset(proto)}"
+    do = f"Export it for opset {OPSET} (torch.onnx.export(..., opset_version={OPSET})), or load the network it was made from."
     raise ModelError(f"model {path}", found, why, do)
 
 
-def _convertible(onnx2torch: Any, node: Any, opsets: dict[str, int]) -> bool:
-    from importlib import import_module
-
+def _unknown(proto: Any) -> list[Any]:
+    """The operations for which there is no converter."""
     registry = import_module("onnx2torch.node_converters.registry")
-    try:
-        registry.get_converter(operation_type=node.op_type, version=opsets.get(node.domain, 1), domain=node.domain)
-    except NotImplementedError:
+    opsets = {entry.domain: entry.version for entry in proto.opset_import}
+
+    def known(node: Any) -> bool:
+        try:
+            registry.get_converter(operation_type=node.op_type, version=opsets.get(node.domain, 1), domain=node.domain)
+        except NotImplementedError:
+            return False
+        return True
+
+    return [node for node in proto.graph.node if not known(node)]
+
+
+def _opset(proto: Any) -> int:
+    return next((int(entry.version) for entry in proto.opset_import if not entry.domain), 0)
+
+
+def _loosened(onnx: Any, proto: Any, shape: tuple[int, ...]) -> bool:
+    """Let a file that fixes its batch take any: reshapes to (batch, ...) copy that axis from what they reshape. Whether all did."""
+    if not shape or not shape[0]:
         return False
+    known = onnx.shape_inference.infer_shapes(proto).graph
+    sizes = {value.name: value.type.tensor_type.shape.dim for value in (*known.input, *known.value_info)}
+    constants = {tensor.name: tensor for tensor in proto.graph.initializer}
+    for node in proto.graph.node:
+        if node.op_type != "Reshape" or node.input[1] not in constants:
+            continue
+        target = onnx.numpy_helper.to_array(constants[node.input[1]]).copy()
+        before = sizes.get(node.input[0])
+        if len(target) and target[0] == shape[0] and before and before[0].dim_value == shape[0]:
+            target[0] = 0  # as it stands in the input
+            name = f"{node.input[1]} of {node.name or node.output[0]}"
+            proto.graph.initializer.append(onnx.numpy_helper.from_array(target, name))
+            node.input[1] = name
     return True
 
 
@@ -149,20 +196,30 @@ def _converted(onnx2torch: Any, proto: Any, path: Path) -> torch.fx.GraphModule:
     except Exception as error:
         said = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         do = "Check it with onnx.checker.check_model, or load the PyTorch network it was made from."
-        raise ModelError(f"model {path}", f"a graph that onnx2torch cannot convert ({said})", "it does not run in PyTorch", do) from None
+        found = f"a graph that onnx2torch cannot convert ({said})"
+        raise ModelError(f"model {path}", found, "it does not run in PyTorch", do) from None
     for name, child in list(graph.named_modules()):
-        if type(child).__name__ in ("OnnxSlice", "OnnxSliceV9"):
-            graph.add_submodule(name, Slice(_fixed(child)))
+        if type(child).__name__ == "OnnxSlice":
+            graph.add_submodule(name, Slice())
+    _house(graph)
     return graph
 
 
-def _fixed(child: Any) -> list[tuple[int, int, int]] | None:
-    """(start, end, axis) of a slice that the file fixes, as up to opset 9; None where they come with the input."""
-    if type(child).__name__ == "OnnxSlice":
-        return None
-    behind = [part for part in child._neg_axes_slices if isinstance(part, slice)]
-    parts = [*enumerate(child._pos_axes_slices), *enumerate(behind, start=-len(behind))]
-    return [(int(part.start), int(part.stop), axis) for axis, part in parts if part.start is not None]
+def _house(graph: torch.fx.GraphModule) -> None:
+    """Give constants to the operation that reads them, so that they are found where they work and are counted as learned."""
+    for node in list(graph.graph.nodes):
+        users = list(node.users)
+        if node.op != "get_attr" or len(users) != 1 or users[0].op != "call_module" or not node.target.startswith(STORE):
+            continue
+        name = node.target.removeprefix(STORE)
+        tensor, home = getattr(graph.initializers, name), graph.get_submodule(str(users[0].target))
+        if tensor.is_floating_point():
+            home.register_parameter(name, nn.Parameter(tensor, requires_grad=False))
+        else:
+            home.register_buffer(name, tensor)
+        node.target = f"{users[0].target}.{name}"
+        delattr(graph.initializers, name)
+    graph.recompile()
 
 
 def _inputs(proto: Any) -> Iterator[tuple[int, ...]]:
@@ -171,6 +228,21 @@ def _inputs(proto: Any) -> Iterator[tuple[int, ...]]:
     for value in proto.graph.input:
         if value.name not in weights:
             yield tuple(axis.dim_value for axis in value.type.tensor_type.shape.dim)
+
+
+def _takes_any_batch(module: Converted) -> bool:
+    """Whether two samples more than the file says give two answers more."""
+    if module.shape is None:
+        return False
+    try:
+        with torch.no_grad():
+            module.batch, batch = 0, module.batch
+            answer = module(torch.zeros(batch + 2, *module.shape))
+    except Exception:
+        return False
+    finally:
+        module.batch = batch
+    return isinstance(answer, Tensor) and len(answer) == batch + 2
 
 
 def _channels_last(proto: Any, shape: tuple[int, ...]) -> bool:

@@ -11,22 +11,13 @@ from torch import Tensor, nn
 class Slice(nn.Module):
     """x[start:end:step] along some axes; a negative step walks backwards, as in numpy.
 
-    Arguments:
-        fixed: (start, end, axis) of each, where the file fixes them (opset 9 and before); else they come with the input.
-
     Example:
         >>> Slice()(torch.arange(6).view(2, 3), torch.tensor([2]), torch.tensor([-99]), torch.tensor([1]), torch.tensor([-1]))
         tensor([[2, 1, 0],
                 [5, 4, 3]])
     """
 
-    def __init__(self, fixed: list[tuple[int, int, int]] | None = None) -> None:
-        super().__init__()
-        self.fixed = fixed
-
-    def forward(self, x: Tensor, starts: Any = None, ends: Any = None, axes: Any = None, steps: Any = None) -> Tensor:
-        if self.fixed is not None:
-            starts, ends, axes = zip(*self.fixed, strict=True)
+    def forward(self, x: Tensor, starts: Tensor, ends: Tensor, axes: Any = None, steps: Any = None) -> Tensor:
         count = len(starts)
         axes = range(count) if axes is None else axes
         steps = [1] * count if steps is None else steps

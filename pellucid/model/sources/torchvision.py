@@ -38,7 +38,7 @@ def imported(asked: str) -> ModuleType:
     except RuntimeError as error:
         if "torchvision::" not in str(error) or _declared:
             raise missing(asked, "torchvision", "hub", ImportError(str(error))) from None
-        library = torch.library.Library("torchvision", "FRAGMENT")
+        library: Any = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
         for name in OPERATORS:
             library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
         _declared.append(library)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pellucid.ledger import figure
 from pellucid.render.legend import UNSIGNED
 from pellucid.render.map import Map
-from pellucid.render.marked.runs import UNREAD, Run, ground, ink, runs, told
+from pellucid.render.marked.runs import UNREAD, Run, ground, ink, leftward, runs, told, visible
 from pellucid.render.palette import Colour
 from pellucid.subject.tokens import PADDING, SPECIAL, Tokens
 
@@ -24,8 +24,9 @@ KEY = "display:inline-block; padding:.1em .6em; border-radius:3px; margin-right:
 
 def html(e: Explanation, sample: int, drawn: Map) -> str:
     """The text, what its colours mean, and the words that say most."""
-    body = "".join(marked(run, drawn) for run in runs(e, sample, drawn))
-    parts = [f'<div dir="auto" style="{TEXT}">{body}</div>', *left_out(e, sample)]
+    shown = runs(e, sample, drawn)
+    body, way = "".join(marked(run, drawn) for run in shown), "rtl" if leftward(shown) else "ltr"
+    parts = [f'<div dir="{way}" style="{TEXT}">{body}</div>', *left_out(e, sample)]
     if drawn.empty:
         return "\n".join(parts)
     return "\n".join([*parts, legend(drawn), strongest(e, sample, drawn)])
@@ -64,12 +65,15 @@ def legend(drawn: Map) -> str:
 
 
 def strongest(e: Explanation, sample: int, drawn: Map) -> str:
-    """The words that say most, with their values."""
-    pieces = sorted(e.words(sample), key=lambda piece: -abs(piece.value))[:MOST_WORDS]
+    """The words that say most, with their values; those that come again with the sum of all."""
+    found: dict[str, list[float]] = {}
+    for piece in e.words(sample):
+        found.setdefault(piece.text, []).append(piece.value)
     lines = []
-    for piece in pieces:
-        value = f"{'+' if e.signed and piece.value > 0 else ''}{figure(piece.value)}"
-        lines.append(f"<tr><td><bdi>{escape(piece.text[:80])}</bdi></td><td>{value}</td></tr>")
+    for text, values in sorted(found.items(), key=lambda item: -abs(sum(item[1])))[:MOST_WORDS]:
+        total, often = sum(values), f" <small>{len(values)} times</small>" if len(values) > 1 else ""
+        value = f"{'+' if e.signed and total > 0 else ''}{figure(total)}"
+        lines.append(f"<tr><td><bdi>{escape(visible(text[:80]))}</bdi>{often}</td><td>{value}</td></tr>")
     rows = "\n".join(lines)
     return f'<details open><summary>The words that say most</summary>\n<table class="books">\n{rows}\n</table></details>'
 

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 
 from pellucid.render.legend import colour_bar
 from pellucid.render.map import Map
-from pellucid.render.marked.runs import UNREAD, Run, direction, ground, ink, ordered, rows, runs
+from pellucid.render.marked.runs import UNREAD, Run, ground, ink, leftward, ordered, rows, runs
 from pellucid.render.marked.svg import PALE
 from pellucid.render.palette import AMBER, FAINT, INK, PAPER
 from pellucid.render.text import font, paragraph, plain, stack, width
@@ -25,10 +25,9 @@ MOST_LINES = 120
 def image(e: Explanation, sample: int, drawn: Map, wide: int) -> Image.Image:
     """The lines of the text over its scale; of very long texts the first `MOST_LINES`."""
     marked = runs(e, sample, drawn)
-    leftward = bool(direction("".join(run.text for run in marked if run.kind != SPECIAL)))
     spelled = [replace(run, text="\n".join(map(plain, run.text.split("\n")))) if run.text.strip() else run for run in marked]
     lines = rows(spelled, wide - 4, lambda words: width(words, SIZE))
-    parts = [page(lines[:MOST_LINES], drawn, wide, leftward=leftward)]
+    parts = [page(lines[:MOST_LINES], drawn, wide, from_right=leftward(marked))]
     if len(lines) > MOST_LINES:
         left = f"{len(lines) - MOST_LINES} more lines are not drawn; the page (.html) has all of them."
         parts.append(paragraph(left, 14, wide, AMBER))
@@ -49,13 +48,13 @@ def image(e: Explanation, sample: int, drawn: Map, wide: int) -> Image.Image:
     return stack(parts, gap=14)
 
 
-def page(lines: list[list[Run]], drawn: Map, wide: int, *, leftward: bool) -> Image.Image:
+def page(lines: list[list[Run]], drawn: Map, wide: int, *, from_right: bool) -> Image.Image:
     """The lines on paper."""
     sheet = Image.new("RGB", (wide, STEP * len(lines)), PAPER)
     draw = ImageDraw.Draw(sheet)
     for number, line in enumerate(lines):
-        seen, top = ordered(line, leftward=leftward), STEP * number
-        left = wide - sum(width(run.text, SIZE) for run in seen) if leftward else 0.0
+        seen, top = ordered(line, leftward=from_right), STEP * number
+        left = wide - sum(width(run.text, SIZE) for run in seen) if from_right else 0.0
         for run in seen:
             across = width(run.text, SIZE)
             colour = PALE if run.kind == UNREAD else INK

@@ -1,4 +1,4 @@
-"""Marked text in a terminal: grounds in 24-bit colour, or signs behind the words where there is no colour."""
+"""Marked text in a terminal: tokens on grounds in 24-bit colour, or signs behind words where there is no colour."""
 
 from __future__ import annotations
 
@@ -19,9 +19,7 @@ SIGNS = ((0.6, "++"), (0.2, "+"), (-0.2, ""), (-0.6, "-"))  # from this strength
 
 def lines(e: Explanation, sample: int, drawn: Map, width: int, colour: bool) -> list[str]:
     """The text in lines, then what its marks mean."""
-    marked = runs(e, sample, drawn)
-    if not colour:
-        marked = [signed(run) for run in marked]
+    marked = runs(e, sample, drawn) if colour else [signed(run) for run in runs(e, sample, drawn, by="word")]
     told = ["".join(painted(run, drawn) if colour else run.text for run in row) for row in rows(marked, width)]
     return told if drawn.empty else [*told, legend(drawn, colour=colour)]
 

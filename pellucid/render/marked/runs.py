@@ -8,17 +8,19 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
 from pellucid.ledger import figure
 from pellucid.render.map import Map
 from pellucid.render.palette import INK, PAPER, Colour
 from pellucid.subject import Tokens
-from pellucid.subject.tokens import PADDING, SPECIAL
+from pellucid.subject.tokens import SPECIAL
 
 if TYPE_CHECKING:
     from pellucid.explanation import Explanation
 
 PLAIN, UNREAD = "plain", "unread"
+MIRROR = str.maketrans("()[]{}<>«»", ")(][}{><»«")
 
 
 @dataclass(frozen=True)
@@ -44,20 +46,22 @@ class Run:
         return self.value is None and not self.text.strip()
 
 
-def runs(e: Explanation, sample: int, drawn: Map) -> list[Run]:
+def runs(e: Explanation, sample: int, drawn: Map, by: str = "token") -> list[Run]:
     """The text from its beginning to its end, special tokens where the model reads them; padding is left out.
 
     Tokens that share characters, as the bytes of an emoji do, are one run.
+
+    Arguments:
+        by: What is one run: a "token", "word" or "sentence".
     """
     subject = e.subject
     assert isinstance(subject, Tokens)
     text, row = subject.texts[sample], drawn.heat[0]
     made: list[Run] = []
     done, first = 0, 0  # how far the text is told, and where the last run that is a token starts
-    for position, (start, end) in enumerate(subject.spans[sample]):
-        kind, piece, value = subject.kinds[sample][position], subject.pieces[sample][position], float(row[position])
-        if kind == PADDING:
-            continue
+    for found in subject.valued(subject.groups(by, sample), torch.from_numpy(row), sample):
+        start, end, kind, value = found.start, found.end, found.kind, found.value
+        piece = " ".join(subject.pieces[sample][position] for position in found.positions)
         if kind == SPECIAL or start >= end:
             made.append(Run(visible(piece), value, kind=SPECIAL, words=visible(piece)))
         elif start < done and made and made[-1].kind != SPECIAL:
@@ -90,7 +94,7 @@ def ink(colour: Colour) -> Colour:
     """Dark letters, or white ones where the ground is too dark for them (the luminance of WCAG 2)."""
     parts = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (part / 255 for part in colour)]
     luminance = 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
-    return PAPER if luminance < 0.22 else INK
+    return PAPER if luminance < 0.2 else INK
 
 
 def told(run: Run, drawn: Map) -> str:
@@ -210,15 +214,29 @@ def ordered(line: list[Run], *, leftward: bool) -> list[Run]:
     """A line as the eye meets it from left to right: in a text that reads leftward from its end, words of the other script as
     they read."""
     stretches: list[tuple[bool, list[Run]]] = []
-    for run in line:
-        way = direction(run.text)
-        way = (stretches[-1][0] if stretches else leftward) if way is None else way
+    ways = [direction(run.text) for run in line]
+    for place, run in enumerate(line):
+        way = ways[place]
+        if way is None:  # blanks and marks go with what stands on both sides of them, else with the text as a whole
+            before = next((one for one in reversed(ways[:place]) if one is not None), leftward)
+            after = next((one for one in ways[place:] if one is not None), leftward)
+            way = before if before == after else leftward
         if stretches and stretches[-1][0] == way:
             stretches[-1][1].append(run)
         else:
             stretches.append((way, [run]))
-    seen = [part[::-1] if way else part for way, part in stretches]
+    seen = [[turned(run) for run in part[::-1]] if way else part for way, part in stretches]
     return [run for part in (seen[::-1] if leftward else seen) for run in part]
+
+
+def leftward(marked: list[Run]) -> bool:
+    """Whether a text as a whole reads from right to left; special tokens have no say."""
+    return bool(direction("".join(run.text for run in marked if run.kind != SPECIAL)))
+
+
+def turned(run: Run) -> Run:
+    """Brackets open the other way among letters that read leftward; where such letters stand beside them, the font knows."""
+    return run if run.kind == SPECIAL or direction(run.text) is not None else replace(run, text=run.text.translate(MIRROR))
 
 
 def direction(text: str) -> bool | None:

@@ -10,7 +10,7 @@ from pellucid.ledger import figure
 from pellucid.render.legend import UNSIGNED
 from pellucid.render.map import Map
 from pellucid.render.marked.html import web
-from pellucid.render.marked.runs import UNREAD, Run, cells, direction, ground, ink, ordered, rows, runs, told
+from pellucid.render.marked.runs import UNREAD, Run, cells, ground, ink, leftward, ordered, rows, runs, told
 from pellucid.render.palette import FAINT, INK, Colour
 from pellucid.subject.tokens import SPECIAL
 
@@ -24,9 +24,8 @@ PALE: Colour = (169, 173, 179)
 def svg(e: Explanation, sample: int, drawn: Map, wide: int) -> tuple[str, float]:
     """The lines of the text, then its scale; and how high they are, in pixels."""
     marked = runs(e, sample, drawn)
-    leftward = bool(direction("".join(run.text for run in marked if run.kind != SPECIAL)))
-    lines = rows(marked, wide // CELL)
-    parts = [part for number, line in enumerate(lines) for part in row(line, number, drawn, wide, leftward=leftward)]
+    lines, from_right = rows(marked, wide // CELL), leftward(marked)
+    parts = [part for number, line in enumerate(lines) for part in row(line, number, drawn, wide, from_right=from_right)]
     below = STEP * len(lines) + 14
     if not drawn.empty:
         parts += legend(drawn, below)
@@ -34,11 +33,11 @@ def svg(e: Explanation, sample: int, drawn: Map, wide: int) -> tuple[str, float]
     return "\n".join(parts), below
 
 
-def row(line: list[Run], number: int, drawn: Map, wide: int, *, leftward: bool) -> Iterator[str]:
+def row(line: list[Run], number: int, drawn: Map, wide: int, *, from_right: bool) -> Iterator[str]:
     """One line, from left to right; a text that reads leftward stands at the right margin."""
-    seen = ordered(line, leftward=leftward)
+    seen = ordered(line, leftward=from_right)
     across = sum(cells(run.text) for run in seen) * CELL
-    left, top = (wide - across if leftward else 0.0), STEP * number
+    left, top = (wide - across if from_right else 0.0), STEP * number
     for run in seen:
         width = cells(run.text) * CELL
         if run.value is not None:
@@ -59,7 +58,7 @@ def letters(run: Run, left: float, base: float, width: float, drawn: Map) -> str
     """The letters of a run, stretched to the width that was counted for them."""
     colour = PALE if run.kind == UNREAD else INK if run.value is None else ink(ground(run, drawn))
     slant = ' font-style="italic"' if run.kind == SPECIAL else ""
-    fitted = f'textLength="{width:.1f}" lengthAdjust="spacingAndGlyphs"'
+    fitted = f'textLength="{width:.1f}" lengthAdjust="spacing"'
     words = f'<text x="{left:.1f}" y="{base}" fill="{web(colour)}" {fitted}{slant} xml:space="preserve">{escape(run.text)}</text>'
     return words if run.value is None else words.replace("<text ", '<text pointer-events="none" ', 1)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from typing import Any
 
 from ..task import Task, refuse
 from .prior import GeneratorPrior
@@ -11,10 +12,11 @@ from .prior import GeneratorPrior
 TRAINING = 20  # steps of training for each step of the search
 
 
-def given(recipe: str, task: Task, prior: GeneratorPrior | None, minutes: float, steps: int) -> tuple[GeneratorPrior, Task]:
+def given(recipe: str, task: Task, prior: Any, minutes: float, steps: int) -> tuple[GeneratorPrior, Task]:
     """The prior to work with, and the task without it. One that is fitted here gets 20 steps for each of the search's.
 
     Arguments:
+        prior: A `GeneratorPrior`, or the file of one.
         minutes: How long fitting one may take.
         steps: Of the search.
 
@@ -22,10 +24,11 @@ def given(recipe: str, task: Task, prior: GeneratorPrior | None, minutes: float,
         MethodError: there is neither a prior nor data to fit one to.
     """
     canvas = task.changes.get("canvas")
-    if canvas is not None and prior is None:
-        prior = GeneratorPrior.load(canvas) if isinstance(canvas, (str, os.PathLike)) else canvas
+    prior = canvas if prior is None else prior
+    if prior is not None:
+        prior = GeneratorPrior.load(prior) if isinstance(prior, (str, os.PathLike)) else prior
         if not isinstance(prior, GeneratorPrior):
-            found = f"a canvas of type {type(canvas).__name__}"
+            found = f"a prior of type {type(prior).__name__}"
             raise refuse(recipe, found, "it looks for codes of a generator prior", "Pass canvas=GeneratorPrior.fit(...).")
     if prior is None and task.data is None:
         raise refuse(

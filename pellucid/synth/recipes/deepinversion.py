@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from ..ascent import Adam
 from ..canvas import Pixel
-from ..climb import climb
+from ..coarse import climb_coarsely
 from ..features import aimed
 from ..frame import Frame
 from ..likely import likely
@@ -35,14 +35,15 @@ class DeepInversion(Planned):
     References: Yin et al., 2020, Dreaming to distill: data-free knowledge transfer via DeepInversion,
         https://doi.org/10.1109/CVPR42600.2020.00874, with the settings of its code: r = 0.05 (0.01 in its examples), the first
         layer ten times as much, differences 1e-4, length 1e-5, Adam with 0.25, betas 0.5 and 0.9, cosine, jitter of 30 in 224
-        pixels, mirrored, 2000 steps. Units of pictures are those of the network, here as there. Departures: means and variances
+        pixels, mirrored, 2000 steps at half the size and 1000 at the whole, where the rate begins anew. Units of pictures are those of the network, here as there. Departures: means and variances
         are those of a picture alone, which then does not depend on its neighbours in a batch (`together=True` is the paper's, for
-        batches of 64 and more); there are fewer steps, no warm-up and no start at half the size.
+        batches of 64 and more); there are fewer steps, and no warm-up.
 
     Arguments:
         statistics: r.
         differences, length: The weights of R.
         rate, steps: Of Adam.
+        coarse: The share of the steps that are made at half the size, see `pellucid.synth.coarse`.
         together: Whether statistics are taken over all pictures at once.
 
     Raises:
@@ -54,6 +55,7 @@ class DeepInversion(Planned):
     length: float = 1e-5
     rate: float = 0.25
     steps: int = 400
+    coarse: float = 2 / 3
     together: bool = False
     name: ClassVar[str] = "deepinversion"
 
@@ -70,11 +72,12 @@ class DeepInversion(Planned):
         priors += [Gradients(self.differences * unit)] if task.frame.spatial else []
         ascent = Adam(self.rate / unit, momentum=0.5, decay=0.9, schedule="cosine")
         robust = Robust(jitter=30 / 224, flip=len(task.frame.spatial) == 2, edge="wrap") if task.frame.spatial else None
-        return Plan(Pixel(noise=1 / unit), ascent, self.steps, (*priors, L2(self.length * unit**2)), robust)
+        priors += [L2(self.length * unit**2)]
+        return Plan(Pixel(noise=1 / unit), ascent, self.steps, tuple(priors), robust, coarse=self.coarse)
 
     def maximize(self, task: Task) -> Maximized:
-        plan = self.plan(task)
-        found = maximized(task, self.name, plan, climb(aimed(task, [likely(t) for t in task.targets], task.start), plan))
+        plan, wanted = self.plan(task), [likely(target) for target in task.targets]
+        found = maximized(task, self.name, plan, climb_coarsely(aimed(task, wanted, task.start), plan))
         return found if remembers(task) else replace(found, notes=(*found.notes, FORGOTTEN))
 
 

@@ -11,19 +11,7 @@ from .mixture import mix
 from .parts import parts
 from .wide import widen
 
-__all__ = [
-    "Attention",
-    "attentions",
-    "chain",
-    "constant_affine",
-    "fold",
-    "gate",
-    "mix",
-    "opened",
-    "parts",
-    "rewrite",
-    "widen",
-]
+__all__ = ["Attention", "attentions", "chain", "constant_affine", "fold", "gate", "mix", "opened", "parts", "rewrite", "widen"]
 
 
 @torch.no_grad()

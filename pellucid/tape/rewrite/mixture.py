@@ -50,5 +50,5 @@ def _mixture(op: Op, moved: Op, away: Op, b: int) -> Op:
     (w,) = (arg for arg in moved.args[:2] if arg != Ref(away.out))
     a = away.args[0]  # a constant before the first step
     ins, kind = ((b, a.id), "pool") if away.kind == "sum" else ((b,), "shift")
-    told = {"fn": torch.ops.aten.lerp.Tensor, "name": "lerp", "args": (Ref(b), a, w)}
-    return replace(op, **told, ins=ins, kind=kind, inner=(*op.inner, moved.out, away.out))
+    inner = (*op.inner, moved.out, away.out)
+    return replace(op, fn=torch.ops.aten.lerp.Tensor, name="lerp", args=(Ref(b), a, w), ins=ins, kind=kind, inner=inner)

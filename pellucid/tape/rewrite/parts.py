@@ -1,4 +1,4 @@
-"""Parts: linear operations whose outputs are only added to one another, W x + U h + b, are one linear operation in all but name."""
+"""Parts: linear operations whose outputs are only added to one another, W x + U h + b, are one operation in all but name."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ADDED = ("sum", "shift")
 
 
 def parts(tape: Tape) -> Tape:
-    """The same tape with every dense operation marked that is a part of a larger one.
+    """The same tape with every dense operation marked that is a part of a larger one, and the sums in which the parts meet.
 
     What a recurrent cell makes of its input and of its state meets in one sum per gate, after it was cut into steps and gates. A
     rule may then treat the sum and its parts as one operation.
@@ -30,7 +30,8 @@ def parts(tape: Tape) -> Tape:
     while lone := [index for index, met in found.items() if not _meets_parts(met, made, found)]:
         for index in lone:
             del found[index]
-    return tape.rewritten(tuple(replace(op, part=True) if op.index in found else op for op in tape.ops))
+    joined = {op.index for met in found.values() for op in met}
+    return tape.rewritten(tuple(replace(op, part=True) if op.index in found or op.index in joined else op for op in tape.ops))
 
 
 def _sums(op: Op, readers: Mapping[int, Sequence[Op]], returned: set[int]) -> list[Op]:
