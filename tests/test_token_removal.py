@@ -1,4 +1,4 @@
-"""A small transformer learns a language of which it is known which words tell; AttnLRP finds them better than what it replaces."""
+"""A small transformer learns a language whose telling words are known; AttnLRP finds them better than what it replaces."""
 
 from __future__ import annotations
 
