@@ -2,9 +2,9 @@
 
     python bench/attention.py [--models vit_small gpt2_small] [--rounds 7] [--seconds 300] [--threads 1] [--no-peers]
 
-ViT-S/16 on 8 pictures of 224 x 224 pixels, and GPT-2's small configuration on one text of 128 tokens (given as vectors; the logit is
-that of the last position). Weights are random. As in `relevance.py`, all contestants run in one process and take turns in an order
-of each round's own, each time is divided by the gradient's of the same round, and the median over the rounds counts.
+ViT-S/16 on 8 pictures of 224 x 224 pixels, and GPT-2's small configuration on one text of 128 tokens (given as vectors; the
+logit is that of the last position). Weights are random. As in `relevance.py`, all contestants run in one process and take turns,
+in an order of each round's own; each time is divided by the gradient's of the same round, and the median over the rounds counts.
 """
 
 from __future__ import annotations

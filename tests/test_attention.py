@@ -14,7 +14,7 @@ from torch import Tensor, nn
 import pellucid as pl
 from pellucid.tape import attentions, record, rewrite
 from tests.cases import CASE, expected, settle
-from tests.reference import attention_twins as twins
+from tests.reference import attention_rules_twins as twins
 
 EPS = 1e-3  # great enough to show where it is left out
 TARGET = 1
