@@ -13,7 +13,7 @@ import pellucid as pl
 from pellucid.errors import MethodError
 from pellucid.tape import encoder
 from tests.cases import difference
-from tests.reference import attention_twins
+from tests.reference import attention_map_twins as twins
 
 WIDTH, HEADS, DEPTH = 8, 2, 3
 
@@ -105,10 +105,10 @@ def test_maps_are_those_of_the_slow_twin(name: str, method: str):
     e = pl.explain(net, x, target=2, method=method)
     for k in range(len(x)):
         weights, gradients = explicit(net, x[k : k + 1], 2)
-        R = attention_twins.rollout(weights) if method == "attention_rollout" else attention_twins.chefer(weights, gradients)
-        wanted = attention_twins.rows(R, read)
+        R = twins.rollout(weights) if method == "attention_rollout" else twins.chefer(weights, gradients)
+        wanted = twins.rows(R, read)
         if method == "chefer":
-            wanted = wanted - attention_twins.rows(attention_twins.identity(count), read)
+            wanted = wanted - twins.rows(twins.identity(count), read)
         found = e.values[k, 0, ::4, ::4].flatten() if len(shape) == 3 else e.values[k, :, 0]
         assert difference(found[None], wanted[real][None]) <= 1e-10
 
@@ -141,7 +141,7 @@ def test_only_the_layers_after_a_value_count_there():
     net, x = built(Decoder), inputs((6, WIDTH))
     weights, gradients = explicit(net, x[:1], 2)
     found = pl.explain(net, x, target=2, method="chefer", at="blocks.0").values[0, :, 0]
-    wanted = attention_twins.rows(attention_twins.chefer(weights[1:], gradients[1:]), [5])
+    wanted = twins.rows(twins.chefer(weights[1:], gradients[1:]), [5])
     wanted[5] -= 1
     assert difference(found[None], wanted[None]) <= 1e-10
 

@@ -115,6 +115,15 @@ class _laid:
         return written(wide, self.shape, self.picture), told
 
 
+def unlaid(found: Tokens) -> str:
+    """Why the input's places cannot be told from these tokens; nothing where they can."""
+    try:
+        _laid("This method", found, found.tape.inputs[0])
+    except MethodError as error:
+        return error.found
+    return ""
+
+
 def _row(found: Tokens) -> Grid | None:
     """Where in the row of tokens the places are, and how many along each axis of the input."""
     layout = found.known.get(found.layers[0].weights)

@@ -20,6 +20,7 @@ from . import encoder, facts, grouped, kinds, recurrent
 from .batch import Batch, follow, rearranges
 from .op import Op, Ref, Tape, Value
 from .plain import plain
+from .program import followed, remembers
 from .rows import LARGEST, Rows, carried, marks, together
 from .sound import check
 from .trees import leaves, mapped, tensors
@@ -63,7 +64,7 @@ def record(model: Any, *inputs: Tensor) -> Tape:
     with plain(), _follow(module, recorder):
         copies = [recorder.open(x) for x in inputs]
         with Intercept(recorder):
-            output = forward(*copies)
+            output = followed(forward, recorder, *copies) if remembers(forward) else forward(*copies)
         return recorder.close(output, transparent=not opaque(module))
 
 
@@ -319,7 +320,8 @@ class Recorder:
     def _named(self, name: str, read: list[Tensor], out: Any) -> Any:
         """What is made without the input is known by the parameters it is made of, as positions are by their table."""
         at = [_storage(t) for t in read if t.is_floating_point()]
-        sources = list(dict.fromkeys(self.names[storage] for storage in at if storage in self.names))
+        known = (self.names[storage] for storage in at if storage in self.names)
+        sources = list(dict.fromkeys(name for names in known for name in names.split(" + ")))
         made = [t for t in tensors(out) if t.is_floating_point()] if sources else []
         for tensor in made:
             if (storage := _storage(tensor)) not in self.names:
