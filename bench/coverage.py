@@ -170,10 +170,11 @@ def run(names: list[str], survey: Survey, store: Store) -> None:
 # -- the page -------------------------------------------------------------------------------------------------------------
 
 
-def page(found: dict[str, dict[str, Verdict]], side: int) -> str:
+def page(found: dict[str, dict[str, Verdict]], side: int, note: str = "") -> str:
     """The introduction, the counts, and two tables per group."""
     pictures = f"Pictures of {side} x {side} pixels where a network takes any size."
-    parts = [INTRODUCTION, f"{machine.versions()}. {machine.today()}. {pictures}", "", *counts(found, CONTESTANTS)]
+    made = " ".join(part for part in (f"{machine.versions()}. {machine.today()}. {pictures}", note) if part)
+    parts = [INTRODUCTION, made, "", *counts(found, CONTESTANTS)]
     for title, rows in groups(found):
         parts += ["", f"## {title}", "", *table(rows, CONTESTANTS, cell)]
     parts += ["", WITHOUT, *exact_counts(found), ""]
@@ -194,24 +195,31 @@ def counts(found: dict[str, dict[str, Verdict]], titles: Mapping[str, Ask]) -> I
     yield "|---" * (len(told) + 1) + "|"
     for title, rows in (*groups(found), ("All", found)):
         for what in ("bounded", "arrives"):
-            cells = [sum(getattr(row.get(t), what, False) for row in rows.values()) for t in told]
-            yield f"| {title}: {what}, of {len(rows)} | " + " | ".join(map(str, cells)) + " |"
+            yield f"| {title}: {what}, of {len(rows)} | " + " | ".join(count(rows, t, what) for t in told) + " |"
     native = [sum(bool(getattr(row.get(t), "native", ())) for row in found.values()) for t in told]
     yield "| with operations without a rule, as far as the library says | " + " | ".join(map(str, native)) + " |"
     yield ""
-    closed = sum(isinstance(v := row.get(OURS), Outcome) and v.open is not None and v.open <= 1e-4 for row in found.values())
+    asked = [v for row in found.values() if isinstance(v := row.get(OURS), Outcome)]
+    closed = sum(v.open is not None and v.open <= 1e-4 for v in asked)
     same = [v for row in found.values() if isinstance(v := row.get(EXPORTED), Same)]
     equal = sum(verdict.same for verdict in same)
-    yield f"pellucid `lrp`: books closed on {closed} of {len(found)}; eager = exported on {equal} of the {len(same)} that export."
+    yield f"pellucid `lrp`: books closed on {closed} of {len(asked)}; eager = exported on {equal} of the {len(same)} that export."
 
 
 def exact_counts(found: dict[str, dict[str, Verdict]]) -> Iterator[str]:
     yield "| | " + " | ".join(title.strip() for title in BARE) + " | any of pellucid's |"
     yield "|---" * (len(BARE) + 2) + "|"
     for title, rows in (*groups(found), ("All", found)):
-        cells = [sum(getattr(row.get(t), "exact", False) for row in rows.values()) for t in BARE]
+        cells = [count(rows, t, "exact") for t in BARE]
         own = sum(any(getattr(row.get(t), "exact", False) for t in BARE if t.startswith("pellucid")) for row in rows.values())
-        yield f"| {title}: within 1 %, of {len(rows)} | " + " | ".join(map(str, (*cells, own))) + " |"
+        yield f"| {title}: within 1 %, of {len(rows)} | " + " | ".join((*cells, str(own))) + " |"
+
+
+def count(rows: Mapping[str, Mapping[str, Verdict]], title: str, what: str) -> str:
+    """On how many networks a contestant did so; of how many, where it was not asked about all."""
+    found = [row[title] for row in rows.values() if title in row]
+    good = sum(bool(getattr(verdict, what, False)) for verdict in found)
+    return str(good) if len(found) == len(rows) else f"{good} of {len(found)}"
 
 
 def table(rows: dict[str, dict[str, Verdict]], titles: Mapping[str, Ask], tell: Callable[[Verdict | None], str]) -> Iterator[str]:
@@ -242,6 +250,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--methods", nargs="+", help="candidates, or names of pellucid's catalogue, in place of the comparison")
     parser.add_argument("--missing", action="store_true", help="leave out networks that are in the store already")
     parser.add_argument("--page", action="store_true", help="measure nothing: make the page of what is in the store")
+    parser.add_argument("--note", default="", help="a sentence for the page, on when and where")
     parser.add_argument("--side", type=int, default=160, help="of the pictures, in pixels, where the network takes any")
     parser.add_argument("--seconds", type=float, default=60, help="the limit for one contestant on one network")
     parser.add_argument("--threads", type=int, default=1)
@@ -276,7 +285,7 @@ def main() -> None:
             attempt(partial(import_module, library))  # once, before the forks
         run(chosen(options, store), survey(options), store)
     elif found := store.read():
-        options.out.write_text(page(found, options.side), encoding="utf-8")
+        options.out.write_text(page(found, options.side, options.note), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-LIBRARIES = ("pellucid", "torch", "torchvision", "timm", "transformers", "captum", "zennit", "autolrp")
+LIBRARIES = ("pellucid", "torch", "torchvision", "timm", "transformers", "captum", "zennit", "autolrp", "lxt", "hilrp")
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
 Call = Callable[[], Any]
 

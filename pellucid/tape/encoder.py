@@ -90,7 +90,4 @@ def _attended(
     return (A @ v).transpose(1, 2).reshape(batch, -1, width), A
 
 
-TOLD: dict[str, Callable[..., Any]] = {
-    "_transformer_encoder_layer_fwd": encoder_layer,
-    "_native_multi_head_attention": attention,
-}
+TOLD: dict[str, Callable[..., Any]] = {"_transformer_encoder_layer_fwd": encoder_layer, "_native_multi_head_attention": attention}

@@ -83,10 +83,11 @@ def regular(marked: Tensor, samples: int) -> Batch | Rows | None:
         >>> regular(torch.tensor([[1, 2], [1, 0]]), 2)
         Batch(axis=1, every=1)
     """
+    if not marked.numel():  # nobody's rows, as those of an expert that nobody asked
+        empty = marked.shape.index(0)
+        return Rows(empty, marked.new_zeros(0))
     for axis in range(marked.dim()):
         rows = marked.movedim(axis, 0).flatten(1) if marked.dim() > 1 else marked[:, None]
-        if not rows.numel():
-            return None
         highest = rows.amax(1)
         if bool(((rows == 0) | (rows == highest[:, None])).all()):
             return _pattern(highest - 1, axis, samples) or Rows(axis, highest - 1)
