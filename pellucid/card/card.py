@@ -15,6 +15,7 @@ from ..errors import ModelError, ThreadLost
 from ..model import Columns, Model, Preprocess, Text, load
 from ..model.words import read
 from ..tape import Tape, record
+from ..tape.embed import embedded
 from .head import Head, head
 from .layers import Layer, layers
 from .plan import Planned, plan
@@ -65,7 +66,8 @@ class Card:
     def facts(self) -> list[tuple[str, str]]:
         """What is known of the model as a whole, line by line."""
         lines = [("model", f"{self.name} ({self.source})"), ("input", across(self.input)), read(self.preprocess)]
-        lines += [("output", across(self.head.shape)), ("score", self.head.sentence()), ("classes", self._classes())]
+        score, classes = (self._row(), "none of a whole text") if self._per_token else (self.head.sentence(), self._classes())
+        lines += [("output", across(self.head.shape)), ("score", score), ("classes", classes)]
         lines += [] if self.parameters is None else [("parameters", f"{self.parameters:,}")]
         lines += [("sha256", self.fingerprint)] if self.fingerprint else []
         return lines + [("note", note) for note in self.notes]
@@ -73,6 +75,18 @@ class Card:
     def tables(self, depth: int = 2) -> list[Table]:
         """The layers down to some depth, the rules, and the methods."""
         return [_layers(self, depth), _rules(self), *_methods(self)]
+
+    @property
+    def _per_token(self) -> bool:
+        """Whether the output has a row for every token of a text."""
+        return isinstance(self.preprocess, Text) and len(self.head.shape) == 3 and self.head.shape[1] == self.input[1]
+
+    def _row(self) -> str:
+        """What a target reads of such an output."""
+        return (
+            f"{self.head.shape[2]:,} numbers for every token: a target is a token (pl.token) of language models, how alike an "
+            "embedding is to another one (pl.similarity), or a class at a position (pl.step)"
+        )
 
     def _classes(self) -> str:
         count, labels = self.head.classes, self.labels
@@ -117,7 +131,11 @@ def inspect(model: Any, x: Any = None, *, method: str | Method = "lrp", shape: S
     chosen = named(method) if isinstance(method, str) else method
     entered = entry(model, x, shape)
     output = model(entered)
-    tape, lost = _followed(model, entered)
+    if entered.is_floating_point():
+        tape, lost = _followed(model, entered)
+    else:  # texts are followed from their vectors on
+        written = embedded(model, entered[:1])
+        tape, lost = _followed(written.handle(), written.vectors)
     composite, rules = plan(chosen, tape)
     (whole, *_) = model.layers() or (None,)
     return Card(
@@ -134,7 +152,7 @@ def inspect(model: Any, x: Any = None, *, method: str | Method = "lrp", shape: S
         chosen.name,
         composite,
         rules,
-        verdicts(tape, lost),
+        verdicts(tape, lost, text=not entered.is_floating_point()),
     )
 
 
@@ -156,7 +174,8 @@ def entry(model: Model, x: Any, shape: Sequence[int] | None) -> Tensor:
         found = "a model that does not say" if shape is None else f"--shape {','.join(map(str, shape))}"
         why = "layers are seen while they run on something" if shape is None else "every axis holds at least one entry"
         raise ModelError(f"the input of {model.name}", found, why, "Say it: --shape 1,3,224,224 with the numbers of this model.")
-    return torch.zeros(tuple(shape), dtype=model.dtype, device=model.device)
+    dtype = torch.long if isinstance(model.preprocess, Text) else model.dtype
+    return torch.zeros(tuple(shape), dtype=dtype, device=model.device)
 
 
 def _followed(model: Model, x: Tensor) -> tuple[Tape | None, str]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from ..cam.attending import unlaid
 from ..catalogue import Entry, methods
 from ..errors import PellucidError
+from ..ids import NONE as NOTHING
+from ..ids import SUM
 from ..tape import Aim, Tape
 from ..tape.aim import find_output
 from ..tape.attention import Tokens, tokens
@@ -31,15 +33,25 @@ class Verdict:
     reason: str = ""
 
 
-def verdicts(tape: Tape | None, lost: str = "") -> tuple[Verdict, ...]:
+def verdicts(tape: Tape | None, lost: str = "", *, text: bool = False) -> tuple[Verdict, ...]:
     """All methods of the catalogue, in its order.
 
     Arguments:
         tape: What ran on one input; None where it could not be followed to the output.
         lost: Why it could not.
+        text: Whether the model reads tokens.
     """
     facts = _facts(tape)
-    return tuple(_verdict(entry, facts, lost) for entry in methods())
+    return tuple(_of_text(entry) if text and _silent(entry) else _verdict(entry, facts, lost) for entry in methods())
+
+
+def _silent(entry: Entry) -> bool:
+    """Whether a method says nothing of tokens."""
+    return getattr(entry.make(), "per_token", SUM) == NOTHING
+
+
+def _of_text(entry: Entry) -> Verdict:
+    return Verdict(entry.name, entry.family, False, "it is made for pictures, and says nothing of tokens")
 
 
 @dataclass(frozen=True)

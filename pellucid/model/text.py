@@ -17,7 +17,7 @@ from pellucid.subject.tokens import PADDING, SPECIAL, TEXT, Tokens
 __all__ = ["Encoded", "Text", "Vocabulary"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Text:
     """What happens to a text before the model sees it: a tokenizer makes token ids of it.
 
@@ -46,7 +46,11 @@ class Text:
     source: str = "given by the user"
 
     def __str__(self) -> str:
-        return f"as tokens{'' if self.limit is None else f', {self.limit} at most'} (from: {self.source})"
+        limit = f", at most {self.limit} tokens" if self.limit else ""
+        return f"by {type(self.tokenizer).__name__}{limit} ({self.source})"
+
+    def __repr__(self) -> str:
+        return f"Text({type(self.tokenizer).__name__}, {self.source})"
 
     @cached_property
     def reads(self) -> Tokenizer:
