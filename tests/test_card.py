@@ -61,6 +61,18 @@ class Attention(nn.Module):
         return y
 
 
+class Words(nn.Module):
+    """Reads token ids."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words, self.body = nn.Embedding(9, 4), Attention()
+
+    def forward(self, ids: Tensor) -> Tensor:
+        y: Tensor = self.body(self.words(ids))
+        return y
+
+
 def cnn(*end: nn.Module) -> nn.Module:
     return nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3), *end).eval()
 
@@ -81,6 +93,7 @@ NETS = {
     "exported": (lambda: torch.export.export(cnn(), (torch.zeros(PICTURE),)), PICTURE),
     "recurrent": (lambda: Recurrent().eval(), SERIES),
     "attention": (lambda: Attention().eval(), SERIES),
+    "token ids": (lambda: Words().eval(), (1, 5)),
     "two outputs": (lambda: Heads().eval(), PICTURE),
     "leaves PyTorch": (lambda: Lost().eval(), PICTURE),
     "function": (lambda: lambda x: 2 * x[:, :3], ROW),
@@ -92,7 +105,7 @@ def made(name: str) -> tuple[pl.Model, Tensor]:
     make, shape = NETS[name]
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return pl.load(make()), torch.rand(shape)
+        return pl.load(make()), torch.randint(9, shape) if name == "token ids" else torch.rand(shape)
 
 
 @pytest.mark.parametrize("name", NETS)
