@@ -13,6 +13,7 @@ from ..attribution import Method
 from ..catalogue import method as named
 from ..errors import ModelError, ThreadLost
 from ..model import Columns, Model, Preprocess, Text, load
+from ..model.words import read
 from ..tape import Tape, record
 from ..tape.embed import embedded
 from .head import Head, head
@@ -31,7 +32,7 @@ class Card:
     Arguments:
         name, source, fingerprint: Of the model.
         input: The shape it was looked at with.
-        preprocess: How pictures or texts become the input, and who says so.
+        preprocess: How pictures, texts, rows or series become the input, and who says so.
         labels: The names of the classes.
         parameters: How many numbers were learned; None for a plain function.
         head: What comes out.
@@ -45,7 +46,7 @@ class Card:
     source: str
     fingerprint: str | None
     input: tuple[int, ...]
-    preprocess: Preprocess | Text | None
+    preprocess: Any
     labels: tuple[str, ...] | None
     parameters: int | None
     head: Head
@@ -58,17 +59,14 @@ class Card:
 
     def data(self) -> dict[str, Any]:
         """All of it as plain data, for JSON."""
-        plain = replace(self, preprocess=None) if isinstance(self.preprocess, Text) else self
-        return asdict(plain) | {"output": self.head.shape} | ({"text": str(self.preprocess)} if plain is not self else {})
+        how = asdict(self.preprocess) if isinstance(self.preprocess, Preprocess) else None
+        told = how if how is not None or self.preprocess is None else str(self.preprocess)
+        return asdict(replace(self, preprocess=None)) | {"output": self.head.shape, "preprocess": told}
 
     def facts(self) -> list[tuple[str, str]]:
         """What is known of the model as a whole, line by line."""
-        lines = [
-            ("model", f"{self.name} ({self.source})"),
-            ("input", across(self.input)),
-            ("texts" if isinstance(self.preprocess, Text) else "pictures", self._pictures()),
-        ]
-        score, classes = (self.head.sentence(), self._classes()) if not self._per_token else (self._row(), "none of a whole text")
+        lines = [("model", f"{self.name} ({self.source})"), ("input", across(self.input)), read(self.preprocess)]
+        score, classes = (self._row(), "none of a whole text") if self._per_token else (self.head.sentence(), self._classes())
         lines += [("output", across(self.head.shape)), ("score", score), ("classes", classes)]
         lines += [] if self.parameters is None else [("parameters", f"{self.parameters:,}")]
         lines += [("sha256", self.fingerprint)] if self.fingerprint else []
@@ -89,11 +87,6 @@ class Card:
             f"{self.head.shape[2]:,} numbers for every token: a target is a token (pl.token) of language models, how alike an "
             "embedding is to another one (pl.similarity), or a class at a position (pl.step)"
         )
-
-    def _pictures(self) -> str:
-        if self.preprocess is not None:
-            return str(self.preprocess)
-        return "not known how they become the input (preprocess=; --size, --resize, --mean, --std)"
 
     def _classes(self) -> str:
         count, labels = self.head.classes, self.labels
@@ -171,12 +164,12 @@ def entry(model: Model, x: Any, shape: Sequence[int] | None) -> Tensor:
         return model.read(x)
     if shape is None and model.pictured is not None:
         shape = (1, len(model.pictured.mean), *model.pictured.size)
+    if shape is None and isinstance(model.preprocess, Text):
+        return model.read("A text of some words, to look at.")
     if shape is None and isinstance(model.preprocess, Columns):
         shape = (1, model.preprocess.width)
     if shape is None and model.shape is not None:
         shape = (1, *model.shape)
-    if isinstance(model.preprocess, Text) and shape is None:
-        return model.read("A few words to look at.")
     if shape is None or min(shape) < 1:
         found = "a model that does not say" if shape is None else f"--shape {','.join(map(str, shape))}"
         why = "layers are seen while they run on something" if shape is None else "every axis holds at least one entry"

@@ -56,6 +56,7 @@ class Tokens(Subject):
     """
 
     kind: ClassVar[str] = "tokens"
+    each: ClassVar[tuple[str, ...]] = ("texts", "pieces", "spans", "kinds")
 
     texts: tuple[str, ...]
     pieces: tuple[tuple[str, ...], ...]
