@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -268,6 +269,9 @@ def test_each_input_is_read_in_its_own_way_and_comes_back_from_a_file(mixed, tmp
     assert e.part("row").subject.cells == (("61 years", "yes"),)
     assert e.part("image").picture.shape == (16, 16, 3)
     assert e.part("wave").subject.names == ("I", "II")
+    (told,) = json.loads(e.save(tmp_path / "e.json").read_text())["subject"]["samples"]
+    assert [part["name"] for part in told["inputs"]] == ["image", "row", "wave"]
+    assert {line["cell"] for line in told["inputs"][1]["columns"]} == {"61 years", "yes"}
     back = pl.Explanation.load(e.save(tmp_path / "e.safetensors"))
     assert back.caption() == e.caption() and back.part("row").subject.cells == e.part("row").subject.cells
     assert torch.equal(back.part("wave").subject.curves, e.part("wave").subject.curves)
@@ -348,6 +352,7 @@ def test_the_same_answer_from_every_container(given, kind, method):
 
 def test_a_call_leaves_no_trace(net, given):
     before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
+    net.zero_grad(set_to_none=True)
     copies, state = [x.clone() for x in given], torch.get_rng_state()
     kind = torch.tensor([1, 2])
     for method in ("lrp", "integrated_gradients", "occlusion"):
