@@ -188,10 +188,33 @@ def test_methods_for_pictures_say_how_to_see_one(net, given):
 
 def test_inputs_that_do_not_go_together_are_refused(net, given):
     refusal(lambda: pl.explain(net, (given[0], given[1][:1])), "all inputs have as many")
-    refusal(lambda: pl.explain(net, (torch.ones(2, dtype=torch.long),)), "none of real numbers")
-    refusal(lambda: pl.explain(net, {}), "none of real numbers")
+    whole = torch.ones(2, dtype=torch.long)
+    refusal(lambda: pl.explain(net, (whole, whole)), "none of real numbers")
+    refusal(lambda: pl.explain(lambda: torch.ones(1), {}), "none of real numbers")
     refusal(lambda: pl.explain(net, given).part("table"), "'image', 'row'")
     refusal(lambda: pl.explain(net, (given[0], pl.held(given[1]))).part("image"), "one input")
+
+
+def test_a_call_that_the_model_does_not_take_says_what_it_takes(net, given):
+    refusal(lambda: pl.explain(net, (given[0],)), "the inputs image, row, kind, scale; missing a required argument: 'row'")
+    refusal(lambda: pl.explain(net, {"image": given[0], "table": given[1]}), "missing a required argument: 'row'")
+    refusal(lambda: pl.explain(net, (*given, None, 1.0, 2.0)), "too many positional arguments")
+
+
+def test_a_method_of_a_network_is_called_by_its_own_names(net, given):
+    class Encoder(Two):
+        def encode(self, table: Tensor, picture: Tensor) -> Tensor:
+            return self(picture, table)
+
+    torch.manual_seed(0)
+    e = pl.explain(Encoder().eval().encode, (given[1], given[0]), 0)
+    assert e.parts == ("table", "picture")
+    torch.testing.assert_close(e.part("table").values, pl.explain(net, given, 0).part("row").values)
+
+
+def test_arrays_are_tensors(net, given):
+    e = pl.explain(net, tuple(x.double().numpy() for x in given), 0, method="gradient_x_input")
+    torch.testing.assert_close(e.values, pl.explain(net, given, 0, method="gradient_x_input").values)
 
 
 def test_types_are_kept_and_nothing_of_the_users_is_changed(given):
