@@ -384,3 +384,16 @@ def test_a_call_leaves_no_trace(net, given):
     assert all(torch.equal(a, b) for a, b in zip(copies, given, strict=True)) and kind.tolist() == [1, 2]
     assert torch.equal(state, torch.get_rng_state()) and not any(p.grad is not None for p in net.parameters())
     assert not net._forward_hooks and not net.training
+
+
+def test_beside_a_picture_tokens_are_given_and_not_explained():
+    torch.manual_seed(0)
+    tagger, conv = Tagger().eval(), nn.Conv2d(1, 3, 3)
+
+    def net(input_ids: Tensor, pixel_values: Tensor) -> Tensor:
+        return tagger(input_ids) * conv(pixel_values).mean((2, 3))
+
+    asked = {"input_ids": torch.tensor([[3, 7], [4, 5]]), "pixel_values": torch.randn(2, 1, 5, 5)}
+    e = pl.explain(net, asked, 0)
+    assert e.values.shape == (2, 1, 5, 5)
+    torch.testing.assert_close(e.output, net(**asked)[:, 0].detach())
