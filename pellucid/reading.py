@@ -56,7 +56,7 @@ def seen(model: Model, x: Any) -> Seen:
         InputError: it is no batch of numbers, or cannot be read.
         PictureError: a picture cannot be read.
     """
-    if isinstance(x, Mapping) and "input_ids" in x:
+    if isinstance(x, Mapping) and "input_ids" in x and all(map(_whole, x.values())):
         return _tokenized(model, x)
     if several(x) and not reads_rows(model):
         return _packed(model, x)
@@ -68,6 +68,12 @@ def seen(model: Model, x: Any) -> Seen:
         inputs = inputs.to(model.device, model.dtype if inputs.is_floating_point() else None)
         return Seen(model, inputs, subject=subject)
     return Seen(model, model.read(x), np.asarray(model.crop(x).convert("RGB")))
+
+
+def _whole(value: Any) -> bool:
+    """Whether it holds whole numbers and nobody asked for it to be held: beside real ones, as of a picture, tokens are given."""
+    real = value.is_floating_point() if isinstance(value, Tensor) else False
+    return isinstance(value, (Tensor, list, tuple, np.ndarray)) and not real
 
 
 def _tokenized(model: Model, given: Mapping[str, Any]) -> Seen:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -187,10 +188,33 @@ def test_methods_for_pictures_say_how_to_see_one(net, given):
 
 def test_inputs_that_do_not_go_together_are_refused(net, given):
     refusal(lambda: pl.explain(net, (given[0], given[1][:1])), "all inputs have as many")
-    refusal(lambda: pl.explain(net, (torch.ones(2, dtype=torch.long),)), "none of real numbers")
-    refusal(lambda: pl.explain(net, {}), "none of real numbers")
+    whole = torch.ones(2, dtype=torch.long)
+    refusal(lambda: pl.explain(net, (whole, whole)), "none of real numbers")
+    refusal(lambda: pl.explain(lambda: torch.ones(1), {}), "none of real numbers")
     refusal(lambda: pl.explain(net, given).part("table"), "'image', 'row'")
     refusal(lambda: pl.explain(net, (given[0], pl.held(given[1]))).part("image"), "one input")
+
+
+def test_a_call_that_the_model_does_not_take_says_what_it_takes(net, given):
+    refusal(lambda: pl.explain(net, (given[0],)), "the inputs image, row, kind, scale; missing a required argument: 'row'")
+    refusal(lambda: pl.explain(net, {"image": given[0], "table": given[1]}), "missing a required argument: 'row'")
+    refusal(lambda: pl.explain(net, (*given, None, 1.0, 2.0)), "too many positional arguments")
+
+
+def test_a_method_of_a_network_is_called_by_its_own_names(net, given):
+    class Encoder(Two):
+        def encode(self, table: Tensor, picture: Tensor) -> Tensor:
+            return self(picture, table)
+
+    torch.manual_seed(0)
+    e = pl.explain(Encoder().eval().encode, (given[1], given[0]), 0)
+    assert e.parts == ("table", "picture")
+    torch.testing.assert_close(e.part("table").values, pl.explain(net, given, 0).part("row").values)
+
+
+def test_arrays_are_tensors(net, given):
+    e = pl.explain(net, tuple(x.double().numpy() for x in given), 0, method="gradient_x_input")
+    torch.testing.assert_close(e.values, pl.explain(net, given, 0, method="gradient_x_input").values)
 
 
 def test_types_are_kept_and_nothing_of_the_users_is_changed(given):
@@ -268,6 +292,9 @@ def test_each_input_is_read_in_its_own_way_and_comes_back_from_a_file(mixed, tmp
     assert e.part("row").subject.cells == (("61 years", "yes"),)
     assert e.part("image").picture.shape == (16, 16, 3)
     assert e.part("wave").subject.names == ("I", "II")
+    (told,) = json.loads(e.save(tmp_path / "e.json").read_text())["subject"]["samples"]
+    assert [part["name"] for part in told["inputs"]] == ["image", "row", "wave"]
+    assert {line["cell"] for line in told["inputs"][1]["columns"]} == {"61 years", "yes"}
     back = pl.Explanation.load(e.save(tmp_path / "e.safetensors"))
     assert back.caption() == e.caption() and back.part("row").subject.cells == e.part("row").subject.cells
     assert torch.equal(back.part("wave").subject.curves, e.part("wave").subject.curves)
@@ -348,6 +375,7 @@ def test_the_same_answer_from_every_container(given, kind, method):
 
 def test_a_call_leaves_no_trace(net, given):
     before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
+    net.zero_grad(set_to_none=True)
     copies, state = [x.clone() for x in given], torch.get_rng_state()
     kind = torch.tensor([1, 2])
     for method in ("lrp", "integrated_gradients", "occlusion"):
@@ -356,3 +384,16 @@ def test_a_call_leaves_no_trace(net, given):
     assert all(torch.equal(a, b) for a, b in zip(copies, given, strict=True)) and kind.tolist() == [1, 2]
     assert torch.equal(state, torch.get_rng_state()) and not any(p.grad is not None for p in net.parameters())
     assert not net._forward_hooks and not net.training
+
+
+def test_beside_a_picture_tokens_are_given_and_not_explained():
+    torch.manual_seed(0)
+    tagger, conv = Tagger().eval(), nn.Conv2d(1, 3, 3)
+
+    def net(input_ids: Tensor, pixel_values: Tensor) -> Tensor:
+        return tagger(input_ids) * conv(pixel_values).mean((2, 3))
+
+    asked = {"input_ids": torch.tensor([[3, 7], [4, 5]]), "pixel_values": torch.randn(2, 1, 5, 5)}
+    e = pl.explain(net, asked, 0)
+    assert e.values.shape == (2, 1, 5, 5)
+    torch.testing.assert_close(e.output, net(**asked)[:, 0].detach())

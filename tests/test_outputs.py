@@ -334,6 +334,10 @@ def test_the_reference_of_a_picture_is_read_by_the_model():
 
 
 def test_what_cannot_be_a_reference_is_refused(embedder, x):
+    refusal(lambda: pl.similarity("a cat"), r"a str; an embedding is a vector of numbers.*input=")
+    refusal(lambda: pl.similarity(3.0), "an embedding is a vector")
+    refusal(lambda: pl.output("boxes"), r"pl\.output\(0\)\.of")
+    refusal(lambda: pl.logit(0).of(None), "a part has a name or a number")
     refusal(lambda: pl.similarity(), "neither of an embedding and an input")
     refusal(lambda: pl.similarity(torch.ones(5), input=x), "both of an embedding and an input")
     refusal(lambda: pl.similarity(torch.ones(5), kind="l2"), "no likeness is called so")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -160,6 +161,7 @@ def pack(model: Model, given: Any, read: Callable[[Any, Any], Tensor] | None = N
         (tensor([[1., 1., 3.]]), tensor([6.]), ['a', 'b'])
     """
     keyed = isinstance(given, Mapping)
+    _check_call(model, given, keyed=keyed)
     items: list[tuple[int | str, Any]] = list(given.items() if keyed else enumerate(given))
     names = [str(place) for place, _ in items] if keyed else positional(model, len(items))
     values = [_value(model, name, value, read) for name, (_, value) in zip(names, items, strict=True)]
@@ -190,6 +192,27 @@ def row(model: Model, number: int) -> Model:
     return replace(model, forward=replace(model.forward, inputs=model.forward.inputs.row(number)))
 
 
+def _check_call(model: Model, given: Any, *, keyed: bool) -> None:
+    """Refuse what the model cannot be called with, where it says what it takes.
+
+    Raises:
+        InputError: an input is missing, or there is one that the model does not know.
+    """
+    function = getattr(model.forward, "forward", model.forward)  # of modules
+    try:
+        takes = inspect.signature(function)
+    except (TypeError, ValueError):
+        return
+    try:
+        takes.bind(**given) if keyed else takes.bind(*given)
+    except TypeError as error:
+        asked = f"{model.name} called with {', '.join(map(str, given)) if keyed else f'{len(given)} inputs'}"
+        known = ", ".join(takes.parameters) or "none"
+        raise InputError(
+            asked, f"a model of the inputs {known}", str(error), "Give each of them, by position or by its name."
+        ) from None
+
+
 def positional(model: Model, count: int) -> list[str]:
     """What the model calls its inputs, by position; numbers where it does not say.
 
@@ -197,7 +220,7 @@ def positional(model: Model, count: int) -> list[str]:
         >>> positional(Model(lambda picture, *rest: rest, "f", ""), 3)
         ['picture', 'input 2', 'input 3']
     """
-    function = getattr(model.module, "forward", None) or model.forward
+    function = getattr(model.forward, "forward", model.forward)  # of modules
     try:
         known = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
@@ -210,6 +233,9 @@ def _value(model: Model, name: str, value: Any, read: Callable[[Any, Any], Tenso
     """A tensor where it is explained, else what is held."""
     if isinstance(value, Held):
         return value
+    if isinstance(value, np.ndarray) and value.dtype.kind in "fiub" and preprocess_of(model, name) is None:
+        value = torch.from_numpy(np.ascontiguousarray(value))
+        value = value.to(model.dtype) if value.is_floating_point() else value
     if isinstance(value, Tensor):
         return value.detach() if value.is_floating_point() else Held(value)
     how = preprocess_of(model, name)

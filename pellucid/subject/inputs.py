@@ -50,10 +50,14 @@ class Sides(Subject):
         return values.reshape(1, 1, -1)
 
     def told(self, heat: Tensor, sample: int) -> dict[str, Any]:
-        """Every input with the sum of its values."""
+        """Every input with the sum of its values; of rows every column."""
         row = heat.reshape(1, -1)
-        sums = {name: float(self.cut(row, name).double().sum()) for name in self.names}
-        return {"inputs": [{"name": n, "shape": list(s), "sum": sums[n]} for n, s in zip(self.names, self.shapes, strict=True)]}
+        made = []
+        for name, shape, subject in zip(self.names, self.shapes, self.subjects, strict=True):
+            part = self.cut(row, name)
+            inside = subject.told(subject.laid(part[0]).sum(0), sample) if subject is not None and len(shape) == 1 else {}
+            made.append({"name": name, "shape": list(shape), "sum": float(part.double().sum())} | inside)
+        return {"inputs": made}
 
     def cut(self, values: Tensor, name: str) -> Tensor:
         """The values of one input, in its own shape, batch first."""

@@ -80,6 +80,12 @@ def output(*position: int) -> Target:
     Arguments:
         position: Its place in what the model returns for one sample; none where that is one number only.
     """
+    if not all(isinstance(place, int) and not isinstance(place, bool) for place in position):
+        words = ", ".join(map(repr, position))
+        raise TargetError(
+            f"pl.output({words})", f"{words}", "a number of the output is named by whole numbers, one per axis",
+            'Write pl.output(0); a part of the output by its name: pl.output(0).of("boxes").',
+        )  # fmt: skip
     return _of(Number(position=position))
 
 

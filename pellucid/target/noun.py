@@ -10,6 +10,8 @@ from typing import Protocol
 
 from torch import Tensor
 
+from ..errors import TargetError
+
 
 class Names(Protocol):
     """Who knows what classes are called: a model."""
@@ -117,6 +119,11 @@ class Target:
             >>> print(logit(3).of("aux"))
             logit 3 of the output "aux"
         """
+        if not isinstance(part, (str, int)) or part == "":
+            raise TargetError(
+                f"a target .of({part!r})", f"a {type(part).__name__}", "a part has a name or a number",
+                'Write .of("aux"), or .of(1).',
+            )  # fmt: skip
         at = Part(str(part))
         return Target(tuple((w, replace(term, at=at) if term.at is None else term) for w, term in self.terms))
 

@@ -44,7 +44,7 @@ class Similarity(Term):
             raise TargetError("pl.similarity", f"{found} of an embedding and an input", "one of them is the reference", do)
         if kind not in ("cosine", "dot"):
             raise TargetError(f"pl.similarity(kind={kind!r})", repr(kind), "no likeness is called so", 'Use "cosine" or "dot".')
-        made = None if reference is None else torch.as_tensor(reference).detach()
+        made = None if reference is None else _embedding(reference)
         called = name or (f'"{" ".join(input.split())[:60]}"' if isinstance(input, str) else "a reference")
         return Similarity(reference=made, input=input, kind=kind, name=called)
 
@@ -94,6 +94,23 @@ class Similarity(Term):
 
     def __str__(self) -> str:
         return self.text()
+
+
+def _embedding(reference: Any) -> Tensor:
+    """The numbers of a reference.
+
+    Raises:
+        TargetError: it holds none.
+    """
+    try:
+        made = torch.as_tensor(reference).detach()
+    except (TypeError, ValueError, RuntimeError):
+        found = f"a {type(reference).__name__}"
+        do = "Give what the model is to make it of by its name: pl.similarity(input=...)."
+        raise TargetError("pl.similarity(reference)", found, "an embedding is a vector of numbers", do) from None
+    if made.dim() == 0:
+        raise TargetError("pl.similarity(reference)", "one number", "an embedding is a vector", "Give all of it.")
+    return made if made.is_floating_point() else made.float()
 
 
 def pooled(value: Tensor) -> Tensor:
