@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from . import ids
+from . import ids, likeness
 from .attribution import Attribution, Method
 from .catalogue import adds_up
 from .catalogue import method as named
@@ -22,8 +22,9 @@ from .errors import MethodError, PellucidError
 from .explanation import Explanation
 from .joined import joined
 from .model import Model, load
-from .model.inputs import layout
+from .model.inputs import Called, layout, row
 from .model.where import Where
+from .model.words import read
 from .progress import told
 from .reading import Seen, seen
 from .subject import Subject, Tokens
@@ -190,7 +191,10 @@ def check_carries(method: str | Method, through: str) -> None:
 
 def _answered(method: Method, given: Seen, target: Target, at: str | Where | None) -> Explanation:
     """What a method says; of one that chooses, what its choice says, and why it was chosen."""
-    chosen, why = method.settle(given.model, given.x, target) if hasattr(method, "settle") else (method, "")
+    chosen, why = method, ""
+    if hasattr(method, "settle"):
+        asked = target if given.x.is_floating_point() or given.x.dim() != 2 else ids.spoken(given.model, given.x, target)
+        chosen, why = method.settle(given.model, given.x, asked)
     e = _explained(chosen, given, target, at)
     return replace(e, notes=(why, *e.notes)) if why else e
 
@@ -227,7 +231,8 @@ def _alone(method: Method, given: Seen, number: int, target: Target, at: str | W
     if given.x.is_floating_point():
         return _explained(method, given.row(number), target, at)
     tokens = given.subject if isinstance(given.subject, Tokens) else None
-    found = ids.attribute(method, given.model, given.x, number, target, at, tokens)
+    model = row(given.model, number) if isinstance(given.model.forward, Called) else given.model
+    found = ids.attribute(method, model, given.x, number, target, at, tokens, given.beside)
     told = _explanation(replace(given, model=ids.named(given.model, found), subject=None), method, found, at)
     return replace(told, signed=False) if at is None and ids.unsigned(method) else told
 
@@ -248,7 +253,9 @@ def _explanation(given: Seen, method: Method, found: Attribution, at: str | Wher
     values = values if values.dtype == torch.float64 else values.float()
     chosen = found.method if found.method not in (None, method.name) else None
     said = any(note.startswith(f"`{method.name}` chose") for note in found.notes)
-    notes = ((f"`{method.name}` chose {chosen}.",) if chosen and not said else ()) + found.notes + model.notes
+    notes = (
+        ((f"`{method.name}` chose {chosen}.",) if chosen and not said else ()) + found.notes + likeness.note(found) + model.notes
+    )
     targets = tuple(found.target.text(i) for i in range(len(values)))
     return Explanation(
         values.cpu(),
@@ -281,12 +288,12 @@ def _provenance(model: Model, method: Method, options: tuple[str, ...]) -> dict[
     """What it takes to make this explanation again."""
     from . import __version__
 
-    pictures = None if model.preprocess is None else str(model.preprocess)
+    how = None if model.preprocess is None else read(model.preprocess)[1]
     return {
         "pellucid": __version__,
         "torch": torch.__version__,
         "python": platform.python_version(),
-        "model": {"name": model.name, "source": model.source, "fingerprint": model.fingerprint, "pictures": pictures},
+        "model": {"name": model.name, "source": model.source, "fingerprint": model.fingerprint, "preprocess": how},
         "method": {"name": method.name, "options": list(options)},
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }

@@ -33,6 +33,7 @@ FLOORS = [
     {"lrp", "gradient", "cam", "perturb", "synth"},  # methods
     {
         "auto",
+        "likeness",
         "metrics",
         "metric_list",
         "evaluation",
