@@ -12,6 +12,7 @@ from ..tape import Op, Tape, attentions
 from .composite import Composite, Entry
 from .presets import LINEAR, Attention, Conserving
 from .recurrent import remembering
+from .rule import Rule
 from .rules import Epsilon, Norm, ZBox
 
 EPS = 1e-9
@@ -69,7 +70,7 @@ def attending(tape: Tape, found: Sequence[Found]) -> Composite:
     )
 
 
-def ending(tape: Tape, ops: Sequence[Op], rule: Epsilon) -> list[Entry]:
+def ending(tape: Tape, ops: Sequence[Op], rule: Rule) -> list[Entry]:
     """An entry for each dense layer but the last of those that end the network, where a sample is one row."""
     linear = [op for op in ops if op.kind in LINEAR]
     tail = list(
