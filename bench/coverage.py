@@ -1,15 +1,17 @@
 """How far relevance reaches: which networks each library explains as they come, and whether what it returns is bounded.
 
-    python bench/coverage.py [NAME ...] [--side 160] [--out docs/coverage.md]
+    python bench/coverage.py [NAME ...] [--group convolutional|others] [--only pellucid ...] [--side 160]
+    python bench/coverage.py --page
 
-Every library meets every network in a process of its own, under a time limit.
+Every library meets every network in a process of its own, under a time limit. Answers are kept in bench/coverage.json as they
+come in, so that a long run can be done in pieces; `--page` makes docs/coverage.md of what is there.
 """
 
 from __future__ import annotations
 
 import argparse
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -23,83 +25,71 @@ from candidates import method
 from child import Failure, attempt, isolated
 from nets import Case
 from torch import Tensor
+from verdict import Outcome, Same, Store, Verdict
 
 import pellucid as pl
 
-PAGE = Path(__file__).parents[1] / "docs" / "coverage.md"
-PELLUCID = {"pellucid `lrp`": "lrp", "pellucid `lrp.epsilon_plus`": "lrp.epsilon_plus"}
-PEERS: dict[str, peers.Prepare] = {
-    "captum LRP": peers.captum,
-    "zennit EpsilonPlus": peers.zennit("EpsilonPlus"),
-    "autolrp": peers.autolrp(),
+PAGE, STORE = Path(__file__).parents[1] / "docs" / "coverage.md", Path(__file__).with_name("coverage.json")
+GROUPS = {
+    "convolutional": ("Convolutional and plain networks", nets.CONVOLUTIONAL),
+    "others": ("Transformers, mixers and recurrent networks", nets.OTHERS),
 }
-GROUPS = {"Convolutional and plain networks": nets.CONVOLUTIONAL, "Transformers, mixers and recurrent networks": nets.OTHERS}
+OURS, EXPORTED = "pellucid `lrp`", "eager = exported"
 INTRODUCTION = """# Which networks it explains
 
 Made by `bench/coverage.py`. Each network is taken as its library builds it, in eval mode, and asked about the class it predicts
 for the photograph of a cat (for random numbers where it reads no pictures; for segmentation: the mean of a class over the middle
 of the picture). Weights are random, batch norms have the statistics of noise, and branches that start out switched off are
-switched on; only `zoo:efficientnet_lite0` has been trained. zennit gets the canonizers it brings; nobody gets other help. Random
-weights say nothing of whether a map is faithful; they do show what breaks, and what explodes.
+switched on; only `zoo:efficientnet_lite0` has been trained. zennit gets the canonizers it brings, LXT its patches, where it has
+some for the network; nobody gets other help. Random weights say nothing of whether a map is faithful; they do show what breaks,
+and what explodes.
 
 A result is **bounded** when it is finite, not all zero, and the relevance at the input sums to no more than twice the seed (the
-value of the class) in magnitude; it **arrives** when, besides, at least a tenth of the seed reaches the input.
+value of the class) in magnitude; it **arrives** when, besides, at least a tenth of the seed reaches the input. **Books closed**
+means that seed = input + absorbed to 1e-4 of what passed through them. **Eager = exported** compares the map with that of the
+same network after `torch.export`, to 1e-4 of the greatest entry.
 
 In the tables, each cell is the sum of the relevance at the input over the seed, then in brackets the sum of its magnitudes over
-the seed's. "native: ..." names the operations without a rule, whose derivative took its place, where the library says so.
+the seed's; ✗ marks what is not bounded. "native: ..." names the operations without a rule, whose derivative took its place, where
+the library says so.
+"""
+WITHOUT = """## Without offsets
+
+The same networks with every offset set to 0 (biases, running means, tokens and positions that are added). The whole score then
+comes from the input, and a rule that shares all it gets must return it: each cell is what arrived over the seed, and ✓ marks what
+is within 1 %.
 """
 
-
-@dataclass(frozen=True)
-class Outcome:
-    """What came of one library on one network.
-
-    Arguments:
-        share: The sum at the input over the seed.
-        absolute: The sum of the magnitudes at the input over the magnitude of the seed.
-        native: The operations whose derivative took the place of a rule.
-    """
-
-    share: float
-    absolute: float
-    finite: bool
-    native: tuple[str, ...] = ()
-
-    @property
-    def bounded(self) -> bool:
-        return self.finite and self.absolute > 0 and abs(self.share) <= 2
-
-    @property
-    def arrives(self) -> bool:
-        return self.bounded and self.share >= 0.1
-
-    def __str__(self) -> str:
-        text = f"{self.share:.3g} ({self.absolute:.2g})" if self.finite else "not finite"
-        text = text if self.bounded else f"{text} ✗"
-        return text + (f"; native: {', '.join(self.native)}" if self.native else "")
-
-
-Verdict = Outcome | Failure
-Row = dict[str, Verdict] | Failure  # by contestant; or why the network itself could not be built
-Ask = Callable[[Case], Outcome]
+Ask = Callable[[str, Case], Verdict]
 
 
 def ours(name: str) -> Ask:
-    """A method of pellucid, or a candidate: its ledger says where it had no rule."""
+    """A method of pellucid, or a candidate: its ledger says where it had no rule, and whether it closes."""
 
-    def ask(case: Case) -> Outcome:
+    def ask(network: str, case: Case) -> Outcome:
         e = pl.explain(pl.load(case.net, preprocess=case.preprocess), case.x, case.classes.tolist(), method(name))
         assert e.ledger is not None
         native = {row.op for row in e.ledger.rows if row.cause == "native fallback"}
-        return outcome(e.values, case, tuple(sorted(native)))
+        missing = float((e.ledger.error.abs() / e.ledger.volume).max())
+        return outcome(e.values, case, tuple(sorted(native)), missing)
 
     return ask
+
+
+def exported(network: str, case: Case) -> Verdict:
+    """Whether `lrp` gives an exported program the map of the network."""
+    program = torch.export.export(case.net, (case.x,))
+    wanted, found = (
+        pl.explain(pl.load(model, preprocess=case.preprocess), case.x, case.classes.tolist(), "lrp").values
+        for model in (case.net, program)
+    )
+    return Same(float((found - wanted).abs().max() / wanted.abs().max()))
 
 
 def theirs(prepare: peers.Prepare) -> Ask:
     """A peer. Where it had no rule, autolrp warns; the others raise, or say nothing."""
 
-    def ask(case: Case) -> Outcome:
+    def ask(network: str, case: Case) -> Outcome:
         with warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always")
             R = prepare(case)()
@@ -109,14 +99,35 @@ def theirs(prepare: peers.Prepare) -> Ask:
     return ask
 
 
-def outcome(R: Tensor, case: Case, native: tuple[str, ...]) -> Outcome:
+def lxt(network: str, case: Case) -> Outcome:
+    """LXT patches classes, and so gets the network built once more, in this process alone."""
+    if not network.startswith(("hf:", "torchvision:vit")):
+        raise NotImplementedError("no patch for this network")
+    return outcome(peers.lxt(network, lambda: nets.case(network, side=case.x.shape[-1] if case.preprocess else 224))(), case, ())
+
+
+def outcome(R: Tensor, case: Case, native: tuple[str, ...], missing: float | None = None) -> Outcome:
     seed = float(case.seeds()[0])
-    return Outcome(float(R.sum()) / seed, float(R.abs().sum()) / abs(seed), bool(R.isfinite().all()), native)
+    return Outcome(float(R.sum()) / seed, float(R.abs().sum()) / abs(seed), bool(R.isfinite().all()), native, missing)
 
 
 CONTESTANTS: dict[str, Ask] = {
-    **{title: ours(name) for title, name in PELLUCID.items()},
-    **{title: theirs(prepare) for title, prepare in PEERS.items()},
+    OURS: ours("lrp"),
+    EXPORTED: exported,
+    "captum LRP": theirs(peers.captum),
+    "zennit EpsilonPlus": theirs(peers.zennit("EpsilonPlus")),
+    "autolrp": theirs(peers.autolrp()),
+    "autolrp `attnlrp`": theirs(peers.autolrp("attnlrp")),
+    "LXT": lxt,
+    "hilrp": theirs(peers.hilrp),
+}
+BARE: dict[str, Ask] = {
+    "pellucid `lrp.zero`": ours("lrp.zero"),
+    "pellucid `lrp.attention`": ours("lrp.attention"),
+    "captum LRP ": theirs(peers.captum),
+    "zennit Epsilon": theirs(peers.zennit("Epsilon")),
+    "autolrp ": theirs(peers.autolrp()),
+    "autolrp `attnlrp` ": theirs(peers.autolrp("attnlrp")),
 }
 
 
@@ -125,11 +136,14 @@ class Survey:
     """Who is asked, and how.
 
     Arguments:
+        asked: About the networks as they are.
+        bare: About the networks without offsets.
         side: Of the pictures, in pixels, where a network takes any.
         seconds: The limit for one contestant on one network.
     """
 
-    contestants: dict[str, Ask]
+    asked: Mapping[str, Ask]
+    bare: Mapping[str, Ask]
     side: int
     seconds: float
 
@@ -137,79 +151,132 @@ class Survey:
 def verdicts(name: str, survey: Survey) -> dict[str, Verdict]:
     """What comes of every library on one network, built once and handed to each by a fork."""
     case = nets.case(name, side=survey.side)
-    return {title: isolated(partial(ask, case), seconds=survey.seconds) for title, ask in survey.contestants.items()}
+    found = {title: isolated(partial(ask, name, case), seconds=survey.seconds) for title, ask in survey.asked.items()}
+    if survey.bare:
+        case = nets.bias_free(case)
+        found |= {title: isolated(partial(ask, name, case), seconds=survey.seconds) for title, ask in survey.bare.items()}
+    return found
 
 
-def surveyed(names: list[str], survey: Survey) -> Iterator[tuple[str, Row]]:
+def run(names: list[str], survey: Survey, store: Store) -> None:
+    """Ask about every network, and keep the answers as they come."""
     for name in names:
-        found = isolated(partial(verdicts, name, survey), seconds=60 + survey.seconds * len(survey.contestants))
-        print(name, *([found] if isinstance(found, Failure) else found.values()), sep=" | ", flush=True)
-        yield name, found
+        seconds = 60 + survey.seconds * (len(survey.asked) + len(survey.bare))
+        found = isolated(partial(verdicts, name, survey), seconds=seconds)
+        store.add(name, dict.fromkeys((*survey.asked, *survey.bare), found) if isinstance(found, Failure) else found)
+        print(name, *([found] if isinstance(found, Failure) else (f"{k} {v}" for k, v in found.items())), sep=" | ", flush=True)
 
 
-def page(found: dict[str, Row], survey: Survey) -> str:
-    """The introduction, the counts, and a table per group."""
-    pictures = f"Pictures of {survey.side} x {survey.side} pixels where a network takes any size."
-    made = f"{machine.versions()}. {machine.today()}. {pictures}"
-    parts = [INTRODUCTION, made, "", *counts(found, survey)]
-    for title, names in GROUPS.items():
-        rows = {name: found[name] for name in names if name in found}
-        parts += ["", f"## {title}", "", *table(rows, survey)] if rows else []
-    absent = [f"`{name}` ({row})" for name, row in found.items() if isinstance(row, Failure)]
-    parts += ["", f"Not measured here: {', '.join(absent)}."] if absent else []
+# -- the page -------------------------------------------------------------------------------------------------------------
+
+
+def page(found: dict[str, dict[str, Verdict]], side: int) -> str:
+    """The introduction, the counts, and two tables per group."""
+    pictures = f"Pictures of {side} x {side} pixels where a network takes any size."
+    parts = [INTRODUCTION, f"{machine.versions()}. {machine.today()}. {pictures}", "", *counts(found, CONTESTANTS)]
+    for title, rows in groups(found):
+        parts += ["", f"## {title}", "", *table(rows, CONTESTANTS, cell)]
+    parts += ["", WITHOUT, *exact_counts(found), ""]
+    for title, rows in groups(found):
+        parts += ["", f"### {title}", "", *table(rows, BARE, bare_cell)]
     return "\n".join(parts) + "\n"
 
 
-def counts(found: dict[str, Row], survey: Survey) -> Iterator[str]:
-    yield "| | " + " | ".join(survey.contestants) + " |"
-    yield "|---" * (len(survey.contestants) + 1) + "|"
-    groups = {**GROUPS, "All": [name for names in GROUPS.values() for name in names]}
-    for title, names in groups.items():
-        rows = [row for name in names if not isinstance(row := found.get(name, Failure("")), Failure)]
+def groups(found: dict[str, dict[str, Verdict]]) -> Iterator[tuple[str, dict[str, dict[str, Verdict]]]]:
+    for title, names in GROUPS.values():
+        yield title, {name: found[name] for name in names if name in found}
+
+
+def counts(found: dict[str, dict[str, Verdict]], titles: Mapping[str, Ask]) -> Iterator[str]:
+    """How many of each group are bounded, arrive, need a fallback, close their books, are the same when exported."""
+    told = [title for title in titles if title != EXPORTED]
+    yield "| | " + " | ".join(told) + " |"
+    yield "|---" * (len(told) + 1) + "|"
+    for title, rows in (*groups(found), ("All", found)):
         for what in ("bounded", "arrives"):
-            cells = [sum(getattr(row[contestant], what, False) for row in rows) for contestant in survey.contestants]
+            cells = [sum(getattr(row.get(t), what, False) for row in rows.values()) for t in told]
             yield f"| {title}: {what}, of {len(rows)} | " + " | ".join(map(str, cells)) + " |"
-        native = [sum(bool(getattr(row[contestant], "native", ())) for row in rows) for contestant in survey.contestants]
-        yield f"| {title}: with operations without a rule, as far as the library says | " + " | ".join(map(str, native)) + " |"
+    native = [sum(bool(getattr(row.get(t), "native", ())) for row in found.values()) for t in told]
+    yield "| with operations without a rule, as far as the library says | " + " | ".join(map(str, native)) + " |"
+    yield ""
+    closed = sum(isinstance(v := row.get(OURS), Outcome) and v.open is not None and v.open <= 1e-4 for row in found.values())
+    same = [v for row in found.values() if isinstance(v := row.get(EXPORTED), Same)]
+    equal = sum(verdict.same for verdict in same)
+    yield f"pellucid `lrp`: books closed on {closed} of {len(found)}; eager = exported on {equal} of the {len(same)} that export."
 
 
-def table(rows: dict[str, Row], survey: Survey) -> Iterator[str]:
-    yield "| network | " + " | ".join(survey.contestants) + " |"
-    yield "|---" * (len(survey.contestants) + 1) + "|"
+def exact_counts(found: dict[str, dict[str, Verdict]]) -> Iterator[str]:
+    yield "| | " + " | ".join(title.strip() for title in BARE) + " | any of pellucid's |"
+    yield "|---" * (len(BARE) + 2) + "|"
+    for title, rows in (*groups(found), ("All", found)):
+        cells = [sum(getattr(row.get(t), "exact", False) for row in rows.values()) for t in BARE]
+        own = sum(any(getattr(row.get(t), "exact", False) for t in BARE if t.startswith("pellucid")) for row in rows.values())
+        yield f"| {title}: within 1 %, of {len(rows)} | " + " | ".join(map(str, (*cells, own))) + " |"
+
+
+def table(rows: dict[str, dict[str, Verdict]], titles: Mapping[str, Ask], tell: Callable[[Verdict | None], str]) -> Iterator[str]:
+    yield "| network | " + " | ".join(title.strip() for title in titles) + " |"
+    yield "|---" * (len(titles) + 1) + "|"
     for name, row in rows.items():
-        if not isinstance(row, Failure):
-            yield f"| {name} | " + " | ".join(cell(row[contestant]) for contestant in survey.contestants) + " |"
+        yield f"| {name} | " + " | ".join(tell(row.get(title)) for title in titles) + " |"
 
 
-def cell(verdict: Verdict) -> str:
-    return (verdict.reason[:90] + " ✗" if isinstance(verdict, Failure) else str(verdict)).replace("|", "\\|")
+def cell(verdict: Verdict | None) -> str:
+    if isinstance(verdict, Failure):
+        return verdict.reason[:70].replace("|", "\\|") + " ✗"
+    good = verdict is None or (verdict.same if isinstance(verdict, Same) else verdict.bounded)
+    return ("" if verdict is None else str(verdict)).replace("|", "\\|") + ("" if good else " ✗")
+
+
+def bare_cell(verdict: Verdict | None) -> str:
+    if isinstance(verdict, Outcome):
+        return f"{verdict.share:.4g}{' ✓' * verdict.exact}" if verdict.finite else "not finite"
+    return "" if verdict is None else "-"
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", help="parts of names of networks; default: all")
+    parser.add_argument("--group", choices=list(GROUPS), help="one group of networks")
+    parser.add_argument("--only", nargs="+", default=[], help="parts of the titles of contestants: pellucid, autolrp, exported")
     parser.add_argument("--methods", nargs="+", help="candidates, or names of pellucid's catalogue, in place of the comparison")
+    parser.add_argument("--missing", action="store_true", help="leave out networks that are in the store already")
+    parser.add_argument("--page", action="store_true", help="measure nothing: make the page of what is in the store")
     parser.add_argument("--side", type=int, default=160, help="of the pictures, in pixels, where the network takes any")
-    parser.add_argument("--seconds", type=float, default=120, help="the limit for one contestant on one network")
+    parser.add_argument("--seconds", type=float, default=60, help="the limit for one contestant on one network")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--out", type=Path, help=f"default: {PAGE.name} for all networks and the comparison, else none")
+    parser.add_argument("--store", type=Path, default=STORE)
+    parser.add_argument("--out", type=Path, default=PAGE)
     return parser.parse_args()
+
+
+def chosen(options: argparse.Namespace, store: Store) -> list[str]:
+    """The networks that are asked about."""
+    names = GROUPS[options.group][1] if options.group else [*nets.CONVOLUTIONAL, *nets.OTHERS]
+    known = store.read() if options.missing else {}
+    return [n for n in names if n not in known and (not options.names or any(part in n for part in options.names))]
+
+
+def survey(options: argparse.Namespace) -> Survey:
+    def some(titles: Mapping[str, Ask]) -> dict[str, Ask]:
+        return {t: ask for t, ask in titles.items() if not options.only or any(part in t for part in options.only)}
+
+    if options.methods:
+        return Survey({name: ours(name) for name in options.methods}, {}, options.side, options.seconds)
+    return Survey(some(CONTESTANTS), some(BARE), options.side, options.seconds)
 
 
 def main() -> None:
     options = arguments()
-    torch.set_num_threads(options.threads)
-    nets.declare_torchvision()
-    for library in ("torchvision.models", "timm", "transformers", "captum.attr", "zennit.torchvision"):
-        attempt(partial(import_module, library))  # once, before the forks
-    names = [n for n in (*nets.CONVOLUTIONAL, *nets.OTHERS) if not options.names or any(part in n for part in options.names)]
-    contestants = {name: ours(name) for name in options.methods} if options.methods else CONTESTANTS
-    survey = Survey(contestants, options.side, options.seconds)
-    text = page(dict(surveyed(names, survey)), survey)
-    if out := options.out or (None if options.names or options.methods else PAGE):
-        out.parent.mkdir(exist_ok=True)
-        out.write_text(text, encoding="utf-8")
-    print(text)
+    store = Store(options.store)
+    if not options.page:
+        torch.set_num_threads(options.threads)
+        nets.declare_torchvision()
+        for library in ("torchvision.models", "timm", "transformers", "captum.attr", "zennit.torchvision"):
+            attempt(partial(import_module, library))  # once, before the forks
+        run(chosen(options, store), survey(options), store)
+    elif found := store.read():
+        options.out.write_text(page(found, options.side), encoding="utf-8")
 
 
 if __name__ == "__main__":

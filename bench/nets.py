@@ -6,6 +6,7 @@ and batch norms that have seen no data.
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
@@ -35,7 +36,8 @@ OTHERS = """
     timm:swinv2_tiny_window8_256 timm:maxvit_nano_rw_256 timm:beit_base_patch16_224 timm:eva02_tiny_patch14_224
     timm:mixer_b16_224 timm:resmlp_12_224 timm:gmlp_s16_224 timm:poolformer_s12 timm:edgenext_x_small timm:mobilevit_xs
     timm:levit_128s timm:coatnet_0_rw_224 timm:xcit_nano_12_p16_224 timm:pvt_v2_b0 timm:cait_xxs24_224
-    timm:crossvit_9_240 hf:bert hf:distilbert hf:roberta hf:gpt2 hf:llama toy:lstm toy:gru
+    timm:crossvit_9_240 hf:bert hf:distilbert hf:roberta hf:albert hf:electra hf:gpt2 hf:opt hf:llama hf:mistral hf:gemma
+    hf:qwen2 hf:mixtral hf:t5 hf:mamba toy:lstm toy:gru toy:rnn toy:lstm_deep_both_ways toy:gru_deep_both_ways
 """.split()
 SIDES = {
     "timm:swinv2_tiny_window8_256": 256,
@@ -100,6 +102,8 @@ def _preprocess(name: str, side: int) -> pl.Preprocess | None:
 
 
 def _shape(name: str) -> tuple[int, ...]:
+    if name == "hf:gpt2-small":
+        return (128, 768)
     return (16, 64) if name.startswith("hf:") else toys.SHAPES[name.removeprefix("toy:")]
 
 
@@ -128,6 +132,29 @@ def sensible(net: nn.Module, x: Tensor) -> None:
             parameter.fill_(0.2)
     if norms:
         _gather_statistics(net, norms, x, rng)
+
+
+OFFSETS = "bias running_mean pos_emb position_emb embed_pos positional cls_token class_token dist_token wpe token_type".split()
+
+
+@torch.no_grad()
+def without_offsets(net: nn.Module) -> nn.Module:
+    """A copy in which nothing speaks but the input: biases, means, position embeddings and tokens of its own are zero.
+
+    The whole of an output then comes from the input, so that relevance that loses nothing sums to it.
+    """
+    bare = copy.deepcopy(net)
+    for name, tensor in (*bare.named_parameters(), *bare.named_buffers()):
+        if tensor.is_floating_point() and any(offset in name.lower() for offset in OFFSETS):
+            tensor.zero_()
+    return bare
+
+
+@torch.no_grad()
+def bias_free(case: Case) -> Case:
+    """The same question to a network `without_offsets`."""
+    net = without_offsets(case.net)
+    return Case(net, case.x, net(case.x).argmax(1), case.preprocess)
 
 
 def _scales_a_branch(name: str) -> bool:

@@ -110,3 +110,38 @@ def autolrp(preset: str | None = None) -> Prepare:
         return call
 
     return prepare
+
+
+HILRP_SHIMS = "hilrp"  # brings what lxt 2.1 lacks to import beside transformers 5
+
+
+def lxt(name: str, build: Callable[[], Case]) -> Call:
+    """LXT's AttnLRP as gradient times input. It patches classes of the whole process, before the network is built."""
+    efficient = _lxt()
+    if name.startswith("torchvision:vit"):
+        efficient.monkey_patch(import_module("torchvision.models.vision_transformer"))
+    else:
+        family = name.partition(":")[2]
+        efficient.monkey_patch(import_module(f"transformers.models.{family}.modeling_{family}"))
+    case = build()
+
+    def call() -> Tensor:
+        x = case.x.detach().clone().requires_grad_(True)
+        (grad,) = torch.autograd.grad(case.net(x)[0, int(case.classes[0])], x)
+        return (grad * x).detach()
+
+    return call
+
+
+def _lxt() -> Any:
+    try:
+        return import_module("lxt.efficient")
+    except ImportError:
+        import_module(HILRP_SHIMS)
+        return import_module("lxt.efficient")
+
+
+def hilrp(case: Case) -> Call:
+    """hilrp's attribution, which knows some of timm's networks and chooses the class it predicts."""
+    attribute = import_module("hilrp").attribute
+    return lambda: attribute(copy.deepcopy(case.net), case.x)["pixel_map"].detach()

@@ -8,18 +8,38 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-SHAPES = {"cnn1d": (4, 128), "mlp": (30,), "lstm": (20, 24), "gru": (20, 24)}  # of one sample
+RECURRENT = {  # PyTorch's class, and its settings
+    "lstm": ("LSTM", {}),
+    "gru": ("GRU", {}),
+    "rnn": ("RNN", {}),
+    "lstm_deep_both_ways": ("LSTM", {"num_layers": 2, "bidirectional": True}),
+    "gru_deep_both_ways": ("GRU", {"num_layers": 2, "bidirectional": True}),
+}
+SHAPES = {"cnn1d": (4, 128), "mlp": (30,), **dict.fromkeys(RECURRENT, (20, 24))}  # of one sample
 LANGUAGE = {  # transformers' class, its configuration, and what makes it small
     "bert": ("BertForSequenceClassification", "BertConfig", {"num_labels": 4}),
     "roberta": ("RobertaForSequenceClassification", "RobertaConfig", {"num_labels": 4}),
     "distilbert": ("DistilBertForSequenceClassification", "DistilBertConfig", {"num_labels": 4}),
     "gpt2": ("GPT2LMHeadModel", "GPT2Config", {"n_positions": 64}),
+    "gpt2-small": ("GPT2LMHeadModel", "GPT2Config", {"vocab_size": 50257, "n_embd": 768, "n_layer": 12, "n_head": 12}),
     "llama": ("LlamaForCausalLM", "LlamaConfig", {"num_key_value_heads": 2}),
+    "albert": ("AlbertForSequenceClassification", "AlbertConfig", {"num_labels": 4, "embedding_size": 64}),
+    "electra": ("ElectraForSequenceClassification", "ElectraConfig", {"num_labels": 4, "embedding_size": 64}),
+    "opt": ("OPTForCausalLM", "OPTConfig", {"max_position_embeddings": 64, "word_embed_proj_dim": 64}),
+    "mistral": ("MistralForCausalLM", "MistralConfig", {"num_key_value_heads": 2}),
+    "gemma": ("GemmaForCausalLM", "GemmaConfig", {"num_key_value_heads": 2, "head_dim": 16}),
+    "qwen2": ("Qwen2ForCausalLM", "Qwen2Config", {"num_key_value_heads": 2}),
+    "mixtral": ("MixtralForCausalLM", "MixtralConfig", {"num_key_value_heads": 2, "num_local_experts": 4}),
+    "t5": ("T5ForConditionalGeneration", "T5Config", {}),
+    "mamba": ("MambaForCausalLM", "MambaConfig", {}),
 }
 SMALL = {"hidden_size": 64, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 128}
 SIZES = {
     "distilbert": {"dim": 64, "n_layers": 3, "n_heads": 4, "hidden_dim": 128},
     "gpt2": {"n_embd": 64, "n_layer": 3, "n_head": 4},
+    "opt": {"hidden_size": 64, "num_hidden_layers": 3, "num_attention_heads": 4, "ffn_dim": 128},
+    "t5": {"d_model": 64, "d_kv": 16, "d_ff": 128, "num_layers": 3, "num_heads": 4},
+    "mamba": {"hidden_size": 64, "state_size": 8, "num_hidden_layers": 3},
 }
 
 
@@ -38,14 +58,15 @@ class Mask(nn.Module):
 
 
 class Words(nn.Module):
-    """Language: embeddings in, logits out; of the last position where there is one per position."""
+    """Language: embeddings in, logits out; those of the last position where there are some at each."""
 
-    def __init__(self, net: nn.Module) -> None:
+    def __init__(self, net: nn.Module, *, answers: bool = False) -> None:
         super().__init__()
-        self.net = net
+        self.net, self.answers = net, answers  # an encoder and a decoder, which begins its answer with the first words
 
     def forward(self, embeddings: Tensor) -> Tensor:
-        y: Tensor = self.net(inputs_embeds=embeddings).logits
+        asked = {"decoder_inputs_embeds": embeddings[:, :4]} if self.answers else {}
+        y: Tensor = self.net(inputs_embeds=embeddings, **asked).logits
         return y[:, -1] if y.dim() == 3 else y
 
 
@@ -54,7 +75,7 @@ class Recurrent(nn.Module):
 
     def __init__(self, reader: nn.RNNBase, classes: int) -> None:
         super().__init__()
-        self.reader, self.head = reader, nn.Linear(reader.hidden_size, classes)
+        self.reader, self.head = reader, nn.Linear(reader.hidden_size * (2 if reader.bidirectional else 1), classes)
 
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = self.head(self.reader(x)[0][:, -1])
@@ -103,8 +124,9 @@ def mlp() -> nn.Module:
 
 def toy(name: str, options: dict[str, Any]) -> nn.Module:
     """A small network by name."""
-    if name in ("lstm", "gru"):
-        return Recurrent(getattr(nn, name.upper())(24, 48, batch_first=True), 5)
+    if name in RECURRENT:
+        kind, more = RECURRENT[name]
+        return Recurrent(getattr(nn, kind)(24, 48, batch_first=True, **more), 5)
     return {"cnn1d": cnn1d, "mlp": mlp, "unet": lambda: Mask(UNet())}[name]()
 
 
@@ -112,5 +134,6 @@ def language(name: str, options: dict[str, Any]) -> nn.Module:
     """A transformer of the hub's architecture, small, with random weights."""
     transformers = import_module("transformers")
     network, configuration, more = LANGUAGE[name]
-    made = getattr(transformers, configuration)(vocab_size=100, use_cache=False, **SIZES.get(name, SMALL), **more)
-    return Words(getattr(transformers, network)(made))
+    sizes = {} if "vocab_size" in more else {"vocab_size": 100, **SIZES.get(name, SMALL)}
+    made = getattr(transformers, configuration)(use_cache=False, **sizes, **more)
+    return Words(getattr(transformers, network)(made), answers=name == "t5")

@@ -14,18 +14,25 @@ __version__ = "0.1.0"
 _HOMES = {
     "verbs": ("compare", "explain"),
     "evaluation": ("evaluate",),
+    "auto": ("Auto",),
     "maximizing": ("maximize",),
     "cookbook": ("recipes",),
     "synth.maximized": ("Maximized",),
     "exemplars": ("examples",),
+    "concept": ("Concept", "Concepts", "concepts"),
     "synth.example": ("Example", "Examples"),
     "synth.trust": ("Trust",),
     "suite": ("hidden_parts", "pasted_object"),
+    "card": ("Card", "inspect"),
     "comparison": ("Agreement", "Comparison"),
     "regions": ("Region",),
-    "model": ("Model", "Preprocess", "load"),
+    "model": ("Column", "Columns", "Model", "Preprocess", "Signal", "Text", "Vocabulary", "held", "load"),
     "model.where": ("Where",),
-    "target": ("Target", "box", "channel", "direction", "energy", "log_odds", "logit", "mask", "probability", "token"),
+    "condition": ("area", "channels", "heads", "positions"),
+    "target": (
+        *("Target", "box", "channel", "detection", "direction", "energy", "log_odds", "logit", "mask", "output", "probability"),
+        *("similarity", "step", "token"),
+    ),
     "explanation": ("Explanation",),
     "ledger": ("Ledger",),
     "tape": ("record",),
@@ -64,7 +71,13 @@ _PACKAGES = (
 
 __all__ = [
     "Agreement",
+    "Auto",
+    "Card",
+    "Column",
+    "Columns",
     "Comparison",
+    "Concept",
+    "Concepts",
     "Example",
     "Examples",
     "Explanation",
@@ -81,24 +94,34 @@ __all__ = [
     "PictureError",
     "Preprocess",
     "Region",
+    "Signal",
     "Target",
     "TargetError",
+    "Text",
     "ThreadLost",
     "Trust",
+    "Vocabulary",
     "Where",
     "WhereError",
     "__version__",
+    "area",
     "box",
     "cam",
     "channel",
+    "channels",
     "compare",
+    "concepts",
+    "detection",
     "direction",
     "energy",
     "evaluate",
     "examples",
     "explain",
     "gradient",
+    "heads",
+    "held",
     "hidden_parts",
+    "inspect",
     "load",
     "log_odds",
     "logit",
@@ -107,12 +130,16 @@ __all__ = [
     "maximize",
     "methods",
     "metrics",
+    "output",
     "pasted_object",
     "perturb",
+    "positions",
     "probability",
     "recipes",
     "record",
     "render",
+    "similarity",
+    "step",
     "suite",
     "synth",
     "testing",
@@ -123,8 +150,12 @@ __all__ = [
 
 if TYPE_CHECKING:
     from . import cam, gradient, lrp, metrics, perturb, render, suite, synth, testing, truth, zoo
+    from .auto import Auto
+    from .card import Card, inspect
     from .catalogue import methods
     from .comparison import Agreement, Comparison
+    from .concept import Concept, Concepts, concepts
+    from .condition import area, channels, heads, positions
     from .cookbook import recipes
     from .errors import (
         InputError,
@@ -144,7 +175,7 @@ if TYPE_CHECKING:
     from .explanation import Explanation
     from .ledger import Ledger
     from .maximizing import maximize
-    from .model import Model, Preprocess, load
+    from .model import Column, Columns, Model, Preprocess, Signal, Text, Vocabulary, held, load
     from .model.where import Where
     from .regions import Region
     from .suite import hidden_parts, pasted_object
@@ -152,7 +183,22 @@ if TYPE_CHECKING:
     from .synth.maximized import Maximized
     from .synth.trust import Trust
     from .tape import record
-    from .target import Target, box, channel, direction, energy, log_odds, logit, mask, probability, token
+    from .target import (
+        Target,
+        box,
+        channel,
+        detection,
+        direction,
+        energy,
+        log_odds,
+        logit,
+        mask,
+        output,
+        probability,
+        similarity,
+        step,
+        token,
+    )
     from .verbs import compare, explain
 
 

@@ -32,6 +32,7 @@ class Attribution:
         shared: Whether the channels of a place share one value, as where a place is removed with all its channels; then that
             value is the place's own, and not the sum over its channels.
         forwards: How many samples went through the network, those of backward passes once more.
+        through: For each row of the values what relevance had to pass, in words; empty where there was no condition.
     """
 
     values: Tensor
@@ -45,6 +46,7 @@ class Attribution:
     error: Tensor | None = None
     shared: bool = False
     forwards: int = 0
+    through: tuple[str, ...] = ()
 
 
 class Method(Protocol):

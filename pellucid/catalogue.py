@@ -26,7 +26,9 @@ class Entry:
         linear: Whether the map of a contrast a - b is the map of a minus the map of b; of signed methods only.
         repeats: Whether it asks the network again and again, and takes as many times longer.
         forward: Whether it only asks what the network says, and so takes anything that can be called.
+        adds: Whether its values add up to the score, or to how far it lies above that of a baseline; books do so of themselves.
         maps: Whether it needs a network that computes maps over places, as convolutional networks and vision transformers do.
+        attends: Whether it needs a network whose tokens attend to one another, as transformers do.
     """
 
     name: str
@@ -40,6 +42,8 @@ class Entry:
     repeats: bool = False
     forward: bool = False
     maps: bool = False
+    attends: bool = False
+    adds: bool = False
 
     @property
     def family(self) -> str:
@@ -63,6 +67,9 @@ _SIMONYAN, _SHRIKUMAR = (
 )
 _DTD, _SA = ("Montavon et al.", 2017, "10.1016/j.patcog.2016.11.008"), ("Montavon et al.", 2018, "10.1016/j.dsp.2017.10.011")
 _OVERVIEW, _EB = ("Montavon et al.", 2019, "10.1007/978-3-030-28954-6_10"), ("Zhang et al.", 2016, "10.1007/978-3-319-46493-0_33")
+_ATTN, _CP = ("Achtibat et al.", 2024, "10.48550/arXiv.2402.05602"), ("Ali et al.", 2022, "10.48550/arXiv.2202.07304")
+
+_BLUECHER = ("Bluecher et al.", 2024, "10.48550/arXiv.2401.06654")
 
 METHODS: tuple[Entry, ...] = (
     Entry(
@@ -90,6 +97,10 @@ METHODS: tuple[Entry, ...] = (
         *_OVERVIEW,
     ),
     Entry("lrp.excitation_backprop", "pellucid.lrp:ExcitationBackprop", "winner-take-all probabilities, top down", *_EB),
+    Entry(
+        "lrp.attention", "pellucid.lrp:Attention", "through attention: its weights and its values, a half each (AttnLRP)", *_ATTN
+    ),
+    Entry("lrp.cp", "pellucid.lrp:CP", "through the values of attention, its weights held still (CP-LRP)", *_CP),
     Entry("deep_taylor", "pellucid.lrp:DeepTaylor", "Taylor decomposition layer by layer", *_DTD),
     Entry("gradient", "pellucid.gradient:Gradient", "how the score would change", *_SIMONYAN),
     Entry("saliency", "pellucid.gradient:Saliency", "how much the score would change", *_SIMONYAN, signed=False),
@@ -140,7 +151,9 @@ METHODS: tuple[Entry, ...] = (
         forward=True,
         repeats=True,
     ),
-    Entry("gradient_x_input", "pellucid.gradient:GradientXInput", "input times how the score would change", *_SHRIKUMAR),
+    Entry(
+        "gradient_x_input", "pellucid.gradient:GradientXInput", "input times how the score would change", *_SHRIKUMAR, adds=True
+    ),
     Entry(
         "integrated_gradients",
         "pellucid.gradient:Integrated",
@@ -149,6 +162,7 @@ METHODS: tuple[Entry, ...] = (
         2017,
         "10.48550/arXiv.1703.01365",
         repeats=True,
+        adds=True,
     ),
     Entry(
         "expected_gradients",
@@ -158,6 +172,7 @@ METHODS: tuple[Entry, ...] = (
         2021,
         "10.1038/s42256-021-00343-w",
         repeats=True,
+        adds=True,
     ),
     Entry(
         "simple_taylor",
@@ -166,6 +181,7 @@ METHODS: tuple[Entry, ...] = (
         *_BACH,
         linear=False,
         repeats=True,
+        adds=True,
     ),
     Entry(
         "deeplift",
@@ -174,6 +190,7 @@ METHODS: tuple[Entry, ...] = (
         "Shrikumar et al.",
         2017,
         "10.48550/arXiv.1704.02685",
+        adds=True,
     ),
     Entry(
         "deepshap",
@@ -183,6 +200,7 @@ METHODS: tuple[Entry, ...] = (
         2017,
         "10.48550/arXiv.1705.07874",
         repeats=True,
+        adds=True,
     ),
     Entry(
         "guided_backprop",
@@ -285,6 +303,26 @@ METHODS: tuple[Entry, ...] = (
         maps=True,
     ),
     Entry(
+        "attention_rollout",
+        "pellucid.cam:AttentionRollout",
+        "attention weights multiplied through the layers",
+        "Abnar and Zuidema",
+        2020,
+        "10.18653/v1/2020.acl-main.385",
+        signed=False,
+        attends=True,
+    ),
+    Entry(
+        "chefer",
+        "pellucid.cam:Chefer",
+        "attention weights times how the score answers to them, gathered through the layers",
+        "Chefer et al.",
+        2021,
+        "10.1109/ICCV48922.2021.00045",
+        signed=False,
+        attends=True,
+    ),
+    Entry(
         "occlusion",
         "pellucid.perturb:occlusion",
         "how far the score falls when a window is covered",
@@ -333,6 +371,7 @@ METHODS: tuple[Entry, ...] = (
         "10.48550/arXiv.1705.07874",
         repeats=True,
         forward=True,
+        adds=True,
     ),
     Entry(
         "shapley",
@@ -343,6 +382,7 @@ METHODS: tuple[Entry, ...] = (
         "10.1016/j.cor.2008.04.004",
         repeats=True,
         forward=True,
+        adds=True,
     ),
     Entry(
         "sobol",
@@ -409,10 +449,15 @@ METHODS: tuple[Entry, ...] = (
     ),
 )
 
+# What asks other methods, and takes the answer of one.
+CHOOSERS: tuple[Entry, ...] = (
+    Entry("auto", "pellucid.auto:Auto", "the first of a few methods by SRG on the input at hand, and says why", *_BLUECHER),
+)
+
 
 def methods() -> tuple[Entry, ...]:
     """All methods, those of installed plug-ins (entry-point group `pellucid`) included."""
-    return METHODS + installed("pellucid")
+    return METHODS + CHOOSERS + installed("pellucid")
 
 
 def method(name: str) -> Method:
@@ -421,4 +466,9 @@ def method(name: str) -> Method:
     Raises:
         MethodError: there is none; the nearest three are named.
     """
-    return find("method", name, METHODS, methods).make()
+    return find("method", name, METHODS + CHOOSERS, methods).make()
+
+
+def adds_up(name: str) -> bool:
+    """Whether the values of the method of that name add up to the score, or to how far it lies above that of a baseline."""
+    return any(entry.name == name and entry.adds for entry in METHODS)

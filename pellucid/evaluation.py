@@ -13,13 +13,17 @@ from torch import Tensor
 from .attribution import Method
 from .errors import InputError, MethodError, PellucidError
 from .metric_list import metric as listed
+from .metrics.join import grouped, joined
+from .metrics.layout import rows, suited, turned, worded
 from .metrics.metric import Answer, Metric, Question, Scores, question
 from .metrics.table import Cost, Table
 from .model import Model, load
+from .perturb.regions import Division
 from .progress import told
+from .reading import reads_rows, seen
 from .readout import at_once
 from .target import as_target
-from .verbs import _bug, _distinct, _input, explain
+from .verbs import _bug, _distinct, explain
 
 SUITE = ("srg", "mrg", "lrg", "irof")  # one set of curves for all of them
 
@@ -31,7 +35,10 @@ def evaluate(
     metrics: Sequence[str | Metric] | str = SUITE,
     target: Any = None,
     *,
-    masks: Tensor | None = None,
+    masks: Tensor | Sequence[Tensor] | None = None,
+    regions: Division | Tensor | None = None,
+    imputer: Any = None,
+    channels: int = 1,
     seed: int = 0,
     floor: bool = True,
     ceiling: bool | None = None,
@@ -45,11 +52,18 @@ def evaluate(
 
     Arguments:
         model: A `Model`, or anything `load` takes.
-        images: Pictures (paths, PIL images, arrays), or a tensor as the model expects it, batch first, or a list of such.
+        images: Pictures (paths, PIL images, arrays), texts, or a tensor as the model expects it, batch first, or a list of such.
+            Samples of other sizes, as texts of other lengths, are asked about in groups, and told together. Of texts tokens are
+            taken away, special ones left, and the tokenizer's blank stands in their place.
         methods: Names from the catalogue or method objects; a mapping gives them names of your own.
         metrics: Names from `pellucid metrics`, or metric objects.
         target: As in `explain`. None: the class the model predicts for each sample.
-        masks: True where the truth lies, with shape (sample, *places), for metrics of localisation.
+        masks: True where the truth lies, with shape (sample, *places), for metrics of localisation; a list where sizes differ.
+        regions: Which parts metrics take away, such as `pl.perturb.Grid(8)`, or a tensor with the number of the region at every
+            place; None: those of each metric, which suit pictures, signals, tokens and tables.
+        imputer: What they put there: a number, a tensor, a function, or an imputer such as `pl.perturb.blur()`.
+        channels: Where the channels of a sample are: axis 1, as in pictures and signals; -1 for (batch, token, channel), where a
+            token with all its channels then is a place, and explanations, masks and regions are about such places.
         seed: Of random orders, ties and intervals.
         floor: Whether to measure what random orders reach.
         ceiling: Whether to search for the best order, which for n regions takes n (n + 1) forward passes per sample, or all sets
@@ -72,11 +86,24 @@ def evaluate(
     """
     model = load(model)
     model.ready()
-    chosen, judges = _distinct(methods, strict), _metrics(metrics)
+    chosen = _known(_distinct(methods, strict))
+    judges = {name: suited(metric, regions, imputer) for name, metric in _metrics(metrics).items()}
     _check(judges, masks)
-    x = _samples(model, images)
-    asked = question(model, x, as_target(target), masks=masks, seed=seed, floor=floor, ceiling=ceiling)
-    return _judged(asked, chosen, judges)
+    model, groups = _taken(model, images)
+    settled, tables = as_target(target), []
+    for numbers, x in groups:
+        called, x = (model, x) if channels == 1 else turned(model, x, channels)
+        fitted = {name: worded(metric, called, x) for name, metric in judges.items()}
+        hidden = masks if masks is None or len(groups) == 1 else torch.stack([torch.as_tensor(masks[row]) for row in numbers])
+        wanted = settled if len(groups) == 1 else settled.take(numbers)
+        try:
+            asked = question(called, x, wanted, masks=hidden, seed=seed, floor=floor, ceiling=ceiling)
+        except PellucidError:
+            raise
+        except Exception as error:
+            raise error if len(groups) == 1 else _unlike([x for _, x in groups], error) from None
+        tables.append((numbers, _judged(asked, chosen, fitted)))
+    return joined(tables)
 
 
 def _judged(asked: Question, methods: Mapping[str, Method], metrics: Mapping[str, Metric]) -> Table:
@@ -143,6 +170,17 @@ def _target(asked: Question) -> str:
     return texts.pop() if len(texts) == 1 else "each sample's own target"
 
 
+def _known(methods: dict[str, Method]) -> dict[str, Method]:
+    """The methods, if none of them is chosen by an evaluation itself."""
+    for name, method in methods.items():
+        if hasattr(method, "settle"):
+            raise MethodError(
+                f"method {name!r} in an evaluation", "one that chooses by an evaluation of its own",
+                "it would be judged by itself", "Name the methods that it is to choose from.",
+            )  # fmt: skip
+    return methods
+
+
 def _metrics(given: Sequence[str | Metric] | str) -> dict[str, Metric]:
     """The metrics by names that differ."""
     named: dict[str, Metric] = {}
@@ -160,7 +198,7 @@ def _metrics(given: Sequence[str | Metric] | str) -> dict[str, Metric]:
     return named
 
 
-def _check(metrics: Mapping[str, Metric], masks: Tensor | None) -> None:
+def _check(metrics: Mapping[str, Metric], masks: Any) -> None:
     """Refuse before anything is computed what could not be judged."""
     lacking = [name for name, metric in metrics.items() if metric.needs == "mask" and masks is None]
     if lacking:
@@ -170,20 +208,43 @@ def _check(metrics: Mapping[str, Metric], masks: Tensor | None) -> None:
         )  # fmt: skip
 
 
-def _samples(model: Model, images: Any) -> Tensor:
-    """All samples in one batch."""
+def _taken(model: Model, images: Any) -> tuple[Model, list[tuple[list[int], Tensor]]]:
+    """All samples, in groups of one shape, each with their numbers; and the model that takes them: of several inputs, by keyword,
+    one that unpacks them."""
+    if not isinstance(images, Mapping) or reads_rows(model):
+        return model, grouped([own for one in _each(images) for own in rows(model, seen(model, one).x)])
+    given = seen(model, images)
+    if given.rowwise:
+        raise InputError(
+            "An evaluation", "inputs that are not explained, with a row per sample", "samples are changed and mixed here",
+            "Evaluate sample by sample, or hold what is the same for all: pl.held(x, shared=True).",
+        )  # fmt: skip
+    return given.model, [(list(range(len(given.x))), given.x)]
+
+
+def _each(images: Any) -> list[Any]:
     several = isinstance(images, (list, tuple)) or (isinstance(images, np.ndarray) and images.ndim == 4)
     given = list(images) if several else [images]
     if not given:
         raise InputError("An evaluation", "no pictures", "there is nothing to explain", "Pass at least one.")
-    read = [_input(model, one)[0] for one in given]
-    shapes = {tuple(x.shape[1:]) for x in read}
-    if len(shapes) > 1:
-        raise InputError(
-            "An evaluation", f"samples of shapes {', '.join(map(str, sorted(shapes)))}", "they are judged together",
-            "Bring them to one size, or evaluate them in groups.",
-        )  # fmt: skip
+    return given
+
+
+def _samples(model: Model, images: Any) -> Tensor:
+    """All samples in one batch."""
+    read = [seen(model, one).x for one in _each(images)]
+    if len({x.shape[1:] for x in read}) > 1:
+        raise _unlike(read)
     return torch.cat(read)
+
+
+def _unlike(samples: Sequence[Tensor], error: Exception | None = None) -> InputError:
+    """Samples of several shapes, where one is needed: by us, or by the model, which fails."""
+    shapes = ", ".join(map(str, sorted({tuple(x.shape[1:]) for x in samples})))
+    why = (
+        "they are judged together" if error is None else f"the model fails on some of them ({' '.join(str(error).split())[:200]})"
+    )
+    return InputError("An evaluation", f"samples of shapes {shapes}", why, "Bring them to one size that the model takes.")
 
 
 def _called_off(what: str, done: int, asked: int) -> PellucidError:

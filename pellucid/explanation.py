@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from pellucid.files import save
 from pellucid.files import whole as whole
 from pellucid.ledger import Ledger, Row, figure
 from pellucid.regions import LEAST, SMOOTH, Region, check_share, connected, finer, segments
+from pellucid.subject import Piece, Sides, Subject, Tokens, restored, stored
 from pellucid.superpixels import superpixels
 
 #: Suffix -> "module:function" that writes (explanation, path, **options). Painters live floors above: named here, not imported.
@@ -29,8 +30,11 @@ FORMATS: dict[str, str] = {
     ".json": "pellucid.explanation:save_json",
     ".png": "pellucid.render:save_png",
     ".html": "pellucid.render:save_html",
+    ".svg": "pellucid.render:save_svg",
     ".txt": "pellucid.render:save_txt",
 }
+
+SUBJECT = "subject."  # before the names of a subject's tensors in a file
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +58,9 @@ class Explanation:
         error: The standard error of every value, for methods that sample; shaped like `values`.
         shared: Whether the channels of a place share one value; then that is the place's own, and not the sum over its channels.
         forwards: How many samples went through the network; 0 where nobody counted.
+        subject: What the values are about, where it is no picture: tokens of a text, a row of a table, a series.
+        adds: Whether the values add up: to the score, or to how far it lies above that of a baseline, less what was absorbed.
+        through: For each row of values what relevance had to pass, in words: "channel 17 of layer4"; empty without conditions.
 
     Example:
         >>> e = Explanation(torch.tensor([[[[2.0, -1.0], [0.5, 0.0]]]]), torch.tensor([1.5]), "logit 0", "gradient_x_input", True)
@@ -79,6 +86,9 @@ class Explanation:
     error: Tensor | None = None
     shared: bool = False
     forwards: int = 0
+    subject: Subject | None = None
+    adds: bool = False
+    through: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """How many samples were explained."""
@@ -96,11 +106,13 @@ class Explanation:
     def headline(self, sample: int = 0) -> str:
         """Method, target and the target's value: `lrp.zero -> logit 7 = 1.50`."""
         target = self.targets[sample] if self.targets else self.target
-        return f"{self.method} -> {target} = {figure(float(self.output[sample]))}"
+        passed = f", through {self.through[sample]}" if self.through else ""
+        return f"{self.method} -> {target} = {figure(float(self.output[sample]))}{passed}"
 
     def sentence(self, sample: int = 0) -> str:
         """Headline and ledger of one sample, and the standard error of what was sampled."""
-        return " ".join(filter(None, (f"{self.headline(sample)}{self._books(sample)}.", self.exactness(sample))))
+        told = f"{self.headline(sample)}{self._books(sample)}.", self._sides(sample), self.exactness(sample)
+        return " ".join(filter(None, told))
 
     def exactness(self, sample: int = 0) -> str:
         """The standard errors in words; "" where nothing was sampled."""
@@ -123,9 +135,10 @@ class Explanation:
         if size == 0:
             cancel = bool(self.values[sample].any())
             return "At every place the channels cancel one another." if cancel else "Every value is exactly zero."
-        seed = abs(float(self.ledger.seed[sample])) if self.ledger else 0.0
+        seed = abs(float(self.ledger.passed[sample])) if self.ledger else 0.0
         if size < 1e-6 * seed:
-            return f"All absolute values together are {size:.1e}, less than a millionth of the score {figure(seed)}."
+            what = "what passed," if self.through else "the score"
+            return f"All absolute values together are {size:.1e}, less than a millionth of {what} {figure(seed)}."
         return f"The largest absolute value is {largest:.1e}: rounding, not evidence." if largest < 1e-12 else ""
 
     def doubt(self, sample: int = 0) -> str:
@@ -148,7 +161,7 @@ class Explanation:
     def heat(self, sample: int = 0) -> Tensor:
         """One number per place, with shape (height, width), (1, length) for signals and rows: the sum over channels."""
         self._check(sample)
-        rows = channels(self.values[sample].detach())
+        rows = self._laid(self.values[sample].detach())
         return rows.mean(0) if self.shared else rows.sum(0)
 
     def heat_error(self, sample: int = 0) -> Tensor | None:
@@ -156,7 +169,7 @@ class Explanation:
         self._check(sample)
         if self.error is None:
             return None
-        rows = channels(self.error[sample].detach())
+        rows = self._laid(self.error[sample].detach())
         return rows.mean(0) if self.shared else rows.square().sum(0).sqrt()
 
     def mask(self, top: float = 0.1, sample: int = 0) -> Tensor:
@@ -205,6 +218,46 @@ class Explanation:
             return connected(heat, top, smooth=smooth, least=least, neighbours=self.values.ndim > 2)
         return segments(finer(heat, *labels.shape), labels.cpu().numpy(), top)
 
+    def part(self, name: str) -> Explanation:
+        """The explanation of one of several inputs, with its own shape; the books are those of all inputs, and stay with them.
+
+        Raises:
+            InputError: there is one input only, or none is called so.
+        """
+        if not isinstance(self.subject, Sides):
+            do = "Its values are in .values; pl.explain(model, (x1, x2)) explains several inputs."
+            raise InputError(f"the part {name!r} of an explanation", "one input", "it has no parts", do)
+        number = self.subject.number(name)
+        picture = self.subject.pictures[number]
+        return replace(
+            self,
+            values=self.subject.cut(self.values, name),
+            error=None if self.error is None else self.subject.cut(self.error, name),
+            subject=self.subject.subjects[number],
+            picture=None if picture is None else picture.numpy(),
+            ledger=None,
+            shared=self.shared and len(self.subject.shapes[number]) > 1,
+            adds=False,  # to what the others give, too
+            notes=(f'One of {len(self.subject.names)} inputs: "{name}".', *self.notes),
+        )
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The names of the inputs, where there are several."""
+        return self.subject.names if isinstance(self.subject, Sides) else ()
+
+    def tokens(self, sample: int = 0) -> tuple[Piece, ...]:
+        """Every token of a text with its value, special ones too; padding is left out."""
+        return self._pieces("token", sample)
+
+    def words(self, sample: int = 0) -> tuple[Piece, ...]:
+        """Words of a text, each with the sum of its tokens' values; special tokens stand alone."""
+        return self._pieces("word", sample)
+
+    def sentences(self, sample: int = 0) -> tuple[Piece, ...]:
+        """Sentences of a text, each with the sum of its tokens' values; special tokens stand alone."""
+        return self._pieces("sentence", sample)
+
     def photograph(self, sample: int = 0) -> NDArray[np.uint8] | None:
         """The pixels the model saw of one sample, with shape (height, width, 3)."""
         self._check(sample)
@@ -226,6 +279,17 @@ class Explanation:
         """Read back what `save` wrote as .safetensors."""
         return load_explanation(path)
 
+    def _laid(self, values: Tensor) -> Tensor:
+        """One sample's values with shape (channels, height, width)."""
+        return channels(values) if self.subject is None else self.subject.laid(values)
+
+    def _pieces(self, by: str, sample: int) -> tuple[Piece, ...]:
+        if not isinstance(self.subject, Tokens):
+            found = "no text" if self.subject is None else self.subject.kind
+            do = "Explain a text, with a model that says how it reads one: pl.load(net, preprocess=pl.Text(...))."
+            raise InputError(f"the {by}s of an explanation", found, f"only texts have {by}s", do)
+        return self.subject.valued(self.subject.groups(by, sample), self.heat(sample).flatten(), sample)
+
     def _labels(self, by: str | Tensor, shape: tuple[int, ...], sample: int) -> Tensor:
         """The segment of every place: labels that were given, or the superpixels of the photograph."""
         if isinstance(by, Tensor):
@@ -238,6 +302,11 @@ class Explanation:
             do = 'Explain a picture given as a file, use by="connected", or pass a tensor of labels.'
             raise InputError('regions(by="superpixels")', "no photograph below the map", "superpixels are pieces of one", do)
         return superpixels(picture)
+
+    def _sides(self, sample: int) -> str:
+        """How much every input gives, where values add up."""
+        sums = self.signed and self.adds and not self.shared and self.subject is not None
+        return self.subject.shares(self.values[sample]) if sums and isinstance(self.subject, Sides) else ""
 
     def _books(self, sample: int) -> str:
         """The ledger as it follows the headline."""
@@ -275,15 +344,20 @@ def load_explanation(path: str | os.PathLike[str]) -> Explanation:
         OutputError: There is no such file, or it is not an explanation.
     """
     told, tensors = unpack(Path(path))
-    told |= {name: tuple(told[name]) for name in ("notes", "targets")} | {"classes": tuple(map(tuple, told["classes"]))}
+    told |= {name: tuple(told.get(name, ())) for name in ("notes", "targets", "through")} | {
+        "classes": tuple(map(tuple, told["classes"]))
+    }
     picture = tensors["picture"].numpy() if "picture" in tensors else None
     rows: list[tuple[str, str, str]] | None = told.pop("rows")
     ledger = None
     if rows is not None:
         booked = tuple(Row(*row, tensors[f"ledger.row.{index}"]) for index, row in enumerate(rows))
         ledger = Ledger(tensors["ledger.seed"], tensors["ledger.input"], booked)
+    plain = told.pop("subject", None)
+    parts = {name.removeprefix(SUBJECT): tensor for name, tensor in tensors.items() if name.startswith(SUBJECT)}
+    subject = None if plain is None else restored(plain, parts)
     error = tensors.get("error")
-    return Explanation(tensors["values"], tensors["output"], ledger=ledger, picture=picture, error=error, **told)
+    return Explanation(tensors["values"], tensors["output"], ledger=ledger, picture=picture, error=error, subject=subject, **told)
 
 
 def save_safetensors(e: Explanation, path: Path) -> None:
@@ -295,6 +369,8 @@ def save_safetensors(e: Explanation, path: Path) -> None:
         tensors["error"] = e.error
     if e.picture is not None:
         tensors["picture"] = torch.from_numpy(np.array(e.picture))
+    if e.subject is not None:
+        tensors |= {f"{SUBJECT}{name}": tensor for name, tensor in stored(e.subject)[1].items()}
     if e.ledger is not None:
         tensors |= {"ledger.seed": e.ledger.seed, "ledger.input": e.ledger.input}
         tensors |= {f"ledger.row.{index}": row.amount for index, row in enumerate(e.ledger.rows)}
@@ -305,8 +381,22 @@ def save_safetensors(e: Explanation, path: Path) -> None:
 
 def header(e: Explanation) -> dict[str, Any]:
     """What the tensors of an explanation do not say."""
-    kept = "target", "method", "signed", "notes", "provenance", "at", "classes", "targets", "shared", "forwards"
+    kept = (
+        "target",
+        "method",
+        "signed",
+        "notes",
+        "provenance",
+        "at",
+        "classes",
+        "targets",
+        "shared",
+        "forwards",
+        "adds",
+        "through",
+    )
     told = {name: getattr(e, name) for name in kept}
+    told["subject"] = None if e.subject is None else stored(e.subject)[0]
     return told | {"rows": None if e.ledger is None else [(row.where, row.op, row.cause) for row in e.ledger.rows]}
 
 
@@ -338,7 +428,7 @@ def save_json(e: Explanation, path: Path) -> None:
 
 def summary(e: Explanation) -> dict[str, Any]:
     """The explanation as plain data."""
-    keys = "method", "target", "targets", "at", "signed", "notes", "provenance", "forwards"
+    keys = "method", "target", "targets", "at", "through", "signed", "notes", "provenance", "forwards"
     flat = e.values.detach().cpu().double().reshape(len(e), -1)
     return {name: getattr(e, name) for name in keys} | {
         "output": e.output.tolist(),
@@ -356,8 +446,14 @@ def summary(e: Explanation) -> dict[str, Any]:
             "reliability": None if e.error is None else [e.reliability(sample) for sample in range(len(e))],
         },
         "regions": [[told(found) for found in e.regions(sample=sample)] for sample in range(len(e))],
+        "subject": None if e.subject is None else about(e.subject, e),
         "ledger": None if e.ledger is None else books(e.ledger),
     }
+
+
+def about(subject: Subject, e: Explanation) -> dict[str, Any]:
+    """What the values are about, as plain data, one entry per sample."""
+    return {"kind": subject.kind, "samples": [subject.told(e.heat(sample), sample) for sample in range(len(e))]}
 
 
 def told(found: Region) -> dict[str, Any]:

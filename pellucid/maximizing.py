@@ -23,6 +23,7 @@ from .synth.frame import Frame, framed
 from .synth.maximized import FORMATS, Maximized, document
 from .synth.task import Maximizer, Task
 from .target import Target, as_target, channel
+from .target.classes import Logit, Predicted
 
 __all__ = ["FORMATS", "document", "maximize"]
 
@@ -170,6 +171,9 @@ def _settled(model: Model, frame: Frame, targets: Sequence[Target]) -> list[Targ
     """The targets with all names looked up, read once from an even picture: what cannot be read is refused before any step."""
     x = frame.fed(torch.full((1, *frame.shape), 0.5 if frame.bounded else 0.0, device=frame.device, dtype=frame.dtype))
     values = heard(model, x, tuple(dict.fromkeys(at for target in targets for at in (*target.addresses, None))))
+    for target in targets:  # of a map there is no predicted mask yet: whoever names a class alone has to say where
+        for term in (term for _, term in target.terms if isinstance(term, (Logit, Predicted)) and values[term.at].dim() > 3):
+            Logit(term.at, 0).read(values[term.at])
     settled = [target.settle(lambda at: values[at], model) for target in targets]
     for target in settled:
         target.read(lambda at: values[at])

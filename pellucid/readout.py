@@ -14,12 +14,13 @@ from torch.nn.modules import module as hooks
 
 from .errors import ModelError, WhereError
 from .model import Model
+from .model.mode import opaque
 from .model.where import nearest
+from .outputs import entries, main_output, part, rebuilt
 from .progress import told
-from .tape.aim import main_output
 from .tape.sound import check
-from .tape.trees import mapped, tensors
-from .target import Target
+from .tape.trees import tensors
+from .target import Part, Target
 
 LARGEST = 512  # samples in one batch, at most
 
@@ -128,11 +129,13 @@ def heard(
     Raises:
         WhereError: there is no such module, or it cannot be seen or did not run.
     """
-    paths = {at for at in addresses if at is not None} | set(patch or {})
+    parts = [at for at in addresses if isinstance(at, Part)]
+    paths = {at for at in addresses if at is not None and at not in parts} | set(patch or {})
     with _listening(model, paths, patch or {}, shorter) as found, torch.random.fork_rng(_devices(x)):
         output = model.forward(x.clone())  # a network may write into its input
     values: dict[str | None, Tensor] = {None: main_output(output)}
     values.update(found.items())
+    values.update({at: part(list(entries(output, Tensor)), at.path) for at in parts})
     for at in addresses:
         if at is not None and at not in values:
             raise _silent(model, at)
@@ -170,7 +173,7 @@ def _listening(model: Model, paths: set[str], patch: dict[str, Tensor], shorter:
 def _modules(model: Model) -> Iterator[tuple[str, nn.Module]]:
     """The modules whose calls can be seen: none in scripted and compiled code."""
     module = model.module
-    if module is None or isinstance(module, (torch.jit.ScriptModule, torch.fx.GraphModule)):
+    if module is None or opaque(module):
         return iter(())
     return iter(list(module.named_modules()))
 
@@ -183,7 +186,7 @@ def _patched(name: str, output: Any, value: Tensor, shorter: bool) -> Any:
             f"A change of what {name} returns", f"{shapes or 'no tensor'}, and {tuple(value.shape)} to put there",
             "one value takes the place of one other", "Name a module that returns one tensor, batch first.",
         )  # fmt: skip
-    return mapped(output, Tensor, lambda _: value)
+    return rebuilt(output, Tensor, lambda _: value)
 
 
 def _silent(model: Model, path: str) -> WhereError:

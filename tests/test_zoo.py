@@ -10,7 +10,7 @@ from PIL import Image
 
 from pellucid import zoo
 from pellucid.errors import MissingExtra
-from pellucid.zoo.efficientnet import EfficientNetLite0, SamePad, weights
+from pellucid.zoo.efficientnet import EfficientNetLite, SamePad, weights
 from pellucid.zoo.labels import imagenet
 
 
@@ -76,7 +76,7 @@ def test_same_padding_halves_rounding_up(size, kernel):
 
 
 def test_it_has_as_many_parameters_as_published():
-    assert sum(p.numel() for p in EfficientNetLite0().parameters()) == 4_652_008
+    assert sum(p.numel() for p in EfficientNetLite().parameters()) == 4_652_008
 
 
 def test_every_class_has_a_name_of_its_own():

@@ -74,6 +74,7 @@ class CAM(ABC):
     relu: bool = True
 
     name: ClassVar[str]
+    per_token: ClassVar[str] = "none"
 
     @property
     def signed(self) -> bool:

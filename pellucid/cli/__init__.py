@@ -6,6 +6,7 @@ import click
 
 from .. import __version__
 from .compare import compare
+from .concepts import concepts
 from .demo import demo
 from .door import Door, debuggable
 from .evaluate import evaluate
@@ -30,10 +31,11 @@ def main() -> None:
     pellucid explain cat.jpg                  a picture of yours
     pellucid explain cat.jpg --versus lynx    why the one rather than the other
     pellucid compare cat.jpg                  what several methods say
+    pellucid concepts cat.jpg                 which channels the decision was made with
     pellucid maximize espresso                what the network looks for
     pellucid evaluate photos/                 which method to trust
     """
 
 
-for command in (explain, compare, maximize, evaluate, prior, inspect, methods, metrics, recipes, models, demo):
+for command in (explain, compare, concepts, maximize, evaluate, prior, inspect, methods, metrics, recipes, models, demo):
     main.add_command(command)

@@ -13,8 +13,9 @@ from click.exceptions import Exit
 from ..errors import MethodError
 from . import process, say
 from .door import INTERRUPTED, SOME_FAILED, debuggable, tell
-from .explain import suffixes
+from .explain import asked_about, suffixes
 from .files import Folder, names
+from .given import Given, given
 from .question import BY, TOP, Question, takes_question
 from .source import BUILT_IN, Source, takes_source
 from .watch import Watch
@@ -26,7 +27,8 @@ METHODS = "lrp,sensitivity,integrated_gradients,gradcam,occlusion"
 
 
 @click.command(short_help="Several methods on one picture, side by side.")
-@click.argument("picture", metavar="PICTURE")
+@click.argument("paths", nargs=-1, metavar="PICTURE")
+@click.option("--text", "texts", multiple=True, metavar="TEXT", help="A text, for a model that reads texts.")
 @click.option("--methods", default=METHODS, show_default=True, metavar="LIST", help="Some of `pellucid methods`.")
 @click.option("--model", default=BUILT_IN, show_default=True, metavar="MODEL", help="A built-in model, or a file.")
 @takes_question
@@ -38,27 +40,40 @@ METHODS = "lrp,sensitivity,integrated_gradients,gradcam,occlusion"
 @takes_source
 @debuggable
 def compare(
-    picture: str, methods: str, source: Source, top: float, by: str, out: str, formats: str, as_json: bool, **asked: Any
+    paths: Sequence[str],
+    texts: Sequence[str],
+    methods: str,
+    source: Source,
+    top: float,
+    by: str,
+    out: str,
+    formats: str,
+    as_json: bool,
+    **asked: Any,
 ) -> None:
     """What several methods say of one PICTURE: one sheet with their maps side by side, each on its own scale, which is stated,
     and below each the regions it points to.
 
     The sheet is named after the picture and what was asked: cat.compare.png.
     """
+    things = given(paths, texts)
+    if len(things) > 1:
+        raise click.UsageError("One picture or text is compared at a time")
+    thing = things[0]
     question, watch, wanted = Question(**asked), Watch(), listed(methods)
     process.settle()
     with watch("starting"):
         from .. import verbs
         from ..comparison import FORMATS
 
-        folder, (name,) = Folder(Path(out), suffixes(formats, FORMATS)), names([picture], "compare", *question.words)
-        folder.check([name], [picture])
+        folder, (name,) = Folder(Path(out), suffixes(formats, FORMATS)), names([thing.path], "compare", *question.words)
+        folder.check([name], paths)
         model = source.open()
-        question.check(model, wanted)
-    with watch(Path(picture).name):
-        c = named(question.ask(verbs.compare, model, picture, methods=wanted), picture)
+        question.check(model, wanted, things)
+    with watch(Path(thing.path).name):
+        c = named(question.ask(verbs.compare, model, thing, methods=wanted), thing)
         files = folder.write(c, name, top=top, by=by)
-    report(picture, c, files, as_json=as_json)
+    report(thing, c, files, as_json=as_json)
     if watch.called_off:
         raise Exit(INTERRUPTED)
     if c.failures:
@@ -75,13 +90,13 @@ def listed(methods: str) -> list[str]:
     return wanted
 
 
-def named(c: Comparison, picture: str) -> Comparison:
+def named(c: Comparison, thing: Given) -> Comparison:
     """With the name of the picture where each explanation says how to repeat it."""
-    told = {"picture": click.format_filename(picture)}
+    told = asked_about(thing)
     return replace(c, explanations={name: replace(e, provenance=e.provenance | told) for name, e in c.explanations.items()})
 
 
-def report(picture: str, c: Comparison, files: Sequence[Path], *, as_json: bool) -> None:
+def report(thing: Given, c: Comparison, files: Sequence[Path], *, as_json: bool) -> None:
     """The answers, for a program or for a person; what failed, on stderr."""
     for name, error in c.failures.items():
         tell(f"{name}: {error}", mark="No answer from")
@@ -89,7 +104,7 @@ def report(picture: str, c: Comparison, files: Sequence[Path], *, as_json: bool)
         from ..comparison import told
 
         written = {file.suffix.lstrip("."): str(file) for file in files}
-        return say.document({"picture": click.format_filename(picture), "files": written} | told(c))
+        return say.document(asked_about(thing) | {"files": written} | told(c))
     say.classes(c.any)
     for name, e in c.explanations.items():
         click.echo(f"{c.seconds[name]:7.2f} s  {e.caption()}")

@@ -1,4 +1,4 @@
-"""`pellucid explain`: which pixels speak for a class, which against, and by how much."""
+"""`pellucid explain`: which pixels or words speak for a class, which against, and by how much."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.exceptions import Exit
 
-from ..errors import OutputError, PictureError
+from ..errors import InputError, OutputError, PictureError
 from . import process, say
 from .door import INTERRUPTED, REFUSED, SOME_FAILED, complain, debuggable, tell
 from .files import Folder, names
+from .given import Given, given
 from .question import BY, TOP, Question, takes_question
 from .source import BUILT_IN, Source, takes_source
 from .watch import Watch
@@ -24,21 +25,27 @@ if TYPE_CHECKING:
 FORMATS = "png,json,safetensors"
 
 
-@click.command(short_help="Which pixels speak for a class, which against.")
-@click.argument("pictures", nargs=-1, required=True, metavar="PICTURE...")
-@click.option("--model", default=BUILT_IN, show_default=True, metavar="MODEL", help="A built-in model, or a file.")
+@click.command(short_help="Which pixels or words speak for a class, which against.")
+@click.argument("paths", nargs=-1, metavar="PICTURE...")
+@click.option("--text", "texts", multiple=True, metavar="TEXT", help="A text to explain, for a model that reads texts.")
+@click.option(
+    "--model", default=BUILT_IN, show_default=True, metavar="MODEL", help="One of `pellucid models`, a file, or `timm:NAME` ..."
+)
 @click.option("--method", default="lrp", show_default=True, metavar="NAME", help="One of `pellucid methods`.")
 @takes_question
 @click.option("--view", default="map", show_default=True, metavar="LIST", help="What pictures show; also outlines, regions.")
 @TOP
 @BY
 @click.option("--out", default=".", metavar="DIR", help="Folder for the results.  [default: the current one]")
-@click.option("--format", "formats", default=FORMATS, show_default=True, metavar="LIST", help="What is written; also html, txt.")
+@click.option(
+    "--format", "formats", default=FORMATS, show_default=True, metavar="LIST", help="What is written; also html, svg, txt."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON per picture, and nothing else.")
 @takes_source
 @debuggable
 def explain(
-    pictures: Sequence[str],
+    paths: Sequence[str],
+    texts: Sequence[str],
     source: Source,
     method: str,
     view: str,
@@ -49,11 +56,13 @@ def explain(
     as_json: bool,
     **asked: Any,
 ) -> None:
-    """Which pixels of a PICTURE speak for a class, which against, and by how much.
+    """Which pixels of a PICTURE speak for a class, which against, and by how much; or which words of a text.
 
-    Every result is named after its picture and what was asked: cat.lrp.png, cat.lrp.tiger-cat.png.
+    Every result is named after its picture and what was asked: cat.lrp.png, cat.lrp.tiger-cat.png. With a model that reads
+    texts, files are texts: `pellucid explain review.txt --model hf:./folder`, or typed in with --text.
     """
-    question, watch = Question(**asked), Watch(len(pictures))
+    things = given(paths, texts)
+    question, watch, pictures = Question(**asked), Watch(len(things)), [one.path for one in things]
     process.settle()
     with watch("starting"):
         from .. import verbs
@@ -61,34 +70,42 @@ def explain(
         from ..render import Shown
 
         folder, called = Folder(Path(out), suffixes(formats, FORMATS)), names(pictures, method, *question.words)
-        folder.check(called, pictures)
+        folder.check(called, paths)
         Shown(view).views()
         model = source.open()
-        question.check(model, [method])
+        question.check(model, [method], things)
     failed: list[str] = []
-    for index, (picture, name) in enumerate(zip(pictures, called, strict=True)):
+    for index, (thing, name) in enumerate(zip(things, called, strict=True)):
+        picture = thing.path
         if watch.called_off:
             tell(f"{len(pictures) - index} of {len(pictures)} pictures were not begun.", mark="Called off:")
             break
         try:
             with watch(Path(picture).name, steps=1):
-                e = named(question.ask(verbs.explain, model, picture, method=method), picture)
+                e = named(question.ask(verbs.explain, model, thing, method=method), thing)
                 files = folder.write(e, name, view=view, top=top, by=by)
         except Exception as error:
-            if not isinstance(error, PictureError) and len(failed) == index:
+            if not isinstance(error, PictureError | InputError) and len(failed) == index:
                 raise  # it never went well: what was asked is wrong, not this picture
-            mourn(picture, error, as_json=as_json)
+            mourn(thing, error, as_json=as_json)
             failed.append(picture)
         else:
-            report(picture, e, files, as_json=as_json, headed=len(pictures) > 1)
+            if index == len(failed) and not as_json:  # the first that went well
+                say.model(model)
+            report(thing, e, files, as_json=as_json, headed=len(pictures) > 1)
     if watch.called_off:
         raise Exit(INTERRUPTED)
     finish(pictures, failed)
 
 
-def named(e: Explanation, picture: str) -> Explanation:
-    """With the name of the picture where it says how to repeat it."""
-    return replace(e, provenance=e.provenance | {"picture": click.format_filename(picture)})
+def named(e: Explanation, thing: Given) -> Explanation:
+    """With the name of the picture, or the text, where it says how to repeat it."""
+    return replace(e, provenance=e.provenance | asked_about(thing))
+
+
+def asked_about(thing: Given) -> dict[str, str]:
+    """What it was, for programs and for provenance."""
+    return {"picture": click.format_filename(thing.path)} if thing.text is None else {"text": thing.text}
 
 
 def finish(pictures: Sequence[str], failed: Sequence[str]) -> None:
@@ -101,11 +118,11 @@ def finish(pictures: Sequence[str], failed: Sequence[str]) -> None:
         raise Exit(SOME_FAILED)
 
 
-def mourn(picture: str, error: Exception, *, as_json: bool) -> None:
+def mourn(thing: Given, error: Exception, *, as_json: bool) -> None:
     """One picture that failed while others go on."""
     complain(click.get_current_context(), error)
     if as_json:
-        say.document({"picture": click.format_filename(picture), "error": told(error)})
+        say.document(asked_about(thing) | {"error": told(error)})
 
 
 def suffixes(formats: str, known: Mapping[str, str]) -> tuple[str, ...]:
@@ -118,15 +135,15 @@ def suffixes(formats: str, known: Mapping[str, str]) -> tuple[str, ...]:
     return asked
 
 
-def report(picture: str, e: Explanation, files: Sequence[Path], *, as_json: bool, headed: bool) -> None:
+def report(thing: Given, e: Explanation, files: Sequence[Path], *, as_json: bool, headed: bool) -> None:
     """One picture's result, for a program or for a person."""
     if as_json:
         from ..explanation import summary
 
         written = {file.suffix.lstrip("."): str(file) for file in files}
-        return say.document({"picture": click.format_filename(picture), "files": written} | summary(e))
+        return say.document(asked_about(thing) | {"files": written} | summary(e))
     if headed:
-        click.echo(click.style(click.format_filename(picture), bold=True))
+        click.echo(click.style(thing.label, bold=True))
     say.explanation(e)
     if files:
         click.echo(f"Written: {', '.join(map(click.format_filename, files))}")

@@ -14,14 +14,29 @@ from .door import coloured
 
 if TYPE_CHECKING:
     from ..explanation import Explanation
+    from ..model import Model
 
+MOST_SAMPLES = 5
 MARGIN_ROWS = 12  # of a terminal, for what is said around a picture
 
 
 def explanation(e: Explanation) -> None:
     """The best classes, the map in a terminal, and the caption."""
     classes(e)
-    click.echo(picture(e) if sys.stdout.isatty() else e.caption())
+    for sample in range(min(len(e), MOST_SAMPLES)):
+        click.echo(picture(e, sample) if sys.stdout.isatty() else e.caption(sample))
+    if len(e) > MOST_SAMPLES:
+        click.echo(f"and {len(e) - MOST_SAMPLES} more; the files have all of them.")
+
+
+def model(model: Model) -> None:
+    """Which model answers, and how it reads its input; not of those that come along, which everybody can look up."""
+    from ..model.words import read
+
+    if model.source != "pellucid.zoo":
+        click.echo(f"{model.name}: {model.source}")
+        what, how = read(model.preprocess)
+        click.echo(f"{what.capitalize()}: {how}")
 
 
 def classes(e: Explanation) -> None:
@@ -31,13 +46,14 @@ def classes(e: Explanation) -> None:
         click.echo(f"{share:8.1%}  {f'{label} ({index})' if named else f'class {index}'}")
 
 
-def picture(e: Explanation) -> str:
+def picture(e: Explanation, sample: int = 0) -> str:
     """The map and the caption, in the room the terminal has."""
     from ..render import terminal
 
     columns, rows = get_terminal_size()
     room = max(40, 2 * (rows - MARGIN_ROWS))  # a row holds two pixels
-    return terminal(e, min(columns, room, 80), colour=coloured(sys.stdout))
+    room = columns if e.subject is not None else room  # of a map they are as many as rows have room for
+    return terminal(e, min(columns, room, 80), sample, colour=coloured(sys.stdout))
 
 
 def document(told: dict[str, Any]) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import reduce, wraps
 from importlib import import_module
 from pathlib import Path
@@ -14,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import ModelError
+from .door import tell
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ..model import Model, Preprocess
+    from ..model import Columns, Model, Preprocess, Signal
 
 BUILT_IN = "efficientnet_lite0"
 
@@ -43,22 +45,26 @@ class Source:
     """A model as named on the command line.
 
     Arguments:
-        model: The name of a built-in one, or the path of a file.
+        model: The name of a built-in one, the path of a file, or a name of a hub ("timm:resnet50").
         builder: "module:function" that makes the network whose weights are in the file.
         trust: Whether files that can run code may be opened.
         size, resize, interpolation, mean, std: How a picture becomes the input, where the model does not say.
         labels: A file with the names of the classes, one per line.
+        columns: A JSON file that says what the columns of a table are.
+        signal: What a series is: "rate=250,unit=mV,channels=I+II".
     """
 
     model: str
     builder: str | None = None
     trust: bool = False
     size: tuple[int, ...] | None = None
-    resize: int | None = None
+    resize: tuple[int, ...] | None = None
     interpolation: str = "bicubic"
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     labels: str | None = None
+    columns: str | None = None
+    signal: str | None = None
 
     def open(self) -> Model:
         """The model itself."""
@@ -67,22 +73,86 @@ class Source:
         if self.builder or self.trust:  # the user's own code lies where the user works
             sys.path.insert(0, os.getcwd())
         builder = None if self.builder is None else build(self.builder)
-        return load(self.model, builder=builder, trust=self.trust, preprocess=self.preprocess(), labels=self.names())
+        self.check()
+        model = load(self.model, builder=builder, trust=self.trust, labels=self.names())
+        if self.trust and model.fingerprint:
+            tell(f"{model.name}, sha256 {model.fingerprint}.", mark="Trusted:")
+        how = self.preprocess(model)
+        return model if how is None else replace(model, preprocess=how)
 
-    def preprocess(self) -> Preprocess | None:
-        """How a picture becomes the input, where the options say it."""
-        from ..model import Preprocess
-
-        if self.size is None and self.mean is None and self.std is None:
-            return None
-        if self.size is None or self.mean is None or self.std is None:
+    def check(self) -> None:
+        """Refuse half a way of reading the input, or two, before anything is loaded."""
+        told = {"--size": self.size or self.mean or self.std, "--columns": self.columns, "--signal": self.signal}
+        if sum(map(bool, told.values())) > 1:
+            both = " and ".join(name for name, value in told.items() if value)
+            raise click.UsageError(f"{both} say that the input is different things: give one of them")
+        if (self.mean is None) != (self.std is None) or (self.size is not None and self.mean is None):
             raise click.UsageError("--size, --mean and --std belong together: a guessed scale gives a plausible and wrong answer")
-        size = self.size * 2 if len(self.size) == 1 else self.size
+
+    def preprocess(self, model: Model) -> Preprocess | Columns | Signal | None:
+        """How a picture, a row or a series becomes the input, where the options say it; a size may be known from the model."""
+        from ..model import Columns, Preprocess
+
+        if self.columns is not None:
+            return Columns.load(self.columns)
+        if self.signal is not None:
+            return signal(self.signal)
+        if self.mean is None or self.std is None:
+            return None
+        known = model.shape[1:] if model.shape is not None and len(model.shape) == 3 else None
+        if self.size is None and known is None:
+            raise click.UsageError(f"--size is needed too: {model.name} does not say how large its input is")
+        size = known if self.size is None else self.size * 2 if len(self.size) == 1 else self.size
+        resize = self.resize[0] if self.resize is not None and len(self.resize) == 1 else self.resize
         how = {"interpolation": self.interpolation, "mean": self.mean, "std": self.std, "source": "the command line"}
-        return Preprocess(size, self.resize, **how)  # type: ignore[arg-type]
+        return Preprocess(size, resize, **how)  # type: ignore[arg-type]
 
     def names(self) -> list[str] | None:
-        return None if self.labels is None else Path(self.labels).read_text(encoding="utf-8").splitlines()
+        """The names of the classes: a line each, or JSON: a list, {"cat": 0} or {"0": "cat"}."""
+        if self.labels is None:
+            return None
+        text = Path(self.labels).read_text(encoding="utf-8")
+        return listed(text, self.labels) if text.lstrip().startswith(("[", "{")) else text.splitlines()
+
+
+def signal(words: str) -> Signal:
+    """What "rate=250,unit=mV,channels=I+II,mean=0.1,std=2,length=1000" says."""
+    from ..model import Signal
+
+    given: dict[str, Any] = {}
+    for part in filter(None, (part.strip() for part in words.split(","))):
+        name, equals, value = part.partition("=")
+        if not equals or name.strip() not in SIGNAL:
+            known = ", ".join(f"{name}=" for name in SIGNAL)
+            raise click.UsageError(f"--signal {words}: {part!r} is none of {known}")
+        try:
+            given[name.strip()] = SIGNAL[name.strip()](value.strip())
+        except ValueError:
+            raise click.UsageError(f"--signal {words}: {value.strip()!r} is no value for {name.strip()}") from None
+    if "rate" not in given:
+        raise click.UsageError(f"--signal {words}: rate= is missing, the number of samples per second")
+    return Signal(**given, source="the command line")
+
+
+def several(value: str) -> float | tuple[float, ...]:
+    """A number, or one per channel with signs between them: 0.1+0.2.
+
+    Example:
+        >>> several("2"), several("0.1+0.2")
+        (2.0, (0.1, 0.2))
+    """
+    found = tuple(float(part) for part in value.split("+"))
+    return found[0] if len(found) == 1 else found
+
+
+SIGNAL: dict[str, Callable[[str], Any]] = {
+    "rate": float,
+    "unit": str,
+    "channels": lambda value: tuple(value.split("+")),
+    "mean": several,
+    "std": several,
+    "length": int,
+}
 
 
 def takes_source(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -99,13 +169,40 @@ def takes_source(command: Callable[..., Any]) -> Callable[..., Any]:
 OPTIONS = (
     click.option("--builder", metavar="MODULE:FUNCTION", help="What makes the network for a file of weights."),
     click.option("--trust", is_flag=True, help="Open model files that can run code (TorchScript, .pt2, pickled modules)."),
-    click.option("--labels", type=click.Path(exists=True, dir_okay=False), metavar="FILE", help="Class names, one per line."),
+    click.option("--labels", type=click.Path(exists=True, dir_okay=False), metavar="FILE", help="Class names: lines, or JSON."),
     click.option("--size", type=Numbers(int), metavar="H,W", help="Input of the model in pixels, where it does not say."),
-    click.option("--resize", type=int, metavar="N", help="Short side before the centre crop.  [default: as the crop]"),
+    click.option(
+        "--resize", type=Numbers(int), metavar="N", help="Short side before the crop; H,W stretches.  [default: as the crop]"
+    ),
     click.option("--mean", type=Numbers(), metavar="R,G,B", help="Subtracted from pixels in 0..1: 0.485,0.456,0.406"),
     click.option("--std", type=Numbers(), metavar="R,G,B", help="Divided by after that: 0.229,0.224,0.225"),
+    click.option(
+        "--columns", type=click.Path(exists=True, dir_okay=False), metavar="FILE", help="JSON: what the columns of a table are."
+    ),
+    click.option("--signal", metavar="LIST", help="What a series is: rate=250,unit=mV,channels=I+II"),
     click.option("--interpolation", default="bicubic", show_default=True, metavar="NAME", help="How pictures are resized."),
 )
+
+
+def listed(text: str, path: str) -> list[str]:
+    """The names of classes in a JSON file, in order.
+
+    Example:
+        >>> listed('{"dog": 1, "cat": 0}', "labels.json"), listed('{"1": "dog", "0": "cat"}', "labels.json")
+        (['cat', 'dog'], ['cat', 'dog'])
+    """
+    try:
+        told = json.loads(text)
+        if isinstance(told, list):
+            return [str(name) for name in told]
+        pairs = [(int(key), str(value)) if str(key).isdigit() else (int(value), str(key)) for key, value in told.items()]
+    except (ValueError, TypeError, AttributeError) as error:
+        do = "Write one name a line, or a list, or {name: index}."
+        raise ModelError(f"--labels {path}", f"JSON that does not name classes ({error})", "nothing else is read", do) from None
+    if sorted(index for index, _ in pairs) != list(range(len(pairs))):
+        found = f"the indices {', '.join(str(index) for index, _ in sorted(pairs)[:8])}"
+        raise ModelError(f"--labels {path}", found, f"classes run 0-{len(pairs) - 1}", "Number them without gaps.")
+    return [name for _, name in sorted(pairs)]
 
 
 def build(name: str) -> Callable[[], Any]:
@@ -134,7 +231,7 @@ def build(name: str) -> Callable[[], Any]:
 
 def check_reads_pictures(model: Model) -> None:
     """Refuse a model that nobody has told how a picture becomes its input."""
-    if model.preprocess is None:
+    if model.pictured is None:
         raise ModelError(
             f"a picture for {model.name}",
             "a model that does not say how pictures become its input",

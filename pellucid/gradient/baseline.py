@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
-from ..model import Model
+from ..model import Columns, Model
 
 Baseline = Tensor | float | None
 
@@ -64,10 +64,12 @@ def sentence(baseline: Baseline, model: Model, x: Tensor) -> str:
 
 
 def _colour(value: float, model: Model, x: Tensor) -> str:
-    """What a picture would have to look like to be that."""
-    if model.preprocess is None or not coloured(model, x):
+    """What a picture would have to look like to be that; of a row of a table, where its numbers stand."""
+    if isinstance(model.preprocess, Columns) and value == 0:
+        return ": every number at its mean"
+    if model.pictured is None or not coloured(model, x):
         return ""
-    levels = [round(255 * (mean + std * value)) for mean, std in zip(model.preprocess.mean, model.preprocess.std, strict=True)]
+    levels = [round(255 * (mean + std * value)) for mean, std in zip(model.pictured.mean, model.pictured.std, strict=True)]
     if not all(0 <= level <= 255 for level in levels):
         return ", which is no colour a picture can have"
     red, green, blue = levels * (3 // len(levels))
@@ -76,7 +78,7 @@ def _colour(value: float, model: Model, x: Tensor) -> str:
 
 def coloured(model: Model, x: Tensor) -> bool:
     """Whether x holds pictures whose colours are known."""
-    return model.preprocess is not None and x.dim() == 4 and x.shape[1] == len(model.preprocess.mean)
+    return model.pictured is not None and x.dim() == 4 and x.shape[1] == len(model.pictured.mean)
 
 
 def brief(baseline: Baseline) -> str:

@@ -189,7 +189,7 @@ def _summed(tape: Tape, values: dict[int, Tensor]) -> Tensor:
     """The sum per sample over several values."""
     total = torch.zeros(tape.samples, dtype=torch.float64, device=tape.value(tape.inputs[0]).device)
     for i, t in values.items():
-        total = total + per_sample(t.double(), tape.values[i].batch, tape.samples)
+        total = total + per_sample(t.double(), tape.values[i].placed, tape.samples)
     return total
 
 

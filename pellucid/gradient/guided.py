@@ -38,6 +38,7 @@ class AtRelus(ABC):
 
     name: ClassVar[str]
     signed: ClassVar[bool] = True
+    per_token: ClassVar[str] = "length"
 
     @abstractmethod
     def back(self, op: LocalOp, g: Tensor) -> Tensor | None:

@@ -76,6 +76,11 @@ class Noisy:
     def signed(self) -> bool:
         return self.method.signed and self.of == "mean"
 
+    @property
+    def per_token(self) -> str:
+        """Squares and variances of a token's entries add up; a mean is what the method makes of it."""
+        return getattr(self.method, "per_token", "sum") if self.of == "mean" else "sum"
+
     def attribute(self, model: Model, x: Tensor, target: Target, at: str | Where | None = None) -> Attribution:
         """The mean, mean square or variance over the copies, with its standard error."""
         self._check()

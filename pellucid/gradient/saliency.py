@@ -9,18 +9,27 @@ from typing import ClassVar
 from torch import Tensor
 
 from ..attribution import Attribution
+from ..condition import Passage
+from ..ledger import Row
 from ..model import Model
 from ..model.where import Where
-from ..tape import LocalOp, aim, find, record, walk
+from ..tape import LocalOp, Tape, aim, find, record, walk
+from ..tape.passage import conduct, settled
 from ..target import Target
 
 
 @dataclass(frozen=True)
 class OfGradient(ABC):
-    """A method that makes one number per entry from the gradient there, and from the entry itself."""
+    """A method that makes one number per entry from the gradient there, and from the entry itself.
+
+    Arguments:
+        only: What the chain rule has to pass on its way; of several passages each gets a map. None: nothing.
+    """
 
     name: ClassVar[str]
     signed: ClassVar[bool]
+    per_token: ClassVar[str] = "sum"  # what becomes of the entries of a token's vector, see `pellucid.ids`
+    only: tuple[Passage, ...] = ()
 
     @abstractmethod
     def weigh(self, gradient: Tensor, x: Tensor) -> Tensor:
@@ -32,10 +41,20 @@ class OfGradient(ABC):
         aimed = aim(tape, target, model)
         end = tape.inputs[0] if at is None else find(tape, at)
         place = tape.value(end)
-        arrived = walk(tape, aimed.slopes, derive, ends=(end,))
-        gradient = arrived.get(end)
-        values = self.weigh(x.new_zeros(place.shape) if gradient is None else gradient, place)
-        return Attribution(values, aimed.score, aimed.target, aimed.output, forwards=2 * len(x))
+        told, many = settled(tape, aimed, self.only, end), max(1, len(self.only))
+        if self.only:
+            gradient, _ = conduct(tape, aimed.slopes, self.only, end, _leg)
+            place = place.repeat_interleave(many, 0) if many > 1 else place
+        else:
+            found = walk(tape, aimed.slopes, derive, ends=(end,)).get(end)
+            gradient = x.new_zeros(place.shape) if found is None else found
+        values = self.weigh(gradient, place)
+        return Attribution(values, told.score, told.target, aimed.output, forwards=(1 + many) * len(x), through=told.through)
+
+
+def _leg(tape: Tape, starts: dict[int, Tensor], goal: int) -> tuple[Tensor | None, tuple[Row, ...]]:
+    """The chain rule between two values."""
+    return walk(tape, starts, derive, ends=(goal,), keep=True).get(goal), ()
 
 
 def derive(op: LocalOp, carried: tuple[Tensor | None, ...]) -> list[Tensor | None]:
@@ -54,6 +73,7 @@ class Gradient(OfGradient):
 
     name = "gradient"
     signed = True
+    per_token = "length"
 
     def weigh(self, gradient: Tensor, x: Tensor) -> Tensor:
         return gradient
@@ -69,6 +89,7 @@ class Saliency(OfGradient):
 
     name = "saliency"
     signed = False
+    per_token = "length"
 
     def weigh(self, gradient: Tensor, x: Tensor) -> Tensor:
         return gradient.abs()

@@ -17,10 +17,10 @@ from ..attribution import Attribution
 from ..errors import MethodError
 from ..model import Model
 from ..model.where import Where
+from ..outputs import rebuilt
 from ..readout import Readout, heard
 from ..tape import Tape, aim, find, record, walk
 from ..tape.batch import Batch
-from ..tape.trees import mapped
 from ..target import Target
 from .saliency import derive
 
@@ -228,7 +228,7 @@ def patched(model: Model, path: str) -> Iterator[Patched]:
     def put(module: nn.Module, args: Any, output: Any) -> Any:
         if module is not child or not given or threading.get_ident() != thread:
             return None
-        return mapped(output, Tensor, lambda _: given[0])
+        return rebuilt(output, Tensor, lambda _: given[0])
 
     handle = hooks.register_module_forward_hook(put)
     try:

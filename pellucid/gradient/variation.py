@@ -52,6 +52,7 @@ class FiniteDifferences:
 
     name: ClassVar[str] = "finite_differences"
     signed: ClassVar[bool] = True
+    per_token: ClassVar[str] = "none"  # its cells are squares of pictures
 
     step: float = 0.1
     cell: int | None = None
@@ -99,6 +100,7 @@ class LocalVariance:
 
     name: ClassVar[str] = "local_variance"
     signed: ClassVar[bool] = False
+    per_token: ClassVar[str] = "none"
 
     sigma: float = 0.15
     n: int = 8

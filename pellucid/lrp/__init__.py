@@ -1,8 +1,10 @@
 """Layer-wise relevance propagation: what reached the decision, and how the model reacted to it."""
 
+from .auto import Auto
 from .composite import Composite
 from .presets import (
-    Auto,
+    CP,
+    Attention,
     Conserving,
     DeepTaylor,
     EpsilonAlpha2Beta1,
@@ -16,11 +18,30 @@ from .presets import (
     Zero,
 )
 from .propagate import propagate
+from .recurrent import SignalTakeAll
 from .rule import Rule, Shares
-from .rules import AlphaBeta, Epsilon, Flat, Gamma, Gate, Halve, Native, Norm, Pass, Route, WSquare, ZBox, ZPlus
+from .rules import (
+    AlphaBeta,
+    Epsilon,
+    Flat,
+    Gamma,
+    Gate,
+    Halve,
+    Native,
+    Norm,
+    Pass,
+    Route,
+    Softmax,
+    Standardise,
+    WSquare,
+    ZBox,
+    ZPlus,
+)
 
 __all__ = [
+    "CP",
     "AlphaBeta",
+    "Attention",
     "Auto",
     "Composite",
     "Conserving",
@@ -44,6 +65,9 @@ __all__ = [
     "Route",
     "Rule",
     "Shares",
+    "SignalTakeAll",
+    "Softmax",
+    "Standardise",
     "WSquare",
     "ZBox",
     "ZPlus",

@@ -9,11 +9,14 @@ import torch
 from torch import Tensor
 
 from ..attribution import Attribution
+from ..condition import Passage
 from ..errors import MethodError
-from ..ledger import Ledger
+from ..ledger import Ledger, Row, joined
 from ..model import Model
 from ..model.where import Where
-from ..tape import Op, Tape, aim, find, path, record, rewrite
+from ..tape import Op, Tape, aim, find, opened, path, record, rewrite
+from ..tape.batch import per_sample
+from ..tape.passage import conduct, settled
 from ..target import Target
 from .propagate import propagate
 from .rule import Rule
@@ -47,6 +50,8 @@ class Composite:
         name: What captions call it.
         notes: Sentences for the caption.
         strict: Whether an operation without a rule is an error (`NoRule`), or falls back to its derivative, booked as such.
+        opened: Whether relevance goes through the weights of an attention as well (AttnLRP), or through the values alone.
+        only: What relevance has to pass on its way; of several passages each gets a map. None: nothing.
 
     Example:
         >>> from pellucid import lrp
@@ -66,6 +71,8 @@ class Composite:
     strict: bool = False
     signed: bool = True
     notes: tuple[str, ...] = ()
+    opened: bool = False
+    only: tuple[Passage, ...] = ()
 
     def where(
         self, module: str | None = None, *, op: str | tuple[str, ...] | None = None, position: str | int | None = None, rule: Rule
@@ -103,13 +110,17 @@ class Composite:
         tape = rewrite(record(model, x))
         aimed = aim(tape, target, model)
         ops = path(tape, aimed.slopes)
-        composite = replace(self.choose(tape, ops).bounded(model), strict=self.strict)
+        composite = replace(self.choose(tape, ops).bounded(model), strict=self.strict, only=self.only)
+        tape = composite.told(tape)
         end = tape.inputs[0] if at is None else find(tape, at)
+        told = settled(tape, aimed, self.only, end)
         values, ledger = composite.carry(tape, aimed.target, end, measured=measured)
         options = tuple(str(composite).splitlines())
+        forwards = (1 + max(1, len(self.only))) * len(x)
         return Attribution(
-            values, aimed.score, aimed.target, aimed.output, ledger, composite.notes, composite.name, options, forwards=2 * len(x)
-        )
+            values, told.score, told.target, aimed.output, ledger, composite.notes, composite.name, options, forwards=forwards,
+            through=told.through,
+        )  # fmt: skip
 
     def carry(self, tape: Tape, target: Target, end: int, *, measured: bool = False) -> tuple[Tensor, Ledger]:
         """Relevance at the value `end`, and the books. Uses the tape up.
@@ -119,21 +130,48 @@ class Composite:
         """
         shares = any("share" in (getattr(rule, "bias", ""), getattr(rule, "silent", "")) for _, rule in self.entries)
         parts = [Target((term,)) for term in target.terms] if shares else [target]
-        values, books = torch.zeros_like(tape.value(end)), []
+        values, books = tape.value(end).new_zeros(()), []
+        rules = self.plan(path(tape, aim(tape, target).slopes))  # of all terms: they may be read from several heads
         for n, part in enumerate(parts, 1):
             aimed = aim(tape, part)
-            rules = self.plan(path(tape, aimed.slopes))
-            keep = n < len(parts)
-            arrived, ledger = propagate(
-                tape, aimed.seeds(tape), rules, ends=(end,), strict=self.strict, keep=keep, measured=measured
-            )
-            values = values + arrived[end] if end in arrived else values
+            if self.only:
+                arrived, ledger = self._pass(tape, aimed.seeds(tape), rules, end, measured=measured)
+                values = values + arrived
+            else:
+                keep = n < len(parts)
+                found, ledger = propagate(
+                    tape, aimed.seeds(tape), rules, ends=(end,), strict=self.strict, keep=keep, measured=measured
+                )
+                values = values + found[end] if end in found else values
             books.append(ledger)
-        return values, merged(books)
+        return values if values.dim() else torch.zeros_like(tape.value(end)), merged(books)
+
+    def _pass(
+        self, tape: Tape, seeds: dict[int, Tensor], rules: dict[int, Rule], end: int, *, measured: bool
+    ) -> tuple[Tensor, Ledger]:
+        """Relevance at the value `end` of what passes each of the conditions, a row for each; and the books of every row."""
+
+        def leg(told: Tape, starts: dict[int, Tensor], goal: int) -> tuple[Tensor | None, tuple[Row, ...]]:
+            loose = () if starts is seeds else starts
+            arrived, ledger = propagate(
+                told, starts, rules, ends=(goal,), strict=self.strict, keep=True, measured=measured, loose=loose
+            )
+            return arrived.get(goal), ledger.rows
+
+        samples, many = tape.samples, len(self.only)
+        values, rows = conduct(tape, seeds, self.only, end, leg)
+        seed = sum(per_sample(s, tape.values[i].batch, samples).double() for i, s in seeds.items())
+        batch = tape.values[end].batch
+        assert isinstance(seed, Tensor)
+        return values, Ledger(seed.repeat_interleave(many), per_sample(values, batch, samples * many).double(), rows)
 
     def choose(self, tape: Tape, ops: Sequence[Op]) -> Composite:
         """The composite for what ran: itself."""
         return self
+
+    def told(self, tape: Tape) -> Tape:
+        """The tape as these rules want it told."""
+        return opened(tape) if self.opened else tape
 
     def bounded(self, model: Model) -> Composite:
         """With the bounds of every z-box filled in from the model's preprocessing; without one, the extremes of each sample bound
@@ -141,9 +179,9 @@ class Composite:
         """
         if not any(isinstance(rule, ZBox) and (rule.low is None or rule.high is None) for _, rule in self.entries):
             return self
-        if model.preprocess is None:
+        if model.pictured is None:
             return replace(self, notes=(*self.notes, "The preprocessing is not known: the range of each input bounds its box."))
-        low, high = model.preprocess.bounds()
+        low, high = model.pictured.bounds()
         filled = [
             (where, replace(rule, low=low if rule.low is None else rule.low, high=high if rule.high is None else rule.high))
             if isinstance(rule, ZBox) else (where, rule)
@@ -160,7 +198,7 @@ def closes(ledger: Ledger | None) -> bool:
 def merged(books: Sequence[Ledger]) -> Ledger:
     """Several books in one."""
     seed, arrived = (torch.stack([getattr(b, side) for b in books]).sum(0) for side in ("seed", "input"))
-    return Ledger(seed, arrived, tuple(row for b in books for row in b.rows))
+    return Ledger(seed, arrived, joined(b.rows for b in books))
 
 
 def _unable(where: Where, rule: Rule) -> MethodError:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..tape import LocalOp
-from ..tape.batch import per_sample
+from ..tape.batch import Batch, per_sample
 from .rule import Bias, Shares, Silent, divide, exceeds
 
 
@@ -97,13 +97,13 @@ def kept_back(
 
 
 def _sum(op: LocalOp, got: Tensor, own: Tensor | None) -> Tensor:
-    amount = per_sample(got, op.tape.values[op.op.ins[0]].batch, op.samples)
+    amount = per_sample(got, op.tape.values[op.op.ins[0]].placed, op.samples)
     return amount if own is None else amount + own
 
 
 def channel_sums(op: LocalOp, s: Tensor) -> Tensor | None:
     """The sums of s per sample and channel, for a convolution whose samples lie along the first axis."""
-    if op.op.kind == "convolution" and op.tape.values[op.op.out].batch == (0, 1) and s.shape[0] == op.samples:
+    if op.op.kind == "convolution" and op.tape.values[op.op.out].batch == Batch(0) and s.shape[0] == op.samples:
         return s.sum(tuple(range(2, s.dim()))) if s.dim() > 2 else s
     return None
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from itertools import takewhile
+from dataclasses import replace
 
 from ..model.where import Where
-from ..tape import Op, Tape
 from .composite import Composite, base
 from .rule import Bias, Rule, Silent
-from .rules import AlphaBeta, Epsilon, Flat, Gamma, Native, Norm, Pass, ZBox, ZPlus
+from .rules import AlphaBeta, Epsilon, Flat, Gamma, Gate, Halve, Native, Norm, Pass, Softmax, Standardise, ZBox, ZPlus
 from .rules.zbox import Bound
 
 LINEAR = ("convolution", "dense")
@@ -23,16 +20,21 @@ def _composite(
     return Composite(((first,) if first else ()) + entries, name)
 
 
+def _linear(composite: Composite, norms: Standardise) -> Composite:
+    """With norms shared by their contributions too, as everything linear is."""
+    return composite.where(op="norm", rule=norms)
+
+
 def Zero(*, bias: Bias = "absorb", silent: Silent = "drop") -> Composite:
     """LRP-0 everywhere: on a network of ReLUs without biases it is gradient times input."""
     rule = Epsilon(0.0, bias=bias, silent=silent)
-    return _composite("lrp.zero", rule, rule, eps=0.0)
+    return _linear(_composite("lrp.zero", rule, rule, eps=0.0), Standardise(0.0, bias))
 
 
 def EpsilonEverywhere(eps: float = 1e-6, *, relative: bool = False, bias: Bias = "absorb", silent: Silent = "drop") -> Composite:
     """The epsilon rule for every linear operation."""
     rule = Epsilon(eps, relative=relative, bias=bias, silent=silent)
-    return _composite("lrp.epsilon", rule, rule)
+    return _linear(_composite("lrp.epsilon", rule, rule), Standardise(eps, bias))
 
 
 def GammaEverywhere(gamma: float = 0.25, *, eps: float = 1e-6, bias: Bias = "absorb", silent: Silent = "drop") -> Composite:
@@ -114,6 +116,46 @@ def DeepTaylor(low: Bound | None = None, high: Bound | None = None, *, eps: floa
     return composite.where(op="pool", rule=Flat(eps))
 
 
+def Attention(*, gamma: float = 0.0, eps: float = 1e-9, bias: Bias = "absorb", silent: Silent = "drop") -> Composite:
+    """AttnLRP: relevance goes through the weights of an attention as well as through its values, a half each.
+
+    Products share evenly, a softmax by its Taylor expansion, norms hold their spread fixed, everything linear shares by
+    contributions. Gates of squeeze and excitation and of recurrent cells still let the signal take all.
+
+    References: Achtibat et al., 2024, AttnLRP: attention-aware layer-wise relevance propagation for transformers,
+        https://proceedings.mlr.press/v235/achtibat24a.html
+
+    Arguments:
+        gamma: How much more agreeing contributions weigh in linear operations; the paper sets some for vision transformers.
+    """
+    return replace(_transformer("lrp.attention", gamma, eps, bias, silent), opened=True)
+
+
+def CP(*, gamma: float = 0.0, eps: float = 1e-9, bias: Bias = "absorb", silent: Silent = "drop") -> Composite:
+    """CP-LRP: the weights of an attention stand still, relevance goes through its values alone. It conserves.
+
+    References: Ali et al., 2022, XAI for transformers: better explanations through conservative propagation,
+        https://proceedings.mlr.press/v162/ali22a.html
+
+    Arguments:
+        gamma: As in `Attention`.
+    """
+    return _transformer("lrp.cp", gamma, eps, bias, silent)
+
+
+def _transformer(name: str, gamma: float, eps: float, bias: Bias, silent: Silent) -> Composite:
+    linear = Gamma(gamma, eps, bias, silent) if gamma else Epsilon(eps, bias=bias, silent=silent)
+    entries = (
+        (Where(op=LINEAR), linear),
+        (Where(op="softmax"), Softmax(eps)),
+        (Where(op="norm"), Standardise(eps, bias)),
+        (Where(op="product"), Halve(eps)),
+        (Where(op="gate"), Gate(eps)),
+        *base(eps),
+    )
+    return Composite(entries, name)
+
+
 def Conserving(*, gamma: float = 0.25, eps: float = 1e-9) -> Composite:
     """Relevance that arrives: gamma between the layers, epsilon at the last one, z-box at pixels, and what biases keep is handed
     on.
@@ -130,27 +172,3 @@ def Conserving(*, gamma: float = 0.25, eps: float = 1e-9) -> Composite:
         *base(eps),
     )
     return Composite(entries, "lrp.conserving")
-
-
-@dataclass(frozen=True)
-class Auto(Composite):
-    """`lrp` alone: `Conserving`, fitted to what ran, and it says so.
-
-    The dense layers that end a network, where a sample is one row, take the epsilon rule, as published composites have it; dense
-    layers that work at every position (of a map, of a sequence) are convolutions in all but name. Without pixels there is no
-    z-box.
-    """
-
-    name: str = "lrp"
-
-    def choose(self, tape: Tape, ops: Sequence[Op]) -> Composite:
-        linear = [op for op in ops if op.kind in LINEAR]
-        tail = list(
-            takewhile(lambda op: op.kind == "dense" and tape.values[op.out].shape[:-1] == (tape.samples,), reversed(linear))
-        )
-        chosen = Conserving()
-        for n in range(1, len(tail)):
-            chosen = chosen.where(op="dense", position=-1 - n, rule=chosen.entries[0][1])
-        if len(tape.values[tape.inputs[0]].shape) != 4:
-            chosen = replace(chosen, entries=tuple(entry for entry in chosen.entries if not isinstance(entry[1], ZBox)))
-        return chosen

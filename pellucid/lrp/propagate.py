@@ -41,12 +41,12 @@ class Books:
         got = [(i, share) for i, share in zip(op.op.ins, shares.inputs, strict=True) if share is not None]
         booked = list(shares.booked.items())
         assert op.total is not None
-        left = op.total - sum(amount for _, amount in booked)
+        left = op.total - sum(amount for _, amount in (*booked, *shares.constants))
         if len(got) == 1 and not shares.rest and (rule.local or not op.measured):
             self._add(got[0][0], left)
             return booked
         for i, share in got:
-            amount = per_sample(share, op.tape.values[i].batch, op.samples).double()  # sums may be far larger than the seed
+            amount = per_sample(share, op.tape.values[i].placed, op.samples).double()  # sums may be far larger than the seed
             left = left - amount
             self._add(i, amount)
         if shares.rest:
@@ -73,6 +73,7 @@ def propagate(
     strict: bool = False,
     keep: bool = False,
     measured: bool = False,
+    loose: Collection[int] = (),
 ) -> tuple[dict[int, Tensor], Ledger]:
     """Carry relevance from `seeds` back to the values `ends`, by one rule per operation.
 
@@ -84,6 +85,7 @@ def propagate(
         strict: Whether an operation without a rule is an error; else its derivative is used, and booked.
         keep: Whether the tape is needed again.
         measured: Whether what every input got is added up entry by entry, and what rounding took is booked.
+        loose: Values that may be zero where what starts there is not.
 
     Returns:
         The relevance at each of `ends`, and the ledger: seed = input + absorbed.
@@ -91,17 +93,17 @@ def propagate(
     Raises:
         NoRule: an operation on the path has no rule, and `strict`.
     """
-    axes = {i: v.batch for i, v in enumerate(tape.values)}
+    axes = {i: v.placed for i, v in enumerate(tape.values)}
     starts = {i: per_sample(s, axes[i], tape.samples).double() for i, s in seeds.items()}
-    books = Books(_sum(list(starts.values()), tape.samples), totals=starts, free=set(seeds))
+    books = Books(_sum(list(starts.values()), tape.samples), totals=starts, loose=set(loose), free=set(seeds))
 
     def step(op: LocalOp, carried: tuple[Tensor | None, ...]) -> list[Tensor | None]:
         rule = rules.get(op.op.index) or _last_resort(op.op, strict)
         op = LocalOp(op.tape, op.op, books.take(op.op), measured)
         shares = _share(op, carried, rule, books)
-        books.rows.extend(
-            Row(op.op.module, op.op.name, cause, amount) for cause, amount in books.settle(op, rule, carried, shares)
-        )
+        booked = books.settle(op, rule, carried, shares)
+        books.rows.extend(Row(_kept_by(op, cause), op.op.name, cause, amount) for cause, amount in booked)
+        books.rows.extend(Row(name, op.op.name, "constant operand", amount) for name, amount in shares.constants)
         _learn(op, rule, books)
         return shares.inputs
 
@@ -112,6 +114,13 @@ def propagate(
     if elsewhere:
         books.rows.append(Row("", "other paths", "elsewhere", torch.stack(elsewhere).sum(0)))
     return arrived, Ledger(books.seed, reached, _told(books.rows))
+
+
+def _kept_by(op: LocalOp, cause: str) -> str:
+    """Where a booking is told of: the module, or what keeps it, as a token or positions of the model's own."""
+    read = (op.tape.values[ref.id] for ref in op.op.refs()) if cause == "constant operand" else ()
+    names = list(dict.fromkeys(value.name for value in read if value.name and not value.tracked))
+    return " + ".join(names[:2]) or op.op.module
 
 
 def _told(rows: list[Row]) -> tuple[Row, ...]:
@@ -127,7 +136,7 @@ def _told(rows: list[Row]) -> tuple[Row, ...]:
 def _noise(op: LocalOp, carried: tuple[Tensor | None, ...], got: list[tuple[int, Tensor]]) -> Tensor:
     """How much relevance rounding can lose in one operation, per sample."""
     placed = [(o, c) for o, c in zip(op.op.outs, carried, strict=True) if o is not None and c is not None] + got
-    mass = sum(per_sample(t.abs(), op.tape.values[i].batch, op.samples) for i, t in placed)
+    mass = sum(per_sample(t.abs(), op.tape.values[i].placed, op.samples) for i, t in placed)
     assert isinstance(mass, Tensor)
     return 1e3 * torch.finfo(mass.dtype).eps * mass
 

@@ -27,11 +27,13 @@ class Shares:
         inputs: One share per tracked input of the operation, None where it gets nothing.
         booked: What no input got, per cause and sample.
         rest: The cause of whatever else no input got: the difference is measured and booked under that name.
+        constants: What went to constants, each by its name, where there are several.
     """
 
     inputs: list[Tensor | None]
     booked: dict[str, Tensor] = field(default_factory=dict)
     rest: str = ""
+    constants: tuple[tuple[str, Tensor], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..errors import MethodError
 from .interval import Paired
 
 if TYPE_CHECKING:
@@ -15,11 +16,10 @@ FEWEST = 6  # samples: of fewer, all can agree by chance with a probability abov
 
 def advice(table: Table) -> str:
     """By SRG where it was asked for, else by the first metric: the best method, if these samples tell it from the others."""
-    metric = "srg" if "srg" in table.metrics else next(iter(table.metrics))
-    ranked = sorted((row for row in table.rows if row["metric"] == metric and row["rank"]), key=lambda row: row["rank"])
-    if not ranked:
+    metric, rows = ranked(table)
+    if not rows:
         return f"No method could be judged by {metric}."
-    best, others = ranked[0], ranked[1:]
+    best, others = rows[0], rows[1:]
     score = f"{best['score']:.3g}{_within(best['low'], best['high'])} by {metric} on {_samples(best['n'])}"
     if best["n"] < FEWEST:
         return f"{best['method']} is first with {score}, but so few tell nothing of others: evaluate at least {FEWEST}."
@@ -30,13 +30,42 @@ def advice(table: Table) -> str:
     return _chosen(table, metric, best, [row["method"] for row in others], score)
 
 
+def best(table: Table) -> str:
+    """The method that the advice ends in: the first, or the quickest of those that many samples do not tell from it.
+
+    Raises:
+        MethodError: none could be judged.
+    """
+    metric, rows = ranked(table)
+    if not rows:
+        raise MethodError("The best of an evaluation", advice(table), "there is none to choose", "See `failures` and `notes`.")
+    name, others = rows[0]["method"], [row["method"] for row in rows[1:]]
+    return name if rows[0]["n"] < FEWEST else _quickest(table, [name, *_equal(table, metric, name, others)])
+
+
+def ranked(table: Table) -> tuple[str, list[dict[str, Any]]]:
+    """The metric that advice goes by, and the rows of its methods, the best first."""
+    metric = "srg" if "srg" in table.metrics else next(iter(table.metrics))
+    rows = [row for row in table.rows if row["metric"] == metric and row["rank"]]
+    return metric, sorted(rows, key=lambda row: row["rank"])
+
+
+def _equal(table: Table, metric: str, name: str, others: Sequence[str]) -> list[str]:
+    """Those that these samples do not tell from the best."""
+    return [other for other in others if not table.paired(metric, name, other).sure]
+
+
+def _quickest(table: Table, methods: Sequence[str]) -> str:
+    return min(methods, key=lambda one: table.costs[one].seconds)
+
+
 def _chosen(table: Table, metric: str, best: dict[str, Any], others: Sequence[str], score: str) -> str:
     name, found = best["method"], table.paired(metric, best["method"], others[0])
-    equal = [other for other in others if not table.paired(metric, name, other).sure]
+    equal = _equal(table, metric, name, others)
     if not equal:
         better = f"{_apart(found)} better than {others[0]}, the next (paired, p = {found.p:.2g})"
         return f"Take {name}: {score}, {better}{_also(table, name)}, at {_cost(table, name)}."
-    quickest = min([name, *equal], key=lambda one: table.costs[one].seconds)
+    quickest = _quickest(table, [name, *equal])
     nearest = table.paired(metric, name, equal[0])
     return (
         f"{name} is first with {score}, but these samples do not tell it from {_listed(equal)} (its difference to {equal[0]} "

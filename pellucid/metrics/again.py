@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from .. import ids
 from ..attribution import Method
 from ..errors import MethodError
-from ..model import Model
+from ..model import Model, Text
 from ..readout import ask, at_once
 from ..target import Target
 from .metric import Answer, Question
@@ -40,9 +41,15 @@ class Again:
 
     def __call__(self, variants: Tensor, rows: Sequence[int]) -> Tensor:
         """The values for variants of these samples, on the device of the samples."""
-        found = self.method.attribute(self.model, variants, self.target.take(rows))
-        self.forwards += found.forwards
-        return found.values.detach()
+        target, model = self.target.take(rows), self.model
+        if variants.is_floating_point():
+            found = [self.method.attribute(model, variants, target)]
+        else:  # texts are explained one by one
+            tokens = model.preprocess.tokens(variants) if isinstance(model.preprocess, Text) else None
+            alone = range(len(variants))
+            found = [ids.attribute(self.method, model, variants, i, target.take([i]), None, tokens) for i in alone]
+        self.forwards += sum(one.forwards for one in found)
+        return torch.cat([one.values.detach() for one in found])
 
     def each(self, n: int, change: Callable[[int, int], Tensor]) -> Tensor:
         """The values for n variants of every sample, with shape (n, sample, ...); fewer where it is called off.

@@ -15,6 +15,7 @@ from .again import Again
 from .correlation import SQUARES, losses, singles
 from .equivalent import shifted, split
 from .experiment import Reading, Scheme, experiment
+from .layout import numbers
 from .metric import Answer, Need, Question, Scores
 from .order import relevance
 from .robustness import length, where_sound
@@ -58,7 +59,7 @@ class Completeness:
 
 def at_baseline(question: Question, value: float | Tensor | None) -> Tensor:
     """The target with the baseline in place of every sample, with shape (sample,), double, on the CPU."""
-    x = question.x
+    x = numbers(question.x, "completeness with a baseline")
     filled = baseline(0.0 if value is None else value, x).expand(x.shape)
 
     def make(start: int, stop: int) -> tuple[Tensor, list[int]]:
@@ -145,7 +146,7 @@ class InputInvariance:
     shift: float = 1.0
 
     def score(self, question: Question, answer: Answer) -> Scores:
-        model, folded = shifted(question.model, question.x, self.shift)
+        model, folded = shifted(question.model, numbers(question.x, self.name), self.shift)
         again = Again.of(question, answer, model)
         maps = again.each(1, lambda _, row: question.x[row : row + 1] + self.shift)[0]
         note = "The shift is subtracted before the model: the samples do not go straight into a layer."

@@ -31,7 +31,7 @@ class Sparseness:
         size = _sizes(answer).sort(1).values
         n = size.shape[1]
         weight = 2 * torch.arange(1, n + 1, dtype=size.dtype, device=size.device) - n - 1
-        return Scores((size * weight).sum(1) / (n * size.sum(1)))
+        return Scores(((size * weight).sum(1) / (n * size.sum(1))).cpu())
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Complexity:
 
     def score(self, question: Question, answer: Answer) -> Scores:
         size = _sizes(answer)
-        return Scores(torch.special.entr(size / size.sum(1, keepdim=True)).sum(1))
+        return Scores(torch.special.entr(size / size.sum(1, keepdim=True)).sum(1).cpu())
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class EffectiveComplexity:
         size = _sizes(answer)
         shares = (size / size.sum(1, keepdim=True)).sort(1, descending=True).values.cumsum(1)
         count = (shares < self.share * (1 - 1e-12)).sum(1).double() + 1
-        return Scores(torch.where(shares.isfinite().all(1), count, torch.nan))
+        return Scores(torch.where(shares.isfinite().all(1), count, torch.nan).cpu())
 
 
 def _sizes(answer: Answer) -> Tensor:

@@ -17,6 +17,7 @@ from ..perturb.regions import places, together
 from ..readout import ask, at_once
 from .compat import Compat, known_compat
 from .experiment import Scheme
+from .layout import numbers
 from .metric import Answer, Need, Question, Scores
 from .steps import Every
 from .tiles import Tiles
@@ -179,7 +180,7 @@ def in_units(change: Tensor, away: Tensor, units: Units) -> Tensor:
 
 def effects(question: Question, change: Change, n: int) -> Tensor:
     """f(x) - f(x - I) of every change, with shape (sample, n), double, on the CPU; the same for all maps. NaN: called off."""
-    x, samples = question.x, len(question)
+    x, samples = numbers(question.x, "infidelity"), len(question)
     found = torch.full((samples * n,), torch.nan, dtype=torch.float64)
 
     def make(start: int, stop: int) -> tuple[Tensor, list[int]]:

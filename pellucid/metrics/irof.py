@@ -7,14 +7,14 @@ from typing import ClassVar
 
 import torch
 
-from ..perturb.imputer import Mean
 from ..perturb.parts import Parts
 from .curve import mean_height
 from .experiment import Reading, Scheme
 from .reduction import Reduction, Removed
 from .steps import Every
+from .typical import Typical
 
-SUPERPIXELS = Scheme(Parts(25), Mean(), Every(1), weigh="mean")
+SUPERPIXELS = Scheme(Parts(25), Typical(), Every(1), weigh="mean")
 
 
 @dataclass(frozen=True)

@@ -224,7 +224,7 @@ def pooled(answer: Answer, pooling: Pooling) -> Tensor:
 def _scores(values: Tensor, heat: Tensor, mask: Tensor) -> Scores:
     """Undefined without a truth, and for maps that are not finite."""
     known = mask.any(1) & heat.isfinite().all(1)
-    return Scores(torch.where(known, values.double(), torch.nan))
+    return Scores(torch.where(known, values.double(), torch.nan).cpu())
 
 
 def _known(pooling: str) -> None:

@@ -147,9 +147,15 @@ def _fitting(made: Question) -> Question:
     if masks.shape != (len(x), *places):
         raise InputError(
             "An evaluation with masks", f"masks of shape {tuple(masks.shape)}, and samples of shape {tuple(x.shape[1:])}",
-            "a mask says of every place of a sample whether the truth lies there", f"Give shape {(len(x), *places)}.",
+            "a mask says of every place of a sample whether the truth lies there",
+            f"Give shape {(len(x), *places)}{_hint(masks, x)}.",
         )  # fmt: skip
     return replace(made, masks=masks.bool().to(x.device))
+
+
+def _hint(masks: Tensor, x: Tensor) -> str:
+    """What to do where the mask would fit if the channels came last."""
+    return ", or say channels=-1 if the channels come last" if masks.shape == x.shape[:-1] else ""
 
 
 def scored(output: Tensor) -> Tensor | None:

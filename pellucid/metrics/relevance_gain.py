@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..perturb.imputer import Mean
 from ..perturb.parts import Parts
 from .experiment import Reading, Scheme
 from .reduction import Reduction, Removed
 from .steps import Log
+from .typical import Typical
 
-SUPERPIXELS = Scheme(Parts(25), Mean(), Log(15), weigh="mean")
+SUPERPIXELS = Scheme(Parts(25), Typical(), Log(15), weigh="mean")
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,9 @@ class SRG(Reduction):
         SRG = A(least first) - A(most first) = MRG + LRG,   A the mean height over the share of places removed
 
     Chance is 0. In the difference most of what the imputer does by itself cancels: over 40 imputers it orders methods alike,
-    where either curve alone does not. Parts are about 25 superpixels, each with the mean of its relevance, and the mean colour
-    in their place; the curve is measured at up to 15 points, log-spaced.
+    where either curve alone does not. Parts are about 25 superpixels (columns of a table, stretches of a signal), each with the
+    mean of its relevance, and the mean colour in their place (0 in a table); the curve is measured at up to 15 points,
+    log-spaced.
 
     References: Decoupling pixel flipping and occlusion strategy for consistent XAI benchmarks (Bluecher et al., 2024),
         https://doi.org/10.48550/arXiv.2401.06654

@@ -11,6 +11,7 @@ from torch import Tensor
 from ..errors import MethodError
 from ..perturb.design import stream
 from .again import Again
+from .layout import numbers
 from .metric import Answer, Need, Question, Scores
 
 
@@ -42,6 +43,7 @@ class Neighbours:
 
     def noise(self, x: Tensor, seed: int, round_: int = 0) -> Tensor:
         """What is added to samples shaped like x, with shape (n, 1, ...)."""
+        numbers(x, "A metric that asks about samples nearby")
         made = torch.stack([self._drawn(x, stream("neighbour", seed, round_, number)) for number in range(self.n)])
         return (self.radius * made)[:, None].to(x)
 

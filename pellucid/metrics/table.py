@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 from dataclasses import dataclass
@@ -14,9 +13,10 @@ from torch import Tensor
 
 from ..errors import MethodError, PellucidError
 from ..files import save
-from .advice import advice
+from .advice import advice, best
 from .interval import LEVEL, Paired, interval, paired
 from .metric import Metric, Scores
+from .rows import columns, markdown, plain, write_csv
 
 RANDOM = "random"
 #: Suffix -> "module:function" that writes (table, path, **options).
@@ -132,10 +132,17 @@ class Table:
         """Which method to take, in a sentence with its evidence: by SRG where it was asked for, else by the first metric."""
         return advice(self)
 
+    @property
+    def best(self) -> str:
+        """The method that the advice ends in.
+
+        Raises:
+            MethodError: none could be judged.
+        """
+        return best(self)
+
     def __str__(self) -> str:
-        rows = [list(HEADS), *([str(cell) for cell in cells(row)] for row in self.rows)]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+        lines = columns(HEADS, [cells(row) for row in self.rows])
         return "\n".join([*lines, "", self.advice, *self.notes])
 
     def __repr__(self) -> str:
@@ -176,12 +183,7 @@ def cells(row: dict[str, Any]) -> tuple[str, ...]:
 
 def save_csv(table: Table, path: Path) -> None:
     """One line per row; empty where there is no number."""
-    rows = table.rows
-    names = list(rows[0]) if rows else ["method", "metric", "score", "low", "high", "n", "forwards", "seconds"]
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, names)
-        writer.writeheader()
-        writer.writerows(rows)
+    write_csv(table.rows, path, ["method", "metric", "score", "low", "high", "n", "forwards", "seconds"])
 
 
 def save_json(table: Table, path: Path) -> None:
@@ -195,9 +197,9 @@ def told(table: Table) -> dict[str, Any]:
         {
             "method": method,
             "metric": metric,
-            "values": _plain(found.values),
-            "floor": _plain(found.floor),
-            "ceiling": _plain(found.ceiling),
+            "values": plain(found.values),
+            "floor": plain(found.floor),
+            "ceiling": plain(found.ceiling),
         }
         for (method, metric), found in table.scores.items()
     ]
@@ -205,13 +207,8 @@ def told(table: Table) -> dict[str, Any]:
     return kept | {"level": LEVEL, "rows": table.rows, "notes": list(table.notes), "scores": scores}
 
 
-def _plain(values: Tensor | None) -> list[float | None] | None:
-    return None if values is None else [value if value == value else None for value in values.tolist()]
-
-
 def save_md(table: Table, path: Path) -> None:
     """A table for a page, with advice and notes below."""
-    rows = ["| " + " | ".join(cells(row)) + " |" for row in table.rows]
-    head = ["| " + " | ".join(HEADS) + " |", "|---|---|" + "--:|" * (len(HEADS) - 2)]
+    lines = markdown(HEADS, [cells(row) for row in table.rows])
     about = [table.asked, ""] if table.asked else []
-    path.write_text("\n".join([*about, *head, *rows, "", table.advice, "", *table.notes]).rstrip() + "\n", encoding="utf-8")
+    path.write_text("\n".join([*about, *lines, "", table.advice, "", *table.notes]).rstrip() + "\n", encoding="utf-8")

@@ -1,13 +1,10 @@
-"""A Model from whatever a network comes as: one function per source."""
+"""A Model from whatever a network comes as. How each source is read stands in a file of its own, in sources/."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
-import warnings
-import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from importlib import import_module
@@ -19,17 +16,22 @@ from torch import nn
 from torch.export import ExportedProgram
 
 from pellucid.errors import ModelError
-from pellucid.model import weights
+from pellucid.model import metadata, weights
 from pellucid.model.model import Model
-from pellucid.model.preprocess import Preprocess
+from pellucid.model.sources import exported, file, state, torchscript
+from pellucid.model.sources.checkpoint import digest
+from pellucid.model.sources.reference import KINDS, Reference
+from pellucid.model.text import Text
+from pellucid.model.tokenizer import tokenizes
 
 Source = Model | nn.Module | ExportedProgram | Callable[..., Any] | str | os.PathLike[str]
+HUBS = {"timm": "timm", "torchvision": "torchvision", "hf": "huggingface"}  # by the word before the colon: its file in sources/
 
 
 def load(
     source: Source,
     *,
-    preprocess: Preprocess | None = None,
+    preprocess: Any = None,
     labels: Sequence[str] | None = None,
     builder: Callable[[], nn.Module] | None = None,
     trust: bool = False,
@@ -37,13 +39,16 @@ def load(
 ) -> Model:
     """A handle on a network, wherever it comes from. A network that is passed in is used as it is and never changed.
 
-    Safe files hold numbers only: a state dict (.safetensors, or .pth read without its code), filled into what `builder` makes.
-    TorchScript, .pt2 and pickled modules can run any code when they are opened, so they need `trust=True`.
+    Safe files hold numbers and operations only: a state dict (.safetensors, or .pth read without its code), filled into what
+    `builder` makes; ONNX; Keras without Lambda layers. TorchScript, .pt2 and pickled modules can run any code when they are
+    opened, so they need `trust=True`.
 
     Arguments:
-        source: A Model, an nn.Module (scripted or traced too), an ExportedProgram, any callable of tensors, the name of a
-            built-in model, or the path of a file.
-        preprocess: How a picture becomes the input; never guessed.
+        source: A Model, an nn.Module (scripted or traced too), an ExportedProgram, a Keras model, any callable of tensors, the
+            name of a built-in model, the path of a file or of a Hugging Face folder, or a name of a hub: "timm:resnet50",
+            "torchvision:vgg16", "hf:google/vit-base-patch16-224" (with @FILE for its weights, or ?random).
+        preprocess: How a picture, a text, a row of a table or a series becomes the input, where the model does not say: see
+            `Model`; also an image processor or a tokenizer of Hugging Face, transforms of torchvision. Never guessed.
         labels: The names of the classes, in order.
         builder: A function without arguments that makes the network whose weights are in the file.
         trust: Open files that can run code. The sha256 of a file is kept as the model's fingerprint, trusted or not.
@@ -51,15 +56,24 @@ def load(
 
     Raises:
         ModelError: There is no such model, the file is damaged or not trusted, or its weights do not fit.
+        MissingExtra: What reads such models is not installed.
 
     Example:
         >>> load(nn.Linear(2, 3), labels=["cat", "dog", "owl"])
         Model(Linear, nn.Module, 9 parameters, 3 labels)
     """
     model = _named(source, builder, trust) if isinstance(source, str | os.PathLike) else _object(source)
-    known = {"preprocess": preprocess, "labels": None if labels is None else tuple(labels), "name": name}
+    how = _reading(preprocess)
+    known = {"preprocess": how, "labels": None if labels is None else tuple(labels), "name": name}
     changes: dict[str, Any] = {field: value for field, value in known.items() if value is not None}
     return replace(model, **changes) if changes else model
+
+
+def _reading(how: Any) -> Any:
+    """How something raw becomes the input, from whatever says it."""
+    if how is None or hasattr(how, "read") or isinstance(how, Mapping):
+        return how
+    return Text(how) if tokenizes(how) else metadata.reading(how)
 
 
 def _object(source: Any) -> Model:
@@ -67,11 +81,13 @@ def _object(source: Any) -> Model:
         return source
     source = getattr(source, "_orig_mod", source)  # what torch.compile wraps: compiled code cannot be looked into
     if isinstance(source, torch.jit.ScriptModule):
-        return Model(source, str(source.original_name), "TorchScript module", source)
+        return torchscript.of_object(source)
+    if _of_keras(source):
+        return cast(Model, import_module("pellucid.model.sources.keras").of_object(source))
     if isinstance(source, nn.Module):
-        return Model(source, type(source).__name__, "nn.Module", source)
+        return metadata.applied(Model(source, type(source).__name__, "nn.Module", source))
     if isinstance(source, ExportedProgram):
-        return _exported(source, "exported program", "ExportedProgram")
+        return exported.of_object(source)
     if callable(source) and not isinstance(source, type):
         return _function(source)
     a_class = isinstance(source, type)
@@ -83,6 +99,11 @@ def _object(source: Any) -> Model:
     )
 
 
+def _of_keras(source: Any) -> bool:
+    """Whether this is a model of Keras, on whatever backend; Keras is not imported for asking."""
+    return any(kind.__module__.startswith("keras.") and kind.__name__ == "Model" for kind in type(source).__mro__)
+
+
 def _function(function: Callable[..., Any]) -> Model:
     """A plain callable; a method of a network brings its network along."""
     owner = getattr(function, "__self__", None)
@@ -90,121 +111,54 @@ def _function(function: Callable[..., Any]) -> Model:
     return Model(function, name.strip("<>"), "callable", owner if isinstance(owner, nn.Module) else None)
 
 
-def _exported(program: ExportedProgram, name: str, source: str) -> Model:
-    module = program.module()
-    return Model(module, name, source, module)
-
-
 def _named(source: str | os.PathLike[str], builder: Callable[[], nn.Module] | None, trust: bool) -> Model:
-    """A built-in model, or else a file."""
+    """A built-in model, one of a hub, or else a file."""
     text = os.fspath(source)
-    hub = re.match(r"(timm|hf|torchvision):", text)
-    if hub:
-        raise _unsupported(text, f"a model of {hub[1]}", "models are not fetched from hubs yet")
+    kind = text.partition(":")[0]
+    if kind in HUBS and ":" in text:
+        hub = import_module(f"pellucid.model.sources.{HUBS[kind]}")
+        return cast(Model, hub.load(Reference.parse(text), trust))
     zoo = import_module("pellucid.zoo")  # named, not imported: the built-in models are made of this floor's nouns
     if text in zoo.MODELS:
         return cast(Model, getattr(zoo, text)())
     path = Path(text).expanduser()
     if not path.exists():
         raise _unknown(text, sorted(zoo.MODELS))
+    if path.is_dir():
+        return cast(Model, import_module("pellucid.model.sources.huggingface").folder(path, text, trust))
     return _file(path, builder, trust)
 
 
 def _file(path: Path, builder: Callable[[], nn.Module] | None, trust: bool) -> Model:
-    kind = _kind(path)
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    if kind == "safetensors":
-        model = _filled(path, weights.read_safetensors(path), builder)
-    elif kind == "pickle":
-        model = _unpickled(path, builder, trust)
+    kind = file.kind(path)
+    if kind == file.SAFETENSORS:
+        model = state.safetensors(path, builder)
+    elif kind == file.PICKLE:
+        model = state.pickle(path, builder, trust)
+    elif kind == file.ONNX:
+        model = import_module("pellucid.model.sources.onnx").load(path)
+    elif kind == file.KERAS:
+        model = import_module("pellucid.model.sources.keras").load(path, trust)
     elif not trust:
         raise weights.untrusted(path, kind)
     else:
-        model = _torchscript(path) if kind == "a TorchScript file" else _program(path)
-    return replace(model, fingerprint=digest)
-
-
-def _kind(path: Path) -> str:
-    """What a file is, by its contents and not by its name: a name is easily wrong, and decides nothing about safety."""
-    asked = f"model {path}"
-    if not path.is_file():
-        found = "a folder" if path.is_dir() else "a device or a pipe"
-        raise ModelError(asked, found, "a model is read from one file", "Name that file.")
-    with path.open("rb") as file:
-        start = file.read(64)
-    if not start:
-        raise ModelError(asked, "an empty file", "there are no weights in it", "Save or fetch it again.")
-    if path.suffix == ".onnx":
-        raise _unsupported(str(path), "an ONNX file", "ONNX is not read yet")
-    if path.suffix == ".safetensors":
-        return "safetensors"
-    if start.startswith(b"PK\x03\x04"):
-        return _archive(path)
-    if start.startswith(b"\x80"):  # how every binary pickle begins
-        return "pickle"
-    why = "that is no PyTorch, TorchScript or safetensors file"
-    raise ModelError(asked, f"a file that begins with {start[:40]!r}", why, "Check that the file itself was fetched.")
-
-
-def _archive(path: Path) -> str:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = {name.partition("/")[2] or name for name in archive.namelist()}
-    except (zipfile.BadZipFile, OSError) as error:
-        raise weights.damaged(path, error) from None
-    if "constants.pkl" in members:  # as torch.load tells them apart
-        return "a TorchScript file"
-    if members & {"archive_format", "serialized_exported_program.json"}:
-        return "an exported program (.pt2)"
-    if "data.pkl" in members:
-        return "pickle"
-    why = "PyTorch did not write it"
-    raise ModelError(f"model {path}", "a zip archive without a model", why, "Unpack it and name the file inside.")
-
-
-def _torchscript(path: Path) -> Model:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # torch.jit is old, and so are the files people have
-            module = torch.jit.load(path, map_location="cpu").eval()  # type: ignore[no-untyped-call]
-    except Exception as error:
-        raise weights.damaged(path, error) from None
-    return Model(module, path.stem, f"TorchScript file {path.name}, trusted by the user", module)
-
-
-def _program(path: Path) -> Model:
-    try:
-        program = torch.export.load(path)
-    except Exception as error:
-        raise weights.damaged(path, error) from None
-    return _exported(program, path.stem, f"exported program {path.name}, trusted by the user")
-
-
-def _unpickled(path: Path, builder: Callable[[], nn.Module] | None, trust: bool) -> Model:
-    content, trusted = weights.read_pickle(path, trust)
-    if isinstance(content, nn.Module):
-        module = content.eval()
-        return Model(module, path.stem, f"pickled module {path.name}, trusted by the user", module)
-    return _filled(path, weights.state(content, path), builder, ", trusted by the user" if trusted else "")
-
-
-def _filled(path: Path, state: weights.State, builder: Callable[[], nn.Module] | None, remark: str = "") -> Model:
-    module = weights.fill(weights.build(builder, path), state, path).eval()
-    return Model(module, path.stem, f"state dict {path.name}{remark}", module)
-
-
-def _unsupported(asked: str, found: str, why: str) -> ModelError:
-    do = "Build the network yourself and pass it as an nn.Module: load(module.eval(), preprocess=...)."
-    return ModelError(f"model {asked}", found, why, do)
+        model = torchscript.load(path) if kind == file.TORCHSCRIPT else exported.load(path)
+    return replace(model, fingerprint=digest(path))
 
 
 def _unknown(text: str, names: Sequence[str]) -> ModelError:
+    kind, colon, rest = text.partition(":")
+    if colon and rest and re.fullmatch(r"\w+", kind) and len(kind) > 1:  # one letter is a drive of Windows
+        near = get_close_matches(kind, KINDS, n=1)
+        hint = f"Did you mean {near[0]}:{rest}?" if near else "Check the word before the colon, or the path."
+        return ModelError(f"model {text}", f"the source {kind!r}", f"models come from {', '.join(KINDS)}, or files", hint)
     near = get_close_matches(text, names, n=1)
     hint = f"Did you mean {near[0]}? " if near else ""
     return ModelError(
         f"model {text}",
         "no file and no built-in model of that name",
         f"the built-in models are {', '.join(names)}",
-        f"{hint}Check the path, or pass an nn.Module.",
+        f"{hint}Check the path, or name a source: timm:{text}. `pellucid models` lists them all."
+        if re.fullmatch(r"[\w.-]+", text) and not near and "." not in text
+        else f"{hint}Check the path, or pass an nn.Module.",
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -47,6 +47,38 @@ def exported(module: nn.Module) -> bool:
     nodes = module.graph.nodes
     calls = (node.op == "call_module" and node.target != "_guards_fn" for node in nodes)
     return any(isinstance(node.target, torch._ops.OpOverload) for node in nodes) and not any(calls)
+
+
+class Names(nn.Module):
+    """The layers of a network that PyTorch itself does not call, by name, with what they learned: a table to look things up in.
+
+    Arguments:
+        layers: By path: the class of the layer, and its parameters.
+    """
+
+    def __init__(self, layers: Mapping[str, tuple[str, Sequence[nn.Parameter]]]) -> None:
+        super().__init__()
+        for path, (kind, parameters) in layers.items():
+            place: nn.Module = self
+            for part in path.split("."):
+                if part not in place._modules:
+                    place.add_module(part, Layer())
+                place = place.get_submodule(part)
+            place.original_name = kind  # type: ignore[assignment]
+            for number, parameter in enumerate(parameters):
+                place.register_parameter(str(number), parameter)
+        self.eval()
+
+
+class Layer(nn.Module):
+    """One of them."""
+
+    original_name = "Layer"
+
+
+def opaque(module: nn.Module | None) -> bool:
+    """Whether the modules inside cannot be seen while they run."""
+    return isinstance(module, (torch.jit.ScriptModule, torch.fx.GraphModule, Names))
 
 
 def _operations(module: nn.Module) -> Iterator[tuple[str, Sequence[Any]]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from functools import cached_property
 from importlib import import_module
@@ -20,6 +20,8 @@ from pellucid.errors import ModelError, TargetError
 from pellucid.model import mode
 from pellucid.model.picture import Picture, read_picture
 from pellucid.model.preprocess import Preprocess
+from pellucid.model.score import BeforeSoftmax
+from pellucid.model.text import Text, check_reads_texts
 
 
 class Layer(NamedTuple):
@@ -39,9 +41,13 @@ class Model:
         name: What to call it in captions.
         source: Where it came from, for provenance.
         module: The module behind `forward`, when there is one: it gives the device, the layers and the mode.
-        preprocess: How a picture becomes its input; None when it is not known, and then pictures are refused.
+        preprocess: How something raw becomes its input: `Preprocess` for pictures, `Columns` for rows of tables, `Signal` for
+            series, `Text` for texts; of a model of several inputs a dict of these by their names. None: not known, and raw things
+            are refused.
         labels: The names of its classes, in order.
         fingerprint: A digest of the file it came from.
+        shape: Of one sample of its input, where that is known: (channel, height, width) for pictures.
+        notes: What was found or assumed when it was loaded, in sentences: captions repeat them.
 
     Example:
         >>> net = nn.Sequential(nn.Linear(2, 2)).eval()
@@ -56,9 +62,11 @@ class Model:
     name: str
     source: str
     module: nn.Module | None = None
-    preprocess: Preprocess | None = None
+    preprocess: Any = None
     labels: tuple[str, ...] | None = None
     fingerprint: str | None = None
+    shape: tuple[int, ...] | None = None
+    notes: tuple[str, ...] = ()
 
     def __call__(self, *inputs: Tensor) -> Any:
         """The model's own output, computed without a graph for gradients."""
@@ -71,8 +79,13 @@ class Model:
         parts += [f"{len(self.labels)} labels"] if self.labels is not None else []
         return f"Model({', '.join(parts)})"
 
-    def read(self, picture: Picture) -> Tensor:
-        """The picture as a batch of one, preprocessed, on the model's device: shape (1, channel, height, width)."""
+    def read(self, picture: Picture | Any) -> Tensor:
+        """The picture as a batch of one, preprocessed, on the model's device: shape (1, channel, height, width); rows of a table
+        and series as a batch of their own shape.
+        """
+        if hasattr(self.preprocess, "read"):
+            inputs: Tensor = self.preprocess.read(picture)[0]
+            return inputs.to(self.device, self.dtype if inputs.is_floating_point() else None)
         image = read_picture(picture)
         return self._preprocess(image).to(self.device, self.dtype)[None]
 
@@ -80,6 +93,19 @@ class Model:
         """The pixels the model sees of this picture."""
         image = read_picture(picture)
         return self._preprocess.crop(image)
+
+    def before_softmax(self) -> Model:
+        """The same model up to a softmax at its end: its scores, which a softmax flattens, are explained then.
+
+        The model runs as it is, and the call of its softmax is listened to; scripted code calls nothing that can be heard.
+
+        Example:
+            >>> model = Model(nn.Softmax(1), "last", "nn.Module")
+            >>> model.before_softmax()(torch.tensor([[0.0, 3.0]]))
+            tensor([[0., 3.]])
+        """
+        note = "The model ends in a softmax; the scores before it are explained."
+        return replace(self, forward=BeforeSoftmax(self.forward), notes=(*self.notes, note))
 
     @property
     def device(self) -> torch.device:
@@ -107,6 +133,19 @@ class Model:
         if number and not names:
             return int(number[1])
         raise _no_such_label(self, label, names)
+
+    def token_id(self, token: str) -> int:
+        """The id of a token, by its name.
+
+        Raises:
+            ModelError: the model does not say how it reads texts.
+            InputError: no single token is called so.
+        """
+        return check_reads_texts(self.name, self.preprocess).id(token)
+
+    def token_name(self, id: int) -> str | None:
+        """What a token is called; None where that is not known."""
+        return self.preprocess.spoken(id) if isinstance(self.preprocess, Text) else None
 
     def top(self, output_row: Tensor, n: int = 5) -> list[tuple[int, str, float]]:
         """The `n` most probable classes of one sample, as (index, label, probability), best first.
@@ -152,15 +191,26 @@ class Model:
         return import_module("pellucid.tape").record(self, *inputs)  # named, not imported: the tape lives a floor above
 
     @property
+    def pictured(self) -> Preprocess | None:
+        """How a picture becomes the input; None where it is no picture, or nobody said how."""
+        return self.preprocess if isinstance(self.preprocess, Preprocess) else None
+
+    @property
     def _preprocess(self) -> Preprocess:
-        if self.preprocess is None:
+        if self.preprocess is not None and self.pictured is None:
+            kind = type(self.preprocess).__name__
+            raise ModelError(
+                f"a picture for {self.name}", f"a model that reads its input by {kind}", "a picture is none of that",
+                f"Pass what {kind} reads, or a tensor.",
+            )  # fmt: skip
+        if self.pictured is None:
             raise ModelError(
                 f"a picture for {self.name}",
                 "a model that does not say how pictures become its input",
                 "a guessed scale or crop would give a plausible and wrong explanation",
                 "Load it with preprocess=pl.Preprocess((height, width), resize=..., mean=..., std=...), or pass a tensor.",
             )
-        return self.preprocess
+        return self.pictured
 
     @property
     def _weight(self) -> Tensor:

@@ -24,7 +24,8 @@ class Preprocess:
 
     Arguments:
         size: Height and width of the crop, in pixels.
-        resize: Short side after resizing, in pixels; None scales the picture so that it just covers the crop.
+        resize: Short side after resizing, in pixels; a pair (height, width) stretches the picture to just that, as many
+            transformers are trained; None scales it so that it just covers the crop.
         interpolation: One of bicubic, bilinear, lanczos, box, hamming, nearest.
         mean: Per channel, on the scale where black is 0 and white is 1; one channel makes the picture grey.
         std: Per channel, on the same scale.
@@ -37,7 +38,7 @@ class Preprocess:
     """
 
     size: tuple[int, int]
-    resize: int | None = None
+    resize: int | tuple[int, int] | None = None
     _: KW_ONLY
     interpolation: str = "bicubic"
     mean: tuple[float, ...]
@@ -45,15 +46,28 @@ class Preprocess:
     source: str = "given by the user"
 
     def __post_init__(self) -> None:
-        pixels = (*self.size, self.size[0] if self.resize is None else self.resize) if isinstance(self.size, tuple) else ()
-        if len(pixels) != 3 or not all(isinstance(n, int) and n > 0 for n in pixels):
-            raise _refusal(f"size {self.size}, resize {self.resize}", "size is (height, width) and both are whole pixels above 0")
+        found = f"size {self.size}, resize {self.resize}"
+        if not _sides(self.size) or not (self.resize is None or _sides(self.resize) or _sides((self.resize,) * 2)):
+            raise _refusal(found, "size is (height, width) and both are whole pixels above 0")
+        if isinstance(self.resize, tuple) and any(side < crop for side, crop in zip(self.resize, self.size, strict=True)):
+            raise _refusal(found, "nothing fills the crop where the picture is stretched to less than it")
         if self.interpolation not in INTERPOLATIONS:
             raise _refusal(f"interpolation {self.interpolation!r}", f"Pillow knows {', '.join(INTERPOLATIONS)}")
         if len(self.mean) not in (1, 3) or len(self.mean) != len(self.std):
             raise _refusal(f"mean {self.mean}, std {self.std}", "a picture has 1 or 3 channels, each with a mean and a std")
         if not all(std > 0 for std in self.std):
             raise _refusal(f"std {self.std}", "the pixels are divided by it")
+
+    def __str__(self) -> str:
+        """What happens to a picture, and who says so."""
+        if isinstance(self.resize, tuple):
+            resize = f"stretched to {self.resize[0]} x {self.resize[1]}"
+        else:
+            resize = f"short side to {self.resize}" if self.resize else "resized to cover"
+        mean, std = (", ".join(f"{value:.4g}" for value in values) for values in (self.mean, self.std))
+        scale = f"minus {mean}, over {std}" if any(self.mean) or set(self.std) != {1.0} else "from 0 to 1"
+        size = " x ".join(map(str, self.size))
+        return f"{resize}, {self.interpolation}, centre {size}, {scale} (from: {self.source})"
 
     def crop(self, image: Image.Image) -> Image.Image:
         """The pixels the model sees, before any are scaled: RGB, or grey for a model of one channel."""
@@ -79,6 +93,8 @@ class Preprocess:
         return self._normalised(torch.zeros(shape)), self._normalised(torch.ones(shape))
 
     def _resized(self, image: Image.Image) -> Image.Image:
+        if isinstance(self.resize, tuple):
+            return image.resize(self.resize[::-1], INTERPOLATIONS[self.interpolation])
         width, height = _covering(image.size, self.resize, self.size)
         if width * height > LARGEST:
             raise PictureError(
@@ -101,6 +117,11 @@ def _covering(picture: tuple[int, int], resize: int | None, crop: tuple[int, int
     fit = max(-(-crop[1] * short // width), -(-crop[0] * short // height))  # the short side at which the crop just fits
     side = max(fit, resize or 0)
     return max(side * width // short, crop[1]), max(side * height // short, crop[0])
+
+
+def _sides(pair: object) -> bool:
+    """Whether this is a height and a width."""
+    return isinstance(pair, tuple) and len(pair) == 2 and all(isinstance(side, int) and side > 0 for side in pair)
 
 
 def _refusal(found: str, why: str) -> ModelError:

@@ -38,6 +38,7 @@ from .rise import rise
 from .run import Run
 from .shapley import shapley
 from .sobol import sobol
+from .wording import LeftOut, OfText, sentences, words
 
 __all__ = [
     "DVE",
@@ -57,11 +58,13 @@ __all__ = [
     "Grid",
     "Groups",
     "Imputer",
+    "LeftOut",
     "Marginal",
     "Mean",
     "Meaningful",
     "Noise",
     "NoisyLinear",
+    "OfText",
     "OneOut",
     "Own",
     "Partition",
@@ -95,6 +98,8 @@ __all__ = [
     "pda",
     "rise",
     "segment_mean",
+    "sentences",
     "shapley",
     "sobol",
+    "words",
 ]

@@ -57,6 +57,7 @@ class DVE:
 
     name: ClassVar[str] = "dve"
     signed: ClassVar[bool] = False
+    per_token: ClassVar[str] = "none"
 
     def __post_init__(self) -> None:
         if self.kind not in ("targeted", "plain", "kl") or self.keep < 1 or min(self.sigma_low, self.sigma_high) <= 0:

@@ -106,6 +106,7 @@ class Extremal:
 
     name: ClassVar[str] = "extremal"
     signed: ClassVar[bool] = False
+    per_token: ClassVar[str] = "none"
 
     def __post_init__(self) -> None:
         checked(self, ("steps", "lr", "growth", "gain", "step", "sigma", "blur"), ("weight",))

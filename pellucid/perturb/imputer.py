@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -81,6 +81,7 @@ class Mean:
 
     soft = True
     random = False
+    around = True  # what stands around a place decides what stands there
 
     def prepare(self, x: Tensor, regions: Regions, model: Any) -> Fill:
         content = x.mean(tuple(range(2, x.dim())), keepdim=True) if x.dim() > 2 else x.mean(1, keepdim=True)
@@ -125,6 +126,10 @@ def as_imputer(given: Any) -> Imputer:
         return given  # type: ignore[no-any-return]
     if isinstance(given, (int, float, Tensor)):
         return Constant(given if isinstance(given, Tensor) else float(given))
+    if isinstance(given, Mapping):
+        from .sides import Each
+
+        return Each(given)
     if callable(given):
         return Own(given)
     raise InputError(

@@ -29,6 +29,7 @@ class Grey:
 
     soft: ClassVar[bool] = True
     random: ClassVar[bool] = False
+    around: ClassVar[bool] = True  # what stands around a place decides what stands there
 
     def prepare(self, x: Tensor, regions: Regions, model: Model) -> Fill:
         single = isinstance(regions, Partition) and regions.n == int((regions.labels >= 0).sum())

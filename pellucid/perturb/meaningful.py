@@ -93,6 +93,7 @@ class Meaningful:
 
     name: ClassVar[str] = "meaningful"
     signed: ClassVar[bool] = False
+    per_token: ClassVar[str] = "none"
 
     def __post_init__(self) -> None:
         checked(self, above_zero=("steps", "lr", "size", "jitter", "beta"), not_below_zero=("l1", "tv", "smooth", "blur"))

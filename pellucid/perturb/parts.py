@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..errors import MissingExtra
 from ..model import Model
-from .regions import Division, Entries, Grid, Groups, Partition, Regions, Superpixels, places
+from .regions import Division, Entries, Grid, Groups, OfColumns, Partition, Regions, Superpixels, places
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,8 +38,10 @@ class Parts(Division):
 
     n: int = 50
 
-    def of(self, x: Tensor, model: Model) -> Chosen:
+    def of(self, x: Tensor, model: Model) -> Partition:
         regions, what = self._chosen(x, model)
+        if isinstance(regions, OfColumns):
+            return regions
         return Chosen(regions.shape, regions.labels, what)
 
     def _chosen(self, x: Tensor, model: Model) -> tuple[Partition, str]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -17,11 +17,14 @@ from ..readout import Readout, inside, settled
 from ..target import Target, as_target
 from .design import Design
 from .imputer import as_imputer
-from .regions import Cells, Division, Regions, moved
+from .regions import Cells, Division, OfColumns, Regions, moved
 from .responses import Estimate, Estimator, Responses, Study, called_off, painted, relative
 from .run import Run
+from .sides import Apart, divide, filled, fitting
+from .wording import of_tokens
 
 STAGES = 8  # of a run that may stop early
+ADD_UP = ("shapley", "kernel_shap")  # whose values over regions sum to what the sample scores above an empty one
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,9 +62,15 @@ class Perturbation:
     semantics: Literal["replace", "remove"] = "replace"
     notes: tuple[str, ...] = field(default=())
 
+    per_token: ClassVar[str] = "same"  # every entry of a token's vector has the value of its region
+
     @property
     def signed(self) -> bool:
         return self.estimator.signed
+
+    def of_tokens(self, written: Any) -> tuple[Perturbation, tuple[str, ...]]:
+        """The same for one text, see `pellucid.perturb.wording`."""
+        return of_tokens(self, written)
 
     def attribute(self, model: Model, x: Tensor, target: Target, at: str | Where | None = None) -> Attribution:
         """One number per region, painted on the entries of the region."""
@@ -71,10 +80,11 @@ class Perturbation:
         found = [self._explained(study) for study in studies]
         values, errors = zip(*((v, e) for v, e, _, _ in found), strict=True)
         notes = tuple(dict.fromkeys(note for *_, told in found for note in told))
-        shared = value.dim() > 2 and studies[0].regions.shape[0] == 1
+        regions = studies[0].regions
+        shared = regions.shared if isinstance(regions, Apart) else value.dim() > 2 and regions.shape[0] == 1
         return Attribution(
             torch.stack(values), score, readout.target, output,
-            notes=self.notes + notes, options=self.options, shared=shared,
+            notes=self.notes + notes, options=self.options + _means(regions), shared=shared,
             error=None if any(e is None for e in errors) else torch.stack(errors),
             forwards=sum(count for _, _, count, _ in found),
         )  # fmt: skip
@@ -82,15 +92,21 @@ class Perturbation:
     def study(self, readout: Readout, value: Tensor, row: int) -> Study:
         """The questions about one sample."""
         sample = value[row : row + 1]
-        regions = moved(self.division.of(sample, readout.model), value.device)
+        regions = divide(self.division, sample, readout.model, inside=readout.at is not None)
+        regions = regions.on(value.device) if isinstance(regions, Apart) else moved(regions, value.device)
         imputer = as_imputer(self.imputer)
         self._fits(imputer, regions)
-        fill = imputer.prepare(sample, regions, readout.model)
-        filled = "removed" if self.semantics == "remove" else str(imputer)
-        told = re.sub(r" at 0x\w+", "", f"{self.division}; {filled}; draws={self.draws}")
-        once = not imputer.random and not isinstance(regions, Cells)
+        instead, draws = fitting(imputer, regions, readout.model), self.draws
+        if instead is not imputer and isinstance(regions, OfColumns):
+            imputer, regions = instead, replace(regions, note="A column that is taken away stands at its mean.")
+            draws = 1  # they do not draw
+        fill = filled(imputer, sample, regions, readout.model)
+        told_of = "removed" if self.semantics == "remove" else str(imputer)
+        told = re.sub(r" at 0x\w+", "", f"{self.division}; {told_of}; draws={draws}")
+        parts = regions.parts if isinstance(regions, Apart) else (regions,)
+        once = not imputer.random and not any(isinstance(part, Cells) for part in parts)
         return Study(
-            readout, sample, row, regions, self.design, fill, self.draws, self.batch, told, once, self.accelerate == "auto",
+            readout, sample, row, regions, self.design, fill, draws, self.batch, told, once, self.accelerate == "auto",
             self.semantics,
         )  # fmt: skip
 
@@ -127,7 +143,9 @@ class Perturbation:
                 break
         chosen = getattr(study.regions, "note", "")  # divisions that choose for themselves say what
         how = responses.how if self.semantics == "remove" else ""
-        notes = (chosen, how, *estimate.notes, ends or "")
+        several = isinstance(study.regions, Apart) and self.name in ADD_UP and len(study.readout.x) == 1
+        shares = study.regions.shares(estimate.values) if several else ""  # type: ignore[attr-defined]
+        notes = (shares, chosen, how, *estimate.notes, ends or "")
         return *painted(estimate, study), responses.forwards, tuple(filter(None, notes))
 
     def _ends(self, responses: Responses, estimate: Estimate, upto: int, total: int) -> str | None:
@@ -147,7 +165,8 @@ class Perturbation:
         return [total * (k + 1) // STAGES for k in range(STAGES) if total * (k + 1) // STAGES] or [total]
 
     def _fits(self, imputer: Any, regions: Regions) -> None:
-        if (self.design.soft or isinstance(regions, Cells)) and not imputer.soft:
+        parts = regions.parts if isinstance(regions, Apart) else (regions,)
+        if (self.design.soft or any(isinstance(part, Cells) for part in parts)) and not imputer.soft:
             raise MethodError(
                 f"{self.name} with {imputer}", "masks with shares between 0 and 1",
                 "this imputer replaces whole places only", "Use pl.perturb.blur(), mean(), noise() or constant().",
@@ -158,6 +177,11 @@ class Perturbation:
         filled = 'semantics="remove"' if self.semantics == "remove" else as_imputer(self.imputer)
         parts = self.division, self.design, self.estimator, filled
         return tuple(str(part) for part in parts) + ((f"draws={self.draws}",) if self.draws > 1 else ())
+
+
+def _means(regions: Regions) -> tuple[str, ...]:
+    """What stands where columns of a table are taken away, where it is not what the method would put into a picture."""
+    return (regions.note,) if isinstance(regions, OfColumns) and regions.note else ()
 
 
 def _path(at: str | Where | None) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from math import ceil
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -50,6 +51,8 @@ class Refined:
     @property
     def name(self) -> str:
         return self.method.name
+
+    per_token: ClassVar[str] = "none"
 
     @property
     def signed(self) -> bool:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
-from ..model import Model
+from ..model import Columns, Model
 
 Shape = tuple[int, ...]
 
@@ -174,6 +174,35 @@ class Cells(Regions):
         return fine.reshape(self.shape)
 
 
+@dataclass(frozen=True, eq=False)
+class OfColumns(Partition):
+    """The columns of a table, with all entries of a category in one region.
+
+    Arguments:
+        hot: The entry of each column that is painted: of a category, that of the value which stands there. The sum over the
+            entries of a column is then what its region got.
+        note: What captions say of them.
+    """
+
+    hot: Tensor
+    note: str = ""
+
+    def paint(self, values: Tensor) -> Tensor:
+        painted = values.new_zeros(self.shape)
+        painted[self.hot.to(values.device)] = values
+        return painted
+
+
+def of_table(x: Tensor, model: Model | None) -> OfColumns | None:
+    """The columns of a row, where the model says what its entries mean."""
+    columns = getattr(model, "preprocess", None)
+    if not isinstance(columns, Columns) or x.dim() != 2 or x.shape[1] != columns.width:
+        return None
+    groups = columns.groups
+    hot = [int((groups == n).nonzero()[int(x[0].cpu()[groups == n].argmax())]) for n in range(len(columns.columns))]
+    return OfColumns(tuple(x.shape[1:]), groups, torch.tensor(hot))
+
+
 # -- how users ask for them ---------------------------------------------------------------------------------------------------
 
 
@@ -200,7 +229,14 @@ class Sliding(Division):
     stride: int | Shape | None = None
     clip: bool = True
 
-    def of(self, x: Tensor, model: Model) -> Windows:
+    def of(self, x: Tensor, model: Model) -> Regions:
+        columns = of_table(x, model) if self.size is None and self.stride is None else None
+        if columns is not None:  # columns of a table have no neighbours that a window could cover with them
+            return columns
+        return self.windows(x)
+
+    def windows(self, x: Tensor) -> Windows:
+        """The windows over the places of one sample."""
         sides = places(x)
         usual = tuple(max(1, min(16, side // 4)) for side in sides)
         size = usual if self.size is None else self._each(self.size, sides, "size")
@@ -309,6 +345,9 @@ class Entries(Division):
     """Every place on its own: every pixel with its colours, every column of a table, every step of a signal."""
 
     def of(self, x: Tensor, model: Model) -> Partition:
+        columns = of_table(x, model)
+        if columns is not None:
+            return columns
         shape = together(x)
         return Partition(shape, torch.arange(prod(shape)).reshape(shape))
 
@@ -363,8 +402,8 @@ def together(x: Tensor) -> Shape:
 
 def pixels(x: Tensor, model: Model) -> Tensor:
     """The picture behind x, with shape (height, width, channel), in [0, 255]: by the model's preprocessing, or by its range."""
-    if model.preprocess is not None and len(model.preprocess.mean) == x.shape[1]:
-        low, high = (bound.to(x) for bound in model.preprocess.bounds())
+    if model.pictured is not None and len(model.pictured.mean) == x.shape[1]:
+        low, high = (bound.to(x) for bound in model.pictured.bounds())
     else:
         low, high = x.amin(), x.amax()
     scaled = ((x[0] - low) / (high - low).clamp(min=1e-12)).clamp(0, 1)

@@ -17,6 +17,7 @@ from pellucid.render.map import prepare
 from pellucid.render.matrix import agreement
 from pellucid.render.palette import AMBER, FAINT, INK, PAPER, Colour
 from pellucid.render.panel import SMALLEST, Size, card, ground, photograph
+from pellucid.render.subjects import painter
 from pellucid.render.text import paragraph, shorten, stack
 from pellucid.render.view import VIEWS, Shown
 
@@ -43,6 +44,7 @@ class Column:
         facts: What is to be known about it, sentence by sentence, each with one of `INKS`.
         regions: The regions it points to.
         key: What share of the evidence lies there.
+        page: What stands in a page in place of the pictures, where its subject has a painter for that.
     """
 
     head: str
@@ -51,6 +53,7 @@ class Column:
     facts: tuple[tuple[str, str], ...]
     regions: Image.Image
     key: Image.Image
+    page: str = ""
 
     def parts(self) -> list[Image.Image]:
         """What has to stand on a line with the other columns of its row, from above to below."""
@@ -118,7 +121,12 @@ def column(c: Comparison, name: str, sample: int, shown: Shown) -> Column:
     if name in c.failures:
         return lost(c, name, sample, head)
     e = c[name]
-    drawn, found = prepare(e, sample), shown.find(e, sample)
+    drawn, draw = prepare(e, sample), painter(e)
+    if draw.image is not None:
+        page = "" if draw.html is None else draw.html(e, sample, drawn)
+        told = tuple(facts(e, sample, c.seconds[name]))
+        return Column(head, draw.image(e, sample, drawn, WIDE), blank(), told, blank(), blank(), page)
+    found = shown.find(e, sample)
     size = fitted(*(drawn.picture.shape[:2] if drawn.picture is not None else drawn.heat.shape))
     size = (size[0], WIDE) if drawn.flat else size
     above, below = VIEWS["map"], VIEWS[REGIONS]

@@ -56,7 +56,7 @@ def panel(told: Column) -> str:
     """One method: its map, its scale, its regions, and what is to be known about it."""
     parts = [told.seen, told.scale, *([told.regions, told.key] if told.facts else [])]  # the photograph has a table there
     words = "".join(f'<p class="{kind}">{escape(text)}</p>' for text, kind in told.facts)
-    shot = f'<img alt="{escape(told.head)}" src="{inline(stack(parts, gap=12))}">'
+    shot = told.page or f'<img alt="{escape(told.head)}" src="{inline(stack(parts, gap=12))}">'
     return f"<figure><h2>{escape(told.head)}</h2>{shot}{words}</figure>"
 
 

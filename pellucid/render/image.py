@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from pellucid.render.map import Map, prepare
 from pellucid.render.palette import AMBER, FAINT, HAIR, INK, PAPER, RED_BLUE, Palette
 from pellucid.render.panel import Size, panel_size, photograph
 from pellucid.render.scale import Scale
+from pellucid.render.subjects import painter
 from pellucid.render.text import paragraph, shorten, stack
 from pellucid.render.view import PLAIN, Found, Shown, View
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 MARGIN, GAP, COLUMN = 32, 28, 400
 MOST_SAMPLES = 16
+Paint = Callable[["Explanation", int, Map, int], Image.Image]
 Cell = tuple[Image.Image, Image.Image]  # a panel, and what stands below it
 
 
@@ -97,11 +99,21 @@ def encoded(image: Image.Image, info: PngInfo | None = None) -> bytes:
 def panels(e: Explanation, sample: int, drawn: Map, shown: Shown = PLAIN, *, captioned: bool = False) -> Image.Image:
     """A figure without its title: views of the map over its photograph, on paper, or as rows of bars."""
     asked, found = shown.views(), shown.find(e, sample)
+    paint = painter(e).image
+    if paint is not None:
+        return about(e, sample, drawn, paint, captioned=captioned)
     if drawn.picture is not None:
         return over_photograph(e, sample, drawn, asked, found, captioned=captioned)
     if drawn.flat and not drawn.empty:
         return in_a_row(e, sample, drawn, asked, found, captioned=captioned)
     return on_paper(e, sample, drawn, asked, found, captioned=captioned)
+
+
+def about(e: Explanation, sample: int, drawn: Map, paint: Paint, *, captioned: bool) -> Image.Image:
+    """What the subject's own painter draws, over classes and words."""
+    whole = 2 * (COLUMN + 48) + GAP
+    words = caption(e, sample, whole) if captioned else []
+    return stack([paint(e, sample, drawn, whole), *classes(e, sample, drawn, COLUMN + 48), *words], gap=16)
 
 
 def over_photograph(e: Explanation, sample: int, drawn: Map, asked: list[View], found: Found, *, captioned: bool) -> Image.Image:

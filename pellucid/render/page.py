@@ -13,8 +13,9 @@ from PIL import Image
 
 from pellucid.render.books import book
 from pellucid.render.image import MOST_SAMPLES, encoded, panels
-from pellucid.render.map import prepare
+from pellucid.render.map import Map, prepare
 from pellucid.render.scale import Scale
+from pellucid.render.subjects import painter
 from pellucid.render.view import PLAIN, Found, Shown
 
 if TYPE_CHECKING:
@@ -73,14 +74,14 @@ def page(e: Explanation, shown: Shown = PLAIN) -> str:
 def section(e: Explanation, sample: int, scale: Scale, shown: Shown) -> str:
     """One sample: headline, picture, caption, ledger, regions where they are shown."""
     drawn = prepare(e, sample, scale=scale)
-    image = inline(panels(e, sample, drawn, shown))
+    body = painter(e).html
     at = f" at {e.at}" if e.at else ""
     which = f", sample {sample + 1} of {len(e)}" if len(e) > 1 else ""
     lines = [
         "<section>",
         f"<h1>{escape(e.headline(sample).removeprefix(f'{e.method} -> '))}</h1>",
         f'<p class="method">{escape(e.method + at + which)}</p>',
-        f'<img alt="{escape(e.caption(sample))}" src="{image}">',
+        picture(e, sample, drawn, shown) if body is None else body(e, sample, drawn),
         f"<p>{escape(e.sentence(sample))}</p>",
         *(f'<p class="warning">{escape(warning)}</p>' for warning in e.warnings(sample)),
         *(f'<p class="note">{escape(note)}</p>' for note in e.notes),
@@ -91,6 +92,11 @@ def section(e: Explanation, sample: int, scale: Scale, shown: Shown) -> str:
     if found:
         lines += ["<h2>Where the evidence lies</h2>", table(located(found), "books")]
     return "\n".join([*lines, "</section>"])
+
+
+def picture(e: Explanation, sample: int, drawn: Map, shown: Shown) -> str:
+    """The panels of one sample as an image inside the page."""
+    return f'<img alt="{escape(e.caption(sample))}" src="{inline(panels(e, sample, drawn, shown))}">'
 
 
 def located(found: Found) -> list[tuple[str, str, str]]:

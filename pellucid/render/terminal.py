@@ -15,6 +15,7 @@ from pellucid.render.map import Map, prepare
 from pellucid.render.palette import RED_BLUE, Colour, Palette
 from pellucid.render.panel import Size, overlay, resized
 from pellucid.render.scale import Heat, Scale, each
+from pellucid.render.subjects import painter
 
 if TYPE_CHECKING:
     from pellucid.explanation import Explanation
@@ -41,15 +42,23 @@ def terminal(
     """
     drawn = prepare(e, sample, scale=scale, palette=palette)
     words = textwrap.wrap(e.caption(sample), width)
-    if drawn.empty:  # the caption says why
-        return "\n".join(words)
+    return "\n".join([*shown(e, sample, drawn, width, colour=colour, rescale=isinstance(scale, str)), *words])
+
+
+def shown(e: Explanation, sample: int, drawn: Map, width: int, *, colour: bool, rescale: bool = True) -> list[str]:
+    """The map and its scale, without words below; of an empty map nothing, since the caption says why."""
+    lines_of = painter(e).lines
+    if lines_of is not None:
+        return lines_of(e, sample, drawn, width, colour)
+    if drawn.empty:
+        return []
     if drawn.flat:
-        return "\n".join([*bars(drawn, width, colour=colour), *words])
+        return bars(drawn, width, colour=colour)
     height, across = drawn.heat.shape
     cells = grid(height, across, columns=width if colour else min(width // 2, MOST_SIGNS))
-    small = pooled(drawn, cells, rescale=isinstance(scale, str))
+    small = pooled(drawn, cells, rescale=rescale)
     lines = half_blocks(small, cells) if colour else signs(small.strength)
-    return "\n".join([*lines, legend(small, drawn, colour=colour), *words])
+    return [*lines, legend(small, drawn, colour=colour)]
 
 
 def save_txt(e: Explanation, path: Path) -> None:

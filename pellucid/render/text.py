@@ -12,7 +12,20 @@ from pellucid.render.palette import INK, PAPER, Colour
 
 LEADING = 1.4
 GLYPHS = {*map(chr, range(32, 127)), *"©«°±·»“”…™"}  # what the bundled font has
-NEAR = str.maketrans({"\u2013": "-", "\u2014": "-", "\u2212": "-", "\u00d7": "x", "\u2019": "'", "→": "->", "\n": " ", "\t": " "})
+NEAR = str.maketrans(
+    {
+        "\u2013": "-",
+        "\u2014": "-",
+        "\u2212": "-",
+        "\u00d7": "x",
+        "\u2019": "'",
+        "→": "->",
+        "\n": " ",
+        "\t": " ",
+        "µ": "u",
+        "μ": "u",
+    }
+)
 
 
 @cache
@@ -37,10 +50,14 @@ def width(words: str, size: int) -> float:
     return font(size).getlength(plain(words))
 
 
-def wrap(words: str, size: int, limit: float) -> list[str]:
-    """Lines no wider than `limit`; a single word that is wider is broken."""
+def wrap(words: str, size: int, limit: float, *, spelled: bool = True) -> list[str]:
+    """Lines no wider than `limit`; a single word that is wider is broken.
+
+    Arguments:
+        spelled: Whether the words come back in the letters the font has, or as they are.
+    """
     lines = [""]
-    for word in (part for whole in plain(words).split() for part in pieces(whole, size, limit)):
+    for word in (part for whole in (plain(words) if spelled else words).split() for part in pieces(whole, size, limit)):
         longer = f"{lines[-1]} {word}".strip()
         if width(longer, size) <= limit:
             lines[-1] = longer

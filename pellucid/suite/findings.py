@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 import os
@@ -17,6 +16,7 @@ from torch import Tensor
 from ..errors import MethodError, PellucidError
 from ..files import save
 from ..metrics.interval import interval
+from ..metrics.rows import columns, markdown, plain, write_csv
 from ..perturb.regression import student
 from .marks import Measure
 
@@ -115,9 +115,7 @@ class Findings:
         return " ".join(filter(None, said)) + f" (The greatest WIN of any {self.word} in brackets.)"
 
     def __str__(self) -> str:
-        rows = [list(map(str, row)) for row in (heads(self), *cells(self))]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+        lines = columns(heads(self), cells(self))
         return "\n".join([self.asked, "", *lines, "", *sentences(self)])
 
     def __repr__(self) -> str:
@@ -224,7 +222,7 @@ def told(found: Findings) -> dict[str, Any]:
     """The findings as plain data, every repetition included."""
     kept = {"suite": found.suite, "asked": found.asked, "repeated": found.repeated, "verdict": found.verdict}
     each = [
-        {"method": method, "condition": condition, "metric": measure, "values": [v if v == v else None for v in values.tolist()]}
+        {"method": method, "condition": condition, "metric": measure, "values": plain(values)}
         for (method, condition, measure), values in found.scores.items()
     ]
     notes = [*found.notes, *(f"{method}: {error}" for method, error in found.failures.items())]
@@ -233,11 +231,7 @@ def told(found: Findings) -> dict[str, Any]:
 
 def save_csv(found: Findings, path: Path) -> None:
     """One line per row; empty where there is no number."""
-    rows = found.rows
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    write_csv(found.rows, path)
 
 
 def save_json(found: Findings, path: Path) -> None:
@@ -247,7 +241,5 @@ def save_json(found: Findings, path: Path) -> None:
 
 def save_md(found: Findings, path: Path) -> None:
     """A table for a page, with controls, verdict and notes below."""
-    head = heads(found)
-    lines = ["| " + " | ".join(head) + " |", "|---|---|" + "--:|" * (len(head) - 2)]
-    lines += ["| " + " | ".join(row) + " |" for row in cells(found)]
+    lines = markdown(heads(found), cells(found))
     path.write_text("\n".join([found.asked, "", *lines, "", *sentences(found)]).rstrip() + "\n", encoding="utf-8")

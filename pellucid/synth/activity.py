@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from ..model import Model
+from ..outputs import main_output
 from ..ranking import ranks
 from ..readout import heard
-from ..tape.aim import main_output
 from ..tape.trees import tensors
 from .asked import listening
 

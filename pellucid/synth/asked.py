@@ -13,9 +13,10 @@ from torch import Tensor, nn
 from torch.nn.modules import module as hooks
 
 from ..model import Model
+from ..outputs import entries, main_output, part
 from ..readout import heard
-from ..tape.aim import main_output
 from ..tape.trees import tensors
+from ..target import Part
 
 Values = dict[str | None, Tensor]
 
@@ -32,6 +33,7 @@ class Asked:
         calls: The modules to hear, in the order in which they return for the last time, and how often each does in one pass.
         output: Whether the model's main output is wanted as well; then the pass runs to its end.
         names: The address of each module that is heard, by its identity.
+        parts: The parts of the output that are wanted beside the main one.
 
     Example:
         >>> net = nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 1)).eval()
@@ -46,6 +48,7 @@ class Asked:
     calls: Mapping[str, int]
     output: bool
     names: Mapping[int, str]
+    parts: tuple[Part, ...] = ()
 
     def __call__(self, x: Tensor) -> Values:
         """The values by address, None for the main output."""
@@ -66,17 +69,22 @@ class Asked:
                 if stopped is not enough:
                     raise
                 return found
-        return found | {None: main_output(output)} if self.output else found
+        if not self.output:
+            return found
+        here = list(entries(output, Tensor)) if self.parts else []
+        return found | {None: main_output(output)} | {at: part(here, at.path) for at in self.parts}
 
     def depth(self, addresses: Sequence[str | None]) -> int:
         """How far a pass has to run for these addresses; what needs the same depth goes well together."""
         order = list(self.calls)
-        return max((len(order) if at is None else order.index(at) for at in addresses), default=0)
+        return max((len(order) if at is None or isinstance(at, Part) else order.index(at) for at in addresses), default=0)
 
     def only(self, addresses: Sequence[str | None]) -> Asked:
         """The same, asked for fewer of its addresses."""
         names = {module: name for module, name in self.names.items() if name in addresses}
-        return Asked(self.model, {at: n for at, n in self.calls.items() if at in addresses}, None in addresses, names)
+        parts = tuple(part for part in self.parts if part in addresses)
+        calls = {at: n for at, n in self.calls.items() if at in addresses}
+        return Asked(self.model, calls, None in addresses or bool(parts), names, parts)
 
 
 class _Enough(BaseException):
@@ -90,13 +98,15 @@ def asking(model: Model, x: Tensor, addresses: Sequence[str | None]) -> tuple[As
         WhereError: there is no such module, or it cannot be seen or did not run.
     """
     order: list[str] = []
-    paths = dict.fromkeys(at for at in addresses if at is not None)
+    parts = tuple(dict.fromkeys(at for at in addresses if isinstance(at, Part)))
+    paths = dict.fromkeys(at for at in addresses if at is not None and at not in parts)
     modules = () if model.module is None else model.module.named_modules()
     names = {id(child): name for name, child in modules if name in paths}
     with listening(names, lambda name, output: order.append(name)):
-        values = heard(model, x, (*paths, None))
+        values = heard(model, x, (*paths, *parts, None))
     last = sorted(paths, key=lambda path: max(i for i, name in enumerate(order) if name == path))
-    return Asked(model, {path: order.count(path) for path in last}, None in addresses, names), values
+    calls = {path: order.count(path) for path in last}
+    return Asked(model, calls, None in addresses or bool(parts), names, parts), values
 
 
 @contextmanager

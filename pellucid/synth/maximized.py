@@ -17,8 +17,8 @@ from torch import Tensor
 from ..errors import InputError
 from ..files import save as saved
 from ..ledger import figure
+from ..outputs import main_output
 from ..readout import at_once, heard
-from ..tape.aim import main_output
 from .climbed import Climbed
 from .frame import Frame
 from .objective import objective_of

@@ -43,7 +43,7 @@ def opinions_of(task: Task, images: Tensor, other: Any) -> tuple[list[list[Opini
 def fed_to(task: Task, other: Model, images: Tensor) -> Tensor:
     """Pictures in the units and the size of another network."""
     images = images.to(other.device, other.dtype)
-    if other.preprocess is None or not task.frame.bounded or images.dim() != 4:
+    if other.pictured is None or not task.frame.bounded or images.dim() != 4:
         return task.frame.fed(images)
     frame = framed(other)
     if images.shape[2:] != frame.shape[1:]:

@@ -4,7 +4,24 @@ from .aim import Aim, aim, find
 from .local import LocalOp
 from .op import Affine, Op, Ref, Tape, Value
 from .record import record
-from .rewrite import rewrite
+from .rewrite import Attention, attentions, opened, rewrite
 from .walk import path, walk
 
-__all__ = ["Affine", "Aim", "LocalOp", "Op", "Ref", "Tape", "Value", "aim", "find", "path", "record", "rewrite", "walk"]
+__all__ = [
+    "Affine",
+    "Aim",
+    "Attention",
+    "LocalOp",
+    "Op",
+    "Ref",
+    "Tape",
+    "Value",
+    "aim",
+    "attentions",
+    "find",
+    "opened",
+    "path",
+    "record",
+    "rewrite",
+    "walk",
+]

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
 from ..errors import ModelError, TargetError, WhereError
 from ..model.where import Where, nearest
-from ..target import Names, Target
+from ..outputs import check_samples, entries, main, part
+from ..outputs import main_output as main_output
+from ..target import Names, Part, Target
 from .op import Ref, Tape
-
-T = TypeVar("T")
-MAIN = ("logits", "out", "output", "prediction", "predictions")
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,16 +25,18 @@ class Aim:
         score: Its value per sample.
         output: The model's main output.
         slopes: By value that the target reads: the derivative of the score.
+        starts: The same for relevance, with what only scales the score held as it is; None: no different.
     """
 
     target: Target
     score: Tensor
     output: Tensor
     slopes: dict[int, Tensor]
+    starts: dict[int, Tensor] | None = None
 
     def seeds(self, tape: Tape) -> dict[int, Tensor]:
         """Where relevance starts: value times derivative. For a target that is linear in what it reads they sum to the score."""
-        return {i: tape.value(i) * slope for i, slope in self.slopes.items()}
+        return {i: tape.value(i) * slope for i, slope in (self.starts or self.slopes).items()}
 
 
 def aim(tape: Tape, target: Target, names: Names | None = None) -> Aim:
@@ -48,11 +47,11 @@ def aim(tape: Tape, target: Target, names: Names | None = None) -> Aim:
         ModelError: the output is not finite.
         WhereError: the target reads a module that did not run.
     """
-    main = find_output(tape)
-    output = tape.value(main)
+    chief = find_output(tape)
+    output = tape.value(chief)
     if not torch.isfinite(output).all():
-        raise _not_finite(tape, main)
-    ids = {at: main if at is None else find(tape, at) for at in target.addresses}
+        raise _not_finite(tape, chief)
+    ids = {at: chief if at is None else find(tape, at) for at in target.addresses}
     settled = target.settle(lambda at: tape.value(ids[at]), names)
     with torch.inference_mode(False), torch.enable_grad():
         leaves = {i: tape.value(i).detach().clone().requires_grad_() for i in set(ids.values())}
@@ -68,39 +67,38 @@ def aim(tape: Tape, target: Target, names: Names | None = None) -> Aim:
                 "there is nothing to explain",
                 "Read it from the output.",
             )
-        slopes = torch.autograd.grad(score.sum(), list(leaves.values()), allow_unused=True)
-    return Aim(settled, score.detach(), output, {i: s for i, s in zip(leaves, slopes, strict=True) if s is not None})
+        slopes = _slopes(score, leaves)
+        held = settled.held()
+        starts = None if held is settled else _slopes(held.read(lambda at: leaves[ids[at]]), leaves)
+    return Aim(settled, score.detach(), output, slopes, starts)
+
+
+def _slopes(score: Tensor, leaves: dict[int, Tensor]) -> dict[int, Tensor]:
+    """The derivative of the score by every value that it reads."""
+    slopes = torch.autograd.grad(score.sum(), list(leaves.values()), allow_unused=True)
+    return {i: s for i, s in zip(leaves, slopes, strict=True) if s is not None}
 
 
 def find_output(tape: Tape) -> int:
     """The value that holds the model's main output: the logits, where there are several."""
-    candidates = {key: ref.id for key, ref in _outputs(tape.output, "", Ref)}
-    best = next((candidates[key] for key in MAIN if key in candidates), next(iter(candidates.values())))
-    if tape.values[best].tracked:
-        return best
-    return next(i for i in candidates.values() if tape.values[i].tracked)
+    candidates = [(path, ref.id) for path, ref in entries(tape.output, Ref)]
+    check_samples(tape.output, [path for path, _ in candidates])
+    return main([entry for entry in candidates if tape.values[entry[1]].tracked])
 
 
-def main_output(output: Any) -> Tensor:
-    """The main one among the tensors that a model returned: the logits, where there are several."""
-    candidates = dict(_outputs(output, "", Tensor))
-    if not candidates:
+def find_part(tape: Tape, path: str) -> int:
+    """The value that holds a part of the output.
+
+    Raises:
+        TargetError: there is no such part, or it does not depend on the input.
+    """
+    found = part([(name, ref.id) for name, ref in entries(tape.output, Ref)], path)
+    if not tape.values[found].tracked:
         raise TargetError(
-            "A target", f"an output of type {type(output).__name__} with no tensor inside", "targets are read from tensors",
-            "Let the model return its scores.",
+            f'the part "{path}" of the output', "numbers that the input does not change, or whole numbers",
+            "there is nothing to carry back", "Read another part: the scores it was made from.",
         )  # fmt: skip
-    return next((candidates[key] for key in MAIN if key in candidates), next(iter(candidates.values())))
-
-
-def _outputs(tree: object, key: str, kind: type[T]) -> Iterator[tuple[str, T]]:
-    if isinstance(tree, kind):
-        yield key, tree
-    elif isinstance(tree, dict):
-        for name, item in tree.items():
-            yield from _outputs(item, str(name), kind)
-    elif isinstance(tree, (tuple, list)):
-        for n, item in enumerate(tree):
-            yield from _outputs(item, f"{key}.{n}" if key else str(n), kind)
+    return found
 
 
 def find(tape: Tape, at: str | Where) -> int:
@@ -109,6 +107,8 @@ def find(tape: Tape, at: str | Where) -> int:
     Raises:
         WhereError: nothing, or more than one thing, is there.
     """
+    if isinstance(at, Part):
+        return find_part(tape, at.path)
     if isinstance(at, Where) and (at.op is not None or at.position is not None):
         ops = at.pick(tape.ops)
         if len(ops) != 1:
@@ -125,9 +125,9 @@ def find(tape: Tape, at: str | Where) -> int:
 
 def _leaf(tape: Tape, path: str) -> int:
     """In scripted and compiled code only modules with parameters of their own can be told."""
-    ops = [op for op in tape.ops if op.module == path]
+    ops = [op for op in tape.ops if op.module == path] or [op for op in tape.ops_by_index if op.module == path]  # folded ones
     if not ops:
-        raise _ambiguous(path, [], sorted({op.module for op in tape.ops if op.module}))
+        raise _ambiguous(path, [], sorted({op.module for op in tape.ops_by_index if op.module}))
     return ops[-1].out
 
 

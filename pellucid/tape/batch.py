@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -39,7 +39,18 @@ class Batch(NamedTuple):
         return torch.arange(length, device=device) // self.every % samples
 
 
-def per_sample(t: Tensor, batch: Batch | None, samples: int) -> Tensor:
+class Placed(Protocol):
+    """Where the samples lie: regularly, as a `Batch` says, or as a list of rows does."""
+
+    @property
+    def axis(self) -> int: ...
+
+    def owners(self, length: int, samples: int, device: torch.device | None = None) -> Tensor:
+        """The sample of each entry along the axis."""
+        ...
+
+
+def per_sample(t: Tensor, batch: Placed | None, samples: int) -> Tensor:
     """The sum of t per sample.
 
     Example:
@@ -51,9 +62,12 @@ def per_sample(t: Tensor, batch: Batch | None, samples: int) -> Tensor:
         return t.sum().reshape(1)
     if batch is None:  # samples mixed: nobody can tell them apart
         return (t.sum() / samples).expand(samples)
-    if batch.axis == 0 and t.dim() > 1 and t.shape[0] == samples:
+    if isinstance(batch, Batch) and batch.axis == 0 and t.dim() > 1 and t.shape[0] == samples:
         return t.sum(tuple(range(1, t.dim())))
-    return by_sample(t, batch, samples).sum((0, 2))
+    if isinstance(batch, Batch):
+        return by_sample(t, batch, samples).sum((0, 2))
+    rows = t.movedim(batch.axis, 0).flatten(1).sum(1) if t.dim() > 1 else t
+    return t.new_zeros(samples).index_add(0, batch.owners(len(rows), samples, t.device), rows)
 
 
 def by_sample(t: Tensor, batch: Batch, samples: int) -> Tensor:
@@ -62,7 +76,7 @@ def by_sample(t: Tensor, batch: Batch, samples: int) -> Tensor:
     return rows.reshape(-1, samples, batch.every * prod(rows.shape[1:]))
 
 
-def along(each: Tensor, batch: Batch, like: Tensor) -> Tensor:
+def along(each: Tensor, batch: Placed, like: Tensor) -> Tensor:
     """One number per sample in a shape that broadcasts against `like`."""
     owners = batch.owners(like.shape[batch.axis], len(each), like.device)
     return each[owners].reshape(*[-1 if d == batch.axis else 1 for d in range(like.dim())])
@@ -90,6 +104,21 @@ def follow(name: str, args: Sequence[Any], before: Shape, batch: Batch | None, a
     if moved is not None and moved < len(after) and after[moved] == before[axis]:
         return Batch(moved, every)
     return None
+
+
+def rearranges(name: str, args: Sequence[Any], axis: int, dims: int) -> bool:
+    """Whether an operation puts the entries along an axis into another order.
+
+    Example:
+        >>> rearranges("index_select", (None, 0, None), 0, 3), rearranges("flip", (None, (2,)), 0, 3)
+        (True, False)
+    """
+    if name == "index_select":
+        return bool(args[1] % dims == axis)
+    if name in ("flip", "roll"):
+        moved = args[1] if name == "flip" else args[2] if len(args) > 2 else range(dims)
+        return axis in {d % dims for d in ([moved] if isinstance(moved, int) else moved)}
+    return name == "index" and len(args[1]) > axis and args[1][axis] is not None
 
 
 def _moved(name: str, args: Sequence[Any], before: Shape, axis: int, dims: int) -> int | None:

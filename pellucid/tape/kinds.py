@@ -5,7 +5,7 @@ To teach pellucid a new operation, add its name to the kind that fits; nothing e
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import cache
 
 
 def _names(text: str) -> frozenset[str]:
@@ -21,7 +21,7 @@ MATRIX_PRODUCTS = _names("mm addmm bmm baddbmm mv addmv addbmm _addmm_activation
 POOLS = _names(
     """avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d _adaptive_avg_pool2d _adaptive_avg_pool3d mean sum cumsum
     upsample_linear1d upsample_bilinear2d upsample_trilinear3d upsample_bicubic2d _upsample_bilinear2d_aa _upsample_bicubic2d_aa
-    fractional_avg_pool nansum"""
+    fractional_avg_pool nansum index_add scatter_add"""
 )
 
 # The winner takes all.
@@ -37,13 +37,13 @@ ROUTES = _names(
     index_select gather flatten
     unflatten movedim swapaxes roll flip rot90 constant_pad_nd reflection_pad1d reflection_pad2d reflection_pad3d
     replication_pad1d replication_pad2d replication_pad3d as_strided as_strided_scatter select_scatter slice_scatter
-    diagonal tril triu where masked_fill index_put index_copy index_add scatter scatter_add masked_select masked_scatter
+    diagonal tril triu where masked_fill index_put index_copy scatter masked_select masked_scatter
     take repeat repeat_interleave pixel_shuffle pixel_unshuffle channel_shuffle native_channel_shuffle unfold im2col col2im
     upsample_nearest1d upsample_nearest2d upsample_nearest3d _upsample_nearest_exact1d _upsample_nearest_exact2d
     _upsample_nearest_exact3d native_dropout dropout lift lift_fresh fill zero view_as_real view_as_complex real imag
     _reshape_alias _reshape_copy squeeze_copy view_copy expand_copy permute_copy slice_copy select_copy detach_copy
     t_copy transpose_copy unsqueeze_copy split_copy split_with_sizes_copy unbind_copy alias_copy resolve_conj resolve_neg
-    pin_memory
+    pin_memory _pack_padded_sequence
     max_unpool2d max_unpool3d embedding"""
 )
 
@@ -68,7 +68,7 @@ BATCH_NORMS = _names(
 )
 SOFTMAXES = _names("_softmax _safe_softmax _log_softmax")
 # Told as the sums and products they stand for.
-COMPOUND = _names("addcmul addcdiv lerp")
+COMPOUND = _names("addcmul addcdiv")
 SUMS = _names("add sub rsub")
 PRODUCTS = _names("mul div glu")
 STATISTICS = _names(
@@ -98,13 +98,14 @@ KINDS: dict[str, frozenset[str]] = {
 KIND: dict[str, str] = {name: kind for kind, names in KINDS.items() for name in names}
 
 
-def kind_of(name: str, tracked: Sequence[bool]) -> str:
+@cache
+def kind_of(name: str, tracked: tuple[bool, ...]) -> str:
     """The kind of an operation, given which of its tensor operands descend from the input.
 
     Example:
-        >>> kind_of("mul", [True, False]), kind_of("mul", [True, True])
+        >>> kind_of("mul", (True, False)), kind_of("mul", (True, True))
         ('scale', 'product')
-        >>> kind_of("add", [True, True]), kind_of("grid_sampler_2d", [True])
+        >>> kind_of("add", (True, True)), kind_of("grid_sampler_2d", (True,))
         ('sum', 'unknown')
     """
     several = sum(tracked) > 1

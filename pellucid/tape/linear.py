@@ -58,6 +58,9 @@ class Linear(ABC):
 
     def forward(self, x: Tensor, weights: Weights) -> Tensor:
         """The weights applied to x, without any bias; a tensor of the caller's own."""
+        if tells_again(x):
+            one = self.forward(x[:1], weights)
+            return one.expand(len(x), *one.shape[1:]).contiguous()
         z = self.apply(x, weights.tensor)
         return z if weights.scale is None else z.mul_(weights.scale)
 
@@ -114,6 +117,10 @@ class Linear(ABC):
     def negative(self) -> Weights:
         return self.shaped(lambda w: w.clamp(max=0))
 
+    @cached_property
+    def absolute(self) -> Weights:
+        return self.shaped(torch.abs)
+
     def pull(self, s: Tensor) -> Tensor:
         """The transpose of W, folded scale included, applied to s."""
         return self.backward(s, self.weight)
@@ -136,11 +143,28 @@ class Convolution(Linear):
         return z
 
     def transpose(self, s: Tensor, weight: Tensor) -> Tensor:
+        if self._tiles(weight):
+            return self._untiled(s, weight)
         like = torch.empty(
             (s.shape[0], *self._grown), dtype=s.dtype, device=s.device, memory_format=layout(s)
         )  # only its shape is read
         grad: Tensor = aten.convolution_backward.default(s, like, weight, None, *self.settings, [True, False, False])[0]
         return grad if self.pad is None else padded(grad, [-p for p in self.pad])
+
+    def _tiles(self, weight: Tensor) -> bool:
+        """Whether every input is read by exactly one position, as in patch embeddings: a matrix product tile by tile."""
+        stride, padding, dilation, transposed, _, groups = self.settings
+        kernel = tuple(weight.shape[2:])
+        plain = self.pad is None and not transposed and groups == 1 and not any(padding) and all(d == 1 for d in dilation)
+        fits = all(n == k * m for n, k, m in zip(self.shape[2:], kernel, self.made[2:], strict=True))
+        return plain and fits and len(kernel) == 2 and kernel == tuple(stride) and kernel != (1, 1)
+
+    def _untiled(self, s: Tensor, weight: Tensor) -> Tensor:
+        """PyTorch's own transpose of such a convolution takes ten times as long on a CPU."""
+        channels, height, width = weight.shape[1:]
+        tiles = s.permute(0, 2, 3, 1) @ weight.flatten(1)
+        tiles = tiles.reshape(*tiles.shape[:3], channels, height, width).permute(0, 3, 1, 4, 2, 5)
+        return tiles.reshape(s.shape[0], channels, s.shape[2] * height, s.shape[3] * width)
 
     @property
     def _grown(self) -> tuple[int, ...]:
@@ -205,6 +229,21 @@ class Dense(Linear):
 
     def _per_output(self, scale: Tensor) -> Tensor:
         return scale if self.right else scale.reshape(*scale.shape[-1:], 1) if scale.dim() == 1 else scale
+
+
+def tells_again(x: Tensor) -> bool:
+    """Whether x is one row told many times, as in a stacked tape: then what is computed of it is computed once.
+
+    Example:
+        >>> tells_again(torch.ones(1, 2).expand(3, 2)), tells_again(torch.ones(3, 2))
+        (True, False)
+    """
+    return x.dim() > 1 and x.shape[0] > 1 and x.stride(0) == 0
+
+
+def once(x: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
+    """`change(x)` for a change of each row alone, computed once where x is one row told many times."""
+    return change(x[:1]).expand(x.shape) if tells_again(x) else change(x)
 
 
 def _t(weight: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .batch import Batch
+from .batch import Batch, Placed
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +27,14 @@ class Value:
         tensor: What it held; None when it was overwritten in place and can be made again by its operation.
         shape: Its shape.
         tracked: Whether it descends from the input.
-        batch: Where the samples lie, or None when that cannot be told.
+        batch: Where the samples lie, or None when they follow no pattern.
+        rows: Where they lie then, or None when that cannot be told.
         producer: The number of the operation that made it; None for inputs and constants.
         upper: When overwritten by an in-place ReLU, the value that took its place (equal to it wherever positive).
         shadows: Whether it is the `upper` of another value.
         nonnegative: Whether all entries are known to be at least zero, from the operation that made it.
+        given: Whether it is a parameter or a buffer of the model, and nothing that was computed.
+        name: The path of the parameter or buffer that it is, or was computed from: "cls_token".
     """
 
     tensor: Tensor | None
@@ -42,6 +45,14 @@ class Value:
     upper: int | None = None
     shadows: bool = False
     nonnegative: bool = False
+    rows: Placed | None = None
+    given: bool = False
+    name: str = ""
+
+    @property
+    def placed(self) -> Placed | None:
+        """Where the samples lie, regularly or not."""
+        return self.rows if self.batch is None else self.batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +89,8 @@ class Op:
         module: The module it ran in: "layer1.0.conv2".
         affine, pad: What rewrites folded into a linear operation.
         signal: For a product one of whose operands is a gate: which of `ins` carries the signal.
+        part: Whether what it made is only added to what other linear operations made, as the input's and the state's share of a
+            gate.
         inner: Values swallowed by a rewrite; their relevance is that of the output.
     """
 
@@ -94,6 +107,7 @@ class Op:
     affine: Affine | None = None
     pad: tuple[int, ...] | None = None
     signal: int | None = None
+    part: bool = False
     inner: tuple[int, ...] = ()
 
     @property

@@ -15,14 +15,18 @@ from torch.nn.modules import module as hooks
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ..errors import ModelError, ThreadLost
-from . import facts, kinds, recurrent
-from .batch import Batch, follow
+from ..model.mode import opaque
+from . import encoder, facts, grouped, kinds, recurrent
+from .batch import Batch, follow, rearranges
 from .op import Op, Ref, Tape, Value
 from .plain import plain
+from .program import followed, remembers
+from .rows import LARGEST, Rows, carried, marks, together
 from .sound import check
 from .trees import leaves, mapped, tensors
 from .twin import aten_name, overwrite, scatter, twin, written
 
+TOLD = {**recurrent.TOLD, **grouped.TOLD, **encoder.TOLD}  # fused kernels, by name, and what they compute
 Geometry = tuple[tuple[int, ...], tuple[int, ...], int]
 # Operations whose output can be made again at the price of a copy: their overwritten outputs need not be kept.
 CHEAP = (
@@ -60,13 +64,8 @@ def record(model: Any, *inputs: Tensor) -> Tape:
     with plain(), _follow(module, recorder):
         copies = [recorder.open(x) for x in inputs]
         with Intercept(recorder):
-            output = forward(*copies)
-        return recorder.close(output, transparent=not _opaque(module))
-
-
-def _opaque(module: nn.Module | None) -> bool:
-    """Whether the modules inside cannot be seen while they run."""
-    return isinstance(module, (torch.jit.ScriptModule, torch.fx.GraphModule))
+            output = followed(forward, recorder, *copies) if remembers(forward) else forward(*copies)
+        return recorder.close(output, transparent=not opaque(module))
 
 
 @contextmanager
@@ -76,7 +75,8 @@ def _follow(module: nn.Module | None, recorder: Recorder) -> Iterator[None]:
         yield
         return
     names = {id(child): name for name, child in module.named_modules()}
-    recorder.owners = {_storage(tensor): name for name, tensor in _owned(module)}
+    for path, tensor in _owned(module):
+        recorder.owners[_storage(tensor)], recorder.names[_storage(tensor)] = path.rpartition(".")[0], path
     thread = threading.get_ident()
 
     def enter(child: nn.Module, args: Any) -> None:
@@ -96,15 +96,15 @@ def _follow(module: nn.Module | None, recorder: Recorder) -> Iterator[None]:
 
 
 def _owned(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    """Every parameter and buffer with the path of its module, the last first: of those that share one, the first is told last."""
-    if _opaque(module):
+    """Every parameter and buffer with its path, the last first: of those that share one, the first is told last."""
+    if opaque(module):
         named = (*module.named_parameters(remove_duplicate=False), *module.named_buffers(remove_duplicate=False))
-        yield from ((name.rpartition(".")[0], tensor) for name, tensor in reversed(named))
+        yield from reversed(named)
         return
-    for name, child in reversed(list(module.named_modules())):
-        for tensor in (*child._parameters.values(), *child._buffers.values()):
+    for path, child in reversed(list(module.named_modules())):
+        for name, tensor in (*child._parameters.items(), *child._buffers.items()):
             if tensor is not None:
-                yield name, tensor
+                yield f"{path}.{name}" if path else name, tensor
 
 
 @dataclass
@@ -115,6 +115,7 @@ class Writes:
     log: list[tuple[int, Geometry]] = field(default_factory=list)
     flat: int | None = None  # the value that holds the whole storage, up to entry `merged` of the log
     merged: int = 0
+    plain: bool = False  # whether nothing of what the storage held before descends from the input
 
 
 class Intercept(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -130,14 +131,26 @@ class Intercept(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 return fn.decompose(*args, **(kwargs or {}))
         if aten_name(fn) == "_convolution":  # what traced programs call
             fn, args = torch.ops.aten.convolution.default, args[:9]
-        if aten_name(fn) == "mkldnn_rnn_layer" and args[9] == recurrent.LSTM:
+        told = TOLD.get(aten_name(fn))
+        if told is not None and not fn._schema.is_mutable:
             with self:
-                return recurrent.mkldnn_rnn_layer(*args)
+                return told(*args, **(kwargs or {}))
         added = aten_name(fn) in kinds.ADDED_PRODUCTS and self.recorder.tracked(args[0])  # a sum, then, and no bias
         if added or aten_name(fn) in kinds.COMPOUND:
             with self:
                 return _decomposition(fn)(*args, **(kwargs or {}))
         return self.recorder.see(fn, args, kwargs or {})
+
+
+class Between(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Lets somebody answer in place of every ATen operation; a recorder around it sees what that one asks in turn."""
+
+    def __init__(self, answer: Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.answer = answer
+
+    def __torch_dispatch__(self, fn: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Any:
+        return self.answer(fn, args, kwargs or {})
 
 
 class Recorder:
@@ -149,6 +162,7 @@ class Recorder:
         self.inputs: list[int] = []
         self.scope: list[str] = []
         self.owners: dict[int, str] = {}  # storage of a parameter -> the module it belongs to
+        self.names: dict[int, str] = {}  # storage of a parameter, or of what was computed from one -> its path
         self.returned: dict[str, list[int]] = {}
         self._ids: dict[int, tuple[int, int, int]] = {}  # id of a tensor -> its value, storage, version
         self._objects: list[Tensor] = []  # keeps every tensor object alive, so that ids stay unique
@@ -196,11 +210,21 @@ class Recorder:
 
     def _refresh(self, tensor: Tensor, storage: int, writes: Writes) -> int:
         """The value of a tensor whose storage was written to through another one."""
-        id_, geometry = writes.log[-1]
-        if geometry != _geometry(tensor):
+        id_ = self._unchanged(tensor, writes)
+        if id_ is None:
             id_ = self._gather(tensor, self._flatten(tensor, writes))
         self._know(tensor, id_, storage)
         return id_
+
+    def _unchanged(self, tensor: Tensor, writes: Writes) -> int | None:
+        """The value that was last written to exactly this place, or was here before, if nothing else has touched it since."""
+        known, here = self._ids.get(id(tensor)), _geometry(tensor)
+        for id_, there in reversed(writes.log[known[2] if known else 0 :]):
+            if there == here:
+                return id_
+            if not apart(here, there):
+                return None
+        return known[0] if known else self._constant(tensor) if writes.plain else None
 
     def _flatten(self, tensor: Tensor, writes: Writes) -> int:
         """The whole storage as one flat value, with all writes so far."""
@@ -218,7 +242,8 @@ class Recorder:
         return self._emit(torch.as_strided, "as_strided", (Ref(flat), *_geometry(tensor)))
 
     def _constant(self, tensor: Tensor) -> int:
-        return self._new(tensor, tracked=False)
+        storage = _storage(tensor)
+        return self._new(tensor, tracked=False, given=storage in self.owners, name=self.names.get(storage, ""))
 
     def _emit(self, fn: Callable[..., Tensor], name: str, args: tuple[Any, ...]) -> int:
         """An operation of our own, that stands for a write or a read through an alias."""
@@ -253,7 +278,7 @@ class Recorder:
         readers = [
             id_ for id_ in self._alive.get(storage, []) if self.values[id_].tracked and self.values[id_].tensor is not None
         ]
-        writes.flat = self._constant(whole)
+        writes.flat, writes.plain = self._constant(whole), not readers
         if readers:
             widest = max(readers, key=lambda id_: torch.Size(self.values[id_].shape).numel())
             geometry = _geometry(self._tensor(widest))
@@ -271,16 +296,39 @@ class Recorder:
     def see(self, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Run one operation, and write it down if it concerns us."""
         name = aten_name(fn)
-        read = list(tensors((args, kwargs)))
+        read = list(tensors((args, kwargs) if kwargs else args))
         if fn._schema.is_mutable:
             return self._mutate(fn, name, args, kwargs, read)
-        if not any(self.tracked(t) for t in read):
-            return fn(*args, **kwargs)
-        refs = self._refs(args), {k: self._refs(v) for k, v in kwargs.items()}
+        ids = [self._find(t) for t in read]
+        if not any(i is not None and self.values[i].tracked for i in ids):
+            return self._named(name, read, fn(*args, **kwargs))
+        known = iter(ids)  # every tensor is looked up once
+        told: list[int] = []
+
+        def ref(tensor: Tensor) -> Ref:
+            id_ = next(known)
+            told.append(self._constant(tensor) if id_ is None else id_)
+            return Ref(told[-1])
+
+        refs = mapped(args, Tensor, ref), mapped(kwargs, Tensor, ref) if kwargs else {}
         out = fn(*args, **kwargs)
         if name == "copy":
-            fn, refs = overwrite, ((refs[0][1], tuple(out.shape), out.dtype), {})
-        self._append(fn, name, refs[0], refs[1], out, self._module(read))
+            fn, refs, told = overwrite, ((refs[0][1], tuple(out.shape), out.dtype), {}), told[1:]
+        self._append(fn, name, refs[0], refs[1], out, self._module(read), told)
+        return out
+
+    def _named(self, name: str, read: list[Tensor], out: Any) -> Any:
+        """What is made without the input is known by the parameters it is made of, as positions are by their table."""
+        at = [_storage(t) for t in read if t.is_floating_point()]
+        known = (self.names[storage] for storage in at if storage in self.names)
+        sources = list(dict.fromkeys(name for names in known for name in names.split(" + ")))
+        made = [t for t in tensors(out) if t.is_floating_point()] if sources else []
+        for tensor in made:
+            if (storage := _storage(tensor)) not in self.names:
+                self.names[storage] = " + ".join(sources[:2])
+                self._objects.append(tensor)  # as long as it lives, no other tensor has its storage
+                if name == "embedding":
+                    self.owners[storage] = self.owners.get(_storage(read[0]), "")
         return out
 
     def _mutate(self, fn: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], read: list[Tensor]) -> Any:
@@ -318,29 +366,33 @@ class Recorder:
             f"Use the out-of-place form of {name} in the model, or report this.",
         )  # fmt: skip
 
-    def _append(self, fn: Any, name: str, args: Any, kwargs: Any, out: Any, module: str) -> tuple[int | None, ...]:
-        """Write one operation down; the ids of its tracked outputs."""
-        refs = [ref.id for ref in leaves((args, kwargs) if kwargs else args, Ref)]
-        read = [self.values[i] for i in refs]
-        ins = tuple(i for i, value in zip(refs, read, strict=True) if value.tracked)
-        kind = kinds.kind_of(name, [value.tracked for value in read])
+    def _append(
+        self, fn: Any, name: str, args: Any, kwargs: Any, out: Any, module: str, read: list[int] | None = None
+    ) -> tuple[int | None, ...]:
+        """Write one operation down; the ids of its tracked outputs. `read`: the values among its arguments, where known."""
+        ids = [ref.id for ref in leaves((args, kwargs) if kwargs else args, Ref)] if read is None else read
+        values = [self.values[i] for i in ids]
+        ins = tuple([i for i, value in zip(ids, values, strict=True) if value.tracked])
+        kind = kinds.kind_of(name, tuple([value.tracked for value in values]))
         moving = bool(ins) and kind != "constant"
         outs: list[int | None] = []
         aux: list[Tensor | None] = []
-        nonnegative = facts.nonnegative(name, kind, args, kwargs, [value.nonnegative for value in read])
-        for made in tensors(out):
+        nonnegative = facts.nonnegative(name, kind, args, kwargs, [value.nonnegative for value in values])
+        for place, made in enumerate((out,) if isinstance(out, Tensor) else tensors(out)):
             follows = moving and made.is_floating_point()
-            outs.append(self._made(name, args, ins, made, nonnegative) if follows else None)
+            batch = self._batch(name, args, ins, made) if follows else None
+            rows = self._rows(fn, name, kind, args, ids, made, place) if follows and batch is None and self.samples > 1 else None
+            facts_ = {"batch": rows} if isinstance(rows, Batch) else {"batch": batch, "rows": rows}
+            outs.append(self._made(made, nonnegative, **facts_) if follows else None)
             aux.append(None if follows else made)
         self.ops.append(
             Op(len(self.ops), fn, tuple(args), kwargs, ins, tuple(outs), kind, name, module, tuple(aux) if moving else ())
         )
         return tuple(outs)
 
-    def _made(self, name: str, args: Any, ins: tuple[int, ...], made: Tensor, nonnegative: bool) -> int:
+    def _made(self, made: Tensor, nonnegative: bool, **lies: Any) -> int:
         """A new value that the operation being written down made."""
-        batch = self._batch(name, args, ins, made)
-        return self._new(made, tracked=True, batch=batch, producer=len(self.ops), nonnegative=nonnegative)
+        return self._new(made, tracked=True, producer=len(self.ops), nonnegative=nonnegative, **lies)
 
     def _refs(self, tree: Any) -> Any:
         """Arguments or outputs with `Ref` for every tensor."""
@@ -360,10 +412,46 @@ class Recorder:
 
     def _batch(self, name: str, args: Any, ins: tuple[int, ...], out: Tensor) -> Batch | None:
         source = self.values[ins[-1] if name == "as_strided_scatter" else ins[0]]
+        if source.batch is not None and rearranges(name, args, source.batch.axis, len(source.shape)):
+            return None
         if name != "as_strided_scatter" or source.batch is None:
             return follow(name, args, source.shape, source.batch, tuple(out.shape), self.samples)
         step = source.batch.every * args[3][source.batch.axis]  # in a flat storage samples lie where those of the written part do
         return Batch(0, step) if out.numel() % (step * self.samples) == 0 else None
+
+    def _rows(self, fn: Any, name: str, kind: str, args: Any, refs: list[int], made: Tensor, place: int) -> Batch | Rows | None:
+        """Where the samples lie that follow no pattern, or came out of one or into one."""
+        read = {i: self.values[i] for i in refs}
+        if kind == "route" and made.numel() <= LARGEST:
+            if any(value.tracked and value.placed is None for value in read.values()):
+                return None
+            return carried(fn, args, {i: self._marks(value) for i, value in read.items()}, place, self.samples)
+        lies = [value.rows for value in read.values() if isinstance(value.rows, Rows)]
+        if kind in ("pool", "max") and lies:
+            source = next(value for value in read.values() if value.rows is lies[0])
+            moved = follow(name, args, source.shape, Batch(lies[0].axis), tuple(made.shape), self.samples)
+            return None if moved is None else Rows(moved.axis, lies[0].samples)
+        rows = together(lies, made.shape) if kind != "unknown" else None
+        if rows is not None:
+            for i in refs:
+                self._settle(i, rows)
+        return rows
+
+    def _settle(self, id_: int, rows: Rows) -> None:
+        """Rows that were nobody's, as those of a state before its first step, belong to whom what they are added to belongs."""
+        value = self.values[id_]
+        if isinstance(value.rows, Rows) and value.rows.fits(rows) and bool((value.rows.samples < 0).any()):
+            value.rows = rows
+            for i in () if value.producer is None else self.ops[value.producer].ins:
+                self._settle(i, rows)
+
+    def _marks(self, value: Value) -> Tensor:
+        """The number of the sample at every entry; indices stay what they are, other constants are nobody's."""
+        if value.placed is not None:
+            return marks(value.placed, value.shape, self.samples)
+        if value.tensor is None or value.tensor.is_floating_point():
+            return torch.zeros((), dtype=torch.int64).expand(value.shape)
+        return value.tensor.cpu()
 
     @property
     def samples(self) -> int:
@@ -400,6 +488,25 @@ class Recorder:
 
 def _storage(tensor: Tensor) -> int:
     return tensor.untyped_storage().data_ptr()
+
+
+def apart(a: Geometry, b: Geometry) -> bool:
+    """Whether two views of one storage, in steps of the same size, surely share no entry: chunks of a row, rows of a matrix.
+
+    Example:
+        >>> apart(((2, 3), (9, 1), 0), ((2, 3), (9, 1), 3)), apart(((2, 3), (9, 1), 0), ((2, 3), (9, 1), 2))
+        (True, False)
+    """
+    if a[1] != b[1] or 0 in a[1] or list(a[1]) != sorted(a[1], reverse=True):
+        return False
+    disjoint, left, wider = False, [a[2], b[2]], None
+    for n, m, step in zip(a[0], b[0], a[1], strict=True):
+        i, j = left[0] // step, left[1] // step
+        left = [left[0] % step, left[1] % step]
+        if wider is not None and (wider % step or max(i + n, j + m) > wider // step):
+            return False
+        disjoint, wider = disjoint or i + n <= j or j + m <= i, step
+    return disjoint and left[0] == left[1]
 
 
 def _geometry(tensor: Tensor) -> Geometry:

@@ -1,12 +1,15 @@
-"""Nested arguments and outputs: dicts, lists and tuples with tensors, or stand-ins for them, somewhere inside."""
+"""Nested arguments and outputs: dicts, lists, tuples and dataclasses with tensors, or stand-ins for them, somewhere inside."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import is_dataclass
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
+
+from ..outputs import named
 
 T = TypeVar("T")
 PLAIN = frozenset({int, float, bool, str, type(None), torch.dtype, torch.device})
@@ -34,6 +37,9 @@ def _gather(tree: Any, kind: type[T], found: list[T], plain: frozenset[Any]) -> 
     elif isinstance(tree, dict):
         for item in tree.values():
             _gather(item, kind, found, plain)
+    elif is_dataclass(tree):
+        for _, item in named(tree) or ():
+            _gather(item, kind, found, plain)
 
 
 def tensors(tree: Any) -> Iterator[Tensor]:
@@ -44,13 +50,15 @@ def tensors(tree: Any) -> Iterator[Tensor]:
 
 
 def mapped(tree: Any, kind: type[T], change: Callable[[T], Any]) -> Any:
-    """The same tree with everything of that kind changed; sequences become tuples."""
+    """The same tree with everything of that kind changed; sequences become tuples, what has names becomes a dict."""
     return _mapped(tree, kind, change, PLAIN - {kind})
 
 
 def _mapped(tree: Any, kind: type[T], change: Callable[[T], Any], plain: frozenset[Any]) -> Any:
     if isinstance(tree, kind):
         return change(tree)
+    if hasattr(tree, "_fields") or (is_dataclass(tree) and not isinstance(tree, dict)):
+        return {key: _mapped(item, kind, change, plain) for key, item in named(tree) or ()} or tree
     if isinstance(tree, (tuple, list)):
         return tuple([item if type(item) in plain else _mapped(item, kind, change, plain) for item in tree])
     if isinstance(tree, dict):

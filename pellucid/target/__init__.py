@@ -3,29 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from torch import Tensor
 
 from ..errors import TargetError
-from .classes import Box, Class, Logit, LogOdds, Probability, Region, probabilities
-from .inside import Channel, Direction, Energy, Function, Token
-from .noun import Names, Target, Term
+from .classes import Box, Class, Logit, LogOdds, Predicted, Probability, Region, probabilities
+from .detection import Detection
+from .inside import Channel, Direction, Energy, Function
+from .noun import Names, Part, Target, Term
+from .number import Number
+from .similarity import Similarity
+from .step import Step
+from .token import Token
 
 __all__ = [
     "Names",
+    "Part",
     "Target",
     "Term",
     "as_target",
     "box",
     "channel",
+    "detection",
     "direction",
     "energy",
     "log_odds",
     "logit",
     "mask",
+    "output",
     "probabilities",
     "probability",
+    "similarity",
+    "step",
     "token",
 ]
 
@@ -45,8 +55,17 @@ def log_odds(index: int | str | Sequence[int | str] | None = None) -> Target:
     return _of(LogOdds(index=_class(index)))
 
 
-def mask(index: int | str | Sequence[int | str] | None, mask: Tensor | None = None) -> Target:
-    """The mean score of a class over a mask of its map, as segmentation gives it; without a mask, over the whole map."""
+def mask(index: int | str | Sequence[int | str] | None = None, mask: Tensor | Literal["predicted"] | None = None) -> Target:
+    """The mean score of a class over a mask of its map, as segmentation gives it.
+
+    Arguments:
+        index: The class, one for all samples or one per sample; None: the predicted one, which with "predicted" is the one that
+            takes up most of the map.
+        mask: True where the score counts; "predicted": where the class has the highest score of all (where the score is above
+            zero, of one class alone); None: everywhere.
+    """
+    if isinstance(mask, str):
+        return _of(Predicted(index=_class(index)).checked(mask))
     return _of(Region(index=_class(index), mask=mask, name="a mask" if mask is not None else "the whole map"))
 
 
@@ -55,8 +74,69 @@ def box(index: int | str | Sequence[int | str] | None, top: int, left: int, bott
     return _of(Box(index=_class(index), corners=(top, left, bottom, right), name=f"rows {top}-{bottom}, columns {left}-{right}"))
 
 
-def token(id: int, position: int = -1) -> Target:
-    """The score of a token at a position of the output."""
+def output(*position: int) -> Target:
+    """One number of the output, as it comes: of a regression, of a map. `output(2).of("boxes")` reads a part of it.
+
+    Arguments:
+        position: Its place in what the model returns for one sample; none where that is one number only.
+    """
+    return _of(Number(position=position))
+
+
+def step(
+    at: int | tuple[int, int], index: int | str | Sequence[int | str] | None = None, *, classes_first: bool = False
+) -> Target:
+    """The score of a class at a step of time, for outputs (batch, time, class).
+
+    Arguments:
+        at: Which step; or the first and the last + 1 of several, whose mean is taken.
+        index: The class; None: the predicted one there.
+        classes_first: For outputs (batch, class, time).
+    """
+    return _of(Step(index=_class(index), steps=(at, at + 1) if isinstance(at, int) else at, classes_first=classes_first))
+
+
+def detection(
+    box: int | Sequence[int] | None = None,
+    index: int | str | Sequence[int | str] | None = None,
+    *,
+    boxes_last: bool | None = None,
+    skip: int = 0,
+) -> Target:
+    """The score of a class in one of the boxes a detector proposes, before they are sorted and thinned out.
+
+    Arguments:
+        box: Its number, one for all samples or one per sample; None: the box in which the class scores highest.
+        index: The class; None: the one with the highest score there.
+        boxes_last: Whether outputs are (batch, channels, boxes), as YOLO has them, and not (batch, boxes, classes), as DETR and
+            SSD. None: the longer axis counts the boxes; captions say how many there are.
+        skip: How many channels come before the scores of classes: 4 for the corners of YOLO v8, 5 of v5.
+    """
+    boxes = tuple(box) if isinstance(box, Sequence) else box
+    return _of(Detection(index=_class(index), box=boxes, boxes_last=boxes_last, skip=skip))
+
+
+def similarity(reference: Any = None, *, input: Any = None, kind: Literal["cosine", "dot"] = "cosine", name: str = "") -> Target:
+    """How alike the output, an embedding, is to a reference.
+
+    Outputs (batch, token, channel) are averaged over their tokens first.
+
+    Arguments:
+        reference: The embedding to compare with: one for all samples, or one per sample.
+        input: In place of it, what the model makes it of: a picture, a text or whatever the model reads, or a tensor.
+        kind: "cosine" of the angle between both, or the "dot" product.
+        name: What captions call the reference.
+    """
+    return _of(Similarity.to(reference, input, kind, name))
+
+
+def token(id: int | str | None = None, position: int | None = None) -> Target:
+    """The score of a token at a position of a language model's output: what comes next, or what fills a gap.
+
+    Arguments:
+        id: Its number, or the token itself where the model has a tokenizer: `pl.token(" Paris")`; None: the predicted one.
+        position: Where in the text; None: at the gap of a masked text, else at the last position, which foretells the next token.
+    """
     return _of(Token(id=id, position=position))
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..errors import TargetError
 from .noun import Names, Term
+from .number import Number
 
 Class = int | str | tuple[int | str, ...]
 
@@ -110,12 +111,26 @@ class Logit(OfClass):
     def word(self) -> str:
         return "logit"
 
+    def settle(self, value: Tensor, names: Names | None) -> Term:
+        """Of maps (batch, class, height, width), where nobody said which part, it is the predicted mask of the class."""
+        if self.index is None and value.dim() in (1, 2) and value[:1].numel() == 1:
+            return Number(self.at)  # one number per sample: there are no classes to choose from
+        named = OfClass.settle(self, value, names)
+        if value.dim() < 4:
+            return named
+        try:
+            return Predicted(self.at, self.index).settle(value, names)
+        except TargetError:  # the class is nowhere the best: whoever means it has to say where, as `read` will ask
+            return named
+
     def read(self, value: Tensor) -> Tensor:
         scores = _classes(value, self.text())
         if scores.dim() > 2:
             raise TargetError(
                 self.text(), f"outputs of shape {tuple(scores.shape)}", "a class has a whole map of scores there",
-                "Say which part: pl.mask(class, mask), pl.box(class, top, left, bottom, right), or pl.token(id, position).",
+                'Say which part: pl.mask(class, "predicted"), pl.mask(class, mask), pl.box(class, top, left, bottom, right); for '
+                "outputs (batch, boxes, classes) pl.detection(box, class), for series pl.step(time, class), for texts "
+                "pl.token(id, position).",
             )  # fmt: skip
         return self.pick(scores)
 
@@ -205,6 +220,60 @@ class Region(OfClass):
         taken = super().take(rows)
         several = isinstance(self.index, tuple) and self.mask is not None and self.mask.shape[:1] == (len(self.index),) != (1,)
         return replace(taken, mask=self.mask[list(rows)]) if several and self.mask is not None else taken  # type: ignore[call-arg]
+
+
+@dataclass(frozen=True)
+class Predicted(Region):
+    """The mean score of a class over its predicted mask: the places where it has the highest score of all classes.
+
+    The mask is drawn once, where the target is settled, and stays what it was while inputs change.
+    """
+
+    name: str = "its predicted mask"
+
+    def checked(self, mask: str) -> Predicted:
+        if mask != "predicted":
+            do = 'Use "predicted", a boolean tensor, or None for the whole map.'
+            raise TargetError(f'pl.mask(mask="{mask}")', f'"{mask}"', "no mask is called so", do)
+        return self
+
+    def settle(self, value: Tensor, names: Names | None) -> Term:
+        scores = _classes(value, self.text())
+        if scores.dim() < 3:
+            raise TargetError(
+                self.text(), f"outputs of shape {tuple(scores.shape)}", "a mask is part of a map", "Explain pl.logit(class)."
+            )
+        best = scores.argmax(1)
+        index = self.index if self.index is not None or scores.shape[1] == 1 else _largest(best, scores.shape[1])
+        named = Region(self.at, index).settle(value, names)
+        assert isinstance(named, Region) and named.index is not None
+        wanted = named.index if isinstance(named.index, tuple) else (named.index,) * len(scores)
+        which = torch.tensor(wanted, device=scores.device).reshape(-1, *[1] * (best.dim() - 1))
+        found = best == which if scores.shape[1] > 1 else scores[:, 0] > _threshold(scores)
+        if not found.flatten(1).any(1).all():
+            row = int((~found.flatten(1).any(1)).nonzero()[0])
+            raise TargetError(
+                named.text(row), "no place where it scores highest", "its predicted mask is empty",
+                "Say where: pl.mask(class, mask), or pl.mask(class) for the mean over the whole map.",
+            )  # fmt: skip
+        shares = found.flatten(1).double().mean(1)
+        labels = named.labels * len(wanted) if len(named.labels) == 1 else named.labels
+        return Region(self.at, tuple(int(one) for one in wanted), labels, found, _shared(shares))
+
+
+def _largest(best: Tensor, count: int) -> tuple[int, ...]:
+    """The class that takes up most of each map."""
+    return tuple(int(row.flatten().bincount(minlength=count).argmax()) for row in best)
+
+
+def _threshold(scores: Tensor) -> float:
+    """From where on the only class is there: half where scores are probabilities already."""
+    return 0.5 if bool((scores >= 0).all() and (scores <= 1).all()) else 0.0
+
+
+def _shared(shares: Tensor) -> str:
+    told = [f"{100 * share:.2g} %" for share in sorted(set(shares.tolist()))]
+    return f"its predicted mask ({told[0] if len(told) == 1 else f'{told[0]} to {told[-1]}'} of the map)"
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Readings of everything but classes: tokens, channels and directions inside, functions of the user's own."""
+"""Readings of everything but classes: channels and directions inside, functions of the user's own."""
 
 from __future__ import annotations
 
@@ -11,27 +11,6 @@ from torch import Tensor
 
 from ..errors import TargetError
 from .noun import Term
-
-
-@dataclass(frozen=True)
-class Token(Term):
-    """The score of a token at a position, for outputs (batch, position, vocabulary)."""
-
-    id: int = 0
-    position: int = -1
-
-    def read(self, value: Tensor) -> Tensor:
-        if value.dim() != 3 or not -value.shape[1] <= self.position < value.shape[1] or not 0 <= self.id < value.shape[2]:
-            raise TargetError(
-                str(self),
-                f"outputs of shape {tuple(value.shape)}",
-                "tokens are read from (batch, position, vocabulary)",
-                "Check both numbers.",
-            )
-        return value[:, self.position, self.id]
-
-    def __str__(self) -> str:
-        return f"token {self.id} at position {self.position}"
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from torch import Tensor
@@ -18,9 +18,29 @@ class Names(Protocol):
     def label(self, index: int) -> str: ...
 
 
+class Part(str):
+    """The address of a part of the model's output, by its path there: `Part("aux")`, `Part("1.boxes")`.
+
+    A string, as module paths are, that none of them can be: it begins with an arrow.
+
+    Example:
+        >>> Part("aux").path, Part("aux") == "aux"
+        ('aux', False)
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, path: str) -> Part:
+        return super().__new__(cls, f"->{path}")
+
+    @property
+    def path(self) -> str:
+        return self[2:]
+
+
 @dataclass(frozen=True)
 class Term(ABC):
-    """One reading of one value: the model's output (`at` None), or the value a module returned."""
+    """One reading of one value: the model's main output (`at` None), a `Part` of the output, or the value a module returned."""
 
     at: str | None = None
 
@@ -30,6 +50,10 @@ class Term(ABC):
 
     def settle(self, value: Tensor, names: Names | None) -> Term:
         """With class names and "the predicted class" replaced by indices."""
+        return self
+
+    def held(self) -> Term:
+        """The same where relevance starts: what only scales the score, as the length of an embedding, is held as it is."""
         return self
 
     def take(self, rows: Sequence[int]) -> Term:
@@ -66,6 +90,12 @@ class Target:
         """With every class named and every prediction made, given the values of one forward pass."""
         return Target(tuple((weight, term.settle(value(term.at), names)) for weight, term in self.terms))
 
+    def held(self) -> Target:
+        """The same where relevance starts, see `Term.held`; itself where nothing is to be held."""
+        terms = tuple((weight, term.held()) for weight, term in self.terms)
+        same = all(now is before for (_, now), (_, before) in zip(terms, self.terms, strict=True))
+        return self if same else Target(terms)
+
     def take(self, rows: Sequence[int]) -> Target:
         """The target for a batch made of those samples, once settled; a sample may come again and again.
 
@@ -75,6 +105,20 @@ class Target:
             (5, 5, 3)
         """
         return Target(tuple((weight, term.take(rows)) for weight, term in self.terms))
+
+    def of(self, part: str | int) -> Target:
+        """The same, read from another part of the output: `pl.logit(3).of("aux")`, `pl.output(0).of(1)`.
+
+        Arguments:
+            part: Its name or number in what the model returns; inside of others, a path with dots: "decoder.logits".
+
+        Example:
+            >>> from pellucid import logit
+            >>> print(logit(3).of("aux"))
+            logit 3 of the output "aux"
+        """
+        at = Part(str(part))
+        return Target(tuple((w, replace(term, at=at) if term.at is None else term) for w, term in self.terms))
 
     @property
     def addresses(self) -> tuple[str | None, ...]:
@@ -106,7 +150,8 @@ class Target:
         for weight, term in self.terms:
             sign = (" - " if words else "-") if weight < 0 else (" + " if words else "")
             size = "" if math.isclose(abs(weight), 1) else f"{abs(weight):g} "
-            words += f"{sign}{size}{term.text(sample)}"
+            place = f' of the output "{term.at.path}"' if isinstance(term.at, Part) else ""
+            words += f"{sign}{size}{term.text(sample)}{place}"
         return words
 
     def __str__(self) -> str:

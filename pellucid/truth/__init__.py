@@ -17,7 +17,7 @@ from .birds import birds, sufficient
 from .formulas import all_of, any_of, piecewise_linear, products, shapley_values, two_patches, weighted_sum
 from .grammar import grammar, words
 from .hidden import OCCLUDERS, hidden, hidden_net
-from .learn import accuracy, convnet, dense, fit, learn, reader, suited
+from .learn import accuracy, convnet, dense, fit, learn, reader, remembering, suited
 from .pasted import model_contrast, pasted
 from .planted import planted_patterns, planted_tokens
 from .problem import Problem
@@ -53,6 +53,7 @@ __all__ = [
     "planted_tokens",
     "products",
     "reader",
+    "remembering",
     "shapes",
     "shapley_values",
     "sufficient",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -106,6 +106,27 @@ def reader(words: int, classes: int, *, seed: int = 0, width: int = 48) -> nn.Mo
     return initialised(Reader(words, classes, width), seed=seed)
 
 
+class Remembering(nn.Module):
+    """Words in order, read by a recurrent cell; a dense layer on what it holds after the last one."""
+
+    def __init__(self, cell: nn.RNNBase, classes: int) -> None:
+        super().__init__()
+        self.cell = cell
+        self.head = bare(nn.Linear, cell.hidden_size, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        answer: Tensor = self.head(self.cell(x)[0][:, -1])
+        return answer
+
+
+def remembering(
+    words: int, classes: int, *, kind: Literal["LSTM", "GRU", "RNN"] = "LSTM", seed: int = 0, width: int = 32
+) -> nn.Module:
+    """A recurrent network for sequences of word vectors, with shape (batch, length, words)."""
+    cell: nn.RNNBase = getattr(nn, kind)(words, width, batch_first=True, device="meta").to_empty(device="cpu")
+    return initialised(Remembering(cell, classes), seed=seed)
+
+
 def bare(kind: type[M], *sizes: int | tuple[int, int], **options: bool | int) -> M:
     """A layer whose weights nobody has drawn yet: PyTorch would draw them from everybody's generator."""
     made: M = nn.utils.skip_init(kind, *sizes, **options)  # type: ignore[no-untyped-call]
@@ -121,4 +142,7 @@ def initialised(net: nn.Module, *, seed: int = 0) -> nn.Module:
             nn.init.uniform_(layer.weight, -bound, bound, generator=rng)
             if layer.bias is not None:
                 nn.init.uniform_(layer.bias, -bound, bound, generator=rng)
+        elif isinstance(layer, nn.RNNBase):
+            for parameter in layer.parameters():
+                nn.init.uniform_(parameter, -(layer.hidden_size**-0.5), layer.hidden_size**-0.5, generator=rng)
     return net

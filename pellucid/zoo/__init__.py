@@ -10,7 +10,11 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 
-MODELS = {"efficientnet_lite0": "EfficientNet-Lite0, the 1000 classes of ImageNet, 4.7 million parameters (extra: demo)"}
+MODELS = {
+    "efficientnet_lite0": "EfficientNet-Lite0, the 1000 classes of ImageNet, 4.7 million parameters (extra: demo)",
+    "efficientnet_lite1": "EfficientNet-Lite1, the same, 5.4 million (extra: zoo)",
+    "efficientnet_lite2": "EfficientNet-Lite2, the same, 6.1 million (extra: zoo)",
+}
 
 
 def efficientnet_lite0() -> Model:
@@ -21,7 +25,29 @@ def efficientnet_lite0() -> Model:
     """
     from pellucid.zoo.efficientnet import pretrained  # here, because it brings torch
 
-    return pretrained()
+    return pretrained(0)
+
+
+def efficientnet_lite1() -> Model:
+    """EfficientNet-Lite1 with its ImageNet weights: 240 pixels a side, a little deeper.
+
+    Raises:
+        MissingExtra: The package with the weights is not installed.
+    """
+    from pellucid.zoo.efficientnet import pretrained
+
+    return pretrained(1)
+
+
+def efficientnet_lite2() -> Model:
+    """EfficientNet-Lite2 with its ImageNet weights: 260 pixels a side, deeper and wider.
+
+    Raises:
+        MissingExtra: The package with the weights is not installed.
+    """
+    from pellucid.zoo.efficientnet import pretrained
+
+    return pretrained(2)
 
 
 def pictures() -> dict[str, Path]:

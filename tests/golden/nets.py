@@ -7,11 +7,19 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
+CONDITIONS = {  # what relevance has to pass in the small VGG, from the output on: channels by layer
+    "two of the last map": [{"features.14": [17]}, {"features.14": [3, 20]}],
+    "one of a convolution": [{"features.7": [4]}],
+    "one layer after another": [{"features.12": [5, 6, 7, 30], "features.2": list(range(0, 8, 2))}],
+    "neurons of the head": [{"classifier.1": [*range(20)]}],
+}
 NETS = {"vgg16": 1601, "vgg16_bn": 1602, "resnet18": 1801, "resnet50": 5001}  # name -> seed
+SEEDS = {**NETS, "small_vgg_bn": 1102}
 COMPOSITES = {  # zennit's class -> the name of the same preset in pellucid's catalogue
     "EpsilonPlus": "lrp.epsilon_plus",
     "EpsilonPlusFlat": "lrp.epsilon_plus_flat",
@@ -20,6 +28,7 @@ COMPOSITES = {  # zennit's class -> the name of the same preset in pellucid's ca
     "EpsilonGammaBox": "lrp.epsilon_gamma_box",
     "ExcitationBackprop": "lrp.excitation_backprop",
 }
+CONDITIONED = ("EpsilonPlus", "EpsilonAlpha2Beta1Flat", "EpsilonGammaBox", "ExcitationBackprop")  # composites with conditions
 LOW, HIGH = -3.0, 3.0  # the box of EpsilonGammaBox
 TARGETS = (281, 7)  # one per picture
 _declared: list[torch.library.Library] = []  # a declaration lives as long as its library
@@ -40,10 +49,20 @@ def build(name: str) -> nn.Module:
     declare_torchvision()
     import torchvision
 
-    with _seeded(NETS[name]):
-        net: nn.Module = getattr(torchvision.models, name)(weights=None).double().eval()
+    with _seeded(SEEDS[name]):
+        made = small_vgg_bn if name == "small_vgg_bn" else partial(getattr(torchvision.models, name), weights=None)
+        net: nn.Module = made().double().eval()
         for module in net.modules():
             _fill(module)
+    return net
+
+
+def small_vgg_bn() -> nn.Module:
+    """torchvision's VGG with batch norms, four convolutions deep and at most 32 channels wide."""
+    from torchvision.models.vgg import VGG, make_layers
+
+    net = VGG(make_layers([8, "M", 16, "M", 16, 32, "M"], batch_norm=True), num_classes=1, init_weights=False)
+    net.classifier = nn.Sequential(nn.Linear(32 * 49, 64), nn.ReLU(True), nn.Dropout(), nn.Linear(64, 1000))
     return net
 
 

@@ -246,7 +246,7 @@ SURROUNDINGS: dict[str, Callable[[], Any]] = {
 @pytest.mark.parametrize("around", SURROUNDINGS)
 @each_method
 def test_what_the_caller_has_switched_on_changes_neither_the_answer_nor_itself(method: str, around: str):
-    case = CASE["residual"]
+    case = CASE["attending" if ENTRY[method].attends else "residual"]
     net, x = case.net(), case.inputs()
     with SURROUNDINGS[around](), untouched(net, x):
         e = pl.explain(net, x, target=1, method=made(method))

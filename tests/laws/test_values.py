@@ -10,11 +10,11 @@ import torch
 import pellucid as pl
 from pellucid.catalogue import METHODS
 from pellucid.target import as_target
-from tests.cases import CASE, Case, each_case, each_method, expected, explain, made
+from tests.cases import CASE, Case, each_case, each_method, expected, explain, home, made
 
 ENTRY = {entry.name: entry for entry in METHODS}
 # Parts of a whole, whatever the units of the score.
-SHARES = {"ablationcam", "eigencam", "dve", "sobol", "hsic", "meaningful", "extremal"}
+SHARES = {"ablationcam", "eigencam", "dve", "sobol", "hsic", "meaningful", "extremal", "attention_rollout"}
 EMPTY = {("gradcam", "sequence"), ("xgradcam", "sequence")}  # the ReLU that was published leaves nothing there
 
 
@@ -48,7 +48,7 @@ def test_a_method_without_signs_has_no_negative_values(case: Case, method: str):
 
 @each_method
 def test_values_are_raw_so_a_target_twice_as_large_has_a_map_that_is_larger(method: str):
-    case = CASE["plain"]
+    case = home(method)
     once, twice = (pl.explain(case.net(), case.inputs(), target=n * pl.logit(1), method=made(method)).values for n in (1, 2))
     factor = float(twice.abs().sum() / once.abs().sum())
     squared = ("sensitivity", "smoothgrad_squared", "vargrad", "local_variance")
@@ -61,7 +61,7 @@ def test_values_are_raw_so_a_target_twice_as_large_has_a_map_that_is_larger(meth
 
 @each_method
 def test_the_explanation_says_what_was_explained_and_how(method: str):
-    e = expected(CASE["plain"], method)
+    e = expected(home(method), method)
     assert e.method == method
     assert e.target == "logit 1"
     assert e.provenance["torch"] == torch.__version__ and e.provenance["method"]["name"] == method
@@ -69,7 +69,7 @@ def test_the_explanation_says_what_was_explained_and_how(method: str):
     assert (e.ledger is not None) == (ENTRY[method].family == "lrp")
 
 
-@pytest.mark.parametrize("name", ["plain", "residual", "segmenting", "dense"])
+@pytest.mark.parametrize("name", ["plain", "residual", "segmenting", "dense", "attending"])
 @each_method
 def test_a_file_gives_back_every_bit(name: str, method: str, tmp_path):
     e = expected(CASE[name], method)
@@ -88,7 +88,7 @@ def test_a_file_gives_back_every_bit(name: str, method: str, tmp_path):
 
 @each_method
 def test_a_summary_is_plain_json_and_closes_its_books(method: str, tmp_path):
-    e = expected(CASE["plain"], method)
+    e = expected(home(method), method)
     told = json.loads(e.save(tmp_path / "e.json").read_text())
     assert told["method"] == method and told["values"]["shape"] == list(e.values.shape)
     if e.ledger is not None:
@@ -99,8 +99,8 @@ def test_a_summary_is_plain_json_and_closes_its_books(method: str, tmp_path):
 @pytest.mark.parametrize("at", ["features", "features.3", "head.1", "head"])
 @each_method
 def test_at_gives_values_shaped_like_what_the_module_returned(method: str, at: str):
-    if ENTRY[method].maps and at.startswith("head"):
-        pytest.skip("no map is there")
+    if (ENTRY[method].maps and at.startswith("head")) or ENTRY[method].attends:
+        pytest.skip("no map, or no attention, is there")
     case = CASE["plain"]
     seen = {}
     handle = case.net().get_submodule(at).register_forward_hook(lambda module, args, out: seen.update(shape=out.shape))
@@ -118,9 +118,9 @@ def test_at_gives_values_shaped_like_what_the_module_returned(method: str, at: s
 
 @each_method
 def test_half_precision_is_explained_and_told_in_single(method: str):
-    net = CASE["plain"].net()
+    case = home(method)
     import copy
 
-    half = copy.deepcopy(net).bfloat16()
-    e = pl.explain(half, CASE["plain"].inputs().bfloat16(), target=1, method=made(method))
+    half = copy.deepcopy(case.net()).bfloat16()
+    e = pl.explain(half, case.inputs().bfloat16(), target=1, method=made(method))
     assert e.values.dtype == torch.float32 and e.values.isfinite().all()

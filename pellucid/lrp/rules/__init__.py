@@ -5,6 +5,8 @@ from .epsilon import Epsilon
 from .flat import Flat
 from .gamma import Gamma
 from .norm import Norm
+from .softmax import Softmax
+from .standardise import Standardise
 from .structural import Gate, Halve, Native, Pass, Route
 from .wsquare import WSquare
 from .zbox import ZBox
@@ -21,6 +23,8 @@ __all__ = [
     "Norm",
     "Pass",
     "Route",
+    "Softmax",
+    "Standardise",
     "WSquare",
     "ZBox",
     "ZPlus",

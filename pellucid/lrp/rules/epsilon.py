@@ -26,6 +26,8 @@ class Epsilon(Rule):
         bias: "absorb": b counts in z and keeps its share. "ignore": b does not count. "spread": b counts, and its share is
             spread evenly over the unit's inputs.
         silent: "drop" or "spread": what becomes of the relevance that the stabiliser keeps, all of it where z = 0.
+        joint: Whether linear operations that are only added to one another, W x + U h + b, count as one. The sum, which has to
+            share in proportion to its summands, then stabilises for all, and its parts do not once more.
     """
 
     kinds = LINEAR | SHARED | {"norm"}
@@ -33,6 +35,7 @@ class Epsilon(Rule):
     relative: bool = False
     bias: Bias = "absorb"
     silent: Silent = "drop"
+    joint: bool = False
 
     def share(self, op: LocalOp, R: Tensor, rectified: bool) -> Shares:
         if op.op.kind not in LINEAR:
@@ -42,5 +45,5 @@ class Epsilon(Rule):
         b = linear.bias
         if self.bias == "ignore" and b is not None:
             z, b = z - b, None
-        eps = self.eps * op.rms(z) if self.relative else self.eps
+        eps = 0.0 if self.joint and op.op.part else self.eps * op.rms(z) if self.relative else self.eps
         return flow(op, [Stream(R, z, b, lambda s: linear.pull(s).mul_(x), sign)], eps=eps, bias=self.bias, silent=self.silent)

@@ -44,11 +44,16 @@ class Gamma(Rule):
         rectified = rectified and (b is None or self.bias != "ignore")
         z = op.z_where(rectified)[0]
         z = z if b is None or self.bias != "ignore" else z - b
+        if not op.nonnegative:
+            return self._mixed(op, R, z)
         shares = flow(op, self._streams(op, R, z, rectified), eps=self.eps, bias=self.bias, silent=self.silent)
         return shares if rectified else self._settle(op, shares, R * (z == 0))
 
     def _streams(self, op: LocalOp, R: Tensor, z: Tensor, rectified: bool) -> Iterator[Stream]:
-        """Units above zero, over z + gamma z_plus; and units below, over z + gamma z_minus = (1 + gamma) z - gamma z_plus."""
+        """Units above zero, over z + gamma z_plus; and units below, over z + gamma z_minus = (1 + gamma) z - gamma z_plus.
+
+        For inputs that are never negative, one transpose serves each side.
+        """
         signed = Signed(op)
         b = None if self.bias == "ignore" else op.linear.bias
         plus = signed.plus() if b is None else signed.plus().add_(b.clamp(min=0))
@@ -66,10 +71,32 @@ class Gamma(Rule):
         def heavier(t: Tensor, side: int) -> Tensor:
             return t + self.gamma * (t.clamp(min=0) if side > 0 else t.clamp(max=0))
 
-        linear = signed.op.linear
-        up = linear.shaped(lambda w: heavier(w, side))
-        down = up if signed.below is None else linear.shaped(lambda w: heavier(w, -side))
-        return Stream(R, z, None if b is None else heavier(b, side), lambda s: signed.pull(s, up, down), sign, part=not sign)
+        up = signed.op.linear.shaped(lambda w: heavier(w, side))
+        return Stream(R, z, None if b is None else heavier(b, side), lambda s: signed.pull(s, up, up), sign, part=not sign)
+
+    def _mixed(self, op: LocalOp, R: Tensor, z: Tensor) -> Shares:
+        """Inputs of both signs: with |W| |x|, the sum of all sizes, at hand, what agrees with a unit needs no sum of its own.
+
+        Contributions of the sign of z_j add up to (z_j + sign(z_j) sum_k |x_k w_kj|) / 2, so that for both sides at once
+
+            R_i = (1 + gamma / 2) x_i sum_j w_ij s_j + (gamma / 2) |x_i| sum_j |w_ij| sign(z_j) s_j
+        """
+        linear, x, half, side = op.linear, op.x, self.gamma / 2, z.sign()
+        b = None if self.bias == "ignore" else linear.bias
+        sizes = linear.forward(x.abs(), linear.absolute)
+        sizes = sizes if b is None else sizes.add_(b.abs())
+        whole = sizes.mul_(side).mul_(half).add_(z, alpha=1 + half)
+        lost = R * (z == 0)
+        silent = bool(lost.any())
+
+        def back(s: Tensor) -> Tensor:
+            agreeing = linear.backward(s * side, linear.absolute).mul_(x.abs())
+            return linear.pull(s).mul_(x).mul_(1 + half).add_(agreeing, alpha=half)
+
+        weighed = None if b is None else (1 + half) * b + half * side * b.abs()
+        stream = Stream(R - lost if silent else R, whole, weighed, back, part=silent)
+        shares = flow(op, [stream], eps=self.eps, bias=self.bias, silent=self.silent)
+        return self._settle(op, shares, lost) if silent else shares
 
     def _settle(self, op: LocalOp, shares: Shares, lost: Tensor) -> Shares:
         """Units at exactly zero agree with nothing: their relevance is dropped, spread, or shared."""

@@ -33,26 +33,40 @@ class Norm(Rule):
     silent: Silent = "drop"
 
     def share(self, op: LocalOp, R: Tensor, rectified: bool) -> Shares:
-        if op.op.kind == "shift" and self.bias != "absorb":
-            return Shares([R.sum_to_size(op.x.shape)])
+        if op.op.kind == "shift":
+            return self._shift(op, R)
         if op.op.kind == "sum":
-            return self._sum(op, R)
+            return self._sum(op, R, rectified)
         xs = [self._part(x) for x in op.xs]
         z = op.z if self.by == "value" else op.apply(*xs)
         s = divide(R, z, self._eps(op, z))
         shares = [None if g is None else x * g for x, g in zip(xs, op.pull(s), strict=True)]
-        if op.op.kind == "shift":
-            constant = z - op.x
-            return Shares(shares, {"constant operand": op.sums(s * constant)}, rest="stabiliser")
         if self.silent == "spread":
             evenly = self._evenly(op, R - s * z)
             shares = [e if a is None else a if e is None else a + e for a, e in zip(shares, evenly, strict=True)]
         return Shares(shares, rest="stabiliser")
 
-    def _sum(self, op: LocalOp, R: Tensor) -> Shares:
+    def _shift(self, op: LocalOp, R: Tensor) -> Shares:
+        if self.bias != "absorb":
+            return Shares([R.sum_to_size(op.x.shape)])
+        constant = op.apply(op.x.new_zeros(()))  # what it makes of nothing
+        masked, z = constant.isinf(), op.z
+        if bool(masked.any()):  # scores that are not to count: nothing arrives there
+            constant, R, z = (t.masked_fill(masked, 0) for t in (constant, R, z))
+        if self.by == "value":
+            s = divide(R, z, self._eps(op, z))
+            (got,) = op.pull(s)
+            assert got is not None
+            return Shares([got * op.x], {"constant operand": op.sums(s * constant)}, rest="stabiliser")
+        part, whole = self._part(z - constant), self._part(constant)
+        got = divide(R, part + whole, self._eps(op, z), 1).mul_(part)
+        return Shares([got.sum_to_size(op.x.shape)], rest="constant operand")
+
+    def _sum(self, op: LocalOp, R: Tensor, rectified: bool) -> Shares:
         parts = [self._part(part) for part in summands(op)]
-        z = parts[0] + parts[1]
-        s = divide(R, z, self._eps(op, z))
+        signed = self.by == "value"
+        z, sign = op.z_where(rectified and not self.relative) if signed else (parts[0] + parts[1], 1)
+        s = divide(R, z, self._eps(op, z), sign)
         shares = [part * s for part in parts]
         if self.silent == "spread":
             half = (R - s * z) / 2

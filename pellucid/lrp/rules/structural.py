@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ...tape import LocalOp
+from ...tape.products import pulls
 from ..rule import Rule, Shares, divide
 
 # Views and permutations: every entry goes somewhere, nothing else comes in.
@@ -39,7 +40,27 @@ class Route(Rule):
     def share(self, op: LocalOp, R: Tensor, rectified: bool) -> Shares:
         if op.op.name == "detach":  # it stops a gradient, and no relevance
             return Shares([R])
+        if op.op.name in ("cat", "stack"):
+            return _pieces(op, R)
         return Shares(op.pull(R), rest="" if op.op.name in LOSSLESS else "constant operand")
+
+
+def _pieces(op: LocalOp, R: Tensor) -> Shares:
+    """What was joined gets its piece back: a token of the model's own, beside those of the input, keeps what stands there."""
+    refs, axis = op.op.args[0], op.op.args[1] if len(op.op.args) > 1 else op.op.kwargs.get("dim", 0)
+    joined, got, kept = op.op.name == "cat", [], []
+    start = 0
+    for value in (op.tape.values[ref.id] for ref in refs):
+        length = 1 if not joined else 0 if value.shape == (0,) else value.shape[axis]
+        piece = R.narrow(axis, start, length)
+        if value.tracked:
+            got.append(piece if joined else piece.squeeze(axis))
+        elif length:
+            alone = torch.zeros_like(R)
+            alone.narrow(axis, start, length).copy_(piece)
+            kept.append((value.name or op.op.module, op.sums(alone)))
+        start += length
+    return Shares(list(got), constants=tuple(kept))
 
 
 @dataclass(frozen=True)
@@ -47,10 +68,17 @@ class Gate(Rule):
     """The signal takes all: of a product with a gate, only the signal gets relevance.
 
     References: Arras et al., 2017, https://doi.org/10.18653/v1/W17-5221
+
+    Arguments:
+        eps: The stabiliser, for products of matrices.
     """
 
     kinds = frozenset({"gate"})
     local = True
+    eps: float = 1e-9
+
+    def __str__(self) -> str:
+        return "Gate()" if self.eps == 1e-9 else super().__str__()
 
     def share(self, op: LocalOp, R: Tensor, rectified: bool) -> Shares:
         shares: list[Tensor | None] = [None] * len(op.op.ins)
@@ -65,27 +93,33 @@ class Gate(Rule):
 
     def _mixed(self, op: LocalOp, R: Tensor, place: int) -> Shares:
         """A product of matrices, as attention times values: the gates weigh the signals."""
-        s = divide(R, op.z, 1e-9)
+        s = divide(R, op.z, self.eps)
         shares: list[Tensor | None] = [None] * len(op.op.ins)
-        grad = op.pull(s)[place]
+        grad = pulls(op, s, only=place)[place]
         shares[place] = None if grad is None else op.xs[place] * grad
         return Shares(shares, rest="stabiliser")
 
 
 @dataclass(frozen=True)
 class Halve(Rule):
-    """A product of two signals: each factor gets the same share.
+    """A product of two signals: each factor gets the same share, R_a = R_b = R / 2; of a product of matrices, by epsilon first.
 
-    References: Achtibat et al., 2024, AttnLRP, Proposition 3.3, https://proceedings.mlr.press/v235/achtibat24a.html
+    References: Achtibat et al., 2024, AttnLRP, Propositions 3.2 and 3.3, https://proceedings.mlr.press/v235/achtibat24a.html
+
+    Arguments:
+        eps: The stabiliser, for products of matrices.
     """
 
     kinds = frozenset({"product", "gate"})
+    local = True
     eps: float = 1e-6
 
     def share(self, op: LocalOp, R: Tensor, rectified: bool) -> Shares:
-        s = divide(R, op.z, self.eps)
         n = len(op.op.ins)
-        shares = [None if g is None else x * g / n for x, g in zip(op.xs, op.pull(s), strict=True)]
+        if op.op.name == "mul":
+            return Shares([(R / n).sum_to_size(op.tape.values[i].shape) for i in op.op.ins])
+        s = divide(R / n, op.z, self.eps)
+        shares = [None if g is None else g.mul_(x) for x, g in zip(op.xs, pulls(op, s), strict=True)]
         return Shares(shares, rest="stabiliser")
 
 

@@ -38,6 +38,7 @@ class Blur:
 
     soft: ClassVar[bool] = True
     random: ClassVar[bool] = False
+    around: ClassVar[bool] = True  # what stands around a place decides what stands there
 
     sigma: float | None = None
 

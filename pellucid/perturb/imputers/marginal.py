@@ -93,6 +93,7 @@ class Shifted:
 
     soft: ClassVar[bool] = True
     random: ClassVar[bool] = True
+    around: ClassVar[bool] = True  # what stands around a place decides what stands there
 
     seed: int = 0
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from ... import zoo
 from ...model import read_picture
-from ...zoo.efficientnet import PREPROCESS
+from ...zoo.efficientnet import preprocess
 from .statistics import Statistics, measured
 
 
 def photographs() -> Statistics:
     """All photographs of the zoo as its network sees them, black = 0 and white = 1."""
-    low, high = PREPROCESS.bounds()
-    pictures = [PREPROCESS(read_picture(path)) for path in zoo.pictures().values()]
+    low, high = preprocess().bounds()
+    pictures = [preprocess()(read_picture(path)) for path in zoo.pictures().values()]
     return measured([(picture - low) / (high - low) for picture in pictures], pixels=True)
 
 

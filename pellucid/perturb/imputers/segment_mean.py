@@ -33,6 +33,7 @@ class SegmentMean:
 
     soft: ClassVar[bool] = True
     random: ClassVar[bool] = False
+    around: ClassVar[bool] = True  # what stands around a place decides what stands there
 
     def prepare(self, x: Tensor, regions: Regions, model: Model | None) -> Fill:
         if isinstance(regions, Partition):

@@ -17,7 +17,7 @@ from torch.nn.modules import module as hooks
 from ...errors import WhereError
 from ...model import Model
 from ...model.where import nearest
-from ...tape.aim import main_output
+from ...outputs import main_output
 from ...tape.trees import tensors
 
 

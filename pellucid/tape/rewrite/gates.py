@@ -6,22 +6,29 @@ from dataclasses import replace
 
 from .. import kinds
 from ..op import Op, Tape
+from .attention import mixes_heads
 
 
 def gate(tape: Tape) -> Tape:
     """The same tape with every product that has a gate told as one: `signal` says which operand carries the relevance.
 
     Gates are bounded weights (sigmoid, softmax), statistics of a whole map (variance, norm), denominators, and factors that are
-    broadcast.
+    broadcast. Where the signal is a constant that was computed, as what a recurrent cell holds before its first step, the product
+    is a constant to whatever adds it: the gate does not speak for it.
 
     References: Arras et al., 2017, Explaining recurrent neural network predictions in sentiment analysis (signal takes all),
         https://doi.org/10.18653/v1/W17-5221
     """
     weights: set[int] = set()
+    still: set[int] = set()  # constants that a gate lets through
     ops = []
     for op in tape.ops:
-        if _opens(op, weights):
+        if _opens(tape, op, weights):
             weights.update(o for o in op.outs if o is not None)
+        if _still(tape, op, weights):
+            still.update(o for o in op.outs if o is not None)
+        if op.name in kinds.SUMS and op.kind == "sum" and len(moving := [i for i in op.ins if i not in still]) == 1:
+            op = replace(op, kind="shift", ins=tuple(moving))
         if op.kind == "product":
             signal = _signal(tape, op, weights)
             if signal is not None:
@@ -30,12 +37,20 @@ def gate(tape: Tape) -> Tape:
     return tape.rewritten(tuple(ops))
 
 
-def _opens(op: Op, weights: set[int]) -> bool:
+def _opens(tape: Tape, op: Op, weights: set[int]) -> bool:
     """Whether `op` makes a gate, or hands one on."""
     if op.name in kinds.SIGMOIDS or op.name in ("var", "std", "linalg_vector_norm", "norm"):
         return True
-    passes = op.kind in ("route", "scale", "shift", "activation", "pool", "product", "sum", "gate")
+    passes = op.kind in ("route", "scale", "shift", "activation", "pool", "product", "sum", "gate") or mixes_heads(tape, op)
     return passes and bool(op.ins) and all(i in weights for i in op.ins)
+
+
+def _still(tape: Tape, op: Op, weights: set[int]) -> bool:
+    """Whether a gate is applied to a constant that no parameter holds."""
+    if op.kind != "scale" or op.name != "mul" or op.ins[0] not in weights:
+        return False
+    values = [tape.values[ref.id] for ref in op.refs() if ref.id != op.ins[0]]
+    return any(not value.given and len(value.shape) > 1 for value in values)
 
 
 def _signal(tape: Tape, op: Op, weights: set[int]) -> int | None:

@@ -27,9 +27,17 @@ def widen(tape: Tape) -> Tape:
             x = flat.ins[0]
             args = tuple(Ref(x) if arg == Ref(dense.ins[0]) else arg for arg in dense.args)
             op = replace(dense, index=op.index, args=args, ins=(x,), outs=op.outs, inner=(*dense.inner, dense.out), aux=())
+        elif dense is not None and dense.kind == "dense" and readers[dense.out] == 1 and _same(tape, dense, op):
+            del ops[dense.index]
+            op = replace(dense, index=op.index, outs=op.outs, inner=(*dense.inner, dense.out), aux=())
         ops[op.index] = op
         made.update({o: op for o in op.outs if o is not None})
     return tape.rewritten(tuple(ops.values()))
+
+
+def _same(tape: Tape, dense: Op, view: Op) -> bool:
+    """Whether a view changes nothing, as those around batched products do."""
+    return tape.values[dense.out].shape == tape.values[view.out].shape
 
 
 def _flattens(tape: Tape, flat: Op, dense: Op, wide: Op) -> bool:

@@ -1,0 +1,230 @@
+"""The card of a model, and the verb that makes it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..attribution import Method
+from ..catalogue import method as named
+from ..errors import ModelError, ThreadLost
+from ..model import Columns, Model, Preprocess, Text, load
+from ..model.words import read
+from ..tape import Tape, record
+from ..tape.embed import embedded
+from .head import Head, head
+from .layers import Layer, layers
+from .plan import Planned, plan
+from .verdicts import Verdict, verdicts
+
+Rows = list[tuple[str, ...]]
+Table = tuple[str, tuple[str, ...], Rows]  # a title, the heads of the columns, the rows
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a model is, as it was seen on one input. `print(card)` tells it; `card.data()` is the same for programs.
+
+    Arguments:
+        name, source, fingerprint: Of the model.
+        input: The shape it was looked at with.
+        preprocess: How pictures, texts, rows or series become the input, and who says so.
+        labels: The names of the classes.
+        parameters: How many numbers were learned; None for a plain function.
+        head: What comes out.
+        notes: What was found or assumed when it was loaded.
+        layers: What ran.
+        method, composite, rules: Which rule relevance takes where, by that method.
+        methods: Which methods work, and why others do not.
+    """
+
+    name: str
+    source: str
+    fingerprint: str | None
+    input: tuple[int, ...]
+    preprocess: Any
+    labels: tuple[str, ...] | None
+    parameters: int | None
+    head: Head
+    notes: tuple[str, ...]
+    layers: tuple[Layer, ...]
+    method: str
+    composite: str
+    rules: tuple[Planned, ...]
+    methods: tuple[Verdict, ...]
+
+    def data(self) -> dict[str, Any]:
+        """All of it as plain data, for JSON."""
+        how = asdict(self.preprocess) if isinstance(self.preprocess, Preprocess) else None
+        told = how if how is not None or self.preprocess is None else str(self.preprocess)
+        return asdict(replace(self, preprocess=None)) | {"output": self.head.shape, "preprocess": told}
+
+    def facts(self) -> list[tuple[str, str]]:
+        """What is known of the model as a whole, line by line."""
+        lines = [("model", f"{self.name} ({self.source})"), ("input", across(self.input)), read(self.preprocess)]
+        score, classes = (self._row(), "none of a whole text") if self._per_token else (self.head.sentence(), self._classes())
+        lines += [("output", across(self.head.shape)), ("score", score), ("classes", classes)]
+        lines += [] if self.parameters is None else [("parameters", f"{self.parameters:,}")]
+        lines += [("sha256", self.fingerprint)] if self.fingerprint else []
+        return lines + [("note", note) for note in self.notes]
+
+    def tables(self, depth: int = 2) -> list[Table]:
+        """The layers down to some depth, the rules, and the methods."""
+        return [_layers(self, depth), _rules(self), *_methods(self)]
+
+    @property
+    def _per_token(self) -> bool:
+        """Whether the output has a row for every token of a text."""
+        return isinstance(self.preprocess, Text) and len(self.head.shape) == 3 and self.head.shape[1] == self.input[1]
+
+    def _row(self) -> str:
+        """What a target reads of such an output."""
+        return (
+            f"{self.head.shape[2]:,} numbers for every token: a target is a token (pl.token) of language models, how alike an "
+            "embedding is to another one (pl.similarity), or a class at a position (pl.step)"
+        )
+
+    def _classes(self) -> str:
+        count, labels = self.head.classes, self.labels
+        if not count:
+            return "none: one number per sample"
+        if not labels:
+            return f"{count}, without names (labels=, --labels)"
+        wrong = "" if len(labels) == count else f", but {len(labels)} names"
+        return f"{count}{wrong}: {', '.join(labels[:3])}{', ...' if len(labels) > 3 else ''}"
+
+    def __str__(self) -> str:
+        parts = ["\n".join(f"{name:<13}{fact}" for name, fact in self.facts())]
+        parts += [f"{title}\n{aligned(columns, rows)}" if rows else title for title, columns, rows in self.tables()]
+        return "\n\n".join(parts)
+
+    def __repr__(self) -> str:
+        works = sum(verdict.works for verdict in self.methods)
+        return f"Card({self.name}, {across(self.input)} to {across(self.head.shape)}, {works} of {len(self.methods)} methods)"
+
+
+def inspect(model: Any, x: Any = None, *, method: str | Method = "lrp", shape: Sequence[int] | None = None) -> Card:
+    """What a model is: input, preprocessing, score head, layers, the rules of relevance, and which methods can explain it.
+
+    The model runs once, on `x` or on zeros. Whether a method works is told from what ran then; none of them is run.
+
+    Arguments:
+        model: A `Model`, or anything `load` takes.
+        x: A picture, or a tensor as the model expects it.
+        method: Whose rules are told.
+        shape: Of the input, where neither `x` nor the model says it: (1, 3, 224, 224).
+
+    Raises:
+        ModelError: The shape of the input is not known, or the model is in training mode.
+
+    Example:
+        >>> card = inspect(torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.Softmax(1)).eval(), shape=(1, 4))
+        >>> card.head.end, [verdict.works for verdict in card.methods if verdict.name == "gradcam"]
+        ('probabilities', [False])
+    """
+    model = load(model)
+    model.ready()
+    chosen = named(method) if isinstance(method, str) else method
+    entered = entry(model, x, shape)
+    output = model(entered)
+    if entered.is_floating_point():
+        tape, lost = _followed(model, entered)
+    else:  # texts are followed from their vectors on
+        written = embedded(model, entered[:1])
+        tape, lost = _followed(written.handle(), written.vectors)
+    composite, rules = plan(chosen, tape)
+    (whole, *_) = model.layers() or (None,)
+    return Card(
+        model.name,
+        model.source,
+        model.fingerprint,
+        tuple(entered.shape),
+        model.preprocess,
+        model.labels,
+        None if whole is None else whole.parameters,
+        head(output, tape),
+        model.notes + ((f"It cannot be followed: {lost}.",) if lost else ()),
+        layers(model, tape),
+        chosen.name,
+        composite,
+        rules,
+        verdicts(tape, lost, text=not entered.is_floating_point()),
+    )
+
+
+def entry(model: Model, x: Any, shape: Sequence[int] | None) -> Tensor:
+    """The input to look at: what was given, or zeros of the shape that is known."""
+    if isinstance(x, Tensor):
+        return x.to(model.device)
+    if x is not None:
+        return model.read(x)
+    if shape is None and model.pictured is not None:
+        shape = (1, len(model.pictured.mean), *model.pictured.size)
+    if shape is None and isinstance(model.preprocess, Text):
+        return model.read("A text of some words, to look at.")
+    if shape is None and isinstance(model.preprocess, Columns):
+        shape = (1, model.preprocess.width)
+    if shape is None and model.shape is not None:
+        shape = (1, *model.shape)
+    if shape is None or min(shape) < 1:
+        found = "a model that does not say" if shape is None else f"--shape {','.join(map(str, shape))}"
+        why = "layers are seen while they run on something" if shape is None else "every axis holds at least one entry"
+        raise ModelError(f"the input of {model.name}", found, why, "Say it: --shape 1,3,224,224 with the numbers of this model.")
+    dtype = torch.long if isinstance(model.preprocess, Text) else model.dtype
+    return torch.zeros(tuple(shape), dtype=dtype, device=model.device)
+
+
+def _followed(model: Model, x: Tensor) -> tuple[Tape | None, str]:
+    """What ran, or why it cannot be followed from the input to the output."""
+    try:
+        return record(model, x), ""
+    except ThreadLost as error:
+        return None, error.found.removeprefix("that ")
+
+
+def across(shape: Sequence[int]) -> str:
+    return " x ".join(map(str, shape)) or "a single number"
+
+
+def aligned(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in plain text."""
+    widths = [max(len(row[n]) for row in (columns, *rows)) for n in range(len(columns))]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in (columns, *rows))
+    return "\n".join(lines)
+
+
+def _layers(card: Card, depth: int) -> Table:
+    shown = [layer for layer in card.layers if layer.name.count(".") < depth]
+    less = f", {len(shown)} of them down to --depth {depth}" if len(shown) < len(card.layers) else ""
+    counts = ["" if layer.parameters is None else f"{layer.parameters:,}" for layer in shown]
+    made = [across(layer.output) if layer.output else "" for layer in shown]
+    rows: Rows = [(layer.name, layer.kind, shape, count) for layer, shape, count in zip(shown, made, counts, strict=True)]
+    return f"Layers that ran: {len(card.layers)}{less}", ("layer", "kind", "output", "parameters"), rows
+
+
+def _rules(card: Card) -> Table:
+    columns = ("kind", "rule", "times", "first at")
+    if not card.rules:
+        return f"{card.method} follows derivatives and has no rules.", columns, []
+    method = card.method if card.composite in ("", card.method) else f"{card.method}, which is {card.composite} here"
+    rows: Rows = [(row.kind, row.rule, str(row.count), row.first) for row in card.rules]
+    return f"Rules of {method}, by kind of operation", columns, rows
+
+
+def _methods(card: Card) -> list[Table]:
+    """The methods by family, those of one verdict in one row."""
+    tables: list[Table] = []
+    for works, title in ((True, "Methods that work"), (False, "Methods that do not")):
+        these = [verdict for verdict in card.methods if verdict.works == works]
+        grouped: dict[tuple[str, str], list[str]] = {}
+        for verdict in these:
+            grouped.setdefault((verdict.family, verdict.reason), []).append(verdict.name)
+        rows: Rows = [(family, ", ".join(names), reason) for (family, reason), names in grouped.items()]
+        if these:
+            columns = ("family", "methods", "remark" if works else "why")
+            tables.append((f"{title}: {len(these)} of {len(card.methods)}", columns, rows))
+    return tables

@@ -1,0 +1,101 @@
+"""The score head: what a model's main output is, and what made it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from ..tape import Op, Tape
+from ..tape.aim import find_output, main_output
+
+# What ends a model, by the operation that made its output, seen through views and copies: what its numbers then are.
+ENDS = {
+    "_softmax": "probabilities",
+    "_safe_softmax": "probabilities",
+    "_log_softmax": "log-probabilities",
+    "sigmoid": "sigmoids",
+    "special_expit": "sigmoids",
+}
+ADVICE = {
+    "probabilities": "a softmax is built in: model.before_softmax() explains the score before it",
+    "log-probabilities": "a log-softmax is built in: each class counts against all others",
+    "sigmoids": "a sigmoid is built in: where it is near 0 or 1, gradients vanish",
+}
+
+
+@dataclass(frozen=True)
+class Head:
+    """What comes out.
+
+    Arguments:
+        shape: Of the main output.
+        classes: How many classes there are: 0 where the output is one number per sample.
+        end: "scores", "probabilities", "log-probabilities" or "sigmoids".
+        made_by: The operation that made it: "addmm in fc"; empty where it could not be followed.
+        main: Its name among several outputs; empty where it is the only one.
+        others: The names of the others.
+    """
+
+    shape: tuple[int, ...]
+    classes: int
+    end: str
+    made_by: str
+    main: str = ""
+    others: tuple[str, ...] = ()
+
+    def sentence(self) -> str:
+        """All of it, for a person."""
+        made = f", made by {self.made_by}" if self.made_by else ""
+        what = _what(self)
+        advice = f" ({ADVICE[self.end]})" if self.end in ADVICE and self.classes else ""
+        named = f"`{self.main}` of {len(self.others) + 1} outputs: " if self.main else ""
+        return f"{named}{what}{made}{advice}"
+
+
+def head(output: Any, tape: Tape | None) -> Head:
+    """The main output of a model, from what it returned and what ran."""
+    value = main_output(output)
+    main, others = _names(output, value)
+    shape = tuple(value.shape)
+    classes = shape[1] if len(shape) > 1 and shape[1] > 1 else 0
+    maker = None if tape is None else _maker(tape)
+    end = "scores" if maker is None else ENDS.get(maker.name, "scores")
+    if end == "probabilities" and maker is not None and not _over_classes(maker):
+        end = "scores"
+    return Head(shape, classes, end, "" if maker is None else maker.place, main, others)
+
+
+def _what(head: Head) -> str:
+    if not head.classes:
+        return "one number per sample" if len(head.shape) < 3 else f"values of shape {head.shape}"
+    places = head.shape[2:]
+    over = f" at each of {' x '.join(map(str, places))} places (a target names some: pl.mask, pl.box)" if places else ""
+    return f"{head.end} of {head.classes} classes{over}"
+
+
+def _maker(tape: Tape) -> Op | None:
+    """The operation that made the output, not counting those that only move it about."""
+    makers = {id: op for op in tape.ops for id in op.outs if id is not None}
+    op = makers.get(find_output(tape))
+    while op is not None and op.kind == "route" and op.ins:
+        op = makers.get(op.ins[0])
+    return op
+
+
+def _over_classes(op: Op) -> bool:
+    return len(op.args) < 2 or op.args[1] in (1, -1)
+
+
+def _names(output: Any, value: Tensor) -> tuple[str, tuple[str, ...]]:
+    if isinstance(output, dict):
+        names = [str(name) for name, item in output.items() if item is not None]
+        main = next((str(name) for name, item in output.items() if item is value), "")
+    elif isinstance(output, (tuple, list)):
+        names = [str(n) for n in range(len(output))]
+        main = next((str(n) for n, item in enumerate(output) if item is value), "")
+    else:
+        return "", ()
+    others = tuple(name for name in names if name != main)
+    return (main, others) if others else ("", ())

@@ -1,0 +1,42 @@
+"""Which rule relevance takes at every operation."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from ..attribution import Method
+from ..tape import Tape, path, rewrite
+from ..tape.aim import find_output
+
+NONE = "none: its derivative is taken, and booked"
+
+
+@dataclass(frozen=True)
+class Planned:
+    """Operations of one kind that get one rule.
+
+    Arguments:
+        kind, rule: Of the operations.
+        count: How many there are.
+        first: Where the first of them ran.
+    """
+
+    kind: str
+    rule: str
+    count: int
+    first: str
+
+
+def plan(method: Method, tape: Tape | None) -> tuple[str, tuple[Planned, ...]]:
+    """The composite, and which rule each kind of operation on the path to the output gets; nothing for methods without."""
+    choose = getattr(method, "choose", None)  # composites have it; nobody here knows a family of methods
+    if choose is None or tape is None:
+        return "", ()
+    told = rewrite(tape)
+    ops = path(told, (find_output(told),))
+    composite = choose(told, ops)
+    rules = composite.plan(ops)
+    grouped = [(op.kind, str(rules[op.index]) if op.index in rules else NONE) for op in ops]
+    first = {pair: op.place for op, pair in zip(reversed(ops), reversed(grouped), strict=True)}
+    return composite.name, tuple(Planned(*pair, count, first[pair]) for pair, count in Counter(grouped).items())

@@ -1,0 +1,111 @@
+"""Which methods work on a model and which do not: judged by what ran, for every one in the catalogue."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..cam.attending import unlaid
+from ..catalogue import Entry, methods
+from ..errors import PellucidError
+from ..ids import NONE as NOTHING
+from ..ids import SUM
+from ..tape import Aim, Tape
+from ..tape.aim import find_output
+from ..tape.attention import Tokens, tokens
+from ..tape.maps import Map, choose
+from ..target import as_target
+from .plan import NONE, plan
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One method on one model.
+
+    Arguments:
+        name, family: As in the catalogue.
+        works: Whether it can answer.
+        reason: Why not; or what is worth knowing where it does.
+    """
+
+    name: str
+    family: str
+    works: bool
+    reason: str = ""
+
+
+def verdicts(tape: Tape | None, lost: str = "", *, text: bool = False) -> tuple[Verdict, ...]:
+    """All methods of the catalogue, in its order.
+
+    Arguments:
+        tape: What ran on one input; None where it could not be followed to the output.
+        lost: Why it could not.
+        text: Whether the model reads tokens.
+    """
+    facts = _facts(tape)
+    return tuple(_of_text(entry) if text and _silent(entry) else _verdict(entry, facts, lost) for entry in methods())
+
+
+def _silent(entry: Entry) -> bool:
+    """Whether a method says nothing of tokens."""
+    return getattr(entry.make(), "per_token", SUM) == NOTHING
+
+
+def _of_text(entry: Entry) -> Verdict:
+    return Verdict(entry.name, entry.family, False, "it is made for pictures, and says nothing of tokens")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the judgements rest on.
+
+    Arguments:
+        tape: What ran; None where the thread is lost.
+        map: What CAM methods would weigh, or why there is nothing.
+        unattended: Why methods of attention have nothing to follow; empty where they have.
+    """
+
+    tape: Tape | None
+    map: Map | str
+    unattended: str
+
+
+def _facts(tape: Tape | None) -> Facts:
+    if tape is None:
+        return Facts(None, "", "")
+    main = find_output(tape)
+    output = tape.value(main)
+    aimed = Aim(as_target(None), output, output, {main: output})
+    try:
+        found: Map | str = choose(tape, aimed, "a map")
+    except PellucidError as error:
+        found = error.found
+    return Facts(tape, found, _attention(tape, aimed))
+
+
+def _attention(tape: Tape, aimed: Aim) -> str:
+    """Why methods of attention have nothing to follow; nothing where they have."""
+    found = tokens(tape, aimed)
+    return unlaid(found) if isinstance(found, Tokens) else found[0]
+
+
+def _verdict(entry: Entry, facts: Facts, lost: str) -> Verdict:
+    if entry.forward:  # they ask only what the model says
+        return Verdict(entry.name, entry.family, True, "it only asks the model" if facts.tape is None else "")
+    if facts.tape is None:
+        return Verdict(entry.name, entry.family, False, lost)
+    if entry.attends:
+        why = f"it follows attention, and there is {facts.unattended}" if facts.unattended else ""
+        return Verdict(entry.name, entry.family, not why, why)
+    if entry.maps:
+        return _mapped(entry, facts.map)
+    _, rows = plan(entry.make(), facts.tape)
+    bare = [row for row in rows if row.rule == NONE]
+    count = sum(row.count for row in bare)
+    told = f"{count} operations without a rule keep their derivative, first {bare[0].first}" if bare else ""
+    return Verdict(entry.name, entry.family, True, told)
+
+
+def _mapped(entry: Entry, found: Map | str) -> Verdict:
+    if isinstance(found, str):
+        return Verdict(entry.name, entry.family, False, f"it weighs the channels of a map, and there is {found}")
+    return Verdict(entry.name, entry.family, True, f"the map at {found}")

@@ -1,0 +1,393 @@
+"""The verb `concepts`: which channels of a layer a decision was made with, where on the picture, and what they stand for."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from .attribution import Method
+from .condition import Axes, Condition, channels
+from .errors import InputError, MethodError, WhereError
+from .exemplars import Examples, examples
+from .explanation import Explanation, summary
+from .files import save as saved
+from .ledger import figure
+from .maximizing import maximize
+from .model import Model, load
+from .model.where import Where
+from .reading import seen
+from .synth.generator.pictures import pictures
+from .synth.maximized import Maximized, document
+from .synth.task import Maximizer
+from .tape import Tape, aim, find, path, record, rewrite
+from .tape.aim import find_output
+from .tape.axes import axes_of
+from .tape.maps import choose
+from .target import Target, as_target, channel
+from .verbs import check_carries, explain
+
+#: Suffix -> "module:function" that writes (concepts, path, **options).
+FORMATS: dict[str, str] = {
+    ".png": "pellucid.render.concepts:save_png",
+    ".json": "pellucid.concept:save_json",
+    ".txt": "pellucid.concept:save_txt",
+}
+HALF = 0.5  # of all that speaks for a decision
+ALIKE = 0.8  # correlation from which on maps, averaged over the 16th part of their side, tell channels no more apart
+ALIKE_PX = 32  # rows a map has at least, for that to mean anything
+
+
+@dataclass(frozen=True)
+class Concept:
+    """One channel of a layer, in one decision.
+
+    Arguments:
+        channel: Its number.
+        relevance: What passes through it, summed over its places: for the decision where positive, against it where negative.
+        share: That over the size of the score.
+        peak: Its largest activation.
+        position: Where its relevance is largest in size, one index per axis of its map; () where it has none.
+    """
+
+    channel: int
+    relevance: float
+    share: float
+    peak: float
+    position: tuple[int, ...]
+
+    def __str__(self) -> str:
+        return f"channel {self.channel}: {self.relevance:+.3g} ({100 * self.share:+.1f} %)"
+
+
+@dataclass(frozen=True, eq=False)
+class Concepts(Sequence[Concept]):
+    """The channels of a layer that a decision was made with: those that speak most for it, then those that speak most against.
+
+    Arguments:
+        at: The layer.
+        shown: The channels that are shown.
+        every: All channels of the layer, what speaks most for the decision first.
+        whole: The explanation in terms of the input.
+        maps: What passes through each of the channels shown, in terms of the input: a row for each.
+        examples: Real pictures that these channels are used for most, a row for each; None where there were none to choose from.
+        drawn: What excites each of them most; None where nobody asked.
+        layers: Which layers could have been asked for.
+        notes: Sentences a reader has to know.
+        sizes: How many places the layer has along each axis; () where it has none.
+    """
+
+    at: str
+    shown: tuple[Concept, ...]
+    every: tuple[Concept, ...]
+    whole: Explanation
+    maps: Explanation
+    examples: Examples | None = None
+    drawn: Maximized | None = None
+    layers: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    sizes: tuple[int, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.shown)
+
+    def __getitem__(self, place: int) -> Concept:  # type: ignore[override]
+        return self.shown[place]
+
+    def __repr__(self) -> str:
+        return f"Concepts({len(self.every)} channels of {self.at}, {self.whole.headline()})"
+
+    def _repr_png_(self) -> bytes:
+        from .render.concepts import png
+
+        return png(self)
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """Every channel as plain data, what speaks most for the decision first."""
+        names = "channel", "relevance", "share", "peak", "position"
+        return [{name: getattr(one, name) for name in names} for one in self.every]
+
+    def carried(self) -> int:
+        """How many channels together make half of all that speaks for the decision."""
+        speaking = [one.relevance for one in self.every if one.relevance > 0]
+        total = torch.tensor(speaking, dtype=torch.float64).cumsum(0)
+        return int((total < HALF * total[-1]).sum()) + 1 if speaking else 0
+
+    def sentence(self) -> str:
+        """The decision, and where its relevance lies among the channels."""
+        return f"{self.whole.headline()}: {self.passage()}"
+
+    def passage(self) -> str:
+        """Where the decision's relevance lies among the channels, in words."""
+        speaking = [one for one in self.shown if one.relevance > 0]
+        share = 100 * sum(one.share for one in speaking)
+        shown = f"; the {len(speaking)} channels shown for it carry {share:.0f} % of the score" if len(speaking) > 1 else ""
+        total, half = sum(one.relevance for one in self.every), self.carried()
+        among = f"; {half} of {len(self.every)} make half of what speaks for it" if half else "; none speaks for it"
+        return f"{figure(total)} of it pass through {self.at}{shown}{among}."
+
+    def text(self) -> str:
+        """A table of the channels shown, for terminals."""
+        lines = [self.sentence(), ""]
+        for place, one in enumerate(self.shown):
+            real = [] if self.examples is None else [Path(str(e.name)).name for e in self.examples[place]]
+            told = f"  used most in {', '.join(real)}" if real else ""
+            lines.append(f"{'for' if one.relevance > 0 else 'against':>8}  {one}{told}")
+        return "\n".join([*lines, *(["", *self.notes] if self.notes else [])])
+
+    def document(self) -> dict[str, Any]:
+        """All of it as plain data, without pictures."""
+        return {
+            "at": self.at,
+            "target": self.whole.target,
+            "output": float(self.whole.output[0]),
+            "method": self.whole.method,
+            "sentence": self.sentence(),
+            "shown": [one.channel for one in self.shown],
+            "channels": self.rows,
+            "examples": None if self.examples is None else self.examples.document(),
+            "drawn": None if self.drawn is None else {k: v for k, v in document(self.drawn).items() if k != "trace"},
+            "notes": list(self.notes),
+            "explanation": summary(self.whole),
+        }
+
+    def save(self, path: str | os.PathLike[str], **options: Any) -> Path:
+        """Write a sheet (.png), all channels and what is known of them (.json), or the table (.txt), whole or not at all."""
+        return saved(self, path, FORMATS, **options)
+
+
+def concepts(
+    model: Any,
+    x: Any,
+    target: Any = None,
+    method: str | Method = "lrp",
+    *,
+    at: str | None = None,
+    which: Sequence[int] | None = None,
+    top: int = 6,
+    against: int = 2,
+    data: Any = None,
+    beside: int = 3,
+    draw: bool | str | Maximizer = False,
+    strict: bool = False,
+) -> Concepts:
+    """Which channels of a layer a decision was made with, where each of them looked, and what each stands for.
+
+    References: Achtibat et al., 2023, From attribution maps to human-understandable explanations through concept relevance
+        propagation, https://doi.org/10.1038/s42256-023-00711-8
+
+    Arguments:
+        model, x, target, method, strict: As in `explain`, for one sample; the method one that takes conditions.
+        at: The layer; None: the last one with maps, which the answer names.
+        which: The channels to show; None: those that speak most for the decision, and those that speak most against it.
+        top, against: How many of these.
+        data: Pictures of yours; of them are shown those that each channel is used for most (`examples(..., by="relevance")`).
+        beside: How many of them, for each channel.
+        draw: Whether to draw what excites each channel most, by `maximize`; or the recipe to draw by.
+
+    Returns:
+        The channels shown, `c[0].channel`, `c[0].share`, with a map for each in `c.maps`; all channels in `c.rows`.
+
+    Raises:
+        PellucidError: in one of its kinds, when something asked for cannot be done; the message says what to do.
+
+    Example:
+        >>> from torch import nn
+        >>> net = nn.Sequential(nn.Conv2d(1, 2, 1, bias=False), nn.ReLU(), nn.Flatten(), nn.Linear(8, 1, bias=False)).eval()
+        >>> net[0].weight.data[:] = torch.tensor([1.0, 2.0]).view(2, 1, 1, 1)
+        >>> _ = net[3].weight.data.fill_(1.0)
+        >>> c = concepts(net, torch.ones(1, 1, 2, 2), method="lrp.zero")
+        >>> print(c.at, "|", c[0], "|", c[1])
+        1 | channel 1: +8 (+66.7 %) | channel 0: +4 (+33.3 %)
+    """
+    model = load(model)
+    model.ready()
+    check_carries(method, "channels")
+    if isinstance(data, (str, os.PathLike)):
+        pictures(model, data)  # refused now, and not when all else is done
+    whole = explain(model, x, target, method, strict=strict)
+    if len(whole) != 1:
+        raise InputError(
+            "Concepts", f"a batch of {len(whole)} samples", "channels are told of one decision", "Pass one of them: x[:1]."
+        )
+    given = seen(model, x)
+    inputs, layer = given.x, layer_of(given.model, given.x, target, at)
+    inside = explain(model, x, target, method, at=layer.at, strict=strict)
+    every = _every(layer, inside.values, float(whole.output[0]))
+    shown = _shown(every, layer, which, top, against)
+    only = [layer.only(one.channel) for one in shown]
+    maps = explain(model, x, target, method, at=layer.at, only=only, strict=strict)
+    units = [layer.unit(one.channel) for one in shown]
+    found = None if data is None or not beside else examples(model, units, data, top=beside, by="relevance", method=method)
+    recipe = "auto" if draw is True else draw
+    drawn = None if recipe is False else maximize(model, units, recipe, shape=tuple(inputs.shape[1:]))
+    notes = (*layer.notes, *alike(maps, layer))
+    return Concepts(layer.at, shown, every, whole, maps, found, drawn, layer.others, notes, layer.sizes)
+
+
+def alike(maps: Explanation, layer: Layer) -> list[str]:
+    """Says so where the maps hardly differ: deep channels see the whole picture, and all of it."""
+    found = [maps.heat(n).double() for n in range(len(maps)) if not maps.nothing(n)]
+    if len(found) < 2 or found[0].shape[0] < ALIKE_PX:
+        return []
+    coarse = [functional.avg_pool2d(heat[None, None], max(1, heat.shape[0] // 16)).flatten() for heat in found]
+    signs = torch.tensor([1.0 if heat.sum() >= 0 else -1.0 for heat in found], dtype=torch.float64)
+    likeness = torch.corrcoef(torch.stack(coarse) * signs[:, None])
+    mean = float((likeness.sum() - len(found)) / (len(found) * (len(found) - 1)))
+    if not mean > ALIKE:
+        return []
+    earlier = layer.others[: layer.others.index(layer.at)] if layer.at in layer.others else layer.others
+    named = f", such as {earlier[len(earlier) * 2 // 3]}" if len(earlier) > 2 else ""
+    return [
+        f"These maps hardly differ (mean correlation {mean:.2f}): channels so deep see all of the picture. "
+        f"Those of an earlier layer{named} see parts of it."
+    ]
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """A layer whose channels are looked at.
+
+    Arguments:
+        at: Its address.
+        axes: How its value lies.
+        value: What it returned.
+        others: Which layers could have been asked for.
+    """
+
+    at: str
+    axes: Axes
+    value: Tensor
+    others: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return tuple(self.axes.shape[d] for d in self.axes.places)
+
+    @property
+    def tokens(self) -> bool:
+        """Whether channels stand on the last axis, as those of tokens do."""
+        return self.axes.channel != 1
+
+    def rows(self, t: Tensor) -> Tensor:
+        """A tensor that lies as the value does, as (channel, place)."""
+        assert self.axes.channel is not None
+        return t.movedim(self.axes.channel, 0).reshape(t.shape[self.axes.channel], -1)
+
+    def only(self, number: int) -> Condition:
+        return channels(number, axis=self.axes.channel)
+
+    def unit(self, number: int) -> Target:
+        return channel(self.at, number, tokens="all" if self.tokens else None)
+
+
+def layer_of(model: Model, x: Tensor, target: Any, at: str | Where | None) -> Layer:
+    """The layer at an address; without one, the last that has maps.
+
+    Raises:
+        WhereError: no layer with channels is there; the message names those there are.
+    """
+    tape = record(model, x)
+    told, notes = rewrite(tape), tuple[str, ...]()
+    named = _layers(told)
+    if at is None:
+        at, which = _last(tape, told, named, model, target)
+        notes = (f"{at} is the last layer {which}; at= names another one.",)
+    id = find(told, at)
+    axes = axes_of(told, id, str(at))
+    if axes.channel is None or (axes.batch is None and len(x) > 1) or axes.shape[axes.channel] < 2:
+        raise WhereError(
+            f"Concepts at {at}", f"a value of shape {axes.shape}", "it has no channels to tell apart",
+            f"Name one of {', '.join(list(named)[-6:]) or 'the layers inside'}.",
+        )  # fmt: skip
+    return Layer(str(at), axes, tape.value(id), tuple(named), notes)
+
+
+def _last(tape: Tape, told: Tape, named: dict[str, int], model: Model, target: Any) -> tuple[str, str]:
+    """The last layer with maps, by an address that leads to it; where there is none, the last one inside. And which it is."""
+    try:
+        chosen = choose(tape, aim(tape, as_target(target), model), "concepts")
+    except MethodError:
+        chosen = None
+    if chosen is not None:
+        made = tape.values[chosen.id].producer
+        for address in (chosen.name, "" if made is None else tape.ops_by_index[made].module):
+            if address in named and find(told, address) == chosen.id:
+                return address, "with maps"
+        before = [name for name, id in named.items() if id <= chosen.id and len(told.values[id].shape) == len(chosen.shape)]
+        if before:
+            return before[-1], "with maps"
+    if not named:
+        raise WhereError(
+            "Concepts without at=", "no named layer by which the decision comes", "there are no channels to tell apart",
+            "Explain the input itself: pl.explain(model, x).",
+        )  # fmt: skip
+    return list(named)[-1], "inside"
+
+
+def _layers(tape: Tape) -> dict[str, int]:
+    """The layers with channels that relevance comes by, in the order in which they ran, the output not among them."""
+    if tape.returned:
+        ran = {name: ids[-1] for name, ids in tape.returned.items() if name}
+    else:
+        modules = dict.fromkeys(op.module for op in tape.ops_by_index if op.module)
+        ran = {name: find(tape, name) for name in modules}
+    output = find_output(tape)
+    passed = {i for op in path(tape, (output,)) for i in (*op.outs, *op.inner)}
+    found: dict[str, int] = {}
+    for name, id in sorted(ran.items(), key=lambda item: (item[1], item[0].count("."))):
+        shape = tape.values[id].shape
+        if id in passed and id != output and id not in found.values() and len(shape) > 1 and max(shape[1:]) > 1:
+            found[name] = id
+    return found
+
+
+def _every(layer: Layer, values: Tensor, score: float) -> tuple[Concept, ...]:
+    """All channels, what speaks most for the decision first."""
+    relevance, value = layer.rows(values), layer.rows(layer.value)
+    sizes = layer.sizes
+    total, peak, place = relevance.double().sum(1), value.amax(1), relevance.abs().argmax(1)
+    found = []
+    for number in total.argsort(descending=True, stable=True).tolist():
+        where = tuple(int(i) for i in torch.unravel_index(place[number].cpu(), sizes)) if sizes else ()
+        amount = float(total[number])
+        found.append(Concept(number, amount, amount / abs(score) if score else 0.0, float(peak[number]), where))
+    return tuple(found)
+
+
+def _shown(every: Sequence[Concept], layer: Layer, which: Sequence[int] | None, top: int, against: int) -> tuple[Concept, ...]:
+    if which is not None:
+        numbered = {one.channel: one for one in every}
+        wanted = [int(number) for number in which]
+        wrong = [number for number in wanted if number not in numbered]
+        if wrong or not wanted:
+            raise InputError(
+                f"channel {wrong[0]} of {layer.at}" if wrong else f"channels of {layer.at}",
+                f"a value of shape {layer.axes.shape}" if wrong else "an empty list", f"channels run 0-{len(every) - 1}",
+                "Ask for some of those.",
+            )  # fmt: skip
+        return tuple(numbered[number] for number in wanted)
+    if top < 1 or against < 0:
+        raise InputError(f"top={top}, against={against}", "less than one channel", "there is nothing to show", "Ask for more.")
+    speaking = [one for one in every if one.relevance > 0][:top]
+    opposed = [one for one in reversed(every) if one.relevance < 0][:against]
+    return tuple([*speaking, *opposed]) or tuple(every[:1])
+
+
+def save_json(c: Concepts, path: Path) -> None:
+    """Everything but pictures; `Concepts.save` writes it whole or not at all."""
+    finite = json.loads(json.dumps(c.document(), default=str), parse_constant=lambda _: None)
+    path.write_text(json.dumps(finite, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def save_txt(c: Concepts, path: Path) -> None:
+    path.write_text(c.text() + "\n", encoding="utf-8")

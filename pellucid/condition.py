@@ -1,0 +1,426 @@
+"""Conditions: which part of a value inside relevance has to pass. Channels, heads, places, and what they make together."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .errors import InputError, MethodError
+from .model.where import Where
+
+Indices = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Axes:
+    """How a value lies: which of its axes counts samples, and which channels; the others are places.
+
+    Arguments:
+        where: Where a user would look for it: "layer4".
+        batch: None where samples do not have an axis of their own.
+
+    Example:
+        >>> Axes("layer4", (2, 512, 7, 7), 0, 1).places
+        (2, 3)
+    """
+
+    where: str
+    shape: tuple[int, ...]
+    batch: int | None
+    channel: int | None
+
+    @property
+    def places(self) -> tuple[int, ...]:
+        return tuple(d for d in range(len(self.shape)) if d not in (self.batch, self.channel))
+
+    @property
+    def samples(self) -> int:
+        return 1 if self.batch is None else self.shape[self.batch]
+
+    def along(self, t: Tensor, *axes: int) -> Tensor:
+        """t, whose axes are these axes of the value in ascending order, in a shape that broadcasts against it."""
+        return t.reshape([self.shape[d] if d in axes else 1 for d in range(len(self.shape))])
+
+
+class Condition(ABC):
+    """A part of a value inside. Conditions join: `a & b` is what both let pass, `~a` everything else.
+
+    Example:
+        >>> print(channels([17, 33]) & area(0, 0, 3, 7), "|", ~channels(5))
+        channels 17 and 33 within rows 0-3, columns 0-7 | all but channel 5
+    """
+
+    cause = "other channels"  # under which name the books tell what is kept back
+
+    @abstractmethod
+    def mask(self, axes: Axes) -> Tensor:
+        """True where relevance passes: a mask that broadcasts against the value.
+
+        Raises:
+            InputError: the value has no such part.
+        """
+
+    @abstractmethod
+    def text(self, sample: int = 0) -> str:
+        """How captions call it for one sample."""
+
+    def check(self, samples: int) -> None:  # noqa: B027 (most say the same for every sample)
+        """Refuse what is said of another number of samples."""
+
+    def take(self, sample: int) -> Condition:
+        """What is asked of one sample."""
+        return self
+
+    def __and__(self, other: Condition) -> Condition:
+        return Both(self, other) if isinstance(other, Condition) else NotImplemented
+
+    def __invert__(self) -> Condition:
+        return Others(self)
+
+    def __str__(self) -> str:
+        return self.text()
+
+
+@dataclass(frozen=True)
+class Channels(Condition):
+    """Some channels of a value, or some heads: blocks of channels that lie together.
+
+    Arguments:
+        index: Which; or with `each`, which for each sample.
+        axis: The axis that counts them; None: as the value itself tells (see `pellucid.tape.axes_of`).
+        of: How many heads the channels are divided into; None: channels, not heads.
+    """
+
+    index: Indices | tuple[Indices, ...]
+    each: bool = False
+    axis: int | None = None
+    of: int | None = None
+
+    def mask(self, axes: Axes) -> Tensor:
+        axis = axes.channel if self.axis is None else self._axis(axes)
+        if axis is None or axis == axes.batch:
+            raise InputError(
+                f"{self} of {axes.where}", f"a value of shape {axes.shape}", "none of its axes is known to count channels",
+                "Say which does: pl.channels([17], axis=1).",
+            )  # fmt: skip
+        count = axes.shape[axis] if self.of is None else self._heads(axes, axes.shape[axis])
+        if not self.each:
+            row = self._row(self.index, count, axes)
+            return axes.along(row.repeat_interleave(axes.shape[axis] // count), axis)
+        rows = torch.stack([self._row(one, count, axes) for one in self.index])
+        if axes.batch is None:
+            raise InputError(
+                f"{self} of {axes.where}", f"a value of shape {axes.shape}", "its samples have no axis of their own",
+                "Name the same channels for all samples, or explain them one by one.",
+            )  # fmt: skip
+        return axes.along(rows if axes.batch < axis else rows.T, axes.batch, axis)
+
+    def _row(self, index: Any, count: int, axes: Axes) -> Tensor:
+        """Which of `count` channels, or heads, are meant."""
+        wrong = [one for one in index if not -count <= one < count]
+        if wrong:
+            what = "channel" if self.of is None else "head"
+            raise InputError(
+                f"{what} {wrong[0]} of {axes.where}", f"a value of shape {axes.shape}", f"{what}s run 0-{count - 1}",
+                "Ask for some of those; axis= says which axis counts them.",
+            )  # fmt: skip
+        row = torch.zeros(count, dtype=torch.bool)
+        row[[one % count for one in index]] = True
+        return row
+
+    def _axis(self, axes: Axes) -> int:
+        assert self.axis is not None
+        if not -len(axes.shape) <= self.axis < len(axes.shape):
+            raise InputError(
+                f"axis={self.axis} of {axes.where}", f"a value of shape {axes.shape}", "it has no such axis", "Name one it has."
+            )
+        return self.axis % len(axes.shape)
+
+    def _heads(self, axes: Axes, count: int) -> int:
+        assert self.of is not None
+        if self.of < 1 or count % self.of:
+            raise InputError(
+                f"{self} of {axes.where}", f"{count} channels", f"they do not divide into {self.of} heads",
+                "Give the number of heads of that layer: pl.heads([0], of=12).",
+            )  # fmt: skip
+        return self.of
+
+    @property
+    def cause(self) -> str:  # type: ignore[override]
+        return "other channels" if self.of is None else "other heads"
+
+    def check(self, samples: int) -> None:
+        if self.each and len(self.index) != samples:
+            raise InputError(
+                f"{self}", f"{len(self.index)} lists for {samples} samples", "each sample has one", "Give one list for each."
+            )
+
+    def take(self, sample: int) -> Condition:
+        index = self.index[sample] if self.each else self.index
+        assert isinstance(index, tuple)
+        return replace(self, index=index, each=False)
+
+    def text(self, sample: int = 0) -> str:
+        index = self.index[sample] if self.each else self.index
+        assert isinstance(index, tuple)
+        return _counted("channel" if self.of is None else "head", index)
+
+
+@dataclass(frozen=True)
+class Places(Condition):
+    """Some places of a map, or some tokens of a sequence, with all their channels.
+
+    Arguments:
+        at: One index per axis of the map, for each place.
+    """
+
+    at: tuple[Indices, ...]
+    cause = "other places"
+
+    def mask(self, axes: Axes) -> Tensor:
+        sizes = tuple(axes.shape[d] for d in axes.places)
+        for place in self.at:
+            if len(place) != len(sizes) or not all(-n <= p < n for p, n in zip(place, sizes, strict=True)):
+                raise InputError(
+                    f"position {place} of {axes.where}", f"places of shape {sizes}",
+                    "a position is one index per axis of the map", "Ask for some of those.",
+                )  # fmt: skip
+        mask = torch.zeros(sizes, dtype=torch.bool)
+        for place in self.at:
+            mask[place] = True
+        return axes.along(mask, *axes.places)
+
+    def text(self, sample: int = 0) -> str:
+        return _counted("position", [place[0] if len(place) == 1 else place for place in self.at])
+
+
+@dataclass(frozen=True)
+class Area(Condition):
+    """A rectangle of a map, with all its channels; bottom and right are left out."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+    cause = "other places"
+
+    def mask(self, axes: Axes) -> Tensor:
+        sizes = tuple(axes.shape[d] for d in axes.places)
+        if len(sizes) != 2 or not (0 <= self.top < self.bottom <= sizes[0] and 0 <= self.left < self.right <= sizes[1]):
+            raise InputError(
+                f"an area of {axes.where}, {self}", f"places of shape {sizes}",
+                "an area is a rectangle of at least one place inside a map of rows and columns",
+                "Name one: pl.area(top, left, bottom, right), in the places of that map.",
+            )  # fmt: skip
+        mask = torch.zeros(sizes, dtype=torch.bool)
+        mask[self.top : self.bottom, self.left : self.right] = True
+        return axes.along(mask, *axes.places)
+
+    def text(self, sample: int = 0) -> str:
+        return f"rows {self.top}-{self.bottom}, columns {self.left}-{self.right}"
+
+
+@dataclass(frozen=True)
+class Both(Condition):
+    """What both of two conditions let pass."""
+
+    one: Condition
+    other: Condition
+
+    def mask(self, axes: Axes) -> Tensor:
+        return self.one.mask(axes) & self.other.mask(axes)
+
+    def check(self, samples: int) -> None:
+        self.one.check(samples)
+        self.other.check(samples)
+
+    def take(self, sample: int) -> Condition:
+        return Both(self.one.take(sample), self.other.take(sample))
+
+    @property
+    def cause(self) -> str:  # type: ignore[override]
+        causes = {self.one.cause, self.other.cause}
+        return causes.pop() if len(causes) == 1 else "other channels and places"
+
+    def text(self, sample: int = 0) -> str:
+        return f"{self.one.text(sample)} within {self.other.text(sample)}"
+
+
+@dataclass(frozen=True)
+class Others(Condition):
+    """Everything that a condition keeps back."""
+
+    one: Condition
+
+    def mask(self, axes: Axes) -> Tensor:
+        return ~self.one.mask(axes)
+
+    def check(self, samples: int) -> None:
+        self.one.check(samples)
+
+    def take(self, sample: int) -> Condition:
+        return Others(self.one.take(sample))
+
+    @property
+    def cause(self) -> str:  # type: ignore[override]
+        return self.one.cause
+
+    def text(self, sample: int = 0) -> str:
+        return f"all but {self.one.text(sample)}"
+
+
+# -- what users write ---------------------------------------------------------------------------------------------------------
+
+
+def channels(index: int | Sequence[int] | Sequence[Sequence[int]], *, axis: int | None = None) -> Condition:
+    """Channels of a layer, by number; or, for a batch, a list for each sample.
+
+    In maps (batch, channel, height, width) they stand on axis 1, in rows of tokens (batch, token, channel) on the last; `axis`
+    says so where a network has it otherwise.
+
+    Example:
+        >>> print(channels([17, 33]), "|", channels(5), "|", channels([[1], [2, 3]]).text(1))
+        channels 17 and 33 | channel 5 | channels 2 and 3
+    """
+    listed = _listed("channels", index)
+    if listed and all(isinstance(one, tuple) for one in listed):
+        return Channels(tuple(_whole("channels", one) for one in listed), each=True, axis=axis)
+    return Channels(_whole("channels", listed), axis=axis)
+
+
+def heads(index: int | Sequence[int], of: int) -> Condition:
+    """Heads of an attention, by number, in a value whose channels are those of all `of` heads one after the other.
+
+    Example:
+        >>> heads([1], of=2).mask(Axes("attention", (1, 3, 4), 0, 2)).flatten()
+        tensor([False, False,  True,  True])
+    """
+    return Channels(_whole("heads", _listed("heads", index)), of=of)
+
+
+def positions(at: int | Sequence[int] | Sequence[Sequence[int]]) -> Condition:
+    """Places of a layer's map, as (row, column); or tokens of a sequence, by number.
+
+    Example:
+        >>> positions([(0, 1)]).mask(Axes("layer4", (1, 512, 2, 2), 0, 1))[0, 0]
+        tensor([[False,  True],
+                [False, False]])
+    """
+    listed = _listed("positions", at)
+    return Places(tuple(_whole("positions", one if isinstance(one, tuple) else (one,)) for one in listed))
+
+
+def area(top: int, left: int, bottom: int, right: int) -> Condition:
+    """A rectangle of a layer's map, in its own places; bottom and right are left out."""
+    return Area(*_whole("area", (top, left, bottom, right)))
+
+
+def _listed(what: str, given: Any) -> tuple[Any, ...]:
+    """One or several, in tuples."""
+    given = given.tolist() if hasattr(given, "tolist") else given  # of PyTorch and NumPy
+    if isinstance(given, (int, float)):
+        return (given,)
+    found = tuple(tuple(one) if isinstance(one, (list, tuple, range)) else one for one in given or ())
+    if not found:
+        raise _nothing(what)
+    return found
+
+
+def _nothing(what: str) -> InputError:
+    return InputError(f"pl.{what}([])", "an empty list", "nothing would pass", "Name one at least.")
+
+
+def _whole(what: str, numbers: Sequence[Any]) -> Indices:
+    if not numbers:
+        raise _nothing(what)
+    for one in numbers:
+        if isinstance(one, bool) or not isinstance(one, int):
+            raise InputError(
+                f"pl.{what}: {one!r}", f"a {type(one).__name__}", "they are counted by whole numbers", "Pass whole numbers."
+            )
+    return tuple(numbers)
+
+
+def _counted(what: str, found: Sequence[Any]) -> str:
+    """Some things by number, the first six of many.
+
+    Example:
+        >>> _counted("channel", range(4)), _counted("channel", (1, 5, 7))
+        ('channels 0-3', 'channels 1, 5 and 7')
+    """
+    told = [str(one) for one in found]
+    if len(told) == 1:
+        return f"{what} {told[0]}"
+    if len(told) > 2 and all(isinstance(one, int) for one in found) and list(found) == list(range(found[0], found[-1] + 1)):
+        return f"{what}s {told[0]}-{told[-1]}"
+    if len(told) > 8:
+        return f"{len(told)} {what}s ({', '.join(told[:6])}, ...)"
+    return f"{what}s {', '.join(told[:-1])} and {told[-1]}"
+
+
+# -- conditions at addresses --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Passage:
+    """What relevance has to pass on its way from the target to the input: conditions by address, all of them.
+
+    Example:
+        >>> print(Passage((("layer4", channels(17)), ("layer3", channels([1, 2])))))
+        channel 17 of layer4 and channels 1 and 2 of layer3
+    """
+
+    conditions: tuple[tuple[str | Where, Condition], ...]
+
+    def check(self, samples: int) -> None:
+        for _, condition in self.conditions:
+            condition.check(samples)
+
+    def take(self, sample: int) -> Passage:
+        """What is asked of one sample."""
+        return Passage(tuple((where, condition.take(sample)) for where, condition in self.conditions))
+
+    def text(self, sample: int = 0) -> str:
+        return " and ".join(f"{condition.text(sample)} of {where}" for where, condition in self.conditions)
+
+    def __str__(self) -> str:
+        return self.text()
+
+
+def passages(only: Any, at: str | Where | None) -> tuple[Passage, ...]:
+    """What users write as `only=`: a condition on the value at `at`; several by address; or a list of these, with a map for each.
+
+    Example:
+        >>> [str(one) for one in passages([channels(1), {"layer3": channels(2)}], "layer4")]
+        ['channel 1 of layer4', 'channel 2 of layer3']
+    """
+    several = only if isinstance(only, (list, tuple)) else [only]
+    if not several:
+        raise MethodError("only=[]", "an empty list", "there is no map to make", "Name a condition: only=pl.channels([17]).")
+    return tuple(_passage(one, at) for one in several)
+
+
+def _passage(only: Any, at: str | Where | None) -> Passage:
+    if isinstance(only, Condition):
+        if at is None:
+            raise MethodError(
+                f"only={only}", "no layer", "every layer has channels and places of its own",
+                'Say of which: at="layer4", or only={"layer4": pl.channels([17])}.',
+            )  # fmt: skip
+        return Passage(((at, only),))
+    if isinstance(only, Mapping) and only and all(isinstance(one, Condition) for one in only.values()):
+        return Passage(tuple(only.items()))
+    raise MethodError(
+        f"only={only!r}", f"a {type(only).__name__}", "a condition says which part of a layer relevance passes",
+        'Pass pl.channels([17, 33]), or {"layer4": pl.channels([17]), "layer3": pl.channels([5])}.',
+    )  # fmt: skip
+
+
+def addressed(only: Any) -> bool:
+    """Whether conditions bring their own addresses, so that `at` keeps its own meaning."""
+    return all(isinstance(one, Mapping) for one in (only if isinstance(only, (list, tuple)) else [only]))

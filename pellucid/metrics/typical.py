@@ -1,0 +1,33 @@
+"""Typical: what stands where a part is gone, where nobody said: for each kind of sample something that says little."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor
+
+from ..model import Model
+from ..perturb.imputer import Constant, Fill, Mean
+from ..perturb.regions import Regions
+
+
+@dataclass(frozen=True)
+class Typical:
+    """The mean of each channel, of pictures, signals and tokens; 0 in a row of a table, the mean of standardised columns.
+
+    The columns of a table have units of their own: the mean of the row would be a number of none of them. Where columns are not
+    standardised, say what is typical: `evaluate(..., imputer=means)`.
+
+    Example:
+        >>> import torch
+        >>> [fill.prepare(torch.tensor([[1.0, 3.0]]), None, None)(None, [0]).item() for fill in (Typical(), Mean())]
+        [0.0, 2.0]
+    """
+
+    soft: ClassVar[bool] = True
+    random: ClassVar[bool] = False
+
+    def prepare(self, x: Tensor, regions: Regions | None, model: Model | None) -> Fill:
+        imputer = Mean() if x.dim() > 2 else Constant(0.0)
+        return imputer.prepare(x, regions, model)  # type: ignore[arg-type]

@@ -1,0 +1,267 @@
+"""Several inputs as one: what is explained of a call lies in one tensor (batch, total), and is unpacked where the model runs."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import prod
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pellucid.errors import InputError
+from pellucid.model.model import Model
+
+
+@dataclass(frozen=True, eq=False)
+class Held:
+    """An input that the model gets as it is, and that is not explained.
+
+    Arguments:
+        value: A tensor, or anything else the model takes.
+        shared: Whether it belongs to the whole batch; else a tensor as long as the batch has a row per sample.
+        given: Whether somebody asked for it to be held.
+    """
+
+    value: Any
+    shared: bool = False
+    given: bool = False
+
+
+def held(value: Any, *, shared: bool = False) -> Held:
+    """An input that is given to the model and not explained: `explain(model, (image, held(table)))`."""
+    return Held(value, shared, given=True)
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the inputs that are explained, and where it lies among the others.
+
+    Arguments:
+        name: The model's own name for it.
+        shape: Of one sample.
+        start, stop: Its entries in the packed tensor.
+        dtype: What the model gets.
+        preprocess: How raw things become it, where that is known.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    start: int
+    stop: int
+    dtype: torch.dtype
+    preprocess: Any = None
+
+    def of(self, packed: Tensor) -> Tensor:
+        """This input, cut out of all of them.
+
+        Example:
+            >>> Side("b", (2, 1), 1, 3, torch.float32).of(torch.tensor([[1.0, 2.0, 3.0]]))
+            tensor([[[2.],
+                     [3.]]])
+        """
+        return packed[:, self.start : self.stop].reshape(len(packed), *self.shape)
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """How a model is called with several inputs: which of them are explained, and what stands in the other places.
+
+    Arguments:
+        places: Positions (numbers) and keywords (words) of the call, each with the number of a side, or a `Held`.
+        sides: The inputs that are explained.
+        samples: How many there are in a batch as it was given.
+    """
+
+    places: tuple[tuple[int | str, int | Held], ...]
+    sides: tuple[Side, ...]
+    samples: int
+
+    @property
+    def alone(self) -> bool:
+        """Whether one input only is explained; it then keeps its own shape and is not packed."""
+        return len(self.sides) == 1
+
+    @property
+    def rowwise(self) -> bool:
+        """Whether something that is not explained has a row for each sample, so that samples have to be explained one by one."""
+        return self.samples > 1 and any(isinstance(what, Held) and self._of_rows(what) for _, what in self.places)
+
+    def call(self, x: Tensor) -> tuple[list[Any], dict[str, Any]]:
+        """The arguments of the model's own call, for a packed batch, which may have other samples than were given."""
+        told = [(place, self._unpacked(what, x)) for place, what in self.places]
+        return [v for place, v in told if isinstance(place, int)], {place: v for place, v in told if isinstance(place, str)}
+
+    def row(self, number: int) -> Inputs:
+        """The call for one sample alone."""
+        chosen = tuple((place, self._row(what, number) if isinstance(what, Held) else what) for place, what in self.places)
+        return replace(self, places=chosen, samples=1)
+
+    def _row(self, what: Held, number: int) -> Held:
+        return replace(what, value=what.value[number : number + 1]) if self._of_rows(what) else what
+
+    def _of_rows(self, what: Held) -> bool:
+        value = what.value
+        return isinstance(value, Tensor) and not what.shared and value.dim() > 0 and len(value) == self.samples
+
+    def _unpacked(self, what: int | Held, x: Tensor) -> Any:
+        if isinstance(what, Held):
+            value = what.value.to(x.device) if isinstance(what.value, Tensor) else what.value
+            many = self._of_rows(what) and self.samples == 1 and len(x) != 1
+            return value.expand(len(x), *value.shape[1:]) if many else value
+        side = self.sides[what]
+        value = x if self.alone else side.of(x)
+        return value if value.dtype == side.dtype else value.to(side.dtype)
+
+
+@dataclass(frozen=True, eq=False)
+class Called:
+    """A model's forward pass as a function of one tensor: what is explained of its inputs."""
+
+    forward: Callable[..., Any]
+    inputs: Inputs
+
+    def __call__(self, x: Tensor) -> Any:
+        args, kwargs = self.inputs.call(x)
+        return self.forward(*args, **kwargs)
+
+
+def layout(model: Any) -> Inputs | None:
+    """How the inputs of a model lie in one tensor; None for a model that takes one."""
+    forward = getattr(model, "forward", None)
+    return forward.inputs if isinstance(forward, Called) and not forward.inputs.alone else None
+
+
+def several(x: Any) -> bool:
+    """Whether this is what users write for several inputs: a tuple, a list with tensors, or keyword arguments."""
+    return isinstance(x, (tuple, Mapping)) or (isinstance(x, list) and any(isinstance(one, (Tensor, Held)) for one in x))
+
+
+def pack(model: Model, given: Any, read: Callable[[Any, Any], Tensor] | None = None) -> tuple[Model, Tensor]:
+    """A model of one tensor (batch, total) in place of one of several inputs, and that tensor.
+
+    Inputs of real numbers are explained. Whole numbers, booleans, what is no tensor and what is `held` are given to the model as
+    they are; where they have a row per sample, that of a batch of one is repeated for every variant of it. Where none are of real
+    numbers, tokens are explained: what is called `input_ids`, else the first of whole numbers. An input that is explained alone
+    is not packed, so that methods for pictures see a picture.
+
+    Arguments:
+        given: A tuple or list by position, or a mapping by keyword.
+        read: How something raw becomes a tensor: `read(preprocess, raw)`.
+
+    Raises:
+        InputError: nothing in it can be explained, or the batches differ.
+
+    Example:
+        >>> model, x = pack(Model(lambda a, b: a.sum(1) * b, "f", ""), (torch.ones(1, 2), torch.tensor([3.0])))
+        >>> x, model(x), [side.name for side in layout(model).sides]
+        (tensor([[1., 1., 3.]]), tensor([6.]), ['a', 'b'])
+    """
+    keyed = isinstance(given, Mapping)
+    items: list[tuple[int | str, Any]] = list(given.items() if keyed else enumerate(given))
+    names = [str(place) for place, _ in items] if keyed else positional(model, len(items))
+    values = [_value(model, name, value, read) for name, (_, value) in zip(names, items, strict=True)]
+    values = values if any(isinstance(value, Tensor) for value in values) else _tokens(names, values)
+    explained = [(name, value) for name, value in zip(names, values, strict=True) if isinstance(value, Tensor)]
+    if not explained:
+        raise InputError(
+            "An explanation of several inputs", f"{', '.join(names) or 'none'}, none of real numbers",
+            "relevance is shared over real numbers", "Explain embeddings, or leave one of the inputs unheld.",
+        )  # fmt: skip
+    samples = _samples(explained)
+    sides = tuple(_sides(model, explained))
+    numbers = iter(range(len(sides)))
+    places = tuple(
+        (place, next(numbers) if isinstance(value, Tensor) else value) for (place, _), value in zip(items, values, strict=True)
+    )
+    inputs = Inputs(places, sides, samples)
+    called = replace(model, forward=Called(model.forward, inputs), preprocess=sides[0].preprocess if inputs.alone else None)
+    if inputs.alone:
+        return called, explained[0][1].to(model.device)
+    wide = _widest([value.dtype for _, value in explained])
+    return called, torch.cat([value.to(model.device, wide).reshape(samples, -1) for _, value in explained], 1)
+
+
+def row(model: Model, number: int) -> Model:
+    """The same call for one sample of the batch."""
+    assert isinstance(model.forward, Called)
+    return replace(model, forward=replace(model.forward, inputs=model.forward.inputs.row(number)))
+
+
+def positional(model: Model, count: int) -> list[str]:
+    """What the model calls its inputs, by position; numbers where it does not say.
+
+    Example:
+        >>> positional(Model(lambda picture, *rest: rest, "f", ""), 3)
+        ['picture', 'input 2', 'input 3']
+    """
+    function = getattr(model.module, "forward", None) or model.forward
+    try:
+        known = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        known = ()  # type: ignore[assignment]
+    names = [one.name for one in known if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
+    return [names[n] if n < len(names) else f"input {n + 1}" for n in range(count)]
+
+
+def _value(model: Model, name: str, value: Any, read: Callable[[Any, Any], Tensor] | None) -> Tensor | Held:
+    """A tensor where it is explained, else what is held."""
+    if isinstance(value, Held):
+        return value
+    if isinstance(value, Tensor):
+        return value.detach() if value.is_floating_point() else Held(value)
+    how = preprocess_of(model, name)
+    if how is None or read is None or value is None or isinstance(value, (bool, int, float)):
+        return Held(value)
+    return read(how, value)
+
+
+def _tokens(names: Sequence[str], values: Sequence[Tensor | Held]) -> list[Tensor | Held]:
+    """With the tokens explained, where whole numbers can be no other thing."""
+    whole = [
+        n
+        for n, value in enumerate(values)
+        if isinstance(value, Held) and isinstance(value.value, Tensor) and not value.given and value.value.dim() > 1
+        and not value.value.is_floating_point() and value.value.dtype != torch.bool
+    ]  # fmt: skip
+    chosen = next((n for n in whole if names[n] in ("input_ids", "ids", "tokens")), whole[0] if whole else None)
+    return [value.value if n == chosen and isinstance(value, Held) else value for n, value in enumerate(values)]
+
+
+def preprocess_of(model: Model, name: str) -> Any:
+    """How raw things become the input of that name, where each has its own way."""
+    return model.preprocess.get(name) if isinstance(model.preprocess, Mapping) else None
+
+
+def _samples(explained: Sequence[tuple[str, Tensor]]) -> int:
+    """How many samples there are, if all agree.
+
+    Raises:
+        InputError: they do not.
+    """
+    lengths = {name: len(value) if value.dim() else 0 for name, value in explained}
+    if len(set(lengths.values())) > 1 or 0 in lengths.values():
+        found = ", ".join(f"{name} of shape {tuple(value.shape)}" for name, value in explained)
+        raise InputError(
+            "An explanation of several inputs", found, "the first axis counts the samples, and all inputs have as many",
+            "Repeat what is the same for all: x.expand(n, ...), or hold it: pl.held(x, shared=True).",
+        )  # fmt: skip
+    return next(iter(lengths.values()))
+
+
+def _sides(model: Model, explained: Sequence[tuple[str, Tensor]]) -> Iterator[Side]:
+    start = 0
+    for name, value in explained:
+        size = prod(value.shape[1:])
+        yield Side(name, tuple(value.shape[1:]), start, start + size, value.dtype, preprocess_of(model, name))
+        start += size
+
+
+def _widest(dtypes: Sequence[torch.dtype]) -> torch.dtype:
+    """The type that holds all of them."""
+    widest = dtypes[0]
+    for dtype in dtypes[1:]:
+        widest = torch.promote_types(widest, dtype)
+    return widest

@@ -1,0 +1,235 @@
+"""What networks, image processors and transforms say of themselves: read by their attributes, their libraries not imported."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from pellucid.errors import ModelError
+from pellucid.model.preprocess import INTERPOLATIONS, Preprocess
+
+if TYPE_CHECKING:
+    from pellucid.model.model import Model
+
+PILLOW = {int(kind): name for name, kind in INTERPOLATIONS.items()}  # interpolations by Pillow's numbers
+IMAGENET = 1000
+
+
+def applied(model: Model) -> Model:
+    """The model with what its module says of itself, where nothing is known yet."""
+    module: Any = model.module
+    cfg = getattr(module, "pretrained_cfg", None)
+    if isinstance(cfg, Mapping) and "input_size" in cfg:
+        return _of_timm(model, cfg)
+    names = getattr(getattr(module, "config", None), "id2label", None)
+    if isinstance(names, Mapping):
+        return replace(model, labels=model.labels or labels(names))
+    return model
+
+
+def labels(names: Mapping[Any, str]) -> tuple[str, ...] | None:
+    """Hugging Face's `id2label` in order; None where it was never filled in (LABEL_0, LABEL_1, ...).
+
+    Example:
+        >>> labels({1: "dog", 0: "cat"}), labels({0: "LABEL_0", 1: "LABEL_1"})
+        (('cat', 'dog'), None)
+    """
+    ordered = {int(index): str(name) for index, name in names.items()}
+    if sorted(ordered) != list(range(len(ordered))) or all(name == f"LABEL_{i}" for i, name in ordered.items()):
+        return None
+    return tuple(ordered[i] for i in range(len(ordered)))
+
+
+# -- timm ---------------------------------------------------------------------------------------------------------------------
+
+
+def _of_timm(model: Model, cfg: Mapping[str, Any]) -> Model:
+    name = ".".join(str(part) for part in (cfg.get("architecture"), cfg.get("tag")) if part)
+    how = model.preprocess or _timm_preprocess(cfg, f"timm's pretrained_cfg of {name or 'this network'}")
+    named, note = _timm_labels(model, cfg)
+    known = model.labels is not None or named is None
+    return replace(
+        model,
+        preprocess=how,
+        labels=model.labels if known else named,
+        shape=model.shape or tuple(cfg["input_size"]),
+        notes=model.notes if known else (*model.notes, note),
+    )
+
+
+def _timm_preprocess(cfg: Mapping[str, Any], source: str) -> Preprocess | None:
+    """timm's evaluation pipeline; None for crops with a border, which are another one."""
+    channels, height, width = cfg["input_size"]
+    mode, share = cfg.get("crop_mode", "center"), cfg.get("crop_pct") or 0.875
+    if mode not in ("center", "squash") or len(cfg["mean"]) not in (1, 3) or channels != len(cfg["mean"]):
+        return None
+    scaled = (math.floor(height / share), math.floor(width / share))
+    resize: int | tuple[int, int] = scaled if mode == "squash" else min(scaled)
+    return Preprocess(
+        (height, width),
+        resize,
+        interpolation=cfg.get("interpolation", "bicubic"),
+        mean=tuple(cfg["mean"]),
+        std=tuple(cfg["std"]),
+        source=source,
+    )
+
+
+def _timm_labels(model: Model, cfg: Mapping[str, Any]) -> tuple[tuple[str, ...] | None, str]:
+    """The class names in the configuration; or ImageNet's, where the tag of the weights says that they were trained on it."""
+    count, tag = getattr(model.module, "num_classes", None), str(cfg.get("tag") or "")
+    names = cfg.get("label_names")
+    if names and len(names) == count:
+        descriptions = cfg.get("label_descriptions") or {}
+        return tuple(str(descriptions.get(name, name)) for name in names), "The classes are called as timm's configuration says."
+    if count == IMAGENET and "in1k" in tag:
+        from importlib import import_module
+
+        found: tuple[str, ...] = import_module("pellucid.zoo.labels").imagenet()  # named: the zoo is made of this floor's nouns
+        return found, f"The classes are called as ImageNet's: the weights are tagged {tag}."
+    return None, ""
+
+
+# -- image processors and transforms ------------------------------------------------------------------------------------------
+
+
+def reading(how: Any, source: str | None = None, *, strict: bool = True) -> Any:
+    """How pictures are read, from whatever says it; what reads rows, series or texts itself is taken as it is.
+
+    Arguments:
+        how: A `Preprocess`; an image processor of Hugging Face; a preset of torchvision (`weights.transforms()`); a `Compose` of
+            Resize, CenterCrop, ToTensor and Normalize.
+        source: Who says so, for captions.
+        strict: Whether what cannot be read is an error; else None.
+
+    Raises:
+        ModelError: it says something that `Preprocess` cannot do.
+    """
+    if isinstance(how, Preprocess) or callable(getattr(how, "read", None)):
+        return how
+    if isinstance(how, Mapping):  # of models of several inputs, by their names
+        return {name: reading(one, source, strict=strict) for name, one in how.items()}
+    try:
+        if hasattr(how, "image_mean") and hasattr(how, "size"):
+            return _of_processor(how, source or f"the image processor {type(how).__name__}")
+        if hasattr(how, "crop_size") and hasattr(how, "resize_size"):
+            return _of_preset(how, source or "torchvision's transforms")
+        if isinstance(getattr(how, "transforms", None), Sequence):
+            return _of_compose(how.transforms, source or "the transforms given by the user")
+    except (_Unread, ModelError) as error:
+        if strict:
+            raise _refusal(how, str(error)) from None
+        return None
+    if strict:
+        raise _refusal(how, "it has neither image_mean nor crop_size nor transforms")
+    return None
+
+
+class _Unread(Exception):
+    """A step that `Preprocess` does not have."""
+
+
+def _of_preset(preset: Any, source: str) -> Preprocess:
+    if not hasattr(preset, "mean"):
+        raise _Unread("no mean")
+    crop, resize = _pair(preset.crop_size), preset.resize_size
+    return Preprocess(
+        crop,
+        resize[0] if len(resize) == 1 else tuple(resize),
+        interpolation=_named(preset.interpolation),
+        mean=tuple(preset.mean),
+        std=tuple(preset.std),
+        source=source,
+    )
+
+
+def _of_processor(processor: Any, source: str) -> Preprocess:
+    """A processor of Hugging Face: resize, crop, rescale, normalise, each of which can be off."""
+    size = dict(processor.size or {})
+    crop = _crop(processor, size)
+    scale = 255 * (getattr(processor, "rescale_factor", None) or 0) if getattr(processor, "do_rescale", True) else 255.0
+    shift = 1.0 if getattr(processor, "rescale_offset", False) else 0.0  # 0..255 becomes -1..1
+    ones = tuple(1.0 for _ in processor.image_mean or (0, 0, 0))
+    zeros = tuple(0.0 for _ in ones)
+    mean, std = (processor.image_mean, processor.image_std) if getattr(processor, "do_normalize", True) else (zeros, ones)
+    return Preprocess(
+        crop,
+        _resize(processor, size, crop),
+        interpolation=PILLOW[int(getattr(processor, "resample", None) or 2)],
+        mean=tuple((m + shift) / scale for m in mean),
+        std=tuple(s / scale for s in std),
+        source=source,
+    )
+
+
+def _crop(processor: Any, size: Mapping[str, int]) -> tuple[int, int]:
+    if getattr(processor, "do_center_crop", False):
+        return _pair(processor.crop_size)
+    if "height" in size:
+        return size["height"], size["width"]
+    if "shortest_edge" in size and getattr(processor, "crop_pct", None) is not None:  # ConvNeXt
+        return (size["shortest_edge"],) * 2
+    raise _Unread(f"size {dict(size)} without a centre crop: every picture would have a shape of its own")
+
+
+def _resize(processor: Any, size: Mapping[str, int], crop: tuple[int, int]) -> int | tuple[int, int] | None:
+    if not getattr(processor, "do_resize", True):
+        return None
+    if "height" in size:
+        return size["height"], size["width"]
+    edge, share = size.get("shortest_edge"), getattr(processor, "crop_pct", None)
+    if edge is None:
+        raise _Unread(f"size {dict(size)}")
+    if share is not None and not getattr(processor, "do_center_crop", False):
+        return int(edge / share) if edge < 384 else (edge, edge)
+    return edge
+
+
+def _of_compose(steps: Sequence[Any], source: str) -> Preprocess:
+    """torchvision's and timm's transforms, step by step."""
+    found: dict[str, Any] = {"mean": (0.0,) * 3, "std": (1.0,) * 3}
+    crop: tuple[int, int] | None = None
+    resize: Any = None
+    for step in steps:
+        kind = type(step).__name__
+        if kind == "Resize":
+            resize, found["interpolation"] = step.size, _named(step.interpolation)
+        elif kind == "CenterCrop":
+            crop = _pair(step.size)
+        elif kind == "Normalize":
+            found["mean"], found["std"] = (tuple(float(v) for v in values) for values in (step.mean, step.std))
+        elif kind == "Grayscale" and step.num_output_channels == 1:
+            found["mean"], found["std"] = (0.0,), (1.0,)
+        elif kind not in ("ToTensor", "MaybeToTensor", "PILToTensor", "ToImage", "ToDtype", "ConvertImageDtype"):
+            raise _Unread(f"a step {kind}")
+    whole = None if isinstance(resize, int) or resize is None or len(resize) == 1 else tuple(resize)
+    if crop is None and whole is None:
+        raise _Unread("no crop: every picture would have a shape of its own")
+    short = resize if whole is not None or resize is None or isinstance(resize, int) else resize[0]
+    return Preprocess(crop or whole, whole or short, source=source, **found)  # type: ignore[arg-type]
+
+
+def _pair(size: Any) -> tuple[int, int]:
+    if isinstance(size, int):
+        return size, size
+    if isinstance(size, Mapping) or hasattr(size, "keys"):
+        return size["height"], size["width"]
+    height, width = size if len(size) == 2 else (*size, *size)
+    return height, width
+
+
+def _named(interpolation: Any) -> str:
+    """The name of an interpolation that comes as torchvision's enumeration, as a number of Pillow, or as a name."""
+    value = getattr(interpolation, "value", interpolation)
+    return PILLOW[value] if isinstance(value, int) else str(value)
+
+
+def _refusal(how: Any, why: str) -> ModelError:
+    return ModelError(
+        "preprocess=",
+        f"an object of type {type(how).__name__}",
+        f"it does not say how pictures become the input in the terms of pl.Preprocess ({why})",
+        "Pass pl.Preprocess((height, width), resize=..., mean=..., std=...).",
+    )

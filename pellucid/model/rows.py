@@ -1,0 +1,105 @@
+"""Rows of a table, whatever they come as, and descriptions of columns in files."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pellucid.errors import InputError, ModelError
+
+if TYPE_CHECKING:
+    from pellucid.model.columns import Columns
+
+MOST = 100_000  # rows of a file: an explanation is of a few
+
+
+def listed(data: Any) -> list[dict[str, Any]]:
+    """Rows as dicts, from a dict, a list of dicts, a data frame (anything with `to_dict`), or a CSV file with a head line.
+
+    Raises:
+        InputError: it is none of these, or has no rows.
+
+    Example:
+        >>> listed({"age": 61})
+        [{'age': 61}]
+    """
+    if isinstance(data, (str, os.PathLike)):
+        return from_file(Path(data).expanduser())
+    if isinstance(data, Mapping):
+        rows: Any = [data]
+    elif hasattr(data, "to_dict") and hasattr(data, "columns"):  # of pandas
+        rows = data.to_dict(orient="records")
+    elif hasattr(data, "to_dicts"):  # of polars
+        rows = data.to_dicts()
+    elif hasattr(data, "to_dict"):  # one row of pandas
+        rows = [data.to_dict()]
+    else:
+        rows = data
+    if not isinstance(rows, Sequence) or not rows or not all(isinstance(row, Mapping) for row in rows):
+        raise InputError(
+            "rows of a table", f"an object of type {type(data).__name__}" if rows or not isinstance(rows, Sequence) else "none",
+            "a row is known by the names of its columns",
+            "Give a dict, a list of dicts, a data frame, or a CSV file with a head line; a tensor needs no reading.",
+        )  # fmt: skip
+    return [{str(name): cell for name, cell in row.items()} for row in rows]
+
+
+def from_file(path: Path) -> list[dict[str, Any]]:
+    """The rows of a CSV file, whose first line names the columns. Commas, semicolons and tabs are told apart.
+
+    Raises:
+        InputError: there is no such file, or no rows in it.
+    """
+    asked, do = f"rows from {path}", "Give a CSV file whose first line names the columns."
+    if not path.is_file():
+        raise InputError(asked, "a folder" if path.is_dir() else "no file of that name", "there is nothing to read", do)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise InputError(asked, "bytes that are no text in UTF-8", "its words cannot be read", do) from None
+    head = text.partition("\n")[0]
+    sign = max(",;\t", key=head.count)
+    reader = csv.DictReader(text.splitlines(), delimiter=sign, skipinitialspace=True)
+    rows = []
+    for number, row in enumerate(reader):
+        if None in row or None in row.values():
+            found = f"{len(row) - (None in row)} names and another number of cells in row {number}"
+            raise InputError(asked, found, "every cell belongs to a column", "Write as many cells as the first line has names.")
+        if number >= MOST:
+            raise InputError(asked, f"more than {MOST:,} rows", "an explanation is of a few", "Cut out the rows that are meant.")
+        rows.append({name.strip(): cell.strip() for name, cell in row.items()})
+    if not rows:
+        raise InputError(asked, "no rows below the first line", "there is nothing to explain", do)
+    return rows
+
+
+def loaded(path: str | os.PathLike[str]) -> Columns:
+    """Columns from a JSON file.
+
+    Raises:
+        ModelError: it cannot be read, or says something else.
+    """
+    from pellucid.model.columns import Columns
+
+    path = Path(path).expanduser()
+    asked = f"the columns in {path}"
+    do = 'Write {"columns": [{"name": "age", "unit": "years", "mean": 48, "std": 14}, {"name": "sex", "values": ["f", "m"]}]}.'
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        described = told["columns"] if isinstance(told, dict) else told
+        made = [_column(one) for one in described]
+    except OSError as error:
+        raise ModelError(asked, error.strerror or str(error), "it cannot be read", do) from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelError(asked, f"{type(error).__name__}: {error}", "that describes no columns", do) from None
+    return Columns(tuple(made), path.name)
+
+
+def _column(told: dict[str, Any]) -> Any:
+    from pellucid.model.columns import Column
+
+    return Column(**told | {"values": tuple(map(str, told.get("values", ())))})

@@ -1,0 +1,51 @@
+"""The score before a softmax at the end of a model, for code that cannot be rewritten."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+SOFTMAXES = {
+    torch.softmax,
+    torch.nn.functional.softmax,
+    torch.Tensor.softmax,
+    torch.ops.aten.softmax.int,
+    torch.ops.aten._softmax.default,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class BeforeSoftmax:
+    """A forward pass that returns what its last softmax was given, where a softmax is the last thing that it does.
+
+    The model runs as it is; the call of the softmax is only listened to. Scripted code calls nothing that can be heard, and its
+    output stays as it is.
+
+    Example:
+        >>> BeforeSoftmax(lambda x: (2 * x).softmax(-1))(torch.tensor([0.0, 3.0]))
+        tensor([0., 6.])
+    """
+
+    forward: Callable[..., Any]
+
+    def __call__(self, *inputs: Tensor) -> Any:
+        with _Listening() as heard:
+            output = self.forward(*inputs)
+        return heard.score if heard.softmax is output and isinstance(output, Tensor) else output
+
+
+class _Listening(TorchFunctionMode):
+    softmax: Tensor | None = None
+    score: Tensor | None = None
+
+    def __torch_function__(self, fn: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Any:
+        made = fn(*args, **(kwargs or {}))
+        if fn in SOFTMAXES:
+            given = args[0] if args else (kwargs or {}).get("input")
+            self.softmax, self.score = made, given
+        return made

@@ -1,0 +1,115 @@
+"""Series in files: columns of a CSV file, arrays of NumPy, and sound."""
+
+from __future__ import annotations
+
+import csv
+import os
+import wave
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pellucid.errors import InputError
+
+LARGEST = 50_000_000  # samples
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """What a file holds.
+
+    Arguments:
+        values: With shape (n, channel, time), double.
+        names: Of the channels, where the file has them.
+        rate: Samples per second, where the file says it.
+    """
+
+    values: Tensor
+    names: tuple[str, ...] = ()
+    rate: float | None = None
+
+
+def from_file(path: str | os.PathLike[str]) -> Series:
+    """A series from a .csv, .npy or .wav file.
+
+    Raises:
+        InputError: there is no such file, it is none of these, or it is damaged.
+    """
+    path = Path(path).expanduser()
+    asked = f"a series from {path}"
+    readers = {".csv": _csv, ".tsv": _csv, ".txt": _csv, ".npy": _npy, ".wav": _wav}
+    if not path.is_file():
+        found = "a folder" if path.is_dir() else "no file of that name"
+        raise InputError(asked, found, "there is nothing to read", "Check the path.")
+    if path.suffix.lower() not in readers:
+        do = f"Save it as one of {', '.join(readers)}."
+        raise InputError(asked, f"a file of kind {path.suffix or 'unknown'}", "nobody here reads that", do)
+    try:
+        series = readers[path.suffix.lower()](path)
+    except InputError:
+        raise
+    except Exception as error:  # of csv, numpy and wave: a dozen types
+        found = f"data that cannot be read ({type(error).__name__}: {error})"
+        raise InputError(asked, found, "the file is damaged, or of another kind than its name says", "Save it again.") from None
+    if not series.values.numel():
+        raise InputError(asked, "no values", "there is nothing to explain", "Save it again.")
+    return series
+
+
+def _csv(path: Path) -> Series:
+    """A column per channel and a line per step of time. A first line of words names the channels; a column called "time", "t" or
+    "seconds" says the rate.
+    """
+    lines = path.read_text(encoding="utf-8-sig").splitlines()
+    sign = max(",;\t", key=lines[0].count) if lines else ","
+    rows = [row for row in csv.reader(lines, delimiter=sign, skipinitialspace=True) if row]
+    names: list[str] = []
+    if rows and not all(map(_is_number, rows[0])):
+        names, rows = [name.strip() for name in rows[0]], rows[1:]
+    if len({len(row) for row in rows}) > 1:
+        raise ValueError(f"lines of {min(map(len, rows))} to {max(map(len, rows))} cells")
+    values = np.array([[float(cell) if cell.strip() else np.nan for cell in row] for row in rows], dtype=np.float64)
+    clock = [n for n, name in enumerate(names) if name.lower() in ("time", "t", "seconds", "time_s", "time (s)")]
+    rate = None
+    if clock and len(values) > 1 and values.shape[1] > 1:
+        steps = np.diff(values[:, clock[0]])
+        rate = float(1 / np.median(steps)) if np.median(steps) > 0 else None
+        values, names = np.delete(values, clock[0], 1), [name for n, name in enumerate(names) if n != clock[0]]
+    return Series(torch.from_numpy(np.ascontiguousarray(values.T))[None], tuple(names), rate)
+
+
+def _npy(path: Path) -> Series:
+    """(time,) or (channel, time); arrays of objects, which are pickles, are not opened."""
+    values = np.load(path, allow_pickle=False)
+    if not 1 <= values.ndim <= 3 or values.size > LARGEST or values.dtype.kind not in "fiub":
+        raise ValueError(f"{values.dtype} of shape {values.shape}")
+    values = values.astype(np.float64)
+    return Series(torch.from_numpy(values.reshape((1,) * (3 - values.ndim) + values.shape)))
+
+
+def _wav(path: Path) -> Series:
+    """Sound of whole numbers, from -1 to 1."""
+    with wave.open(str(path), "rb") as file:
+        channels, size, rate, count = file.getparams()[:4]
+        if count * channels > LARGEST:
+            raise ValueError(f"{count} frames")
+        data = file.readframes(count)
+    if size == 1:
+        values = (np.frombuffer(data, np.uint8).astype(np.float64) - 128) / 128
+    elif size == 3:
+        whole = np.frombuffer(data, np.uint8).reshape(-1, 3).astype(np.int32)
+        values = ((whole[:, 0] << 8 | whole[:, 1] << 16 | whole[:, 2] << 24) >> 8).astype(np.float64) / 2**23
+    else:
+        values = np.frombuffer(data, {2: "<i2", 4: "<i4"}[size]).astype(np.float64) / 2 ** (8 * size - 1)
+    return Series(torch.from_numpy(np.ascontiguousarray(values.reshape(-1, channels).T))[None], (), float(rate))
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return not cell.strip()
+    return True

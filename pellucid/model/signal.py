@@ -1,0 +1,156 @@
+"""How a series becomes the model's input: its rate, channels, unit and scale, from arrays and files."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import KW_ONLY, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pellucid.errors import InputError, ModelError
+from pellucid.model.series import Series, from_file
+
+if TYPE_CHECKING:
+    from pellucid.subject.curves import Curves
+
+
+@dataclass(frozen=True)
+class Signal:
+    """What a series is, and how one becomes an input (1, channel, time).
+
+    Arguments:
+        rate: Samples per second.
+        channels: Their names, in the order of the model; none: as many as the series has, by number.
+        unit: Of the values: "mV".
+        mean, std: The model gets (value - mean) / std; one for all channels, or one per channel.
+        length: How many samples the model takes; None: any.
+        source: Where these numbers are from, for the caption.
+
+    Example:
+        >>> ecg = Signal(250, ("I", "II"), "mV")
+        >>> x, curves = ecg.read([[0.0, 1.0, 0.0], [0.0, 0.5, 0.0]])
+        >>> x.shape, curves.names, curves.seconds(2)
+        (torch.Size([1, 2, 3]), ('I', 'II'), 0.008)
+    """
+
+    rate: float
+    channels: tuple[str, ...] = ()
+    unit: str = ""
+    _: KW_ONLY
+    mean: float | tuple[float, ...] = 0.0
+    std: float | tuple[float, ...] = 1.0
+    length: int | None = None
+    source: str = "given by the user"
+
+    def __str__(self) -> str:
+        unit = f" in {self.unit}" if self.unit else ""
+        return f"{self.rate:g} samples a second{unit} (from: {self.source})"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "channels", tuple(self.channels))
+        for name in ("mean", "std"):
+            given = getattr(self, name)
+            object.__setattr__(self, name, float(given) if isinstance(given, (int, float)) else tuple(map(float, given)))
+        if not (isinstance(self.rate, (int, float)) and math.isfinite(self.rate) and self.rate > 0):
+            raise ModelError("Signal", f"rate {self.rate}", "time is counted by samples per second", "Give a positive number.")
+        stds = self.std if isinstance(self.std, tuple) else (self.std,)
+        if not all(math.isfinite(std) and std > 0 for std in stds):
+            raise ModelError("Signal", f"std {self.std}", "values are divided by it", "Give positive numbers.")
+        for name in ("mean", "std"):
+            given = getattr(self, name)
+            if isinstance(given, tuple) and self.channels and len(given) != len(self.channels):
+                found = f"{len(given)} numbers for {len(self.channels)} channels"
+                raise ModelError(f"Signal({name}=...)", found, "there is one for all, or one per channel", "Let them agree.")
+
+    def read(self, data: Any) -> tuple[Tensor, Curves]:
+        """A series as a batch of one, and what it is about.
+
+        Arguments:
+            data: A .csv, .npy or .wav file, or numbers: (time,), (channel, time) or a batch (n, channel, time).
+
+        Raises:
+            InputError: it cannot be read, or has another rate, length or number of channels.
+        """
+        series = from_file(data) if isinstance(data, (str, os.PathLike)) else Series(_array(data))
+        raw = self._checked(series)
+        names = self.channels or series.names or tuple(f"channel {n}" for n in range(raw.shape[1]))
+        x = (raw - self._wide(self.mean)) / self._wide(self.std)
+        return x.float(), self._curves(raw, names)
+
+    def about(self, x: Tensor) -> Curves | None:
+        """What a batch of inputs is about, where it may be one of series."""
+        if x.dim() != 3 or (self.channels and x.shape[1] != len(self.channels)):
+            return None
+        names = self.channels or tuple(f"channel {n}" for n in range(x.shape[1]))
+        return self._curves(x.detach().cpu().double() * self._wide(self.std) + self._wide(self.mean), names)
+
+    def steps(self, seconds: float) -> int:
+        """How many samples a stretch of time has, one at least: for windows of time.
+
+        Example:
+            >>> Signal(250).steps(0.1)
+            25
+        """
+        return max(1, round(seconds * self.rate))
+
+    def _curves(self, raw: Tensor, names: tuple[str, ...]) -> Curves:
+        from pellucid.subject.curves import Curves
+
+        return Curves(names, self.unit, float(self.rate), raw.float())
+
+    def _wide(self, numbers: float | tuple[float, ...]) -> Tensor:
+        made = torch.tensor(numbers, dtype=torch.float64)
+        return made.reshape(-1, 1) if made.dim() else made
+
+    def _checked(self, series: Series) -> Tensor:
+        """The values, with shape (n, channel, time)."""
+        values = series.values
+        _, channels, length = values.shape
+        if series.rate is not None and not math.isclose(series.rate, self.rate, rel_tol=1e-3):
+            raise InputError(
+                f"a series of {self.rate:g} samples per second", f"one of {series.rate:g}",
+                "the model would see it faster or slower than it is", "Resample it first: scipy.signal.resample_poly.",
+            )  # fmt: skip
+        if self.channels and channels != len(self.channels):
+            named = f" ({', '.join(self.channels)})"
+            raise InputError(
+                f"a series of {len(self.channels)} channels{named}", f"{channels} channels and {length} samples",
+                "the model reads other ones", "Give (channel, time): one row per channel; in a CSV file, one column.",
+            )  # fmt: skip
+        if self.length is not None and length != self.length:
+            raise InputError(
+                f"a series of {self.length} samples", f"{length}", "the model takes no other length",
+                "Cut out the part that is meant." if length > self.length else "Record more; what is missing is not made up.",
+            )  # fmt: skip
+        if not bool(values.isfinite().all()):
+            broken = int((~values.isfinite()).sum())
+            raise InputError(
+                "a series",
+                f"{broken} of {values.numel()} values that are no numbers",
+                "they cannot be computed with",
+                "Fill the gaps first.",
+            )
+        return values
+
+
+def _array(data: Any) -> Tensor:
+    """Numbers as (n, channel, time)."""
+    try:
+        values = torch.as_tensor(np.asarray(data, dtype=np.float64) if not isinstance(data, Tensor) else data).double().cpu()
+    except (TypeError, ValueError):
+        raise InputError(
+            "a series", f"an object of type {type(data).__name__}", "it holds no numbers in equal rows",
+            "Give a .csv, .npy or .wav file, or an array (channel, time).",
+        ) from None  # fmt: skip
+    if not 1 <= values.dim() <= 3 or values.numel() == 0:
+        raise InputError(
+            "a series",
+            f"numbers of shape {tuple(values.shape)}",
+            "it has channels and steps of time",
+            "Give (time,) or (channel, time).",
+        )
+    return values.reshape(*[1] * (3 - values.dim()), *values.shape)

@@ -1,0 +1,39 @@
+"""Programs of torch.export: in memory, and as .pt2 files, which can run code when they are opened."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch.export import ExportedProgram
+
+from pellucid.model.model import Model
+from pellucid.model.score import SOFTMAXES, BeforeSoftmax
+from pellucid.model.weights import damaged
+
+
+def of_object(program: ExportedProgram, name: str = "exported program", source: str = "ExportedProgram") -> Model:
+    """A program that was exported here."""
+    module = program.module()
+    return Model(module, name, source, module)
+
+
+def load(path: Path) -> Model:
+    """The program in a trusted file; a softmax at its end is left out."""
+    try:
+        program = torch.export.load(path)
+    except Exception as error:
+        raise damaged(path, error) from None
+    model = of_object(program, path.stem, f"exported program {path.name}, trusted by the user")
+    if not _ends_in_softmax(program):
+        return model
+    return replace(
+        model, forward=BeforeSoftmax(model.forward), notes=("The file ends in a softmax; the scores before it are explained.",)
+    )
+
+
+def _ends_in_softmax(program: ExportedProgram) -> bool:
+    nodes = {node.name: node for node in program.graph.nodes}
+    outputs = [spec.arg.name for spec in program.graph_signature.output_specs if hasattr(spec.arg, "name")]
+    return len(outputs) == 1 and getattr(nodes.get(outputs[0]), "target", None) in SOFTMAXES

@@ -1,0 +1,62 @@
+"""A model by name: KIND:NAME, with where its weights come from."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from pellucid.errors import ModelError
+
+KINDS = ("timm", "torchvision", "hf")
+SEED = 0  # of random weights: the same name is the same network
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What was asked for.
+
+    Arguments:
+        kind: "timm", "torchvision" or "hf".
+        name: The architecture there, or the model.
+        weights: Where the numbers come from, if not from the hub: a file; for torchvision the name of one of its weights, for
+            hf a revision.
+        random: Whether the weights are to be drawn at random (seed 0): nothing is fetched then.
+
+    Example:
+        >>> Reference.parse("timm:resnet50@mine.safetensors")
+        Reference(kind='timm', name='resnet50', weights='mine.safetensors', random=False)
+        >>> print(Reference.parse("torchvision:vgg16?random"))
+        torchvision:vgg16?random
+    """
+
+    kind: str
+    name: str
+    weights: str | None = None
+    random: bool = False
+
+    @classmethod
+    def parse(cls, text: str) -> Reference:
+        kind, _, rest = text.partition(":")
+        named, mark, option = rest.partition("?")
+        if mark and option not in ("random", "pretrained"):
+            do = f"Ask for {kind}:{named}?random, or {kind}:{named} for trained weights."
+            raise ModelError(f"model {text}", f"the option {option!r}", "it is random or pretrained", do)
+        name, at, weights = named.partition("@")
+        name = name.removesuffix("/") if kind == "hf" and not Path(name).exists() else name
+        if not name or (at and not weights) or (weights and option == "random"):
+            why = "a file of weights and random ones exclude each other" if name and weights else "a part of it is empty"
+            do = f"Write {kind}:NAME, {kind}:NAME@WEIGHTS or {kind}:NAME?random."
+            raise ModelError(f"model {text}", "no name that says what is meant", why, do)
+        return cls(kind, name, weights or None, option == "random")
+
+    @property
+    def file(self) -> Path | None:
+        """The file of weights that was named, where `weights` looks like one."""
+        if self.weights is None:
+            return None
+        path = Path(self.weights).expanduser()
+        return path if path.exists() or re.search(r"[/\\]|\.(safetensors|pth?|ckpt|bin)$", self.weights) else None
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.name}" + (f"@{self.weights}" if self.weights else "") + ("?random" if self.random else "")

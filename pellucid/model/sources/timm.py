@@ -1,0 +1,103 @@
+"""`timm:NAME`: the architectures of timm, with weights of its hub, of a file, or at random."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from difflib import get_close_matches
+from functools import partial
+from types import ModuleType
+from typing import Any
+
+from torch import nn
+
+from pellucid.errors import ModelError
+from pellucid.model import metadata
+from pellucid.model.model import Model
+
+from . import hub, torchvision
+from .checkpoint import digest, drawn, filled
+from .extra import missing
+from .reference import Reference
+
+HOST = "huggingface.co"
+
+
+def load(reference: Reference, trust: bool) -> Model:
+    """A network of timm; without a file of weights its trained ones are used: those on this machine, or else from the hub."""
+    timm = _imported(str(reference))
+    create = _builder(timm, reference)
+    said = f"timm {timm.__version__}"
+    if reference.random:
+        module, source, fingerprint = drawn(create), f"{said}, random weights", None
+    elif reference.weights:
+        module, fingerprint = filled(reference, create, trust)
+        source = f"{said}, weights of {reference.weights}"
+    else:
+        module, source, fingerprint = _trained(timm, reference, create, said)
+    model = metadata.applied(Model(module, reference.name, source, module, fingerprint=fingerprint))
+    if reference.random:  # what its outputs are called was never learned
+        return replace(model, labels=None, notes=("The weights are random: nothing was learned.",))
+    trained = not reference.weights
+    return model if trained else replace(model, labels=None, notes=())
+
+
+def _imported(asked: str) -> ModuleType:
+    torchvision.imported(asked)  # timm imports it
+    try:
+        import timm
+    except ImportError as error:
+        raise missing(asked, "timm", "hub", error) from None
+    module: ModuleType = timm
+    return module
+
+
+def _builder(timm: ModuleType, reference: Reference) -> Any:
+    """What makes the network, if timm knows the name."""
+    architecture, _, tag = reference.name.partition(".")
+    names = timm.list_models()
+    tags = [name.partition(".")[2] for name in timm.list_pretrained(f"{architecture}.*")] if architecture in names else []
+    if architecture not in names or (tag and tag not in tags):
+        known = [f"{architecture}.{tag}" for tag in tags] if architecture in names else names
+        near = ", ".join(get_close_matches(reference.name, known, n=3, cutoff=0.5))
+        do = f"Nearest: {near}." if near else "timm.list_models() lists them."
+        why = f"timm {timm.__version__} has {len(names)} architectures" if architecture not in names else "nothing is tagged so"
+        raise ModelError(f"model {reference}", f"no {reference.name} in timm", why, do)
+    return partial(timm.create_model, reference.name)
+
+
+def _trained(timm: ModuleType, reference: Reference, create: Any, said: str) -> tuple[nn.Module, str, str | None]:
+    cfg = timm.get_pretrained_cfg(reference.name)
+    do = (
+        f"Give a file of weights: {reference}@weights.safetensors; or look at the architecture alone: {reference}?random "
+        "(as an nn.Module: pl.load(timm_model))."
+    )
+    if cfg is None or not cfg.has_weights:
+        why = "nobody published any for timm"
+        raise ModelError(f"model {reference}", "an architecture without trained weights", why, do)
+    name = f"{cfg.hf_hub_id or cfg.url}"
+    here = _cached(cfg)
+    if here is not None:
+        module = create(pretrained=True, pretrained_cfg_overlay={"file": here})
+        return module.eval(), f"{said}, weights {name}", digest(here)
+    if not hub.answers(HOST):
+        raise hub.unreachable(str(reference), HOST, do)
+    try:
+        return create(pretrained=True).eval(), f"{said}, weights {name}", None
+    except Exception as error:
+        found = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        raise ModelError(f"model {reference}", found, "its trained weights could not be fetched", do) from None
+
+
+def _cached(cfg: Any) -> Any:
+    """The file of weights that an earlier download left on this machine."""
+    from pathlib import Path
+
+    from . import huggingface
+
+    if not cfg.hf_hub_id:
+        return None
+    for file in ("model.safetensors", "pytorch_model.bin"):
+        found = huggingface.cached(cfg.hf_hub_id, file)
+        if found:
+            return Path(found)
+    return None

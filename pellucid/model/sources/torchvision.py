@@ -1,0 +1,123 @@
+"""`torchvision:NAME`: the classifiers of torchvision, with its trained weights, those of a file, or random ones."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from difflib import get_close_matches
+from functools import partial
+from inspect import signature
+from types import ModuleType
+from typing import Any
+
+import torch
+
+from pellucid.errors import ModelError
+from pellucid.model import metadata
+from pellucid.model.model import Model
+
+from . import hub
+from .checkpoint import drawn, filled
+from .extra import missing
+from .reference import Reference
+
+HOST = "download.pytorch.org"
+OPERATORS = ("nms", "qnms")  # that its import refers to
+
+_declared: list[torch.library.Library] = []  # a declaration lives as long as this object
+
+
+def imported(asked: str) -> ModuleType:
+    """torchvision itself, also where its build does not fit this PyTorch.
+
+    The wheel on PyPI is compiled against CUDA; beside a CPU build of PyTorch its extension does not load, and its import then
+    fails on two operators that nobody declared. Only then they are declared here: nothing that models compute needs them (they
+    suppress boxes of detectors).
+    """
+    try:
+        import torchvision
+    except RuntimeError as error:
+        if "torchvision::" not in str(error) or _declared:
+            raise missing(asked, "torchvision", "hub", ImportError(str(error))) from None
+        library: Any = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
+        for name in OPERATORS:
+            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        _declared.append(library)
+        return imported(asked)
+    except ImportError as error:
+        raise missing(asked, "torchvision", "hub", error) from None
+    module: ModuleType = torchvision
+    return module
+
+
+def load(reference: Reference, trust: bool) -> Model:
+    """A network of torchvision; its default trained weights unless a file, or the name of others, is given."""
+    torchvision = imported(str(reference))
+    models: Any = torchvision.models
+    known = models.list_models()
+    if reference.name not in known:
+        near = ", ".join(get_close_matches(reference.name, known, n=3, cutoff=0.5))
+        do = f"Nearest: {near}." if near else "torchvision.models.list_models() lists them."
+        why = f"torchvision {torchvision.__version__} has {len(known)} models"
+        raise ModelError(f"model {reference}", f"no {reference.name} in torchvision", why, do)
+    create = partial(models.get_model, reference.name, weights=None, **_quiet(models, reference.name))
+    said = f"torchvision {torchvision.__version__}"
+    if reference.random:
+        module = drawn(create)
+        notes = ("The weights are random: nothing was learned.",)
+        model = Model(module, reference.name, f"{said}, random weights", module, notes=notes)
+        return replace(model, preprocess=_reading(models, reference))
+    if reference.file:
+        module, fingerprint = filled(reference, create, trust)
+        model = Model(module, reference.name, f"{said}, weights of {reference.weights}", module, fingerprint=fingerprint)
+        return replace(model, preprocess=_reading(models, reference))
+    return _trained(models, reference, said)
+
+
+def _quiet(models: Any, name: str) -> dict[str, Any]:
+    """Options without which weights of a backbone would be fetched, or a default be warned about."""
+    taken = signature(models.get_model_builder(name)).parameters
+    quiet: dict[str, Any] = {"weights_backbone": None} if "weights_backbone" in taken else {}
+    return quiet | ({"init_weights": True} if name in ("googlenet", "inception_v3") else {})
+
+
+def _entry(models: Any, reference: Reference) -> Any:
+    """The published weights that are meant."""
+    entries = models.get_model_weights(reference.name)
+    wanted = reference.weights or "DEFAULT"
+    found = getattr(entries, wanted, None) if wanted == "DEFAULT" or wanted in entries.__members__ else None
+    if found is None:
+        names = ", ".join(entries.__members__)
+        why = f"torchvision publishes {names} for {reference.name}"
+        raise ModelError(f"model {reference}", f"no weights {wanted}", why, "Name one of those, or a file of weights.")
+    return found
+
+
+def _reading(models: Any, reference: Reference) -> Any:
+    """How pictures are read where the weights are the user's: as for the published ones, and said so."""
+    transforms = _entry(models, replace(reference, weights=None)).transforms()
+    source = f"torchvision's transforms of the published weights of {reference.name}"
+    return metadata.reading(transforms, source, strict=False)
+
+
+def _trained(models: Any, reference: Reference, said: str) -> Model:
+    entry = _entry(models, reference)
+    do = (
+        f"Give a file of weights: torchvision:{reference.name}@weights.safetensors; or look at the architecture alone: "
+        f"torchvision:{reference.name}?random."
+    )
+    try:
+        entry.get_state_dict(progress=False, check_hash=True, weights_only=True)  # fetched, and seen to hold numbers only
+    except OSError as error:
+        if isinstance(getattr(error, "reason", None), OSError) or isinstance(error, TimeoutError):
+            raise hub.unreachable(str(reference), HOST, do) from None
+        raise ModelError(f"model {reference}", f"{error}", "its trained weights could not be fetched", do) from None
+    module = models.get_model(reference.name, weights=entry).eval()
+    return Model(
+        module,
+        reference.name,
+        f"{said}, weights {entry}",
+        module,
+        metadata.reading(entry.transforms(), f"torchvision's transforms of {entry}", strict=False),
+        tuple(entry.meta["categories"]),
+        fingerprint=None,
+    )

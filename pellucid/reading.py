@@ -1,0 +1,148 @@
+"""What a verb was given, read once: the model of one tensor, that tensor, and what stands beneath it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .errors import InputError
+from .model import Model, Preprocess, Text
+from .model.inputs import Inputs, layout, pack, row, several
+from .subject import Sides, Subject
+from .subject.tokens import numbered
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What is to be explained.
+
+    Arguments:
+        model: A model of one tensor: of several inputs, those that are explained are packed into it.
+        x: The batch.
+        picture: The pixels behind it, where it was given as a picture.
+        subject: What its entries are about, where that is known.
+        beside: What the model is given beside token ids, by keyword, with a number for every token.
+    """
+
+    model: Model
+    x: Tensor
+    picture: NDArray[np.uint8] | None = None
+    subject: Subject | None = None
+    beside: Mapping[str, Tensor] | None = None
+
+    @property
+    def rowwise(self) -> bool:
+        """Whether samples have to be explained one by one, since something that is not explained belongs to each of them."""
+        if not self.x.is_floating_point():
+            return True  # texts have lengths of their own
+        inputs = getattr(self.model.forward, "inputs", None)
+        return isinstance(inputs, Inputs) and inputs.rowwise
+
+    def row(self, number: int) -> Seen:
+        """One sample alone. What it is about is said of the whole batch."""
+        return replace(self, model=row(self.model, number), x=self.x[number : number + 1], subject=None)
+
+
+def seen(model: Model, x: Any) -> Seen:
+    """The batch to explain, from whatever it was given as.
+
+    Raises:
+        InputError: it is no batch of numbers, or cannot be read.
+        PictureError: a picture cannot be read.
+    """
+    if isinstance(x, Mapping) and "input_ids" in x:
+        return _tokenized(model, x)
+    if several(x) and not reads_rows(model):
+        return _packed(model, x)
+    if isinstance(x, Tensor):
+        x = checked(x).to(model.device)
+        return Seen(model, x, subject=_about(model.preprocess, x))
+    if reads_rows(model):
+        inputs, subject = model.preprocess.read(x)
+        inputs = inputs.to(model.device, model.dtype if inputs.is_floating_point() else None)
+        return Seen(model, inputs, subject=subject)
+    return Seen(model, model.read(x), np.asarray(model.crop(x).convert("RGB")))
+
+
+def _tokenized(model: Model, given: Mapping[str, Any]) -> Seen:
+    """What a tokenizer of Hugging Face returns: ids, a mask that says which are padding, and what else has a number per token."""
+    ids = torch.as_tensor(given["input_ids"])
+    if ids.is_floating_point() or ids.dim() != 2 or not ids.numel():
+        raise InputError(
+            "input_ids", f"{ids.dtype} of shape {tuple(ids.shape)}", "they are whole numbers, a row of them for every text",
+            'Call the tokenizer with return_tensors="pt".',
+        )  # fmt: skip
+    others = {name: torch.as_tensor(value) for name, value in given.items() if name != "input_ids"}
+    for name, value in others.items():
+        if value.shape != ids.shape:
+            raise InputError(
+                f'"{name}" beside input_ids', f"shape {tuple(value.shape)}, and ids of shape {tuple(ids.shape)}",
+                "what goes with tokens has a number for each of them", "Leave it out.",
+            )  # fmt: skip
+    mask = others.pop("attention_mask", None)
+    tokens = model.preprocess.tokens(ids) if isinstance(model.preprocess, Text) else numbered(ids)
+    tokens = tokens if mask is None else tokens.padded(mask.tolist())
+    beside = {name: value.to(model.device) for name, value in others.items() if bool(value.any())}
+    return Seen(model, ids.to(model.device), subject=tokens, beside=beside or None)
+
+
+def reads_rows(model: Model) -> bool:
+    """Whether the model says how something other than a picture becomes its input."""
+    return hasattr(model.preprocess, "read")
+
+
+def checked(x: Tensor) -> Tensor:
+    """A batch of real numbers, or of the whole numbers of tokens, or a refusal."""
+    if x.dim() < 2 or x.shape[0] == 0:
+        raise InputError(
+            "An explanation", f"a tensor of shape {tuple(x.shape)}", "the first axis counts the samples", "Add it: x[None]."
+        )
+    x = x.detach()
+    if x.dtype == torch.bool or x.is_complex():
+        raise InputError(
+            "An explanation",
+            f"a tensor of {x.dtype}",
+            "relevance is shared over real numbers, or over the tokens that whole numbers stand for",
+            "Pass what the model computes with: x.float(), or embeddings.",
+        )
+    return x
+
+
+def _packed(model: Model, given: Any) -> Seen:
+    """Several inputs as one."""
+    known: dict[int, tuple[NDArray[np.uint8] | None, Subject | None]] = {}
+
+    def read(how: Any, raw: Any) -> Tensor:
+        if not isinstance(how, Preprocess):
+            inputs: Tensor
+            inputs, subject = how.read(raw)
+            known[id(how)] = (None, subject)
+            return inputs
+        reader = replace(model, preprocess=how)
+        known[id(how)] = (np.asarray(reader.crop(raw).convert("RGB")), None)
+        return reader.read(raw)
+
+    called, x = pack(model, given, read)
+    inputs = layout(called)
+    if inputs is None:
+        picture, subject = known.get(id(called.preprocess), (None, None))
+        return Seen(called, checked(x), picture, subject or _about(called.preprocess, x))
+    about = [known.get(id(side.preprocess), (None, None)) for side in inputs.sides]
+    subjects = tuple(
+        subject or _about(side.preprocess, side.of(x)) for side, (_, subject) in zip(inputs.sides, about, strict=True)
+    )
+    pictures = tuple(None if picture is None else torch.from_numpy(np.array(picture)) for picture, _ in about)
+    sides = Sides(tuple(side.name for side in inputs.sides), tuple(side.shape for side in inputs.sides), subjects, pictures)
+    return Seen(called, checked(x), subject=sides)
+
+
+def _about(how: Any, x: Tensor) -> Subject | None:
+    """What a tensor is about, where the model says how raw things become it."""
+    found: Subject | None = how.about(x) if hasattr(how, "about") else None
+    return found

@@ -1,0 +1,41 @@
+"""A row of a table as the chart somebody asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from PIL import Image
+
+from pellucid.errors import InputError
+from pellucid.render.image import caption, framed, title
+from pellucid.render.map import prepare
+from pellucid.render.steps import MOST, bars, rises, waterfall
+from pellucid.render.table.chart import drawing
+from pellucid.render.text import stack
+from pellucid.subject import Table
+
+if TYPE_CHECKING:
+    from pellucid.explanation import Explanation
+
+WIDE = 924  # pixels
+
+
+def chart(e: Explanation, sample: int = 0, *, kind: Literal["waterfall", "bars"] = "bars", most: int = MOST) -> Image.Image:
+    """The columns of one row as bars from zero, or as steps that lead to the score.
+
+    Arguments:
+        kind: "bars", or "waterfall" where values add up.
+        most: How many columns have a bar of their own.
+
+    Raises:
+        InputError: it is about no row of a table, or its values do not add up.
+    """
+    if not isinstance(e.subject, Table):
+        do = "Explain a row with a model that says what its entries mean: pl.load(net, preprocess=pl.Columns(...))."
+        raise InputError(f"a chart of {e.method}", "no row of a table", "a bar stands for a column", do)
+    if kind == "waterfall" and not rises(e):
+        why = "they are no steps from one score to another"
+        raise InputError("a waterfall", f"values of {e.method}, which do not add up", why, 'Ask for kind="bars".')
+    steps = waterfall(e, sample, most) if kind == "waterfall" else bars(e, sample, most)
+    made = drawing(steps, prepare(e, sample), WIDE).image()
+    return framed(stack([title(e, sample, WIDE), made, *caption(e, sample, WIDE)], gap=18))

@@ -1,0 +1,135 @@
+"""A sheet of concepts: for each channel where it looked on this picture, real pictures it is used for, and what excites it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PIL import Image, ImageDraw
+
+from pellucid.ledger import figure
+from pellucid.render.contact import bounded
+from pellucid.render.examples import example_cell, in_row, legend, nothing, outlined
+from pellucid.render.image import chunks, encoded, framed, model_name
+from pellucid.render.map import prepare
+from pellucid.render.palette import AMBER, FAINT, HAIR, INK, PAPER, RED_BLUE
+from pellucid.render.panel import Size, photograph
+from pellucid.render.pixels import GAP, SIDE, drawn
+from pellucid.render.text import paragraph, shorten, stack
+from pellucid.render.view import painted
+
+if TYPE_CHECKING:
+    from pellucid.concept import Concept, Concepts
+    from pellucid.explanation import Explanation
+
+
+ACROSS = 4  # pictures in one row: of several channels, where each has few
+
+
+def concept_sheet(c: Concepts) -> Image.Image:
+    """The photograph and the whole map above; below it the channels, each with its pictures in a row."""
+    rows = [cells(c, place) for place in range(len(c))]
+    longest = max(map(len, rows))
+    beside = max(1, min(ACROSS // longest, len(rows)))  # channels in one row
+    own = longest * (SIDE + GAP) - GAP
+    wide = max(beside * (own + GAP) - GAP, 3 * SIDE + 2 * GAP)
+    largest = max(abs(one.relevance) for one in c.shown) or 1.0
+    each = [stack([bar(one, largest, own), in_row(row, SIDE)], 6) for one, row in zip(c.shown, rows, strict=True)]
+    body = [in_row(each[n : n + beside], own) for n in range(0, len(each), beside)]
+    notes = [paragraph(note, 14, wide, FAINT) for note in explained(c)]
+    notes += [paragraph(note, 14, wide, AMBER) for note in (*c.notes, *(c.examples.notes if c.examples else ()))]
+    return framed(stack([title(c, wide), first(c, wide), *body, stack(notes, 4)], 20))
+
+
+def title(c: Concepts, wide: int) -> Image.Image:
+    """The decision in large letters, and what it was read from."""
+    head = c.whole.headline().removeprefix(f"{c.whole.method} -> ")
+    told = "  ·  ".join(filter(None, [f"concepts at {c.at}", c.whole.method, model_name(c.whole)]))
+    return stack([paragraph(shorten(head, 26, wide), 26, wide, INK), paragraph(shorten(told, 16, wide), 16, wide, FAINT)], 2)
+
+
+def first(c: Concepts, wide: int) -> Image.Image:
+    """What the model saw, the whole map, and how its relevance lies among the channels."""
+    cells = [*([] if c.whole.photograph() is None else [seen(c.whole)]), mapped(c.whole, 0, "all of it")]
+    room = wide - len(cells) * (SIDE + GAP)
+    words = [paragraph(c.passage(), 16, room, INK), *(paragraph(w, 15, room, AMBER) for w in c.whole.warnings())]
+    image = Image.new("RGB", (wide, max(part.height for part in cells)), PAPER)
+    image.paste(in_row(cells, SIDE), (0, 0))
+    image.paste(stack(words, 8), (wide - room, 0))
+    return image
+
+
+def seen(e: Explanation) -> Image.Image:
+    picture = e.photograph()
+    assert picture is not None
+    return stack([photograph(picture, sized(*picture.shape[:2])), paragraph("what the model saw", 13, SIDE, FAINT)], 6)
+
+
+def cells(c: Concepts, place: int) -> list[Image.Image]:
+    """The map of a channel, the real pictures it is used for most, and what excites it."""
+    found = [mapped(c.maps, place, "through it", marked=boxed(c, place))]
+    if c.examples is not None:
+        found += [example_cell(c.examples, example, SIDE) for example in c.examples[place]] or [nothing(c.examples.seen, SIDE)]
+    if c.drawn is not None:
+        score = f"drawn to excite it: {figure(float(c.drawn.scores[place]))}"
+        found += [stack([drawn(c.drawn.images[place], bounded(c.drawn)), paragraph(score, 13, SIDE, FAINT)], 6)]
+    return found
+
+
+def boxed(c: Concepts, place: int) -> tuple[float, float, float, float] | None:
+    """The place of the layer's own map where a channel says most, as shares of the picture: left, top, right, bottom."""
+    position = c.shown[place].position
+    if len(position) != 2 or len(c.sizes) != 2 or c.maps.values.ndim != 4:
+        return None
+    (row, column), (height, width) = position, c.sizes
+    return column / width, row / height, (column + 1) / width, (row + 1) / height
+
+
+def mapped(e: Explanation, sample: int, words: str, marked: tuple[float, float, float, float] | None = None) -> Image.Image:
+    """One map over its picture, over what it is."""
+    ready = prepare(e, sample)
+    size = sized(*(ready.heat.shape if ready.picture is None else ready.picture.shape[:2]))
+    image = outlined(painted(ready, (), size))
+    if marked is not None and not ready.empty:
+        left, top, right, bottom = (round(share * size[n % 2 == 0]) for n, share in enumerate(marked))
+        ImageDraw.Draw(image).rectangle((left, top, right - 1, bottom - 1), outline=INK)
+    scale = f"{words}; full colour at {figure(ready.scale.limit)}" if not ready.empty else words
+    return stack([image, paragraph(shorten(scale, 13, SIDE), 13, SIDE, FAINT)], 6)
+
+
+def sized(height: int, width: int) -> Size:
+    """The size (height, width) at which a map is drawn here: its longer side is `SIDE`."""
+    longest = max(height, width)
+    return max(1, round(height * SIDE / longest)), max(1, round(width * SIDE / longest))
+
+
+def bar(one: Concept, largest: float, wide: int) -> Image.Image:
+    """Number, share, and a bar in the colour of its sign."""
+    words = f"channel {one.channel}: {one.relevance:+.3g}, {100 * one.share:+.1f} %"
+    image = Image.new("RGB", (wide, 6), HAIR)
+    length = round(abs(one.relevance) / largest * wide)
+    if length:
+        colour = RED_BLUE.colour(one.relevance, signed=True)
+        ImageDraw.Draw(image).rectangle((0, 0, length - 1, 5), fill=colour)
+    return stack([paragraph(shorten(words, 15, wide), 15, wide, INK), image], 2)
+
+
+def explained(c: Concepts) -> list[str]:
+    """What is shown, in words."""
+    told = ["Maps show what passes through one channel, each on a scale of its own: red for the decision, blue against it."]
+    if any(boxed(c, place) is not None for place in range(len(c))):
+        told.append(f"The frame is the place of the layer's own map, of {' x '.join(map(str, c.sizes))}, where it says most.")
+    if c.examples is not None:
+        told.append(legend(c.examples))
+    if c.drawn is not None:
+        told.append(f"Drawn is what excites the channel most, by recipe {c.drawn.recipe}.")
+    return told
+
+
+def png(c: Concepts) -> bytes:
+    return encoded(concept_sheet(c), chunks(c.text(), c.whole.provenance | {"at": c.at}))
+
+
+def save_png(c: Concepts, path: Path) -> None:
+    """The sheet as a PNG that carries its words as text; `Concepts.save` writes it whole or not at all."""
+    path.write_bytes(png(c))

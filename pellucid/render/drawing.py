@@ -1,0 +1,151 @@
+"""Drawings of bars, lines and words, told once and made into pixels or into SVG."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+from PIL import Image, ImageDraw
+
+from pellucid.render.palette import INK, PAPER, Colour
+from pellucid.render.text import font, plain, shorten, width
+
+FINER = 3  # shapes are drawn so many times finer and averaged: their edges are smooth
+ANCHORS = {"l": "start", "m": "middle", "r": "end"}
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Rect:
+    """A filled rectangle.
+
+    Arguments:
+        left, top, right, bottom: In pixels.
+        told: What it says when it is pointed at; "" for nothing.
+    """
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+    fill: Colour
+    told: str = ""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line through points, `wide` pixels wide."""
+
+    points: tuple[Point, ...]
+    colour: Colour
+    wide: float = 1.0
+
+
+@dataclass(frozen=True)
+class Words:
+    """Words at their base line.
+
+    Arguments:
+        anchor: Whether they begin ("l"), stand around ("m"), or end ("r") at `left`.
+    """
+
+    left: float
+    base: float
+    text: str
+    size: int = 14
+    colour: Colour = INK
+    anchor: str = "l"
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """Marks on paper, in the order in which they are laid.
+
+    Example:
+        >>> one = Drawing(40, 10, (Rect(0, 0, 20, 10, (255, 0, 0), "half & more"),))
+        >>> one.image().getpixel((5, 5)), one.image().getpixel((30, 5))
+        ((255, 0, 0), (255, 255, 255))
+        >>> print(one.svg())
+        <rect x="0.0" y="0.0" width="20.0" height="10.0" fill="#ff0000"><title>half &amp; more</title></rect>
+    """
+
+    wide: float
+    high: float
+    marks: tuple[Rect | Line | Words, ...]
+
+    def image(self) -> Image.Image:
+        """As pixels, in the letters of the font that comes with Pillow."""
+        size = round(self.wide), round(self.high)
+        fine = Image.new("RGB", (size[0] * FINER, size[1] * FINER), PAPER)
+        draw = ImageDraw.Draw(fine)
+        for mark in self.marks:
+            if isinstance(mark, Rect):
+                box = [FINER * edge for edge in (mark.left, mark.top, mark.right, mark.bottom)]
+                draw.rectangle((box[0], box[1], max(box[0], box[2] - 1), max(box[1], box[3] - 1)), fill=mark.fill)
+            elif isinstance(mark, Line):
+                points = [(FINER * x, FINER * y) for x, y in mark.points]
+                draw.line(points, mark.colour, max(1, round(FINER * mark.wide)), joint="curve")
+        image = fine.reduce(FINER)
+        write = ImageDraw.Draw(image)
+        for mark in self.marks:
+            if isinstance(mark, Words):
+                write.text((mark.left, mark.base), plain(mark.text), mark.colour, font(mark.size), anchor=f"{mark.anchor}s")
+        return image
+
+    def svg(self) -> str:
+        """As elements of an SVG."""
+        return "\n".join(_element(mark) for mark in self.marks)
+
+    def page(self) -> str:
+        """As an SVG of its own inside a page."""
+        box = f'viewBox="0 0 {self.wide:.0f} {self.high:.0f}"'
+        style = "max-width:100%; height:auto; display:block; margin:0 0 1.2rem"
+        return f'<svg width="{self.wide:.0f}" height="{self.high:.0f}" {box} style="{style}" role="img">\n{self.svg()}\n</svg>'
+
+
+def fitted(words: str, size: int, limit: float) -> str:
+    """Words as they are where they fit, else cut with an ellipsis; pictures spell them in the letters their font has.
+
+    Example:
+        >>> fitted("mm²", 14, 100)
+        'mm²'
+    """
+    return words if width(words, size) <= limit else shorten(words, size, limit)
+
+
+def web(colour: Colour) -> str:
+    """A colour as style sheets write it."""
+    return "#{:02x}{:02x}{:02x}".format(*colour)
+
+
+def _element(mark: Rect | Line | Words) -> str:
+    if isinstance(mark, Rect):
+        place = f'x="{mark.left:.1f}" y="{mark.top:.1f}"'
+        size = f'width="{max(0.0, mark.right - mark.left):.1f}" height="{max(0.0, mark.bottom - mark.top):.1f}"'
+        inside = f"><title>{escape(mark.told)}</title></rect>" if mark.told else "/>"
+        return f'<rect {place} {size} fill="{web(mark.fill)}"{inside}'
+    if isinstance(mark, Line):
+        points = " ".join(f"{x:.1f},{y:.1f}" for x, y in mark.points)
+        return f'<polyline points="{points}" fill="none" stroke="{web(mark.colour)}" stroke-width="{mark.wide:g}"/>'
+    where = f'x="{mark.left:.1f}" y="{mark.base:.1f}" text-anchor="{ANCHORS[mark.anchor]}"'
+    how = f'font-family="system-ui, sans-serif" font-size="{mark.size}" fill="{web(mark.colour)}"'
+    return f"<text {where} {how}>{escape(visible(mark.text))}</text>"
+
+
+def visible(words: str) -> str:
+    """Without the signs that XML forbids."""
+    return "".join(letter if letter >= " " else " " for letter in words)
+
+
+def moved(marks: Sequence[Rect | Line | Words], down: float) -> tuple[Rect | Line | Words, ...]:
+    """The same marks further down."""
+    made: list[Rect | Line | Words] = []
+    for mark in marks:
+        if isinstance(mark, Rect):
+            made.append(Rect(mark.left, mark.top + down, mark.right, mark.bottom + down, mark.fill, mark.told))
+        elif isinstance(mark, Line):
+            made.append(Line(tuple((x, y + down) for x, y in mark.points), mark.colour, mark.wide))
+        else:
+            made.append(Words(mark.left, mark.base + down, mark.text, mark.size, mark.colour, mark.anchor))
+    return tuple(made)

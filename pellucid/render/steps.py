@@ -1,0 +1,95 @@
+"""The columns of a row as steps from where the score begins to where it ends; or, of values that do not add up, as bars."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pellucid.ledger import figure
+from pellucid.subject.table import Table
+
+if TYPE_CHECKING:
+    from pellucid.explanation import Explanation
+
+MOST = 12
+COLUMN, REST, ABSORBED, END = "column", "rest", "absorbed", "end"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One bar.
+
+    Arguments:
+        name: Of the column, or what else it is.
+        cell: What stands in it.
+        start, stop: From where to where it goes, in the units of the score.
+        kind: "column", "rest" of them, "absorbed" on the way, or "end": a mark at `stop`.
+    """
+
+    name: str
+    cell: str
+    start: float
+    stop: float
+    kind: str = COLUMN
+
+    @property
+    def value(self) -> float:
+        return self.stop - self.start
+
+    def told(self, *, signed: bool = True) -> str:
+        """Its number, with a sign where it has one."""
+        if self.kind == END:
+            return figure(self.stop)
+        return f"{'+' if self.value > 0 and signed else ''}{figure(self.value)}"
+
+
+def rises(e: Explanation) -> bool:
+    """Whether values are steps: whether with what was absorbed they add up to the score."""
+    return e.signed and e.adds
+
+
+def waterfall(e: Explanation, sample: int, most: int = MOST) -> list[Step]:
+    """Steps from the base to the score, the strongest first; what is not shown, and what was absorbed, are steps of their own.
+
+    With books the base is zero. Without them it is what is left of the score: what the baseline scores, of methods that have one.
+    """
+    named, rest = split(e, sample, most)
+    output = float(e.output[sample])
+    total = sum(value for _, _, value in named) + sum(value for _, _, value in rest)
+    if e.ledger is not None:
+        base, end = 0.0, float(e.ledger.seed[sample])
+        absorbed = float(e.ledger.absorbed[sample] + e.ledger.error[sample])
+    else:
+        base, end, absorbed = output - total, output, 0.0
+    steps, at = [Step("begins at zero" if e.ledger is not None else "the baseline scores", "", base, base, END)], base
+    for name, cell, value in named:
+        steps.append(Step(name, cell, at, at + value))
+        at += value
+    if rest:
+        value = sum(value for _, _, value in rest)
+        steps.append(Step(f"{len(rest)} other columns", "", at, at + value, REST))
+        at += value
+    if e.ledger is not None and abs(absorbed) > 1e-6 * max(abs(end), 1e-12):
+        steps.append(Step("absorbed on the way", "", at, at + absorbed, ABSORBED))
+    same = abs(end - output) <= 1e-3 * abs(output)
+    return [*steps, Step("the score" if same else "the seed", "", end, end, END)]
+
+
+def bars(e: Explanation, sample: int, most: int = MOST) -> list[Step]:
+    """Bars from zero, the strongest first."""
+    named, rest = split(e, sample, most)
+    steps = [Step(name, cell, 0.0, value) for name, cell, value in named]
+    if rest:
+        strongest = max((value for _, _, value in rest), key=abs)
+        steps.append(Step(f"{len(rest)} other columns, each at most", "", 0.0, strongest, REST))
+    return steps
+
+
+def split(e: Explanation, sample: int, most: int) -> tuple[list[tuple[str, str, float]], list[tuple[str, str, float]]]:
+    """(name, cell, value) of the strongest columns, and of the others."""
+    table = e.subject
+    assert isinstance(table, Table)
+    row = e.heat(sample).flatten().double().tolist()
+    lines = sorted(zip(table.names, table.cells[sample], row, strict=True), key=lambda line: -abs(line[2]))
+    cut = len(lines) if len(lines) <= most + 1 else most
+    return lines[:cut], lines[cut:]

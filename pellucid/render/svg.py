@@ -1,0 +1,83 @@
+"""An explanation as one SVG file: letters and shapes where its subject has a painter for them, else its picture inside."""
+
+from __future__ import annotations
+
+import json
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pellucid.render.image import MOST_SAMPLES, panels
+from pellucid.render.map import prepare
+from pellucid.render.marked.runs import visible
+from pellucid.render.page import inline
+from pellucid.render.palette import AMBER, FAINT, INK, Colour
+from pellucid.render.scale import Scale
+from pellucid.render.subjects import painter
+from pellucid.render.text import wrap
+
+if TYPE_CHECKING:
+    from pellucid.explanation import Explanation
+
+WIDE, MARGIN = 864, 32
+LETTERS = "ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace"
+HEAD = """<svg xmlns="http://www.w3.org/2000/svg" width="{wide}" height="{high}" viewBox="0 0 {wide} {high}">
+<title>{title}</title>
+<desc>{told}</desc>
+<rect width="100%" height="100%" fill="#fff"/>
+<g transform="translate({margin} {margin})" font-family="{letters}" font-size="16">
+"""
+
+
+def save_svg(e: Explanation, path: Path) -> None:
+    """The drawing as a file; `Explanation.save` writes it whole or not at all."""
+    path.write_text(svg(e), encoding="utf-8")
+
+
+def svg(e: Explanation) -> str:
+    """All samples under one another on one scale, the first `MOST_SAMPLES` of many, each with its caption."""
+    scale = prepare(e, scale="shared" if len(e) > 1 else "each").scale
+    parts, below = [], 0.0
+    for sample in range(min(len(e), MOST_SAMPLES)):
+        figure, high = one(e, sample, scale)
+        parts.append(f'<g transform="translate(0 {below:.1f})">\n{figure}\n</g>')
+        below += high + 40
+    if len(e) > MOST_SAMPLES:
+        words, high = paragraph(f"The first {MOST_SAMPLES} of {len(e)} samples are shown.", 15, AMBER, below)
+        parts.append(words)
+        below += high
+    told = escape(visible(json.dumps(e.provenance, default=str)))
+    title, high = escape(visible(f"{e.method} -> {e.target}")), round(below + 2 * MARGIN)
+    head = HEAD.format(wide=WIDE + 2 * MARGIN, high=high, title=title, told=told, margin=MARGIN, letters=LETTERS)
+    return "\n".join([head.rstrip(), *parts, "</g>", "</svg>", ""])
+
+
+def one(e: Explanation, sample: int, scale: Scale) -> tuple[str, float]:
+    """One sample under its headline, its caption below; and how high that is, in pixels."""
+    drawn, draw = prepare(e, sample, scale=scale), painter(e).svg
+    which = f", sample {sample + 1} of {len(e)}" if len(e) > 1 else ""
+    head, below = paragraph(e.headline(sample).removeprefix(f"{e.method} -> "), 24, INK, 0)
+    line, high = paragraph(e.method + (f" at {e.at}" if e.at else "") + which, 15, FAINT, below)
+    below += high + 14
+    if draw is not None:
+        body, high = draw(e, sample, drawn, WIDE)
+    else:
+        image = panels(e, sample, drawn)
+        high = image.height * min(1.0, WIDE / image.width)
+        body = f'<image width="{min(WIDE, image.width)}" height="{high:.1f}" href="{inline(image)}"/>'
+    parts = [head, line, f'<g transform="translate(0 {below:.1f})">\n{body}\n</g>']
+    below += high + 18
+    told = [(e.sentence(sample), INK), *((words, AMBER) for words in e.warnings(sample)), *((words, FAINT) for words in e.notes)]
+    for words, colour in told:
+        part, high = paragraph(words, 15, colour, below)
+        parts.append(part)
+        below += high + 4
+    return "\n".join(parts), below
+
+
+def paragraph(words: str, size: int, colour: Colour, top: float) -> tuple[str, float]:
+    """Words in lines that fit the drawing; and how high they are, in pixels."""
+    lines, step = wrap(visible(words), size, 0.94 * WIDE, spelled=False), 1.4 * size
+    fill = "#{:02x}{:02x}{:02x}".format(*colour)
+    made = [f'<tspan x="0" y="{top + size + row * step:.1f}">{escape(line)}</tspan>' for row, line in enumerate(lines)]
+    return f'<text fill="{fill}" font-family="system-ui, sans-serif" font-size="{size}">{"".join(made)}</text>', step * len(lines)

@@ -1,0 +1,58 @@
+"""Curves: series with their channels, their unit and their time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, ClassVar
+
+from torch import Tensor
+
+from pellucid.subject.noun import Subject
+
+MOST = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Curves(Subject):
+    """Series over time.
+
+    Arguments:
+        names: Of the channels.
+        unit: Of the values.
+        rate: Samples per second.
+        curves: The values in that unit, with shape (batch, channel, time).
+
+    Example:
+        >>> import torch
+        >>> Curves(("I",), "mV", 4.0, torch.zeros(1, 1, 8)).seconds(2)
+        0.5
+    """
+
+    kind: ClassVar[str] = "curves"
+    each: ClassVar[tuple[str, ...]] = ("curves",)
+
+    names: tuple[str, ...]
+    unit: str
+    rate: float
+    curves: Tensor
+
+    def fits(self, values: Tensor) -> bool:
+        return values.shape == self.curves.shape
+
+    def laid(self, values: Tensor) -> Tensor:
+        """Steps of time in a row; channels stay channels."""
+        return values[:, None] if values.dim() == 2 else values.reshape(-1, 1, values.shape[-1])
+
+    def seconds(self, step: float) -> float:
+        """When a step is."""
+        return step / self.rate
+
+    def told(self, heat: Tensor, sample: int) -> dict[str, Any]:
+        """The stretches of time that say most, each a twentieth of the whole, with their sums."""
+        row = heat.flatten().double()
+        count = min(20, len(row))
+        edges = [round(n * len(row) / count) for n in range(count + 1)]
+        spans = [{"from_s": self.seconds(a), "to_s": self.seconds(b), "value": float(row[a:b].sum())} for a, b in pairwise(edges)]
+        strongest = sorted(spans, key=lambda span: -abs(span["value"]))[:MOST]
+        return {"channels": list(self.names), "unit": self.unit, "rate": self.rate, "stretches": strongest}

@@ -1,0 +1,92 @@
+"""Several inputs side by side: which entries belong to which, and what each of them is about."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
+from math import prod
+from typing import Any, ClassVar
+
+from torch import Tensor
+
+from pellucid.errors import InputError
+from pellucid.ledger import decimals, figure
+from pellucid.subject.noun import Subject
+
+
+@dataclass(frozen=True, eq=False)
+class Sides(Subject):
+    """The inputs of a model that takes several, packed one after another.
+
+    Arguments:
+        names: What each is called.
+        shapes: Of one sample of each.
+        subjects: What each is about; None where its values say it by themselves.
+        pictures: The pixels of each, with shape (height, width, 3); None where there are none.
+
+    Example:
+        >>> import torch
+        >>> two = Sides(("image", "table"), ((1, 2), (3,)), (None, None), (None, None))
+        >>> two.cut(torch.arange(5.0)[None], "table")
+        tensor([[2., 3., 4.]])
+    """
+
+    kind: ClassVar[str] = "sides"
+    each: ClassVar[tuple[str, ...]] = ()
+
+    names: tuple[str, ...]
+    shapes: tuple[tuple[int, ...], ...]
+    subjects: tuple[Subject | None, ...]
+    pictures: tuple[Tensor | None, ...]
+
+    def take(self, rows: Sequence[int]) -> Sides:
+        return replace(self, subjects=tuple(None if one is None else one.take(rows) for one in self.subjects))
+
+    def fits(self, values: Tensor) -> bool:
+        return values.dim() == 2 and values.shape[1] == self._edges[-1]
+
+    def laid(self, values: Tensor) -> Tensor:
+        return values.reshape(1, 1, -1)
+
+    def told(self, heat: Tensor, sample: int) -> dict[str, Any]:
+        """Every input with the sum of its values."""
+        row = heat.reshape(1, -1)
+        sums = {name: float(self.cut(row, name).double().sum()) for name in self.names}
+        return {"inputs": [{"name": n, "shape": list(s), "sum": sums[n]} for n, s in zip(self.names, self.shapes, strict=True)]}
+
+    def cut(self, values: Tensor, name: str) -> Tensor:
+        """The values of one input, in its own shape, batch first."""
+        number = self.number(name)
+        first, last = self._edges[number : number + 2]
+        return values[:, first:last].reshape(len(values), *self.shapes[number])
+
+    def number(self, name: str) -> int:
+        """Which one is called so.
+
+        Raises:
+            InputError: none is.
+        """
+        if name not in self.names:
+            known = ", ".join(map(repr, self.names))
+            raise InputError(f"the input {name!r}", f"the inputs {known}", "none is called so", "Name one of these.")
+        return self.names.index(name)
+
+    def shares(self, row: Tensor) -> str:
+        """How much each input gives, in words, of values that add up."""
+        sums = [float(self.cut(row[None].double(), name).sum()) for name in self.names]
+        whole, places = sum(sums), decimals(*sums)
+        same = whole != 0 and all(one * whole >= 0 for one in sums)
+        parts = [
+            f"{name} {figure(one, places)}" + (f" ({100 * one / whole:.0f} %)" if same else "")
+            for name, one in zip(self.names, sums, strict=True)
+        ]
+        return f"By input: {', '.join(parts)}."
+
+    @property
+    def _edges(self) -> list[int]:
+        return [0, *accumulate(prod(shape) for shape in self.shapes)]
+
+    def spans(self) -> list[tuple[int, int]]:
+        """The first entry and the last + 1 of every input."""
+        return list(pairwise(self._edges))

@@ -1,0 +1,232 @@
+"""The tokens of a batch of texts: where each stands in its text, and the words and sentences they make up."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate
+from typing import Any, ClassVar, NamedTuple
+
+from torch import Tensor
+
+from pellucid.errors import InputError
+from pellucid.subject.noun import Subject
+
+TEXT, SPECIAL, PADDING = "text", "special", "padding"
+Span = tuple[int, int]
+Group = tuple[Span, tuple[int, ...]]  # where it stands in the text, and its tokens by their positions
+
+
+class Piece(NamedTuple):
+    """A token, word or sentence with its value.
+
+    Arguments:
+        text: As it stands in the text; of a special token its name.
+        value: The sum of the relevance of its tokens.
+        start, end: Where it stands in the text, in characters; both 0 for special tokens.
+        kind: "text" or "special".
+        positions: Its tokens, by where they stand in the input.
+    """
+
+    text: str
+    value: float
+    start: int
+    end: int
+    kind: str
+    positions: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Tokens(Subject):
+    """The tokens of every text of a batch. Shorter texts are padded to the longest, and padding has a position like all others.
+
+    Arguments:
+        texts: The texts themselves.
+        pieces: Every token's name, as the vocabulary has it, one tuple per text.
+        spans: Where every token stands in its text, (start, end) in characters; (0, 0) for special tokens and padding.
+        kinds: "text", "special" or "padding", for every token.
+
+    Example:
+        >>> two = Tokens(("a cat",), (("[CLS]", "a", "cat"),), (((0, 0), (0, 1), (2, 5)),), (("special", "text", "text"),))
+        >>> [group for group, _ in two.words(0)]
+        [(0, 0), (0, 1), (2, 5)]
+    """
+
+    kind: ClassVar[str] = "tokens"
+    each: ClassVar[tuple[str, ...]] = ("texts", "pieces", "spans", "kinds")
+
+    texts: tuple[str, ...]
+    pieces: tuple[tuple[str, ...], ...]
+    spans: tuple[tuple[Span, ...], ...]
+    kinds: tuple[tuple[str, ...], ...]
+
+    def padded(self, mask: Sequence[Sequence[int]]) -> Tokens:
+        """The same with padding wherever a mask has 0, and nowhere else."""
+        kinds = tuple(
+            tuple(PADDING if not there else SPECIAL if kind == PADDING else kind for kind, there in zip(row, mine, strict=True))
+            for row, mine in zip(self.kinds, mask, strict=True)
+        )
+        return replace(self, kinds=kinds)
+
+    def only(self, sample: int) -> Tokens:
+        """One text as a batch of its own, without its padding."""
+        real = [place for place, kind in enumerate(self.kinds[sample]) if kind != PADDING]
+        pieces, kinds = (tuple(part[sample][i] for i in real) for part in (self.pieces, self.kinds))
+        return Tokens((self.texts[sample],), (pieces,), (tuple(self.spans[sample][i] for i in real),), (kinds,))
+
+    def fits(self, values: Tensor) -> bool:
+        """One value per token, or one vector."""
+        return values.dim() in (2, 3) and tuple(values.shape[:2]) == (len(self.texts), len(self.pieces[0]))
+
+    def laid(self, values: Tensor) -> Tensor:
+        """Tokens in a row; what a token's vector holds are its channels."""
+        return values.reshape(1, 1, -1) if values.dim() == 1 else values.T[:, None]
+
+    def told(self, heat: Tensor, sample: int) -> dict[str, Any]:
+        """The text, its tokens, words and sentences with their values; padding is counted."""
+        row = heat.flatten()
+        groups = {"tokens": self.tokens(sample), "words": self.words(sample), "sentences": self.sentences(sample)}
+        told = {name: [piece._asdict() for piece in self.valued(found, row, sample)] for name, found in groups.items()}
+        return {"text": self.texts[sample], **told, "padding": self.kinds[sample].count(PADDING)}
+
+    def tokens(self, sample: int) -> list[Group]:
+        """Every token but padding."""
+        kinds = self.kinds[sample]
+        return [(span, (position,)) for position, span in enumerate(self.spans[sample]) if kinds[position] != PADDING]
+
+    def words(self, sample: int) -> list[Group]:
+        """Words and marks between them; a token that reaches over two words makes one of both."""
+        return self._grouped(words(self.texts[sample]), sample)
+
+    def sentences(self, sample: int) -> list[Group]:
+        """Sentences: they end at a full stop and the like, or at an empty line."""
+        return self._grouped(sentences(self.texts[sample]), sample)
+
+    def groups(self, by: str, sample: int) -> list[Group]:
+        """The groups called "token", "word" or "sentence"."""
+        named = {"token": self.tokens, "word": self.words, "sentence": self.sentences}
+        if by not in named:
+            raise InputError(
+                f'parts of a text by "{by}"', f'"{by}"', "no parts have that name", f"Use one of {', '.join(named)}."
+            )
+        return named[by](sample)
+
+    def valued(self, groups: Iterable[Group], row: Tensor, sample: int) -> tuple[Piece, ...]:
+        """Groups with the sum of what their tokens have."""
+        made = []
+        for (start, end), positions in groups:
+            special = self.kinds[sample][positions[0]] == SPECIAL
+            words = self.pieces[sample][positions[0]] if special else self.texts[sample][start:end]
+            value = sum(float(row[position]) for position in positions)
+            made.append(Piece(words, value, start, end, SPECIAL if special else TEXT, positions))
+        return tuple(made)
+
+    def _grouped(self, stretches: list[Span], sample: int) -> list[Group]:
+        """Tokens by the stretches of text they touch, in the order they stand in; special ones alone."""
+        groups: list[Group] = []
+        for span, (position,) in self.tokens(sample):
+            special = self.kinds[sample][position] == SPECIAL
+            touched = (0, 0) if special else covering(stretches, trimmed(self.texts[sample], span))
+            last, before = groups[-1] if groups else ((0, 0), ())
+            if not special and groups and self.kinds[sample][before[-1]] != SPECIAL and touched[0] < last[1]:
+                groups[-1] = (last[0], max(last[1], touched[1])), (*before, position)
+            else:
+                groups.append((touched, (position,)))
+        return groups
+
+
+def numbered(ids: Tensor) -> Tokens:
+    """Tokens of which nothing is known but their numbers."""
+    pieces = tuple(tuple(map(str, row)) for row in ids.tolist())
+    spans = []
+    for row in pieces:
+        ends = list(accumulate(len(piece) + 1 for piece in row))
+        spans.append(tuple((end - 1 - len(piece), end - 1) for piece, end in zip(row, ends, strict=True)))
+    return Tokens(tuple(map(" ".join, pieces)), pieces, tuple(spans), tuple((TEXT,) * len(row) for row in pieces))
+
+
+def trimmed(text: str, span: Span) -> Span:
+    """Where a token stands without the blanks about it: many vocabularies give a word the blank before it.
+
+    Example:
+        >>> trimmed("a cat", (1, 5)), trimmed("a  b", (1, 2))
+        ((2, 5), (1, 2))
+    """
+    start, end = span
+    inside = text[start:end]
+    if not inside.strip():
+        return span
+    return start + len(inside) - len(inside.lstrip()), end - len(inside) + len(inside.rstrip())
+
+
+def covering(stretches: list[Span], span: Span) -> Span:
+    """From the first to the last stretch that a token touches; the token itself where it touches none."""
+    start, end = span
+    first = bisect_right(stretches, start, key=lambda one: one[1])  # they are in order, and do not overlap
+    touched = stretches[first : bisect_left(stretches, end, lo=first, key=lambda one: one[0])]
+    return (min(touched[0][0], start), max(touched[-1][1], end)) if touched else span
+
+
+def words(text: str) -> list[Span]:
+    """Where words stand: runs of letters, digits and what combines with them, each other sign alone; of scripts that put no
+    blank between words, as Chinese, every character.
+
+    Example:
+        >>> text = "Don't stop, 東京!"
+        >>> [text[start:end] for start, end in words(text)]
+        ["Don't", 'stop', ',', '東', '京', '!']
+    """
+    found: list[list[int]] = []
+    joined = False  # whether the next character belongs to the last word
+    for place, letter in enumerate(text):
+        before = text[place - 1] if place else ""
+        if letter.isspace():
+            joined = False
+        elif (
+            found and found[-1][1] == place and (combines(letter) or before == "\u200d" or (joined and part_of_word(text, place)))
+        ):
+            found[-1][1] = place + 1
+            joined = joined and not alone(letter)
+        else:
+            found.append([place, place + 1])
+            joined = part_of_word(text, place) and not alone(letter)
+    return [(start, end) for start, end in found]
+
+
+def part_of_word(text: str, place: int) -> bool:
+    """Letters and digits; a mark between two of them, as in "don't" and "3.5", too."""
+    letter = text[place]
+    if letter.isalnum() or letter == "_":
+        return not alone(letter)
+    inside = 0 < place < len(text) - 1 and text[place - 1].isalnum() and text[place + 1].isalnum()
+    digits = inside and text[place - 1].isdigit() and text[place + 1].isdigit()
+    return inside and (letter in "'’·" or (letter in ".," and digits))
+
+
+def combines(letter: str) -> bool:
+    """Accents, vowel signs, joiners, variation selectors, skin tones: they belong to the character before."""
+    return unicodedata.category(letter) in ("Mn", "Mc", "Me", "Cf") or "\U0001f3fb" <= letter <= "\U0001f3ff"
+
+
+def alone(letter: str) -> bool:
+    """Whether a character is a word of its own: ideographs and kana."""
+    return "\u3040" <= letter <= "\u30ff" or "\u3400" <= letter <= "\u9fff" or "\U00020000" <= letter <= "\U0003ffff"
+
+
+END = re.compile(r"(?:[.!?…؟।]+[\"'”’»)\]]*(?=\s|$))|[。！？]+[」』”’]*|\n\s*\n")
+
+
+def sentences(text: str) -> list[Span]:
+    """Where sentences stand, without the blanks between them.
+
+    Example:
+        >>> text = 'It rained. "Why?" Nobody knew'
+        >>> [text[start:end] for start, end in sentences(text)]
+        ['It rained.', '"Why?"', 'Nobody knew']
+    """
+    ends = [found.end() for found in END.finditer(text)]
+    edges = list(zip([0, *ends], [*ends, len(text)], strict=True))
+    return [trimmed(text, edge) for edge in edges if text[slice(*edge)].strip()]

@@ -1,0 +1,133 @@
+"""Attention: weights that a softmax made and that say how much of every token's value another token takes. Found by what ran."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .aim import Aim
+from .batch import Batch
+from .layout import CHANNEL, Layout, layouts, places
+from .op import Op, Tape
+from .rewrite import attentions
+from .walk import path, walk
+
+Refusal = tuple[str, str]
+"""What was found, and why that cannot be."""
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """One layer of attention on a tape.
+
+    Arguments:
+        weights: The value that the softmax made, with shape (..., query, key).
+        product: The operation that applies it to the values.
+        place: Where a user would look for it.
+    """
+
+    weights: int
+    product: Op
+    place: str
+
+
+def apart(tape: Tape, id: int, t: Tensor) -> Tensor:
+    """A tensor that lies as the value does, whose last axes are those of a matrix, as (sample, head, row, column)."""
+    batch, samples = tape.values[id].batch, tape.samples
+    if batch is not None and samples > 1:
+        rows = t.movedim(batch.axis, 0)
+        t = rows.reshape(-1, samples, batch.every, *rows.shape[1:]).transpose(0, 1)
+    return t.reshape(samples, -1, *t.shape[-2:])
+
+
+@dataclass(frozen=True, eq=False)
+class Tokens:
+    """All attention between the input and the target, over one row of tokens.
+
+    Arguments:
+        layers: In the order they ran.
+        count: How many tokens there are.
+        known: Where places lie, by value.
+        ops: The operations between the input and the target.
+    """
+
+    tape: Tape
+    layers: tuple[Layer, ...]
+    count: int
+    known: Mapping[int, Layout]
+    ops: Sequence[Op]
+
+
+def tokens(tape: Tape, aimed: Aim) -> Tokens | Refusal:
+    """The attention layers on the way to the target, if every token can look at every other in each of them; else why not."""
+    ops, known = path(tape, aimed.slopes), layouts(tape)
+    between = {op.index for op in ops}
+    made = [attention for attention in attentions(tape) if attention.mix.index in between]
+    if any(attention.place for attention in made):
+        return "weights of tokens on the right of what they weigh", "it cannot be told which token listens to which"
+    layers = tuple(Layer(attention.softmax.out, attention.mix, attention.softmax.place) for attention in made)
+    if not layers:
+        return f"no attention among its {len(ops)} operations ({_kinds(ops)})", "there are no weights of one token for another"
+    for layer in layers:
+        refusal = _unfit(tape, layer, known)
+        if refusal is not None:
+            return refusal
+    counts = sorted({tape.values[layer.weights].shape[-1] for layer in layers})
+    if len(counts) > 1:
+        told = " and ".join(map(str, counts))
+        return f"attention over {told} tokens", "the tokens change between the layers, so that their weights cannot be chained"
+    return Tokens(tape, layers, counts[0], known, ops)
+
+
+def _unfit(tape: Tape, layer: Layer, known: Mapping[int, Layout]) -> Refusal | None:
+    """Why the weights of one layer cannot be read as (sample, head, token, token)."""
+    value = tape.values[layer.weights]
+    shape = " x ".join(map(str, value.shape))
+    if tape.samples > 1 and not (isinstance(value.batch, Batch) and value.batch.axis < len(value.shape) - 2):
+        return f"{layer.place} with weights of shape {shape}", "the samples of the batch cannot be told apart there"
+    if value.shape[-1] != value.shape[-2]:
+        return (
+            f"{layer.place} of {value.shape[-2]} tokens over {value.shape[-1]} others",
+            "tokens do not look at themselves there",
+        )
+    layout = known.get(layer.weights)
+    if layout is None:
+        return None
+    if any(run.what == CHANNEL for axis in layout[-2:] for run in axis):
+        return f"{layer.place}, which weighs channels ({shape})", "weights between channels say nothing of places"
+    elsewhere = [run for axis in layout[:-2] for run in axis if run.what >= 0]
+    inside = places(layout[-1])
+    if elsewhere and inside:
+        return f"{layer.place} within windows of {value.shape[-1]} tokens", "a token does not look beyond its window there"
+    return None
+
+
+def _kinds(ops: Sequence[Op]) -> str:
+    counts: dict[str, int] = defaultdict(int)
+    for op in ops:
+        if op.kind in ("convolution", "dense", "product", "softmax"):
+            counts[op.kind] += 1
+    return ", ".join(f"{n} of kind {kind}" for kind, n in counts.items()) or "none with weights"
+
+
+@torch.no_grad()
+def heard(found: Tokens, aimed: Aim) -> Tensor:
+    """How the target reads the tokens after the last attention, with shape (sample, token): 1 over the number of those it hears.
+
+    The class token alone, the last word, or the mean of all: told by where the derivative of the target is not zero.
+    """
+    last = found.layers[-1].product.out
+    gradient = slopes(found, aimed, (last,))[last]
+    gradient = gradient.float() if gradient.dtype in (torch.float16, torch.bfloat16) else gradient
+    mask = (apart(found.tape, last, gradient).abs().amax((1, 3)) > 0).to(gradient.dtype)
+    return mask / mask.sum(1, keepdim=True).clamp(min=1)
+
+
+def slopes(found: Tokens, aimed: Aim, wanted: Sequence[int]) -> dict[int, Tensor]:
+    """The derivative of the target at some values of the tape, which is kept."""
+    arrived = walk(found.tape, aimed.slopes, lambda op, carried: op.pull(*carried), ends=wanted, keep=True)
+    return {i: arrived.get(i, torch.zeros(())).expand(found.tape.values[i].shape) for i in wanted}

@@ -1,0 +1,35 @@
+"""Grouped matrix products, as mixtures of experts compute them, told as one product per group."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+def grouped_mm(
+    a: Tensor, b: Tensor, ends: Tensor | None = None, bias: Tensor | None = None, out_dtype: torch.dtype | None = None
+) -> Tensor:
+    """Rows up to ends[0] times the first matrix, rows up to ends[1] times the second, and so on.
+
+    Example:
+        >>> grouped_mm(torch.ones(3, 1), torch.tensor([[[1.0]], [[2.0]]]), torch.tensor([1, 3])).T
+        tensor([[1., 2., 2.]])
+    """
+    if ends is None:
+        made = a @ b
+    else:
+        last = [int(n) for n in ends.tolist()]
+        if a.dim() == 2:
+            rows = a.split_with_sizes([end - start for start, end in zip([0, *last], last, strict=False)])
+            made = torch.cat([part @ b[k] for k, part in enumerate(rows) if len(part)])
+        else:
+            columns = b.split_with_sizes([end - start for start, end in zip([0, *last], last, strict=False)], 1)
+            made = torch.cat([a[k] @ part for k, part in enumerate(columns)], 1)
+    made = made if bias is None else made + bias
+    return made if out_dtype is None else made.to(out_dtype)
+
+
+TOLD: dict[str, Callable[..., Any]] = {"_grouped_mm": grouped_mm}

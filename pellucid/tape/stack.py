@@ -1,0 +1,114 @@
+"""Stacking: the tape of one sample told as that of many equal ones, so that many things can be carried back through it at once.
+
+What a sample's operations computed is computed once, for all of them: values are told again and again without being copied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from torch import Tensor
+
+from . import kinds
+from .batch import Batch
+from .local import trains
+from .op import Op, Ref, Tape, Value
+
+VIEWED = frozenset("view _unsafe_view reshape expand".split())  # whose arguments hold the shape that they make
+# Operations that treat each entry of the first axis on its own, and say nothing of its length.
+ROUTED = frozenset(
+    """transpose permute t select slice unsqueeze squeeze clone alias detach _to_copy contiguous cat split split_with_sizes chunk
+    unbind constant_pad_nd reflection_pad1d reflection_pad2d replication_pad1d replication_pad2d roll flip pixel_shuffle
+    pixel_unshuffle upsample_nearest1d upsample_nearest2d max_pool2d_with_indices max_pool3d_with_indices adaptive_max_pool2d
+    native_layer_norm _fused_rms_norm _softmax add sub rsub mul div neg bmm mm""".split()
+)
+APART = frozenset({"convolution", "dense", "activation", "pool"})
+
+
+def stack(tape: Tape, ops: Iterable[Op], count: int) -> Tape | None:
+    """The tape of one sample as that of `count` equal samples, as far as `ops` go; None where that cannot be told of one of them.
+
+    It can be told where samples are the slowest part of the first axis of every value, and where no operation mixes them or knows
+    how many there are. Elsewhere things are carried one after the other.
+    """
+    ops = list(ops)
+    if tape.samples != 1 or not all(_apart(tape, op) for op in ops):
+        return None
+    values = [replace(value, tensor=None) if value.tracked else value for value in tape.values]
+    told = Tape(tape.ops, values, tape.inputs, tape.output, tape.returned, tape.transparent)
+    read = {i for op in ops for i in (*op.ins, op.out)}  # whose entries rules may look at
+    for id in {*tape.inputs, *(i for op in ops for i in _moved(op))}:
+        shape = tape.values[id].shape
+        tensor = repeated(tape.value(id), count) if id in read else None
+        values[id] = replace(tape.values[id], tensor=tensor, shape=(count * shape[0], *shape[1:]), upper=None, shadows=False)
+    changed = {op.index: _told(told, op, count) for op in ops}
+    return replace(told, ops=tuple(changed.get(op.index, op) for op in tape.ops))
+
+
+def repeated(t: Tensor, count: int) -> Tensor:
+    """A tensor of one sample, told `count` times along its first axis; a view where that axis has one entry.
+
+    Example:
+        >>> import torch
+        >>> repeated(torch.tensor([[1.0, 2.0]]), 3).stride()
+        (0, 1)
+    """
+    many = t.expand(count, *t.shape) if t.shape[0] != 1 else t.expand(count, *t.shape[1:])
+    return many if t.shape[0] == 1 else many.reshape(count * t.shape[0], *t.shape[1:])
+
+
+def _moved(op: Op) -> list[int]:
+    """The values along which something can be carried: of a norm's outputs the statistics are none."""
+    outs = op.outs if op.kind != "norm" else (op.out,)
+    return [i for i in (*op.ins, *outs, *op.inner) if i is not None]
+
+
+def _apart(tape: Tape, op: Op) -> bool:
+    """Whether an operation keeps samples apart along the first axis, whatever their number."""
+    moved = _moved(op)
+    if not moved or not all(_slowest(tape.values[i]) for i in moved):
+        return False
+    shapes = [tape.values[i].shape for i in moved]
+    if op.kind in APART or op.name in kinds.BATCH_NORMS:
+        constants = [tape.values[ref.id].shape for ref in op.refs() if not tape.values[ref.id].tracked]
+        linear = op.kind in ("convolution", "dense")
+        few = len(op.ins) == 1 and all(len(shape) < 3 for shape in constants) if op.kind == "dense" else True
+        return few and all(len(shape) > 1 for shape in shapes) and not trains(op) and (linear or _broadcasts(tape, op))
+    if op.name in VIEWED:
+        return op.name != "expand" or shapes[0][0] == shapes[-1][0]
+    return op.name in ROUTED and not (op.name == "_softmax" and op.args[1] % len(shapes[0]) == 0) and _broadcasts(tape, op)
+
+
+def _slowest(value: Value) -> bool:
+    """Whether samples are the slowest part of the first axis."""
+    return bool(value.shape) and value.batch == Batch(0, value.shape[0])
+
+
+def _broadcasts(tape: Tape, op: Op) -> bool:
+    """Whether the constants an operation reads say the same of every sample."""
+    axes, constants = len(tape.values[op.ins[0]].shape), [ref.id for ref in op.refs() if not tape.values[ref.id].tracked]
+    if op.name in kinds.BATCH_NORMS or op.name in ("native_layer_norm", "_fused_rms_norm"):
+        return True
+    shapes = [tape.values[i].shape for i in constants]
+    return all(len(shape) < axes or shape[0] == 1 for shape in shapes)
+
+
+def _told(told: Tape, op: Op, count: int) -> Op:
+    """The same operation for `count` samples."""
+    aux = tuple(None if a is None else repeated(a, count) if a.dim() > 1 else a for a in op.aux)
+    args = op.args
+    if op.name in VIEWED:
+        args = (args[0], told.values[op.out].shape, *args[2:])
+    elif op.name == "cat":  # constants too have to be there for each
+        args = (tuple(_for_each(told, ref, count) for ref in args[0]), *args[1:])
+    return replace(op, args=args, aux=aux)
+
+
+def _for_each(told: Tape, ref: Ref, count: int) -> Ref:
+    value = told.values[ref.id]
+    if value.tracked:
+        return ref
+    tensor = repeated(told.value(ref.id), count)
+    told.values.append(replace(value, tensor=tensor, shape=tuple(tensor.shape)))
+    return Ref(len(told.values) - 1)

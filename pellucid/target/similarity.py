@@ -1,0 +1,113 @@
+"""How alike an embedding is to another one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..errors import TargetError
+from ..outputs import entries, main_output, part
+from .noun import Names, Part, Term
+
+
+@dataclass(frozen=True, eq=False)
+class Similarity(Term):
+    """Cosine or dot product of the output with a reference.
+
+    Arguments:
+        reference: One embedding for all samples, with shape (dim,), or one per sample, with shape (batch, dim).
+        input: What the model is to make it of, in place of it.
+        kind: "cosine" or "dot".
+        name: What captions call it.
+
+    Example:
+        >>> Similarity(reference=torch.tensor([1.0, 0.0])).read(torch.tensor([[3.0, 4.0]]))
+        tensor([0.6000])
+    """
+
+    reference: Tensor | None = None
+    input: Any = None
+    kind: str = "cosine"
+    name: str = "a reference"
+    fixed: bool = False  # whether the length of the output is held as it is
+
+    @staticmethod
+    def to(reference: Any, input: Any, kind: str, name: str) -> Similarity:
+        """What users write, checked."""
+        if (reference is None) == (input is None):
+            found = "neither" if input is None else "both"
+            do = "Give pl.similarity(embedding), or pl.similarity(input=picture)."
+            raise TargetError("pl.similarity", f"{found} of an embedding and an input", "one of them is the reference", do)
+        if kind not in ("cosine", "dot"):
+            raise TargetError(f"pl.similarity(kind={kind!r})", repr(kind), "no likeness is called so", 'Use "cosine" or "dot".')
+        made = None if reference is None else torch.as_tensor(reference).detach()
+        called = name or (f'"{" ".join(input.split())[:60]}"' if isinstance(input, str) else "a reference")
+        return Similarity(reference=made, input=input, kind=kind, name=called)
+
+    def settle(self, value: Tensor, names: Names | None) -> Term:
+        if self.reference is not None:
+            return self
+        if not callable(getattr(names, "forward", None)):
+            raise TargetError(
+                self.text(), "no model", "the reference is what a model makes of an input", "Give the embedding itself."
+            )
+        if self.at is not None and not isinstance(self.at, Part):
+            raise TargetError(
+                self.text(), f"a value inside the model, at {self.at}", "a reference is made as an output",
+                "Give the embedding itself as the reference.",
+            )  # fmt: skip
+        return replace(self, reference=pooled(_embedded(names, self.input, self.at)), input=None)
+
+    def read(self, value: Tensor) -> Tensor:
+        assert self.reference is not None, "settled before it is read"
+        found, reference = pooled(value), self.reference.to(value)
+        rows = pooled(reference) if reference.dim() > 1 else reference[None]
+        if rows.shape[1] != found.shape[1] or len(rows) not in (1, len(found)):
+            raise TargetError(
+                self.text(), f"a reference of shape {tuple(reference.shape)}, and outputs of shape {tuple(value.shape)}",
+                "both have to be as long, and of references there is one, or one per sample", "Let them agree.",
+            )  # fmt: skip
+        dots = (found * rows).sum(1)
+        if self.kind == "dot":
+            return dots
+        sizes = torch.linalg.vector_norm(found.detach() if self.fixed else found, dim=1) * torch.linalg.vector_norm(rows, dim=1)
+        cosine: Tensor = dots / sizes.clamp(min=torch.finfo(found.dtype).tiny)
+        return cosine
+
+    def held(self) -> Term:
+        """A cosine does not change with the length of the output, so that value times slope sums to zero over it. With the length
+        held it is a dot product, and every entry has its share: z_i r_i / (|z| |r|).
+        """
+        return replace(self, fixed=True) if self.kind == "cosine" and not self.fixed else self
+
+    def take(self, rows: Sequence[int]) -> Term:
+        if self.reference is None or self.reference.dim() < 2 or len(self.reference) == 1:
+            return self
+        return replace(self, reference=self.reference[list(rows)])
+
+    def text(self, sample: int = 0) -> str:
+        return f"{'cosine similarity' if self.kind == 'cosine' else 'dot product'} with {self.name}"
+
+    def __str__(self) -> str:
+        return self.text()
+
+
+def pooled(value: Tensor) -> Tensor:
+    """Embeddings with shape (batch, dim): of tokens, and of places of maps, their mean."""
+    if value.dim() == 3:
+        return value.mean(1)
+    return value.flatten(2).mean(2) if value.dim() > 3 else value.reshape(len(value), -1)
+
+
+@torch.no_grad()
+def _embedded(model: Any, input: Any, at: str | None) -> Tensor:
+    """What a model makes of an input, given as it reads it or as a tensor."""
+    x = input if isinstance(input, Tensor) else model.read(input)
+    with torch.random.fork_rng([x.device] if x.device.type == "cuda" else []):
+        output = model.forward(x.detach().clone().to(model.device))
+    found: Tensor = part(list(entries(output, Tensor)), at.path) if isinstance(at, Part) else main_output(output)
+    return found
