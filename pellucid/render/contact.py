@@ -49,7 +49,7 @@ def contact_sheet(p: Maximized, across: int | None = None, trust: Trust | None =
     if p.real is not None:
         notes += [paragraph(note, 14, room, AMBER) for note in p.real.notes] + [paragraph(legend(p.real), 14, room, FAINT)]
     notes += [paragraph(note, 14, room, AMBER) for note in (trust.notes if trust else ())]
-    return framed(stack([heading(p, body.width), body, *notes], GAP))
+    return framed(stack([heading(p, room), body, *notes], GAP))
 
 
 def with_real(p: Maximized, cells: Sequence[Image.Image], wide: int, across: int) -> list[list[Image.Image]]:

@@ -40,8 +40,10 @@ def climb_coarsely(task: Task, plan: Plan) -> Climbed:
 
 def takes(task: Task, frame: Frame) -> bool:
     """Whether the network computes on inputs of another size."""
+    x = frame.fed(torch.full((1, *frame.shape), 0.5, device=frame.device, dtype=frame.dtype))
     try:
-        task.model(frame.fed(torch.full((1, *frame.shape), 0.5, device=frame.device, dtype=frame.dtype)))
+        with torch.no_grad(), torch.random.fork_rng([frame.device] if frame.device.type == "cuda" else []):
+            task.model(x)
     except Exception:  # whatever it says: it does not
         return False
     return True
