@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import import_module
 from statistics import median
@@ -48,13 +48,13 @@ def theirs(case: nets.Case, at: str, composite: str, channels: list[int], batch:
     return torch.cat([part.heatmap.detach().clone() for part in parts])
 
 
-def compared(name: str, composite: str, count: int, rounds: int) -> str:
+def compared(name: str, composite: str, count: int, rounds: int, batches: Sequence[int]) -> str:
     case, at = nets.case(name, side=224, batch=1, device="cpu"), LAYERS[name]
     channels = strongest(case, at, METHODS[composite], count)
     contestants: dict[str, Callable[[], Tensor]] = {
         "one map": partial(ours, case, at, METHODS[composite], channels[:1]),
         "ours": partial(ours, case, at, METHODS[composite], channels),
-        **{f"zennit-crp {batch}": partial(theirs, case, at, composite, channels, batch) for batch in BATCHES},
+        **{f"zennit-crp {batch}": partial(theirs, case, at, composite, channels, batch) for batch in batches},
     }
     seconds: dict[str, list[float]] = {key: [] for key in contestants}
     maps: dict[str, Tensor] = {}
@@ -64,7 +64,7 @@ def compared(name: str, composite: str, count: int, rounds: int) -> str:
             seconds[key].append(taken)
             print(f"{name} {composite} {key}: {taken:.2f} s", flush=True)
     seconds = {key: taken[1:] for key, taken in seconds.items()}
-    best = min((f"zennit-crp {batch}" for batch in BATCHES), key=lambda key: median(seconds[key]))
+    best = min((f"zennit-crp {batch}" for batch in batches), key=lambda key: median(seconds[key]))
     gain = median(a / b for a, b in zip(seconds[best], seconds["ours"], strict=True))
     each = median(a / b for a, b in zip(seconds["ours"], seconds["one map"], strict=True))
     apart = float((maps["ours"] - maps[best]).abs().amax((1, 2)).div(maps[best].abs().amax((1, 2))).max())
@@ -83,12 +83,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--channels", type=int, default=16)
+    parser.add_argument("--batches", type=int, nargs="+", default=BATCHES)
     parser.add_argument("--networks", nargs="+", default=list(LAYERS))
     parser.add_argument("--composites", nargs="+", default=list(METHODS))
     asked = parser.parse_args()
     nets.declare_torchvision()
     machine.keep_freed_memory()
-    rows = [compared(name, composite, asked.channels, asked.rounds) for name in asked.networks for composite in asked.composites]
+    how = asked.channels, asked.rounds, asked.batches
+    rows = [compared(name, composite, *how) for name in asked.networks for composite in asked.composites]
     print(f"\n{asked.channels} channels, {machine.processor()}, {torch.get_num_threads()} threads, load {machine.load()}, "
           f"{machine.today()}, {machine.versions()}\n")  # fmt: skip
     print("| network | layer | rules | zennit-crp | pellucid | times as fast | in maps of one channel | maps apart |")

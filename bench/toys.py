@@ -21,6 +21,7 @@ LANGUAGE = {  # transformers' class, its configuration, and what makes it small
     "roberta": ("RobertaForSequenceClassification", "RobertaConfig", {"num_labels": 4}),
     "distilbert": ("DistilBertForSequenceClassification", "DistilBertConfig", {"num_labels": 4}),
     "gpt2": ("GPT2LMHeadModel", "GPT2Config", {"n_positions": 64}),
+    "gpt2-small": ("GPT2LMHeadModel", "GPT2Config", {"vocab_size": 50257, "n_embd": 768, "n_layer": 12, "n_head": 12}),
     "llama": ("LlamaForCausalLM", "LlamaConfig", {"num_key_value_heads": 2}),
     "albert": ("AlbertForSequenceClassification", "AlbertConfig", {"num_labels": 4, "embedding_size": 64}),
     "electra": ("ElectraForSequenceClassification", "ElectraConfig", {"num_labels": 4, "embedding_size": 64}),
@@ -133,5 +134,6 @@ def language(name: str, options: dict[str, Any]) -> nn.Module:
     """A transformer of the hub's architecture, small, with random weights."""
     transformers = import_module("transformers")
     network, configuration, more = LANGUAGE[name]
-    made = getattr(transformers, configuration)(vocab_size=100, use_cache=False, **SIZES.get(name, SMALL), **more)
+    sizes = {} if "vocab_size" in more else {"vocab_size": 100, **SIZES.get(name, SMALL)}
+    made = getattr(transformers, configuration)(use_cache=False, **sizes, **more)
     return Words(getattr(transformers, network)(made), answers=name == "t5")

@@ -23,6 +23,7 @@ from .ledger import figure
 from .maximizing import maximize
 from .model import Model, load
 from .model.where import Where
+from .reading import seen
 from .synth.generator.pictures import pictures
 from .synth.maximized import Maximized, document
 from .synth.task import Maximizer
@@ -217,8 +218,8 @@ def concepts(
         raise InputError(
             "Concepts", f"a batch of {len(whole)} samples", "channels are told of one decision", "Pass one of them: x[:1]."
         )
-    inputs = x.to(model.device) if isinstance(x, Tensor) else model.read(x)
-    layer = layer_of(model, inputs, target, at)
+    given = seen(model, x)
+    inputs, layer = given.x, layer_of(given.model, given.x, target, at)
     inside = explain(model, x, target, method, at=layer.at, strict=strict)
     every = _every(layer, inside.values, float(whole.output[0]))
     shown = _shown(every, layer, which, top, against)
@@ -335,7 +336,7 @@ def _last(tape: Tape, told: Tape, named: dict[str, int], model: Model, target: A
 
 def _layers(tape: Tape) -> dict[str, int]:
     """The layers with channels that relevance comes by, in the order in which they ran, the output not among them."""
-    if tape.transparent:
+    if tape.returned:
         ran = {name: ids[-1] for name, ids in tape.returned.items() if name}
     else:
         modules = dict.fromkeys(op.module for op in tape.ops_by_index if op.module)

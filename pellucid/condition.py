@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -71,6 +71,10 @@ class Condition(ABC):
 
     def check(self, samples: int) -> None:  # noqa: B027 (most say the same for every sample)
         """Refuse what is said of another number of samples."""
+
+    def take(self, sample: int) -> Condition:
+        """What is asked of one sample."""
+        return self
 
     def __and__(self, other: Condition) -> Condition:
         return Both(self, other) if isinstance(other, Condition) else NotImplemented
@@ -156,6 +160,11 @@ class Channels(Condition):
                 f"{self}", f"{len(self.index)} lists for {samples} samples", "each sample has one", "Give one list for each."
             )
 
+    def take(self, sample: int) -> Condition:
+        index = self.index[sample] if self.each else self.index
+        assert isinstance(index, tuple)
+        return replace(self, index=index, each=False)
+
     def text(self, sample: int = 0) -> str:
         index = self.index[sample] if self.each else self.index
         assert isinstance(index, tuple)
@@ -230,6 +239,9 @@ class Both(Condition):
         self.one.check(samples)
         self.other.check(samples)
 
+    def take(self, sample: int) -> Condition:
+        return Both(self.one.take(sample), self.other.take(sample))
+
     @property
     def cause(self) -> str:  # type: ignore[override]
         causes = {self.one.cause, self.other.cause}
@@ -250,6 +262,9 @@ class Others(Condition):
 
     def check(self, samples: int) -> None:
         self.one.check(samples)
+
+    def take(self, sample: int) -> Condition:
+        return Others(self.one.take(sample))
 
     @property
     def cause(self) -> str:  # type: ignore[override]
@@ -332,10 +347,17 @@ def _whole(what: str, numbers: Sequence[Any]) -> Indices:
 
 
 def _counted(what: str, found: Sequence[Any]) -> str:
-    """Some things by number, the first six of many."""
+    """Some things by number, the first six of many.
+
+    Example:
+        >>> _counted("channel", range(4)), _counted("channel", (1, 5, 7))
+        ('channels 0-3', 'channels 1, 5 and 7')
+    """
     told = [str(one) for one in found]
     if len(told) == 1:
         return f"{what} {told[0]}"
+    if len(told) > 2 and all(isinstance(one, int) for one in found) and list(found) == list(range(found[0], found[-1] + 1)):
+        return f"{what}s {told[0]}-{told[-1]}"
     if len(told) > 8:
         return f"{len(told)} {what}s ({', '.join(told[:6])}, ...)"
     return f"{what}s {', '.join(told[:-1])} and {told[-1]}"
@@ -358,6 +380,10 @@ class Passage:
     def check(self, samples: int) -> None:
         for _, condition in self.conditions:
             condition.check(samples)
+
+    def take(self, sample: int) -> Passage:
+        """What is asked of one sample."""
+        return Passage(tuple((where, condition.take(sample)) for where, condition in self.conditions))
 
     def text(self, sample: int = 0) -> str:
         return " and ".join(f"{condition.text(sample)} of {where}" for where, condition in self.conditions)

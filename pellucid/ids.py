@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
@@ -70,6 +71,7 @@ def attribute(
     target: Target,
     at: str | Where | None = None,
     tokens: Tokens | None = None,
+    beside: Mapping[str, Tensor] | None = None,
 ) -> Attribution:
     """What a method says of one text of a batch, one number for each token.
 
@@ -83,6 +85,7 @@ def attribute(
         row: Which text.
         target: For this text alone.
         tokens: What stands where; None: every number is a token of the text.
+        beside: What the model is given by keyword, with a number for every token.
 
     Raises:
         InputError: they are no token ids for this model.
@@ -97,7 +100,9 @@ def attribute(
     kinds = (TEXT,) * ids.shape[1] if tokens is None else tokens.kinds[row]
     places = torch.tensor([place for place, kind in enumerate(kinds) if kind != PADDING], device=ids.device)
     text = model.preprocess if isinstance(model.preprocess, Text) else None
-    written = Written(embedded(model, ids[row, places][None]), None if tokens is None else tokens.only(row), text)
+    if beside is not None:
+        model = accompanied(model, {name: value[row, places][None] for name, value in beside.items()})
+    written = Written(embedded(model, ids[row, places][None].long()), None if tokens is None else tokens.only(row), text)
     fitted, notes = adapted(method, written)
     found = fitted.attribute(written.seen.handle(), written.seen.vectors, settled(target, written, model), at)
     if at is None:
@@ -108,6 +113,20 @@ def attribute(
     return replace(
         found, values=_spread(found.values, places, ids.shape[1], at), error=error, output=said(found), notes=(*told, *notes)
     )
+
+
+def accompanied(model: Model, beside: Mapping[str, Tensor]) -> Model:
+    """The model with more that it is given by keyword, the same for every variant of a text."""
+
+    def forward(ids: Tensor) -> Any:
+        if any(value.shape[1] != ids.shape[1] for value in beside.values()):
+            raise InputError(
+                f"a shorter text beside {', '.join(beside)}", f"{ids.shape[1]} tokens",
+                "these have a number for every token of the whole text", 'Use semantics="replace".',
+            )  # fmt: skip
+        return model.forward(ids, **{name: value.expand(len(ids), -1) for name, value in beside.items()})
+
+    return replace(model, forward=forward)
 
 
 def said(found: Attribution) -> Tensor:
@@ -192,7 +211,7 @@ def settled(target: Target, written: Written, model: Model) -> Target:
     What it reads from the output is settled with the model itself, which has names for things.
     """
     output = main_output(written.seen.output)
-    if output.dim() == 3 and output.shape[1] == written.count and output.shape[2] >= written.seen.largest_table // 2:
+    if speaks(written.seen, output):
         target = Target(tuple((weight, _as_token(term)) for weight, term in target.terms))
     elif output.dim() == 3 and any(type(term) is Logit and term.at is None for _, term in target.terms):
         raise TargetError(
@@ -209,6 +228,19 @@ def settled(target: Target, written: Written, model: Model) -> Target:
     if target.addresses == (None,):
         return target.settle(lambda at: output, model)
     return target
+
+
+def speaks(seen: Embedded, output: Tensor) -> bool:
+    """Whether an output scores a whole vocabulary at every token."""
+    return output.dim() == 3 and output.shape[1] == seen.ids.shape[1] and output.shape[2] >= seen.largest_table // 2
+
+
+def spoken(model: Model, ids: Tensor, target: Target) -> Target:
+    """The target for a batch as it is before it is settled: of a language model a class is a token."""
+    seen = embedded(model, ids[:1].long())
+    if not speaks(seen, main_output(seen.output)):
+        return target
+    return Target(tuple((weight, _as_token(term)) for weight, term in target.terms))
 
 
 def _as_token(term: Any) -> Any:

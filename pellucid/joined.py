@@ -8,17 +8,17 @@ from dataclasses import replace
 import torch
 
 from .explanation import Explanation
-from .ledger import Ledger, Row
+from .ledger import Ledger, Row, before
 
 
 def joined(single: Sequence[Explanation]) -> Explanation:
     """One explanation of all samples, in order.
 
     Arguments:
-        single: Of one sample each, by the same method; the first says what holds for all.
+        single: Of one sample each, by the same method, with as many rows for each; the first says what holds for all.
     """
     first = single[0]
-    targets = tuple(e.target for e in single)
+    targets = tuple(e.target for e in single for _ in range(len(e)))
     errors = [e.error for e in single]
     ledgers = [e.ledger for e in single]
     return replace(
@@ -30,15 +30,19 @@ def joined(single: Sequence[Explanation]) -> Explanation:
         ledger=None if any(ledger is None for ledger in ledgers) else books([one for one in ledgers if one is not None]),
         notes=tuple(dict.fromkeys(note for e in single for note in e.notes)),
         forwards=sum(e.forwards for e in single),
+        through=tuple(words for e in single for words in e.through),
     )
 
 
 def books(ledgers: Sequence[Ledger]) -> Ledger:
     """The books of all samples; a booking that one of them has not is zero there."""
     seed, arrived = (torch.cat([getattr(one, side) for one in ledgers]) for side in ("seed", "input"))
-    amounts: dict[tuple[str, str, str], torch.Tensor] = {}
+    amounts: dict[tuple[bool, str, str, str], torch.Tensor] = {}
     for number, ledger in enumerate(ledgers):
-        for row in ledger.rows:
-            key = row.where, row.op, row.cause
-            amounts.setdefault(key, torch.zeros(len(ledgers), dtype=row.amount.dtype))[number] += row.amount[0].cpu()
-    return Ledger(seed, arrived, tuple(Row(*key, amount) for key, amount in amounts.items()))
+        many, first = len(ledger.seed), len(before(ledger.rows))
+        for place, row in enumerate(ledger.rows):
+            key = place >= first, row.where, row.op, row.cause  # what was booked before a condition stays before it
+            total = amounts.setdefault(key, torch.zeros(len(seed), dtype=row.amount.dtype))
+            total[number * many : (number + 1) * many] += row.amount.cpu()
+    ordered = sorted(amounts.items(), key=lambda item: item[0][0])
+    return Ledger(seed, arrived, tuple(Row(*key[1:], amount) for key, amount in ordered))

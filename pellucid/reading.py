@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,9 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .errors import InputError
-from .model import Model, Preprocess
+from .model import Model, Preprocess, Text
 from .model.inputs import Inputs, layout, pack, row, several
 from .subject import Sides, Subject
+from .subject.tokens import numbered
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,12 +27,14 @@ class Seen:
         x: The batch.
         picture: The pixels behind it, where it was given as a picture.
         subject: What its entries are about, where that is known.
+        beside: What the model is given beside token ids, by keyword, with a number for every token.
     """
 
     model: Model
     x: Tensor
     picture: NDArray[np.uint8] | None = None
     subject: Subject | None = None
+    beside: Mapping[str, Tensor] | None = None
 
     @property
     def rowwise(self) -> bool:
@@ -52,6 +56,8 @@ def seen(model: Model, x: Any) -> Seen:
         InputError: it is no batch of numbers, or cannot be read.
         PictureError: a picture cannot be read.
     """
+    if isinstance(x, Mapping) and "input_ids" in x:
+        return _tokenized(model, x)
     if several(x) and not reads_rows(model):
         return _packed(model, x)
     if isinstance(x, Tensor):
@@ -62,6 +68,28 @@ def seen(model: Model, x: Any) -> Seen:
         inputs = inputs.to(model.device, model.dtype if inputs.is_floating_point() else None)
         return Seen(model, inputs, subject=subject)
     return Seen(model, model.read(x), np.asarray(model.crop(x).convert("RGB")))
+
+
+def _tokenized(model: Model, given: Mapping[str, Any]) -> Seen:
+    """What a tokenizer of Hugging Face returns: ids, a mask that says which are padding, and what else has a number per token."""
+    ids = torch.as_tensor(given["input_ids"])
+    if ids.is_floating_point() or ids.dim() != 2 or not ids.numel():
+        raise InputError(
+            "input_ids", f"{ids.dtype} of shape {tuple(ids.shape)}", "they are whole numbers, a row of them for every text",
+            'Call the tokenizer with return_tensors="pt".',
+        )  # fmt: skip
+    others = {name: torch.as_tensor(value) for name, value in given.items() if name != "input_ids"}
+    for name, value in others.items():
+        if value.shape != ids.shape:
+            raise InputError(
+                f'"{name}" beside input_ids', f"shape {tuple(value.shape)}, and ids of shape {tuple(ids.shape)}",
+                "what goes with tokens has a number for each of them", "Leave it out.",
+            )  # fmt: skip
+    mask = others.pop("attention_mask", None)
+    tokens = model.preprocess.tokens(ids) if isinstance(model.preprocess, Text) else numbered(ids)
+    tokens = tokens if mask is None else tokens.padded(mask.tolist())
+    beside = {name: value.to(model.device) for name, value in others.items() if bool(value.any())}
+    return Seen(model, ids.to(model.device), subject=tokens, beside=beside or None)
 
 
 def reads_rows(model: Model) -> bool:

@@ -22,8 +22,9 @@ from .errors import MethodError, PellucidError
 from .explanation import Explanation
 from .joined import joined
 from .model import Model, load
-from .model.inputs import layout
+from .model.inputs import Called, layout, row
 from .model.where import Where
+from .model.words import read
 from .progress import told
 from .reading import Seen, seen
 from .subject import Subject, Tokens
@@ -190,7 +191,10 @@ def check_carries(method: str | Method, through: str) -> None:
 
 def _answered(method: Method, given: Seen, target: Target, at: str | Where | None) -> Explanation:
     """What a method says; of one that chooses, what its choice says, and why it was chosen."""
-    chosen, why = method.settle(given.model, given.x, target) if hasattr(method, "settle") else (method, "")
+    chosen, why = method, ""
+    if hasattr(method, "settle"):
+        asked = target if given.x.is_floating_point() or given.x.dim() != 2 else ids.spoken(given.model, given.x, target)
+        chosen, why = method.settle(given.model, given.x, asked)
     e = _explained(chosen, given, target, at)
     return replace(e, notes=(why, *e.notes)) if why else e
 
@@ -198,13 +202,22 @@ def _answered(method: Method, given: Seen, target: Target, at: str | Where | Non
 def _explained(method: Method, given: Seen, target: Target, at: str | Where | None) -> Explanation:
     """What a method answers about a batch, sample by sample where other inputs belong to each of them."""
     if given.rowwise:
-        rows = [_alone(method, given, n, target.take([n]), at) for n in range(len(given.x))]
-        return replace(joined(rows), subject=_about(given, joined(rows).values, at))
+        for passage in getattr(method, "only", ()):
+            passage.check(len(given.x))
+        rows = [_alone(_asked_of(method, n), given, n, target.take([n]), at) for n in range(len(given.x))]
+        e = joined(rows)
+        return replace(e, subject=_about(given, e.values, at))
     try:
         found = method.attribute(given.model, given.x, target, at)
     except MethodError as error:
         raise error if layout(given.model) is None else _of_one(error, method) from None
     return _explanation(given, method, found, at)
+
+
+def _asked_of(method: Method, sample: int) -> Method:
+    """The method with what relevance has to pass in one sample."""
+    only = getattr(method, "only", ())
+    return replace(method, only=tuple(one.take(sample) for one in only)) if only else method  # type: ignore[type-var]
 
 
 def _of_one(error: MethodError, method: Method) -> MethodError:
@@ -218,15 +231,19 @@ def _alone(method: Method, given: Seen, number: int, target: Target, at: str | W
     if given.x.is_floating_point():
         return _explained(method, given.row(number), target, at)
     tokens = given.subject if isinstance(given.subject, Tokens) else None
-    found = ids.attribute(method, given.model, given.x, number, target, at, tokens)
+    model = row(given.model, number) if isinstance(given.model.forward, Called) else given.model
+    found = ids.attribute(method, model, given.x, number, target, at, tokens, given.beside)
     told = _explanation(replace(given, model=ids.named(given.model, found), subject=None), method, found, at)
     return replace(told, signed=False) if at is None and ids.unsigned(method) else told
 
 
 def _about(given: Seen, values: Tensor, at: str | Where | None) -> Subject | None:
     """What the values are about: the things that were given, or tokens where a layer inside has one place for each."""
-    fits = given.subject is not None and given.subject.fits(values)
-    return given.subject if fits and (at is None or isinstance(given.subject, Tokens)) else None
+    many = len(values) // len(given.x)  # of several conditions each sample has several rows
+    rows = [sample for sample in range(len(given.x)) for _ in range(many)]
+    subject = given.subject.take(rows) if given.subject is not None and many > 1 else given.subject
+    fits = subject is not None and subject.fits(values)
+    return subject if fits and (at is None or isinstance(subject, Tokens)) else None
 
 
 def _explanation(given: Seen, method: Method, found: Attribution, at: str | Where | None) -> Explanation:
@@ -271,12 +288,12 @@ def _provenance(model: Model, method: Method, options: tuple[str, ...]) -> dict[
     """What it takes to make this explanation again."""
     from . import __version__
 
-    pictures = None if model.preprocess is None else str(model.preprocess)
+    how = None if model.preprocess is None else read(model.preprocess)[1]
     return {
         "pellucid": __version__,
         "torch": torch.__version__,
         "python": platform.python_version(),
-        "model": {"name": model.name, "source": model.source, "fingerprint": model.fingerprint, "pictures": pictures},
+        "model": {"name": model.name, "source": model.source, "fingerprint": model.fingerprint, "preprocess": how},
         "method": {"name": method.name, "options": list(options)},
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }

@@ -452,6 +452,70 @@ class Attending(nn.Module):
         return self.head(x[:, 0])
 
 
+class Seeing(nn.Module):
+    """Patches, a class token, positions, attention by hand, as ViT."""
+
+    def __init__(self, inplace: bool):
+        super().__init__()
+        self.patches, self.token, self.places = (
+            nn.Conv2d(3, 8, 4, 4),
+            nn.Parameter(torch.ones(8)),
+            nn.Parameter(torch.ones(17, 8)),
+        )
+        self.norm, self.second, self.last = nn.LayerNorm(8), nn.LayerNorm(8), nn.LayerNorm(8)
+        self.qkv, self.project = nn.Linear(8, 24), nn.Linear(8, 8)
+        self.wide, self.narrow, self.head = nn.Linear(8, 16), nn.Linear(16, 8), nn.Linear(8, 5)
+        self.inplace = inplace
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.patches(x).flatten(2).transpose(1, 2)
+        y = torch.cat([self.token.expand(y.shape[0], 1, 8), y], 1)
+        y = y.add_(self.places) if self.inplace else y + self.places
+        q, k, v = self.qkv(self.norm(y)).unflatten(-1, (3, 2, 4)).permute(2, 0, 3, 1, 4).unbind(0)
+        weights = torch.softmax(q @ k.transpose(-1, -2) / 2.0, -1)
+        y = y + self.project((weights @ v).transpose(1, 2).flatten(2))
+        y = y + self.narrow(F.gelu(self.wide(self.second(y))))
+        return self.head(self.last(y)[:, 0])
+
+
+class Speaking(nn.Module):
+    """Root-mean-square norms by hand, rotary positions, grouped queries, a causal mask, SwiGLU, as Llama."""
+
+    def __init__(self, inplace: bool):
+        super().__init__()
+        self.first, self.second, self.last = (nn.Parameter(torch.ones(8)) for _ in range(3))
+        self.q, self.k, self.v = nn.Linear(8, 8, bias=False), nn.Linear(8, 4, bias=False), nn.Linear(8, 4, bias=False)
+        self.project, self.head = nn.Linear(8, 8, bias=False), nn.Linear(8, 5, bias=False)
+        self.opens, self.up, self.down = (
+            nn.Linear(8, 12, bias=False),
+            nn.Linear(8, 12, bias=False),
+            nn.Linear(12, 8, bias=False),
+        )
+        self.inplace = inplace
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.normed(x, self.first)
+        q = self.turned(self.q(y).unflatten(-1, (2, 4)).transpose(1, 2))
+        k = self.turned(self.k(y).unflatten(-1, (1, 4)).transpose(1, 2)).repeat_interleave(2, 1)
+        v = self.v(y).unflatten(-1, (1, 4)).transpose(1, 2).expand(-1, 2, -1, -1)
+        ahead = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool, device=x.device).triu(1)
+        scores = (q @ k.transpose(-1, -2) * 0.5).masked_fill(ahead, float("-inf"))
+        y = self.project((torch.softmax(scores, -1) @ v).transpose(1, 2).flatten(2))
+        x = y.add_(x) if self.inplace else x + y
+        y = self.normed(x, self.second)
+        x = x + self.down(F.silu(self.opens(y), inplace=self.inplace) * self.up(y))
+        return self.head(self.normed(x, self.last)[:, -1])
+
+    def normed(self, x: Tensor, weight: Tensor) -> Tensor:
+        return weight * (x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + 1e-6))
+
+    def turned(self, x: Tensor) -> Tensor:
+        angles = torch.arange(x.shape[2], dtype=x.dtype, device=x.device).unsqueeze(1) / torch.tensor([1.0, 10.0, 1.0, 10.0]).to(
+            x
+        )
+        return x * angles.cos() + torch.cat([-x[..., 2:], x[..., :2]], -1) * angles.sin()
+
+
 class Recurrent(nn.Module):
     """An LSTM over a sequence."""
 
@@ -553,6 +617,8 @@ CASES = [
     Case(Sequence, (5, 6)),
     Case(Windowed, PICTURE),
     Case(Attending, (5, 8), attends=True),
+    Case(Seeing, PICTURE, maps=False, attends=True),
+    Case(Speaking, (5, 8), maps=False, attends=True),
     Case(Recurrent, (6, 6)),
 ]
 CASE = {case.name: case for case in CASES}

@@ -34,9 +34,7 @@ def twin(seed: int = 0) -> Twin:
     return net.eval()
 
 
-def save(
-    net: Twin, path: Path, *, nhwc: bool = False, softmax: bool = True, batch: int | str = "N", external: str = "", opset: int = 13
-) -> Path:
+def save(net: Twin, path: Path, *, nhwc: bool = False, softmax: bool = True, batch: int | str = "N", external: str = "") -> Path:
     """The network as a file: dense layers as MatMul and Add, as converters from TensorFlow write them."""
     state = {name: tensor.numpy() for name, tensor in net.state_dict().items() if tensor.is_floating_point()}
     state = {name: value.T.copy() if name in ("one.weight", "two.weight") else value for name, value in state.items()}
@@ -59,11 +57,19 @@ def save(
     ]
     nodes += [helper.make_node("Softmax", ["y"], ["p"], "net/softmax", axis=-1)] if softmax else []
     shape: list[Any] = [batch, 8, 8, 3] if nhwc else [batch, 3, 8, 8]
-    return write(nodes, weights, shape, "p" if softmax else "y", [batch, 3], path, external=external, opset=opset)
+    return write(nodes, weights, shape, "p" if softmax else "y", [batch, 3], path, external=external)
 
 
 def write(
-    nodes: list[Any], weights: list[Any], shape: list[Any], out: str, made: list[Any], path: Path, *, external: str = "", opset: int = 13
+    nodes: list[Any],
+    weights: list[Any],
+    shape: list[Any],
+    out: str,
+    made: list[Any],
+    path: Path,
+    *,
+    external: str = "",
+    opset: int = 13,
 ) -> Path:
     """A graph from "input" to `out` as a file."""
     ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, s) for name, s in (("input", shape), (out, made))]

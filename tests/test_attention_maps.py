@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 import pellucid as pl
 from pellucid.errors import MethodError
+from pellucid.tape import encoder
 from tests.cases import difference
-from tests.reference import attention_twins
+from tests.reference import attention_map_twins as twins
 
 WIDTH, HEADS, DEPTH = 8, 2, 3
 
@@ -104,10 +105,10 @@ def test_maps_are_those_of_the_slow_twin(name: str, method: str):
     e = pl.explain(net, x, target=2, method=method)
     for k in range(len(x)):
         weights, gradients = explicit(net, x[k : k + 1], 2)
-        R = attention_twins.rollout(weights) if method == "attention_rollout" else attention_twins.chefer(weights, gradients)
-        wanted = attention_twins.rows(R, read)
+        R = twins.rollout(weights) if method == "attention_rollout" else twins.chefer(weights, gradients)
+        wanted = twins.rows(R, read)
         if method == "chefer":
-            wanted = wanted - attention_twins.rows(attention_twins.identity(count), read)
+            wanted = wanted - twins.rows(twins.identity(count), read)
         found = e.values[k, 0, ::4, ::4].flatten() if len(shape) == 3 else e.values[k, :, 0]
         assert difference(found[None], wanted[real][None]) <= 1e-10
 
@@ -140,7 +141,7 @@ def test_only_the_layers_after_a_value_count_there():
     net, x = built(Decoder), inputs((6, WIDTH))
     weights, gradients = explicit(net, x[:1], 2)
     found = pl.explain(net, x, target=2, method="chefer", at="blocks.0").values[0, :, 0]
-    wanted = attention_twins.rows(attention_twins.chefer(weights[1:], gradients[1:]), [5])
+    wanted = twins.rows(twins.chefer(weights[1:], gradients[1:]), [5])
     wanted[5] -= 1
     assert difference(found[None], wanted[None]) <= 1e-10
 
@@ -175,6 +176,23 @@ def test_pytorchs_own_attention_is_found_eager_and_exported(method: str):
     assert wanted.amax() > 0
     exported = torch.export.export(net, (x,))
     assert difference(pl.explain(exported, x, target=1, method=method).values, wanted) <= 1e-10
+
+
+@pytest.mark.parametrize("method", ["attention_rollout", "chefer"])
+def test_a_token_has_the_number_that_every_entry_of_its_vector_has(method: str):
+    class Reader(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.words, self.decoder = nn.Embedding(20, WIDTH), Decoder()
+
+        def forward(self, ids: Tensor) -> Tensor:
+            return self.decoder(self.words(ids))
+
+    net = built(Reader)
+    ids = torch.tensor([[3, 7, 7, 1, 12]])
+    vectors = net.words(ids).detach()
+    found, wanted = (pl.explain(model, x, target=2, method=method).values for model, x in ((net, ids), (net.decoder, vectors)))
+    assert difference(found, wanted[..., 0]) <= 1e-6
 
 
 # -- what cannot be done, and why -----------------------------------------------------------------------------------------
@@ -248,3 +266,45 @@ def test_other_networks_are_refused_with_what_was_found(name: str, method: str):
         pl.explain(built(make), inputs(shape), target=1, method=method)
     assert error.value.asked == f"{method} of this model"
     assert found in error.value.found and why in error.value.why and "lrp" in error.value.do
+
+
+# -- fused layers ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("first", [False, True], ids=["norms after", "norms first"])
+@pytest.mark.parametrize("method", ["lrp", "lrp.zero", "gradient", "attention_rollout", "chefer"])
+def test_scripted_encoders_whose_layers_are_fused_are_seen_through(method: str, first: bool):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True, norm_first=first, activation="gelu")
+        body = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
+
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body = body
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.body(x)[:, 0]
+
+    net, x = Net().double().eval(), inputs((6, WIDTH))
+    wanted, found = (pl.explain(model, x, target=1, method=method).values for model in (net, torch.jit.script(net)))
+    assert difference(found, wanted) <= 1e-8
+
+
+@pytest.mark.parametrize("kind", ["none", "tokens", "pairs"])
+def test_fused_attention_is_what_pytorch_computes(kind: str):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        net = nn.MultiheadAttention(8, 2, batch_first=True).double().eval()
+    x = inputs((6, WIDTH))
+    gone = torch.zeros(3, 6, dtype=torch.bool)
+    gone[1, 4:] = True
+    pairs = torch.ones(6, 6, dtype=torch.bool).triu(1)
+    asked = {"none": {}, "tokens": {"key_padding_mask": gone}, "pairs": {"attn_mask": pairs}}[kind]
+    mask, number = {"none": (None, None), "tokens": (gone, encoder.PADDING), "pairs": (pairs, encoder.CAUSAL)}[kind]
+    with torch.enable_grad():  # the fused path is for those who need no gradient
+        wanted, weights = net(x, x, x, **asked)
+    settings = (8, 2, net.in_proj_weight, net.in_proj_bias, net.out_proj.weight, net.out_proj.bias)
+    found, seen = encoder.attention(x, x, x, *settings, mask, True, True, number)
+    assert torch.allclose(found, wanted, atol=1e-12) and torch.allclose(seen, weights, atol=1e-12)

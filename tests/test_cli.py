@@ -601,6 +601,61 @@ def test_inspect_sees_operations_where_there_are_no_modules(folder):
     assert "relu" in run("inspect", "net.pt2", "--trust", "--shape", "1,4").stdout
 
 
+def test_inspect_says_which_methods_work_and_why_others_do_not(folder):
+    Path("toynet.py").write_text(NET + "\ndef dense():\n    return nn.Sequential(nn.Linear(4, 3), nn.Softmax(1))\n")
+    names: dict[str, object] = {}
+    exec(Path("toynet.py").read_text(), names)
+    save_file(names["dense"]().state_dict(), "dense.safetensors")  # type: ignore[operator]
+    own = ["dense.safetensors", "--builder", "toynet:dense", "--shape", "1,4"]
+    said = run("inspect", *own).stdout
+    assert "probabilities of 3 classes" in said and "it weighs the channels of a map, and there is no map" in said
+    told = json.loads(run("inspect", *own, "--json").stdout)
+    assert told["head"]["end"] == "probabilities"
+    assert {"name": "occlusion", "family": "perturb", "works": True, "reason": ""} in told["methods"]
+
+
+# sources
+
+
+def test_explain_says_which_model_answers_and_how_it_reads_pictures(folder):
+    said = run("explain", "cat.jpg", *OWN, "--resize", "20,16").stdout.splitlines()
+    assert said[0] == "net: state dict net.safetensors"
+    assert said[1].startswith("Pictures: stretched to 20 x 16, bicubic, centre 16 x 16") and "the command line" in said[1]
+    assert "Pictures:" not in run("explain", "cat.jpg", "--model", LITE0, "--method", "gradient").stdout
+
+
+def test_names_of_classes_come_as_lines_or_as_json(folder):
+    Path("names.txt").write_text("cat\ndog\nowl\n")
+    Path("list.json").write_text('["cat", "dog", "owl"]')
+    Path("index.json").write_text('{"dog": 1, "owl": 2, "cat": 0}')
+    Path("names.json").write_text('{"1": "dog", "2": "owl", "0": "cat"}')
+    for file in ("names.txt", "list.json", "index.json", "names.json"):
+        told = json.loads(run("inspect", *OWN[1:], "--labels", file, "--json").stdout)
+        assert told["labels"] == ["cat", "dog", "owl"], file
+    Path("gap.json").write_text('{"cat": 0, "dog": 2}')
+    assert "the indices 0, 2; classes run 0-1" in refused("inspect", *OWN[1:], "--labels", "gap.json")
+    Path("bad.json").write_text("[1, 2")
+    assert "JSON that does not name classes" in refused("inspect", *OWN[1:], "--labels", "bad.json")
+
+
+def test_what_is_trusted_is_said_with_its_hash(folder):
+    net = nn.Sequential(nn.Linear(4, 2), nn.ReLU()).eval()
+    torch.export.save(torch.export.export(net, (torch.zeros(1, 4),)), "net.pt2")
+    said = run("inspect", "net.pt2", "--trust", "--shape", "1,4").stderr
+    assert re.fullmatch(r"Trusted: net, sha256 [0-9a-f]{64}\.\n", said)
+
+
+def test_the_size_of_the_input_is_not_asked_for_where_the_model_says_it(folder):
+    pytest.importorskip("onnx2torch")
+    from tests import onnx_nets
+
+    onnx_nets.save(onnx_nets.twin(), Path("net.onnx"))
+    scale = ["--mean", "0,0,0", "--std", "1,1,1"]
+    assert "centre 8 x 8, from 0 to 1" in run("explain", "cat.jpg", "--model", "net.onnx", *scale).stdout
+    assert "--size is needed too" in refused("explain", "cat.jpg", *WEIGHTS, *scale)
+    assert "1 x 3 x 8 x 8" in run("inspect", "net.onnx").stdout
+
+
 # demo
 
 

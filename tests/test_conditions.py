@@ -118,6 +118,29 @@ def test_programs_give_the_same_maps_as_the_network_they_were_made_from(name: st
     assert difference(found.values, eager.values) <= 1e-9
 
 
+@each_case
+def test_an_exported_program_knows_the_layers_of_the_network_it_was_made_from(case: Case):
+    net, x = case.net(torch.float64), case.inputs(torch.float64)
+    ours, theirs = record(net, x), record(pl.load(contained("exported", case, torch.float64)), x)
+    own = {name for name, ids in ours.returned.items() if name and ours.values[ids[-1]].producer is not None}
+    idle = {name for name, module in net.named_modules() if isinstance(module, nn.Identity)}  # nothing runs in them
+    assert own - idle <= set(theirs.returned)
+    for name in own - idle:
+        if len(ours.returned[name]) == 1:
+            assert torch.allclose(ours.value(ours.returned[name][0]), theirs.value(theirs.returned[name][0]), atol=1e-12), name
+    assert [op.module for op in ours.ops] == [op.module for op in theirs.ops]
+
+
+def test_in_an_exported_program_a_block_is_as_good_an_address_as_in_the_network():
+    case = CASE["residual"]
+    only, x = pl.channels([1, 2, 3]), case.inputs(torch.float64)
+    maps = [
+        pl.explain(model, x, target=case.target, at="blocks.0", only=only).values
+        for model in (case.net(torch.float64), contained("exported", case, torch.float64))
+    ]
+    assert difference(*maps) <= 1e-9 and float(maps[0].abs().sum()) > 0
+
+
 def parameterised(case: Case) -> str:
     """A convolution or dense layer half-way."""
     named = [n for n, m in case.net().named_modules() if isinstance(m, nn.Conv2d | nn.Linear)]
@@ -232,6 +255,28 @@ def test_with_an_address_of_its_own_a_condition_leaves_at_its_meaning():
     below = pl.explain(net, x, target=1, method="lrp.epsilon", only={"6": pl.channels([1, 2])})
     assert inside.values.shape == (1, 4, 5, 5) and inside.at == "1" and below.at is None
     assert below.values.shape == x.shape
+
+
+def test_methods_are_compared_through_the_same_channels_and_those_that_cannot_say_so():
+    net, x = chain(), torch.ones(1, 2, 5, 5, dtype=torch.float64)
+    c = pl.compare(net, x, ["lrp.epsilon", "gradient_x_input", "occlusion"], 1, at="3", only=pl.channels(1))
+    assert set(c.explanations) == {"lrp.epsilon", "gradient_x_input"} and "carries nothing back" in str(c.failures["occlusion"])
+    assert all(e.through == ("channel 1 of 3",) for e in c.explanations.values())
+
+
+def test_an_operation_is_an_address_as_good_as_a_module():
+    net, x = chain(), torch.ones(1, 2, 5, 5, dtype=torch.float64)
+    second = pl.Where(op="relu", position=1)
+    maps = [pl.explain(net, x, target=1, method="lrp.epsilon", at=at, only=pl.channels(1)).values for at in ("3", second)]
+    assert difference(*maps) == 0
+
+
+def test_nothing_of_the_model_or_the_input_changes():
+    net, x = chain(), torch.ones(1, 2, 5, 5, dtype=torch.float64)
+    before, given = {name: t.clone() for name, t in net.state_dict().items()}, x.clone()
+    pl.explain(net, x, target=1, at="1", only=[pl.channels(n) for n in range(4)])
+    assert all(torch.equal(t, before[name]) for name, t in net.state_dict().items()) and torch.equal(x, given)
+    assert not any(p.grad is not None or not p.requires_grad for p in net.parameters())
 
 
 def test_contrasts_are_the_difference_of_their_maps():

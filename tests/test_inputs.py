@@ -15,7 +15,7 @@ from pellucid.model.inputs import layout, pack
 from pellucid.readout import heard
 
 EVERY = [entry.name for entry in pl.methods()]
-PLACES = [entry.name for entry in pl.methods() if entry.maps]
+PLACES = [entry.name for entry in pl.methods() if entry.maps or entry.attends]
 SLOW = {"extremal", "meaningful", "rise", "lime"}
 
 
@@ -283,3 +283,76 @@ def test_every_painter_shows_every_input(mixed, tmp_path, suffix, method):
     if suffix in (".html", ".txt"):
         told = file.read_text()
         assert all(words in told for words in ("image", "row", "wave", "61 years", "smoker"))
+
+
+# -- tokens ----------------------------------------------------------------------------------------------------------------------
+
+
+class Tagger(nn.Module):
+    """Words of two tables, and a mask: as encoders of texts are called."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words, self.types, self.head = nn.Embedding(20, 6), nn.Embedding(3, 6), nn.Linear(6, 3)
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None, token_type_ids: Tensor | None = None) -> Tensor:
+        h = self.words(input_ids)
+        h = torch.relu(h if token_type_ids is None else h + self.types(token_type_ids))
+        mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
+        return self.head((h * mask[..., None]).sum(1) / mask.sum(1, keepdim=True))
+
+
+@pytest.mark.parametrize("method", ["lrp", "gradient_x_input", "integrated_gradients"])
+@pytest.mark.parametrize("by", ["keyword", "position"])
+def test_where_nothing_is_of_real_numbers_the_tokens_are_explained(method, by):
+    torch.manual_seed(0)
+    net = Tagger().eval()
+    asked = {
+        "input_ids": torch.tensor([[3, 7, 1, 0], [4, 5, 6, 7]]),
+        "attention_mask": torch.tensor([[1, 1, 1, 0], [1, 1, 1, 1]]),
+        "token_type_ids": torch.tensor([[0, 0, 1, 1], [2, 2, 2, 0]]),
+    }
+    e = pl.explain(net, asked if by == "keyword" else tuple(asked.values()), 1, method=method)
+    assert e.values.shape == (2, 4) and e.output.shape == (2,) and float(e.values[0, 3]) == 0, "what is masked says nothing"
+    torch.testing.assert_close(e.output, net(**asked)[:, 1].detach())
+    for n in range(2):
+        alone = pl.explain(net, {name: x[n : n + 1] for name, x in asked.items()}, 1, method=method)
+        torch.testing.assert_close(e.values[n : n + 1], alone.values)
+    refusal(lambda: pl.explain(net, {name: pl.held(x) for name, x in asked.items()}), "none of real numbers")
+
+
+# -- containers ------------------------------------------------------------------------------------------------------------------
+
+
+class Plain(nn.Module):
+    """Two inputs, in code that can be scripted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.dense, self.head = nn.Conv2d(2, 4, 3), nn.Linear(5, 4), nn.Linear(8, 3)
+
+    def forward(self, image: Tensor, row: Tensor) -> Tensor:
+        return self.head(torch.cat([torch.relu(self.conv(image)).mean((2, 3)), torch.relu(self.dense(row))], 1))
+
+
+@pytest.mark.parametrize("kind", ["traced", "exported"])
+@pytest.mark.parametrize("method", ["lrp.epsilon_plus", "gradient_x_input", "occlusion"])
+def test_the_same_answer_from_every_container(given, kind, method):
+    torch.manual_seed(0)
+    net = Plain().eval()
+    made = torch.jit.trace(net, given) if kind == "traced" else torch.export.export(net, given)
+    e, expected = pl.explain(made, given, 1, method=method), pl.explain(net, given, 1, method=method)
+    torch.testing.assert_close(e.values, expected.values, rtol=1e-4, atol=1e-6)
+    assert len(e.parts) == 2
+
+
+def test_a_call_leaves_no_trace(net, given):
+    before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
+    copies, state = [x.clone() for x in given], torch.get_rng_state()
+    kind = torch.tensor([1, 2])
+    for method in ("lrp", "integrated_gradients", "occlusion"):
+        pl.explain(net, {"image": given[0], "row": given[1], "kind": kind}, method=method)
+    assert all(torch.equal(before[name], tensor) for name, tensor in net.state_dict().items())
+    assert all(torch.equal(a, b) for a, b in zip(copies, given, strict=True)) and kind.tolist() == [1, 2]
+    assert torch.equal(state, torch.get_rng_state()) and not any(p.grad is not None for p in net.parameters())
+    assert not net._forward_hooks and not net.training

@@ -1,4 +1,4 @@
-"""Keras 3 on PyTorch: its models explain as the same network in plain PyTorch, channels first; other backends are said to be others."""
+"""Keras 3 on PyTorch: its models explain as the same network in plain PyTorch, channels first; other backends are named."""
 
 from __future__ import annotations
 

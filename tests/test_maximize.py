@@ -7,9 +7,11 @@ import json
 import math
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
@@ -600,6 +602,21 @@ def test_a_contact_sheet_carries_its_words(found: pl.Maximized, tmp_path: Path):
     with Image.open(found.save(tmp_path / "a.png")) as sheet:
         assert sheet.width > 400 and "simonyan2013 -> logit 1" in sheet.text["Description"]
         assert json.loads(sheet.text["provenance"])["recipe"] == "simonyan2013"
+
+
+def test_pale_pictures_are_shown_with_more_contrast(found: pl.Maximized):
+    from pellucid.render.contact import cell, contrast
+
+    def shown(images: Tensor) -> tuple[float, Tensor]:
+        p = replace(found, images=images, task=None)
+        picture = cell(p, 0, 224).crop((0, 0, 224, 224)).convert("L")
+        return contrast(p, 0), torch.tensor(np.asarray(picture)).float()
+
+    noise = torch.randn(found.images.shape, generator=torch.Generator().manual_seed(0))
+    gain, pixels = shown(0.5 + 0.05 * noise)
+    assert 2 < gain < 6 and abs(float(pixels.std()) / (gain * 0.05 * 255 * float(noise[0].std())) - 1) < 0.1
+    assert shown((0.5 + 0.5 * noise).clamp(0, 1))[0] == 1, "it has all the contrast there is"
+    assert shown(torch.full_like(noise, 0.5))[0] == 1, "nothing is there to be seen"
 
 
 def test_all_tensors_are_kept(found: pl.Maximized, tmp_path: Path):

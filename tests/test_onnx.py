@@ -85,6 +85,15 @@ def test_a_file_that_fixes_its_batch_takes_every_multiple_of_it(net, tmp_path, s
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("count", [1, 2, 3, 4])
+def test_a_batch_that_cannot_be_loosened_is_filled_up(tmp_path, count):
+    token = numpy_helper.from_array(torch.full((2, 1, 3), 7.0).numpy(), "token")  # one row per sample, as some exporters write it
+    node = helper.make_node("Concat", ["input", "token"], ["y"], "net/token", axis=1)
+    model = pl.load(onnx_nets.write([node], [token], [2, 4, 3], "y", [2, 5, 3], tmp_path / "net.onnx"))
+    x = torch.rand(count, 4, 3)
+    assert torch.equal(model(x), torch.cat([x, torch.full((count, 1, 3), 7.0)], 1))
+
+
 def test_pictures_that_lie_channels_last_are_refused_with_the_turn_they_need(net, tmp_path):
     model = pl.load(onnx_nets.save(net, tmp_path / "net.onnx", nhwc=True))
     with pytest.raises(InputError, match=r"found shape \(2, 8, 8, 3\); channels stand before height and width here. Turn it"):

@@ -391,3 +391,25 @@ def test_a_contrast_over_two_heads_of_other_depths_is_explained(x, method):
     torch.manual_seed(0)
     e = pl.explain(Deep().eval(), x, pl.logit(0).of("near") - pl.logit(1).of("far"), method=method)
     assert float(e.ledger.error.abs().max()) <= 1e-4 * float(e.ledger.volume.max()) and e.values.abs().sum() > 0
+
+
+@pytest.mark.parametrize("name", TARGETS)
+@pytest.mark.parametrize("method", ["lrp", "occlusion", "kernel_shap", "smoothgrad"])
+def test_a_batch_is_what_its_samples_are_alone(name, method):
+    """Whatever a target settles per sample (a box, a class, a mask) goes with its sample."""
+    net, target = TARGETS[name]
+    x = torch.randn(3, 1, 4, 4, generator=torch.Generator().manual_seed(7))
+    free = {"box": pl.detection(), "step": pl.step((0, 2)), "part": pl.logit().of("aux")}.get(name, target)
+    e = pl.explain(net, x, free, method=method)
+    for n in range(3):
+        alone = pl.explain(net, x[n : n + 1], free, method=method)
+        torch.testing.assert_close(e.values[n : n + 1], alone.values, rtol=1e-4, atol=1e-6)
+        assert (e.targets[n] if e.targets else e.target) == alone.target
+
+
+def test_a_predicted_mask_goes_with_its_sample_through_every_variant(segmenter, bright):
+    both = torch.cat([bright, -bright.flip(3)])
+    e = pl.explain(segmenter, both, method="occlusion")
+    for n in range(2):
+        alone = pl.explain(segmenter, both[n : n + 1], method="occlusion")
+        torch.testing.assert_close(e.values[n : n + 1], alone.values)

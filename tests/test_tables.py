@@ -74,6 +74,13 @@ def test_what_is_encoded_is_shown_as_it_was():
         assert float(shown[0].removesuffix(" years")) == row["age"] and shown[1:3] == (row["smoker"], row["town"])
 
 
+@pytest.mark.parametrize("number", [0, 1e-9, 61, -0.125, 123456, 2e7, 48.2])
+@pytest.mark.parametrize(("mean", "std"), [(0, 1), (48.2, 14.1), (1e4, 300), (0.001, 0.0002)])
+def test_numbers_are_shown_as_they_were_as_far_as_the_model_can_tell_them(number, mean, std):
+    shown = float(pl.Columns((pl.Column("x", "", mean, std),)).read({"x": number})[1].cells[0][0])
+    assert shown == pytest.approx(number, rel=1e-5, abs=1e-6 * (mean + abs(number - mean)))
+
+
 def test_one_row_of_a_data_frame_is_read():
     class Row:
         def to_dict(self) -> dict[str, Any]:
@@ -149,7 +156,10 @@ def test_a_picture_is_no_row(model):
 # -- explaining --------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("method", [e.name for e in pl.methods() if not e.maps and e.name not in ("extremal", "meaningful")])
+OF_MAPS = {"extremal", "meaningful"}
+
+
+@pytest.mark.parametrize("method", [e.name for e in pl.methods() if not (e.maps or e.attends or e.name in OF_MAPS)])
 def test_every_method_explains_a_row_by_its_columns(model, method):
     e = pl.explain(model, ROW, method=method)
     assert e.values.shape == (1, 5) and e.heat().shape == (1, 4)
@@ -157,7 +167,7 @@ def test_every_method_explains_a_row_by_its_columns(model, method):
     torch.testing.assert_close(e.heat().sum(), e.values.sum())
 
 
-@pytest.mark.parametrize("method", ["occlusion", "feature_ablation", "shapley", "kernel_shap", "lime"])
+@pytest.mark.parametrize("method", ["occlusion", "feature_ablation", "shapley", "kernel_shap", "lime", "pda"])
 def test_the_entries_of_a_category_are_taken_away_together(model, method):
     """A column that is gone stands at its mean: of a category, half of either value."""
     e = pl.explain(model, ROW, 2, method=method)
@@ -248,6 +258,12 @@ def test_every_painter_tells_names_cells_and_numbers(model, method, tmp_path):
     assert back.subject.cells == e.subject.cells and back.adds == e.adds
 
 
+def test_a_comparison_shows_columns_by_their_names(model, tmp_path):
+    c = pl.compare(model, ROW, ["lrp", "occlusion", "sensitivity"])
+    assert c.save(tmp_path / "c.png").stat().st_size > 5000
+    assert c.save(tmp_path / "c.html").stat().st_size > 5000
+
+
 def test_what_stands_in_a_cell_is_no_markup(tmp_path):
     columns = pl.Columns((pl.Column("<b>x</b>", "&"), pl.Column("k", values=("<script>", "b"))))
     e = pl.explain(pl.load(nn.Linear(3, 2).eval(), preprocess=columns), {"<b>x</b>": 1, "k": "<script>"})
@@ -305,6 +321,7 @@ def test_a_tumour_is_explained_in_its_own_units(tumours):
     model, x, y, names = tumours
     assert (model(x).argmax(1) == y).float().mean() > 0.95
     datasets = pytest.importorskip("sklearn.datasets")
+    assert "mm²" in pl.render.svg(pl.explain(model, x[:1])), "letters stay what they are where there is a font for them"
     row = dict(zip(names, datasets.load_breast_cancer().data[0], strict=True))
     e = pl.explain(model, row)
     assert e.target == 'logit 0 "malignant"' and e.subject.cells[0][:4] == ("17.99 mm", "10.38", "122.8 mm", "1001 mm²")
@@ -330,3 +347,11 @@ def test_the_columns_that_matter_are_those_whose_shuffling_costs_most(tumours, m
     top = len(set(found.topk(10).indices.tolist()) & set(effect.topk(10).indices.tolist()))
     print(f"{method}: correlation {correlation:.2f}, {top} of 10 in common")
     assert correlation > 0.6 and top >= 6
+
+
+def test_a_model_of_rows_is_maximized_without_being_told_a_shape(model):
+    p = pl.maximize(model, "high", recipe="simonyan2013", steps=10)
+    assert p.images.shape == (1, COLUMNS.width) and p.scores.item() > float(model(torch.zeros(1, 5))[0, 2])
+    signal = pl.Signal(100, ("I",), length=12)
+    q = pl.maximize(pl.load(lambda x: x.mean(2), preprocess=signal), 0, recipe="simonyan2013", steps=3)
+    assert q.images.shape == (1, 1, 12)

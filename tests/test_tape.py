@@ -812,13 +812,17 @@ def test_a_tensor_that_is_no_batch_is_refused(x: Tensor):
     assert "the first axis counts the samples" in str(refusal(pl.InputError, lambda: pl.explain(lambda x: x, x, target=0)))
 
 
-@pytest.mark.parametrize(
-    "x", [torch.ones(2, 6, dtype=torch.long), torch.ones(2, 6, dtype=torch.bool)], ids=["integers", "booleans"]
-)
-def test_a_tensor_of_whole_numbers_is_refused(x: Tensor):
+def test_a_tensor_of_truths_is_refused():
+    x = torch.ones(2, 6, dtype=torch.bool)
     assert "relevance is shared over real numbers" in str(
         refusal(pl.InputError, lambda: pl.explain(lambda x: x.float(), x, target=0))
     )
+
+
+def test_whole_numbers_are_explained_from_where_they_become_real_ones():
+    x = torch.arange(12).reshape(2, 6)
+    assert torch.equal(pl.explain(lambda x: x.to(U) @ U, x, target=1, method="gradient_x_input").values, x * U[:, 1])
+    assert "in no table" in str(refusal(pl.InputError, lambda: pl.explain(lambda x: (x > 2).to(U) @ U, x, target=1)))
 
 
 # -- at= ------------------------------------------------------------------------------------------------------------------

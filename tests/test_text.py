@@ -102,7 +102,7 @@ def test_ids_and_their_text_are_one_question() -> None:
 def test_positions_and_masks_are_constants_booked_under_their_table() -> None:
     e = pl.explain(made(Reads()), TEXTS[1], target=1, method="lrp.epsilon")
     assert e.ledger is not None
-    assert ("places", "add", "constant operand") in {(row.where, row.op, row.cause) for row in e.ledger.rows}
+    assert ("places.weight", "add", "constant operand") in {(row.where, row.op, row.cause) for row in e.ledger.rows}
 
 
 @pytest.mark.parametrize("method", ["integrated_gradients", "deeplift", "deepshap"])

@@ -186,6 +186,30 @@ def test_a_folder_is_a_model_that_reads_texts(folders: dict[str, Path]) -> None:
     torch.testing.assert_close(e.values[1, : alone.values.shape[1]], alone.values[0], atol=1e-6, rtol=1e-4)
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_what_a_tokenizer_returns_is_read_as_it_is(folders: dict[str, Path], known: bool) -> None:
+    model = pl.load(f"hf:{folders['bert']}")
+    texts = [SENTENCES[2], "A dog!"]
+    encoded = model.preprocess.tokenizer(texts, padding=True, return_tensors="pt")
+    wanted = pl.explain(model, texts, 1)
+    e = pl.explain(model if known else model.module, encoded, 1)
+    torch.testing.assert_close(e.values, wanted.values)
+    assert not e.values[1][encoded["attention_mask"][1] == 0].any()
+    assert len(e.words(1)) == 5 and (known or e.words(1)[0].text == "2")
+
+
+def test_pairs_of_sentences_keep_their_types(folders: dict[str, Path]) -> None:
+    model = pl.load(f"hf:{folders['bert']}")
+    encoded = model.preprocess.tokenizer("A dog!", "It was good", return_tensors="pt", return_token_type_ids=True)
+    encoded["token_type_ids"] = (torch.arange(encoded["input_ids"].shape[1]) > 4).long()[None]
+    with torch.no_grad():
+        wanted = model.module(**encoded).logits[:, 1]
+    for method in ("lrp", "occlusion"):
+        torch.testing.assert_close(pl.explain(model, encoded, 1, method).output, wanted)
+    with pytest.raises(InputError, match="what goes with tokens"):
+        pl.explain(model, {**encoded, "labels": torch.tensor([1])}, 1)
+
+
 def test_a_batch_is_read_as_the_model_reads_it_with_its_mask(folders: dict[str, Path]) -> None:
     model = pl.load(f"hf:{folders['bert']}")
     ids, tokens = model.preprocess.read([SENTENCES[2], "A dog!"])
@@ -240,6 +264,25 @@ def test_a_text_from_the_shell(folders: dict[str, Path], tmp_path: Path) -> None
     assert sorted(os.listdir(tmp_path / "out"))[:1] == ["a-dog.lrp.html"] and len(os.listdir(tmp_path / "out")) == 12
     page = (tmp_path / "out" / "review.lrp.html").read_text()
     assert "<b>" not in page and "&lt;" in page
+
+
+def test_the_card_of_a_model_that_reads_texts(folders: dict[str, Path]) -> None:
+    card = shell("inspect", f"hf:{folders['bert']}")
+    assert card.exit_code == 0, card.output
+    assert "texts        by " in card.stdout and "bad, good" in card.stdout and "made for pictures" in card.stdout
+    card = shell("inspect", f"hf:{folders['gpt']}")
+    assert "420 numbers for every token" in card.stdout
+    told = json.loads(shell("inspect", f"hf:{folders['gpt']}", "--json").stdout)
+    works = {one["name"]: one["works"] for one in told["methods"]}
+    assert works["lrp"] and works["occlusion"] and not works["gradcam"] and "tokenizer" in told["text"]
+    model = pl.load(f"hf:{folders['gpt']}")
+    for name, claimed in works.items():  # what is refused is what the card says
+        try:
+            pl.explain(model, "The ball", method=name)
+        except pl.MethodError:
+            assert not claimed, name
+        else:
+            assert claimed, name
 
 
 def test_tokens_from_the_shell(folders: dict[str, Path], tmp_path: Path) -> None:

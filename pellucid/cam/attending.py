@@ -38,6 +38,7 @@ class OfAttention(ABC):
 
     name: ClassVar[str]
     signed: ClassVar[bool] = False
+    per_token: ClassVar[str] = "same"  # all entries of a token's vector hold its number
 
     @abstractmethod
     def follow(self, found: Tokens, aimed: Aim, start: Tensor) -> Tensor:
@@ -106,11 +107,21 @@ class _laid:
         inside = heat[:, self.row.start : self.row.start + prod(self.row.size)]
         outside = heat.sum() - inside.sum()
         left = self.count - prod(self.row.size)
-        told = (f"{float(outside / heat.sum()):.0%} stays with {left} token{'s' * (left > 1)} of no place.",) if left else ()
+        share = float(outside / heat.sum().clamp(min=1e-30))
+        told = (f"{max(share, 0.0):.1%} stays with {left} token{'s' * (left > 1)} of no place.",) if left else ()
         wide = inside.reshape(-1, *self.row.size)
         if self.row.size != self.picture.size:
             wide = painted(wide, self.patches, self.tape, self.picture.size)
         return written(wide, self.shape, self.picture), told
+
+
+def unlaid(found: Tokens) -> str:
+    """Why the input's places cannot be told from these tokens; nothing where they can."""
+    try:
+        _laid("This method", found, found.tape.inputs[0])
+    except MethodError as error:
+        return error.found
+    return ""
 
 
 def _row(found: Tokens) -> Grid | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
@@ -12,8 +12,10 @@ from torch import Tensor
 from ..attribution import Method
 from ..catalogue import method as named
 from ..errors import ModelError, ThreadLost
-from ..model import Columns, Model, Preprocess, load
+from ..model import Columns, Model, Preprocess, Text, load
+from ..model.words import read
 from ..tape import Tape, record
+from ..tape.embed import embedded
 from .head import Head, head
 from .layers import Layer, layers
 from .plan import Planned, plan
@@ -30,7 +32,7 @@ class Card:
     Arguments:
         name, source, fingerprint: Of the model.
         input: The shape it was looked at with.
-        preprocess: How pictures become the input, and who says so.
+        preprocess: How pictures, texts, rows or series become the input, and who says so.
         labels: The names of the classes.
         parameters: How many numbers were learned; None for a plain function.
         head: What comes out.
@@ -44,7 +46,7 @@ class Card:
     source: str
     fingerprint: str | None
     input: tuple[int, ...]
-    preprocess: Preprocess | None
+    preprocess: Any
     labels: tuple[str, ...] | None
     parameters: int | None
     head: Head
@@ -57,12 +59,15 @@ class Card:
 
     def data(self) -> dict[str, Any]:
         """All of it as plain data, for JSON."""
-        return asdict(self) | {"output": self.head.shape}
+        how = asdict(self.preprocess) if isinstance(self.preprocess, Preprocess) else None
+        told = how if how is not None or self.preprocess is None else str(self.preprocess)
+        return asdict(replace(self, preprocess=None)) | {"output": self.head.shape, "preprocess": told}
 
     def facts(self) -> list[tuple[str, str]]:
         """What is known of the model as a whole, line by line."""
-        lines = [("model", f"{self.name} ({self.source})"), ("input", across(self.input)), ("pictures", self._pictures())]
-        lines += [("output", across(self.head.shape)), ("score", self.head.sentence()), ("classes", self._classes())]
+        lines = [("model", f"{self.name} ({self.source})"), ("input", across(self.input)), read(self.preprocess)]
+        score, classes = (self._row(), "none of a whole text") if self._per_token else (self.head.sentence(), self._classes())
+        lines += [("output", across(self.head.shape)), ("score", score), ("classes", classes)]
         lines += [] if self.parameters is None else [("parameters", f"{self.parameters:,}")]
         lines += [("sha256", self.fingerprint)] if self.fingerprint else []
         return lines + [("note", note) for note in self.notes]
@@ -71,10 +76,17 @@ class Card:
         """The layers down to some depth, the rules, and the methods."""
         return [_layers(self, depth), _rules(self), *_methods(self)]
 
-    def _pictures(self) -> str:
-        if self.preprocess is not None:
-            return str(self.preprocess)
-        return "not known how they become the input (preprocess=; --size, --resize, --mean, --std)"
+    @property
+    def _per_token(self) -> bool:
+        """Whether the output has a row for every token of a text."""
+        return isinstance(self.preprocess, Text) and len(self.head.shape) == 3 and self.head.shape[1] == self.input[1]
+
+    def _row(self) -> str:
+        """What a target reads of such an output."""
+        return (
+            f"{self.head.shape[2]:,} numbers for every token: a target is a token (pl.token) of language models, how alike an "
+            "embedding is to another one (pl.similarity), or a class at a position (pl.step)"
+        )
 
     def _classes(self) -> str:
         count, labels = self.head.classes, self.labels
@@ -119,7 +131,11 @@ def inspect(model: Any, x: Any = None, *, method: str | Method = "lrp", shape: S
     chosen = named(method) if isinstance(method, str) else method
     entered = entry(model, x, shape)
     output = model(entered)
-    tape, lost = _followed(model, entered)
+    if entered.is_floating_point():
+        tape, lost = _followed(model, entered)
+    else:  # texts are followed from their vectors on
+        written = embedded(model, entered[:1])
+        tape, lost = _followed(written.handle(), written.vectors)
     composite, rules = plan(chosen, tape)
     (whole, *_) = model.layers() or (None,)
     return Card(
@@ -136,7 +152,7 @@ def inspect(model: Any, x: Any = None, *, method: str | Method = "lrp", shape: S
         chosen.name,
         composite,
         rules,
-        verdicts(tape, lost),
+        verdicts(tape, lost, text=not entered.is_floating_point()),
     )
 
 
@@ -148,6 +164,8 @@ def entry(model: Model, x: Any, shape: Sequence[int] | None) -> Tensor:
         return model.read(x)
     if shape is None and model.pictured is not None:
         shape = (1, len(model.pictured.mean), *model.pictured.size)
+    if shape is None and isinstance(model.preprocess, Text):
+        return model.read("A text of some words, to look at.")
     if shape is None and isinstance(model.preprocess, Columns):
         shape = (1, model.preprocess.width)
     if shape is None and model.shape is not None:
@@ -156,7 +174,8 @@ def entry(model: Model, x: Any, shape: Sequence[int] | None) -> Tensor:
         found = "a model that does not say" if shape is None else f"--shape {','.join(map(str, shape))}"
         why = "layers are seen while they run on something" if shape is None else "every axis holds at least one entry"
         raise ModelError(f"the input of {model.name}", found, why, "Say it: --shape 1,3,224,224 with the numbers of this model.")
-    return torch.zeros(tuple(shape), dtype=model.dtype, device=model.device)
+    dtype = torch.long if isinstance(model.preprocess, Text) else model.dtype
+    return torch.zeros(tuple(shape), dtype=dtype, device=model.device)
 
 
 def _followed(model: Model, x: Tensor) -> tuple[Tape | None, str]:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..cam.attending import unlaid
 from ..catalogue import Entry, methods
 from ..errors import PellucidError
+from ..ids import NONE as NOTHING
+from ..ids import SUM
 from ..tape import Aim, Tape
 from ..tape.aim import find_output
+from ..tape.attention import Tokens, tokens
 from ..tape.maps import Map, choose
 from ..target import as_target
 from .plan import NONE, plan
-
-ATTENTION = ("attention_rollout", "chefer")  # of methods that read attention itself
 
 
 @dataclass(frozen=True)
@@ -31,15 +33,25 @@ class Verdict:
     reason: str = ""
 
 
-def verdicts(tape: Tape | None, lost: str = "") -> tuple[Verdict, ...]:
+def verdicts(tape: Tape | None, lost: str = "", *, text: bool = False) -> tuple[Verdict, ...]:
     """All methods of the catalogue, in its order.
 
     Arguments:
         tape: What ran on one input; None where it could not be followed to the output.
         lost: Why it could not.
+        text: Whether the model reads tokens.
     """
     facts = _facts(tape)
-    return tuple(_verdict(entry, facts, lost) for entry in methods())
+    return tuple(_of_text(entry) if text and _silent(entry) else _verdict(entry, facts, lost) for entry in methods())
+
+
+def _silent(entry: Entry) -> bool:
+    """Whether a method says nothing of tokens."""
+    return getattr(entry.make(), "per_token", SUM) == NOTHING
+
+
+def _of_text(entry: Entry) -> Verdict:
+    return Verdict(entry.name, entry.family, False, "it is made for pictures, and says nothing of tokens")
 
 
 @dataclass(frozen=True)
@@ -49,17 +61,17 @@ class Facts:
     Arguments:
         tape: What ran; None where the thread is lost.
         map: What CAM methods would weigh, or why there is nothing.
-        attention: Whether something attends to something.
+        unattended: Why methods of attention have nothing to follow; empty where they have.
     """
 
     tape: Tape | None
     map: Map | str
-    attention: bool
+    unattended: str
 
 
 def _facts(tape: Tape | None) -> Facts:
     if tape is None:
-        return Facts(None, "", False)
+        return Facts(None, "", "")
     main = find_output(tape)
     output = tape.value(main)
     aimed = Aim(as_target(None), output, output, {main: output})
@@ -67,17 +79,13 @@ def _facts(tape: Tape | None) -> Facts:
         found: Map | str = choose(tape, aimed, "a map")
     except PellucidError as error:
         found = error.found
-    return Facts(tape, found, _attends(tape))
+    return Facts(tape, found, _attention(tape, aimed))
 
 
-def _attends(tape: Tape) -> bool:
-    """Whether a softmax of the input's own making weighs values that come from the input."""
-    soft = {op.out for op in tape.ops if op.kind == "softmax" and op.ins}
-    carried = set(soft)
-    for op in tape.ops:
-        if op.kind == "route" and set(op.ins) & carried:
-            carried |= {out for out in op.outs if out is not None}
-    return any(op.kind == "product" and set(op.ins) & carried and len(set(op.ins)) > 1 for op in tape.ops)
+def _attention(tape: Tape, aimed: Aim) -> str:
+    """Why methods of attention have nothing to follow; nothing where they have."""
+    found = tokens(tape, aimed)
+    return unlaid(found) if isinstance(found, Tokens) else found[0]
 
 
 def _verdict(entry: Entry, facts: Facts, lost: str) -> Verdict:
@@ -85,8 +93,9 @@ def _verdict(entry: Entry, facts: Facts, lost: str) -> Verdict:
         return Verdict(entry.name, entry.family, True, "it only asks the model" if facts.tape is None else "")
     if facts.tape is None:
         return Verdict(entry.name, entry.family, False, lost)
-    if entry.name in ATTENTION and not facts.attention:
-        return Verdict(entry.name, entry.family, False, "nothing that ran attends to anything")
+    if entry.attends:
+        why = f"it follows attention, and there is {facts.unattended}" if facts.unattended else ""
+        return Verdict(entry.name, entry.family, not why, why)
     if entry.maps:
         return _mapped(entry, facts.map)
     _, rows = plan(entry.make(), facts.tape)

@@ -20,6 +20,8 @@ from .watch import Watch
 if TYPE_CHECKING:
     from ..concept import Concepts
 
+OUTER = 2  # names with fewer dots are told one by one
+
 
 @click.command(short_help="Which channels a decision was made with.")
 @click.argument("picture", metavar="PICTURE")
@@ -100,6 +102,18 @@ def report(c: Concepts, files: Sequence[Path], *, listed: bool, as_json: bool) -
     say.classes(c.whole)
     click.echo(c.text())
     if listed:
-        click.echo(f"Layers to choose from: {', '.join(c.layers)}")
+        click.echo(f"Layers to choose from: {listed_layers(c.layers)}.")
     if files:
         click.echo(f"Written: {', '.join(map(click.format_filename, files))}")
+
+
+def listed_layers(layers: Sequence[str]) -> str:
+    """The outer layers by name, and how many there are inside them.
+
+    Example:
+        >>> listed_layers(["stem", "layer1.0", "layer1.0.conv1", "head"])
+        'stem, layer1.0, head, and 1 inside these'
+    """
+    outer = [name for name in layers if name.count(".") < OUTER] or list(layers)
+    inside = len(layers) - len(outer)
+    return ", ".join(outer) + (f", and {inside} inside these" if inside else "")

@@ -7,16 +7,24 @@ import click
 from . import say
 from .door import debuggable
 
+SOURCES = (
+    ("FILE", "safetensors and .pth with --builder, ONNX, Keras; with --trust TorchScript, .pt2, pickled modules"),
+    ("FOLDER", "a Hugging Face model: config.json and weights (extra: hub)"),
+    ("timm:NAME", "an architecture of timm; NAME@FILE: with weights of a file, NAME?random: with random ones (extra: hub)"),
+    ("torchvision:NAME", "a model of torchvision; @ and ? as above, or @ the name of its weights (extra: hub)"),
+    ("hf:PATH", "a folder, or the name of a model on the Hugging Face hub (extra: hub)"),
+)
+
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON per model.")
 @debuggable
 def models(as_json: bool) -> None:
-    """The built-in models; files of yours work as well."""
+    """The built-in models, and what else can be named as one."""
     from ..zoo import MODELS
 
     if as_json:
         for name, summary in MODELS.items():
             say.document({"name": name, "summary": summary})
         return
-    say.table(("model", "what it is"), list(MODELS.items()))
+    say.table(("model", "what it is"), [*MODELS.items(), *SOURCES])

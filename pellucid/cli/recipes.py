@@ -3,29 +3,53 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from . import say
 from .door import debuggable
 
+if TYPE_CHECKING:
+    from ..cookbook import Recipe
+
 HEADS = ("recipe", "what it does", "paper", "doi")
 COLUMNS = ("name", "summary", "paper", "year", "doi", "data")
+PLAIN = (int, float, str, tuple, type(None))
 
 
 @click.command()
+@click.argument("name", required=False, metavar="[NAME]")
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON per recipe.")
 @debuggable
-def recipes(as_json: bool) -> None:
-    """The recipes of `pellucid maximize`: what each does, and where it comes from."""
-    from ..cookbook import recipes
+def recipes(name: str | None, as_json: bool) -> None:
+    """The recipes of `pellucid maximize`: what each does, and where it comes from. Of one, also what can be set.
 
+    `pellucid maximize --with SETTING=VALUE` sets it.
+    """
+    from ..cookbook import entry, recipes
+
+    if name is not None:
+        return told(entry(name), as_json)
     entries = recipes()
     if as_json:
-        for entry in entries:
-            say.document({column: getattr(entry, column) for column in COLUMNS})
+        for one in entries:
+            say.document({column: getattr(one, column) for column in COLUMNS})
     elif sys.stdout.isatty():
-        told = [(e.name, f"{e.summary}\n{e.paper} {e.year}{f', {e.doi}' if e.doi else ''}") for e in entries]
-        say.table(("", ""), told)
+        say.table(("", ""), [(e.name, f"{e.summary}\n{source(e)}") for e in entries])
     else:
         say.table(HEADS, [(e.name, e.summary, f"{e.paper} {e.year}", e.doi) for e in entries])
+
+
+def told(one: Recipe, as_json: bool) -> None:
+    """One recipe and its settings."""
+    settings = one.settings()
+    if as_json:
+        plain = {name: value if isinstance(value, PLAIN) else str(value) for name, value in settings.items()}
+        return say.document({column: getattr(one, column) for column in COLUMNS} | {"settings": plain})
+    click.echo(f"{one.name}: {one.summary} ({source(one)})")
+    say.table(("setting", "as it is"), [(name, repr(value)) for name, value in settings.items()])
+
+
+def source(one: Recipe) -> str:
+    return f"{one.paper} {one.year}{f', {one.doi}' if one.doi else ''}"

@@ -30,10 +30,13 @@ def explanation(e: Explanation) -> None:
 
 
 def model(model: Model) -> None:
-    """Which model answers, and how it sees pictures; not of those that come along, which everybody can look up."""
+    """Which model answers, and how it reads its input; not of those that come along, which everybody can look up."""
+    from ..model.words import read
+
     if model.source != "pellucid.zoo":
         click.echo(f"{model.name}: {model.source}")
-        click.echo(f"Pictures: {model.preprocess}")
+        what, how = read(model.preprocess)
+        click.echo(f"{what.capitalize()}: {how}")
 
 
 def classes(e: Explanation) -> None:

@@ -120,7 +120,7 @@ def _kept_by(op: LocalOp, cause: str) -> str:
     """Where a booking is told of: the module, or what keeps it, as a token or positions of the model's own."""
     read = (op.tape.values[ref.id] for ref in op.op.refs()) if cause == "constant operand" else ()
     names = list(dict.fromkeys(value.name for value in read if value.name and not value.tracked))
-    return " + ".join(names[:3]) or op.op.module
+    return " + ".join(names[:2]) or op.op.module
 
 
 def _told(rows: list[Row]) -> tuple[Row, ...]:

@@ -81,7 +81,10 @@ class Column:
             ('61 years', 'yes')
         """
         if not self.values:
-            return f"{round(entries[0] * self.std + self.mean, 6):.6g}" + (f" {self.unit}" if self.unit else "")
+            number = entries[0] * self.std + self.mean
+            least = 1e-6 * (abs(self.mean) + abs(entries[0]) * self.std)  # what single precision keeps of such numbers
+            number = round(number, math.ceil(-math.log10(least))) if least > 0 else 0.0
+            return f"{number:.6g}" + (f" {self.unit}" if self.unit else "")
         if self.code:
             place = round(entries[0] * self.std + self.mean)
             return self.values[place] if 0 <= place < len(self.values) else f"{place}, which is no value"

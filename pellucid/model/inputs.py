@@ -22,15 +22,17 @@ class Held:
     Arguments:
         value: A tensor, or anything else the model takes.
         shared: Whether it belongs to the whole batch; else a tensor as long as the batch has a row per sample.
+        given: Whether somebody asked for it to be held.
     """
 
     value: Any
     shared: bool = False
+    given: bool = False
 
 
 def held(value: Any, *, shared: bool = False) -> Held:
     """An input that is given to the model and not explained: `explain(model, (image, held(table)))`."""
-    return Held(value, shared)
+    return Held(value, shared, given=True)
 
 
 @dataclass(frozen=True)
@@ -141,8 +143,9 @@ def pack(model: Model, given: Any, read: Callable[[Any, Any], Tensor] | None = N
     """A model of one tensor (batch, total) in place of one of several inputs, and that tensor.
 
     Inputs of real numbers are explained. Whole numbers, booleans, what is no tensor and what is `held` are given to the model as
-    they are; where they have a row per sample, that of a batch of one is repeated for every variant of it. An input that is
-    explained alone is not packed, so that methods for pictures see a picture.
+    they are; where they have a row per sample, that of a batch of one is repeated for every variant of it. Where none are of real
+    numbers, tokens are explained: what is called `input_ids`, else the first of whole numbers. An input that is explained alone
+    is not packed, so that methods for pictures see a picture.
 
     Arguments:
         given: A tuple or list by position, or a mapping by keyword.
@@ -160,6 +163,7 @@ def pack(model: Model, given: Any, read: Callable[[Any, Any], Tensor] | None = N
     items: list[tuple[int | str, Any]] = list(given.items() if keyed else enumerate(given))
     names = [str(place) for place, _ in items] if keyed else positional(model, len(items))
     values = [_value(model, name, value, read) for name, (_, value) in zip(names, items, strict=True)]
+    values = values if any(isinstance(value, Tensor) for value in values) else _tokens(names, values)
     explained = [(name, value) for name, value in zip(names, values, strict=True) if isinstance(value, Tensor)]
     if not explained:
         raise InputError(
@@ -212,6 +216,18 @@ def _value(model: Model, name: str, value: Any, read: Callable[[Any, Any], Tenso
     if how is None or read is None or value is None or isinstance(value, (bool, int, float)):
         return Held(value)
     return read(how, value)
+
+
+def _tokens(names: Sequence[str], values: Sequence[Tensor | Held]) -> list[Tensor | Held]:
+    """With the tokens explained, where whole numbers can be no other thing."""
+    whole = [
+        n
+        for n, value in enumerate(values)
+        if isinstance(value, Held) and isinstance(value.value, Tensor) and not value.given and value.value.dim() > 1
+        and not value.value.is_floating_point() and value.value.dtype != torch.bool
+    ]  # fmt: skip
+    chosen = next((n for n in whole if names[n] in ("input_ids", "ids", "tokens")), whole[0] if whole else None)
+    return [value.value if n == chosen and isinstance(value, Held) else value for n, value in enumerate(values)]
 
 
 def preprocess_of(model: Model, name: str) -> Any:

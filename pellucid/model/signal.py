@@ -46,6 +46,10 @@ class Signal:
     length: int | None = None
     source: str = "given by the user"
 
+    def __str__(self) -> str:
+        unit = f" in {self.unit}" if self.unit else ""
+        return f"{self.rate:g} samples a second{unit} (from: {self.source})"
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "channels", tuple(self.channels))
         for name in ("mean", "std"):

@@ -17,7 +17,7 @@ from pellucid.subject.tokens import PADDING, SPECIAL, TEXT, Tokens
 __all__ = ["Encoded", "Text", "Vocabulary"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Text:
     """What happens to a text before the model sees it: a tokenizer makes token ids of it.
 
@@ -44,6 +44,13 @@ class Text:
     limit: int | None = None
     blank: int | str | None = None
     source: str = "given by the user"
+
+    def __str__(self) -> str:
+        limit = f", at most {self.limit} tokens" if self.limit else ""
+        return f"by {type(self.tokenizer).__name__}{limit} ({self.source})"
+
+    def __repr__(self) -> str:
+        return f"Text({type(self.tokenizer).__name__}, {self.source})"
 
     @cached_property
     def reads(self) -> Tokenizer:

@@ -22,7 +22,7 @@ from .imputers.conditional_gaussian import ConditionalGaussian, conditional_gaus
 from .imputers.marginal import Marginal, Shifted
 from .perturbation import Perturbation
 from .refined import Refined
-from .regions import Division, Regions, Shape, Sliding, Windows, places
+from .regions import Division, Regions, Shape, Sliding, Windows, of_table, places
 from .responses import Estimate, Responses
 
 WINDOW, MARGIN, SEEN = 10, 2, 100_000  # as published
@@ -184,6 +184,7 @@ class Likely:
 
     soft: ClassVar[bool] = False
     random: ClassVar[bool] = True
+    around: ClassVar[bool] = True  # what stands around a place decides what stands there
 
     margin: int = MARGIN
     colour: Colour = "each"
@@ -225,7 +226,10 @@ class Openings(Division):
     sampler: Imputer
     draws: int
 
-    def of(self, x: Tensor, model: Model) -> Opened:
+    def of(self, x: Tensor, model: Model) -> Regions:
+        columns = of_table(x, model) if self.size is None else None
+        if columns is not None:
+            return columns
         usual = tuple(1 if x.dim() == 2 else max(1, min(WINDOW, side // 4)) for side in places(x))
         windows = Sliding(usual if self.size is None else self.size, self.stride, clip=False).windows(x)
         side = (windows.boxes[0, 1] - windows.boxes[0, 0]).tolist()

@@ -96,16 +96,17 @@ class Perturbation:
         regions = regions.on(value.device) if isinstance(regions, Apart) else moved(regions, value.device)
         imputer = as_imputer(self.imputer)
         self._fits(imputer, regions)
-        instead = fitting(imputer, regions, readout.model)
+        instead, draws = fitting(imputer, regions, readout.model), self.draws
         if instead is not imputer and isinstance(regions, OfColumns):
             imputer, regions = instead, replace(regions, note="A column that is taken away stands at its mean.")
+            draws = 1  # they do not draw
         fill = filled(imputer, sample, regions, readout.model)
         told_of = "removed" if self.semantics == "remove" else str(imputer)
-        told = re.sub(r" at 0x\w+", "", f"{self.division}; {told_of}; draws={self.draws}")
+        told = re.sub(r" at 0x\w+", "", f"{self.division}; {told_of}; draws={draws}")
         parts = regions.parts if isinstance(regions, Apart) else (regions,)
         once = not imputer.random and not any(isinstance(part, Cells) for part in parts)
         return Study(
-            readout, sample, row, regions, self.design, fill, self.draws, self.batch, told, once, self.accelerate == "auto",
+            readout, sample, row, regions, self.design, fill, draws, self.batch, told, once, self.accelerate == "auto",
             self.semantics,
         )  # fmt: skip
 

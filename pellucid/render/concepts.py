@@ -23,20 +23,19 @@ if TYPE_CHECKING:
     from pellucid.explanation import Explanation
 
 
-ACROSS = 4  # channels in one row, where there is nothing to show beside their maps
+ACROSS = 4  # pictures in one row: of several channels, where each has few
 
 
 def concept_sheet(c: Concepts) -> Image.Image:
-    """The photograph and the whole map above; below it a row for each channel, or rows of several where they have but a map."""
+    """The photograph and the whole map above; below it the channels, each with its pictures in a row."""
     rows = [cells(c, place) for place in range(len(c))]
-    alone = all(len(row) == 1 for row in rows)
-    across = min(ACROSS, max(3, len(rows))) if alone else max(3, *map(len, rows))
-    wide = across * (SIDE + GAP) - GAP
+    longest = max(map(len, rows))
+    beside = max(1, min(ACROSS // longest, len(rows)))  # channels in one row
+    own = longest * (SIDE + GAP) - GAP
+    wide = max(beside * (own + GAP) - GAP, 3 * SIDE + 2 * GAP)
     largest = max(abs(one.relevance) for one in c.shown) or 1.0
-    each = [
-        stack([bar(one, largest, SIDE if alone else wide), in_row(row, SIDE)], 6) for one, row in zip(c.shown, rows, strict=True)
-    ]
-    body = [in_row(each[n : n + across], SIDE) for n in range(0, len(each), across)] if alone else each
+    each = [stack([bar(one, largest, own), in_row(row, SIDE)], 6) for one, row in zip(c.shown, rows, strict=True)]
+    body = [in_row(each[n : n + beside], own) for n in range(0, len(each), beside)]
     notes = [paragraph(note, 14, wide, FAINT) for note in explained(c)]
     notes += [paragraph(note, 14, wide, AMBER) for note in (*c.notes, *(c.examples.notes if c.examples else ()))]
     return framed(stack([title(c, wide), first(c, wide), *body, stack(notes, 4)], 20))

@@ -22,11 +22,14 @@ if TYPE_CHECKING:
     from pellucid.synth.trust import Trust
 
 BESIDE = 4  # pictures that were made, in one row with real ones
+FAINTEST = 1.5  # how much paler than full contrast a picture is before it is shown with more
+OUTLIERS = 0.995  # share of the entries that full contrast is measured by
 MEMBERS = 3  # real pictures of a facet that are shown
 
 
 def contact_sheet(p: Maximized, across: int | None = None, trust: Trust | None = None) -> Image.Image:
-    """All pictures in rows of `across`, their words below them; the seeds of one target share a row where they can.
+    """All pictures in rows of `across`, their words below them; the seeds of one target share a row where they can. Pale ones are
+    shown with more contrast, and how much is said.
 
     Where there are real pictures to be shown, each target has rows of its own, and they stand behind those that were made; behind
     that of a facet stand the picture it began with and real ones of its kind.
@@ -93,11 +96,32 @@ def cell(p: Maximized, index: int, wide: int, trust: Trust | None = None) -> Ima
     """One picture over its words, with the numbers that say most about how far to trust it."""
     lines = [paragraph(f"{p.targets[index]} = {figure(float(p.scores[index]))}", 15, wide, INK)]
     seed = f"seed {p.seeds[index]}" if len(set(p.seeds)) > 1 else ""
+    gain = contrast(p, index)
     said = [f"{label} {share:.0%}" for _, label, share in (p.classes[index][:1] if p.classes else ())]
+    said += [f"contrast x {gain:.1f}"] if gain > 1 else []
     lines += [paragraph(shorten("  ·  ".join(filter(None, [*said, seed])), 13, wide), 13, wide, FAINT)] if said or seed else []
     lines += [] if bool(p.fired[index]) else [paragraph("never fired", 13, wide, AMBER)]
     lines += [paragraph(shorten(words, 13, wide), 13, wide, FAINT) for words in (trust[index].telling() if trust else ())]
-    return stack([drawn(p.images[index], bounded(p)), stack(lines, 2)], 6)
+    image = p.images[index] if gain == 1 else middle(p) + gain * (p.images[index] - middle(p))
+    return stack([drawn(image, bounded(p)), stack(lines, 2)], 6)
+
+
+def contrast(p: Maximized, index: int) -> float:
+    """How many times the contrast of a pale picture is raised about the picture that the network calls zero; else 1.
+
+    Ascents that pay for length or take back what they drew leave pale pictures: to the network they are as strong as others.
+    """
+    image = p.images[index]
+    if image.dim() != 3 or not bounded(p):
+        return 1.0
+    away = (image - middle(p)).abs().flatten()
+    far = float(away.sort().values[round(OUTLIERS * (len(away) - 1))])
+    return 0.5 / far if 0 < far * FAINTEST < 0.5 else 1.0
+
+
+def middle(p: Maximized) -> Tensor | float:
+    """The picture that the network calls zero, where it is known."""
+    return 0.5 if p.task is None or not p.task.frame.bounded else p.task.frame.mean[0].float().cpu()
 
 
 def columns(count: int, seeds: int) -> int:

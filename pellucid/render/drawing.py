@@ -9,7 +9,7 @@ from html import escape
 from PIL import Image, ImageDraw
 
 from pellucid.render.palette import INK, PAPER, Colour
-from pellucid.render.text import font, plain
+from pellucid.render.text import font, plain, shorten, width
 
 FINER = 3  # shapes are drawn so many times finer and averaged: their edges are smooth
 ANCHORS = {"l": "start", "m": "middle", "r": "end"}
@@ -102,6 +102,16 @@ class Drawing:
         box = f'viewBox="0 0 {self.wide:.0f} {self.high:.0f}"'
         style = "max-width:100%; height:auto; display:block; margin:0 0 1.2rem"
         return f'<svg width="{self.wide:.0f}" height="{self.high:.0f}" {box} style="{style}" role="img">\n{self.svg()}\n</svg>'
+
+
+def fitted(words: str, size: int, limit: float) -> str:
+    """Words as they are where they fit, else cut with an ellipsis; pictures spell them in the letters their font has.
+
+    Example:
+        >>> fitted("mm²", 14, 100)
+        'mm²'
+    """
+    return words if width(words, size) <= limit else shorten(words, size, limit)
 
 
 def web(colour: Colour) -> str:

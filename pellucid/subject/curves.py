@@ -30,6 +30,7 @@ class Curves(Subject):
     """
 
     kind: ClassVar[str] = "curves"
+    each: ClassVar[tuple[str, ...]] = ("curves",)
 
     names: tuple[str, ...]
     unit: str

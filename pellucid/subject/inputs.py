@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 from math import prod
 from typing import Any, ClassVar
@@ -32,11 +33,15 @@ class Sides(Subject):
     """
 
     kind: ClassVar[str] = "sides"
+    each: ClassVar[tuple[str, ...]] = ()
 
     names: tuple[str, ...]
     shapes: tuple[tuple[int, ...], ...]
     subjects: tuple[Subject | None, ...]
     pictures: tuple[Tensor | None, ...]
+
+    def take(self, rows: Sequence[int]) -> Sides:
+        return replace(self, subjects=tuple(None if one is None else one.take(rows) for one in self.subjects))
 
     def fits(self, values: Tensor) -> bool:
         return values.dim() == 2 and values.shape[1] == self._edges[-1]

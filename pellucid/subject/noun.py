@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from importlib import import_module
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from torch import Tensor
 
@@ -23,6 +24,11 @@ class Subject(ABC):
     """
 
     kind: ClassVar[str]
+    each: ClassVar[tuple[str, ...]]  # the fields that have an entry for each sample
+
+    def take(self, rows: Sequence[int]) -> Self:
+        """The same for a batch made of those samples, any of them as often as wanted."""
+        return replace(self, **{name: _taken(getattr(self, name), rows) for name in self.each})
 
     @abstractmethod
     def fits(self, values: Tensor) -> bool:
@@ -35,6 +41,11 @@ class Subject(ABC):
     @abstractmethod
     def told(self, heat: Tensor, sample: int) -> dict[str, Any]:
         """One sample as plain data: every place with its name, what stands there, and its value."""
+
+
+def _taken(value: Any, rows: Sequence[int]) -> Any:
+    """The entries of some samples."""
+    return value[list(rows)] if isinstance(value, Tensor) else tuple(value[row] for row in rows)
 
 
 def stored(subject: Subject) -> tuple[dict[str, Any], dict[str, Tensor]]:

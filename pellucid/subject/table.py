@@ -28,6 +28,7 @@ class Table(Subject):
     """
 
     kind: ClassVar[str] = "table"
+    each: ClassVar[tuple[str, ...]] = ("cells",)
 
     names: tuple[str, ...]
     widths: tuple[int, ...]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import Any, ClassVar, NamedTuple
 
 from torch import Tensor
@@ -55,11 +56,20 @@ class Tokens(Subject):
     """
 
     kind: ClassVar[str] = "tokens"
+    each: ClassVar[tuple[str, ...]] = ("texts", "pieces", "spans", "kinds")
 
     texts: tuple[str, ...]
     pieces: tuple[tuple[str, ...], ...]
     spans: tuple[tuple[Span, ...], ...]
     kinds: tuple[tuple[str, ...], ...]
+
+    def padded(self, mask: Sequence[Sequence[int]]) -> Tokens:
+        """The same with padding wherever a mask has 0, and nowhere else."""
+        kinds = tuple(
+            tuple(PADDING if not there else SPECIAL if kind == PADDING else kind for kind, there in zip(row, mine, strict=True))
+            for row, mine in zip(self.kinds, mask, strict=True)
+        )
+        return replace(self, kinds=kinds)
 
     def only(self, sample: int) -> Tokens:
         """One text as a batch of its own, without its padding."""
@@ -126,6 +136,16 @@ class Tokens(Subject):
             else:
                 groups.append((touched, (position,)))
         return groups
+
+
+def numbered(ids: Tensor) -> Tokens:
+    """Tokens of which nothing is known but their numbers."""
+    pieces = tuple(tuple(map(str, row)) for row in ids.tolist())
+    spans = []
+    for row in pieces:
+        ends = list(accumulate(len(piece) + 1 for piece in row))
+        spans.append(tuple((end - 1 - len(piece), end - 1) for piece, end in zip(row, ends, strict=True)))
+    return Tokens(tuple(map(" ".join, pieces)), pieces, tuple(spans), tuple((TEXT,) * len(row) for row in pieces))
 
 
 def trimmed(text: str, span: Span) -> Span:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
-from ..model import Model
+from ..model import Columns, Model, Signal
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +73,7 @@ def framed(model: Model, shape: tuple[int, ...] | None = None, bounds: tuple[flo
         InputError: the model does not say what its input is shaped like, and nobody else does.
     """
     preprocess = model.pictured
+    shape = told(model) if shape is None else shape
     if shape is None and preprocess is None:
         raise InputError(
             f"A picture for {model.name}", "a model that does not say what its input is shaped like", "a canvas needs a size",
@@ -85,3 +86,11 @@ def framed(model: Model, shape: tuple[int, ...] | None = None, bounds: tuple[flo
         assert preprocess is not None
         shape = (len(preprocess.mean), *preprocess.size)
     return Frame(tuple(shape), low, high, model.device, model.dtype)
+
+
+def told(model: Model) -> tuple[int, ...] | None:
+    """The shape of one input that is no picture, where the model says it: of a row of a table, of a series of fixed length."""
+    how = model.preprocess
+    if isinstance(how, Columns):
+        return (how.width,)
+    return (len(how.channels), how.length) if isinstance(how, Signal) and how.channels and how.length else None

@@ -13,16 +13,15 @@ from .aim import Aim
 from .batch import Batch
 from .layout import CHANNEL, Layout, layouts, places
 from .op import Op, Tape
+from .rewrite import attentions
 from .walk import path, walk
 
-# What may stand between a softmax and the product with the values: dropout, changes of shape, masks.
-BETWEEN = ("route",)
 Refusal = tuple[str, str]
 """What was found, and why that cannot be."""
 
 
 @dataclass(frozen=True, eq=False)
-class Attention:
+class Layer:
     """One layer of attention on a tape.
 
     Arguments:
@@ -57,7 +56,7 @@ class Tokens:
     """
 
     tape: Tape
-    layers: tuple[Attention, ...]
+    layers: tuple[Layer, ...]
     count: int
     known: Mapping[int, Layout]
     ops: Sequence[Op]
@@ -66,7 +65,11 @@ class Tokens:
 def tokens(tape: Tape, aimed: Aim) -> Tokens | Refusal:
     """The attention layers on the way to the target, if every token can look at every other in each of them; else why not."""
     ops, known = path(tape, aimed.slopes), layouts(tape)
-    layers = attentions(tape, ops)
+    between = {op.index for op in ops}
+    made = [attention for attention in attentions(tape) if attention.mix.index in between]
+    if any(attention.place for attention in made):
+        return "weights of tokens on the right of what they weigh", "it cannot be told which token listens to which"
+    layers = tuple(Layer(attention.softmax.out, attention.mix, attention.softmax.place) for attention in made)
     if not layers:
         return f"no attention among its {len(ops)} operations ({_kinds(ops)})", "there are no weights of one token for another"
     for layer in layers:
@@ -80,35 +83,7 @@ def tokens(tape: Tape, aimed: Aim) -> Tokens | Refusal:
     return Tokens(tape, layers, counts[0], known, ops)
 
 
-def attentions(tape: Tape, ops: Sequence[Op]) -> tuple[Attention, ...]:
-    """Every softmax whose result weighs what stands on the other side of a matrix product."""
-    readers: dict[int, list[Op]] = defaultdict(list)
-    for op in ops:
-        for i in op.ins:
-            readers[i].append(op)
-    found = []
-    for op in ops:
-        if op.name in ("_softmax", "_safe_softmax"):
-            product = _applied(op.out, readers)
-            if product is not None:
-                found.append(Attention(op.out, product, op.place))
-    return tuple(found)
-
-
-def _applied(value: int, readers: Mapping[int, Sequence[Op]]) -> Op | None:
-    """The product of matrices in which a value stands on the left."""
-    waiting = [value]
-    while waiting:
-        value = waiting.pop()
-        for op in readers[value]:
-            if op.name in ("bmm", "mm", "baddbmm") and op.kind == "product" and op.args[-2].id == value:
-                return op
-            if op.kind in BETWEEN and len(op.ins) == 1:
-                waiting += [o for o in op.outs if o is not None]
-    return None
-
-
-def _unfit(tape: Tape, layer: Attention, known: Mapping[int, Layout]) -> Refusal | None:
+def _unfit(tape: Tape, layer: Layer, known: Mapping[int, Layout]) -> Refusal | None:
     """Why the weights of one layer cannot be read as (sample, head, token, token)."""
     value = tape.values[layer.weights]
     shape = " x ".join(map(str, value.shape))

@@ -24,7 +24,7 @@ def grouped_mm(
         last = [int(n) for n in ends.tolist()]
         if a.dim() == 2:
             rows = a.split_with_sizes([end - start for start, end in zip([0, *last], last, strict=False)])
-            made = torch.cat([part @ b[k] for k, part in enumerate(rows)])
+            made = torch.cat([part @ b[k] for k, part in enumerate(rows) if len(part)])
         else:
             columns = b.split_with_sizes([end - start for start, end in zip([0, *last], last, strict=False)], 1)
             made = torch.cat([a[k] @ part for k, part in enumerate(columns)], 1)

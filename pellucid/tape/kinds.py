@@ -21,7 +21,7 @@ MATRIX_PRODUCTS = _names("mm addmm bmm baddbmm mv addmv addbmm _addmm_activation
 POOLS = _names(
     """avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d _adaptive_avg_pool2d _adaptive_avg_pool3d mean sum cumsum
     upsample_linear1d upsample_bilinear2d upsample_trilinear3d upsample_bicubic2d _upsample_bilinear2d_aa _upsample_bicubic2d_aa
-    fractional_avg_pool nansum"""
+    fractional_avg_pool nansum index_add scatter_add"""
 )
 
 # The winner takes all.
@@ -37,7 +37,7 @@ ROUTES = _names(
     index_select gather flatten
     unflatten movedim swapaxes roll flip rot90 constant_pad_nd reflection_pad1d reflection_pad2d reflection_pad3d
     replication_pad1d replication_pad2d replication_pad3d as_strided as_strided_scatter select_scatter slice_scatter
-    diagonal tril triu where masked_fill index_put index_copy index_add scatter scatter_add masked_select masked_scatter
+    diagonal tril triu where masked_fill index_put index_copy scatter masked_select masked_scatter
     take repeat repeat_interleave pixel_shuffle pixel_unshuffle channel_shuffle native_channel_shuffle unfold im2col col2im
     upsample_nearest1d upsample_nearest2d upsample_nearest3d _upsample_nearest_exact1d _upsample_nearest_exact2d
     _upsample_nearest_exact3d native_dropout dropout lift lift_fresh fill zero view_as_real view_as_complex real imag

@@ -310,7 +310,8 @@ def _shift(tape: Tape, op: Op, d: int, origin: int) -> int | None:
         return None
     if op.name == "cat":
         parts = [ref.id for ref in op.args[0]]
-        return sum(int(tape.values[i].shape[d]) for i in parts[: parts.index(origin)])
+        before_it = (tape.values[i].shape for i in parts[: parts.index(origin)])
+        return sum(int(shape[d]) for shape in before_it if len(shape) == n)  # an empty cache is joined as a tensor of shape (0,)
     first: int = op.args[2] if len(op.args) > 2 and op.args[2] is not None else 0
     return -(first if first >= 0 else first + tape.values[origin].shape[d])
 

@@ -82,7 +82,9 @@ class LocalOp:
         if batch is None:  # samples mixed: what cannot be told apart is handed out together
             amount, mass = amount.sum().expand(self.samples), size.sum().expand(self.samples)
         none = torch.zeros_like(amount)
-        factor = torch.where(mass == 0, none, amount / mass)
+        factor = torch.where(mass == 0, none, amount / mass).to(
+            got.dtype
+        )  # in double precision the next line takes twice as long
         each = factor[0] if batch is None or self.samples == 1 else along(factor, batch, got)
         return got.addcmul_(size, each), torch.where(mass == 0, amount, none)
 

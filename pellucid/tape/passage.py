@@ -25,7 +25,7 @@ from .op import Op, Tape
 from .stack import repeated, stack
 from .walk import path
 
-ROOM = 3.2e7  # bytes of the largest value that is carried: larger ones are mapped anew at every operation on a CPU
+ROOM = 6.4e7  # bytes of the largest value that is carried; on a CPU, more at once is no quicker
 MOST = 64  # rows in one walk
 
 Leg = Callable[[Tape, dict[int, Tensor], int], "tuple[Tensor | None, tuple[Row, ...]]"]

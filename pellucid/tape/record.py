@@ -16,16 +16,17 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from ..errors import ModelError, ThreadLost
 from ..model.mode import opaque
-from . import facts, grouped, kinds, recurrent
+from . import encoder, facts, grouped, kinds, recurrent
 from .batch import Batch, follow, rearranges
 from .op import Op, Ref, Tape, Value
 from .plain import plain
+from .program import followed, remembers
 from .rows import LARGEST, Rows, carried, marks, together
 from .sound import check
 from .trees import leaves, mapped, tensors
 from .twin import aten_name, overwrite, scatter, twin, written
 
-TOLD = {**recurrent.TOLD, **grouped.TOLD}  # fused kernels, by name, and what they compute
+TOLD = {**recurrent.TOLD, **grouped.TOLD, **encoder.TOLD}  # fused kernels, by name, and what they compute
 Geometry = tuple[tuple[int, ...], tuple[int, ...], int]
 # Operations whose output can be made again at the price of a copy: their overwritten outputs need not be kept.
 CHEAP = (
@@ -63,7 +64,7 @@ def record(model: Any, *inputs: Tensor) -> Tape:
     with plain(), _follow(module, recorder):
         copies = [recorder.open(x) for x in inputs]
         with Intercept(recorder):
-            output = forward(*copies)
+            output = followed(forward, recorder, *copies) if remembers(forward) else forward(*copies)
         return recorder.close(output, transparent=not opaque(module))
 
 
@@ -319,7 +320,8 @@ class Recorder:
     def _named(self, name: str, read: list[Tensor], out: Any) -> Any:
         """What is made without the input is known by the parameters it is made of, as positions are by their table."""
         at = [_storage(t) for t in read if t.is_floating_point()]
-        sources = list(dict.fromkeys(self.names[storage] for storage in at if storage in self.names))
+        known = (self.names[storage] for storage in at if storage in self.names)
+        sources = list(dict.fromkeys(name for names in known for name in names.split(" + ")))
         made = [t for t in tensors(out) if t.is_floating_point()] if sources else []
         for tensor in made:
             if (storage := _storage(tensor)) not in self.names:

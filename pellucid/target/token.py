@@ -16,7 +16,7 @@ LAST = -1
 
 @dataclass(frozen=True)
 class Token(Term):
-    """The score of a token at a position, for outputs (batch, position, vocabulary); or (batch, vocabulary), of the last one.
+    """The score of a token at a position, for outputs (batch, position, vocabulary).
 
     Arguments:
         id: The token: its number, or its name where the model has a tokenizer; a tuple has one per sample; None: the one with the
@@ -70,8 +70,6 @@ class Token(Term):
     def _row(self, value: Tensor) -> Tensor:
         """The scores of all tokens at the position, with shape (batch, vocabulary)."""
         place = LAST if self.position is None else self.position
-        if value.dim() == 2 and place == LAST:
-            return value
         if value.dim() != 3 or not -value.shape[1] <= place < value.shape[1]:
             raise self._unfit(value)
         return value[:, place]
@@ -99,10 +97,10 @@ class Token(Term):
 
 
 def printable(name: str) -> str:
-    """A token's name on one line: line breaks and what commands a terminal are spelled.
+    r"""A token's name on one line: line breaks and what commands a terminal are spelled.
 
     Example:
-        >>> printable(" Paris"), printable("\n\x1b[2J")
-        (' Paris', '\\n\\x1b[2J')
+        >>> print(printable("Paris\t"))
+        Paris\t
     """
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in name)

@@ -1,51 +1,81 @@
-"""Attention maps written from the papers: plain loops over explicit weights, gradients from autograd.
+"""The rules for attention once more, slowly: dense Jacobians, one sample at a time, and loops. Nothing here knows the library.
 
-References: Abnar and Zuidema, 2020, https://doi.org/10.18653/v1/2020.acl-main.385 (Section 3, attention rollout);
-Chefer et al., 2021, https://doi.org/10.1109/ICCV48922.2021.00045 (Eq. 5-6, self-attention).
+References:
+    Softmax, products, norms: AttnLRP (Achtibat et al., 2024), https://proceedings.mlr.press/v235/achtibat24a.html
+    Norms, attention whose weights stand still: XAI for transformers (Ali et al., 2022), https://proceedings.mlr.press/v162/ali22a.html
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
-
-Matrix = list[list[float]]
-
-
-def rollout(weights: Sequence[Tensor]) -> Matrix:
-    """The product, last layer first, of the row-normalised mean over heads plus identity; weights are (head, query, key)."""
-    n = weights[0].shape[-1]
-    R = identity(n)
-    for A in weights:
-        mixed = [[sum(float(head[i, j]) for head in A) / len(A) + (i == j) for j in range(n)] for i in range(n)]
-        normed = [[entry / sum(row) for entry in row] for row in mixed]
-        R = times(normed, R)
-    return R
+from torch.autograd.functional import jacobian
 
 
-def chefer(weights: Sequence[Tensor], gradients: Sequence[Tensor]) -> Matrix:
-    """R = I; R <- R + E R with E the mean over heads of (gradient * weight)+."""
-    n = weights[0].shape[-1]
-    R = identity(n)
-    for A, G in zip(weights, gradients, strict=True):
-        E = [
-            [sum(max(float(g[i, j] * a[i, j]), 0.0) for a, g in zip(A, G, strict=True)) / len(A) for j in range(n)]
-            for i in range(n)
-        ]
-        R = [[p + q for p, q in zip(old, new, strict=True)] for old, new in zip(R, times(E, R), strict=True)]
-    return R
+def sign(z: float) -> float:
+    return 1.0 if z >= 0 else -1.0
 
 
-def identity(n: int) -> Matrix:
-    return [[float(i == j) for j in range(n)] for i in range(n)]
+def softmax(x: Tensor, R: Tensor) -> Tensor:
+    """The Taylor expansion of each weight at x itself (Proposition 3.1): x_i dp_j / dx_i of R_j / p_j, for one row x."""
+    p, J = x.softmax(0), jacobian(lambda t: t.softmax(0), x)
+    got = torch.zeros_like(x)
+    for i in range(len(x)):
+        for j in range(len(x)):
+            got[i] += x[i] * J[j, i] * R[j] / p[j]
+    return got
 
 
-def times(a: Matrix, b: Matrix) -> Matrix:
-    return [[sum(a[i][k] * b[k][j] for k in range(len(b))) for j in range(len(b[0]))] for i in range(len(a))]
+def log_softmax(x: Tensor, R: Tensor, eps: float) -> Tensor:
+    """The same for the logarithms of the weights."""
+    y, J = x.log_softmax(0), jacobian(lambda t: t.log_softmax(0), x)
+    got = torch.zeros_like(x)
+    for i in range(len(x)):
+        for j in range(len(x)):
+            got[i] += x[i] * J[j, i] * R[j] / (y[j] + eps * sign(float(y[j])))
+    return got
 
 
-def rows(R: Matrix, read: Sequence[int]) -> Tensor:
-    """The mean of the rows of the tokens that are read."""
-    return torch.tensor([R[i] for i in read], dtype=torch.float64).mean(0)
+def product(a: Tensor, b: Tensor, R: Tensor, eps: float) -> tuple[Tensor, Tensor]:
+    """A product of matrices: epsilon for the sum over k, then a half for each factor (Proposition 3.3)."""
+    of_a, of_b = torch.zeros_like(a), torch.zeros_like(b)
+    for i in range(a.shape[0]):
+        for j in range(b.shape[1]):
+            z = sum(float(a[i, k] * b[k, j]) for k in range(a.shape[1]))
+            for k in range(a.shape[1]):
+                share = a[i, k] * b[k, j] / (z + eps * sign(z)) * R[i, j] / 2
+                of_a[i, k] += share
+                of_b[k, j] += share
+    return of_a, of_b
+
+
+def weighed(weights: Tensor, values: Tensor, R: Tensor, eps: float) -> Tensor:
+    """Attention whose weights are constants: epsilon for a linear map of the values."""
+    return 2 * product(weights, values, R, eps)[1]
+
+
+def norm(
+    x: Tensor, R: Tensor, *, sets: Tensor, weight: Tensor, bias: Tensor, centred: bool, eps: float, epsilon: float
+) -> Tensor:
+    """A norm as a table, its spread held fixed: entries of one set share a mean and a spread.
+
+    Arguments:
+        sets: The number of the set of each entry of x.
+        weight, bias: Per entry.
+        eps: Inside the root.
+        epsilon: The stabiliser.
+    """
+    n = len(x)
+    table = torch.zeros(n, n, dtype=x.dtype)
+    for i in range(n):
+        mates = [j for j in range(n) if sets[j] == sets[i]]
+        mean = sum(x[j] for j in mates) / len(mates) if centred else 0.0
+        spread = (sum((x[j] - mean) ** 2 for j in mates) / len(mates) + eps) ** 0.5
+        for j in mates:
+            table[i, j] = weight[i] * ((i == j) - (1 / len(mates) if centred else 0.0)) / spread
+    z = table @ x + bias
+    got = torch.zeros_like(x)
+    for j in range(n):
+        for i in range(n):
+            got[j] += table[i, j] * x[j] * R[i] / (z[i] + epsilon * sign(float(z[i])))
+    return got

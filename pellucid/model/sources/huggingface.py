@@ -199,7 +199,8 @@ def _reading(transformers: ModuleType, path: Path) -> Preprocess | None:
             processor = transformers.AutoImageProcessor.from_pretrained(path, local_files_only=True)
     except Exception:
         return None
-    return metadata.reading(processor, f"{file.name} of {path.name}", strict=False)
+    how: Preprocess | None = metadata.reading(processor, f"{file.name} of {path.name}", strict=False)
+    return how
 
 
 def _texts(transformers: ModuleType, path: Path, module: nn.Module) -> Text | None:

@@ -129,7 +129,7 @@ def _location(tensor: Any) -> str:
 
 
 def _convertible(onnx: Any, onnx2torch: Any, proto: Any, path: Path) -> Any:
-    """The graph in an opset that can be converted; refused before anything is made of it where something cannot, by name and place."""
+    """The graph in an opset that can be converted; what cannot be is named, with its place, before anything is made of it."""
     nodes = proto.graph.node
     if len(nodes) > MOST_NODES:
         raise ModelError(f"model {path}", f"{len(nodes)} operations", f"at most {MOST_NODES} are converted", "Simplify it.")
@@ -169,7 +169,7 @@ def _opset(proto: Any) -> int:
 
 
 def _loosened(onnx: Any, proto: Any, shape: tuple[int, ...]) -> bool:
-    """Let a file that fixes its batch take any: reshapes to (batch, ...) copy that axis from what they reshape. Whether all did."""
+    """Let a file that fixes its batch take any: reshapes to (batch, ...) copy that axis from what they reshape."""
     if not shape or not shape[0]:
         return False
     known = onnx.shape_inference.infer_shapes(proto).graph

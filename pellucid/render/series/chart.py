@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.ledger import figure
-from pellucid.render.drawing import Drawing, Line, Rect, Words
+from pellucid.render.drawing import Drawing, Line, Rect, Words, fitted
 from pellucid.render.map import Map
 from pellucid.render.palette import AMBER, FAINT, HAIR, INK, Colour
 from pellucid.render.scale import Heat, Scale, each
 from pellucid.render.table.chart import ticks
-from pellucid.render.text import shorten, wrap
+from pellucid.render.text import wrap
 from pellucid.subject.curves import Curves
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def drawing(e: Explanation, sample: int, drawn: Map, wide: int) -> Drawing:
     marks += axis(curves, sample, below, wide)
     below += FOOT + 10
     for words, ink in told(found, shown, drawn):
-        for line in wrap(words, 14, wide):
+        for line in wrap(words, 14, wide, spelled=False):
             marks.append(Words(0, below + 14, line, 14, ink))
             below += 20
     marks += [] if drawn.empty else key(drawn, found, below + 18)
@@ -95,7 +95,7 @@ def panel(curves: Curves, sample: int, channel: int, found: Strips, drawn: Map, 
     points = tuple((LEFT + (x + 0.5) * step, y(value)) for x, value in thinned(curve, 2 * (wide - LEFT)))
     marks.append(Line(points if len(points) > 1 else (points[0], points[0]), INK, 1.4))
     unit = f" {curves.unit}" if curves.unit else ""
-    marks.append(Words(LEFT - 10, top + tall / 2 + 5, shorten(curves.names[channel], 15, LEFT - 14), 15, INK, "r"))
+    marks.append(Words(LEFT - 10, top + tall / 2 + 5, fitted(curves.names[channel], 15, LEFT - 14), 15, INK, "r"))
     if high > low:
         marks.append(Words(LEFT - 10, top + 13, figure(high) + unit, 12, FAINT, "r"))
         marks.append(Words(LEFT - 10, top + tall - 3, figure(low) + unit, 12, FAINT, "r"))

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from pellucid.ledger import figure
-from pellucid.render.drawing import Drawing, Line, Rect, Words
+from pellucid.render.drawing import Drawing, Line, Rect, Words, fitted
 from pellucid.render.map import Map
 from pellucid.render.palette import FAINT, HAIR, INK, Colour
 from pellucid.render.steps import ABSORBED, END, REST, Step
-from pellucid.render.text import shorten, width
+from pellucid.render.text import width
 
 ROW, BAR, FOOT, SIZE = 30, 18, 46, 15  # pixels
 GREY: Colour = (150, 154, 161)
@@ -22,7 +21,8 @@ def drawing(steps: Sequence[Step], drawn: Map, wide: int) -> Drawing:
     """Bars below one another, each from where the one before ended."""
     names = min(round(LEFT * wide), 24 + round(max(width(step.name, SIZE) + width(step.cell, SIZE) + 18 for step in steps)))
     low, high = bounds(steps)
-    left, right = names + NUMBER, wide - NUMBER
+    number = min(NUMBER, round(0.13 * wide))
+    left, right = names + number, wide - number
 
     def at(value: float) -> float:
         return left + (value - low) / (high - low) * (right - left)
@@ -37,19 +37,18 @@ def drawing(steps: Sequence[Step], drawn: Map, wide: int) -> Drawing:
             down = ROW * number + (ROW + BAR) / 2
             marks.append(Line(((at(step.stop), down), (at(step.stop), down + ROW - BAR)), GREY))
     base = high_px - FOOT + 20
-    marks += [Words(at(tick), base, figure(tick), 13, FAINT, "m") for tick in ticks(low, high)]
+    marks += [Words(at(tick), base, f"{tick:.6g}", 13, FAINT, "m") for tick in spread(ticks(low, high), at)]
     return Drawing(wide, high_px, (*marks, *key(steps, drawn, high_px - 6)))
 
 
-def row(step: Step, top: float, names: float, at: object, drawn: Map) -> list[Rect | Line | Words]:
+def row(step: Step, top: float, names: float, at: Callable[[float], float], drawn: Map) -> list[Rect | Line | Words]:
     """One bar with its words."""
-    assert callable(at)
     base, upper = top + ROW / 2 + 5, top + (ROW - BAR) / 2
     cell = width(step.cell, SIZE)
-    name = shorten(step.name, SIZE, names - cell - 28 if step.cell else names - 10)
+    name = fitted(step.name, SIZE, names - cell - 28 if step.cell else names - 10)
     marks: list[Rect | Line | Words] = [Words(0, base, name, SIZE, INK if step.kind != REST else FAINT)]
     if step.cell:
-        marks.append(Words(names - 10, base, shorten(step.cell, SIZE, names * 0.6), SIZE, FAINT, "r"))
+        marks.append(Words(names - 10, base, fitted(step.cell, SIZE, names * 0.6), SIZE, FAINT, "r"))
     start, stop = sorted((at(step.start), at(step.stop)))
     if step.kind == END:
         marks.append(Line(((stop, upper - 3), (stop, upper + BAR + 3)), INK, 2.5))
@@ -69,6 +68,16 @@ def colour(step: Step, drawn: Map) -> Colour:
         return GREY
     full = drawn.palette.colour(step.value or 1.0, signed=drawn.signed)
     return pale(full) if step.kind == REST else full
+
+
+def spread(found: list[float], at: Callable[[float], float]) -> list[float]:
+    """The ticks whose numbers have room beside one another."""
+    kept: list[float] = []
+    for tick in found:
+        room = (width(f"{tick:.6g}", 13) + (width(f"{kept[-1]:.6g}", 13) if kept else 0)) / 2 + 10
+        if not kept or at(tick) - at(kept[-1]) >= room:
+            kept.append(tick)
+    return kept
 
 
 def pale(full: Colour) -> Colour:

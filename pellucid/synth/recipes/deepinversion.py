@@ -35,9 +35,10 @@ class DeepInversion(Planned):
     References: Yin et al., 2020, Dreaming to distill: data-free knowledge transfer via DeepInversion,
         https://doi.org/10.1109/CVPR42600.2020.00874, with the settings of its code: r = 0.05 (0.01 in its examples), the first
         layer ten times as much, differences 1e-4, length 1e-5, Adam with 0.25, betas 0.5 and 0.9, cosine, jitter of 30 in 224
-        pixels, mirrored, 2000 steps at half the size and 1000 at the whole, where the rate begins anew. Units of pictures are those of the network, here as there. Departures: means and variances
-        are those of a picture alone, which then does not depend on its neighbours in a batch (`together=True` is the paper's, for
-        batches of 64 and more); there are fewer steps, and no warm-up.
+        pixels, mirrored, 2000 steps at half the size and 1000 at the whole, where the rate begins anew. Units of pictures are
+        those of the network, here as there. Departures: means and variances are those of a picture alone, which then does not
+        depend on its neighbours in a batch (`together=True` is the paper's, for batches of 64 and more); there are fewer steps,
+        and no warm-up.
 
     Arguments:
         statistics: r.

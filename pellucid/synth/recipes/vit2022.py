@@ -25,6 +25,8 @@ class Vit2022(Planned):
         and log s ~ U(-1, 1), jitter of 32 in 224 pixels, noise from 0.5 to 0 (in the code one number per view and channel, as
         here), differences to four neighbours 0.0005, Adam with 0.1, betas 0.5 and 0.99, cosine, 400 steps, kept in [0, 1].
         Departure: it begins with normal noise about grey, cut off at the bounds, rather than with uniform noise.
+        A shift should be small beside a patch: on digits of 8 x 8 pixels in patches of 2 x 2, jitter of one pixel left seven of
+        eight units below some real digits; with `jitter=0` all eight stand above every one of 597.
 
     Arguments:
         rate, steps: Of Adam.

@@ -72,6 +72,8 @@ def _affine(tape: Tape, source: Op, op: Op) -> Affine | None:
     scale, shift = constant_affine(tape, op)
     if not all(c is None or _per_channel(c, tape.values[op.ins[0]].shape, source.kind) for c in (scale, shift)):
         return None
+    if shift is not None and any(_may_be_a_sample(tape, ref.id, op) for ref in op.refs()):
+        return None
     return before.then(scale, shift)
 
 
@@ -92,6 +94,12 @@ def constant_affine(tape: Tape, op: Op) -> tuple[Tensor | None, Tensor | None]:
         return (None, c * alpha) if first else (like.new_tensor(float(alpha)), c)
     minus = (op.name == "sub") == first  # x - c, or c - x
     return (None, -c * alpha) if minus else (like.new_tensor(-1.0), c)
+
+
+def _may_be_a_sample(tape: Tape, id_: int, op: Op) -> bool:
+    """Whether a constant is one that was computed and has an axis for samples: in a larger batch it could not be folded."""
+    value = tape.values[id_]
+    return not value.tracked and not value.given and len(value.shape) == len(tape.values[op.out].shape) > 1
 
 
 def _per_channel(c: Tensor, shape: tuple[int, ...], kind: str) -> bool:

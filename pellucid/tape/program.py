@@ -1,0 +1,71 @@
+"""Exported programs remember which module each of their operations came from: run node by node, they say so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol, TypeGuard
+
+from torch import Tensor, fx
+
+STACK = "nn_module_stack"  # where PyTorch's exporter notes the modules around a node, the outermost first
+
+
+class Follower(Protocol):
+    """Who is told which module is running, and what it returned."""
+
+    scope: list[str]
+
+    def leave(self, output: Any) -> None: ...
+
+
+def remembers(module: Callable[..., Any]) -> TypeGuard[fx.GraphModule]:
+    """Whether a program knows the modules it was made from."""
+    return isinstance(module, fx.GraphModule) and any(STACK in node.meta for node in module.graph.nodes)
+
+
+def followed(program: fx.GraphModule, recorder: Follower, *inputs: Tensor) -> Any:
+    """What the program returns for `inputs`, while the recorder is told of the modules that its operations came from."""
+    return Followed(program, recorder).run(*inputs)
+
+
+class Followed(fx.Interpreter):
+    """Runs a program one node after the other, inside the modules that these came from."""
+
+    def __init__(self, program: fx.GraphModule, recorder: Follower) -> None:
+        super().__init__(program)
+        self.extra_traceback = False  # errors are told in our own words
+        self.recorder = recorder
+        self.ends = _ends(program)
+
+    def run_node(self, node: fx.Node) -> Any:
+        modules = [path for path in _around(node).values() if path]
+        self.recorder.scope.extend(modules)
+        try:
+            made = super().run_node(node)
+            for path in self.ends.get(node, ()):
+                self.recorder.scope.append(path)
+                self.recorder.leave(made)
+        finally:
+            del self.recorder.scope[len(self.recorder.scope) - len(modules) :]
+        return made
+
+
+def _around(node: fx.Node) -> dict[str, str]:
+    """The modules around a node by the name of each of their calls, the outermost first."""
+    return {call: path for call, (path, _) in node.meta.get(STACK, {}).items()} if node.op == "call_function" else {}
+
+
+def _ends(program: fx.GraphModule) -> dict[fx.Node, list[str]]:
+    """By node: the modules that return what it makes. That is the last thing made in a call of theirs that others read."""
+    inside: dict[str, dict[fx.Node, None]] = {}
+    paths: dict[str, str] = {}
+    for node in program.graph.nodes:
+        for call, path in _around(node).items():
+            inside.setdefault(call, {})[node] = None
+            paths[call] = path
+    found: dict[fx.Node, list[str]] = {}
+    for call, nodes in inside.items():
+        read = [node for node in nodes if any(user not in nodes for user in node.users)]
+        if read and paths[call]:
+            found.setdefault(read[-1], []).append(paths[call])
+    return found
