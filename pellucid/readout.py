@@ -59,13 +59,17 @@ class Readout:
         """The target from the values it reads."""
         return self.target.take(rows).read(lambda at: values[at])
 
-    def values(self, variants: Tensor, rows: Sequence[int]) -> dict[str | None, Tensor]:
-        """The main output (None), and the values inside the model that the target reads, for every variant."""
+    def values(self, variants: Tensor, rows: Sequence[int], *, spent: bool = False) -> dict[str | None, Tensor]:
+        """The main output (None), and the values inside the model that the target reads, for every variant.
+
+        Arguments:
+            spent: Whether nobody needs the variants any more: a network may then write into them.
+        """
         if isinstance(self.model.module, torch.fx.GraphModule) and len(variants) != len(self.x):
             return self._in_pieces(variants, rows)  # exported programs may take batches of one size alone
         patch = {} if self.at is None else {self.at: variants}
         x = variants if self.at is None else self.x[list(rows)]
-        return heard(self.model, x, self.target.addresses, patch, shorter=self.shorter)
+        return heard(self.model, x, self.target.addresses, patch, shorter=self.shorter, spent=spent and self.at is None)
 
     def _in_pieces(self, variants: Tensor, rows: Sequence[int]) -> dict[str | None, Tensor]:
         """The same, in batches as large as that of the samples, the last one filled up."""
@@ -118,13 +122,20 @@ def inside(readout: Readout) -> Tensor:
 
 @torch.no_grad()
 def heard(
-    model: Model, x: Tensor, addresses: Sequence[str | None], patch: dict[str, Tensor] | None = None, *, shorter: bool = False
+    model: Model,
+    x: Tensor,
+    addresses: Sequence[str | None],
+    patch: dict[str, Tensor] | None = None,
+    *,
+    shorter: bool = False,
+    spent: bool = False,
 ) -> dict[str | None, Tensor]:
     """The values at some addresses in one forward pass: module paths, and None for the main output.
 
     Arguments:
         patch: By module path: what to take in place of what the module returns.
         shorter: Whether that may have other lengths.
+        spent: Whether nobody needs x any more.
 
     Raises:
         WhereError: there is no such module, or it cannot be seen or did not run.
@@ -132,7 +143,7 @@ def heard(
     parts = [at for at in addresses if isinstance(at, Part)]
     paths = {at for at in addresses if at is not None and at not in parts} | set(patch or {})
     with _listening(model, paths, patch or {}, shorter) as found, torch.random.fork_rng(_devices(x)):
-        output = model.forward(x.clone())  # a network may write into its input
+        output = model.forward(x if spent else x.clone())  # a network may write into its input
     values: dict[str | None, Tensor] = {None: main_output(output)}
     values.update(found.items())
     values.update({at: part(list(entries(output, Tensor)), at.path) for at in parts})

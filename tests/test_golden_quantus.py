@@ -32,7 +32,9 @@ from tests.golden.make_quantus import Grey, maps
 
 GOLDEN = np.load(Path(__file__).parent / "golden" / "quantus.npz")
 X, NET = CASE["plain"].inputs(), CASE["plain"].net()
-SEEN = 3e-6  # the greatest difference, of single precision, as a share of the greatest number
+# The greatest difference, of single precision, as a share of the greatest number: 3e-6 on the processor that the goldens were
+# made on, 1.5e-5 on another one, where captum is as far from what captum said.
+SEEN = 2e-5
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,7 +150,7 @@ def test_sensitivity_n(asked):
     number = int(0.8 * asked.x.shape[-1] ** 2 // 4)
     scheme, made = Scheme(Values(), 0.0, Every(4, most=number)), asked.question
     found = steps(made, Answer(asked.values), scheme, "probability")
-    asked.close(found, "sensitivity_n", 1e-5)  # a correlation of four samples whose losses are as small as 1e-3
+    asked.close(found, "sensitivity_n", 2e-5)  # a correlation of four samples whose losses are as small as 1e-3
     metric = metrics.SensitivityN(scheme=scheme, reading="probability", compat="quantus-0.6")
     assert metric.score(made, Answer(asked.values)).values.tolist() == pytest.approx([float(found.mean())] * 4)
 

@@ -85,6 +85,7 @@ class Experiment:
     Arguments:
         parts: The regions of each sample.
         fills: What stands where they were.
+        steady: Whether what stands there is the same whatever else is gone, and drawn once.
         known: Readings for every set of regions that was asked about, with shape (4,).
     """
 
@@ -92,6 +93,8 @@ class Experiment:
     parts: list[Partition]
     fills: list[Fill]
     draws: int
+    steady: bool = False
+    last: dict[str, Any] = field(default_factory=dict, repr=False)
     known: dict[tuple[int, bytes], Tensor] = field(default_factory=dict, repr=False)
 
     @property
@@ -121,12 +124,49 @@ class Experiment:
     def _variants(self, lacks: Sequence[Lack]) -> tuple[Tensor, Sequence[int]]:
         made, x = [], self.question.x
         for sample, group in groupby(lacks, lambda lack: lack.sample):
-            gone = torch.cat([self._gone(sample, list(same)) for _, same in groupby(group, lambda lack: id(lack.ranks))])
+            runs = [list(same) for _, same in groupby(group, lambda lack: id(lack.ranks))]
+            if self.steady and self._plain(sample):
+                made += [self._going(sample, run) for run in runs]
+                continue
+            gone = torch.cat([self._gone(sample, run) for run in runs])
             draws = list(range(self.draws)) * len(gone)
             gone = gone.repeat_interleave(self.draws, 0) if self.draws > 1 else gone
             made.append(occluded(x[sample : sample + 1], gone, self.fills[sample], draws))
         variants = made[0] if len(made) == 1 else torch.cat(made)  # pictures are large: not copied without need
         return variants, [lack.sample for lack in lacks for _ in range(self.draws)]
+
+    def _plain(self, sample: int) -> bool:
+        """Whether regions are of places with all their channels, or of single values: what `_going` can write one by one."""
+        shape, own = tuple(self.parts[sample].labels.shape), tuple(self.question.x.shape[1:])
+        return shape == own or (len(own) > 1 and shape == (1, *own[1:]))
+
+    def _going(self, sample: int, lacks: Sequence[Lack]) -> Tensor:
+        """Some points of one order: what goes between two of them is written into what the first left, and the rest is copied."""
+        own, labels = self.question.x[sample], self.parts[sample].labels
+        x = own.reshape(1 if labels.shape == own.shape else len(own), -1)
+        content = self.fills[sample](labels[None] < 0, [0]).expand(1, *own.shape).reshape(x.shape)
+        places, ends = self._order(sample, lacks[0].ranks)
+        made, rest, done = x.new_empty(len(lacks), *x.shape), x.clone(), 0
+        for row, lack in enumerate(lacks):
+            end = ends[lack.gone]
+            if end < done:
+                rest, done = x.clone(), 0
+            if end > done:
+                going = places[done:end]
+                rest.index_copy_(1, going, content.index_select(1, going))
+                done = end
+            made[row] = rest
+        return made.reshape(-1, *own.shape)
+
+    def _order(self, sample: int, ranks: Tensor) -> tuple[Tensor, list[int]]:
+        """Places in the order in which they go, and how many are gone after each number of regions; kept for the next points."""
+        if self.last.get("ranks") is not ranks or self.last.get("sample") != sample:
+            labels = self.parts[sample].labels.flatten()
+            ranked = torch.cat([ranks, ranks.new_tensor([len(ranks)])]).to(labels.device)[labels]  # label -1 never goes
+            ends = torch.bincount(ranked, minlength=len(ranks) + 1)[:-1].cumsum(0).tolist()
+            self.last.update(ranks=ranks, sample=sample, order=(ranked.argsort(stable=True), [0, *ends]))
+        found: tuple[Tensor, list[int]] = self.last["order"]
+        return found
 
     def _gone(self, sample: int, lacks: Sequence[Lack]) -> Tensor:
         """Masks of what some orders' beginnings take away, all of one order: the rank is painted once, and compared."""
@@ -138,7 +178,7 @@ class Experiment:
 
     def _readings(self, variants: Tensor, rows: Sequence[int]) -> Tensor:
         readout = self.question.readout
-        values = readout.values(variants, rows)
+        values = readout.values(variants, rows, spent=True)
         return readings(self.question, readout.check(readout.read(values, rows)), values[None], rows)
 
 
@@ -166,10 +206,16 @@ def _experiment(question: Question, scheme: Scheme) -> Experiment:
     x, imputer = question.x, as_imputer(scheme.imputer)
     parts = question.remembered(("parts", scheme.regions), lambda: _parts(question, scheme.regions))
     fills = [imputer.prepare(x[i : i + 1], part, question.model) for i, part in enumerate(parts)]
-    made = Experiment(question, parts, fills, scheme.draws if imputer.random else 1)
+    steady = imputer.soft and not imputer.random and all(_same(x[i : i + 1], fill) for i, fill in enumerate(fills))
+    made = Experiment(question, parts, fills, scheme.draws if imputer.random else 1, steady)
     whole = readings(question, question.score, question.output, range(len(x))).cpu()
     made.known.update({(sample, b""): row for sample, row in enumerate(whole)})
     return made
+
+
+def _same(x: Tensor, fill: Fill) -> bool:
+    """Whether two masks get one content."""
+    return len(fill(torch.zeros(2, *x.shape[1:], dtype=torch.bool, device=x.device), [0, 0])) == 1
 
 
 def _parts(question: Question, regions: Division) -> list[Partition]:
