@@ -12,7 +12,8 @@ from ..tape import Op, Tape, attentions
 from .composite import Composite, Entry
 from .presets import LINEAR, Attention, Conserving
 from .recurrent import remembering
-from .rules import Epsilon, Norm, ZBox
+from .rule import Rule
+from .rules import Norm, ZBox
 
 EPS = 1e-9
 
@@ -69,13 +70,12 @@ def attending(tape: Tape, found: Sequence[Found]) -> Composite:
     )
 
 
-def ending(tape: Tape, ops: Sequence[Op], rule: Epsilon) -> list[Entry]:
+def ending(tape: Tape, ops: Sequence[Op], rule: Rule) -> list[Entry]:
     """An entry for each dense layer but the last of those that end the network, where a sample is one row."""
     linear = [op for op in ops if op.kind in LINEAR]
     tail = list(
         takewhile(
-            lambda op: op.kind == "dense" and not op.part and tape.values[op.out].shape[:-1] == (tape.samples,),
-            reversed(linear),
+            lambda op: op.kind == "dense" and not op.part and tape.values[op.out].shape[:-1] == (tape.samples,), reversed(linear)
         )
     )
     return [(Where(op="dense", position=-1 - n), rule) for n in range(len(tail) - 1, 0, -1)]
