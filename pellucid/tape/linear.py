@@ -163,8 +163,8 @@ class Convolution(Linear):
         """PyTorch's own transpose of such a convolution takes ten times as long on a CPU."""
         channels, height, width = weight.shape[1:]
         tiles = s.permute(0, 2, 3, 1) @ weight.flatten(1)
-        tiles = tiles.reshape(*tiles.shape[:3], channels, height, width).permute(0, 3, 1, 4, 2, 5)
-        return tiles.reshape(s.shape[0], channels, s.shape[2] * height, s.shape[3] * width)
+        whole: Tensor = tiles.reshape(*tiles.shape[:-1], channels, height, width).permute(0, 3, 1, 4, 2, 5)
+        return whole.reshape(s.shape[0], channels, s.shape[2] * height, s.shape[3] * width)
 
     @property
     def _grown(self) -> tuple[int, ...]:
