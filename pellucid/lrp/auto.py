@@ -13,7 +13,7 @@ from .composite import Composite, Entry
 from .presets import LINEAR, Attention, Conserving
 from .recurrent import remembering
 from .rule import Rule
-from .rules import Epsilon, Norm, ZBox
+from .rules import Norm, ZBox
 
 EPS = 1e-9
 
