@@ -110,9 +110,7 @@ def attribute(
         notes = (*notes, *more)
     told = [note for note in found.notes if not (notes and note.startswith("The baseline"))]  # ours says which text it is
     error = None if found.error is None else _spread(found.error, places, ids.shape[1], at)
-    return replace(
-        found, values=_spread(found.values, places, ids.shape[1], at), error=error, output=said(found), notes=(*told, *notes)
-    )
+    return replace(found, values=_spread(found.values, places, ids.shape[1], at), error=error, notes=(*told, *notes))
 
 
 def accompanied(model: Model, beside: Mapping[str, Tensor]) -> Model:

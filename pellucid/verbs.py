@@ -268,7 +268,7 @@ def _explanation(given: Seen, method: Method, found: Attribution, at: str | Wher
         provenance=_provenance(model, method, found.options),
         picture=given.picture,
         at=None if at is None else str(at),
-        classes=tuple(model.top(found.output[0])),
+        classes=tuple(model.top(ids.said(found)[0])),
         targets=() if len(set(targets)) == 1 else targets,
         error=None if found.error is None else found.error.detach().to(values.dtype).cpu(),
         shared=found.shared,
