@@ -204,7 +204,7 @@ def _check(metrics: Mapping[str, Metric], masks: Any) -> None:
     if lacking:
         raise InputError(
             f"metric {lacking[0]!r}", "no masks", "it asks whether a map lies where the truth is",
-            "Pass masks=, True where the truth lies, with shape (sample, height, width).",
+            "From Python pass masks=, True where the truth lies, with shape (sample, height, width).",
         )  # fmt: skip
 
 
