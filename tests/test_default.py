@@ -40,6 +40,20 @@ def test_dense_layers_that_end_a_network_take_epsilon_and_those_at_every_positio
     assert not any("ZBox" in line for line in lines)
 
 
+def test_a_norm_between_the_last_dense_layers_ends_epsilon_and_nothing_is_blown_up() -> None:
+    torch.manual_seed(0)
+    sizes = (64, 32, 64, 128)
+    blocks = [nn.Sequential(nn.Linear(n, m), nn.ReLU(), nn.BatchNorm1d(m)) for n, m in zip(sizes, sizes[1:], strict=False)]
+    net = nn.Sequential(*blocks, nn.Linear(128, 64), nn.ReLU(), nn.Linear(64, 3))
+    for _ in range(50):
+        net(torch.rand(64, 64))  # the norms learn their statistics: what they make has both signs
+    x = torch.rand(8, 64)
+    e, absorbing = pl.explain(net.eval(), x, target=0), pl.explain(net, x, target=0, method="lrp.epsilon")
+    lines = e.provenance["method"]["options"]
+    assert sum("Epsilon" in line for line in lines) == 2 and any("Gamma" in line for line in lines)
+    assert (e.values.abs().sum(1) < absorbing.values.abs().sum(1) / 2).all()  # with epsilon to the first layer: 100 times as much
+
+
 def test_the_eyes_of_the_cat_speak_more_than_a_patch_of_fur(model: pl.Model) -> None:
     heat = pl.explain(model, pl.zoo.pictures()["chelsea"], target="Egyptian cat").heat()
     eye, fur = heat[50:110, 35:100], heat[110:170, 35:100]  # same size: the left eye, and the cheek below it

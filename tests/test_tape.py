@@ -168,8 +168,10 @@ def test_an_output_that_is_an_object_with_fields_is_read_by_its_fields():
     class Plain:
         logits: Tensor
 
+    e = pl.explain(lambda x: Plain(x @ U), tensor(2, 6), target=1, method="gradient")
+    assert torch.equal(e.values, U[:, 1].expand(2, 6))
     with pytest.raises(pl.PellucidError):
-        pl.explain(lambda x: Plain(x @ U), tensor(2, 6), target=1, method="gradient")
+        pl.explain(lambda x: object(), tensor(2, 6), target=1, method="gradient")
 
 
 def test_a_vector_of_outputs_is_one_score_per_sample():

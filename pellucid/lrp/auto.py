@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import takewhile
 
 from ..model.where import Where
 from ..tape import Attention as Found
@@ -71,14 +70,18 @@ def attending(tape: Tape, found: Sequence[Found]) -> Composite:
 
 
 def ending(tape: Tape, ops: Sequence[Op], rule: Rule) -> list[Entry]:
-    """An entry for each dense layer but the last of those that end the network, where a sample is one row."""
-    linear = [op for op in ops if op.kind in LINEAR]
-    tail = list(
-        takewhile(
-            lambda op: op.kind == "dense" and not op.part and tape.values[op.out].shape[:-1] == (tape.samples,), reversed(linear)
-        )
-    )
-    return [(Where(op="dense", position=-1 - n), rule) for n in range(len(tail) - 1, 0, -1)]
+    """An entry for each dense layer but the last of those that end the network, where a sample is one row.
+
+    They end where a norm of its own stands between two of them: what it shifts has both signs, and epsilon enlarges relevance
+    without bound where such contributions cancel (66 times the score on a VGG16 of tumours).
+    """
+    tail = 0
+    for op in reversed(ops):
+        row = op.kind == "dense" and not op.part and tape.values[op.out].shape[:-1] == (tape.samples,)
+        if (op.kind in LINEAR and not row) or (tail and op.kind in ("shift", "scale", "norm")):
+            break
+        tail += row
+    return [(Where(op="dense", position=-1 - n), rule) for n in range(tail - 1, 0, -1)]
 
 
 def pictured(tape: Tape) -> bool:
