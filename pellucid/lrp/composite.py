@@ -58,7 +58,7 @@ class Composite:
         >>> print(lrp.EpsilonPlus().where("layer1.*", op="convolution", rule=lrp.Gamma(0.5)))
         convolution in layer1.*                      Gamma(gamma=0.5, eps=1e-06, bias="absorb", silent="drop")
         convolution                                  ZPlus(eps=1e-06, bias="absorb", silent="drop")
-        dense                                        Epsilon(eps=1e-06, relative=False, bias="absorb", silent="drop")
+        dense                                        Epsilon(eps=1e-06, relative=False, bias="absorb", silent="drop", joint=False)
         activation or softmax or scale or norm       Pass()
         sum or pool or shift                         Norm(eps=1e-06, by="value", relative=False, bias="absorb", silent="drop")
         route or max                                 Route()

@@ -67,7 +67,7 @@ def SignalTakeAll(eps: float = 1e-3, *, bias: Bias = "absorb", silent: Silent = 
         >>> import pellucid as pl
         >>> e = pl.explain(torch.nn.LSTMCell(2, 3).eval(), torch.ones(1, 2), target=0, method=SignalTakeAll())
         >>> sorted(e.ledger.by_cause())
-        ['bias', 'stabiliser']
+        ['bias', 'constant operand', 'stabiliser']
     """
     shared = Norm(eps, bias=bias, silent=silent)
     entries = (

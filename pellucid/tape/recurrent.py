@@ -50,7 +50,7 @@ def step(mode: int, of_input: Tensor, of_hidden: Tensor, state: State) -> State:
 
 
 def layer(
-    mode: int, xs: Sequence[Tensor], weights: Sequence[Tensor], state: State, *, biased: bool, backwards: bool = False
+    mode: int, xs: Tensor | Sequence[Tensor], weights: Sequence[Tensor], state: State, *, biased: bool, backwards: bool = False
 ) -> tuple[list[Tensor], State]:
     """One layer in one direction over all steps; what it says at each, and the state it ends in.
 
@@ -58,6 +58,7 @@ def layer(
     down to their last word.
 
     Arguments:
+        xs: What enters at each step; one tensor where all steps have the same rows, which keeps their axis.
         weights: Of the input, of the state, their biases if `biased`, and the projection of h if there is one.
     """
     w_input, w_hidden = weights[:2]
@@ -65,7 +66,10 @@ def layer(
     project = weights[4 if biased else 2 :]
     start, rows = state, [len(x) for x in xs]
     order = range(len(xs))[::-1] if backwards else range(len(xs))
-    of_inputs = linear(torch.cat(list(xs)), w_input, b_input).split_with_sizes(rows)
+    if isinstance(xs, Tensor):
+        of_inputs = linear(xs, w_input, b_input).unbind(0)
+    else:
+        of_inputs = linear(torch.cat(list(xs)), w_input, b_input).split_with_sizes(rows)
     said: dict[int, Tensor] = {}
     ended: list[State] = []
     state = _rows(start, 0, rows[order[0]])
@@ -113,7 +117,7 @@ def mkldnn_rnn_layer(*args: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     x, w_input, w_hidden, b_input, b_hidden, h, c, backwards = args[:8]
     biased = bool(args[12])
     weights = (w_input, w_hidden, b_input, b_hidden) if biased else (w_input, w_hidden)
-    said, (h, c) = layer(LSTM, x.unbind(0), weights, (h, c), biased=biased, backwards=backwards)
+    said, (h, c) = layer(LSTM, x, weights, (h, c), biased=biased, backwards=backwards)
     return torch.stack(said), h, c, x.new_empty(0)
 
 

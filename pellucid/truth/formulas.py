@@ -148,7 +148,7 @@ def shapley_values(f: Callable[[Tensor], Tensor], x: Tensor, baseline: Tensor | 
         f: Rows to one number each, with shape (n,) or (n, 1).
 
     Example:
-        >>> shapley_values(lambda x: x[:, 0] * x[:, 1], torch.tensor([[2.0, 3.0, 5.0]]))
+        >>> shapley_values(lambda x: x[:, 0] * x[:, 1], torch.tensor([[2.0, 3.0, 5.0]])).round(decimals=4)
         tensor([[3., 3., 0.]])
     """
     d = x.shape[1]
