@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
 from torch import nn
@@ -43,7 +45,7 @@ def test_dense_layers_that_end_a_network_take_epsilon_and_those_at_every_positio
 def test_a_norm_between_the_last_dense_layers_ends_epsilon_and_nothing_is_blown_up() -> None:
     torch.manual_seed(0)
     sizes = (64, 32, 64, 128)
-    blocks = [nn.Sequential(nn.Linear(n, m), nn.ReLU(), nn.BatchNorm1d(m)) for n, m in zip(sizes, sizes[1:], strict=False)]
+    blocks = [nn.Sequential(nn.Linear(n, m), nn.ReLU(), nn.BatchNorm1d(m)) for n, m in pairwise(sizes)]
     net = nn.Sequential(*blocks, nn.Linear(128, 64), nn.ReLU(), nn.Linear(64, 3))
     for _ in range(50):
         net(torch.rand(64, 64))  # the norms learn their statistics: what they make has both signs
