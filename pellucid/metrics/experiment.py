@@ -125,7 +125,7 @@ class Experiment:
         made, x = [], self.question.x
         for sample, group in groupby(lacks, lambda lack: lack.sample):
             runs = [list(same) for _, same in groupby(group, lambda lack: id(lack.ranks))]
-            if self.steady and self._plain(sample):
+            if self.steady and max(map(len, runs)) > 1 and self._plain(sample):  # to sort an order for one point costs more
                 made += [self._going(sample, run) for run in runs]
                 continue
             gone = torch.cat([self._gone(sample, run) for run in runs])
