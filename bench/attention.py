@@ -47,6 +47,7 @@ def main() -> None:
     relevance.CONTESTANTS.clear()
     relevance.CONTESTANTS.update(contestants)
     setting = Setting(rounds=options.rounds, seconds=options.seconds, threads=options.threads, contestants=tuple(contestants))
+    torch.set_num_threads(1)  # a child that is forked off a process with threads of its own waits for ever
     nets.declare_torchvision()
     for library in ("timm", "transformers", "autolrp"):
         attempt(partial(import_module, library))  # once, before the forks
@@ -55,7 +56,8 @@ def main() -> None:
         column = relevance.Column(model, MODELS[model][1])
         times = isolated(partial(relevance.timed, model, column.batch, setting), seconds=10 * options.seconds + 600)
         column.seconds.update(dict.fromkeys(contestants, times) if isinstance(times, Failure) else times)
-        print("", *relevance.times([column]), *relevance.failures([column]), sep="\n", flush=True)
+        failed = [f"* {name} fails: {found.reason}" for name, found in column.seconds.items() if isinstance(found, Failure)]
+        print("", *relevance.times([column]), *failed, sep="\n", flush=True)
     print(f"\nLoad {machine.load()} at the end.")
 
 
