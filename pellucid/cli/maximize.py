@@ -71,7 +71,7 @@ def maximize(
 ) -> None:
     """Pictures that a TARGET scores high: a class by name or index, or a channel of a layer as LAYER:UNIT.
 
-    They stand on one sheet, named after targets and recipe (espresso.lucid.png), beside a file that says how to make them again.
+    They stand on one sheet, named after targets and recipe (espresso.auto.png), beside a file that says how to make them again.
     With --data the real pictures that each target answers to most stand beside them.
     """
     watch = Watch()
