@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from pellucid.errors import InputError, ModelError
+from pellucid.errors import ModelError
 from pellucid.model.mode import Names
 from pellucid.model.model import Model
 from pellucid.model.score import BeforeSoftmax
@@ -19,6 +19,7 @@ from pellucid.model.weights import damaged, untrusted
 
 from .checkpoint import digest
 from .extra import missing
+from .turned import channels_last
 
 SAFE_SINCE = (3, 12)  # earlier ones could be made to run code from files even in their safe mode (CVE-2025-9905, CVE-2025-9906)
 VARIABLE = "KERAS_BACKEND"
@@ -81,11 +82,7 @@ class _Inference:
 
     def __call__(self, *inputs: Tensor) -> Any:
         x = inputs[0]
-        if self.turned:
-            if self.shape is not None and tuple(x.shape[1:]) == (*self.shape[1:], self.shape[0]) != self.shape:
-                do = "Turn it: x.permute(0, 3, 1, 2)."
-                raise InputError("An input", f"shape {tuple(x.shape)}", "channels stand before height and width here", do)
-            x = x.permute(0, 2, 3, 1)
+        x = channels_last(x, self.shape) if self.turned else x
         return self.network(x if len(inputs) == 1 else [x, *inputs[1:]], training=False)
 
 

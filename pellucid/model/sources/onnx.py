@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pellucid.errors import InputError, ModelError
+from pellucid.errors import ModelError
 from pellucid.model.model import Model
 from pellucid.model.weights import damaged
 
@@ -20,6 +20,7 @@ from . import torchvision
 from .checkpoint import digest
 from .extra import missing
 from .onnx_slice import Slice
+from .turned import channels_last
 
 LARGEST = 2**31 - 1  # bytes of a file: what the format itself can hold
 MOST_NODES = 50_000
@@ -71,11 +72,7 @@ class Converted(nn.Module):
 
     def forward(self, *inputs: Tensor) -> Any:
         x = inputs[0]
-        if self.turned:
-            if self.shape is not None and tuple(x.shape[1:]) == (*self.shape[1:], self.shape[0]) != self.shape:
-                do = "Turn it: x.permute(0, 3, 1, 2)."
-                raise InputError("An input", f"shape {tuple(x.shape)}", "channels stand before height and width here", do)
-            x = x.permute(0, 2, 3, 1)
+        x = channels_last(x, self.shape) if self.turned else x
         if not self.batch or len(x) == self.batch or len(inputs) > 1:
             return self._graph[0](x, *inputs[1:])
         return self._in_batches(x)
