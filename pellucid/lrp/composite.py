@@ -129,11 +129,12 @@ class Composite:
         term of a contrast is carried on its own, so that the map of a - b is always the map of a minus the map of b.
         """
         shares = any("share" in (getattr(rule, "bias", ""), getattr(rule, "silent", "")) for _, rule in self.entries)
-        parts = [Target((term,)) for term in target.terms] if shares else [target]
+        parts = [Target((term,)) for term in target.terms] if shares and len(target.terms) > 1 else [target]
         values, books = tape.value(end).new_zeros(()), []
-        rules = self.plan(path(tape, aim(tape, target).slopes))  # of all terms: they may be read from several heads
+        whole = aim(tape, target)
+        rules = self.plan(path(tape, whole.slopes))  # of all terms: they may be read from several heads
         for n, part in enumerate(parts, 1):
-            aimed = aim(tape, part)
+            aimed = whole if part is target else aim(tape, part)
             if self.only:
                 arrived, ledger = self._pass(tape, aimed.seeds(tape), rules, end, measured=measured)
                 values = values + arrived
