@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from ...errors import MethodError
 
 CONV: tuple[type[nn.Module], ...] = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
-WIDEN: tuple[type[nn.Module], ...] = (nn.Linear, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 RESIZE = ("", "linear", "bilinear", "trilinear")
 LEAST, MOST = 4, 512  # places a side at the start of a decoder; channels of a map
 HIDDEN = 4096  # the width of the published dense layers, which ours have at most
@@ -70,12 +69,16 @@ class Plan:
 class Decoder(nn.Module):
     """Pictures from codes, after DeePSiM: dense layers, then maps that double and are smoothed, leaky units between them.
 
-        standardised code -> hidden dense layers -> first maps -> (up-convolution 4 x 4, convolution 3 x 3)* -> convolution 3 x 3
+        standardised code -> hidden dense layers -> first maps -> (convolution 3 x 3, doubled, convolution 3 x 3)*
+        picture = sum over all maps, the first to the finest, of what a convolution 1 x 1 makes of them, enlarged
 
     References: Dosovitskiy and Brox, 2016, Generating images with perceptual similarity metrics based on deep networks,
         https://doi.org/10.48550/arXiv.1602.02644. Departures: (1) Codes are standardised first. (2) As many stages as the picture
         needs, of any number of axes; a side that no doubling reaches is resized to. (3) The output is squashed to [0, 1] where
-        pictures have bounds.
+        pictures have bounds. (4) Maps are doubled by interpolation, since theirs, by strided up-convolutions,
+        leave the pattern of a checkerboard (Odena et al., 2016, https://doi.org/10.23915/distill.00003). (5) The picture is a sum
+        over sizes, as in Karras et al., 2020, https://doi.org/10.48550/arXiv.1912.04958, so that colours and places are learned
+        in the first hundred steps, and fine lines after them.
 
     Arguments:
         plan: The shapes.
@@ -91,22 +94,33 @@ class Decoder(nn.Module):
         nn.Module.__init__(self)
         self.plan = plan
         with torch.device("meta"):  # the usual initialisation would draw from the user's generator
-            self.head, self.body = head(plan), body(plan)
+            self.head, self.stages, self.tints = head(plan), stages(plan), tints(plan)
         drawn(self, rng)
         channels = (plan.picture[0], *[1] * (len(plan.picture) - 1))
         self.register_buffer("center", torch.zeros(plan.code[0], *[1] * (len(plan.code) - 1)))
         self.register_buffer("spread", torch.ones_like(self.center))
         self.register_buffer("level", torch.zeros(channels))
         self.register_buffer("contrast", torch.ones(channels))
+        with torch.no_grad():
+            for tint in self.tints:
+                tint.weight.zero_()  # it begins with the mean colour of the data, whatever the code
 
     def forward(self, codes: Tensor) -> Tensor:
-        maps = self.body(self.head((codes - self.center) / self.spread))
-        sides = self.plan.picture[1:]
-        if tuple(maps.shape[2:]) != sides:
-            maps = nn.functional.interpolate(maps, sides, mode=RESIZE[len(sides)], align_corners=False)
-        maps = self.level + self.contrast * maps
-        made: Tensor = maps.sigmoid() if self.plan.bounded else maps
+        maps = self.head((codes - self.center) / self.spread)
+        picture = self.tints[0](maps)
+        for stage, tint in zip(self.stages, self.tints[1:], strict=True):
+            maps = stage(maps)
+            picture = resized(picture, maps.shape[2:]) + tint(maps)
+        picture = self.level + self.contrast * resized(picture, self.plan.picture[1:])
+        made: Tensor = picture.sigmoid() if self.plan.bounded else picture
         return made
+
+
+def resized(maps: Tensor, sides: Sequence[int]) -> Tensor:
+    """Maps of other sides, smooth between their entries."""
+    if tuple(maps.shape[2:]) == tuple(sides):
+        return maps
+    return nn.functional.interpolate(maps, tuple(sides), mode=RESIZE[len(sides)], align_corners=False)
 
 
 def head(plan: Plan) -> nn.Sequential:
@@ -122,17 +136,23 @@ def head(plan: Plan) -> nn.Sequential:
     return nn.Sequential(*dense, *([nn.Unflatten(1, first)] if plan.start else []))
 
 
-def body(plan: Plan) -> nn.Sequential:
-    """From the first maps to the picture, before it is squashed."""
-    axes, parts = len(plan.start), []
-    conv, widen = CONV[axes], WIDEN[axes]
+def stages(plan: Plan) -> nn.ModuleList:
+    """From maps to maps of twice the sides."""
+    conv, made = CONV[len(plan.start)], nn.ModuleList()
     for stage, strides in enumerate(plan.strides):
         into, out = plan.channels(stage), plan.channels(stage + 1)
-        kernel = tuple(2 + stride for stride in strides)  # 4 doubles without gaps, 3 keeps the size
-        parts += [widen(into, out, kernel, strides, padding=1), nn.LeakyReLU(0.3)]
-        parts += [conv(out, out, 3, padding=1), nn.LeakyReLU(0.3)]
-    last = conv(plan.width, plan.picture[0], 3, padding=1) if axes else nn.Linear(plan.width, plan.picture[0])
-    return nn.Sequential(*parts, last)
+        narrow, smooth = conv(into, out, 3, padding=1), conv(out, out, 3, padding=1)
+        doubled = nn.Upsample(scale_factor=strides, mode=RESIZE[len(strides)], align_corners=False)
+        made.append(nn.Sequential(narrow, nn.LeakyReLU(0.3), doubled, smooth, nn.LeakyReLU(0.3)))
+    return made
+
+
+def tints(plan: Plan) -> nn.ModuleList:
+    """From the maps of each size to their part of the picture, before it is squashed."""
+    sizes = [plan.channels(stage) for stage in range(len(plan.strides) + 1)]
+    if not plan.start:
+        return nn.ModuleList([nn.Linear(size, plan.picture[0]) for size in sizes])
+    return nn.ModuleList([CONV[len(plan.start)](size, plan.picture[0], 1) for size in sizes])
 
 
 def critic(plan: Plan, rng: torch.Generator) -> nn.Module:

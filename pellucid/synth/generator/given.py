@@ -30,6 +30,9 @@ def given(recipe: str, task: Task, prior: Any, minutes: float, steps: int) -> tu
         if not isinstance(prior, GeneratorPrior):
             found = f"a prior of type {type(prior).__name__}"
             raise refuse(recipe, found, "it looks for codes of a generator prior", "Pass canvas=GeneratorPrior.fit(...).")
+    if prior is not None and prior.place is not None and foreign(prior, task):
+        note = f"The generator was fitted to another model, {prior.origin}: its pictures are not what this one learned from."
+        prior = replace(prior, notes=(*prior.notes, note))
     if prior is None and task.data is None:
         raise refuse(
             recipe, "neither a prior nor data", "it looks for pictures among those that a generator makes",
@@ -40,3 +43,9 @@ def given(recipe: str, task: Task, prior: Any, minutes: float, steps: int) -> tu
         minutes = minutes if task.seconds is None else min(minutes, task.seconds / 120)
         prior = GeneratorPrior.fit(task.model, task.data, minutes=minutes, steps=TRAINING * (task.steps or steps))
     return prior, replace(task, changes={name: part for name, part in task.changes.items() if name != "canvas"})
+
+
+def foreign(prior: GeneratorPrior, task: Task) -> bool:
+    """Whether a prior is known to be of another model than the task's, by the digests of their files."""
+    known = prior.provenance.get("model", {}).get("fingerprint")
+    return known is not None and task.model.fingerprint is not None and known != task.model.fingerprint

@@ -130,6 +130,11 @@ def pictures(model: Model, data: Any, seed: int = 0) -> Pictures:
 
 def found_in(folder: Path) -> list[Path]:
     """The pictures in a folder and in all folders inside it, in the order of their names."""
+    if folder.is_file():
+        raise InputError(
+            f"Pictures in {folder}", "a file", "many pictures are needed, and what is named is searched for them",
+            "Name the folder that holds them.",
+        )  # fmt: skip
     if not folder.is_dir():
         raise InputError(f"Pictures in {folder}", "no such folder", "there is nothing to read", "Check its name.")
     found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())

@@ -26,6 +26,7 @@ from .pictures import Pictures, pictures
 from .training import Lesson, Trained, Training, judge, trained
 
 FORMATS = {".safetensors": "pellucid.synth.generator.store:write"}
+FEW = 50  # pictures, which can be remembered one by one
 ENOUGH = 10_000  # pictures that statistics are taken of, at most
 
 
@@ -218,7 +219,13 @@ class GeneratorPrior:
                 "Codes of pictures", "a prior that wraps a generator", "it does not say which layer its codes are of",
                 "Use recipe dgn_am, or fit a prior: pl.synth.GeneratorPrior.fit(model, data).",
             )  # fmt: skip
-        found = encoder(model, x, self.place)
+        try:
+            found = encoder(model, x, self.place)
+        except WhereError:
+            raise WhereError(
+                f"Codes of {model.name} at {self.place}", "nothing of that name that ran",
+                f"the prior was fitted to {self.origin}", "Fit one for this model, or let recipe dgn_am search its codes.",
+            ) from None  # fmt: skip
         with torch.no_grad():
             shape = tuple(found.codes(x).shape[1:])
         if shape != self.codes.shape:
@@ -235,6 +242,11 @@ class GeneratorPrior:
         here = next(chain(self.generator.parameters(), self.generator.buffers()), torch.empty(0)).device
         generator = self.generator if here == device else copy.deepcopy(self.generator).to(device)
         return replace(self, generator=generator, codes=self.codes.to(device))
+
+    @property
+    def origin(self) -> str:
+        """The model it was fitted to, by name."""
+        return str(self.provenance.get("model", {}).get("name", "a model unknown"))
 
     @property
     def caption(self) -> str:
@@ -280,6 +292,10 @@ class Fitting:
     ) -> Fitting:
         """Everything measured, nothing learned."""
         first = source.some(2)
+        if len(first) < 2:
+            raise InputError(
+                "Pictures to learn from", "a single one", "a decoder learns from how pictures differ", "Bring some thousands."
+            )
         inner = encoder(model, first, at)
         codes, low, high = surveyed(source, inner, settings.batch)
         frame = _frame(model, tuple(first.shape[1:]), bounds, low, high)
@@ -288,7 +304,7 @@ class Fitting:
         sample = source.some(512)
         decoder, scales = Decoder(plan, rng), _scales(sample, inner, frame, codes)
         _settle(decoder, codes, frame.shown(sample).float())
-        networks = decoder.to(model.device), critic(plan, rng).to(model.device)
+        networks = [fast(network.to(model.device), frame) for network in (decoder, critic(plan, rng))]
         lesson = Lesson(*networks, inner, settings.losses, scales, frame.fed, frame.shown)
         return Fitting(model, source, inner, frame, codes, lesson, settings)
 
@@ -321,7 +337,9 @@ class Fitting:
             "held_out": held_out,
         }
         low, high = self.frame.low, self.frame.high
-        return GeneratorPrior(done.decoder.eval(), self.codes, low, high, self.encoder.code, provenance, done.notes)
+        n = len(self.source)
+        few = (f"It learned from {n} pictures only: what it draws is made of them.",) if 0 < n < FEW else ()
+        return GeneratorPrior(done.decoder.eval(), self.codes, low, high, self.encoder.code, provenance, (*few, *done.notes))
 
 
 def surveyed(source: Pictures, inner: Encoder, batch: int) -> tuple[Codes, float, float]:
@@ -349,6 +367,11 @@ def _frame(model: Model, shape: tuple[int, ...], bounds: tuple[float, float] | N
     if not low < high:
         raise InputError("Pictures to learn from", f"values from {low} to {high}", "nothing varies", "Pass bounds=(0, 1), say.")
     return Frame(shape, torch.tensor(float(low)), torch.tensor(float(high)), model.device, model.dtype)
+
+
+def fast(network: nn.Module, frame: Frame) -> nn.Module:
+    """The network as it runs fastest: on a CPU a third faster with channels last, for pictures."""
+    return network.to(memory_format=torch.channels_last) if len(frame.shape) == 3 else network
 
 
 def _scales(x: Tensor, inner: Encoder, frame: Frame, codes: Codes) -> Scales:

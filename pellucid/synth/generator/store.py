@@ -29,6 +29,7 @@ from .encoder import Place
 if TYPE_CHECKING:
     from .prior import GeneratorPrior
 
+REMEDY = "Name a file that GeneratorPrior.save wrote, or fit anew."
 STATISTICS = ("mean", "sd", "low", "high")
 
 
@@ -70,6 +71,9 @@ def read(path: str | os.PathLike[str]) -> GeneratorPrior:
 
 
 def _opened(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    if not path.is_file():
+        found = "a folder" if path.is_dir() else "no such file"
+        raise OutputError(f"The prior in {path}", found, "there is nothing to read", REMEDY)
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
@@ -83,6 +87,4 @@ def _opened(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
 
 
 def _damaged(path: str | os.PathLike[str], found: str) -> OutputError:
-    return OutputError(
-        f"The prior in {path}", found, "nothing can be built from it", "Name a file that GeneratorPrior.save wrote, or fit anew."
-    )
+    return OutputError(f"The prior in {path}", found, "nothing can be built from it", REMEDY)
