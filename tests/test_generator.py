@@ -314,6 +314,41 @@ def test_searches_stay_within_the_bounds_of_codes(net, prior):
     assert torch.equal(canvas.within((-wild,), task.frame)[0], torch.zeros(2, 24))
 
 
+def test_codes_of_data_are_kept_as_they_are(net, prior):
+    x = blobs(256)[0]
+    assert prior.codes.bank is not None and len(prior.codes.bank) == 231  # all but those held out
+    nearest = torch.cdist(prior.codes.bank, net[:9](x)).amin(1)
+    assert nearest.max() < 1e-3
+    few = measured([torch.ones(300, 2), torch.ones(9, 2)])
+    assert few.bank is not None and few.bank.shape == (256, 2)
+    large = measured([torch.ones(3, 2**21, 1, 1)])
+    assert large.bank is not None and len(large.bank) == 2
+
+
+def test_searches_begin_at_codes_of_data_or_on_the_way_to_them(net, prior):
+    task = asked(net, [0, 1, 2])
+    draws = [torch.Generator().manual_seed(seed) for seed in (5, 6, 5)]
+    whole, half, none = (
+        prior.canvas(task.frame, width=width, start="real").start(task.frame, [g.clone_state() for g in draws])[0]
+        for width in (1.0, 0.5, 0.0)
+    )
+    assert torch.cdist(whole, prior.codes.high.minimum(prior.codes.bank)).amin(1).max() < 1e-4
+    assert torch.equal(whole[0], whole[2]) and not torch.equal(whole[0], whole[1])
+    assert torch.allclose(none, prior.codes.mean.expand(3, 24)) and not torch.equal(half, whole)
+    with pytest.raises(MethodError, match="one of data, real, normal"):
+        DgnAm(prior, start="nowhere").maximize(task)
+
+
+def test_noise_goes_where_codes_of_data_go(net, prior):
+    chain = Chain.of(asked(net, [0]), prior, 1.0, 0.1, 0.2, start="real", noise="data")
+    found = chain.noise([torch.Generator().manual_seed(seed) for seed in range(4000)], torch.zeros(4000, 24))
+    wanted = torch.cov(prior.codes.bank.T)
+    assert (torch.cov(found.T) - wanted).norm() < 0.1 * wanted.norm()
+    alone = Chain.of(asked(net, [0]), prior, 1.0, 0.1, 0.2)
+    spread = alone.noise([torch.Generator().manual_seed(seed) for seed in range(4000)], torch.zeros(4000, 24)).std(0)
+    assert torch.allclose(spread, prior.codes.spread, rtol=0.1)
+
+
 # -- files and wrapping -------------------------------------------------------------------------------------------------------
 
 
@@ -322,6 +357,7 @@ def test_a_prior_comes_back_from_its_file(prior, tmp_path):
     again = GeneratorPrior.load(path)
     codes = torch.rand(3, 24)
     assert torch.equal(prior(codes), again(codes)) and torch.equal(prior.codes.high, again.codes.high)
+    assert torch.equal(again.codes.bank, prior.codes.bank)
     assert again.place == prior.place and again.provenance == json.loads(json.dumps(prior.provenance))
     assert again.caption == prior.caption and not any(p.requires_grad for p in again.generator.parameters())
 
@@ -331,6 +367,8 @@ def test_files_that_are_no_priors_are_refused(tmp_path):
 
     save_file({"x": torch.zeros(1)}, tmp_path / "other.safetensors")
     (tmp_path / "damaged.safetensors").write_bytes(b"no")
+    with pytest.raises(OutputError, match="found no such file; there is nothing to read"):
+        GeneratorPrior.load(tmp_path / "missing.safetensors")
     for name in ("other", "damaged", "missing"):
         with pytest.raises(OutputError, match=f"The prior in .*{name}.*Name a file that GeneratorPrior.save wrote"):
             GeneratorPrior.load(tmp_path / f"{name}.safetensors")
@@ -352,6 +390,18 @@ def test_any_generator_can_be_wrapped(net):
         GeneratorPrior.wrap(nn.Sequential(nn.Linear(5, 4), nn.Dropout()).train(), 5)
     with pytest.raises(MethodError, match="codes need room"):
         GeneratorPrior.wrap(Bright().eval(), 5, bounds=(1.0, 1.0))
+
+
+def test_priors_of_few_pictures_or_of_another_model_say_so(net, prior):
+    few = GeneratorPrior.fit(net, data=blobs(8)[0], minutes=None, steps=1, width=4)
+    assert few.notes == ("It learned from 8 pictures only: what it draws is made of them.",)
+    known = replace(prior, provenance=prior.provenance | {"model": {"name": "first", "fingerprint": "a"}})
+    for fingerprint, foreign in (("b", True), ("a", False), (None, False)):
+        task = asked(net, [0])
+        found = DgnAm(known, steps=1).maximize(replace(task, model=replace(task.model, fingerprint=fingerprint)))
+        assert any("fitted to another model, first" in note for note in found.notes) == foreign
+    with pytest.raises(WhereError, match="the prior was fitted to first"):
+        Ppgn(known, e1=0.1).maximize(asked(nn.Sequential(nn.Flatten(), nn.Linear(144, 4)).eval(), [0]))
 
 
 # -- recipes ------------------------------------------------------------------------------------------------------------------
@@ -456,6 +506,12 @@ def test_layers_and_data_that_cannot_be_are_refused(net, prior, tmp_path):
         GeneratorPrior.fit(nn.Sequential(nn.Flatten(), nn.Linear(144, 2), nn.Dropout()).train(), data=data, steps=1)
     with pytest.raises(InputError, match="two or more inputs"):
         GeneratorPrior.fit(net, data=data[:1], steps=1)
+    with pytest.raises(InputError, match="found a single one; a decoder learns from how pictures differ"):
+        GeneratorPrior.fit(net, data=[Image.new("L", (12, 12))], steps=1)
+    (tmp_path / "one.png").write_bytes(b"")
+    with pytest.raises(InputError, match=r"one.png: found a file.*Name the folder that holds them"):
+        GeneratorPrior.fit(net, data=tmp_path / "one.png", steps=1)
+    (tmp_path / "one.png").unlink()
     with pytest.raises(InputError, match="no such folder"):
         GeneratorPrior.fit(net, data=tmp_path / "none", steps=1)
     with pytest.raises(InputError, match="none that ends in"):
@@ -467,6 +523,31 @@ def test_layers_and_data_that_cannot_be_are_refused(net, prior, tmp_path):
             nn.Linear(30, 4)).append(nn.Identity()).eval()[:10], [0]))  # fmt: skip
     with pytest.raises(InputError, match="Pictures of a generator prior: found shape"):
         prior.pictures(prior.codes.mean[None], Frame((3, 12, 12)))
+
+
+@pytest.mark.parametrize("sides", [(16,), (16, 16), (8, 16)])
+def test_what_is_the_same_everywhere_is_drawn_without_a_pattern(sides, rng):
+    """No checkerboard: away from the rim, maps that are constant give pictures that are constant."""
+    decoder = Decoder(Plan((3, *[4] * len(sides)), (2, *sides), width=4), rng)
+    with torch.no_grad():
+        for tint in decoder.tints:
+            tint.weight.normal_(generator=rng)
+        wide = torch.randn(1, 3, *[1] * len(sides), generator=rng).expand(1, 3, *[12] * len(sides))
+        maps = decoder.head(wide)
+        picture = decoder.tints[0](maps)
+        for stage, tint in zip(decoder.stages, decoder.tints[1:], strict=True):
+            maps = stage(maps)
+            picture = nn.functional.interpolate(picture, maps.shape[2:], mode=("", "linear", "bilinear")[len(sides)]) + tint(maps)
+    middle = picture[(slice(None), slice(None), *[slice(5 * side // 12, 7 * side // 12) for side in picture.shape[2:]])]
+    assert middle.numel() > 2 and middle.std() > 0.01  # of two colours
+    assert float(middle.flatten(2).std(2).max()) < 1e-5
+
+
+def test_decoders_begin_with_the_mean_colour(net):
+    x = blobs(64)[0]
+    prior = GeneratorPrior.fit(net, data=x, minutes=None, steps=1, lr=1e-9, width=4)
+    made = prior(torch.rand(3, 24))
+    assert torch.allclose(made, x.mean().expand_as(made), atol=0.02)
 
 
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 28, 17), (2, 5, 64), (4, 33), (2, 6, 7, 8), (5,)])

@@ -34,6 +34,8 @@ class Latent:
         spread: How far from the mean a search begins, in sd.
         low, high: Bounds of a code, numbers or shaped like one; None: none.
         shape: Of one code; None: that of the mean.
+        bank: Codes of data, (k, *shape), if a search is to begin between the mean and one of these, drawn at random: at
+            mean + spread * (code - mean).
         output: What the generator returns for the frame's 0 and 1, if that is not 0 and 1 themselves: (-1, 1) for many.
 
     Raises:
@@ -58,6 +60,7 @@ class Latent:
     high: Tensor | float | None = None
     shape: tuple[int, ...] | None = None
     output: tuple[float, float] = (0.0, 1.0)
+    bank: Tensor | None = None
 
     name: ClassVar[str] = "latent"
     literal: ClassVar[bool] = False
@@ -74,7 +77,11 @@ class Latent:
                 "each picture would depend on those beside it, and change the generator", "Call generator.eval() first.",
             )  # fmt: skip
         mean, sd = (t.detach().to(frame.device, exact(frame.dtype)) for t in (self.mean, self.sd))
-        codes = mean + self.spread * sd * normal(draws, self.shape or mean.shape, frame)
+        if self.bank is None:
+            codes = mean + self.spread * sd * normal(draws, self.shape or mean.shape, frame)
+        else:
+            chosen = [int(torch.randint(len(self.bank), (), generator=draw)) for draw in draws]
+            codes = mean + self.spread * (self.bank[chosen].to(mean) - mean)
         return self.within((codes,), frame)
 
     def draw(self, numbers: tuple[Tensor, ...], frame: Frame) -> Tensor:

@@ -41,6 +41,8 @@ class Chain:
         task: What is wanted; its targets conditioned, see `conditioned`.
         e2, e3: In standard deviations of each unit.
         temper: T.
+        along: Codes of data minus their mean, (k, *code), for noise of their covariance: sum_k g_k along_k / sqrt(k) takes the
+            place of sd * N(0, 1). None: noise is independent from unit to unit.
     """
 
     task: Task
@@ -51,15 +53,19 @@ class Chain:
     e2: float
     e3: float
     temper: float
+    along: Tensor | None = None
 
     @staticmethod
-    def of(task: Task, prior: GeneratorPrior, width: float, e2: float, e3: float, temper: float = 5.0) -> Chain:
+    def of(
+        task: Task, prior: GeneratorPrior, width: float, e2: float, e3: float,
+        temper: float = 5.0, start: str = "data", noise: str = "units",
+    ) -> Chain:  # fmt: skip
         """The chain for a task, ready to go.
 
         Raises:
             WhereError: the prior is not one of this model's codes, or a target names a module that did not run.
         """
-        canvas = prior.canvas(task.frame, width=width)
+        canvas = prior.canvas(task.frame, width=width, start=start)
         with torch.no_grad():
             x = task.frame.fed(canvas.draw(canvas.start(task.frame, drawn([0])), task.frame))
         addresses = [at for target in task.targets for at in target.addresses]
@@ -67,7 +73,9 @@ class Chain:
         targets = tuple(conditioned(target, values[None]) for target in task.targets)
         encoder = prior.encoder(task.model, x)
         spread = prior.codes.spread.to(task.frame.device)
-        return Chain(replace(task, targets=targets), canvas, encoder, ask.only(addresses), spread, e2, e3, temper)
+        bank = prior.codes.bank if noise == "data" else None
+        along = None if bank is None else (bank - bank.mean(0)).to(spread)
+        return Chain(replace(task, targets=targets), canvas, encoder, ask.only(addresses), spread, e2, e3, temper, along)
 
     def start(self, draws: Draws) -> Tensor:
         return self.canvas.start(self.task.frame, draws)[0]
@@ -97,8 +105,15 @@ class Chain:
             push = per_picture(strength, push) * push
             moved = codes + per_picture(e1, codes) * back + self.e2 * self.spread * push
             if self.e3:
-                moved = moved + self.e3 * self.spread * normal(draws, codes.shape[1:]).to(codes)
+                moved = moved + self.e3 * self.noise(draws, codes)
             return self.canvas.within((moved,), frame)[0], scores.detach()
+
+    def noise(self, draws: Draws, codes: Tensor) -> Tensor:
+        """Noise of the size that codes of data have around their mean."""
+        if self.along is None:
+            return self.spread * normal(draws, codes.shape[1:]).to(codes)
+        weights = normal(draws, (len(self.along),)).to(codes) / len(self.along) ** 0.5
+        return (weights @ self.along.flatten(1)).view_as(codes)
 
     def left(self, scores: Tensor, rows: Sequence[int]) -> Tensor:
         """How much there is left to gain: 1 for targets that are not classes."""

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 FEW = 0.05  # of the mean spread: what a unit that hardly varies is taken to vary
+BANK, ENTRIES = 256, 2**22  # codes that are kept as they are, and how many entries they have at most
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,6 +20,7 @@ class Codes:
         shape: Of one code: (features,), (channel, height, width).
         mean, sd: Over the data.
         low, high: Where codes may be looked for.
+        bank: Some codes of data, (n, *shape), as they are: how units vary together. None for generators that are not ours.
     """
 
     shape: tuple[int, ...]
@@ -26,6 +28,7 @@ class Codes:
     sd: Tensor
     low: Tensor
     high: Tensor
+    bank: Tensor | None = None
 
     @property
     def spread(self) -> Tensor:
@@ -39,7 +42,7 @@ class Codes:
 
     def to(self, device: torch.device) -> Codes:
         mean, sd, low, high = (t.to(device) for t in (self.mean, self.sd, self.low, self.high))
-        return Codes(self.shape, mean, sd, low, high)
+        return Codes(self.shape, mean, sd, low, high, None if self.bank is None else self.bank.to(device))
 
 
 def measured(batches: Iterable[Tensor], reach: float = 3.0) -> Codes:
@@ -54,10 +57,13 @@ def measured(batches: Iterable[Tensor], reach: float = 3.0) -> Codes:
         >>> codes.mean, codes.high
         (tensor([1., 4.]), tensor([4., 4.]))
     """
+    bank: list[Tensor] = []
     n, mean, square, least = 0, torch.zeros(()), torch.zeros(()), torch.inf
     shape: tuple[int, ...] = ()
     for codes in batches:
         shape, least = tuple(codes.shape[1:]), min(least, float(codes.min()))
+        room = min(BANK, ENTRIES // max(1, codes[0].numel())) - sum(map(len, bank))
+        bank += [codes[:room].detach().float().cpu()] if room > 0 else []
         flat = codes.detach().double().cpu().flatten(2).transpose(1, 2).flatten(0, 1) if codes.dim() > 2 else codes.double().cpu()
         gap = flat.mean(0) - mean  # Chan's rule: means and squares of parts, joined without large sums
         square = square + (flat - flat.mean(0)).square().sum(0) + gap.square() * n * len(flat) / (n + len(flat))
@@ -66,4 +72,4 @@ def measured(batches: Iterable[Tensor], reach: float = 3.0) -> Codes:
     tall = (-1, *[1] * (len(shape) - 1))
     mean, sd = mean.float().reshape(tall), sd.float().reshape(tall)
     low = torch.zeros_like(mean) if least >= 0 else mean - reach * sd
-    return Codes(shape, mean, sd, low, mean + reach * sd)
+    return Codes(shape, mean, sd, low, mean + reach * sd, torch.cat(bank) if bank else None)

@@ -26,6 +26,7 @@ from .pictures import Pictures, pictures
 from .training import Lesson, Trained, Training, judge, trained
 
 FORMATS = {".safetensors": "pellucid.synth.generator.store:write"}
+STARTS = ("data", "real", "normal")
 FEW = 50  # pictures, which can be remembered one by one
 ENOUGH = 10_000  # pictures that statistics are taken of, at most
 
@@ -81,7 +82,8 @@ class GeneratorPrior:
         Arguments:
             model: The network whose codes are decoded; anything `load` takes.
             data: Inputs (a tensor as the model expects it, batch first), a folder of pictures, a list of them, a DataLoader.
-            at: The layer whose values are the codes, a vector or maps; None: what goes into the last dense layer.
+            at: The layer whose values are the codes, a vector or maps; None: what goes into the last dense layer. Of photographs
+                that vector keeps little; the maps before it lead back to what is seen, and to sharper pictures.
             minutes, steps: When to stop, whichever comes first; None: the other alone. Only steps give the same result twice.
             seed: Of first weights and the order of pictures.
             bounds: What the darkest and brightest input is; None: as the model says, or else as found in the data.
@@ -196,17 +198,25 @@ class GeneratorPrior:
             made = nn.functional.interpolate(made, frame.spatial, mode=RESIZE[len(frame.spatial)], align_corners=False)
         return made.clamp(0, 1).to(frame.dtype) if frame.bounded else made.to(frame.dtype)
 
-    def canvas(self, frame: Frame, *, width: float = 0.5, normal: bool = False) -> Latent:
-        """The canvas whose numbers are codes, which begin at the data's mean and `width` standard deviations around it.
+    def canvas(self, frame: Frame, *, width: float = 0.5, start: str = "data") -> Latent:
+        """The canvas whose numbers are codes, which begin around those of data.
 
         Arguments:
-            normal: Whether they begin as N(0, 1) instead, whatever codes of data are.
+            start: "data": at the mean and `width` standard deviations around it, unit by unit; "real": that share of the way from
+                the mean to the code of a picture, drawn from some that were learned from, and "data" where there are none;
+                "normal": as N(0, 1), whatever codes of data are.
+
+        Raises:
+            MethodError: another start than these.
         """
+        if start not in STARTS:
+            raise MethodError("Where codes begin", repr(start), f"it is one of {', '.join(STARTS)}", "Say start='data'.")
         here = self.to(frame.device)
         codes = here.codes
+        normal = start == "normal"
         mean, sd = (torch.zeros_like(codes.mean), torch.ones_like(codes.sd)) if normal else (codes.mean, codes.sd)
-        made = partial(here.pictures, frame=frame)
-        return Latent(made, mean, sd, 1.0 if normal else width, codes.low, codes.high, codes.shape)
+        made, bank = partial(here.pictures, frame=frame), codes.bank if start == "real" else None
+        return Latent(made, mean, sd, 1.0 if normal else width, codes.low, codes.high, codes.shape, bank=bank)
 
     def encoder(self, model: Model, x: Tensor) -> Encoder:
         """The network up to the codes of this prior.

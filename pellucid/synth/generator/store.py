@@ -7,7 +7,8 @@ Metadata: `pellucid` (the version that wrote it), and `prior`, a JSON object wit
     provenance, notes  how it was fitted: model, steps, seconds, seed, losses, distances on pictures seen and held out
 
 Tensors: `decoder.*`, the state dict of `Decoder(Plan(...))`; `codes.mean`, `codes.sd`, `codes.low`, `codes.high`, which broadcast
-over a code; and, where pictures have bounds, `low` and `high`: what 0 and 1 are in the network's units. All are float32.
+over a code; `codes.bank`, some codes of data; and, where pictures have bounds, `low` and `high`: what 0 and 1 are in the
+network's units. All are float32.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ def write(prior: GeneratorPrior, path: Path) -> None:
     plan, place = prior.generator.plan, prior.place or Place("")
     tensors = {f"decoder.{name}": tensor for name, tensor in prior.generator.state_dict().items()}
     tensors |= {f"codes.{name}": getattr(prior.codes, name) for name in STATISTICS}
+    tensors |= {} if prior.codes.bank is None else {"codes.bank": prior.codes.bank}
     tensors |= {name: bound for name in ("low", "high") if (bound := getattr(prior, name)) is not None}
     about = {"code": plan.code, "picture": plan.picture, "width": plan.width, "bounded": plan.bounded}
     about |= {"module": place.module, "incoming": place.incoming, "provenance": prior.provenance, "notes": prior.notes}
@@ -61,7 +63,7 @@ def read(path: str | os.PathLike[str]) -> GeneratorPrior:
         plan = Plan(tuple(about["code"]), tuple(about["picture"]), int(about["width"]), bool(about["bounded"]))
         decoder = Decoder(plan, torch.Generator("cpu").manual_seed(0))
         decoder.load_state_dict({name[8:]: tensor for name, tensor in tensors.items() if name.startswith("decoder.")})
-        codes = Codes(plan.code, *(tensors[f"codes.{name}"] for name in STATISTICS))
+        codes = Codes(plan.code, *(tensors[f"codes.{name}"] for name in STATISTICS), tensors.get("codes.bank"))
         place = Place(str(about["module"]), bool(about["incoming"]))
         found = dict(about["provenance"]), tuple(map(str, about["notes"]))
     except Exception as error:  # whatever a file made by someone else leads to

@@ -29,18 +29,19 @@ class DgnAm:
         a straight line, decay 0.99, bounds [0, mean + 3 sd]: `published()`, with steps of 0.1 standard deviations, since 8 is a
         number of AlexNet's. Their two normalised steps, in the picture and from there in the code, are one in the code: what the
         first divides by, the second takes out again. A search may begin at the code of a picture, as theirs from
-        pictures. Departures: (1) Codes else begin at mean + 0.5 sd of those of data, since N(0, 1)
-        lies far from them in most networks. (2) There is no decay, which makes pictures alike. (3) Steps are those of Adam, in
-        standard deviations of each unit. Measured on digits, each raises the diversity of pictures, and the first also how often
-        a network trained apart reads them as intended.
+        pictures. Departures: (1) Codes else begin at those of pictures of data, drawn at random whatever they show, since N(0, 1)
+        lies far from them in most networks, and units drawn one by one are no picture's. (2) There is no decay, which makes
+        pictures alike. (3) Steps are those of Adam, in standard deviations of each unit. Measured on digits, each raises the
+        diversity of pictures, and the first also how often a network trained apart reads them as intended.
 
     Arguments:
         prior: The generator; None: the one given as canvas, or one fitted to the data given, in 20 steps for each of
             the search and at most `minutes`.
         steps: How many.
         rate: The size of a step, in standard deviations of a unit.
-        start: Where codes begin: "data", or "normal" for N(0, 1).
-        width: How far around the mean of data they begin, in standard deviations.
+        start: Where codes begin: "data", around the mean of data, unit by unit; "real", on the way from there to the code of a
+            picture of data, drawn at random whatever it shows; "normal", as N(0, 1).
+        width: How far around the mean they begin, in standard deviations; or how much of the way, 1 for all of it.
         step: "adam", or "normalised" with a rate that shrinks to 0 linearly.
         decay: What codes are multiplied by after each step.
 
@@ -51,8 +52,8 @@ class DgnAm:
     prior: GeneratorPrior | None = None
     steps: int = 100
     rate: float = 0.03
-    start: str = "data"
-    width: float = 0.5
+    start: str = "real"
+    width: float = 1.0
     step: str = "adam"
     decay: float = 1.0
     minutes: float = 5.0
@@ -67,7 +68,7 @@ class DgnAm:
     def maximize(self, task: Task) -> Maximized:
         """The last picture of each climb."""
         prior, task = given(self.name, task, self.prior, self.minutes, self.steps)
-        canvas = prior.canvas(task.frame, width=self.width, normal=self.start == "normal")
+        canvas = prior.canvas(task.frame, width=self.width, start=self.start)
         plan = Plan(canvas, Stride(self.ascent, prior.codes.spread, self.decay), self.steps, keep="last", rescue=False)
         task, start = begun(task, prior)
         found = maximized(task, self.name, plan, climb(task, plan, start))

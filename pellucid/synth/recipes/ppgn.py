@@ -35,10 +35,11 @@ class Ppgn:
         three divided by its mean size, 200 steps of size 1, bounds [0, 30]. Departures: (1) Only the push to the class is brought
         to unit size, so that the prior step stays a share of the way back to E(G(h)). (2) Push and noise are measured in standard
         deviations of each unit. (3) e1, the published method's knob (too little: not natural, too much: another class), is tuned:
-        the largest that leaves the class 0.9 of its best probability. (4) Bounds are mean + 3 sd. (5) Codes begin around the mean
-        of those of data. (6) There is noise: without it, pictures of one chain for digits are 0.2 to 0.4 times as diverse as real
-        ones, with it 0.8. (7) The push fades as log-odds grow over T, not over 1 as the slope of log p does, which leaves
-        pictures that only this network takes for the class; without any fading they come out alike. e2, e3 and T were chosen by
+        the largest that leaves the class 0.9 of its best probability. (4) Bounds are mean + 3 sd. (5) Codes begin at those
+        of pictures of data, drawn at random whatever they show. (6) There is noise: without it, pictures of one chain for digits
+        are 0.2 to 0.4 times as diverse as real ones, with it 0.8. It has the covariance of codes of data. (7) The push fades as
+        log-odds grow over T, not over 1 as the slope of log p does, which leaves pictures that only this network takes for the
+        class; without any fading they come out alike. e2, e3 and T were chosen by
         two networks for digits: with T = 1 a network trained apart reads 69 to 83 % of the pictures as intended, without fading
         diversity falls to half of real.
 
@@ -52,7 +53,9 @@ class Ppgn:
         e2, e3: The push to the class, and noise, in standard deviations.
         temper: T: how many nats of log-odds the push lasts.
         calm: Steps without noise that lead from a chain to each of its samples.
-        width: How far around the mean of data codes begin, in standard deviations.
+        start, width: Where codes begin, and how far from the mean, see `DgnAm`.
+        noise: "units": each unit by itself; "data": along the differences between codes of data, of their covariance, so that
+            units which go together in pictures are moved together.
 
     Raises:
         MethodError: there is neither a prior nor data, or a setting is out of range.
@@ -68,7 +71,9 @@ class Ppgn:
     e3: float = 0.2
     temper: float = 5.0
     calm: int = 5
-    width: float = 0.5
+    start: str = "real"
+    width: float = 1.0
+    noise: str = "data"
     minutes: float = 5.0
 
     name: ClassVar[str] = "ppgn"
@@ -89,7 +94,7 @@ class Ppgn:
         """The pictures along the chains."""
         prior, task = given(self.name, task, self.prior, self.minutes, self.steps)
         task, start = begun(task, prior)
-        chain = Chain.of(task, prior, self.width, self.e2, self.e3, self.temper)
+        chain = Chain.of(task, prior, self.width, self.e2, self.e3, self.temper, self.start, self.noise)
         steps = task.steps or self.steps
         e1 = (
             tuned(chain, max(1, steps // 2), self.calm)
@@ -118,5 +123,5 @@ class Ppgn:
 
     def lines(self, steps: int) -> list[str]:
         """The settings, for provenance."""
-        names = "samples", "every", "e1", "e2", "e3", "temper", "calm", "width"
+        names = "samples", "every", "e1", "e2", "e3", "temper", "calm", "start", "width", "noise"
         return [f"steps={steps}", *(f"{name}={getattr(self, name)}" for name in names)]
