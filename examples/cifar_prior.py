@@ -62,7 +62,7 @@ def show(model: pl.Model, judge: nn.Module, prior: pl.synth.GeneratorPrior, test
         again = prior(prior.encoder(model, real[:1]).codes(real))
     report("through the prior", judge, again, wanted)
     sheet(again, out / "reconstructed.png")
-    for recipe in (DgnAm(prior, rate=0.01), Ppgn(prior, e2=0.08)):  # gentler than suits digits
+    for recipe in (DgnAm(prior, rate=0.01, start="real", width=1.0), Ppgn(prior, e2=0.1)):  # gentler than suits digits
         p = pl.maximize(model, list(range(10)), recipe, seeds=PER_CLASS, shape=(3, 32, 32), bounds=(0, 1))
         report(recipe.name, judge, p.images, wanted)
         sheet(p.images, out / f"{recipe.name}.png")

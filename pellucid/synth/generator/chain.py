@@ -27,6 +27,7 @@ from .prior import GeneratorPrior
 LADDER = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4)  # weights of the prior step that are tried
 PILOTS = 3  # codes that each of them is tried on
 HELD = 0.9  # of the best probability: what the target must keep
+APART = 0.7  # of how far pictures of several codes lie apart without a prior step: what must be left of it
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,7 +201,8 @@ def calmed(chain: Chain, codes: Tensor, e1: Tensor, draws: Draws, rows: Sequence
 
 
 def tuned(chain: Chain, steps: int, calm: int = 0) -> Tensor:
-    """By picture: the largest weight of the prior step that leaves the target 0.9 of the best probability it gets with any.
+    """By picture: the largest weight of the prior step that leaves the target 0.9 of the best probability it gets with any, and
+    pictures 0.7 as far apart as they are with none: where codes keep little of a picture, E(G(h)) draws all of them to one.
 
     Each target is tuned by chains of its own, whatever else is asked for beside it. Where it is not a class, what must be kept is
     0.9 of the rise of its score.
@@ -222,11 +224,20 @@ def tuned(chain: Chain, steps: int, calm: int = 0) -> Tensor:
     floor = torch.where(_odds(pilot, len(firsts)), 0.0, first.mean(1))[:, None]
     best = (last - floor).amax(1, keepdim=True)
     holds = (last - floor) >= HELD * best
-    chosen = torch.tensor(LADDER)[[max(i for i, held in enumerate(row) if held) for row in holds.tolist()]]
+    apart = lying_apart(pilot, went.codes[:, 0]).view(-1, len(LADDER))
+    good = holds & (apart >= APART * apart[:, :1])
+    good = torch.where(good.any(1, keepdim=True), good, holds)  # the class comes first
+    chosen = torch.tensor(LADDER)[[max(i for i, held in enumerate(row) if held) for row in good.tolist()]]
     weights = torch.zeros(len(chain.task))
     for same, weight in zip(targets.values(), chosen.tolist(), strict=True):
         weights[same] = weight
     return weights.to(chain.spread.device)
+
+
+def lying_apart(chain: Chain, codes: Tensor) -> Tensor:
+    """How far the pictures of each few pilots lie apart, in the mean."""
+    pictures = [chain.pictures(part).flatten(1) for part in torch.split(codes, PILOTS)]
+    return torch.stack([torch.pdist(part.float()).mean() for part in pictures]).cpu()
 
 
 def conditioned(target: Target, output: Tensor) -> Target:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -13,22 +12,20 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ...errors import InputError, MethodError, OutputError, WhereError
+from ...errors import InputError, MethodError, WhereError
 from ...files import save
 from ...model import Model, load
 from ..canvas.latent import Latent
 from ..frame import Frame
-from .codes import Codes, measured
-from .decoder import RESIZE, Decoder, Plan, critic
+from .codes import Codes
+from .decoder import RESIZE, Decoder
 from .encoder import Encoder, Place, encoder
-from .losses import Losses, Scales, words
-from .pictures import Pictures, pictures
-from .training import Lesson, Trained, Training, judge, trained
+from .losses import Losses, words
+from .pictures import pictures
+from .training import Training
 
 FORMATS = {".safetensors": "pellucid.synth.generator.store:write"}
 STARTS = ("data", "real", "normal")
-FEW = 50  # pictures, which can be remembered one by one
-ENOUGH = 10_000  # pictures that statistics are taken of, at most
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,6 +100,8 @@ class GeneratorPrior:
             >>> print(prior.place, tuple(prior(prior.codes.mean[None]).shape))
             what goes into 3 (1, 1, 4, 4)
         """
+        from .fitting import Fitting
+
         settings = Training(minutes, steps, batch, lr, losses or Losses())
         model = load(model)
         model.ready()
@@ -279,126 +278,3 @@ class Scaled(nn.Module):
     def forward(self, codes: Tensor) -> Tensor:
         made: Tensor = (self.module(codes) - self.black) / (self.white - self.black)
         return made
-
-
-# -- fitting ------------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, eq=False)
-class Fitting:
-    """A prior in the making."""
-
-    model: Model
-    source: Pictures
-    encoder: Encoder
-    frame: Frame
-    codes: Codes
-    lesson: Lesson
-    settings: Training
-
-    @staticmethod
-    def of(
-        model: Model, source: Pictures, at: str | None, bounds: tuple[float, float] | None, width: int, settings: Training
-    ) -> Fitting:
-        """Everything measured, nothing learned."""
-        first = source.some(2)
-        if len(first) < 2:
-            raise InputError(
-                "Pictures to learn from", "a single one", "a decoder learns from how pictures differ", "Bring some thousands."
-            )
-        inner = encoder(model, first, at)
-        codes, low, high = surveyed(source, inner, settings.batch)
-        frame = _frame(model, tuple(first.shape[1:]), bounds, low, high)
-        plan = Plan(codes.shape, frame.shape, width, frame.bounded)
-        rng = torch.Generator("cpu").manual_seed(source.seed)
-        sample = source.some(512)
-        decoder, scales = Decoder(plan, rng), _scales(sample, inner, frame, codes)
-        _settle(decoder, codes, frame.shown(sample).float())
-        networks = [fast(network.to(model.device), frame) for network in (decoder, critic(plan, rng))]
-        lesson = Lesson(*networks, inner, settings.losses, scales, frame.fed, frame.shown)
-        return Fitting(model, source, inner, frame, codes, lesson, settings)
-
-    def run(self, out: Path | None) -> GeneratorPrior:
-        """Learn, and say how well."""
-        if out is not None and out.suffix.lower() not in FORMATS:
-            raise OutputError(
-                f"save to {out}", f'suffix "{out.suffix}"', "priors are safetensors files", "Name it x.safetensors."
-            )
-        done = trained(self.lesson, self.source, self.settings, None if out is None else lambda so_far: self.keep(so_far, out))
-        prior = self.prior(done)
-        if out is not None:
-            prior.save(out)
-        return prior
-
-    def keep(self, done: Trained, out: Path) -> None:
-        self.prior(done).save(out)
-
-    def prior(self, done: Trained) -> GeneratorPrior:
-        spared = self.source.held_out()
-        held_out = {} if spared is None else judge(self.lesson, done.decoder, spared)
-        provenance = {
-            "model": {"name": self.model.name, "source": self.model.source, "fingerprint": self.model.fingerprint},
-            "pictures": len(self.source),
-            "steps": done.steps,
-            "seconds": round(done.seconds, 1),
-            "seed": self.source.seed,
-            "losses": asdict(self.settings.losses),
-            "distances": done.distances,
-            "held_out": held_out,
-        }
-        low, high = self.frame.low, self.frame.high
-        n = len(self.source)
-        few = (f"It learned from {n} pictures only: what it draws is made of them.",) if 0 < n < FEW else ()
-        return GeneratorPrior(done.decoder.eval(), self.codes, low, high, self.encoder.code, provenance, (*few, *done.notes))
-
-
-def surveyed(source: Pictures, inner: Encoder, batch: int) -> tuple[Codes, float, float]:
-    """The statistics of codes over the data, and the lowest and highest input."""
-    ends, seen = [float("inf"), -float("inf")], 0
-
-    def coded() -> Iterator[Tensor]:
-        nonlocal seen
-        for x in source.once(batch):
-            ends[:] = [min(ends[0], float(x.min())), max(ends[1], float(x.max()))]
-            seen += len(x)
-            with torch.no_grad():
-                yield inner.codes(x).float()
-            if seen >= ENOUGH:
-                return
-
-    codes = measured(coded())
-    return codes, ends[0], ends[1]
-
-
-def _frame(model: Model, shape: tuple[int, ...], bounds: tuple[float, float] | None, low: float, high: float) -> Frame:
-    if bounds is None and model.pictured is not None:
-        return Frame(shape, *model.pictured.bounds(), model.device, model.dtype)
-    low, high = bounds or (low, high)
-    if not low < high:
-        raise InputError("Pictures to learn from", f"values from {low} to {high}", "nothing varies", "Pass bounds=(0, 1), say.")
-    return Frame(shape, torch.tensor(float(low)), torch.tensor(float(high)), model.device, model.dtype)
-
-
-def fast(network: nn.Module, frame: Frame) -> nn.Module:
-    """The network as it runs fastest: on a CPU a third faster with channels last, for pictures."""
-    return network.to(memory_format=torch.channels_last) if len(frame.shape) == 3 else network
-
-
-def _scales(x: Tensor, inner: Encoder, frame: Frame, codes: Codes) -> Scales:
-    """What distances are at worst. Where nothing varies there is nothing to miss, and any scale does."""
-    with torch.no_grad():
-        parts = [inner(part)[1] for part in torch.split(x, 64)] if inner.features is not None else [None]
-    squares = [float(part.float().square().mean()) for part in parts if part is not None]
-    picture = float(frame.shown(x).float().var(0).mean())
-    found = picture, sum(squares) / max(1, len(squares)), codes.variance
-    return Scales(*(value if value > 0 else 1.0 for value in found))
-
-
-def _settle(decoder: Decoder, codes: Codes, pictures: Tensor) -> None:
-    """Let the decoder begin with standardised codes and the mean colour of the data."""
-    axes = [0, *range(2, pictures.dim())]
-    mean, sd = (value.reshape(decoder.level.shape).cpu() for value in (pictures.mean(axes), pictures.std(axes)))
-    decoder.center.copy_(codes.mean)
-    decoder.spread.copy_(codes.spread)
-    decoder.level.copy_(mean.clamp(0.02, 0.98).logit() if decoder.plan.bounded else mean)
-    decoder.contrast.copy_(torch.ones_like(sd) if decoder.plan.bounded else sd.clamp(min=1e-3))

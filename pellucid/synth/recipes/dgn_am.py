@@ -29,10 +29,10 @@ class DgnAm:
         a straight line, decay 0.99, bounds [0, mean + 3 sd]: `published()`, with steps of 0.1 standard deviations, since 8 is a
         number of AlexNet's. Their two normalised steps, in the picture and from there in the code, are one in the code: what the
         first divides by, the second takes out again. A search may begin at the code of a picture, as theirs from
-        pictures. Departures: (1) Codes else begin at those of pictures of data, drawn at random whatever they show, since N(0, 1)
-        lies far from them in most networks, and units drawn one by one are no picture's. (2) There is no decay, which makes
-        pictures alike. (3) Steps are those of Adam, in standard deviations of each unit. Measured on digits, each raises the
-        diversity of pictures, and the first also how often a network trained apart reads them as intended.
+        pictures. Departures: (1) Codes else begin at mean + 0.5 sd of those of data, since N(0, 1)
+        lies far from them in most networks. (2) There is no decay, which makes pictures alike. (3) Steps are those of Adam, in
+        standard deviations of each unit. Measured on digits, each raises the diversity of pictures, and the first also how often
+        a network trained apart reads them as intended.
 
     Arguments:
         prior: The generator; None: the one given as canvas, or one fitted to the data given, in 20 steps for each of
@@ -40,7 +40,8 @@ class DgnAm:
         steps: How many.
         rate: The size of a step, in standard deviations of a unit.
         start: Where codes begin: "data", around the mean of data, unit by unit; "real", on the way from there to the code of a
-            picture of data, drawn at random whatever it shows; "normal", as N(0, 1).
+            picture of data, drawn at random whatever it shows, for more diverse pictures, some of which stay with another class;
+            "normal", as N(0, 1).
         width: How far around the mean they begin, in standard deviations; or how much of the way, 1 for all of it.
         step: "adam", or "normalised" with a rate that shrinks to 0 linearly.
         decay: What codes are multiplied by after each step.
@@ -52,8 +53,8 @@ class DgnAm:
     prior: GeneratorPrior | None = None
     steps: int = 100
     rate: float = 0.03
-    start: str = "real"
-    width: float = 1.0
+    start: str = "data"
+    width: float = 0.5
     step: str = "adam"
     decay: float = 1.0
     minutes: float = 5.0

@@ -84,11 +84,11 @@ class Ppgn:
             or min(self.e1 or 0, self.e2, self.e3) < 0
             or self.temper <= 0
             or (self.e1 or 0) > 1
+            or self.noise not in ("units", "data")
         ):
             found = f"steps={self.steps}, samples={self.samples}, every={self.every}, e1={self.e1}, e2={self.e2}, e3={self.e3}"
-            raise MethodError(
-                "recipe 'ppgn'", found, "counts are 1 or more, weights 0 or more, e1 at most 1", "Correct that one."
-            )
+            why = "counts are 1 or more, weights 0 or more, e1 at most 1, noise is of units or data"
+            raise MethodError("recipe 'ppgn'", f"{found}, noise={self.noise!r}", why, "Correct that one.")
 
     def maximize(self, task: Task) -> Maximized:
         """The pictures along the chains."""
