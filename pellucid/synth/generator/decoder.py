@@ -6,12 +6,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from ...errors import MethodError
 
+N = TypeVar("N", bound=nn.Module)
 CONV: tuple[type[nn.Module], ...] = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 RESIZE = ("", "linear", "bilinear", "trilinear")
 LEAST, MOST = 4, 512  # places a side at the start of a decoder; channels of a map
@@ -168,6 +170,11 @@ def critic(plan: Plan, rng: torch.Generator) -> nn.Module:
         parts += [nn.Flatten()] if sides else [nn.Linear(size, 4 * width), nn.LeakyReLU(0.2)]
         net = nn.Sequential(*parts, nn.Linear(size if sides else 4 * width, 1))
     return drawn(net, rng)
+
+
+def fast(net: N) -> N:
+    """The network as it runs fastest: convolutions of pictures with channels last, which spares a third of the time on a CPU."""
+    return net.to(memory_format=torch.channels_last) if any(p.dim() == 4 for p in net.parameters()) else net
 
 
 def drawn(net: nn.Module, rng: torch.Generator) -> nn.Module:

@@ -7,13 +7,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ...errors import InputError, OutputError
 from ...model import Model
 from ..frame import Frame
 from .codes import Codes, measured
-from .decoder import Decoder, Plan, critic
+from .decoder import Decoder, Plan, critic, fast
 from .encoder import Encoder, encoder
 from .losses import Scales
 from .pictures import Pictures
@@ -54,7 +54,7 @@ class Fitting:
         sample = source.some(512)
         decoder, scales = Decoder(plan, rng), _scales(sample, inner, frame, codes)
         _settle(decoder, codes, frame.shown(sample).float())
-        networks = [fast(network.to(model.device), frame) for network in (decoder, critic(plan, rng))]
+        networks = [fast(network.to(model.device)) for network in (decoder, critic(plan, rng))]
         lesson = Lesson(*networks, inner, settings.losses, scales, frame.fed, frame.shown)
         return Fitting(model, source, inner, frame, codes, lesson, settings)
 
@@ -117,11 +117,6 @@ def _frame(model: Model, shape: tuple[int, ...], bounds: tuple[float, float] | N
     if not low < high:
         raise InputError("Pictures to learn from", f"values from {low} to {high}", "nothing varies", "Pass bounds=(0, 1), say.")
     return Frame(shape, torch.tensor(float(low)), torch.tensor(float(high)), model.device, model.dtype)
-
-
-def fast(network: nn.Module, frame: Frame) -> nn.Module:
-    """The network as it runs fastest: on a CPU a third faster with channels last, for pictures."""
-    return network.to(memory_format=torch.channels_last) if len(frame.shape) == 3 else network
 
 
 def _scales(x: Tensor, inner: Encoder, frame: Frame, codes: Codes) -> Scales:

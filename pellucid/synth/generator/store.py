@@ -24,7 +24,7 @@ from safetensors.torch import save_file
 
 from ...errors import OutputError
 from .codes import Codes
-from .decoder import Decoder, Plan
+from .decoder import Decoder, Plan, fast
 from .encoder import Place
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def read(path: str | os.PathLike[str]) -> GeneratorPrior:
         found = dict(about["provenance"]), tuple(map(str, about["notes"]))
     except Exception as error:  # whatever a file made by someone else leads to
         raise _damaged(path, f"{type(error).__name__}: {' '.join(str(error).split())[:200]}") from None
-    decoder.eval().requires_grad_(False)
+    fast(decoder.eval().requires_grad_(False))
     return GeneratorPrior(decoder, codes, tensors.get("low"), tensors.get("high"), place, *found)
 
 
