@@ -262,7 +262,8 @@ class GeneratorPrior:
         """What kind of prior it is, in one sentence."""
         if "wrapped" in self.provenance:
             return f"Pictures are made by {self.provenance['wrapped']}, a generator of the user's."
-        left = words(self.provenance.get("held_out") or self.provenance.get("distances") or {})
+        found = self.provenance.get("held_out") or self.provenance.get("distances") or {}
+        left = words({name: share for name, share in found.items() if name != "adversarial"})  # which is no share of anything
         on = "pictures it did not see" if self.provenance.get("held_out") else "the pictures it saw"
         return f"Pictures are made by a decoder of {self.place}; of {on} it misses: {left}."
 
