@@ -13,7 +13,8 @@ from pellucid.synth.facets import facets, grouped, kmeans
 from pellucid.synth.frame import Frame, framed
 from pellucid.synth.generator.pictures import pictures
 from pellucid.synth.prior.denoise import Denoise, denoised, divergence, gradient
-from pellucid.synth.recipes.mfv import FROM_MEAN, Mfv
+from pellucid.synth.recipes.denoised import FROM_MEAN, scaled
+from pellucid.synth.recipes.mfv import Mfv
 from pellucid.synth.task import Task
 
 SIDE = 12
@@ -94,16 +95,16 @@ def test_a_unit_has_facets_among_its_top_pictures(net):
     target = pl.channel("1", 2)
     found = facets(pl.load(net), pictures(pl.load(net), x), target, k=3)
     scores = target.read(lambda at: net[:2](x))
-    assert set(found.names) == set(scores.topk(150).indices.tolist()) and len(found) == 3
+    assert set(found.names) == set(scores.topk(40).indices.tolist()) and len(found) == 3, "a fifth of 200"
 
 
 def test_a_class_never_predicted_has_facets_among_its_top_pictures(net):
     x, _, kind = kinds(400)
     bars = x[kind < 2]
     found = facets(pl.load(net), pictures(pl.load(net), bars), pl.logit(1), k=2)
-    assert len(found.pictures) == 150
+    assert len(found.pictures) == len(bars) // 5
     with torch.no_grad():
-        assert set(found.names) == set(net(bars)[:, 1].topk(150).indices.tolist())
+        assert set(found.names) == set(net(bars)[:, 1].topk(len(bars) // 5).indices.tolist())
 
 
 def test_signals_and_rows_of_a_table_have_facets():
@@ -149,9 +150,70 @@ def test_the_sheet_shows_where_facets_come_from(net, tmp_path):
     assert found.notes[-1].startswith("logit 0: 1 facet of") or "facets of" in found.notes[-1]
 
 
+@pytest.fixture(scope="module")
+def colours() -> nn.Module:
+    """A network for coloured pictures, class 0 of two kinds: left halves less red, and upper halves less blue."""
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(3, 8, 5, 2, 2), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 144, 24), nn.ReLU(), nn.Linear(24, 2))
+    x, y, _ = coloured(120)
+    adam = torch.optim.Adam(net.parameters(), 3e-3)
+    for _ in range(60):
+        adam.zero_grad()
+        nn.functional.cross_entropy(net(x), y).backward()
+        adam.step()
+    net.zero_grad(set_to_none=True)
+    return net.eval()
+
+
+def coloured(n: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    rng = torch.Generator().manual_seed(5)
+    kind = torch.arange(n) % 3
+    edge = torch.where(torch.arange(24) < 12, -0.25, 0.25)  # edges have spectra as photographs do
+    down, across = edge.expand(24, 24), edge[:, None].expand(24, 24)
+    base = 0.5 + torch.stack(
+        [torch.stack([down, 0 * down, 0 * down]), torch.stack([0 * down, 0 * down, across]), 0 * down.expand(3, -1, -1)]
+    )
+    x = (base[kind] + 0.1 * torch.randn(n, 3, 24, 24, generator=rng)).clamp(0, 1)
+    return x, (kind == 2).long(), kind
+
+
+@pytest.mark.parametrize("draw", [None, "lucid", "denoised"])
+def test_coloured_kinds_come_back_however_they_are_drawn(colours, draw):
+    x, _, kind = coloured(60)
+    model = pl.load(colours)
+    task = Task(model, (pl.logit(0),), framed(model, (3, 24, 24), (0, 1)), (0,), data=x, steps=40)
+    found = Mfv(k=2, draw=draw).maximize(task)
+    red, blue = found.images[:, 0], found.images[:, 2]
+    down, across = (red[:, :, 12:] - red[:, :, :12]).mean((1, 2)), (blue[:, 12:] - blue[:, :12]).mean((1, 2))
+    own = [set(kind[torch.tensor(facet["members"])].tolist()) for facet in found.provenance["facets"][0]]
+    assert [one == {0} for one in own] == (down > across).tolist() and sorted(map(sorted, own)) == [[0], [1]]
+    assert bool((colours(found.images).argmax(1) == 0).all())
+    canvas = found.provenance["settings"][0]
+    assert canvas.startswith({None: "canvas: Phase", "lucid": "canvas: Fourier", "denoised": "canvas: Pixel"}[draw])
+    if draw is None:
+        assert torch.equal(found.images, Mfv(k=2, draw="maco").maximize(task).images)
+
+
+def test_tries_drawn_as_photographs_begin_with_noise_of_their_own(colours):
+    model, x = pl.load(colours), coloured(60)[0]
+    task = Task(model, (pl.logit(0),), framed(model, (3, 24, 24), (0, 1)), (0,), data=x, steps=5)
+    found = Mfv(k=2, start="noise").maximize(task)
+    assert not torch.equal(*found.extras["starts"]) and found.seeds == (0, 0) and len(found.trace) == 6
+    assert Mfv.published("noise") == Mfv(start="noise", draw="denoised")
+    with pytest.raises(MethodError, match=r"draw='crayon'.*\"maco\""):
+        Mfv(draw="crayon").maximize(task)
+
+
+def test_a_class_with_two_pictures_to_a_facet_is_not_mixed_with_others(net):
+    x, _, kind = kinds(400)
+    few = torch.cat([x[kind == 2], x[kind < 2][:8]])  # 8 of class 0 among many
+    found = facets(pl.load(net), pictures(pl.load(net), few), pl.logit(0), k=2)
+    assert set(found.names) == set(range(int((kind == 2).sum()), len(few)))
+
+
 def test_phases_share_the_steps_asked_for():
-    assert [phase.steps for phase in Mfv().scaled(37)] == [19, 15, 2, 1]
-    assert [phase.steps for phase in Mfv().scaled(2)] == [1, 1] and Mfv().scaled(None) == FROM_MEAN
+    assert [phase.steps for phase in scaled(FROM_MEAN, 37)] == [19, 15, 2, 1]
+    assert [phase.steps for phase in scaled(FROM_MEAN, 2)] == [1, 1] and scaled(FROM_MEAN, None) == FROM_MEAN
 
 
 def test_groups_are_those_that_were_planted(rng):
