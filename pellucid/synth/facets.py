@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..errors import InputError
 from ..model import Model
+from ..progress import told
 from ..readout import at_once, heard
 from ..target import Target
 from ..target.classes import Logit, LogOdds, Probability
@@ -165,11 +166,13 @@ def _of_target(
 ) -> tuple[Tensor, Tensor, tuple[str | int, ...]]:
     """The pictures of a target, their codes and names, in one pass over the data that keeps no more than it may need."""
     kept: list[tuple[Tensor, Tensor, Tensor]] = []
-    seen = 0
+    seen, total = 0, len(source) + source.spared
     for x in source.every(64):
         numbers = torch.arange(seen, seen + len(x))
         kept = [_best([*kept, (x.cpu(), _ranked(model, x, target), numbers)])]
         seen += len(x)
+        if total and told(seen, total, "pictures looked at"):
+            break
     pictures, ranks, numbers = kept[0]
     own = int((ranks[:, 0] > 0).sum())
     enough = own >= min(2 * k, max(4, seen // 10))  # a folder of anything may hold few of a class, but two to a facet
