@@ -14,7 +14,7 @@ from ..progress import told
 from ..readout import at_once, heard
 from ..target import Target
 from ..target.classes import Logit, LogOdds, Probability
-from .generator.encoder import Encoder, encoder
+from .generator.encoder import Encoder, encoder, means
 from .generator.pictures import Pictures
 
 AXES = 50  # principal axes that pictures are compared along, as published
@@ -56,6 +56,13 @@ class Facets:
     def means(self) -> Tensor:
         """The mean of each group's members: (k, *shape)."""
         return torch.stack([self.pictures[list(rows)].mean(0) for rows in self.members])
+
+    @property
+    def directions(self) -> Tensor:
+        """Where each group lies from the middle of all, of unit length: (k, features)."""
+        away = (self.centres @ self.axes.T).float()
+        lengths: Tensor = torch.linalg.vector_norm(away, dim=1, keepdim=True)
+        return away / lengths.clamp(min=1e-12)
 
     def assign(self, codes: Tensor) -> Tensor:
         """Which group codes fall into."""
@@ -190,7 +197,7 @@ def coded(inner: Encoder, x: Tensor) -> Tensor:
     """
     with torch.no_grad():
         codes = torch.cat([inner.codes(part).float().cpu() for part in torch.split(x, at_once(x))])
-    codes = codes.flatten(2).mean(2) if codes.dim() > 2 else codes
+    codes = means(codes)
     lengths: Tensor = torch.linalg.vector_norm(codes, dim=1, keepdim=True)
     return codes / lengths.clamp(min=1e-12)
 

@@ -9,11 +9,13 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from ...target import direction
 from ..climb import climb
 from ..climbed import Climbed, in_turn
 from ..draws import drawn
 from ..facets import Facets, coded, facets
-from ..generator.encoder import encoder
+from ..features import slopes
+from ..generator.encoder import encoder, speaker
 from ..generator.pictures import pictures
 from ..likely import likely
 from ..maximized import Maximized, maximized
@@ -57,6 +59,8 @@ class Mfv:
             coverage says to how many of its kinds they came.
         draw: How pictures climb: "maco", "lucid", or "denoised", as published; None: "maco" for inputs of three channels within
             bounds on a plane, "denoised" for all others.
+        pull: For "maco" and "lucid": how much being of its facet counts beside the target, as the ratio of both slopes at the
+            start. The trace is of both together, scores are of the target alone.
         phases: Another schedule for "denoised" than that of the start.
 
     Raises:
@@ -69,6 +73,7 @@ class Mfv:
     at: str | None = None
     start: str = "mean"
     draw: str | None = None
+    pull: float = 0.5
     phases: tuple[Phase, ...] | None = None
     name: ClassVar[str] = "mfv"
 
@@ -88,8 +93,10 @@ class Mfv:
         rows = [row for row, found in enumerate(every) for _ in range(len(found))]
         wide = task.take(rows)
         begun, legs = self.begun(replace(wide, steps=None), every), self.legs(wide, every)
-        result = maximized(replace(wide, steps=None), self.name, legs[-1][0], climbed(begun, legs))
-        return self.told(result, task, every, first(begun, legs[0][0]))
+        starts = first(begun, legs[0][0])
+        aim = drawn_to(begun, starts, every, self.at, self.pull) if self.way(task) in DRAWN and self.pull else begun
+        result = maximized(replace(wide, steps=None), self.name, legs[-1][0], climbed(aim, legs))
+        return self.told(result, task, every, starts)
 
     def check(self, task: Task) -> None:
         """Refuse what cannot be followed."""
@@ -112,11 +119,15 @@ class Mfv:
         seeds = tuple(seed + MIX * number for seed, number in zip(task.seeds, facet, strict=True))
         return replace(task, start=None, seeds=seeds)
 
-    def legs(self, task: Task, every: Sequence[Facets]) -> list[Leg]:
-        """The climbs, each from where the one before it led; spectra and colours are those of the pictures in facets."""
+    def way(self, task: Task) -> str:
+        """How pictures of this frame climb."""
         frame = task.frame
         photographs = frame.shape[0] == 3 and len(frame.spatial) == 2 and frame.bounded
-        draw = self.draw or ("maco" if photographs and self.phases is None else "denoised")
+        return self.draw or ("maco" if photographs and self.phases is None else "denoised")
+
+    def legs(self, task: Task, every: Sequence[Facets]) -> list[Leg]:
+        """The climbs, each from where the one before it led; spectra and colours are those of the pictures in facets."""
+        draw = self.way(task)
         if draw in DRAWN:
             plan = DRAWN[draw].plan(replace(task, data=torch.cat([found.pictures for found in every])))
             return [(replace(plan, steps=task.steps or plan.steps), False)]
@@ -153,6 +164,21 @@ def climbed(task: Task, legs: Sequence[Leg]) -> Climbed:
         if now.stopped:
             break
     return in_turn(found)
+
+
+def drawn_to(task: Task, starts: Tensor, every: Sequence[Facets], at: str | None, pull: float) -> Task:
+    """The task with targets that also ask for the facet: how far codes reach from the middle of all to that of the facet.
+
+    Where codes are made between modules there is nothing to ask, and the task stays as it is.
+    """
+    x = task.frame.fed(starts[:1].to(task.frame.device, task.frame.dtype))
+    where = speaker(encoder(task.model, x, at), x)
+    if where is None:
+        return task
+    ways = tuple(direction(where, way) for found in every for way in found.directions)
+    steep = [slopes(replace(task, targets=targets), starts).abs().flatten(1).sum(1) for targets in (task.targets, ways)]
+    weights = pull * torch.where(steep[1] > 0, steep[0] / steep[1], 0)
+    return replace(task, targets=tuple(t + float(w) * way for t, w, way in zip(task.targets, weights, ways, strict=True)))
 
 
 def first(task: Task, plan: Plan) -> Tensor:
