@@ -564,9 +564,7 @@ def test_of_several_inputs_the_one_that_is_not_held_is_looked_for():
     read = pl.maximize(net, 0, "erhan2009", start={"row": row, "picture": pl.held(picture)})
     assert read.images.shape == (1, 3) and cosine(read.images, net.row.detach()).min() > 0.99
     refusal(
-        lambda: pl.maximize(net, 0, start=(picture, row)),
-        r"picture, row: found 2 .* start=\(picture, pl.held",
-        pl.InputError,
+        lambda: pl.maximize(net, 0, start=(picture, row)), r"picture, row: found 2 .* start=\(picture, pl.held", pl.InputError
     )
 
 
