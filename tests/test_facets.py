@@ -11,12 +11,13 @@ import pellucid as pl
 from pellucid.errors import InputError, MethodError
 from pellucid.synth.canvas import Phase
 from pellucid.synth.draws import drawn
-from pellucid.synth.facets import facets, grouped, kmeans
+from pellucid.synth.facets import coded, facets, grouped, kmeans
 from pellucid.synth.frame import Frame, framed
+from pellucid.synth.generator.encoder import encoder, speaker
 from pellucid.synth.generator.pictures import pictures
 from pellucid.synth.prior.denoise import Denoise, denoised, divergence, gradient
 from pellucid.synth.recipes.denoised import FROM_MEAN, scaled
-from pellucid.synth.recipes.mfv import Mfv
+from pellucid.synth.recipes.mfv import UNHEARD, Mfv
 from pellucid.synth.task import Task
 
 SIDE = 12
@@ -192,6 +193,39 @@ def test_coloured_kinds_come_back_however_they_are_drawn(colours, draw):
     assert canvas.startswith({None: "canvas: Phase", "lucid": "canvas: Fourier", "denoised": "canvas: Pixel"}[draw])
     if draw is None:
         assert torch.equal(found.images, Mfv(k=2, draw="maco").maximize(task).images)
+
+
+@pytest.mark.parametrize("draw", ["maco", "lucid"])
+def test_the_pull_to_a_facet_is_paid_for_with_the_score(colours, draw):
+    x = coloured(60)[0]
+    model = pl.load(colours)
+    task = Task(model, (pl.logit(0),), framed(model, (3, 24, 24), (0, 1)), (0,), data=x, steps=40)
+    of = facets(model, pictures(model, x), pl.logit(0), k=2)
+    reached, scores = [], []
+    for pull in (0.0, 0.5, 2.0):
+        found = Mfv(k=2, draw=draw, pull=pull).maximize(task)
+        codes = coded(encoder(model, found.images[:1]), found.images)
+        reached.append(((codes - of.origin.float()) @ of.directions.T).diagonal())
+        scores.append(found.scores)
+        assert pull == 0 or float(found.extras["coverage"]) == 1.0
+    assert bool((torch.stack(reached).diff(dim=0) > 0.1).all()) and bool((torch.stack(scores).diff(dim=0) < 0).all())
+
+
+def test_where_codes_are_made_between_modules_nothing_is_pulled():
+    class Bare(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.fc = nn.Conv2d(3, 6, 3), nn.Linear(6, 2)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.fc(self.conv(x).relu().mean((2, 3)))
+
+    torch.manual_seed(0)
+    model, x = pl.load(Bare().eval()), coloured(30)[0]
+    assert speaker(encoder(model, x[:1]), x[:1]) is None and speaker(encoder(model, x[:1], "conv"), x[:1]) == "conv"
+    task = Task(model, (pl.logit(0),), framed(model, (3, 24, 24), (0, 1)), (0,), data=x, steps=3)
+    found, free = Mfv(k=2).maximize(task), Mfv(k=2, pull=0.0).maximize(task)
+    assert torch.equal(found.images, free.images) and set(found.notes) - set(free.notes) == {UNHEARD}
 
 
 def test_tries_drawn_as_photographs_begin_with_noise_of_their_own(colours):

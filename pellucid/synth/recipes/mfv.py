@@ -27,6 +27,7 @@ from .maco import Maco
 MIX = 1_000_003  # facets of one seed begin with other noise
 SCHEDULES = {"mean": FROM_MEAN, "noise": FROM_NOISE}
 DRAWN = {"maco": Maco(rate=0.05, crop=(0.95, 0.6)), "lucid": Lucid()}  # at a higher rate, little is left of the mean picture
+UNHEARD = 'No module returns the values that facets are told by, so nothing draws a picture to its own: name a layer, at="...".'
 Leg = tuple[Plan, bool]  # one climb, and whether a class is climbed by its probability
 
 
@@ -94,8 +95,10 @@ class Mfv:
         wide = task.take(rows)
         begun, legs = self.begun(replace(wide, steps=None), every), self.legs(wide, every)
         starts = first(begun, legs[0][0])
-        aim = drawn_to(begun, starts, every, self.at, self.pull) if self.way(task) in DRAWN and self.pull else begun
+        pulled = self.way(task) in DRAWN and self.pull != 0
+        aim = drawn_to(begun, starts, every, self.at, self.pull) if pulled else begun
         result = maximized(replace(wide, steps=None), self.name, legs[-1][0], climbed(aim, legs))
+        result = replace(result, notes=(*result.notes, UNHEARD)) if pulled and aim is begun else result
         return self.told(result, task, every, starts)
 
     def check(self, task: Task) -> None:
@@ -169,7 +172,7 @@ def climbed(task: Task, legs: Sequence[Leg]) -> Climbed:
 def drawn_to(task: Task, starts: Tensor, every: Sequence[Facets], at: str | None, pull: float) -> Task:
     """The task with targets that also ask for the facet: how far codes reach from the middle of all to that of the facet.
 
-    Where codes are made between modules there is nothing to ask, and the task stays as it is.
+    Where codes are made between modules there is nothing to ask, and the task itself comes back.
     """
     x = task.frame.fed(starts[:1].to(task.frame.device, task.frame.dtype))
     where = speaker(encoder(task.model, x, at), x)
