@@ -114,7 +114,8 @@ class Chain:
         if self.along is None:
             return self.spread * normal(draws, codes.shape[1:]).to(codes)
         weights = normal(draws, (len(self.along),)).to(codes) / len(self.along) ** 0.5
-        return (weights @ self.along.flatten(1)).view_as(codes)
+        noise: Tensor = (weights @ self.along.flatten(1)).view_as(codes)
+        return noise
 
     def left(self, scores: Tensor, rows: Sequence[int]) -> Tensor:
         """How much there is left to gain: 1 for targets that are not classes."""

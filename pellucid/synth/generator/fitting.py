@@ -54,7 +54,7 @@ class Fitting:
         sample = source.some(512)
         decoder, scales = Decoder(plan, rng), _scales(sample, inner, frame, codes)
         _settle(decoder, codes, frame.shown(sample).float())
-        networks = [fast(network.to(model.device)) for network in (decoder, critic(plan, rng))]
+        networks = fast(decoder.to(model.device)), fast(critic(plan, rng).to(model.device))
         lesson = Lesson(*networks, inner, settings.losses, scales, frame.fed, frame.shown)
         return Fitting(model, source, inner, frame, codes, lesson, settings)
 

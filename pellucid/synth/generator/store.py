@@ -63,7 +63,8 @@ def read(path: str | os.PathLike[str]) -> GeneratorPrior:
         plan = Plan(tuple(about["code"]), tuple(about["picture"]), int(about["width"]), bool(about["bounded"]))
         decoder = Decoder(plan, torch.Generator("cpu").manual_seed(0))
         decoder.load_state_dict({name[8:]: tensor for name, tensor in tensors.items() if name.startswith("decoder.")})
-        codes = Codes(plan.code, *(tensors[f"codes.{name}"] for name in STATISTICS), tensors.get("codes.bank"))
+        mean, sd, low, high = (tensors[f"codes.{name}"] for name in STATISTICS)
+        codes = Codes(plan.code, mean, sd, low, high, tensors.get("codes.bank"))
         place = Place(str(about["module"]), bool(about["incoming"]))
         found = dict(about["provenance"]), tuple(map(str, about["notes"]))
     except Exception as error:  # whatever a file made by someone else leads to
