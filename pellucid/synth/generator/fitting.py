@@ -20,7 +20,7 @@ from .pictures import Pictures
 from .prior import FORMATS, GeneratorPrior
 from .training import Lesson, Trained, Training, judge, trained
 
-FEW = 50  # pictures, which can be remembered one by one
+FEW = 20  # pictures, which can be remembered one by one
 ENOUGH = 10_000  # pictures that statistics are taken of, at most
 
 
