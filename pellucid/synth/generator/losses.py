@@ -29,8 +29,8 @@ class Losses:
         their code layer h as well.
 
     Arguments:
-        image, features, code, adversarial: The weights; 0 leaves a loss out. With an image weight of 1, codes of photographs were
-            met by coloured noise that only the network reads.
+        image, features, code, adversarial: The weights; 0 leaves a loss out. The image counts most: the network's own distances
+            can be met by noise that only the network reads.
 
     Raises:
         MethodError: a weight is below zero, or all are zero.
