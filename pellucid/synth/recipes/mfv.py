@@ -26,7 +26,10 @@ from .maco import Maco
 
 MIX = 1_000_003  # facets of one seed begin with other noise
 SCHEDULES = {"mean": FROM_MEAN, "noise": FROM_NOISE}
-DRAWN = {"maco": Maco(rate=0.05, crop=(0.95, 0.6)), "lucid": Lucid()}  # at a higher rate, little is left of the mean picture
+DRAWN = {
+    "maco": Maco(rate=0.05, contrast=1.3, crop=(0.95, 0.65)),  # at a higher rate, little is left of the mean picture
+    "lucid": Lucid(),
+}
 UNHEARD = 'No module returns the values that facets are told by, so nothing draws a picture to its own: name a layer, at="...".'
 Leg = tuple[Plan, bool]  # one climb, and whether a class is climbed by its probability
 
@@ -74,7 +77,7 @@ class Mfv:
     at: str | None = None
     start: str = "mean"
     draw: str | None = None
-    pull: float = 0.5
+    pull: float = 0.25
     phases: tuple[Phase, ...] | None = None
     name: ClassVar[str] = "mfv"
 
