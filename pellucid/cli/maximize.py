@@ -69,7 +69,7 @@ def maximize(
     formats: str,
     as_json: bool,
 ) -> None:
-    """Pictures that a TARGET scores high: a class by name or index, or a channel of a layer as LAYER:UNIT.
+    """Pictures that a TARGET scores high: a class by name or index, a channel of a layer as LAYER:UNIT, or a LAYER as a whole.
 
     They stand on one sheet, named after targets and recipe (espresso.auto.png), beside a file that says how to make them again.
     With --data the real pictures that each target answers to most stand beside them.
@@ -87,7 +87,7 @@ def maximize(
         )
         folder.check([name], [start] if start else [])
         listed = entry(recipe)
-        chosen = listed.make(**read(recipe, listed.settings(), settings))
+        chosen = listed.make(**read(recipe, listed.settings(), settings, listed.kinds()))
         model, second = source.open(), [opened(other, source) for other in others]
     with watch(", ".join(targets)):
         asked = [int(target) if target.isdigit() else target for target in targets]
