@@ -730,6 +730,12 @@ def test_the_command_writes_a_sheet_and_how_to_make_it_again(folder: Path):
         assert sheet.width > 400
 
 
+def test_the_command_tells_what_the_picture_given_scored(folder: Path):
+    Image.new("RGB", (16, 16), "orange").save("start.png")
+    out = run("maximize", "0:1", *OWN, "--recipe", "deepdream", "--with", "least=8", "--start", "start.png").stdout
+    assert "deepdream -> channel 1 of 0 = " in out and "; the picture given: " in out
+
+
 def test_the_command_speaks_json(folder: Path):
     told = json.loads(run("maximize", "2", *OWN, "--steps", "2", "--json", "--format", "json").stdout)
     assert told["recipe"] == "lucid" and told["pictures"][0]["target"] == "logit 2" and list(told["files"]) == ["json"]
@@ -741,6 +747,10 @@ def test_the_command_refuses_in_one_paragraph(folder: Path):
     assert "'x' for a unit of 0; units are numbered" in run("maximize", "0:x", *OWN, code=2).stderr
     assert "channels run 0-3" in run("maximize", "0:9", *OWN, code=2).stderr
     assert "--data DIR" in run("maximize", "1", *OWN, "--beside", "2", code=2).stderr
+    assert "classes run 0-2" in run("maximize", "3", *OWN, code=2).stderr
+    assert "Try: " in run("maximize", "1", *OWN, "--seeds", "0", code=2).stderr
+    assert "results go into a folder" in run("maximize", "1", *OWN, "--out", "net.safetensors", code=2).stderr
+    assert "Take recipe dgn_am or ppgn" in run("maximize", "1", *OWN, "--prior", "net.safetensors", code=2).stderr
 
 
 WRONG = [  # recipe, setting, what the refusal says

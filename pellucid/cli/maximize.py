@@ -135,7 +135,8 @@ def report(p: Maximized, files: Sequence[Path], verdict: Trust | None, *, as_jso
             f"; the network says {label} ({share:.1%})" for _, label, share in (p.classes[index][:1] if p.classes else ())
         )
         seed = f", seed {p.seeds[index]}" if len(set(p.seeds)) > 1 else ""
-        click.echo(f"{p.headline(index)}{seed}{said}")
+        given = f"; the picture given: {figure(float(p.extras['given scores'][index]))}" if "given scores" in p.extras else ""
+        click.echo(f"{p.headline(index)}{given}{seed}{said}")
         real = [f"{Path(str(shown.name)).name} ({figure(shown.value)})" for shown in p.examples(index)]
         if real and p.targets[index] not in p.targets[:index]:
             click.echo(f"  of the real pictures most: {', '.join(real)}")
