@@ -116,7 +116,9 @@ class Yosinski2015(Planned):
         4.1, and the class was never the first. Where they came to rest, the picture would be 7/3 rate g: the one with the highest
         S(x) - 3/14 |x|^2 / rate, as in `Simonyan2013`, but reached by steps nearly half as long as the picture. So ours follow
         the mean of the last fifty slopes or so, which moves slowly and rests at the same place; decay, clipping and the constant
-        rate stay as published. Shifts before each step are what `Simonyan2013` has, and why.
+        rate stay as published. tabby, espresso, goldfish, volcano and school bus then reach .997 and more, with pictures that
+        EfficientNet-Lite1 ranks 1st, 4th, 1st, 1st and 2nd. Without shifts before each step, which `Simonyan2013` has as well,
+        they were as certain after 100 steps, and ranked 170th, 83rd, 15th, 1st and 221st.
 
     Arguments:
         set: Which row of the table.
