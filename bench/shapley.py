@@ -19,10 +19,10 @@ import torch
 from torch import Tensor
 
 import pellucid as pl
+from pellucid.perturb.division import Grid
 from pellucid.perturb.imputers.blur import Blur
 from pellucid.perturb.kernel_shap import kernel_shap
 from pellucid.perturb.perturbation import Perturbation
-from pellucid.perturb.regions import Grid
 from pellucid.perturb.shapley import shapley
 from pellucid.zoo import pictures
 

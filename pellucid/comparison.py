@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.errors import PellucidError
-from pellucid.explanation import Explanation, summary
+from pellucid.explanation import Explanation
 from pellucid.files import save
+from pellucid.stored import summary
 
 #: Suffix -> "module:function" that writes (comparison, path, **options).
 FORMATS: dict[str, str] = {

@@ -17,13 +17,14 @@ from .attribution import Method
 from .condition import Axes, Condition, channels
 from .errors import InputError, MethodError, WhereError
 from .exemplars import Examples, examples
-from .explanation import Explanation, summary
+from .explanation import Explanation
 from .files import save as saved
 from .ledger import figure
 from .maximizing import maximize
 from .model import Model, load
 from .model.where import Where
 from .reading import seen
+from .stored import summary
 from .synth.generator.pictures import pictures
 from .synth.maximized import Maximized, document
 from .synth.task import Maximizer

@@ -18,7 +18,7 @@ from .metrics.layout import rows, suited, turned, worded
 from .metrics.metric import Answer, Metric, Question, Scores, question
 from .metrics.table import Cost, Table
 from .model import Model, load
-from .perturb.regions import Division
+from .perturb.division import Division
 from .progress import told
 from .reading import reads_rows, seen
 from .readout import at_once

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import struct
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
@@ -16,25 +14,22 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pellucid import certainty
-from pellucid.errors import InputError, OutputError
+from pellucid.errors import InputError
 from pellucid.files import save
-from pellucid.files import whole as whole
-from pellucid.ledger import Ledger, Row, figure
+from pellucid.ledger import Ledger, figure
 from pellucid.regions import LEAST, SMOOTH, Region, check_share, connected, finer, segments
-from pellucid.subject import Piece, Sides, Subject, Tokens, restored, stored
+from pellucid.subject import Piece, Sides, Subject, Tokens
 from pellucid.superpixels import superpixels
 
 #: Suffix -> "module:function" that writes (explanation, path, **options). Painters live floors above: named here, not imported.
 FORMATS: dict[str, str] = {
-    ".safetensors": "pellucid.explanation:save_safetensors",
-    ".json": "pellucid.explanation:save_json",
+    ".safetensors": "pellucid.stored:save_safetensors",
+    ".json": "pellucid.stored:save_json",
     ".png": "pellucid.render:save_png",
     ".html": "pellucid.render:save_html",
     ".svg": "pellucid.render:save_svg",
     ".txt": "pellucid.render:save_txt",
 }
-
-SUBJECT = "subject."  # before the names of a subject's tensors in a file
 
 
 @dataclass(frozen=True, eq=False)
@@ -277,7 +272,8 @@ class Explanation:
     @staticmethod
     def load(path: str | os.PathLike[str]) -> Explanation:
         """Read back what `save` wrote as .safetensors."""
-        return load_explanation(path)
+        found: Explanation = import_module("pellucid.stored").load_explanation(path)  # named, not imported: it makes these
+        return found
 
     def _laid(self, values: Tensor) -> Tensor:
         """One sample's values with shape (channels, height, width)."""
@@ -335,136 +331,3 @@ def fitting(labels: Tensor, shape: tuple[int, ...]) -> Tensor:
         found = f"{labels.dtype} of shape {tuple(labels.shape)}"
         raise InputError("regions(by=labels)", found, f"the map has shape {shape}", "Pass one whole number per place.")
     return labels
-
-
-def load_explanation(path: str | os.PathLike[str]) -> Explanation:
-    """Read what `save_safetensors` wrote; every value comes back bit for bit.
-
-    Raises:
-        OutputError: There is no such file, or it is not an explanation.
-    """
-    told, tensors = unpack(Path(path))
-    told |= {name: tuple(told.get(name, ())) for name in ("notes", "targets", "through")} | {
-        "classes": tuple(map(tuple, told["classes"]))
-    }
-    picture = tensors["picture"].numpy() if "picture" in tensors else None
-    rows: list[tuple[str, str, str]] | None = told.pop("rows")
-    ledger = None
-    if rows is not None:
-        booked = tuple(Row(*row, tensors[f"ledger.row.{index}"]) for index, row in enumerate(rows))
-        ledger = Ledger(tensors["ledger.seed"], tensors["ledger.input"], booked)
-    plain = told.pop("subject", None)
-    parts = {name.removeprefix(SUBJECT): tensor for name, tensor in tensors.items() if name.startswith(SUBJECT)}
-    subject = None if plain is None else restored(plain, parts)
-    error = tensors.get("error")
-    return Explanation(tensors["values"], tensors["output"], ledger=ledger, picture=picture, error=error, subject=subject, **told)
-
-
-def save_safetensors(e: Explanation, path: Path) -> None:
-    """All of it: tensors as they are, everything else as JSON in the header under "pellucid"."""
-    from safetensors.torch import save
-
-    tensors = {"values": e.values, "output": e.output}
-    if e.error is not None:
-        tensors["error"] = e.error
-    if e.picture is not None:
-        tensors["picture"] = torch.from_numpy(np.array(e.picture))
-    if e.subject is not None:
-        tensors |= {f"{SUBJECT}{name}": tensor for name, tensor in stored(e.subject)[1].items()}
-    if e.ledger is not None:
-        tensors |= {"ledger.seed": e.ledger.seed, "ledger.input": e.ledger.input}
-        tensors |= {f"ledger.row.{index}": row.amount for index, row in enumerate(e.ledger.rows)}
-    # Cloned, since the format refuses tensors that share memory, as a seed and the output may.
-    owned = {name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()}
-    path.write_bytes(save(owned, metadata={"pellucid": json.dumps(header(e), default=str)}))
-
-
-def header(e: Explanation) -> dict[str, Any]:
-    """What the tensors of an explanation do not say."""
-    kept = (
-        "target",
-        "method",
-        "signed",
-        "notes",
-        "provenance",
-        "at",
-        "classes",
-        "targets",
-        "shared",
-        "forwards",
-        "adds",
-        "through",
-    )
-    told = {name: getattr(e, name) for name in kept}
-    told["subject"] = None if e.subject is None else stored(e.subject)[0]
-    return told | {"rows": None if e.ledger is None else [(row.where, row.op, row.cause) for row in e.ledger.rows]}
-
-
-def unpack(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Header and tensors of a file that `save_safetensors` wrote."""
-    from safetensors import SafetensorError
-    from safetensors.torch import load
-
-    asked, do = f"load {path}", "Load a .safetensors file that Explanation.save wrote."
-    try:
-        data = path.read_bytes()
-        tensors: dict[str, Tensor] = load(data)
-    except OSError as error:
-        raise OutputError(asked, error.strerror or str(error), "it cannot be read", do) from None
-    except SafetensorError as error:
-        raise OutputError(asked, str(error), "it is not a whole safetensors file", do) from None
-    (length,) = struct.unpack("<Q", data[:8])
-    metadata = json.loads(data[8 : 8 + length]).get("__metadata__", {})
-    if "pellucid" not in metadata:
-        raise OutputError(asked, f"tensors {', '.join(sorted(tensors)) or 'none'}", "they are no explanation", do)
-    return json.loads(metadata["pellucid"]), tensors
-
-
-def save_json(e: Explanation, path: Path) -> None:
-    """Captions, ledger and a summary of the values, without arrays; figures that are not finite become null."""
-    finite = json.loads(json.dumps(summary(e), default=str), parse_constant=lambda _: None)
-    path.write_text(json.dumps(finite, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def summary(e: Explanation) -> dict[str, Any]:
-    """The explanation as plain data."""
-    keys = "method", "target", "targets", "at", "through", "signed", "notes", "provenance", "forwards"
-    flat = e.values.detach().cpu().double().reshape(len(e), -1)
-    return {name: getattr(e, name) for name in keys} | {
-        "output": e.output.tolist(),
-        "caption": [e.caption(sample) for sample in range(len(e))],
-        "classes": [dict(zip(("index", "label", "probability"), entry, strict=True)) for entry in e.classes],
-        "values": {
-            "shape": list(e.values.shape),
-            "dtype": str(e.values.dtype).removeprefix("torch."),
-            "finite": flat.isfinite().all(1).tolist(),
-            "sum": flat.sum(1).tolist(),
-            "absolute_sum": flat.abs().sum(1).tolist(),
-            "minimum": flat.amin(1).tolist(),
-            "maximum": flat.amax(1).tolist(),
-            "standard_error": None if e.error is None else e.error.double().reshape(len(e), -1).amax(1).tolist(),
-            "reliability": None if e.error is None else [e.reliability(sample) for sample in range(len(e))],
-        },
-        "regions": [[told(found) for found in e.regions(sample=sample)] for sample in range(len(e))],
-        "subject": None if e.subject is None else about(e.subject, e),
-        "ledger": None if e.ledger is None else books(e.ledger),
-    }
-
-
-def about(subject: Subject, e: Explanation) -> dict[str, Any]:
-    """What the values are about, as plain data, one entry per sample."""
-    return {"kind": subject.kind, "samples": [subject.told(e.heat(sample), sample) for sample in range(len(e))]}
-
-
-def told(found: Region) -> dict[str, Any]:
-    """A region as plain data, without its mask."""
-    names = "box", "evidence", "share_for", "share_against", "area", "parts"
-    return {"speaks": "against" if found.against else "for"} | {name: getattr(found, name) for name in names}
-
-
-def books(ledger: Ledger) -> dict[str, Any]:
-    """The ledger as plain data, one entry per sample in every list."""
-    return {name: getattr(ledger, name).tolist() for name in ("seed", "input", "absorbed", "error")} | {
-        "by_cause": {cause: amount.tolist() for cause, amount in ledger.by_cause().items()},
-        "rows": [{"where": row.where, "op": row.op, "cause": row.cause, "amount": row.amount.tolist()} for row in ledger.rows],
-    }

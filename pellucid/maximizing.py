@@ -17,6 +17,7 @@ from .cookbook import recipe as named
 from .cookbook import recipes
 from .errors import InputError, MethodError, TargetError
 from .model import Model, load
+from .model.inputs import layout, pack, several
 from .readout import heard
 from .synth.frame import Frame, framed
 from .synth.maximized import FORMATS, Maximized, document, with_given
@@ -67,6 +68,7 @@ def maximize(
         shape: Of one input, where the model does not say: (1, 28, 28).
         bounds: The lowest and the highest value of an input, where the model does not say; pictures then run from 0 to 1.
         start: A picture to begin with, in place of the recipe's start: what `model.read` takes, or a tensor as the model expects.
+            For a model of several inputs all of them, by position or name, the others held: `(picture, pl.held(row))`.
         data: Pictures of your own: a folder, a loader, or a tensor of inputs. Recipes may learn from them, and those that each
             target answers to most are shown beside what was made.
         beside: How many of these; None: 3, where the recipe does not itself ask for data.
@@ -86,7 +88,7 @@ def maximize(
         >>> p.images.shape, p.targets
         (torch.Size([2, 1, 2, 2]), ('logit 0', 'logit 1'))
     """
-    model = load(model)
+    model, start, shape = _called(load(model), start, shape)
     model.ready()
     chosen = _recipe(recipe)
     _check_canvas(chosen, canvas)
@@ -121,6 +123,26 @@ def _beside(recipe: Maximizer, data: Any) -> int:
     known = {entry.name for entry in recipes() if entry.data}
     once = not isinstance(data, (str, Tensor)) and hasattr(data, "__next__")
     return 0 if recipe.name in known or once else BESIDE
+
+
+def _called(model: Model, start: Any, shape: Any) -> tuple[Model, Any, tuple[int, ...] | None]:
+    """A model of one input, where it begins, and its shape: of a call with several inputs, the one that is not held."""
+    if several(start):
+        model, start = pack(model, start, lambda how, raw: replace(model, preprocess=how).read(raw))
+        sides = layout(model)
+        if sides is not None:
+            names = ", ".join(side.name for side in sides.sides)
+            raise InputError(
+                f"A maximization over the inputs {names}", f"{len(sides.sides)} of real numbers that are not held",
+                "what is looked for is one input, drawn in its own shape", "Hold the others: start=(picture, pl.held(row)).",
+            )  # fmt: skip
+        shape = tuple(start.shape[1:]) if shape is None else shape
+    if shape is None or (isinstance(shape, Sequence) and shape and all(isinstance(n, int) and n > 0 for n in shape)):
+        return model, start, None if shape is None else tuple(shape)
+    raise InputError(
+        f"shape={shape!r}", "no shape of one input", "it is whole numbers, the channels first and the batch left out",
+        "Say shape=(3, 224, 224), (12, 1000) for a series, or (30,) for a row.",
+    )  # fmt: skip
 
 
 def _listed(target: Any, seeds: int) -> list[Any]:

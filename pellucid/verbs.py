@@ -17,7 +17,7 @@ from .attribution import Attribution, Method
 from .catalogue import adds_up
 from .catalogue import method as named
 from .comparison import Comparison
-from .condition import Condition, addressed, passages
+from .condition import Condition
 from .errors import MethodError, PellucidError
 from .explanation import Explanation
 from .joined import joined
@@ -25,6 +25,7 @@ from .model import Model, load
 from .model.inputs import Called, layout, row
 from .model.where import Where
 from .model.words import read
+from .passage import addressed, passages
 from .progress import told
 from .reading import Seen, seen
 from .subject import Subject, Tokens

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 import pellucid as pl
-from pellucid.condition import Axes, Condition, Passage
+from pellucid.condition import Axes, Condition
+from pellucid.passage import Passage
 from pellucid.tape import find, path, record, rewrite
 from pellucid.tape import passage as passing
 from pellucid.tape.aim import find_output

@@ -21,7 +21,7 @@ from pellucid.metrics.correlation import (
 )
 from pellucid.metrics.experiment import experiment
 from pellucid.metrics.order import by_chance
-from pellucid.perturb.regions import Entries
+from pellucid.perturb.division import Entries
 from pellucid.target import as_target
 from tests.reference import literature_twins as twin
 from tests.reference import metric_twins

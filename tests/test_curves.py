@@ -20,7 +20,7 @@ from pellucid.metrics.order import by_chance, ranks
 from pellucid.metrics.pixel_flipping import PixelFlipping
 from pellucid.metrics.steps import Every, Log, Shares
 from pellucid.metrics.tiles import Tiles
-from pellucid.perturb.regions import Entries, Grid, Groups, Sliding
+from pellucid.perturb.division import Entries, Grid, Groups, Sliding
 from pellucid.target import as_target
 from tests.reference import metric_twins as twin
 

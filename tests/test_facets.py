@@ -9,14 +9,19 @@ from torch import nn
 
 import pellucid as pl
 from pellucid.errors import InputError, MethodError
-from pellucid.synth.facets import facets, grouped, kmeans
+from pellucid.synth.canvas import Phase
+from pellucid.synth.draws import drawn
+from pellucid.synth.facets import coded, facets, grouped, kmeans
 from pellucid.synth.frame import Frame, framed
+from pellucid.synth.generator.encoder import encoder, speaker
 from pellucid.synth.generator.pictures import pictures
 from pellucid.synth.prior.denoise import Denoise, denoised, divergence, gradient
-from pellucid.synth.recipes.mfv import FROM_MEAN, Mfv
+from pellucid.synth.recipes.denoised import FROM_MEAN, scaled
+from pellucid.synth.recipes.mfv import UNHEARD, Mfv
 from pellucid.synth.task import Task
 
 SIDE = 12
+CLOUDY = Frame((3, 24, 24), torch.zeros(()), torch.ones(()))
 
 
 def kinds(n: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -94,16 +99,16 @@ def test_a_unit_has_facets_among_its_top_pictures(net):
     target = pl.channel("1", 2)
     found = facets(pl.load(net), pictures(pl.load(net), x), target, k=3)
     scores = target.read(lambda at: net[:2](x))
-    assert set(found.names) == set(scores.topk(150).indices.tolist()) and len(found) == 3
+    assert set(found.names) == set(scores.topk(40).indices.tolist()) and len(found) == 3, "a fifth of 200"
 
 
 def test_a_class_never_predicted_has_facets_among_its_top_pictures(net):
     x, _, kind = kinds(400)
     bars = x[kind < 2]
     found = facets(pl.load(net), pictures(pl.load(net), bars), pl.logit(1), k=2)
-    assert len(found.pictures) == 150
+    assert len(found.pictures) == len(bars) // 5
     with torch.no_grad():
-        assert set(found.names) == set(net(bars)[:, 1].topk(150).indices.tolist())
+        assert set(found.names) == set(net(bars)[:, 1].topk(len(bars) // 5).indices.tolist())
 
 
 def test_signals_and_rows_of_a_table_have_facets():
@@ -149,9 +154,100 @@ def test_the_sheet_shows_where_facets_come_from(net, tmp_path):
     assert found.notes[-1].startswith("logit 0: 1 facet of") or "facets of" in found.notes[-1]
 
 
+@pytest.fixture(scope="module")
+def colours() -> nn.Module:
+    """A network for coloured pictures, class 0 of two kinds."""
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(3, 8, 5, 2, 2), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 144, 24), nn.ReLU(), nn.Linear(24, 2))
+    x, y, _ = coloured(120)
+    adam = torch.optim.Adam(net[-1].parameters(), 3e-2)  # so that kinds stay apart below
+    for _ in range(300):
+        adam.zero_grad()
+        nn.functional.cross_entropy(net(x), y).backward()
+        adam.step()
+    net.zero_grad(set_to_none=True)
+    return net.eval()
+
+
+def coloured(n: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Variations of three clouds, whose spectra are as those of photographs; the first two are of class 0."""
+    kind = torch.arange(n) % 3
+    clouds = Phase().draw(Phase().start(CLOUDY, drawn([1, 2, 3])), CLOUDY)
+    other = Phase().draw(Phase().start(CLOUDY, drawn(range(10, 10 + n))), CLOUDY)
+    return 0.7 * clouds[kind] + 0.3 * other, (kind == 2).long(), kind
+
+
+@pytest.mark.parametrize("draw", [None, "lucid", "denoised"])
+def test_coloured_kinds_come_back_however_they_are_drawn(colours, draw):
+    x, _, kind = coloured(60)
+    model = pl.load(colours)
+    task = Task(model, (pl.logit(0),), framed(model, (3, 24, 24), (0, 1)), (0,), data=x, steps=40)
+    found = Mfv(k=2, draw=draw).maximize(task)
+    own = [set(kind[torch.tensor(facet["members"])].tolist()) for facet in found.provenance["facets"][0]]
+    assert sorted(map(sorted, own)) == [[0], [1]]
+    made, begun = (found.images - found.images.mean((2, 3), keepdim=True)).flatten(1), found.extras["starts"]
+    alike = torch.corrcoef(torch.cat([made, (begun - begun.mean((2, 3), keepdim=True)).flatten(1)]))[:2, 2:]
+    assert bool((alike.diagonal() > alike.flip(1).diagonal() + 0.2).all()), "each looks like its own kind"
+    assert bool((colours(found.images).argmax(1) == 0).all())
+    canvas = found.provenance["settings"][0]
+    assert canvas.startswith({None: "canvas: Phase", "lucid": "canvas: Fourier", "denoised": "canvas: Pixel"}[draw])
+    if draw is None:
+        assert torch.equal(found.images, Mfv(k=2, draw="maco").maximize(task).images)
+
+
+@pytest.mark.parametrize("draw", ["maco", "lucid"])
+def test_the_pull_to_a_facet_is_paid_for_with_the_score(colours, draw):
+    x = coloured(60)[0]
+    model = pl.load(colours)
+    task = Task(model, (pl.logit(0),), framed(model, (3, 24, 24), (0, 1)), (0,), data=x, steps=40)
+    of = facets(model, pictures(model, x), pl.logit(0), k=2)
+    reached, scores = [], []
+    for pull in (0.0, 0.5, 2.0):
+        found = Mfv(k=2, draw=draw, pull=pull).maximize(task)
+        codes = coded(encoder(model, found.images[:1]), found.images)
+        reached.append(((codes - of.origin.float()) @ of.directions.T).diagonal())
+        scores.append(found.scores)
+        assert pull == 0 or float(found.extras["coverage"]) == 1.0
+    assert bool((torch.stack(reached).diff(dim=0) > 0.1).all()) and bool((torch.stack(scores).diff(dim=0) < 0).all())
+
+
+def test_where_codes_are_made_between_modules_nothing_is_pulled():
+    class Bare(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.fc = nn.Conv2d(3, 6, 3), nn.Linear(6, 2)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.fc(self.conv(x).relu().mean((2, 3)))
+
+    torch.manual_seed(0)
+    model, x = pl.load(Bare().eval()), coloured(30)[0]
+    assert speaker(encoder(model, x[:1]), x[:1]) is None and speaker(encoder(model, x[:1], "conv"), x[:1]) == "conv"
+    task = Task(model, (pl.logit(0),), framed(model, (3, 24, 24), (0, 1)), (0,), data=x, steps=3)
+    found, free = Mfv(k=2).maximize(task), Mfv(k=2, pull=0.0).maximize(task)
+    assert torch.equal(found.images, free.images) and set(found.notes) - set(free.notes) == {UNHEARD}
+
+
+def test_tries_drawn_as_photographs_begin_with_noise_of_their_own(colours):
+    model, x = pl.load(colours), coloured(60)[0]
+    task = Task(model, (pl.logit(0),), framed(model, (3, 24, 24), (0, 1)), (0,), data=x, steps=5)
+    found = Mfv(k=2, start="noise").maximize(task)
+    assert not torch.equal(*found.extras["starts"]) and found.seeds == (0, 0) and len(found.trace) == 6
+    assert Mfv.published("noise") == Mfv(start="noise", draw="denoised")
+    with pytest.raises(MethodError, match=r"draw='crayon'.*\"maco\""):
+        Mfv(draw="crayon").maximize(task)
+
+
+def test_a_class_with_two_pictures_to_a_facet_is_not_mixed_with_others(net):
+    x, _, kind = kinds(400)
+    few = torch.cat([x[kind == 2], x[kind < 2][:8]])  # 8 of class 0 among many
+    found = facets(pl.load(net), pictures(pl.load(net), few), pl.logit(0), k=2)
+    assert set(found.names) == set(range(int((kind == 2).sum()), len(few)))
+
+
 def test_phases_share_the_steps_asked_for():
-    assert [phase.steps for phase in Mfv().scaled(37)] == [19, 15, 2, 1]
-    assert [phase.steps for phase in Mfv().scaled(2)] == [1, 1] and Mfv().scaled(None) == FROM_MEAN
+    assert [phase.steps for phase in scaled(FROM_MEAN, 37)] == [19, 15, 2, 1]
+    assert [phase.steps for phase in scaled(FROM_MEAN, 2)] == [1, 1] and scaled(FROM_MEAN, None) == FROM_MEAN
 
 
 def test_groups_are_those_that_were_planted(rng):

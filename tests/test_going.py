@@ -12,7 +12,7 @@ from pellucid.metrics import Every, Scheme, question
 from pellucid.metrics.experiment import Lack, experiment
 from pellucid.metrics.order import by_chance
 from pellucid.perturb import Along, Entries, Grid
-from pellucid.perturb.regions import Groups
+from pellucid.perturb.division import Groups
 from pellucid.target import as_target
 from tests.cases import CASE
 

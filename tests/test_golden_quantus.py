@@ -24,7 +24,7 @@ from pellucid.metrics.experiment import Lack, Reading, experiment
 from pellucid.metrics.order import ranks
 from pellucid.metrics.quantus import steps
 from pellucid.metrics.robustness import lipschitz, moved
-from pellucid.perturb.regions import Entries, Groups
+from pellucid.perturb.division import Entries, Groups
 from pellucid.target import as_target
 from tests.cases import CASE
 from tests.golden import make_quantus as golden

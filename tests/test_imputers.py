@@ -19,6 +19,7 @@ from pellucid import zoo
 from pellucid.errors import InputError
 from pellucid.model import Model, Preprocess
 from pellucid.perturb.difference import occlusion
+from pellucid.perturb.division import Sliding
 from pellucid.perturb.imputer import occluded
 from pellucid.perturb.imputers import (
     Statistics,
@@ -37,7 +38,7 @@ from pellucid.perturb.imputers.conditional_gaussian import ConditionalGaussian, 
 from pellucid.perturb.imputers.draws import normal
 from pellucid.perturb.imputers.photographs import photographs
 from pellucid.perturb.imputers.statistics import _moments, _products
-from pellucid.perturb.regions import Partition, Sliding, Windows
+from pellucid.perturb.regions import Partition, Windows
 
 SHAPES = {
     "table": (12,),

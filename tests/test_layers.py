@@ -27,6 +27,8 @@ FLOORS = [
         "comparison",
         "truth",
         "condition",
+        "passage",
+        "stored",
     }  # nouns
     | {"outputs", "joined"},
     {"tape", "readout", "ids"},  # what happened in one forward pass

@@ -11,11 +11,12 @@ from torch import Tensor
 
 import pellucid as pl
 from pellucid.perturb.design import Bernoulli
+from pellucid.perturb.division import Entries, Grid
 from pellucid.perturb.kernel_shap import kernel_shap
 from pellucid.perturb.lime import Surrogate, lime
 from pellucid.perturb.parts import Chosen, Parts
 from pellucid.perturb.perturbation import Perturbation
-from pellucid.perturb.regions import Cells, Entries, Grid
+from pellucid.perturb.regions import Cells
 from pellucid.perturb.rise import MaskMean, SoftGrid, rise
 from tests.cases import CASE
 from tests.games import coalitions, covered, game, linear, off

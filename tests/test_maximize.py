@@ -584,6 +584,34 @@ def test_a_model_that_does_not_say_its_size_asks_for_it():
     refusal(lambda: pl.maximize(Planted().eval(), 0), r"shape=\(1, 28, 28\)", pl.InputError)
 
 
+class Both(nn.Module):
+    """Planted templates for a picture and for a row."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.picture, self.row = nn.Parameter(templates(1)), nn.Parameter(torch.tensor([[3.0, 0.0, 4.0]]))
+
+    def forward(self, picture: Tensor, row: Tensor) -> Tensor:
+        return (picture * self.picture).sum((1, 2, 3))[:, None] * row[:, :1] + F.linear(row, self.row)
+
+
+def test_of_several_inputs_the_one_that_is_not_held_is_looked_for():
+    net = Both().eval()
+    picture, row = torch.zeros(1, 1, 8, 8), torch.tensor([[2.0, 0.0, 0.0]])
+    seen = pl.maximize(net, 0, "erhan2009", start=(picture, pl.held(row)), seeds=2, steps=20)
+    assert cosine(seen.images, net.picture.detach()).min() > 0.99
+    read = pl.maximize(net, 0, "erhan2009", start={"row": row, "picture": pl.held(picture)})
+    assert read.images.shape == (1, 3) and cosine(read.images, net.row.detach()).min() > 0.99
+    refusal(
+        lambda: pl.maximize(net, 0, start=(picture, row)), r"picture, row: found 2 .* start=\(picture, pl.held", pl.InputError
+    )
+
+
+@pytest.mark.parametrize("shape", [(), (1, 0, 8), ((1, 8, 8), (3,)), 8, ("1", "8")])
+def test_a_shape_that_is_none_is_refused(shape: Any):
+    refusal(lambda: pl.maximize(Both().eval(), 0, shape=shape), "no shape of one input", pl.InputError)
+
+
 def test_no_target_is_no_question():
     refusal(lambda: pl.maximize(Planted().eval(), None, shape=(1, 8, 8)), "Name it", pl.TargetError)
     refusal(lambda: pl.maximize(Planted().eval(), [], shape=(1, 8, 8)), "0 targets", pl.TargetError)

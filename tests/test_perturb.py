@@ -15,11 +15,11 @@ from torch import Tensor, nn
 import pellucid as pl
 from pellucid.perturb.design import Bernoulli, OneOut
 from pellucid.perturb.difference import feature_ablation, occlusion
+from pellucid.perturb.division import Grid, Groups
 from pellucid.perturb.hsic import hsic
 from pellucid.perturb.kernel_shap import kernel_shap
 from pellucid.perturb.lime import lime
 from pellucid.perturb.perturbation import Perturbation
-from pellucid.perturb.regions import Grid, Groups
 from pellucid.perturb.rise import MaskMean, rise
 from pellucid.perturb.shapley import shapley
 from pellucid.perturb.sobol import sobol

@@ -10,10 +10,10 @@ from torch import Tensor
 
 import pellucid as pl
 from pellucid.perturb.coalitions import Coalitions
+from pellucid.perturb.division import Grid, Groups
 from pellucid.perturb.imputer import Constant
 from pellucid.perturb.kernel_shap import Banzhaf, Kernel, kernel_shap
 from pellucid.perturb.perturbation import Perturbation
-from pellucid.perturb.regions import Grid, Groups
 from pellucid.perturb.regression import student
 from pellucid.perturb.shapley import shapley
 from tests.cases import CASE, difference

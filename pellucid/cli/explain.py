@@ -138,7 +138,7 @@ def suffixes(formats: str, known: Mapping[str, str]) -> tuple[str, ...]:
 def report(thing: Given, e: Explanation, files: Sequence[Path], *, as_json: bool, headed: bool) -> None:
     """One picture's result, for a program or for a person."""
     if as_json:
-        from ..explanation import summary
+        from ..stored import summary
 
         written = {file.suffix.lstrip("."): str(file) for file in files}
         return say.document(asked_about(thing) | {"files": written} | summary(e))

@@ -9,10 +9,10 @@ from typing import ClassVar
 from torch import Tensor
 
 from ..attribution import Attribution
-from ..condition import Passage
 from ..ledger import Row
 from ..model import Model
 from ..model.where import Where
+from ..passage import Passage
 from ..tape import LocalOp, Tape, aim, find, record, walk
 from ..tape.passage import conduct, settled
 from ..target import Target

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from ..attribution import Attribution
-from ..condition import Passage
 from ..errors import MethodError
 from ..ledger import Ledger, Row, joined
 from ..model import Model
 from ..model.where import Where
+from ..passage import Passage
 from ..tape import Op, Tape, aim, find, opened, path, record, rewrite
 from ..tape.batch import per_sample
 from ..tape.passage import conduct, settled

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from ..errors import MethodError
 from ..perturb.design import stream
+from ..perturb.division import Division
 from ..perturb.imputers.noise import Noise
-from ..perturb.regions import Division, Partition
+from ..perturb.regions import Partition
 from ..ranking import ranks
 from .compat import Compat, known_compat
 from .experiment import READINGS, Experiment, Lack, Reading, Scheme, experiment

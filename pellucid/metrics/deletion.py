@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from ..model import Model
+from ..perturb.division import Entries
 from ..perturb.imputer import Fill
-from ..perturb.regions import Entries, Regions
+from ..perturb.regions import Regions
 from .experiment import Reading, Scheme
 from .reduction import Reduction, Removed
 from .steps import Every

@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
+from ..perturb.division import Division
 from ..perturb.imputer import Constant, Fill, as_imputer, occluded
-from ..perturb.regions import Division, Partition, moved
+from ..perturb.regions import Partition, moved
 from ..readout import ask, at_once
 from .metric import Question
 from .order import Weigh

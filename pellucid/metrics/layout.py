@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 from ..errors import InputError
 from ..model import Model, Text
+from ..perturb.division import Division, Entries, Groups
 from ..perturb.parts import divided
-from ..perturb.regions import Division, Entries, Groups, Partition, partition
+from ..perturb.regions import Partition, partition
 from ..subject.tokens import TEXT
 from .experiment import Scheme
 from .metric import Metric

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from ..model import Model
-from ..perturb.regions import Division, Partition
+from ..perturb.division import Division
+from ..perturb.regions import Partition
 from .correlation import losses, pearson
 from .curve import lacks
 from .experiment import Lack, Reading, Scheme, experiment

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from ..errors import InputError
 from ..model import Model
-from ..perturb.regions import Division, Entries, Partition, partition, places, together
+from ..perturb.division import Division, Entries
+from ..perturb.regions import Partition, partition, places, together
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from .design import Bernoulli, Design, OneOut
 from .difference import Difference, feature_ablation, occlusion
+from .division import Along, Division, Entries, Grid, Groups, Sliding, Superpixels
 from .dve import DVE
 from .extremal import Extremal
 from .hsic import hsic
@@ -32,7 +33,7 @@ from .meaningful import Meaningful
 from .pda import WeightOfEvidence, pda
 from .perturbation import Perturbation
 from .refined import Refined
-from .regions import Along, Cells, Division, Entries, Grid, Groups, Partition, Regions, Sliding, Superpixels, Windows
+from .regions import Cells, Partition, Regions, Windows
 from .responses import Estimate, Estimator, Responses, Study
 from .rise import rise
 from .run import Run

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from ..target import Target
 from .design import OneOut
+from .division import Division, Entries, Groups, Sliding
 from .imputer import Mean
 from .perturbation import Perturbation
-from .regions import Division, Entries, Groups, Sliding
 from .responses import Estimate, Responses
 
 

@@ -10,10 +10,10 @@ from torch import Tensor
 
 from ..target import Target
 from .design import Bernoulli, binomial, enough
+from .division import Division
 from .imputers.blur import Blur
 from .parts import Coarse, divided
 from .perturbation import Perturbation
-from .regions import Division
 from .responses import Estimate, Responses
 from .sobol import quasirandom
 from .weighted import unfit

@@ -12,10 +12,10 @@ from ..errors import MethodError
 from ..target import Target
 from .coalitions import Coalitions, ShapleyKernel, kernel
 from .design import binomial
+from .division import Division
 from .imputers.blur import Blur
 from .parts import Parts, divided
 from .perturbation import Perturbation
-from .regions import Division
 from .regression import regress
 from .responses import Estimate, Responses
 from .weighted import Weighted, weighted

@@ -12,12 +12,13 @@ from ..errors import MethodError
 from ..model import Model
 from ..target import Target
 from .design import Bernoulli, binomial
+from .division import Division
 from .imputer import Fill, Mean
 from .imputers.segment_mean import SegmentMean
 from .kernel_shap import with_constant
 from .parts import Parts, divided
 from .perturbation import Perturbation
-from .regions import Division, Partition, Regions
+from .regions import Partition, Regions
 from .regression import regress
 from .responses import Estimate, Responses
 from .weighted import weighted

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from ..errors import MissingExtra
 from ..model import Model
-from .regions import Division, Entries, Grid, Groups, OfColumns, Partition, Regions, Superpixels, places
+from .division import Division, Entries, Grid, Groups, Superpixels
+from .regions import OfColumns, Partition, Regions, places
 
 
 @dataclass(frozen=True, eq=False)

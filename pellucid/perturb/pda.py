@@ -16,13 +16,14 @@ from ..target import Target
 from ..target.classes import Logit, LogOdds, Probability
 from .design import OneOut
 from .difference import Difference
+from .division import Division, Sliding
 from .imputer import Fill, Imputer, as_imputer
 from .imputers.conditional import Colour
 from .imputers.conditional_gaussian import ConditionalGaussian, conditional_gaussian
 from .imputers.marginal import Marginal, Shifted
 from .perturbation import Perturbation
 from .refined import Refined
-from .regions import Division, Regions, Shape, Sliding, Windows, of_table, places
+from .regions import Regions, Shape, Windows, of_table, places
 from .responses import Estimate, Responses
 
 WINDOW, MARGIN, SEEN = 10, 2, 100_000  # as published

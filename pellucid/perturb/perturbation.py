@@ -16,8 +16,9 @@ from ..model.where import Where
 from ..readout import Readout, inside, settled
 from ..target import Target, as_target
 from .design import Design
+from .division import Division
 from .imputer import as_imputer
-from .regions import Cells, Division, OfColumns, Regions, moved
+from .regions import Cells, OfColumns, Regions, moved
 from .responses import Estimate, Estimator, Responses, Study, called_off, painted, relative
 from .run import Run
 from .sides import Apart, divide, filled, fitting

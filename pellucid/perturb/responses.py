@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ..errors import MethodError, OutputError
-from ..explanation import whole as written_whole
+from ..files import whole as written_whole
 from ..readout import Readout, ask, at_once
 from ..target import Names, Target
 from .design import Design, packed

@@ -14,9 +14,10 @@ from ..errors import MethodError
 from ..model import Model
 from ..target import Target
 from .design import Bernoulli, binomial
+from .division import Division, Entries
 from .imputers.blur import Blur
 from .perturbation import Perturbation
-from .regions import Cells, Division, Entries, Regions, places, together
+from .regions import Cells, Regions, places, together
 from .responses import Estimate, Responses
 from .weighted import Weighted, weighted
 

@@ -12,11 +12,11 @@ from ..errors import MethodError
 from ..target import Target
 from .coalitions import Coalitions, everything, usual
 from .design import enough, stream
+from .division import Division
 from .imputers.blur import Blur
 from .kernel_shap import Kernel
 from .parts import Parts, divided
 from .perturbation import Perturbation
-from .regions import Division
 from .regression import student
 from .responses import Estimate, Responses
 from .weighted import unfit

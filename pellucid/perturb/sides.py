@@ -13,8 +13,9 @@ from ..errors import InputError
 from ..ledger import decimals, figure
 from ..model import Columns, Model
 from ..model.inputs import Side, layout
+from .division import Division, Groups
 from .imputer import Constant, Fill, as_imputer
-from .regions import Division, Groups, OfColumns, Regions, moved
+from .regions import OfColumns, Regions, moved
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,7 +164,7 @@ def check_names(given: Any, names: Sequence[str], what: str) -> None:
 
 
 def _one(division: Any, side: Side) -> Division:
-    from .regions import Entries
+    from .division import Entries
 
     found = division.get(side.name) if isinstance(division, Mapping) else division
     if isinstance(found, Tensor):

@@ -13,10 +13,10 @@ from torch.quasirandom import SobolEngine
 from ..errors import MethodError
 from ..target import Target
 from .design import enough, stream
+from .division import Division
 from .imputers.blur import Blur
 from .parts import Coarse, divided
 from .perturbation import Perturbation
-from .regions import Division
 from .responses import Estimate, Responses
 from .weighted import unfit
 

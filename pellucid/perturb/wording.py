@@ -11,8 +11,9 @@ from torch import Tensor
 
 from ..errors import InputError, MethodError
 from ..model import Model
+from .division import Division, Groups, Sliding
 from .imputer import Constant, Fill, Own
-from .regions import Division, Groups, Partition, Regions, Sliding, Windows, partition
+from .regions import Partition, Regions, Windows, partition
 
 if TYPE_CHECKING:
     from ..ids import Written

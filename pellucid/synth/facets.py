@@ -10,15 +10,17 @@ from torch import Tensor
 
 from ..errors import InputError
 from ..model import Model
+from ..progress import told
 from ..readout import at_once, heard
 from ..target import Target
 from ..target.classes import Logit, LogOdds, Probability
-from .generator.encoder import Encoder, encoder
+from .generator.encoder import Encoder, encoder, means
 from .generator.pictures import Pictures
 
 AXES = 50  # principal axes that pictures are compared along, as published
 MOST = 1300  # pictures of a target, at most: as many as a class of ImageNet has
-TOP = 150  # pictures of a unit, or of a class that is never predicted: ten facets of 15
+TOP = 150  # pictures of a unit, or of a class that is hardly ever predicted, at most: ten facets of 15
+SHARE = 5  # and a fifth of all there are: what answers less is not of its kinds
 RESTARTS, ROUNDS = 10, 100  # of k-means
 
 
@@ -55,6 +57,13 @@ class Facets:
         """The mean of each group's members: (k, *shape)."""
         return torch.stack([self.pictures[list(rows)].mean(0) for rows in self.members])
 
+    @property
+    def directions(self) -> Tensor:
+        """Where each group lies from the middle of all, of unit length: (k, features)."""
+        away = (self.centres @ self.axes.T).float()
+        lengths: Tensor = torch.linalg.vector_norm(away, dim=1, keepdim=True)
+        return away / lengths.clamp(min=1e-12)
+
     def assign(self, codes: Tensor) -> Tensor:
         """Which group codes fall into."""
         return torch.cdist((codes.double().cpu() - self.origin) @ self.axes, self.centres).argmin(1)
@@ -87,7 +96,7 @@ def facets(
         InputError: there are fewer than two pictures.
         WhereError: there is no such layer.
     """
-    chosen, codes, names = _of_target(model, source, target, at)
+    chosen, codes, names = _of_target(model, source, target, at, k)
     if len(chosen) < 2:
         raise InputError(
             f"Facets of {target}", f"{len(chosen)} pictures of it", "kinds are told by comparing pictures",
@@ -159,21 +168,26 @@ def _lloyd(points: Tensor, centres: Tensor) -> tuple[Tensor, Tensor]:
     return centres, label
 
 
-def _of_target(model: Model, source: Pictures, target: Target, at: str | None) -> tuple[Tensor, Tensor, tuple[str | int, ...]]:
+def _of_target(
+    model: Model, source: Pictures, target: Target, at: str | None, k: int
+) -> tuple[Tensor, Tensor, tuple[str | int, ...]]:
     """The pictures of a target, their codes and names, in one pass over the data that keeps no more than it may need."""
-    inner: Encoder | None = None
-    kept: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
-    seen = 0
+    kept: list[tuple[Tensor, Tensor, Tensor]] = []
+    seen, total = 0, len(source) + source.spared
     for x in source.every(64):
-        inner = inner or encoder(model, x[:1], at)
-        ranks = _ranked(model, x, target)
         numbers = torch.arange(seen, seen + len(x))
-        kept = [_best([*kept, (x.cpu(), coded(inner, x), ranks, numbers)])]
+        kept = [_best([*kept, (x.cpu(), _ranked(model, x, target), numbers)])]
         seen += len(x)
-    pictures, codes, ranks, numbers = kept[0]
+        if total and told(seen, total, "pictures looked at"):
+            break
+    pictures, ranks, numbers = kept[0]
     own = int((ranks[:, 0] > 0).sum())
-    n = own if own >= min(2 * AXES, max(4, len(pictures) // 10)) else min(TOP, len(pictures))
-    return pictures[:n], codes[:n], tuple(source.name(i) for i in numbers[:n].tolist())
+    enough = own >= min(2 * k, max(4, seen // 10))  # a folder of anything may hold few of a class, but two to a facet
+    n = own if enough else min(TOP, max(2 * k, seen // SHARE), len(pictures))
+    chosen = pictures[:n]
+    inner = encoder(model, chosen[:1].to(model.device), at)
+    codes = torch.cat([coded(inner, part.to(model.device)) for part in torch.split(chosen, 64)])
+    return chosen, codes, tuple(source.name(i) for i in numbers[:n].tolist())
 
 
 def coded(inner: Encoder, x: Tensor) -> Tensor:
@@ -183,7 +197,7 @@ def coded(inner: Encoder, x: Tensor) -> Tensor:
     """
     with torch.no_grad():
         codes = torch.cat([inner.codes(part).float().cpu() for part in torch.split(x, at_once(x))])
-    codes = codes.flatten(2).mean(2) if codes.dim() > 2 else codes
+    codes = means(codes)
     lengths: Tensor = torch.linalg.vector_norm(codes, dim=1, keepdim=True)
     return codes / lengths.clamp(min=1e-12)
 
@@ -203,9 +217,9 @@ def _ranked(model: Model, x: Tensor, target: Target) -> Tensor:
     return torch.cat(found)
 
 
-def _best(parts: Sequence[tuple[Tensor, Tensor, Tensor, Tensor]]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def _best(parts: Sequence[tuple[Tensor, Tensor, Tensor]]) -> tuple[Tensor, Tensor, Tensor]:
     """The best of what was kept and what is new: those of the class first, then by score."""
-    pictures, codes, ranks, numbers = (torch.cat([part[i] for part in parts]) for i in range(4))
+    pictures, ranks, numbers = (torch.cat([part[i] for part in parts]) for i in range(3))
     order = ranks[:, 1].argsort(descending=True, stable=True)
     order = order[ranks[order, 0].argsort(descending=True, stable=True)][:MOST]
-    return pictures[order], codes[order], ranks[order], numbers[order]
+    return pictures[order], ranks[order], numbers[order]

@@ -14,9 +14,10 @@ from math import prod
 import torch
 from torch import Tensor
 
-from ..condition import Condition, Passage
+from ..condition import Condition
 from ..errors import MethodError
 from ..ledger import Row, before
+from ..passage import Passage
 from ..target import Target
 from .aim import Aim, find
 from .axes import axes_of

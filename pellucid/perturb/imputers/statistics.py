@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ...errors import InputError
-from ...explanation import whole
+from ...files import whole
 from .windows import numbered
 
 REACH = 31  # pixels: what windows with their frames may span, less one

@@ -1,0 +1,334 @@
+"""Recorder: writes down the operations of one forward pass, as they are shown to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..errors import ModelError, ThreadLost
+from . import facts, kinds
+from .batch import Batch
+from .op import Op, Ref, Tape, Value
+from .rows import Rows
+from .storage import Writes, apart, geometry, storage_of
+from .trees import leaves, mapped, tensors
+from .twin import aten_name, overwrite, scatter, twin, written
+from .whose import pattern, scattered
+
+# Operations whose output can be made again at the price of a copy: their overwritten outputs need not be kept.
+CHEAP = (
+    kinds.BATCH_NORMS
+    | kinds.SUMS
+    | {"mul", "div", "relu", "view", "_unsafe_view", "permute", "transpose", "t", "slice", "select"}
+)
+
+
+class Recorder:
+    """Writes down the operations that touch what descends from the input."""
+
+    def __init__(self) -> None:
+        self.ops: list[Op] = []
+        self.values: list[Value] = []
+        self.inputs: list[int] = []
+        self.scope: list[str] = []
+        self.owners: dict[int, str] = {}  # storage of a parameter -> the module it belongs to
+        self.names: dict[int, str] = {}  # storage of a parameter, or of what was computed from one -> its path
+        self.returned: dict[str, list[int]] = {}
+        self._ids: dict[int, tuple[int, int, int]] = {}  # id of a tensor -> its value, storage, version
+        self._objects: list[Tensor] = []  # keeps every tensor object alive, so that ids stay unique
+        self._alive: dict[int, list[int]] = {}  # storage -> the values that read it as it is now
+        self._writes: dict[int, Writes] = {}
+
+    # -- values ---------------------------------------------------------------------------------------------------------
+
+    def open(self, x: Tensor) -> Tensor:
+        """A copy of an input, tracked from here on; the user's own tensor cannot be written to.
+
+        It lies in memory in order: in channels-last, batches of 8 through ResNet50 took twice as long on a CPU.
+        """
+        copy = x.detach().clone(memory_format=torch.contiguous_format)
+        self.inputs.append(self._new(copy, tracked=True, batch=Batch(0)))
+        return copy
+
+    def _new(self, tensor: Tensor, *, tracked: bool, **facts: Any) -> int:
+        id_ = len(self.values)
+        self.values.append(Value(tensor, tuple(tensor.shape), tracked, **facts))
+        storage = storage_of(tensor)
+        self._know(tensor, id_, storage)
+        self._alive.setdefault(storage, []).append(id_)
+        return id_
+
+    def _know(self, tensor: Tensor, id_: int, storage: int) -> None:
+        self._ids[id(tensor)] = (id_, storage, self._writes[storage].version if storage in self._writes else 0)
+        self._objects.append(tensor)
+
+    def _find(self, tensor: Tensor) -> int | None:
+        """The value this tensor holds now; None if it was never seen."""
+        known = self._ids.get(id(tensor))
+        if self._writes:
+            storage = storage_of(tensor) if known is None else known[1]
+            writes = self._writes.get(storage)
+            if writes is not None and (known is None or known[2] != writes.version):
+                return self._refresh(tensor, storage, writes)
+        return None if known is None else known[0]
+
+    def tracked(self, tensor: Tensor) -> bool:
+        id_ = self._find(tensor)
+        return id_ is not None and self.values[id_].tracked
+
+    # -- in-place writes ------------------------------------------------------------------------------------------------
+
+    def _refresh(self, tensor: Tensor, storage: int, writes: Writes) -> int:
+        """The value of a tensor whose storage was written to through another one."""
+        id_ = self._unchanged(tensor, writes)
+        if id_ is None:
+            id_ = self._gather(tensor, self._flatten(tensor, writes))
+        self._know(tensor, id_, storage)
+        return id_
+
+    def _unchanged(self, tensor: Tensor, writes: Writes) -> int | None:
+        """The value that was last written to exactly this place, or was here before, if nothing else has touched it since."""
+        known, here = self._ids.get(id(tensor)), geometry(tensor)
+        for id_, there in reversed(writes.log[known[2] if known else 0 :]):
+            if there == here:
+                return id_
+            if not apart(here, there):
+                return None
+        return known[0] if known else self._constant(tensor) if writes.plain else None
+
+    def _flatten(self, tensor: Tensor, writes: Writes) -> int:
+        """The whole storage as one flat value, with all writes so far."""
+        size = tensor.untyped_storage().nbytes() // tensor.element_size()
+        for id_, where in writes.log[writes.merged :]:
+            base = writes.flat
+            if base is None:
+                base = self._constant(torch.zeros(size, dtype=tensor.dtype, device=tensor.device))
+            writes.flat = self._emit(scatter, "as_strided_scatter", (Ref(base), Ref(id_), *where))
+        writes.merged = len(writes.log)
+        assert writes.flat is not None
+        return writes.flat
+
+    def _gather(self, tensor: Tensor, flat: int) -> int:
+        return self._emit(torch.as_strided, "as_strided", (Ref(flat), *geometry(tensor)))
+
+    def _constant(self, tensor: Tensor) -> int:
+        storage = storage_of(tensor)
+        return self._new(tensor, tracked=False, given=storage in self.owners, name=self.names.get(storage, ""))
+
+    def _emit(self, fn: Callable[..., Tensor], name: str, args: tuple[Any, ...]) -> int:
+        """An operation of our own, that stands for a write or a read through an alias."""
+        real = [self._tensor(a.id) if isinstance(a, Ref) else a for a in args]
+        made = fn(*real).clone()
+        return self._append(fn, name, args, {}, made, self._module(()))[0] or self._constant(made)
+
+    def _tensor(self, id_: int) -> Tensor:
+        value = self.values[id_]
+        if value.tensor is None:
+            return Tape(tuple(self.ops), self.values, (), None).value(id_)
+        return value.tensor
+
+    def _before_write(self, tensor: Tensor, relu: bool) -> None:
+        """Keep what the earlier readers of this storage saw: copies are made at the moment of mutation, not before."""
+        storage = storage_of(tensor)
+        if tensor.untyped_storage().nbytes() > tensor.numel() * tensor.element_size() and storage not in self._writes:
+            self._open_partial(tensor, storage)
+        for id_ in self._alive.pop(storage, []):
+            value = self.values[id_]
+            made = None if value.producer is None else self.ops[value.producer]
+            if made is not None and (made.name in CHEAP or (relu and made.name not in kinds.ROUTES and made.kind != "max")):
+                value.tensor = None  # made again on demand
+            elif value.tensor is not None:
+                value.tensor = value.tensor.clone()
+
+    def _open_partial(self, tensor: Tensor, storage: int) -> None:
+        """A first write into part of a storage: remember the rest of it."""
+        size = tensor.untyped_storage().nbytes() // tensor.element_size()
+        whole = torch.as_strided(tensor.detach(), (size,), (1,), 0).clone()
+        writes = self._writes.setdefault(storage, Writes())
+        readers = [
+            id_ for id_ in self._alive.get(storage, []) if self.values[id_].tracked and self.values[id_].tensor is not None
+        ]
+        writes.flat, writes.plain = self._constant(whole), not readers
+        if readers:
+            widest = max(readers, key=lambda id_: torch.Size(self.values[id_].shape).numel())
+            where = geometry(self._tensor(widest))
+            writes.flat = self._emit(scatter, "as_strided_scatter", (Ref(writes.flat), Ref(widest), *where))
+
+    def _after_write(self, tensor: Tensor, id_: int) -> None:
+        storage = storage_of(tensor)
+        writes = self._writes.setdefault(storage, Writes())
+        writes.version += 1
+        writes.log.append((id_, geometry(tensor)))
+        self._know(tensor, id_, storage)
+
+    # -- operations -----------------------------------------------------------------------------------------------------
+
+    def see(self, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Run one operation, and write it down if it concerns us."""
+        name = aten_name(fn)
+        read = list(tensors((args, kwargs) if kwargs else args))
+        if fn._schema.is_mutable:
+            return self._mutate(fn, name, args, kwargs, read)
+        ids = [self._find(t) for t in read]
+        if not any(i is not None and self.values[i].tracked for i in ids):
+            return self._named(name, read, fn(*args, **kwargs))
+        known = iter(ids)  # every tensor is looked up once
+        told: list[int] = []
+
+        def ref(tensor: Tensor) -> Ref:
+            id_ = next(known)
+            told.append(self._constant(tensor) if id_ is None else id_)
+            return Ref(told[-1])
+
+        refs = mapped(args, Tensor, ref), mapped(kwargs, Tensor, ref) if kwargs else {}
+        out = fn(*args, **kwargs)
+        if name == "copy":
+            fn, refs, told = overwrite, ((refs[0][1], tuple(out.shape), out.dtype), {}), told[1:]
+        self._append(fn, name, refs[0], refs[1], out, self._module(read), told)
+        return out
+
+    def _named(self, name: str, read: list[Tensor], out: Any) -> Any:
+        """What is made without the input is known by the parameters it is made of, as positions are by their table."""
+        at = [storage_of(t) for t in read if t.is_floating_point()]
+        known = (self.names[storage] for storage in at if storage in self.names)
+        sources = list(dict.fromkeys(name for names in known for name in names.split(" + ")))
+        made = [t for t in tensors(out) if t.is_floating_point()] if sources else []
+        for tensor in made:
+            if (storage := storage_of(tensor)) not in self.names:
+                self.names[storage] = " + ".join(sources[:2])
+                self._objects.append(tensor)  # as long as it lives, no other tensor has its storage
+                if name == "embedding":
+                    self.owners[storage] = self.owners.get(storage_of(read[0]), "")
+        return out
+
+    def _mutate(self, fn: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], read: list[Tensor]) -> Any:
+        """An in-place operation is recorded as its functional twin; the tensor it wrote to holds the result from here on."""
+        changed = list(written(fn, args, kwargs))
+        if not any(self.tracked(t) for t in read) and not any(
+            storage_of(t) in self._writes or storage_of(t) in self._alive for t in changed
+        ):
+            return fn(*args, **kwargs)
+        functional, places = twin(fn)
+        if functional is None:
+            return self._unknown_write(fn, name, args, kwargs, changed)
+        reads = {k: self._refs(v) for k, v in kwargs.items() if k not in places}
+        refs = self._refs(args)
+        for tensor in changed:
+            self._before_write(tensor, relu=name == "relu_")
+        out = fn(*args, **kwargs)
+        made = changed[0] if len(changed) == 1 else tuple(changed)
+        if name == "copy_":
+            functional, refs, reads = overwrite, (refs[1], tuple(changed[0].shape), changed[0].dtype), {}
+        ids = self._append(functional, name.removesuffix("_"), refs, reads, made, self._module(read))
+        for tensor, id_ in zip(changed, ids, strict=False):
+            if id_ is None:
+                id_ = self._constant(tensor)
+            self._after_write(tensor, id_)
+        if name == "relu_" and ids[0] is not None:
+            source = self.values[refs[0].id]
+            source.upper = ids[0]
+            self.values[ids[0]].shadows = True
+        return out
+
+    def _unknown_write(self, fn: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], written: list[Tensor]) -> Any:
+        raise ModelError(
+            f"Recording {name}", "an in-place operation without a functional twin", "what it overwrites could not be read again",
+            f"Use the out-of-place form of {name} in the model, or report this.",
+        )  # fmt: skip
+
+    def _append(
+        self, fn: Any, name: str, args: Any, kwargs: Any, out: Any, module: str, read: list[int] | None = None
+    ) -> tuple[int | None, ...]:
+        """Write one operation down; the ids of its tracked outputs. `read`: the values among its arguments, where known."""
+        ids = [ref.id for ref in leaves((args, kwargs) if kwargs else args, Ref)] if read is None else read
+        values = [self.values[i] for i in ids]
+        ins = tuple([i for i, value in zip(ids, values, strict=True) if value.tracked])
+        kind = kinds.kind_of(name, tuple([value.tracked for value in values]))
+        moving = bool(ins) and kind != "constant"
+        outs: list[int | None] = []
+        aux: list[Tensor | None] = []
+        nonnegative = facts.nonnegative(name, kind, args, kwargs, [value.nonnegative for value in values])
+        for place, made in enumerate((out,) if isinstance(out, Tensor) else tensors(out)):
+            follows = moving and made.is_floating_point()
+            source = self.values[ins[-1] if name == "as_strided_scatter" else ins[0]] if follows else None
+            batch = pattern(name, args, source, made, self.samples) if source is not None else None
+            rows = self._rows(fn, name, kind, args, ids, made, place) if follows and batch is None and self.samples > 1 else None
+            facts_ = {"batch": rows} if isinstance(rows, Batch) else {"batch": batch, "rows": rows}
+            outs.append(self._made(made, nonnegative, **facts_) if follows else None)
+            aux.append(None if follows else made)
+        self.ops.append(
+            Op(len(self.ops), fn, tuple(args), kwargs, ins, tuple(outs), kind, name, module, tuple(aux) if moving else ())
+        )
+        return tuple(outs)
+
+    def _made(self, made: Tensor, nonnegative: bool, **lies: Any) -> int:
+        """A new value that the operation being written down made."""
+        return self._new(made, tracked=True, producer=len(self.ops), nonnegative=nonnegative, **lies)
+
+    def _refs(self, tree: Any) -> Any:
+        """Arguments or outputs with `Ref` for every tensor."""
+        return mapped(tree, Tensor, self._ref)
+
+    def _ref(self, tensor: Tensor) -> Ref:
+        id_ = self._find(tensor)
+        return Ref(self._constant(tensor) if id_ is None else id_)
+
+    def _module(self, tensors: Any) -> str:
+        """The module whose parameters are read, else the innermost module that is running."""
+        for tensor in tensors:
+            owner = self.owners.get(storage_of(tensor))
+            if owner is not None:
+                return owner
+        return self.scope[-1] if self.scope else ""
+
+    def _rows(self, fn: Any, name: str, kind: str, args: Any, refs: list[int], made: Tensor, place: int) -> Batch | Rows | None:
+        """Where the samples lie that follow no pattern; what was nobody's before belongs to them from here on."""
+        read = {i: self.values[i] for i in refs}
+        rows, shared = scattered(fn, name, kind, args, read, made, place, self.samples)
+        if shared and isinstance(rows, Rows):
+            for i in refs:
+                self._settle(i, rows)
+        return rows
+
+    def _settle(self, id_: int, rows: Rows) -> None:
+        """Rows that were nobody's, as those of a state before its first step, belong to whom what they are added to belongs."""
+        value = self.values[id_]
+        if isinstance(value.rows, Rows) and value.rows.fits(rows) and bool((value.rows.samples < 0).any()):
+            value.rows = rows
+            for i in () if value.producer is None else self.ops[value.producer].ins:
+                self._settle(i, rows)
+
+    @property
+    def samples(self) -> int:
+        """How many samples the batch has."""
+        shape = self.values[self.inputs[0]].shape if self.inputs else ()
+        return shape[0] if shape else 1
+
+    # -- the end --------------------------------------------------------------------------------------------------------
+
+    def leave(self, output: Any) -> None:
+        """A module returned."""
+        name = self.scope.pop()
+        for tensor in tensors(output):
+            id_ = self._find(tensor)
+            if id_ is not None and self.values[id_].tracked:
+                self.returned.setdefault(name, []).append(id_)
+
+    def close(self, output: Any, *, transparent: bool) -> Tape:
+        """The finished tape."""
+        refs = self._refs(output)
+        if not any(self.values[r.id].tracked for r in leaves(refs, Ref)):
+            raise self._lost()
+        returned = {name: tuple(ids) for name, ids in self.returned.items()}
+        return Tape(tuple(self.ops), self.values, tuple(self.inputs), refs, returned, transparent)
+
+    def _lost(self) -> ThreadLost:
+        last = f"the thread ends after {self.ops[-1].place}" if self.ops else "no operation read the input"
+        return ThreadLost(
+            "An explanation of this output", f"that it does not descend from the input: {last}",
+            "there is nothing to carry back: a constant output, NumPy, another thread, or a prepacked kernel",
+            "pl.record(model, x).show() lists what was seen.",
+        )  # fmt: skip
