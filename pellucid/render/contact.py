@@ -39,7 +39,7 @@ def contact_sheet(p: Maximized, across: int | None = None, trust: Trust | None =
     cells = [cell(p, index, wide, trust) for index in range(len(p))]
     if p.real is None and "members" in p.extras:
         rows = with_members(p, cells, wide)
-    elif p.real is None and "given" in p.extras:
+    elif p.real is None and "given scores" in p.extras:
         rows = with_given(p, cells, wide, across or BESIDE)
     elif p.real is None:
         across = across or columns(len(p), len(set(p.seeds)))
