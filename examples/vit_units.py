@@ -4,7 +4,7 @@
 
 The archive is that of `cifar_prior.py`. Five sixths of the time go to the transformer, the rest to a convolutional network that
 judges the pictures of classes: a picture that only the first one understands says more about its blind spots than about the
-class. What is printed is what came out.
+class. Then it draws, for some minutes more. What is printed is what came out.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     asked.add_argument("archive", type=Path)
     asked.add_argument("--minutes", type=float, default=4.0)
-    asked.add_argument("--steps", type=int, help="of drawing; what the recipes say unless given")
+    asked.add_argument("--steps", type=int, default=120, help="of drawing; the recipes themselves make 400 and 512")
     asked.add_argument("--out", type=Path, default=Path("vit_units"))
     given = asked.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
@@ -69,19 +69,20 @@ def main() -> None:
     torch.manual_seed(0)
     net = taught(Vit(), x, y, 60 * given.minutes * 5 / 6, seed=1)
     judge = taught(judging(), x, y, 60 * given.minutes / 6, seed=2)
-    print(f"named right: {right(net, test, truth):.1%} by the transformer, {right(judge, test, truth):.1%} by the judge")
+    named = [right(one, test, truth) for one in (net, judge)]
+    print(f"named right: {named[0]:.1%} by the transformer, {named[1]:.1%} by the judge", flush=True)
     model = pl.load(net, labels=labels)
     for recipe in ("vit2022", "lucid"):
         p = pl.maximize(model, list(range(10)), recipe, steps=given.steps, **SHOWN)
         sure = torch.tensor([dict((i, share) for i, _, share in found).get(n, 0.0) for n, found in enumerate(p.classes)])
         agreed = right(judge, p.images, torch.arange(10))
-        print(f"{recipe}: probability of the class {sure.mean():.2f}, {agreed:.0%} as intended by the judge")
+        print(f"{recipe}: probability of the class {sure.mean():.2f}, {agreed:.0%} as intended by the judge", flush=True)
         p.save(given.out / f"classes.{recipe}.png")
     for block in range(DEPTH):
         units = [pl.channel(f"blocks.{block}.mlp.1", unit, tokens="patch") for unit in range(UNITS)]
         p = pl.maximize(model, units, "vit2022", steps=given.steps, data=test[:400], **SHOWN)
         above = [verdict.percentile or 0.0 for verdict in p.trust().verdicts]
-        print(f"block {block}: units score above {sum(above) / len(above):.0%} of real pictures")
+        print(f"block {block}: units score above {sum(above) / len(above):.0%} of real pictures", flush=True)
         p.save(given.out / f"block{block}.png")
 
 

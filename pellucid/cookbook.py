@@ -58,6 +58,11 @@ class Recipe:
         """What can be set, and to what it is set unless somebody says so."""
         return {name: one.default for name, one in signature(self._maker()).parameters.items()}
 
+    def kinds(self) -> dict[str, type[int] | type[float]]:
+        """Of what kind numbers are that may be left to the recipe, and are None then."""
+        written = {name: str(one.annotation) for name, one in signature(self._maker()).parameters.items()}
+        return {name: kind for name, words in written.items() for kind in (int, float) if words == f"{kind.__name__} | None"}
+
     def _maker(self) -> Callable[..., Maximizer]:
         module, _, attribute = self.factory.partition(":")
         made: Callable[..., Maximizer] = getattr(import_module(module), attribute)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -21,9 +20,9 @@ from .model import Model, load
 from .model.inputs import layout, pack, several
 from .readout import heard
 from .synth.frame import Frame, framed
-from .synth.maximized import FORMATS, Maximized, document
+from .synth.maximized import FORMATS, Maximized, document, with_given
 from .synth.task import Maximizer, Task
-from .target import Target, as_target, channel
+from .target import Target, as_target, channel, energy
 from .target.classes import Logit, Predicted
 
 __all__ = ["FORMATS", "document", "maximize"]
@@ -58,8 +57,9 @@ def maximize(
 
     Arguments:
         model: A `Model`, or anything `load` takes: an `nn.Module`, a callable, a file, the name of a built-in model.
-        target: A class by index or name, a `Target`, "layer:unit" for a channel of a layer, a function of the output; or a list
-            of these, with one picture each, which climb together and end where each would alone.
+        target: A class by index or name, a `Target`, "layer:unit" for a channel of a layer, "layer" for all of them (its
+            `energy`, what deepdream and caricature are for), a function of the output; or a list of these, with one picture each,
+            which climb together and end where each would alone.
         recipe: A name from `pl.recipes()`, or a recipe object with settings of your own.
         seed: Where it begins; the same seed gives the same picture.
         seeds: How many pictures per target, from seeds `seed`, `seed + 1`, ...
@@ -92,6 +92,7 @@ def maximize(
     model.ready()
     chosen = _recipe(recipe)
     _check_canvas(chosen, canvas)
+    _check_beside(beside, data)
     given = {
         "canvas": canvas,
         "priors": priors,
@@ -110,7 +111,7 @@ def maximize(
             start=_started(model, frame, start, len(targets) * seeds), data=data, steps=steps,
             seconds=None if minutes is None else 60 * minutes, changes=changes, precision=precision,
         )  # fmt: skip
-        p = chosen.maximize(task)
+        p = with_given(chosen.maximize(task), task)
     p = replace(p, provenance=_provenance(model, chosen, task) | dict(p.provenance))
     if beside is None:
         beside = 0 if data is None else _beside(chosen, data)
@@ -165,6 +166,15 @@ def _recipe(recipe: str | Maximizer) -> Maximizer:
     return chosen
 
 
+def _check_beside(beside: int | None, data: Any) -> None:
+    """Before the work, not after it."""
+    if beside and data is None:
+        raise InputError(
+            f"beside={beside}", "no pictures of yours", "it says how many of them stand beside those made",
+            "Pass data=, a folder say; on the command line --data DIR.",
+        )  # fmt: skip
+
+
 def _check_canvas(recipe: Maximizer, canvas: Any) -> None:
     """A generator's codes are searched by the recipes that were made for it, and by no other."""
     codes = tuple(entry.name for entry in recipes() if entry.codes)
@@ -177,16 +187,28 @@ def _check_canvas(recipe: Maximizer, canvas: Any) -> None:
 
 
 def sought(model: Model, target: Any) -> Target:
-    """What users write as a target of a maximization: also "layer:unit"; but no prediction, for there is no input yet."""
+    """What users write as a target of a maximization: also "layer:unit", and "layer" for the energy of all its units; but no
+    prediction, for there is no input yet.
+    """
     if target is None:
         raise TargetError(
             "A maximization of the predicted class", "no input", "a class is predicted of inputs, and one is looked for here",
             'Name it: target="tabby", target=281 or target="layer4:17".',
         )  # fmt: skip
-    unit = re.fullmatch(r"(.+):(\d+)", target) if isinstance(target, str) else None
-    if unit and target.casefold() not in {label.casefold() for label in model.labels or ()}:
-        return channel(unit[1], int(unit[2]))
-    return as_target(target)
+    if not isinstance(target, str) or target.casefold() in {label.casefold() for label in model.labels or ()}:
+        return as_target(target)
+    layer, colon, unit = target.rpartition(":")
+    if colon and unit.strip().isdecimal():
+        return channel(layer, int(unit))
+    modules = {name for name, _ in model.module.named_modules()} - {""} if model.module is not None else set()
+    if colon and layer in modules:
+        raise TargetError(
+            f"target {target!r}",
+            f"{unit!r} for a unit of {layer}",
+            "units are numbered",
+            f'Write "{layer}:17", or "{layer}" for all.',
+        )
+    return energy(target) if target in modules and not target.isdecimal() else as_target(target)
 
 
 def _settled(model: Model, frame: Frame, targets: Sequence[Target]) -> list[Target]:

@@ -27,7 +27,7 @@ from pellucid.cli.watch import Watch
 from pellucid.cookbook import recipe
 from pellucid.model import Model
 from pellucid.progress import watched
-from pellucid.synth import Adam, Ball, Fourier, Normalised, Pixel, Plan, Progress, Robust, Steepest, TotalVariation
+from pellucid.synth import Adam, Ball, Decay, Fourier, Normalised, Pixel, Plan, Progress, Robust, Steepest, TotalVariation
 from pellucid.synth.asked import asking
 from pellucid.synth.frame import Frame
 from pellucid.synth.objective import objective_of
@@ -251,8 +251,8 @@ def test_no_gradient_of_a_weight_is_computed(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_layers_and_units_can_be_written_in_words():
-    p = pl.maximize(layers(), ["b:2", "3"], "simonyan2013", shape=(1, 12, 12), steps=2)
-    assert p.targets == ("channel 2 of b", "logit 3")
+    p = pl.maximize(layers(), ["b:2", "3", "b"], "simonyan2013", shape=(1, 12, 12), steps=2)
+    assert p.targets == ("channel 2 of b", "logit 3", "energy of b")
 
 
 def test_a_scripted_network_is_maximized_by_its_output_and_refuses_its_inside():
@@ -504,6 +504,33 @@ def test_the_four_sets_of_yosinski_are_four_recipes():
     refusal(lambda: pl.maximize(Planted().eval(), 0, Yosinski2015(set=5), shape=(1, 8, 8)), "the paper has four", pl.MethodError)
 
 
+def test_a_strong_decay_rests_where_the_mean_slope_does():
+    """x <- 0.7 (x + rate g) rests at 7/3 rate g: on a narrow ridge it does so along the mean of slopes alone."""
+
+    def score(out: Tensor) -> Tensor:  # a ridge: the slope turns round from side to side
+        return out[:, 0] - 20 * (out[:, 1] - 0.05).abs()
+
+    def ended(kept: float) -> tuple[float, float]:
+        p = pl.maximize(nn.Flatten().eval(), score, Bare(Steepest(0.1, kept=kept)), priors=[Decay(0.3)], shape=(2,), steps=600)
+        return float(p.images[0, 0]), float(p.trace[-20:].mean())
+
+    (along, high), (_, low) = ended(0.98), ended(0.0)
+    assert abs(along - 0.7 / 0.3 * 0.1) < 1e-3 and high > -1 and low < -10
+
+
+def test_the_sets_of_yosinski_can_step_as_in_its_code():
+    def plan(recipe: Yosinski2015, side: int = 64) -> Any:
+        frame = Frame((1, side, side), torch.tensor(0.0), torch.tensor(1.0))
+        return recipe.plan(Task(pl.load(Planted().eval()), (pl.logit(0),), frame, (0,)))
+
+    assert [plan(Yosinski2015(k)).robust is None for k in (1, 2, 3, 4)] == [True, False, True, True]
+    assert plan(Yosinski2015(2), 32).robust is None and plan(Yosinski2015(2)).ascent.kept == 0.98
+    own = {k: plan(Yosinski2015.published(k)) for k in (1, 2, 3, 4)}
+    assert all(one.robust is None and one.priors == plan(Yosinski2015(k)).priors for k, one in own.items())
+    assert own[2].ascent == own[3].ascent == Steepest(100 / 255**2)
+    assert own[1].ascent == Progress(2.0, 100 / 255**2) and own[4].ascent == Progress(2.0, 1e8 / 255**2)
+
+
 def test_a_dream_grows_octave_by_octave():
     class Sizes(nn.Module):
         def __init__(self) -> None:
@@ -519,6 +546,18 @@ def test_a_dream_grows_octave_by_octave():
     assert list(dict.fromkeys(net.seen)) == [48, 24, 34] and net.seen[-1] == 48 and p.images.shape == (1, 3, 64, 48)
     assert p.scores[0] > (0.5 * net.body(start[None]).square().mean()).detach()
     assert F.cosine_similarity(p.images[0].flatten(), start.flatten(), dim=0) > 0.9, "it is still that picture"
+
+
+def test_a_picture_that_was_given_stands_before_what_was_made_of_it(tmp_path: Path):
+    start = torch.rand(2, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    p = pl.maximize(Planted().eval(), [0, 1], "deepdream", shape=(1, 8, 8), bounds=(0, 1), start=start, steps=2)
+    alone = pl.maximize(Planted().eval(), [0, 1], "deepdream", shape=(1, 8, 8), bounds=(0, 1), steps=2)
+    assert torch.equal(p.extras["given"], start) and "given" not in alone.extras
+    wanted = Planted().filters(start).flatten(1).diagonal().detach()
+    told = json.loads(p.save(tmp_path / "a.json").read_text())["pictures"]
+    assert torch.allclose(torch.tensor([one["given"] for one in told]), wanted, atol=1e-5)
+    with Image.open(p.save(tmp_path / "a.png")) as mine, Image.open(alone.save(tmp_path / "b.png")) as other:
+        assert mine.height > 1.5 * other.height, "a row for each, with what it was made of"
 
 
 def test_a_dream_of_a_network_for_one_size_says_so():
@@ -577,6 +616,11 @@ def test_no_target_is_no_question():
     refusal(lambda: pl.maximize(Planted().eval(), None, shape=(1, 8, 8)), "Name it", pl.TargetError)
     refusal(lambda: pl.maximize(Planted().eval(), [], shape=(1, 8, 8)), "0 targets", pl.TargetError)
     refusal(lambda: pl.maximize(Planted().eval(), 0, seeds=0, shape=(1, 8, 8)), "0 seeds", pl.TargetError)
+
+
+def test_what_cannot_be_done_is_refused_before_the_work():
+    refusal(lambda: pl.maximize(Planted().eval(), 0, steps=-5, shape=(1, 8, 8)), "-5 steps", pl.MethodError)
+    refusal(lambda: pl.maximize(Planted().eval(), 0, beside=2, shape=(1, 8, 8)), "--data DIR", pl.InputError)
 
 
 def test_a_target_that_is_no_number_per_picture_is_refused():
@@ -714,6 +758,12 @@ def test_the_command_writes_a_sheet_and_how_to_make_it_again(folder: Path):
         assert sheet.width > 400
 
 
+def test_the_command_tells_what_the_picture_given_scored(folder: Path):
+    Image.new("RGB", (16, 16), "orange").save("start.png")
+    out = run("maximize", "0:1", *OWN, "--recipe", "deepdream", "--with", "least=8", "--start", "start.png").stdout
+    assert "deepdream -> channel 1 of 0 = " in out and "; the picture given: " in out
+
+
 def test_the_command_speaks_json(folder: Path):
     told = json.loads(run("maximize", "2", *OWN, "--steps", "2", "--json", "--format", "json").stdout)
     assert told["recipe"] == "lucid" and told["pictures"][0]["target"] == "logit 2" and list(told["files"]) == ["json"]
@@ -722,6 +772,32 @@ def test_the_command_speaks_json(folder: Path):
 def test_the_command_refuses_in_one_paragraph(folder: Path):
     assert "Nearest: simonyan2013" in run("maximize", "1", *OWN, "--recipe", "simonjan", code=2).stderr
     assert "the nearest are" in run("maximize", "nowhere:1", *OWN, code=2).stderr
+    assert "'x' for a unit of 0; units are numbered" in run("maximize", "0:x", *OWN, code=2).stderr
+    assert "channels run 0-3" in run("maximize", "0:9", *OWN, code=2).stderr
+    assert "--data DIR" in run("maximize", "1", *OWN, "--beside", "2", code=2).stderr
+    assert "classes run 0-2" in run("maximize", "3", *OWN, code=2).stderr
+    assert "Try: " in run("maximize", "1", *OWN, "--seeds", "0", code=2).stderr
+    assert "results go into a folder" in run("maximize", "1", *OWN, "--out", "net.safetensors", code=2).stderr
+    assert "Take recipe dgn_am or ppgn" in run("maximize", "1", *OWN, "--prior", "net.safetensors", code=2).stderr
+
+
+WRONG = [  # recipe, setting, what the refusal says
+    ("lucid", "steps=-5", "-5 steps"),
+    ("lucid", "views=0", "Robust: found views=0; there is one at least"),
+    ("lucid", "rate=nan", "it has to be a number"),
+    ("lucid", "rate=fast", "it has to be a number"),
+    ("maco", "crop=0.5", "it has to be 2 numbers with commas between"),
+    ("maco", "crop=5,7", "found crop=(5.0, 7.0); it is a share of a side"),
+    ("erhan2009", "rho=long", "it has to be a number"),
+    ("erhan2009", "rho=-3", "a picture has one"),
+    ("mahendran2016", "mode=turn", "Choose one of maximize, invert"),
+]
+
+
+@pytest.mark.parametrize(("recipe", "setting", "said"), WRONG)
+def test_a_setting_that_cannot_be_is_refused_in_its_own_words(folder: Path, recipe: str, setting: str, said: str):
+    told = run("maximize", "1", *OWN, "--recipe", recipe, "--with", setting, code=2).stderr
+    assert said in told and "bug" not in told and not list(folder.glob("*.png"))
 
 
 def test_the_command_takes_settings_of_a_recipe(folder: Path):
@@ -730,8 +806,10 @@ def test_the_command_takes_settings_of_a_recipe(folder: Path):
 
     asked("--with", "set=2", "--with", "gain=0.5")
     told = json.loads(Path("1.yosinski2015.json").read_text())["provenance"]
-    assert told["asked"]["options"] == "Yosinski2015(set=2, gain=0.5)" and "prior: Decay(share=0.3)" in str(told["settings"])
-    assert "the settings set=3, gain=1.0; only these" in asked("--with", "sets=2", code=2).stderr
+    assert told["asked"]["options"] == "Yosinski2015(set=2, gain=0.5, literal=False)" and "prior: Decay(share=0.3)" in str(
+        told["settings"]
+    )
+    assert "the settings set=3, gain=1.0, literal=False; only these" in asked("--with", "sets=2", code=2).stderr
     assert "it has to be a whole number" in asked("--with", "set=two", code=2).stderr
     assert "Write --with steps=64, say." in asked("--with", "set", code=2).stderr
     assert "the paper has four" in asked("--with", "set=7", code=2).stderr

@@ -196,13 +196,14 @@ def test_noise_fades_along_a_straight_line(shape):
 
 
 def test_settings_that_cannot_be_are_refused():
-    bad: list[dict[str, Any]] = [
-        {"views": 0}, {"jitter": 2.0}, {"crop": 0.0}, {"scale": (0.1, 1.0)}, {"scale": (1.2, 1.1)}, {"over": 0},
+    bad: list[tuple[str, Any, str]] = [
+        ("views", 0, "there is one at least"), ("jitter", 2.0, "a share of a side"), ("crop", 0.0, "a share of a side"),
+        ("scale", (0.1, 1.0), "0.5 or more"), ("scale", (1.2, 1.1), "to the greatest"), ("over", 0, "one step at least"),
+        ("edge", "mirror", "a number or one of border, reflect, wrap"),
     ]  # fmt: skip
-    for settings in bad:
-        with pytest.raises(
-            MethodError, match=r"a setting that cannot be; views and over are 1 or more.* Correct it, or take Robust"
-        ):
-            Robust(**settings)
-    with pytest.raises(MethodError, match=r"edge is a number or one of border, reflect, wrap"):
-        Robust(edge="mirror")
+    for name, value, why in bad:
+        with pytest.raises(MethodError) as refused:
+            Robust(**{name: value})
+        said = str(refused.value)
+        assert said.startswith(f"Robust: found {name}={value!r}; ") and why in said
+        assert said.endswith("Correct it, or take Robust.standard().")

@@ -69,7 +69,7 @@ def maximize(
     formats: str,
     as_json: bool,
 ) -> None:
-    """Pictures that a TARGET scores high: a class by name or index, or a channel of a layer as LAYER:UNIT.
+    """Pictures that a TARGET scores high: a class by name or index, a channel of a layer as LAYER:UNIT, or a LAYER as a whole.
 
     They stand on one sheet, named after targets and recipe (espresso.auto.png), beside a file that says how to make them again.
     With --data the real pictures that each target answers to most stand beside them.
@@ -87,7 +87,7 @@ def maximize(
         )
         folder.check([name], [start] if start else [])
         listed = entry(recipe)
-        chosen = listed.make(**read(recipe, listed.settings(), settings))
+        chosen = listed.make(**read(recipe, listed.settings(), settings, listed.kinds()))
         model, second = source.open(), [opened(other, source) for other in others]
     with watch(", ".join(targets)):
         asked = [int(target) if target.isdigit() else target for target in targets]
@@ -135,7 +135,8 @@ def report(p: Maximized, files: Sequence[Path], verdict: Trust | None, *, as_jso
             f"; the network says {label} ({share:.1%})" for _, label, share in (p.classes[index][:1] if p.classes else ())
         )
         seed = f", seed {p.seeds[index]}" if len(set(p.seeds)) > 1 else ""
-        click.echo(f"{p.headline(index)}{seed}{said}")
+        given = f"; the picture given: {figure(float(p.extras['given scores'][index]))}" if "given scores" in p.extras else ""
+        click.echo(f"{p.headline(index)}{given}{seed}{said}")
         real = [f"{Path(str(shown.name)).name} ({figure(shown.value)})" for shown in p.examples(index)]
         if real and p.targets[index] not in p.targets[:index]:
             click.echo(f"  of the real pictures most: {', '.join(real)}")

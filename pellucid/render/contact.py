@@ -32,12 +32,15 @@ def contact_sheet(p: Maximized, across: int | None = None, trust: Trust | None =
     shown with more contrast, and how much is said.
 
     Where there are real pictures to be shown, each target has rows of its own, and they stand behind those that were made; behind
-    that of a facet stand the picture it began with and real ones of its kind.
+    that of a facet stand the picture it began with and real ones of its kind. A picture that was given stands before what was
+    made of it.
     """
     wide = max(SIDE, *(drawn(image, bounded(p)).width for image in p.images[:1]))
     cells = [cell(p, index, wide, trust) for index in range(len(p))]
     if p.real is None and "members" in p.extras:
         rows = with_members(p, cells, wide)
+    elif p.real is None and "given scores" in p.extras:
+        rows = with_given(p, cells, wide, across or BESIDE)
     elif p.real is None:
         across = across or columns(len(p), len(set(p.seeds)))
         rows = [cells[start : start + across] for start in range(0, len(cells), across)]
@@ -75,6 +78,19 @@ def with_members(p: Maximized, cells: Sequence[Image.Image], wide: int) -> list[
         for image, name in zip(p.extras["members"][index][:MEMBERS], facet["members"], strict=False):
             shown.append((image, "real", Path(name).stem if isinstance(name, str) else f"picture {name}"))
         rows.append([cells[index], *(captioned(image, bounded(p), wide, *words) for image, *words in shown)])
+    return rows
+
+
+def with_given(p: Maximized, cells: Sequence[Image.Image], wide: int, across: int) -> list[list[Image.Image]]:
+    """Each picture that was given, before those that were made of it, in rows of `across` of these."""
+    given, rows = p.extras["given"], list[list[Image.Image]]()
+    for index, made in enumerate(cells):
+        same = index > 0 and p.targets[index] == p.targets[index - 1] and bool((given[index] == given[index - 1]).all())
+        if same and len(rows[-1]) <= across:
+            rows[-1].append(made)
+        else:
+            words = f"{p.targets[index]} = {figure(float(p.extras['given scores'][index]))}"
+            rows.append([captioned(given[index], bounded(p), wide, "given", words), made])
     return rows
 
 

@@ -82,21 +82,36 @@ class Steepest:
     Arguments:
         rate: Of the slope itself; `relative`: of the slope over the mean size of its entries in the first step, so that entries
             then change by `rate` on average, whatever the scale of the network.
+        kept: With it, g is the running mean of the slopes, kept * g + (1 - kept) * slope; until there are enough of them for
+            that, it is the plain mean of all so far.
+
+    Example:
+        >>> uphill, x = Steepest(rate=1.0, kept=0.5), (torch.zeros(1, 1),)
+        >>> x, memory = uphill.step(x, (torch.tensor([[2.0]]),), uphill.begin(x), 0, 3)
+        >>> x, memory = uphill.step(x, (torch.tensor([[-1.0]]),), memory, 1, 3)
+        >>> uphill.step(x, (torch.tensor([[1.5]]),), memory, 2, 3)[0]  # 2, then + (2 - 1) / 2, then + (0.5 + 1.5) / 2
+        (tensor([[3.5000]]),)
     """
 
     rate: float
     relative: bool = False
     schedule: Schedule = "constant"
     end: float = 0.0
+    kept: float = 0.0
 
     def begin(self, numbers: Numbers) -> Numbers:
-        return tuple(number.new_zeros(len(number), dtype=_real(number).dtype) for number in numbers) if self.relative else ()
+        sizes = tuple(number.new_zeros(len(number), dtype=_real(number).dtype) for number in numbers) if self.relative else ()
+        return sizes + (tuple(torch.zeros_like(number) for number in numbers) if self.kept else ())
 
     def step(self, numbers: Numbers, slopes: Numbers, memory: Numbers, step: int, steps: int) -> tuple[Numbers, Numbers]:
         rate = scheduled(self.rate, self.end, self.schedule, step, steps)
-        sizes = tuple(first_size(slope, size) for slope, size in zip(slopes, memory, strict=True)) if self.relative else ()
+        sizes, means = (memory[: len(numbers)], memory[len(numbers) :]) if self.relative else ((), memory)
+        sizes = tuple(first_size(slope, size) for slope, size in zip(slopes, sizes, strict=True)) if self.relative else ()
         scaled = tuple(s / per_picture(positive(size), s) for s, size in zip(slopes, sizes, strict=True)) if sizes else slopes
-        return tuple(number + rate * slope for number, slope in zip(numbers, scaled, strict=True)), sizes
+        if self.kept:
+            new = 1 - min(self.kept, step / (step + 1))
+            scaled = means = tuple(mean.lerp(slope, new) for mean, slope in zip(means, scaled, strict=True))
+        return tuple(number + rate * slope for number, slope in zip(numbers, scaled, strict=True)), sizes + means
 
 
 @dataclass(frozen=True)

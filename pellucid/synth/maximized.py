@@ -171,6 +171,15 @@ def maximized(task: Task, recipe: str, plan: Plan, climbed: Climbed, *, frame: F
     )  # fmt: skip
 
 
+def with_given(p: Maximized, task: Task) -> Maximized:
+    """The same with the picture that each began with or is about, and the target of that one, to be shown beside it."""
+    given = p.extras.get("given", task.start)
+    if given is None or len(given) != len(p) or given.shape[1:] != p.images.shape[1:]:
+        return p
+    scores, _ = scored(task, given, task.frame)
+    return replace(p, extras={**p.extras, "given": given.float().cpu(), "given scores": scores})
+
+
 @torch.no_grad()
 def scored(task: Task, pictures: Tensor, frame: Frame) -> tuple[Tensor, tuple[tuple[tuple[int, str, float], ...], ...]]:
     """The target of each picture, and what the network says of it, looked at as it is."""
@@ -192,6 +201,8 @@ def document(p: Maximized, trust: Trust | None = None) -> dict[str, Any]:
          "classes": [list(found) for found in p.classes[i]] if p.classes else []}
         for i, target in enumerate(p.targets)
     ]  # fmt: skip
+    for one, score in zip(each, p.extras.get("given scores", ()), strict=False):
+        one["given"] = float(score)
     more = {} if p.real is None else {"real": p.real.document()}
     more |= {} if trust is None else {"trust": trust.document()}
     return more | {

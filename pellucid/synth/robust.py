@@ -73,14 +73,18 @@ class Robust:
     name: ClassVar[str] = "robust"
 
     def __post_init__(self) -> None:
-        crops = _pair(self.crop)
-        shares = 0 <= self.jitter <= 1 and all(0 < side <= 1 for side in crops)
-        if self.views < 1 or self.over < 1 or not shares or not 0.5 <= self.scale[0] <= self.scale[1]:
-            raise _refusal(
-                self, "views and over are 1 or more, jitter and crop shares of a side, and scales rise from 0.5 or more"
-            )
-        if isinstance(self.edge, str) and self.edge not in EDGES:
-            raise _refusal(self, f"edge is a number or one of {', '.join(EDGES)}")
+        rules = {
+            "views": (self.views >= 1, "there is one at least"),
+            "over": (self.over >= 1, "a line takes one step at least"),
+            "jitter": (0 <= self.jitter <= 1, "it is a share of a side, from 0 to 1"),
+            "crop": (all(0 < side <= 1 for side in _pair(self.crop)), "it is a share of a side, above 0 and at most 1"),
+            "scale": (0.5 <= self.scale[0] <= self.scale[1], "it runs from the least, 0.5 or more, to the greatest"),
+            "edge": (not isinstance(self.edge, str) or self.edge in EDGES, f"it is a number or one of {', '.join(EDGES)}"),
+        }
+        for name, (kept, why) in rules.items():
+            if not kept:
+                told = f"{name}={getattr(self, name)!r}"
+                raise MethodError("Robust", told, why, "Correct it, or take Robust.standard().")
 
     @classmethod
     def standard(cls, views: int = 1) -> Robust:
@@ -203,7 +207,3 @@ def _at(line: float | tuple[float, float], step: int, over: int) -> float:
     """Where a straight line over so many steps stands."""
     first, last = _pair(line)
     return first + (last - first) * min(1.0, step / max(1, over - 1))
-
-
-def _refusal(robust: Robust, why: str) -> MethodError:
-    return MethodError(f"{robust}", "a setting that cannot be", why, "Correct it, or take Robust.standard().")

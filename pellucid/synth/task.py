@@ -51,6 +51,10 @@ class Plan:
     rescue: bool = True
     coarse: float = 0.0
 
+    def __post_init__(self) -> None:
+        if self.steps < 0:
+            raise MethodError("A climb", f"{self.steps} steps", "nobody can make less than none", "Make some hundred.")
+
     @property
     def penalties(self) -> tuple[Penalty, ...]:
         return tuple(prior for prior in self.priors if not isinstance(prior, Projection))

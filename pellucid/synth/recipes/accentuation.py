@@ -68,7 +68,7 @@ class Accentuation:
             return climb(begun, replace(paired, priors=(*paired.priors, near)))
 
         found = maximized(task, self.name, plan, apart(task, climbed))
-        return replace(found, extras={**found.extras, "transparency": transparency(task, found.images, plan)})
+        return replace(found, extras={**found.extras, "transparency": transparency(task, found.images, plan), "given": shown})
 
 
 def slope(task: Task, plan: Plan, target: Target) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from ...target import Target
@@ -57,4 +57,5 @@ class Caricature:
             likeness = Target(((1.0, Likeness(at[row], seen[row], self.power, beside=True)),))
             return climb(*beside(aimed(alone, [likeness]), plan, shown[row : row + 1]))
 
-        return maximized(task, self.name, plan, apart(task, climbed))
+        found = maximized(task, self.name, plan, apart(task, climbed))
+        return replace(found, extras={**found.extras, "given": shown})

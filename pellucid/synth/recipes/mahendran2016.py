@@ -98,7 +98,8 @@ class Mahendran2016(Planned):
             return maximized(task, self.name, plan, apart(task, self._climbed))
         shown, at = references(self.name, task), [layer(task, row, self.at) for row in range(len(task))]
         targets = [self._distance(where, seen) for where, seen in zip(at, described(task, shown, at), strict=True)]
-        return maximized(task, self.name, plan, climb(aimed(task, targets), plan))
+        found = maximized(task, self.name, plan, climb(aimed(task, targets), plan))
+        return replace(found, extras={**found.extras, "given": shown})
 
     def _climbed(self, row: int, alone: Task) -> Climbed:
         own = self if self.typical is not None else replace(self, typical=self._measured(alone))
