@@ -3,7 +3,8 @@
     python bench/separation.py --images FOLDER [--number 50] [--others] [--model efficientnet_lite0] [--methods NAME ...]
 
 * srg: as in faithfulness.py.
-* other, second: rank correlation of the maps of the predicted class and of a random one, and of the second most probable one.
+* other, second: likeness of the maps of the predicted class and of a random one, and of the second most probable one: the size of
+  their rank correlation, for the map of a score below zero is turned round as a whole.
 * mprt: likeness of the maps while the weights become random from the last layer on, in 8 stages; five photographs.
 * side: two photographs side by side; which share of what speaks for the class of one lies in its own half.
 * against: which share of all relevance speaks against the class; sum, sizes: of the map, over the score.
@@ -63,7 +64,7 @@ def heats(model: pl.Model, x: Tensor, classes: Tensor, asked: Any) -> Tensor:
 
 
 def alike(one: Tensor, other: Tensor) -> Tensor:
-    return torch.tensor([similar(a, b, "spearman") for a, b in zip(one, other, strict=True)])
+    return torch.tensor([abs(similar(a, b, "spearman")) for a, b in zip(one, other, strict=True)])
 
 
 def sides(photographs: Photographs, asked: Any) -> Tensor:
