@@ -47,11 +47,13 @@ class Photographs:
     classes: Tensor
 
     @classmethod
-    def read(cls, folder: Path, number: int) -> Photographs:
-        """`number` photographs, evenly out of the sorted folder."""
+    def read(cls, folder: Path, number: int, name: str = "efficientnet_lite0", *, others: bool = False) -> Photographs:
+        """`number` photographs, evenly out of the sorted folder; or all `others`, to try once more what these have suggested."""
         paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in (".jpg", ".jpeg", ".png"))
-        model = pl.load("efficientnet_lite0")
-        x = torch.cat([model.read(paths[i * len(paths) // number]) for i in range(min(number, len(paths)))])
+        model = pl.load(name)
+        taken = [paths[i * len(paths) // number] for i in range(min(number, len(paths)))]
+        taken = [path for path in paths if path not in taken] if others else taken
+        x = torch.cat([model.read(path) for path in taken])
         classes = torch.cat([model(batch).argmax(1) for batch in x.split(4)])
         return cls(model, x, blur(x), classes)
 

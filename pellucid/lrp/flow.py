@@ -42,8 +42,9 @@ def flow(
     """Share every stream over its contributions, R_i = sum_j x_i w_ij R_j / stab(z_j), and book the rest.
 
     With `bias="spread"`, the bias's share of each unit is spread evenly over the unit's inputs; with "share", the shares of all
-    biases go to the inputs of the whole layer in proportion to what they got. `silent` says the same of what the stabiliser
-    keeps, which is all of it where no input speaks (z = 0). Streams are made one after the other, so that only one is in memory.
+    biases go to those inputs of the whole layer that got relevance of their sign, in proportion to it (`LocalOp.hand_out`).
+    `silent` says the same of what the stabiliser keeps, which is all of it where no input speaks (z = 0). Streams are made one
+    after the other, so that only one is in memory.
     """
     total, spread = None, None
     booked: dict[str, Tensor] = {}

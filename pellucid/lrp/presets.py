@@ -160,8 +160,9 @@ def Conserving(*, gamma: float = 0.25, eps: float = 1e-9) -> Composite:
     """Relevance that arrives: gamma between the layers, epsilon at the last one, z-box at pixels, and what biases keep is handed
     on.
 
-    The share of the biases goes to the inputs of their layer in proportion to what they got, so that every layer hands on all it
-    has, and the map keeps the order that the absorbing rules give it. Sums share by magnitude, which cannot enlarge anything.
+    The share of the biases goes to those inputs of their layer that got relevance of its sign, in proportion to it: every layer
+    hands on all it has, and what speaks against the target is not turned round. Sums share by magnitude, which cannot enlarge
+    anything.
     """
     entries = (
         (Where(op=LINEAR, position="last"), Epsilon(eps, bias="share", silent="share")),

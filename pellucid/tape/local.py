@@ -16,6 +16,7 @@ from .linear import Linear, linear
 from .op import Op, Ref, Tape, fill
 
 aten = torch.ops.aten
+FEW = 1e-6  # of what an input got: less than this is as good as nothing
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,20 +74,34 @@ class LocalOp:
         return per_sample(t, self.tape.values[self.op.out].placed, self.samples)
 
     def hand_out(self, amount: Tensor, got: Tensor) -> tuple[Tensor, Tensor]:
-        """An amount per sample added to what the input `got`, in proportion to its size; and what is left where nothing got
-        anything.
+        """An amount per sample added to the input's shares `got`: to those of the amount's own sign, in proportion to their size,
+        so that what speaks against stays against. Overwrites `got`.
+
+        Where next to nothing has that sign, all shares count by their size.
+
+        Returns:
+            The shares; and what is left of the amount where nothing got anything.
         """
         batch = self.tape.values[self.op.ins[0]].placed
-        size = got.abs()
-        mass = per_sample(size, batch, self.samples)
         if batch is None:  # samples mixed: what cannot be told apart is handed out together
-            amount, mass = amount.sum().expand(self.samples), size.sum().expand(self.samples)
+            amount = amount.sum().expand(self.samples)
+
+        def over(each: Tensor) -> Tensor:
+            return each[0] if batch is None or self.samples == 1 else along(each, batch, got)
+
+        def sums(t: Tensor) -> Tensor:
+            return t.sum().expand(self.samples) if batch is None else per_sample(t, batch, self.samples)
+
+        side = torch.ones_like(amount).copysign(amount).to(got.dtype)
+        taking = got.mul(over(side)).clamp_(min=0)
+        mass, net = sums(taking), sums(got) * side
+        few = mass <= FEW * (2 * mass - net)  # of the sum of all sizes
+        if bool(few.any()):
+            taking = torch.where(over(few), got.abs(), taking)
+            mass = sums(taking)
         none = torch.zeros_like(amount)
-        factor = torch.where(mass == 0, none, amount / mass).to(
-            got.dtype
-        )  # in double precision the next line takes twice as long
-        each = factor[0] if batch is None or self.samples == 1 else along(factor, batch, got)
-        return got.addcmul_(size, each), torch.where(mass == 0, amount, none)
+        factor = torch.where(mass == 0, none, amount / mass).to(got.dtype)  # double precision takes twice as long below
+        return got.addcmul_(taking, over(factor)), torch.where(mass == 0, amount, none)
 
     def rms(self, t: Tensor) -> Tensor:
         """The root mean square of t per sample, in a shape that broadcasts against it."""

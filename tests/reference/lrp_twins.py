@@ -92,6 +92,24 @@ def share(
     return torch.einsum("nd,ndj->nj", s, contributions) + torch.einsum("nd,dj->nj", over, evenly)
 
 
+def shared(got: Tensor, amount: Tensor) -> Tensor:
+    """Add an amount per sample to what the inputs got: to those of its own sign, in proportion to their size; to all of them in
+    proportion to their size where those of its sign have no more than a millionth of what all got.
+
+    Arguments:
+        got: Relevance of the inputs, with shape (batch, inputs).
+        amount: What biases and silent units kept, with shape (batch,). Where nobody got anything it is lost.
+    """
+    rows = []
+    for row, a in zip(got.tolist(), amount.tolist(), strict=True):
+        agreeing = [abs(r) if r * a > 0 else 0.0 for r in row]
+        if sum(agreeing) <= 1e-6 * sum(map(abs, row)):
+            agreeing = [abs(r) for r in row]
+        whole = sum(agreeing) or 1.0
+        rows.append([r + a * size / whole for r, size in zip(row, agreeing, strict=True)])
+    return torch.tensor(rows, dtype=got.dtype)
+
+
 def epsilon(
     m: Matrix, x: Tensor, R: Tensor, *, eps: float = 1e-6, bias: str = "absorb", silent: str = "drop", rms: bool = False
 ) -> Tensor:

@@ -24,8 +24,9 @@ class Epsilon(Rule):
         eps: The stabiliser. Zero is allowed (LRP-0): units with z = 0 then pass nothing on.
         relative: Whether eps is in units of the root mean square of z, per sample.
         bias: "absorb": b counts in z and keeps its share. "ignore": b does not count. "spread": b counts, and its share is
-            spread evenly over the unit's inputs.
-        silent: "drop" or "spread": what becomes of the relevance that the stabiliser keeps, all of it where z = 0.
+            spread evenly over the unit's inputs. "share": b counts, and the shares of all biases of the layer go to those of its
+            inputs that got relevance of the same sign, in proportion to it.
+        silent: "drop", "spread" or "share": what becomes of the relevance that the stabiliser keeps, all of it where z = 0.
         joint: Whether linear operations that are only added to one another, W x + U h + b, count as one. The sum, which has to
             share in proportion to its summands, then stabilises for all, and its parts do not once more.
     """

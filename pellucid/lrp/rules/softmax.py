@@ -22,7 +22,8 @@ class Softmax(Rule):
 
     Arguments:
         eps: The stabiliser, for the logarithm.
-        bias: What becomes of the constant term: "absorb", or "share" (to the scores, in proportion to what they got).
+        bias: What becomes of the constant term: "absorb", or "share" (to the scores that got relevance of its sign,
+            in proportion to it).
     """
 
     kinds = frozenset({"softmax"})

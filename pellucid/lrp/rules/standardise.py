@@ -24,8 +24,8 @@ class Standardise(Rule):
 
     Arguments:
         eps: The stabiliser.
-        bias: What becomes of the share of b: "absorb", "ignore" (b does not count), or "share" (to the inputs, in proportion to
-            what they got).
+        bias: What becomes of the share of b: "absorb", "ignore" (b does not count), or "share" (to the inputs that got relevance
+            of its sign, in proportion to it).
     """
 
     kinds = frozenset({"norm"})
