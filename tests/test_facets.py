@@ -177,7 +177,7 @@ def coloured(n: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     return 0.7 * clouds[kind] + 0.3 * other, (kind == 2).long(), kind
 
 
-@pytest.mark.parametrize("draw", [None, "lucid", "denoised"])
+@pytest.mark.parametrize("draw", [None, "maco", "denoised"])
 def test_coloured_kinds_come_back_however_they_are_drawn(colours, draw):
     x, _, kind = coloured(60)
     model = pl.load(colours)
@@ -190,12 +190,12 @@ def test_coloured_kinds_come_back_however_they_are_drawn(colours, draw):
     assert bool((alike.diagonal() > alike.flip(1).diagonal() + 0.2).all()), "each looks like its own kind"
     assert bool((colours(found.images).argmax(1) == 0).all())
     canvas = found.provenance["settings"][0]
-    assert canvas.startswith({None: "canvas: Phase", "lucid": "canvas: Fourier", "denoised": "canvas: Pixel"}[draw])
+    assert canvas.startswith({None: "canvas: Fourier", "maco": "canvas: Phase", "denoised": "canvas: Pixel"}[draw])
     if draw is None:
-        assert torch.equal(found.images, Mfv(k=2, draw="maco").maximize(task).images)
+        assert torch.equal(found.images, Mfv(k=2, draw="lucid").maximize(task).images)
 
 
-@pytest.mark.parametrize("draw", ["maco", "lucid"])
+@pytest.mark.parametrize("draw", ["lucid", "maco"])
 def test_the_pull_to_a_facet_is_paid_for_with_the_score(colours, draw):
     x = coloured(60)[0]
     model = pl.load(colours)
@@ -234,7 +234,7 @@ def test_tries_drawn_as_photographs_begin_with_noise_of_their_own(colours):
     found = Mfv(k=2, start="noise").maximize(task)
     assert not torch.equal(*found.extras["starts"]) and found.seeds == (0, 0) and len(found.trace) == 6
     assert Mfv.published("noise") == Mfv(start="noise", draw="denoised")
-    with pytest.raises(MethodError, match=r"draw='crayon'.*\"maco\""):
+    with pytest.raises(MethodError, match=r"draw='crayon'.*\"lucid\""):
         Mfv(draw="crayon").maximize(task)
 
 

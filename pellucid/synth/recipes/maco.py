@@ -48,7 +48,7 @@ class Maco(Planned):
     rate: float = 0.2
     steps: int = 160
     crops: int = 4
-    crop: tuple[float, float] = (0.95, 0.5)
+    crop: tuple[float, float] = (0.95, 0.6)
     noise: float = 0.05
     contrast: float = 1.5
     coarse: float = 0.0

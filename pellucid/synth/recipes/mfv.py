@@ -26,9 +26,9 @@ from .maco import Maco
 
 MIX = 1_000_003  # facets of one seed begin with other noise
 SCHEDULES = {"mean": FROM_MEAN, "noise": FROM_NOISE}
-DRAWN = {
-    "maco": Maco(rate=0.05, contrast=1.3, crop=(0.95, 0.65)),  # at a higher rate, little is left of the mean picture
-    "lucid": Lucid(),
+DRAWN = {  # at higher rates, or on longer ways, less is left of the mean picture
+    "lucid": Lucid(rate=0.02, steps=160),
+    "maco": Maco(rate=0.05, contrast=1.3, crop=(0.95, 0.65)),
 }
 UNHEARD = 'No module returns the values that facets are told by, so nothing draws a picture to its own: name a layer, at="...".'
 Leg = tuple[Plan, bool]  # one climb, and whether a class is climbed by its probability
@@ -47,13 +47,15 @@ class Mfv:
     References: Nguyen, Yosinski and Clune, 2016, Multifaceted feature visualization, https://doi.org/10.48550/arXiv.1602.03616,
         k = 10 facets, the 15 pictures nearest to each centre. `Mfv.published()` climbs as its code does, by one of its two
         schedules: from mean pictures, or from noise about light grey, narrowing to the middle (the paper's centre-biased
-        regularization), denoised after each step. Departures: (1) Photographs are drawn as `maco` draws, with the spectrum and
-        the colours of the pictures in facets, in crops about the middle, and from the phases of the mean picture: the schedule
-        was made for AlexNet, and on EfficientNet-Lite0 it leaves pale lines where this leaves animals. (2) k-means along 50
-        principal axes, without t-SNE before it. (3) Where their picture grows to 1.2 times the network's input and is looked at
-        in crops, ours keeps its size and 1/1.2 of it is looked at, enlarged: so it suits any network. (4) The denoising is
-        solved by another method, and its weight runs to the end that was meant, see `Denoise`; weights are those of 227 pixels
-        a side, and grow as sides shrink, so that a thing of a given share of the picture loses as much contrast.
+        regularization), denoised after each step. Departures: (1) Photographs are drawn as `lucid` draws, by frequencies, but
+        from the mean picture and in shorter steps: the schedule was made for AlexNet, and on EfficientNet-Lite0 it leaves pale
+        lines. (2) Beside the target counts how far the picture's codes reach from the middle of all facets to that of its own,
+        much as in Goh et al., 2021, Multimodal neurons, https://doi.org/10.23915/distill.00030 (their facets are directions of
+        a lower layer): without it, pictures of several facets become alike. (3) k-means along 50 principal axes, without t-SNE
+        before it. (4) Where their picture grows to 1.2 times the network's input and is looked at in crops, ours keeps its size
+        and 1/1.2 of it is looked at, enlarged: so it suits any network. (5) The denoising is solved by another method, and its
+        weight runs to the end that was meant, see `Denoise`; weights are those of 227 pixels a side, and grow as sides shrink,
+        so that a thing of a given share of the picture loses as much contrast.
 
     Arguments:
         k: How many facets, at most half as many as there are pictures.
@@ -61,9 +63,9 @@ class Mfv:
         at: The layer that pictures are compared by; None: what goes into the class layer.
         start: "mean", or "noise": then nothing of a facet is in its picture; they are several tries at the class, and the
             coverage says to how many of its kinds they came.
-        draw: How pictures climb: "maco", "lucid", or "denoised", as published; None: "maco" for inputs of three channels within
-            bounds on a plane, "denoised" for all others.
-        pull: For "maco" and "lucid": how much being of its facet counts beside the target, as the ratio of both slopes at the
+        draw: How pictures climb: "lucid", "maco" with the spectrum and the colours of the pictures in facets, or "denoised", as
+            published; None: "lucid" for inputs of three channels within bounds on a plane, "denoised" for all others.
+        pull: For "lucid" and "maco": how much being of its facet counts beside the target, as the ratio of both slopes at the
             start. The trace is of both together, scores are of the target alone.
         phases: Another schedule for "denoised" than that of the start.
 
@@ -77,7 +79,7 @@ class Mfv:
     at: str | None = None
     start: str = "mean"
     draw: str | None = None
-    pull: float = 0.25
+    pull: float = 1.0
     phases: tuple[Phase, ...] | None = None
     name: ClassVar[str] = "mfv"
 
@@ -112,7 +114,7 @@ class Mfv:
             return
         settings = f"k={self.k}, per={self.per}, start={self.start!r}, draw={self.draw!r}, phases={self.phases}"
         do = (
-            'Pass data=, a folder of pictures or a tensor of inputs, start="mean" or "noise", draw="maco", "lucid" or '
+            'Pass data=, a folder of pictures or a tensor of inputs, start="mean" or "noise", draw="lucid", "maco" or '
             '"denoised", one facet and picture at least.'
         )
         raise refuse(self.name, "no data" if task.data is None else settings, "facets are kinds of real pictures", do)
@@ -129,7 +131,7 @@ class Mfv:
         """How pictures of this frame climb."""
         frame = task.frame
         photographs = frame.shape[0] == 3 and len(frame.spatial) == 2 and frame.bounded
-        return self.draw or ("maco" if photographs and self.phases is None else "denoised")
+        return self.draw or ("lucid" if photographs and self.phases is None else "denoised")
 
     def legs(self, task: Task, every: Sequence[Facets]) -> list[Leg]:
         """The climbs, each from where the one before it led; spectra and colours are those of the pictures in facets."""
