@@ -20,6 +20,7 @@ import pellucid as pl
 
 SIDE, PATCH, WIDTH, HEADS, DEPTH = 32, 4, 96, 4, 4
 UNITS = 8
+REAL = 400  # pictures that those of units are compared with, of all classes alike
 SHOWN = dict(shape=(3, SIDE, SIDE), bounds=(0.0, 1.0))
 
 
@@ -80,7 +81,7 @@ def main() -> None:
         p.save(given.out / f"classes.{recipe}.png")
     for block in range(DEPTH):
         units = [pl.channel(f"blocks.{block}.mlp.1", unit, tokens="patch") for unit in range(UNITS)]
-        p = pl.maximize(model, units, "vit2022", steps=given.steps, data=test[:400], **SHOWN)
+        p = pl.maximize(model, units, "vit2022", steps=given.steps, data=test[:: len(test) // REAL], **SHOWN)
         above = [verdict.percentile or 0.0 for verdict in p.trust().verdicts]
         print(f"block {block}: units score above {sum(above) / len(above):.0%} of real pictures", flush=True)
         p.save(given.out / f"block{block}.png")

@@ -47,8 +47,8 @@ class Maco(Planned):
 
     rate: float = 0.2
     steps: int = 160
-    crops: int = 4
-    crop: tuple[float, float] = (0.95, 0.6)
+    crops: int = 8
+    crop: tuple[float, float] = (0.95, 0.5)
     noise: float = 0.05
     contrast: float = 1.5
     coarse: float = 0.0

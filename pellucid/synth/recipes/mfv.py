@@ -28,7 +28,7 @@ MIX = 1_000_003  # facets of one seed begin with other noise
 SCHEDULES = {"mean": FROM_MEAN, "noise": FROM_NOISE}
 DRAWN = {  # at higher rates, or on longer ways, less is left of the mean picture
     "lucid": Lucid(rate=0.02, steps=160),
-    "maco": Maco(rate=0.05, contrast=1.3, crop=(0.95, 0.65)),
+    "maco": Maco(rate=0.05, crops=4, contrast=1.3, crop=(0.95, 0.65)),
 }
 UNHEARD = 'No module returns the values that facets are told by, so nothing draws a picture to its own: name a layer, at="...".'
 Leg = tuple[Plan, bool]  # one climb, and whether a class is climbed by its probability
