@@ -236,6 +236,8 @@ def test_tries_drawn_as_photographs_begin_with_noise_of_their_own(colours):
     assert Mfv.published("noise") == Mfv(start="noise", draw="denoised")
     with pytest.raises(MethodError, match=r"draw='crayon'.*\"lucid\""):
         Mfv(draw="crayon").maximize(task)
+    with pytest.raises(MethodError, match=r"pull=-1\.0.*a pull of 0 or more"):
+        Mfv(pull=-1.0).maximize(task)
 
 
 def test_a_class_with_two_pictures_to_a_facet_is_not_mixed_with_others(net):

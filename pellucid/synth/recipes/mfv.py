@@ -49,20 +49,21 @@ class Mfv:
         schedules: from mean pictures, or from noise about light grey, narrowing to the middle (the paper's centre-biased
         regularization), denoised after each step. Departures: (1) Photographs are drawn as `lucid` draws, by frequencies, but
         from the mean picture and in shorter steps: the schedule was made for AlexNet, and on EfficientNet-Lite0 it leaves pale
-        lines. (2) Beside the target counts how far the picture's codes reach from the middle of all facets to that of its own,
-        much as in Goh et al., 2021, Multimodal neurons, https://doi.org/10.23915/distill.00030 (their facets are directions of
-        a lower layer): without it, pictures of several facets become alike. (3) k-means along 50 principal axes, without t-SNE
-        before it. (4) Where their picture grows to 1.2 times the network's input and is looked at in crops, ours keeps its size
-        and 1/1.2 of it is looked at, enlarged: so it suits any network. (5) The denoising is solved by another method, and its
-        weight runs to the end that was meant, see `Denoise`; weights are those of 227 pixels a side, and grow as sides shrink,
-        so that a thing of a given share of the picture loses as much contrast.
+        lines. There is no bias to the centre then, but what mean pictures have of one. (2) Beside the target counts how far the
+        picture's codes reach from the middle of all facets to that of its own, much as in Goh et al., 2021, Multimodal neurons,
+        https://doi.org/10.23915/distill.00030 (their facets are directions of a lower layer): without it, pictures of several
+        facets become alike. (3) k-means along 50 principal axes, without t-SNE before it. (4) Where their picture grows to 1.2
+        times the network's input and is looked at in crops, ours keeps its size and 1/1.2 of it is looked at, enlarged: so it
+        suits any network. (5) The denoising is solved by another method, and its weight runs to the end that was meant, see
+        `Denoise`; weights are those of 227 pixels a side, and grow as sides shrink, so that a thing of a given share of the
+        picture loses as much contrast.
 
     Arguments:
         k: How many facets, at most half as many as there are pictures.
         per: How many pictures around its centre stand for a facet.
         at: The layer that pictures are compared by; None: what goes into the class layer.
-        start: "mean", or "noise": then nothing of a facet is in its picture; they are several tries at the class, and the
-            coverage says to how many of its kinds they came.
+        start: "mean", or "noise": then only the pull tells facets apart. Without one they are several tries at the class, and
+            the coverage says to how many of its kinds they came.
         draw: How pictures climb: "lucid", "maco" with the spectrum and the colours of the pictures in facets, or "denoised", as
             published; None: "lucid" for inputs of three channels within bounds on a plane, "denoised" for all others.
         pull: For "lucid" and "maco": how much being of its facet counts beside the target, as the ratio of both slopes at the
@@ -109,13 +110,14 @@ class Mfv:
     def check(self, task: Task) -> None:
         """Refuse what cannot be followed."""
         ways = (None, "denoised", *DRAWN)
-        sound = self.k >= 1 and self.per >= 1 and self.phases != () and self.start in SCHEDULES and self.draw in ways
+        counts = self.k >= 1 and self.per >= 1 and self.pull >= 0
+        sound = counts and self.phases != () and self.start in SCHEDULES and self.draw in ways
         if task.data is not None and sound:
             return
-        settings = f"k={self.k}, per={self.per}, start={self.start!r}, draw={self.draw!r}, phases={self.phases}"
+        settings = f"k={self.k}, per={self.per}, start={self.start!r}, draw={self.draw!r}, pull={self.pull}, phases={self.phases}"
         do = (
             'Pass data=, a folder of pictures or a tensor of inputs, start="mean" or "noise", draw="lucid", "maco" or '
-            '"denoised", one facet and picture at least.'
+            '"denoised", one facet and picture at least, and a pull of 0 or more.'
         )
         raise refuse(self.name, "no data" if task.data is None else settings, "facets are kinds of real pictures", do)
 
