@@ -11,6 +11,8 @@ from torch import Tensor
 from ...tape import LocalOp
 from ..rule import SHARED, Bias, Rule, Shares, Silent, divide
 
+ROUNDING = 4  # units in the last place of what there is to share
+
 
 @dataclass(frozen=True)
 class Norm(Rule):
@@ -42,7 +44,10 @@ class Norm(Rule):
         s = divide(R, z, self._eps(op, z))
         shares = [None if g is None else x * g for x, g in zip(xs, op.pull(s), strict=True)]
         if self.silent == "spread":
-            evenly = self._evenly(op, R - s * z)
+            left = R - s * z
+            rounding = ROUNDING * torch.finfo(R.dtype).eps
+            left = left.masked_fill(left.abs() <= rounding * R.abs(), 0)  # or summands that are masked would get some
+            evenly = self._evenly(op, left)
             shares = [e if a is None else a if e is None else a + e for a, e in zip(shares, evenly, strict=True)]
         return Shares(shares, rest="stabiliser")
 
