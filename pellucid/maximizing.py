@@ -17,7 +17,8 @@ from .cookbook import recipe as named
 from .cookbook import recipes
 from .errors import InputError, MethodError, TargetError
 from .model import Model, load
-from .model.inputs import layout, pack, several
+from .model.inputs import layout, several
+from .reading import reads_rows, seen
 from .readout import heard
 from .synth.frame import Frame, framed
 from .synth.maximized import FORMATS, Maximized, document, with_given
@@ -127,9 +128,9 @@ def _beside(recipe: Maximizer, data: Any) -> int:
 
 def _called(model: Model, start: Any, shape: Any) -> tuple[Model, Any, tuple[int, ...] | None]:
     """A model of one input, where it begins, and its shape: of a call with several inputs, the one that is not held."""
-    if several(start):
-        model, start = pack(model, start, lambda how, raw: replace(model, preprocess=how).read(raw))
-        sides = layout(model)
+    if several(start) and not reads_rows(model):
+        called = seen(model, start)
+        model, start, sides = called.model, called.x, layout(called.model)
         if sides is not None:
             names = ", ".join(side.name for side in sides.sides)
             raise InputError(

@@ -607,6 +607,13 @@ def test_of_several_inputs_the_one_that_is_not_held_is_looked_for():
     )
 
 
+def test_a_row_to_begin_with_is_told_by_its_columns():
+    columns = pl.Columns([pl.Column("age", mean=50, std=15), pl.Column("smoker", values=["no", "yes"])])
+    model = pl.load(nn.Linear(3, 2).eval(), preprocess=columns)
+    found = pl.maximize(model, 0, "simonyan2013", start={"age": 65, "smoker": "yes"}, steps=1)
+    assert found.extras["given"].tolist() == [[1.0, 0.0, 1.0]]
+
+
 @pytest.mark.parametrize("shape", [(), (1, 0, 8), ((1, 8, 8), (3,)), 8, ("1", "8")])
 def test_a_shape_that_is_none_is_refused(shape: Any):
     refusal(lambda: pl.maximize(Both().eval(), 0, shape=shape), "no shape of one input", pl.InputError)

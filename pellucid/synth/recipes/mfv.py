@@ -139,18 +139,17 @@ class Mfv:
         """The climbs, each from where the one before it led; spectra and colours are those of the pictures in facets."""
         draw = self.way(task)
         if draw in DRAWN:
-            plan = DRAWN[draw].plan(replace(task, data=torch.cat([found.pictures for found in every])))
+            fits = draw == "maco"  # its spectrum and colours; for others the pictures need not be copied
+            plan = DRAWN[draw].plan(replace(task, data=torch.cat([found.pictures for found in every]) if fits else None))
             return [(replace(plan, steps=task.steps or plan.steps), False)]
         phases = scaled(SCHEDULES[self.start] if self.phases is None else self.phases, task.steps)
         return [(phase.plan(task), phase.probable) for phase in phases]
 
     def told(self, result: Maximized, task: Task, every: Sequence[Facets], starts: Tensor) -> Maximized:
         """With the facets, where they come from, and how much of the data they cover."""
-        covered, at = [], 0
-        for found in every:
-            made = task.frame.fed(result.images[at : at + len(found)].to(task.frame.device, task.frame.dtype))
-            covered.append(found.coverage(coded(encoder(task.model, made[:1], self.at), made)))
-            at += len(found)
+        made = task.frame.fed(result.images.to(task.frame.device, task.frame.dtype))
+        codes = torch.split(coded(encoder(task.model, made[:1], self.at), made), [len(found) for found in every])
+        covered = [found.coverage(part) for found, part in zip(every, codes, strict=True)]
         shape = len(result), max(len(rows) for found in every for rows in found.members), *task.frame.shape
         members = torch.full(shape, torch.nan)
         groups = [found.pictures[list(rows)] for found in every for rows in found.members]
