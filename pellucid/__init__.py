@@ -149,7 +149,6 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from . import cam, gradient, lrp, metrics, perturb, render, suite, synth, testing, truth, zoo
     from .auto import Auto
     from .card import Card, inspect
     from .catalogue import methods

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Protocol
 
 from torch import Tensor
 
-from .ledger import Ledger
-from .model import Model
-from .target import Target
+from pellucid.ledger import Ledger
+from pellucid.model import Model
+from pellucid.target import Target
 
 if TYPE_CHECKING:
-    from .model.where import Where
+    from pellucid.model.where import Where
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from torch import Tensor
 
-from .attribution import Attribution, Method
-from .errors import PellucidError
-from .ids import adapted
-from .metrics.advice import FEWEST
-from .model import Model
-from .model.where import Where
-from .target import Target
+from pellucid.attribution import Attribution, Method
+from pellucid.errors import PellucidError
+from pellucid.ids import adapted
+from pellucid.metrics.advice import FEWEST
+from pellucid.model import Model
+from pellucid.model.where import Where
+from pellucid.target import Target
 
 if TYPE_CHECKING:
-    from .metrics.table import Table
+    from pellucid.metrics.table import Table
 
 WALKED = ("lrp", "integrated_gradients", "gradient_x_input", "gradcam")
 SUMMED = WALKED[:3]  # of texts: those whose values add up over the vector of a token
@@ -65,7 +65,7 @@ class Auto:
         Raises:
             PellucidError: no candidate can answer; what the first of them said.
         """
-        from .catalogue import method
+        from pellucid.catalogue import method
 
         found = self._tried(model, x, target) if self.table is None else self.table
         name = found.best
@@ -82,7 +82,7 @@ class Auto:
         return replace(found, method=chosen.name, notes=(reason, *found.notes, *notes))
 
     def _tried(self, model: Model, x: Tensor, target: Target) -> Table:
-        from .evaluation import evaluate
+        from pellucid.evaluation import evaluate
 
         def judged(methods: Sequence[str]) -> Table:
             how = {"floor": False, "ceiling": False, "strict": self.strict, "channels": 1 if self.written is None else -1}

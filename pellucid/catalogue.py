@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .listing import find, installed
+from pellucid.listing import find, installed
 
 if TYPE_CHECKING:
-    from .attribution import Method
+    from pellucid.attribution import Method
 
 
 @dataclass(frozen=True)

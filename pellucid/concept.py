@@ -13,27 +13,27 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from .attribution import Method
-from .condition import Axes, Condition, channels
-from .errors import InputError, MethodError, WhereError
-from .exemplars import Examples, examples
-from .explanation import Explanation
-from .files import save as saved
-from .ledger import figure
-from .maximizing import maximize
-from .model import Model, load
-from .model.where import Where
-from .reading import seen
-from .stored import summary
-from .synth.generator.pictures import pictures
-from .synth.maximized import Maximized, document
-from .synth.task import Maximizer
-from .tape import Tape, aim, find, path, record, rewrite
-from .tape.aim import find_output
-from .tape.axes import axes_of
-from .tape.maps import choose
-from .target import Target, as_target, channel
-from .verbs import check_carries, explain
+from pellucid.attribution import Method
+from pellucid.condition import Axes, Condition, channels
+from pellucid.errors import InputError, MethodError, WhereError
+from pellucid.exemplars import Examples, examples
+from pellucid.explanation import Explanation
+from pellucid.files import save as saved
+from pellucid.ledger import figure
+from pellucid.maximizing import maximize
+from pellucid.model import Model, load
+from pellucid.model.where import Where
+from pellucid.reading import seen
+from pellucid.stored import summary
+from pellucid.synth.generator.pictures import pictures
+from pellucid.synth.maximized import Maximized, document
+from pellucid.synth.task import Maximizer
+from pellucid.tape import Tape, aim, find, path, record, rewrite
+from pellucid.tape.aim import find_output
+from pellucid.tape.axes import axes_of
+from pellucid.tape.maps import choose
+from pellucid.target import Target, as_target, channel
+from pellucid.verbs import check_carries, explain
 
 #: Suffix -> "module:function" that writes (concepts, path, **options).
 FORMATS: dict[str, str] = {
@@ -106,7 +106,7 @@ class Concepts(Sequence[Concept]):
         return f"Concepts({len(self.every)} channels of {self.at}, {self.whole.headline()})"
 
     def _repr_png_(self) -> bytes:
-        from .render.concepts import png
+        from pellucid.render.concepts import png
 
         return png(self)
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .errors import InputError
+from pellucid.errors import InputError
 
 Indices = tuple[int, ...]
 

@@ -8,11 +8,11 @@ from importlib import import_module
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
-from .errors import MethodError
-from .listing import find, installed
+from pellucid.errors import MethodError
+from pellucid.listing import find, installed
 
 if TYPE_CHECKING:
-    from .synth.task import Maximizer
+    from pellucid.synth.task import Maximizer
 
 
 @dataclass(frozen=True)

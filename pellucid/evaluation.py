@@ -10,20 +10,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .attribution import Method
-from .errors import InputError, MethodError, PellucidError
-from .metric_list import metric as listed
-from .metrics.join import grouped, joined
-from .metrics.layout import rows, suited, turned, worded
-from .metrics.metric import Answer, Metric, Question, Scores, question
-from .metrics.table import Cost, Table
-from .model import Model, load
-from .perturb.division import Division
-from .progress import told
-from .reading import reads_rows, seen
-from .readout import at_once
-from .target import as_target
-from .verbs import _bug, _distinct, explain
+from pellucid.attribution import Method
+from pellucid.errors import InputError, MethodError, PellucidError
+from pellucid.metric_list import metric as listed
+from pellucid.metrics.join import grouped, joined
+from pellucid.metrics.layout import rows, suited, turned, worded
+from pellucid.metrics.metric import Answer, Metric, Question, Scores, question
+from pellucid.metrics.table import Cost, Table
+from pellucid.model import Model, load
+from pellucid.perturb.division import Division
+from pellucid.progress import told
+from pellucid.reading import reads_rows, seen
+from pellucid.readout import at_once
+from pellucid.target import as_target
+from pellucid.verbs import _bug, _distinct, explain
 
 SUITE = ("srg", "mrg", "lrg", "irof")  # one set of curves for all of them
 

@@ -7,17 +7,17 @@ from typing import Any, Literal
 
 from torch import Tensor
 
-from .attribution import Method
-from .catalogue import method as named
-from .errors import InputError, MethodError
-from .maximizing import sought
-from .model import Model, load
-from .readout import heard
-from .synth.example import Example, Examples, Shelf, examples_of
-from .synth.frame import Frame, framed
-from .synth.generator.pictures import pictures
-from .synth.topmost import Relevance, groups, topmost
-from .target import Target, as_target, channel
+from pellucid.attribution import Method
+from pellucid.catalogue import method as named
+from pellucid.errors import InputError, MethodError
+from pellucid.maximizing import sought
+from pellucid.model import Model, load
+from pellucid.readout import heard
+from pellucid.synth.example import Example, Examples, Shelf, examples_of
+from pellucid.synth.frame import Frame, framed
+from pellucid.synth.generator.pictures import pictures
+from pellucid.synth.topmost import Relevance, groups, topmost
+from pellucid.target import Target, as_target, channel
 
 __all__ = ["Example", "Examples", "examples", "examples_for"]
 

@@ -9,16 +9,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .attribution import Attribution, Method
-from .errors import InputError, MethodError, TargetError
-from .model import Model, Text
-from .model.where import Where
-from .outputs import main_output
-from .subject.tokens import PADDING, SPECIAL, TEXT, Tokens
-from .tape.embed import Embedded, embedded
-from .target import Target
-from .target.classes import Logit
-from .target.token import Token
+from pellucid.attribution import Attribution, Method
+from pellucid.errors import InputError, MethodError, TargetError
+from pellucid.model import Model, Text
+from pellucid.model.where import Where
+from pellucid.outputs import main_output
+from pellucid.subject.tokens import PADDING, SPECIAL, TEXT, Tokens
+from pellucid.tape.embed import Embedded, embedded
+from pellucid.target import Target
+from pellucid.target.classes import Logit
+from pellucid.target.token import Token
 
 SUM, LENGTH, SAME, NONE = "sum", "length", "same", "none"
 

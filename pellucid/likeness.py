@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .attribution import Attribution
-from .target import Target
+from pellucid.attribution import Attribution
+from pellucid.target import Target
 
 FAINT = 0.2  # of what the maps of the terms hold: a difference below it is said to be small
 

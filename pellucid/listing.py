@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import entry_points
 from typing import Any, Protocol, TypeVar
 
-from .errors import MethodError
+from pellucid.errors import MethodError
 
 
 class Named(Protocol):
@@ -33,7 +33,7 @@ def find(what: str, name: str, own: Sequence[N], all_of_them: Callable[[], Seque
     Raises:
         MethodError: there is none; the nearest three are named.
     """
-    from .model.where import nearest  # late: lists must not wait for torch
+    from pellucid.model.where import nearest  # late: lists must not wait for torch
 
     known = {entry.name: entry for entry in own}
     if name not in known:

@@ -13,18 +13,18 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from .cookbook import recipe as named
-from .cookbook import recipes
-from .errors import InputError, MethodError, TargetError
-from .model import Model, load
-from .model.inputs import layout, several
-from .reading import reads_rows, seen
-from .readout import heard
-from .synth.frame import Frame, framed
-from .synth.maximized import FORMATS, Maximized, document, with_given
-from .synth.task import Maximizer, Task
-from .target import Target, as_target, channel, energy
-from .target.classes import Logit, Predicted
+from pellucid.cookbook import recipe as named
+from pellucid.cookbook import recipes
+from pellucid.errors import InputError, MethodError, TargetError
+from pellucid.model import Model, load
+from pellucid.model.inputs import layout, several
+from pellucid.reading import reads_rows, seen
+from pellucid.readout import heard
+from pellucid.synth.frame import Frame, framed
+from pellucid.synth.maximized import FORMATS, Maximized, document, with_given
+from pellucid.synth.task import Maximizer, Task
+from pellucid.target import Target, as_target, channel, energy
+from pellucid.target.classes import Logit, Predicted
 
 __all__ = ["FORMATS", "document", "maximize"]
 
@@ -241,7 +241,7 @@ def _started(model: Model, frame: Frame, start: Any, count: int) -> Tensor | Non
 
 def _provenance(model: Model, recipe: Maximizer, task: Task) -> dict[str, Any]:
     """What it takes to make these pictures again."""
-    from . import __version__
+    from pellucid import __version__
 
     return {
         "pellucid": __version__,

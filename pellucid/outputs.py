@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from torch import Tensor
 
-from .errors import TargetError
+from pellucid.errors import TargetError
 
 T = TypeVar("T")
 MAIN = ("logits", "out", "output", "prediction", "predictions")

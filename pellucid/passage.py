@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .condition import Condition
-from .errors import MethodError
-from .model.where import Where
+from pellucid.condition import Condition
+from pellucid.errors import MethodError
+from pellucid.model.where import Where
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .errors import InputError
-from .model import Model, Preprocess, Text
-from .model.inputs import Inputs, layout, pack, row, several
-from .subject import Sides, Subject
-from .subject.tokens import numbered
+from pellucid.errors import InputError
+from pellucid.model import Model, Preprocess, Text
+from pellucid.model.inputs import Inputs, layout, pack, row, several
+from pellucid.subject import Sides, Subject
+from pellucid.subject.tokens import numbered
 
 
 @dataclass(frozen=True, eq=False)

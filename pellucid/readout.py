@@ -12,15 +12,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules import module as hooks
 
-from .errors import ModelError, WhereError
-from .model import Model
-from .model.mode import opaque
-from .model.where import nearest
-from .outputs import entries, main_output, part, rebuilt
-from .progress import told
-from .tape.sound import check
-from .tape.trees import tensors
-from .target import Part, Target
+from pellucid.errors import ModelError, WhereError
+from pellucid.model import Model
+from pellucid.model.mode import opaque
+from pellucid.model.where import nearest
+from pellucid.outputs import entries, main_output, part, rebuilt
+from pellucid.progress import told
+from pellucid.tape.sound import check
+from pellucid.tape.trees import tensors
+from pellucid.target import Part, Target
 
 LARGEST = 512  # samples in one batch, at most
 

@@ -21,18 +21,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .attribution import Method
-from .catalogue import method as named
-from .errors import InputError
-from .evaluation import _samples, evaluate
-from .ledger import figure
-from .metrics.interval import interval
-from .metrics.metric import scored
-from .model import Model, load
-from .readout import Readout, at_once, heard
-from .target import as_target
-from .truth.problem import generator
-from .verbs import explain
+from pellucid.attribution import Method
+from pellucid.catalogue import method as named
+from pellucid.errors import InputError
+from pellucid.evaluation import _samples, evaluate
+from pellucid.ledger import figure
+from pellucid.metrics.interval import interval
+from pellucid.metrics.metric import scored
+from pellucid.model import Model, load
+from pellucid.readout import Readout, at_once, heard
+from pellucid.target import as_target
+from pellucid.truth.problem import generator
+from pellucid.verbs import explain
 
 RECENT: deque[Measured] = deque(maxlen=1_000)  # what was measured last: the pytest plugin empties it after every test
 WORST = 3  # samples that a message names

@@ -12,24 +12,24 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from . import ids, likeness
-from .attribution import Attribution, Method
-from .catalogue import adds_up
-from .catalogue import method as named
-from .comparison import Comparison
-from .condition import Condition
-from .errors import MethodError, PellucidError
-from .explanation import Explanation
-from .joined import joined
-from .model import Model, load
-from .model.inputs import Called, layout, row
-from .model.where import Where
-from .model.words import read
-from .passage import addressed, passages
-from .progress import told
-from .reading import Seen, seen
-from .subject import Subject, Tokens
-from .target import Target, as_target
+from pellucid import ids, likeness
+from pellucid.attribution import Attribution, Method
+from pellucid.catalogue import adds_up
+from pellucid.catalogue import method as named
+from pellucid.comparison import Comparison
+from pellucid.condition import Condition
+from pellucid.errors import MethodError, PellucidError
+from pellucid.explanation import Explanation
+from pellucid.joined import joined
+from pellucid.model import Model, load
+from pellucid.model.inputs import Called, layout, row
+from pellucid.model.where import Where
+from pellucid.model.words import read
+from pellucid.passage import addressed, passages
+from pellucid.progress import told
+from pellucid.reading import Seen, seen
+from pellucid.subject import Subject, Tokens
+from pellucid.target import Target, as_target
 
 Only = Condition | Mapping[str, Condition] | Sequence[Condition | Mapping[str, Condition]] | None
 
@@ -287,7 +287,7 @@ def _at_hand(ledger: Any) -> Any:
 
 def _provenance(model: Model, method: Method, options: tuple[str, ...]) -> dict[str, Any]:
     """What it takes to make this explanation again."""
-    from . import __version__
+    from pellucid import __version__
 
     how = None if model.preprocess is None else read(model.preprocess)[1]
     return {

@@ -21,7 +21,7 @@ from pellucid.model import Model, Preprocess
 from pellucid.perturb.difference import occlusion
 from pellucid.perturb.division import Sliding
 from pellucid.perturb.imputer import occluded
-from pellucid.perturb.imputers import (
+from pellucid.perturb.imputers import (  # fmt: skip
     Statistics,
     blur,
     conditional_gaussian,
@@ -33,7 +33,7 @@ from pellucid.perturb.imputers import (
     noisy_linear,
     patched,
     segment_mean,
-)  # fmt: skip
+)
 from pellucid.perturb.imputers.conditional_gaussian import ConditionalGaussian, shipped
 from pellucid.perturb.imputers.draws import normal
 from pellucid.perturb.imputers.photographs import photographs

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import torch
 
-from ..progress import told
-from ..tape.replay import after, places, rescored
+from pellucid.progress import told
+from pellucid.tape.replay import after, places, rescored
 from .cam import CAM, Heat, Seen, precise, weighed
 
 

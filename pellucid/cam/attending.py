@@ -12,16 +12,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..attribution import Attribution
-from ..errors import MethodError
-from ..model import Model
-from ..model.where import Where
-from ..tape import Op, Tape, aim, find, record
-from ..tape.aim import Aim
-from ..tape.attention import Tokens, heard, tokens
-from ..tape.layout import Grid, grid, places
-from ..tape.maps import written
-from ..target import Target
+from pellucid.attribution import Attribution
+from pellucid.errors import MethodError
+from pellucid.model import Model
+from pellucid.model.where import Where
+from pellucid.tape import Op, Tape, aim, find, record
+from pellucid.tape.aim import Aim
+from pellucid.tape.attention import Tokens, heard, tokens
+from pellucid.tape.layout import Grid, grid, places
+from pellucid.tape.maps import written
+from pellucid.target import Target
 
 SPREAD = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}
 

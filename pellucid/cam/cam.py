@@ -9,13 +9,13 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
-from ..attribution import Attribution
-from ..model import Model
-from ..model.where import Where
-from ..tape import Tape, aim, record
-from ..tape.aim import Aim
-from ..tape.maps import Map, attribution, choose
-from ..target import Target
+from pellucid.attribution import Attribution
+from pellucid.model import Model
+from pellucid.model.where import Where
+from pellucid.tape import Tape, aim, record
+from pellucid.tape.aim import Aim
+from pellucid.tape.maps import Map, attribution, choose
+from pellucid.target import Target
 
 
 class Seen(NamedTuple):

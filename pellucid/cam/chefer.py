@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..tape.aim import Aim
-from ..tape.attention import Tokens, apart, slopes
+from pellucid.tape.aim import Aim
+from pellucid.tape.attention import Tokens, apart, slopes
 from .attending import OfAttention
 
 

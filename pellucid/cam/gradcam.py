@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..tape import walk
+from pellucid.tape import walk
 from .cam import CAM, Heat, Seen, precise, weighed
 
 

@@ -9,9 +9,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ..errors import ModelError
-from ..readout import Readout, ask, at_once
-from ..tape.maps import resized
+from pellucid.errors import ModelError
+from pellucid.readout import Readout, ask, at_once
+from pellucid.tape.maps import resized
 from .cam import CAM, Heat, Seen, precise, weighed
 
 

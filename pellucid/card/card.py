@@ -9,13 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..attribution import Method
-from ..catalogue import method as named
-from ..errors import ModelError, ThreadLost
-from ..model import Columns, Model, Preprocess, Text, load
-from ..model.words import read
-from ..tape import Tape, record
-from ..tape.embed import embedded
+from pellucid.attribution import Method
+from pellucid.catalogue import method as named
+from pellucid.errors import ModelError, ThreadLost
+from pellucid.model import Columns, Model, Preprocess, Text, load
+from pellucid.model.words import read
+from pellucid.tape import Tape, record
+from pellucid.tape.embed import embedded
 from .head import Head, head
 from .layers import Layer, layers
 from .plan import Planned, plan

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..model import Model
-from ..tape import Tape
+from pellucid.model import Model
+from pellucid.tape import Tape
 
 INSIDE = "(the model itself)"
 

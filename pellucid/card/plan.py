@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from ..attribution import Method
-from ..tape import Tape, path, rewrite
-from ..tape.aim import find_output
+from pellucid.attribution import Method
+from pellucid.tape import Tape, path, rewrite
+from pellucid.tape.aim import find_output
 
 NONE = "none: its derivative is taken, and booked"
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..cam.attending import unlaid
-from ..catalogue import Entry, methods
-from ..errors import PellucidError
-from ..ids import NONE as NOTHING
-from ..ids import SUM
-from ..tape import Aim, Tape
-from ..tape.aim import find_output
-from ..tape.attention import Tokens, tokens
-from ..tape.maps import Map, choose
-from ..target import as_target
+from pellucid.cam.attending import unlaid
+from pellucid.catalogue import Entry, methods
+from pellucid.errors import PellucidError
+from pellucid.ids import NONE as NOTHING
+from pellucid.ids import SUM
+from pellucid.tape import Aim, Tape
+from pellucid.tape.aim import find_output
+from pellucid.tape.attention import Tokens, tokens
+from pellucid.tape.maps import Map, choose
+from pellucid.target import as_target
 from .plan import NONE, plan
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from .. import __version__
+from pellucid import __version__
 from .compare import compare
 from .concepts import concepts
 from .demo import demo

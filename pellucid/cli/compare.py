@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.exceptions import Exit
 
-from ..errors import MethodError
+from pellucid.errors import MethodError
 from . import process, say
 from .door import INTERRUPTED, SOME_FAILED, debuggable, tell
 from .explain import asked_about, suffixes
@@ -21,7 +21,7 @@ from .source import BUILT_IN, Source, takes_source
 from .watch import Watch
 
 if TYPE_CHECKING:
-    from ..comparison import Comparison
+    from pellucid.comparison import Comparison
 
 METHODS = "lrp,sensitivity,integrated_gradients,gradcam,occlusion"
 
@@ -63,8 +63,8 @@ def compare(
     question, watch, wanted = Question(**asked), Watch(), listed(methods)
     process.settle()
     with watch("starting"):
-        from .. import verbs
-        from ..comparison import FORMATS
+        from pellucid import verbs
+        from pellucid.comparison import FORMATS
 
         folder, (name,) = Folder(Path(out), suffixes(formats, FORMATS)), names([thing.path], "compare", *question.words)
         folder.check([name], paths)
@@ -101,7 +101,7 @@ def report(thing: Given, c: Comparison, files: Sequence[Path], *, as_json: bool)
     for name, error in c.failures.items():
         tell(f"{name}: {error}", mark="No answer from")
     if as_json:
-        from ..comparison import told
+        from pellucid.comparison import told
 
         written = {file.suffix.lstrip("."): str(file) for file in files}
         return say.document(asked_about(thing) | {"files": written} | told(c))

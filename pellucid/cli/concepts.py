@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 from click.exceptions import Exit
 
-from ..errors import OutputError
+from pellucid.errors import OutputError
 from . import process, say
 from .door import INTERRUPTED, debuggable
 from .explain import suffixes
@@ -18,7 +18,7 @@ from .source import BUILT_IN, Numbers, Source, check_reads_pictures, takes_sourc
 from .watch import Watch
 
 if TYPE_CHECKING:
-    from ..concept import Concepts
+    from pellucid.concept import Concepts
 
 OUTER = 2  # names with fewer dots are told one by one
 
@@ -66,8 +66,8 @@ def concepts(
     watch = Watch()
     process.settle()
     with watch("starting"):
-        from ..concept import FORMATS
-        from ..concept import concepts as ask
+        from pellucid.concept import FORMATS
+        from pellucid.concept import concepts as ask
 
         words = filter(None, (method, target, "concepts", f"at {at}" if at else ""))
         folder, (name,) = Folder(Path(out), suffixes(formats, FORMATS)), names([picture], *words)

@@ -16,8 +16,8 @@ from .source import BUILT_IN
 from .watch import Watch
 
 if TYPE_CHECKING:
-    from ..explanation import Explanation
-    from ..target import Target
+    from pellucid.explanation import Explanation
+    from pellucid.target import Target
 
 SUFFIXES = (".png", ".json", ".safetensors")
 NEXT = """
@@ -37,10 +37,10 @@ def demo(out: str) -> None:
     folder.check()
     process.settle()
     with watch("starting"):
-        from .. import zoo
-        from ..model import load
-        from ..target import logit
-        from ..verbs import explain
+        from pellucid import zoo
+        from pellucid.model import load
+        from pellucid.target import logit
+        from pellucid.verbs import explain
 
         model, photographs = load(BUILT_IN), zoo.pictures()
     started = time.perf_counter()

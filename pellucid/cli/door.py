@@ -13,7 +13,7 @@ from typing import IO, Any
 import click
 from click.exceptions import Exit, NoArgsIsHelpError
 
-from ..errors import PellucidError
+from pellucid.errors import PellucidError
 
 SOME_FAILED, REFUSED, OUR_BUG, SYSTEM, INTERRUPTED = 1, 2, 70, 74, 130  # 70 and 74 as in sysexits.h; 130 is 128 + SIGINT
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 from click.exceptions import Exit
 
-from ..errors import MethodError, PictureError
+from pellucid.errors import MethodError, PictureError
 from . import process, say
 from . import suite as suites
 from .door import INTERRUPTED, SOME_FAILED, debuggable, tell
@@ -19,7 +19,7 @@ from .suite import SUITES
 from .watch import Watch
 
 if TYPE_CHECKING:
-    from ..metrics.table import Table
+    from pellucid.metrics.table import Table
 
 METHODS, METRICS = "lrp,sensitivity,gradient_x_input", "srg,mrg,lrg,irof"
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
@@ -74,9 +74,9 @@ def evaluate(
     wanted, judges = listed(methods, "methods", METHODS), listed(metrics, "metrics", METRICS)
     given = expanded(pictures)
     with watch("starting"):
-        from .. import evaluation
-        from ..catalogue import method
-        from ..metric_list import metric
+        from pellucid import evaluation
+        from pellucid.catalogue import method
+        from pellucid.metric_list import metric
 
         files = places(out)
         for name in wanted:
@@ -144,7 +144,7 @@ def expanded(pictures: Sequence[str]) -> list[str]:
 
 def places(out: str | None) -> list[Path]:
     """The files to write, in a folder that is known to be writable."""
-    from ..metrics.table import FORMATS
+    from pellucid.metrics.table import FORMATS
 
     if out is None:
         return []
@@ -158,7 +158,7 @@ def places(out: str | None) -> list[Path]:
 
 def report(t: Table, files: Sequence[Path], *, as_json: bool) -> None:
     """The table for a program or for a person; what failed, on stderr."""
-    from ..metrics.table import HEADS, cells, told
+    from pellucid.metrics.table import HEADS, cells, told
 
     for (method, metric), error in t.failures.items():
         tell(f"{method}{f' by {metric}' if metric else ''}: {error}", mark="No answer from")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.exceptions import Exit
 
-from ..errors import InputError, OutputError, PictureError
+from pellucid.errors import InputError, OutputError, PictureError
 from . import process, say
 from .door import INTERRUPTED, REFUSED, SOME_FAILED, complain, debuggable, tell
 from .files import Folder, names
@@ -20,7 +20,7 @@ from .source import BUILT_IN, Source, takes_source
 from .watch import Watch
 
 if TYPE_CHECKING:
-    from ..explanation import Explanation
+    from pellucid.explanation import Explanation
 
 FORMATS = "png,json,safetensors"
 
@@ -65,9 +65,9 @@ def explain(
     question, watch, pictures = Question(**asked), Watch(len(things)), [one.path for one in things]
     process.settle()
     with watch("starting"):
-        from .. import verbs
-        from ..explanation import FORMATS
-        from ..render import Shown
+        from pellucid import verbs
+        from pellucid.explanation import FORMATS
+        from pellucid.render import Shown
 
         folder, called = Folder(Path(out), suffixes(formats, FORMATS)), names(pictures, method, *question.words)
         folder.check(called, paths)
@@ -138,7 +138,7 @@ def suffixes(formats: str, known: Mapping[str, str]) -> tuple[str, ...]:
 def report(thing: Given, e: Explanation, files: Sequence[Path], *, as_json: bool, headed: bool) -> None:
     """One picture's result, for a program or for a person."""
     if as_json:
-        from ..stored import summary
+        from pellucid.stored import summary
 
         written = {file.suffix.lstrip("."): str(file) for file in files}
         return say.document(asked_about(thing) | {"files": written} | summary(e))

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import OutputError
+from pellucid.errors import OutputError
 
 if TYPE_CHECKING:
-    from ..comparison import Comparison
-    from ..explanation import Explanation
+    from pellucid.comparison import Comparison
+    from pellucid.explanation import Explanation
 
 PAINTED = (".png", ".html")
 LONGEST = 120  # characters; file systems take 255 bytes, and method, target and suffix need room

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import InputError, ModelError
+from pellucid.errors import InputError, ModelError
 from .files import slug
 
 if TYPE_CHECKING:
-    from ..model import Model
+    from pellucid.model import Model
 
 WORDS = 5  # of a text that was typed, which name its files
 LARGEST = 4_000_000  # bytes of a text file
@@ -43,8 +43,8 @@ class Given:
         Arguments:
             row: Which of the rows, from 0 on; None: all of them.
         """
-        from ..model import Columns
-        from ..model.rows import listed
+        from pellucid.model import Columns
+        from pellucid.model.rows import listed
 
         if self.text is not None:
             return self.text
@@ -80,7 +80,7 @@ def chosen(rows: list[dict[str, Any]], row: int | None, path: str) -> list[dict[
 
 def reads_texts(model: Model) -> bool:
     """Whether the model says how a text becomes its input."""
-    from ..model import Text
+    from pellucid.model import Text
 
     return isinstance(model.preprocess, Text)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.exceptions import Exit
 
-from ..errors import OutputError
+from pellucid.errors import OutputError
 from . import process, say
 from .door import INTERRUPTED, debuggable
 from .explain import suffixes
@@ -20,8 +20,8 @@ from .source import BUILT_IN, Source, takes_source
 from .watch import Watch
 
 if TYPE_CHECKING:
-    from .. import Maximized
-    from ..synth.trust import Trust
+    from pellucid import Maximized
+    from pellucid.synth.trust import Trust
 
 
 @click.command(short_help="What the network looks for.")
@@ -77,9 +77,9 @@ def maximize(
     watch = Watch()
     process.settle()
     with watch("starting"):
-        from ..cookbook import entry
-        from ..maximizing import FORMATS
-        from ..maximizing import maximize as climb
+        from pellucid.cookbook import entry
+        from pellucid.maximizing import FORMATS
+        from pellucid.maximizing import maximize as climb
 
         folder, name = (
             Folder(Path(out), suffixes(formats, FORMATS)),
@@ -105,7 +105,7 @@ def maximize(
 
 def opened(other: str, source: Source) -> Any:
     """A second model: a built-in one, or a file opened as the first is."""
-    from ..model import load
+    from pellucid.model import load
 
     return replace(source, model=other).open() if Path(other).exists() else load(other)
 
@@ -124,11 +124,11 @@ def written(p: Maximized, folder: Folder, name: str, verdict: Trust | None) -> l
 def report(p: Maximized, files: Sequence[Path], verdict: Trust | None, *, as_json: bool) -> None:
     """What was found, for a program or for a person."""
     if as_json:
-        from ..maximizing import document
+        from pellucid.maximizing import document
 
         told = {name: part for name, part in document(p, verdict).items() if name != "trace"}
         return say.document({"files": {file.suffix.lstrip("."): str(file) for file in files}} | told)
-    from ..ledger import figure
+    from pellucid.ledger import figure
 
     for index in range(len(p)):
         said = "".join(

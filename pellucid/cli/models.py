@@ -21,7 +21,7 @@ SOURCES = (
 @debuggable
 def models(as_json: bool) -> None:
     """The built-in models, and what else can be named as one."""
-    from ..zoo import MODELS
+    from pellucid.zoo import MODELS
 
     if as_json:
         for name, summary in MODELS.items():

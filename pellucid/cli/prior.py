@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 from click.exceptions import Exit
 
-from ..errors import OutputError
+from pellucid.errors import OutputError
 from . import process, say
 from .door import INTERRUPTED, debuggable
 from .source import BUILT_IN, Source, check_reads_pictures, takes_source

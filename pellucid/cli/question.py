@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ..errors import PellucidError, TargetError
+from pellucid.errors import PellucidError, TargetError
 from .given import Given, check_reads, reads_texts, shortened
 from .source import check_computes
 
 if TYPE_CHECKING:
-    from ..model import Model
+    from pellucid.model import Model
 
 T = TypeVar("T")
 
@@ -53,7 +53,7 @@ class Question:
 
     def check(self, model: Model, methods: Sequence[str], asked: Sequence[Given] = ()) -> None:
         """Refuse before the first picture what would fail on every one."""
-        from ..catalogue import method
+        from pellucid.catalogue import method
 
         for name in methods:
             method(name)
@@ -82,7 +82,7 @@ class Question:
 
     def aim(self, model: Model) -> Any:
         """The target."""
-        from ..target import logit, similarity
+        from pellucid.target import logit, similarity
 
         if self.like is not None:
             other = Given(self.like)

@@ -13,8 +13,8 @@ import click
 from .door import coloured
 
 if TYPE_CHECKING:
-    from ..explanation import Explanation
-    from ..model import Model
+    from pellucid.explanation import Explanation
+    from pellucid.model import Model
 
 MOST_SAMPLES = 5
 MARGIN_ROWS = 12  # of a terminal, for what is said around a picture
@@ -31,7 +31,7 @@ def explanation(e: Explanation) -> None:
 
 def model(model: Model) -> None:
     """Which model answers, and how it reads its input; not of those that come along, which everybody can look up."""
-    from ..model.words import read
+    from pellucid.model.words import read
 
     if model.source != "pellucid.zoo":
         click.echo(f"{model.name}: {model.source}")
@@ -48,7 +48,7 @@ def classes(e: Explanation) -> None:
 
 def picture(e: Explanation, sample: int = 0) -> str:
     """The map and the caption, in the room the terminal has."""
-    from ..render import terminal
+    from pellucid.render import terminal
 
     columns, rows = get_terminal_size()
     room = max(40, 2 * (rows - MARGIN_ROWS))  # a row holds two pixels

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any
 
-from ..errors import MethodError
+from pellucid.errors import MethodError
 
 
 def read(

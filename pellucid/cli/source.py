@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import ModelError
+from pellucid.errors import ModelError
 from .door import tell
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ..model import Columns, Model, Preprocess, Signal
+    from pellucid.model import Columns, Model, Preprocess, Signal
 
 BUILT_IN = "efficientnet_lite0"
 
@@ -68,7 +68,7 @@ class Source:
 
     def open(self) -> Model:
         """The model itself."""
-        from ..model import load
+        from pellucid.model import load
 
         if self.builder or self.trust:  # the user's own code lies where the user works
             sys.path.insert(0, os.getcwd())
@@ -91,7 +91,7 @@ class Source:
 
     def preprocess(self, model: Model) -> Preprocess | Columns | Signal | None:
         """How a picture, a row or a series becomes the input, where the options say it; a size may be known from the model."""
-        from ..model import Columns, Preprocess
+        from pellucid.model import Columns, Preprocess
 
         if self.columns is not None:
             return Columns.load(self.columns)
@@ -117,7 +117,7 @@ class Source:
 
 def signal(words: str) -> Signal:
     """What "rate=250,unit=mV,channels=I+II,mean=0.1,std=2,length=1000" says."""
-    from ..model import Signal
+    from pellucid.model import Signal
 
     given: dict[str, Any] = {}
     for part in filter(None, (part.strip() for part in words.split(","))):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..errors import InputError
-from ..model import Columns, Model
+from pellucid.errors import InputError
+from pellucid.model import Columns, Model
 
 Baseline = Tensor | float | None
 

@@ -8,16 +8,16 @@ from typing import ClassVar, Protocol
 import torch
 from torch import Tensor
 
-from ..attribution import Attribution
-from ..errors import MethodError, ModelError
-from ..ledger import figure
-from ..model import Model
-from ..model.where import Where
-from ..tape import Aim, LocalOp, Tape, aim, find, path, record, walk
-from ..tape.aim import find_output
-from ..tape.batch import per_sample
-from ..tape.walk import release
-from ..target import Target
+from pellucid.attribution import Attribution
+from pellucid.errors import MethodError, ModelError
+from pellucid.ledger import figure
+from pellucid.model import Model
+from pellucid.model.where import Where
+from pellucid.tape import Aim, LocalOp, Tape, aim, find, path, record, walk
+from pellucid.tape.aim import find_output
+from pellucid.tape.batch import per_sample
+from pellucid.tape.walk import release
+from pellucid.target import Target
 from .baseline import Baseline, brief, filled, sentence
 from .pair import Carried, Pair, nodes, pairs, precise
 from .rescale import Shares, rescale

@@ -8,14 +8,14 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from ..attribution import Attribution
-from ..errors import InputError, MethodError
-from ..ledger import figure
-from ..model import Model
-from ..model.where import Where
-from ..progress import told
-from ..tape import aim, record
-from ..target import Target
+from pellucid.attribution import Attribution
+from pellucid.errors import InputError, MethodError
+from pellucid.ledger import figure
+from pellucid.model import Model
+from pellucid.model.where import Where
+from pellucid.progress import told
+from pellucid.tape import aim, record
+from pellucid.target import Target
 from .baseline import brief, filled
 from .deeplift import check_rule, compare
 from .draws import Tally, called_off

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ..errors import MethodError
+from pellucid.errors import MethodError
 
 APART = 1_000_003  # more than anyone draws: draws of neighbouring seeds do not meet
 

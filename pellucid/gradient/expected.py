@@ -9,12 +9,12 @@ from typing import ClassVar, Protocol
 import torch
 from torch import Tensor
 
-from ..attribution import Attribution
-from ..errors import InputError, MethodError
-from ..model import Model
-from ..model.where import Where
-from ..readout import ask
-from ..target import Target
+from pellucid.attribution import Attribution
+from pellucid.errors import InputError, MethodError
+from pellucid.model import Model
+from pellucid.model.where import Where
+from pellucid.readout import ask
+from pellucid.target import Target
 from .baseline import brief, coloured, filled
 from .draws import Tally, called_off, generator
 from .slopes import column, slopes

@@ -9,11 +9,11 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from ..attribution import Attribution
-from ..model import Model
-from ..model.where import Where
-from ..tape import LocalOp, Op, Ref, Tape, aim, find, path, record, walk
-from ..target import Target
+from pellucid.attribution import Attribution
+from pellucid.model import Model
+from pellucid.model.where import Where
+from pellucid.tape import LocalOp, Op, Ref, Tape, aim, find, path, record, walk
+from pellucid.target import Target
 from .saliency import derive
 
 # Nonlinearities that networks choose, of which none is a ReLU; functions such as exp and sqrt belong to norms and the like.

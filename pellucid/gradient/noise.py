@@ -9,13 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..attribution import Attribution, Method
-from ..errors import MethodError
-from ..model import Model
-from ..model.where import Where
-from ..progress import told
-from ..readout import ask
-from ..target import Target
+from pellucid.attribution import Attribution, Method
+from pellucid.errors import MethodError
+from pellucid.model import Model
+from pellucid.model.where import Where
+from pellucid.progress import told
+from pellucid.readout import ask
+from pellucid.target import Target
 from .baseline import Baseline, brief
 from .draws import Tally, called_off, normal, spread
 from .saliency import Gradient

@@ -26,7 +26,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ..tape import kinds
+from pellucid.tape import kinds
 from .pair import Pair
 from .selected import Rule, reduced, rows, unrows
 

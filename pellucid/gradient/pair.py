@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..errors import MethodError
-from ..tape import LocalOp, Op, Ref, Tape
-from ..tape.local import usual
-from ..tape.op import fill
-from ..tape.trees import tensors
+from pellucid.errors import MethodError
+from pellucid.tape import LocalOp, Op, Ref, Tape
+from pellucid.tape.local import usual
+from pellucid.tape.op import fill
+from pellucid.tape.trees import tensors
 
 Carried = Sequence[Tensor | None]
 

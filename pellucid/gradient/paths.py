@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..attribution import Attribution
-from ..errors import MethodError, ModelError
-from ..ledger import figure
-from ..model import Model
-from ..model.where import Where
-from ..readout import ask
-from ..target import Target
+from pellucid.attribution import Attribution
+from pellucid.errors import MethodError, ModelError
+from pellucid.ledger import figure
+from pellucid.model import Model
+from pellucid.model.where import Where
+from pellucid.readout import ask
+from pellucid.target import Target
 from .baseline import Baseline, brief, filled, sentence
 from .slopes import Slopes, column, slopes
 

@@ -32,8 +32,8 @@ from math import prod
 import torch
 from torch import Tensor
 
-from ..tape import LocalOp, Ref, kinds
-from ..tape.local import trains
+from pellucid.tape import LocalOp, Ref, kinds
+from pellucid.tape.local import trains
 from .normalised import NORMALISED
 from .pair import Carried, Pair, nodes, pull_at
 from .selected import SELECTED, extremum

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from ..tape import kinds
+from pellucid.tape import kinds
 from .pair import Carried, Pair, made
 from .rescale import Shares, entrywise, linear, mean_slopes, moved, ratio, rescale, slopes
 

@@ -8,14 +8,14 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from ..attribution import Attribution
-from ..ledger import Row
-from ..model import Model
-from ..model.where import Where
-from ..passage import Passage
-from ..tape import LocalOp, Tape, aim, find, record, walk
-from ..tape.passage import conduct, settled
-from ..target import Target
+from pellucid.attribution import Attribution
+from pellucid.ledger import Row
+from pellucid.model import Model
+from pellucid.model.where import Where
+from pellucid.passage import Passage
+from pellucid.tape import LocalOp, Tape, aim, find, record, walk
+from pellucid.tape.passage import conduct, settled
+from pellucid.target import Target
 
 
 @dataclass(frozen=True)

@@ -13,15 +13,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules import module as hooks
 
-from ..attribution import Attribution
-from ..errors import MethodError
-from ..model import Model
-from ..model.where import Where
-from ..outputs import rebuilt
-from ..readout import Readout, heard
-from ..tape import Tape, aim, find, record, walk
-from ..tape.batch import Batch
-from ..target import Target
+from pellucid.attribution import Attribution
+from pellucid.errors import MethodError
+from pellucid.model import Model
+from pellucid.model.where import Where
+from pellucid.outputs import rebuilt
+from pellucid.readout import Readout, heard
+from pellucid.tape import Tape, aim, find, record, walk
+from pellucid.tape.batch import Batch
+from pellucid.target import Target
 from .saliency import derive
 
 ROOM = {"cpu": 4e8, "cuda": 4e9}  # bytes of tape; measured: on a CPU, gradients cost more per sample in tapes above a gigabyte

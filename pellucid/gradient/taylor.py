@@ -8,13 +8,13 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from ..attribution import Attribution
-from ..errors import MethodError
-from ..ledger import figure
-from ..model import Model
-from ..model.where import Where
-from ..readout import ask, at_once
-from ..target import Target
+from pellucid.attribution import Attribution
+from pellucid.errors import MethodError
+from pellucid.ledger import figure
+from pellucid.model import Model
+from pellucid.model.where import Where
+from pellucid.readout import ask, at_once
+from pellucid.target import Target
 from .baseline import Baseline, brief, filled
 from .slopes import Slopes, column, slopes
 

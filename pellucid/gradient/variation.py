@@ -10,12 +10,12 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from ..attribution import Attribution
-from ..errors import InputError, MethodError, ModelError
-from ..model import Model
-from ..model.where import Where
-from ..readout import Readout, ask, at_once, inside, settled
-from ..target import Target
+from pellucid.attribution import Attribution
+from pellucid.errors import InputError, MethodError, ModelError
+from pellucid.model import Model
+from pellucid.model.where import Where
+from pellucid.readout import Readout, ask, at_once, inside, settled
+from pellucid.target import Target
 from .draws import normal, spread
 from .slopes import check_places, module_path, stretches
 

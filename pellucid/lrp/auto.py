@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ..model.where import Where
-from ..tape import Attention as Found
-from ..tape import Op, Tape, attentions
+from pellucid.model.where import Where
+from pellucid.tape import Attention as Found
+from pellucid.tape import Op, Tape, attentions
 from .composite import Composite, Entry
 from .presets import LINEAR, Attention, Conserving
 from .recurrent import remembering

@@ -8,16 +8,16 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from ..attribution import Attribution
-from ..errors import MethodError
-from ..ledger import Ledger, Row, joined
-from ..model import Model
-from ..model.where import Where
-from ..passage import Passage
-from ..tape import Op, Tape, aim, find, opened, path, record, rewrite
-from ..tape.batch import per_sample
-from ..tape.passage import conduct, settled
-from ..target import Target
+from pellucid.attribution import Attribution
+from pellucid.errors import MethodError
+from pellucid.ledger import Ledger, Row, joined
+from pellucid.model import Model
+from pellucid.model.where import Where
+from pellucid.passage import Passage
+from pellucid.tape import Op, Tape, aim, find, opened, path, record, rewrite
+from pellucid.tape.batch import per_sample
+from pellucid.tape.passage import conduct, settled
+from pellucid.target import Target
 from .propagate import propagate
 from .rule import Rule
 from .rules import Gate, Halve, Norm, Pass, Route, ZBox

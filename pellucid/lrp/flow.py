@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..tape import LocalOp
-from ..tape.batch import Batch, per_sample
+from pellucid.tape import LocalOp
+from pellucid.tape.batch import Batch, per_sample
 from .rule import Bias, Shares, Silent, divide, exceeds
 
 

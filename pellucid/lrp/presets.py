@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..model.where import Where
+from pellucid.model.where import Where
 from .composite import Composite, base
 from .rule import Bias, Rule, Silent
 from .rules import AlphaBeta, Epsilon, Flat, Gamma, Gate, Halve, Native, Norm, Pass, Softmax, Standardise, ZBox, ZPlus

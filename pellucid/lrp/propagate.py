@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from ..errors import NoRule
-from ..ledger import Ledger, Row
-from ..tape import LocalOp, Op, Tape, walk
-from ..tape.batch import per_sample
+from pellucid.errors import NoRule
+from pellucid.ledger import Ledger, Row
+from pellucid.tape import LocalOp, Op, Tape, walk
+from pellucid.tape.batch import per_sample
 from .rule import Rule, Shares, exceeds
 from .rules import Native, Pass
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 
 from torch import Tensor
 
-from ..model.where import Where
-from ..tape import LocalOp, Op
+from pellucid.model.where import Where
+from pellucid.tape import LocalOp, Op
 from .composite import Composite, base
 from .rule import SHARED, Bias, Rule, Shares, Silent
 from .rules import Epsilon, Norm

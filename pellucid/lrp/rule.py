@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from ..tape import LocalOp
+from pellucid.tape import LocalOp
 
 Bias = Literal["absorb", "ignore", "spread", "share"]
 Silent = Literal["drop", "spread", "share"]

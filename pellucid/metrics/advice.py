@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..errors import MethodError
+from pellucid.errors import MethodError
 from .interval import Paired
 
 if TYPE_CHECKING:

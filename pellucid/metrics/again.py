@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from .. import ids
-from ..attribution import Method
-from ..errors import MethodError
-from ..model import Model, Text
-from ..readout import ask, at_once
-from ..target import Target
+from pellucid import ids
+from pellucid.attribution import Method
+from pellucid.errors import MethodError
+from pellucid.model import Model, Text
+from pellucid.readout import ask, at_once
+from pellucid.target import Target
 from .metric import Answer, Question
 
 

@@ -8,9 +8,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from ..errors import MethodError
-from ..perturb.imputer import baseline
-from ..readout import ask, at_once
+from pellucid.errors import MethodError
+from pellucid.perturb.imputer import baseline
+from pellucid.readout import ask, at_once
 from .again import Again
 from .correlation import SQUARES, losses, singles
 from .equivalent import shifted, split

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ..errors import MethodError
+from pellucid.errors import MethodError
 
 Compat = Literal["quantus-0.6"]
 

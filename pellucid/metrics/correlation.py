@@ -9,12 +9,12 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from ..errors import MethodError
-from ..perturb.design import stream
-from ..perturb.division import Division
-from ..perturb.imputers.noise import Noise
-from ..perturb.regions import Partition
-from ..ranking import ranks
+from pellucid.errors import MethodError
+from pellucid.perturb.design import stream
+from pellucid.perturb.division import Division
+from pellucid.perturb.imputers.noise import Noise
+from pellucid.perturb.regions import Partition
+from pellucid.ranking import ranks
 from .compat import Compat, known_compat
 from .experiment import READINGS, Experiment, Lack, Reading, Scheme, experiment
 from .metric import Answer, Need, Question, Scores

@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..errors import InputError
-from ..perturb.division import Division
-from ..perturb.imputer import Constant, Fill, as_imputer, occluded
-from ..perturb.regions import Partition, moved
-from ..readout import ask, at_once
+from pellucid.errors import InputError
+from pellucid.perturb.division import Division
+from pellucid.perturb.imputer import Constant, Fill, as_imputer, occluded
+from pellucid.perturb.regions import Partition, moved
+from pellucid.readout import ask, at_once
 from .metric import Question
 from .order import Weigh
 from .steps import Steps

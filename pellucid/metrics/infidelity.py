@@ -10,11 +10,11 @@ from typing import Any, ClassVar, Literal, Protocol
 import torch
 from torch import Tensor
 
-from ..errors import MethodError
-from ..perturb.design import stream
-from ..perturb.imputer import baseline
-from ..perturb.regions import places, together
-from ..readout import ask, at_once
+from pellucid.errors import MethodError
+from pellucid.perturb.design import stream
+from pellucid.perturb.imputer import baseline
+from pellucid.perturb.regions import places, together
+from pellucid.readout import ask, at_once
 from .compat import Compat, known_compat
 from .experiment import Scheme
 from .layout import numbers

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import torch
 
-from ..perturb.parts import Parts
+from pellucid.perturb.parts import Parts
 from .curve import mean_height
 from .experiment import Reading, Scheme
 from .reduction import Reduction, Removed

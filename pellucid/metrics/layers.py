@@ -12,9 +12,9 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from ..errors import MethodError
-from ..model import Model
-from ..perturb.design import stream
+from pellucid.errors import MethodError
+from pellucid.model import Model
+from pellucid.perturb.design import stream
 
 Order = Literal["top_down", "bottom_up", "independent"]
 ORDERS: tuple[Order, ...] = ("top_down", "bottom_up", "independent")

@@ -8,12 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..errors import InputError
-from ..model import Model, Text
-from ..perturb.division import Division, Entries, Groups
-from ..perturb.parts import divided
-from ..perturb.regions import Partition, partition
-from ..subject.tokens import TEXT
+from pellucid.errors import InputError
+from pellucid.model import Model, Text
+from pellucid.perturb.division import Division, Entries, Groups
+from pellucid.perturb.parts import divided
+from pellucid.perturb.regions import Partition, partition
+from pellucid.subject.tokens import TEXT
 from .experiment import Scheme
 from .metric import Metric
 

@@ -35,14 +35,14 @@ from typing import Any, Literal, Protocol, TypeVar
 import torch
 from torch import Tensor
 
-from ..attribution import Method
-from ..errors import InputError, ModelError
-from ..explanation import Explanation
-from ..model import Model
-from ..readout import Readout, at_once, heard
-from ..tape.sound import check
-from ..target import Target
-from ..target.classes import OfClass
+from pellucid.attribution import Method
+from pellucid.errors import InputError, ModelError
+from pellucid.explanation import Explanation
+from pellucid.model import Model
+from pellucid.readout import Readout, at_once, heard
+from pellucid.tape.sound import check
+from pellucid.target import Target
+from pellucid.target.classes import OfClass
 
 Need = Literal["map", "mask", "model", "method"]
 T = TypeVar("T")

@@ -7,8 +7,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ..perturb.design import stream
-from ..perturb.regions import Partition
+from pellucid.perturb.design import stream
+from pellucid.perturb.regions import Partition
 from .metric import Answer
 
 Weigh = Literal["sum", "mean"]

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import torch
 
-from ..perturb.division import Entries
+from pellucid.perturb.division import Entries
 from .compat import Compat, known_compat
 from .experiment import Reading, Scheme
 from .reduction import Reduction, Removed

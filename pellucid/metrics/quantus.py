@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..model import Model
-from ..perturb.division import Division
-from ..perturb.regions import Partition
+from pellucid.model import Model
+from pellucid.perturb.division import Division
+from pellucid.perturb.regions import Partition
 from .correlation import losses, pearson
 from .curve import lacks
 from .experiment import Lack, Reading, Scheme, experiment

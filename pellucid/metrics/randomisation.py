@@ -9,10 +9,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from ..errors import MethodError
-from ..model import Model
-from ..perturb.design import stream
-from ..target import Target, logit, mask
+from pellucid.errors import MethodError
+from pellucid.model import Model
+from pellucid.perturb.design import stream
+from pellucid.target import Target, logit, mask
 from .again import Again
 from .layers import ORDERS, Draw, Order, alike, cascade, randomised
 from .metric import Answer, Need, Question, Scores, scored

@@ -8,8 +8,8 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from ..errors import MethodError
-from ..perturb.design import stream
+from pellucid.errors import MethodError
+from pellucid.perturb.design import stream
 from .again import Again
 from .layout import numbers
 from .metric import Answer, Need, Question, Scores

@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ..errors import MethodError
+from pellucid.errors import MethodError
 from .correlation import spearman
 
 Similarity = Literal["spearman", "ssim", "cosine"]

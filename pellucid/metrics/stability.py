@@ -9,9 +9,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from ..errors import MethodError
-from ..model import Model
-from ..readout import at_once, heard
+from pellucid.errors import MethodError
+from pellucid.model import Model
+from pellucid.readout import at_once, heard
 from .again import Again
 from .metric import Answer, Need, Question, Scores, scored
 from .robustness import Neighbours, length, maps, where_sound

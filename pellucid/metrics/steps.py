@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Protocol
 
-from ..errors import InputError
+from pellucid.errors import InputError
 
 
 class Steps(Protocol):

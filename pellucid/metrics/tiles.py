@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..errors import InputError
-from ..model import Model
-from ..perturb.division import Division, Entries
-from ..perturb.regions import Partition, partition, places, together
+from pellucid.errors import InputError
+from pellucid.model import Model
+from pellucid.perturb.division import Division, Entries
+from pellucid.perturb.regions import Partition, partition, places, together
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from ..model import Model
-from ..perturb.imputer import Constant, Fill, Mean
-from ..perturb.regions import Regions
+from pellucid.model import Model
+from pellucid.perturb.imputer import Constant, Fill, Mean
+from pellucid.perturb.regions import Regions
 
 
 @dataclass(frozen=True)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from pellucid.model.columns import Column, Columns
-from pellucid.model.inputs import Held, Inputs, held
-from pellucid.model.load import load
-from pellucid.model.model import Layer, Model
-from pellucid.model.picture import read_picture
-from pellucid.model.preprocess import Preprocess
-from pellucid.model.signal import Signal
-from pellucid.model.text import Text
-from pellucid.model.tokenizer import Encoded, Vocabulary
-from pellucid.model.where import Where
+from .columns import Column, Columns
+from .inputs import Held, Inputs, held
+from .load import load
+from .model import Layer, Model
+from .picture import read_picture
+from .preprocess import Preprocess
+from .signal import Signal
+from .text import Text
+from .tokenizer import Encoded, Vocabulary
+from .where import Where
 
 __all__ = [
     "Column",

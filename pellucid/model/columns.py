@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from pellucid.errors import InputError, ModelError
-from pellucid.model.rows import listed, loaded
+from .rows import listed, loaded
 
 if TYPE_CHECKING:
     from pellucid.subject.table import Table

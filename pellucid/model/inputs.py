@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from pellucid.errors import InputError
-from pellucid.model.model import Model
+from .model import Model
 
 
 @dataclass(frozen=True, eq=False)

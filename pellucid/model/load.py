@@ -16,13 +16,13 @@ from torch import nn
 from torch.export import ExportedProgram
 
 from pellucid.errors import ModelError
-from pellucid.model import metadata, weights
-from pellucid.model.model import Model
-from pellucid.model.sources import exported, file, state, torchscript
-from pellucid.model.sources.checkpoint import digest
-from pellucid.model.sources.reference import KINDS, Reference
-from pellucid.model.text import Text
-from pellucid.model.tokenizer import tokenizes
+from . import metadata, weights
+from .model import Model
+from .sources import exported, file, state, torchscript
+from .sources.checkpoint import digest
+from .sources.reference import KINDS, Reference
+from .text import Text
+from .tokenizer import tokenizes
 
 Source = Model | nn.Module | ExportedProgram | Callable[..., Any] | str | os.PathLike[str]
 HUBS = {"timm": "timm", "torchvision": "torchvision", "hf": "huggingface"}  # by the word before the colon: its file in sources/

@@ -17,11 +17,11 @@ from PIL import Image
 from torch import Tensor, nn
 
 from pellucid.errors import ModelError, TargetError
-from pellucid.model import mode
-from pellucid.model.picture import Picture, read_picture
-from pellucid.model.preprocess import Preprocess
-from pellucid.model.score import BeforeSoftmax
-from pellucid.model.text import Text, check_reads_texts
+from . import mode
+from .picture import Picture, read_picture
+from .preprocess import Preprocess
+from .score import BeforeSoftmax
+from .text import Text, check_reads_texts
 
 
 class Layer(NamedTuple):

@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from pellucid.errors import ModelError, PictureError
-from pellucid.model.picture import LARGEST
+from .picture import LARGEST
 
 INTERPOLATIONS = {kind.name.lower(): kind for kind in Image.Resampling}
 

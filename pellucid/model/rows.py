@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pellucid.errors import InputError, ModelError
 
 if TYPE_CHECKING:
-    from pellucid.model.columns import Columns
+    from .columns import Columns
 
 MOST = 100_000  # rows of a file: an explanation is of a few
 
@@ -83,7 +83,7 @@ def loaded(path: str | os.PathLike[str]) -> Columns:
     Raises:
         ModelError: it cannot be read, or says something else.
     """
-    from pellucid.model.columns import Columns
+    from .columns import Columns
 
     path = Path(path).expanduser()
     asked = f"the columns in {path}"
@@ -100,6 +100,6 @@ def loaded(path: str | os.PathLike[str]) -> Columns:
 
 
 def _column(told: dict[str, Any]) -> Any:
-    from pellucid.model.columns import Column
+    from .columns import Column
 
     return Column(**told | {"values": tuple(map(str, told.get("values", ())))})

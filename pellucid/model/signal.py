@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from pellucid.errors import InputError, ModelError
-from pellucid.model.series import Series, from_file
+from .series import Series, from_file
 
 if TYPE_CHECKING:
     from pellucid.subject.curves import Curves

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from pellucid.errors import InputError, ModelError
-from pellucid.model.tokenizer import Encoded, Tokenizer, Vocabulary, as_tokenizer
 from pellucid.subject.tokens import PADDING, SPECIAL, TEXT, Tokens
+from .tokenizer import Encoded, Tokenizer, Vocabulary, as_tokenizer
 
 __all__ = ["Encoded", "Text", "Vocabulary"]
 

@@ -9,9 +9,9 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from ..progress import told
-from ..readout import Readout
-from ..tape.slope import slope
+from pellucid.progress import told
+from pellucid.readout import Readout
+from pellucid.tape.slope import slope
 
 WATCHED = 10  # steps between two looks at whether a mask still moves
 AT_ONCE = 2**17  # entries that go through the model at once on a CPU: more of them take longer each, fewer waste overhead

@@ -10,7 +10,7 @@ from typing import ClassVar, Protocol
 import torch
 from torch import Tensor
 
-from ..errors import MethodError
+from pellucid.errors import MethodError
 
 
 class Design(Protocol):

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from ..target import Target
+from pellucid.target import Target
 from .design import OneOut
 from .division import Division, Entries, Groups, Sliding
 from .imputer import Mean

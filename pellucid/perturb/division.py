@@ -10,8 +10,8 @@ from math import ceil, prod
 import torch
 from torch import Tensor
 
-from ..errors import InputError
-from ..model import Model
+from pellucid.errors import InputError
+from pellucid.model import Model
 from .regions import Partition, Regions, Shape, Windows, of_table, partition, pixels, places, together
 
 
@@ -116,7 +116,7 @@ class Superpixels(Division):
     compactness: float = 10.0
 
     def of(self, x: Tensor, model: Model) -> Partition:
-        from ..superpixels import superpixels
+        from pellucid.superpixels import superpixels
 
         if x.dim() != 4:
             raise InputError(

@@ -8,17 +8,17 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from ..attribution import Attribution
-from ..errors import MethodError
-from ..model import Model
-from ..model.where import Where
-from ..progress import told
-from ..tape import Tape, aim, record
-from ..tape.aim import find_output
-from ..tape.maps import Map, attribution, choose
-from ..tape.replay import after, replay
-from ..target import Target
-from ..target.classes import probabilities
+from pellucid.attribution import Attribution
+from pellucid.errors import MethodError
+from pellucid.model import Model
+from pellucid.model.where import Where
+from pellucid.progress import told
+from pellucid.tape import Tape, aim, record
+from pellucid.tape.aim import find_output
+from pellucid.tape.maps import Map, attribution, choose
+from pellucid.tape.replay import after, replay
+from pellucid.target import Target
+from pellucid.target.classes import probabilities
 
 BLIND = "Blind to the target: it shows what stands out in this layer."
 

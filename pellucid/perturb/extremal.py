@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..attribution import Attribution
-from ..errors import MethodError
-from ..model import Model
-from ..model.where import Where
-from ..readout import Readout, inside, settled
-from ..target import Target
+from pellucid.attribution import Attribution
+from pellucid.errors import MethodError
+from pellucid.model import Model
+from pellucid.model.where import Where
+from pellucid.readout import Readout, inside, settled
+from pellucid.target import Target
 from .descent import Momentum, at_once, descend, parts
 from .masks import Frame, Stakes, along, blurred, checked, frame, listed, nothing, percent, placeless
 from .perturbation import _path

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from ..target import Target
+from pellucid.target import Target
 from .design import Bernoulli, binomial, enough
 from .division import Division
 from .imputers.blur import Blur

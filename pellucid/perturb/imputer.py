@@ -9,8 +9,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from ..errors import InputError
-from ..model import Model
+from pellucid.errors import InputError
+from pellucid.model import Model
 from .regions import Regions
 
 Fill = Callable[[Tensor, Sequence[int]], Tensor]

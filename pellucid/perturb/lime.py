@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from ..errors import MethodError
-from ..model import Model
-from ..target import Target
+from pellucid.errors import MethodError
+from pellucid.model import Model
+from pellucid.target import Target
 from .design import Bernoulli, binomial
 from .division import Division
 from .imputer import Fill, Mean

@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..errors import InputError, MethodError
-from ..ledger import figure
-from ..readout import Readout
+from pellucid.errors import InputError, MethodError
+from pellucid.ledger import figure
+from pellucid.readout import Readout
 from .imputer import as_imputer
 from .regions import Partition, Shape
 

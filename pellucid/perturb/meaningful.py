@@ -9,12 +9,12 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from ..attribution import Attribution
-from ..model import Model
-from ..model.where import Where
-from ..readout import Readout, inside, settled
-from ..target import Target
-from ..target.classes import Logit, Probability
+from pellucid.attribution import Attribution
+from pellucid.model import Model
+from pellucid.model.where import Where
+from pellucid.readout import Readout, inside, settled
+from pellucid.target import Target
+from pellucid.target.classes import Logit, Probability
 from .descent import Adam, at_once, descend, parts
 from .masks import Frame, Stakes, along, checked, frame, gaussian, listed, nothing, percent, placeless
 from .perturbation import _path

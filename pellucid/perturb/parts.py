@@ -7,8 +7,8 @@ from math import prod
 
 from torch import Tensor
 
-from ..errors import MissingExtra
-from ..model import Model
+from pellucid.errors import MissingExtra
+from pellucid.model import Model
 from .division import Division, Entries, Grid, Groups, Superpixels
 from .regions import OfColumns, Partition, Regions, places
 

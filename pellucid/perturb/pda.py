@@ -10,10 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..errors import MethodError
-from ..model import Model
-from ..target import Target
-from ..target.classes import Logit, LogOdds, Probability
+from pellucid.errors import MethodError
+from pellucid.model import Model
+from pellucid.target import Target
+from pellucid.target.classes import Logit, LogOdds, Probability
 from .design import OneOut
 from .difference import Difference
 from .division import Division, Sliding

@@ -9,12 +9,12 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor
 
-from ..attribution import Attribution
-from ..errors import InputError, MethodError
-from ..model import Model, load
-from ..model.where import Where
-from ..readout import Readout, inside, settled
-from ..target import Target, as_target
+from pellucid.attribution import Attribution
+from pellucid.errors import InputError, MethodError
+from pellucid.model import Model, load
+from pellucid.model.where import Where
+from pellucid.readout import Readout, inside, settled
+from pellucid.target import Target, as_target
 from .design import Design
 from .division import Division
 from .imputer import as_imputer

@@ -9,12 +9,12 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from ..attribution import Attribution
-from ..errors import MethodError
-from ..model import Model
-from ..model.where import Where
-from ..readout import inside, settled
-from ..target import Target
+from pellucid.attribution import Attribution
+from pellucid.errors import MethodError
+from pellucid.model import Model
+from pellucid.model.where import Where
+from pellucid.readout import inside, settled
+from pellucid.target import Target
 from .imputers.windows import cut
 from .perturbation import Perturbation
 from .regions import Windows

@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..errors import InputError
-from ..model import Columns, Model
+from pellucid.errors import InputError
+from pellucid.model import Columns, Model
 
 Shape = tuple[int, ...]
 

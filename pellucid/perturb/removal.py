@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..errors import MethodError
-from ..readout import Readout, heard
-from ..tape import record
+from pellucid.errors import MethodError
+from pellucid.readout import Readout, heard
+from pellucid.tape import record
 
 if TYPE_CHECKING:
     from .responses import Study

@@ -12,10 +12,10 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from ..errors import MethodError, OutputError
-from ..files import whole as written_whole
-from ..readout import Readout, ask, at_once
-from ..target import Names, Target
+from pellucid.errors import MethodError, OutputError
+from pellucid.files import whole as written_whole
+from pellucid.readout import Readout, ask, at_once
+from pellucid.target import Names, Target
 from .design import Design, packed
 from .imputer import Fill, occluded
 from .regions import Regions

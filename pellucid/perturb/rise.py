@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..errors import MethodError
-from ..model import Model
-from ..target import Target
+from pellucid.errors import MethodError
+from pellucid.model import Model
+from pellucid.target import Target
 from .design import Bernoulli, binomial
 from .division import Division, Entries
 from .imputers.blur import Blur

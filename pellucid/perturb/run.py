@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from ..attribution import Attribution
-from ..errors import InputError, MethodError
-from ..model import Model
-from ..model.where import Where, nearest
-from ..target import Target, as_target
+from pellucid.attribution import Attribution
+from pellucid.errors import InputError, MethodError
+from pellucid.model import Model
+from pellucid.model.where import Where, nearest
+from pellucid.target import Target, as_target
 from .responses import Estimate, Estimator, Responses, Study, called_off, painted, relative
 
 if TYPE_CHECKING:

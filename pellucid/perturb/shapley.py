@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from ..errors import MethodError
-from ..target import Target
+from pellucid.errors import MethodError
+from pellucid.target import Target
 from .coalitions import Coalitions, everything, usual
 from .design import enough, stream
 from .division import Division

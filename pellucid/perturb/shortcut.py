@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from torch import Tensor
 
-from ..model.where import Where
+from pellucid.model.where import Where
 from .design import OneOut
 from .imputers.windows import cut, patched
 from .incremental import Plan, accelerate, windows_around

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..errors import InputError
-from ..ledger import decimals, figure
-from ..model import Columns, Model
-from ..model.inputs import Side, layout
+from pellucid.errors import InputError
+from pellucid.ledger import decimals, figure
+from pellucid.model import Columns, Model
+from pellucid.model.inputs import Side, layout
 from .division import Division, Groups
 from .imputer import Constant, Fill, as_imputer
 from .regions import OfColumns, Regions, moved

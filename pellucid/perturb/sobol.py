@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.quasirandom import SobolEngine
 
-from ..errors import MethodError
-from ..target import Target
+from pellucid.errors import MethodError
+from pellucid.target import Target
 from .design import enough, stream
 from .division import Division
 from .imputers.blur import Blur

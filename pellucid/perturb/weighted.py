@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from ..errors import MethodError
-from ..target import Target
+from pellucid.errors import MethodError
+from pellucid.target import Target
 from .design import Design, ways
 from .responses import Responses
 

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 from torch import Tensor
 
-from ..errors import InputError, MethodError
-from ..model import Model
+from pellucid.errors import InputError, MethodError
+from pellucid.model import Model
 from .division import Division, Groups, Sliding
 from .imputer import Constant, Fill, Own
 from .regions import Partition, Regions, Windows, partition
 
 if TYPE_CHECKING:
-    from ..ids import Written
+    from pellucid.ids import Written
     from .perturbation import Perturbation
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from pellucid.render.chart import chart
-from pellucid.render.comparison import comparison_png, comparison_sheet, save_comparison_png
-from pellucid.render.comparison_page import comparison_page, save_comparison_html
-from pellucid.render.image import picture, png, save_png, sheet
-from pellucid.render.page import page, save_html
-from pellucid.render.palette import PALETTES, Palette
-from pellucid.render.svg import save_svg, svg
-from pellucid.render.terminal import save_txt, terminal
-from pellucid.render.view import VIEWS, Shown
+from .chart import chart
+from .comparison import comparison_png, comparison_sheet, save_comparison_png
+from .comparison_page import comparison_page, save_comparison_html
+from .image import picture, png, save_png, sheet
+from .page import page, save_html
+from .palette import PALETTES, Palette
+from .svg import save_svg, svg
+from .terminal import save_txt, terminal
+from .view import VIEWS, Shown
 
 __all__ = [
     "PALETTES",

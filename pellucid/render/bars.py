@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from pellucid.ledger import figure
-from pellucid.render.map import Map
-from pellucid.render.palette import FAINT, HAIR, INK, PAPER
-from pellucid.render.scale import Heat
-from pellucid.render.text import font, width
+from .map import Map
+from .palette import FAINT, HAIR, INK, PAPER
+from .scale import Heat
+from .text import font, width
 
 HEIGHT, LEFT, FOOT = 260, 84, 30
 SEPARATE = 64  # up to this many bars stand apart and are numbered

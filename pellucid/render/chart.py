@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Literal
 from PIL import Image
 
 from pellucid.errors import InputError
-from pellucid.render.image import caption, framed, title
-from pellucid.render.map import prepare
-from pellucid.render.steps import MOST, bars, rises, waterfall
-from pellucid.render.table.chart import drawing
-from pellucid.render.text import stack
 from pellucid.subject import Table
+from .image import caption, framed, title
+from .map import prepare
+from .steps import MOST, bars, rises, waterfall
+from .table.chart import drawing
+from .text import stack
 
 if TYPE_CHECKING:
     from pellucid.explanation import Explanation

@@ -12,14 +12,14 @@ from PIL import Image
 
 from pellucid.comparison import Comparison
 from pellucid.ledger import figure
-from pellucid.render.image import GAP, MOST_SAMPLES, chunks, classes, encoded, framed, labelled, model_name, side_by_side
-from pellucid.render.map import prepare
-from pellucid.render.matrix import agreement
-from pellucid.render.palette import AMBER, FAINT, INK, PAPER, Colour
-from pellucid.render.panel import SMALLEST, Size, card, ground, photograph
-from pellucid.render.subjects import painter
-from pellucid.render.text import paragraph, shorten, stack
-from pellucid.render.view import VIEWS, Shown
+from .image import GAP, MOST_SAMPLES, chunks, classes, encoded, framed, labelled, model_name, side_by_side
+from .map import prepare
+from .matrix import agreement
+from .palette import AMBER, FAINT, INK, PAPER, Colour
+from .panel import SMALLEST, Size, card, ground, photograph
+from .subjects import painter
+from .text import paragraph, shorten, stack
+from .view import VIEWS, Shown
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from pellucid.comparison import Comparison
 from pellucid.ledger import figure
-from pellucid.render.comparison import REGIONS, Column, column, first
-from pellucid.render.image import MOST_SAMPLES
-from pellucid.render.page import HEAD, inline, table
-from pellucid.render.text import stack
-from pellucid.render.view import Shown
+from .comparison import REGIONS, Column, column, first
+from .image import MOST_SAMPLES
+from .page import HEAD, inline, table
+from .text import stack
+from .view import Shown
 
 if TYPE_CHECKING:
     from torch import Tensor

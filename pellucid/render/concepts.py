@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 from PIL import Image, ImageDraw
 
 from pellucid.ledger import figure
-from pellucid.render.contact import bounded
-from pellucid.render.examples import example_cell, in_row, legend, nothing, outlined
-from pellucid.render.image import chunks, encoded, framed, model_name
-from pellucid.render.map import prepare
-from pellucid.render.palette import AMBER, FAINT, HAIR, INK, PAPER, RED_BLUE
-from pellucid.render.panel import Size, photograph
-from pellucid.render.pixels import GAP, SIDE, drawn
-from pellucid.render.text import paragraph, shorten, stack
-from pellucid.render.view import painted
+from .contact import bounded
+from .examples import example_cell, in_row, legend, nothing, outlined
+from .image import chunks, encoded, framed, model_name
+from .map import prepare
+from .palette import AMBER, FAINT, HAIR, INK, PAPER, RED_BLUE
+from .panel import Size, photograph
+from .pixels import GAP, SIDE, drawn
+from .text import paragraph, shorten, stack
+from .view import painted
 
 if TYPE_CHECKING:
     from pellucid.concept import Concept, Concepts

@@ -11,11 +11,11 @@ from PIL import Image
 from torch import Tensor
 
 from pellucid.ledger import figure
-from pellucid.render.examples import example_cell, in_row, legend, nothing
-from pellucid.render.image import chunks, encoded, framed
-from pellucid.render.palette import AMBER, FAINT, INK
-from pellucid.render.pixels import GAP, SIDE, drawn
-from pellucid.render.text import paragraph, shorten, stack
+from .examples import example_cell, in_row, legend, nothing
+from .image import chunks, encoded, framed
+from .palette import AMBER, FAINT, INK
+from .pixels import GAP, SIDE, drawn
+from .text import paragraph, shorten, stack
 
 if TYPE_CHECKING:
     from pellucid.synth.maximized import Maximized

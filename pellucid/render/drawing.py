@@ -8,8 +8,8 @@ from html import escape
 
 from PIL import Image, ImageDraw
 
-from pellucid.render.palette import INK, PAPER, Colour
-from pellucid.render.text import font, plain, shorten, width
+from .palette import INK, PAPER, Colour
+from .text import font, plain, shorten, width
 
 FINER = 3  # shapes are drawn so many times finer and averaged: their edges are smooth
 ANCHORS = {"l": "start", "m": "middle", "r": "end"}

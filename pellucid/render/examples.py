@@ -13,10 +13,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from pellucid.ledger import figure
-from pellucid.render.image import chunks, encoded, framed
-from pellucid.render.palette import AMBER, FAINT, HAIR, INK, PAPER
-from pellucid.render.pixels import GAP, SIDE, drawn, fitted, painted
-from pellucid.render.text import paragraph, shorten, stack
+from .image import chunks, encoded, framed
+from .palette import AMBER, FAINT, HAIR, INK, PAPER
+from .pixels import GAP, SIDE, drawn, fitted, painted
+from .text import paragraph, shorten, stack
 
 if TYPE_CHECKING:
     from pellucid.synth.example import Example, Examples

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from pellucid.render.legend import class_bars
-from pellucid.render.map import Map, prepare
-from pellucid.render.palette import AMBER, FAINT, HAIR, INK, PAPER, RED_BLUE, Palette
-from pellucid.render.panel import Size, panel_size, photograph
-from pellucid.render.scale import Scale
-from pellucid.render.subjects import painter
-from pellucid.render.text import paragraph, shorten, stack
-from pellucid.render.view import PLAIN, Found, Shown, View
+from .legend import class_bars
+from .map import Map, prepare
+from .palette import AMBER, FAINT, HAIR, INK, PAPER, RED_BLUE, Palette
+from .panel import Size, panel_size, photograph
+from .scale import Scale
+from .subjects import painter
+from .text import paragraph, shorten, stack
+from .view import PLAIN, Found, Shown, View
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -6,9 +6,9 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from pellucid.ledger import figure
-from pellucid.render.map import Map
-from pellucid.render.palette import FAINT, HAIR, INK, PAPER, Colour
-from pellucid.render.text import font, paragraph, shorten, stack
+from .map import Map
+from .palette import FAINT, HAIR, INK, PAPER, Colour
+from .text import font, paragraph, shorten, stack
 
 BAR, TALL = 235.0, 18  # the bar lies on a pale grey, as most of a map does
 UNSIGNED = "unsigned: how much, not for or against"

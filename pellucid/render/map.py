@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from pellucid.errors import InputError
 from pellucid.regions import smoothed
-from pellucid.render.palette import RED_BLUE, Palette
-from pellucid.render.scale import Heat, Scale, each, fixed, shared
+from .palette import RED_BLUE, Palette
+from .scale import Heat, Scale, each, fixed, shared
 
 if TYPE_CHECKING:
     from pellucid.explanation import Explanation

@@ -5,8 +5,8 @@ from __future__ import annotations
 from PIL import Image, ImageDraw
 
 from pellucid.comparison import Agreement
-from pellucid.render.palette import FAINT, INK, PAPER, Colour
-from pellucid.render.text import font, paragraph, shorten, stack, width
+from .palette import FAINT, INK, PAPER, Colour
+from .text import font, paragraph, shorten, stack, width
 
 ROW, LARGEST = 30, 64  # pixels
 FULL: Colour = (120, 150, 150)  # behind a 1

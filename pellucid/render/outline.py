@@ -7,12 +7,12 @@ from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 from pellucid.regions import Region
-from pellucid.render.bars import bars
-from pellucid.render.legend import swatch
-from pellucid.render.map import Map
-from pellucid.render.palette import FAINT, PAPER, Colour
-from pellucid.render.panel import Size, card, enlarging, ground, overlay, photograph
-from pellucid.render.text import font, paragraph, stack, width
+from .bars import bars
+from .legend import swatch
+from .map import Map
+from .palette import FAINT, PAPER, Colour
+from .panel import Size, card, enlarging, ground, overlay, photograph
+from .text import font, paragraph, stack, width
 
 LINE, HALO = 3, 1  # pixels
 FINE = 2  # lines are drawn so many times finer, and then averaged: their edges are smooth

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from pellucid.render.books import book
-from pellucid.render.image import MOST_SAMPLES, encoded, panels
-from pellucid.render.map import Map, prepare
-from pellucid.render.scale import Scale
-from pellucid.render.subjects import painter
-from pellucid.render.view import PLAIN, Found, Shown
+from .books import book
+from .image import MOST_SAMPLES, encoded, panels
+from .map import Map, prepare
+from .scale import Scale
+from .subjects import painter
+from .view import PLAIN, Found, Shown
 
 if TYPE_CHECKING:
     from torch import Tensor

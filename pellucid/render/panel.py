@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from pellucid.render.map import Map
-from pellucid.render.palette import INK, PAPER, Pixels
-from pellucid.render.scale import Heat
-from pellucid.render.text import paragraph, plain, width
+from .map import Map
+from .palette import INK, PAPER, Pixels
+from .scale import Heat
+from .text import paragraph, plain, width
 
 SMALLEST, LARGEST = 448, 896  # pixels along the longer side of a panel
 CARD_WIDE = 196  # "no evidence found" on one line

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from pellucid.render.palette import INK, PAPER
-from pellucid.render.panel import enlarging
-from pellucid.render.text import stack
+from .palette import INK, PAPER
+from .panel import enlarging
+from .text import stack
 
 GAP = 16
 SIDE = 224  # pixels along the longer side of a picture, at least

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from pellucid.render.map import Map, prepare
-from pellucid.render.palette import FAINT, INK
-from pellucid.render.subjects import Painter, painter
-from pellucid.render.text import paragraph, stack
+from .map import Map, prepare
+from .palette import FAINT, INK
+from .subjects import Painter, painter
+from .text import paragraph, stack
 
 if TYPE_CHECKING:
     from pellucid.explanation import Explanation
@@ -28,7 +28,7 @@ def each(e: Explanation) -> list[tuple[str, Explanation]]:
 
 def image(e: Explanation, sample: int, drawn: Map, wide: int) -> Image.Image:
     """The panels of every input under its name, exactly so wide."""
-    from pellucid.render.image import panels
+    from .image import panels
 
     parts = [paragraph(SCALES, 15, wide, FAINT)]
     for name, one in each(e):
@@ -43,8 +43,8 @@ def image(e: Explanation, sample: int, drawn: Map, wide: int) -> Image.Image:
 
 def html(e: Explanation, sample: int, drawn: Map) -> str:
     """Every input as pages show it alone."""
-    from pellucid.render.image import panels
-    from pellucid.render.page import inline
+    from .image import panels
+    from .page import inline
 
     parts = [f'<p class="note">{SCALES}</p>']
     for name, one in each(e):
@@ -57,7 +57,7 @@ def html(e: Explanation, sample: int, drawn: Map) -> str:
 
 def lines(e: Explanation, sample: int, drawn: Map, width: int, colour: bool) -> list[str]:
     """Every input as terminals show it alone, without its caption."""
-    from pellucid.render.terminal import shown
+    from .terminal import shown
 
     made: list[str] = []
     for name, one in each(e):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from pellucid.render.map import Map
+from .map import Map
 
 if TYPE_CHECKING:
     from pellucid.explanation import Explanation

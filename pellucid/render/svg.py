@@ -7,14 +7,14 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pellucid.render.image import MOST_SAMPLES, panels
-from pellucid.render.map import prepare
-from pellucid.render.marked.runs import visible
-from pellucid.render.page import inline
-from pellucid.render.palette import AMBER, FAINT, INK, Colour
-from pellucid.render.scale import Scale
-from pellucid.render.subjects import painter
-from pellucid.render.text import wrap
+from .image import MOST_SAMPLES, panels
+from .map import prepare
+from .marked.runs import visible
+from .page import inline
+from .palette import AMBER, FAINT, INK, Colour
+from .scale import Scale
+from .subjects import painter
+from .text import wrap
 
 if TYPE_CHECKING:
     from pellucid.explanation import Explanation

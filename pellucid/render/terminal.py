@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pellucid.ledger import figure
-from pellucid.render.books import book_lines
-from pellucid.render.map import Map, prepare
-from pellucid.render.palette import RED_BLUE, Colour, Palette
-from pellucid.render.panel import Size, overlay, resized
-from pellucid.render.scale import Heat, Scale, each
-from pellucid.render.subjects import painter
+from .books import book_lines
+from .map import Map, prepare
+from .palette import RED_BLUE, Colour, Palette
+from .panel import Size, overlay, resized
+from .scale import Heat, Scale, each
+from .subjects import painter
 
 if TYPE_CHECKING:
     from pellucid.explanation import Explanation

@@ -8,7 +8,7 @@ from functools import cache
 
 from PIL import Image, ImageDraw, ImageFont
 
-from pellucid.render.palette import INK, PAPER, Colour
+from .palette import INK, PAPER, Colour
 
 LEADING = 1.4
 GLYPHS = {*map(chr, range(32, 127)), *"©«°±·»“”…™"}  # what the bundled font has

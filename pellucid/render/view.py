@@ -10,12 +10,12 @@ from PIL import Image, ImageOps
 
 from pellucid.errors import InputError
 from pellucid.regions import Region
-from pellucid.render import outline
-from pellucid.render.bars import bars
-from pellucid.render.legend import legend
-from pellucid.render.map import Map
-from pellucid.render.palette import HAIR
-from pellucid.render.panel import Size, card, ground, overlay
+from . import outline
+from .bars import bars
+from .legend import legend
+from .map import Map
+from .palette import HAIR
+from .panel import Size, card, ground, overlay
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pellucid.subject.curves import Curves
-from pellucid.subject.inputs import Sides
-from pellucid.subject.noun import Subject, restored, stored
-from pellucid.subject.table import Table
-from pellucid.subject.tokens import Piece, Tokens
+from .curves import Curves
+from .inputs import Sides
+from .noun import Subject, restored, stored
+from .table import Table
+from .tokens import Piece, Tokens
 
 #: Every kind by its name, for files: a new one is its file, a line here, and a painter in `pellucid.render.subjects`.
 KINDS: dict[str, type[Subject]] = {one.kind: one for one in (Tokens, Sides, Table, Curves)}

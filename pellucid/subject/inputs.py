@@ -12,7 +12,7 @@ from torch import Tensor
 
 from pellucid.errors import InputError
 from pellucid.ledger import decimals, figure
-from pellucid.subject.noun import Subject
+from .noun import Subject
 
 
 @dataclass(frozen=True, eq=False)

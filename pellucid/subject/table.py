@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from pellucid.subject.noun import Subject
+from .noun import Subject
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, NamedTuple
 from torch import Tensor
 
 from pellucid.errors import InputError
-from pellucid.subject.noun import Subject
+from .noun import Subject
 
 TEXT, SPECIAL, PADDING = "text", "special", "padding"
 Span = tuple[int, int]

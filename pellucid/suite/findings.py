@@ -13,11 +13,11 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from ..errors import MethodError, PellucidError
-from ..files import save
-from ..metrics.interval import interval
-from ..metrics.rows import columns, markdown, plain, write_csv
-from ..perturb.regression import student
+from pellucid.errors import MethodError, PellucidError
+from pellucid.files import save
+from pellucid.metrics.interval import interval
+from pellucid.metrics.rows import columns, markdown, plain, write_csv
+from pellucid.perturb.regression import student
 from .marks import Measure
 
 #: Suffix -> "module:function" that writes (findings, path, **options).

@@ -8,12 +8,12 @@ from functools import lru_cache
 import torch
 from torch import Tensor, nn
 
-from ..attribution import Method
-from ..errors import InputError
-from ..model import Model, load
-from ..progress import told
-from ..truth import OCCLUDERS, Problem, hidden, hidden_net
-from ..verbs import _distinct
+from pellucid.attribution import Method
+from pellucid.errors import InputError
+from pellucid.model import Model, load
+from pellucid.progress import told
+from pellucid.truth import OCCLUDERS, Problem, hidden, hidden_net
+from pellucid.verbs import _distinct
 from .findings import Findings
 from .marks import HIT, NETSHARE, WIN
 from .trial import Trial

@@ -9,15 +9,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .. import zoo
-from ..attribution import Method
-from ..errors import InputError, MethodError
-from ..evaluation import _samples
-from ..metrics.metric import scored
-from ..model import Model, load
-from ..readout import at_once, heard
-from ..truth.problem import generator
-from ..verbs import _distinct
+from pellucid import zoo
+from pellucid.attribution import Method
+from pellucid.errors import InputError, MethodError
+from pellucid.evaluation import _samples
+from pellucid.metrics.metric import scored
+from pellucid.model import Model, load
+from pellucid.readout import at_once, heard
+from pellucid.truth.problem import generator
+from pellucid.verbs import _distinct
 from .findings import Findings
 from .marks import HIT, LOAD, NETSHARE, WIN
 from .trial import Trial

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from ..attribution import Method
-from ..errors import InputError, PellucidError
-from ..metrics.metric import Answer
-from ..model import Model
-from ..progress import told
-from ..readout import at_once
-from ..verbs import _bug, explain
+from pellucid.attribution import Method
+from pellucid.errors import InputError, PellucidError
+from pellucid.metrics.metric import Answer
+from pellucid.model import Model
+from pellucid.progress import told
+from pellucid.readout import at_once
+from pellucid.verbs import _bug, explain
 from .marks import marks
 
 

@@ -9,7 +9,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import canvas, prior, recipes
     from .ascent import Adam, Ascent, Normalised, Progress, Steepest
     from .canvas import Colour, Fourier, Pixel, Spectrum
     from .climbed import Climbed

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..model import Model
-from ..outputs import main_output
-from ..ranking import ranks
-from ..readout import heard
-from ..tape.trees import tensors
+from pellucid.model import Model
+from pellucid.outputs import main_output
+from pellucid.ranking import ranks
+from pellucid.readout import heard
+from pellucid.tape.trees import tensors
 from .asked import listening
 
 MOST = 12  # layers that are looked at

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules import module as hooks
 
-from ..model import Model
-from ..outputs import entries, main_output, part
-from ..readout import heard
-from ..tape.trees import tensors
-from ..target import Part
+from pellucid.model import Model
+from pellucid.outputs import entries, main_output, part
+from pellucid.readout import heard
+from pellucid.tape.trees import tensors
+from pellucid.target import Part
 
 Values = dict[str | None, Tensor]
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ..errors import InputError
-from ..readout import at_once
+from pellucid.errors import InputError
+from pellucid.readout import at_once
 from .ascent import Numbers, per_picture
 from .asked import asking, differentiable
 from .climbed import Climbed, side_by_side

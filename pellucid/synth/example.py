@@ -13,13 +13,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..attribution import Method
-from ..errors import PellucidError
-from ..files import save as saved
-from ..ledger import figure
-from ..model import Model
-from ..target import Target
-from ..target.inside import Channel
+from pellucid.attribution import Method
+from pellucid.errors import PellucidError
+from pellucid.files import save as saved
+from pellucid.ledger import figure
+from pellucid.model import Model
+from pellucid.target import Target
+from pellucid.target.inside import Channel
 from .frame import Frame
 from .generator.pictures import Pictures
 from .receptive import Box, Receptive, receptive

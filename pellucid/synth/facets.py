@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..errors import InputError
-from ..model import Model
-from ..progress import told
-from ..readout import at_once, heard
-from ..target import Target
-from ..target.classes import Logit, LogOdds, Probability
+from pellucid.errors import InputError
+from pellucid.model import Model
+from pellucid.progress import told
+from pellucid.readout import at_once, heard
+from pellucid.target import Target
+from pellucid.target.classes import Logit, LogOdds, Probability
 from .generator.encoder import Encoder, encoder, means
 from .generator.pictures import Pictures
 

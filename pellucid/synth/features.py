@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from ..errors import InputError
-from ..readout import heard
-from ..target import Target, Term
+from pellucid.errors import InputError
+from pellucid.readout import heard
+from pellucid.target import Target, Term
 from .asked import asking, differentiable
 from .draws import drawn
 from .frame import Frame

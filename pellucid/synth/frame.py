@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from ..errors import InputError
-from ..model import Columns, Model, Signal
+from pellucid.errors import InputError
+from pellucid.model import Columns, Model, Signal
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..errors import InputError
-from ..model import Model
-from ..progress import told
-from ..readout import at_once, heard
-from ..target import Target
+from pellucid.errors import InputError
+from pellucid.model import Model
+from pellucid.progress import told
+from pellucid.readout import at_once, heard
+from pellucid.target import Target
 from .activity import Activity, active, layers_of
 from .draws import drawn
 from .frame import Frame

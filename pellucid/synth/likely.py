@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from torch import Tensor
 from torch.nn import functional
 
-from ..target import Target
-from ..target.classes import Logit, OfClass
+from pellucid.target import Target
+from pellucid.target.classes import Logit, OfClass
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,11 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from ..errors import InputError
-from ..files import save as saved
-from ..ledger import figure
-from ..outputs import main_output
-from ..readout import at_once, heard
+from pellucid.errors import InputError
+from pellucid.files import save as saved
+from pellucid.ledger import figure
+from pellucid.outputs import main_output
+from pellucid.readout import at_once, heard
 from .climbed import Climbed
 from .frame import Frame
 from .objective import objective_of

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..errors import TargetError
-from ..target import Target, Term
-from ..target.classes import Logit, OfClass
-from ..target.inside import Channel
+from pellucid.errors import TargetError
+from pellucid.target import Target, Term
+from pellucid.target.classes import Logit, OfClass
+from pellucid.target.inside import Channel
 
 TOGETHER = ("index", "labels", "unit")  # fields in which readings of one kind may differ from picture to picture
 

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..errors import TargetError
-from ..model import Model, load
-from ..readout import at_once, heard
-from ..target import Target, probabilities
-from ..target.classes import OfClass
+from pellucid.errors import TargetError
+from pellucid.model import Model, load
+from pellucid.readout import at_once, heard
+from pellucid.target import Target, probabilities
+from pellucid.target.classes import OfClass
 from .frame import framed
 from .task import Task
 from .trust import Opinion

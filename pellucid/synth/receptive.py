@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from ..errors import PellucidError
-from ..model import Model
+from pellucid.errors import PellucidError
+from pellucid.model import Model
 from .asked import asking
 
 Box = tuple[tuple[int, int], ...]

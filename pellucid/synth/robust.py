@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..errors import MethodError
+from pellucid.errors import MethodError
 from .draws import exact, normal, uniform
 from .parts import Draws
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from ..errors import MethodError
-from ..model import Model
-from ..target import Target
+from pellucid.errors import MethodError
+from pellucid.model import Model
+from pellucid.target import Target
 from .ascent import Ascent
 from .frame import Frame
 from .parts import Canvas, Penalty, Projection, Robustness

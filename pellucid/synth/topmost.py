@@ -9,11 +9,11 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ..model import Model
-from ..progress import told
-from ..readout import at_once, heard
-from ..target import Target
-from ..target.inside import Channel
+from pellucid.model import Model
+from pellucid.progress import told
+from pellucid.readout import at_once, heard
+from pellucid.target import Target
+from pellucid.target.inside import Channel
 from .generator.pictures import Pictures
 
 BATCH = 64  # pictures read at once

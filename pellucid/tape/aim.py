@@ -8,11 +8,11 @@ from fnmatch import fnmatchcase
 import torch
 from torch import Tensor
 
-from ..errors import ModelError, TargetError, WhereError
-from ..model.where import Where, nearest
-from ..outputs import check_samples, entries, main, part
-from ..outputs import main_output as main_output
-from ..target import Names, Part, Target
+from pellucid.errors import ModelError, TargetError, WhereError
+from pellucid.model.where import Where, nearest
+from pellucid.outputs import check_samples, entries, main, part
+from pellucid.outputs import main_output as main_output
+from pellucid.target import Names, Part, Target
 from .op import Ref, Tape
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..errors import InputError
-from ..model import Model
-from ..outputs import main_output
+from pellucid.errors import InputError
+from pellucid.model import Model
+from pellucid.outputs import main_output
 from . import kinds
 from .plain import plain
 from .record import Between

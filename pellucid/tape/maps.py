@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..attribution import Attribution
-from ..errors import MethodError
-from ..model.where import Where
+from pellucid.attribution import Attribution
+from pellucid.errors import MethodError
+from pellucid.model.where import Where
 from . import kinds
 from .aim import Aim, find
 from .layout import RESHAPED, Grid, Layout, grid, layouts, places

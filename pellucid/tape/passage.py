@@ -14,11 +14,11 @@ from math import prod
 import torch
 from torch import Tensor
 
-from ..condition import Condition
-from ..errors import MethodError
-from ..ledger import Row, before
-from ..passage import Passage
-from ..target import Target
+from pellucid.condition import Condition
+from pellucid.errors import MethodError
+from pellucid.ledger import Row, before
+from pellucid.passage import Passage
+from pellucid.target import Target
 from .aim import Aim, find
 from .axes import axes_of
 from .batch import Batch, per_sample

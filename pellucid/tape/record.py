@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.modules import module as hooks
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from ..model.mode import opaque
+from pellucid.model.mode import opaque
 from . import encoder, grouped, kinds, recurrent
 from .op import Tape
 from .plain import plain

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..errors import ModelError, ThreadLost
+from pellucid.errors import ModelError, ThreadLost
 from . import facts, kinds
 from .batch import Batch
 from .op import Op, Ref, Tape, Value

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..errors import MethodError
-from ..target import Target
+from pellucid.errors import MethodError
+from pellucid.target import Target
 from .aim import find, find_output
 from .op import Op, Tape, fill
 from .trees import tensors

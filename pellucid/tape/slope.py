@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..readout import Readout, heard
+from pellucid.readout import Readout, heard
 from .aim import aim
 from .local import LocalOp
 from .record import record

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..errors import InputError
+from pellucid.errors import InputError
 
 
 def check(x: Tensor) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from torch import Tensor
 
-from ..errors import TargetError
+from pellucid.errors import TargetError
 from .classes import Box, Class, Logit, LogOdds, Predicted, Probability, Region, probabilities
 from .detection import Detection
 from .inside import Channel, Direction, Energy, Function

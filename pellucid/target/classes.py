@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from ..errors import TargetError
+from pellucid.errors import TargetError
 from .noun import Names, Term
 from .number import Number
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from ..errors import TargetError
+from pellucid.errors import TargetError
 from .classes import OfClass
 from .noun import Names, Term
 

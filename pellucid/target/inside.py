@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..errors import TargetError
+from pellucid.errors import TargetError
 from .noun import Term
 
 

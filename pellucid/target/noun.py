@@ -10,7 +10,7 @@ from typing import Protocol
 
 from torch import Tensor
 
-from ..errors import TargetError
+from pellucid.errors import TargetError
 
 
 class Names(Protocol):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
-from ..errors import TargetError
+from pellucid.errors import TargetError
 from .noun import Names, Term
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..errors import TargetError
-from ..outputs import entries, main_output, part
+from pellucid.errors import TargetError
+from pellucid.outputs import entries, main_output, part
 from .noun import Names, Part, Term
 
 

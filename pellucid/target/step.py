@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ..errors import TargetError
+from pellucid.errors import TargetError
 from .classes import OfClass
 from .noun import Names, Term
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Generator, Tensor, nn
 
-from ..errors import MethodError
+from pellucid.errors import MethodError
 from .learn import convnet, fit
 from .problem import Change, Problem, choose, generator
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Generator, Tensor, nn
 
-from ..errors import InputError
+from pellucid.errors import InputError
 
 Change = Callable[[Tensor], Tensor]
 

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from ..errors import MethodError
+from pellucid.errors import MethodError
 from .problem import Problem, choose, generator
 
 Kind = Literal["linear", "multiplicative", "rotation", "xor"]

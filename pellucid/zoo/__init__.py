@@ -23,7 +23,7 @@ def efficientnet_lite0() -> Model:
     Raises:
         MissingExtra: The package with the weights is not installed.
     """
-    from pellucid.zoo.efficientnet import pretrained  # here, because it brings torch
+    from .efficientnet import pretrained  # here, because it brings torch
 
     return pretrained(0)
 
@@ -34,7 +34,7 @@ def efficientnet_lite1() -> Model:
     Raises:
         MissingExtra: The package with the weights is not installed.
     """
-    from pellucid.zoo.efficientnet import pretrained
+    from .efficientnet import pretrained
 
     return pretrained(1)
 
@@ -45,7 +45,7 @@ def efficientnet_lite2() -> Model:
     Raises:
         MissingExtra: The package with the weights is not installed.
     """
-    from pellucid.zoo.efficientnet import pretrained
+    from .efficientnet import pretrained
 
     return pretrained(2)
 

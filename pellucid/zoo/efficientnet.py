@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from pellucid.errors import MissingExtra
 from pellucid.model import Model, Preprocess
-from pellucid.zoo.labels import imagenet
+from .labels import imagenet
 
 
 class Variant(NamedTuple):

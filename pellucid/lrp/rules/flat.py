@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ...tape import LocalOp
+from pellucid.tape import LocalOp
 from ..rule import LINEAR, Rule, Shares, divide
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ...tape import LocalOp
+from pellucid.tape import LocalOp
 from ..flow import Stream, flow
 from ..rule import LINEAR, Bias, Rule, Shares, Silent
 from .signed import Signed

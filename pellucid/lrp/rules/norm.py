@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ...tape import LocalOp
+from pellucid.tape import LocalOp
 from ..rule import SHARED, Bias, Rule, Shares, Silent, divide
 
 ROUNDING = 4  # units in the last place of what there is to share

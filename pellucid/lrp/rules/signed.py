@@ -7,8 +7,8 @@ from functools import cached_property
 
 from torch import Tensor
 
-from ...tape import LocalOp
-from ...tape.linear import Weights, once
+from pellucid.tape import LocalOp
+from pellucid.tape.linear import Weights, once
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ...tape import LocalOp, kinds
-from ...tape.local import batch_norm, trains
+from pellucid.tape import LocalOp, kinds
+from pellucid.tape.local import batch_norm, trains
 from ..rule import Bias, Rule, Shares, divide
 
 

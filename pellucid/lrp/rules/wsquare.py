@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ...tape import LocalOp
-from ...tape.linear import Weights
+from pellucid.tape import LocalOp
+from pellucid.tape.linear import Weights
 from ..flow import Stream, flow
 from ..rule import LINEAR, Bias, Rule, Shares, Silent
 

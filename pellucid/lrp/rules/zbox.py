@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ...tape import LocalOp
-from ...tape.batch import along, by_sample
+from pellucid.tape import LocalOp
+from pellucid.tape.batch import along, by_sample
 from ..flow import Stream, flow
 from ..rule import LINEAR, Bias, Rule, Shares, Silent
 

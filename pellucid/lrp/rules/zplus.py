@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ...tape import LocalOp
+from pellucid.tape import LocalOp
 from ..flow import Stream, flow
 from ..rule import LINEAR, SHARED, Bias, Rule, Shares, Silent
 from .norm import Norm

@@ -10,8 +10,7 @@ import torch
 from torch import nn
 
 from pellucid.errors import ModelError
-from pellucid.model import weights
-
+from .. import weights
 from .reference import SEED, Reference
 
 Builder = Callable[..., nn.Module]

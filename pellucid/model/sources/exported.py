@@ -8,9 +8,9 @@ from pathlib import Path
 import torch
 from torch.export import ExportedProgram
 
-from pellucid.model.model import Model
-from pellucid.model.score import SOFTMAXES, BeforeSoftmax
-from pellucid.model.weights import damaged
+from ..model import Model
+from ..score import SOFTMAXES, BeforeSoftmax
+from ..weights import damaged
 
 
 def of_object(program: ExportedProgram, name: str = "exported program", source: str = "ExportedProgram") -> Model:

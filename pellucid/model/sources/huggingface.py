@@ -17,12 +17,11 @@ import torch
 from torch import nn
 
 from pellucid.errors import ModelError
-from pellucid.model import metadata
-from pellucid.model.model import Model
-from pellucid.model.preprocess import Preprocess
-from pellucid.model.text import Text
-from pellucid.model.tokenizer import ENDLESS
-
+from .. import metadata
+from ..model import Model
+from ..preprocess import Preprocess
+from ..text import Text
+from ..tokenizer import ENDLESS
 from . import hub, torchvision
 from .checkpoint import digest
 from .extra import missing

@@ -12,11 +12,10 @@ from typing import Any
 from torch import Tensor, nn
 
 from pellucid.errors import ModelError
-from pellucid.model.mode import Names
-from pellucid.model.model import Model
-from pellucid.model.score import BeforeSoftmax
-from pellucid.model.weights import damaged, untrusted
-
+from ..mode import Names
+from ..model import Model
+from ..score import BeforeSoftmax
+from ..weights import damaged, untrusted
 from .checkpoint import digest
 from .extra import missing
 from .turned import channels_last

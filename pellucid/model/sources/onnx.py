@@ -13,9 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from pellucid.errors import ModelError
-from pellucid.model.model import Model
-from pellucid.model.weights import damaged
-
+from ..model import Model
+from ..weights import damaged
 from . import torchvision
 from .checkpoint import digest
 from .extra import missing

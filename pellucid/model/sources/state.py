@@ -7,8 +7,8 @@ from pathlib import Path
 
 from torch import nn
 
-from pellucid.model import metadata, weights
-from pellucid.model.model import Model
+from .. import metadata, weights
+from ..model import Model
 
 Builder = Callable[[], nn.Module]
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import torch
 
-from pellucid.model.model import Model
-from pellucid.model.weights import damaged
+from ..model import Model
+from ..weights import damaged
 
 
 def of_object(module: torch.jit.ScriptModule) -> Model:

@@ -12,9 +12,8 @@ from typing import Any
 import torch
 
 from pellucid.errors import ModelError
-from pellucid.model import metadata
-from pellucid.model.model import Model
-
+from .. import metadata
+from ..model import Model
 from . import hub
 from .checkpoint import drawn, filled
 from .extra import missing

@@ -8,8 +8,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from ...errors import InputError
-from ...model import Model
+from pellucid.errors import InputError
+from pellucid.model import Model
 from ..imputer import Fill
 from ..regions import Regions, places
 from .draws import Whole

@@ -11,7 +11,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ...errors import InputError
+from pellucid.errors import InputError
 from .draws import normal
 from .statistics import Statistics
 from .windows import bounds, numbered

@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from ...errors import InputError
-from ...model import Model
-from ...zoo import patch_statistics
+from pellucid.errors import InputError
+from pellucid.model import Model
+from pellucid.zoo import patch_statistics
 from ..imputer import Fill
 from ..regions import Regions
 from .conditional import Colour, Conditional

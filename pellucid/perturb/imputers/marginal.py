@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from ...errors import InputError
-from ...model import Model
+from pellucid.errors import InputError
+from pellucid.model import Model
 from ..imputer import Fill
 from ..regions import Regions, places
 from .draws import Whole, numbers

@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...errors import InputError
-from ...model import Model
+from pellucid.errors import InputError
+from pellucid.model import Model
 from ..imputer import Fill
 from ..regions import Regions
 from .draws import Whole, normal

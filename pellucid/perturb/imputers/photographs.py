@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ... import zoo
-from ...model import read_picture
-from ...zoo.efficientnet import preprocess
+from pellucid import zoo
+from pellucid.model import read_picture
+from pellucid.zoo.efficientnet import preprocess
 from .statistics import Statistics, measured
 
 

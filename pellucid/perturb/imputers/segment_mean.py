@@ -9,7 +9,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from ...model import Model
+from pellucid.model import Model
 from ..imputer import Fill
 from ..regions import Partition, Regions
 from .draws import Whole

@@ -10,8 +10,8 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from ...errors import PellucidError
-from ...readout import Readout, inside
+from pellucid.errors import PellucidError
+from pellucid.readout import Readout, inside
 from .plan import MOST, Plan
 
 T = TypeVar("T")

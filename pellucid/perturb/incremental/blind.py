@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from ...errors import ModelError
-from ...tape import Op, Tape, kinds
+from pellucid.errors import ModelError
+from pellucid.tape import Op, Tape, kinds
 
 # Constants whose entries do not depend on those of the tensor they are made like.
 SHAPED = frozenset(

@@ -10,9 +10,9 @@ from math import prod
 import torch
 from torch import Tensor
 
-from ...errors import InputError
-from ...tape import Op, Tape
-from ...tape.batch import Batch, follow
+from pellucid.errors import InputError
+from pellucid.tape import Op, Tape
+from pellucid.tape.batch import Batch, follow
 from .span import Span
 
 

@@ -8,8 +8,8 @@ from typing import Any
 from torch import Tensor
 from torch.nn.functional import pad as padded
 
-from ...tape import Op
-from ...tape.linear import Convolution, aten, linear
+from pellucid.tape import Op
+from pellucid.tape.linear import Convolution, aten, linear
 from .box import Box, Form
 from .operand import Fetch, Looked, Whole
 from .region import Settings, along_the_last, reaching, sides

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...tape import Op, Tape, kinds, path
+from pellucid.tape import Op, Tape, kinds, path
 from .blind import guard
 from .box import Box, Form
 from .convolution import convolution

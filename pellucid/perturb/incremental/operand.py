@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...tape.batch import Batch
+from pellucid.tape.batch import Batch
 from .box import Box, Form
 from .span import Cut
 

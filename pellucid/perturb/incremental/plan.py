@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...errors import InputError, PellucidError
-from ...model.where import Where
-from ...tape import Tape, find, record
-from ...tape.aim import find_output
-from ...tape.rewrite import fold, widen
+from pellucid.errors import InputError, PellucidError
+from pellucid.model.where import Where
+from pellucid.tape import Tape, find, record
+from pellucid.tape.aim import find_output
+from pellucid.tape.rewrite import fold, widen
 from .box import Box, Form, Windows, extents, form_of
 from .course import Course, course
 from .operand import Grown, Key, Run, single, written

@@ -7,10 +7,10 @@ from typing import Any
 
 import torch
 
-from ...tape import Op, Ref, Tape, kinds
-from ...tape.batch import REDUCTIONS, VIEWS
-from ...tape.local import trains
-from ...tape.trees import leaves, mapped
+from pellucid.tape import Op, Ref, Tape, kinds
+from pellucid.tape.batch import REDUCTIONS, VIEWS
+from pellucid.tape.local import trains
+from pellucid.tape.trees import leaves, mapped
 from .box import Box, Form, carried, form_of, union
 from .operand import Fetch, Held, Operand, Patch, Sizes
 from .span import Span

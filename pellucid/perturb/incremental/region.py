@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ...tape import Op
+from pellucid.tape import Op
 from .box import Box, Form
 from .operand import Fetch, Operand, Patch
 from .span import Cut, Taps

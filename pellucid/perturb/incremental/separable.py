@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from ...tape import Op
+from pellucid.tape import Op
 from .box import Form, extents
 from .operand import Looked, Patch
 from .region import along_the_last, per_axis, region

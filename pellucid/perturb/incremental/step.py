@@ -9,9 +9,9 @@ from typing import Any
 from torch import Tensor
 from torch.nn.functional import linear as dense
 
-from ...tape import Op, Tape
-from ...tape.linear import Dense, linear
-from ...tape.trees import leaves
+from pellucid.tape import Op, Tape
+from pellucid.tape.linear import Dense, linear
+from pellucid.tape.trees import leaves
 from .box import Box
 from .operand import Operand, Run
 from .span import Span

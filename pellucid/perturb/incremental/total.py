@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ...tape import Op
+from pellucid.tape import Op
 from .box import Box
 from .operand import Clean, Fetch, Patch, Sizes
 from .step import Draft, Step

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ...tape import Op, Ref, kinds
-from ...tape.batch import VIEWS, Batch
-from ...tape.trees import mapped
+from pellucid.tape import Op, Ref, kinds
+from pellucid.tape.batch import VIEWS, Batch
+from pellucid.tape.trees import mapped
 from .blind import mixed
 from .convolution import whole_convolution
 from .operand import Count, Grown, Held, Operand, Sizes, Whole, grown, single

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ...tape import Op
+from pellucid.tape import Op
 from .box import Box
 from .operand import Patch
 from .region import Settings, along_the_last, reaching, sides

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pellucid.render.marked.html import html
-from pellucid.render.marked.image import image
-from pellucid.render.marked.lines import lines
-from pellucid.render.marked.svg import svg
-from pellucid.render.subjects import Painter
+from ..subjects import Painter
+from .html import html
+from .image import image
+from .lines import lines
+from .svg import svg
 
 PAINTER = Painter(lines=lines, image=image, html=html, svg=svg)
 

@@ -6,11 +6,11 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from pellucid.ledger import figure
-from pellucid.render.legend import UNSIGNED
-from pellucid.render.map import Map
-from pellucid.render.marked.runs import UNREAD, Run, ground, ink, leftward, runs, told, visible
-from pellucid.render.palette import Colour
 from pellucid.subject.tokens import PADDING, SPECIAL, Tokens
+from ..legend import UNSIGNED
+from ..map import Map
+from ..palette import Colour
+from .runs import UNREAD, Run, ground, ink, leftward, runs, told, visible
 
 if TYPE_CHECKING:
     from pellucid.explanation import Explanation

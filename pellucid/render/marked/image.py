@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw
 
-from pellucid.render.legend import colour_bar
-from pellucid.render.map import Map
-from pellucid.render.marked.runs import UNREAD, Run, ground, ink, leftward, ordered, rows, runs
-from pellucid.render.marked.svg import PALE
-from pellucid.render.palette import AMBER, FAINT, INK, PAPER
-from pellucid.render.text import font, paragraph, plain, stack, width
 from pellucid.subject.tokens import SPECIAL
+from ..legend import colour_bar
+from ..map import Map
+from ..palette import AMBER, FAINT, INK, PAPER
+from ..text import font, paragraph, plain, stack, width
+from .runs import UNREAD, Run, ground, ink, leftward, ordered, rows, runs
+from .svg import PALE
 
 if TYPE_CHECKING:
     from pellucid.explanation import Explanation

@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pellucid.ledger import figure
-from pellucid.render.map import Map
-from pellucid.render.marked.runs import UNREAD, Run, ground, ink, rows, runs
 from pellucid.subject.tokens import SPECIAL
+from ..map import Map
+from .runs import UNREAD, Run, ground, ink, rows, runs
 
 if TYPE_CHECKING:
     from pellucid.explanation import Explanation

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 
 from pellucid.ledger import figure
-from pellucid.render.map import Map
-from pellucid.render.palette import INK, PAPER, Colour
 from pellucid.subject import Tokens
 from pellucid.subject.tokens import SPECIAL
+from ..map import Map
+from ..palette import INK, PAPER, Colour
 
 if TYPE_CHECKING:
     from pellucid.explanation import Explanation

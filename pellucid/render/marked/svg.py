@@ -7,12 +7,12 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from pellucid.ledger import figure
-from pellucid.render.legend import UNSIGNED
-from pellucid.render.map import Map
-from pellucid.render.marked.html import web
-from pellucid.render.marked.runs import UNREAD, Run, cells, ground, ink, leftward, ordered, rows, runs, told
-from pellucid.render.palette import FAINT, INK, Colour
 from pellucid.subject.tokens import SPECIAL
+from ..legend import UNSIGNED
+from ..map import Map
+from ..palette import FAINT, INK, Colour
+from .html import web
+from .runs import UNREAD, Run, cells, ground, ink, leftward, ordered, rows, runs, told
 
 if TYPE_CHECKING:
     from pellucid.explanation import Explanation

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from pellucid.render.map import Map
-from pellucid.render.series.chart import drawing
-from pellucid.render.series.lines import lines
-from pellucid.render.subjects import Painter
+from ..map import Map
+from ..subjects import Painter
+from .chart import drawing
+from .lines import lines
 
 if TYPE_CHECKING:
     from pellucid.explanation import Explanation

@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.ledger import figure
-from pellucid.render.drawing import Drawing, Line, Rect, Words, fitted
-from pellucid.render.map import Map
-from pellucid.render.palette import AMBER, FAINT, HAIR, INK, Colour
-from pellucid.render.scale import Heat, Scale, each
-from pellucid.render.table.chart import ticks
-from pellucid.render.text import wrap
 from pellucid.subject.curves import Curves
+from ..drawing import Drawing, Line, Rect, Words, fitted
+from ..map import Map
+from ..palette import AMBER, FAINT, HAIR, INK, Colour
+from ..scale import Heat, Scale, each
+from ..table.chart import ticks
+from ..text import wrap
 
 if TYPE_CHECKING:
     from pellucid.explanation import Explanation

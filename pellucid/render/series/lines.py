@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pellucid.ledger import figure
-from pellucid.render.map import Map
-from pellucid.render.series.chart import shade, strips, strongest
 from pellucid.subject.curves import Curves
+from ..map import Map
+from .chart import shade, strips, strongest
 
 if TYPE_CHECKING:
     from pellucid.explanation import Explanation

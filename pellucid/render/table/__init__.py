@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from pellucid.ledger import figure
-from pellucid.render.map import Map
-from pellucid.render.steps import bars, rises, split, waterfall
-from pellucid.render.subjects import Painter
-from pellucid.render.table.chart import drawing
-from pellucid.render.table.lines import lines
+from ..map import Map
+from ..steps import bars, rises, split, waterfall
+from ..subjects import Painter
+from .chart import drawing
+from .lines import lines
 
 if TYPE_CHECKING:
     from pellucid.explanation import Explanation
-    from pellucid.render.steps import Step
+    from ..steps import Step
 
 PAGE = 864  # pixels
 

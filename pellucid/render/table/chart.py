@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from pellucid.render.drawing import Drawing, Line, Rect, Words, fitted
-from pellucid.render.map import Map
-from pellucid.render.palette import FAINT, HAIR, INK, Colour
-from pellucid.render.steps import ABSORBED, END, REST, Step
-from pellucid.render.text import width
+from ..drawing import Drawing, Line, Rect, Words, fitted
+from ..map import Map
+from ..palette import FAINT, HAIR, INK, Colour
+from ..steps import ABSORBED, END, REST, Step
+from ..text import width
 
 ROW, BAR, FOOT, SIZE = 30, 18, 46, 15  # pixels
 GREY: Colour = (150, 154, 161)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pellucid.render.map import Map
-from pellucid.render.palette import Colour
-from pellucid.render.steps import ABSORBED, END, Step
-from pellucid.render.table.chart import bounds
-from pellucid.render.table.chart import colour as tone
+from ..map import Map
+from ..palette import Colour
+from ..steps import ABSORBED, END, Step
+from .chart import bounds
+from .chart import colour as tone
 
 RESET = "\x1b[0m"
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ...errors import InputError
+from pellucid.errors import InputError
 from ..frame import Frame
 
 # Rows are red, green, blue; columns the axes light, red-blue, green-purple: a root of the covariance of ImageNet's pixels.

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ...errors import InputError, ModelError
+from pellucid.errors import InputError, ModelError
 from ..draws import exact, normal
 from ..frame import Frame
 from ..parts import Draws

@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from ...errors import InputError
+from pellucid.errors import InputError
 from ..draws import exact, normal
 from ..frame import Frame
 from ..parts import Draws

@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...progress import told
-from ...readout import at_once
-from ...target import Target
-from ...target.classes import Logit, LogOdds, Probability
+from pellucid.progress import told
+from pellucid.readout import at_once
+from pellucid.target import Target
+from pellucid.target.classes import Logit, LogOdds, Probability
 from ..ascent import per_picture
 from ..asked import Asked, asking, differentiable
 from ..canvas.latent import Latent

@@ -11,7 +11,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from ...errors import MethodError
+from pellucid.errors import MethodError
 
 N = TypeVar("N", bound=nn.Module)
 CONV: tuple[type[nn.Module], ...] = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)

@@ -15,11 +15,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules import module as hooks
 
-from ...errors import WhereError
-from ...model import Model
-from ...model.where import nearest
-from ...outputs import main_output
-from ...tape.trees import tensors
+from pellucid.errors import WhereError
+from pellucid.model import Model
+from pellucid.model.where import nearest
+from pellucid.outputs import main_output
+from pellucid.tape.trees import tensors
 
 NEAR = 4  # modules before a place that are asked whether they return what goes in there
 

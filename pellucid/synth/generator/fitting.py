@@ -9,8 +9,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ...errors import InputError, OutputError
-from ...model import Model
+from pellucid.errors import InputError, OutputError
+from pellucid.model import Model
 from ..frame import Frame
 from .codes import Codes, measured
 from .decoder import Decoder, Plan, critic, fast

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ...errors import MethodError
+from pellucid.errors import MethodError
 
 softplus = nn.functional.softplus
 

@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...errors import InputError
-from ...model import Model
-from ...model.picture import DECODERS, read_picture
+from pellucid.errors import InputError
+from pellucid.model import Model
+from pellucid.model.picture import DECODERS, read_picture
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
 KEPT = 2**28  # entries that are kept in memory, 1 GiB of them; more are read anew each time

@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ...errors import InputError, MethodError, WhereError
-from ...files import save
-from ...model import Model, load
+from pellucid.errors import InputError, MethodError, WhereError
+from pellucid.files import save
+from pellucid.model import Model, load
 from ..canvas.latent import Latent
 from ..frame import Frame
 from .codes import Codes

@@ -22,7 +22,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from ...errors import OutputError
+from pellucid.errors import OutputError
 from .codes import Codes
 from .decoder import Decoder, Plan, fast
 from .encoder import Place
@@ -36,7 +36,7 @@ STATISTICS = ("mean", "sd", "low", "high")
 
 def write(prior: GeneratorPrior, path: Path) -> None:
     """The prior as a file."""
-    from ... import __version__
+    from pellucid import __version__
 
     assert isinstance(prior.generator, Decoder)
     plan, place = prior.generator.plan, prior.place or Place("")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 from torch.nn import functional
 
-from ...errors import MethodError
+from pellucid.errors import MethodError
 from ..frame import Frame
 from .rows import Values, per_picture
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from ...errors import MethodError
+from pellucid.errors import MethodError
 from ..frame import Frame
 from .rows import Values, along, summed
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from ...errors import MethodError
+from pellucid.errors import MethodError
 
 Values = Mapping[str | None, Tensor]
 """What the network computed, by address; None: its output."""

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from ...errors import MethodError
+from pellucid.errors import MethodError
 from ..frame import Frame
 from .rows import Values, per_picture
 

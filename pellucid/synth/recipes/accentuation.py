@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import torch
 
-from ...target import Target
+from pellucid.target import Target
 from ..apart import apart
 from ..ascent import Adam
 from ..asked import asking, differentiable

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from ...target import Target
+from pellucid.target import Target
 from ..apart import apart
 from ..ascent import Adam
 from ..canvas import Fourier

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from ...target import Target
+from pellucid.target import Target
 from ..apart import apart
 from ..ascent import Normalised
 from ..canvas import Pixel

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from ...target import direction
+from pellucid.target import direction
 from ..climb import climb
 from ..climbed import Climbed, in_turn
 from ..draws import drawn

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import torch
 
-from ...errors import MethodError
+from pellucid.errors import MethodError
 from ..ascent import Normalised
 from ..climbed import Climbed
 from ..generator.chain import Chain, Wandered, tuned, wander
