@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from pellucid.ledger import figure
+from pellucid.core.numbers import figure
 
 LEAST, BEYOND = 0.5, 2.0  # reliability, and standard errors from zero, that a map needs to be shown as evidence
 

@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pellucid.core.files import save
+from pellucid.core.statistics import rank_correlation
 from pellucid.errors import PellucidError
 from pellucid.explanation import Explanation
-from pellucid.files import save
 from pellucid.stored import summary
 
 #: Suffix -> "module:function" that writes (comparison, path, **options).
@@ -133,29 +134,6 @@ def agree(one: Seen, other: Seen) -> tuple[float | None, float | None]:
     heats = (one.heat, other.heat) if one.signed and other.signed else (np.abs(one.heat), np.abs(other.heat))
     either, both = int((one.regions | other.regions).sum()), int((one.regions & other.regions).sum())
     return rank_correlation(*heats), both / either if one.regions.any() and other.regions.any() else None
-
-
-def rank_correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> float | None:
-    """Spearman's rank correlation; equal values share the mean of their ranks.
-
-    References: Spearman, 1904, The proof and measurement of association between two things, https://doi.org/10.2307/1412159
-
-    Example:
-        >>> rank_correlation(np.array([1.0, 2.0, 3.0]), np.array([1.0, 10.0, 100.0]))
-        1.0
-        >>> rank_correlation(np.array([1.0, 2.0, 2.0]), np.array([0.0, 0.0, 0.0])) is None
-        True
-    """
-    first, second = (ranks(values) - (values.size - 1) / 2 for values in (one, other))
-    size = float(np.sqrt((first @ first) * (second @ second)))
-    return float(np.clip(first @ second / size, -1, 1)) if size else None
-
-
-def ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The rank of every value, from 0; the mean rank where values are equal."""
-    _, place, count = np.unique(values.ravel(), return_inverse=True, return_counts=True)
-    last: NDArray[np.float64] = np.cumsum(count) - 0.5 * (count + 1)
-    return last[place.ravel()]
 
 
 def save_json(c: Comparison, path: Path) -> None:

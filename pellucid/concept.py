@@ -15,11 +15,11 @@ from torch.nn import functional
 
 from pellucid.attribution import Method
 from pellucid.condition import Axes, Condition, channels
+from pellucid.core.files import save as saved
+from pellucid.core.numbers import figure
 from pellucid.errors import InputError, MethodError, WhereError
 from pellucid.exemplars import Examples, examples
 from pellucid.explanation import Explanation
-from pellucid.files import save as saved
-from pellucid.ledger import figure
 from pellucid.maximizing import maximize
 from pellucid.model import Model, load
 from pellucid.model.where import Where

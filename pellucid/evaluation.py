@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from pellucid.attribution import Method
+from pellucid.core.progress import told
 from pellucid.errors import InputError, MethodError, PellucidError
 from pellucid.metric_list import metric as listed
 from pellucid.metrics.join import grouped, joined
@@ -19,7 +20,6 @@ from pellucid.metrics.metric import Answer, Metric, Question, Scores, question
 from pellucid.metrics.table import Cost, Table
 from pellucid.model import Model, load
 from pellucid.perturb.division import Division
-from pellucid.progress import told
 from pellucid.reading import reads_rows, seen
 from pellucid.readout import at_once
 from pellucid.target import as_target

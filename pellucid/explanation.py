@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pellucid import certainty
+from pellucid.core.files import save
+from pellucid.core.numbers import figure
 from pellucid.errors import InputError
-from pellucid.files import save
-from pellucid.ledger import Ledger, figure
+from pellucid.ledger import Ledger
 from pellucid.regions import LEAST, SMOOTH, Region, check_share, connected, finer, segments
 from pellucid.subject import Piece, Sides, Subject, Tokens
 from pellucid.superpixels import superpixels

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+
+from pellucid.core.numbers import decimals, figure, shows
 
 CAUSES = ("bias", "stabiliser", "constant operand", "native fallback", "dropped", "rounding", "elsewhere")
 KEPT_BACK = ("other channels", "other heads", "other places", "other channels and places")  # by conditions, as was asked
@@ -158,32 +159,3 @@ def fallback(rows: Iterable[Row]) -> str:
 def total(like: Tensor, rows: Iterable[Row]) -> Tensor:
     """The amounts of `rows` summed per sample, shaped `like` the seed also when there are none."""
     return sum((row.amount for row in rows), torch.zeros_like(like))
-
-
-def decimals(*values: float) -> int:
-    """How many decimals show three figures of the largest value, and never less than two of them.
-
-    Example:
-        >>> decimals(11.42, 0.24), decimals(0.0312)
-        (2, 4)
-    """
-    largest = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
-    return max(2, 2 - math.floor(math.log10(largest))) if largest else 2
-
-
-def figure(value: float, places: int | None = None) -> str:
-    """A number as a caption prints it.
-
-    Example:
-        >>> figure(11.4231), figure(0.03124), figure(-4.1e-9), figure(0.24, 2), figure(-0.001, 2)
-        ('11.42', '0.0312', '-4.1e-09', '0.24', '0.00')
-    """
-    places = decimals(value) if places is None else places
-    if places > 6 or abs(value) >= 1e6 or not math.isfinite(value):
-        return f"{value:.3g}"
-    return f"{value:.{places}f}" if shows(value, places) else f"{0:.{places}f}"
-
-
-def shows(value: float, places: int) -> bool:
-    """Whether `value` is more than a row of zeros when printed with `places` decimals."""
-    return not abs(value) < 0.5 * 10.0**-places

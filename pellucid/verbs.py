@@ -18,6 +18,7 @@ from pellucid.catalogue import adds_up
 from pellucid.catalogue import method as named
 from pellucid.comparison import Comparison
 from pellucid.condition import Condition
+from pellucid.core.progress import told
 from pellucid.errors import MethodError, PellucidError
 from pellucid.explanation import Explanation
 from pellucid.joined import joined
@@ -26,7 +27,6 @@ from pellucid.model.inputs import Called, layout, row
 from pellucid.model.where import Where
 from pellucid.model.words import read
 from pellucid.passage import addressed, passages
-from pellucid.progress import told
 from pellucid.reading import Seen, seen
 from pellucid.subject import Subject, Tokens
 from pellucid.target import Target, as_target

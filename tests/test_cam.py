@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 import pellucid as pl
 from pellucid import cam
-from pellucid.progress import watched
+from pellucid.core.progress import watched
 from pellucid.tape import aim, record
 from pellucid.tape.layout import layouts
 from pellucid.tape.maps import Map, choose

@@ -24,11 +24,12 @@ from safetensors.torch import save_file
 from torch import nn
 
 import pellucid
-from pellucid import progress, zoo
+from pellucid import zoo
 from pellucid.catalogue import METHODS, Entry, methods
 from pellucid.cli import main
 from pellucid.cli.files import names
 from pellucid.cli.watch import Watch
+from pellucid.core import progress
 from pellucid.errors import PictureError
 
 NET = """
@@ -70,7 +71,7 @@ from dataclasses import dataclass
 import torch
 
 from pellucid.attribution import Attribution
-from pellucid.progress import told
+from pellucid.core.progress import told
 from pellucid.readout import settled
 
 

@@ -9,16 +9,10 @@ import torch
 from torch import Tensor, nn
 
 import pellucid as pl
+from pellucid.core.statistics import pearson, spearman
 from pellucid.errors import MethodError
 from pellucid.metrics import Answer, Every, Question, Scheme, Shares, Tiles, question
-from pellucid.metrics.correlation import (
-    FaithfulnessCorrelation,
-    FaithfulnessEstimate,
-    MonotonicityCorrelation,
-    SensitivityN,
-    pearson,
-    spearman,
-)
+from pellucid.metrics.correlation import FaithfulnessCorrelation, FaithfulnessEstimate, MonotonicityCorrelation, SensitivityN
 from pellucid.metrics.experiment import experiment
 from pellucid.metrics.order import by_chance
 from pellucid.perturb.division import Entries

@@ -264,7 +264,7 @@ def test_a_number_and_the_constant_of_it_are_the_same_imputer(net, x):
 
 
 def test_a_curve_called_off_is_no_curve(net, x, values, monkeypatch):
-    from pellucid.progress import watched
+    from pellucid.core.progress import watched
 
     monkeypatch.setattr("pellucid.metrics.experiment.at_once", lambda x: 100)
     made, metric = asked(net, x), PixelFlipping(Scheme(Entries(), 0.0, Every(1)))

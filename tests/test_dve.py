@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 import pellucid as pl
+from pellucid.core.progress import watched
 from pellucid.perturb.dve import DVE, log_probabilities
-from pellucid.progress import watched
 from tests.cases import CASE, CASES, CONTAINERS, Case, contained, difference
 
 MAPPED = [case for case in CASES if case.name not in ("dense", "curved")]

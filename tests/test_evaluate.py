@@ -19,10 +19,10 @@ from torch import nn
 import pellucid as pl
 from pellucid import zoo
 from pellucid.cli import main
+from pellucid.core.progress import watched
 from pellucid.metric_list import METRICS, MetricEntry, metric, metrics
 from pellucid.metrics import Scores, interval, paired
 from pellucid.metrics.table import Cost, Table
-from pellucid.progress import watched
 from tests.cases import CASE
 
 PLAIN = CASE["plain"]

@@ -16,9 +16,9 @@ from torch import Tensor, nn
 
 import pellucid as pl
 from pellucid.cli import main
+from pellucid.core.progress import watched
 from pellucid.exemplars import Examples, examples
 from pellucid.model import Model
-from pellucid.progress import watched
 from pellucid.render.examples import masked
 from pellucid.synth.receptive import receptive
 from pellucid.synth.topmost import BATCH

@@ -14,8 +14,8 @@ from PIL import Image
 from torch import nn
 
 import pellucid as pl
+from pellucid.core.progress import watched
 from pellucid.errors import InputError, MethodError, ModelError, OutputError, WhereError
-from pellucid.progress import watched
 from pellucid.synth.frame import Frame, framed
 from pellucid.synth.generator import GeneratorPrior, Losses
 from pellucid.synth.generator import training as module

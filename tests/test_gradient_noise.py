@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 import pellucid as pl
+from pellucid.core.progress import watched
 from pellucid.gradient import (
     Expected,
     FiniteDifferences,
@@ -24,7 +25,6 @@ from pellucid.gradient import (
 )
 from pellucid.gradient.draws import Tally, normal, spread
 from pellucid.gradient.variation import CELLS, divided
-from pellucid.progress import watched
 from tests.cases import CASE, contained, difference
 
 W = torch.tensor([[2.0, -1.0, 0.5], [1.0, 3.0, -2.0]], dtype=torch.float64)

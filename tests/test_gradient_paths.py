@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 
 import pellucid as pl
+from pellucid.core.progress import watched
 from pellucid.gradient import Expected, Gradient, Integrated, Noisy, OverBaselines, SimpleTaylor
 from pellucid.gradient.expected import draws
 from pellucid.gradient.paths import RULES, nodes
-from pellucid.progress import watched
 from tests.cases import CASE, contained, difference
 
 NETS = ["plain", "residual", "curved"]

@@ -13,8 +13,8 @@ from torch import Tensor
 import pellucid as pl
 from pellucid import truth
 from pellucid.cli import main
+from pellucid.core.progress import watched
 from pellucid.errors import InputError, MethodError, OutputError
-from pellucid.progress import watched
 from pellucid.suite import hidden, hidden_parts, marks, pasted_object
 from pellucid.suite.findings import within
 

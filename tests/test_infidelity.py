@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 
 import pellucid as pl
+from pellucid.core.progress import watched
 from pellucid.errors import MethodError
 from pellucid.metrics import Answer, Infidelity, Jitter, Question, Squares, question
-from pellucid.progress import watched
 from pellucid.target import as_target
 from tests.reference import literature_twins as twin
 from tests.reference import metric_twins

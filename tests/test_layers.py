@@ -15,11 +15,10 @@ import pellucid
 
 ROOT = Path(pellucid.__file__).parent
 FLOORS = [
-    {"errors", "shapes", "model", "target", "ledger", "attribution", "explanation", "progress", "zoo"}
+    {"errors", "shapes", "model", "target", "ledger", "attribution", "explanation", "zoo"}
     | {
-        "files",
+        "core",
         "listing",
-        "ranking",
         "regions",
         "subject",
         "certainty",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from pellucid.ledger import CAUSES, Ledger, Row, decimals, figure
+from pellucid.core.numbers import decimals, figure
+from pellucid.ledger import CAUSES, Ledger, Row
 
 
 def one(*values: float) -> torch.Tensor:

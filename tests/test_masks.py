@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 
 import pellucid as pl
+from pellucid.core.progress import watched
 from pellucid.perturb import extremal
 from pellucid.perturb.descent import gradient
 from pellucid.perturb.extremal import Extremal
 from pellucid.perturb.masks import frame, gaussian
 from pellucid.perturb.meaningful import Meaningful, as_probability
-from pellucid.progress import watched
 from pellucid.readout import settled
 from pellucid.target import as_target
 from tests.cases import CASE, contained, difference

@@ -25,8 +25,8 @@ import pellucid as pl
 from pellucid.cli import main
 from pellucid.cli.watch import Watch
 from pellucid.cookbook import recipe
+from pellucid.core.progress import watched
 from pellucid.model import Model
-from pellucid.progress import watched
 from pellucid.synth import Adam, Ball, Decay, Fourier, Normalised, Pixel, Plan, Progress, Robust, Steepest, TotalVariation
 from pellucid.synth.asked import asking
 from pellucid.synth.frame import Frame

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 import pellucid as pl
+from pellucid.core.progress import watched
 from pellucid.errors import InputError, MethodError
 from pellucid.perturb.imputers import conditional_gaussian, marginal, noise
 from pellucid.perturb.imputers.conditional_gaussian import ConditionalGaussian, shipped
@@ -18,7 +19,6 @@ from pellucid.perturb.imputers.draws import normal
 from pellucid.perturb.imputers.statistics import measured
 from pellucid.perturb.pda import WeightOfEvidence, pda
 from pellucid.perturb.refined import Refined
-from pellucid.progress import watched
 from tests.reference import pda_twin as twin
 
 SIDE, CLASSES = 14, 4

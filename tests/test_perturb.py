@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 import pellucid as pl
+from pellucid.core.progress import watched
 from pellucid.perturb.design import Bernoulli, OneOut
 from pellucid.perturb.difference import feature_ablation, occlusion
 from pellucid.perturb.division import Grid, Groups
@@ -23,7 +24,6 @@ from pellucid.perturb.perturbation import Perturbation
 from pellucid.perturb.rise import MaskMean, rise
 from pellucid.perturb.shapley import shapley
 from pellucid.perturb.sobol import sobol
-from pellucid.progress import watched
 from tests.cases import CASE, difference
 from tests.games import game, linear
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 import pellucid as pl
 from pellucid.attribution import Attribution
+from pellucid.core.progress import watched
 from pellucid.errors import MethodError
 from pellucid.metrics import (
     Answer,
@@ -25,7 +26,6 @@ from pellucid.metrics import (
     question,
 )
 from pellucid.metrics.stability import last_but_one
-from pellucid.progress import watched
 from pellucid.target import as_target
 from tests.reference import literature_twins as twin
 

@@ -13,8 +13,8 @@ from PIL import Image
 from torch import Tensor, nn
 
 import pellucid as pl
+from pellucid.core.progress import watched
 from pellucid.model import Model, Preprocess
-from pellucid.progress import watched
 from pellucid.synth.activity import directed, layers_of
 from pellucid.synth.frame import Frame
 from pellucid.synth.spectra import BINS, spectra

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from pellucid.progress import told
+from pellucid.core.progress import told
 from pellucid.tape.replay import after, places, rescored
 from .cam import CAM, Heat, Seen, precise, weighed
 

@@ -128,7 +128,7 @@ def report(p: Maximized, files: Sequence[Path], verdict: Trust | None, *, as_jso
 
         told = {name: part for name, part in document(p, verdict).items() if name != "trace"}
         return say.document({"files": {file.suffix.lstrip("."): str(file) for file in files}} | told)
-    from pellucid.ledger import figure
+    from pellucid.core.numbers import figure
 
     for index in range(len(p)):
         said = "".join(

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from pellucid.progress import watched
+from pellucid.core.progress import watched
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from pellucid.attribution import Attribution
+from pellucid.core.numbers import figure
+from pellucid.core.progress import told
 from pellucid.errors import InputError, MethodError
-from pellucid.ledger import figure
 from pellucid.model import Model
 from pellucid.model.where import Where
-from pellucid.progress import told
 from pellucid.tape import aim, record
 from pellucid.target import Target
 from .baseline import brief, filled

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from pellucid.attribution import Attribution, Method
+from pellucid.core.progress import told
 from pellucid.errors import MethodError
 from pellucid.model import Model
 from pellucid.model.where import Where
-from pellucid.progress import told
 from pellucid.readout import ask
 from pellucid.target import Target
 from .baseline import Baseline, brief

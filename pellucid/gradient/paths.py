@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from pellucid.attribution import Attribution
+from pellucid.core.numbers import figure
 from pellucid.errors import MethodError, ModelError
-from pellucid.ledger import figure
 from pellucid.model import Model
 from pellucid.model.where import Where
 from pellucid.readout import ask

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from pellucid.attribution import Attribution
+from pellucid.core.numbers import figure
 from pellucid.errors import MethodError
-from pellucid.ledger import figure
 from pellucid.model import Model
 from pellucid.model.where import Where
 from pellucid.readout import ask, at_once

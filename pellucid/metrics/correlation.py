@@ -9,12 +9,12 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
+from pellucid.core.statistics import pearson, spearman
 from pellucid.errors import MethodError
 from pellucid.perturb.design import stream
 from pellucid.perturb.division import Division
 from pellucid.perturb.imputers.noise import Noise
 from pellucid.perturb.regions import Partition
-from pellucid.ranking import ranks
 from .compat import Compat, known_compat
 from .experiment import READINGS, Experiment, Lack, Reading, Scheme, experiment
 from .metric import Answer, Need, Question, Scores
@@ -277,32 +277,6 @@ def _relevance(answer: Answer, sample: int, part: Partition, weigh: Literal["sum
     if not answer.sound[sample]:
         return None
     return relevance(answer.values[sample], part, shared=answer.shared, weigh=weigh).cpu()
-
-
-def pearson(a: Tensor, b: Tensor) -> float:
-    """Pearson's correlation of two rows; NaN where one of them is the same everywhere, up to rounding.
-
-    Example:
-        >>> a = torch.tensor([1.0, 2.0, 4.0])
-        >>> round(pearson(a, -2 * a), 6), pearson(a, torch.ones(3))
-        (-1.0, nan)
-    """
-    a, b = a.double(), b.double()
-    one, other = a - a.mean(), b - b.mean()
-    flat = [float(c.norm()) <= 1e-12 * float(v.norm()) or len(v) < 2 for c, v in ((one, a), (other, b))]
-    if any(flat):
-        return torch.nan
-    return float((one @ other / (one.norm() * other.norm())).clamp(-1, 1))
-
-
-def spearman(a: Tensor, b: Tensor) -> float:
-    """Spearman's rank correlation of two rows, equal values sharing the mean of their ranks; NaN where one is constant.
-
-    Example:
-        >>> round(spearman(torch.tensor([1.0, 2.0, 4.0]), torch.tensor([0.0, 5.0, 6.0])), 6)
-        1.0
-    """
-    return pearson(ranks(a[None])[0], ranks(b[None])[0])
 
 
 def _enough(name: str, n: int, least: int = 2) -> None:

@@ -8,8 +8,8 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
+from pellucid.core.statistics import ranks
 from pellucid.errors import MethodError
-from pellucid.ranking import ranks
 from .metric import Answer, Need, Question, Scores
 
 Pooling = Literal["positive", "absolute", "square", "largest"]

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pellucid.core.statistics import pearson
 from pellucid.model import Model
 from pellucid.perturb.division import Division
 from pellucid.perturb.regions import Partition
-from .correlation import losses, pearson
+from .correlation import losses
 from .curve import lacks
 from .experiment import Lack, Reading, Scheme, experiment
 from .metric import Answer, Question, Scores

@@ -8,8 +8,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from pellucid.core.statistics import spearman
 from pellucid.errors import MethodError
-from .correlation import spearman
 
 Similarity = Literal["spearman", "ssim", "cosine"]
 

@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pellucid.core.files import save
 from pellucid.errors import MethodError, PellucidError
-from pellucid.files import save
 from .advice import advice, best
 from .interval import LEVEL, Paired, interval, paired
 from .metric import Metric, Scores

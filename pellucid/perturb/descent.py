@@ -9,7 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from pellucid.progress import told
+from pellucid.core.progress import told
 from pellucid.readout import Readout
 from pellucid.tape.slope import slope
 

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from pellucid.attribution import Attribution
+from pellucid.core.progress import told
 from pellucid.errors import MethodError
 from pellucid.model import Model
 from pellucid.model.where import Where
-from pellucid.progress import told
 from pellucid.tape import Tape, aim, record
 from pellucid.tape.aim import find_output
 from pellucid.tape.maps import Map, attribution, choose

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pellucid.core.numbers import figure
 from pellucid.errors import InputError, MethodError
-from pellucid.ledger import figure
 from pellucid.readout import Readout
 from .imputer import as_imputer
 from .regions import Partition, Shape

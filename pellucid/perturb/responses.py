@@ -12,8 +12,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from pellucid.core.files import whole as written_whole
 from pellucid.errors import MethodError, OutputError
-from pellucid.files import whole as written_whole
 from pellucid.readout import Readout, ask, at_once
 from pellucid.target import Names, Target
 from .design import Design, packed

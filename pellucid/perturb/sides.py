@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pellucid.core.numbers import decimals, figure
 from pellucid.errors import InputError
-from pellucid.ledger import decimals, figure
 from pellucid.model import Columns, Model
 from pellucid.model.inputs import Side, layout
 from .division import Division, Groups

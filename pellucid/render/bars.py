@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from pellucid.ledger import figure
+from pellucid.core.numbers import figure
 from .map import Map
 from .palette import FAINT, HAIR, INK, PAPER
 from .scale import Heat

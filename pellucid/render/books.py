@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pellucid.ledger import Ledger, decimals, figure
+from pellucid.core.numbers import decimals, figure
+from pellucid.ledger import Ledger
 
 MOST_ROWS = 12
 

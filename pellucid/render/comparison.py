@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from pellucid.comparison import Comparison
-from pellucid.ledger import figure
+from pellucid.core.numbers import figure
 from .image import GAP, MOST_SAMPLES, chunks, classes, encoded, framed, labelled, model_name, side_by_side
 from .map import prepare
 from .matrix import agreement

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pellucid.comparison import Comparison
-from pellucid.ledger import figure
+from pellucid.core.numbers import figure
 from .comparison import REGIONS, Column, column, first
 from .image import MOST_SAMPLES
 from .page import HEAD, inline, table

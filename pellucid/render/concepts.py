@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw
 
-from pellucid.ledger import figure
+from pellucid.core.numbers import figure
 from .contact import bounded
 from .examples import example_cell, in_row, legend, nothing, outlined
 from .image import chunks, encoded, framed, model_name

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from PIL import Image
 from torch import Tensor
 
-from pellucid.ledger import figure
+from pellucid.core.numbers import figure
 from .examples import example_cell, in_row, legend, nothing
 from .image import chunks, encoded, framed
 from .palette import AMBER, FAINT, INK

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 from torch.nn import functional
 
-from pellucid.ledger import figure
+from pellucid.core.numbers import figure
 from .image import chunks, encoded, framed
 from .palette import AMBER, FAINT, HAIR, INK, PAPER
 from .pixels import GAP, SIDE, drawn, fitted, painted

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageDraw
 
-from pellucid.ledger import figure
+from pellucid.core.numbers import figure
 from .map import Map
 from .palette import FAINT, HAIR, INK, PAPER, Colour
 from .text import font, paragraph, shorten, stack

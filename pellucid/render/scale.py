@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pellucid.core.numbers import figure
 from pellucid.errors import InputError
-from pellucid.ledger import figure
 
 Heat = NDArray[np.float64]
 PERCENTILE = 99.5

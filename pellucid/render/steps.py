@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pellucid.ledger import figure
+from pellucid.core.numbers import figure
 from pellucid.subject.table import Table
 
 if TYPE_CHECKING:

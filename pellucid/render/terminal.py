@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pellucid.ledger import figure
+from pellucid.core.numbers import figure
 from .books import book_lines
 from .map import Map, prepare
 from .palette import RED_BLUE, Colour, Palette

@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
+from pellucid.core.numbers import decimals, figure
 from pellucid.errors import InputError
-from pellucid.ledger import decimals, figure
 from .noun import Subject
 
 

@@ -13,8 +13,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from pellucid.core.files import save
 from pellucid.errors import MethodError, PellucidError
-from pellucid.files import save
 from pellucid.metrics.interval import interval
 from pellucid.metrics.rows import columns, markdown, plain, write_csv
 from pellucid.perturb.regression import student

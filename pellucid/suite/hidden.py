@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from pellucid.attribution import Method
+from pellucid.core.progress import told
 from pellucid.errors import InputError
 from pellucid.model import Model, load
-from pellucid.progress import told
 from pellucid.truth import OCCLUDERS, Problem, hidden, hidden_net
 from pellucid.verbs import _distinct
 from .findings import Findings

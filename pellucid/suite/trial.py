@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from pellucid.attribution import Method
+from pellucid.core.progress import told
 from pellucid.errors import InputError, PellucidError
 from pellucid.metrics.metric import Answer
 from pellucid.model import Model
-from pellucid.progress import told
 from pellucid.readout import at_once
 from pellucid.verbs import _bug, explain
 from .marks import marks

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pellucid.core.statistics import ranks
 from pellucid.model import Model
 from pellucid.outputs import main_output
-from pellucid.ranking import ranks
 from pellucid.readout import heard
 from pellucid.tape.trees import tensors
 from .asked import listening

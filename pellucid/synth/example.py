@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from pellucid.attribution import Method
+from pellucid.core.files import save as saved
+from pellucid.core.numbers import figure
 from pellucid.errors import PellucidError
-from pellucid.files import save as saved
-from pellucid.ledger import figure
 from pellucid.model import Model
 from pellucid.target import Target
 from pellucid.target.inside import Channel

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pellucid.core.progress import told
 from pellucid.errors import InputError
 from pellucid.model import Model
-from pellucid.progress import told
 from pellucid.readout import at_once, heard
 from pellucid.target import Target
 from pellucid.target.classes import Logit, LogOdds, Probability

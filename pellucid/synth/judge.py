@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from pellucid.core.progress import told
 from pellucid.errors import InputError
 from pellucid.model import Model
-from pellucid.progress import told
 from pellucid.readout import at_once, heard
 from pellucid.target import Target
 from .activity import Activity, active, layers_of

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pellucid.core.progress import told
 from pellucid.errors import ModelError
-from pellucid.progress import told
 from .ascent import Numbers
 from .asked import Asked, Values
 from .objective import Objective

@@ -14,9 +14,9 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
+from pellucid.core.files import save as saved
+from pellucid.core.numbers import figure
 from pellucid.errors import InputError
-from pellucid.files import save as saved
-from pellucid.ledger import figure
 from pellucid.outputs import main_output
 from pellucid.readout import at_once, heard
 from .climbed import Climbed

@@ -9,8 +9,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from pellucid.core.progress import told
 from pellucid.model import Model
-from pellucid.progress import told
 from pellucid.readout import at_once, heard
 from pellucid.target import Target
 from pellucid.target.inside import Channel

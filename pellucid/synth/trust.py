@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pellucid.files import save as saved
-from pellucid.ledger import figure
+from pellucid.core.files import save as saved
+from pellucid.core.numbers import figure
 
 FORMATS: dict[str, str] = {
     ".json": "pellucid.synth.trust:save_json",

@@ -11,8 +11,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from pellucid.core.files import whole
 from pellucid.errors import InputError
-from pellucid.files import whole
 from .windows import numbered
 
 REACH = 31  # pixels: what windows with their frames may span, less one

@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from pellucid.ledger import figure
+from pellucid.core.numbers import figure
 from pellucid.subject.tokens import PADDING, SPECIAL, Tokens
 from ..legend import UNSIGNED
 from ..map import Map

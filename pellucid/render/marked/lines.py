@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pellucid.ledger import figure
+from pellucid.core.numbers import figure
 from pellucid.subject.tokens import SPECIAL
 from ..map import Map
 from .runs import UNREAD, Run, ground, ink, rows, runs

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from pellucid.ledger import figure
+from pellucid.core.numbers import figure
 from pellucid.subject import Tokens
 from pellucid.subject.tokens import SPECIAL
 from ..map import Map

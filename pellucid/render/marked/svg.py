@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from html import escape
 from typing import TYPE_CHECKING
 
-from pellucid.ledger import figure
+from pellucid.core.numbers import figure
 from pellucid.subject.tokens import SPECIAL
 from ..legend import UNSIGNED
 from ..map import Map

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.ledger import figure
+from pellucid.core.numbers import figure
 from pellucid.subject.curves import Curves
 from ..drawing import Drawing, Line, Rect, Words, fitted
 from ..map import Map

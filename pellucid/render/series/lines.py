@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pellucid.ledger import figure
+from pellucid.core.numbers import figure
 from pellucid.subject.curves import Curves
 from ..map import Map
 from .chart import shade, strips, strongest

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from pellucid.ledger import figure
+from pellucid.core.numbers import figure
 from ..map import Map
 from ..steps import bars, rises, split, waterfall
 from ..subjects import Painter

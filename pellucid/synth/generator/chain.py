@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pellucid.progress import told
+from pellucid.core.progress import told
 from pellucid.readout import at_once
 from pellucid.target import Target
 from pellucid.target.classes import Logit, LogOdds, Probability

@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pellucid.core.files import save
 from pellucid.errors import InputError, MethodError, WhereError
-from pellucid.files import save
 from pellucid.model import Model, load
 from ..canvas.latent import Latent
 from ..frame import Frame

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
+from pellucid.core.progress import told
 from pellucid.errors import MethodError
-from pellucid.progress import told
 from .decoder import Decoder
 from .encoder import Encoder
 from .losses import Losses, Scales, Seen, distances, fooling, telling, total
