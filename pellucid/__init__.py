@@ -24,17 +24,17 @@ _HOMES = {
     "synth.trust": ("Trust",),
     "suite": ("hidden_parts", "pasted_object"),
     "card": ("Card", "inspect"),
-    "comparison": ("Agreement", "Comparison"),
-    "regions": ("Region",),
+    "explanation.comparison": ("Agreement", "Comparison"),
+    "explanation.regions": ("Region",),
     "model": ("Column", "Columns", "Model", "Preprocess", "Signal", "Text", "Vocabulary", "held", "load"),
     "model.where": ("Where",),
-    "condition": ("area", "channels", "heads", "positions"),
+    "target.condition": ("area", "channels", "heads", "positions"),
     "target": (
         *("Target", "box", "channel", "detection", "direction", "energy", "log_odds", "logit", "mask", "output", "probability"),
         *("similarity", "step", "token"),
     ),
-    "explanation": ("Explanation",),
-    "ledger": ("Ledger",),
+    "explanation.explanation": ("Explanation",),
+    "explanation.ledger": ("Ledger",),
     "tape": ("record",),
     "catalogue": ("methods",),
     "errors": (
@@ -152,9 +152,7 @@ if TYPE_CHECKING:
     from .auto import Auto
     from .card import Card, inspect
     from .catalogue import methods
-    from .comparison import Agreement, Comparison
     from .concept import Concept, Concepts, concepts
-    from .condition import area, channels, heads, positions
     from .cookbook import recipes
     from .errors import (
         InputError,
@@ -171,12 +169,13 @@ if TYPE_CHECKING:
     )
     from .evaluation import evaluate
     from .exemplars import examples
-    from .explanation import Explanation
-    from .ledger import Ledger
+    from .explanation.comparison import Agreement, Comparison
+    from .explanation.explanation import Explanation
+    from .explanation.ledger import Ledger
+    from .explanation.regions import Region
     from .maximizing import maximize
     from .model import Column, Columns, Model, Preprocess, Signal, Text, Vocabulary, held, load
     from .model.where import Where
-    from .regions import Region
     from .suite import hidden_parts, pasted_object
     from .synth.example import Example, Examples
     from .synth.maximized import Maximized
@@ -198,6 +197,7 @@ if TYPE_CHECKING:
         step,
         token,
     )
+    from .target.condition import area, channels, heads, positions
     from .verbs import compare, explain
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from torch import Tensor
 
-from pellucid.attribution import Attribution, Method
 from pellucid.errors import PellucidError
+from pellucid.explanation.attribution import Attribution, Method
 from pellucid.ids import adapted
 from pellucid.metrics.advice import FEWEST
 from pellucid.model import Model

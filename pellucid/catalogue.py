@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pellucid.listing import find, installed
 
 if TYPE_CHECKING:
-    from pellucid.attribution import Method
+    from pellucid.explanation.attribution import Method
 
 
 @dataclass(frozen=True)

@@ -13,18 +13,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from pellucid.attribution import Method
-from pellucid.condition import Axes, Condition, channels
 from pellucid.core.files import save as saved
 from pellucid.core.numbers import figure
 from pellucid.errors import InputError, MethodError, WhereError
 from pellucid.exemplars import Examples, examples
-from pellucid.explanation import Explanation
+from pellucid.explanation.attribution import Method
+from pellucid.explanation.explanation import Explanation
+from pellucid.explanation.serialization import summary
 from pellucid.maximizing import maximize
 from pellucid.model import Model, load
 from pellucid.model.where import Where
 from pellucid.reading import seen
-from pellucid.stored import summary
 from pellucid.synth.generator.pictures import pictures
 from pellucid.synth.maximized import Maximized, document
 from pellucid.synth.task import Maximizer
@@ -33,6 +32,7 @@ from pellucid.tape.aim import find_output
 from pellucid.tape.axes import axes_of
 from pellucid.tape.maps import choose
 from pellucid.target import Target, as_target, channel
+from pellucid.target.condition import Axes, Condition, channels
 from pellucid.verbs import check_carries, explain
 
 #: Suffix -> "module:function" that writes (concepts, path, **options).

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pellucid.attribution import Method
 from pellucid.core.progress import told
 from pellucid.errors import InputError, MethodError, PellucidError
+from pellucid.explanation.attribution import Method
 from pellucid.metric_list import metric as listed
 from pellucid.metrics.join import grouped, joined
 from pellucid.metrics.layout import rows, suited, turned, worded

@@ -7,9 +7,9 @@ from typing import Any, Literal
 
 from torch import Tensor
 
-from pellucid.attribution import Method
 from pellucid.catalogue import method as named
 from pellucid.errors import InputError, MethodError
+from pellucid.explanation.attribution import Method
 from pellucid.maximizing import sought
 from pellucid.model import Model, load
 from pellucid.readout import heard

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pellucid.attribution import Attribution, Method
 from pellucid.errors import InputError, MethodError, TargetError
+from pellucid.explanation.attribution import Attribution, Method
 from pellucid.model import Model, Text
 from pellucid.model.where import Where
 from pellucid.outputs import main_output

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pellucid.attribution import Attribution
+from pellucid.explanation.attribution import Attribution
 from pellucid.target import Target
 
 FAINT = 0.2  # of what the maps of the terms hold: a difference below it is said to be small

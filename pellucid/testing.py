@@ -21,11 +21,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pellucid.attribution import Method
 from pellucid.catalogue import method as named
 from pellucid.core.numbers import figure
 from pellucid.errors import InputError
 from pellucid.evaluation import _samples, evaluate
+from pellucid.explanation.attribution import Method
 from pellucid.metrics.interval import interval
 from pellucid.metrics.metric import scored
 from pellucid.model import Model, load

@@ -13,23 +13,23 @@ import torch
 from torch import Tensor
 
 from pellucid import ids, likeness
-from pellucid.attribution import Attribution, Method
 from pellucid.catalogue import adds_up
 from pellucid.catalogue import method as named
-from pellucid.comparison import Comparison
-from pellucid.condition import Condition
 from pellucid.core.progress import told
 from pellucid.errors import MethodError, PellucidError
-from pellucid.explanation import Explanation
-from pellucid.joined import joined
+from pellucid.explanation.attribution import Attribution, Method
+from pellucid.explanation.comparison import Comparison
+from pellucid.explanation.concat import joined
+from pellucid.explanation.explanation import Explanation
 from pellucid.model import Model, load
 from pellucid.model.inputs import Called, layout, row
 from pellucid.model.where import Where
 from pellucid.model.words import read
-from pellucid.passage import addressed, passages
 from pellucid.reading import Seen, seen
 from pellucid.subject import Subject, Tokens
 from pellucid.target import Target, as_target
+from pellucid.target.condition import Condition
+from pellucid.target.conditioning import addressed, passages
 
 Only = Condition | Mapping[str, Condition] | Sequence[Condition | Mapping[str, Condition]] | None
 

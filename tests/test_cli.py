@@ -70,7 +70,7 @@ from dataclasses import dataclass
 
 import torch
 
-from pellucid.attribution import Attribution
+from pellucid.explanation.attribution import Attribution
 from pellucid.core.progress import told
 from pellucid.readout import settled
 

@@ -14,12 +14,12 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from pellucid.attribution import Attribution
-from pellucid.comparison import Comparison, agree, seen
 from pellucid.core.progress import told, watched
 from pellucid.core.statistics import rank_correlation, ranks
 from pellucid.errors import InputError, MethodError, NoRule, OutputError, TargetError
-from pellucid.explanation import Explanation
+from pellucid.explanation.attribution import Attribution
+from pellucid.explanation.comparison import Comparison, agree, seen
+from pellucid.explanation.explanation import Explanation
 from pellucid.model import Model, Preprocess
 from pellucid.readout import settled
 from pellucid.render import comparison_page, comparison_sheet

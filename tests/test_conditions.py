@@ -9,13 +9,13 @@ import torch
 from torch import Tensor, nn
 
 import pellucid as pl
-from pellucid.condition import Axes, Condition
-from pellucid.passage import Passage
 from pellucid.tape import find, path, record, rewrite
 from pellucid.tape import passage as passing
 from pellucid.tape.aim import find_output
 from pellucid.tape.axes import axes_of
 from pellucid.tape.stack import stack
+from pellucid.target.condition import Axes, Condition
+from pellucid.target.conditioning import Passage
 from tests.cases import CASE, CASES, Case, contained, difference, each_case
 from tests.reference import lrp_twins as twins
 from tests.reference.crp_twin import conditional

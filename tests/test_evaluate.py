@@ -98,7 +98,7 @@ class Constant:
     signed: bool = True
 
     def attribute(self, model, x, target, at=None):
-        from pellucid.attribution import Attribution
+        from pellucid.explanation.attribution import Attribution
         from pellucid.readout import settled
 
         readout, score, output = settled(model, x, target, at)

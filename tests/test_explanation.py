@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import torch
 
-from pellucid import stored
 from pellucid.errors import InputError, OutputError
-from pellucid.explanation import FORMATS, Explanation
-from pellucid.ledger import Ledger, Row
-from pellucid.stored import load_explanation
+from pellucid.explanation.explanation import FORMATS, Explanation
+from pellucid.explanation.ledger import Ledger, Row
+from pellucid.explanation import serialization
+from pellucid.explanation.serialization import load_explanation
 
 
 def made(*shape: int, **fields: Any) -> Explanation:
@@ -193,14 +193,14 @@ def test_a_writer_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: py
 
     path = tmp_path / "e.json"
     path.write_text("old")
-    monkeypatch.setattr(stored, "save_json", torn)
+    monkeypatch.setattr(serialization, "save_json", torn)
     with pytest.raises(RuntimeError, match="torn"):
         made().save(path)
     assert [entry.name for entry in tmp_path.iterdir()] == ["e.json"] and path.read_text() == "old"
 
 
 def test_a_format_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(FORMATS, ".summary", "pellucid.stored:save_json")
+    monkeypatch.setitem(FORMATS, ".summary", "pellucid.explanation.serialization:save_json")
     assert json.loads(made().save(tmp_path / "e.summary").read_text())["method"] == "lrp.epsilon_plus"
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from pellucid.core.numbers import decimals, figure
-from pellucid.ledger import CAUSES, Ledger, Row
+from pellucid.explanation.ledger import CAUSES, Ledger, Row
 
 
 def one(*values: float) -> torch.Tensor:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from pellucid.explanation import Explanation
+from pellucid.explanation.explanation import Explanation
 from pellucid.render import page, picture, svg, terminal
 from pellucid.render.map import prepare
 from pellucid.render.marked.runs import cells, ground, ink, leftward, ordered, rows, runs, visible

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from pellucid import certainty, zoo
+from pellucid import zoo
 from pellucid.errors import InputError, MissingExtra
-from pellucid.explanation import Explanation
-from pellucid.regions import Region, components, connected, finer, segments, smoothed
-from pellucid.superpixels import superpixels
+from pellucid.explanation import uncertainty
+from pellucid.explanation.explanation import Explanation
+from pellucid.explanation.regions import Region, components, connected, finer, segments, smoothed
+from pellucid.explanation.superpixels import superpixels
 
 
 def made(values: torch.Tensor, **fields: Any) -> Explanation:
@@ -260,33 +261,33 @@ def test_reliability_is_the_correlation_with_another_seed(spread: float) -> None
     heat, error = sampled(signal, spread, n=16)
     other, _ = sampled(signal, spread, n=16, seed=1)
     seen = float((heat * other).sum() / (heat.norm() * other.norm()))
-    assert certainty.reliability(heat, error, signed=True) == pytest.approx(seen, abs=0.03)
-    lifted = certainty.reliability(heat + 1000, error, signed=False)
+    assert uncertainty.reliability(heat, error, signed=True) == pytest.approx(seen, abs=0.03)
+    lifted = uncertainty.reliability(heat + 1000, error, signed=False)
     assert lifted == pytest.approx(float(torch.corrcoef(torch.stack([heat.flatten(), other.flatten()]))[0, 1]), abs=0.03)
 
 
 def test_pure_noise_on_many_places_is_found_out_though_some_lie_far_from_zero() -> None:
     heat, error = sampled(torch.zeros(224, 224), 1.0, n=32)
     assert (heat / error).abs().max() > 4
-    assert certainty.doubt(heat, error, signed=True).startswith("Under-sampled: too few samples for 50,")
+    assert uncertainty.doubt(heat, error, signed=True).startswith("Under-sampled: too few samples for 50,")
 
 
 @pytest.mark.parametrize("places", [1, 2, 4])
 def test_pure_noise_on_a_few_places_is_mostly_found_out(places: int) -> None:
-    passed = [not certainty.doubt(*sampled(torch.zeros(places), 1.0, n=64, seed=seed), signed=True) for seed in range(200)]
+    passed = [not uncertainty.doubt(*sampled(torch.zeros(places), 1.0, n=64, seed=seed), signed=True) for seed in range(200)]
     assert sum(passed) < 0.15 * len(passed)
 
 
 def test_a_clear_signal_passes_and_a_single_strong_place_is_enough() -> None:
-    assert certainty.doubt(*sampled(torch.randn(50, 50), 1.0, n=64), signed=True) == ""
+    assert uncertainty.doubt(*sampled(torch.randn(50, 50), 1.0, n=64), signed=True) == ""
     signal = torch.zeros(20, 20)
     signal[3, 3] = 10.0
-    assert certainty.doubt(*sampled(signal, 1.0, n=16), signed=True) == ""
+    assert uncertainty.doubt(*sampled(signal, 1.0, n=16), signed=True) == ""
 
 
 def test_an_unsigned_map_that_is_high_everywhere_ranks_no_places() -> None:
     heat, error = sampled(torch.full((30, 30), 5.0), 1.0, n=16)
-    assert certainty.doubt(heat, error, signed=False) and not certainty.doubt(heat, error, signed=True)
+    assert uncertainty.doubt(heat, error, signed=False) and not uncertainty.doubt(heat, error, signed=True)
 
 
 def under_sampled(**fields: Any) -> Explanation:

@@ -16,9 +16,9 @@ import torch
 from PIL import Image
 
 from pellucid.errors import InputError
-from pellucid.explanation import Explanation
-from pellucid.ledger import Ledger, Row
-from pellucid.regions import smoothed
+from pellucid.explanation.explanation import Explanation
+from pellucid.explanation.ledger import Ledger, Row
+from pellucid.explanation.regions import smoothed
 from pellucid.render import PALETTES, VIEWS, Shown, outline, page, picture, png, terminal
 from pellucid.render.bars import columns
 from pellucid.render.books import book

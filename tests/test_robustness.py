@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 import pellucid as pl
-from pellucid.attribution import Attribution
 from pellucid.core.progress import watched
 from pellucid.errors import MethodError
+from pellucid.explanation.attribution import Attribution
 from pellucid.metrics import (
     Answer,
     AvgSensitivity,

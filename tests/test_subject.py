@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from pellucid.errors import InputError, OutputError
-from pellucid.explanation import FORMATS, Explanation
+from pellucid.explanation.explanation import FORMATS, Explanation
 from pellucid.subject import KINDS, Tokens, restored, stored
 from pellucid.subject.tokens import sentences, words
 

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pellucid.attribution import Method
 from pellucid.catalogue import method as named
 from pellucid.errors import ModelError, ThreadLost
+from pellucid.explanation.attribution import Method
 from pellucid.model import Columns, Model, Preprocess, Text, load
 from pellucid.model.words import read
 from pellucid.tape import Tape, record

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from pellucid.attribution import Method
+from pellucid.explanation.attribution import Method
 from pellucid.tape import Tape, path, rewrite
 from pellucid.tape.aim import find_output
 

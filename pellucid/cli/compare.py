@@ -21,7 +21,7 @@ from .source import BUILT_IN, Source, takes_source
 from .watch import Watch
 
 if TYPE_CHECKING:
-    from pellucid.comparison import Comparison
+    from pellucid.explanation.comparison import Comparison
 
 METHODS = "lrp,sensitivity,integrated_gradients,gradcam,occlusion"
 
@@ -64,7 +64,7 @@ def compare(
     process.settle()
     with watch("starting"):
         from pellucid import verbs
-        from pellucid.comparison import FORMATS
+        from pellucid.explanation.comparison import FORMATS
 
         folder, (name,) = Folder(Path(out), suffixes(formats, FORMATS)), names([thing.path], "compare", *question.words)
         folder.check([name], paths)
@@ -101,7 +101,7 @@ def report(thing: Given, c: Comparison, files: Sequence[Path], *, as_json: bool)
     for name, error in c.failures.items():
         tell(f"{name}: {error}", mark="No answer from")
     if as_json:
-        from pellucid.comparison import told
+        from pellucid.explanation.comparison import told
 
         written = {file.suffix.lstrip("."): str(file) for file in files}
         return say.document(asked_about(thing) | {"files": written} | told(c))

@@ -16,7 +16,7 @@ from .source import BUILT_IN
 from .watch import Watch
 
 if TYPE_CHECKING:
-    from pellucid.explanation import Explanation
+    from pellucid.explanation.explanation import Explanation
     from pellucid.target import Target
 
 SUFFIXES = (".png", ".json", ".safetensors")

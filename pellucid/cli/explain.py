@@ -20,7 +20,7 @@ from .source import BUILT_IN, Source, takes_source
 from .watch import Watch
 
 if TYPE_CHECKING:
-    from pellucid.explanation import Explanation
+    from pellucid.explanation.explanation import Explanation
 
 FORMATS = "png,json,safetensors"
 
@@ -66,7 +66,7 @@ def explain(
     process.settle()
     with watch("starting"):
         from pellucid import verbs
-        from pellucid.explanation import FORMATS
+        from pellucid.explanation.explanation import FORMATS
         from pellucid.render import Shown
 
         folder, called = Folder(Path(out), suffixes(formats, FORMATS)), names(pictures, method, *question.words)
@@ -138,7 +138,7 @@ def suffixes(formats: str, known: Mapping[str, str]) -> tuple[str, ...]:
 def report(thing: Given, e: Explanation, files: Sequence[Path], *, as_json: bool, headed: bool) -> None:
     """One picture's result, for a program or for a person."""
     if as_json:
-        from pellucid.stored import summary
+        from pellucid.explanation.serialization import summary
 
         written = {file.suffix.lstrip("."): str(file) for file in files}
         return say.document(asked_about(thing) | {"files": written} | summary(e))

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from pellucid.errors import OutputError
 
 if TYPE_CHECKING:
-    from pellucid.comparison import Comparison
-    from pellucid.explanation import Explanation
+    from pellucid.explanation.comparison import Comparison
+    from pellucid.explanation.explanation import Explanation
 
 PAINTED = (".png", ".html")
 LONGEST = 120  # characters; file systems take 255 bytes, and method, target and suffix need room

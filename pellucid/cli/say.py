@@ -13,7 +13,7 @@ import click
 from .door import coloured
 
 if TYPE_CHECKING:
-    from pellucid.explanation import Explanation
+    from pellucid.explanation.explanation import Explanation
     from pellucid.model import Model
 
 MOST_SAMPLES = 5

@@ -8,10 +8,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from pellucid.attribution import Attribution
 from pellucid.core.numbers import figure
 from pellucid.core.progress import told
 from pellucid.errors import InputError, MethodError
+from pellucid.explanation.attribution import Attribution
 from pellucid.model import Model
 from pellucid.model.where import Where
 from pellucid.tape import aim, record

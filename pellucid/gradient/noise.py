@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pellucid.attribution import Attribution, Method
 from pellucid.core.progress import told
 from pellucid.errors import MethodError
+from pellucid.explanation.attribution import Attribution, Method
 from pellucid.model import Model
 from pellucid.model.where import Where
 from pellucid.readout import ask

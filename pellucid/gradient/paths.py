@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pellucid.attribution import Attribution
 from pellucid.core.numbers import figure
 from pellucid.errors import MethodError, ModelError
+from pellucid.explanation.attribution import Attribution
 from pellucid.model import Model
 from pellucid.model.where import Where
 from pellucid.readout import ask

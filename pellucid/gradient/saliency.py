@@ -8,14 +8,14 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from pellucid.attribution import Attribution
-from pellucid.ledger import Row
+from pellucid.explanation.attribution import Attribution
+from pellucid.explanation.ledger import Row
 from pellucid.model import Model
 from pellucid.model.where import Where
-from pellucid.passage import Passage
 from pellucid.tape import LocalOp, Tape, aim, find, record, walk
 from pellucid.tape.passage import conduct, settled
 from pellucid.target import Target
+from pellucid.target.conditioning import Passage
 
 
 @dataclass(frozen=True)

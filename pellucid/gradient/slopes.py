@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules import module as hooks
 
-from pellucid.attribution import Attribution
 from pellucid.errors import MethodError
+from pellucid.explanation.attribution import Attribution
 from pellucid.model import Model
 from pellucid.model.where import Where
 from pellucid.outputs import rebuilt

@@ -10,8 +10,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from pellucid.attribution import Attribution
 from pellucid.errors import InputError, MethodError, ModelError
+from pellucid.explanation.attribution import Attribution
 from pellucid.model import Model
 from pellucid.model.where import Where
 from pellucid.readout import Readout, ask, at_once, inside, settled

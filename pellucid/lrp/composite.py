@@ -8,16 +8,16 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from pellucid.attribution import Attribution
 from pellucid.errors import MethodError
-from pellucid.ledger import Ledger, Row, joined
+from pellucid.explanation.attribution import Attribution
+from pellucid.explanation.ledger import Ledger, Row, joined
 from pellucid.model import Model
 from pellucid.model.where import Where
-from pellucid.passage import Passage
 from pellucid.tape import Op, Tape, aim, find, opened, path, record, rewrite
 from pellucid.tape.batch import per_sample
 from pellucid.tape.passage import conduct, settled
 from pellucid.target import Target
+from pellucid.target.conditioning import Passage
 from .propagate import propagate
 from .rule import Rule
 from .rules import Gate, Halve, Norm, Pass, Route, ZBox

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pellucid.errors import NoRule
-from pellucid.ledger import Ledger, Row
+from pellucid.explanation.ledger import Ledger, Row
 from pellucid.tape import LocalOp, Op, Tape, walk
 from pellucid.tape.batch import per_sample
 from .rule import Rule, Shares, exceeds

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from pellucid import ids
-from pellucid.attribution import Method
 from pellucid.errors import MethodError
+from pellucid.explanation.attribution import Method
 from pellucid.model import Model, Text
 from pellucid.readout import ask, at_once
 from pellucid.target import Target

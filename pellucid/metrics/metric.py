@@ -35,9 +35,9 @@ from typing import Any, Literal, Protocol, TypeVar
 import torch
 from torch import Tensor
 
-from pellucid.attribution import Method
 from pellucid.errors import InputError, ModelError
-from pellucid.explanation import Explanation
+from pellucid.explanation.attribution import Method
+from pellucid.explanation.explanation import Explanation
 from pellucid.model import Model
 from pellucid.readout import Readout, at_once, heard
 from pellucid.tape.sound import check

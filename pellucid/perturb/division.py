@@ -116,7 +116,7 @@ class Superpixels(Division):
     compactness: float = 10.0
 
     def of(self, x: Tensor, model: Model) -> Partition:
-        from pellucid.superpixels import superpixels
+        from pellucid.explanation.superpixels import superpixels
 
         if x.dim() != 4:
             raise InputError(

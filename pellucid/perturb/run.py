@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from pellucid.attribution import Attribution
 from pellucid.errors import InputError, MethodError
+from pellucid.explanation.attribution import Attribution
 from pellucid.model import Model
 from pellucid.model.where import Where, nearest
 from pellucid.target import Target, as_target

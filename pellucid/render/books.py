@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pellucid.core.numbers import decimals, figure
-from pellucid.ledger import Ledger
+from pellucid.explanation.ledger import Ledger
 
 MOST_ROWS = 12
 

@@ -15,7 +15,7 @@ from .table.chart import drawing
 from .text import stack
 
 if TYPE_CHECKING:
-    from pellucid.explanation import Explanation
+    from pellucid.explanation.explanation import Explanation
 
 WIDE = 924  # pixels
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from pellucid.comparison import Comparison
 from pellucid.core.numbers import figure
+from pellucid.explanation.comparison import Comparison
 from .image import GAP, MOST_SAMPLES, chunks, classes, encoded, framed, labelled, model_name, side_by_side
 from .map import prepare
 from .matrix import agreement
@@ -24,7 +24,7 @@ from .view import VIEWS, Shown
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from pellucid.explanation import Explanation
+    from pellucid.explanation.explanation import Explanation
 
 MOST_ACROSS = 4
 IN_A_CELL = 8  # methods, of which a table still fits below the photograph

@@ -6,8 +6,8 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pellucid.comparison import Comparison
 from pellucid.core.numbers import figure
+from pellucid.explanation.comparison import Comparison
 from .comparison import REGIONS, Column, column, first
 from .image import MOST_SAMPLES
 from .page import HEAD, inline, table

@@ -20,7 +20,7 @@ from .view import painted
 
 if TYPE_CHECKING:
     from pellucid.concept import Concept, Concepts
-    from pellucid.explanation import Explanation
+    from pellucid.explanation.explanation import Explanation
 
 
 ACROSS = 4  # pictures in one row: of several channels, where each has few

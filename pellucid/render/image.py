@@ -23,7 +23,7 @@ from .view import PLAIN, Found, Shown, View
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from pellucid.explanation import Explanation
+    from pellucid.explanation.explanation import Explanation
 
 MARGIN, GAP, COLUMN = 32, 28, 400
 MOST_SAMPLES = 16

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.errors import InputError
-from pellucid.regions import smoothed
+from pellucid.explanation.regions import smoothed
 from .palette import RED_BLUE, Palette
 from .scale import Heat, Scale, each, fixed, shared
 
 if TYPE_CHECKING:
-    from pellucid.explanation import Explanation
+    from pellucid.explanation.explanation import Explanation
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PIL import Image, ImageDraw
 
-from pellucid.comparison import Agreement
+from pellucid.explanation.comparison import Agreement
 from .palette import FAINT, INK, PAPER, Colour
 from .text import font, paragraph, shorten, stack, width
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
-from pellucid.regions import Region
+from pellucid.explanation.regions import Region
 from .bars import bars
 from .legend import swatch
 from .map import Map

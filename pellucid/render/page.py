@@ -21,7 +21,7 @@ from .view import PLAIN, Found, Shown
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from pellucid.explanation import Explanation
+    from pellucid.explanation.explanation import Explanation
 
 # The policy makes the promise binding: a browser refuses whatever is not in the file.
 HEAD = """<!doctype html>

@@ -13,7 +13,7 @@ from .subjects import Painter, painter
 from .text import paragraph, stack
 
 if TYPE_CHECKING:
-    from pellucid.explanation import Explanation
+    from pellucid.explanation.explanation import Explanation
 
 GAP = 16
 SCALES = "Every input is painted on a scale of its own; the caption says how much each gives."

@@ -9,7 +9,7 @@ from pellucid.core.numbers import figure
 from pellucid.subject.table import Table
 
 if TYPE_CHECKING:
-    from pellucid.explanation import Explanation
+    from pellucid.explanation.explanation import Explanation
 
 MOST = 12
 COLUMN, REST, ABSORBED, END = "column", "rest", "absorbed", "end"

@@ -12,7 +12,7 @@ from PIL import Image
 from .map import Map
 
 if TYPE_CHECKING:
-    from pellucid.explanation import Explanation
+    from pellucid.explanation.explanation import Explanation
 
 #: Kind of subject -> "module:painter".
 PAINTERS: dict[str, str] = {

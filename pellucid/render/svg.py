@@ -17,7 +17,7 @@ from .subjects import painter
 from .text import wrap
 
 if TYPE_CHECKING:
-    from pellucid.explanation import Explanation
+    from pellucid.explanation.explanation import Explanation
 
 WIDE, MARGIN = 864, 32
 LETTERS = "ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace"

@@ -18,7 +18,7 @@ from .scale import Heat, Scale, each
 from .subjects import painter
 
 if TYPE_CHECKING:
-    from pellucid.explanation import Explanation
+    from pellucid.explanation.explanation import Explanation
 
 RESET = "\x1b[0m"
 MOST_BARS, MOST_SIGNS = 16, 32

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from PIL import Image, ImageOps
 
 from pellucid.errors import InputError
-from pellucid.regions import Region
+from pellucid.explanation.regions import Region
 from . import outline
 from .bars import bars
 from .legend import legend
@@ -20,7 +20,7 @@ from .panel import Size, card, ground, overlay
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from pellucid.explanation import Explanation
+    from pellucid.explanation.explanation import Explanation
 
 Found = tuple[Region, ...]
 

@@ -8,9 +8,9 @@ from functools import lru_cache
 import torch
 from torch import Tensor, nn
 
-from pellucid.attribution import Method
 from pellucid.core.progress import told
 from pellucid.errors import InputError
+from pellucid.explanation.attribution import Method
 from pellucid.model import Model, load
 from pellucid.truth import OCCLUDERS, Problem, hidden, hidden_net
 from pellucid.verbs import _distinct

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from pellucid import zoo
-from pellucid.attribution import Method
 from pellucid.errors import InputError, MethodError
 from pellucid.evaluation import _samples
+from pellucid.explanation.attribution import Method
 from pellucid.metrics.metric import scored
 from pellucid.model import Model, load
 from pellucid.readout import at_once, heard

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from pellucid.attribution import Method
 from pellucid.core.progress import told
 from pellucid.errors import InputError, PellucidError
+from pellucid.explanation.attribution import Method
 from pellucid.metrics.metric import Answer
 from pellucid.model import Model
 from pellucid.readout import at_once

@@ -13,10 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pellucid.attribution import Method
 from pellucid.core.files import save as saved
 from pellucid.core.numbers import figure
 from pellucid.errors import PellucidError
+from pellucid.explanation.attribution import Method
 from pellucid.model import Model
 from pellucid.target import Target
 from pellucid.target.inside import Channel

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pellucid.condition import Axes
+from pellucid.target.condition import Axes
 from .layout import grid, layouts
 from .op import Tape
 

@@ -14,11 +14,11 @@ from math import prod
 import torch
 from torch import Tensor
 
-from pellucid.condition import Condition
 from pellucid.errors import MethodError
-from pellucid.ledger import Row, before
-from pellucid.passage import Passage
+from pellucid.explanation.ledger import Row, before
 from pellucid.target import Target
+from pellucid.target.condition import Condition
+from pellucid.target.conditioning import Passage
 from .aim import Aim, find
 from .axes import axes_of
 from .batch import Batch, per_sample

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 import pellucid as pl
-from pellucid.attribution import Attribution
+from pellucid.explanation.attribution import Attribution
 from pellucid.metrics import question
 from pellucid.target import as_target
 from tests.cases import CASE, difference, each_method, expected, made, precision

@@ -13,7 +13,7 @@ from ..palette import Colour
 from .runs import UNREAD, Run, ground, ink, leftward, runs, told, visible
 
 if TYPE_CHECKING:
-    from pellucid.explanation import Explanation
+    from pellucid.explanation.explanation import Explanation
 
 MOST_WORDS = 12
 TEXT = "font-size:1.15rem; line-height:1.9; white-space:pre-wrap; overflow-wrap:anywhere; margin:0 0 1.2rem"

@@ -16,7 +16,7 @@ from .runs import UNREAD, Run, ground, ink, leftward, ordered, rows, runs
 from .svg import PALE
 
 if TYPE_CHECKING:
-    from pellucid.explanation import Explanation
+    from pellucid.explanation.explanation import Explanation
 
 SIZE, STEP = 19, 31  # pixels: of letters, from line to line
 MOST_LINES = 120

@@ -11,7 +11,7 @@ from ..map import Map
 from .runs import UNREAD, Run, ground, ink, rows, runs
 
 if TYPE_CHECKING:
-    from pellucid.explanation import Explanation
+    from pellucid.explanation.explanation import Explanation
 
 RESET = "\x1b[0m"
 SIGNS = ((0.6, "++"), (0.2, "+"), (-0.2, ""), (-0.6, "-"))  # from this strength on

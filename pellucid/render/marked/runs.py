@@ -17,7 +17,7 @@ from ..map import Map
 from ..palette import INK, PAPER, Colour
 
 if TYPE_CHECKING:
-    from pellucid.explanation import Explanation
+    from pellucid.explanation.explanation import Explanation
 
 PLAIN, UNREAD = "plain", "unread"
 MIRROR = str.maketrans("()[]{}<>«»", ")(][}{><»«")

@@ -15,7 +15,7 @@ from .html import web
 from .runs import UNREAD, Run, cells, ground, ink, leftward, ordered, rows, runs, told
 
 if TYPE_CHECKING:
-    from pellucid.explanation import Explanation
+    from pellucid.explanation.explanation import Explanation
 
 SIZE, CELL, STEP = 16, 9.6, 28  # pixels: of letters, of a column, from line to line
 PALE: Colour = (169, 173, 179)

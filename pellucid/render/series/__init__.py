@@ -12,7 +12,7 @@ from .chart import drawing
 from .lines import lines
 
 if TYPE_CHECKING:
-    from pellucid.explanation import Explanation
+    from pellucid.explanation.explanation import Explanation
 
 PAGE = 864  # pixels
 

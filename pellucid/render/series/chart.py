@@ -18,7 +18,7 @@ from ..table.chart import ticks
 from ..text import wrap
 
 if TYPE_CHECKING:
-    from pellucid.explanation import Explanation
+    from pellucid.explanation.explanation import Explanation
 
 Mark = Rect | Line | Words
 LEFT, RIGHT, GAP, FOOT = 92, 10, 14, 34  # pixels

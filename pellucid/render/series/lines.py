@@ -12,7 +12,7 @@ from ..map import Map
 from .chart import shade, strips, strongest
 
 if TYPE_CHECKING:
-    from pellucid.explanation import Explanation
+    from pellucid.explanation.explanation import Explanation
 
 LEVELS = "▁▂▃▄▅▆▇█"
 RESET = "\x1b[0m"

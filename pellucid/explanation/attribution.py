@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from torch import Tensor
 
-from pellucid.ledger import Ledger
 from pellucid.model import Model
 from pellucid.target import Target
+from .ledger import Ledger
 
 if TYPE_CHECKING:
     from pellucid.model.where import Where

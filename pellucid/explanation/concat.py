@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import torch
 
-from pellucid.explanation import Explanation
-from pellucid.ledger import Ledger, Row, before
+from .explanation import Explanation
+from .ledger import Ledger, Row, before
 
 
 def joined(single: Sequence[Explanation]) -> Explanation:

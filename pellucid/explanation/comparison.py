@@ -17,14 +17,14 @@ from numpy.typing import NDArray
 from pellucid.core.files import save
 from pellucid.core.statistics import rank_correlation
 from pellucid.errors import PellucidError
-from pellucid.explanation import Explanation
-from pellucid.stored import summary
+from .explanation import Explanation
+from .serialization import summary
 
 #: Suffix -> "module:function" that writes (comparison, path, **options).
 FORMATS: dict[str, str] = {
     ".png": "pellucid.render:save_comparison_png",
     ".html": "pellucid.render:save_comparison_html",
-    ".json": "pellucid.comparison:save_json",
+    ".json": "pellucid.explanation.comparison:save_json",
 }
 
 

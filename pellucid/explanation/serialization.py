@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from pellucid.errors import OutputError
-from pellucid.explanation import Explanation
-from pellucid.ledger import Ledger, Row
-from pellucid.regions import Region
 from pellucid.subject import Subject, restored, stored
+from .explanation import Explanation
+from .ledger import Ledger, Row
+from .regions import Region
 
 SUBJECT = "subject."  # before the names of a subject's tensors in a file
 

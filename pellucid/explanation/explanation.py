@@ -13,19 +13,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pellucid import certainty
 from pellucid.core.files import save
 from pellucid.core.numbers import figure
 from pellucid.errors import InputError
-from pellucid.ledger import Ledger
-from pellucid.regions import LEAST, SMOOTH, Region, check_share, connected, finer, segments
 from pellucid.subject import Piece, Sides, Subject, Tokens
-from pellucid.superpixels import superpixels
+from . import uncertainty
+from .ledger import Ledger
+from .regions import LEAST, SMOOTH, Region, check_share, connected, finer, segments
+from .superpixels import superpixels
 
 #: Suffix -> "module:function" that writes (explanation, path, **options). Painters live floors above: named here, not imported.
 FORMATS: dict[str, str] = {
-    ".safetensors": "pellucid.stored:save_safetensors",
-    ".json": "pellucid.stored:save_json",
+    ".safetensors": "pellucid.explanation.serialization:save_safetensors",
+    ".json": "pellucid.explanation.serialization:save_json",
     ".png": "pellucid.render:save_png",
     ".html": "pellucid.render:save_html",
     ".svg": "pellucid.render:save_svg",
@@ -113,7 +113,7 @@ class Explanation:
     def exactness(self, sample: int = 0) -> str:
         """The standard errors in words; "" where nothing was sampled."""
         error = self.heat_error(sample)
-        return "" if error is None else certainty.sentence(self.heat(sample), error)
+        return "" if error is None else uncertainty.sentence(self.heat(sample), error)
 
     def warnings(self, sample: int = 0) -> list[str]:
         """What makes this map less than it seems, one plain sentence each; sound maps have none."""
@@ -138,17 +138,17 @@ class Explanation:
         return f"The largest absolute value is {largest:.1e}: rounding, not evidence." if largest < 1e-12 else ""
 
     def doubt(self, sample: int = 0) -> str:
-        """Says so where the map is under-sampled, as `pellucid.certainty.doubt` decides; "" where it can be read as evidence."""
+        """Says so where the map is under-sampled, as `uncertainty.doubt` decides; "" where it can be read as evidence."""
         error = self.heat_error(sample)
         if error is None or self.nothing(sample):
             return ""
         spent = round(self.forwards / len(self))
-        return certainty.doubt(self.heat(sample), error, signed=self.signed, forwards=spent)
+        return uncertainty.doubt(self.heat(sample), error, signed=self.signed, forwards=spent)
 
     def reliability(self, sample: int = 0) -> float:
         """How far another seed would give the same map, as a correlation in [0, 1]; 1 where nothing was sampled."""
         error = self.heat_error(sample)
-        return 1.0 if error is None else certainty.reliability(self.heat(sample), error, signed=self.signed)
+        return 1.0 if error is None else uncertainty.reliability(self.heat(sample), error, signed=self.signed)
 
     def caption(self, sample: int = 0) -> str:
         """What a reader has to know about one sample: headline, ledger, standard error, warnings, notes."""
@@ -191,7 +191,7 @@ class Explanation:
             top: Share of all places that regions may take up, in (0, 1].
             by: What a region is. "connected": strong places that touch, after a small blur. "superpixels": pieces of the
                 picture, about 100. A tensor of labels with the shape of the map: its segments.
-            smooth, least: How "connected" blurs and what it puts together, see `pellucid.regions.connected`.
+            smooth, least: How "connected" blurs and what it puts together, see `pellucid.explanation.regions.connected`.
 
         Raises:
             InputError: there is no picture to cut into superpixels, or the labels do not fit.
@@ -273,7 +273,9 @@ class Explanation:
     @staticmethod
     def load(path: str | os.PathLike[str]) -> Explanation:
         """Read back what `save` wrote as .safetensors."""
-        found: Explanation = import_module("pellucid.stored").load_explanation(path)  # named, not imported: it makes these
+        found: Explanation = import_module("pellucid.explanation.serialization").load_explanation(
+            path
+        )  # named, not imported: it makes these
         return found
 
     def _laid(self, values: Tensor) -> Tensor:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pellucid.condition import Condition
 from pellucid.errors import MethodError
 from pellucid.model.where import Where
+from .condition import Condition
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Passage:
     """What relevance has to pass on its way from the target to the input: conditions by address, all of them.
 
     Example:
-        >>> from pellucid.condition import channels
+        >>> from pellucid.target.condition import channels
         >>> print(Passage((("layer4", channels(17)), ("layer3", channels([1, 2])))))
         channel 17 of layer4 and channels 1 and 2 of layer3
     """
@@ -42,7 +42,7 @@ def passages(only: Any, at: str | Where | None) -> tuple[Passage, ...]:
     """What users write as `only=`: a condition on the value at `at`; several by address; or a list of these, with a map for each.
 
     Example:
-        >>> from pellucid.condition import channels
+        >>> from pellucid.target.condition import channels
         >>> [str(one) for one in passages([channels(1), {"layer3": channels(2)}], "layer4")]
         ['channel 1 of layer4', 'channel 2 of layer3']
     """
