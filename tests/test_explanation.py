@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from pellucid.errors import InputError, OutputError
+from pellucid.explanation import serialization
 from pellucid.explanation.explanation import FORMATS, Explanation
 from pellucid.explanation.ledger import Ledger, Row
-from pellucid.explanation import serialization
 from pellucid.explanation.serialization import load_explanation
 
 
