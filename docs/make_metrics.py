@@ -6,8 +6,8 @@ import inspect
 from collections.abc import Callable
 from pathlib import Path
 
-from pellucid import truth
 from pellucid.metric_list import METRICS, MetricEntry
+from pellucid.zoo import truth
 
 PAGE = Path(__file__).with_name("metrics.md")
 FAMILIES = {
@@ -60,7 +60,7 @@ print(t.advice)
 No single number says that a map is right. `srg` is the first to look at: it takes both ends of the order into account, and random
 maps have 0 whatever stands in place of what is gone. Scores are means over samples; the intervals tell how far they would move
 with others."""
-TRUTH = """Here the answer is known before anybody explains. Each is a function of `pellucid.truth`, seeded, without a download:
+TRUTH = """Here the answer is known before anybody explains. Each is a function of `pl.truth`, seeded, without a download:
 `inputs`, `labels`, `masks` where the truth lies, often `exact` values, networks that are right by construction (or
 `truth.learn(problem)`, some seconds), and `changes` that take parts away.
 

@@ -52,22 +52,10 @@ _HOMES = {
     ),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
-_PACKAGES = (
-    "gradient",
-    "lrp",
-    "perturb",
-    "cam",
-    "metrics",
-    "suite",
-    "synth",
-    "testing",
-    "truth",
-    "render",
-    "zoo",
-    "catalogue",
-    "errors",
-    "tape",
-)
+_PACKAGES = {
+    name: name for name in ("gradient", "lrp", "perturb", "cam", "metrics", "suite", "synth", "testing", "render", "zoo")
+}
+_PACKAGES |= {"catalogue": "catalogue", "errors": "errors", "tape": "tape", "truth": "zoo.truth"}
 
 __all__ = [
     "Agreement",
@@ -199,13 +187,14 @@ if TYPE_CHECKING:
     )
     from .target.condition import area, channels, heads, positions
     from .verbs import compare, explain
+    from .zoo import truth
 
 
 def __getattr__(name: str) -> Any:
     if name in _HOME:
         value = getattr(import_module(f".{_HOME[name]}", __name__), name)
     elif name in _PACKAGES:
-        value = import_module(f".{name}", __name__)
+        value = import_module(f".{_PACKAGES[name]}", __name__)
     else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = value

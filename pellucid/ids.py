@@ -12,9 +12,9 @@ from torch import Tensor
 from pellucid.errors import InputError, MethodError, TargetError
 from pellucid.explanation.attribution import Attribution, Method
 from pellucid.model import Model, Text
+from pellucid.model.modality.tokens import PADDING, SPECIAL, TEXT, Tokens
+from pellucid.model.outputs import main_output
 from pellucid.model.where import Where
-from pellucid.outputs import main_output
-from pellucid.subject.tokens import PADDING, SPECIAL, TEXT, Tokens
 from pellucid.tape.embed import Embedded, embedded
 from pellucid.target import Target
 from pellucid.target.classes import Logit

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import platform
 from collections.abc import Sequence
@@ -17,7 +16,8 @@ from pellucid.cookbook import recipe as named
 from pellucid.cookbook import recipes
 from pellucid.errors import InputError, MethodError, TargetError
 from pellucid.model import Model, load
-from pellucid.model.inputs import layout, several
+from pellucid.model.multi_input import layout, several
+from pellucid.model.provenance import fingerprint
 from pellucid.reading import reads_rows, seen
 from pellucid.readout import heard
 from pellucid.synth.frame import Frame, framed
@@ -253,16 +253,3 @@ def _provenance(model: Model, recipe: Maximizer, task: Task) -> dict[str, Any]:
                   "changes": {name: str(part) for name, part in task.changes.items()}},
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }  # fmt: skip
-
-
-def fingerprint(model: Model) -> str | None:
-    """A digest of the weights: names, types, shapes and bits; None for what has none."""
-    if model.fingerprint is not None or model.module is None:
-        return model.fingerprint
-    digest = hashlib.sha256()
-    for name, tensor in sorted(model.module.state_dict().items()):
-        if isinstance(tensor, Tensor):
-            bits = tensor.detach().cpu().contiguous()
-            digest.update(f"{name} {bits.dtype} {tuple(bits.shape)}".encode())
-            digest.update(bits.flatten().view(torch.uint8).numpy().tobytes())
-    return f"sha256:{digest.hexdigest()}"

@@ -13,9 +13,9 @@ from torch import Tensor
 
 from pellucid.errors import InputError
 from pellucid.model import Model, Preprocess, Text
-from pellucid.model.inputs import Inputs, layout, pack, row, several
-from pellucid.subject import Sides, Subject
-from pellucid.subject.tokens import numbered
+from pellucid.model.modality import Sides, Subject
+from pellucid.model.modality.tokens import numbered
+from pellucid.model.multi_input import Inputs, layout, pack, row, several
 
 
 @dataclass(frozen=True, eq=False)

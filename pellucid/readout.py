@@ -16,8 +16,8 @@ from pellucid.core.progress import told
 from pellucid.errors import ModelError, WhereError
 from pellucid.model import Model
 from pellucid.model.mode import opaque
+from pellucid.model.outputs import entries, main_output, part, rebuilt
 from pellucid.model.where import nearest
-from pellucid.outputs import entries, main_output, part, rebuilt
 from pellucid.tape.sound import check
 from pellucid.tape.trees import tensors
 from pellucid.target import Part, Target

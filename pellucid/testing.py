@@ -31,8 +31,8 @@ from pellucid.metrics.metric import scored
 from pellucid.model import Model, load
 from pellucid.readout import Readout, at_once, heard
 from pellucid.target import as_target
-from pellucid.truth.problem import generator
 from pellucid.verbs import explain
+from pellucid.zoo.truth.problem import generator
 
 RECENT: deque[Measured] = deque(maxlen=1_000)  # what was measured last: the pytest plugin empties it after every test
 WORST = 3  # samples that a message names

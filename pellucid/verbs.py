@@ -22,11 +22,11 @@ from pellucid.explanation.comparison import Comparison
 from pellucid.explanation.concat import joined
 from pellucid.explanation.explanation import Explanation
 from pellucid.model import Model, load
-from pellucid.model.inputs import Called, layout, row
+from pellucid.model.modality import Subject, Tokens
+from pellucid.model.multi_input import Called, layout, row
+from pellucid.model.readers.describe import read
 from pellucid.model.where import Where
-from pellucid.model.words import read
 from pellucid.reading import Seen, seen
-from pellucid.subject import Subject, Tokens
 from pellucid.target import Target, as_target
 from pellucid.target.condition import Condition
 from pellucid.target.conditioning import addressed, passages

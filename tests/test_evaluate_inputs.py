@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 import pellucid as pl
-from pellucid import truth
 from pellucid.errors import InputError, MethodError
+from pellucid.zoo import truth
 from tests.cases import CASE
 
 TOKENS = truth.planted_tokens(6, seed=0)  # (sample, token, channel); one token alone carries the class

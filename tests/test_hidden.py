@@ -11,12 +11,12 @@ from click.testing import CliRunner
 from torch import Tensor
 
 import pellucid as pl
-from pellucid import truth
 from pellucid.cli import main
 from pellucid.core.progress import watched
 from pellucid.errors import InputError, MethodError, OutputError
 from pellucid.suite import hidden, hidden_parts, marks, pasted_object
 from pellucid.suite.findings import within
+from pellucid.zoo import truth
 
 QUICK = {"seeds": [4], "steps": 250, "n": 96}  # one network
 

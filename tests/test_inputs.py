@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 import pellucid as pl
-from pellucid.model.inputs import layout, pack
+from pellucid.model.multi_input import layout, pack
 from pellucid.readout import heard
 
 EVERY = [entry.name for entry in pl.methods()]

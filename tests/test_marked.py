@@ -12,11 +12,11 @@ import pytest
 import torch
 
 from pellucid.explanation.explanation import Explanation
+from pellucid.model.modality import Tokens
 from pellucid.render import page, picture, svg, terminal
 from pellucid.render.map import prepare
 from pellucid.render.marked.runs import cells, ground, ink, leftward, ordered, rows, runs, visible
 from pellucid.render.palette import ORANGE_PURPLE, PAPER, RED_BLUE
-from pellucid.subject import Tokens
 from pellucid.target.token import printable
 from tests.test_subject import about
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 import pellucid as pl
-from pellucid.outputs import entries, exchanged, main_output, named, rebuilt
+from pellucid.model.outputs import entries, exchanged, main_output, named, rebuilt
 from pellucid.target import as_target
 
 METHODS = ("lrp", "gradient_x_input", "integrated_gradients", "occlusion", "kernel_shap")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from pellucid import truth
 from pellucid.errors import InputError, MethodError
 from pellucid.testing import assert_conserves, assert_faithful, assert_not_clever_hans
+from pellucid.zoo import truth
 from tests.cases import CASE
 
 pytest_plugins = ["pytester"]

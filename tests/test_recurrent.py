@@ -12,7 +12,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 import pellucid as pl
 from pellucid.tape import record, recurrent, rewrite
-from pellucid.truth import grammar, learn, remembering
+from pellucid.zoo.truth import grammar, learn, remembering
 from tests.cases import difference
 from tests.reference import recurrent_twins
 

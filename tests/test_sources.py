@@ -16,8 +16,7 @@ from torch import nn
 import pellucid as pl
 from pellucid import zoo
 from pellucid.errors import MissingExtra, ModelError
-from pellucid.model import metadata
-from pellucid.model.sources import hub
+from pellucid.model.sources import hub, metadata
 from pellucid.model.sources.reference import Reference
 
 CAT = zoo.pictures()["chelsea"]

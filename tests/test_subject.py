@@ -10,8 +10,8 @@ import torch
 
 from pellucid.errors import InputError, OutputError
 from pellucid.explanation.explanation import FORMATS, Explanation
-from pellucid.subject import KINDS, Tokens, restored, stored
-from pellucid.subject.tokens import sentences, words
+from pellucid.model.modality import KINDS, Tokens, restored, stored
+from pellucid.model.modality.tokens import sentences, words
 
 
 def about(*texts: str, piece: int = 4) -> Tokens:

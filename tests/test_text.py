@@ -14,9 +14,9 @@ from torch import Tensor, nn
 import pellucid as pl
 from pellucid.errors import InputError, MethodError, ModelError, PellucidError, TargetError
 from pellucid.tape.embed import embedded
-from pellucid.truth.grammar import WORDS as LANGUAGE
-from pellucid.truth.grammar import words
-from pellucid.truth.learn import fit
+from pellucid.zoo.truth.grammar import WORDS as LANGUAGE
+from pellucid.zoo.truth.grammar import words
+from pellucid.zoo.truth.learn import fit
 from tests.readers import ROWS, TEXTS, WAYS, WIDE, WORDS, Bag, Looks, Reads, Speaks, made
 
 IDS = torch.tensor([[3, 9, 4, 7, 4, 12]])

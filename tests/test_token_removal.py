@@ -11,9 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import pellucid as pl
-from pellucid.truth.grammar import FILLERS, WORDS, grammar
-from pellucid.truth.learn import accuracy, bare, fit, initialised
-from pellucid.truth.problem import Problem
+from pellucid.zoo.truth.grammar import FILLERS, WORDS, grammar
+from pellucid.zoo.truth.learn import accuracy, bare, fit, initialised
+from pellucid.zoo.truth.problem import Problem
 
 LENGTH, WIDTH, STEPS = 12, 32, 600
 FILLER = torch.tensor([1 / len(FILLERS) if word in FILLERS else 0.0 for word in WORDS]).double()  # where a word is gone

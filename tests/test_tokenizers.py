@@ -15,7 +15,7 @@ from click.testing import CliRunner
 import pellucid as pl
 from pellucid.cli import main
 from pellucid.errors import InputError, ModelError
-from pellucid.model.tokenizer import Encoded, aligned, as_tokenizer
+from pellucid.model.readers.tokenizer import Encoded, aligned, as_tokenizer
 
 SENTENCES = [
     "The capital of France is Paris.", "A dog chases the ball across the park!", "It was not bad: the café is good.",

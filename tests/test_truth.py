@@ -8,8 +8,8 @@ import pytest
 import torch
 
 import pellucid as pl
-from pellucid import truth
 from pellucid.errors import InputError, MethodError
+from pellucid.zoo import truth
 
 PROBLEMS = {
     "weighted_sum": truth.weighted_sum,
@@ -182,7 +182,7 @@ def test_what_is_taken_off_was_where_the_mask_says():
 
 
 def test_sufficient_parts_tell_the_bird_and_fewer_do_not():
-    from pellucid.truth.birds import PARTS, table
+    from pellucid.zoo.truth.birds import PARTS, table
 
     names, kinds = list(PARTS), table()
 
@@ -278,7 +278,7 @@ def test_a_reader_of_plain_words_finds_the_label(kind):
 
 
 def _read(said, kind):
-    from pellucid.truth.grammar import BAD, GOOD, MANY, ONE
+    from pellucid.zoo.truth.grammar import BAD, GOOD, MANY, ONE
 
     if kind == "bigram":
         return int("red wine" in " ".join(said))
@@ -290,7 +290,7 @@ def _read(said, kind):
 
 
 def test_without_the_words_that_tell_there_is_nothing_but_fillers():
-    from pellucid.truth.grammar import FILLERS
+    from pellucid.zoo.truth.grammar import FILLERS
 
     p = truth.grammar(16, seed=0, kind="negation")
     assert all(set(truth.words(x).split()) <= set(FILLERS) for x in p.after("without the words that tell"))

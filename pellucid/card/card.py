@@ -13,7 +13,7 @@ from pellucid.catalogue import method as named
 from pellucid.errors import ModelError, ThreadLost
 from pellucid.explanation.attribution import Method
 from pellucid.model import Columns, Model, Preprocess, Text, load
-from pellucid.model.words import read
+from pellucid.model.readers.describe import read
 from pellucid.tape import Tape, record
 from pellucid.tape.embed import embedded
 from .head import Head, head

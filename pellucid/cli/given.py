@@ -44,7 +44,7 @@ class Given:
             row: Which of the rows, from 0 on; None: all of them.
         """
         from pellucid.model import Columns
-        from pellucid.model.rows import listed
+        from pellucid.model.readers.rows import listed
 
         if self.text is not None:
             return self.text

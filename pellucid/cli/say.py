@@ -31,7 +31,7 @@ def explanation(e: Explanation) -> None:
 
 def model(model: Model) -> None:
     """Which model answers, and how it reads its input; not of those that come along, which everybody can look up."""
-    from pellucid.model.words import read
+    from pellucid.model.readers.describe import read
 
     if model.source != "pellucid.zoo":
         click.echo(f"{model.name}: {model.source}")

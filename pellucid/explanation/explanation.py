@@ -16,7 +16,7 @@ from torch import Tensor
 from pellucid.core.files import save
 from pellucid.core.numbers import figure
 from pellucid.errors import InputError
-from pellucid.subject import Piece, Sides, Subject, Tokens
+from pellucid.model.modality import Piece, Sides, Subject, Tokens
 from . import uncertainty
 from .ledger import Ledger
 from .regions import LEAST, SMOOTH, Region, check_share, connected, finer, segments

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from pellucid.errors import OutputError
-from pellucid.subject import Subject, restored, stored
+from pellucid.model.modality import Subject, restored, stored
 from .explanation import Explanation
 from .ledger import Ledger, Row
 from .regions import Region

@@ -16,8 +16,8 @@ from torch.nn.modules import module as hooks
 from pellucid.errors import MethodError
 from pellucid.explanation.attribution import Attribution
 from pellucid.model import Model
+from pellucid.model.outputs import rebuilt
 from pellucid.model.where import Where
-from pellucid.outputs import rebuilt
 from pellucid.readout import Readout, heard
 from pellucid.tape import Tape, aim, find, record, walk
 from pellucid.tape.batch import Batch

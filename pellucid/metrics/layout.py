@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from pellucid.errors import InputError
 from pellucid.model import Model, Text
+from pellucid.model.modality.tokens import TEXT
 from pellucid.perturb.division import Division, Entries, Groups
 from pellucid.perturb.parts import divided
 from pellucid.perturb.regions import Partition, partition
-from pellucid.subject.tokens import TEXT
 from .experiment import Scheme
 from .metric import Metric
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from .columns import Column, Columns
-from .inputs import Held, Inputs, held
 from .load import load
 from .model import Layer, Model
-from .picture import read_picture
-from .preprocess import Preprocess
-from .signal import Signal
-from .text import Text
-from .tokenizer import Encoded, Vocabulary
+from .multi_input import Held, Inputs, held
+from .readers.columns import Column, Columns
+from .readers.picture import read_picture
+from .readers.preprocess import Preprocess
+from .readers.signal import Signal
+from .readers.text import Text
+from .readers.tokenizer import Encoded, Vocabulary
 from .where import Where
 
 __all__ = [

@@ -16,13 +16,12 @@ from torch import nn
 from torch.export import ExportedProgram
 
 from pellucid.errors import ModelError
-from . import metadata, weights
 from .model import Model
-from .sources import exported, file, state, torchscript
+from .readers.text import Text
+from .readers.tokenizer import tokenizes
+from .sources import exported, file, metadata, state, torchscript, weights
 from .sources.checkpoint import digest
 from .sources.reference import KINDS, Reference
-from .text import Text
-from .tokenizer import tokenizes
 
 Source = Model | nn.Module | ExportedProgram | Callable[..., Any] | str | os.PathLike[str]
 HUBS = {"timm": "timm", "torchvision": "torchvision", "hf": "huggingface"}  # by the word before the colon: its file in sources/

@@ -18,10 +18,10 @@ from torch import Tensor, nn
 
 from pellucid.errors import ModelError, TargetError
 from . import mode
-from .picture import Picture, read_picture
-from .preprocess import Preprocess
-from .score import BeforeSoftmax
-from .text import Text, check_reads_texts
+from .readers.picture import Picture, read_picture
+from .readers.preprocess import Preprocess
+from .readers.text import Text, check_reads_texts
+from .softmax import BeforeSoftmax
 
 
 class Layer(NamedTuple):

@@ -12,7 +12,7 @@ from torch import Tensor
 from pellucid.core.numbers import decimals, figure
 from pellucid.errors import InputError
 from pellucid.model import Columns, Model
-from pellucid.model.inputs import Side, layout
+from pellucid.model.multi_input import Side, layout
 from .division import Division, Groups
 from .imputer import Constant, Fill, as_imputer
 from .regions import OfColumns, Regions, moved

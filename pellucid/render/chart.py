@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from PIL import Image
 
 from pellucid.errors import InputError
-from pellucid.subject import Table
+from pellucid.model.modality import Table
 from .image import caption, framed, title
 from .map import prepare
 from .steps import MOST, bars, rises, waterfall

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pellucid.core.numbers import figure
-from pellucid.subject.table import Table
+from pellucid.model.modality.table import Table
 
 if TYPE_CHECKING:
     from pellucid.explanation.explanation import Explanation

@@ -12,8 +12,8 @@ from pellucid.core.progress import told
 from pellucid.errors import InputError
 from pellucid.explanation.attribution import Method
 from pellucid.model import Model, load
-from pellucid.truth import OCCLUDERS, Problem, hidden, hidden_net
 from pellucid.verbs import _distinct
+from pellucid.zoo.truth import OCCLUDERS, Problem, hidden, hidden_net
 from .findings import Findings
 from .marks import HIT, NETSHARE, WIN
 from .trial import Trial

@@ -16,8 +16,8 @@ from pellucid.explanation.attribution import Method
 from pellucid.metrics.metric import scored
 from pellucid.model import Model, load
 from pellucid.readout import at_once, heard
-from pellucid.truth.problem import generator
 from pellucid.verbs import _distinct
+from pellucid.zoo.truth.problem import generator
 from .findings import Findings
 from .marks import HIT, LOAD, NETSHARE, WIN
 from .trial import Trial

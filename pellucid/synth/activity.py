@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pellucid.core.statistics import ranks
 from pellucid.model import Model
-from pellucid.outputs import main_output
+from pellucid.model.outputs import main_output
 from pellucid.readout import heard
 from pellucid.tape.trees import tensors
 from .asked import listening

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.modules import module as hooks
 
 from pellucid.model import Model
-from pellucid.outputs import entries, main_output, part
+from pellucid.model.outputs import entries, main_output, part
 from pellucid.readout import heard
 from pellucid.tape.trees import tensors
 from pellucid.target import Part

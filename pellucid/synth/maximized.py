@@ -17,7 +17,7 @@ from torch import Tensor
 from pellucid.core.files import save as saved
 from pellucid.core.numbers import figure
 from pellucid.errors import InputError
-from pellucid.outputs import main_output
+from pellucid.model.outputs import main_output
 from pellucid.readout import at_once, heard
 from .climbed import Climbed
 from .frame import Frame

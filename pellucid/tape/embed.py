@@ -12,7 +12,7 @@ from torch import Tensor
 
 from pellucid.errors import InputError
 from pellucid.model import Model
-from pellucid.outputs import main_output
+from pellucid.model.outputs import main_output
 from . import kinds
 from .plain import plain
 from .record import Between

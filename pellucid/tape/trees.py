@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from pellucid.outputs import named
+from pellucid.model.outputs import named
 
 T = TypeVar("T")
 PLAIN = frozenset({int, float, bool, str, type(None), torch.dtype, torch.device})

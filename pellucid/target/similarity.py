@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pellucid.errors import TargetError
-from pellucid.outputs import entries, main_output, part
+from pellucid.model.outputs import entries, main_output, part
 from .noun import Names, Part, Term
 
 

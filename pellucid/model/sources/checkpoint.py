@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from pellucid.errors import ModelError
-from .. import weights
+from . import weights
 from .reference import SEED, Reference
 
 Builder = Callable[..., nn.Module]

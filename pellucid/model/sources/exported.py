@@ -9,8 +9,8 @@ import torch
 from torch.export import ExportedProgram
 
 from ..model import Model
-from ..score import SOFTMAXES, BeforeSoftmax
-from ..weights import damaged
+from ..softmax import SOFTMAXES, BeforeSoftmax
+from .weights import damaged
 
 
 def of_object(program: ExportedProgram, name: str = "exported program", source: str = "ExportedProgram") -> Model:

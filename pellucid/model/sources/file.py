@@ -6,7 +6,7 @@ import zipfile
 from pathlib import Path
 
 from pellucid.errors import ModelError
-from .. import weights
+from . import weights
 
 SAFETENSORS, PICKLE, ONNX = "safetensors", "pickle", "an ONNX file"
 TORCHSCRIPT, PROGRAM = "a TorchScript file", "an exported program (.pt2)"

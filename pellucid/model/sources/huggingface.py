@@ -17,12 +17,11 @@ import torch
 from torch import nn
 
 from pellucid.errors import ModelError
-from .. import metadata
 from ..model import Model
-from ..preprocess import Preprocess
-from ..text import Text
-from ..tokenizer import ENDLESS
-from . import hub, torchvision
+from ..readers.preprocess import Preprocess
+from ..readers.text import Text
+from ..readers.tokenizer import ENDLESS
+from . import hub, metadata, torchvision
 from .checkpoint import digest
 from .extra import missing
 from .reference import SEED, Reference

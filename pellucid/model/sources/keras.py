@@ -14,11 +14,11 @@ from torch import Tensor, nn
 from pellucid.errors import ModelError
 from ..mode import Names
 from ..model import Model
-from ..score import BeforeSoftmax
-from ..weights import damaged, untrusted
+from ..softmax import BeforeSoftmax
 from .checkpoint import digest
 from .extra import missing
-from .turned import channels_last
+from .onnx_rewrite import channels_last
+from .weights import damaged, untrusted
 
 SAFE_SINCE = (3, 12)  # earlier ones could be made to run code from files even in their safe mode (CVE-2025-9905, CVE-2025-9906)
 VARIABLE = "KERAS_BACKEND"

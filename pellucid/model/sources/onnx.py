@@ -14,12 +14,12 @@ from torch import Tensor, nn
 
 from pellucid.errors import ModelError
 from ..model import Model
-from ..weights import damaged
 from . import torchvision
 from .checkpoint import digest
 from .extra import missing
+from .onnx_rewrite import channels_last
 from .onnx_slice import Slice
-from .turned import channels_last
+from .weights import damaged
 
 LARGEST = 2**31 - 1  # bytes of a file: what the format itself can hold
 MOST_NODES = 50_000

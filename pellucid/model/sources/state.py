@@ -7,8 +7,8 @@ from pathlib import Path
 
 from torch import nn
 
-from .. import metadata, weights
 from ..model import Model
+from . import metadata, weights
 
 Builder = Callable[[], nn.Module]
 

@@ -11,9 +11,8 @@ from typing import Any
 from torch import nn
 
 from pellucid.errors import ModelError
-from .. import metadata
 from ..model import Model
-from . import hub, torchvision
+from . import hub, metadata, torchvision
 from .checkpoint import digest, drawn, filled
 from .extra import missing
 from .reference import Reference

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from ..model import Model
-from ..weights import damaged
+from .weights import damaged
 
 
 def of_object(module: torch.jit.ScriptModule) -> Model:

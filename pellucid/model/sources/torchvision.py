@@ -12,9 +12,8 @@ from typing import Any
 import torch
 
 from pellucid.errors import ModelError
-from .. import metadata
 from ..model import Model
-from . import hub
+from . import hub, metadata
 from .checkpoint import drawn, filled
 from .extra import missing
 from .reference import Reference

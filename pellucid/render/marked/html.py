@@ -6,7 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from pellucid.core.numbers import figure
-from pellucid.subject.tokens import PADDING, SPECIAL, Tokens
+from pellucid.model.modality.tokens import PADDING, SPECIAL, Tokens
 from ..legend import UNSIGNED
 from ..map import Map
 from ..palette import Colour

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw
 
-from pellucid.subject.tokens import SPECIAL
+from pellucid.model.modality.tokens import SPECIAL
 from ..legend import colour_bar
 from ..map import Map
 from ..palette import AMBER, FAINT, INK, PAPER

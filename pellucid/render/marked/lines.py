@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pellucid.core.numbers import figure
-from pellucid.subject.tokens import SPECIAL
+from pellucid.model.modality.tokens import SPECIAL
 from ..map import Map
 from .runs import UNREAD, Run, ground, ink, rows, runs
 

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 
 from pellucid.core.numbers import figure
-from pellucid.subject import Tokens
-from pellucid.subject.tokens import SPECIAL
+from pellucid.model.modality import Tokens
+from pellucid.model.modality.tokens import SPECIAL
 from ..map import Map
 from ..palette import INK, PAPER, Colour
 

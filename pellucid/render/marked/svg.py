@@ -7,7 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from pellucid.core.numbers import figure
-from pellucid.subject.tokens import SPECIAL
+from pellucid.model.modality.tokens import SPECIAL
 from ..legend import UNSIGNED
 from ..map import Map
 from ..palette import FAINT, INK, Colour

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.core.numbers import figure
-from pellucid.subject.curves import Curves
+from pellucid.model.modality.series import Curves
 from ..drawing import Drawing, Line, Rect, Words, fitted
 from ..map import Map
 from ..palette import AMBER, FAINT, HAIR, INK, Colour

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pellucid.core.numbers import figure
-from pellucid.subject.curves import Curves
+from pellucid.model.modality.series import Curves
 from ..map import Map
 from .chart import shade, strips, strongest
 

@@ -17,8 +17,8 @@ from torch.nn.modules import module as hooks
 
 from pellucid.errors import WhereError
 from pellucid.model import Model
+from pellucid.model.outputs import main_output
 from pellucid.model.where import nearest
-from pellucid.outputs import main_output
 from pellucid.tape.trees import tensors
 
 NEAR = 4  # modules before a place that are asked whether they return what goes in there

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from pellucid.errors import InputError
 from pellucid.model import Model
-from pellucid.model.picture import DECODERS, read_picture
+from pellucid.model.readers.picture import DECODERS, read_picture
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
 KEPT = 2**28  # entries that are kept in memory, 1 GiB of them; more are read anew each time

@@ -8,10 +8,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pellucid.errors import ModelError
-from .preprocess import INTERPOLATIONS, Preprocess
+from ..readers.preprocess import INTERPOLATIONS, Preprocess
 
 if TYPE_CHECKING:
-    from .model import Model
+    from ..model import Model
 
 PILLOW = {int(kind): name for name, kind in INTERPOLATIONS.items()}  # interpolations by Pillow's numbers
 IMAGENET = 1000

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .curves import Curves
-from .inputs import Sides
-from .noun import Subject, restored, stored
+from .base import Subject, restored, stored
+from .multi import Sides
+from .series import Curves
 from .table import Table
 from .tokens import Piece, Tokens
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import math
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from pellucid.errors import InputError, ModelError
-from .rows import listed, loaded
+from .rows import listed
 
 if TYPE_CHECKING:
-    from pellucid.subject.table import Table
+    from ..modality.table import Table
 
 Cell = float | int | str | None
 
@@ -226,7 +229,7 @@ class Columns:
 
     def table(self, x: Tensor) -> Table:
         """What stands in every cell of a batch, in words and in its own units."""
-        from pellucid.subject.table import Table
+        from ..modality.table import Table
 
         cells = tuple(tuple(column.shown(row[span]) for column, span in self._spans()) for row in x.tolist())
         return Table(self.names, tuple(column.width for column in self.columns), cells)
@@ -274,3 +277,31 @@ def _fitted(name: str, cells: Sequence[Cell], unit: str) -> Column:
         return Column(name, unit, values=tuple(sorted({str(cell) for cell in cells})))
     std = float(numbers.std(correction=0))
     return Column(name, unit, float(numbers.mean()), std if std > 0 else 1.0)
+
+
+def loaded(path: str | os.PathLike[str]) -> Columns:
+    """Columns from a JSON file.
+
+    Raises:
+        ModelError: it cannot be read, or says something else.
+    """
+    from .columns import Columns
+
+    path = Path(path).expanduser()
+    asked = f"the columns in {path}"
+    do = 'Write {"columns": [{"name": "age", "unit": "years", "mean": 48, "std": 14}, {"name": "sex", "values": ["f", "m"]}]}.'
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        described = told["columns"] if isinstance(told, dict) else told
+        made = [_column(one) for one in described]
+    except OSError as error:
+        raise ModelError(asked, error.strerror or str(error), "it cannot be read", do) from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelError(asked, f"{type(error).__name__}: {error}", "that describes no columns", do) from None
+    return Columns(tuple(made), path.name)
+
+
+def _column(told: dict[str, Any]) -> Any:
+    from .columns import Column
+
+    return Column(**told | {"values": tuple(map(str, told.get("values", ())))})

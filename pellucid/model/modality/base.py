@@ -73,7 +73,7 @@ def restored(plain: dict[str, Any], tensors: dict[str, Tensor]) -> Subject:
     Raises:
         OutputError: this version knows no such kind.
     """
-    kinds: dict[str, type[Subject]] = import_module("pellucid.subject").KINDS
+    kinds: dict[str, type[Subject]] = import_module("pellucid.model.modality").KINDS
     plain = dict(plain)
     kind = plain.pop("kind", None)
     if kind not in kinds:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from pellucid.errors import InputError, ModelError
-from pellucid.subject.tokens import PADDING, SPECIAL, TEXT, Tokens
+from ..modality.tokens import PADDING, SPECIAL, TEXT, Tokens
 from .tokenizer import Encoded, Tokenizer, Vocabulary, as_tokenizer
 
 __all__ = ["Encoded", "Text", "Vocabulary"]

@@ -30,7 +30,7 @@ class Problem:
         also: More tensors by name, first axis the samples: other labels, flags, other exact attributions.
 
     Example:
-        >>> from pellucid.truth import weighted_sum
+        >>> from pellucid.zoo.truth import weighted_sum
         >>> p = weighted_sum(4, seed=0)
         >>> p
         Problem(weighted_sum, 4 samples of shape (8,), exact)

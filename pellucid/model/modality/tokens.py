@@ -13,7 +13,7 @@ from typing import Any, ClassVar, NamedTuple
 from torch import Tensor
 
 from pellucid.errors import InputError
-from .noun import Subject
+from .base import Subject
 
 TEXT, SPECIAL, PADDING = "text", "special", "padding"
 Span = tuple[int, int]

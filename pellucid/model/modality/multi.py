@@ -12,7 +12,7 @@ from torch import Tensor
 
 from pellucid.core.numbers import decimals, figure
 from pellucid.errors import InputError
-from .noun import Subject
+from .base import Subject
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import csv
-import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pellucid.errors import InputError, ModelError
+from pellucid.errors import InputError
 
 if TYPE_CHECKING:
-    from .columns import Columns
+    pass
 
 MOST = 100_000  # rows of a file: an explanation is of a few
 
@@ -75,31 +74,3 @@ def from_file(path: Path) -> list[dict[str, Any]]:
     if not rows:
         raise InputError(asked, "no rows below the first line", "there is nothing to explain", do)
     return rows
-
-
-def loaded(path: str | os.PathLike[str]) -> Columns:
-    """Columns from a JSON file.
-
-    Raises:
-        ModelError: it cannot be read, or says something else.
-    """
-    from .columns import Columns
-
-    path = Path(path).expanduser()
-    asked = f"the columns in {path}"
-    do = 'Write {"columns": [{"name": "age", "unit": "years", "mean": 48, "std": 14}, {"name": "sex", "values": ["f", "m"]}]}.'
-    try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-        described = told["columns"] if isinstance(told, dict) else told
-        made = [_column(one) for one in described]
-    except OSError as error:
-        raise ModelError(asked, error.strerror or str(error), "it cannot be read", do) from None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ModelError(asked, f"{type(error).__name__}: {error}", "that describes no columns", do) from None
-    return Columns(tuple(made), path.name)
-
-
-def _column(told: dict[str, Any]) -> Any:
-    from .columns import Column
-
-    return Column(**told | {"values": tuple(map(str, told.get("values", ())))})

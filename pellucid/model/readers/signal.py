@@ -15,7 +15,7 @@ from pellucid.errors import InputError, ModelError
 from .series import Series, from_file
 
 if TYPE_CHECKING:
-    from pellucid.subject.curves import Curves
+    from ..modality.series import Curves
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class Signal:
         return max(1, round(seconds * self.rate))
 
     def _curves(self, raw: Tensor, names: tuple[str, ...]) -> Curves:
-        from pellucid.subject.curves import Curves
+        from ..modality.series import Curves
 
         return Curves(names, self.unit, float(self.rate), raw.float())
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
 from pellucid.errors import ModelError
-from pellucid.subject.tokens import Span, words
+from ..modality.tokens import Span, words
 
 ENDLESS = 10**6  # what tokenizers that know no limit call one is far beyond that
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from .noun import Subject
+from .base import Subject
 
 
 @dataclass(frozen=True, eq=False)
