@@ -10,10 +10,10 @@ from torch import Tensor
 
 from pellucid.errors import PellucidError
 from pellucid.explanation.attribution import Attribution, Method
-from pellucid.ids import adapted
 from pellucid.metrics.advice import FEWEST
 from pellucid.model import Model
 from pellucid.model.where import Where
+from pellucid.tape.token_inputs import adapted
 from pellucid.target import Target
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Auto:
     candidates: Sequence[str] | None = None
     table: Table | None = None
     strict: bool = False
-    written: Any = None  # the text whose tokens are explained, a `pellucid.ids.Written`
+    written: Any = None  # the text whose tokens are explained, a `pellucid.tape.token_inputs.Written`
 
     def of_tokens(self, written: Any) -> tuple[Auto, tuple[str, ...]]:
         """The same for one text: its tokens are the parts, each a place with a vector."""

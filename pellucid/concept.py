@@ -28,9 +28,9 @@ from pellucid.synth.generator.pictures import pictures
 from pellucid.synth.maximized import Maximized, document
 from pellucid.synth.task import Maximizer
 from pellucid.tape import Tape, aim, find, path, record, rewrite
-from pellucid.tape.aim import find_output
-from pellucid.tape.axes import axes_of
-from pellucid.tape.maps import choose
+from pellucid.tape.axes.channel_axis import axes_of
+from pellucid.tape.axes.feature_map import choose
+from pellucid.tape.seed import find_output
 from pellucid.target import Target, as_target, channel
 from pellucid.target.condition import Axes, Condition, channels
 from pellucid.verbs import check_carries, explain

@@ -21,7 +21,7 @@ from pellucid.metrics.table import Cost, Table
 from pellucid.model import Model, load
 from pellucid.perturb.division import Division
 from pellucid.reading import reads_rows, seen
-from pellucid.readout import at_once
+from pellucid.tape.forward import at_once
 from pellucid.target import as_target
 from pellucid.verbs import _bug, _distinct, explain
 

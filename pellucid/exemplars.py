@@ -12,11 +12,11 @@ from pellucid.errors import InputError, MethodError
 from pellucid.explanation.attribution import Method
 from pellucid.maximizing import sought
 from pellucid.model import Model, load
-from pellucid.readout import heard
 from pellucid.synth.example import Example, Examples, Shelf, examples_of
 from pellucid.synth.frame import Frame, framed
 from pellucid.synth.generator.pictures import pictures
 from pellucid.synth.topmost import Relevance, groups, topmost
+from pellucid.tape.forward import heard
 from pellucid.target import Target, as_target, channel
 
 __all__ = ["Example", "Examples", "examples", "examples_for"]

@@ -19,10 +19,10 @@ from pellucid.model import Model, load
 from pellucid.model.multi_input import layout, several
 from pellucid.model.provenance import fingerprint
 from pellucid.reading import reads_rows, seen
-from pellucid.readout import heard
 from pellucid.synth.frame import Frame, framed
 from pellucid.synth.maximized import FORMATS, Maximized, document, with_given
 from pellucid.synth.task import Maximizer, Task
+from pellucid.tape.forward import heard
 from pellucid.target import Target, as_target, channel, energy
 from pellucid.target.classes import Logit, Predicted
 

@@ -29,7 +29,7 @@ from pellucid.explanation.attribution import Method
 from pellucid.metrics.interval import interval
 from pellucid.metrics.metric import scored
 from pellucid.model import Model, load
-from pellucid.readout import Readout, at_once, heard
+from pellucid.tape.forward import Readout, at_once, heard
 from pellucid.target import as_target
 from pellucid.verbs import explain
 from pellucid.zoo.truth.problem import generator

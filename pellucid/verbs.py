@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pellucid import ids, likeness
+from pellucid import likeness
 from pellucid.catalogue import adds_up
 from pellucid.catalogue import method as named
 from pellucid.core.progress import told
@@ -27,6 +27,7 @@ from pellucid.model.multi_input import Called, layout, row
 from pellucid.model.readers.describe import read
 from pellucid.model.where import Where
 from pellucid.reading import Seen, seen
+from pellucid.tape import token_inputs
 from pellucid.target import Target, as_target
 from pellucid.target.condition import Condition
 from pellucid.target.conditioning import addressed, passages
@@ -194,7 +195,7 @@ def _answered(method: Method, given: Seen, target: Target, at: str | Where | Non
     """What a method says; of one that chooses, what its choice says, and why it was chosen."""
     chosen, why = method, ""
     if hasattr(method, "settle"):
-        asked = target if given.x.is_floating_point() or given.x.dim() != 2 else ids.spoken(given.model, given.x, target)
+        asked = target if given.x.is_floating_point() or given.x.dim() != 2 else token_inputs.spoken(given.model, given.x, target)
         chosen, why = method.settle(given.model, given.x, asked)
     e = _explained(chosen, given, target, at)
     return replace(e, notes=(why, *e.notes)) if why else e
@@ -233,9 +234,9 @@ def _alone(method: Method, given: Seen, number: int, target: Target, at: str | W
         return _explained(method, given.row(number), target, at)
     tokens = given.subject if isinstance(given.subject, Tokens) else None
     model = row(given.model, number) if isinstance(given.model.forward, Called) else given.model
-    found = ids.attribute(method, model, given.x, number, target, at, tokens, given.beside)
-    told = _explanation(replace(given, model=ids.named(given.model, found), subject=None), method, found, at)
-    return replace(told, signed=False) if at is None and ids.unsigned(method) else told
+    found = token_inputs.attribute(method, model, given.x, number, target, at, tokens, given.beside)
+    told = _explanation(replace(given, model=token_inputs.named(given.model, found), subject=None), method, found, at)
+    return replace(told, signed=False) if at is None and token_inputs.unsigned(method) else told
 
 
 def _about(given: Seen, values: Tensor, at: str | Where | None) -> Subject | None:
@@ -269,7 +270,7 @@ def _explanation(given: Seen, method: Method, found: Attribution, at: str | Wher
         provenance=_provenance(model, method, found.options),
         picture=given.picture,
         at=None if at is None else str(at),
-        classes=tuple(model.top(ids.said(found)[0])),
+        classes=tuple(model.top(token_inputs.said(found)[0])),
         targets=() if len(set(targets)) == 1 else targets,
         error=None if found.error is None else found.error.detach().to(values.dtype).cpu(),
         shared=found.shared,

@@ -16,8 +16,8 @@ import pellucid as pl
 from pellucid import cam
 from pellucid.core.progress import watched
 from pellucid.tape import aim, record
-from pellucid.tape.layout import layouts
-from pellucid.tape.maps import Map, choose
+from pellucid.tape.axes.feature_map import Map, choose
+from pellucid.tape.axes.layout import layouts
 from pellucid.target import as_target
 from tests.cases import CASE, CASES, CONTAINERS, Case, contained, difference, settle
 from tests.golden import make_gradcam as golden

@@ -72,7 +72,7 @@ import torch
 
 from pellucid.explanation.attribution import Attribution
 from pellucid.core.progress import told
-from pellucid.readout import settled
+from pellucid.tape.forward import settled
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,9 @@ from pellucid.explanation.attribution import Attribution
 from pellucid.explanation.comparison import Comparison, agree, seen
 from pellucid.explanation.explanation import Explanation
 from pellucid.model import Model, Preprocess
-from pellucid.readout import settled
 from pellucid.render import comparison_page, comparison_sheet
 from pellucid.render.comparison import fitted, rows
+from pellucid.tape.forward import settled
 from pellucid.target import Target
 from pellucid.verbs import compare, explain
 

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 import pellucid as pl
+from pellucid.tape import conditioning as passing
 from pellucid.tape import find, path, record, rewrite
-from pellucid.tape import passage as passing
-from pellucid.tape.aim import find_output
-from pellucid.tape.axes import axes_of
+from pellucid.tape.axes.channel_axis import axes_of
+from pellucid.tape.seed import find_output
 from pellucid.tape.stack import stack
 from pellucid.target.condition import Axes, Condition
 from pellucid.target.conditioning import Passage

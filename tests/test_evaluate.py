@@ -99,7 +99,7 @@ class Constant:
 
     def attribute(self, model, x, target, at=None):
         from pellucid.explanation.attribution import Attribution
-        from pellucid.readout import settled
+        from pellucid.tape.forward import settled
 
         readout, score, output = settled(model, x, target, at)
         return Attribution(torch.ones_like(x), score, readout.target, output)

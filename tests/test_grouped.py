@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 import pellucid as pl
-from pellucid.tape.grouped import grouped_mm
+from pellucid.tape.recording.decompose.grouped import grouped_mm
 from tests.cases import difference
 
 

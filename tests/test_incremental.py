@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 import pellucid as pl
 from pellucid.perturb.incremental import Choice, Plan, accelerate, extents, windows_around
-from pellucid.readout import Readout, settled
-from pellucid.tape.aim import main_output
+from pellucid.tape.forward import Readout, settled
+from pellucid.tape.seed import main_output
 from tests.cases import CASE, Case, difference, settle
 from tests.laws.test_no_harm import untouched
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 import pellucid as pl
 from pellucid.model.multi_input import layout, pack
-from pellucid.readout import heard
+from pellucid.tape.forward import heard
 
 EVERY = [entry.name for entry in pl.methods()]
 PLACES = [entry.name for entry in pl.methods() if entry.maps or entry.attends]

@@ -16,7 +16,7 @@ from pellucid.perturb.descent import gradient
 from pellucid.perturb.extremal import Extremal
 from pellucid.perturb.masks import frame, gaussian
 from pellucid.perturb.meaningful import Meaningful, as_probability
-from pellucid.readout import settled
+from pellucid.tape.forward import settled
 from pellucid.target import as_target
 from tests.cases import CASE, contained, difference
 

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 import pellucid as pl
-from pellucid.tape import record, recurrent, rewrite
+from pellucid.tape import record, rewrite
+from pellucid.tape.recording.decompose import recurrent
 from pellucid.zoo.truth import grammar, learn, remembering
 from tests.cases import difference
 from tests.reference import recurrent_twins

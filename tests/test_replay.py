@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 import pellucid as pl
 from pellucid.tape import Tape, aim, find, record
-from pellucid.tape.aim import find_output
 from pellucid.tape.replay import after, replay, rescored
+from pellucid.tape.seed import find_output
 from pellucid.target import as_target
 from tests.cases import CASE, CASES, Case
 

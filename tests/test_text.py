@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 import pellucid as pl
 from pellucid.errors import InputError, MethodError, ModelError, PellucidError, TargetError
-from pellucid.tape.embed import embedded
+from pellucid.tape.embedding import embedded
 from pellucid.zoo.truth.grammar import WORDS as LANGUAGE
 from pellucid.zoo.truth.grammar import words
 from pellucid.zoo.truth.learn import fit

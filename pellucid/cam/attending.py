@@ -17,10 +17,10 @@ from pellucid.explanation.attribution import Attribution
 from pellucid.model import Model
 from pellucid.model.where import Where
 from pellucid.tape import Op, Tape, aim, find, record
-from pellucid.tape.aim import Aim
 from pellucid.tape.attention import Tokens, heard, tokens
-from pellucid.tape.layout import Grid, grid, places
-from pellucid.tape.maps import written
+from pellucid.tape.axes.feature_map import written
+from pellucid.tape.axes.layout import Grid, grid, places
+from pellucid.tape.seed import Aim
 from pellucid.target import Target
 
 SPREAD = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}

@@ -13,8 +13,8 @@ from pellucid.explanation.attribution import Attribution
 from pellucid.model import Model
 from pellucid.model.where import Where
 from pellucid.tape import Tape, aim, record
-from pellucid.tape.aim import Aim
-from pellucid.tape.maps import Map, attribution, choose
+from pellucid.tape.axes.feature_map import Map, attribution, choose
+from pellucid.tape.seed import Aim
 from pellucid.target import Target
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pellucid.tape.aim import Aim
 from pellucid.tape.attention import Tokens, apart, slopes
+from pellucid.tape.seed import Aim
 from .attending import OfAttention
 
 

@@ -8,8 +8,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from pellucid.tape.aim import Aim
 from pellucid.tape.attention import Tokens, apart
+from pellucid.tape.seed import Aim
 from .attending import OfAttention
 
 

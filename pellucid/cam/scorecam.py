@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from pellucid.errors import ModelError
-from pellucid.readout import Readout, ask, at_once
-from pellucid.tape.maps import resized
+from pellucid.tape.axes.feature_map import resized
+from pellucid.tape.forward import Readout, ask, at_once
 from .cam import CAM, Heat, Seen, precise, weighed
 
 

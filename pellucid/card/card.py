@@ -15,7 +15,7 @@ from pellucid.explanation.attribution import Method
 from pellucid.model import Columns, Model, Preprocess, Text, load
 from pellucid.model.readers.describe import read
 from pellucid.tape import Tape, record
-from pellucid.tape.embed import embedded
+from pellucid.tape.embedding import embedded
 from .head import Head, head
 from .layers import Layer, layers
 from .plan import Planned, plan

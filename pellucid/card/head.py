@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from pellucid.tape import Op, Tape
-from pellucid.tape.aim import find_output, main_output
+from pellucid.tape.seed import find_output, main_output
 
 # What ends a model, by the operation that made its output, seen through views and copies: what its numbers then are.
 ENDS = {

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pellucid.explanation.attribution import Method
 from pellucid.tape import Tape, path, rewrite
-from pellucid.tape.aim import find_output
+from pellucid.tape.seed import find_output
 
 NONE = "none: its derivative is taken, and booked"
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pellucid.cam.attending import unlaid
 from pellucid.catalogue import Entry, methods
 from pellucid.errors import PellucidError
-from pellucid.ids import NONE as NOTHING
-from pellucid.ids import SUM
 from pellucid.tape import Aim, Tape
-from pellucid.tape.aim import find_output
 from pellucid.tape.attention import Tokens, tokens
-from pellucid.tape.maps import Map, choose
+from pellucid.tape.axes.feature_map import Map, choose
+from pellucid.tape.seed import find_output
+from pellucid.tape.token_inputs import NONE as NOTHING
+from pellucid.tape.token_inputs import SUM
 from pellucid.target import as_target
 from .plan import NONE, plan
 

@@ -14,8 +14,8 @@ from pellucid.explanation.attribution import Attribution
 from pellucid.model import Model
 from pellucid.model.where import Where
 from pellucid.tape import Aim, LocalOp, Tape, aim, find, path, record, walk
-from pellucid.tape.aim import find_output
 from pellucid.tape.batch import per_sample
+from pellucid.tape.seed import find_output
 from pellucid.tape.walk import release
 from pellucid.target import Target
 from .baseline import Baseline, brief, filled, sentence

@@ -13,7 +13,7 @@ from pellucid.errors import InputError, MethodError
 from pellucid.explanation.attribution import Attribution
 from pellucid.model import Model
 from pellucid.model.where import Where
-from pellucid.readout import ask
+from pellucid.tape.forward import ask
 from pellucid.target import Target
 from .baseline import brief, coloured, filled
 from .draws import Tally, called_off, generator

@@ -14,7 +14,7 @@ from pellucid.errors import MethodError
 from pellucid.explanation.attribution import Attribution, Method
 from pellucid.model import Model
 from pellucid.model.where import Where
-from pellucid.readout import ask
+from pellucid.tape.forward import ask
 from pellucid.target import Target
 from .baseline import Baseline, brief
 from .draws import Tally, called_off, normal, spread

@@ -15,7 +15,7 @@ from pellucid.errors import MethodError
 from pellucid.tape import LocalOp, Op, Ref, Tape
 from pellucid.tape.local import usual
 from pellucid.tape.op import fill
-from pellucid.tape.trees import tensors
+from pellucid.tape.pytree import tensors
 
 Carried = Sequence[Tensor | None]
 

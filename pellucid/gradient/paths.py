@@ -15,7 +15,7 @@ from pellucid.errors import MethodError, ModelError
 from pellucid.explanation.attribution import Attribution
 from pellucid.model import Model
 from pellucid.model.where import Where
-from pellucid.readout import ask
+from pellucid.tape.forward import ask
 from pellucid.target import Target
 from .baseline import Baseline, brief, filled, sentence
 from .slopes import Slopes, column, slopes

@@ -13,7 +13,7 @@ from pellucid.explanation.ledger import Row
 from pellucid.model import Model
 from pellucid.model.where import Where
 from pellucid.tape import LocalOp, Tape, aim, find, record, walk
-from pellucid.tape.passage import conduct, settled
+from pellucid.tape.conditioning import conduct, settled
 from pellucid.target import Target
 from pellucid.target.conditioning import Passage
 
@@ -28,7 +28,7 @@ class OfGradient(ABC):
 
     name: ClassVar[str]
     signed: ClassVar[bool]
-    per_token: ClassVar[str] = "sum"  # what becomes of the entries of a token's vector, see `pellucid.ids`
+    per_token: ClassVar[str] = "sum"  # what becomes of the entries of a token's vector, see `pellucid.tape.token_inputs`
     only: tuple[Passage, ...] = ()
 
     @abstractmethod

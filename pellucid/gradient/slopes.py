@@ -18,9 +18,9 @@ from pellucid.explanation.attribution import Attribution
 from pellucid.model import Model
 from pellucid.model.outputs import rebuilt
 from pellucid.model.where import Where
-from pellucid.readout import Readout, heard
 from pellucid.tape import Tape, aim, find, record, walk
 from pellucid.tape.batch import Batch
+from pellucid.tape.forward import Readout, heard
 from pellucid.target import Target
 from .saliency import derive
 

@@ -13,7 +13,7 @@ from pellucid.errors import MethodError
 from pellucid.explanation.attribution import Attribution
 from pellucid.model import Model
 from pellucid.model.where import Where
-from pellucid.readout import ask, at_once
+from pellucid.tape.forward import ask, at_once
 from pellucid.target import Target
 from .baseline import Baseline, brief, filled
 from .slopes import Slopes, column, slopes

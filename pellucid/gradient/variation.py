@@ -14,7 +14,7 @@ from pellucid.errors import InputError, MethodError, ModelError
 from pellucid.explanation.attribution import Attribution
 from pellucid.model import Model
 from pellucid.model.where import Where
-from pellucid.readout import Readout, ask, at_once, inside, settled
+from pellucid.tape.forward import Readout, ask, at_once, inside, settled
 from pellucid.target import Target
 from .draws import normal, spread
 from .slopes import check_places, module_path, stretches

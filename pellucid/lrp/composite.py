@@ -15,7 +15,7 @@ from pellucid.model import Model
 from pellucid.model.where import Where
 from pellucid.tape import Op, Tape, aim, find, opened, path, record, rewrite
 from pellucid.tape.batch import per_sample
-from pellucid.tape.passage import conduct, settled
+from pellucid.tape.conditioning import conduct, settled
 from pellucid.target import Target
 from pellucid.target.conditioning import Passage
 from .propagate import propagate

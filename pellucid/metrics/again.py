@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from pellucid import ids
 from pellucid.errors import MethodError
 from pellucid.explanation.attribution import Method
 from pellucid.model import Model, Text
-from pellucid.readout import ask, at_once
+from pellucid.tape import token_inputs
+from pellucid.tape.forward import ask, at_once
 from pellucid.target import Target
 from .metric import Answer, Question
 
@@ -47,7 +47,7 @@ class Again:
         else:  # texts are explained one by one
             tokens = model.preprocess.tokens(variants) if isinstance(model.preprocess, Text) else None
             alone = range(len(variants))
-            found = [ids.attribute(self.method, model, variants, i, target.take([i]), None, tokens) for i in alone]
+            found = [token_inputs.attribute(self.method, model, variants, i, target.take([i]), None, tokens) for i in alone]
         self.forwards += sum(one.forwards for one in found)
         return torch.cat([one.values.detach() for one in found])
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pellucid.errors import MethodError
 from pellucid.perturb.imputer import baseline
-from pellucid.readout import ask, at_once
+from pellucid.tape.forward import ask, at_once
 from .again import Again
 from .correlation import SQUARES, losses, singles
 from .equivalent import shifted, split

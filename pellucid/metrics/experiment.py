@@ -16,7 +16,7 @@ from pellucid.errors import InputError
 from pellucid.perturb.division import Division
 from pellucid.perturb.imputer import Constant, Fill, as_imputer, occluded
 from pellucid.perturb.regions import Partition, moved
-from pellucid.readout import ask, at_once
+from pellucid.tape.forward import ask, at_once
 from .metric import Question
 from .order import Weigh
 from .steps import Steps

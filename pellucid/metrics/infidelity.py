@@ -14,7 +14,7 @@ from pellucid.errors import MethodError
 from pellucid.perturb.design import stream
 from pellucid.perturb.imputer import baseline
 from pellucid.perturb.regions import places, together
-from pellucid.readout import ask, at_once
+from pellucid.tape.forward import ask, at_once
 from .compat import Compat, known_compat
 from .experiment import Scheme
 from .layout import numbers

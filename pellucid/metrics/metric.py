@@ -39,8 +39,8 @@ from pellucid.errors import InputError, ModelError
 from pellucid.explanation.attribution import Method
 from pellucid.explanation.explanation import Explanation
 from pellucid.model import Model
-from pellucid.readout import Readout, at_once, heard
-from pellucid.tape.sound import check
+from pellucid.tape.finite import check
+from pellucid.tape.forward import Readout, at_once, heard
 from pellucid.target import Target
 from pellucid.target.classes import OfClass
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pellucid.errors import MethodError
 from pellucid.model import Model
-from pellucid.readout import at_once, heard
+from pellucid.tape.forward import at_once, heard
 from .again import Again
 from .metric import Answer, Need, Question, Scores, scored
 from .robustness import Neighbours, length, maps, where_sound

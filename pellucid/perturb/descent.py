@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from pellucid.core.progress import told
-from pellucid.readout import Readout
-from pellucid.tape.slope import slope
+from pellucid.tape.forward import Readout
+from pellucid.tape.gradient import slope
 
 WATCHED = 10  # steps between two looks at whether a mask still moves
 AT_ONCE = 2**17  # entries that go through the model at once on a CPU: more of them take longer each, fewer waste overhead

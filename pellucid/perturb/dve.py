@@ -14,9 +14,9 @@ from pellucid.explanation.attribution import Attribution
 from pellucid.model import Model
 from pellucid.model.where import Where
 from pellucid.tape import Tape, aim, record
-from pellucid.tape.aim import find_output
-from pellucid.tape.maps import Map, attribution, choose
+from pellucid.tape.axes.feature_map import Map, attribution, choose
 from pellucid.tape.replay import after, replay
+from pellucid.tape.seed import find_output
 from pellucid.target import Target
 from pellucid.target.classes import probabilities
 

@@ -16,7 +16,7 @@ from pellucid.errors import MethodError
 from pellucid.explanation.attribution import Attribution
 from pellucid.model import Model
 from pellucid.model.where import Where
-from pellucid.readout import Readout, inside, settled
+from pellucid.tape.forward import Readout, inside, settled
 from pellucid.target import Target
 from .descent import Momentum, at_once, descend, parts
 from .masks import Frame, Stakes, along, blurred, checked, frame, listed, nothing, percent, placeless

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from pellucid.core.numbers import figure
 from pellucid.errors import InputError, MethodError
-from pellucid.readout import Readout
+from pellucid.tape.forward import Readout
 from .imputer import as_imputer
 from .regions import Partition, Shape
 

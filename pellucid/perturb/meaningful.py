@@ -12,7 +12,7 @@ from torch import Tensor
 from pellucid.explanation.attribution import Attribution
 from pellucid.model import Model
 from pellucid.model.where import Where
-from pellucid.readout import Readout, inside, settled
+from pellucid.tape.forward import Readout, inside, settled
 from pellucid.target import Target
 from pellucid.target.classes import Logit, Probability
 from .descent import Adam, at_once, descend, parts

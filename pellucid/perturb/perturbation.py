@@ -13,7 +13,7 @@ from pellucid.errors import InputError, MethodError
 from pellucid.explanation.attribution import Attribution
 from pellucid.model import Model, load
 from pellucid.model.where import Where
-from pellucid.readout import Readout, inside, settled
+from pellucid.tape.forward import Readout, inside, settled
 from pellucid.target import Target, as_target
 from .design import Design
 from .division import Division

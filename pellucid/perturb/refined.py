@@ -13,7 +13,7 @@ from pellucid.errors import MethodError
 from pellucid.explanation.attribution import Attribution
 from pellucid.model import Model
 from pellucid.model.where import Where
-from pellucid.readout import inside, settled
+from pellucid.tape.forward import inside, settled
 from pellucid.target import Target
 from .imputers.windows import cut
 from .perturbation import Perturbation

@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from pellucid.errors import MethodError
-from pellucid.readout import Readout, heard
 from pellucid.tape import record
+from pellucid.tape.forward import Readout, heard
 
 if TYPE_CHECKING:
     from .responses import Study

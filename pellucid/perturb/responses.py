@@ -14,7 +14,7 @@ from torch import Tensor
 
 from pellucid.core.files import whole as written_whole
 from pellucid.errors import MethodError, OutputError
-from pellucid.readout import Readout, ask, at_once
+from pellucid.tape.forward import Readout, ask, at_once
 from pellucid.target import Names, Target
 from .design import Design, packed
 from .imputer import Fill, occluded

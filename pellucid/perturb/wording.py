@@ -16,7 +16,7 @@ from .imputer import Constant, Fill, Own
 from .regions import Partition, Regions, Windows, partition
 
 if TYPE_CHECKING:
-    from pellucid.ids import Written
+    from pellucid.tape.token_inputs import Written
     from .perturbation import Perturbation
 
 
@@ -84,7 +84,7 @@ class LeftOut:
     random = False
 
     def prepare(self, x: Tensor, regions: Regions, model: Any) -> Fill:
-        nothing = torch.full_like(x, torch.nan)  # what `pellucid.tape.embed` leaves out
+        nothing = torch.full_like(x, torch.nan)  # what `pellucid.tape.embedding` leaves out
         return lambda gone, draws: nothing
 
 

@@ -15,7 +15,7 @@ from pellucid.evaluation import _samples
 from pellucid.explanation.attribution import Method
 from pellucid.metrics.metric import scored
 from pellucid.model import Model, load
-from pellucid.readout import at_once, heard
+from pellucid.tape.forward import at_once, heard
 from pellucid.verbs import _distinct
 from pellucid.zoo.truth.problem import generator
 from .findings import Findings

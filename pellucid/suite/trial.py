@@ -14,7 +14,7 @@ from pellucid.errors import InputError, PellucidError
 from pellucid.explanation.attribution import Method
 from pellucid.metrics.metric import Answer
 from pellucid.model import Model
-from pellucid.readout import at_once
+from pellucid.tape.forward import at_once
 from pellucid.verbs import _bug, explain
 from .marks import marks
 

@@ -11,8 +11,8 @@ from torch import Tensor
 from pellucid.core.statistics import ranks
 from pellucid.model import Model
 from pellucid.model.outputs import main_output
-from pellucid.readout import heard
-from pellucid.tape.trees import tensors
+from pellucid.tape.forward import heard
+from pellucid.tape.pytree import tensors
 from .asked import listening
 
 MOST = 12  # layers that are looked at

@@ -14,8 +14,8 @@ from torch.nn.modules import module as hooks
 
 from pellucid.model import Model
 from pellucid.model.outputs import entries, main_output, part
-from pellucid.readout import heard
-from pellucid.tape.trees import tensors
+from pellucid.tape.forward import heard
+from pellucid.tape.pytree import tensors
 from pellucid.target import Part
 
 Values = dict[str | None, Tensor]

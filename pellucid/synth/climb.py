@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pellucid.errors import InputError
-from pellucid.readout import at_once
+from pellucid.tape.forward import at_once
 from .ascent import Numbers, per_picture
 from .asked import asking, differentiable
 from .climbed import Climbed, side_by_side

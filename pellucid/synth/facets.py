@@ -11,7 +11,7 @@ from torch import Tensor
 from pellucid.core.progress import told
 from pellucid.errors import InputError
 from pellucid.model import Model
-from pellucid.readout import at_once, heard
+from pellucid.tape.forward import at_once, heard
 from pellucid.target import Target
 from pellucid.target.classes import Logit, LogOdds, Probability
 from .generator.encoder import Encoder, encoder, means

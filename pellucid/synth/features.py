@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pellucid.errors import InputError
-from pellucid.readout import heard
+from pellucid.tape.forward import heard
 from pellucid.target import Target, Term
 from .asked import asking, differentiable
 from .draws import drawn

@@ -14,7 +14,7 @@ from torch.nn import functional
 from pellucid.core.progress import told
 from pellucid.errors import InputError
 from pellucid.model import Model
-from pellucid.readout import at_once, heard
+from pellucid.tape.forward import at_once, heard
 from pellucid.target import Target
 from .activity import Activity, active, layers_of
 from .draws import drawn

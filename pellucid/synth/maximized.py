@@ -18,7 +18,7 @@ from pellucid.core.files import save as saved
 from pellucid.core.numbers import figure
 from pellucid.errors import InputError
 from pellucid.model.outputs import main_output
-from pellucid.readout import at_once, heard
+from pellucid.tape.forward import at_once, heard
 from .climbed import Climbed
 from .frame import Frame
 from .objective import objective_of

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from pellucid.errors import TargetError
 from pellucid.model import Model, load
-from pellucid.readout import at_once, heard
+from pellucid.tape.forward import at_once, heard
 from pellucid.target import Target, probabilities
 from pellucid.target.classes import OfClass
 from .frame import framed

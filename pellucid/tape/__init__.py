@@ -1,10 +1,10 @@
 """What happened in one forward pass: the operations that ran, and the values they made."""
 
-from .aim import Aim, aim, find
 from .local import LocalOp
 from .op import Affine, Op, Ref, Tape, Value
-from .record import record
+from .recording.record import record
 from .rewrite import Attention, attentions, opened, rewrite
+from .seed import Aim, aim, find
 from .walk import path, walk
 
 __all__ = [

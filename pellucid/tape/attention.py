@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .aim import Aim
+from .axes.layout import CHANNEL, Layout, layouts, places
 from .batch import Batch
-from .layout import CHANNEL, Layout, layouts, places
 from .op import Op, Tape
 from .rewrite import attentions
+from .seed import Aim
 from .walk import path, walk
 
 Refusal = tuple[str, str]

@@ -194,7 +194,10 @@ class Tape:
         return replace(self, ops=ops, recorded=self.ops_by_index)
 
     def show(self) -> str:
-        """A readable list of what ran."""
-        from .show import show
+        """A readable list of what ran, a line per operation: number, kind, name, shape of what it made, module."""
+        rows = [(str(op.index), op.kind, op.name, self._shapes(op.outs), op.module) for op in self.ops]
+        widths = [max((len(row[i]) for row in rows), default=0) for i in range(5)]
+        return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
 
-        return show(self)
+    def _shapes(self, ids: tuple[int | None, ...]) -> str:
+        return ", ".join("x".join(map(str, self.values[i].shape)) or "scalar" for i in ids if i is not None)

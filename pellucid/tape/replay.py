@@ -10,9 +10,9 @@ from torch import Tensor
 
 from pellucid.errors import MethodError
 from pellucid.target import Target
-from .aim import find, find_output
 from .op import Op, Tape, fill
-from .trees import tensors
+from .pytree import tensors
+from .seed import find, find_output
 
 # Made of the shape of a tensor alone, or drawn anew by the model: the same whatever stands in it.
 UNMOVED = frozenset(

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from pellucid.tape import LocalOp
-from pellucid.tape.products import pulls
+from pellucid.tape.bilinear import pulls
 from ..rule import Rule, Shares, divide
 
 # Views and permutations: every entry goes somewhere, nothing else comes in.

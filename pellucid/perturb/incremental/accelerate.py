@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from pellucid.errors import PellucidError
-from pellucid.readout import Readout, inside
+from pellucid.tape.forward import Readout, inside
 from .plan import MOST, Plan
 
 T = TypeVar("T")

@@ -12,8 +12,8 @@ from torch import Tensor
 from pellucid.errors import InputError, PellucidError
 from pellucid.model.where import Where
 from pellucid.tape import Tape, find, record
-from pellucid.tape.aim import find_output
 from pellucid.tape.rewrite import fold, widen
+from pellucid.tape.seed import find_output
 from .box import Box, Form, Windows, extents, form_of
 from .course import Course, course
 from .operand import Grown, Key, Run, single, written

@@ -10,7 +10,7 @@ import torch
 from pellucid.tape import Op, Ref, Tape, kinds
 from pellucid.tape.batch import REDUCTIONS, VIEWS
 from pellucid.tape.local import trains
-from pellucid.tape.trees import leaves, mapped
+from pellucid.tape.pytree import leaves, mapped
 from .box import Box, Form, carried, form_of, union
 from .operand import Fetch, Held, Operand, Patch, Sizes
 from .span import Span

@@ -11,7 +11,7 @@ from torch.nn.functional import linear as dense
 
 from pellucid.tape import Op, Tape
 from pellucid.tape.linear import Dense, linear
-from pellucid.tape.trees import leaves
+from pellucid.tape.pytree import leaves
 from .box import Box
 from .operand import Operand, Run
 from .span import Span

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from pellucid.tape import Op, Ref, kinds
 from pellucid.tape.batch import VIEWS, Batch
-from pellucid.tape.trees import mapped
+from pellucid.tape.pytree import mapped
 from .blind import mixed
 from .convolution import whole_convolution
 from .operand import Count, Grown, Held, Operand, Sizes, Whole, grown, single

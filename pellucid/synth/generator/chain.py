@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from pellucid.core.progress import told
-from pellucid.readout import at_once
+from pellucid.tape.forward import at_once
 from pellucid.target import Target
 from pellucid.target.classes import Logit, LogOdds, Probability
 from ..ascent import per_picture

@@ -19,7 +19,7 @@ from pellucid.errors import WhereError
 from pellucid.model import Model
 from pellucid.model.outputs import main_output
 from pellucid.model.where import nearest
-from pellucid.tape.trees import tensors
+from pellucid.tape.pytree import tensors
 
 NEAR = 4  # modules before a place that are asked whether they return what goes in there
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from ..op import Op, Ref, Tape
-from ..trees import leaves
+from ..pytree import leaves
 
 ADDED = ("sum", "shift")
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .trees import tensors
+from ..pytree import tensors
 
 
 @cache

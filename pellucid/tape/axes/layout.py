@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from math import prod
 from typing import NamedTuple
 
-from . import kinds
-from .batch import REDUCTIONS, VIEWS, Shape
-from .op import Op, Tape, Value
+from .. import kinds
+from ..batch import REDUCTIONS, VIEWS, Shape
+from ..op import Op, Tape, Value
 
 PERMUTED = frozenset("permute permute_copy transpose transpose_copy swapaxes t t_copy".split())
 # The same entries in another shape, order or memory: nothing is computed, and no place is left out.

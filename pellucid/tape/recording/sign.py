@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from . import kinds
+from .. import kinds
 
 # Of kinds that keep entries from falling below zero, those that do not.
 SIGNED = frozenset({"sub", "rsub", "upsample_bicubic2d", "_upsample_bicubic2d_aa"})

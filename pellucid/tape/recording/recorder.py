@@ -9,14 +9,15 @@ import torch
 from torch import Tensor
 
 from pellucid.errors import ModelError, ThreadLost
-from . import facts, kinds
-from .batch import Batch
-from .op import Op, Ref, Tape, Value
-from .rows import Rows
+from .. import kinds
+from ..batch import Batch
+from ..op import Op, Ref, Tape, Value
+from ..pytree import leaves, mapped, tensors
+from .functional_twin import aten_name, overwrite, scatter, twin, written
+from .irregular_samples import Rows
+from .sample_axis import pattern, scattered
+from .sign import nonnegative
 from .storage import Writes, apart, geometry, storage_of
-from .trees import leaves, mapped, tensors
-from .twin import aten_name, overwrite, scatter, twin, written
-from .whose import pattern, scattered
 
 # Operations whose output can be made again at the price of a copy: their overwritten outputs need not be kept.
 CHEAP = (
@@ -250,14 +251,14 @@ class Recorder:
         moving = bool(ins) and kind != "constant"
         outs: list[int | None] = []
         aux: list[Tensor | None] = []
-        nonnegative = facts.nonnegative(name, kind, args, kwargs, [value.nonnegative for value in values])
+        positive = nonnegative(name, kind, args, kwargs, [value.nonnegative for value in values])
         for place, made in enumerate((out,) if isinstance(out, Tensor) else tensors(out)):
             follows = moving and made.is_floating_point()
             source = self.values[ins[-1] if name == "as_strided_scatter" else ins[0]] if follows else None
             batch = pattern(name, args, source, made, self.samples) if source is not None else None
             rows = self._rows(fn, name, kind, args, ids, made, place) if follows and batch is None and self.samples > 1 else None
             facts_ = {"batch": rows} if isinstance(rows, Batch) else {"batch": batch, "rows": rows}
-            outs.append(self._made(made, nonnegative, **facts_) if follows else None)
+            outs.append(self._made(made, positive, **facts_) if follows else None)
             aux.append(None if follows else made)
         self.ops.append(
             Op(len(self.ops), fn, tuple(args), kwargs, ins, tuple(outs), kind, name, module, tuple(aux) if moving else ())

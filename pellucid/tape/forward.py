@@ -18,9 +18,9 @@ from pellucid.model import Model
 from pellucid.model.mode import opaque
 from pellucid.model.outputs import entries, main_output, part, rebuilt
 from pellucid.model.where import nearest
-from pellucid.tape.sound import check
-from pellucid.tape.trees import tensors
 from pellucid.target import Part, Target
+from .finite import check
+from .pytree import tensors
 
 LARGEST = 512  # samples in one batch, at most
 

@@ -14,9 +14,9 @@ from pellucid.errors import InputError
 from pellucid.model import Model
 from pellucid.model.outputs import main_output
 from . import kinds
-from .plain import plain
-from .record import Between
-from .twin import aten_name
+from .recording.functional_twin import aten_name
+from .recording.plain_kernels import plain
+from .recording.record import Between
 
 CASTS = frozenset({"_to_copy", "to", "type"})
 LOOKUPS = frozenset({"embedding", "index_select", "_embedding_bag", "_embedding_bag_forward_only"})

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pellucid.readout import Readout, heard
-from .aim import aim
+from .forward import Readout, heard
 from .local import LocalOp
-from .record import record
+from .recording.record import record
+from .seed import aim
 from .walk import walk
 
 

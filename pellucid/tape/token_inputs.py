@@ -15,10 +15,10 @@ from pellucid.model import Model, Text
 from pellucid.model.modality.tokens import PADDING, SPECIAL, TEXT, Tokens
 from pellucid.model.outputs import main_output
 from pellucid.model.where import Where
-from pellucid.tape.embed import Embedded, embedded
 from pellucid.target import Target
 from pellucid.target.classes import Logit
 from pellucid.target.token import Token
+from .embedding import Embedded, embedded
 
 SUM, LENGTH, SAME, NONE = "sum", "length", "same", "none"
 

@@ -19,10 +19,10 @@ from pellucid.explanation.ledger import Row, before
 from pellucid.target import Target
 from pellucid.target.condition import Condition
 from pellucid.target.conditioning import Passage
-from .aim import Aim, find
-from .axes import axes_of
+from .axes.channel_axis import axes_of
 from .batch import Batch, per_sample
 from .op import Op, Tape
+from .seed import Aim, find
 from .stack import repeated, stack
 from .walk import path
 

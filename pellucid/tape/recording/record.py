@@ -14,14 +14,15 @@ from torch.nn.modules import module as hooks
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from pellucid.model.mode import opaque
-from . import encoder, grouped, kinds, recurrent
-from .op import Tape
-from .plain import plain
-from .program import followed, remembers
+from .. import kinds
+from ..finite import check
+from ..op import Tape
+from .decompose import encoder, grouped, recurrent
+from .exported_program import followed, remembers
+from .functional_twin import aten_name
+from .plain_kernels import plain
 from .recorder import Recorder
-from .sound import check
 from .storage import storage_of
-from .twin import aten_name
 
 TOLD = {**recurrent.TOLD, **grouped.TOLD, **encoder.TOLD}  # fused kernels, by name, and what they compute
 

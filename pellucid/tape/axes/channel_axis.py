@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pellucid.target.condition import Axes
+from ..op import Tape
 from .layout import grid, layouts
-from .op import Tape
 
 
 def axes_of(tape: Tape, id: int, where: str) -> Axes:

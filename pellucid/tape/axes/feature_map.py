@@ -13,11 +13,11 @@ from torch.nn import functional as F
 from pellucid.errors import MethodError
 from pellucid.explanation.attribution import Attribution
 from pellucid.model.where import Where
-from . import kinds
-from .aim import Aim, find
+from .. import kinds
+from ..op import Op, Tape
+from ..seed import Aim, find
+from ..walk import path
 from .layout import RESHAPED, Grid, Layout, grid, layouts, places
-from .op import Op, Tape
-from .walk import path
 
 WEIGHTED = ("convolution", "dense")
 # What stands between a map and the weights that read it: nothing that lets one part of the input decide over another.

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .batch import Batch, follow, rearranges
-from .op import Value
-from .rows import LARGEST, Rows, carried, marks, together
+from ..batch import Batch, follow, rearranges
+from ..op import Value
+from .irregular_samples import LARGEST, Rows, carried, marks, together
 
 
 def pattern(name: str, args: Any, source: Value, out: Tensor, samples: int) -> Batch | None:

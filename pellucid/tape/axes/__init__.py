@@ -1,0 +1,1 @@
+"""Which axis of a value counts what: samples, channels, tokens, places of a feature map."""
