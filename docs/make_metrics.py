@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable
 from pathlib import Path
 
-from pellucid.metric_list import METRICS, MetricEntry
+from pellucid.catalogue.metrics import METRICS, MetricEntry
 from pellucid.zoo import truth
 
 PAGE = Path(__file__).with_name("metrics.md")

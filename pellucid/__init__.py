@@ -12,18 +12,19 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOMES = {
-    "verbs": ("compare", "explain"),
-    "evaluation": ("evaluate",),
-    "auto": ("Auto",),
-    "maximizing": ("maximize",),
-    "cookbook": ("recipes",),
+    "verbs.explain": ("explain",),
+    "verbs.compare": ("compare",),
+    "verbs.evaluate": ("evaluate",),
+    "verbs.auto": ("Auto",),
+    "verbs.maximize": ("maximize",),
+    "catalogue.recipes": ("recipes",),
     "synth.maximized": ("Maximized",),
-    "exemplars": ("examples",),
-    "concept": ("Concept", "Concepts", "concepts"),
+    "verbs.examples": ("examples",),
+    "verbs.concepts": ("Concept", "Concepts", "concepts"),
     "synth.example": ("Example", "Examples"),
     "synth.trust": ("Trust",),
-    "suite": ("hidden_parts", "pasted_object"),
-    "card": ("Card", "inspect"),
+    "verbs.suites": ("hidden_parts", "pasted_object"),
+    "verbs.inspect": ("Card", "inspect"),
     "explanation.comparison": ("Agreement", "Comparison"),
     "explanation.regions": ("Region",),
     "model": ("Column", "Columns", "Model", "Preprocess", "Signal", "Text", "Vocabulary", "held", "load"),
@@ -36,7 +37,7 @@ _HOMES = {
     "explanation.explanation": ("Explanation",),
     "explanation.ledger": ("Ledger",),
     "tape": ("record",),
-    "catalogue": ("methods",),
+    "catalogue.methods": ("methods",),
     "errors": (
         "InputError",
         "MethodError",
@@ -52,10 +53,8 @@ _HOMES = {
     ),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
-_PACKAGES = {
-    name: name for name in ("gradient", "lrp", "perturb", "cam", "metrics", "suite", "synth", "testing", "render", "zoo")
-}
-_PACKAGES |= {"catalogue": "catalogue", "errors": "errors", "tape": "tape", "truth": "zoo.truth"}
+_PACKAGES = {name: name for name in ("gradient", "lrp", "perturb", "cam", "metrics", "synth", "testing", "render", "zoo")}
+_PACKAGES |= {"catalogue": "catalogue", "errors": "errors", "tape": "tape", "suite": "verbs.suites", "truth": "zoo.truth"}
 
 __all__ = [
     "Agreement",
@@ -137,11 +136,8 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from .auto import Auto
-    from .card import Card, inspect
-    from .catalogue import methods
-    from .concept import Concept, Concepts, concepts
-    from .cookbook import recipes
+    from .catalogue.methods import methods
+    from .catalogue.recipes import recipes
     from .errors import (
         InputError,
         MethodError,
@@ -155,16 +151,12 @@ if TYPE_CHECKING:
         ThreadLost,
         WhereError,
     )
-    from .evaluation import evaluate
-    from .exemplars import examples
     from .explanation.comparison import Agreement, Comparison
     from .explanation.explanation import Explanation
     from .explanation.ledger import Ledger
     from .explanation.regions import Region
-    from .maximizing import maximize
     from .model import Column, Columns, Model, Preprocess, Signal, Text, Vocabulary, held, load
     from .model.where import Where
-    from .suite import hidden_parts, pasted_object
     from .synth.example import Example, Examples
     from .synth.maximized import Maximized
     from .synth.trust import Trust
@@ -186,7 +178,15 @@ if TYPE_CHECKING:
         token,
     )
     from .target.condition import area, channels, heads, positions
-    from .verbs import compare, explain
+    from .verbs.auto import Auto
+    from .verbs.compare import compare
+    from .verbs.concepts import Concept, Concepts, concepts
+    from .verbs.evaluate import evaluate
+    from .verbs.examples import examples
+    from .verbs.explain import explain
+    from .verbs.inspect import Card, inspect
+    from .verbs.maximize import maximize
+    from .verbs.suites import hidden_parts, pasted_object
     from .zoo import truth
 
 

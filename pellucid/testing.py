@@ -21,17 +21,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pellucid.catalogue import method as named
+from pellucid.catalogue.methods import method as named
 from pellucid.core.numbers import figure
 from pellucid.errors import InputError
-from pellucid.evaluation import _samples, evaluate
 from pellucid.explanation.attribution import Method
 from pellucid.metrics.interval import interval
 from pellucid.metrics.metric import scored
 from pellucid.model import Model, load
 from pellucid.tape.forward import Readout, at_once, heard
 from pellucid.target import as_target
-from pellucid.verbs import explain
+from pellucid.verbs.evaluate import _samples, evaluate
+from pellucid.verbs.explain import explain
 from pellucid.zoo.truth.problem import generator
 
 RECENT: deque[Measured] = deque(maxlen=1_000)  # what was measured last: the pytest plugin empties it after every test

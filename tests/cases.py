@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import pellucid as pl
-from pellucid.catalogue import METHODS
+from pellucid.catalogue.methods import METHODS
 
 BATCH = 3
 RELEVANCE = [entry.name for entry in METHODS if entry.family == "lrp"]

@@ -21,7 +21,7 @@ def chosen() -> pl.Explanation:
 
 
 def test_auto_takes_the_first_by_srg_of_what_it_names(chosen):
-    from pellucid.auto import WALKED
+    from pellucid.verbs.auto import WALKED
 
     t = pl.evaluate(PLAIN.net(), PLAIN.inputs(), WALKED, ["srg"], 1, floor=False, ceiling=False)
     first = max(t.rows, key=lambda row: row["score"])
@@ -46,7 +46,7 @@ def test_auto_asks_what_nobody_can_see():
 
 
 def test_auto_falls_back_to_asking(monkeypatch):
-    monkeypatch.setattr("pellucid.auto.ASKED", ("occlusion",))
+    monkeypatch.setattr("pellucid.verbs.auto.ASKED", ("occlusion",))
     e = pl.explain(lambda x: torch.from_numpy(x.numpy().sum((2, 3))), PLAIN.inputs(batch=1), 1, method="auto")
     assert e.method == "occlusion"
 

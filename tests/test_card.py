@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 import pellucid as pl
-from pellucid.catalogue import METHODS
+from pellucid.catalogue.methods import METHODS
 from pellucid.errors import ModelError, PellucidError
 
 pytestmark = pytest.mark.filterwarnings("ignore:`torch")

@@ -25,7 +25,7 @@ from torch import nn
 
 import pellucid
 from pellucid import zoo
-from pellucid.catalogue import METHODS, Entry, methods
+from pellucid.catalogue.methods import METHODS, Entry, methods
 from pellucid.cli import main
 from pellucid.cli.files import names
 from pellucid.cli.watch import Watch
@@ -115,7 +115,7 @@ def sampled(folder, monkeypatch) -> None:
     monkeypatch.syspath_prepend(str(folder))
     monkeypatch.delitem(sys.modules, "sampledmethod", raising=False)
     more = tuple(Entry(name, f"sampledmethod:{name.title()}", "", "", 2020, "") for name in ("sampled", "broken"))
-    monkeypatch.setattr("pellucid.catalogue.METHODS", (*METHODS, *more))
+    monkeypatch.setattr("pellucid.catalogue.methods.METHODS", (*METHODS, *more))
 
 
 def run(*args: str, code: int = 0) -> Result:
@@ -189,7 +189,7 @@ def test_methods_of_one_family():
 
 def test_a_terminal_gets_a_table_per_family(monkeypatch):
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
-    from pellucid.catalogue import METHODS
+    from pellucid.catalogue.methods import METHODS
     from pellucid.cli.methods import by_family
 
     with pytest.MonkeyPatch.context() as patch:
@@ -502,20 +502,20 @@ def test_an_unexpected_error_is_said_to_be_ours(folder, monkeypatch):
     def bug(*args: object, **options: object) -> None:
         raise ZeroDivisionError("division\nby zero")
 
-    monkeypatch.setattr("pellucid.verbs.explain", bug)
+    monkeypatch.setattr("pellucid.verbs.explain.explain", bug)
     said = refused("explain", "cat.jpg", *OWN, code=70)
     assert "bug of pellucid" in said and "ZeroDivisionError: division by zero" in said and "--debug" in said
 
 
 def test_a_bug_on_one_picture_does_not_stop_the_others(folder, monkeypatch):
-    from pellucid.verbs import explain
+    from pellucid.verbs.explain import explain
 
     def fragile(model: object, picture: str, *args: object, **options: object) -> object:
         if picture == "odd.jpg":
             raise ZeroDivisionError
         return explain(model, picture, *args, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("pellucid.verbs.explain", fragile)
+    monkeypatch.setattr("pellucid.verbs.explain.explain", fragile)
     for name in ("odd.jpg", "third.jpg"):
         shutil.copy("cat.jpg", name)
     said = run("explain", "cat.jpg", "odd.jpg", "third.jpg", *OWN, "--format", "png", code=1)
@@ -526,7 +526,7 @@ def test_an_interrupt_leaves_quietly(folder, monkeypatch):
     def interrupt(*args: object, **options: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("pellucid.verbs.explain", interrupt)
+    monkeypatch.setattr("pellucid.verbs.explain.explain", interrupt)
     assert run("explain", "cat.jpg", *OWN, code=130).output == ""
 
 
@@ -742,9 +742,9 @@ def called_off(*args: str) -> tuple[int, str, str]:
     import pty
 
     code = (
-        "import sys; sys.path.insert(0, '.'); from pellucid import catalogue; from pellucid.cli import main;"
+        "import sys; sys.path.insert(0, '.'); from pellucid.catalogue import Entry, methods; from pellucid.cli import main;"
         "import sampledmethod, functools; sampledmethod.Slow = functools.partial(sampledmethod.Sampled, pause=0.5);"
-        "catalogue.METHODS += (catalogue.Entry('slow', 'sampledmethod:Slow', '', '', 2020, ''),); main(sys.argv[1:])"
+        "methods.METHODS += (Entry('slow', 'sampledmethod:Slow', '', '', 2020, ''),); main(sys.argv[1:])"
     )
     ours, theirs = pty.openpty()
     environment = os.environ | {"PYTHONPATH": str(Path(pellucid.__file__).parents[1]), "TERM": "xterm"}

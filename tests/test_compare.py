@@ -25,7 +25,8 @@ from pellucid.render import comparison_page, comparison_sheet
 from pellucid.render.comparison import fitted, rows
 from pellucid.tape.forward import settled
 from pellucid.target import Target
-from pellucid.verbs import compare, explain
+from pellucid.verbs.compare import compare
+from pellucid.verbs.explain import explain
 
 REFUSAL = NoRule("no rule for fold in `stem`", "aten.col2im", "no rule is known for it", "Route it.")
 

@@ -394,7 +394,7 @@ def test_a_sample_of_one_region_has_a_curve_of_two_points(net, x, values):
 @pytest.mark.parametrize("shape", [(6,), (4, 10), (2, 4, 4, 4), (5, 8)])
 @pytest.mark.parametrize("name", ["srg", "deletion", "insertion", "region_perturbation", "road", "selectivity", "irof"])
 def test_signals_volumes_and_tables_have_curves_too(shape, name):
-    from pellucid.metric_list import metric
+    from pellucid.catalogue.metrics import metric
 
     x = torch.randn(2, *shape, generator=torch.Generator().manual_seed(0))
     weights = torch.randn(x[0].numel(), 3, generator=torch.Generator().manual_seed(1))

@@ -18,9 +18,9 @@ from torch import nn
 
 import pellucid as pl
 from pellucid import zoo
+from pellucid.catalogue.metrics import METRICS, MetricEntry, metric, metrics
 from pellucid.cli import main
 from pellucid.core.progress import watched
-from pellucid.metric_list import METRICS, MetricEntry, metric, metrics
 from pellucid.metrics import Scores, interval, paired
 from pellucid.metrics.table import Cost, Table
 from tests.cases import CASE
@@ -362,7 +362,7 @@ def test_a_plugin_adds_a_metric(monkeypatch):
         def load(self) -> MetricEntry:
             return entry
 
-    monkeypatch.setattr("pellucid.listing.entry_points", lambda group: [Point()] if group == "pellucid.metrics" else [])
+    monkeypatch.setattr("pellucid.catalogue.entry.entry_points", lambda group: [Point()] if group == "pellucid.metrics" else [])
     assert metrics() == (*METRICS, entry) and metric("inside").needs == "mask"
 
 

@@ -17,11 +17,11 @@ from torch import Tensor, nn
 import pellucid as pl
 from pellucid.cli import main
 from pellucid.core.progress import watched
-from pellucid.exemplars import Examples, examples
 from pellucid.model import Model
 from pellucid.render.examples import masked
 from pellucid.synth.receptive import receptive
 from pellucid.synth.topmost import BATCH
+from pellucid.verbs.examples import Examples, examples
 
 
 class Spots(nn.Module):

@@ -14,8 +14,8 @@ import pellucid as pl
 from pellucid.cli import main
 from pellucid.core.progress import watched
 from pellucid.errors import InputError, MethodError, OutputError
-from pellucid.suite import hidden, hidden_parts, marks, pasted_object
-from pellucid.suite.findings import within
+from pellucid.verbs.suites import hidden, hidden_parts, marks, pasted_object
+from pellucid.verbs.suites.findings import within
 from pellucid.zoo import truth
 
 QUICK = {"seeds": [4], "steps": 250, "n": 96}  # one network
@@ -228,7 +228,7 @@ def test_a_map_of_the_object_itself_has_its_load():
 
 
 def test_places_are_the_same_for_all_objects_and_drawn_by_the_seed():
-    from pellucid.suite.pasted import _pasted
+    from pellucid.verbs.suites.pasted import _pasted
 
     model, x, classes = pl.load(PLANTED.model), PLANTED.inputs, PLANTED.labels
     grey, noise = (_pasted(model, x, classes, kind, 2, 0.35, 0) for kind in ("grey", "noise"))

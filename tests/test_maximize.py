@@ -22,9 +22,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import pellucid as pl
+from pellucid.catalogue.recipes import recipe
 from pellucid.cli import main
 from pellucid.cli.watch import Watch
-from pellucid.cookbook import recipe
 from pellucid.core.progress import watched
 from pellucid.model import Model
 from pellucid.synth import Adam, Ball, Decay, Fourier, Normalised, Pixel, Plan, Progress, Robust, Steepest, TotalVariation
@@ -720,7 +720,7 @@ def test_recipes_can_come_with_other_packages(monkeypatch: pytest.MonkeyPatch):
     def points(group: str) -> Iterator[Point]:
         yield from [Point()] if group == "pellucid.recipes" else []
 
-    monkeypatch.setattr("pellucid.listing.entry_points", points)
+    monkeypatch.setattr("pellucid.catalogue.entry.entry_points", points)
     assert "theirs" in {entry.name for entry in pl.recipes()} and isinstance(recipe("theirs"), Lucid)
 
 

@@ -54,7 +54,7 @@ class Upside:
     def attribute(self, model, x, target, at=None):
         from dataclasses import replace
 
-        from pellucid.catalogue import method
+        from pellucid.catalogue.methods import method
 
         found = method("gradient_x_input").attribute(model, x, target, at)
         return replace(found, values=-found.values)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 import pellucid as pl
-from pellucid.catalogue import method
+from pellucid.catalogue.methods import method
 from pellucid.errors import MethodError
 from pellucid.metrics import Answer, EfficientRandomization, Question, Randomization, RandomLogit, SmoothRandomization, question
 from pellucid.metrics.layers import alike, cascade, copied, layers, randomised

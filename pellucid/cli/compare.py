@@ -63,15 +63,15 @@ def compare(
     question, watch, wanted = Question(**asked), Watch(), listed(methods)
     process.settle()
     with watch("starting"):
-        from pellucid import verbs
         from pellucid.explanation.comparison import FORMATS
+        from pellucid.verbs import compare as verb
 
         folder, (name,) = Folder(Path(out), suffixes(formats, FORMATS)), names([thing.path], "compare", *question.words)
         folder.check([name], paths)
         model = source.open()
         question.check(model, wanted, things)
     with watch(Path(thing.path).name):
-        c = named(question.ask(verbs.compare, model, thing, methods=wanted), thing)
+        c = named(question.ask(verb.compare, model, thing, methods=wanted), thing)
         files = folder.write(c, name, top=top, by=by)
     report(thing, c, files, as_json=as_json)
     if watch.called_off:

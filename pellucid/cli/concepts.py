@@ -18,7 +18,7 @@ from .source import BUILT_IN, Numbers, Source, check_reads_pictures, takes_sourc
 from .watch import Watch
 
 if TYPE_CHECKING:
-    from pellucid.concept import Concepts
+    from pellucid.verbs.concepts import Concepts
 
 OUTER = 2  # names with fewer dots are told one by one
 
@@ -66,8 +66,8 @@ def concepts(
     watch = Watch()
     process.settle()
     with watch("starting"):
-        from pellucid.concept import FORMATS
-        from pellucid.concept import concepts as ask
+        from pellucid.verbs.concepts import FORMATS
+        from pellucid.verbs.concepts import concepts as ask
 
         words = filter(None, (method, target, "concepts", f"at {at}" if at else ""))
         folder, (name,) = Folder(Path(out), suffixes(formats, FORMATS)), names([picture], *words)

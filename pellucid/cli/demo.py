@@ -40,7 +40,7 @@ def demo(out: str) -> None:
         from pellucid import zoo
         from pellucid.model import load
         from pellucid.target import logit
-        from pellucid.verbs import explain
+        from pellucid.verbs.explain import explain
 
         model, photographs = load(BUILT_IN), zoo.pictures()
     started = time.perf_counter()

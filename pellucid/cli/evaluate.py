@@ -74,9 +74,9 @@ def evaluate(
     wanted, judges = listed(methods, "methods", METHODS), listed(metrics, "metrics", METRICS)
     given = expanded(pictures)
     with watch("starting"):
-        from pellucid import evaluation
-        from pellucid.catalogue import method
-        from pellucid.metric_list import metric
+        from pellucid.catalogue.methods import method
+        from pellucid.catalogue.metrics import metric
+        from pellucid.verbs import evaluate as verb
 
         files = places(out)
         for name in wanted:
@@ -86,7 +86,7 @@ def evaluate(
         model = source.open()
         check_reads_pictures(model)
     with watch(f"{len(wanted)} methods by {len(judges)} metrics on {len(given)} pictures"):
-        t = evaluation.evaluate(model, given, wanted, judges, target, seed=seed, ceiling=ceiling)
+        t = verb.evaluate(model, given, wanted, judges, target, seed=seed, ceiling=ceiling)
         written = [t.save(file) for file in files]
     report(t, written, as_json=as_json)
     if watch.called_off:

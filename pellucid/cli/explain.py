@@ -65,9 +65,9 @@ def explain(
     question, watch, pictures = Question(**asked), Watch(len(things)), [one.path for one in things]
     process.settle()
     with watch("starting"):
-        from pellucid import verbs
         from pellucid.explanation.explanation import FORMATS
         from pellucid.render import Shown
+        from pellucid.verbs import explain as verb
 
         folder, called = Folder(Path(out), suffixes(formats, FORMATS)), names(pictures, method, *question.words)
         folder.check(called, paths)
@@ -82,7 +82,7 @@ def explain(
             break
         try:
             with watch(Path(picture).name, steps=1):
-                e = named(question.ask(verbs.explain, model, thing, method=method), thing)
+                e = named(question.ask(verb.explain, model, thing, method=method), thing)
                 files = folder.write(e, name, view=view, top=top, by=by)
         except Exception as error:
             if not isinstance(error, PictureError | InputError) and len(failed) == index:

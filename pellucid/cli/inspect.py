@@ -27,8 +27,8 @@ def inspect(picture: str | None, method: str, shape: tuple[int, ...] | None, dep
     """
     process.settle()
     with Watch()("looking into the model"):
-        from pellucid.card import card as cards
-        from pellucid.catalogue import method as named
+        from pellucid.catalogue.methods import method as named
+        from pellucid.verbs.inspect import card as cards
 
         named(method)
         model = source.open()

@@ -77,9 +77,9 @@ def maximize(
     watch = Watch()
     process.settle()
     with watch("starting"):
-        from pellucid.cookbook import entry
-        from pellucid.maximizing import FORMATS
-        from pellucid.maximizing import maximize as climb
+        from pellucid.catalogue.recipes import entry
+        from pellucid.verbs.maximize import FORMATS
+        from pellucid.verbs.maximize import maximize as climb
 
         folder, name = (
             Folder(Path(out), suffixes(formats, FORMATS)),
@@ -124,7 +124,7 @@ def written(p: Maximized, folder: Folder, name: str, verdict: Trust | None) -> l
 def report(p: Maximized, files: Sequence[Path], verdict: Trust | None, *, as_json: bool) -> None:
     """What was found, for a program or for a person."""
     if as_json:
-        from pellucid.maximizing import document
+        from pellucid.verbs.maximize import document
 
         told = {name: part for name, part in document(p, verdict).items() if name != "trace"}
         return say.document({"files": {file.suffix.lstrip("."): str(file) for file in files}} | told)

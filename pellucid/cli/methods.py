@@ -13,7 +13,7 @@ from . import say
 from .door import debuggable
 
 if TYPE_CHECKING:
-    from pellucid.catalogue import Entry
+    from pellucid.catalogue.methods import Entry
 
 HEADS = ("method", "family", "signed", "what it claims", "paper", "doi")
 COLUMNS = ("name", "family", "signed", "summary", "paper", "year", "doi")
@@ -40,7 +40,7 @@ def methods(family: str | None, as_json: bool) -> None:
 
 def grouped(family: str | None) -> list[Entry]:
     """The catalogue with the members of a family together, in its own order otherwise; or one family of it."""
-    from pellucid.catalogue import methods
+    from pellucid.catalogue.methods import methods
 
     entries = list(methods())
     families = list(dict.fromkeys(entry.family for entry in entries))

@@ -19,7 +19,7 @@ def metrics(as_json: bool) -> None:
 
     Some need nothing but the map, some a mask that says where the truth lies, some the model, some the method itself.
     """
-    from pellucid.metric_list import metrics
+    from pellucid.catalogue.metrics import metrics
 
     entries = metrics()
     if as_json:

@@ -53,7 +53,7 @@ class Question:
 
     def check(self, model: Model, methods: Sequence[str], asked: Sequence[Given] = ()) -> None:
         """Refuse before the first picture what would fail on every one."""
-        from pellucid.catalogue import method
+        from pellucid.catalogue.methods import method
 
         for name in methods:
             method(name)

@@ -11,7 +11,7 @@ from . import say
 from .door import debuggable
 
 if TYPE_CHECKING:
-    from pellucid.cookbook import Recipe
+    from pellucid.catalogue.recipes import Recipe
 
 HEADS = ("recipe", "what it does", "paper", "doi")
 COLUMNS = ("name", "summary", "paper", "year", "doi", "data")
@@ -27,7 +27,7 @@ def recipes(name: str | None, as_json: bool) -> None:
 
     `pellucid maximize --with SETTING=VALUE` sets it.
     """
-    from pellucid.cookbook import entry, recipes
+    from pellucid.catalogue.recipes import entry, recipes
 
     if name is not None:
         return told(entry(name), as_json)

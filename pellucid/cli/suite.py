@@ -15,7 +15,7 @@ from .source import BUILT_IN, Source, check_reads_pictures
 from .watch import Watch
 
 if TYPE_CHECKING:
-    from pellucid.suite import Findings
+    from pellucid.verbs.suites import Findings
 
 SUITES = ("hidden-parts", "pasted-object")
 METHODS = "lrp,lrp.epsilon,gradient_x_input,gradient,sensitivity"
@@ -28,7 +28,7 @@ def suite(
     if name == "hidden-parts" and (pictures or source.model != BUILT_IN):
         raise click.UsageError("--suite hidden-parts makes its own pictures and networks: give none")
     with watch("starting"):
-        from pellucid.catalogue import method
+        from pellucid.catalogue.methods import method
 
         for one in methods:
             method(one)
@@ -38,15 +38,15 @@ def suite(
 
 
 def _hidden_parts(methods: Sequence[str], repeat: int | None, *, seed: int) -> Findings:
-    from pellucid.suite import hidden_parts
+    from pellucid.verbs.suites import hidden_parts
 
     return hidden_parts(methods, seeds=range(seed, seed + (3 if repeat is None else repeat)))
 
 
 def _pasted(source: Source, pictures: Sequence[str], seed: int) -> Callable[[Sequence[str], int | None], Findings]:
     """The work that is left when the model is there."""
-    from pellucid.suite import pasted_object
-    from pellucid.suite.pasted import OBJECTS
+    from pellucid.verbs.suites import pasted_object
+    from pellucid.verbs.suites.pasted import OBJECTS
 
     model = source.open()
     check_reads_pictures(model)
@@ -60,7 +60,7 @@ def _pasted(source: Source, pictures: Sequence[str], seed: int) -> Callable[[Seq
 
 def report(found: Findings, files: Sequence[Path], *, as_json: bool) -> None:
     """The findings for a program or for a person; what failed, on stderr."""
-    from pellucid.suite.findings import cells, heads, sentences, told
+    from pellucid.verbs.suites.findings import cells, heads, sentences, told
 
     for method, error in found.failures.items():
         tell(f"{method}: {error}", mark="No answer from")

@@ -1,4 +1,4 @@
-"""Metrics: whether explanations can be trusted. What a metric is: metric.py; the list of them: `pellucid.metric_list`."""
+"""Metrics: whether explanations can be trusted. What a metric is: metric.py; the list of them: `pellucid.catalogue.metrics`."""
 
 from .axioms import Completeness, ImplementationInvariance, InputInvariance, NonSensitivity
 from .complexity import Complexity, EffectiveComplexity, Sparseness

@@ -1,4 +1,6 @@
-"""Metric: what it takes to judge explanations. Adding one: a file with a frozen dataclass, and a line in `pellucid.metric_list`.
+"""Metric: what it takes to judge explanations.
+
+Adding one: a file with a frozen dataclass, and a line in `pellucid.catalogue.metrics`.
 
 A metric has a `name`, says whether `higher` values are better, what it `needs`, and scores every sample by itself:
 

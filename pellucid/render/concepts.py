@@ -19,8 +19,8 @@ from .text import paragraph, shorten, stack
 from .view import painted
 
 if TYPE_CHECKING:
-    from pellucid.concept import Concept, Concepts
     from pellucid.explanation.explanation import Explanation
+    from pellucid.verbs.concepts import Concept, Concepts
 
 
 ACROSS = 4  # pictures in one row: of several channels, where each has few

@@ -112,7 +112,7 @@ class Maximized:
             InputError: there are no pictures, or this came without the task it was made for.
         """
         task = self._asked("Real pictures beside those made")
-        find = import_module("pellucid.exemplars").examples_for  # named, not imported: it lives a floor above
+        find = import_module("pellucid.verbs.examples").examples_for  # named, not imported: it lives a floor above
         data = task.data if data is None else data
         return replace(self, real=find(task.model, task.targets, data, task.frame, top=top, by=by, crop=crop))
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import pellucid as pl
-from pellucid.catalogue import METHODS
+from pellucid.catalogue.methods import METHODS
 from pellucid.target import as_target
 from tests.cases import Case, each_case, made
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import pellucid as pl
-from pellucid.cookbook import RECIPES, Recipe
+from pellucid.catalogue.recipes import RECIPES, Recipe
 from pellucid.synth import L2, GeneratorPrior, Maximized
 from tests.cases import settle
 from tests.laws.test_no_harm import untouched

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 import pellucid as pl
-from pellucid.metric_list import METRICS, MetricEntry
+from pellucid.catalogue.metrics import METRICS, MetricEntry
 from pellucid.metrics import Answer, Scores, question
 from pellucid.target import as_target
 from tests.cases import CASE

@@ -273,6 +273,6 @@ assert not hooks._global_forward_hooks and not hooks._global_forward_pre_hooks
 
 
 def test_every_method_of_the_catalogue_is_held_to_this():
-    from pellucid.catalogue import METHODS
+    from pellucid.catalogue.methods import METHODS
 
     assert [entry.name for entry in METHODS] == EVERY

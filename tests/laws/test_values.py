@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import pellucid as pl
-from pellucid.catalogue import METHODS
+from pellucid.catalogue.methods import METHODS
 from pellucid.target import as_target
 from tests.cases import CASE, Case, each_case, each_method, expected, explain, home, made
 

@@ -76,7 +76,7 @@ def grid(layout: Layout, value: Value, samples: int) -> Grid | None:
     """How to read a value as a map; None where that cannot be told.
 
     Example:
-        >>> from .batch import Batch
+        >>> from ..batch import Batch
         >>> tokens = Value(None, (2, 197, 768), True, Batch(0))
         >>> row = Run(OTHER, 197, inside=(Run(0, 14), Run(1, 14)), start=1)
         >>> grid(((Run(SAMPLE, 2),), (row,), (Run(CHANNEL, 768),)), tokens, 2)

@@ -9,7 +9,7 @@ from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 from pellucid.errors import MethodError
-from pellucid.listing import find, installed
+from .entry import find, installed
 
 if TYPE_CHECKING:
     from pellucid.synth.task import Maximizer

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from pellucid.listing import find, installed
+from .entry import find, installed
 
 if TYPE_CHECKING:
     from pellucid.metrics.metric import Metric, Need

@@ -11,13 +11,13 @@ from torch import Tensor
 
 from pellucid import zoo
 from pellucid.errors import InputError, MethodError
-from pellucid.evaluation import _samples
 from pellucid.explanation.attribution import Method
 from pellucid.metrics.metric import scored
 from pellucid.model import Model, load
 from pellucid.tape.forward import at_once, heard
-from pellucid.verbs import _distinct
 from pellucid.zoo.truth.problem import generator
+from ..compare import _distinct
+from ..evaluate import _samples
 from .findings import Findings
 from .marks import HIT, LOAD, NETSHARE, WIN
 from .trial import Trial

@@ -12,8 +12,8 @@ from pellucid.core.progress import told
 from pellucid.errors import InputError
 from pellucid.explanation.attribution import Method
 from pellucid.model import Model, load
-from pellucid.verbs import _distinct
 from pellucid.zoo.truth import OCCLUDERS, Problem, hidden, hidden_net
+from ..compare import _distinct
 from .findings import Findings
 from .marks import HIT, NETSHARE, WIN
 from .trial import Trial
@@ -36,7 +36,7 @@ def hidden_parts(
     Small pictures show four parts of a class, or an occluder that says nothing of it in their place. A network learns the classes
     with parts hidden at random, and is then asked about pictures of which `visible` parts are seen, those that it names right.
     Occluders are no evidence; yet what would change the score is most of all their going away. Per method and occluder WIN, HIT
-    and NETSHARE, see `pellucid.suite.marks`: their mean over networks, with Student's interval.
+    and NETSHARE, see `pellucid.verbs.suites.marks`: their mean over networks, with Student's interval.
 
     Controls: how many pictures are named right; how far the score moves when occluders are drawn anew (they say nothing), when
     what they hide is revealed, and when the visible part is covered, too.

@@ -10,20 +10,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pellucid.catalogue.metrics import metric as listed
 from pellucid.core.progress import told
 from pellucid.errors import InputError, MethodError, PellucidError
 from pellucid.explanation.attribution import Method
-from pellucid.metric_list import metric as listed
 from pellucid.metrics.join import grouped, joined
 from pellucid.metrics.layout import rows, suited, turned, worded
 from pellucid.metrics.metric import Answer, Metric, Question, Scores, question
 from pellucid.metrics.table import Cost, Table
 from pellucid.model import Model, load
 from pellucid.perturb.division import Division
-from pellucid.reading import reads_rows, seen
 from pellucid.tape.forward import at_once
 from pellucid.target import as_target
-from pellucid.verbs import _bug, _distinct, explain
+from .compare import _bug, _distinct
+from .explain import explain
+from .inputs import reads_rows, seen
 
 SUITE = ("srg", "mrg", "lrg", "irof")  # one set of curves for all of them
 

@@ -15,7 +15,8 @@ from pellucid.explanation.attribution import Method
 from pellucid.metrics.metric import Answer
 from pellucid.model import Model
 from pellucid.tape.forward import at_once
-from pellucid.verbs import _bug, explain
+from ..compare import _bug
+from ..explain import explain
 from .marks import marks
 
 

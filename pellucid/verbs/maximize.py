@@ -12,19 +12,19 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from pellucid.cookbook import recipe as named
-from pellucid.cookbook import recipes
+from pellucid.catalogue.recipes import recipe as named
+from pellucid.catalogue.recipes import recipes
 from pellucid.errors import InputError, MethodError, TargetError
 from pellucid.model import Model, load
 from pellucid.model.multi_input import layout, several
 from pellucid.model.provenance import fingerprint
-from pellucid.reading import reads_rows, seen
 from pellucid.synth.frame import Frame, framed
 from pellucid.synth.maximized import FORMATS, Maximized, document, with_given
 from pellucid.synth.task import Maximizer, Task
 from pellucid.tape.forward import heard
 from pellucid.target import Target, as_target, channel, energy
 from pellucid.target.classes import Logit, Predicted
+from .inputs import reads_rows, seen
 
 __all__ = ["FORMATS", "document", "maximize"]
 

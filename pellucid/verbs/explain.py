@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -12,13 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pellucid import likeness
-from pellucid.catalogue import adds_up
-from pellucid.catalogue import method as named
-from pellucid.core.progress import told
-from pellucid.errors import MethodError, PellucidError
+from pellucid.catalogue.methods import adds_up
+from pellucid.catalogue.methods import method as named
+from pellucid.errors import MethodError
 from pellucid.explanation.attribution import Attribution, Method
-from pellucid.explanation.comparison import Comparison
 from pellucid.explanation.concat import joined
 from pellucid.explanation.explanation import Explanation
 from pellucid.model import Model, load
@@ -26,11 +22,11 @@ from pellucid.model.modality import Subject, Tokens
 from pellucid.model.multi_input import Called, layout, row
 from pellucid.model.readers.describe import read
 from pellucid.model.where import Where
-from pellucid.reading import Seen, seen
 from pellucid.tape import token_inputs
 from pellucid.target import Target, as_target
 from pellucid.target.condition import Condition
 from pellucid.target.conditioning import addressed, passages
+from .inputs import Seen, seen
 
 Only = Condition | Mapping[str, Condition] | Sequence[Condition | Mapping[str, Condition]] | None
 
@@ -77,86 +73,6 @@ def explain(
     model.ready()
     chosen, at = _conditioned(_method(method, strict), only, at)
     return _answered(chosen, seen(model, x), as_target(target), at)
-
-
-def compare(
-    model: Any,
-    x: Any,
-    methods: Sequence[str | Method] | Mapping[str, str | Method] = ("lrp", "sensitivity", "gradient_x_input"),
-    target: Any = None,
-    *,
-    at: str | Where | None = None,
-    only: Only = None,
-    strict: bool = False,
-) -> Comparison:
-    """What several methods answer to one question. A method that fails does not keep the others from answering.
-
-    Arguments:
-        methods: Names from the catalogue or method objects; a mapping gives them names of your own.
-        model, x, target, at, only, strict: As in `explain`.
-
-    Returns:
-        The explanations by name, what failed and why, and how long each took.
-
-    Raises:
-        PellucidError: a method is unknown, or not one of them could answer; then what the first of them said.
-
-    Example:
-        >>> net = torch.nn.Sequential(torch.nn.Linear(2, 2, bias=False)).eval()
-        >>> compare(net, torch.ones(1, 2), ["lrp.zero", "gradient_x_input"], target=1).agreement()[0].correlation
-        1.0
-    """
-    model = load(model)
-    model.ready()
-    chosen = _distinct(methods, strict)
-    given = seen(model, x)
-    done: dict[str, Explanation] = {}
-    failed: dict[str, PellucidError] = {}
-    seconds: dict[str, float] = {}
-    for number, (name, method) in enumerate(chosen.items()):
-        if told(number, len(chosen), "methods"):
-            failed |= {left: _called_off(left, number, len(chosen)) for left in list(chosen)[number:]}
-            break
-        started = time.perf_counter()
-        try:
-            method, end = _conditioned(method, only, at)
-            done[name] = _answered(method, given, as_target(target), end)
-        except Exception as error:  # said in its place on the sheet; raised below if nobody could answer
-            failed[name] = error if isinstance(error, PellucidError) else _bug(name, model, error)
-        seconds[name] = time.perf_counter() - started
-    if not done:
-        first = next(iter(failed.values()))
-        raise first.__cause__ or first
-    return Comparison(tuple(chosen), done, failed, seconds)
-
-
-def _distinct(methods: Sequence[str | Method] | Mapping[str, str | Method], strict: bool) -> dict[str, Method]:
-    """The methods by names that differ."""
-    named: dict[str, Method] = {}
-    if isinstance(methods, Mapping):
-        named = {name: _method(one, strict) for name, one in methods.items()}
-    else:
-        for one in [methods] if isinstance(methods, str) else methods:
-            method = _method(one, strict)
-            same = sum(other.name == method.name for other in named.values())
-            named[f"{method.name} ({same + 1})" if same else method.name] = method
-    if not named:
-        raise MethodError("A comparison", "no method", "there is nothing to compare", 'Name some: ["lrp", "sensitivity"].')
-    return named
-
-
-def _called_off(name: str, begun: int, asked: int) -> PellucidError:
-    found = f"the rest called off after {begun} of {asked} methods"
-    return MethodError(f"method {name!r}", found, "it was not begun", "Compare again, without those that take long.")
-
-
-def _bug(name: str, model: Model, error: Exception) -> PellucidError:
-    """An error that no method should let out, as one that can be shown among the others' answers."""
-    said = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
-    do = "Leave it out, or explain with it alone to see where; please report it if the message is of no help."
-    failure = MethodError(f"method {name!r} on {model.name}", said, "the method itself failed on this model and input", do)
-    failure.__cause__ = error
-    return failure
 
 
 def _method(method: str | Method, strict: bool) -> Method:
@@ -255,9 +171,7 @@ def _explanation(given: Seen, method: Method, found: Attribution, at: str | Wher
     values = values if values.dtype == torch.float64 else values.float()
     chosen = found.method if found.method not in (None, method.name) else None
     said = any(note.startswith(f"`{method.name}` chose") for note in found.notes)
-    notes = (
-        ((f"`{method.name}` chose {chosen}.",) if chosen and not said else ()) + found.notes + likeness.note(found) + model.notes
-    )
+    notes = ((f"`{method.name}` chose {chosen}.",) if chosen and not said else ()) + found.notes + note(found) + model.notes
     targets = tuple(found.target.text(i) for i in range(len(values)))
     return Explanation(
         values.cpu(),
@@ -299,3 +213,31 @@ def _provenance(model: Model, method: Method, options: tuple[str, ...]) -> dict[
         "method": {"name": method.name, "options": list(options)},
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+FAINT = 0.2  # of what the maps of the terms hold: a difference below it is said to be small
+
+
+def remainder(found: Attribution) -> float | None:
+    """How much a contrast's map holds, as a share of what its terms are worth together; the largest over the samples.
+
+    Of methods that keep books, whose maps are made of the score: where the maps of both terms lie apart it is near 1, and where
+    they are the same, near 0. None for other methods, for single targets, and for terms that are read inside the model.
+    """
+    terms = found.target.terms
+    if found.ledger is None or len(terms) < 2 or any(term.at is not None for _, term in terms):
+        return None
+    if found.values.shape[0] != len(found.output):
+        return None
+    worth = sum(abs(weight) * Target(((1.0, term),)).read(lambda at: found.output).abs() for weight, term in terms)
+    share = found.values.flatten(1).abs().sum(1).double() / worth.double().clamp(min=1e-12)  # type: ignore[union-attr]
+    return float(share.max())
+
+
+def note(found: Attribution) -> tuple[str, ...]:
+    """A sentence, where what the terms have in common is most of what there is."""
+    share = remainder(found)
+    if share is None or share >= FAINT:
+        return ()
+    held = f"the map of the difference holds {share:.0%} of what the maps of its terms do"
+    return (f"This method says nearly the same of both: {held}.",)

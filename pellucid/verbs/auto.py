@@ -65,7 +65,7 @@ class Auto:
         Raises:
             PellucidError: no candidate can answer; what the first of them said.
         """
-        from pellucid.catalogue import method
+        from pellucid.catalogue.methods import method
 
         found = self._tried(model, x, target) if self.table is None else self.table
         name = found.best
@@ -82,7 +82,7 @@ class Auto:
         return replace(found, method=chosen.name, notes=(reason, *found.notes, *notes))
 
     def _tried(self, model: Model, x: Tensor, target: Target) -> Table:
-        from pellucid.evaluation import evaluate
+        from .evaluate import evaluate
 
         def judged(methods: Sequence[str]) -> Table:
             how = {"floor": False, "ceiling": False, "strict": self.strict, "channels": 1 if self.written is None else -1}

@@ -22,9 +22,9 @@ from .marks import Measure
 
 #: Suffix -> "module:function" that writes (findings, path, **options).
 FORMATS: dict[str, str] = {
-    ".csv": "pellucid.suite.findings:save_csv",
-    ".json": "pellucid.suite.findings:save_json",
-    ".md": "pellucid.suite.findings:save_md",
+    ".csv": "pellucid.verbs.suites.findings:save_csv",
+    ".json": "pellucid.verbs.suites.findings:save_json",
+    ".md": "pellucid.verbs.suites.findings:save_md",
 }
 NORMAL = 1.959963984540054  # standard errors that 95 % of all means lie within
 MARKS_IT, SELDOM = 0.5, 0.2  # WIN from which a method is said to mark what hides, and below which it is said to do so seldom

@@ -7,10 +7,9 @@ from typing import Any, Literal
 
 from torch import Tensor
 
-from pellucid.catalogue import method as named
+from pellucid.catalogue.methods import method as named
 from pellucid.errors import InputError, MethodError
 from pellucid.explanation.attribution import Method
-from pellucid.maximizing import sought
 from pellucid.model import Model, load
 from pellucid.synth.example import Example, Examples, Shelf, examples_of
 from pellucid.synth.frame import Frame, framed
@@ -18,6 +17,7 @@ from pellucid.synth.generator.pictures import pictures
 from pellucid.synth.topmost import Relevance, groups, topmost
 from pellucid.tape.forward import heard
 from pellucid.target import Target, as_target, channel
+from .maximize import sought
 
 __all__ = ["Example", "Examples", "examples", "examples_for"]
 

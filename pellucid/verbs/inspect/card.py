@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pellucid.catalogue import method as named
+from pellucid.catalogue.methods import method as named
 from pellucid.errors import ModelError, ThreadLost
 from pellucid.explanation.attribution import Method
 from pellucid.model import Columns, Model, Preprocess, Text, load
@@ -18,7 +18,7 @@ from pellucid.tape import Tape, record
 from pellucid.tape.embedding import embedded
 from .head import Head, head
 from .layers import Layer, layers
-from .plan import Planned, plan
+from .rules import Planned, plan
 from .verdicts import Verdict, verdicts
 
 Rows = list[tuple[str, ...]]

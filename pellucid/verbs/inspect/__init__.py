@@ -5,7 +5,7 @@ from __future__ import annotations
 from .card import Card, inspect
 from .head import Head
 from .layers import Layer
-from .plan import Planned
+from .rules import Planned
 from .verdicts import Verdict
 
 __all__ = ["Card", "Head", "Layer", "Planned", "Verdict", "inspect"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from pellucid.listing import find, installed
+from .entry import find, installed
 
 if TYPE_CHECKING:
     from pellucid.explanation.attribution import Method
@@ -451,7 +451,7 @@ METHODS: tuple[Entry, ...] = (
 
 # What asks other methods, and takes the answer of one.
 CHOOSERS: tuple[Entry, ...] = (
-    Entry("auto", "pellucid.auto:Auto", "the first of a few methods by SRG on the input at hand, and says why", *_BLUECHER),
+    Entry("auto", "pellucid.verbs.auto:Auto", "the first of a few methods by SRG on the input at hand, and says why", *_BLUECHER),
 )
 
 

@@ -16,14 +16,11 @@ from torch.nn import functional
 from pellucid.core.files import save as saved
 from pellucid.core.numbers import figure
 from pellucid.errors import InputError, MethodError, WhereError
-from pellucid.exemplars import Examples, examples
 from pellucid.explanation.attribution import Method
 from pellucid.explanation.explanation import Explanation
 from pellucid.explanation.serialization import summary
-from pellucid.maximizing import maximize
 from pellucid.model import Model, load
 from pellucid.model.where import Where
-from pellucid.reading import seen
 from pellucid.synth.generator.pictures import pictures
 from pellucid.synth.maximized import Maximized, document
 from pellucid.synth.task import Maximizer
@@ -33,13 +30,16 @@ from pellucid.tape.axes.feature_map import choose
 from pellucid.tape.seed import find_output
 from pellucid.target import Target, as_target, channel
 from pellucid.target.condition import Axes, Condition, channels
-from pellucid.verbs import check_carries, explain
+from .examples import Examples, examples
+from .explain import check_carries, explain
+from .inputs import seen
+from .maximize import maximize
 
 #: Suffix -> "module:function" that writes (concepts, path, **options).
 FORMATS: dict[str, str] = {
     ".png": "pellucid.render.concepts:save_png",
-    ".json": "pellucid.concept:save_json",
-    ".txt": "pellucid.concept:save_txt",
+    ".json": "pellucid.verbs.concepts:save_json",
+    ".txt": "pellucid.verbs.concepts:save_txt",
 }
 HALF = 0.5  # of all that speaks for a decision
 ALIKE = 0.8  # correlation from which on maps, averaged over the 16th part of their side, tell channels no more apart

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pellucid.cam.attending import unlaid
-from pellucid.catalogue import Entry, methods
+from pellucid.catalogue.methods import Entry, methods
 from pellucid.errors import PellucidError
 from pellucid.tape import Aim, Tape
 from pellucid.tape.attention import Tokens, tokens
@@ -14,7 +14,7 @@ from pellucid.tape.seed import find_output
 from pellucid.tape.token_inputs import NONE as NOTHING
 from pellucid.tape.token_inputs import SUM
 from pellucid.target import as_target
-from .plan import NONE, plan
+from .rules import NONE, plan
 
 
 @dataclass(frozen=True)
