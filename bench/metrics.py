@@ -33,7 +33,7 @@ from torch import Tensor, nn
 
 import pellucid as pl
 from pellucid.metrics import Answer, Every, Question, Scheme, Tiles, curves, question
-from pellucid.metrics.quantus import raster
+from pellucid.metrics.faithfulness.quantus import raster
 from pellucid.target import as_target
 
 SETTINGS: dict[str, Any] = {"abs": False, "normalise": False, "disable_warnings": True, "perturb_baseline": 0.0}

@@ -27,8 +27,8 @@ from torch import Tensor
 
 import pellucid as pl
 from pellucid.metrics import Randomization
-from pellucid.metrics.interval import interval, paired
-from pellucid.metrics.similarity import similar
+from pellucid.metrics.report.interval import interval, paired
+from pellucid.metrics.sensitivity.similarity import similar
 
 METHODS = ("lrp", "lrp.epsilon_gamma_box", "lrp.epsilon")
 STAGES, REDRAWN = 8, 5

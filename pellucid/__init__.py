@@ -21,8 +21,8 @@ _HOMES = {
     "synth.maximized": ("Maximized",),
     "verbs.examples": ("examples",),
     "verbs.concepts": ("Concept", "Concepts", "concepts"),
-    "synth.example": ("Example", "Examples"),
-    "synth.trust": ("Trust",),
+    "synth.examples.example": ("Example", "Examples"),
+    "synth.trust.trust": ("Trust",),
     "verbs.suites": ("hidden_parts", "pasted_object"),
     "verbs.inspect": ("Card", "inspect"),
     "explanation.comparison": ("Agreement", "Comparison"),
@@ -157,9 +157,9 @@ if TYPE_CHECKING:
     from .explanation.regions import Region
     from .model import Column, Columns, Model, Preprocess, Signal, Text, Vocabulary, held, load
     from .model.where import Where
-    from .synth.example import Example, Examples
+    from .synth.examples.example import Example, Examples
     from .synth.maximized import Maximized
-    from .synth.trust import Trust
+    from .synth.trust.trust import Trust
     from .tape import record
     from .target import (
         Target,

@@ -25,8 +25,8 @@ from pellucid.catalogue.methods import method as named
 from pellucid.core.numbers import figure
 from pellucid.errors import InputError
 from pellucid.explanation.attribution import Method
-from pellucid.metrics.interval import interval
 from pellucid.metrics.metric import scored
+from pellucid.metrics.report.interval import interval
 from pellucid.model import Model, load
 from pellucid.tape.forward import Readout, at_once, heard
 from pellucid.target import as_target

@@ -20,7 +20,7 @@ from pellucid.metrics import (
     Tiles,
     question,
 )
-from pellucid.metrics.equivalent import Halves, shifted, split
+from pellucid.metrics.sensitivity.equivalent_models import Halves, shifted, split
 from pellucid.target import as_target
 from tests.cases import CASE
 from tests.reference import literature_twins as twin

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from pellucid.errors import InputError, ModelError
 from pellucid.synth.canvas import CPPN, Colour, Fourier, Latent, Phase, Pixel, Spectrum
 from pellucid.synth.canvas.spectrum import frequencies, resampled
-from pellucid.synth.draws import drawn, normal
 from pellucid.synth.frame import Frame
-from pellucid.synth.parts import Canvas
+from pellucid.synth.protocols import Canvas
+from pellucid.synth.random import drawn, normal
 
 SHAPES = [(3, 8, 8), (1, 28, 28), (5, 16, 24), (2, 7, 9), (2, 64), (2, 4, 6, 5)]
 CANVASES: list[Any] = [Pixel(noise=0.1), Pixel(noise=0.1, sigmoid=True), Fourier(), Phase(), CPPN(layers=2, width=4)]

@@ -28,7 +28,7 @@ from pellucid import zoo
 from pellucid.catalogue.methods import METHODS, Entry, methods
 from pellucid.cli import main
 from pellucid.cli.files import names
-from pellucid.cli.watch import Watch
+from pellucid.cli.progress import Watch
 from pellucid.core import progress
 from pellucid.errors import PictureError
 
@@ -794,19 +794,19 @@ def test_ctrl_c_leaves_the_sheet_of_the_methods_that_answered(folder, sampled):
 
 
 def test_a_terminal_gets_the_picture_and_no_color_is_obeyed(folder, monkeypatch):
-    from pellucid.cli import say
+    from pellucid.cli import output
 
-    monkeypatch.setattr("pellucid.cli.door.coloured", lambda stream: True)
+    monkeypatch.setattr("pellucid.cli.errors.coloured", lambda stream: True)
     e = pellucid.explain(nn.Sequential(nn.Flatten(), nn.Linear(192, 2)).eval(), torch.rand(1, 3, 8, 8))
-    monkeypatch.setattr(say, "coloured", lambda stream: True)
-    assert "\x1b[38;2;" in say.picture(e)
-    monkeypatch.setattr(say, "coloured", lambda stream: False)
-    assert "\x1b" not in say.picture(e)
+    monkeypatch.setattr(output, "coloured", lambda stream: True)
+    assert "\x1b[38;2;" in output.picture(e)
+    monkeypatch.setattr(output, "coloured", lambda stream: False)
+    assert "\x1b" not in output.picture(e)
 
 
 @pytest.mark.parametrize(("environment", "expected"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)])
 def test_colour_is_for_terminals_that_want_it(monkeypatch, environment, expected):
-    from pellucid.cli.door import coloured
+    from pellucid.cli.errors import coloured
 
     class Terminal:
         def isatty(self) -> bool:

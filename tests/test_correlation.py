@@ -12,9 +12,14 @@ import pellucid as pl
 from pellucid.core.statistics import pearson, spearman
 from pellucid.errors import MethodError
 from pellucid.metrics import Answer, Every, Question, Scheme, Shares, Tiles, question
-from pellucid.metrics.correlation import FaithfulnessCorrelation, FaithfulnessEstimate, MonotonicityCorrelation, SensitivityN
-from pellucid.metrics.experiment import experiment
-from pellucid.metrics.order import by_chance
+from pellucid.metrics.faithfulness.correlation import (
+    FaithfulnessCorrelation,
+    FaithfulnessEstimate,
+    MonotonicityCorrelation,
+    SensitivityN,
+)
+from pellucid.metrics.removal.experiment import experiment
+from pellucid.metrics.removal.order import by_chance
 from pellucid.perturb.division import Entries
 from pellucid.target import as_target
 from tests.reference import literature_twins as twin

@@ -12,14 +12,14 @@ from torch import Tensor, nn
 
 import pellucid as pl
 from pellucid.metrics import Answer, Scheme, question
-from pellucid.metrics.calibration import calibration
-from pellucid.metrics.curve import curve, lacks
-from pellucid.metrics.experiment import Experiment, Lack, experiment
-from pellucid.metrics.oracle import cost, oracle
-from pellucid.metrics.order import by_chance, ranks
-from pellucid.metrics.pixel_flipping import PixelFlipping
-from pellucid.metrics.steps import Every, Log, Shares
-from pellucid.metrics.tiles import Tiles
+from pellucid.metrics.removal.calibration import calibration
+from pellucid.metrics.removal.curve import curve, lacks
+from pellucid.metrics.removal.experiment import Experiment, Lack, experiment
+from pellucid.metrics.removal.oracle import cost, oracle
+from pellucid.metrics.removal.order import by_chance, ranks
+from pellucid.metrics.removal.pixel_flipping import PixelFlipping
+from pellucid.metrics.removal.steps import Every, Log, Shares
+from pellucid.metrics.removal.tiles import Tiles
 from pellucid.perturb.division import Entries, Grid, Groups, Sliding
 from pellucid.target import as_target
 from tests.reference import metric_twins as twin
@@ -266,7 +266,7 @@ def test_a_number_and_the_constant_of_it_are_the_same_imputer(net, x):
 def test_a_curve_called_off_is_no_curve(net, x, values, monkeypatch):
     from pellucid.core.progress import watched
 
-    monkeypatch.setattr("pellucid.metrics.experiment.at_once", lambda x: 100)
+    monkeypatch.setattr("pellucid.metrics.removal.experiment.at_once", lambda x: 100)
     made, metric = asked(net, x), PixelFlipping(Scheme(Entries(), 0.0, Every(1)))
     with watched(lambda done, total, what: done >= 200):
         found = metric.score(made, Answer(values))

@@ -22,7 +22,7 @@ from pellucid.catalogue.metrics import METRICS, MetricEntry, metric, metrics
 from pellucid.cli import main
 from pellucid.core.progress import watched
 from pellucid.metrics import Scores, interval, paired
-from pellucid.metrics.table import Cost, Table
+from pellucid.metrics.report.table import Cost, Table
 from tests.cases import CASE
 
 PLAIN = CASE["plain"]

@@ -19,8 +19,8 @@ from pellucid.cli import main
 from pellucid.core.progress import watched
 from pellucid.model import Model
 from pellucid.render.examples import masked
-from pellucid.synth.receptive import receptive
-from pellucid.synth.topmost import BATCH
+from pellucid.synth.examples.receptive_field import receptive
+from pellucid.synth.examples.top_activating import BATCH
 from pellucid.verbs.examples import Examples, examples
 
 
@@ -120,7 +120,7 @@ def test_one_pass_over_batches_gives_what_sorting_everything_gives(rng: torch.Ge
 
 
 def test_of_a_loader_only_the_best_pictures_are_kept(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("pellucid.synth.generator.pictures.KEPT", 64)  # entries: a loader is then gone through, not kept
+    monkeypatch.setattr("pellucid.synth.pictures.KEPT", 64)  # entries: a loader is then gone through, not kept
     loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(SPOTS), batch_size=2)
     found = examples(Spots().eval(), ["act:0", "act:1"], loader, top=1)
     assert found.indices == [[4], [3]]

@@ -10,15 +10,15 @@ from torch import nn
 import pellucid as pl
 from pellucid.errors import InputError, MethodError
 from pellucid.synth.canvas import Phase
-from pellucid.synth.draws import drawn
 from pellucid.synth.facets import coded, facets, grouped, kmeans
 from pellucid.synth.frame import Frame, framed
 from pellucid.synth.generator.encoder import encoder, speaker
-from pellucid.synth.generator.pictures import pictures
+from pellucid.synth.optimize.task import Task
+from pellucid.synth.pictures import pictures
 from pellucid.synth.prior.denoise import Denoise, denoised, divergence, gradient
+from pellucid.synth.random import drawn
 from pellucid.synth.recipes.denoised import FROM_MEAN, scaled
 from pellucid.synth.recipes.mfv import UNHEARD, Mfv
-from pellucid.synth.task import Task
 
 SIDE = 12
 CLOUDY = Frame((3, 24, 24), torch.zeros(()), torch.ones(()))

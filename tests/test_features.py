@@ -12,10 +12,10 @@ from torch import Tensor, nn
 import pellucid as pl
 from pellucid.errors import InputError, MethodError
 from pellucid.synth.canvas import Fourier, Phase
-from pellucid.synth.draws import drawn
-from pellucid.synth.features import Beside, Distance, Foremost, Likeness, Near, foremost
 from pellucid.synth.frame import Frame
-from pellucid.synth.likely import likely
+from pellucid.synth.objective.log_probability import likely
+from pellucid.synth.optimize.feature_matching import Beside, Distance, Foremost, Likeness, Near, foremost
+from pellucid.synth.random import drawn
 from pellucid.synth.recipes.accentuation import Accentuation
 from pellucid.synth.recipes.caricature import Caricature
 from pellucid.synth.recipes.deepinversion import FORGOTTEN, DeepInversion

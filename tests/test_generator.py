@@ -23,10 +23,10 @@ from pellucid.synth.generator.chain import LADDER, Chain, conditioned, tuned
 from pellucid.synth.generator.codes import measured
 from pellucid.synth.generator.decoder import Decoder, Plan, critic
 from pellucid.synth.generator.encoder import Place, encoder
-from pellucid.synth.generator.pictures import pictures
+from pellucid.synth.optimize.task import Task
+from pellucid.synth.pictures import pictures
 from pellucid.synth.recipes.dgn_am import DgnAm
 from pellucid.synth.recipes.ppgn import Ppgn
-from pellucid.synth.task import Task
 
 CLASSES = 4
 
@@ -270,7 +270,7 @@ def test_data_comes_as_tensor_folder_list_or_loader(net, tmp_path):
 
 
 def test_files_that_do_not_fit_into_memory_are_read_anew(net, tmp_path, monkeypatch):
-    monkeypatch.setattr("pellucid.synth.generator.pictures.KEPT", 100)
+    monkeypatch.setattr("pellucid.synth.pictures.KEPT", 100)
     model = pl.load(net, preprocess=pl.Preprocess((12, 12), mean=(0.0,), std=(1.0,)))
     for number, picture in enumerate(blobs(12)[0]):
         Image.fromarray((picture[0] * 255).byte().numpy()).save(tmp_path / f"{number:02}.png")

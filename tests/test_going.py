@@ -9,8 +9,8 @@ import torch
 
 import pellucid as pl
 from pellucid.metrics import Every, Scheme, question
-from pellucid.metrics.experiment import Lack, experiment
-from pellucid.metrics.order import by_chance
+from pellucid.metrics.removal.experiment import Lack, experiment
+from pellucid.metrics.removal.order import by_chance
 from pellucid.perturb import Along, Entries, Grid
 from pellucid.perturb.division import Groups
 from pellucid.target import as_target

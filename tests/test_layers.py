@@ -51,7 +51,7 @@ FLOORS = [
         "testing",
     },  # judges and painters
     {"job"},  # at scale
-    {"cli", "web", "__main__", "__init__", "plugin"},  # doors
+    {"cli", "web", "__main__", "__init__", "pytest_plugin"},  # doors
 ]
 FLOOR = {part: floor for floor, parts in enumerate(FLOORS, start=1) for part in parts}
 STRANGERS = FLOORS[2] | {"cli", "web"}  # share a floor, but never import one another

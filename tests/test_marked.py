@@ -14,9 +14,9 @@ import torch
 from pellucid.explanation.explanation import Explanation
 from pellucid.model.modality import Tokens
 from pellucid.render import page, picture, svg, terminal
-from pellucid.render.map import prepare
-from pellucid.render.marked.runs import cells, ground, ink, leftward, ordered, rows, runs, visible
-from pellucid.render.palette import ORANGE_PURPLE, PAPER, RED_BLUE
+from pellucid.render.modality.tokens.runs import cells, ground, ink, leftward, ordered, rows, runs, visible
+from pellucid.render.parts.map import prepare
+from pellucid.render.parts.palette import ORANGE_PURPLE, PAPER, RED_BLUE
 from pellucid.target.token import printable
 from tests.test_subject import about
 

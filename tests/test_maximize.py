@@ -24,17 +24,17 @@ from torch.nn import functional as F
 import pellucid as pl
 from pellucid.catalogue.recipes import recipe
 from pellucid.cli import main
-from pellucid.cli.watch import Watch
+from pellucid.cli.progress import Watch
 from pellucid.core.progress import watched
 from pellucid.model import Model
 from pellucid.synth import Adam, Ball, Decay, Fourier, Normalised, Pixel, Plan, Progress, Robust, Steepest, TotalVariation
-from pellucid.synth.asked import asking
 from pellucid.synth.frame import Frame
-from pellucid.synth.objective import objective_of
+from pellucid.synth.objective.activations import asking
+from pellucid.synth.objective.objective import objective_of
+from pellucid.synth.optimize.redirected_relu import Redirected
+from pellucid.synth.optimize.task import Task
 from pellucid.synth.recipes import Auto, DeepDream, Erhan2009, Lucid, Simonyan2013, Yosinski2015
-from pellucid.synth.recipes.planned import Planned
-from pellucid.synth.redirect import Redirected
-from pellucid.synth.task import Task
+from pellucid.synth.recipes.base import Planned
 
 
 def refusal(call: Any, match: str, kind: type[pl.PellucidError]) -> None:
@@ -684,7 +684,7 @@ def test_a_contact_sheet_carries_its_words(found: pl.Maximized, tmp_path: Path):
 
 
 def test_pale_pictures_are_shown_with_more_contrast(found: pl.Maximized):
-    from pellucid.render.contact import cell, contrast
+    from pellucid.render.maximized import cell, contrast
 
     def shown(images: Tensor) -> tuple[float, Tensor]:
         p = replace(found, images=images, task=None)
@@ -715,7 +715,7 @@ def test_every_layout_has_a_sheet(shape: tuple[int, ...], tmp_path: Path):
 def test_recipes_can_come_with_other_packages(monkeypatch: pytest.MonkeyPatch):
     class Point:
         def load(self) -> Any:
-            return pl.cookbook.Recipe("theirs", "pellucid.synth.recipes:Lucid", "", "", 2020, "")
+            return pl.catalogue.recipes.Recipe("theirs", "pellucid.synth.recipes:Lucid", "", "", 2020, "")
 
     def points(group: str) -> Iterator[Point]:
         yield from [Point()] if group == "pellucid.recipes" else []

@@ -164,7 +164,7 @@ TEST = """
 def runs(pytester, pytestconfig):
     """Runs the tests above, with the plugin, whether or not it is installed."""
     pytester.makepyfile(TEST)
-    plugin = () if pytestconfig.pluginmanager.hasplugin("pellucid") else ("-p", "pellucid.plugin")
+    plugin = () if pytestconfig.pluginmanager.hasplugin("pellucid") else ("-p", "pellucid.pytest_plugin")
     return lambda *options: pytester.runpytest_inprocess(*plugin, "-p", "no:cacheprovider", *options)
 
 
@@ -191,6 +191,6 @@ def test_it_goes_into_junits_xml(runs, pytester):
 
 def test_a_run_without_assertions_has_no_section(pytester, pytestconfig):
     pytester.makepyfile("def test_nothing(): pass")
-    plugin = () if pytestconfig.pluginmanager.hasplugin("pellucid") else ("-p", "pellucid.plugin")
+    plugin = () if pytestconfig.pluginmanager.hasplugin("pellucid") else ("-p", "pellucid.pytest_plugin")
     result = pytester.runpytest_inprocess(*plugin, "-p", "no:cacheprovider")
     result.stdout.no_fnmatch_line("*= explanations =*")

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from pellucid.errors import MethodError
 from pellucid.synth.frame import Frame
-from pellucid.synth.parts import Penalty, Projection
 from pellucid.synth.prior import (
     L2,
     AlphaNorm,
@@ -29,6 +28,7 @@ from pellucid.synth.prior import (
     TotalVariation,
 )
 from pellucid.synth.prior.smooth import blurred
+from pellucid.synth.protocols import Penalty, Projection
 
 SHAPES = [(3, 8, 8), (1, 28, 28), (5, 6, 9), (2, 64), (12,), (1, 3, 4, 5)]
 PENALTIES: list[Any] = [L2(0.7), AlphaNorm(0.7), TotalVariation(0.7), TotalVariation(0.7, beta=1.0), Gradients(0.7), Centre(0.7)]

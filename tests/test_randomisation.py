@@ -13,9 +13,9 @@ import pellucid as pl
 from pellucid.catalogue.methods import method
 from pellucid.errors import MethodError
 from pellucid.metrics import Answer, EfficientRandomization, Question, Randomization, RandomLogit, SmoothRandomization, question
-from pellucid.metrics.layers import alike, cascade, copied, layers, randomised
-from pellucid.metrics.randomisation import entropy
-from pellucid.metrics.similarity import cosine, similar, ssim
+from pellucid.metrics.sensitivity.random_weights import alike, cascade, copied, layers, randomised
+from pellucid.metrics.sensitivity.randomisation import entropy
+from pellucid.metrics.sensitivity.similarity import cosine, similar, ssim
 from pellucid.target import as_target
 from tests.reference import literature_twins as twin
 

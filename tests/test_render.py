@@ -19,15 +19,16 @@ from pellucid.errors import InputError
 from pellucid.explanation.explanation import Explanation
 from pellucid.explanation.ledger import Ledger, Row
 from pellucid.explanation.regions import smoothed
-from pellucid.render import PALETTES, VIEWS, Shown, outline, page, picture, png, terminal
-from pellucid.render.bars import columns
-from pellucid.render.books import book
+from pellucid.render import PALETTES, VIEWS, Shown, page, picture, png, terminal
 from pellucid.render.image import MOST_SAMPLES, sheet
-from pellucid.render.map import Map, prepare
-from pellucid.render.palette import ORANGE_PURPLE, PAPER, RED_BLUE
-from pellucid.render.panel import overlay, panel_size
-from pellucid.render.scale import Scale, each, fixed, shared
-from pellucid.render.text import paragraph, plain, shorten, width, wrap
+from pellucid.render.parts import outline
+from pellucid.render.parts.bars import columns
+from pellucid.render.parts.ledger_table import book
+from pellucid.render.parts.map import Map, prepare
+from pellucid.render.parts.palette import ORANGE_PURPLE, PAPER, RED_BLUE
+from pellucid.render.parts.panel import overlay, panel_size
+from pellucid.render.parts.scale import Scale, each, fixed, shared
+from pellucid.render.parts.text import paragraph, plain, shorten, width, wrap
 
 GREY = np.full((24, 24, 3), 128, dtype=np.uint8)
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from pellucid.errors import MethodError
-from pellucid.synth.draws import drawn
-from pellucid.synth.parts import Robustness
+from pellucid.synth.protocols import Robustness
+from pellucid.synth.random import drawn
 from pellucid.synth.robust import Robust, sampled
 
 SHAPES = [(3, 8, 8), (1, 28, 28), (5, 16, 24), (2, 64), (12,), (1, 4, 6, 8)]

@@ -25,7 +25,7 @@ from pellucid.metrics import (
     RelativeRepresentationStability,
     question,
 )
-from pellucid.metrics.stability import last_but_one
+from pellucid.metrics.sensitivity.stability import last_but_one
 from pellucid.target import as_target
 from tests.reference import literature_twins as twin
 
@@ -188,7 +188,7 @@ def test_models_without_classes_have_neighbours_all_the_same(x):
 
 
 def test_called_off_before_all_samples_are_explained_is_said(net, x, monkeypatch):
-    monkeypatch.setattr("pellucid.metrics.again.at_once", lambda x: 1)
+    monkeypatch.setattr("pellucid.metrics.sensitivity.reexplain.at_once", lambda x: 1)
     with watched(lambda done, total, what: True), pytest.raises(MethodError, match="called off after 1 of 20"):
         MaxSensitivity().score(asked(net, x), answer(net, x))
     calls: list[int] = []

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 import pellucid as pl
-from pellucid.render.series.chart import strips, thinned
+from pellucid.render.modality.series.chart import strips, thinned
 
 ECG = pl.Signal(250, ("I", "II"), "mV", mean=(0.5, 0.0), std=2.0)
 

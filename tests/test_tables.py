@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 import pellucid as pl
-from pellucid.render.steps import END, REST, bars, waterfall
-from pellucid.render.table.chart import ticks
+from pellucid.render.modality.table.chart import ticks
+from pellucid.render.parts.steps import END, REST, bars, waterfall
 
 AGE, SMOKER, TOWN = (
     pl.Column("age", "years", 50.0, 10.0),

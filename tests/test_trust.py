@@ -15,11 +15,11 @@ from torch import Tensor, nn
 import pellucid as pl
 from pellucid.core.progress import watched
 from pellucid.model import Model, Preprocess
-from pellucid.synth.activity import directed, layers_of
 from pellucid.synth.frame import Frame
-from pellucid.synth.spectra import BINS, spectra
-from pellucid.synth.task import Task
-from pellucid.synth.trust import Neighbour, Opinion, PathLikeness, Trust, Verdict
+from pellucid.synth.optimize.task import Task
+from pellucid.synth.trust.activity import directed, layers_of
+from pellucid.synth.trust.spectra import BINS, spectra
+from pellucid.synth.trust.trust import Neighbour, Opinion, PathLikeness, Trust, Verdict
 
 SIDE = 8
 

@@ -8,7 +8,7 @@ from pellucid import __version__
 from .compare import compare
 from .concepts import concepts
 from .demo import demo
-from .door import Door, debuggable
+from .errors import Door, debuggable
 from .evaluate import evaluate
 from .explain import explain
 from .inspect import inspect

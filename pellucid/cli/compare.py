@@ -11,14 +11,14 @@ import click
 from click.exceptions import Exit
 
 from pellucid.errors import MethodError
-from . import process, say
-from .door import INTERRUPTED, SOME_FAILED, debuggable, tell
+from . import allocator, output
+from .errors import INTERRUPTED, SOME_FAILED, debuggable, tell
 from .explain import asked_about, suffixes
 from .files import Folder, names
-from .given import Given, given
-from .question import BY, TOP, Question, takes_question
-from .source import BUILT_IN, Source, takes_source
-from .watch import Watch
+from .inputs import Given, given
+from .model_options import BUILT_IN, Source, takes_source
+from .progress import Watch
+from .target_options import BY, TOP, Question, takes_question
 
 if TYPE_CHECKING:
     from pellucid.explanation.comparison import Comparison
@@ -61,7 +61,7 @@ def compare(
         raise click.UsageError("One picture or text is compared at a time")
     thing = things[0]
     question, watch, wanted = Question(**asked), Watch(), listed(methods)
-    process.settle()
+    allocator.settle()
     with watch("starting"):
         from pellucid.explanation.comparison import FORMATS
         from pellucid.verbs import compare as verb
@@ -104,8 +104,8 @@ def report(thing: Given, c: Comparison, files: Sequence[Path], *, as_json: bool)
         from pellucid.explanation.comparison import told
 
         written = {file.suffix.lstrip("."): str(file) for file in files}
-        return say.document(asked_about(thing) | {"files": written} | told(c))
-    say.classes(c.any)
+        return output.document(asked_about(thing) | {"files": written} | told(c))
+    output.classes(c.any)
     for name, e in c.explanations.items():
         click.echo(f"{c.seconds[name]:7.2f} s  {e.caption()}")
     if files:

@@ -10,12 +10,12 @@ import click
 from click.exceptions import Exit
 
 from pellucid.errors import OutputError
-from . import process, say
-from .door import INTERRUPTED, debuggable
+from . import allocator, output
+from .errors import INTERRUPTED, debuggable
 from .explain import suffixes
 from .files import Folder, names
-from .source import BUILT_IN, Numbers, Source, check_reads_pictures, takes_source
-from .watch import Watch
+from .model_options import BUILT_IN, Numbers, Source, check_reads_pictures, takes_source
+from .progress import Watch
 
 if TYPE_CHECKING:
     from pellucid.verbs.concepts import Concepts
@@ -64,7 +64,7 @@ def concepts(
     sheet is named after picture, method and layer: cat.lrp.concepts.at-stages.4.png.
     """
     watch = Watch()
-    process.settle()
+    allocator.settle()
     with watch("starting"):
         from pellucid.verbs.concepts import FORMATS
         from pellucid.verbs.concepts import concepts as ask
@@ -98,8 +98,8 @@ def written(c: Concepts, folder: Folder, name: str) -> list[Path]:
 def report(c: Concepts, files: Sequence[Path], *, listed: bool, as_json: bool) -> None:
     """What was found, for a program or for a person."""
     if as_json:
-        return say.document({"files": {file.suffix.lstrip("."): str(file) for file in files}} | c.document())
-    say.classes(c.whole)
+        return output.document({"files": {file.suffix.lstrip("."): str(file) for file in files}} | c.document())
+    output.classes(c.whole)
     click.echo(c.text())
     if listed:
         click.echo(f"Layers to choose from: {listed_layers(c.layers)}.")

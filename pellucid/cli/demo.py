@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from . import process, say
-from .door import debuggable
+from . import allocator, output
+from .errors import debuggable
 from .files import Folder
-from .source import BUILT_IN
-from .watch import Watch
+from .model_options import BUILT_IN
+from .progress import Watch
 
 if TYPE_CHECKING:
     from pellucid.explanation.explanation import Explanation
@@ -35,7 +35,7 @@ def demo(out: str) -> None:
     """Explain a cat and an espresso that come along: no picture, no network and no model of yours needed."""
     folder, watch = Folder(Path(out), SUFFIXES), Watch()
     folder.check()
-    process.settle()
+    allocator.settle()
     with watch("starting"):
         from pellucid import zoo
         from pellucid.model import load
@@ -50,7 +50,7 @@ def demo(out: str) -> None:
             e = explain(model, picture, target)
             folder.write(e, name, view="map,regions")
         click.echo(click.style(title, bold=True))
-        say.explanation(e)
+        output.explanation(e)
         click.echo()
         return e
 

@@ -10,16 +10,16 @@ import click
 from click.exceptions import Exit
 
 from pellucid.errors import MethodError, PictureError
-from . import process, say
+from . import allocator, output
 from . import suite as suites
-from .door import INTERRUPTED, SOME_FAILED, debuggable, tell
+from .errors import INTERRUPTED, SOME_FAILED, debuggable, tell
 from .files import Folder
-from .source import BUILT_IN, Source, check_reads_pictures, takes_source
+from .model_options import BUILT_IN, Source, check_reads_pictures, takes_source
+from .progress import Watch
 from .suite import SUITES
-from .watch import Watch
 
 if TYPE_CHECKING:
-    from pellucid.metrics.table import Table
+    from pellucid.metrics.report.table import Table
 
 METHODS, METRICS = "lrp,sensitivity,gradient_x_input", "srg,mrg,lrg,irof"
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
@@ -61,7 +61,7 @@ def evaluate(
     needed; --suite pasted-object how much of a map falls on an object put in front of PICTURES, or of those that come along.
     """
     watch = Watch()
-    process.settle()
+    allocator.settle()
     if known is not None:
         if metrics != METRICS or target is not None or ceiling is not None:
             raise click.UsageError("--suite has measures and targets of its own: leave out --metrics, --target and --ceiling")
@@ -144,7 +144,7 @@ def expanded(pictures: Sequence[str]) -> list[str]:
 
 def places(out: str | None) -> list[Path]:
     """The files to write, in a folder that is known to be writable."""
-    from pellucid.metrics.table import FORMATS
+    from pellucid.metrics.report.table import FORMATS
 
     if out is None:
         return []
@@ -158,13 +158,13 @@ def places(out: str | None) -> list[Path]:
 
 def report(t: Table, files: Sequence[Path], *, as_json: bool) -> None:
     """The table for a program or for a person; what failed, on stderr."""
-    from pellucid.metrics.table import HEADS, cells, told
+    from pellucid.metrics.report.table import HEADS, cells, told
 
     for (method, metric), error in t.failures.items():
         tell(f"{method}{f' by {metric}' if metric else ''}: {error}", mark="No answer from")
     if as_json:
-        return say.document({"files": [str(file) for file in files]} | told(t))
-    say.table(HEADS, [cells(row) for row in t.rows])
+        return output.document({"files": [str(file) for file in files]} | told(t))
+    output.table(HEADS, [cells(row) for row in t.rows])
     click.echo()
     for words in (t.advice, *t.notes):
         click.echo(words)

@@ -11,13 +11,13 @@ import click
 from click.exceptions import Exit
 
 from pellucid.errors import InputError, OutputError, PictureError
-from . import process, say
-from .door import INTERRUPTED, REFUSED, SOME_FAILED, complain, debuggable, tell
+from . import allocator, output
+from .errors import INTERRUPTED, REFUSED, SOME_FAILED, complain, debuggable, tell
 from .files import Folder, names
-from .given import Given, given
-from .question import BY, TOP, Question, takes_question
-from .source import BUILT_IN, Source, takes_source
-from .watch import Watch
+from .inputs import Given, given
+from .model_options import BUILT_IN, Source, takes_source
+from .progress import Watch
+from .target_options import BY, TOP, Question, takes_question
 
 if TYPE_CHECKING:
     from pellucid.explanation.explanation import Explanation
@@ -63,7 +63,7 @@ def explain(
     """
     things = given(paths, texts)
     question, watch, pictures = Question(**asked), Watch(len(things)), [one.path for one in things]
-    process.settle()
+    allocator.settle()
     with watch("starting"):
         from pellucid.explanation.explanation import FORMATS
         from pellucid.render import Shown
@@ -91,7 +91,7 @@ def explain(
             failed.append(picture)
         else:
             if index == len(failed) and not as_json:  # the first that went well
-                say.model(model)
+                output.model(model)
             report(thing, e, files, as_json=as_json, headed=len(pictures) > 1)
     if watch.called_off:
         raise Exit(INTERRUPTED)
@@ -122,7 +122,7 @@ def mourn(thing: Given, error: Exception, *, as_json: bool) -> None:
     """One picture that failed while others go on."""
     complain(click.get_current_context(), error)
     if as_json:
-        say.document(asked_about(thing) | {"error": told(error)})
+        output.document(asked_about(thing) | {"error": told(error)})
 
 
 def suffixes(formats: str, known: Mapping[str, str]) -> tuple[str, ...]:
@@ -141,10 +141,10 @@ def report(thing: Given, e: Explanation, files: Sequence[Path], *, as_json: bool
         from pellucid.explanation.serialization import summary
 
         written = {file.suffix.lstrip("."): str(file) for file in files}
-        return say.document(asked_about(thing) | {"files": written} | summary(e))
+        return output.document(asked_about(thing) | {"files": written} | summary(e))
     if headed:
         click.echo(click.style(thing.label, bold=True))
-    say.explanation(e)
+    output.explanation(e)
     if files:
         click.echo(f"Written: {', '.join(map(click.format_filename, files))}")
     if headed:

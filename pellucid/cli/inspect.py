@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from . import process, say
-from .door import debuggable
-from .source import Numbers, Source, check_computes, check_reads_pictures, takes_source
-from .watch import Watch
+from . import allocator, output
+from .errors import debuggable
+from .model_options import Numbers, Source, check_computes, check_reads_pictures, takes_source
+from .progress import Watch
 
 
 @click.command(short_help="What a model is, and which methods and rules it gets.")
@@ -25,7 +25,7 @@ def inspect(picture: str | None, method: str, shape: tuple[int, ...] | None, dep
     The layers are those that ran on PICTURE, or on an input of zeros. MODEL is one of `pellucid models`, a file, or a name of a
     hub.
     """
-    process.settle()
+    allocator.settle()
     with Watch()("looking into the model"):
         from pellucid.catalogue.methods import method as named
         from pellucid.verbs.inspect import card as cards
@@ -39,10 +39,10 @@ def inspect(picture: str | None, method: str, shape: tuple[int, ...] | None, dep
         check_computes(model, x)
         card = cards.inspect(model, x, method=method)
     if as_json:
-        return say.document(card.data())
+        return output.document(card.data())
     for name, fact in card.facts():
         click.echo(f"{name:<13}{fact}")
     for title, columns, rows in card.tables(depth):
         click.echo(f"\n{title}")
         if rows:
-            say.table(columns, rows)
+            output.table(columns, rows)

@@ -11,17 +11,17 @@ import click
 from click.exceptions import Exit
 
 from pellucid.errors import OutputError
-from . import process, say
-from .door import INTERRUPTED, debuggable
+from . import allocator, output
+from .errors import INTERRUPTED, debuggable
 from .explain import suffixes
 from .files import Folder, slug
+from .model_options import BUILT_IN, Source, takes_source
+from .progress import Watch
 from .settings import read
-from .source import BUILT_IN, Source, takes_source
-from .watch import Watch
 
 if TYPE_CHECKING:
     from pellucid import Maximized
-    from pellucid.synth.trust import Trust
+    from pellucid.synth.trust.trust import Trust
 
 
 @click.command(short_help="What the network looks for.")
@@ -75,7 +75,7 @@ def maximize(
     With --data the real pictures that each target answers to most stand beside them.
     """
     watch = Watch()
-    process.settle()
+    allocator.settle()
     with watch("starting"):
         from pellucid.catalogue.recipes import entry
         from pellucid.verbs.maximize import FORMATS
@@ -127,7 +127,7 @@ def report(p: Maximized, files: Sequence[Path], verdict: Trust | None, *, as_jso
         from pellucid.verbs.maximize import document
 
         told = {name: part for name, part in document(p, verdict).items() if name != "trace"}
-        return say.document({"files": {file.suffix.lstrip("."): str(file) for file in files}} | told)
+        return output.document({"files": {file.suffix.lstrip("."): str(file) for file in files}} | told)
     from pellucid.core.numbers import figure
 
     for index in range(len(p)):
@@ -144,7 +144,7 @@ def report(p: Maximized, files: Sequence[Path], verdict: Trust | None, *, as_jso
         click.echo(note)
     if verdict is not None:
         click.echo()
-        say.table(*verdict.columns())
+        output.table(*verdict.columns())
         click.echo()
         for words in verdict.words():
             click.echo(words)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from pellucid.errors import MethodError
-from . import say
-from .door import debuggable
+from . import output
+from .errors import debuggable
 
 if TYPE_CHECKING:
     from pellucid.catalogue.methods import Entry
@@ -31,11 +31,11 @@ def methods(family: str | None, as_json: bool) -> None:
     entries = grouped(family)
     if as_json:
         for entry in entries:
-            say.document({column: getattr(entry, column) for column in COLUMNS})
+            output.document({column: getattr(entry, column) for column in COLUMNS})
     elif sys.stdout.isatty():
         by_family(entries)
     else:
-        say.table(HEADS, [(e.name, e.family, told(e), e.summary, f"{e.paper} {e.year}", e.doi) for e in entries])
+        output.table(HEADS, [(e.name, e.family, told(e), e.summary, f"{e.paper} {e.year}", e.doi) for e in entries])
 
 
 def grouped(family: str | None) -> list[Entry]:
@@ -55,7 +55,7 @@ def by_family(entries: Sequence[Entry]) -> None:
     for family in dict.fromkeys(entry.family for entry in entries):
         ours = [entry for entry in entries if entry.family == family]
         click.echo(click.style(f"{family} ({len(ours)})", bold=True))
-        say.table(("", "", ""), [(f"  {e.name}", told(e), f"{e.summary}\n{e.paper} {e.year}, {e.doi}") for e in ours])
+        output.table(("", "", ""), [(f"  {e.name}", told(e), f"{e.summary}\n{e.paper} {e.year}, {e.doi}") for e in ours])
         click.echo()
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from . import say
-from .door import debuggable
+from . import output
+from .errors import debuggable
 
 HEADS = ("metric", "family", "better", "needs", "what it asks", "paper", "doi")
 COLUMNS = ("name", "family", "better", "needs", "summary", "paper", "year", "doi")
@@ -24,6 +24,6 @@ def metrics(as_json: bool) -> None:
     entries = metrics()
     if as_json:
         for entry in entries:
-            say.document({column: getattr(entry, column) for column in COLUMNS})
+            output.document({column: getattr(entry, column) for column in COLUMNS})
     else:
-        say.table(HEADS, [(e.name, e.family, e.better, e.needs, e.summary, f"{e.paper} {e.year}", e.doi) for e in entries])
+        output.table(HEADS, [(e.name, e.family, e.better, e.needs, e.summary, f"{e.paper} {e.year}", e.doi) for e in entries])

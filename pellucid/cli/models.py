@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from . import say
-from .door import debuggable
+from . import output
+from .errors import debuggable
 
 SOURCES = (
     ("FILE", "safetensors and .pth with --builder, ONNX, Keras; with --trust TorchScript, .pt2, pickled modules"),
@@ -25,6 +25,6 @@ def models(as_json: bool) -> None:
 
     if as_json:
         for name, summary in MODELS.items():
-            say.document({"name": name, "summary": summary})
+            output.document({"name": name, "summary": summary})
         return
-    say.table(("model", "what it is"), [*MODELS.items(), *SOURCES])
+    output.table(("model", "what it is"), [*MODELS.items(), *SOURCES])

@@ -8,10 +8,10 @@ import click
 from click.exceptions import Exit
 
 from pellucid.errors import OutputError
-from . import process, say
-from .door import INTERRUPTED, debuggable
-from .source import BUILT_IN, Source, check_reads_pictures, takes_source
-from .watch import Watch
+from . import allocator, output
+from .errors import INTERRUPTED, debuggable
+from .model_options import BUILT_IN, Source, check_reads_pictures, takes_source
+from .progress import Watch
 
 
 @click.group(short_help="A generator of pictures, for recipes dgn_am and ppgn.")
@@ -50,7 +50,7 @@ def fit(
     The first Ctrl-C ends the training and keeps what there is.
     """
     watch = Watch()
-    process.settle()
+    allocator.settle()
     with watch("starting"):
         import pellucid as pl
 
@@ -63,7 +63,7 @@ def fit(
             model, images, at, minutes=minutes, steps=steps, width=width, batch=batch, seed=seed, out=place
         )  # fmt: skip
     if as_json:
-        say.document({"file": str(place), "codes": list(fitted.codes.shape), "place": str(fitted.place)} | fitted.provenance)
+        output.document({"file": str(place), "codes": list(fitted.codes.shape), "place": str(fitted.place)} | fitted.provenance)
     else:
         made = fitted.provenance
         click.echo(f"{made['steps']} steps in {made['seconds']:.0f} seconds, {made['pictures']} pictures.")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from . import say
-from .door import debuggable
+from . import output
+from .errors import debuggable
 
 if TYPE_CHECKING:
     from pellucid.catalogue.recipes import Recipe
@@ -34,11 +34,11 @@ def recipes(name: str | None, as_json: bool) -> None:
     entries = recipes()
     if as_json:
         for one in entries:
-            say.document({column: getattr(one, column) for column in COLUMNS})
+            output.document({column: getattr(one, column) for column in COLUMNS})
     elif sys.stdout.isatty():
-        say.table(("", ""), [(e.name, f"{e.summary}\n{source(e)}") for e in entries])
+        output.table(("", ""), [(e.name, f"{e.summary}\n{source(e)}") for e in entries])
     else:
-        say.table(HEADS, [(e.name, e.summary, f"{e.paper} {e.year}", e.doi) for e in entries])
+        output.table(HEADS, [(e.name, e.summary, f"{e.paper} {e.year}", e.doi) for e in entries])
 
 
 def told(one: Recipe, as_json: bool) -> None:
@@ -46,9 +46,9 @@ def told(one: Recipe, as_json: bool) -> None:
     settings = one.settings()
     if as_json:
         plain = {name: value if isinstance(value, PLAIN) else str(value) for name, value in settings.items()}
-        return say.document({column: getattr(one, column) for column in COLUMNS} | {"settings": plain})
+        return output.document({column: getattr(one, column) for column in COLUMNS} | {"settings": plain})
     click.echo(f"{one.name}: {one.summary} ({source(one)})")
-    say.table(("setting", "as it is"), [(name, repr(value)) for name, value in settings.items()])
+    output.table(("setting", "as it is"), [(name, repr(value)) for name, value in settings.items()])
 
 
 def source(one: Recipe) -> str:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from . import say
-from .door import tell
-from .source import BUILT_IN, Source, check_reads_pictures
-from .watch import Watch
+from . import output
+from .errors import tell
+from .model_options import BUILT_IN, Source, check_reads_pictures
+from .progress import Watch
 
 if TYPE_CHECKING:
     from pellucid.verbs.suites import Findings
@@ -65,9 +65,9 @@ def report(found: Findings, files: Sequence[Path], *, as_json: bool) -> None:
     for method, error in found.failures.items():
         tell(f"{method}: {error}", mark="No answer from")
     if as_json:
-        return say.document({"files": [str(file) for file in files]} | told(found))
+        return output.document({"files": [str(file) for file in files]} | told(found))
     click.echo(f"{found.asked}\n")
-    say.table(heads(found), cells(found))
+    output.table(heads(found), cells(found))
     click.echo()
     for words in sentences(found):
         click.echo(words)

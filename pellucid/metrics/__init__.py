@@ -1,30 +1,30 @@
 """Metrics: whether explanations can be trusted. What a metric is: metric.py; the list of them: `pellucid.catalogue.metrics`."""
 
-from .axioms import Completeness, ImplementationInvariance, InputInvariance, NonSensitivity
 from .complexity import Complexity, EffectiveComplexity, Sparseness
-from .correlation import FaithfulnessCorrelation, FaithfulnessEstimate, MonotonicityCorrelation, SensitivityN
-from .curve import Curve, curves, mean_height
-from .deletion import Blurred, Deletion, Insertion
-from .erasure import Comprehensiveness, Sufficiency
-from .experiment import Scheme
-from .infidelity import Infidelity, Jitter, Squares
-from .interval import Paired, interval, paired
-from .irof import IROF
+from .faithfulness.correlation import FaithfulnessCorrelation, FaithfulnessEstimate, MonotonicityCorrelation, SensitivityN
+from .faithfulness.infidelity import Infidelity, Jitter, Squares
+from .faithfulness.quantus import Values
 from .localisation import ROCAUC, AttributionLocalisation, EnergyPointingGame, PointingGame, RelevanceMass, RelevanceRank, TopK
 from .metric import Answer, Metric, Question, Scores, question
-from .pixel_flipping import PixelFlipping
-from .quantus import Values
-from .randomisation import Cascade, EfficientRandomization, Randomization, RandomLogit, SmoothRandomization
-from .reduction import Reduction, Removed
-from .region_perturbation import ABPC, RegionPerturbation
-from .relevance_gain import LRG, MRG, SRG
-from .road import ROAD, ROADCombined
-from .robustness import AvgSensitivity, LocalLipschitz, MaxSensitivity, Neighbours
-from .selectivity import Selectivity
-from .stability import RelativeInputStability, RelativeOutputStability, RelativeRepresentationStability
-from .steps import Every, Log, Shares
-from .table import Table
-from .tiles import Tiles
+from .removal.curve import Curve, curves, mean_height
+from .removal.deletion import Blurred, Deletion, Insertion
+from .removal.erasure import Comprehensiveness, Sufficiency
+from .removal.experiment import Scheme
+from .removal.irof import IROF
+from .removal.pixel_flipping import PixelFlipping
+from .removal.reduction import Reduction, Removed
+from .removal.region_perturbation import ABPC, RegionPerturbation
+from .removal.relevance_gain import LRG, MRG, SRG
+from .removal.road import ROAD, ROADCombined
+from .removal.selectivity import Selectivity
+from .removal.steps import Every, Log, Shares
+from .removal.tiles import Tiles
+from .report.interval import Paired, interval, paired
+from .report.table import Table
+from .sensitivity.axioms import Completeness, ImplementationInvariance, InputInvariance, NonSensitivity
+from .sensitivity.randomisation import Cascade, EfficientRandomization, Randomization, RandomLogit, SmoothRandomization
+from .sensitivity.robustness import AvgSensitivity, LocalLipschitz, MaxSensitivity, Neighbours
+from .sensitivity.stability import RelativeInputStability, RelativeOutputStability, RelativeRepresentationStability
 
 __all__ = [
     "ABPC",

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 
 from pellucid.errors import MethodError
-from .compat import Compat, known_compat
-from .metric import Answer, Need, Question, Scores
+from .metric import Answer, Compat, Need, Question, Scores, known_compat
 
 
 @dataclass(frozen=True)

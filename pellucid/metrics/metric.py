@@ -37,7 +37,7 @@ from typing import Any, Literal, Protocol, TypeVar
 import torch
 from torch import Tensor
 
-from pellucid.errors import InputError, ModelError
+from pellucid.errors import InputError, MethodError, ModelError
 from pellucid.explanation.attribution import Method
 from pellucid.explanation.explanation import Explanation
 from pellucid.model import Model
@@ -243,3 +243,19 @@ class Metric(Protocol):
     def needs(self) -> Need: ...
 
     def score(self, question: Question, answer: Answer) -> Scores: ...
+
+
+Compat = Literal["quantus-0.6"]
+
+
+def known_compat(name: str, compat: str | None) -> None:
+    """Refuse to be compatible with what we are not.
+
+    Raises:
+        MethodError: it is neither None nor "quantus-0.6".
+    """
+    if compat not in (None, "quantus-0.6"):
+        raise MethodError(
+            f"{name} with compat={compat!r}", "a library whose variant is not here", "the published definition is the default",
+            'Leave it out, or give "quantus-0.6".',
+        )  # fmt: skip

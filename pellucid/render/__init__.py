@@ -7,10 +7,10 @@ from .comparison import comparison_png, comparison_sheet, save_comparison_png
 from .comparison_page import comparison_page, save_comparison_html
 from .image import picture, png, save_png, sheet
 from .page import page, save_html
-from .palette import PALETTES, Palette
+from .parts.palette import PALETTES, Palette
+from .parts.view import VIEWS, Shown
 from .svg import save_svg, svg
 from .terminal import save_txt, terminal
-from .view import VIEWS, Shown
 
 __all__ = [
     "PALETTES",

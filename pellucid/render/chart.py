@@ -9,10 +9,10 @@ from PIL import Image
 from pellucid.errors import InputError
 from pellucid.model.modality import Table
 from .image import caption, framed, title
-from .map import prepare
-from .steps import MOST, bars, rises, waterfall
-from .table.chart import drawing
-from .text import stack
+from .modality.table.chart import drawing
+from .parts.map import prepare
+from .parts.steps import MOST, bars, rises, waterfall
+from .parts.text import stack
 
 if TYPE_CHECKING:
     from pellucid.explanation.explanation import Explanation

@@ -13,13 +13,13 @@ from PIL import Image
 from pellucid.core.numbers import figure
 from pellucid.explanation.comparison import Comparison
 from .image import GAP, MOST_SAMPLES, chunks, classes, encoded, framed, labelled, model_name, side_by_side
-from .map import prepare
-from .matrix import agreement
-from .palette import AMBER, FAINT, INK, PAPER, Colour
-from .panel import SMALLEST, Size, card, ground, photograph
-from .subjects import painter
-from .text import paragraph, shorten, stack
-from .view import VIEWS, Shown
+from .modality.painters import painter
+from .parts.map import prepare
+from .parts.matrix import agreement
+from .parts.palette import AMBER, FAINT, INK, PAPER, Colour
+from .parts.panel import SMALLEST, Size, card, ground, photograph
+from .parts.text import paragraph, shorten, stack
+from .parts.view import VIEWS, Shown
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -11,8 +11,8 @@ from pellucid.explanation.comparison import Comparison
 from .comparison import REGIONS, Column, column, first
 from .image import MOST_SAMPLES
 from .page import HEAD, inline, table
-from .text import stack
-from .view import Shown
+from .parts.text import stack
+from .parts.view import Shown
 
 if TYPE_CHECKING:
     from torch import Tensor

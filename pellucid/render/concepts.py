@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 from PIL import Image, ImageDraw
 
 from pellucid.core.numbers import figure
-from .contact import bounded
 from .examples import example_cell, in_row, legend, nothing, outlined
 from .image import chunks, encoded, framed, model_name
-from .map import prepare
-from .palette import AMBER, FAINT, HAIR, INK, PAPER, RED_BLUE
-from .panel import Size, photograph
-from .pixels import GAP, SIDE, drawn
-from .text import paragraph, shorten, stack
-from .view import painted
+from .maximized import bounded
+from .parts.map import prepare
+from .parts.palette import AMBER, FAINT, HAIR, INK, PAPER, RED_BLUE
+from .parts.panel import Size, photograph
+from .parts.pixels import GAP, SIDE, drawn
+from .parts.text import paragraph, shorten, stack
+from .parts.view import painted
 
 if TYPE_CHECKING:
     from pellucid.explanation.explanation import Explanation

@@ -14,12 +14,12 @@ from torch.nn import functional
 
 from pellucid.core.numbers import figure
 from .image import chunks, encoded, framed
-from .palette import AMBER, FAINT, HAIR, INK, PAPER
-from .pixels import GAP, SIDE, drawn, fitted, painted
-from .text import paragraph, shorten, stack
+from .parts.palette import AMBER, FAINT, HAIR, INK, PAPER
+from .parts.pixels import GAP, SIDE, drawn, fitted, painted
+from .parts.text import paragraph, shorten, stack
 
 if TYPE_CHECKING:
-    from pellucid.synth.example import Example, Examples
+    from pellucid.synth.examples.example import Example, Examples
 
 MOST = 32  # units on one sheet
 LEFT = 0.3  # of a picture's colour where the unit finds nothing

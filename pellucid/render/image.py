@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from .legend import class_bars
-from .map import Map, prepare
-from .palette import AMBER, FAINT, HAIR, INK, PAPER, RED_BLUE, Palette
-from .panel import Size, panel_size, photograph
-from .scale import Scale
-from .subjects import painter
-from .text import paragraph, shorten, stack
-from .view import PLAIN, Found, Shown, View
+from .modality.painters import painter
+from .parts.legend import class_bars
+from .parts.map import Map, prepare
+from .parts.palette import AMBER, FAINT, HAIR, INK, PAPER, RED_BLUE, Palette
+from .parts.panel import Size, panel_size, photograph
+from .parts.scale import Scale
+from .parts.text import paragraph, shorten, stack
+from .parts.view import PLAIN, Found, Shown, View
 
 if TYPE_CHECKING:
     from torch import Tensor

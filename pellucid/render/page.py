@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from .books import book
 from .image import MOST_SAMPLES, encoded, panels
-from .map import Map, prepare
-from .scale import Scale
-from .subjects import painter
-from .view import PLAIN, Found, Shown
+from .modality.painters import painter
+from .parts.ledger_table import book
+from .parts.map import Map, prepare
+from .parts.scale import Scale
+from .parts.view import PLAIN, Found, Shown
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .image import MOST_SAMPLES, panels
-from .map import prepare
-from .marked.runs import visible
+from .modality.painters import painter
+from .modality.tokens.runs import visible
 from .page import inline
-from .palette import AMBER, FAINT, INK, Colour
-from .scale import Scale
-from .subjects import painter
-from .text import wrap
+from .parts.map import prepare
+from .parts.palette import AMBER, FAINT, INK, Colour
+from .parts.scale import Scale
+from .parts.text import wrap
 
 if TYPE_CHECKING:
     from pellucid.explanation.explanation import Explanation

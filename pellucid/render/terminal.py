@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pellucid.core.numbers import figure
-from .books import book_lines
-from .map import Map, prepare
-from .palette import RED_BLUE, Colour, Palette
-from .panel import Size, overlay, resized
-from .scale import Heat, Scale, each
-from .subjects import painter
+from .modality.painters import painter
+from .parts.ledger_table import book_lines
+from .parts.map import Map, prepare
+from .parts.palette import RED_BLUE, Colour, Palette
+from .parts.panel import Size, overlay, resized
+from .parts.scale import Heat, Scale, each
 
 if TYPE_CHECKING:
     from pellucid.explanation.explanation import Explanation

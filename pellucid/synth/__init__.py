@@ -9,13 +9,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .ascent import Adam, Ascent, Normalised, Progress, Steepest
     from .canvas import Colour, Fourier, Pixel, Spectrum
-    from .climbed import Climbed
     from .frame import Frame, framed
     from .generator import GeneratorPrior
     from .maximized import Maximized
-    from .parts import Canvas, Penalty, Projection, Robustness
+    from .optimize.ascent import Adam, Ascent, Normalised, Progress, Steepest
+    from .optimize.result import Climbed
+    from .optimize.task import Maximizer, Plan, Task
     from .prior import (
         L2,
         AlphaNorm,
@@ -31,23 +31,23 @@ if TYPE_CHECKING:
         SmallNorm,
         TotalVariation,
     )
+    from .protocols import Canvas, Penalty, Projection, Robustness
     from .robust import Robust
-    from .task import Maximizer, Plan, Task
 
 _HOMES = {
-    "ascent": ("Adam", "Ascent", "Normalised", "Progress", "Steepest"),
+    "optimize.ascent": ("Adam", "Ascent", "Normalised", "Progress", "Steepest"),
     "canvas": ("Colour", "Fourier", "Pixel", "Spectrum"),
-    "climbed": ("Climbed",),
+    "optimize.result": ("Climbed",),
     "frame": ("Frame", "framed"),
     "generator": ("GeneratorPrior",),
     "maximized": ("Maximized",),
-    "parts": ("Canvas", "Penalty", "Projection", "Robustness"),
+    "protocols": ("Canvas", "Penalty", "Projection", "Robustness"),
     "prior": (
         "L2", "AlphaNorm", "Ball", "BatchNorm", "Blur", "Centre", "Decay", "Diversity", "Gradients", "Inside",
         "SmallContribution", "SmallNorm", "TotalVariation",
     ),
     "robust": ("Robust",),
-    "task": ("Maximizer", "Plan", "Task"),
+    "optimize.task": ("Maximizer", "Plan", "Task"),
 }  # fmt: skip
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 _PACKAGES = ("canvas", "prior", "recipes")

@@ -15,7 +15,7 @@ from pellucid.tape.forward import at_once, heard
 from pellucid.target import Target
 from pellucid.target.classes import Logit, LogOdds, Probability
 from .generator.encoder import Encoder, encoder, means
-from .generator.pictures import Pictures
+from .pictures import Pictures
 
 AXES = 50  # principal axes that pictures are compared along, as published
 MOST = 1300  # pictures of a target, at most: as many as a class of ImageNet has

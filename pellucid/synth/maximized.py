@@ -19,18 +19,18 @@ from pellucid.core.numbers import figure
 from pellucid.errors import InputError
 from pellucid.model.outputs import main_output
 from pellucid.tape.forward import at_once, heard
-from .climbed import Climbed
 from .frame import Frame
-from .objective import objective_of
-from .task import Plan, Task
+from .objective.objective import objective_of
+from .optimize.result import Climbed
+from .optimize.task import Plan, Task
 
 if TYPE_CHECKING:
-    from .example import Example, Examples
-    from .trust import Trust
+    from .examples.example import Example, Examples
+    from .trust.trust import Trust
 
 #: Suffix -> "module:function" that writes (maximized, path, **options). Painters live floors above: named here, not imported.
 FORMATS: dict[str, str] = {
-    ".png": "pellucid.render.contact:save_png",
+    ".png": "pellucid.render.maximized:save_png",
     ".json": "pellucid.synth.maximized:save_json",
     ".safetensors": "pellucid.synth.maximized:save_safetensors",
 }
@@ -126,13 +126,13 @@ class Maximized:
         Arguments:
             data: Real pictures; None: those the maximization was given, if any.
             other: Another network for the same classes, or a list of them.
-            options: See `pellucid.synth.judge.judge`: views, most, classes, seed.
+            options: See `pellucid.synth.trust.report.judge`: views, most, classes, seed.
 
         Raises:
             InputError: this came without the task it was made for.
         """
         task = self._asked("A report on trust")
-        from .judge import judge
+        from .trust.report import judge
 
         return judge(self, task, task.data if data is None else data, other, **options)
 

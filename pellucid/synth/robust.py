@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from pellucid.errors import MethodError
-from .draws import exact, normal, uniform
-from .parts import Draws
+from .protocols import Draws
+from .random import exact, normal, uniform
 
 EDGES = ("border", "reflect", "wrap")
 
@@ -50,7 +50,7 @@ class Robust:
         MethodError: a setting outside what it can be.
 
     Example:
-        >>> from pellucid.synth.draws import drawn
+        >>> from pellucid.synth.random import drawn
         >>> Robust(views=2, jitter=0.25, edge="wrap")(torch.eye(4)[None, None], drawn([1]), step=0)[:, 0, 0]
         tensor([[0., 0., 1., 0.],
                 [1., 0., 0., 0.]])

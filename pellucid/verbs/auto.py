@@ -10,14 +10,14 @@ from torch import Tensor
 
 from pellucid.errors import PellucidError
 from pellucid.explanation.attribution import Attribution, Method
-from pellucid.metrics.advice import FEWEST
+from pellucid.metrics.report.advice import FEWEST
 from pellucid.model import Model
 from pellucid.model.where import Where
 from pellucid.tape.token_inputs import adapted
 from pellucid.target import Target
 
 if TYPE_CHECKING:
-    from pellucid.metrics.table import Table
+    from pellucid.metrics.report.table import Table
 
 WALKED = ("lrp", "integrated_gradients", "gradient_x_input", "gradcam")
 SUMMED = WALKED[:3]  # of texts: those whose values add up over the vector of a token

@@ -11,10 +11,10 @@ from pellucid.catalogue.methods import method as named
 from pellucid.errors import InputError, MethodError
 from pellucid.explanation.attribution import Method
 from pellucid.model import Model, load
-from pellucid.synth.example import Example, Examples, Shelf, examples_of
+from pellucid.synth.examples.example import Example, Examples, Shelf, examples_of
+from pellucid.synth.examples.top_activating import Relevance, groups, topmost
 from pellucid.synth.frame import Frame, framed
-from pellucid.synth.generator.pictures import pictures
-from pellucid.synth.topmost import Relevance, groups, topmost
+from pellucid.synth.pictures import pictures
 from pellucid.tape.forward import heard
 from pellucid.target import Target, as_target, channel
 from .maximize import sought

@@ -20,7 +20,7 @@ from pellucid.model.multi_input import layout, several
 from pellucid.model.provenance import fingerprint
 from pellucid.synth.frame import Frame, framed
 from pellucid.synth.maximized import FORMATS, Maximized, document, with_given
-from pellucid.synth.task import Maximizer, Task
+from pellucid.synth.optimize.task import Maximizer, Task
 from pellucid.tape.forward import heard
 from pellucid.target import Target, as_target, channel, energy
 from pellucid.target.classes import Logit, Predicted

@@ -8,7 +8,7 @@ from .series import Curves
 from .table import Table
 from .tokens import Piece, Tokens
 
-#: Every kind by its name, for files: a new one is its file, a line here, and a painter in `pellucid.render.subjects`.
+#: Every kind by its name, for files: a new one is its file, a line here, and a painter in `pellucid.render.modality.painters`.
 KINDS: dict[str, type[Subject]] = {one.kind: one for one in (Tokens, Sides, Table, Curves)}
 
 __all__ = ["KINDS", "Curves", "Piece", "Sides", "Subject", "Table", "Tokens", "restored", "stored"]

@@ -9,9 +9,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from ..draws import normal
 from ..frame import Frame
-from ..parts import Draws
+from ..protocols import Draws
+from ..random import normal
 from .spectrum import check_spatial
 
 
@@ -34,7 +34,7 @@ class CPPN:
         InputError: the input has no spatial axes.
 
     Example:
-        >>> from pellucid.synth.draws import drawn
+        >>> from pellucid.synth.random import drawn
         >>> frame = Frame((3, 4, 6), low=torch.tensor(0.0), high=torch.tensor(1.0))
         >>> CPPN().draw(CPPN().start(frame, drawn([0])), frame).unique()
         tensor([0.5000])

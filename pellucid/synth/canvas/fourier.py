@@ -9,9 +9,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from ..draws import exact, normal
 from ..frame import Frame
-from ..parts import Draws
+from ..protocols import Draws
+from ..random import exact, normal
 from .colour import Colour, coloured
 from .spectrum import check_spatial, frequencies, pictured, transplanted
 
@@ -39,7 +39,7 @@ class Fourier:
         InputError: the input has no spatial axes, or the colours are of another number of channels.
 
     Example:
-        >>> from pellucid.synth.draws import drawn
+        >>> from pellucid.synth.random import drawn
         >>> frame, canvas = Frame((3, 8, 8), low=torch.tensor(0.0), high=torch.tensor(1.0)), Fourier()
         >>> pictures = canvas.draw(canvas.start(frame, drawn([0, 1])), frame)
         >>> pictures.shape, round(pictures.mean().item(), 1)

@@ -8,9 +8,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from ..draws import exact, normal
 from ..frame import Frame
-from ..parts import Draws
+from ..protocols import Draws
+from ..random import exact, normal
 from .colour import coloured
 from .spectrum import Spectrum, check_spatial, frequencies, hermitian, pictured, transplanted
 
@@ -39,7 +39,7 @@ class Phase:
         InputError: the input has no spatial axes, or the spectrum is of another number of channels.
 
     Example:
-        >>> from pellucid.synth.draws import drawn
+        >>> from pellucid.synth.random import drawn
         >>> frame, canvas = Frame((1, 16, 16)), Phase()
         >>> picture = canvas.draw(canvas.start(frame, drawn([0])), frame)
         >>> round(picture.std(correction=0).item(), 4), abs(round(picture.mean().item(), 4))

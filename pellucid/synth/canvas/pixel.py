@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from pellucid.errors import InputError
-from ..draws import exact, normal
 from ..frame import Frame
-from ..parts import Draws
+from ..protocols import Draws
+from ..random import exact, normal
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +36,7 @@ class Pixel:
         InputError: the picture does not fit the frame, or a sigmoid is asked for where no bounds are known.
 
     Example:
-        >>> from pellucid.synth.draws import drawn
+        >>> from pellucid.synth.random import drawn
         >>> frame = Frame((1, 2, 2), low=torch.tensor(-1.0), high=torch.tensor(1.0))
         >>> canvas = Pixel()
         >>> canvas.draw(canvas.start(frame, drawn([0])), frame).flatten().tolist()

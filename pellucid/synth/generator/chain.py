@@ -14,13 +14,13 @@ from pellucid.core.progress import told
 from pellucid.tape.forward import at_once
 from pellucid.target import Target
 from pellucid.target.classes import Logit, LogOdds, Probability
-from ..ascent import per_picture
-from ..asked import Asked, asking, differentiable
 from ..canvas.latent import Latent
-from ..draws import drawn, normal
-from ..objective import objective_of
-from ..parts import Draws
-from ..task import Task
+from ..objective.activations import Asked, asking, differentiable
+from ..objective.objective import objective_of
+from ..optimize.ascent import per_picture
+from ..optimize.task import Task
+from ..protocols import Draws
+from ..random import drawn, normal
 from .encoder import Encoder
 from .prior import GeneratorPrior
 

@@ -12,11 +12,11 @@ from torch import Tensor
 from pellucid.errors import InputError, OutputError
 from pellucid.model import Model
 from ..frame import Frame
+from ..pictures import Pictures
 from .codes import Codes, measured
 from .decoder import Decoder, Plan, critic, fast
 from .encoder import Encoder, encoder
 from .losses import Scales
-from .pictures import Pictures
 from .prior import FORMATS, GeneratorPrior
 from .training import Lesson, Trained, Training, judge, trained
 

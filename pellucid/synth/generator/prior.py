@@ -17,11 +17,11 @@ from pellucid.errors import InputError, MethodError, WhereError
 from pellucid.model import Model, load
 from ..canvas.latent import Latent
 from ..frame import Frame
+from ..pictures import pictures
 from .codes import Codes
 from .decoder import RESIZE, Decoder
 from .encoder import Encoder, Place, encoder
 from .losses import Losses, words
-from .pictures import pictures
 from .training import Training
 
 FORMATS = {".safetensors": "pellucid.synth.generator.store:write"}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ..ascent import Ascent, Numbers
+from ..optimize.ascent import Ascent, Numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,7 +18,7 @@ class Stride:
 
     Example:
         >>> import torch
-        >>> from pellucid.synth.ascent import Normalised
+        >>> from pellucid.synth.optimize.ascent import Normalised
         >>> stride = Stride(Normalised(0.1), torch.tensor([1.0, 10.0]))
         >>> stride.step((torch.zeros(1, 2),), (torch.ones(1, 2),), (), 0, 1)[0][0]
         tensor([[0.0182, 1.8182]])

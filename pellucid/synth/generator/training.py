@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from pellucid.core.progress import told
 from pellucid.errors import MethodError
+from ..pictures import Pictures
 from .decoder import Decoder
 from .encoder import Encoder
 from .losses import Losses, Scales, Seen, distances, fooling, telling, total
-from .pictures import Pictures
 
 PATIENCE = 0.4  # the critic's loss below which it is left alone, until pictures are better
 MEMORY = 0.99  # of the running mean of weights, which is what is kept

@@ -8,17 +8,17 @@ from typing import ClassVar
 import torch
 
 from pellucid.target import Target
-from ..apart import apart
-from ..ascent import Adam
-from ..asked import asking, differentiable
 from ..canvas import Fourier
-from ..climb import climb
-from ..climbed import Climbed
-from ..draws import drawn
-from ..features import Distance, Near, aimed, beside, foremost, references
 from ..maximized import Maximized, maximized
+from ..objective.activations import asking, differentiable
+from ..optimize.ascent import Adam
+from ..optimize.climb import climb
+from ..optimize.feature_matching import Distance, Near, aimed, beside, foremost, references
+from ..optimize.per_image import apart
+from ..optimize.result import Climbed
+from ..optimize.task import Plan, Task
+from ..random import drawn
 from ..robust import Robust
-from ..task import Plan, Task
 from .maco import transparency
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ..maximized import Maximized
-from ..task import Maximizer, Task
+from ..optimize.task import Maximizer, Task
 from .erhan2009 import Erhan2009
 from .lucid import Lucid
 

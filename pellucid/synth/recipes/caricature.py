@@ -6,15 +6,15 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from pellucid.target import Target
-from ..apart import apart
-from ..ascent import Adam
 from ..canvas import Fourier
-from ..climb import climb
-from ..climbed import Climbed
-from ..features import Likeness, aimed, beside, described, layer, references
 from ..maximized import Maximized, maximized
+from ..optimize.ascent import Adam
+from ..optimize.climb import climb
+from ..optimize.feature_matching import Likeness, aimed, beside, described, layer, references
+from ..optimize.per_image import apart
+from ..optimize.result import Climbed
+from ..optimize.task import Plan, Task
 from ..robust import Robust
-from ..task import Plan, Task
 
 
 @dataclass(frozen=True)

@@ -8,17 +8,17 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from ..ascent import Normalised
 from ..canvas import Pixel
 from ..canvas.spectrum import resampled
-from ..climb import climb
-from ..coarse import takes
-from ..draws import drawn
 from ..frame import Frame
 from ..maximized import Maximized, maximized
+from ..optimize.ascent import Normalised
+from ..optimize.climb import climb
+from ..optimize.coarse_to_fine import takes
+from ..optimize.task import Plan, Task, refuse
+from ..random import drawn
 from ..robust import Robust
-from ..task import Plan, Task, refuse
-from .planned import Planned
+from .base import Planned
 
 
 @dataclass(frozen=True)

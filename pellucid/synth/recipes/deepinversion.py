@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from ..ascent import Adam
 from ..canvas import Pixel
-from ..coarse import climb_coarsely
-from ..features import aimed
 from ..frame import Frame
-from ..likely import likely
 from ..maximized import Maximized, maximized
-from ..parts import Penalty
+from ..objective.log_probability import likely
+from ..optimize.ascent import Adam
+from ..optimize.coarse_to_fine import climb_coarsely
+from ..optimize.feature_matching import aimed
+from ..optimize.task import Plan, Task, refuse
 from ..prior import L2, BatchNorm, Gradients
+from ..protocols import Penalty
 from ..robust import Robust
-from ..task import Plan, Task, refuse
-from .planned import Planned
+from .base import Planned
 
 FORGOTTEN = (
     "The network has no batch norm with statistics: nothing of its training data is known, and smoothness alone holds pictures."
@@ -44,7 +44,7 @@ class DeepInversion(Planned):
         statistics: r.
         differences, length: The weights of R.
         rate, steps: Of Adam.
-        coarse: The share of the steps that are made at half the size, see `pellucid.synth.coarse`.
+        coarse: The share of the steps that are made at half the size, see `pellucid.synth.optimize.coarse_to_fine`.
         together: Whether statistics are taken over all pictures at once.
 
     Raises:

@@ -6,13 +6,13 @@ import math
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from ..ascent import Normalised
 from ..canvas import Pixel
-from ..parts import Projection
+from ..optimize.ascent import Normalised
+from ..optimize.task import Plan, Task
 from ..prior.centre import Inside
 from ..prior.denoise import UNITS, Denoise
+from ..protocols import Projection
 from ..robust import Robust
-from ..task import Plan, Task
 
 SIDE = 227  # pixels a side of the pictures that the schedule was published for
 LIGHT = Pixel(level=175 / UNITS, noise=8 / UNITS)  # the noise about light grey that pictures without a mean begin with

@@ -8,13 +8,13 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from ..ascent import Adam, Ascent, Normalised
-from ..climb import climb
-from ..generator.given import given
+from ..generator.as_canvas import given
 from ..generator.prior import GeneratorPrior
 from ..generator.stride import Stride
 from ..maximized import Maximized, maximized
-from ..task import Plan, Task
+from ..optimize.ascent import Adam, Ascent, Normalised
+from ..optimize.climb import climb
+from ..optimize.task import Plan, Task
 
 
 @dataclass(frozen=True, eq=False)

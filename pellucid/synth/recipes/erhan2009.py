@@ -6,12 +6,12 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..ascent import Normalised
 from ..canvas import Pixel
 from ..frame import Frame
+from ..optimize.ascent import Normalised
+from ..optimize.task import Plan, Task
 from ..prior import Ball
-from ..task import Plan, Task
-from .planned import Planned
+from .base import Planned
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..ascent import Adam
 from ..canvas import Fourier
+from ..optimize.ascent import Adam
+from ..optimize.task import Plan, Task
 from ..robust import Robust
-from ..task import Plan, Task
-from .planned import Planned
+from .base import Planned
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,14 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from ..ascent import Adam
 from ..canvas import Phase, Spectrum
-from ..features import slopes
-from ..generator.pictures import pictures
 from ..maximized import Maximized
+from ..optimize.ascent import Adam
+from ..optimize.feature_matching import slopes
+from ..optimize.task import Plan, Task
+from ..pictures import pictures
 from ..robust import Robust
-from ..task import Plan, Task
-from .planned import Planned
+from .base import Planned
 
 LEARNT = 256  # pictures that a spectrum is fitted to, at most
 LOOKS = 8  # views in which it is measured which places matter
@@ -42,7 +42,7 @@ class Maco(Planned):
         crop: Their side at the first and the last step, as a share of the picture's.
         noise: On each entry, in [0, 1].
         contrast: Of the picture, before its sigmoid.
-        coarse: The share of the steps that are made at half the size, see `pellucid.synth.coarse`.
+        coarse: The share of the steps that are made at half the size, see `pellucid.synth.optimize.coarse_to_fine`.
     """
 
     rate: float = 0.2

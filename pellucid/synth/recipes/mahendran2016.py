@@ -9,19 +9,19 @@ from typing import ClassVar
 from torch import Tensor
 
 from pellucid.target import Target
-from ..apart import apart
-from ..ascent import Normalised
 from ..canvas import Pixel
-from ..climb import climb
-from ..climbed import Climbed
-from ..draws import drawn, normal
-from ..features import Distance, aimed, described, layer, references, slopes
 from ..maximized import Maximized, maximized
-from ..parts import Penalty
+from ..optimize.ascent import Normalised
+from ..optimize.climb import climb
+from ..optimize.feature_matching import Distance, aimed, described, layer, references, slopes
+from ..optimize.per_image import apart
+from ..optimize.result import Climbed
+from ..optimize.task import Plan, Task, refuse
 from ..prior import AlphaNorm, TotalVariation
+from ..protocols import Penalty
+from ..random import drawn, normal
 from ..robust import Robust
-from ..task import Plan, Task, refuse
-from .planned import Planned
+from .base import Planned
 
 SCALE = 255.0  # the paper's pictures run from 0 to 255 and ours from 0 to 1
 TYPICAL = 0.25  # the standard deviation of pixels of photographs, in [0, 1]

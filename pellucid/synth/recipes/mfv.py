@@ -10,16 +10,16 @@ import torch
 from torch import Tensor
 
 from pellucid.target import direction
-from ..climb import climb
-from ..climbed import Climbed, in_turn
-from ..draws import drawn
 from ..facets import Facets, coded, facets
-from ..features import slopes
 from ..generator.encoder import encoder, speaker
-from ..generator.pictures import pictures
-from ..likely import likely
 from ..maximized import Maximized, maximized
-from ..task import Plan, Task, refuse
+from ..objective.log_probability import likely
+from ..optimize.climb import climb
+from ..optimize.feature_matching import slopes
+from ..optimize.result import Climbed, in_turn
+from ..optimize.task import Plan, Task, refuse
+from ..pictures import pictures
+from ..random import drawn
 from .denoised import FROM_MEAN, FROM_NOISE, Phase, scaled
 from .lucid import Lucid
 from .maco import Maco

@@ -9,13 +9,13 @@ from typing import ClassVar
 import torch
 
 from pellucid.errors import MethodError
-from ..ascent import Normalised
-from ..climbed import Climbed
+from ..generator.as_canvas import given
 from ..generator.chain import Chain, Wandered, tuned, wander
-from ..generator.given import given
 from ..generator.prior import GeneratorPrior
 from ..maximized import Maximized, maximized
-from ..task import Plan, Task
+from ..optimize.ascent import Normalised
+from ..optimize.result import Climbed
+from ..optimize.task import Plan, Task
 from .dgn_am import begun, told
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..ascent import Normalised
 from ..canvas import Pixel
+from ..optimize.ascent import Normalised
+from ..optimize.task import Plan, Task
 from ..prior import L2
 from ..robust import Robust
-from ..task import Plan, Task
-from .planned import Planned
+from .base import Planned
 
 
 @dataclass(frozen=True)

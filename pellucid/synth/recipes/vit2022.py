@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..ascent import Adam
 from ..canvas import Pixel
+from ..optimize.ascent import Adam
+from ..optimize.task import Plan, Task
 from ..prior import Gradients
 from ..robust import Robust
-from ..task import Plan, Task
-from .planned import Planned
+from .base import Planned
 
 
 @dataclass(frozen=True)

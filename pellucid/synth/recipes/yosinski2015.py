@@ -6,13 +6,13 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..ascent import Ascent, Progress, Steepest
 from ..canvas import Pixel
-from ..parts import Projection
+from ..optimize.ascent import Ascent, Progress, Steepest
+from ..optimize.task import Plan, Task, refuse
 from ..prior import Blur, Decay, SmallContribution, SmallNorm
+from ..protocols import Projection
 from ..robust import Robust
-from ..task import Plan, Task, refuse
-from .planned import Planned
+from .base import Planned
 
 SCALE = 255.0  # the paper's pictures run from 0 to 255 and ours from 0 to 1: a rate in its units is 255^2 times one in ours
 

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from pellucid.core.files import save
 from pellucid.errors import MethodError, PellucidError
-from pellucid.metrics.interval import interval
-from pellucid.metrics.rows import columns, markdown, plain, write_csv
+from pellucid.metrics.report.format import columns, markdown, plain, write_csv
+from pellucid.metrics.report.interval import interval
 from pellucid.perturb.regression import student
 from .marks import Measure
 

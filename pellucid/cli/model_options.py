@@ -1,0 +1,252 @@
+"""Which model is meant: the options that name one, and the model they name."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from functools import reduce, wraps
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pellucid.errors import ModelError
+from .errors import tell
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from pellucid.model import Columns, Model, Preprocess, Signal
+
+BUILT_IN = "efficientnet_lite0"
+
+
+class Numbers(click.ParamType[tuple[float, ...]]):
+    """Numbers with commas between them."""
+
+    name = "numbers"
+
+    def __init__(self, kind: type[int] | type[float] = float) -> None:
+        self.kind = kind
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return value if isinstance(value, tuple) else tuple(self.kind(part) for part in value.replace("x", ",").split(","))
+        except ValueError:
+            self.fail(f"{value!r} is not a list of numbers with commas between them", param, ctx)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A model as named on the command line.
+
+    Arguments:
+        model: The name of a built-in one, the path of a file, or a name of a hub ("timm:resnet50").
+        builder: "module:function" that makes the network whose weights are in the file.
+        trust: Whether files that can run code may be opened.
+        size, resize, interpolation, mean, std: How a picture becomes the input, where the model does not say.
+        labels: A file with the names of the classes, one per line.
+        columns: A JSON file that says what the columns of a table are.
+        signal: What a series is: "rate=250,unit=mV,channels=I+II".
+    """
+
+    model: str
+    builder: str | None = None
+    trust: bool = False
+    size: tuple[int, ...] | None = None
+    resize: tuple[int, ...] | None = None
+    interpolation: str = "bicubic"
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    labels: str | None = None
+    columns: str | None = None
+    signal: str | None = None
+
+    def open(self) -> Model:
+        """The model itself."""
+        from pellucid.model import load
+
+        if self.builder or self.trust:  # the user's own code lies where the user works
+            sys.path.insert(0, os.getcwd())
+        builder = None if self.builder is None else build(self.builder)
+        self.check()
+        model = load(self.model, builder=builder, trust=self.trust, labels=self.names())
+        if self.trust and model.fingerprint:
+            tell(f"{model.name}, sha256 {model.fingerprint}.", mark="Trusted:")
+        how = self.preprocess(model)
+        return model if how is None else replace(model, preprocess=how)
+
+    def check(self) -> None:
+        """Refuse half a way of reading the input, or two, before anything is loaded."""
+        told = {"--size": self.size or self.mean or self.std, "--columns": self.columns, "--signal": self.signal}
+        if sum(map(bool, told.values())) > 1:
+            both = " and ".join(name for name, value in told.items() if value)
+            raise click.UsageError(f"{both} say that the input is different things: give one of them")
+        if (self.mean is None) != (self.std is None) or (self.size is not None and self.mean is None):
+            raise click.UsageError("--size, --mean and --std belong together: a guessed scale gives a plausible and wrong answer")
+
+    def preprocess(self, model: Model) -> Preprocess | Columns | Signal | None:
+        """How a picture, a row or a series becomes the input, where the options say it; a size may be known from the model."""
+        from pellucid.model import Columns, Preprocess
+
+        if self.columns is not None:
+            return Columns.load(self.columns)
+        if self.signal is not None:
+            return signal(self.signal)
+        if self.mean is None or self.std is None:
+            return None
+        known = model.shape[1:] if model.shape is not None and len(model.shape) == 3 else None
+        if self.size is None and known is None:
+            raise click.UsageError(f"--size is needed too: {model.name} does not say how large its input is")
+        size = known if self.size is None else self.size * 2 if len(self.size) == 1 else self.size
+        resize = self.resize[0] if self.resize is not None and len(self.resize) == 1 else self.resize
+        how = {"interpolation": self.interpolation, "mean": self.mean, "std": self.std, "source": "the command line"}
+        return Preprocess(size, resize, **how)  # type: ignore[arg-type]
+
+    def names(self) -> list[str] | None:
+        """The names of the classes: a line each, or JSON: a list, {"cat": 0} or {"0": "cat"}."""
+        if self.labels is None:
+            return None
+        text = Path(self.labels).read_text(encoding="utf-8")
+        return listed(text, self.labels) if text.lstrip().startswith(("[", "{")) else text.splitlines()
+
+
+def signal(words: str) -> Signal:
+    """What "rate=250,unit=mV,channels=I+II,mean=0.1,std=2,length=1000" says."""
+    from pellucid.model import Signal
+
+    given: dict[str, Any] = {}
+    for part in filter(None, (part.strip() for part in words.split(","))):
+        name, equals, value = part.partition("=")
+        if not equals or name.strip() not in SIGNAL:
+            known = ", ".join(f"{name}=" for name in SIGNAL)
+            raise click.UsageError(f"--signal {words}: {part!r} is none of {known}")
+        try:
+            given[name.strip()] = SIGNAL[name.strip()](value.strip())
+        except ValueError:
+            raise click.UsageError(f"--signal {words}: {value.strip()!r} is no value for {name.strip()}") from None
+    if "rate" not in given:
+        raise click.UsageError(f"--signal {words}: rate= is missing, the number of samples per second")
+    return Signal(**given, source="the command line")
+
+
+def several(value: str) -> float | tuple[float, ...]:
+    """A number, or one per channel with signs between them: 0.1+0.2.
+
+    Example:
+        >>> several("2"), several("0.1+0.2")
+        (2.0, (0.1, 0.2))
+    """
+    found = tuple(float(part) for part in value.split("+"))
+    return found[0] if len(found) == 1 else found
+
+
+SIGNAL: dict[str, Callable[[str], Any]] = {
+    "rate": float,
+    "unit": str,
+    "channels": lambda value: tuple(value.split("+")),
+    "mean": several,
+    "std": several,
+    "length": int,
+}
+
+
+def takes_source(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options of a `Source`, all but the model itself, and hands them on as one argument."""
+
+    @wraps(command)
+    def wrapped(**given: Any) -> Any:
+        own = {field.name: given.pop(field.name) for field in fields(Source)}
+        return command(source=Source(**own), **given)
+
+    return reduce(lambda function, option: option(function), reversed(OPTIONS), wrapped)
+
+
+OPTIONS = (
+    click.option("--builder", metavar="MODULE:FUNCTION", help="What makes the network for a file of weights."),
+    click.option("--trust", is_flag=True, help="Open model files that can run code (TorchScript, .pt2, pickled modules)."),
+    click.option("--labels", type=click.Path(exists=True, dir_okay=False), metavar="FILE", help="Class names: lines, or JSON."),
+    click.option("--size", type=Numbers(int), metavar="H,W", help="Input of the model in pixels, where it does not say."),
+    click.option(
+        "--resize", type=Numbers(int), metavar="N", help="Short side before the crop; H,W stretches.  [default: as the crop]"
+    ),
+    click.option("--mean", type=Numbers(), metavar="R,G,B", help="Subtracted from pixels in 0..1: 0.485,0.456,0.406"),
+    click.option("--std", type=Numbers(), metavar="R,G,B", help="Divided by after that: 0.229,0.224,0.225"),
+    click.option(
+        "--columns", type=click.Path(exists=True, dir_okay=False), metavar="FILE", help="JSON: what the columns of a table are."
+    ),
+    click.option("--signal", metavar="LIST", help="What a series is: rate=250,unit=mV,channels=I+II"),
+    click.option("--interpolation", default="bicubic", show_default=True, metavar="NAME", help="How pictures are resized."),
+)
+
+
+def listed(text: str, path: str) -> list[str]:
+    """The names of classes in a JSON file, in order.
+
+    Example:
+        >>> listed('{"dog": 1, "cat": 0}', "labels.json"), listed('{"1": "dog", "0": "cat"}', "labels.json")
+        (['cat', 'dog'], ['cat', 'dog'])
+    """
+    try:
+        told = json.loads(text)
+        if isinstance(told, list):
+            return [str(name) for name in told]
+        pairs = [(int(key), str(value)) if str(key).isdigit() else (int(value), str(key)) for key, value in told.items()]
+    except (ValueError, TypeError, AttributeError) as error:
+        do = "Write one name a line, or a list, or {name: index}."
+        raise ModelError(f"--labels {path}", f"JSON that does not name classes ({error})", "nothing else is read", do) from None
+    if sorted(index for index, _ in pairs) != list(range(len(pairs))):
+        found = f"the indices {', '.join(str(index) for index, _ in sorted(pairs)[:8])}"
+        raise ModelError(f"--labels {path}", found, f"classes run 0-{len(pairs) - 1}", "Number them without gaps.")
+    return [name for _, name in sorted(pairs)]
+
+
+def build(name: str) -> Callable[[], Any]:
+    """The builder called "module:function"; what goes wrong inside it is said to be its own."""
+    module, _, path = name.partition(":")
+    asked = f"--builder {name}"
+    if not module or not path:
+        do = "Name one as module:function, for a file module.py here or an installed package."
+        raise ModelError(asked, "no colon between a module and a function", "both are needed to find it", do)
+    try:
+        builder = reduce(getattr, path.split("."), import_module(module))
+    except Exception as error:
+        found = f"{type(error).__name__}: {error}"
+        do = "Check the name; modules are looked for here and among installed packages."
+        raise ModelError(asked, found, "it cannot be imported", do) from None
+
+    def run() -> Any:
+        try:
+            return builder()  # type: ignore[operator]
+        except Exception as error:
+            do = "Call it in Python to see where; it has to work without arguments."
+            raise ModelError(asked, f"{type(error).__name__}: {error}", "the builder itself failed", do) from None
+
+    return run
+
+
+def check_reads_pictures(model: Model) -> None:
+    """Refuse a model that nobody has told how a picture becomes its input."""
+    if model.pictured is None:
+        raise ModelError(
+            f"a picture for {model.name}",
+            "a model that does not say how pictures become its input",
+            "a guessed scale or crop would give a plausible and wrong explanation",
+            "Say it as it was trained: --size 224 --resize 256 --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225, say.",
+        )
+
+
+def check_computes(model: Model, x: Tensor) -> Any:
+    """The model's output; if it fails on its own, that is said to be so."""
+    try:
+        return model(x)
+    except Exception as error:
+        said = " ".join(str(error).split())[:300]
+        shape = "x".join(map(str, x.shape))
+        do = "Check the size and the number of channels: --shape for `inspect`, --size and --mean for pictures."
+        found = f"{type(error).__name__}: {said}"
+        raise ModelError(f"{model.name} on an input of shape {shape}", found, "the model itself fails on it", do) from None

@@ -1,0 +1,291 @@
+"""Correlation: whether what a map says of parts goes with what the model loses without them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from pellucid.core.statistics import pearson, spearman
+from pellucid.errors import MethodError
+from pellucid.perturb.design import stream
+from pellucid.perturb.division import Division
+from pellucid.perturb.imputers.noise import Noise
+from pellucid.perturb.regions import Partition
+from ..metric import Answer, Compat, Need, Question, Scores, known_compat
+from ..removal.experiment import READINGS, Experiment, Lack, Reading, Scheme, experiment
+from ..removal.order import by_chance, relevance
+from ..removal.steps import Every, Shares
+from ..removal.tiles import Tiles
+
+SQUARES = Scheme(Tiles(16), 0.0, Every(1))
+SQUARES_BY_SIZE = Scheme(Tiles(16), 0.0, Shares((0.01, 0.02, 0.04, 0.08, 0.16, 0.3, 0.55, 0.8)))
+
+
+@dataclass(frozen=True)
+class FaithfulnessCorrelation:
+    """How the relevance of random sets of parts goes with what the target loses without them, in [-1, 1].
+
+        corr over S of (sum over i in S of R_i,  f(x) - f(x without S)),   |S| fixed, Pearson
+
+    The paper leaves open what a part and how large S is; here parts are squares of 16 x 16 pixels (of at most a quarter of a
+    side; columns of a table one by one), a fifth of them is taken away, and 0 stands where they were. It is NaN where the map
+    gives all parts the same, or the model does not mind.
+
+    References: Bhatt, Weller and Moura, 2020, Evaluating and aggregating feature-based model explanations,
+        https://doi.org/10.24963/ijcai.2020/417
+
+    Arguments:
+        n: How many random sets.
+        share: How large they are, as a share of the parts.
+        scheme: Which parts, and what stands where they were; its steps are not used.
+        reading: What is read of the model's answers.
+    """
+
+    name: ClassVar[str] = "faithfulness_correlation"
+    higher: ClassVar[bool] = True
+    needs: ClassVar[Need] = "model"
+
+    n: int = 100
+    share: float = 0.2
+    scheme: Scheme = SQUARES
+    reading: Reading = "target"
+
+    def __post_init__(self) -> None:
+        _enough(self.name, self.n)
+        _share(self.name, self.share)
+
+    def score(self, question: Question, answer: Answer) -> Scores:
+        study = experiment(question, self.scheme)
+
+        def sets(sample: int, n: int) -> list[Lack]:
+            size = min(n - 1, max(1, round(self.share * n)))
+            return [Lack(sample, by_chance(n, question.seed, self.name, k), size) for k in range(self.n)]
+
+        return scores(study, answer, self.scheme, [_of(study, sets)], self.reading)
+
+
+@dataclass(frozen=True)
+class FaithfulnessEstimate:
+    """How the relevance of single parts goes with what the model loses without each, in [-1, 1].
+
+        corr over i of (R_i,  f(x) - f(x without i)),   Pearson
+
+    f is the probability of the class, as in the paper. Parts are squares of 16 x 16 pixels (columns of a table), and become 0.
+    It is NaN where the map gives all parts the same, or the model does not mind.
+
+    References: Alvarez-Melis and Jaakkola, 2018, Towards robust interpretability with self-explaining neural networks,
+        https://doi.org/10.48550/arXiv.1806.07538
+
+    Arguments:
+        scheme: Which parts, and what stands where they were; its steps are not used.
+        reading: What is read of the model's answers.
+    """
+
+    name: ClassVar[str] = "faithfulness_estimate"
+    higher: ClassVar[bool] = True
+    needs: ClassVar[Need] = "model"
+
+    scheme: Scheme = SQUARES
+    reading: Reading = "probability"
+
+    def score(self, question: Question, answer: Answer) -> Scores:
+        study = experiment(question, self.scheme)
+        return scores(study, answer, self.scheme, [_of(study, singles)], self.reading)
+
+
+@dataclass(frozen=True)
+class SensitivityN:
+    """How the relevance of random sets of n parts goes with what the target loses without them, the mean over sizes n.
+
+        mean over n of  corr over S, |S| = n, of (sum over i in S of R_i,  f(x) - f(x without S)),   Pearson, within one sample
+
+    A method has the property sensitivity-n where this is 1 for that n; with n = all parts it is completeness. `curve` tells it
+    n by n. Sizes are log-spaced from one part to 80 % of them. Parts are squares of 16 x 16 pixels (columns of a table) where the
+    paper takes pixels, and become 0. It is NaN where the map gives all parts the same, or the model does not mind.
+
+    References: Ancona et al., 2018, Towards better understanding of gradient-based attribution methods for deep neural networks,
+        https://doi.org/10.48550/arXiv.1711.06104
+
+    Arguments:
+        n: How many random sets of every size.
+        scheme: Which parts, what stands where they were, and as `steps` the sizes (0 and all parts are left out).
+        reading: What is read of the model's answers.
+        compat: "quantus-0.6": another quantity, after Quantus 0.6.0. The parts go one after the other by relevance, as the steps
+            say; for each step what has been lost so far is correlated with the relevance of that step alone, across the samples.
+            All samples then have one score, the mean over steps; with fewer than two samples it is NaN.
+    """
+
+    name: ClassVar[str] = "sensitivity_n"
+    higher: ClassVar[bool] = True
+    needs: ClassVar[Need] = "model"
+
+    n: int = 100
+    scheme: Scheme = SQUARES_BY_SIZE
+    reading: Reading = "target"
+    compat: Compat | None = None
+
+    def __post_init__(self) -> None:
+        _enough(self.name, self.n)
+        known_compat(self.name, self.compat)
+
+    def score(self, question: Question, answer: Answer) -> Scores:
+        if self.compat is not None:
+            from .quantus import across_samples  # the variants of one peer live in one place
+
+            return across_samples(question, answer, self.scheme, self.reading)
+        study = experiment(question, self.scheme)
+        return scores(study, answer, self.scheme, self._sets(study), self.reading)
+
+    def curve(self, question: Question, answer: Answer) -> tuple[tuple[int, ...], Tensor]:
+        """The sizes and the correlation for each of them, with shape (sample, sizes); for samples with as many parts."""
+        study = experiment(question, self.scheme)
+        sets = self._sets(study)
+        found = torch.stack(correlations(study, answer, self.scheme, sets, self.reading), 1)
+        return tuple(lacks[0][0].gone for lacks in sets), found
+
+    def _sets(self, study: Experiment) -> list[list[list[Lack]]]:
+        """Per size and sample the random sets; of samples with fewer parts several sizes may be the same."""
+        sizes = [[k for k in self.scheme.steps.counts(part.n) if 0 < k < part.n] for part in study.parts]
+        known = range(min(map(len, sizes)))
+
+        def of(place: int) -> Callable[[int, int], list[Lack]]:
+            def sets(sample: int, n: int) -> list[Lack]:
+                size, seed = sizes[sample][place], study.question.seed
+                return [Lack(sample, by_chance(n, seed, self.name, size, k), size) for k in range(self.n)]
+
+            return sets
+
+        twice = [place for place in known if place and all(own[place] == own[place - 1] for own in sizes)]
+        return [_of(study, of(place)) for place in known if place not in twice]
+
+
+@dataclass(frozen=True)
+class MonotonicityCorrelation:
+    """How the order of the sizes of relevance goes with how much the model varies with each part, in [-1, 1].
+
+        corr over i of (|R_i|,  E_z (f(x) - f(x with z at i))^2 / f(x)^2),   Spearman
+
+    1 / f(x)^2 is the same for all parts and left out: ranks do not change with it. z is uniform between the least and the
+    greatest entry of the sample's own channel. Parts are squares of 16 x 16 pixels (columns of a table). It is NaN where the map
+    gives all parts the same size, or the model does not mind.
+
+    References: Nguyen and Martinez, 2020, On quantitative aspects of model interpretability,
+        https://doi.org/10.48550/arXiv.2007.07584
+
+    Arguments:
+        n: How many z.
+        regions: Which parts.
+        reading: What is read of the model's answers.
+    """
+
+    name: ClassVar[str] = "monotonicity_correlation"
+    higher: ClassVar[bool] = True
+    needs: ClassVar[Need] = "model"
+
+    n: int = 8
+    regions: Division = SQUARES.regions
+    reading: Reading = "target"
+
+    def __post_init__(self) -> None:
+        _enough(self.name, self.n, least=1)
+
+    def score(self, question: Question, answer: Answer) -> Scores:
+        squares: list[Tensor | None] = [None] * len(question)
+        forwards = 0
+        for z in range(self.n):
+            scheme = Scheme(self.regions, Noise("uniform", seed=_seed(question, z)), Every(1))
+            study = experiment(question, scheme)
+            before = study.forwards
+            sets = _of(study, singles)
+            for sample, lost in enumerate(losses(study, sets, self.reading)):
+                known = squares[sample]
+                more = None if lost is None else lost.square()
+                squares[sample] = more if known is None or more is None else known + more
+            forwards += study.forwards - before
+        of_map = [_relevance(answer, sample, part, "sum") for sample, part in enumerate(study.parts)]
+        values = [
+            spearman(size.abs(), effect) if size is not None and effect is not None else torch.nan
+            for size, effect in zip(of_map, squares, strict=True)
+        ]
+        return Scores(torch.tensor(values, dtype=torch.float64), forwards)
+
+
+def _seed(question: Question, draw: int) -> int:
+    return int(torch.randint(2**31, (), generator=stream("monotonicity", question.seed, draw)))
+
+
+def singles(sample: int, n: int) -> list[Lack]:
+    """Every part alone.
+
+    Example:
+        >>> [lack.absent.tolist() for lack in singles(0, 2)]
+        [[True, False], [False, True]]
+    """
+    return [Lack(sample, (torch.arange(n) - part) % n, 1) for part in range(n)]
+
+
+Sets = Sequence[Sequence[Lack]]
+"""Per sample, the sets of parts that it is asked without."""
+
+
+def _of(study: Experiment, sets: Callable[[int, int], list[Lack]]) -> list[list[Lack]]:
+    return [sets(sample, part.n) for sample, part in enumerate(study.parts)]
+
+
+def scores(study: Experiment, answer: Answer, scheme: Scheme, sets: Sequence[Sets], reading: Reading) -> Scores:
+    """The mean over some correlations, of those that are defined."""
+    before = study.forwards
+    found = [torch.full((len(study.parts),), torch.nan, dtype=torch.float64), *correlations(study, answer, scheme, sets, reading)]
+    return Scores(torch.stack(found).nanmean(0), study.forwards - before)
+
+
+def correlations(study: Experiment, answer: Answer, scheme: Scheme, sets: Sequence[Sets], reading: Reading) -> list[Tensor]:
+    """Pearson between the relevance of sets and what is lost without them, with shape (sample,) each; all are asked at once."""
+    study.ask([lack for group in sets for lacks in group for lack in lacks])
+    of_map = [_relevance(answer, sample, part, scheme.weigh) for sample, part in enumerate(study.parts)]
+    found = []
+    for group in sets:
+        rows = []
+        for lacks, lost, values in zip(group, losses(study, group, reading), of_map, strict=True):
+            if lost is None or values is None:
+                rows.append(torch.nan)
+                continue
+            rows.append(pearson(torch.stack([values[lack.absent].sum() for lack in lacks]), lost))
+        found.append(torch.tensor(rows, dtype=torch.float64))
+    return found
+
+
+def losses(study: Experiment, sets: Sets, reading: Reading) -> list[Tensor | None]:
+    """f(x) - f(x without S), per sample and set; None for samples that were called off."""
+    study.ask([lack for lacks in sets for lack in lacks])
+    column, found = READINGS.index(reading), []
+    for sample, lacks in enumerate(sets):
+        whole = study.known[sample, b""][column]
+        told = [study.told(lack) for lack in lacks]
+        all_told = [one[column] for one in told if one is not None]
+        found.append(whole - torch.stack(all_told) if all_told and len(all_told) == len(told) else None)
+    return found
+
+
+def _relevance(answer: Answer, sample: int, part: Partition, weigh: Literal["sum", "mean"]) -> Tensor | None:
+    """One number per part, on the CPU; None where the map is not finite."""
+    if not answer.sound[sample]:
+        return None
+    return relevance(answer.values[sample], part, shared=answer.shared, weigh=weigh).cpu()
+
+
+def _enough(name: str, n: int, least: int = 2) -> None:
+    if n < least:
+        raise MethodError(f"{name} with n={n}", f"fewer than {least}", "there is nothing to compare", "Ask for 100, say.")
+
+
+def _share(name: str, share: float) -> None:
+    if not 0 < share < 1:
+        raise MethodError(
+            f"{name} with share={share}", "a share that is none", "some parts are taken away, and some are left",
+            "Give one in (0, 1), such as 0.2.",
+        )  # fmt: skip

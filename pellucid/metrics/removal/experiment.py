@@ -1,0 +1,232 @@
+"""Experiment: samples with parts taken away, and what the model says of them. Every question is asked once, whoever asks."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pellucid.errors import InputError
+from pellucid.perturb.division import Division
+from pellucid.perturb.imputer import Constant, Fill, as_imputer, occluded
+from pellucid.perturb.regions import Partition, moved
+from pellucid.tape.forward import ask, at_once
+from ..metric import Question
+from .order import Weigh
+from .steps import Steps
+
+Reading = Literal["target", "probability", "confidence", "kept"]
+READINGS: tuple[Reading, ...] = ("target", "probability", "confidence", "kept")
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """How parts are taken away.
+
+    Arguments:
+        regions: Which parts.
+        imputer: What stands where they were: a number, a tensor, a function, or an imputer.
+        steps: After how many of them the model is asked.
+        draws: Random draws of the imputer that each answer is the mean of.
+        weigh: Whether the relevance of a region is the sum over its places, or their mean.
+    """
+
+    regions: Division
+    imputer: Any
+    steps: Steps
+    draws: int = 1
+    weigh: Weigh = "sum"
+
+    def __post_init__(self) -> None:
+        if self.draws < 1:
+            raise InputError(f"Scheme(draws={self.draws})", "no draw", "an answer is the mean of at least one", "Ask for 1.")
+
+    @property
+    def key(self) -> Hashable:
+        """The same for schemes that take the same parts away in the same manner."""
+        given = self.imputer
+        plain = isinstance(given, Constant) and not isinstance(given.value, Tensor)
+        imputer = float(given.value) if plain else float(given) if isinstance(given, (int, float)) else given
+        return (self.regions, imputer, self.draws)
+
+
+class Lack(NamedTuple):
+    """A sample that lacks the regions whose rank is below a number.
+
+    Arguments:
+        ranks: When each region goes, with shape (n,).
+    """
+
+    sample: int
+    ranks: Tensor
+    gone: int
+
+    @property
+    def absent(self) -> Tensor:
+        return self.ranks < self.gone
+
+    @property
+    def key(self) -> tuple[int, bytes]:
+        """The same for the same regions of the same sample, in whatever order they went."""
+        if not 0 < self.gone < len(self.ranks):
+            return self.sample, b"all" if self.gone else b""
+        return self.sample, hashlib.blake2b(np.packbits(self.absent.numpy()).tobytes(), digest_size=16).digest()
+
+
+@dataclass(frozen=True, eq=False)
+class Experiment:
+    """All that is known of samples with parts taken away in one manner.
+
+    Arguments:
+        parts: The regions of each sample.
+        fills: What stands where they were.
+        steady: Whether what stands there is the same whatever else is gone, and drawn once.
+        known: Readings for every set of regions that was asked about, with shape (4,).
+    """
+
+    question: Question
+    parts: list[Partition]
+    fills: list[Fill]
+    draws: int
+    steady: bool = False
+    last: dict[str, Any] = field(default_factory=dict, repr=False)
+    known: dict[tuple[int, bytes], Tensor] = field(default_factory=dict, repr=False)
+
+    @property
+    def forwards(self) -> int:
+        """How many samples went through the model for what is known, the whole ones left out."""
+        return self.draws * (len(self.known) - len(self.parts))
+
+    def ask(self, lacks: Iterable[Lack]) -> None:
+        """Learn what the model says where these are lacking. Fewer are learned when whoever watches calls it off."""
+        new = {key: lack for lack in lacks if (key := lack.key) not in self.known}
+        keys, wanted = list(new), list(new.values())
+        found: list[Tensor] = []
+
+        def make(start: int, stop: int) -> tuple[Tensor, Sequence[int]]:
+            return self._variants(wanted[start:stop])
+
+        for _, _, readings in ask(self._readings, len(wanted), make, batch=at_once(self.question.x), copies=self.draws):
+            found.append(readings.reshape(-1, self.draws, len(READINGS)).mean(1))
+        if found:
+            learned = torch.cat(found).cpu()  # it stays on the device until all of it is there
+            self.known.update(zip(keys, learned, strict=False))
+
+    def told(self, lack: Lack) -> Tensor | None:
+        """The readings for one, if it was asked about."""
+        return self.known.get(lack.key)
+
+    def _variants(self, lacks: Sequence[Lack]) -> tuple[Tensor, Sequence[int]]:
+        made, x = [], self.question.x
+        for sample, group in groupby(lacks, lambda lack: lack.sample):
+            runs = [list(same) for _, same in groupby(group, lambda lack: id(lack.ranks))]
+            if self.steady and max(map(len, runs)) > 1 and self._plain(sample):  # to sort an order for one point costs more
+                made += [self._going(sample, run) for run in runs]
+                continue
+            gone = torch.cat([self._gone(sample, run) for run in runs])
+            draws = list(range(self.draws)) * len(gone)
+            gone = gone.repeat_interleave(self.draws, 0) if self.draws > 1 else gone
+            made.append(occluded(x[sample : sample + 1], gone, self.fills[sample], draws))
+        variants = made[0] if len(made) == 1 else torch.cat(made)  # pictures are large: not copied without need
+        return variants, [lack.sample for lack in lacks for _ in range(self.draws)]
+
+    def _plain(self, sample: int) -> bool:
+        """Whether regions are of places with all their channels, or of single values: what `_going` can write one by one."""
+        shape, own = tuple(self.parts[sample].labels.shape), tuple(self.question.x.shape[1:])
+        return shape == own or (len(own) > 1 and shape == (1, *own[1:]))
+
+    def _going(self, sample: int, lacks: Sequence[Lack]) -> Tensor:
+        """Some points of one order: what goes between two of them is written into what the first left, and the rest is copied."""
+        own, labels = self.question.x[sample], self.parts[sample].labels
+        x = own.reshape(1 if labels.shape == own.shape else len(own), -1)
+        content = self.fills[sample](labels[None] < 0, [0]).expand(1, *own.shape).reshape(x.shape)
+        places, ends = self._order(sample, lacks[0].ranks)
+        made, rest, done = x.new_empty(len(lacks), *x.shape), x.clone(), 0
+        for row, lack in enumerate(lacks):
+            end = ends[lack.gone]
+            if end < done:
+                rest, done = x.clone(), 0
+            if end > done:
+                going = places[done:end]
+                rest.index_copy_(1, going, content.index_select(1, going))
+                done = end
+            made[row] = rest
+        return made.reshape(-1, *own.shape)
+
+    def _order(self, sample: int, ranks: Tensor) -> tuple[Tensor, list[int]]:
+        """Places in the order in which they go, and how many are gone after each number of regions; kept for the next points."""
+        if self.last.get("ranks") is not ranks or self.last.get("sample") != sample:
+            labels = self.parts[sample].labels.flatten()
+            ranked = torch.cat([ranks, ranks.new_tensor([len(ranks)])]).to(labels.device)[labels]  # label -1 never goes
+            ends = torch.bincount(ranked, minlength=len(ranks) + 1)[:-1].cumsum(0).tolist()
+            self.last.update(ranks=ranks, sample=sample, order=(ranked.argsort(stable=True), [0, *ends]))
+        found: tuple[Tensor, list[int]] = self.last["order"]
+        return found
+
+    def _gone(self, sample: int, lacks: Sequence[Lack]) -> Tensor:
+        """Masks of what some orders' beginnings take away, all of one order: the rank is painted once, and compared."""
+        labels, ranks = self.parts[sample].labels, lacks[0].ranks
+        never = torch.tensor([len(ranks)])
+        ranked = torch.cat([ranks, never]).to(torch.int32).to(labels.device)[labels]  # label -1 is the last
+        gone = torch.tensor([lack.gone for lack in lacks], dtype=torch.int32, device=labels.device)
+        return ranked < gone.reshape(-1, *[1] * labels.dim())
+
+    def _readings(self, variants: Tensor, rows: Sequence[int]) -> Tensor:
+        readout = self.question.readout
+        values = readout.values(variants, rows, spent=True)
+        return readings(self.question, readout.check(readout.read(values, rows)), values[None], rows)
+
+
+def readings(question: Question, target: Tensor, output: Tensor, rows: Sequence[int]) -> Tensor:
+    """What is read of each answer, with shape (n, 4), double.
+
+    "target": the target itself. "probability": of the class that is judged; without classes, the target. "confidence": the
+    greatest probability. "kept": whether that class is still the predicted one.
+    """
+    p, classes = question.probabilities(output), question.classes
+    if p is None or classes is None:
+        none = torch.full_like(target, torch.nan)
+        return torch.stack([target, target, none, none], 1).double()
+    ours = classes[list(rows)]
+    chosen = p.gather(1, ours[:, None])[:, 0]
+    return torch.stack([target.double(), chosen.double(), p.amax(1).double(), (p.argmax(1) == ours).double()], 1)
+
+
+def experiment(question: Question, scheme: Scheme) -> Experiment:
+    """The experiment of a scheme, one for all metrics and methods that share it; whole samples are known from the start."""
+    return question.remembered(("experiment", scheme.key), lambda: _experiment(question, scheme))
+
+
+def _experiment(question: Question, scheme: Scheme) -> Experiment:
+    x, imputer = question.x, as_imputer(scheme.imputer)
+    parts = question.remembered(("parts", scheme.regions), lambda: _parts(question, scheme.regions))
+    fills = [imputer.prepare(x[i : i + 1], part, question.model) for i, part in enumerate(parts)]
+    steady = imputer.soft and not imputer.random and all(_same(x[i : i + 1], fill) for i, fill in enumerate(fills))
+    made = Experiment(question, parts, fills, scheme.draws if imputer.random else 1, steady)
+    whole = readings(question, question.score, question.output, range(len(x))).cpu()
+    made.known.update({(sample, b""): row for sample, row in enumerate(whole)})
+    return made
+
+
+def _same(x: Tensor, fill: Fill) -> bool:
+    """Whether two masks get one content."""
+    return len(fill(torch.zeros(2, *x.shape[1:], dtype=torch.bool, device=x.device), [0, 0])) == 1
+
+
+def _parts(question: Question, regions: Division) -> list[Partition]:
+    found = []
+    for i in range(len(question)):
+        part = moved(regions.of(question.x[i : i + 1], question.model), question.x.device)
+        if not isinstance(part, Partition):
+            raise InputError(
+                f"a removal curve over {regions}", "regions that may overlap", "each can be taken away once",
+                "Divide the input: pl.perturb.Grid(n), Superpixels(n), Entries().",
+            )  # fmt: skip
+        found.append(part)
+    return found

@@ -1,0 +1,1 @@
+"""What an evaluation says in the end: its table, intervals and advice."""

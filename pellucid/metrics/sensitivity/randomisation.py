@@ -1,0 +1,297 @@
+"""Randomisation: whether a map knows what the model learned. Of a model with random weights it should say something else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from pellucid.errors import MethodError
+from pellucid.model import Model
+from pellucid.perturb.design import stream
+from pellucid.target import Target, logit, mask
+from ..metric import Answer, Need, Question, Scores, scored
+from .random_weights import ORDERS, Draw, Order, alike, cascade, randomised
+from .reexplain import Again
+from .similarity import Similarity, known_similarity, similar
+
+INSENSITIVE = 0.7  # the mean similarity from which on a caption says that maps hardly depend on the upper weights
+
+
+@dataclass(frozen=True, eq=False)
+class Cascade:
+    """How alike maps stay while the layers of a model become random.
+
+    Arguments:
+        stages: The layers that become random at each stage.
+        similarity: With shape (stages, sample); NaN where maps cannot be compared.
+        forwards: How many samples went through the model.
+        whole: Whether every stage comes on top of those before it.
+    """
+
+    stages: tuple[tuple[str, ...], ...]
+    similarity: Tensor
+    forwards: int
+    whole: bool = True
+
+    @property
+    def mean(self) -> Tensor:
+        """The mean size over stages per sample, of those where maps can be compared: a map turned around is as alike."""
+        return self.similarity.abs().nanmean(0)
+
+    @property
+    def rows(self) -> list[tuple[str, float]]:
+        """The last layer of every stage and the mean size over samples, for a table or a plot."""
+        means = self.similarity.abs().nanmean(1).tolist()
+        return [(stage[-1], mean) for stage, mean in zip(self.stages, means, strict=True)]
+
+
+@dataclass(frozen=True)
+class Randomization:
+    """How alike the maps of a model and of copies of it with random weights are (MPRT). Lower is better: 1 means that what the
+    model learned is of no matter to the map.
+
+    The layers become random one after the other, and the mean over all stages is the score; `curve` tells it stage by stage. Of
+    correlations the size counts: relevance that is handed on from a score of the other sign turns around as a whole, and still
+    says the same places. The copies are asked for the class of the samples' own target. Weights are normal numbers with the mean
+    and the standard deviation of those they replace, so that activations keep their size and any module can be asked, where the
+    paper draws them as the layer was initialised; every layer has a seed of its own. Networks of many layers have theirs taken
+    in `stages` groups.
+
+    References: Adebayo et al., 2018, Sanity checks for saliency maps, https://doi.org/10.48550/arXiv.1810.03292
+
+    Arguments:
+        order: "top_down", from the last layer on, or "bottom_up", both with all layers before also random; "independent", each
+            layer alone.
+        similarity: "spearman", "ssim" or "cosine", see `similar`.
+        absolute: Whether signs are left out.
+        stages: At most so many; None: one for every layer.
+    """
+
+    name: ClassVar[str] = "randomization"
+    higher: ClassVar[bool] = False
+    needs: ClassVar[Need] = "method"
+
+    order: Order = "top_down"
+    similarity: Similarity = "spearman"
+    absolute: bool = False
+    stages: int | None = 16
+
+    def __post_init__(self) -> None:
+        _check(self.name, self.order, self.similarity, self.stages)
+
+    def score(self, question: Question, answer: Answer) -> Scores:
+        return _scores(self.curve(question, answer), answer, self.order)
+
+    def curve(self, question: Question, answer: Answer, draw: Draw | None = None) -> Cascade:
+        """How alike the maps are after every stage.
+
+        Arguments:
+            draw: What gives a module other weights, in place; None: normal numbers, see above.
+        """
+        found, forwards, stages = [], 0, cascade(question.model, self.order, self.stages)
+        for model in randomised(question.model, stages, self.order, draw or alike(question.seed)):
+            again = Again.of(question, answer, model)
+            maps = again.each(1, lambda _, row: question.x[row : row + 1])[0]
+            found.append(_alike(answer, answer.values, maps, self.similarity, absolute=self.absolute))
+            forwards += again.forwards
+        return Cascade(stages, torch.stack(found), forwards, self.order != "independent")
+
+
+@dataclass(frozen=True)
+class SmoothRandomization:
+    """MPRT of maps that are means over noisy copies of the sample: what is noise in single maps does not count as a difference.
+
+    References: Hedstroem et al., 2023, Sanity checks revisited: an exploration to repair the model parameter randomisation test,
+        https://doi.org/10.48550/arXiv.2401.06465
+
+    Arguments:
+        n: How many noisy copies.
+        sigma: The standard deviation of the noise, as a share of the range of each sample.
+        order, similarity, absolute, stages: As in `Randomization`.
+    """
+
+    name: ClassVar[str] = "smooth_randomization"
+    higher: ClassVar[bool] = False
+    needs: ClassVar[Need] = "method"
+
+    n: int = 20
+    sigma: float = 0.1
+    order: Order = "top_down"
+    similarity: Similarity = "spearman"
+    absolute: bool = False
+    stages: int | None = 8
+
+    def __post_init__(self) -> None:
+        _check(self.name, self.order, self.similarity, self.stages)
+        if self.n < 1 or not self.sigma > 0:
+            raise MethodError(
+                f"smooth_randomization with n={self.n}, sigma={self.sigma}", "no noisy copies", "maps are means over them",
+                "Ask for n=20, sigma=0.1.",
+            )  # fmt: skip
+
+    def score(self, question: Question, answer: Answer) -> Scores:
+        return _scores(self.curve(question, answer), answer, self.order)
+
+    def curve(self, question: Question, answer: Answer) -> Cascade:
+        """How alike the mean maps are after every stage."""
+        stages = cascade(question.model, self.order, self.stages)
+        before, forwards = self._smooth(question, answer, question.model)
+        found = []
+        for model in randomised(question.model, stages, self.order, alike(question.seed)):
+            maps, more = self._smooth(question, answer, model)
+            found.append(_alike(answer, before, maps, self.similarity, absolute=self.absolute))
+            forwards += more
+        return Cascade(stages, torch.stack(found), forwards, self.order != "independent")
+
+    def _smooth(self, question: Question, answer: Answer, model: Model) -> tuple[Tensor, int]:
+        again, x = Again.of(question, answer, model), question.x
+        scale = x.flatten(1).amax(1) - x.flatten(1).amin(1)
+
+        def noisy(number: int, row: int) -> Tensor:
+            rng = stream("smooth", question.seed, number)
+            noise = torch.randn(x.shape[1:], generator=rng, dtype=torch.float64).to(x)
+            return x[row : row + 1] + self.sigma * scale[row] * noise
+
+        return again.each(self.n, noisy).double().mean(0), again.forwards
+
+
+@dataclass(frozen=True)
+class EfficientRandomization:
+    """How much more complex maps become when all weights are random, relative to before (eMPRT). Higher is better.
+
+        (H(R of the random model) - H(R)) / H(R),   H the entropy of a histogram of the map's values, in nats
+
+    It takes no similarity of maps. It is NaN where H(R) is 0: a map of one value only.
+
+    References: Hedstroem et al., 2023, Sanity checks revisited: an exploration to repair the model parameter randomisation test,
+        https://doi.org/10.48550/arXiv.2401.06465
+
+    Arguments:
+        bins: Of the histogram, between the least and the greatest value of each map.
+    """
+
+    name: ClassVar[str] = "efficient_randomization"
+    higher: ClassVar[bool] = True
+    needs: ClassVar[Need] = "method"
+
+    bins: int = 100
+
+    def __post_init__(self) -> None:
+        if self.bins < 2:
+            raise MethodError(
+                f"efficient_randomization with bins={self.bins}", "fewer than two", "then every map has entropy 0",
+                "Ask for 100, say.",
+            )  # fmt: skip
+
+    def score(self, question: Question, answer: Answer) -> Scores:
+        stages = cascade(question.model, "top_down", 1)
+        (model,) = randomised(question.model, stages, "top_down", alike(question.seed))
+        again = Again.of(question, answer, model)
+        maps = again.each(1, lambda _, row: question.x[row : row + 1])[0]
+        entropies = [[entropy(own, self.bins) for own in values] for values in (answer.values, maps)]
+        before, after = torch.tensor(entropies, dtype=torch.float64)
+        return Scores(torch.where(before > 0, (after - before) / before, torch.nan), again.forwards)
+
+
+@dataclass(frozen=True)
+class RandomLogit:
+    """How alike the maps for the class in question and for another class are. Lower is better: 1 means that the map does not
+    depend on what is asked.
+
+    The other class is drawn at random, at the same distance for every sample. It is NaN without classes.
+
+    References: Sixt, Granz and Landgraf, 2020, When explanations lie, https://doi.org/10.48550/arXiv.1912.09818
+
+    Arguments:
+        similarity: "spearman", "ssim" or "cosine", see `similar`.
+        absolute: Whether signs are left out.
+    """
+
+    name: ClassVar[str] = "random_logit"
+    higher: ClassVar[bool] = False
+    needs: ClassVar[Need] = "method"
+
+    similarity: Similarity = "spearman"
+    absolute: bool = False
+
+    def __post_init__(self) -> None:
+        known_similarity(self.name, self.similarity)
+
+    def score(self, question: Question, answer: Answer) -> Scores:
+        outputs, ours = scored(question.output), question.classes
+        if outputs is None or ours is None:
+            nothing = torch.full((len(question),), torch.nan, dtype=torch.float64)
+            return Scores(nothing, notes=("The output has no classes, so there is no other one to ask for.",))
+        count = outputs.shape[1]
+        step = 1 + int(torch.randint(count - 1, (), generator=stream("other class", question.seed, count)))
+        others = ((ours + step) % count).tolist()
+        again = Again.of(question, answer, target=_named(question, others))
+        maps = again.each(1, lambda _, row: question.x[row : row + 1])[0]
+        found = _alike(answer, answer.values, maps, self.similarity, absolute=self.absolute)
+        mean = found.nanmean().item()
+        hardly = f"They hardly depend on the class: maps of another one are alike by {mean:.2f}; a contrast tells more."
+        return Scores(found, again.forwards, notes=(hardly,) if mean >= INSENSITIVE else ())
+
+
+def entropy(values: Tensor, bins: int) -> float:
+    """The entropy of the histogram of a map, in nats; NaN for one that is not finite.
+
+    Example:
+        >>> round(entropy(torch.tensor([0.0, 0.0, 1.0, 1.0]), bins=10), 4), entropy(torch.ones(4), bins=10)
+        (0.6931, 0.0)
+    """
+    values = values.double().flatten().cpu()
+    if not values.isfinite().all():
+        return torch.nan
+    low, high = float(values.min()), float(values.max())
+    if low == high:
+        return 0.0
+    place = ((values - low) / (high - low) * bins).long().clamp(max=bins - 1)
+    counts = torch.bincount(place, minlength=bins).double()
+    return float(torch.special.entr(counts / counts.sum()).sum())
+
+
+def _named(question: Question, classes: list[int]) -> Target:
+    """The scores of some classes, one per sample."""
+    named = mask(classes) if question.output.dim() > 2 else logit(classes)
+    return named.settle(lambda at: question.output, question.model)
+
+
+def _alike(answer: Answer, before: Tensor, after: Tensor, how: Similarity, *, absolute: bool) -> Tensor:
+    """Per sample; channels that share one value count once."""
+    pairs: Iterator[tuple[Tensor, Tensor]] = zip(before, after, strict=True)
+    once = answer.shared and before.dim() > 2
+    found = [similar(a[:1] if once else a, b[:1] if once else b, how, absolute=absolute) for a, b in pairs]
+    values = torch.tensor(found, dtype=torch.float64)
+    return torch.where(torch.tensor(answer.sound), values, torch.nan)
+
+
+def _scores(cascade: Cascade, answer: Answer, order: Order) -> Scores:
+    return Scores(cascade.mean, cascade.forwards, notes=_notes(cascade, order))
+
+
+def _notes(cascade: Cascade, order: Order) -> tuple[str, ...]:
+    """Whether the maps depend on the upper weights, where that can be told: their upper half random, all below as it was."""
+    number = len(cascade.stages) // 2
+    if order != "top_down" or not number:
+        return ()
+    upper = cascade.similarity[:number].abs().nanmean().item()
+    where = (
+        f"with the layers from {cascade.stages[number - 1][-1]} on random, one after the other, maps stay alike by {upper:.2f}"
+    )
+    if upper >= INSENSITIVE:
+        return (f"They hardly depend on the upper weights: {where}.",)
+    return (f"They depend on the upper weights: {where}.",) if upper == upper else ()
+
+
+def _check(name: str, order: str, similarity: str, stages: int | None) -> None:
+    known_similarity(name, similarity)
+    if order not in ORDERS or (stages is not None and stages < 1):
+        raise MethodError(
+            f"{name} with order={order!r}, stages={stages}", "an order that is not known, or no stage",
+            "layers become random one after the other", f"Choose one of {', '.join(ORDERS)}, and stages=16.",
+        )  # fmt: skip

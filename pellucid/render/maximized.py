@@ -1,0 +1,163 @@
+"""A contact sheet: what a maximization found, picture by picture, each over its target, its score and what the network says."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PIL import Image
+from torch import Tensor
+
+from pellucid.core.numbers import figure
+from .examples import example_cell, in_row, legend, nothing
+from .image import chunks, encoded, framed
+from .parts.palette import AMBER, FAINT, INK
+from .parts.pixels import GAP, SIDE, drawn
+from .parts.text import paragraph, shorten, stack
+
+if TYPE_CHECKING:
+    from pellucid.synth.maximized import Maximized
+    from pellucid.synth.trust.trust import Trust
+
+BESIDE = 4  # pictures that were made, in one row with real ones
+FAINTEST = 1.5  # how much paler than full contrast a picture is before it is shown with more
+OUTLIERS = 0.995  # share of the entries that full contrast is measured by
+MEMBERS = 3  # real pictures of a facet that are shown
+
+
+def contact_sheet(p: Maximized, across: int | None = None, trust: Trust | None = None) -> Image.Image:
+    """All pictures in rows of `across`, their words below them; the seeds of one target share a row where they can. Pale ones are
+    shown with more contrast, and how much is said.
+
+    Where there are real pictures to be shown, each target has rows of its own, and they stand behind those that were made; behind
+    that of a facet stand the picture it began with and real ones of its kind. A picture that was given stands before what was
+    made of it.
+    """
+    wide = max(SIDE, *(drawn(image, bounded(p)).width for image in p.images[:1]))
+    cells = [cell(p, index, wide, trust) for index in range(len(p))]
+    if p.real is None and "members" in p.extras:
+        rows = with_members(p, cells, wide)
+    elif p.real is None and "given scores" in p.extras:
+        rows = with_given(p, cells, wide, across or BESIDE)
+    elif p.real is None:
+        across = across or columns(len(p), len(set(p.seeds)))
+        rows = [cells[start : start + across] for start in range(0, len(cells), across)]
+    else:
+        rows = with_real(p, cells, wide, across or BESIDE)
+    body = stack([in_row(row, wide) for row in rows], GAP)
+    room = max(body.width, 2 * SIDE)
+    notes = [paragraph(note, 14, room, AMBER) for note in p.notes]
+    if p.real is not None:
+        notes += [paragraph(note, 14, room, AMBER) for note in p.real.notes] + [paragraph(legend(p.real), 14, room, FAINT)]
+    notes += [paragraph(note, 14, room, AMBER) for note in (trust.notes if trust else ())]
+    return framed(stack([heading(p, room), body, *notes], GAP))
+
+
+def with_real(p: Maximized, cells: Sequence[Image.Image], wide: int, across: int) -> list[list[Image.Image]]:
+    """For each target the pictures that were made, in rows of `across`, and real ones behind the first of these."""
+    assert p.real is not None
+    rows: list[list[Image.Image]] = []
+    for target in dict.fromkeys(p.targets):
+        own = [index for index in range(len(p)) if p.targets[index] == target]
+        made = [[cells[index] for index in own[start : start + across]] for start in range(0, len(own), across)]
+        real = [example_cell(p.real, example, wide) for example in p.examples(own[0])]
+        made[0] += real or [nothing(p.real.seen, wide)]
+        rows += made
+    return rows
+
+
+def with_members(p: Maximized, cells: Sequence[Image.Image], wide: int) -> list[list[Image.Image]]:
+    """For each facet the picture that was made, the one it began with, and the real ones nearest to the facet's middle."""
+    listed = [(facet, len(found)) for found in p.provenance["facets"] for facet in found]
+    rows: list[list[Image.Image]] = []
+    for index, (facet, count) in enumerate(listed):
+        kind = f"one of {count} kinds, of {facet['pictures']} pictures" if count > 1 else f"{facet['pictures']} pictures"
+        shown = [(p.extras["starts"][index], "where it began", kind)]
+        for image, name in zip(p.extras["members"][index][:MEMBERS], facet["members"], strict=False):
+            shown.append((image, "real", Path(name).stem if isinstance(name, str) else f"picture {name}"))
+        rows.append([cells[index], *(captioned(image, bounded(p), wide, *words) for image, *words in shown)])
+    return rows
+
+
+def with_given(p: Maximized, cells: Sequence[Image.Image], wide: int, across: int) -> list[list[Image.Image]]:
+    """Each picture that was given, before those that were made of it, in rows of `across` of these."""
+    given, rows = p.extras["given"], list[list[Image.Image]]()
+    for index, made in enumerate(cells):
+        same = index > 0 and p.targets[index] == p.targets[index - 1] and bool((given[index] == given[index - 1]).all())
+        if same and len(rows[-1]) <= across:
+            rows[-1].append(made)
+        else:
+            words = f"{p.targets[index]} = {figure(float(p.extras['given scores'][index]))}"
+            rows.append([captioned(given[index], bounded(p), wide, "given", words), made])
+    return rows
+
+
+def captioned(image: Tensor, within: bool, wide: int, head: str, words: str) -> Image.Image:
+    """A picture over what it is."""
+    told = [paragraph(shorten(head, 15, wide), 15, wide, INK), paragraph(shorten(words, 13, wide), 13, wide, FAINT)]
+    return stack([drawn(image, within), stack(told, 2)], 6)
+
+
+def heading(p: Maximized, wide: int) -> Image.Image:
+    """Recipe and model."""
+    model = p.provenance.get("model", {})
+    name = model.get("name", "") if isinstance(model, dict) else ""
+    words = "  ·  ".join(filter(None, [p.recipe, name, f"{len(p)} pictures" if len(p) > 1 else ""]))
+    return paragraph(shorten(words, 17, wide), 17, wide, INK)
+
+
+def cell(p: Maximized, index: int, wide: int, trust: Trust | None = None) -> Image.Image:
+    """One picture over its words, with the numbers that say most about how far to trust it."""
+    lines = [paragraph(f"{p.targets[index]} = {figure(float(p.scores[index]))}", 15, wide, INK)]
+    seed = f"seed {p.seeds[index]}" if len(set(p.seeds)) > 1 else ""
+    gain = contrast(p, index)
+    said = [f"{label} {share:.0%}" for _, label, share in (p.classes[index][:1] if p.classes else ())]
+    said += [f"contrast x {gain:.1f}"] if gain > 1 else []
+    lines += [paragraph(shorten("  ·  ".join(filter(None, [*said, seed])), 13, wide), 13, wide, FAINT)] if said or seed else []
+    lines += [] if bool(p.fired[index]) else [paragraph("never fired", 13, wide, AMBER)]
+    lines += [paragraph(shorten(words, 13, wide), 13, wide, FAINT) for words in (trust[index].telling() if trust else ())]
+    image = p.images[index] if gain == 1 else middle(p) + gain * (p.images[index] - middle(p))
+    return stack([drawn(image, bounded(p)), stack(lines, 2)], 6)
+
+
+def contrast(p: Maximized, index: int) -> float:
+    """How many times the contrast of a pale picture is raised about the picture that the network calls zero; else 1.
+
+    Ascents that pay for length or take back what they drew leave pale pictures: to the network they are as strong as others.
+    """
+    image = p.images[index]
+    if image.dim() != 3 or not bounded(p):
+        return 1.0
+    away = (image - middle(p)).abs().flatten()
+    far = float(away.sort().values[round(OUTLIERS * (len(away) - 1))])
+    return 0.5 / far if 0 < far * FAINTEST < 0.5 else 1.0
+
+
+def middle(p: Maximized) -> Tensor | float:
+    """The picture that the network calls zero, where it is known."""
+    return 0.5 if p.task is None or not p.task.frame.bounded else p.task.frame.mean[0].float().cpu()
+
+
+def columns(count: int, seeds: int) -> int:
+    """How many pictures stand in a row.
+
+    Example:
+        >>> columns(1, 1), columns(5, 1), columns(12, 4), columns(64, 1)
+        (1, 5, 4, 8)
+    """
+    if 1 < seeds <= 8:
+        return seeds
+    return count if count <= 6 else math.ceil(math.sqrt(count))
+
+
+def bounded(p: Maximized) -> bool:
+    """Whether pictures run from 0 to 1; else they are drawn from their lowest to their highest value."""
+    return bool(p.images.min() >= 0 and p.images.max() <= 1)
+
+
+def save_png(p: Maximized, path: Path, *, across: int | None = None, trust: Trust | None = None) -> None:
+    """The sheet as a PNG that carries its captions and provenance as text; `Maximized.save` writes it whole or not at all."""
+    told = "\n".join(p.caption(index) for index in range(len(p)))
+    path.write_bytes(encoded(contact_sheet(p, across, trust), chunks(told, dict(p.provenance))))

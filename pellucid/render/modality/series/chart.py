@@ -1,0 +1,168 @@
+"""The chart of a series: a panel per channel, time in seconds below."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.core.numbers import figure
+from pellucid.model.modality.series import Curves
+from ...parts.drawing import Drawing, Line, Rect, Words, fitted
+from ...parts.map import Map
+from ...parts.palette import AMBER, FAINT, HAIR, INK, Colour
+from ...parts.scale import Heat, Scale, each
+from ...parts.text import wrap
+from ..table.chart import ticks
+
+if TYPE_CHECKING:
+    from pellucid.explanation.explanation import Explanation
+
+Mark = Rect | Line | Words
+LEFT, RIGHT, GAP, FOOT = 92, 10, 14, 34  # pixels
+TALL, LOW, MOST = 150, 64, 16  # pixels of a panel, at most and at least; panels
+STRIPS = 240  # of time, at most
+
+
+@dataclass(frozen=True, eq=False)
+class Strips:
+    """What stretches of time say.
+
+    Arguments:
+        edges: Where they begin and end, in steps.
+        values: The mean over each, with shape (channel, strip).
+        scale: What is painted at full strength.
+    """
+
+    edges: NDArray[np.int64]
+    values: Heat
+    scale: Scale
+
+
+def strips(e: Explanation, sample: int, count: int = STRIPS) -> Strips:
+    """A strip per step of time; of long series the means over equally many steps."""
+    values = e.values[sample].detach().cpu().double().numpy()
+    values = values if e.signed else np.abs(values)
+    length = values.shape[1]
+    edges = np.linspace(0, length, min(length, count) + 1).round().astype(np.int64)
+    pooled = np.add.reduceat(values, edges[:-1], axis=1) / np.diff(edges)
+    return Strips(edges, pooled, each(pooled, percentile=100.0))
+
+
+def drawing(e: Explanation, sample: int, drawn: Map, wide: int) -> Drawing:
+    """Every channel, the strongest of many."""
+    curves = e.subject
+    assert isinstance(curves, Curves)
+    found = strips(e, sample)
+    shown = strongest(found.values)
+    tall = max(LOW, min(TALL, 640 // len(shown)))
+    marks: list[Mark] = []
+    for place, channel in enumerate(shown):
+        marks += panel(curves, sample, channel, found, drawn, place * (tall + GAP), tall, wide)
+    below = len(shown) * (tall + GAP) - GAP
+    marks += axis(curves, sample, below, wide)
+    below += FOOT + 10
+    for words, ink in told(found, shown, drawn):
+        for line in wrap(words, 14, wide, spelled=False):
+            marks.append(Words(0, below + 14, line, 14, ink))
+            below += 20
+    marks += [] if drawn.empty else key(drawn, found, below + 18)
+    return Drawing(wide, below + (6 if drawn.empty else 30), tuple(marks))
+
+
+def strongest(values: Heat) -> list[int]:
+    """The channels that are drawn, in their order."""
+    best = np.argsort(-np.abs(values).sum(1), kind="stable")[:MOST]
+    return sorted(int(channel) for channel in best)
+
+
+def panel(curves: Curves, sample: int, channel: int, found: Strips, drawn: Map, top: float, tall: float, wide: int) -> list[Mark]:
+    """One channel: strips, frame, curve, and the range of its values."""
+    curve = curves.curves[sample, channel].double().numpy()
+    low, high = float(curve.min()), float(curve.max())
+    span = high - low or 1.0
+    step = (wide - LEFT - RIGHT) / len(curve)
+    marks: list[Mark] = [] if drawn.empty else coloured(curves, channel, found, drawn, top, tall, step)
+    right = wide - RIGHT
+    frame = ((LEFT, top), (right, top), (right, top + tall), (LEFT, top + tall), (LEFT, top))
+    marks.append(Line(frame, HAIR))
+
+    def y(value: float) -> float:
+        return top + 8 + (high - value) / span * (tall - 16)
+
+    points = tuple((LEFT + (x + 0.5) * step, y(value)) for x, value in thinned(curve, 2 * (wide - LEFT)))
+    marks.append(Line(points if len(points) > 1 else (points[0], points[0]), INK, 1.4))
+    unit = f" {curves.unit}" if curves.unit else ""
+    marks.append(Words(LEFT - 10, top + tall / 2 + 5, fitted(curves.names[channel], 15, LEFT - 14), 15, INK, "r"))
+    if high > low:
+        marks.append(Words(LEFT - 10, top + 13, figure(high) + unit, 12, FAINT, "r"))
+        marks.append(Words(LEFT - 10, top + tall - 3, figure(low) + unit, 12, FAINT, "r"))
+    return marks
+
+
+def coloured(curves: Curves, channel: int, found: Strips, drawn: Map, top: float, tall: float, step: float) -> list[Mark]:
+    """The strips of one channel, those that show at all."""
+    strength = found.scale.strength(found.values[channel])
+    marks: list[Mark] = []
+    for n, level in enumerate(strength):
+        if abs(level) >= 0.01:
+            first, last = int(found.edges[n]), int(found.edges[n + 1])
+            time = f"{curves.seconds(first):.4g} to {curves.seconds(last):.4g} s"
+            words = f"{curves.names[channel]}, {time}: {figure(float(found.values[channel, n]))}"
+            left, right = LEFT + first * step, LEFT + last * step
+            marks.append(Rect(left, top, right, top + tall, shade(float(level), drawn), words))
+    return marks
+
+
+def shade(level: float, drawn: Map) -> Colour:
+    """The colour of a strip: paler than that of bars, so that the curve is seen on it."""
+    painted = drawn.palette.paint(np.array(0.75 * level), np.full(3, 255.0), signed=drawn.signed).round().astype(int)
+    red, green, blue = (int(one) for one in painted)
+    return red, green, blue
+
+
+def thinned(curve: Heat, most: int) -> list[tuple[float, float]]:
+    """A curve with no more points than can be seen: of many, the lowest and the highest of each stretch."""
+    if len(curve) <= most:
+        return [(float(x), float(value)) for x, value in enumerate(curve)]
+    points: list[tuple[float, float]] = []
+    for part in np.array_split(np.arange(len(curve)), most // 2):
+        ends = sorted({int(part[curve[part].argmin()]), int(part[curve[part].argmax()])})
+        points += [(float(x), float(curve[x])) for x in ends]
+    return points
+
+
+def axis(curves: Curves, sample: int, top: float, wide: int) -> list[Mark]:
+    """Seconds along the foot."""
+    length = curves.curves.shape[2]
+    end = curves.seconds(length)
+    marks: list[Mark] = []
+    for tick in ticks(0.0, end):
+        x = LEFT + tick / end * (wide - LEFT - RIGHT)
+        marks += [Line(((x, top), (x, top + 5)), FAINT), Words(x, top + 20, f"{tick:g}", 13, FAINT, "m")]
+    return [*marks, Words(wide - RIGHT, top + 34, "seconds", 13, FAINT, "r")]
+
+
+def told(found: Strips, shown: list[int], drawn: Map) -> list[tuple[str, Colour]]:
+    """What is to be known about strips and channels."""
+    words = []
+    wide = int(np.diff(found.edges).max())
+    if not drawn.empty:
+        scale = found.scale.sentence(found.values, signed=drawn.signed)
+        over = f" A strip is the mean over {wide} steps." if wide > 1 else ""
+        words.append((scale + over, FAINT))
+    if len(shown) < len(found.values):
+        words.append((f"The {len(shown)} channels of {len(found.values)} that say most are drawn.", AMBER))
+    return words
+
+
+def key(drawn: Map, found: Strips, base: float) -> list[Mark]:
+    """What the colours mean."""
+    ends = ((1.0, "speaks for"), (-1.0, "speaks against")) if drawn.signed else ((1.0, "unsigned: how much, not for or against"),)
+    marks: list[Mark] = []
+    for place, (level, words) in enumerate(ends):
+        left = 150 * place
+        marks += [Rect(left, base - 12, left + 13, base + 1, shade(level, drawn)), Words(left + 20, base, words, 14, INK)]
+    return marks

@@ -1,0 +1,55 @@
+"""A series in a terminal: a line per channel, dark where nothing speaks, and the stretch of time that says most."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pellucid.core.numbers import figure
+from pellucid.model.modality.series import Curves
+from ...parts.map import Map
+from .chart import shade, strips, strongest
+
+if TYPE_CHECKING:
+    from pellucid.explanation.explanation import Explanation
+
+LEVELS = "▁▂▃▄▅▆▇█"
+RESET = "\x1b[0m"
+
+
+def lines(e: Explanation, sample: int, drawn: Map, width: int, colour: bool) -> list[str]:
+    """The curve of every channel in eight heights on the colour of its evidence; without colour the signs stand below it."""
+    curves = e.subject
+    assert isinstance(curves, Curves)
+    names = min(14, max(map(len, curves.names)))
+    found = strips(e, sample, max(8, width - names - 1))
+    made = []
+    for channel in strongest(found.values):
+        curve = curves.curves[sample, channel].double().numpy()
+        means = np.add.reduceat(curve, found.edges[:-1]) / np.diff(found.edges)
+        low, high = means.min(), means.max()
+        heights = [LEVELS[int(7 * (value - low) / (high - low or 1.0))] for value in means]
+        levels = found.scale.strength(found.values[channel]) if not drawn.empty else np.zeros(len(heights))
+        head = f"{curves.names[channel][:names]:<{names}} "
+        if colour:
+            made.append(head + "".join(ground(float(s), drawn) + h for s, h in zip(levels, heights, strict=True)) + RESET)
+        else:
+            steps = np.digitize(levels, (-0.6, -0.2, 0.2, 0.6))
+            made += [head + "".join(heights), " " * len(head) + "".join("=- +#"[step] for step in steps)]
+    end = curves.seconds(curves.curves.shape[2])
+    made.append(f"{'':<{names}} 0 s{f'{end:.4g} s':>{max(1, len(found.edges) - 4)}}")
+    return [*made, *([] if drawn.empty else [legend(drawn, found.scale.limit, colour=colour)])]
+
+
+def ground(level: float, drawn: Map) -> str:
+    return "\x1b[38;2;28;30;34m\x1b[48;2;{};{};{}m".format(*shade(level, drawn))
+
+
+def legend(drawn: Map, limit: float, *, colour: bool) -> str:
+    """What colours or signs mean."""
+    full = f"full at {'±' if drawn.signed else ''}{figure(limit)}"
+    if not colour:
+        return ("# + for  - = against · " if drawn.signed else "# + unsigned: how much · ") + full
+    ends = ((1.0, "for"), (-1.0, "against")) if drawn.signed else ((1.0, "unsigned: how much"),)
+    return "  ".join(f"{ground(level, drawn)}  {RESET} {words}" for level, words in ends) + f" · {full}"

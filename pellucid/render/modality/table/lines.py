@@ -1,0 +1,48 @@
+"""The chart of a row in a terminal: bars in 24-bit colour, or of signs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...parts.map import Map
+from ...parts.palette import Colour
+from ...parts.steps import ABSORBED, END, Step
+from .chart import bounds
+from .chart import colour as tone
+
+RESET = "\x1b[0m"
+
+
+def lines(steps: Sequence[Step], drawn: Map, width: int, *, colour: bool) -> list[str]:
+    """A line per bar: name, cell, bar, number."""
+    numbers = max(len(step.told(signed=drawn.signed)) for step in steps)
+    cells = min(18, max(len(step.cell) for step in steps))
+    names = min(max(len(step.name) for step in steps), max(10, width // 3))
+    room = max(10, width - names - cells - numbers - 4)
+    low, high = bounds(steps)
+    made = []
+    for step in steps:
+        start, stop = sorted(round((end - low) / (high - low) * (room - 1)) for end in (step.start, step.stop))
+        bar = " " * start + painted(step, stop - start + 1, drawn, colour=colour) + " " * (room - 1 - stop)
+        head = f"{cut(step.name, names):<{names}} {cut(step.cell, cells):>{cells}}"
+        made.append(f"{head} {bar} {step.told(signed=drawn.signed):>{numbers}}".rstrip())
+    return made
+
+
+def painted(step: Step, length: int, drawn: Map, *, colour: bool) -> str:
+    """The bar itself."""
+    if step.kind == END:
+        return " " * (length - 1) + "|"
+    if colour:
+        return f"{ink(tone(step, drawn))}{'█' * length}{RESET}"
+    sign = "." if step.kind == ABSORBED else "-" if step.value < 0 else "+"
+    return sign * length
+
+
+def ink(colour: Colour) -> str:
+    return "\x1b[38;2;{};{};{}m".format(*colour)
+
+
+def cut(words: str, room: int) -> str:
+    """Words that fit."""
+    return words if len(words) <= room else words[: max(0, room - 1)] + "…"

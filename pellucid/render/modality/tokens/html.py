@@ -1,0 +1,83 @@
+"""Marked text as part of a page: every token can be pointed at, and nothing in it is read as markup."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+from pellucid.core.numbers import figure
+from pellucid.model.modality.tokens import PADDING, SPECIAL, Tokens
+from ...parts.legend import UNSIGNED
+from ...parts.map import Map
+from ...parts.palette import Colour
+from .runs import UNREAD, Run, ground, ink, leftward, runs, told, visible
+
+if TYPE_CHECKING:
+    from pellucid.explanation.explanation import Explanation
+
+MOST_WORDS = 12
+TEXT = "font-size:1.15rem; line-height:1.9; white-space:pre-wrap; overflow-wrap:anywhere; margin:0 0 1.2rem"
+MARK = "border-radius:3px; padding:.12em 0; -webkit-box-decoration-break:clone; box-decoration-break:clone"
+SPECIALS = "font:0.75em ui-monospace,monospace; border:1px solid #c9cdd3; padding:.1em .3em; margin:0 .15em"
+KEY = "display:inline-block; padding:.1em .6em; border-radius:3px; margin-right:.6em; font-size:.9rem"
+
+
+def html(e: Explanation, sample: int, drawn: Map) -> str:
+    """The text, what its colours mean, and the words that say most."""
+    shown = runs(e, sample, drawn)
+    body, way = "".join(marked(run, drawn) for run in shown), "rtl" if leftward(shown) else "ltr"
+    parts = [f'<div dir="{way}" style="{TEXT}">{body}</div>', *left_out(e, sample)]
+    if drawn.empty:
+        return "\n".join(parts)
+    return "\n".join([*parts, legend(drawn), strongest(e, sample, drawn)])
+
+
+def marked(run: Run, drawn: Map) -> str:
+    """One run: a <mark> where it is a token, plain words between, grey ones where the model did not read on."""
+    words = escape(run.text)
+    if run.kind == UNREAD:
+        return f'<span style="color:#a9adb3">{words}</span>'
+    if run.value is None:
+        return words
+    special = f"; {SPECIALS}" if run.kind == SPECIAL else ""
+    style = f"background:{web(ground(run, drawn))}; color:{web(ink(ground(run, drawn)))}; {MARK}{special}"
+    return f'<mark style="{style}" title="{escape(told(run, drawn))}">{words}</mark>'
+
+
+def left_out(e: Explanation, sample: int) -> list[str]:
+    """Padding, which is not shown, is counted."""
+    subject = e.subject
+    assert isinstance(subject, Tokens)
+    count = subject.kinds[sample].count(PADDING)
+    return [f'<p class="note">{count} positions of padding behind the text are left out.</p>'] if count else []
+
+
+def legend(drawn: Map) -> str:
+    """What the colours mean, the scale, and what it clips."""
+    ends = ((1.0, "speaks for"), (-1.0, "speaks against")) if drawn.signed else ((1.0, UNSIGNED),)
+    keys = []
+    for level, words in ends:
+        run = Run(words, level * drawn.scale.limit, level)
+        colour = ground(run, drawn)
+        number = f"{'+' if drawn.signed and level > 0 else ''}{figure(level * drawn.scale.limit)}"
+        keys.append(f'<span style="{KEY}; background:{web(colour)}; color:{web(ink(colour))}">{words} {number}</span>')
+    return f'<p>{"".join(keys)}</p>\n<p class="note">{escape(drawn.scale.sentence(drawn.heat, signed=drawn.signed))}</p>'
+
+
+def strongest(e: Explanation, sample: int, drawn: Map) -> str:
+    """The words that say most, with their values; those that come again with the sum of all."""
+    found: dict[str, list[float]] = {}
+    for piece in e.words(sample):
+        found.setdefault(piece.text, []).append(piece.value)
+    lines = []
+    for text, values in sorted(found.items(), key=lambda item: -abs(sum(item[1])))[:MOST_WORDS]:
+        total, often = sum(values), f" <small>{len(values)} times</small>" if len(values) > 1 else ""
+        value = f"{'+' if e.signed and total > 0 else ''}{figure(total)}"
+        lines.append(f"<tr><td><bdi>{escape(visible(text[:80]))}</bdi>{often}</td><td>{value}</td></tr>")
+    rows = "\n".join(lines)
+    return f'<details open><summary>The words that say most</summary>\n<table class="books">\n{rows}\n</table></details>'
+
+
+def web(colour: Colour) -> str:
+    """A colour as style sheets write it."""
+    return "#{:02x}{:02x}{:02x}".format(*colour)

@@ -1,0 +1,1 @@
+"""What sheets and pages are made of: palettes, scales, panels, bars, legends, outlines."""

@@ -1,0 +1,1 @@
+"""The real inputs, or parts of them, that excite a unit most."""

@@ -1,0 +1,1 @@
+"""What is climbed: targets and penalties as one number per picture."""

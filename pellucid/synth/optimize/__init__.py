@@ -1,0 +1,1 @@
+"""How it is climbed: steps, schedules, and what is kept of them."""

@@ -1,0 +1,82 @@
+"""What is known of pictures on their way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from .ascent import per_picture
+from .dead_units import STARTS
+from .evaluate_step import Look, Part
+
+
+@dataclass(eq=False)
+class Track:
+    """The best pictures and the first that led, which of them are still moved, and which ever had a slope.
+
+    Arguments:
+        best, top: The pictures with the highest scores so far, and these.
+        majority, led: The first pictures whose class or channel led its layer, and whether there was one.
+        alive: Which pictures are still moved.
+        fired: Which had a slope at some step.
+        broken: Whose score or slope was no number.
+        risen: The step in which the score last rose by a thousandth.
+        trace: The scores, step by step.
+    """
+
+    best: Tensor
+    majority: Tensor
+    top: Tensor
+    led: Tensor
+    alive: Tensor
+    fired: Tensor
+    broken: Tensor
+    risen: Tensor
+    trace: list[Tensor] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, pictures: Tensor) -> Track:
+        """Before the first step."""
+        no = torch.zeros(len(pictures), dtype=torch.bool, device=pictures.device)
+        return cls(pictures, pictures, torch.full_like(no, -torch.inf, dtype=torch.float32), no, ~no, no, no, no.long())
+
+    def note(self, look: Look, step: int) -> None:
+        """Remember what a look saw."""
+        self.fired = self.fired | ~look.dead
+        self.broken = self.broken | (~look.sound & self.alive)
+        self.alive = self.alive & look.sound
+        scores = look.scores.nan_to_num(-torch.inf, posinf=-torch.inf)
+        clearly = scores > self.top + 1e-3 * self.top.abs().clamp(max=1e6)
+        self.risen = torch.where(self.alive & (clearly | (self.top == -torch.inf)), step, self.risen)
+        better = self.alive & (scores > self.top)
+        self.best = torch.where(per_picture(better, look.pictures), look.pictures, self.best)
+        self.top = torch.where(better, scores, self.top)
+        self.trace.append(torch.where(self.alive, scores, torch.nan))
+        if look.leads is not None:
+            new = look.leads & ~self.led & self.alive
+            self.majority = torch.where(per_picture(new, look.pictures), look.pictures, self.majority)
+            self.led = self.led | new
+
+    def firsts(self) -> Tensor:
+        """The first pictures that led; where there was none, the best."""
+        return torch.where(per_picture(self.led, self.best), self.majority, self.best)
+
+    def rest(self, step: int, plateau: int | None) -> None:
+        """Leave alone the pictures whose score has not risen for so many steps."""
+        if plateau is not None:
+            self.alive = self.alive & (step - self.risen < plateau)
+
+    def notes(self, part: Part) -> Iterator[str]:
+        """What a reader has to know."""
+        fired, broken, targets = self.fired.tolist(), self.broken.tolist(), [target.text() for target in part.task.targets]
+        for target in dict.fromkeys(t for t, f, b in zip(targets, fired, broken, strict=True) if not f and not b):
+            helped = f", rectifiers that let gradients through and {STARTS} other starts included" if part.plan.rescue else ""
+            yield (
+                f"{target}: this unit never fired. No gradient reached the picture in {len(self.trace)} looks at it{helped}; "
+                "what is shown is where it started."
+            )
+        for target in dict.fromkeys(t for t, b in zip(targets, broken, strict=True) if b):
+            yield f"{target}: stopped where the score or its gradient was no number; the last sound picture is shown."
