@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 import pellucid as pl
-from pellucid import lrp
-from pellucid.lrp import Composite, Epsilon, Flat, Gamma, Norm, Rule, Shares, WSquare, ZBox, ZPlus
+from pellucid.methods import lrp
+from pellucid.methods.lrp import Composite, Epsilon, Flat, Gamma, Norm, Rule, Shares, WSquare, ZBox, ZPlus
 from pellucid.tape import LocalOp
 
 EPS = 1e-9

@@ -19,11 +19,11 @@ import torch
 from torch import Tensor
 
 import pellucid as pl
-from pellucid.perturb.division import Grid
-from pellucid.perturb.imputers.blur import Blur
-from pellucid.perturb.kernel_shap import kernel_shap
-from pellucid.perturb.perturbation import Perturbation
-from pellucid.perturb.shapley import shapley
+from pellucid.methods.perturb.imputers.blur import Blur
+from pellucid.methods.perturb.kernel_shap import kernel_shap
+from pellucid.methods.perturb.regions.division import Grid
+from pellucid.methods.perturb.sampling.perturbation import Perturbation
+from pellucid.methods.perturb.shapley import shapley
 from pellucid.zoo import pictures
 
 OURS, PEERS = (3, 5, 10, 20), (10, 20, 40, 80)  # budgets, in forward passes per region

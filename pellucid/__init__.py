@@ -37,7 +37,6 @@ _HOMES = {
     "explanation.explanation": ("Explanation",),
     "explanation.ledger": ("Ledger",),
     "tape": ("record",),
-    "catalogue.methods": ("methods",),
     "errors": (
         "InputError",
         "MethodError",
@@ -53,8 +52,9 @@ _HOMES = {
     ),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
-_PACKAGES = {name: name for name in ("gradient", "lrp", "perturb", "cam", "metrics", "synth", "testing", "render", "zoo")}
-_PACKAGES |= {"catalogue": "catalogue", "errors": "errors", "tape": "tape", "suite": "verbs.suites", "truth": "zoo.truth"}
+_PACKAGES = {name: f"methods.{name}" for name in ("cam", "gradient", "lrp", "perturb")}
+_PACKAGES |= {name: name for name in ("catalogue", "errors", "methods", "metrics", "render", "synth", "tape", "testing", "zoo")}
+_PACKAGES |= {"suite": "verbs.suites", "truth": "zoo.truth"}
 
 __all__ = [
     "Agreement",

@@ -13,8 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import pellucid as pl
-from pellucid import cam
 from pellucid.core.progress import watched
+from pellucid.methods import cam
 from pellucid.tape import aim, record
 from pellucid.tape.axes.feature_map import Map, choose
 from pellucid.tape.axes.layout import layouts

@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import pellucid as pl
-from pellucid import lrp
-from pellucid.lrp import Composite, Rule, Shares
+from pellucid.methods import lrp
+from pellucid.methods.lrp import Composite, Rule, Shares
 from pellucid.tape import LocalOp
 from tests.cases import CASE, RELEVANCE, Case, each_case, expected
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 import pellucid as pl
 from pellucid.core.statistics import pearson, spearman
 from pellucid.errors import MethodError
+from pellucid.methods.perturb.regions.division import Entries
 from pellucid.metrics import Answer, Every, Question, Scheme, Shares, Tiles, question
 from pellucid.metrics.faithfulness.correlation import (
     FaithfulnessCorrelation,
@@ -20,7 +21,6 @@ from pellucid.metrics.faithfulness.correlation import (
 )
 from pellucid.metrics.removal.experiment import experiment
 from pellucid.metrics.removal.order import by_chance
-from pellucid.perturb.division import Entries
 from pellucid.target import as_target
 from tests.reference import literature_twins as twin
 from tests.reference import metric_twins

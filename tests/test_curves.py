@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 import pellucid as pl
+from pellucid.methods.perturb.regions.division import Entries, Grid, Groups, Sliding
 from pellucid.metrics import Answer, Scheme, question
 from pellucid.metrics.removal.calibration import calibration
 from pellucid.metrics.removal.curve import curve, lacks
@@ -20,7 +21,6 @@ from pellucid.metrics.removal.order import by_chance, ranks
 from pellucid.metrics.removal.pixel_flipping import PixelFlipping
 from pellucid.metrics.removal.steps import Every, Log, Shares
 from pellucid.metrics.removal.tiles import Tiles
-from pellucid.perturb.division import Entries, Grid, Groups, Sliding
 from pellucid.target import as_target
 from tests.reference import metric_twins as twin
 

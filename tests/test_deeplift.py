@@ -17,9 +17,9 @@ from torch import Tensor, nn
 
 import pellucid as pl
 from pellucid.core.progress import watched
-from pellucid.gradient.deeplift import DeepLift
-from pellucid.gradient.deepshap import DeepShap
-from pellucid.gradient.rescale import quotient, secant
+from pellucid.methods.gradient.deeplift import DeepLift
+from pellucid.methods.gradient.deepshap import DeepShap
+from pellucid.methods.gradient.rescale import quotient, secant
 from pellucid.target import as_target
 from tests.cases import CASE, CONTAINERS, Case, contained, difference, each_case
 from tests.golden import deeplift_nets as nets

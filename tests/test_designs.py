@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 
 from pellucid.errors import MethodError
-from pellucid.perturb.coalitions import Coalitions, ShapleyKernel, capacities, numbered
-from pellucid.perturb.design import Bernoulli, Design, OneOut, packed, unpacked
-from pellucid.perturb.hsic import Halves
-from pellucid.perturb.shapley import Permutations
-from pellucid.perturb.sobol import OneReplaced
+from pellucid.methods.perturb.hsic import Halves
+from pellucid.methods.perturb.sampling.coalitions import Coalitions, ShapleyKernel, capacities, numbered
+from pellucid.methods.perturb.sampling.design import Bernoulli, Design, OneOut, packed, unpacked
+from pellucid.methods.perturb.shapley import Permutations
+from pellucid.methods.perturb.sobol import OneReplaced
 
 MAKE: dict[str, Callable[[int], Design]] = {  # by budget
     "bernoulli": lambda budget: Bernoulli(budget),

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 import pellucid as pl
 from pellucid.core.progress import watched
-from pellucid.perturb.dve import DVE, log_probabilities
+from pellucid.methods.perturb.dve import DVE, log_probabilities
 from tests.cases import CASE, CASES, CONTAINERS, Case, contained, difference
 
 MAPPED = [case for case in CASES if case.name not in ("dense", "curved")]

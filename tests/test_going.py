@@ -8,11 +8,11 @@ import pytest
 import torch
 
 import pellucid as pl
+from pellucid.methods.perturb import Along, Entries, Grid
+from pellucid.methods.perturb.regions.division import Groups
 from pellucid.metrics import Every, Scheme, question
 from pellucid.metrics.removal.experiment import Lack, experiment
 from pellucid.metrics.removal.order import by_chance
-from pellucid.perturb import Along, Entries, Grid
-from pellucid.perturb.division import Groups
 from pellucid.target import as_target
 from tests.cases import CASE
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 import pellucid as pl
 from pellucid import metrics
+from pellucid.methods.perturb.regions.division import Entries, Groups
 from pellucid.metrics import Answer, Curve, Every, Question, Scheme, Tiles, Values, curves, question
 from pellucid.metrics.faithfulness.correlation import correlations
 from pellucid.metrics.faithfulness.quantus import steps
@@ -24,7 +25,6 @@ from pellucid.metrics.removal.experiment import Lack, Reading, experiment
 from pellucid.metrics.removal.order import ranks
 from pellucid.metrics.sensitivity.reexplain import Again
 from pellucid.metrics.sensitivity.robustness import lipschitz, moved
-from pellucid.perturb.division import Entries, Groups
 from pellucid.target import as_target
 from tests.cases import CASE
 from tests.golden import make_quantus as golden

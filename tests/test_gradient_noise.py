@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 import pellucid as pl
 from pellucid.core.progress import watched
-from pellucid.gradient import (
+from pellucid.methods.gradient import (
     Expected,
     FiniteDifferences,
     Gradient,
@@ -23,8 +23,8 @@ from pellucid.gradient import (
     SmoothGradSquared,
     VarGrad,
 )
-from pellucid.gradient.draws import Tally, normal, spread
-from pellucid.gradient.variation import CELLS, divided
+from pellucid.methods.gradient.finite_differences import CELLS, divided
+from pellucid.methods.gradient.sampling import Tally, normal, spread
 from tests.cases import CASE, contained, difference
 
 W = torch.tensor([[2.0, -1.0, 0.5], [1.0, 3.0, -2.0]], dtype=torch.float64)
@@ -321,7 +321,7 @@ def test_an_input_or_an_answer_that_is_no_number_is_refused():
 
 
 def test_cells_that_were_called_off_are_zero_and_told(monkeypatch):
-    monkeypatch.setattr("pellucid.gradient.variation.at_once", lambda x: 64)
+    monkeypatch.setattr("pellucid.methods.gradient.finite_differences.at_once", lambda x: 64)
     net, x = CASE["plain"].net(), CASE["plain"].inputs()[:1]
     with watched(lambda done, total, what: done >= 64):
         e = pl.explain(net, x, 1, FiniteDifferences(cell=2))

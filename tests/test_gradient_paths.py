@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 import pellucid as pl
 from pellucid.core.progress import watched
-from pellucid.gradient import Expected, Gradient, Integrated, Noisy, OverBaselines, SimpleTaylor
-from pellucid.gradient.expected import draws
-from pellucid.gradient.paths import RULES, nodes
+from pellucid.methods.gradient import Expected, Gradient, Integrated, Noisy, OverBaselines, SimpleTaylor
+from pellucid.methods.gradient.expected import draws
+from pellucid.methods.gradient.integrated import RULES, nodes
 from tests.cases import CASE, contained, difference
 
 NETS = ["plain", "residual", "curved"]

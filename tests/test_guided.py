@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import pellucid as pl
-from pellucid.gradient.guided import Deconvnet, GuidedBackprop
+from pellucid.methods.gradient.guided import Deconvnet, GuidedBackprop
 from tests.cases import CASE, CONTAINERS, Case, contained, difference, each_case, explain
 from tests.golden import deeplift_nets as nets
 

@@ -17,11 +17,7 @@ from torch import Tensor, nn
 import pellucid as pl
 from pellucid import zoo
 from pellucid.errors import InputError
-from pellucid.model import Model, Preprocess
-from pellucid.perturb.difference import occlusion
-from pellucid.perturb.division import Sliding
-from pellucid.perturb.imputer import occluded
-from pellucid.perturb.imputers import (  # fmt: skip
+from pellucid.methods.perturb.imputers import (
     Statistics,
     blur,
     conditional_gaussian,
@@ -34,11 +30,15 @@ from pellucid.perturb.imputers import (  # fmt: skip
     patched,
     segment_mean,
 )
-from pellucid.perturb.imputers.conditional_gaussian import ConditionalGaussian, shipped
-from pellucid.perturb.imputers.draws import normal
-from pellucid.perturb.imputers.photographs import photographs
-from pellucid.perturb.imputers.statistics import _moments, _products
-from pellucid.perturb.regions import Partition, Windows
+from pellucid.methods.perturb.imputers.conditional_gaussian import ConditionalGaussian, shipped
+from pellucid.methods.perturb.imputers.draws import normal
+from pellucid.methods.perturb.imputers.imputer import occluded
+from pellucid.methods.perturb.imputers.photographs import photographs
+from pellucid.methods.perturb.imputers.statistics import _moments, _products
+from pellucid.methods.perturb.occlusion import occlusion
+from pellucid.methods.perturb.regions.division import Sliding
+from pellucid.methods.perturb.regions.regions import Partition, Windows
+from pellucid.model import Model, Preprocess
 
 SHAPES = {
     "table": (12,),

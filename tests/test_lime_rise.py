@@ -10,14 +10,14 @@ import torch
 from torch import Tensor
 
 import pellucid as pl
-from pellucid.perturb.design import Bernoulli
-from pellucid.perturb.division import Entries, Grid
-from pellucid.perturb.kernel_shap import kernel_shap
-from pellucid.perturb.lime import Surrogate, lime
-from pellucid.perturb.parts import Chosen, Parts
-from pellucid.perturb.perturbation import Perturbation
-from pellucid.perturb.regions import Cells
-from pellucid.perturb.rise import MaskMean, SoftGrid, rise
+from pellucid.methods.perturb.kernel_shap import kernel_shap
+from pellucid.methods.perturb.lime import Surrogate, lime
+from pellucid.methods.perturb.regions.defaults import Chosen, Parts
+from pellucid.methods.perturb.regions.division import Entries, Grid
+from pellucid.methods.perturb.regions.regions import Cells
+from pellucid.methods.perturb.rise import MaskMean, SoftGrid, rise
+from pellucid.methods.perturb.sampling.design import Bernoulli
+from pellucid.methods.perturb.sampling.perturbation import Perturbation
 from tests.cases import CASE
 from tests.games import coalitions, covered, game, linear, off
 
@@ -278,7 +278,7 @@ def test_soft_masks_need_an_imputer_that_mixes():
 
 
 def test_rows_of_single_regions_cannot_serve_lime():
-    from pellucid.perturb.difference import feature_ablation
+    from pellucid.methods.perturb.occlusion import feature_ablation
 
     x = torch.ones(1, 1, 4, 4)
     run = feature_ablation(Grid(2)).sample(lambda z: z.sum((1, 2, 3))[:, None], x, 0)

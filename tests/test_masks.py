@@ -11,11 +11,11 @@ from torch import Tensor, nn
 
 import pellucid as pl
 from pellucid.core.progress import watched
-from pellucid.perturb import extremal
-from pellucid.perturb.descent import gradient
-from pellucid.perturb.extremal import Extremal
-from pellucid.perturb.masks import frame, gaussian
-from pellucid.perturb.meaningful import Meaningful, as_probability
+from pellucid.methods.perturb.masks import extremal
+from pellucid.methods.perturb.masks.extremal import Extremal
+from pellucid.methods.perturb.masks.masks import frame, gaussian
+from pellucid.methods.perturb.masks.meaningful import Meaningful, as_probability
+from pellucid.methods.perturb.masks.optimise import gradient
 from pellucid.tape.forward import settled
 from pellucid.target import as_target
 from tests.cases import CASE, contained, difference

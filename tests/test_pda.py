@@ -13,12 +13,12 @@ from torch import Tensor, nn
 import pellucid as pl
 from pellucid.core.progress import watched
 from pellucid.errors import InputError, MethodError
-from pellucid.perturb.imputers import conditional_gaussian, marginal, noise
-from pellucid.perturb.imputers.conditional_gaussian import ConditionalGaussian, shipped
-from pellucid.perturb.imputers.draws import normal
-from pellucid.perturb.imputers.statistics import measured
-from pellucid.perturb.pda import WeightOfEvidence, pda
-from pellucid.perturb.refined import Refined
+from pellucid.methods.perturb.coarse_to_fine import Refined
+from pellucid.methods.perturb.imputers import conditional_gaussian, marginal, noise
+from pellucid.methods.perturb.imputers.conditional_gaussian import ConditionalGaussian, shipped
+from pellucid.methods.perturb.imputers.draws import normal
+from pellucid.methods.perturb.imputers.statistics import measured
+from pellucid.methods.perturb.pda import WeightOfEvidence, pda
 from tests.reference import pda_twin as twin
 
 SIDE, CLASSES = 14, 4

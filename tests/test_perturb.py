@@ -14,16 +14,16 @@ from torch import Tensor, nn
 
 import pellucid as pl
 from pellucid.core.progress import watched
-from pellucid.perturb.design import Bernoulli, OneOut
-from pellucid.perturb.difference import feature_ablation, occlusion
-from pellucid.perturb.division import Grid, Groups
-from pellucid.perturb.hsic import hsic
-from pellucid.perturb.kernel_shap import kernel_shap
-from pellucid.perturb.lime import lime
-from pellucid.perturb.perturbation import Perturbation
-from pellucid.perturb.rise import MaskMean, rise
-from pellucid.perturb.shapley import shapley
-from pellucid.perturb.sobol import sobol
+from pellucid.methods.perturb.hsic import hsic
+from pellucid.methods.perturb.kernel_shap import kernel_shap
+from pellucid.methods.perturb.lime import lime
+from pellucid.methods.perturb.occlusion import feature_ablation, occlusion
+from pellucid.methods.perturb.regions.division import Grid, Groups
+from pellucid.methods.perturb.rise import MaskMean, rise
+from pellucid.methods.perturb.sampling.design import Bernoulli, OneOut
+from pellucid.methods.perturb.sampling.perturbation import Perturbation
+from pellucid.methods.perturb.shapley import shapley
+from pellucid.methods.perturb.sobol import sobol
 from tests.cases import CASE, difference
 from tests.games import game, linear
 

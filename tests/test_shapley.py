@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 
 import pellucid as pl
-from pellucid.perturb.coalitions import Coalitions
-from pellucid.perturb.division import Grid, Groups
-from pellucid.perturb.imputer import Constant
-from pellucid.perturb.kernel_shap import Banzhaf, Kernel, kernel_shap
-from pellucid.perturb.perturbation import Perturbation
-from pellucid.perturb.regression import student
-from pellucid.perturb.shapley import shapley
+from pellucid.methods.perturb.imputers.imputer import Constant
+from pellucid.methods.perturb.kernel_shap import Banzhaf, Kernel, kernel_shap
+from pellucid.methods.perturb.regions.division import Grid, Groups
+from pellucid.methods.perturb.sampling.coalitions import Coalitions
+from pellucid.methods.perturb.sampling.least_squares import student
+from pellucid.methods.perturb.sampling.perturbation import Perturbation
+from pellucid.methods.perturb.shapley import shapley
 from tests.cases import CASE, difference
 from tests.games import Game, banzhaf_by_coalitions, coalitions, covered, game, linear, off, shapley_by_orders
 

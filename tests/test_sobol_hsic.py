@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 import pellucid as pl
-from pellucid.perturb.design import Bernoulli
-from pellucid.perturb.hsic import Halves, dependence, hsic
-from pellucid.perturb.kernel_shap import kernel_shap
-from pellucid.perturb.sobol import OneReplaced, sobol, total_index
+from pellucid.methods.perturb.hsic import Halves, dependence, hsic
+from pellucid.methods.perturb.kernel_shap import kernel_shap
+from pellucid.methods.perturb.sampling.design import Bernoulli
+from pellucid.methods.perturb.sobol import OneReplaced, sobol, total_index
 from tests.cases import CASE
 from tests.games import coalitions, covered, game, linear, off
 

@@ -48,7 +48,13 @@ class Entry:
     @property
     def family(self) -> str:
         """The package it lives in: "lrp", "gradient"."""
-        return self.factory.removeprefix("pellucid.").partition(":")[0].partition(".")[0]
+        return (
+            self.factory.removeprefix("pellucid.")
+            .removeprefix("methods.")
+            .removeprefix("verbs.")
+            .partition(":")[0]
+            .partition(".")[0]
+        )
 
     def make(self, **options: Any) -> Method:
         """The method itself."""
@@ -74,40 +80,48 @@ _BLUECHER = ("Bluecher et al.", 2024, "10.48550/arXiv.2401.06654")
 METHODS: tuple[Entry, ...] = (
     Entry(
         "lrp",
-        "pellucid.lrp:Auto",
+        "pellucid.methods.lrp:Auto",
         "relevance that reaches the input: the composite that measured best for the architecture",
         *_BACH,
     ),
-    Entry("lrp.zero", "pellucid.lrp:Zero", "relevance by contributions as they are", *_BACH),
-    Entry("lrp.epsilon", "pellucid.lrp:EpsilonEverywhere", "contributions over their sum, noise absorbed", *_BACH),
-    Entry("lrp.gamma", "pellucid.lrp:GammaEverywhere", "contributions that agree weigh more", *_OVERVIEW),
-    Entry("lrp.epsilon_plus", "pellucid.lrp:EpsilonPlus", "z-plus on convolutions, epsilon on dense layers", *_KOHL),
-    Entry("lrp.epsilon_plus_flat", "pellucid.lrp:EpsilonPlusFlat", "the same, flat at the first layer", *_KOHL),
+    Entry("lrp.zero", "pellucid.methods.lrp:Zero", "relevance by contributions as they are", *_BACH),
+    Entry("lrp.epsilon", "pellucid.methods.lrp:EpsilonEverywhere", "contributions over their sum, noise absorbed", *_BACH),
+    Entry("lrp.gamma", "pellucid.methods.lrp:GammaEverywhere", "contributions that agree weigh more", *_OVERVIEW),
+    Entry("lrp.epsilon_plus", "pellucid.methods.lrp:EpsilonPlus", "z-plus on convolutions, epsilon on dense layers", *_KOHL),
+    Entry("lrp.epsilon_plus_flat", "pellucid.methods.lrp:EpsilonPlusFlat", "the same, flat at the first layer", *_KOHL),
     Entry(
         "lrp.epsilon_alpha2_beta1",
-        "pellucid.lrp:EpsilonAlpha2Beta1",
+        "pellucid.methods.lrp:EpsilonAlpha2Beta1",
         "alpha-beta on convolutions, epsilon on dense layers",
         *_KOHL,
     ),
-    Entry("lrp.epsilon_alpha2_beta1_flat", "pellucid.lrp:EpsilonAlpha2Beta1Flat", "the same, flat at the first layer", *_KOHL),
+    Entry(
+        "lrp.epsilon_alpha2_beta1_flat",
+        "pellucid.methods.lrp:EpsilonAlpha2Beta1Flat",
+        "the same, flat at the first layer",
+        *_KOHL,
+    ),
     Entry(
         "lrp.epsilon_gamma_box",
-        "pellucid.lrp:EpsilonGammaBox",
+        "pellucid.methods.lrp:EpsilonGammaBox",
         "gamma on convolutions, z-box on pixels, epsilon on dense layers",
         *_OVERVIEW,
     ),
-    Entry("lrp.excitation_backprop", "pellucid.lrp:ExcitationBackprop", "winner-take-all probabilities, top down", *_EB),
+    Entry("lrp.excitation_backprop", "pellucid.methods.lrp:ExcitationBackprop", "winner-take-all probabilities, top down", *_EB),
     Entry(
-        "lrp.attention", "pellucid.lrp:Attention", "through attention: its weights and its values, a half each (AttnLRP)", *_ATTN
+        "lrp.attention",
+        "pellucid.methods.lrp:Attention",
+        "through attention: its weights and its values, a half each (AttnLRP)",
+        *_ATTN,
     ),
-    Entry("lrp.cp", "pellucid.lrp:CP", "through the values of attention, its weights held still (CP-LRP)", *_CP),
-    Entry("deep_taylor", "pellucid.lrp:DeepTaylor", "Taylor decomposition layer by layer", *_DTD),
-    Entry("gradient", "pellucid.gradient:Gradient", "how the score would change", *_SIMONYAN),
-    Entry("saliency", "pellucid.gradient:Saliency", "how much the score would change", *_SIMONYAN, signed=False),
-    Entry("sensitivity", "pellucid.gradient:Sensitivity", "the variation of the score, squared", *_SA, signed=False),
+    Entry("lrp.cp", "pellucid.methods.lrp:CP", "through the values of attention, its weights held still (CP-LRP)", *_CP),
+    Entry("deep_taylor", "pellucid.methods.lrp:DeepTaylor", "Taylor decomposition layer by layer", *_DTD),
+    Entry("gradient", "pellucid.methods.gradient:Gradient", "how the score would change", *_SIMONYAN),
+    Entry("saliency", "pellucid.methods.gradient:Saliency", "how much the score would change", *_SIMONYAN, signed=False),
+    Entry("sensitivity", "pellucid.methods.gradient:Sensitivity", "the variation of the score, squared", *_SA, signed=False),
     Entry(
         "smoothgrad",
-        "pellucid.gradient:SmoothGrad",
+        "pellucid.methods.gradient:SmoothGrad",
         "the mean gradient over noisy copies of the input",
         "Smilkov et al.",
         2017,
@@ -116,7 +130,7 @@ METHODS: tuple[Entry, ...] = (
     ),
     Entry(
         "smoothgrad_squared",
-        "pellucid.gradient:SmoothGradSquared",
+        "pellucid.methods.gradient:SmoothGradSquared",
         "the mean squared gradient over noisy copies: variation of the score",
         "Hooker et al.",
         2019,
@@ -126,7 +140,7 @@ METHODS: tuple[Entry, ...] = (
     ),
     Entry(
         "vargrad",
-        "pellucid.gradient:VarGrad",
+        "pellucid.methods.gradient:VarGrad",
         "where the slope itself changes around the input",
         "Adebayo et al.",
         2018,
@@ -136,7 +150,7 @@ METHODS: tuple[Entry, ...] = (
     ),
     Entry(
         "finite_differences",
-        "pellucid.gradient:FiniteDifferences",
+        "pellucid.methods.gradient:FiniteDifferences",
         "the slope over a finite way, part by part",
         *_SA,
         repeats=True,
@@ -144,7 +158,7 @@ METHODS: tuple[Entry, ...] = (
     ),
     Entry(
         "local_variance",
-        "pellucid.gradient:LocalVariance",
+        "pellucid.methods.gradient:LocalVariance",
         "how much the score varies when one part is noise",
         *_SA,
         signed=False,
@@ -152,11 +166,15 @@ METHODS: tuple[Entry, ...] = (
         repeats=True,
     ),
     Entry(
-        "gradient_x_input", "pellucid.gradient:GradientXInput", "input times how the score would change", *_SHRIKUMAR, adds=True
+        "gradient_x_input",
+        "pellucid.methods.gradient:GradientXInput",
+        "input times how the score would change",
+        *_SHRIKUMAR,
+        adds=True,
     ),
     Entry(
         "integrated_gradients",
-        "pellucid.gradient:Integrated",
+        "pellucid.methods.gradient:Integrated",
         "the change of the score from a baseline, entry by entry",
         "Sundararajan et al.",
         2017,
@@ -166,7 +184,7 @@ METHODS: tuple[Entry, ...] = (
     ),
     Entry(
         "expected_gradients",
-        "pellucid.gradient:Expected",
+        "pellucid.methods.gradient:Expected",
         "integrated gradients averaged over baselines",
         "Erion et al.",
         2021,
@@ -176,7 +194,7 @@ METHODS: tuple[Entry, ...] = (
     ),
     Entry(
         "simple_taylor",
-        "pellucid.gradient:SimpleTaylor",
+        "pellucid.methods.gradient:SimpleTaylor",
         "first-order terms around the nearest root on a line",
         *_BACH,
         linear=False,
@@ -185,7 +203,7 @@ METHODS: tuple[Entry, ...] = (
     ),
     Entry(
         "deeplift",
-        "pellucid.gradient:DeepLift",
+        "pellucid.methods.gradient:DeepLift",
         "the change of the score from a baseline, told by the changes on the way",
         "Shrikumar et al.",
         2017,
@@ -194,7 +212,7 @@ METHODS: tuple[Entry, ...] = (
     ),
     Entry(
         "deepshap",
-        "pellucid.gradient:DeepShap",
+        "pellucid.methods.gradient:DeepShap",
         "DeepLIFT averaged over baselines, with standard errors",
         "Lundberg and Lee",
         2017,
@@ -204,7 +222,7 @@ METHODS: tuple[Entry, ...] = (
     ),
     Entry(
         "guided_backprop",
-        "pellucid.gradient:GuidedBackprop",
+        "pellucid.methods.gradient:GuidedBackprop",
         "the gradient, of which only what is positive passes active ReLUs",
         "Springenberg et al.",
         2015,
@@ -213,7 +231,7 @@ METHODS: tuple[Entry, ...] = (
     ),
     Entry(
         "deconvnet",
-        "pellucid.gradient:Deconvnet",
+        "pellucid.methods.gradient:Deconvnet",
         "the gradient, of which only what is positive passes ReLUs",
         "Zeiler and Fergus",
         2014,
@@ -222,7 +240,7 @@ METHODS: tuple[Entry, ...] = (
     ),
     Entry(
         "gradcam",
-        "pellucid.cam:GradCAM",
+        "pellucid.methods.cam:GradCAM",
         "maps of the last layer, weighed by their mean gradient",
         "Selvaraju et al.",
         2017,
@@ -232,7 +250,7 @@ METHODS: tuple[Entry, ...] = (
     ),
     Entry(
         "gradcam++",
-        "pellucid.cam:GradCAMPlusPlus",
+        "pellucid.methods.cam:GradCAMPlusPlus",
         "the same, places with positive gradients weighed by their share",
         "Chattopadhay et al.",
         2018,
@@ -242,7 +260,7 @@ METHODS: tuple[Entry, ...] = (
     ),
     Entry(
         "hirescam",
-        "pellucid.cam:HiResCAM",
+        "pellucid.methods.cam:HiResCAM",
         "gradient times activation, place by place",
         "Draelos and Carin",
         2020,
@@ -252,7 +270,7 @@ METHODS: tuple[Entry, ...] = (
     ),
     Entry(
         "layercam",
-        "pellucid.cam:LayerCAM",
+        "pellucid.methods.cam:LayerCAM",
         "positive gradient times activation, place by place",
         "Jiang et al.",
         2021,
@@ -262,7 +280,7 @@ METHODS: tuple[Entry, ...] = (
     ),
     Entry(
         "xgradcam",
-        "pellucid.cam:XGradCAM",
+        "pellucid.methods.cam:XGradCAM",
         "maps weighed by gradients where they are active",
         "Fu et al.",
         2020,
@@ -272,7 +290,7 @@ METHODS: tuple[Entry, ...] = (
     ),
     Entry(
         "scorecam",
-        "pellucid.cam:ScoreCAM",
+        "pellucid.methods.cam:ScoreCAM",
         "maps weighed by the score of what they let through",
         "Wang et al.",
         2020,
@@ -283,7 +301,7 @@ METHODS: tuple[Entry, ...] = (
     ),
     Entry(
         "ablationcam",
-        "pellucid.cam:AblationCAM",
+        "pellucid.methods.cam:AblationCAM",
         "maps weighed by how far the score falls without them",
         "Desai and Ramaswamy",
         2020,
@@ -294,7 +312,7 @@ METHODS: tuple[Entry, ...] = (
     ),
     Entry(
         "eigencam",
-        "pellucid.cam:EigenCAM",
+        "pellucid.methods.cam:EigenCAM",
         "what stands out most in the last layer, whatever the target",
         "Muhammad and Yeasin",
         2020,
@@ -304,7 +322,7 @@ METHODS: tuple[Entry, ...] = (
     ),
     Entry(
         "attention_rollout",
-        "pellucid.cam:AttentionRollout",
+        "pellucid.methods.cam:AttentionRollout",
         "attention weights multiplied through the layers",
         "Abnar and Zuidema",
         2020,
@@ -314,7 +332,7 @@ METHODS: tuple[Entry, ...] = (
     ),
     Entry(
         "chefer",
-        "pellucid.cam:Chefer",
+        "pellucid.methods.cam:Chefer",
         "attention weights times how the score answers to them, gathered through the layers",
         "Chefer et al.",
         2021,
@@ -324,7 +342,7 @@ METHODS: tuple[Entry, ...] = (
     ),
     Entry(
         "occlusion",
-        "pellucid.perturb:occlusion",
+        "pellucid.methods.perturb:occlusion",
         "how far the score falls when a window is covered",
         "Zeiler and Fergus",
         2014,
@@ -334,7 +352,7 @@ METHODS: tuple[Entry, ...] = (
     ),
     Entry(
         "feature_ablation",
-        "pellucid.perturb:feature_ablation",
+        "pellucid.methods.perturb:feature_ablation",
         "how far the score falls when a part is taken away",
         "Zeiler and Fergus",
         2014,
@@ -344,7 +362,7 @@ METHODS: tuple[Entry, ...] = (
     ),
     Entry(
         "rise",
-        "pellucid.perturb:rise",
+        "pellucid.methods.perturb:rise",
         "the mean score of random maskings that leave a place visible",
         "Petsiuk et al.",
         2018,
@@ -354,7 +372,7 @@ METHODS: tuple[Entry, ...] = (
     ),
     Entry(
         "lime",
-        "pellucid.perturb:lime",
+        "pellucid.methods.perturb:lime",
         "a weighted linear model of the score by which parts are there",
         "Ribeiro et al.",
         2016,
@@ -364,7 +382,7 @@ METHODS: tuple[Entry, ...] = (
     ),
     Entry(
         "kernel_shap",
-        "pellucid.perturb:kernel_shap",
+        "pellucid.methods.perturb:kernel_shap",
         "Shapley values by weighted regression over coalitions of parts",
         "Lundberg and Lee",
         2017,
@@ -375,7 +393,7 @@ METHODS: tuple[Entry, ...] = (
     ),
     Entry(
         "shapley",
-        "pellucid.perturb:shapley",
+        "pellucid.methods.perturb:shapley",
         "Shapley values by orders in which parts arrive",
         "Castro et al.",
         2009,
@@ -386,7 +404,7 @@ METHODS: tuple[Entry, ...] = (
     ),
     Entry(
         "sobol",
-        "pellucid.perturb:sobol",
+        "pellucid.methods.perturb:sobol",
         "the share of the variance of the score that a part is involved in",
         "Fel et al.",
         2021,
@@ -397,7 +415,7 @@ METHODS: tuple[Entry, ...] = (
     ),
     Entry(
         "hsic",
-        "pellucid.perturb:hsic",
+        "pellucid.methods.perturb:hsic",
         "how far the score depends on whether a part is there",
         "Novello et al.",
         2022,
@@ -408,7 +426,7 @@ METHODS: tuple[Entry, ...] = (
     ),
     Entry(
         "pda",
-        "pellucid.perturb:pda",
+        "pellucid.methods.perturb:pda",
         "how many bits of evidence each window is, for and against",
         "Zintgraf et al.",
         2017,
@@ -419,7 +437,7 @@ METHODS: tuple[Entry, ...] = (
     ),
     Entry(
         "meaningful",
-        "pellucid.perturb:Meaningful",
+        "pellucid.methods.perturb:Meaningful",
         "the smallest smooth mask that takes the score away",
         "Fong and Vedaldi",
         2017,
@@ -429,7 +447,7 @@ METHODS: tuple[Entry, ...] = (
     ),
     Entry(
         "extremal",
-        "pellucid.perturb:Extremal",
+        "pellucid.methods.perturb:Extremal",
         "the part of a given area that keeps most of the score",
         "Fong et al.",
         2019,
@@ -439,7 +457,7 @@ METHODS: tuple[Entry, ...] = (
     ),
     Entry(
         "dve",
-        "pellucid.perturb:DVE",
+        "pellucid.methods.perturb:DVE",
         "what stands out in the last layer at coarse and fine scale at once",
         "Babiker and Goebel",
         2017,

@@ -14,12 +14,12 @@ from pellucid.catalogue.metrics import metric as listed
 from pellucid.core.progress import told
 from pellucid.errors import InputError, MethodError, PellucidError
 from pellucid.explanation.attribution import Method
+from pellucid.methods.perturb.regions.division import Division
 from pellucid.metrics.metric import Answer, Metric, Question, Scores, question
 from pellucid.metrics.removal.layout import rows, suited, turned, worded
 from pellucid.metrics.report.concat import grouped, joined
 from pellucid.metrics.report.table import Cost, Table
 from pellucid.model import Model, load
-from pellucid.perturb.division import Division
 from pellucid.tape.forward import at_once
 from pellucid.target import as_target
 from .compare import _bug, _distinct

@@ -63,6 +63,6 @@ def pictures() -> dict[str, Path]:
 def patch_statistics() -> Path:
     """How the colours of neighbouring pixels go together in these photographs, at 224 x 224: a file for `pl.perturb`.
 
-    `python -m pellucid.perturb.imputers.photographs` makes it.
+    `python -m pellucid.methods.perturb.imputers.photographs` makes it.
     """
     return HERE / "patches.safetensors"

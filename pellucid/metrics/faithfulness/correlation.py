@@ -11,10 +11,10 @@ from torch import Tensor
 
 from pellucid.core.statistics import pearson, spearman
 from pellucid.errors import MethodError
-from pellucid.perturb.design import stream
-from pellucid.perturb.division import Division
-from pellucid.perturb.imputers.noise import Noise
-from pellucid.perturb.regions import Partition
+from pellucid.methods.perturb.imputers.noise import Noise
+from pellucid.methods.perturb.regions.division import Division
+from pellucid.methods.perturb.regions.regions import Partition
+from pellucid.methods.perturb.sampling.design import stream
 from ..metric import Answer, Compat, Need, Question, Scores, known_compat
 from ..removal.experiment import READINGS, Experiment, Lack, Reading, Scheme, experiment
 from ..removal.order import by_chance, relevance

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from pellucid.errors import MethodError
-from pellucid.perturb.design import stream
-from pellucid.perturb.imputer import baseline
-from pellucid.perturb.regions import places, together
+from pellucid.methods.perturb.imputers.imputer import baseline
+from pellucid.methods.perturb.regions.regions import places, together
+from pellucid.methods.perturb.sampling.design import stream
 from pellucid.tape.forward import ask, at_once
 from ..metric import Answer, Compat, Need, Question, Scores, known_compat
 from ..removal.experiment import Scheme

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from pellucid.core.statistics import pearson
+from pellucid.methods.perturb.regions.division import Division
+from pellucid.methods.perturb.regions.regions import Partition
 from pellucid.model import Model
-from pellucid.perturb.division import Division
-from pellucid.perturb.regions import Partition
 from ..metric import Answer, Question, Scores
 from ..removal.curve import lacks
 from ..removal.experiment import Lack, Reading, Scheme, experiment

@@ -7,9 +7,9 @@ from typing import ClassVar
 
 from torch import Tensor
 
+from pellucid.methods.perturb.imputers.imputer import Constant, Fill, Mean
+from pellucid.methods.perturb.regions.regions import Regions
 from pellucid.model import Model
-from pellucid.perturb.imputer import Constant, Fill, Mean
-from pellucid.perturb.regions import Regions
 
 
 @dataclass(frozen=True)

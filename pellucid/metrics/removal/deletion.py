@@ -8,10 +8,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from pellucid.methods.perturb.imputers.imputer import Fill
+from pellucid.methods.perturb.regions.division import Entries
+from pellucid.methods.perturb.regions.regions import Regions
 from pellucid.model import Model
-from pellucid.perturb.division import Entries
-from pellucid.perturb.imputer import Fill
-from pellucid.perturb.regions import Regions
 from .experiment import Reading, Scheme
 from .reduction import Reduction, Removed
 from .steps import Every

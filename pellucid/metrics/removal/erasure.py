@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from pellucid.perturb.division import Entries
+from pellucid.methods.perturb.regions.division import Entries
 from .experiment import Reading, Scheme
 from .reduction import Reduction, Removed
 from .steps import Shares

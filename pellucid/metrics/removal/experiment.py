@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from pellucid.errors import InputError
-from pellucid.perturb.division import Division
-from pellucid.perturb.imputer import Constant, Fill, as_imputer, occluded
-from pellucid.perturb.regions import Partition, moved
+from pellucid.methods.perturb.imputers.imputer import Constant, Fill, as_imputer, occluded
+from pellucid.methods.perturb.regions.division import Division
+from pellucid.methods.perturb.regions.regions import Partition, moved
 from pellucid.tape.forward import ask, at_once
 from ..metric import Question
 from .order import Weigh

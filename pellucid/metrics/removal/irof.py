@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import torch
 
-from pellucid.perturb.parts import Parts
+from pellucid.methods.perturb.regions.defaults import Parts
 from .curve import mean_height
 from .default_imputer import Typical
 from .experiment import Reading, Scheme

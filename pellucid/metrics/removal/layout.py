@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from pellucid.errors import InputError
+from pellucid.methods.perturb.regions.defaults import divided
+from pellucid.methods.perturb.regions.division import Division, Entries, Groups
+from pellucid.methods.perturb.regions.regions import Partition, partition
 from pellucid.model import Model, Text
 from pellucid.model.modality.tokens import TEXT
-from pellucid.perturb.division import Division, Entries, Groups
-from pellucid.perturb.parts import divided
-from pellucid.perturb.regions import Partition, partition
 from ..metric import Metric
 from .experiment import Scheme
 
@@ -71,7 +71,7 @@ def suited(metric: Metric, regions: Division | Tensor | None = None, imputer: An
 
     Example:
         >>> from pellucid.metrics import SRG
-        >>> from pellucid.perturb import Grid
+        >>> from pellucid.methods.perturb import Grid
         >>> suited(SRG(), Grid(4), 0.0).scheme.regions
         Grid(n=4)
     """

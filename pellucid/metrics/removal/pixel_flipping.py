@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import torch
 
-from pellucid.perturb.division import Entries
+from pellucid.methods.perturb.regions.division import Entries
 from ..metric import Compat, known_compat
 from .experiment import Reading, Scheme
 from .reduction import Reduction, Removed

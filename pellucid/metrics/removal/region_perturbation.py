@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from pellucid.perturb.imputers.noise import Noise
+from pellucid.methods.perturb.imputers.noise import Noise
 from .experiment import Reading, Scheme
 from .reduction import Reduction, Removed
 from .steps import Every

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from pellucid.perturb.parts import Parts
+from pellucid.methods.perturb.regions.defaults import Parts
 from .default_imputer import Typical
 from .experiment import Reading, Scheme
 from .reduction import Reduction, Removed

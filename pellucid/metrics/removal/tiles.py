@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from pellucid.errors import InputError
+from pellucid.methods.perturb.regions.division import Division, Entries
+from pellucid.methods.perturb.regions.regions import Partition, partition, places, together
 from pellucid.model import Model
-from pellucid.perturb.division import Division, Entries
-from pellucid.perturb.regions import Partition, partition, places, together
 
 
 @dataclass(frozen=True)

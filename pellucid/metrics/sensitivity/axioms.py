@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pellucid.errors import MethodError
-from pellucid.perturb.imputer import baseline
+from pellucid.methods.perturb.imputers.imputer import baseline
 from pellucid.tape.forward import ask, at_once
 from ..faithfulness.correlation import SQUARES, losses, singles
 from ..metric import Answer, Need, Question, Scores

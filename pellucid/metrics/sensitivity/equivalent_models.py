@@ -8,8 +8,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
+from pellucid.methods.perturb.sampling.design import stream
 from pellucid.model import Model
-from pellucid.perturb.design import stream
 from .random_weights import copied
 
 Convolution = nn.Conv1d | nn.Conv2d | nn.Conv3d

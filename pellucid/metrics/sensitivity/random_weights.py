@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from pellucid.errors import MethodError
+from pellucid.methods.perturb.sampling.design import stream
 from pellucid.model import Model
-from pellucid.perturb.design import stream
 
 Order = Literal["top_down", "bottom_up", "independent"]
 ORDERS: tuple[Order, ...] = ("top_down", "bottom_up", "independent")

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from pellucid.errors import MethodError
+from pellucid.methods.perturb.sampling.design import stream
 from pellucid.model import Model
-from pellucid.perturb.design import stream
 from pellucid.target import Target, logit, mask
 from ..metric import Answer, Need, Question, Scores, scored
 from .random_weights import ORDERS, Draw, Order, alike, cascade, randomised

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pellucid.errors import MethodError
-from pellucid.perturb.design import stream
+from pellucid.methods.perturb.sampling.design import stream
 from ..metric import Answer, Need, Question, Scores
 from ..removal.layout import numbers
 from .reexplain import Again

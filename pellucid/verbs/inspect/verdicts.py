@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pellucid.cam.attending import unlaid
 from pellucid.catalogue.methods import Entry, methods
 from pellucid.errors import PellucidError
+from pellucid.methods.cam.attention_flow import unlaid
 from pellucid.tape import Aim, Tape
 from pellucid.tape.attention import Tokens, tokens
 from pellucid.tape.axes.feature_map import Map, choose

@@ -15,9 +15,9 @@ from torch import Tensor
 
 from pellucid.core.files import save
 from pellucid.errors import MethodError, PellucidError
+from pellucid.methods.perturb.sampling.least_squares import student
 from pellucid.metrics.report.format import columns, markdown, plain, write_csv
 from pellucid.metrics.report.interval import interval
-from pellucid.perturb.regression import student
 from .marks import Measure
 
 #: Suffix -> "module:function" that writes (findings, path, **options).

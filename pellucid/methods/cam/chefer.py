@@ -1,0 +1,48 @@
+"""Chefer's relevance: attention weights times how the target answers to them, gathered through the layers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pellucid.tape.attention import Tokens, apart, slopes
+from pellucid.tape.seed import Aim
+from .attention_flow import OfAttention
+
+
+@dataclass(frozen=True)
+class Chefer(OfAttention):
+    """Generic attention explainability: R = I, then for each layer R <- R + E R, with E = mean over heads of (dA * A)+.
+
+    A are the weights and dA the derivative of the target with respect to them. This is the later of the two formulas of these
+    authors, for self-attention; the earlier one has relevance in place of A, and norms the rows. The identity that R starts with
+    is left out of the result: it says that a token the target hears was there, whatever the target is.
+
+    Arguments:
+        normalised: Whether layers are multiplied as in rollout, rownorm(E + I), as in the earlier formula.
+
+    References:
+        Generic attention-model explainability for interpreting bi-modal and encoder-decoder transformers (Chefer et al., 2021),
+        Eq. 5-6, https://doi.org/10.1109/ICCV48922.2021.00045
+        Transformer interpretability beyond attention visualization (Chefer et al., 2021), Eq. 13-14,
+        https://doi.org/10.1109/CVPR46437.2021.00084
+    """
+
+    normalised: bool = False
+
+    name = "chefer"
+
+    def follow(self, found: Tokens, aimed: Aim, start: Tensor) -> Tensor:
+        gradients = slopes(found, aimed, [layer.weights for layer in found.layers]) if found.layers else {}
+        row = start
+        for layer in reversed(found.layers):
+            A, G = (apart(found.tape, layer.weights, t) for t in (found.tape.value(layer.weights), gradients[layer.weights]))
+            E = (G * A).relu().mean(1).to(row.dtype)
+            if self.normalised:
+                E = E + torch.eye(found.count, dtype=E.dtype, device=E.device)
+                row = torch.einsum("bq,bqk->bk", row, E / E.sum(2, keepdim=True))
+            else:
+                row = row + torch.einsum("bq,bqk->bk", row, E)
+        return row if self.normalised else row - start

@@ -1,0 +1,254 @@
+"""Methods that wrap a method: what it says of noisy copies of the input, or against several baselines, taken together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pellucid.core.progress import told
+from pellucid.errors import MethodError
+from pellucid.explanation.attribution import Attribution, Method
+from pellucid.model import Model
+from pellucid.model.where import Where
+from pellucid.tape.forward import ask
+from pellucid.target import Target
+from .baseline import Baseline, brief
+from .batched import slopes
+from .saliency import Gradient
+from .sampling import Tally, called_off, normal, spread
+
+OF = {"mean": "", "square": "_squared", "variance": "_variance"}
+
+
+@dataclass(frozen=True, eq=False)
+class Noisy:
+    """What a method says of noisy copies of the input: its mean, its mean square, or its variance.
+
+        mean      E R(x + e)          e normal with standard deviation sigma * (max x - min x)
+        square    E R(x + e)^2
+        variance  Var R(x + e), without bias
+
+    The mean of gradients is the gradient of the score blurred by the noise: of a smoothed network, not of the one in use. Square
+    and variance measure how the explanation varies around x, and know no sign. All copies are explained for the class that is
+    predicted for x itself, and every sample of a batch sees the same noise, scaled by its own range.
+
+    References: Smilkov et al., 2017, SmoothGrad: removing noise by adding noise, https://doi.org/10.48550/arXiv.1706.03825
+        (mean); Hooker et al., 2019, A benchmark for interpretability methods, https://doi.org/10.48550/arXiv.1806.10758 (square);
+        Adebayo et al., 2018, Local explanation methods for deep neural networks lack sensitivity to parameter values,
+        https://doi.org/10.48550/arXiv.1810.03307 (variance; captum divides by n where we divide by n - 1)
+
+    Arguments:
+        method: Any method. Its books, if it keeps any, are not kept.
+        n: How many copies.
+        sigma: The standard deviation of the noise as a share of each sample's range; a sample whose entries are all the same
+            counts as of range 1.
+        of: "mean", "square" or "variance".
+        seed: For the noise.
+        title: What captions call it.
+
+    Raises:
+        MethodError: fewer than two copies, another word for `of`, or called off before two were made.
+
+    Example:
+        >>> import pellucid as pl
+        >>> net = lambda x: x.square().sum(1, keepdim=True)
+        >>> e = pl.explain(net, torch.tensor([[1.0, 2.0]]), target=0, method=Noisy(Gradient(), n=400, sigma=0.1))
+        >>> e.headline(), e.values.round(decimals=1), bool((e.error < 0.02).all())
+        ('noisy(gradient) -> logit 0 = 5.00', tensor([[2., 4.]]), True)
+    """
+
+    method: Method
+    n: int = 16
+    sigma: float = 0.15
+    of: str = "mean"
+    seed: int = 0
+    title: str | None = None
+
+    @property
+    def name(self) -> str:
+        return self.title or f"noisy{OF.get(self.of, '')}({self.method.name})"
+
+    @property
+    def signed(self) -> bool:
+        return self.method.signed and self.of == "mean"
+
+    @property
+    def per_token(self) -> str:
+        """Squares and variances of a token's entries add up; a mean is what the method makes of it."""
+        return getattr(self.method, "per_token", "sum") if self.of == "mean" else "sum"
+
+    def attribute(self, model: Model, x: Tensor, target: Target, at: str | Where | None = None) -> Attribution:
+        """The mean, mean square or variance over the copies, with its standard error."""
+        self._check()
+        x, s = x.detach(), slopes(model, x, target)
+        tally, heard, samples = Tally(len(x)), Heard(), len(x)
+        scale = self.sigma * spread(x)
+
+        def explained(copies: Tensor, rows: Sequence[int]) -> Tensor:
+            method = taken(self.method, rows, x)
+            return heard.keep(method.attribute(model, copies, s.readout.target.take(rows), at))
+
+        def copies(first: int, last: int) -> tuple[Tensor, list[int]]:
+            noise = {j: normal(x.shape[1:], self.seed, j) for j in range(first // samples, -(-last // samples))}
+            rows = [q % samples for q in range(first, last)]
+            return x[rows] + scale[rows] * torch.stack([noise[q // samples] for q in range(first, last)]).to(x), rows
+
+        batch = s.batch if s.fixed else min(s.batch, self.n * samples // 2)  # two calls at least, to tell what holds for all
+        for first, _, made in ask(explained, self.n * samples, copies, batch=batch, what="noisy copies"):
+            for q, value in enumerate(made, first):
+                tally.add(q % samples, value.double().square() if self.of == "square" else value)
+        tally.check(f"The {self.of} of {self.method.name} over noisy copies")
+        values, error = (tally.variance, tally.error_of_variance) if self.of == "variance" else (tally.mean, tally.error)
+        options = (f"n={self.n}", f"sigma={self.sigma}", f"of={self.of}", f"seed={self.seed}", *heard.options(self.method.name))
+        notes = (*heard.notes(self.method.name), *called_off(tally.count, self.n))
+        forwards = heard.forwards and heard.forwards + samples
+        return s.attribution(values, error=error, notes=notes, options=options, shared=heard.shared, forwards=forwards)
+
+    def _check(self) -> None:
+        if self.of not in OF:
+            raise MethodError(f"of={self.of!r}", "no such summary", "copies are summed up in one number", f"Use {', '.join(OF)}.")
+        if self.n < 2:
+            raise MethodError(f"n={self.n}", "fewer than two copies", "they have no spread", "Ask for 16, say.")
+        if not self.sigma > 0:
+            raise MethodError(
+                f"sigma={self.sigma}", "no noise", "all copies are the same", "Ask for 0.15, or use the method alone."
+            )
+
+
+class Heard:
+    """What the wrapped method told, call by call, besides its values."""
+
+    def __init__(self) -> None:
+        self.calls: list[Attribution] = []
+        self.shared = False
+        self.forwards = 0
+
+    def keep(self, found: Attribution) -> Tensor:
+        """Its values; the rest is kept."""
+        counted = found.forwards and (self.forwards or not self.calls)
+        self.forwards = self.forwards + found.forwards if counted else 0
+        self.shared = found.shared
+        self.calls.append(replace(found, values=found.values[:0], error=None, ledger=None))
+        return found.values
+
+    def options(self, name: str) -> tuple[str, ...]:
+        """The settings of the wrapped method, those that hold for all calls."""
+        same = [option for option in self.calls[0].options if all(option in call.options for call in self.calls)]
+        return f"method={name}", *same
+
+    def notes(self, name: str) -> tuple[str, ...]:
+        """The sentences that hold for all calls."""
+        same = [note for note in self.calls[0].notes if all(note in call.notes for call in self.calls)]
+        chosen = dict.fromkeys(call.method for call in self.calls if call.method not in (None, name))
+        return (*([f"`{name}` chose {', '.join(map(str, chosen))}."] if chosen else []), *same)
+
+
+def taken(method: Method, rows: Sequence[int], x: Tensor) -> Method:
+    """The method for a batch made of those samples of x, where it holds a baseline for each of them."""
+    baseline = getattr(method, "baseline", None)
+    if not isinstance(baseline, Tensor) or baseline.dim() < x.dim() or len(baseline) == 1:
+        return method
+    return replace(method, baseline=baseline[list(rows)])  # type: ignore[type-var]
+
+
+def SmoothGrad(n: int = 16, sigma: float = 0.15, *, seed: int = 0) -> Noisy:
+    """The mean gradient over noisy copies of the input: how a blurred score would change, signed.
+
+    References: Smilkov et al., 2017, https://doi.org/10.48550/arXiv.1706.03825. The paper shows absolute values; we keep signs.
+    """
+    return Noisy(Gradient(), n, sigma, "mean", seed, "smoothgrad")
+
+
+def SmoothGradSquared(n: int = 16, sigma: float = 0.15, *, seed: int = 0) -> Noisy:
+    """The mean squared gradient over noisy copies: sensitivity analysis around x. It measures the variation of the score.
+
+    References: Hooker et al., 2019, https://doi.org/10.48550/arXiv.1806.10758
+    """
+    return Noisy(Gradient(), n, sigma, "square", seed, "smoothgrad_squared")
+
+
+def VarGrad(n: int = 16, sigma: float = 0.15, *, seed: int = 0) -> Noisy:
+    """The variance of the gradient over noisy copies: where the slope itself changes around x. Of a linear score it is zero.
+
+    References: Adebayo et al., 2018, https://doi.org/10.48550/arXiv.1810.03307; Seo et al., 2018, Noise-adding methods of
+        saliency map as series of higher order partial derivative, https://doi.org/10.48550/arXiv.1806.03000 (it does not depend
+        on the gradient itself)
+    """
+    return Noisy(Gradient(), n, sigma, "variance", seed, "vargrad")
+
+
+@dataclass(frozen=True, eq=False)
+class OverBaselines:
+    """The mean of what a method says against several baselines.
+
+    Its standard error treats the baselines as drawn from those one could have chosen: it tells how much the choice matters.
+
+    References: Sturmfels et al., 2020, Visualizing the impact of feature attribution baselines,
+        https://doi.org/10.23915/distill.00022
+
+    Arguments:
+        method: A method with a `baseline` of its own, as `Integrated()`, or a function that makes one from a baseline.
+        baselines: The baselines: None, numbers, tensors; or one tensor with a baseline per entry of its first axis.
+
+    Raises:
+        MethodError: there is no baseline, or the method takes none.
+
+    Example:
+        >>> import pellucid as pl
+        >>> method = OverBaselines(pl.gradient.Integrated(8), [0.0, 1.0])
+        >>> e = pl.explain(lambda x: 2 * x[:, :1] + x[:, 1:], torch.tensor([[1.0, 3.0]]), target=0, method=method)
+        >>> e.headline(), e.values
+        ('integrated_gradients over 2 baselines -> logit 0 = 5.00', tensor([[1.0000, 2.5000]]))
+    """
+
+    method: Method | Callable[[Any], Method]
+    baselines: Tensor | Sequence[Baseline]
+
+    @property
+    def name(self) -> str:
+        return f"{self.methods[0].name} over {len(self.methods)} baselines"
+
+    @property
+    def signed(self) -> bool:
+        return self.methods[0].signed
+
+    @property
+    def methods(self) -> list[Method]:
+        """One method per baseline."""
+        baselines: Iterable[Any] = self.baselines if self.baselines is not None else ()
+        made = [self._against(baseline) for baseline in baselines]
+        if not made:
+            raise MethodError(
+                "A mean over baselines", "no baseline", "there is nothing to take a mean of", "Pass [0.0, 1.0], say."
+            )
+        return made
+
+    def _against(self, baseline: Any) -> Method:
+        if hasattr(self.method, "attribute") and hasattr(self.method, "baseline"):
+            made: Method = replace(self.method, baseline=baseline)  # type: ignore[type-var, assignment]
+            return made
+        if callable(self.method):
+            return self.method(baseline)
+        raise MethodError(
+            f"{self.method} over baselines", "a method without a baseline", "it compares with nothing",
+            "Wrap Integrated(), or pass a function that makes a method from a baseline.",
+        )  # fmt: skip
+
+    def attribute(self, model: Model, x: Tensor, target: Target, at: str | Where | None = None) -> Attribution:
+        """The mean over the baselines, with its standard error where there are several."""
+        methods, heard, tally = self.methods, Heard(), Tally(len(x))
+        s = slopes(model, x, target)
+        for k, method in enumerate(methods, 1):
+            for sample, value in enumerate(heard.keep(method.attribute(model, x, s.readout.target, at))):
+                tally.add(sample, value)
+            if told(k, len(methods), "baselines"):
+                break
+        error = tally.error if min(tally.count) > 1 else None
+        notes = (*heard.notes(methods[0].name), *called_off(tally.count, len(methods)))
+        forwards = heard.forwards and heard.forwards + len(x)
+        options = (*(f"baseline={brief(baseline)}" for baseline in self.baselines), *heard.options(methods[0].name))
+        return s.attribution(tally.mean, error=error, notes=notes, options=options, shared=heard.shared, forwards=forwards)

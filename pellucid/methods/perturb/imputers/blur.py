@@ -1,0 +1,68 @@
+"""Blur: what is taken away is seen out of focus."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from pellucid.errors import InputError
+from pellucid.model import Model
+from ..regions.regions import Regions, places
+from .draws import Whole
+from .imputer import Fill
+
+SIGMA, SHARE = 10.0, 1 / 8  # in places; and of the shortest side, where that is less
+
+
+@dataclass(frozen=True)
+class Blur:
+    """The sample blurred: every place becomes the mean of those around it, weighted by a Gaussian.
+
+    It keeps colour and rough shape and takes away detail. At the border the weights of what lies inside count alone. The columns
+    of a table are no neighbours, so there is nothing to blur: a table gets the mean of its row.
+
+    References: Fong and Vedaldi, 2017, Interpretable explanations of black boxes by meaningful perturbation,
+        https://doi.org/10.1109/ICCV.2017.371
+
+    Arguments:
+        sigma: Width of the Gaussian, in places; None: 10, as in the paper, or an eighth of the shortest side where that is less.
+
+    Example:
+        >>> x = torch.tensor([[[0.0, 0.0, 9.0, 0.0, 0.0]]])
+        >>> Blur(0.5).prepare(x, None, None)(torch.ones(1, 1, 5), [0])[0, 0].round().tolist()
+        [0.0, 1.0, 7.0, 1.0, 0.0]
+    """
+
+    soft: ClassVar[bool] = True
+    random: ClassVar[bool] = False
+    around: ClassVar[bool] = True  # what stands around a place decides what stands there
+
+    sigma: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.sigma is not None and not self.sigma > 0:
+            raise InputError("a blur", f"sigma={self.sigma}", "it is a width, in places", "Ask for blur(10), or leave it out.")
+
+    def prepare(self, x: Tensor, regions: Regions | None, model: Model | None) -> Fill:
+        content = blurred(x, self._width(x)) if x.dim() > 2 else x.mean(1, keepdim=True)
+        return Whole(tuple(x.shape[1:]), lambda draw: content)
+
+    def _width(self, x: Tensor) -> float:
+        return min(SIGMA, SHARE * min(places(x))) if self.sigma is None else self.sigma
+
+
+def blurred(x: Tensor, sigma: float) -> Tensor:
+    """x with shape (batch, channel, *places), blurred along all places."""
+    for axis in range(2, x.dim()):
+        x = (x.movedim(axis, -1) @ _weights(x.shape[axis], sigma).to(x)).movedim(-1, axis)
+    return x
+
+
+def _weights(side: int, sigma: float) -> Tensor:
+    """What every place (row) gives to every place (column); columns sum to 1."""
+    at = torch.arange(side, dtype=torch.float64)
+    weights = torch.exp(-((at[:, None] - at) ** 2) / (2 * sigma**2))
+    return weights / weights.sum(0)

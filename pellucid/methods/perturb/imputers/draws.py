@@ -1,0 +1,61 @@
+"""Random draws by number: the same number means the same random numbers, in whatever batch it comes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from ..sampling.design import stream
+from .windows import cut
+
+KEPT = 32  # contents remembered: more than the draws that are common to all rows of a design
+
+
+def numbers(seed: int, draw: int) -> torch.Generator:
+    """The random numbers of one draw, other ones than the rows of a design take."""
+    return stream("imputer", seed, draw)
+
+
+def normal(shape: Sequence[int], seed: int, draw: int) -> Tensor:
+    """Standard normal numbers; in double precision, so that inputs of every type meet the same ones."""
+    return torch.randn(tuple(shape), generator=numbers(seed, draw), dtype=torch.float64, device="cpu")
+
+
+@dataclass(frozen=True, eq=False)
+class Whole:
+    """A fill with contents for a whole sample at once, whatever is gone: one for every draw.
+
+    Arguments:
+        shape: The shape of a sample.
+        content: From the number of a draw to what stands there: (1, ...), of length 1 along any axis.
+
+    Example:
+        >>> fill = Whole((4,), lambda draw: torch.full((1, 4), float(draw)))
+        >>> fill(torch.ones(2, 4, dtype=torch.bool), [3, 5])
+        tensor([[3., 3., 3., 3.],
+                [5., 5., 5., 5.]])
+    """
+
+    shape: tuple[int, ...]
+    content: Callable[[int], Tensor]
+    known: dict[int, Tensor] = field(default_factory=dict, repr=False)
+
+    def __call__(self, gone: Tensor, draws: Sequence[int]) -> Tensor:
+        if len(set(draws)) == 1:
+            return self._drawn(draws[0])
+        return torch.cat([self._drawn(draw) for draw in draws])
+
+    def patches(self, corners: Tensor, size: Sequence[int], draws: Sequence[int]) -> Tensor:
+        """What stands in windows, with shape (n, channel, *size): see `patched`."""
+        contents = self(torch.empty(0), draws)
+        return cut(contents.expand(len(contents), *self.shape), corners, size)
+
+    def _drawn(self, draw: int) -> Tensor:
+        if draw not in self.known:
+            if len(self.known) >= KEPT:
+                self.known.clear()
+            self.known[draw] = self.content(draw)
+        return self.known[draw]

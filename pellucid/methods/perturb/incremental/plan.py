@@ -1,0 +1,273 @@
+"""Plan: what a network has to compute again when one window of its input changes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pellucid.errors import InputError, PellucidError
+from pellucid.model.where import Where
+from pellucid.tape import Tape, find, record
+from pellucid.tape.rewrite import fold, widen
+from pellucid.tape.seed import find_output
+from .box import Box, Form, Windows, extents, form_of
+from .operand import Grown, Key, Run, single, written
+from .schedule import Course, course
+from .step import Draft
+from .table import by, table
+
+At = str | Where | None
+MOST = 0.6  # of a map: what is left to save there costs as much to cut out (VGG, ResNet, DenseNet, GoogLeNet, MobileNet, CPU)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Plan:
+    """The answers of a network to pictures that differ from one picture in a window each, at the cost of what the window reaches.
+
+    Every value inside a convolutional network changes only near the window. So what the values were before is kept, and of each
+    operation only the box is computed again that the change can reach: the box and what lies around it are cut out of the kept
+    map, for all windows at once, and the operation runs on these. Where a box covers more than about half of its map, and where
+    an operation looks at the whole picture (attention, squeeze and excitation, group norms) or is not known, the rest is
+    computed on whole maps. The answers are those of the network itself, but for rounding.
+
+    A plan is about one picture; `rebased` and `moved` give the plan for another one. Of the model nothing is copied but weights
+    that a batch norm is folded into.
+
+    References: Nakandala, Kumar and Papakonstantinou, 2019, Incremental and approximate inference for faster occlusion-based
+        deep CNN explanations, https://doi.org/10.1145/3299869.3319874. Of the two we take the exact part. Whole maps past half
+        of a map, any wiring, and boxes no larger than the corners asked for need are ours.
+
+    Example:
+        >>> from torch import nn
+        >>> net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(72, 2)).eval()
+        >>> x, changed = torch.ones(1, 1, 8, 8), torch.ones(1, 1, 8, 8)
+        >>> changed[:, :, 3:5, 0:2] = 0
+        >>> plan = Plan.build(net, x, size=(2, 2))
+        >>> bool(torch.allclose(plan(torch.zeros(1, 1, 2, 2), torch.tensor([[3, 0]])), net(changed), atol=1e-6))
+        True
+    """
+
+    windows: Windows
+    form: Form
+    start: int
+    course: Course
+    densely: Course
+    outputs: Mapping[At, int | Grown]
+    clean: Mapping[Key, Tensor]
+
+    @classmethod
+    @torch.no_grad()
+    def build(
+        cls,
+        model: Any,
+        x: Tensor,
+        size: Sequence[int],
+        *,
+        corners: Tensor | None = None,
+        reads: Sequence[At] = (None,),
+        at: At = None,
+        most: float = MOST,
+    ) -> Plan:
+        """The plan for windows of one picture.
+
+        Arguments:
+            model: A `Model`, an `nn.Module` or any callable that computes with PyTorch.
+            x: One sample, with shape (1, channel, height, width), or with one or three axes after the channels.
+            size: The lengths of a window along those axes.
+            corners: The corners that will be asked for, one row each; boxes are then as small as these allow. None: any.
+            reads: What to answer: the main output (None), and what modules return, by their paths.
+            at: The value the windows lie in: None for the input, or what a module returns.
+            most: The part of a map beyond which all of it is computed.
+
+        Raises:
+            InputError: x is not one sample with at least one axis after its channels, or a window reaches out of it.
+            ModelError: the network mixes samples, draws random numbers, or decides by what it sees.
+        """
+        tape = _tape(model, x)
+        start = tape.inputs[0] if at is None else find(tape, at)
+        targets = {read: find_output(tape) if read is None else find(tape, read) for read in reads}
+        tape = _folded(tape, {start, *targets.values()})
+        shape = tape.values[start].shape
+        form = form_of(tape, start, tuple(range(2, len(shape))))
+        if form is None or len(shape) < 3:
+            raise _no_picture(shape)
+        windows = Windows.of(tuple(size), form.sizes, corners, x.device)
+        boxed = Draft(tape, {start: Box(form, windows.spans())})
+        whole = Draft(tape, {}, {start}, weights=boxed.weights)
+        steps = course(boxed, start, set(targets.values()), most=most, reuse=True)
+        densely = course(whole, start, set(targets.values()), most=most, reuse=False)
+        outputs = {read: i if i in boxed.boxes or i in boxed.wholes else _fixed(tape, i) for read, i in targets.items()}
+        maps = steps.maps() | {(start, None): None}
+        return cls(windows, form, start, steps, densely, outputs, {key: _clean(tape, key, kept) for key, kept in maps.items()})
+
+    def __call__(self, patches: Tensor, corners: Tensor) -> Tensor:
+        """The main output for every window.
+
+        Arguments:
+            patches: The new content of each window, with shape (n, channel, *size).
+            corners: Where each begins, with shape (n, axes).
+        """
+        return self.values(patches, corners)[None]
+
+    @torch.no_grad()
+    def values(self, patches: Tensor, corners: Tensor) -> dict[At, Tensor]:
+        """Everything that the plan reads, for every window."""
+        run = self._run(patches, corners)
+        self.course.follow(run)
+        return {read: at(run) if isinstance(at, Grown) else run.whole(at) for read, at in self.outputs.items()}
+
+    def answers(self, variants: Tensor) -> dict[At, Tensor] | None:
+        """Everything that the plan reads, for whole variants of the picture; None if one differs from it in more than a window.
+
+        Arguments:
+            variants: With the shape of the picture, any number of them.
+        """
+        corners = self.located(variants)
+        if corners is None:
+            return None
+        patches = [_window(variants[i : i + 1], corner, self.windows.size, self.form.axes) for i, corner in enumerate(corners)]
+        return self.values(torch.cat(patches), corners)
+
+    def located(self, variants: Tensor) -> Tensor | None:
+        """For each variant the corner of a window that holds all that differs, with shape (n, axes); None if one has none."""
+        extent = extents(self.form.rows(variants != self.picture).any(-1))
+        corners = []
+        for axis, (places, size) in enumerate(zip(self.windows.places, self.windows.size, strict=True)):
+            first, last = extent[:, axis].unbind(1)
+            corner = places[(torch.searchsorted(places, first.contiguous(), right=True) - 1).clamp(min=0)]
+            fits = (last <= first) | ((corner <= first) & (last <= corner + size))
+            if not bool(fits.all()):
+                return None
+            corners.append(corner)
+        return torch.stack(corners, 1)
+
+    @property
+    def picture(self) -> Tensor:
+        """The picture the plan is about, or what the module at `at` made of it."""
+        return self.clean[self.start, None]
+
+    @torch.no_grad()
+    def moved(self, patch: Tensor, corner: Tensor) -> Plan:
+        """The plan for the picture that differs from this one in one window: for chains of pictures that differ by a region each.
+
+        Costs what one window costs, and a copy of what is kept.
+        """
+        run = self._run(patch, corner)
+        self.course.follow(run, keep=True)
+        clean = {key: self._updated(run, key, kept) for key, kept in self.clean.items()}
+        clean[self.start, None] = self.picture.clone()
+        _window(clean[self.start, None], corner[0], self.windows.size, self.form.axes).copy_(patch)
+        return replace(self, clean=clean)
+
+    @torch.no_grad()
+    def rebased(self, x: Tensor) -> Plan:
+        """The plan for another picture of the same shape: one forward pass, and no new recording.
+
+        Arguments:
+            x: The picture; with `at`, what the module there makes of it.
+        """
+        if x.shape != self.picture.shape:
+            raise InputError(
+                f"A plan for a picture of shape {tuple(x.shape)}", f"one for {tuple(self.picture.shape)}",
+                "boxes depend on the shape", "Build a plan of its own.",
+            )  # fmt: skip
+        run = Run(1, (), {}, {}, {}, {self.start: x})
+        self.densely.follow(run, keep=True)
+        forms: Mapping[Key, Form | None] = self.course.maps() | {(self.start, None): None}
+        changed = {key: _laid_out(run.wholes[key[0]], key, forms[key]) for key in self.clean if key[0] in run.wholes}
+        return replace(self, clean={**self.clean, **changed, (self.start, None): x.detach().clone()})
+
+    @property
+    def saves(self) -> float:
+        """The share of all multiply-adds that a window does not need."""
+        done, full = self.course.multiplications
+        return 1 - done / full if full else 0.0
+
+    def show(self) -> str:
+        """A readable table: one line per operation, and which part of what it makes is computed."""
+        return table(self.course)
+
+    def __repr__(self) -> str:
+        boxed = sum(bool(step.boxes) for step in self.course.steps)
+        size, picture = by(self.windows.size), by(self.windows.picture)
+        return f"Plan({size} of {picture}, {boxed} of {len(self.course.steps)} operations on boxes, saves {self.saves:.0%})"
+
+    def _run(self, patches: Tensor, corners: Tensor) -> Run:
+        wanted = Box(self.form, self.windows.spans()).shape
+        shape = tuple(len(corners) if axis == self.form.samples else n for axis, n in enumerate(wanted))
+        if tuple(patches.shape) != shape or not len(corners):
+            raise InputError(
+                f"Windows with content of shape {tuple(patches.shape)}", f"{len(corners)} corners, and a plan for {shape}",
+                "every window has content of its own, of the size the plan is made for", "Build a plan for windows of that size.",
+            )  # fmt: skip
+        return Run(
+            len(corners), self.windows.at(corners), self.clean, self.course.pasting, {self.start: patches.to(self.picture)}
+        )
+
+    def _updated(self, run: Run, key: Key, kept: Tensor) -> Tensor:
+        """What is kept of a value, after a change of one window."""
+        value, fill = key
+        if value in run.boxes and fill is not None:
+            return written(kept, run, value, self.course.boxes[value])
+        return run.wholes[value] if value in run.wholes and fill is None else kept
+
+
+def _tape(model: Any, x: Tensor) -> Tape:
+    """What ran on two copies of one sample: with two, the tape can tell where samples lie.
+
+    Programs that were compiled for one sample only are recorded with one.
+    """
+    if x.dim() < 3 or x.shape[0] != 1:
+        raise _no_picture(tuple(x.shape))
+    try:
+        return record(model, x.expand(2, *x.shape[1:]))
+    except PellucidError:
+        raise
+    except Exception:  # whatever the model makes of a batch it was not compiled for; if there is more to it, the next line says
+        return record(model, x)
+
+
+def _folded(tape: Tape, wanted: Collection[int]) -> Tape:
+    """The tape with batch norms folded, unless something that is wanted would be folded away."""
+    short = fold(widen(tape))
+    told = {*tape.inputs, *(out for op in short.ops for out in op.outs)}
+    return short if told.issuperset(wanted) else tape
+
+
+def _clean(tape: Tape, key: Key, form: Form | None) -> Tensor:
+    """What is kept of a value: a copy, so that the tape can go."""
+    value, tensor = tape.values[key[0]], tape.value(key[0])
+    if form is None:
+        assert value.batch is not None, "steps are only made for values whose samples can be told apart"
+        return single(tensor, value.batch, tape.samples).clone()
+    tensor = tensor.reshape((1,) * (len(form.shape) - tensor.dim()) + tuple(tensor.shape))
+    return _laid_out(tensor.narrow(form.samples, 0, 1).expand(form.shape), key, form)
+
+
+def _laid_out(tensor: Tensor, key: Key, form: Form | None) -> Tensor:
+    return tensor if form is None or key[1] is None else form.bordered(tensor, key[1])
+
+
+def _fixed(tape: Tape, value: int) -> Grown:
+    """A value that no window changes."""
+    batch = tape.values[value].batch
+    assert batch is not None, "an output holds an answer for each sample"
+    return Grown(single(tape.value(value), batch, tape.samples).clone(), batch)
+
+
+def _window(value: Tensor, corner: Tensor, size: Sequence[int], axes: Sequence[int]) -> Tensor:
+    """A view of one window."""
+    for axis, start, length in zip(axes, corner.tolist(), size, strict=True):
+        value = value.narrow(axis, start, length)
+    return value
+
+
+def _no_picture(shape: tuple[int, ...]) -> InputError:
+    return InputError(
+        "A plan for windows", f"a value of shape {shape}", "it takes one sample, its channels, and axes a window can lie along",
+        "Pass one picture, with shape (1, channel, height, width).",
+    )  # fmt: skip

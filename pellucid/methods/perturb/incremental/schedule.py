@@ -1,0 +1,160 @@
+"""Course: the operations between a window and what is read, each with the step that computes it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import prod
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pellucid.tape import Op, Tape, kinds, path
+from .box import Box, Form
+from .convolution import convolution
+from .dense import whole
+from .guard import guard
+from .operand import Clean, Fetch, Key, Patch, Run, Whole
+from .pointwise import pointwise
+from .separable import separable
+from .step import Draft, Step
+from .total import total
+from .windowed import windowed
+
+RULES: Sequence[Callable[[Draft, Op], Step | None]] = (pointwise, convolution, windowed, total, separable)
+FRESH = frozenset("convolution dense pool max sum product shift scale norm activation softmax".split())  # never a view
+
+
+@dataclass(frozen=True, eq=False)
+class Course:
+    """The steps, in order.
+
+    Arguments:
+        steps: One per operation that the window is felt in.
+        ends: After each step: the values that nothing later reads.
+        boxes: Where the values change that are not computed as a whole.
+        pasting: By value: how its box is pasted into the whole map.
+        multiplications: What the steps take for one window, and what the same operations take on the whole picture.
+    """
+
+    steps: tuple[Step, ...]
+    ends: tuple[tuple[int, ...], ...]
+    boxes: Mapping[int, Box]
+    pasting: Mapping[int, Fetch]
+    multiplications: tuple[int, int]
+
+    def follow(self, run: Run, *, keep: bool = False) -> None:
+        """Take all steps; `keep`: and let go of nothing."""
+        for step, ends in zip(self.steps, self.ends, strict=True):
+            made = step(run)
+            into = run.boxes if step.boxes else run.wholes
+            for out, tensor in zip(step.op.outs, [made] if isinstance(made, Tensor) else made, strict=False):
+                if out is not None:
+                    into[out] = tensor
+            for value in () if keep else ends:
+                run.boxes.pop(value, None)
+                run.wholes.pop(value, None)
+
+    def maps(self) -> dict[Key, Form | None]:
+        """The clean values that the steps read, and how they are laid out."""
+        found: dict[Key, Form | None] = {fetch.key: fetch.form for fetch in self.pasting.values()}
+        for operand in (operand for step in self.steps for operand in step.operands()):
+            if isinstance(operand, Fetch):
+                found[operand.key] = operand.form
+            elif isinstance(operand, Clean):
+                found[operand.value, None] = None
+        return found
+
+
+def course(draft: Draft, start: int, reads: Collection[int], *, most: float, reuse: bool) -> Course:
+    """The course from the value `start` to the values `reads`.
+
+    Arguments:
+        draft: Holds the box of `start`; gets those of all other values.
+        most: Where a box covers more than this part of a map, the rest is computed on whole maps.
+        reuse: Whether operations may overwrite what nothing else reads.
+
+    Raises:
+        ModelError: an answer for one window cannot be told from an answer for another, or hangs on what the tape does not hold.
+    """
+    guard(draft.tape, start)
+    ops = path(draft.tape, reads)
+    draft.wanted.update(reads, *(op.ins for op in ops))
+    steps = [_step(draft, op, most) for op in ops if _changes(draft, op)]
+    if reuse:
+        steps = _reusing(draft.tape, steps, {start, *reads})
+    pasted = {o.value for step in steps for o in step.operands() if isinstance(o, Whole)}.union(reads) & {*draft.boxes}
+    pasting = {i: Fetch.of(i, box.form, box, [s.all() for s in box.spans]) for i, box in draft.boxes.items() if i in pasted}
+    counts = [_multiplications(draft, step) for step in steps]
+    total_counts = sum(done for done, _ in counts), sum(full for _, full in counts)
+    return Course(tuple(steps), _ends(steps, reads), dict(draft.boxes), pasting, total_counts)
+
+
+def _changes(draft: Draft, op: Op) -> bool:
+    return any(i in draft.boxes or i in draft.wholes for i in op.ins)
+
+
+def _step(draft: Draft, op: Op, most: float) -> Step:
+    """The step of one operation: on boxes where that can be and is worth it."""
+    step = None
+    if draft.wholes.isdisjoint(op.ins):
+        step = next((made for rule in RULES if (made := rule(draft, op)) is not None), None)
+    if step is None or any(box.share > most for box in step.boxes.values() or (draft.boxes[op.ins[0]],)):
+        step = whole(draft, op)
+    draft.boxes.update(step.boxes)
+    if not step.boxes:
+        draft.wholes.update(o for o in op.outs if o is not None)
+    return replace(step, op=replace(op, aux=()))  # positions of maxima are as large as the maps
+
+
+def _ends(steps: Sequence[Step], reads: Collection[int]) -> tuple[tuple[int, ...], ...]:
+    last = {out: n for n, step in enumerate(steps) for out in step.op.outs if out is not None}
+    last |= {value: n for n, step in enumerate(steps) for value in step.reads}
+    ends: list[list[int]] = [[] for _ in steps]
+    for value in last.keys() - set(reads):
+        ends[last[value]].append(value)
+    return tuple(map(tuple, ends))
+
+
+def _multiplications(draft: Draft, step: Step) -> tuple[int, int]:
+    """Multiply-adds of one window in its box, and on the whole map."""
+    op, shape = step.op, draft.shape(step.op.out)
+    if op.kind == "convolution":
+        spread = prod(draft.shape(op.ins[0])[2:]) / prod(shape[2:]) if op.args[6] else 1  # the inputs of a transposed one
+        each = draft.weight(op)[0].numel() / shape[1] * spread
+    elif op.name in kinds.MATRIX_PRODUCTS:
+        each = draft.shape(op.ins[0])[-1]
+    else:
+        return 0, 0
+    full = round(prod(shape) / draft.tape.samples * each)
+    return round(full * step.boxes[op.out].share) if step.boxes else full, full
+
+
+# -- in place -------------------------------------------------------------------------------------------------------------
+
+
+def _reusing(tape: Tape, steps: Sequence[Step], kept: Collection[int]) -> list[Step]:
+    """The same steps, those of entry-wise operations in place where their first operand is a tensor that nobody else reads."""
+    operands = [operand for step in steps for operand in step.operands()]
+    shared = [operand.value for operand in operands if isinstance(operand, Clean)]
+    readers = Counter([*(operand.reads for operand in operands), *kept, *shared])
+    return [_in_place(step) if _owns(tape, step, readers) else step for step in steps]
+
+
+def _owns(tape: Tape, step: Step, readers: Counter[int | None]) -> bool:
+    first, before, after = step.args[0], tape.values[step.op.ins[0]], tape.values[step.op.out]
+    if step.fn is not step.op.fn or not isinstance(first, (Patch, Whole, Fetch)) or first.reads != step.op.ins[0]:
+        return False
+    maker = None if before.producer is None else tape.ops_by_index[before.producer]
+    alone = readers[first.reads] == 1 and maker is not None and maker.kind in FRESH
+    types = {value.tensor.dtype for value in (before, after) if value.tensor is not None}
+    return (isinstance(first, Fetch) or alone) and before.shape == after.shape and len(types) < 2
+
+
+def _in_place(step: Step) -> Step:
+    """With the operation that overwrites its first operand with the same result, where there is one."""
+    packet = getattr(torch.ops.aten, f"{step.op.name}_", None)
+    twin: Any = getattr(packet, getattr(step.op.fn, "_overloadname", ""), None)
+    return step if twin is None or step.op.kind not in FRESH else replace(step, fn=twin)

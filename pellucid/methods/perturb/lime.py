@@ -1,0 +1,110 @@
+"""LIME: a linear model that agrees with the network near the sample."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from pellucid.errors import MethodError
+from pellucid.model import Model
+from pellucid.target import Target
+from .imputers.imputer import Fill, Mean
+from .imputers.segment_mean import SegmentMean
+from .kernel_shap import with_constant
+from .regions.defaults import Parts, divided
+from .regions.division import Division
+from .regions.regions import Partition, Regions
+from .sampling.design import Bernoulli, binomial
+from .sampling.importance_weights import weighted
+from .sampling.least_squares import regress
+from .sampling.perturbation import Perturbation
+from .sampling.responses import Estimate, Responses
+
+
+@dataclass(frozen=True)
+class Grey:
+    """Regions become their own mean, as in the authors' code; single places, which are that, the mean of their channel."""
+
+    soft: ClassVar[bool] = True
+    random: ClassVar[bool] = False
+    around: ClassVar[bool] = True  # what stands around a place decides what stands there
+
+    def prepare(self, x: Tensor, regions: Regions, model: Model) -> Fill:
+        single = isinstance(regions, Partition) and regions.n == int((regions.labels >= 0).sum())
+        return Mean().prepare(x, regions, model) if single else SegmentMean().prepare(x, regions, model)
+
+
+@dataclass(frozen=True)
+class Surrogate:
+    """The weights of a linear model of the answers, by which region is there: what each adds, near the sample.
+
+        argmin_b sum_k pi(z_k) (f(z_k) - b_0 - b' z_k)^2 + alpha b'b,   pi(z) = sqrt(exp(-d^2 / width^2)),
+        d = 1 - sqrt(|z| / n): the cosine distance of z from the sample, as rows of zeros and ones.
+
+    The sample itself is one of the rows, with pi = 1.
+
+    Arguments:
+        kernel_width: How far rows may be from the sample and still count.
+        alpha: The ridge: how much large weights cost. It shrinks all of them, the more, the fewer rows there are.
+    """
+
+    signed: ClassVar[bool] = True
+
+    kernel_width: float = 0.25
+    alpha: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not self.kernel_width > 0 or not self.alpha >= 0:
+            raise MethodError(
+                f"lime with kernel_width={self.kernel_width}, alpha={self.alpha}", "a number that is too small",
+                "the width is above zero, and the ridge not below it", "The usual ones are 0.25 and 1.",
+            )  # fmt: skip
+
+    def estimate(self, responses: Responses, target: Target) -> Estimate:
+        n = responses.n
+        data = weighted(responses, target, binomial(n, 0.5), "LIME")
+        if isinstance(responses.design, Bernoulli):
+            data = data.and_one(torch.ones(n, dtype=torch.float64), responses.read_full(target).double().cpu())
+        distance = 1 - (data.size / n).sqrt()
+        near = torch.exp(-(distance**2) / (2 * self.kernel_width**2))
+        penalty = self.alpha * torch.eye(n + 1, dtype=torch.float64)
+        penalty[0, 0] = 0.0  # the constant costs nothing
+        values, error = regress(data.times(near), with_constant(data), data.y, penalty)
+        return Estimate(values[1:], error[1:], data.notes)
+
+
+def lime(
+    regions: Division | Tensor | None = None,
+    budget: int = 1000,
+    imputer: Any = None,
+    *,
+    kernel_width: float = 0.25,
+    alpha: float = 1.0,
+    draws: int = 1,
+    seed: int = 0,
+    tol: float | None = None,
+    batch: int | None = None,
+) -> Perturbation:
+    """LIME: local interpretable model-agnostic explanations; see `Surrogate` for the formula.
+
+    References: Ribeiro et al., 2016, "Why should I trust you?", https://doi.org/10.1145/2939672.2939778. Numbers are those of the
+        authors' code: 1000 rows, each region there with probability 1/2, kernel width 0.25, ridge 1, regions greyed out by their
+        mean. Departures: their superpixels are quickshift, ours SLIC; they may choose features first, we fit all.
+
+    Arguments:
+        regions: A division, or a tensor with the number of the region at every entry; None: about 50 superpixels, or cells of a
+            grid without scikit-image; single columns of a table.
+        budget: Forward passes.
+        imputer: What stands where regions are taken away; None: the mean of each region, or, where regions are single places as
+            the columns of a table, the mean of the channel, or of the row.
+        kernel_width, alpha: See `Surrogate`.
+        draws: Random draws per row, for an imputer that draws.
+        tol: Stop before the budget, once the greatest standard error is below that share of the range of the values.
+    """
+    fill = Grey() if imputer is None else imputer
+    return Perturbation(
+        "lime", divided(regions, Parts(50)), Bernoulli(budget, seed=seed), Surrogate(kernel_width, alpha), fill, draws, tol, batch
+    )

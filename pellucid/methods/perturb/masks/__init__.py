@@ -1,0 +1,1 @@
+"""Masks found by gradient descent: what must stay, or may go, for the score to hold."""

@@ -1,0 +1,1 @@
+"""What is taken away at a time: windows, cells, superpixels, groups, words."""

@@ -1,0 +1,216 @@
+"""Run: one sample asked and answered, to be read by any estimator, gone on with, saved, and told as an explanation."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from pellucid.errors import InputError, MethodError
+from pellucid.explanation.attribution import Attribution
+from pellucid.model import Model
+from pellucid.model.where import Where, nearest
+from pellucid.target import Target, as_target
+from .responses import Estimate, Estimator, Responses, Study, called_off, painted, relative
+
+if TYPE_CHECKING:
+    from .perturbation import Perturbation
+
+#: Name -> "module:estimator". They live beside their designs, which import this file.
+ESTIMATORS = {
+    "rise": "pellucid.methods.perturb.rise:MaskMean",
+    "lime": "pellucid.methods.perturb.lime:Surrogate",
+    "shapley": "pellucid.methods.perturb.kernel_shap:Kernel",
+    "kernel_shap": "pellucid.methods.perturb.kernel_shap:Kernel",
+    "banzhaf": "pellucid.methods.perturb.kernel_shap:Banzhaf",
+    "pda": "pellucid.methods.perturb.pda:WeightOfEvidence",
+    "sobol": "pellucid.methods.perturb.sobol:TotalIndex",
+    "hsic": "pellucid.methods.perturb.hsic:Dependence",
+}
+GROWTH, REACH = 1.5, 16  # of a run that goes on for a tolerance: rows from stage to stage, and at most, of what was planned
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """The ledger of one run: what was asked about one sample, and what the model answered.
+
+    Reading it costs no forward pass, whatever estimator or class it is read for.
+
+    Arguments:
+        source: Which method asked.
+        output: The model's main output for the sample.
+
+    Example:
+        >>> from pellucid.methods.perturb.kernel_shap import kernel_shap
+        >>> net = torch.nn.Sequential(torch.nn.Linear(3, 2, bias=False)).eval()
+        >>> _ = net[0].weight.data.copy_(torch.tensor([[1.0, 2.0, 3.0], [0.0, 0.0, 1.0]]))
+        >>> run = kernel_shap(imputer=0.0).sample(net, torch.ones(1, 3), target=0)
+        >>> run
+        Run(kernel_shap -> logit 0, 3 regions, 6 of 6 rows, 8 forward passes)
+        >>> run.fit("banzhaf").values.round().tolist(), run.fit("shapley", target=1).values.abs().round().tolist()
+        ([1.0, 2.0, 3.0], [0.0, 0.0, 1.0])
+    """
+
+    source: Perturbation
+    study: Study
+    responses: Responses
+    output: Tensor
+
+    def __len__(self) -> int:
+        """How many rows were answered."""
+        return len(self.responses)
+
+    def __repr__(self) -> str:
+        n, r = self.study.regions.n, self.responses
+        rows = f"{len(r):,} of {self.study.design.count(n):,} rows"
+        return f"Run({self.source.name} -> {r.target}, {n:,} regions, {rows}, {r.forwards:,} forward passes)"
+
+    def fit(self, estimator: str | Estimator | None = None, target: Any = None) -> Estimate:
+        """One number per region, with standard errors.
+
+        Arguments:
+            estimator: A name ("lime", "shapley", "banzhaf", "rise", "sobol", "hsic") or an estimator; None: that of
+                the method that asked. Rows drawn for another method are weighted as if they had been drawn for it.
+            target: Another class or target; None: the one that was asked for.
+
+        Raises:
+            MethodError: these rows cannot serve that estimator, or only the first target was kept.
+        """
+        return self._estimator(estimator).estimate(self.responses, self._target(target))
+
+    def extend(
+        self, budget: int | None = None, *, tol: float | None = None, estimator: str | Estimator | None = None, target: Any = None
+    ) -> Run:
+        """The run gone on with; rows that were answered are kept.
+
+        Whoever watches the progress may call it off: what is there by then is returned.
+
+        Arguments:
+            budget: Rows to reach; None: those the design planned, or with a tolerance, 16 times as many at most.
+            tol: Stop once the greatest standard error is below that share of the range of the values.
+            estimator, target: Whose values; see `fit`.
+        """
+        planned = self.study.design.count(self.study.regions.n)
+        most = budget or (REACH * planned if tol is not None else planned)
+        run = self._longer(most)
+        most = min(most, run.study.design.count(run.study.regions.n))
+        while len(run) < most:
+            upto = most if tol is None else min(most, max(int(GROWTH * len(run)), planned))
+            if tol is not None and len(run) and run._within(tol, estimator, target):
+                break
+            run = replace(run, responses=run.study.go_on(run.responses, upto))
+            if len(run) < upto:
+                break  # called off
+        return run
+
+    def method(self, estimator: str | Estimator | None = None) -> Reading:
+        """These answers as a method: `explain(model, x, target, method=run.method("lime"))` asks the model nothing more."""
+        name = estimator if isinstance(estimator, str) else self.source.name if estimator is None else type(estimator).__name__
+        return Reading(name, self._estimator(estimator), self)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write rows and answers as .safetensors, whole or not at all."""
+        return self.responses.save(path)
+
+    def load(self, path: str | os.PathLike[str]) -> Run:
+        """This run with the answers of a file, as `save` wrote it, in place of its own.
+
+        Raises:
+            OutputError: the file cannot be read, or belongs to another sample, model, target or design.
+        """
+        responses = self.responses.load_into(path)
+        return replace(self, study=replace(self.study, design=responses.design), responses=responses)
+
+    def _longer(self, rows: int) -> Run:
+        n, design = self.study.regions.n, self.study.design
+        if rows <= design.count(n):
+            return self
+        design = design.longer(n, rows)
+        return replace(self, study=replace(self.study, design=design), responses=replace(self.responses, design=design))
+
+    def _within(self, tol: float, estimator: str | Estimator | None, target: Any) -> bool:
+        found = self.fit(estimator, target)
+        return relative(found.error, found.values) < tol
+
+    def _estimator(self, given: str | Estimator | None) -> Estimator:
+        if given is None or given == self.source.name:
+            return self.source.estimator
+        if not isinstance(given, str):
+            return given
+        if given not in ESTIMATORS:
+            raise MethodError(
+                f"an estimator {given!r}", f"{len(ESTIMATORS)} estimators, none of that name", "only these can be named",
+                f"Nearest: {', '.join(nearest(given, list(ESTIMATORS)))}.",
+            )  # fmt: skip
+        module, _, name = ESTIMATORS[given].partition(":")
+        made: Estimator = getattr(import_module(module), name)()
+        return made
+
+    def _target(self, given: Any) -> Target:
+        """Another target, settled by the answer for the sample itself."""
+        if given is None:
+            return self.responses.target
+        target = as_target(given)
+        if str(target) == str(self.responses.target):
+            return self.responses.target
+        return self.responses.settle(target, self.study.readout.model)
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """A run read by an estimator, as a method: no forward pass is made.
+
+    Arguments:
+        name: What it is called.
+        estimator: Who reads.
+        run: What is read.
+    """
+
+    name: str
+    estimator: Estimator
+    run: Run
+
+    @property
+    def signed(self) -> bool:
+        return self.estimator.signed
+
+    def attribute(self, model: Model, x: Tensor, target: Target, at: str | Where | None = None) -> Attribution:
+        """One number per region, painted on the entries of the region.
+
+        Raises:
+            InputError: the run is about another sample, or another model.
+        """
+        study, responses = self.run.study, self.run.responses
+        self._same(model, x, at)
+        settled = self.run._target(target)
+        estimate = self.estimator.estimate(responses, settled)
+        values, error = painted(estimate, study)
+        total = study.design.count(responses.n)
+        notes = (called_off(len(responses), total),) if len(responses) < total else ()
+        return Attribution(
+            values[None], responses.read_full(settled)[None], settled, self.run.output,
+            notes=(f"Read from the {len(responses):,} answers of a run of {self.run.source.name}.", *estimate.notes, *notes),
+            options=(*self.run.source.options, str(self.estimator)), error=None if error is None else error[None],
+            shared=study.value.dim() > 2 and study.regions.shape[0] == 1, forwards=responses.forwards,
+        )  # fmt: skip
+
+    def _same(self, model: Model, x: Tensor, at: str | Where | None) -> None:
+        readout = self.run.study.readout
+        ours = readout.model
+        known = ours.forward is model.forward if ours.module is None else ours.module is model.module
+        same = {
+            "model": known,
+            "sample": x.shape == readout.x.shape and torch.equal(x, readout.x),
+            "value inside the model": (None if at is None else str(at)) == readout.at,
+        }
+        other = next((what for what, holds in same.items() if not holds), None)
+        if other is not None:
+            raise InputError(
+                f"{self.name} from a run of {self.run.source.name}", f"another {other}", "its answers are about that one alone",
+                "Ask anew: pl.explain(model, x, method=...).",
+            )  # fmt: skip
