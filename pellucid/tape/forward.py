@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.nn.modules import module as hooks
+from torch import Tensor
 
 from pellucid.core.progress import told
 from pellucid.errors import ModelError, WhereError
 from pellucid.model import Model
-from pellucid.model.mode import opaque
+from pellucid.model.hooks import listening, visible
 from pellucid.model.outputs import entries, main_output, part, rebuilt
 from pellucid.model.where import nearest
 from pellucid.target import Part, Target
@@ -142,7 +140,7 @@ def heard(
     """
     parts = [at for at in addresses if isinstance(at, Part)]
     paths = {at for at in addresses if at is not None and at not in parts} | set(patch or {})
-    with _listening(model, paths, patch or {}, shorter) as found, torch.random.fork_rng(_devices(x)):
+    with _values_at(model, paths, patch or {}, shorter) as found, torch.random.fork_rng(_devices(x)):
         output = model.forward(x if spent else x.clone())  # a network may write into its input
     values: dict[str | None, Tensor] = {None: main_output(output)}
     values.update(found.items())
@@ -154,39 +152,24 @@ def heard(
 
 
 @contextmanager
-def _listening(model: Model, paths: set[str], patch: dict[str, Tensor], shorter: bool = False) -> Iterator[dict[str, Tensor]]:
-    """Hear what modules return, and put other values in their place, through a hook that lives for this pass and thread only."""
+def _values_at(model: Model, paths: set[str], patch: dict[str, Tensor], shorter: bool = False) -> Iterator[dict[str, Tensor]]:
+    """What modules return during this block, by path; with other values in its place where `patch` has some."""
     found: dict[str, Tensor] = {}
     if not paths:
         yield found
         return
-    names = {id(child): name for name, child in _modules(model) if name in paths}
+    names = {module: name for module, name in visible(model.module).items() if name in paths}
     for path in paths - set(names.values()):
         raise _silent(model, path)
-    thread = threading.get_ident()
 
-    def leave(child: nn.Module, args: Any, output: Any) -> Any:
-        name = names.get(id(child))
-        if name is None or threading.get_ident() != thread:
-            return None
+    def leave(name: str, output: Any) -> Any:
         if name in patch:
             output = _patched(name, output, patch[name], shorter)
         found[name] = next(tensors(output)).clone()  # an operation after it may write there
         return output
 
-    handle = hooks.register_module_forward_hook(leave)
-    try:
+    with listening(names, leave=leave):
         yield found
-    finally:
-        handle.remove()
-
-
-def _modules(model: Model) -> Iterator[tuple[str, nn.Module]]:
-    """The modules whose calls can be seen: none in scripted and compiled code."""
-    module = model.module
-    if module is None or opaque(module):
-        return iter(())
-    return iter(list(module.named_modules()))
 
 
 def _patched(name: str, output: Any, value: Tensor, shorter: bool) -> Any:
@@ -201,7 +184,7 @@ def _patched(name: str, output: Any, value: Tensor, shorter: bool) -> Any:
 
 
 def _silent(model: Model, path: str) -> WhereError:
-    known = [name for name, _ in _modules(model) if name]
+    known = [name for name in visible(model.module).values() if name]
     near = ", ".join(nearest(path, known)) or "nothing: the inside of scripted and compiled code cannot be seen"
     return WhereError(
         f"The value at {path}",

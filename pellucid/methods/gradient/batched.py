@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,11 +10,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules import module as hooks
 
 from pellucid.errors import MethodError
 from pellucid.explanation.attribution import Attribution
 from pellucid.model import Model
+from pellucid.model.hooks import listening
 from pellucid.model.outputs import rebuilt
 from pellucid.model.where import Where
 from pellucid.tape import Tape, aim, find, record, walk
@@ -217,21 +216,12 @@ class Patched:
 
 @contextmanager
 def patched(model: Model, path: str) -> Iterator[Patched]:
-    """A model whose module `path` returns what it is given, through a hook that lives for this block and thread only.
-
-    Hooks are called in the order of their age: this one is older than those of a recording inside the block, so that the tape too
-    sees the module return what was given.
-    """
+    """A model whose module `path` returns what it is given, in this block; a tape recorded in it sees that too."""
     assert model.module is not None
-    child, thread, given = model.module.get_submodule(path), threading.get_ident(), list[Tensor]()
+    given = list[Tensor]()
 
-    def put(module: nn.Module, args: Any, output: Any) -> Any:
-        if module is not child or not given or threading.get_ident() != thread:
-            return None
-        return rebuilt(output, Tensor, lambda _: given[0])
+    def put(name: str, output: Any) -> Any:
+        return rebuilt(output, Tensor, lambda _: given[0]) if given else None
 
-    handle = hooks.register_module_forward_hook(put)
-    try:
+    with listening({id(model.module.get_submodule(path)): path}, leave=put):
         yield Patched(model, given)
-    finally:
-        handle.remove()

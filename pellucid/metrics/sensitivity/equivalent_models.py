@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from pellucid.methods.perturb.sampling.design import stream
 from pellucid.model import Model
+from pellucid.model.hooks import listening
 from .random_weights import copied
 
 Convolution = nn.Conv1d | nn.Conv2d | nn.Conv3d
@@ -91,18 +92,15 @@ def split(model: Model, seed: int) -> tuple[Model, int]:
 
 def _first(net: nn.Module, x: Tensor) -> str | None:
     """The path of the dense layer or convolution that the samples go straight into; None without one."""
-    names = {id(child): name for name, child in net.named_modules() if type(child) in DENSE}
+    names = {id(child): name for name, child in net.named_modules() if type(child) in DENSE and not child._forward_pre_hooks}
     found: list[str] = []
 
-    def look(child: nn.Module, args: tuple[Tensor, ...]) -> None:
+    def look(path: str, args: tuple[Tensor, ...]) -> None:
         if not found and args and args[0].shape == x.shape and torch.equal(args[0], x):
-            found.append(names[id(child)])
+            found.append(path)
 
-    handles = [child.register_forward_pre_hook(look) for child in net.modules() if id(child) in names]
-    with torch.no_grad():
+    with listening(names, enter=look), torch.no_grad():
         net(x.clone())
-    for handle in handles:
-        handle.remove()
     return found[0] if found else None
 
 

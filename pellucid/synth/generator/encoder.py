@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import math
-import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules import module as hooks
 
 from pellucid.errors import WhereError
 from pellucid.model import Model
+from pellucid.model.hooks import listening, visible
 from pellucid.model.outputs import main_output
 from pellucid.model.where import nearest
 from pellucid.tape.pytree import tensors
@@ -58,28 +57,27 @@ class Encoder:
 
     def __call__(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
         """The codes of inputs, and the maps beside them."""
-        found = self.heard(x, [self.code] if self.features is None else [self.code, self.features])
+        found = self.values_at(x, [self.code] if self.features is None else [self.code, self.features])
         return found[self.code], None if self.features is None else found[self.features]
 
     def codes(self, x: Tensor) -> Tensor:
         """The codes of inputs, differentiable by them where autograd is on."""
-        return self.heard(x, [self.code])[self.code]
+        return self.values_at(x, [self.code])[self.code]
 
-    def heard(self, x: Tensor, places: Sequence[Place]) -> dict[Place, Tensor]:
+    def values_at(self, x: Tensor, places: Sequence[Place]) -> dict[Place, Tensor]:
         """The values at some places, in one pass that ends with the last of them."""
         found: dict[Place, Tensor] = {}
         left = Counter({place: self.calls[place.module] for place in places})
         enough = _Enough()
 
-        def hear(path: str, incoming: bool, value: Any) -> None:
-            place = Place(path, incoming)
+        def receive(place: Place, value: Any) -> None:
             if left[place] > 0:
                 found[place] = next(tensors(value)).clone()  # an operation after it may write there
                 left[place] -= 1
                 if not any(left.values()):
                     raise enough
 
-        with _listening(self.model, hear), torch.random.fork_rng(_devices(x)):
+        with _at_places(self.model, receive), torch.random.fork_rng(_devices(x)):
             try:
                 self.model.forward(x.clone())
             except _Enough as signal:
@@ -89,7 +87,7 @@ class Encoder:
 
 
 class _Enough(BaseException):
-    """All that was asked for is heard; passes through the `except Exception` of a network."""
+    """All values that are wanted are known; passes through the `except Exception` of a network."""
 
 
 def encoder(model: Model, x: Tensor, at: str | Place | None = None) -> Encoder:
@@ -125,7 +123,7 @@ def speaker(inner: Encoder, x: Tensor) -> str | None:
         last = max(i for i, (place, _) in enumerate(events) if place == inner.code)
         before = (place for place, shape in reversed(events[:last]) if shape[1:2] == code.shape[1:] and not place.incoming)
         for place in islice(dict.fromkeys(place for place in before if place.module), NEAR):
-            if torch.equal(means(inner.heard(x, [place])[place]), code):
+            if torch.equal(means(inner.values_at(x, [place])[place]), code):
                 return place.module
     return None
 
@@ -139,18 +137,19 @@ def _probe(model: Model, x: Tensor) -> list[tuple[Place, tuple[int, ...]]]:
     """What runs in one pass, in order: places, and the shapes of the values there."""
     events: list[tuple[Place, tuple[int, ...]]] = []
 
-    def hear(path: str, incoming: bool, value: Any) -> None:
+    def receive(place: Place, value: Any) -> None:
         with suppress(StopIteration):
-            events.append((Place(path, incoming), tuple(next(tensors(value)).shape)))
+            events.append((place, tuple(next(tensors(value)).shape)))
 
-    with torch.no_grad(), _listening(model, hear), torch.random.fork_rng(_devices(x)):
+    with torch.no_grad(), _at_places(model, receive), torch.random.fork_rng(_devices(x)):
         output = main_output(model.forward(x.clone()))
     return [*events, (Place("", False), tuple(output.shape))]
 
 
 def _last_vector(model: Model, events: Sequence[tuple[Place, tuple[int, ...]]]) -> Place:
     """What goes into the last dense layer that ran."""
-    dense = {name for name, module in _modules(model) if isinstance(module, nn.Linear)}
+    modules = {} if model.module is None else dict(model.module.named_modules())
+    dense = {path for path in visible(model.module).values() if isinstance(modules[path], nn.Linear)}
     for place, _ in reversed(events):
         if place.incoming and place.module in dense:
             return place
@@ -168,34 +167,13 @@ def _maps_before(code: Place, events: Sequence[tuple[Place, tuple[int, ...]]]) -
     return maps[-1] if maps else None
 
 
-@contextmanager
-def _listening(model: Model, hear: Any) -> Iterator[None]:
-    """Have `hear(path, incoming, value)` called for all modules, by hooks that live for this pass and thread only."""
-    names = {id(module): name for name, module in _modules(model)}
-    thread = threading.get_ident()
-
-    def enter(module: nn.Module, args: Any) -> None:
-        if id(module) in names and threading.get_ident() == thread:
-            hear(names[id(module)], True, args)
-
-    def leave(module: nn.Module, args: Any, output: Any) -> None:
-        if id(module) in names and threading.get_ident() == thread:
-            hear(names[id(module)], False, output)
-
-    handles = [hooks.register_module_forward_pre_hook(enter), hooks.register_module_forward_hook(leave)]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-def _modules(model: Model) -> list[tuple[str, nn.Module]]:
-    """The modules whose calls can be seen: none in scripted and compiled code."""
-    module = model.module
-    if module is None or isinstance(module, (torch.jit.ScriptModule, torch.fx.GraphModule)):
-        return []
-    return list(module.named_modules())
+def _at_places(model: Model, receive: Callable[[Place, Any], None]) -> AbstractContextManager[None]:
+    """Call `receive` with what goes into every module, and with what it returns, during this block."""
+    return listening(
+        visible(model.module),
+        enter=lambda path, args: receive(Place(path, incoming=True), args),
+        leave=lambda path, output: receive(Place(path), output),
+    )
 
 
 def _absent(model: Model, at: str, events: Sequence[tuple[Place, tuple[int, ...]]]) -> WhereError:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.nn.modules import module as hooks
+from torch import Tensor
 
 from pellucid.model import Model
+from pellucid.model.hooks import listening
 from pellucid.model.outputs import entries, main_output, part
 from pellucid.tape.forward import heard
 from pellucid.tape.pytree import tensors
@@ -62,7 +61,7 @@ class Asked:
                 raise enough
             found[name] = value.clone()  # an operation after it may write there
 
-        with listening(self.names, hear):
+        with listening(self.names, leave=hear):
             try:
                 output = self.model.forward(x.clone())  # a network may write into its input
             except _Enough as stopped:
@@ -102,31 +101,11 @@ def asking(model: Model, x: Tensor, addresses: Sequence[str | None]) -> tuple[As
     paths = dict.fromkeys(at for at in addresses if at is not None and at not in parts)
     modules = () if model.module is None else model.module.named_modules()
     names = {id(child): name for name, child in modules if name in paths}
-    with listening(names, lambda name, output: order.append(name)):
+    with listening(names, leave=lambda name, output: order.append(name)):
         values = heard(model, x, (*paths, *parts, None))
     last = sorted(paths, key=lambda path: max(i for i, name in enumerate(order) if name == path))
     calls = {path: order.count(path) for path in last}
     return Asked(model, calls, None in addresses or bool(parts), names, parts), values
-
-
-@contextmanager
-def listening(names: Mapping[int, str], hear: Callable[[str, Any], None]) -> Iterator[None]:
-    """Have what modules return told to `hear`, in this block and thread only."""
-    if not names:
-        yield
-        return
-    thread = threading.get_ident()
-
-    def leave(child: nn.Module, args: Any, output: Any) -> None:
-        name = names.get(id(child))
-        if name is not None and threading.get_ident() == thread:
-            hear(name, output)
-
-    handle = hooks.register_module_forward_hook(leave)
-    try:
-        yield
-    finally:
-        handle.remove()
 
 
 @contextmanager

@@ -10,10 +10,10 @@ from torch import Tensor
 
 from pellucid.core.statistics import ranks
 from pellucid.model import Model
+from pellucid.model.hooks import listening
 from pellucid.model.outputs import main_output
 from pellucid.tape.forward import heard
 from pellucid.tape.pytree import tensors
-from ..objective.activations import listening
 
 MOST = 12  # layers that are looked at
 QUIET = 1e-6  # of a layer's largest value: what is no activation
@@ -90,7 +90,7 @@ def layers_of(model: Model, x: Tensor) -> tuple[str, ...]:
             found.pop(name, None)
             found[name] = value  # held until the pass is over, so that no address comes twice
 
-    with torch.no_grad(), listening(names, hear), torch.random.fork_rng([x.device] if x.device.type == "cuda" else []):
+    with torch.no_grad(), listening(names, leave=hear), torch.random.fork_rng([x.device] if x.device.type == "cuda" else []):
         output = main_output(model.forward(x.clone()))
     inside = {name: v for name, v in found.items() if not (v.shape == output.shape and torch.equal(v, output))}
     inside = inside or found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -10,9 +9,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules import module as hooks
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from pellucid.model.hooks import listening
 from pellucid.model.mode import opaque
 from .. import kinds
 from ..finite import check
@@ -61,29 +60,17 @@ def record(model: Any, *inputs: Tensor) -> Tape:
 
 @contextmanager
 def _follow(module: nn.Module | None, recorder: Recorder) -> Iterator[None]:
-    """Tell the recorder which module is running, through hooks that live for this pass and this thread only."""
+    """Tell the recorder which module is running."""
     if module is None:
         yield
         return
-    names = {id(child): name for name, child in module.named_modules()}
     for path, tensor in _owned(module):
         recorder.owners[storage_of(tensor)], recorder.names[storage_of(tensor)] = path.rpartition(".")[0], path
-    thread = threading.get_ident()
-
-    def enter(child: nn.Module, args: Any) -> None:
-        if threading.get_ident() == thread and id(child) in names:
-            recorder.scope.append(names[id(child)])
-
-    def leave(child: nn.Module, args: Any, output: Any) -> None:
-        if threading.get_ident() == thread and id(child) in names:
-            recorder.leave(output)
-
-    handles = (hooks.register_module_forward_pre_hook(enter), hooks.register_module_forward_hook(leave))
-    try:
+    names = {id(child): name for name, child in module.named_modules()}
+    with listening(
+        names, enter=lambda name, args: recorder.scope.append(name), leave=lambda name, output: recorder.leave(output)
+    ):
         yield
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def _owned(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
