@@ -35,6 +35,7 @@ class Asked:
         parts: The parts of the output that are wanted beside the main one.
 
     Example:
+        >>> from torch import nn
         >>> net = nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 1)).eval()
         >>> ask, _ = asking(Model(net, "tiny", "", net), torch.ones(1, 2), ["1"])
         >>> x = torch.ones(1, 2, requires_grad=True)
