@@ -10,7 +10,7 @@ import torch
 
 from pellucid.errors import InputError, OutputError
 from pellucid.explanation.explanation import FORMATS, Explanation
-from pellucid.model.modality import KINDS, Tokens, restored, stored
+from pellucid.model.modality import KINDS, Tokens, from_plain, to_plain
 from pellucid.model.modality.tokens import sentences, words
 
 
@@ -55,10 +55,10 @@ def test_json_tells_every_token_with_its_value(tmp_path: Path) -> None:
 
 
 def test_what_a_newer_version_wrote_is_refused_in_words() -> None:
-    plain, tensors = stored(about("a"))
-    assert vars(restored(plain, tensors)) == vars(about("a"))
-    with pytest.raises(OutputError, match='a subject of kind "hologram"'):
-        restored(plain | {"kind": "hologram"}, tensors)
+    plain, tensors = to_plain(about("a"))
+    assert vars(from_plain(plain, tensors)) == vars(about("a"))
+    with pytest.raises(OutputError, match='an input of kind "hologram"'):
+        from_plain(plain | {"kind": "hologram"}, tensors)
 
 
 def test_every_kind_is_known_by_its_own_name() -> None:

@@ -10,8 +10,8 @@ from PIL import Image
 
 from pellucid import zoo
 from pellucid.errors import MissingExtra
+from pellucid.model.sources import imagenet, registry
 from pellucid.zoo.efficientnet import EfficientNetLite, SamePad, weights
-from pellucid.zoo.labels import imagenet
 
 
 @pytest.fixture(scope="module")
@@ -80,13 +80,14 @@ def test_it_has_as_many_parameters_as_published():
 
 
 def test_every_class_has_a_name_of_its_own():
-    names = imagenet()
+    names = imagenet.class_names()
     assert len(names) == len({name.casefold() for name in names}) == 1000
     assert [names[i] for i in (0, 281, 504, 967, 999)] == ["tench", "tabby", "coffee mug", "espresso", "toilet tissue"]
 
 
 def test_the_models_it_names_are_there():
-    assert all(callable(getattr(zoo, name)) for name in zoo.MODELS)
+    assert list(registry.BUILT_IN) == list(zoo.MODELS)
+    assert all(callable(registry.find(where)) for where in registry.BUILT_IN.values())
 
 
 def test_the_pictures_are_small_and_their_licence_is_noted():

@@ -16,7 +16,7 @@ from torch import Tensor
 from pellucid.core.files import save
 from pellucid.core.numbers import figure
 from pellucid.errors import InputError
-from pellucid.model.modality import Piece, Sides, Subject, Tokens
+from pellucid.model.modality import Modality, MultiInput, Piece, Tokens
 from . import uncertainty
 from .ledger import Ledger
 from .regions import LEAST, SMOOTH, Region, check_share, connected, finer, segments
@@ -82,7 +82,7 @@ class Explanation:
     error: Tensor | None = None
     shared: bool = False
     forwards: int = 0
-    subject: Subject | None = None
+    subject: Modality | None = None
     adds: bool = False
     through: tuple[str, ...] = ()
 
@@ -220,7 +220,7 @@ class Explanation:
         Raises:
             InputError: there is one input only, or none is called so.
         """
-        if not isinstance(self.subject, Sides):
+        if not isinstance(self.subject, MultiInput):
             do = "Its values are in .values; pl.explain(model, (x1, x2)) explains several inputs."
             raise InputError(f"the part {name!r} of an explanation", "one input", "it has no parts", do)
         number = self.subject.number(name)
@@ -240,7 +240,7 @@ class Explanation:
     @property
     def parts(self) -> tuple[str, ...]:
         """The names of the inputs, where there are several."""
-        return self.subject.names if isinstance(self.subject, Sides) else ()
+        return self.subject.names if isinstance(self.subject, MultiInput) else ()
 
     def tokens(self, sample: int = 0) -> tuple[Piece, ...]:
         """Every token of a text with its value, special ones too; padding is left out."""
@@ -280,7 +280,7 @@ class Explanation:
 
     def _laid(self, values: Tensor) -> Tensor:
         """One sample's values with shape (channels, height, width)."""
-        return channels(values) if self.subject is None else self.subject.laid(values)
+        return channels(values) if self.subject is None else self.subject.arrange(values)
 
     def _pieces(self, by: str, sample: int) -> tuple[Piece, ...]:
         if not isinstance(self.subject, Tokens):
@@ -305,7 +305,7 @@ class Explanation:
     def _sides(self, sample: int) -> str:
         """How much every input gives, where values add up."""
         sums = self.signed and self.adds and not self.shared and self.subject is not None
-        return self.subject.shares(self.values[sample]) if sums and isinstance(self.subject, Sides) else ""
+        return self.subject.shares(self.values[sample]) if sums and isinstance(self.subject, MultiInput) else ""
 
     def _books(self, sample: int) -> str:
         """The ledger as it follows the headline."""

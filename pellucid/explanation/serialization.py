@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from pellucid.errors import OutputError
-from pellucid.model.modality import Subject, restored, stored
+from pellucid.model.modality import Modality, from_plain, to_plain
 from .explanation import Explanation
 from .ledger import Ledger, Row
 from .regions import Region
@@ -39,7 +39,7 @@ def load_explanation(path: str | os.PathLike[str]) -> Explanation:
         ledger = Ledger(tensors["ledger.seed"], tensors["ledger.input"], booked)
     plain = told.pop("subject", None)
     parts = {name.removeprefix(SUBJECT): tensor for name, tensor in tensors.items() if name.startswith(SUBJECT)}
-    subject = None if plain is None else restored(plain, parts)
+    subject = None if plain is None else from_plain(plain, parts)
     error = tensors.get("error")
     return Explanation(tensors["values"], tensors["output"], ledger=ledger, picture=picture, error=error, subject=subject, **told)
 
@@ -54,7 +54,7 @@ def save_safetensors(e: Explanation, path: Path) -> None:
     if e.picture is not None:
         tensors["picture"] = torch.from_numpy(np.array(e.picture))
     if e.subject is not None:
-        tensors |= {f"{SUBJECT}{name}": tensor for name, tensor in stored(e.subject)[1].items()}
+        tensors |= {f"{SUBJECT}{name}": tensor for name, tensor in to_plain(e.subject)[1].items()}
     if e.ledger is not None:
         tensors |= {"ledger.seed": e.ledger.seed, "ledger.input": e.ledger.input}
         tensors |= {f"ledger.row.{index}": row.amount for index, row in enumerate(e.ledger.rows)}
@@ -80,7 +80,7 @@ def header(e: Explanation) -> dict[str, Any]:
         "through",
     )
     told = {name: getattr(e, name) for name in kept}
-    told["subject"] = None if e.subject is None else stored(e.subject)[0]
+    told["subject"] = None if e.subject is None else to_plain(e.subject)[0]
     return told | {"rows": None if e.ledger is None else [(row.where, row.op, row.cause) for row in e.ledger.rows]}
 
 
@@ -135,9 +135,9 @@ def summary(e: Explanation) -> dict[str, Any]:
     }
 
 
-def about(subject: Subject, e: Explanation) -> dict[str, Any]:
+def about(subject: Modality, e: Explanation) -> dict[str, Any]:
     """What the values are about, as plain data, one entry per sample."""
-    return {"kind": subject.kind, "samples": [subject.told(e.heat(sample), sample) for sample in range(len(e))]}
+    return {"kind": subject.kind, "samples": [subject.to_dict(e.heat(sample), sample) for sample in range(len(e))]}
 
 
 def told(found: Region) -> dict[str, Any]:

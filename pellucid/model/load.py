@@ -19,12 +19,11 @@ from pellucid.errors import ModelError
 from .model import Model
 from .readers.text import Text
 from .readers.tokenizer import tokenizes
-from .sources import exported, file, metadata, state, torchscript, weights
+from .sources import exported, file, metadata, registry, state, torchscript, weights
 from .sources.checkpoint import digest
-from .sources.reference import KINDS, Reference
+from .sources.reference import Reference
 
 Source = Model | nn.Module | ExportedProgram | Callable[..., Any] | str | os.PathLike[str]
-HUBS = {"timm": "timm", "torchvision": "torchvision", "hf": "huggingface"}  # by the word before the colon: its file in sources/
 
 
 def load(
@@ -113,16 +112,14 @@ def _function(function: Callable[..., Any]) -> Model:
 def _named(source: str | os.PathLike[str], builder: Callable[[], nn.Module] | None, trust: bool) -> Model:
     """A built-in model, one of a hub, or else a file."""
     text = os.fspath(source)
-    kind = text.partition(":")[0]
-    if kind in HUBS and ":" in text:
-        hub = import_module(f"pellucid.model.sources.{HUBS[kind]}")
-        return cast(Model, hub.load(Reference.parse(text), trust))
-    zoo = import_module("pellucid.zoo")  # named, not imported: the built-in models are made of this floor's nouns
-    if text in zoo.MODELS:
-        return cast(Model, getattr(zoo, text)())
+    kind, colon, _ = text.partition(":")
+    if colon and kind in registry.HUBS:
+        return cast(Model, registry.find(registry.HUBS[kind])(Reference.parse(text), trust))
+    if text in registry.BUILT_IN:
+        return cast(Model, registry.find(registry.BUILT_IN[text])())
     path = Path(text).expanduser()
     if not path.exists():
-        raise _unknown(text, sorted(zoo.MODELS))
+        raise _unknown(text)
     if path.is_dir():
         return cast(Model, import_module("pellucid.model.sources.huggingface").folder(path, text, trust))
     return _file(path, builder, trust)
@@ -145,18 +142,18 @@ def _file(path: Path, builder: Callable[[], nn.Module] | None, trust: bool) -> M
     return replace(model, fingerprint=digest(path))
 
 
-def _unknown(text: str, names: Sequence[str]) -> ModelError:
+def _unknown(text: str) -> ModelError:
     kind, colon, rest = text.partition(":")
     if colon and rest and re.fullmatch(r"\w+", kind) and len(kind) > 1:  # one letter is a drive of Windows
-        near = get_close_matches(kind, KINDS, n=1)
+        near = get_close_matches(kind, registry.HUBS, n=1)
         hint = f"Did you mean {near[0]}:{rest}?" if near else "Check the word before the colon, or the path."
-        return ModelError(f"model {text}", f"the source {kind!r}", f"models come from {', '.join(KINDS)}, or files", hint)
-    near = get_close_matches(text, names, n=1)
+        return ModelError(f"model {text}", f"the source {kind!r}", f"models come from {', '.join(registry.HUBS)}, or files", hint)
+    near = get_close_matches(text, registry.BUILT_IN, n=1)
     hint = f"Did you mean {near[0]}? " if near else ""
     return ModelError(
         f"model {text}",
         "no file and no built-in model of that name",
-        f"the built-in models are {', '.join(names)}",
+        f"the built-in models are {', '.join(registry.BUILT_IN)}",
         f"{hint}Check the path, or name a source: timm:{text}. `pellucid models` lists them all."
         if re.fullmatch(r"[\w.-]+", text) and not near and "." not in text
         else f"{hint}Check the path, or pass an nn.Module.",

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from functools import cached_property
-from importlib import import_module
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -185,10 +184,6 @@ class Model:
         if operation is not None:
             do = "Call model.eval() before the model is traced or exported."
             raise _in_training(self, f"a program whose {operation} is fixed in training mode", do)
-
-    def record(self, *inputs: Tensor) -> Any:
-        """What ran in one forward pass: a `pellucid.tape.Tape`."""
-        return import_module("pellucid.tape").record(self, *inputs)  # named, not imported: the tape lives a floor above
 
     @property
     def pictured(self) -> Preprocess | None:

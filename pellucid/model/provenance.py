@@ -1,4 +1,4 @@
-"""provenance."""
+"""Provenance: which weights a model has."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import hashlib
 import torch
 from torch import Tensor
 
-from . import Model
+from .model import Model
 
 
 def fingerprint(model: Model) -> str | None:

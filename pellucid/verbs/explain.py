@@ -18,7 +18,7 @@ from pellucid.explanation.attribution import Attribution, Method
 from pellucid.explanation.concat import joined
 from pellucid.explanation.explanation import Explanation
 from pellucid.model import Model, load
-from pellucid.model.modality import Subject, Tokens
+from pellucid.model.modality import Modality, Tokens
 from pellucid.model.multi_input import Called, layout, row
 from pellucid.model.readers.describe import read
 from pellucid.model.where import Where
@@ -155,7 +155,7 @@ def _alone(method: Method, given: Seen, number: int, target: Target, at: str | W
     return replace(told, signed=False) if at is None and token_inputs.unsigned(method) else told
 
 
-def _about(given: Seen, values: Tensor, at: str | Where | None) -> Subject | None:
+def _about(given: Seen, values: Tensor, at: str | Where | None) -> Modality | None:
     """What the values are about: the things that were given, or tokens where a layer inside has one place for each."""
     many = len(values) // len(given.x)  # of several conditions each sample has several rows
     rows = [sample for sample in range(len(given.x)) for _ in range(many)]

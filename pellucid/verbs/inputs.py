@@ -13,7 +13,7 @@ from torch import Tensor
 
 from pellucid.errors import InputError
 from pellucid.model import Model, Preprocess, Text
-from pellucid.model.modality import Sides, Subject
+from pellucid.model.modality import Modality, MultiInput
 from pellucid.model.modality.tokens import numbered
 from pellucid.model.multi_input import Inputs, layout, pack, row, several
 
@@ -33,7 +33,7 @@ class Seen:
     model: Model
     x: Tensor
     picture: NDArray[np.uint8] | None = None
-    subject: Subject | None = None
+    subject: Modality | None = None
     beside: Mapping[str, Tensor] | None = None
 
     @property
@@ -122,7 +122,7 @@ def checked(x: Tensor) -> Tensor:
 
 def _packed(model: Model, given: Any) -> Seen:
     """Several inputs as one."""
-    known: dict[int, tuple[NDArray[np.uint8] | None, Subject | None]] = {}
+    known: dict[int, tuple[NDArray[np.uint8] | None, Modality | None]] = {}
 
     def read(how: Any, raw: Any) -> Tensor:
         if not isinstance(how, Preprocess):
@@ -144,11 +144,11 @@ def _packed(model: Model, given: Any) -> Seen:
         subject or _about(side.preprocess, side.of(x)) for side, (_, subject) in zip(inputs.sides, about, strict=True)
     )
     pictures = tuple(None if picture is None else torch.from_numpy(np.array(picture)) for picture, _ in about)
-    sides = Sides(tuple(side.name for side in inputs.sides), tuple(side.shape for side in inputs.sides), subjects, pictures)
+    sides = MultiInput(tuple(side.name for side in inputs.sides), tuple(side.shape for side in inputs.sides), subjects, pictures)
     return Seen(called, checked(x), subject=sides)
 
 
-def _about(how: Any, x: Tensor) -> Subject | None:
+def _about(how: Any, x: Tensor) -> Modality | None:
     """What a tensor is about, where the model says how raw things become it."""
-    found: Subject | None = how.about(x) if hasattr(how, "about") else None
+    found: Modality | None = how.modality(x) if hasattr(how, "modality") else None
     return found

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from pellucid.errors import MissingExtra
 from pellucid.model import Model, Preprocess
-from .labels import imagenet
+from pellucid.model.sources import imagenet
 
 
 class Variant(NamedTuple):
@@ -42,7 +42,8 @@ def pretrained(number: int = 0) -> Model:
         net = EfficientNetLite(variant.width, variant.depth)
     net.load_state_dict(renamed(torch.load(path, map_location="cpu", weights_only=True), net), assign=True)
     digest = sha256(path.read_bytes()).hexdigest()
-    return Model(net.eval(), f"efficientnet_lite{number}", "pellucid.zoo", net, preprocess(number), imagenet(), digest)
+    name, labels = f"efficientnet_lite{number}", imagenet.class_names()
+    return Model(net.eval(), name, __package__, net, preprocess(number), labels, digest)
 
 
 def preprocess(number: int = 0) -> Preprocess:

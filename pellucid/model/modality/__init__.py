@@ -1,14 +1,15 @@
-"""What stands beneath the values, where it is no picture: the tokens of a text, a table, a curve, several inputs."""
+"""What the entries of an input are, where it is no picture: the tokens of a text, a table, a series, several inputs.
+
+How raw texts, rows and files become such an input stands in `model.readers`; how each is painted, in `render.modality`.
+"""
 
 from __future__ import annotations
 
-from .base import Subject, restored, stored
-from .multi import Sides
-from .series import Curves
+from .base import Modality
+from .multi import MultiInput
+from .serialization import KINDS, from_plain, to_plain
+from .series import Series
 from .table import Table
 from .tokens import Piece, Tokens
 
-#: Every kind by its name, for files: a new one is its file, a line here, and a painter in `pellucid.render.modality.painters`.
-KINDS: dict[str, type[Subject]] = {one.kind: one for one in (Tokens, Sides, Table, Curves)}
-
-__all__ = ["KINDS", "Curves", "Piece", "Sides", "Subject", "Table", "Tokens", "restored", "stored"]
+__all__ = ["KINDS", "Modality", "MultiInput", "Piece", "Series", "Table", "Tokens", "from_plain", "to_plain"]

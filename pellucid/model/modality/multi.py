@@ -12,11 +12,11 @@ from torch import Tensor
 
 from pellucid.core.numbers import decimals, figure
 from pellucid.errors import InputError
-from .base import Subject
+from .base import Modality
 
 
 @dataclass(frozen=True, eq=False)
-class Sides(Subject):
+class MultiInput(Modality):
     """The inputs of a model that takes several, packed one after another.
 
     Arguments:
@@ -27,35 +27,35 @@ class Sides(Subject):
 
     Example:
         >>> import torch
-        >>> two = Sides(("image", "table"), ((1, 2), (3,)), (None, None), (None, None))
+        >>> two = MultiInput(("image", "table"), ((1, 2), (3,)), (None, None), (None, None))
         >>> two.cut(torch.arange(5.0)[None], "table")
         tensor([[2., 3., 4.]])
     """
 
     kind: ClassVar[str] = "sides"
-    each: ClassVar[tuple[str, ...]] = ()
+    per_sample: ClassVar[tuple[str, ...]] = ()
 
     names: tuple[str, ...]
     shapes: tuple[tuple[int, ...], ...]
-    subjects: tuple[Subject | None, ...]
+    subjects: tuple[Modality | None, ...]
     pictures: tuple[Tensor | None, ...]
 
-    def take(self, rows: Sequence[int]) -> Sides:
+    def take(self, rows: Sequence[int]) -> MultiInput:
         return replace(self, subjects=tuple(None if one is None else one.take(rows) for one in self.subjects))
 
     def fits(self, values: Tensor) -> bool:
         return values.dim() == 2 and values.shape[1] == self._edges[-1]
 
-    def laid(self, values: Tensor) -> Tensor:
+    def arrange(self, values: Tensor) -> Tensor:
         return values.reshape(1, 1, -1)
 
-    def told(self, heat: Tensor, sample: int) -> dict[str, Any]:
+    def to_dict(self, heat: Tensor, sample: int) -> dict[str, Any]:
         """Every input with the sum of its values; of rows every column."""
         row = heat.reshape(1, -1)
         made = []
         for name, shape, subject in zip(self.names, self.shapes, self.subjects, strict=True):
             part = self.cut(row, name)
-            inside = subject.told(subject.laid(part[0]).sum(0), sample) if subject is not None and len(shape) == 1 else {}
+            inside = subject.to_dict(subject.arrange(part[0]).sum(0), sample) if subject is not None and len(shape) == 1 else {}
             made.append({"name": name, "shape": list(shape), "sum": float(part.double().sum())} | inside)
         return {"inputs": made}
 

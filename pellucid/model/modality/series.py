@@ -8,13 +8,13 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from .base import Subject
+from .base import Modality
 
 MOST = 5
 
 
 @dataclass(frozen=True, eq=False)
-class Curves(Subject):
+class Series(Modality):
     """Series over time.
 
     Arguments:
@@ -25,12 +25,12 @@ class Curves(Subject):
 
     Example:
         >>> import torch
-        >>> Curves(("I",), "mV", 4.0, torch.zeros(1, 1, 8)).seconds(2)
+        >>> Series(("I",), "mV", 4.0, torch.zeros(1, 1, 8)).seconds(2)
         0.5
     """
 
     kind: ClassVar[str] = "curves"
-    each: ClassVar[tuple[str, ...]] = ("curves",)
+    per_sample: ClassVar[tuple[str, ...]] = ("curves",)
 
     names: tuple[str, ...]
     unit: str
@@ -40,7 +40,7 @@ class Curves(Subject):
     def fits(self, values: Tensor) -> bool:
         return values.shape == self.curves.shape
 
-    def laid(self, values: Tensor) -> Tensor:
+    def arrange(self, values: Tensor) -> Tensor:
         """Steps of time in a row; channels stay channels."""
         return values[:, None] if values.dim() == 2 else values.reshape(-1, 1, values.shape[-1])
 
@@ -48,7 +48,7 @@ class Curves(Subject):
         """When a step is."""
         return step / self.rate
 
-    def told(self, heat: Tensor, sample: int) -> dict[str, Any]:
+    def to_dict(self, heat: Tensor, sample: int) -> dict[str, Any]:
         """The stretches of time that say most, each a twentieth of the whole, with their sums."""
         row = heat.flatten().double()
         count = min(20, len(row))

@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from .base import Subject
+from .base import Modality
 
 
 @dataclass(frozen=True, eq=False)
-class Table(Subject):
+class Table(Modality):
     """Rows of a table.
 
     Arguments:
@@ -23,12 +23,12 @@ class Table(Subject):
     Example:
         >>> import torch
         >>> table = Table(("age", "smoker"), (1, 2), (("61 years", "yes"),))
-        >>> table.laid(torch.tensor([0.5, -0.1, 0.3])).sum(0)
+        >>> table.arrange(torch.tensor([0.5, -0.1, 0.3])).sum(0)
         tensor([[0.5000, 0.2000]])
     """
 
     kind: ClassVar[str] = "table"
-    each: ClassVar[tuple[str, ...]] = ("cells",)
+    per_sample: ClassVar[tuple[str, ...]] = ("cells",)
 
     names: tuple[str, ...]
     widths: tuple[int, ...]
@@ -37,14 +37,14 @@ class Table(Subject):
     def fits(self, values: Tensor) -> bool:
         return values.dim() == 2 and tuple(values.shape) == (len(self.cells), sum(self.widths))
 
-    def laid(self, values: Tensor) -> Tensor:
+    def arrange(self, values: Tensor) -> Tensor:
         """A column per place; the entries of a category are its channels, so that they are summed."""
         laid = values.new_zeros(max(self.widths), 1, len(self.names))
         for column, (first, last) in enumerate(pairwise([0, *accumulate(self.widths)])):
             laid[: last - first, 0, column] = values[first:last]
         return laid
 
-    def told(self, heat: Tensor, sample: int) -> dict[str, Any]:
+    def to_dict(self, heat: Tensor, sample: int) -> dict[str, Any]:
         """Every column with what stands there and its value, the strongest first."""
         row = heat.flatten().tolist()
         lines = [

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, NamedTuple
 from torch import Tensor
 
 from pellucid.errors import InputError
-from .base import Subject
+from .base import Modality
 
 TEXT, SPECIAL, PADDING = "text", "special", "padding"
 Span = tuple[int, int]
@@ -40,7 +40,7 @@ class Piece(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Tokens(Subject):
+class Tokens(Modality):
     """The tokens of every text of a batch. Shorter texts are padded to the longest, and padding has a position like all others.
 
     Arguments:
@@ -56,7 +56,7 @@ class Tokens(Subject):
     """
 
     kind: ClassVar[str] = "tokens"
-    each: ClassVar[tuple[str, ...]] = ("texts", "pieces", "spans", "kinds")
+    per_sample: ClassVar[tuple[str, ...]] = ("texts", "pieces", "spans", "kinds")
 
     texts: tuple[str, ...]
     pieces: tuple[tuple[str, ...], ...]
@@ -81,11 +81,11 @@ class Tokens(Subject):
         """One value per token, or one vector."""
         return values.dim() in (2, 3) and tuple(values.shape[:2]) == (len(self.texts), len(self.pieces[0]))
 
-    def laid(self, values: Tensor) -> Tensor:
+    def arrange(self, values: Tensor) -> Tensor:
         """Tokens in a row; what a token's vector holds are its channels."""
         return values.reshape(1, 1, -1) if values.dim() == 1 else values.T[:, None]
 
-    def told(self, heat: Tensor, sample: int) -> dict[str, Any]:
+    def to_dict(self, heat: Tensor, sample: int) -> dict[str, Any]:
         """The text, its tokens, words and sentences with their values; padding is counted."""
         row = heat.flatten()
         groups = {"tokens": self.tokens(sample), "words": self.words(sample), "sentences": self.sentences(sample)}

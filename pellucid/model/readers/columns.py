@@ -9,16 +9,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from pellucid.errors import InputError, ModelError
+from ..modality.table import Table
 from .rows import listed
-
-if TYPE_CHECKING:
-    from ..modality.table import Table
 
 Cell = float | int | str | None
 
@@ -223,14 +221,12 @@ class Columns:
         x = self.encode(data)
         return x, self.table(x)
 
-    def about(self, x: Tensor) -> Table | None:
+    def modality(self, x: Tensor) -> Table | None:
         """What the entries of a batch are about, where it has as many as rows have."""
         return self.table(x) if x.dim() == 2 and x.shape[1] == self.width else None
 
     def table(self, x: Tensor) -> Table:
         """What stands in every cell of a batch, in words and in its own units."""
-        from ..modality.table import Table
-
         cells = tuple(tuple(column.shown(row[span]) for column, span in self._spans()) for row in x.tolist())
         return Table(self.names, tuple(column.width for column in self.columns), cells)
 
@@ -285,8 +281,6 @@ def loaded(path: str | os.PathLike[str]) -> Columns:
     Raises:
         ModelError: it cannot be read, or says something else.
     """
-    from .columns import Columns
-
     path = Path(path).expanduser()
     asked = f"the columns in {path}"
     do = 'Write {"columns": [{"name": "age", "unit": "years", "mean": 48, "std": 14}, {"name": "sex", "values": ["f", "m"]}]}.'
@@ -301,7 +295,5 @@ def loaded(path: str | os.PathLike[str]) -> Columns:
     return Columns(tuple(made), path.name)
 
 
-def _column(told: dict[str, Any]) -> Any:
-    from .columns import Column
-
+def _column(told: dict[str, Any]) -> Column:
     return Column(**told | {"values": tuple(map(str, told.get("values", ())))})

@@ -1,4 +1,4 @@
-"""Rows of a table, whatever they come as, and descriptions of columns in files."""
+"""Rows of a table as dicts, from dicts, data frames and CSV files. What their columns mean: `columns.py`."""
 
 from __future__ import annotations
 
@@ -6,12 +6,9 @@ import csv
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pellucid.errors import InputError
-
-if TYPE_CHECKING:
-    pass
 
 MOST = 100_000  # rows of a file: an explanation is of a few
 

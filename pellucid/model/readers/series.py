@@ -18,7 +18,7 @@ LARGEST = 50_000_000  # samples
 
 
 @dataclass(frozen=True, eq=False)
-class Series:
+class SeriesFile:
     """What a file holds.
 
     Arguments:
@@ -32,7 +32,7 @@ class Series:
     rate: float | None = None
 
 
-def from_file(path: str | os.PathLike[str]) -> Series:
+def from_file(path: str | os.PathLike[str]) -> SeriesFile:
     """A series from a .csv, .npy or .wav file.
 
     Raises:
@@ -59,7 +59,7 @@ def from_file(path: str | os.PathLike[str]) -> Series:
     return series
 
 
-def _csv(path: Path) -> Series:
+def _csv(path: Path) -> SeriesFile:
     """A column per channel and a line per step of time. A first line of words names the channels; a column called "time", "t" or
     "seconds" says the rate.
     """
@@ -78,19 +78,19 @@ def _csv(path: Path) -> Series:
         steps = np.diff(values[:, clock[0]])
         rate = float(1 / np.median(steps)) if np.median(steps) > 0 else None
         values, names = np.delete(values, clock[0], 1), [name for n, name in enumerate(names) if n != clock[0]]
-    return Series(torch.from_numpy(np.ascontiguousarray(values.T))[None], tuple(names), rate)
+    return SeriesFile(torch.from_numpy(np.ascontiguousarray(values.T))[None], tuple(names), rate)
 
 
-def _npy(path: Path) -> Series:
+def _npy(path: Path) -> SeriesFile:
     """(time,) or (channel, time); arrays of objects, which are pickles, are not opened."""
     values = np.load(path, allow_pickle=False)
     if not 1 <= values.ndim <= 3 or values.size > LARGEST or values.dtype.kind not in "fiub":
         raise ValueError(f"{values.dtype} of shape {values.shape}")
     values = values.astype(np.float64)
-    return Series(torch.from_numpy(values.reshape((1,) * (3 - values.ndim) + values.shape)))
+    return SeriesFile(torch.from_numpy(values.reshape((1,) * (3 - values.ndim) + values.shape)))
 
 
-def _wav(path: Path) -> Series:
+def _wav(path: Path) -> SeriesFile:
     """Sound of whole numbers, from -1 to 1."""
     with wave.open(str(path), "rb") as file:
         channels, size, rate, count = file.getparams()[:4]
@@ -104,7 +104,7 @@ def _wav(path: Path) -> Series:
         values = ((whole[:, 0] << 8 | whole[:, 1] << 16 | whole[:, 2] << 24) >> 8).astype(np.float64) / 2**23
     else:
         values = np.frombuffer(data, {2: "<i2", 4: "<i4"}[size]).astype(np.float64) / 2 ** (8 * size - 1)
-    return Series(torch.from_numpy(np.ascontiguousarray(values.reshape(-1, channels).T))[None], (), float(rate))
+    return SeriesFile(torch.from_numpy(np.ascontiguousarray(values.reshape(-1, channels).T))[None], (), float(rate))
 
 
 def _is_number(cell: str) -> bool:

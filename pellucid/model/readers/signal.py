@@ -5,17 +5,15 @@ from __future__ import annotations
 import math
 import os
 from dataclasses import KW_ONLY, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from pellucid.errors import InputError, ModelError
-from .series import Series, from_file
-
-if TYPE_CHECKING:
-    from ..modality.series import Curves
+from ..modality.series import Series
+from .series import SeriesFile, from_file
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,7 @@ class Signal:
                 found = f"{len(given)} numbers for {len(self.channels)} channels"
                 raise ModelError(f"Signal({name}=...)", found, "there is one for all, or one per channel", "Let them agree.")
 
-    def read(self, data: Any) -> tuple[Tensor, Curves]:
+    def read(self, data: Any) -> tuple[Tensor, Series]:
         """A series as a batch of one, and what it is about.
 
         Arguments:
@@ -75,13 +73,13 @@ class Signal:
         Raises:
             InputError: it cannot be read, or has another rate, length or number of channels.
         """
-        series = from_file(data) if isinstance(data, (str, os.PathLike)) else Series(_array(data))
+        series = from_file(data) if isinstance(data, (str, os.PathLike)) else SeriesFile(_array(data))
         raw = self._checked(series)
         names = self.channels or series.names or tuple(f"channel {n}" for n in range(raw.shape[1]))
         x = (raw - self._wide(self.mean)) / self._wide(self.std)
         return x.float(), self._curves(raw, names)
 
-    def about(self, x: Tensor) -> Curves | None:
+    def modality(self, x: Tensor) -> Series | None:
         """What a batch of inputs is about, where it may be one of series."""
         if x.dim() != 3 or (self.channels and x.shape[1] != len(self.channels)):
             return None
@@ -97,16 +95,14 @@ class Signal:
         """
         return max(1, round(seconds * self.rate))
 
-    def _curves(self, raw: Tensor, names: tuple[str, ...]) -> Curves:
-        from ..modality.series import Curves
-
-        return Curves(names, self.unit, float(self.rate), raw.float())
+    def _curves(self, raw: Tensor, names: tuple[str, ...]) -> Series:
+        return Series(names, self.unit, float(self.rate), raw.float())
 
     def _wide(self, numbers: float | tuple[float, ...]) -> Tensor:
         made = torch.tensor(numbers, dtype=torch.float64)
         return made.reshape(-1, 1) if made.dim() else made
 
-    def _checked(self, series: Series) -> Tensor:
+    def _checked(self, series: SeriesFile) -> Tensor:
         """The values, with shape (n, channel, time)."""
         values = series.values
         _, channels, length = values.shape

@@ -76,7 +76,7 @@ class Text:
         """A text, or a list of texts, as ids with shape (batch, tokens), and what stands where."""
         return self.batch([given] if isinstance(given, str) else given)
 
-    def about(self, x: Tensor) -> Tokens | None:
+    def modality(self, x: Tensor) -> Tokens | None:
         """What stands where in ids that were given as such."""
         whole = not x.is_floating_point() and x.dtype != torch.bool and x.dim() == 2
         return self.tokens(x) if whole else None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pellucid.errors import ModelError
 from ..readers.preprocess import INTERPOLATIONS, Preprocess
+from . import imagenet
 
 if TYPE_CHECKING:
     from ..model import Model
@@ -85,10 +86,7 @@ def _timm_labels(model: Model, cfg: Mapping[str, Any]) -> tuple[tuple[str, ...] 
         descriptions = cfg.get("label_descriptions") or {}
         return tuple(str(descriptions.get(name, name)) for name in names), "The classes are called as timm's configuration says."
     if count == IMAGENET and "in1k" in tag:
-        from importlib import import_module
-
-        found: tuple[str, ...] = import_module("pellucid.zoo.labels").imagenet()  # named: the zoo is made of this floor's nouns
-        return found, f"The classes are called as ImageNet's: the weights are tagged {tag}."
+        return imagenet.class_names(), f"The classes are called as ImageNet's: the weights are tagged {tag}."
     return None, ""
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from pellucid.errors import ModelError
 
-KINDS = ("timm", "torchvision", "hf")
 SEED = 0  # of random weights: the same name is the same network
 
 

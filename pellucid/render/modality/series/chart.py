@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.core.numbers import figure
-from pellucid.model.modality.series import Curves
+from pellucid.model.modality.series import Series
 from ...parts.drawing import Drawing, Line, Rect, Words, fitted
 from ...parts.map import Map
 from ...parts.palette import AMBER, FAINT, HAIR, INK, Colour
@@ -54,7 +54,7 @@ def strips(e: Explanation, sample: int, count: int = STRIPS) -> Strips:
 def drawing(e: Explanation, sample: int, drawn: Map, wide: int) -> Drawing:
     """Every channel, the strongest of many."""
     curves = e.subject
-    assert isinstance(curves, Curves)
+    assert isinstance(curves, Series)
     found = strips(e, sample)
     shown = strongest(found.values)
     tall = max(LOW, min(TALL, 640 // len(shown)))
@@ -78,7 +78,7 @@ def strongest(values: Heat) -> list[int]:
     return sorted(int(channel) for channel in best)
 
 
-def panel(curves: Curves, sample: int, channel: int, found: Strips, drawn: Map, top: float, tall: float, wide: int) -> list[Mark]:
+def panel(curves: Series, sample: int, channel: int, found: Strips, drawn: Map, top: float, tall: float, wide: int) -> list[Mark]:
     """One channel: strips, frame, curve, and the range of its values."""
     curve = curves.curves[sample, channel].double().numpy()
     low, high = float(curve.min()), float(curve.max())
@@ -102,7 +102,7 @@ def panel(curves: Curves, sample: int, channel: int, found: Strips, drawn: Map, 
     return marks
 
 
-def coloured(curves: Curves, channel: int, found: Strips, drawn: Map, top: float, tall: float, step: float) -> list[Mark]:
+def coloured(curves: Series, channel: int, found: Strips, drawn: Map, top: float, tall: float, step: float) -> list[Mark]:
     """The strips of one channel, those that show at all."""
     strength = found.scale.strength(found.values[channel])
     marks: list[Mark] = []
@@ -134,7 +134,7 @@ def thinned(curve: Heat, most: int) -> list[tuple[float, float]]:
     return points
 
 
-def axis(curves: Curves, sample: int, top: float, wide: int) -> list[Mark]:
+def axis(curves: Series, sample: int, top: float, wide: int) -> list[Mark]:
     """Seconds along the foot."""
     length = curves.curves.shape[2]
     end = curves.seconds(length)

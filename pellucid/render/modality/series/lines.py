@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pellucid.core.numbers import figure
-from pellucid.model.modality.series import Curves
+from pellucid.model.modality.series import Series
 from ...parts.map import Map
 from .chart import shade, strips, strongest
 
@@ -21,7 +21,7 @@ RESET = "\x1b[0m"
 def lines(e: Explanation, sample: int, drawn: Map, width: int, colour: bool) -> list[str]:
     """The curve of every channel in eight heights on the colour of its evidence; without colour the signs stand below it."""
     curves = e.subject
-    assert isinstance(curves, Curves)
+    assert isinstance(curves, Series)
     names = min(14, max(map(len, curves.names)))
     found = strips(e, sample, max(8, width - names - 1))
     made = []

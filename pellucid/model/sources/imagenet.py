@@ -1,4 +1,4 @@
-"""What the classes are called."""
+"""The names of the classes of ImageNet."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from pathlib import Path
 
 
 @cache
-def imagenet() -> tuple[str, ...]:
+def class_names() -> tuple[str, ...]:
     """The 1000 classes of ImageNet (ILSVRC 2012) in the order of their indices, under short names.
 
     Example:
-        >>> imagenet()[285], imagenet()[504]
+        >>> class_names()[285], class_names()[504]
         ('Egyptian cat', 'coffee mug')
     """
     return tuple(Path(__file__).with_name("imagenet.txt").read_text(encoding="utf-8").splitlines())

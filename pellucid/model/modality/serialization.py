@@ -1,0 +1,73 @@
+"""A modality as plain data and tensors, as files hold it, and back."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+from torch import Tensor
+
+from pellucid.errors import OutputError
+from .base import Modality
+from .multi import MultiInput
+from .series import Series
+from .table import Table
+from .tokens import Tokens
+
+#: Every kind by its name in files: a new one is its file, a line here, and a painter in `pellucid.render.modality.painters`.
+KINDS: dict[str, type[Modality]] = {one.kind: one for one in (Tokens, MultiInput, Table, Series)}
+TENSOR, MODALITY = "->tensor", "->subject"  # what stands in plain data in their place
+
+
+def to_plain(modality: Modality) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Plain data and tensors, which `from_plain` puts together again. Tensors and modalities may stand in tuples."""
+    tensors: dict[str, Tensor] = {}
+    plain = {one.name: _plain(getattr(modality, one.name), one.name, tensors) for one in fields(modality)}
+    return {"kind": modality.kind} | {name: value for name, value in plain.items() if name not in tensors}, tensors
+
+
+def from_plain(plain: dict[str, Any], tensors: dict[str, Tensor]) -> Modality:
+    """The modality that `to_plain` took apart; JSON makes lists of its tuples, and they become tuples again.
+
+    Raises:
+        OutputError: this version knows no such kind.
+    """
+    plain = dict(plain)
+    kind = plain.pop("kind", None)
+    if kind not in KINDS:
+        do = f"This version reads {', '.join(KINDS)}; a newer one may read it."
+        raise OutputError("An explanation from a file", f'an input of kind "{kind}"', "no kind has that name", do)
+    own = {name: tensor for name, tensor in tensors.items() if "." not in name}
+    return KINDS[kind](**{name: _whole(tupled(value), tensors) for name, value in plain.items()}, **own)
+
+
+def _plain(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:
+    """A value without tensors: they go into `tensors`, by where they stood."""
+    if isinstance(value, Tensor):
+        tensors[path] = value
+        return {TENSOR: path}
+    if isinstance(value, Modality):
+        plain, inside = to_plain(value)
+        tensors.update({f"{path}.{name}": tensor for name, tensor in inside.items()})
+        return {MODALITY: plain, "at": path}
+    return tuple(_plain(one, f"{path}.{n}", tensors) for n, one in enumerate(value)) if isinstance(value, tuple) else value
+
+
+def _whole(value: Any, tensors: dict[str, Tensor]) -> Any:
+    """A value with its tensors and modalities in their places again."""
+    if isinstance(value, dict) and TENSOR in value:
+        return tensors[value[TENSOR]]
+    if isinstance(value, dict) and MODALITY in value:
+        start = f"{value['at']}."
+        return from_plain(value[MODALITY], {n.removeprefix(start): t for n, t in tensors.items() if n.startswith(start)})
+    return tuple(_whole(one, tensors) for one in value) if isinstance(value, tuple) else value
+
+
+def tupled(value: Any) -> Any:
+    """Lists, and lists in lists, as tuples.
+
+    Example:
+        >>> tupled([1, ["a", [None]]])
+        (1, ('a', (None,)))
+    """
+    return tuple(map(tupled, value)) if isinstance(value, list) else value
