@@ -12,7 +12,7 @@ from pellucid.errors import MethodError
 from .entry import find, installed
 
 if TYPE_CHECKING:
-    from pellucid.synth.optimize.task import Maximizer
+    from pellucid.synth.maximized import Maximizer
 
 
 @dataclass(frozen=True)

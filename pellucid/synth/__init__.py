@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from .canvas import Colour, Fourier, Pixel, Spectrum
     from .frame import Frame, framed
     from .generator import GeneratorPrior
-    from .maximized import Maximized
+    from .maximized import Maximized, Maximizer
     from .optimize.ascent import Adam, Ascent, Normalised, Progress, Steepest
     from .optimize.result import Climbed
-    from .optimize.task import Maximizer, Plan, Task
+    from .optimize.task import Plan, Task
     from .prior import (
         L2,
         AlphaNorm,
@@ -40,14 +40,14 @@ _HOMES = {
     "optimize.result": ("Climbed",),
     "frame": ("Frame", "framed"),
     "generator": ("GeneratorPrior",),
-    "maximized": ("Maximized",),
+    "maximized": ("Maximized", "Maximizer"),
     "protocols": ("Canvas", "Penalty", "Projection", "Robustness"),
     "prior": (
         "L2", "AlphaNorm", "Ball", "BatchNorm", "Blur", "Centre", "Decay", "Diversity", "Gradients", "Inside",
         "SmallContribution", "SmallNorm", "TotalVariation",
     ),
     "robust": ("Robust",),
-    "optimize.task": ("Maximizer", "Plan", "Task"),
+    "optimize.task": ("Plan", "Task"),
 }  # fmt: skip
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 _PACKAGES = ("canvas", "prior", "recipes")

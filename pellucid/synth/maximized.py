@@ -6,9 +6,8 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from safetensors.torch import save
@@ -17,16 +16,18 @@ from torch import Tensor
 from pellucid.core.files import save as saved
 from pellucid.core.numbers import figure
 from pellucid.errors import InputError
+from pellucid.methods.lrp import Auto
 from pellucid.model.outputs import main_output
 from pellucid.tape.forward import at_once, heard
+from .examples.example import Example, Examples
+from .examples.search import search
 from .frame import Frame
 from .objective.objective import objective_of
 from .optimize.result import Climbed
 from .optimize.task import Plan, Task
-
-if TYPE_CHECKING:
-    from .examples.example import Example, Examples
-    from .trust.trust import Trust
+from .pictures import pictures
+from .trust.report import judge
+from .trust.trust import Trust
 
 #: Suffix -> "module:function" that writes (maximized, path, **options). Painters live floors above: named here, not imported.
 FORMATS: dict[str, str] = {
@@ -111,10 +112,10 @@ class Maximized:
         Raises:
             InputError: there are no pictures, or this came without the task it was made for.
         """
-        task = self._asked("Real pictures beside those made")
-        find = import_module("pellucid.verbs.examples").examples_for  # named, not imported: it lives a floor above
-        data = task.data if data is None else data
-        return replace(self, real=find(task.model, task.targets, data, task.frame, top=top, by=by, crop=crop))
+        task = self._task("Real pictures beside those made")
+        source = pictures(task.model, task.data if data is None else data)
+        real = search(task.model, task.targets, source, task.frame, Auto(), top=top, by=by, crop=crop)
+        return replace(self, real=real.computed())
 
     def examples(self, picture: int = 0) -> tuple[Example, ...]:
         """The real pictures beside one that was made."""
@@ -131,12 +132,10 @@ class Maximized:
         Raises:
             InputError: this came without the task it was made for.
         """
-        task = self._asked("A report on trust")
-        from .trust.report import judge
+        task = self._task("A report on trust")
+        return judge(task, self.images, self.scores, task.data if data is None else data, other, **options)
 
-        return judge(self, task, task.data if data is None else data, other, **options)
-
-    def _asked(self, what: str) -> Task:
+    def _task(self, what: str) -> Task:
         if self.task is None:
             raise InputError(
                 what, "pictures without the task they were made for", "the model and the targets are needed",
@@ -150,6 +149,17 @@ class Maximized:
         Sheet and .json take `trust=`, a report to be told with the pictures.
         """
         return saved(self, path, FORMATS, **options)
+
+
+@runtime_checkable
+class Maximizer(Protocol):
+    """Anything that maximizes: a recipe. A frozen dataclass, its fields the published settings."""
+
+    @property
+    def name(self) -> str: ...
+
+    def maximize(self, task: Task) -> Maximized:
+        """The pictures."""
 
 
 def maximized(task: Task, recipe: str, plan: Plan, climbed: Climbed, *, frame: Frame | None = None) -> Maximized:

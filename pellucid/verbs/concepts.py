@@ -21,8 +21,7 @@ from pellucid.explanation.explanation import Explanation
 from pellucid.explanation.serialization import summary
 from pellucid.model import Model, load
 from pellucid.model.where import Where
-from pellucid.synth.maximized import Maximized, document
-from pellucid.synth.optimize.task import Maximizer
+from pellucid.synth.maximized import Maximized, Maximizer, document
 from pellucid.synth.pictures import pictures
 from pellucid.tape import Tape, aim, find, path, record, rewrite
 from pellucid.tape.axes.channel_axis import axes_of

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Literal
 
 from torch import Tensor
@@ -11,15 +10,16 @@ from pellucid.catalogue.methods import method as named
 from pellucid.errors import InputError, MethodError
 from pellucid.explanation.attribution import Method
 from pellucid.model import Model, load
-from pellucid.synth.examples.example import Example, Examples, Shelf, examples_of
-from pellucid.synth.examples.top_activating import Relevance, groups, topmost
-from pellucid.synth.frame import Frame, framed
+from pellucid.synth.examples.example import Example, Examples
+from pellucid.synth.examples.search import search
+from pellucid.synth.examples.top_activating import groups
+from pellucid.synth.frame import framed
 from pellucid.synth.pictures import pictures
 from pellucid.tape.forward import heard
-from pellucid.target import Target, as_target, channel
+from pellucid.target import Target, channel
 from .maximize import sought
 
-__all__ = ["Example", "Examples", "examples", "examples_for"]
+__all__ = ["Example", "Examples", "examples"]
 
 
 def examples(
@@ -79,48 +79,7 @@ def examples(
     first = next(iter(source.every(1)))[:1]
     frame = framed(model, tuple(first.shape[1:]))
     targets = _units(model, first, units)
-    if by == "relevance":
-        _check_inside(targets)
-    judge = relevance(model, explainer, target) if by == "relevance" else None
-    found = topmost(model, source, targets, top, pool=pool, relevance=judge)
-    return examples_of(found, targets, Shelf(model, source, found.kept, frame, explainer), by, crop=crop, pool=pool)
-
-
-def examples_for(
-    model: Model, targets: Sequence[Target], data: Any, frame: Frame, *, top: int = 3, by: str = "activation", crop: bool = True
-) -> Examples:
-    """The same for targets that are settled already, one row for each; all that is shown is reckoned, of repeated ones once."""
-    alone = list({id(target): target for target in targets}.values())
-    source, explainer = pictures(model, data), named("lrp")
-    if by == "relevance":
-        _check_inside(targets)
-    judge = relevance(model, explainer, None) if by == "relevance" else None
-    found = topmost(model, source, alone, top, relevance=judge)
-    made = examples_of(found, alone, Shelf(model, source, found.kept, frame, explainer), by, crop=crop)
-    for row in made.rows:
-        for example in row:
-            example.settled()
-    rows = [next(i for i, one in enumerate(alone) if one is target) for target in targets]
-    return made.take(rows)
-
-
-def relevance(model: Model, method: Method, target: Any) -> Relevance:
-    """The relevance of what stands at an address for each picture's class."""
-    each = target.tolist() if isinstance(target, Tensor) else target
-    several = isinstance(each, (list, tuple))
-
-    def judge(x: Tensor, at: str | None, first: int) -> Tensor:
-        wanted = list(each[first : first + len(x)]) if several else each
-        if several and len(wanted) != len(x):
-            raise InputError(
-                "target",
-                f"{len(each)} classes and more pictures than that",
-                "each picture has one",
-                "Give one for each, or None.",
-            )
-        return method.attribute(model, x, as_target(wanted), at).values
-
-    return judge
+    return search(model, targets, source, frame, explainer, top=top, by=by, crop=crop, pool=pool, target=target)
 
 
 def _units(model: Model, x: Tensor, units: Any) -> list[Target]:
@@ -150,12 +109,3 @@ def _check(top: int, by: str, pool: str) -> None:
             f"Examples: top={top}, by={by!r}, pool={pool!r}", "a setting that cannot be",
             'top is 1 or more, by is "activation" or "relevance", pool is "max" or "mean"', "Correct it.",
         )  # fmt: skip
-
-
-def _check_inside(targets: Sequence[Target]) -> None:
-    for target, group in ((target, groups([target])[0]) for target in targets):
-        if group.channels is None:
-            raise MethodError(
-                f"Examples of {target} by relevance", "no channel of a layer", "relevance is what a unit inside gives to a class",
-                'Name a unit, "layer4:17", or take by="activation".',
-            )  # fmt: skip

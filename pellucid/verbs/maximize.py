@@ -19,8 +19,8 @@ from pellucid.model import Model, load
 from pellucid.model.multi_input import layout, several
 from pellucid.model.provenance import fingerprint
 from pellucid.synth.frame import Frame, framed
-from pellucid.synth.maximized import FORMATS, Maximized, document, with_given
-from pellucid.synth.optimize.task import Maximizer, Task
+from pellucid.synth.maximized import FORMATS, Maximized, Maximizer, document, with_given
+from pellucid.synth.optimize.task import Task
 from pellucid.tape.forward import heard
 from pellucid.target import Target, as_target, channel, energy
 from pellucid.target.classes import Logit, Predicted

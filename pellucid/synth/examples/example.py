@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -128,11 +129,6 @@ class Example:
         at = self.position[0] if len(self.position) == 1 else term.tokens
         return Target(((weight, replace(term, tokens=at)),))
 
-    def settled(self) -> Example:
-        """The same, with all it shows reckoned now."""
-        _ = self.image, self.box, self.mask
-        return self
-
 
 @dataclass(frozen=True, eq=False)
 class Examples(Sequence[tuple[Example, ...]]):
@@ -174,6 +170,12 @@ class Examples(Sequence[tuple[Example, ...]]):
             tuple(self.silent[i] for i in units),
         )
         return replace(self, units=words, rows=rows, silent=silent)
+
+    def computed(self) -> Examples:
+        """The same, with all that is shown of every example computed now and not when it is first read."""
+        for example in chain.from_iterable(self.rows):
+            _ = example.image, example.box, example.mask
+        return self
 
     @property
     def values(self) -> list[list[float]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from pellucid.core.files import save
 from pellucid.errors import InputError, OutputError
 from pellucid.model import Model
 from ..frame import Frame
@@ -17,7 +18,7 @@ from .codes import Codes, measured
 from .decoder import Decoder, Plan, critic, fast
 from .encoder import Encoder, encoder
 from .losses import Scales
-from .prior import FORMATS, GeneratorPrior
+from .store import FORMATS, Parts
 from .training import Lesson, Trained, Training, judge, trained
 
 FEW = 20  # pictures, which can be remembered one by one
@@ -58,22 +59,19 @@ class Fitting:
         lesson = Lesson(*networks, inner, settings.losses, scales, frame.fed, frame.shown)
         return Fitting(model, source, inner, frame, codes, lesson, settings)
 
-    def run(self, out: Path | None) -> GeneratorPrior:
-        """Learn, and say how well."""
+    def run(self, out: Path | None) -> Parts:
+        """Train the decoder, and measure how well it does. With `out`, the prior so far is written there now and then."""
         if out is not None and out.suffix.lower() not in FORMATS:
             raise OutputError(
                 f"save to {out}", f'suffix "{out.suffix}"', "priors are safetensors files", "Name it x.safetensors."
             )
-        done = trained(self.lesson, self.source, self.settings, None if out is None else lambda so_far: self.keep(so_far, out))
-        prior = self.prior(done)
+        keep = None if out is None else lambda so_far: save(self.prior(so_far), out, FORMATS)
+        prior = self.prior(trained(self.lesson, self.source, self.settings, keep))
         if out is not None:
-            prior.save(out)
+            save(prior, out, FORMATS)
         return prior
 
-    def keep(self, done: Trained, out: Path) -> None:
-        self.prior(done).save(out)
-
-    def prior(self, done: Trained) -> GeneratorPrior:
+    def prior(self, done: Trained) -> Parts:
         spared = self.source.held_out()
         held_out = {} if spared is None else judge(self.lesson, done.decoder, spared)
         provenance = {
@@ -89,7 +87,7 @@ class Fitting:
         low, high = self.frame.low, self.frame.high
         n = len(self.source)
         few = (f"It learned from {n} pictures only: what it draws is made of them.",) if 0 < n < FEW else ()
-        return GeneratorPrior(done.decoder.eval(), self.codes, low, high, self.encoder.code, provenance, (*few, *done.notes))
+        return Parts(done.decoder.eval(), self.codes, low, high, self.encoder.code, provenance, (*few, *done.notes))
 
 
 def surveyed(source: Pictures, inner: Encoder, batch: int) -> tuple[Codes, float, float]:

@@ -21,10 +21,11 @@ from ..pictures import pictures
 from .codes import Codes
 from .decoder import RESIZE, Decoder
 from .encoder import Encoder, Place, encoder
+from .fitting import Fitting
 from .losses import Losses, words
+from .store import FORMATS, Parts, read
 from .training import Training
 
-FORMATS = {".safetensors": "pellucid.synth.generator.store:write"}
 STARTS = ("data", "real", "normal")
 
 
@@ -100,15 +101,13 @@ class GeneratorPrior:
             >>> print(prior.place, tuple(prior(prior.codes.mean[None]).shape))
             what goes into 3 (1, 1, 4, 4)
         """
-        from .fitting import Fitting
-
         settings = Training(minutes, steps, batch, lr, losses or Losses())
         model = load(model)
         model.ready()
         source = pictures(model, data, seed)
         with torch.inference_mode(False):
             fitting = Fitting.of(model, source, at, bounds, width, settings)
-            return fitting.run(None if out is None else Path(out))
+            return GeneratorPrior(*fitting.run(None if out is None else Path(out)))
 
     @staticmethod
     def wrap(
@@ -154,9 +153,7 @@ class GeneratorPrior:
         Raises:
             OutputError: the file is not there, or not one of ours.
         """
-        from .store import read
-
-        return read(path)
+        return GeneratorPrior(*read(path))
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the prior to a .safetensors file, whole or not at all. See `pellucid.synth.generator.store` for what is in it.
@@ -170,7 +167,8 @@ class GeneratorPrior:
                 f"save to {path}", f"a prior that wraps {self.provenance.get('wrapped', type(self.generator).__name__)}",
                 "only decoders made here can be built again from a file", "Save that network yourself, and wrap it again.",
             )  # fmt: skip
-        return save(self, path, FORMATS)
+        parts = Parts(self.generator, self.codes, self.low, self.high, self.place, self.provenance, self.notes)
+        return save(parts, path, FORMATS)
 
     def __call__(self, codes: Tensor) -> Tensor:
         """The pictures that codes tell, as the generator makes them, differentiable."""

@@ -16,28 +16,38 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
+from torch import Tensor, nn
 
+from pellucid.core.version import version
 from pellucid.errors import OutputError
 from .codes import Codes
 from .decoder import Decoder, Plan, fast
 from .encoder import Place
 
-if TYPE_CHECKING:
-    from .prior import GeneratorPrior
-
+FORMATS = {".safetensors": "pellucid.synth.generator.store:write"}
 REMEDY = "Name a file that GeneratorPrior.save wrote, or fit anew."
 STATISTICS = ("mean", "sd", "low", "high")
 
 
-def write(prior: GeneratorPrior, path: Path) -> None:
-    """The prior as a file."""
-    from pellucid import __version__
+class Parts(NamedTuple):
+    """What a prior consists of, in the order of the fields of `GeneratorPrior`, which says what they are."""
 
+    generator: nn.Module
+    codes: Codes
+    low: Tensor | None
+    high: Tensor | None
+    place: Place | None
+    provenance: dict[str, Any]
+    notes: tuple[str, ...]
+
+
+def write(prior: Parts, path: Path) -> None:
+    """A prior as a file."""
     assert isinstance(prior.generator, Decoder)
     plan, place = prior.generator.plan, prior.place or Place("")
     tensors = {f"decoder.{name}": tensor for name, tensor in prior.generator.state_dict().items()}
@@ -46,18 +56,16 @@ def write(prior: GeneratorPrior, path: Path) -> None:
     tensors |= {name: bound for name in ("low", "high") if (bound := getattr(prior, name)) is not None}
     about = {"code": plan.code, "picture": plan.picture, "width": plan.width, "bounded": plan.bounded}
     about |= {"module": place.module, "incoming": place.incoming, "provenance": prior.provenance, "notes": prior.notes}
-    metadata = {"pellucid": __version__, "prior": json.dumps(about)}
+    metadata = {"pellucid": version(), "prior": json.dumps(about)}
     save_file({name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}, path, metadata)
 
 
-def read(path: str | os.PathLike[str]) -> GeneratorPrior:
-    """The prior in a file.
+def read(path: str | os.PathLike[str]) -> Parts:
+    """The parts of the prior in a file.
 
     Raises:
         OutputError: the file is not there, damaged, or not one of a prior.
     """
-    from .prior import GeneratorPrior
-
     about, tensors = _opened(Path(path))
     try:
         plan = Plan(tuple(about["code"]), tuple(about["picture"]), int(about["width"]), bool(about["bounded"]))
@@ -70,7 +78,7 @@ def read(path: str | os.PathLike[str]) -> GeneratorPrior:
     except Exception as error:  # whatever a file made by someone else leads to
         raise _damaged(path, f"{type(error).__name__}: {' '.join(str(error).split())[:200]}") from None
     fast(decoder.eval().requires_grad_(False))
-    return GeneratorPrior(decoder, codes, tensors.get("low"), tensors.get("high"), place, *found)
+    return Parts(decoder, codes, tensors.get("low"), tensors.get("high"), place, *found)
 
 
 def _opened(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:

@@ -112,7 +112,7 @@ class Lesson:
         return real.picture, picture, distances(made, real, self.scales)
 
 
-def trained(lesson: Lesson, source: Pictures, settings: Training, keep: Callable[[Trained], None] | None = None) -> Trained:
+def trained(lesson: Lesson, source: Pictures, settings: Training, keep: Callable[[Trained], object] | None = None) -> Trained:
     """The decoder after training: until time or steps are over, the work is called off, or Ctrl-C; it keeps what there is.
 
     Arguments:

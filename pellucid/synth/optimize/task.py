@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -16,9 +16,6 @@ from ..frame import Frame
 from ..prior import Diversity
 from ..protocols import Canvas, Penalty, Projection, Robustness
 from .ascent import Ascent
-
-if TYPE_CHECKING:
-    from ..maximized import Maximized
 
 Prior = Penalty | Projection
 Keep = Literal["last", "best", "majority"]
@@ -140,17 +137,6 @@ class Task:
     def autocast(self) -> torch.autocast:
         """What the network computes in."""
         return torch.autocast(self.frame.device.type, torch.bfloat16, enabled=self.precision == "bfloat16")
-
-
-@runtime_checkable
-class Maximizer(Protocol):
-    """Anything that maximizes: a recipe. A frozen dataclass, its fields the published settings."""
-
-    @property
-    def name(self) -> str: ...
-
-    def maximize(self, task: Task) -> Maximized:
-        """The pictures."""
 
 
 def refuse(recipe: str, found: str, why: str, do: str) -> MethodError:

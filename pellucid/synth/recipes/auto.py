@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..maximized import Maximized
-from ..optimize.task import Maximizer, Task
+from ..maximized import Maximized, Maximizer
+from ..optimize.task import Task
 from .erhan2009 import Erhan2009
 from .lucid import Lucid
 

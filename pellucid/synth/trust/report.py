@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -26,9 +26,6 @@ from .activity import Activity, active, layers_of
 from .other_models import class_of, opinions_of
 from .spectra import spectra
 from .trust import Neighbour, PathLikeness, Trust, Verdict
-
-if TYPE_CHECKING:
-    from ..maximized import Maximized
 
 UNSEEN = 104_729_000  # added to seeds, so that views are others than those of any climb
 OWN, OTHERS = 50, 100  # real pictures that paths are compared with, at most
@@ -57,8 +54,9 @@ class Seen:
 
 
 def judge(
-    p: Maximized,
     task: Task,
+    pictures_made: Tensor,
+    scores: Tensor,
     data: Any = None,
     other: Any = None,
     *,
@@ -75,6 +73,9 @@ def judge(
         no part, in twelve layers at most.
 
     Arguments:
+        task: What the pictures were made for, with one target per picture.
+        pictures_made: With shape (n, *frame.shape), in [0, 1] where the frame is bounded.
+        scores: The target of each, with shape (n,).
         data: Real pictures.
         other: Another network for the same classes, or a list of them.
         views: How many fresh transformations each picture is looked at in.
@@ -88,7 +89,7 @@ def judge(
     _check(views, most)
     alone = list({id(target): target for target in task.targets}.values())
     made_of = [next(i for i, one in enumerate(alone) if one is target) for target in task.targets]
-    images = p.images.to(task.frame.device, task.frame.dtype)
+    images = pictures_made.to(task.frame.device, task.frame.dtype)
     layers = layers_of(task.model, task.frame.fed(images[: at_once(images)]))
     made = _seen(task.model, task.frame, alone, layers, list(torch.split(task.frame.fed(images), at_once(images))))
     source = None if data is None else pictures(task.model, data)
@@ -101,10 +102,10 @@ def judge(
     verdicts = []
     for row, target in enumerate(task.targets):
         same = [i for i, t in enumerate(made_of) if t == made_of[row]]
-        score = float(p.scores[row])
+        score = float(scores[row])
         verdicts.append(
             Verdict(
-                p.targets[row],
+                target.text(),
                 task.seeds[row],
                 score,
                 **_beside(score, None if real is None else real.scores[:, made_of[row]]),
@@ -116,7 +117,7 @@ def judge(
                 usual_spectrum=shapes[1],
                 **_woken(made, real, row),
                 path=_path(made, real, row, target, made_of[row], labels, given=classes is not None),
-                **_among(made, real, same, p.scores),
+                **_among(made, real, same, scores),
             )
         )
     missing = _missing(task, verdicts, layers, data is not None, len(alone) < len(task.targets), why)
