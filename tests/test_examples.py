@@ -276,7 +276,7 @@ def test_nothing_is_changed():
     net, x = Spots().eval(), SPOTS.clone()
     before, state = {name: p.clone() for name, p in net.state_dict().items()}, torch.get_rng_state()
     found = examples(net, ["act:0"], x, by="relevance")
-    found[0][0].settled()
+    found.computed()
     assert all(torch.equal(p, before[name]) for name, p in net.state_dict().items())
     assert torch.equal(torch.get_rng_state(), state) and torch.equal(x, SPOTS)
     assert all(p.grad is None and p.requires_grad for p in net.parameters())
