@@ -26,6 +26,7 @@ ORDER = [
     *("verbs", "render", "cli", "testing", "pytest_plugin", "__main__", "__init__"),
 ]  # from the ground up: a room may import those before it
 REGISTRIES = frozenset({
+    "core/formats.py",  # kind of result -> suffix -> what writes it
     "__init__.py",  # the front of the package: names that are looked up when they are first used
     "catalogue/methods.py", "catalogue/metrics.py", "catalogue/recipes.py",  # name -> factory
     "model/sources/registry.py",  # name -> source: the built-in models are made of Model, so that they lie above it

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,9 @@ import numpy as np
 import pytest
 import torch
 
+from pellucid.core.formats import FORMATS
 from pellucid.errors import InputError, OutputError
-from pellucid.explanation import serialization
-from pellucid.explanation.explanation import FORMATS, Explanation
+from pellucid.explanation.explanation import Explanation
 from pellucid.explanation.ledger import Ledger, Row
 from pellucid.explanation.serialization import load_explanation
 
@@ -164,7 +165,7 @@ def test_an_option_that_a_format_does_not_have_is_refused(tmp_path: Path, suffix
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("suffix", FORMATS)
+@pytest.mark.parametrize("suffix", FORMATS["explanation"])
 def test_every_format_writes_one_whole_file(tmp_path: Path, suffix: str) -> None:
     path = made().save(str(tmp_path / f"e{suffix}"))
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name] and path.stat().st_size > 100
@@ -187,20 +188,19 @@ def test_a_place_that_cannot_be_written_keeps_nothing(tmp_path: Path, name: str)
 
 
 def test_a_writer_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def torn(e: Explanation, path: Path) -> None:
-        path.write_text("half")
+    def torn(descriptor: int) -> None:
         raise RuntimeError("torn")
 
     path = tmp_path / "e.json"
     path.write_text("old")
-    monkeypatch.setattr(serialization, "save_json", torn)
+    monkeypatch.setattr(os, "fsync", torn)  # the new file is half there
     with pytest.raises(RuntimeError, match="torn"):
         made().save(path)
     assert [entry.name for entry in tmp_path.iterdir()] == ["e.json"] and path.read_text() == "old"
 
 
 def test_a_format_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(FORMATS, ".summary", "pellucid.explanation.serialization:save_json")
+    monkeypatch.setitem(FORMATS["explanation"], ".summary", "pellucid.explanation.serialization:summary")
     assert json.loads(made().save(tmp_path / "e.summary").read_text())["method"] == "lrp.epsilon_plus"
 
 

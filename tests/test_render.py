@@ -304,7 +304,7 @@ def test_all_views_are_drawn_for_inputs_of_any_shape(shape: tuple[int, ...], sig
 def test_views_are_saved_and_named_in_the_order_they_were_asked_for(tmp_path: Path) -> None:
     e = corner()
     one, two = (e.save(tmp_path / f"{view}.png", view=view).read_bytes() for view in ("map", "map,regions"))
-    assert one == png(e) and two == png(e, Shown("map,regions")) and sheet(e, Shown("map,regions")).width > sheet(e).width
+    assert one == png(e) and two == png(e, view="map,regions") and sheet(e, Shown("map,regions")).width > sheet(e).width
     html = e.save(tmp_path / "e.html", view="regions", by=torch.eye(100).long()).read_text(encoding="utf-8")
     assert "Where the evidence lies" in html and "<td>for</td><td>rows 0-99, columns 0-99</td>" in html
     assert Shown("regions, map,regions").views() == [VIEWS["regions"], VIEWS["map"]]

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from pellucid.core.formats import FORMATS
 from pellucid.errors import InputError, OutputError
-from pellucid.explanation.explanation import FORMATS, Explanation
+from pellucid.explanation.explanation import Explanation
 from pellucid.model.modality import KINDS, Tokens, from_plain, to_plain
 from pellucid.model.modality.tokens import sentences, words
 
@@ -33,7 +34,7 @@ def made(*texts: str, **fields: object) -> Explanation:
     return Explanation(values, torch.ones(len(texts)), "logit 1", "lrp", True, subject=subject, **fields)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("suffix", sorted(FORMATS))
+@pytest.mark.parametrize("suffix", sorted(FORMATS["explanation"]))
 def test_an_explanation_of_texts_is_saved_in_every_format(suffix: str, tmp_path: Path) -> None:
     assert made("a cat sat on the mat", "dogs").save(tmp_path / f"e{suffix}").stat().st_size > 100
 

@@ -63,10 +63,11 @@ def compare(
     question, watch, wanted = Question(**asked), Watch(), listed(methods)
     allocator.settle()
     with watch("starting"):
-        from pellucid.explanation.comparison import FORMATS
+        from pellucid.core.formats import FORMATS
         from pellucid.verbs import compare as verb
 
-        folder, (name,) = Folder(Path(out), suffixes(formats, FORMATS)), names([thing.path], "compare", *question.words)
+        folder = Folder(Path(out), suffixes(formats, FORMATS["comparison"]))
+        (name,) = names([thing.path], "compare", *question.words)
         folder.check([name], paths)
         model = source.open()
         question.check(model, wanted, things)
@@ -101,10 +102,10 @@ def report(thing: Given, c: Comparison, files: Sequence[Path], *, as_json: bool)
     for name, error in c.failures.items():
         tell(f"{name}: {error}", mark="No answer from")
     if as_json:
-        from pellucid.explanation.comparison import told
+        from pellucid.explanation.comparison import to_dict
 
         written = {file.suffix.lstrip("."): str(file) for file in files}
-        return output.document(asked_about(thing) | {"files": written} | told(c))
+        return output.document(asked_about(thing) | {"files": written} | to_dict(c))
     output.classes(c.any)
     for name, e in c.explanations.items():
         click.echo(f"{c.seconds[name]:7.2f} s  {e.caption()}")

@@ -66,11 +66,11 @@ def concepts(
     watch = Watch()
     allocator.settle()
     with watch("starting"):
-        from pellucid.verbs.concepts import FORMATS
+        from pellucid.core.formats import FORMATS
         from pellucid.verbs.concepts import concepts as ask
 
         words = filter(None, (method, target, "concepts", f"at {at}" if at else ""))
-        folder, (name,) = Folder(Path(out), suffixes(formats, FORMATS)), names([picture], *words)
+        folder, (name,) = Folder(Path(out), suffixes(formats, FORMATS["concepts"])), names([picture], *words)
         folder.check([name], [picture])
         model = source.open()
         check_reads_pictures(model)

@@ -144,26 +144,26 @@ def expanded(pictures: Sequence[str]) -> list[str]:
 
 def places(out: str | None) -> list[Path]:
     """The files to write, in a folder that is known to be writable."""
-    from pellucid.metrics.report.table import FORMATS
+    from pellucid.core.formats import FORMATS
 
     if out is None:
         return []
     path = Path(out)
-    single = path.suffix.lower() in FORMATS
+    single = path.suffix.lower() in FORMATS["table"]
     folder = Folder(path.parent if single else path, ())
     folder.check()
     folder.path.mkdir(parents=True, exist_ok=True)
-    return [path] if single else [path / f"evaluation{suffix}" for suffix in FORMATS]
+    return [path] if single else [path / f"evaluation{suffix}" for suffix in FORMATS["table"]]
 
 
 def report(t: Table, files: Sequence[Path], *, as_json: bool) -> None:
     """The table for a program or for a person; what failed, on stderr."""
-    from pellucid.metrics.report.table import HEADS, cells, told
+    from pellucid.metrics.report.table import HEADS, cells, to_dict
 
     for (method, metric), error in t.failures.items():
         tell(f"{method}{f' by {metric}' if metric else ''}: {error}", mark="No answer from")
     if as_json:
-        return output.document({"files": [str(file) for file in files]} | told(t))
+        return output.document({"files": [str(file) for file in files]} | to_dict(t))
     output.table(HEADS, [cells(row) for row in t.rows])
     click.echo()
     for words in (t.advice, *t.notes):

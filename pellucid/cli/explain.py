@@ -65,11 +65,11 @@ def explain(
     question, watch, pictures = Question(**asked), Watch(len(things)), [one.path for one in things]
     allocator.settle()
     with watch("starting"):
-        from pellucid.explanation.explanation import FORMATS
+        from pellucid.core.formats import FORMATS as KNOWN
         from pellucid.render import Shown
         from pellucid.verbs import explain as verb
 
-        folder, called = Folder(Path(out), suffixes(formats, FORMATS)), names(pictures, method, *question.words)
+        folder, called = Folder(Path(out), suffixes(formats, KNOWN["explanation"])), names(pictures, method, *question.words)
         folder.check(called, paths)
         Shown(view).views()
         model = source.open()

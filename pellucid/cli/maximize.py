@@ -78,11 +78,11 @@ def maximize(
     allocator.settle()
     with watch("starting"):
         from pellucid.catalogue.recipes import entry
-        from pellucid.verbs.maximize import FORMATS
+        from pellucid.core.formats import FORMATS
         from pellucid.verbs.maximize import maximize as climb
 
         folder, name = (
-            Folder(Path(out), suffixes(formats, FORMATS)),
+            Folder(Path(out), suffixes(formats, FORMATS["maximized"])),
             ".".join(filter(None, [slug(" ".join(targets)), slug(recipe)])),
         )
         folder.check([name], [start] if start else [])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pellucid.core.files import finite
 from .errors import coloured
 
 if TYPE_CHECKING:
@@ -58,8 +59,7 @@ def picture(e: Explanation, sample: int = 0) -> str:
 
 def document(told: dict[str, Any]) -> None:
     """One line of JSON; numbers that are not finite become null."""
-    finite = json.loads(json.dumps(told, default=str), parse_constant=lambda _: None)
-    click.echo(json.dumps(finite))
+    click.echo(json.dumps(finite(told)))
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

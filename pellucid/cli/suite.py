@@ -60,12 +60,12 @@ def _pasted(source: Source, pictures: Sequence[str], seed: int) -> Callable[[Seq
 
 def report(found: Findings, files: Sequence[Path], *, as_json: bool) -> None:
     """The findings for a program or for a person; what failed, on stderr."""
-    from pellucid.verbs.suites.findings import cells, heads, sentences, told
+    from pellucid.verbs.suites.findings import cells, heads, sentences, to_dict
 
     for method, error in found.failures.items():
         tell(f"{method}: {error}", mark="No answer from")
     if as_json:
-        return output.document({"files": [str(file) for file in files]} | told(found))
+        return output.document({"files": [str(file) for file in files]} | to_dict(found))
     click.echo(f"{found.asked}\n")
     output.table(heads(found), cells(found))
     click.echo()

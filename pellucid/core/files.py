@@ -1,43 +1,30 @@
-"""Files that are written whole or not at all, each by the format that its suffix names."""
+"""Files that are written whole or not at all, and JSON that every reader takes. Which formats there are is in `formats.py`."""
 
 from __future__ import annotations
 
+import json
 import os
 import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from importlib import import_module
-from inspect import signature
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from pellucid.errors import OutputError
 
 
-def save(thing: Any, path: str | os.PathLike[str], formats: Mapping[str, str], **options: Any) -> Path:
-    """Write `thing` in the one of `formats` that the suffix of `path` chooses."""
+def write(path: str | os.PathLike[str], data: Any) -> Path:
+    """A file with that content (see `content`): written under a temporary name beside it, and renamed when it is on the disk.
+
+    Raises:
+        OutputError: the file cannot be written; whatever stood there before still does.
+    """
     path = Path(path)
-    if path.suffix.lower() not in formats:
-        found = f'suffix "{path.suffix}"' if path.suffix else "no suffix"
-        raise OutputError(f"save to {path}", found, "the suffix chooses the format", f"Use one of {', '.join(formats)}.")
-    module, function = formats[path.suffix.lower()].split(":")
-    write = getattr(import_module(module), function)
-    unknown = [name for name in options if name not in signature(write).parameters]
-    if unknown:
-        taken = ", ".join(list(signature(write).parameters)[2:]) or "none"
-        do = f"Leave it out; what {path.suffix} takes: {taken}."
-        raise OutputError(f"save to {path}", f"{unknown[0]}={options[unknown[0]]!r}", "the format has no such option", do)
-    with whole(path) as temporary:
-        write(thing, temporary, **options)
-    return path
-
-
-@contextmanager
-def whole(path: Path) -> Iterator[Path]:
-    """A temporary name beside `path`, renamed to it if all goes well, and gone if anything does not."""
     temporary = path.with_name(f".{uuid.uuid4().hex}{path.suffix}")
     try:
-        yield temporary
+        with temporary.open("wb") as file:
+            file.write(content(data))
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
         found = error.strerror or str(error)
@@ -46,3 +33,23 @@ def whole(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # gone after the rename; never there if the folder is not one
             temporary.unlink()
+    return path
+
+
+def content(data: Any) -> bytes:
+    """The bytes of a file: bytes as they are, text in UTF-8 with a line break at its end, other data as JSON.
+
+    Example:
+        >>> content("a"), content({"a": float("nan")})
+        (b'a\\n', b'{\\n  "a": null\\n}\\n')
+    """
+    if isinstance(data, bytes):
+        return data
+    text = data if isinstance(data, str) else json.dumps(finite(data), indent=2, ensure_ascii=False)
+    text = text if text.endswith("\n") else f"{text}\n"
+    return text.encode(errors="backslashreplace")  # half a character, as in a file name that is not UTF-8, stays readable
+
+
+def finite(data: Any) -> Any:
+    """Plain data with None for numbers that are not finite, for which JSON has no word, and text for what JSON does not know."""
+    return json.loads(json.dumps(data, default=str), parse_constant=lambda _: None)

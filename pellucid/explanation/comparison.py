@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import import_module
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -14,18 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.core.files import save
+from pellucid.core.formats import encoded, save
 from pellucid.core.statistics import rank_correlation
 from pellucid.errors import PellucidError
 from .explanation import Explanation
 from .serialization import summary
-
-#: Suffix -> "module:function" that writes (comparison, path, **options).
-FORMATS: dict[str, str] = {
-    ".png": "pellucid.render:save_comparison_png",
-    ".html": "pellucid.render:save_comparison_html",
-    ".json": "pellucid.explanation.comparison:save_json",
-}
 
 
 @dataclass(frozen=True)
@@ -80,8 +71,7 @@ class Comparison:
 
     def _repr_png_(self) -> bytes:
         """The sheet, for notebooks."""
-        png: bytes = import_module("pellucid.render").comparison_png(self)
-        return png
+        return encoded(self, "comparison", ".png")
 
     @property
     def any(self) -> Explanation:
@@ -106,7 +96,7 @@ class Comparison:
         Raises:
             OutputError: The suffix is unknown, the format takes no such option, or the place cannot be written.
         """
-        return save(self, path, FORMATS, **options)
+        return save(self, path, "comparison", **options)
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,14 +126,8 @@ def agree(one: Seen, other: Seen) -> tuple[float | None, float | None]:
     return rank_correlation(*heats), both / either if one.regions.any() and other.regions.any() else None
 
 
-def save_json(c: Comparison, path: Path) -> None:
-    """All that can be said without arrays; figures that are not finite become null."""
-    finite = json.loads(json.dumps(told(c), default=str), parse_constant=lambda _: None)
-    path.write_text(json.dumps(finite, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def told(c: Comparison) -> dict[str, Any]:
-    """The comparison as plain data."""
+def to_dict(c: Comparison) -> dict[str, Any]:
+    """The comparison as plain data, without arrays."""
     return {
         "target": c.any.target,
         "output": c.any.output.tolist(),

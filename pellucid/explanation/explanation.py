@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field, replace
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pellucid.core.files import save
+from pellucid.core.formats import encoded, load, save
 from pellucid.core.numbers import figure
 from pellucid.errors import InputError
 from pellucid.model.modality import Modality, MultiInput, Piece, Tokens
@@ -21,16 +20,6 @@ from . import uncertainty
 from .ledger import Ledger
 from .regions import LEAST, SMOOTH, Region, check_share, connected, finer, segments
 from .superpixels import superpixels
-
-#: Suffix -> "module:function" that writes (explanation, path, **options). Painters live floors above: named here, not imported.
-FORMATS: dict[str, str] = {
-    ".safetensors": "pellucid.explanation.serialization:save_safetensors",
-    ".json": "pellucid.explanation.serialization:save_json",
-    ".png": "pellucid.render:save_png",
-    ".html": "pellucid.render:save_html",
-    ".svg": "pellucid.render:save_svg",
-    ".txt": "pellucid.render:save_txt",
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,8 +85,7 @@ class Explanation:
 
     def _repr_png_(self) -> bytes:
         """The picture, for notebooks."""
-        png: bytes = import_module("pellucid.render").png(self)
-        return png
+        return encoded(self, "explanation", ".png")
 
     def headline(self, sample: int = 0) -> str:
         """Method, target and the target's value: `lrp.zero -> logit 7 = 1.50`."""
@@ -260,7 +248,7 @@ class Explanation:
         return self.picture if self.picture is None or self.picture.ndim == 3 else self.picture[sample]
 
     def save(self, path: str | os.PathLike[str], **options: Any) -> Path:
-        """Write by suffix (`FORMATS`), whole or not at all.
+        """Write by suffix (.safetensors, .json, .png, .html, .svg, .txt), whole or not at all.
 
         Arguments:
             options: What the format takes; pictures and pages take `view="map,regions"`, see `pellucid.render.Shown`.
@@ -268,14 +256,12 @@ class Explanation:
         Raises:
             OutputError: The suffix is unknown, the format takes no such option, or the place cannot be written.
         """
-        return save(self, path, FORMATS, **options)
+        return save(self, path, "explanation", **options)
 
     @staticmethod
     def load(path: str | os.PathLike[str]) -> Explanation:
         """Read back what `save` wrote as .safetensors."""
-        found: Explanation = import_module("pellucid.explanation.serialization").load_explanation(
-            path
-        )  # named, not imported: it makes these
+        found: Explanation = load(path, "explanation")
         return found
 
     def _laid(self, values: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ SUBJECT = "subject."  # before the names of a subject's tensors in a file
 
 
 def load_explanation(path: str | os.PathLike[str]) -> Explanation:
-    """Read what `save_safetensors` wrote; every value comes back bit for bit.
+    """Read what `Explanation.save` wrote; every value comes back bit for bit.
 
     Raises:
         OutputError: There is no such file, or it is not an explanation.
@@ -44,7 +44,7 @@ def load_explanation(path: str | os.PathLike[str]) -> Explanation:
     return Explanation(tensors["values"], tensors["output"], ledger=ledger, picture=picture, error=error, subject=subject, **told)
 
 
-def save_safetensors(e: Explanation, path: Path) -> None:
+def to_safetensors(e: Explanation) -> bytes:
     """All of it: tensors as they are, everything else as JSON in the header under "pellucid"."""
     from safetensors.torch import save
 
@@ -60,7 +60,7 @@ def save_safetensors(e: Explanation, path: Path) -> None:
         tensors |= {f"ledger.row.{index}": row.amount for index, row in enumerate(e.ledger.rows)}
     # Cloned, since the format refuses tensors that share memory, as a seed and the output may.
     owned = {name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()}
-    path.write_bytes(save(owned, metadata={"pellucid": json.dumps(header(e), default=str)}))
+    return save(owned, metadata={"pellucid": json.dumps(header(e), default=str)})
 
 
 def header(e: Explanation) -> dict[str, Any]:
@@ -85,7 +85,7 @@ def header(e: Explanation) -> dict[str, Any]:
 
 
 def unpack(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Header and tensors of a file that `save_safetensors` wrote."""
+    """Header and tensors of a file that `Explanation.save` wrote."""
     from safetensors import SafetensorError
     from safetensors.torch import load
 
@@ -104,14 +104,8 @@ def unpack(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     return json.loads(metadata["pellucid"]), tensors
 
 
-def save_json(e: Explanation, path: Path) -> None:
-    """Captions, ledger and a summary of the values, without arrays; figures that are not finite become null."""
-    finite = json.loads(json.dumps(summary(e), default=str), parse_constant=lambda _: None)
-    path.write_text(json.dumps(finite, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
 def summary(e: Explanation) -> dict[str, Any]:
-    """The explanation as plain data."""
+    """The explanation as plain data: captions, ledger, and of the values a summary without arrays."""
     keys = "method", "target", "targets", "at", "through", "signed", "notes", "provenance", "forwards"
     flat = e.values.detach().cpu().double().reshape(len(e), -1)
     return {name: getattr(e, name) for name in keys} | {

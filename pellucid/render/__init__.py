@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from .chart import chart
-from .comparison import comparison_png, comparison_sheet, save_comparison_png
-from .comparison_page import comparison_page, save_comparison_html
-from .image import picture, png, save_png, sheet
-from .page import page, save_html
+from .comparison import comparison_png, comparison_sheet
+from .comparison_page import comparison_page
+from .image import picture, png, sheet
+from .page import page
 from .parts.palette import PALETTES, Palette
 from .parts.view import VIEWS, Shown
-from .svg import save_svg, svg
-from .terminal import save_txt, terminal
+from .svg import svg
+from .terminal import terminal
 
 __all__ = [
     "PALETTES",
@@ -24,12 +24,6 @@ __all__ = [
     "page",
     "picture",
     "png",
-    "save_comparison_html",
-    "save_comparison_png",
-    "save_html",
-    "save_png",
-    "save_svg",
-    "save_txt",
     "sheet",
     "svg",
     "terminal",

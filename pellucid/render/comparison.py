@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PIL import Image
@@ -193,8 +192,3 @@ def comparison_png(c: Comparison, *, top: float = 0.1, by: str | Tensor = "conne
     """The sheet as the bytes of a PNG file, with captions and provenance in text chunks."""
     told = "\n".join(e.caption(sample) for e in c.explanations.values() for sample in range(len(e)))
     return encoded(comparison_sheet(c, top=top, by=by), chunks(told, {name: e.provenance for name, e in c.explanations.items()}))
-
-
-def save_comparison_png(c: Comparison, path: Path, *, top: float = 0.1, by: str | Tensor = "connected") -> None:
-    """The sheet as a file; `Comparison.save` writes it whole or not at all."""
-    path.write_bytes(comparison_png(c, top=top, by=by))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from html import escape
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pellucid.core.numbers import figure
@@ -72,8 +71,3 @@ def agreement(c: Comparison, sample: int, top: float) -> str:
 
 def printed(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f}"
-
-
-def save_comparison_html(c: Comparison, path: Path, *, top: float = 0.1, by: str | Tensor = "connected") -> None:
-    """The page as a file; `Comparison.save` writes it whole or not at all."""
-    path.write_text(comparison_page(c, top=top, by=by), encoding="utf-8")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw
@@ -127,9 +126,5 @@ def explained(c: Concepts) -> list[str]:
 
 
 def png(c: Concepts) -> bytes:
+    """The sheet as the bytes of a PNG file, with its words in text chunks."""
     return encoded(concept_sheet(c), chunks(c.text(), c.whole.provenance | {"at": c.at}))
-
-
-def save_png(c: Concepts, path: Path) -> None:
-    """The sheet as a PNG that carries its words as text; `Concepts.save` writes it whole or not at all."""
-    path.write_bytes(png(c))

@@ -107,7 +107,7 @@ def in_row(cells: Sequence[Image.Image], wide: int) -> Image.Image:
     return image
 
 
-def save_png(e: Examples, path: Path) -> None:
-    """The sheet as a PNG that carries names and values as text; `Examples.save` writes it whole or not at all."""
+def png(e: Examples) -> bytes:
+    """The sheet as the bytes of a PNG file, with names and values in text chunks."""
     told = "\n".join(repr(example) for row in e.rows for example in row)
-    path.write_bytes(encoded(example_sheet(e), chunks(told, e.document())))
+    return encoded(example_sheet(e), chunks(told, e.document()))

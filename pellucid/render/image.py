@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PIL import Image
@@ -67,17 +66,10 @@ def sheet(e: Explanation, shown: Shown = PLAIN) -> Image.Image:
     return stack(figures, gap=0)
 
 
-def save_png(
-    e: Explanation, path: Path, *, view: str | Sequence[str] = "map", top: float = 0.1, by: str | Tensor = "connected"
-) -> None:
-    """The sheet as a PNG that carries its caption and provenance as text; `Explanation.save` writes it whole or not at all."""
-    path.write_bytes(png(e, Shown(view, top, by)))
-
-
-def png(e: Explanation, shown: Shown = PLAIN) -> bytes:
+def png(e: Explanation, *, view: str | Sequence[str] = "map", top: float = 0.1, by: str | Tensor = "connected") -> bytes:
     """The sheet as the bytes of a PNG file, with caption and provenance in text chunks."""
     told = "\n".join(e.caption(sample) for sample in range(len(e)))
-    return encoded(sheet(e, shown), chunks(told, e.provenance))
+    return encoded(sheet(e, Shown(view, top, by)), chunks(told, e.provenance))
 
 
 def chunks(description: str, provenance: dict[str, Any]) -> PngInfo:

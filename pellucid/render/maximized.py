@@ -157,7 +157,7 @@ def bounded(p: Maximized) -> bool:
     return bool(p.images.min() >= 0 and p.images.max() <= 1)
 
 
-def save_png(p: Maximized, path: Path, *, across: int | None = None, trust: Trust | None = None) -> None:
-    """The sheet as a PNG that carries its captions and provenance as text; `Maximized.save` writes it whole or not at all."""
+def png(p: Maximized, *, across: int | None = None, trust: Trust | None = None) -> bytes:
+    """The sheet as the bytes of a PNG file, with captions and provenance in text chunks."""
     told = "\n".join(p.caption(index) for index in range(len(p)))
-    path.write_bytes(encoded(contact_sheet(p, across, trust), chunks(told, dict(p.provenance))))
+    return encoded(contact_sheet(p, across, trust), chunks(told, dict(p.provenance)))

@@ -6,7 +6,6 @@ import json
 from base64 import b64encode
 from collections.abc import Sequence
 from html import escape
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PIL import Image
@@ -16,7 +15,7 @@ from .modality.painters import painter
 from .parts.ledger_table import book
 from .parts.map import Map, prepare
 from .parts.scale import Scale
-from .parts.view import PLAIN, Found, Shown
+from .parts.view import Found, Shown
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -53,16 +52,9 @@ p {{ margin: .4rem 0; }}
 """
 
 
-def save_html(
-    e: Explanation, path: Path, *, view: str | Sequence[str] = "map", top: float = 0.1, by: str | Tensor = "connected"
-) -> None:
-    """The page as a file; `Explanation.save` writes it whole or not at all."""
-    path.write_text(page(e, Shown(view, top, by)), encoding="utf-8")
-
-
-def page(e: Explanation, shown: Shown = PLAIN) -> str:
+def page(e: Explanation, *, view: str | Sequence[str] = "map", top: float = 0.1, by: str | Tensor = "connected") -> str:
     """The whole page: a section per sample, then what it takes to repeat it."""
-    some = min(len(e), MOST_SAMPLES)
+    some, shown = min(len(e), MOST_SAMPLES), Shown(view, top, by)
     parts = [HEAD.format(title=escape(f"{e.method} -> {e.target}"))]
     scale = prepare(e, scale="shared" if len(e) > 1 else "each").scale
     parts += [section(e, sample, scale, shown) for sample in range(some)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from html import escape
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .image import MOST_SAMPLES, panels
@@ -27,11 +26,6 @@ HEAD = """<svg xmlns="http://www.w3.org/2000/svg" width="{wide}" height="{high}"
 <rect width="100%" height="100%" fill="#fff"/>
 <g transform="translate({margin} {margin})" font-family="{letters}" font-size="16">
 """
-
-
-def save_svg(e: Explanation, path: Path) -> None:
-    """The drawing as a file; `Explanation.save` writes it whole or not at all."""
-    path.write_text(svg(e), encoding="utf-8")
 
 
 def svg(e: Explanation) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import textwrap
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -61,14 +60,14 @@ def shown(e: Explanation, sample: int, drawn: Map, width: int, *, colour: bool, 
     return [*lines, legend(small, drawn, colour=colour)]
 
 
-def save_txt(e: Explanation, path: Path) -> None:
-    """Every sample in signs with its ledger, without colour; `Explanation.save` writes it whole or not at all."""
+def text(e: Explanation) -> str:
+    """Every sample in signs with its ledger, without colour."""
     parts = [terminal(e, 78, sample, colour=False) for sample in range(len(e))]
     if e.ledger is not None:
         parts = ["\n".join([part, "", *book_lines(e.ledger, sample)]) for sample, part in enumerate(parts)]
     if e.classes:
         parts[0] += "\n\n" + "\n".join(f"{share:7.1%}  {label or f'class {index}'}" for index, label, share in e.classes)
-    path.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    return "\n\n".join(parts)
 
 
 def grid(height: int, width: int, columns: int) -> Size:

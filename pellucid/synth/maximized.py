@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import torch
-from safetensors.torch import save
+from safetensors import torch as safetensors
 from torch import Tensor
 
-from pellucid.core.files import save as saved
+from pellucid.core.files import finite
+from pellucid.core.formats import save
 from pellucid.core.numbers import figure
 from pellucid.errors import InputError
 from pellucid.methods.lrp import Auto
@@ -28,13 +29,6 @@ from .optimize.task import Plan, Task
 from .pictures import pictures
 from .trust.report import judge
 from .trust.trust import Trust
-
-#: Suffix -> "module:function" that writes (maximized, path, **options). Painters live floors above: named here, not imported.
-FORMATS: dict[str, str] = {
-    ".png": "pellucid.render.maximized:save_png",
-    ".json": "pellucid.synth.maximized:save_json",
-    ".safetensors": "pellucid.synth.maximized:save_safetensors",
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,7 +142,7 @@ class Maximized:
 
         Sheet and .json take `trust=`, a report to be told with the pictures.
         """
-        return saved(self, path, FORMATS, **options)
+        return save(self, path, "maximized", **options)
 
 
 @runtime_checkable
@@ -221,21 +215,10 @@ def document(p: Maximized, trust: Trust | None = None) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def save_json(p: Maximized, path: Path, *, trust: Trust | None = None) -> None:
-    """Parameters, seeds, versions, scores; `Maximized.save` writes it whole or not at all."""
-    text = json.dumps(_finite(document(p, trust)), indent=1, default=str)
-    path.write_text(text, encoding="utf-8")
-
-
-def save_safetensors(p: Maximized, path: Path) -> None:
+def to_safetensors(p: Maximized) -> bytes:
     """All tensors, with the document as metadata."""
     tensors = {"images": p.images, "scores": p.scores, "trace": p.trace, "fired": p.fired}
     tensors |= {f"snapshots.{name}": pictures for name, pictures in p.snapshots.items()}
     tensors |= {f"extras.{name}": tensor for name, tensor in p.extras.items()}
-    told = json.dumps(_finite({name: part for name, part in document(p).items() if name != "trace"}), default=str)
-    path.write_bytes(save({name: tensor.contiguous().clone() for name, tensor in tensors.items()}, {"maximized": told}))
-
-
-def _finite(told: Any) -> Any:
-    """Numbers that are not finite as None: JSON has no word for them."""
-    return json.loads(json.dumps(told, default=str), parse_constant=lambda _: None)
+    told = json.dumps(finite({name: part for name, part in document(p).items() if name != "trace"}))
+    return safetensors.save({name: tensor.contiguous().clone() for name, tensor in tensors.items()}, {"maximized": told})

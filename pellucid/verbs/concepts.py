@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from pellucid.core.files import save as saved
+from pellucid.core.formats import encoded, save
 from pellucid.core.numbers import figure
 from pellucid.errors import InputError, MethodError, WhereError
 from pellucid.explanation.attribution import Method
@@ -34,12 +33,6 @@ from .explain import check_carries, explain
 from .inputs import seen
 from .maximize import maximize
 
-#: Suffix -> "module:function" that writes (concepts, path, **options).
-FORMATS: dict[str, str] = {
-    ".png": "pellucid.render.concepts:save_png",
-    ".json": "pellucid.verbs.concepts:save_json",
-    ".txt": "pellucid.verbs.concepts:save_txt",
-}
 HALF = 0.5  # of all that speaks for a decision
 ALIKE = 0.8  # correlation from which on maps, averaged over the 16th part of their side, tell channels no more apart
 ALIKE_PX = 32  # rows a map has at least, for that to mean anything
@@ -105,9 +98,8 @@ class Concepts(Sequence[Concept]):
         return f"Concepts({len(self.every)} channels of {self.at}, {self.whole.headline()})"
 
     def _repr_png_(self) -> bytes:
-        from pellucid.render.concepts import png
-
-        return png(self)
+        """The sheet, for notebooks."""
+        return encoded(self, "concepts", ".png")
 
     @property
     def rows(self) -> list[dict[str, Any]]:
@@ -161,7 +153,7 @@ class Concepts(Sequence[Concept]):
 
     def save(self, path: str | os.PathLike[str], **options: Any) -> Path:
         """Write a sheet (.png), all channels and what is known of them (.json), or the table (.txt), whole or not at all."""
-        return saved(self, path, FORMATS, **options)
+        return save(self, path, "concepts", **options)
 
 
 def concepts(
@@ -381,13 +373,3 @@ def _shown(every: Sequence[Concept], layer: Layer, which: Sequence[int] | None, 
     speaking = [one for one in every if one.relevance > 0][:top]
     opposed = [one for one in reversed(every) if one.relevance < 0][:against]
     return tuple([*speaking, *opposed]) or tuple(every[:1])
-
-
-def save_json(c: Concepts, path: Path) -> None:
-    """Everything but pictures; `Concepts.save` writes it whole or not at all."""
-    finite = json.loads(json.dumps(c.document(), default=str), parse_constant=lambda _: None)
-    path.write_text(json.dumps(finite, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def save_txt(c: Concepts, path: Path) -> None:
-    path.write_text(c.text() + "\n", encoding="utf-8")

@@ -19,14 +19,14 @@ from pellucid.model import Model, load
 from pellucid.model.multi_input import layout, several
 from pellucid.model.provenance import fingerprint
 from pellucid.synth.frame import Frame, framed
-from pellucid.synth.maximized import FORMATS, Maximized, Maximizer, document, with_given
+from pellucid.synth.maximized import Maximized, Maximizer, document, with_given
 from pellucid.synth.optimize.task import Task
 from pellucid.tape.forward import heard
 from pellucid.target import Target, as_target, channel, energy
 from pellucid.target.classes import Logit, Predicted
 from .inputs import reads_rows, seen
 
-__all__ = ["FORMATS", "document", "maximize"]
+__all__ = ["document", "maximize"]
 
 BESIDE = 3  # real pictures beside those made
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 
@@ -31,16 +31,17 @@ def markdown(heads: Sequence[str], cells: Sequence[Sequence[str]]) -> list[str]:
     return [lines[0], "|---|---|" + "--:|" * (len(heads) - 2), *lines[1:]]
 
 
-def write_csv(rows: Sequence[dict[str, Any]], path: Path, names: Sequence[str] = ()) -> None:
-    """One line per row; empty where there is no number.
+def comma_separated(rows: Sequence[dict[str, Any]], names: Sequence[str] = ()) -> str:
+    """The text of a CSV file, one line per row; empty where there is no number.
 
     Arguments:
         names: What stands above columns where there is no row.
     """
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]) if rows else list(names))
-        writer.writeheader()
-        writer.writerows(rows)
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, list(rows[0]) if rows else list(names))
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
 
 
 def plain(values: Any) -> list[float | None] | None:

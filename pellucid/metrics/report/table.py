@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,20 +10,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pellucid.core.files import save
+from pellucid.core.formats import save
 from pellucid.errors import MethodError, PellucidError
 from ..metric import Metric, Scores
 from .advice import advice, best
-from .format import columns, markdown, plain, write_csv
+from .format import columns, comma_separated, markdown, plain
 from .interval import LEVEL, Paired, interval, paired
 
 RANDOM = "random"
-#: Suffix -> "module:function" that writes (table, path, **options).
-FORMATS: dict[str, str] = {
-    ".csv": "pellucid.metrics.report.table:save_csv",
-    ".json": "pellucid.metrics.report.table:save_json",
-    ".md": "pellucid.metrics.report.table:save_md",
-}
 HEADS = ("metric", "method", "rank", "score", "95 % interval", "n", "chance", "best", "of best", "R-OMS", "forwards", "seconds")
 
 
@@ -154,7 +147,7 @@ class Table:
         Raises:
             OutputError: the suffix is unknown, or the place cannot be written.
         """
-        return save(self, path, FORMATS, **options)
+        return save(self, path, "table", **options)
 
 
 def _mean(values: Tensor | None) -> float:
@@ -181,18 +174,13 @@ def cells(row: dict[str, Any]) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def save_csv(table: Table, path: Path) -> None:
+def to_csv(table: Table) -> str:
     """One line per row; empty where there is no number."""
-    write_csv(table.rows, path, ["method", "metric", "score", "low", "high", "n", "forwards", "seconds"])
+    return comma_separated(table.rows, ["method", "metric", "score", "low", "high", "n", "forwards", "seconds"])
 
 
-def save_json(table: Table, path: Path) -> None:
-    """Rows, the scores of every sample, advice and notes."""
-    path.write_text(json.dumps(told(table), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def told(table: Table) -> dict[str, Any]:
-    """The table as plain data."""
+def to_dict(table: Table) -> dict[str, Any]:
+    """The table as plain data: rows, the scores of every sample, advice and notes."""
     scores = [
         {
             "method": method,
@@ -207,8 +195,8 @@ def told(table: Table) -> dict[str, Any]:
     return kept | {"level": LEVEL, "rows": table.rows, "notes": list(table.notes), "scores": scores}
 
 
-def save_md(table: Table, path: Path) -> None:
+def to_markdown(table: Table) -> str:
     """A table for a page, with advice and notes below."""
     lines = markdown(HEADS, [cells(row) for row in table.rows])
     about = [table.asked, ""] if table.asked else []
-    path.write_text("\n".join([*about, *lines, "", table.advice, "", *table.notes]).rstrip() + "\n", encoding="utf-8")
+    return "\n".join([*about, *lines, "", table.advice, "", *table.notes]).rstrip()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -14,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pellucid.core.files import save as saved
+from pellucid.core.formats import save
 from pellucid.core.numbers import figure
 from pellucid.errors import PellucidError
 from pellucid.explanation.attribution import Method
@@ -25,9 +24,6 @@ from ..frame import Frame
 from ..pictures import Pictures
 from .receptive_field import Box, Receptive, receptive
 from .top_activating import Topmost
-
-#: Suffix -> "module:function" that writes (examples, path, **options). Painters live floors above: named here, not imported.
-FORMATS: dict[str, str] = {".png": "pellucid.render.examples:save_png", ".json": "pellucid.synth.examples.example:save_json"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,7 +191,7 @@ class Examples(Sequence[tuple[Example, ...]]):
 
     def save(self, path: str | os.PathLike[str], **options: Any) -> Path:
         """Write a sheet of pictures (.png), or names, values and places (.json), whole or not at all."""
-        return saved(self, path, FORMATS, **options)
+        return save(self, path, "examples", **options)
 
 
 def examples_of(
@@ -236,8 +232,3 @@ def told(example: Example) -> dict[str, Any]:
     position = None if example.position is None else list(example.position)
     return {"picture": example.name, "index": example.index, "value": example.value, "position": position,
             "box": [list(ends) for ends in example.box]}  # fmt: skip
-
-
-def save_json(e: Examples, path: Path) -> None:
-    """Names, values and places; `Examples.save` writes it whole or not at all."""
-    path.write_text(json.dumps(e.document(), indent=1), encoding="utf-8")

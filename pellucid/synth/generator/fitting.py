@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from pellucid.core.files import save
+from pellucid.core.formats import FORMATS, save
 from pellucid.errors import InputError, OutputError
 from pellucid.model import Model
 from ..frame import Frame
@@ -18,7 +18,7 @@ from .codes import Codes, measured
 from .decoder import Decoder, Plan, critic, fast
 from .encoder import Encoder, encoder
 from .losses import Scales
-from .store import FORMATS, Parts
+from .store import Parts
 from .training import Lesson, Trained, Training, judge, trained
 
 FEW = 20  # pictures, which can be remembered one by one
@@ -61,14 +61,14 @@ class Fitting:
 
     def run(self, out: Path | None) -> Parts:
         """Train the decoder, and measure how well it does. With `out`, the prior so far is written there now and then."""
-        if out is not None and out.suffix.lower() not in FORMATS:
+        if out is not None and out.suffix.lower() not in FORMATS["prior"]:
             raise OutputError(
                 f"save to {out}", f'suffix "{out.suffix}"', "priors are safetensors files", "Name it x.safetensors."
             )
-        keep = None if out is None else lambda so_far: save(self.prior(so_far), out, FORMATS)
+        keep = None if out is None else lambda so_far: save(self.prior(so_far), out, "prior")
         prior = self.prior(trained(self.lesson, self.source, self.settings, keep))
         if out is not None:
-            save(prior, out, FORMATS)
+            save(prior, out, "prior")
         return prior
 
     def prior(self, done: Trained) -> Parts:

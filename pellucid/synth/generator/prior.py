@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pellucid.core.files import save
+from pellucid.core.formats import save
 from pellucid.errors import InputError, MethodError, WhereError
 from pellucid.model import Model, load
 from ..canvas.latent import Latent
@@ -23,7 +23,7 @@ from .decoder import RESIZE, Decoder
 from .encoder import Encoder, Place, encoder
 from .fitting import Fitting
 from .losses import Losses, words
-from .store import FORMATS, Parts, read
+from .store import Parts, read
 from .training import Training
 
 STARTS = ("data", "real", "normal")
@@ -168,7 +168,7 @@ class GeneratorPrior:
                 "only decoders made here can be built again from a file", "Save that network yourself, and wrap it again.",
             )  # fmt: skip
         parts = Parts(self.generator, self.codes, self.low, self.high, self.place, self.provenance, self.notes)
-        return save(parts, path, FORMATS)
+        return save(parts, path, "prior")
 
     def __call__(self, codes: Tensor) -> Tensor:
         """The pictures that codes tell, as the generator makes them, differentiable."""

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from pellucid.core.version import version
@@ -29,7 +29,6 @@ from .codes import Codes
 from .decoder import Decoder, Plan, fast
 from .encoder import Place
 
-FORMATS = {".safetensors": "pellucid.synth.generator.store:write"}
 REMEDY = "Name a file that GeneratorPrior.save wrote, or fit anew."
 STATISTICS = ("mean", "sd", "low", "high")
 
@@ -46,8 +45,8 @@ class Parts(NamedTuple):
     notes: tuple[str, ...]
 
 
-def write(prior: Parts, path: Path) -> None:
-    """A prior as a file."""
+def to_safetensors(prior: Parts) -> bytes:
+    """The bytes of a prior's file."""
     assert isinstance(prior.generator, Decoder)
     plan, place = prior.generator.plan, prior.place or Place("")
     tensors = {f"decoder.{name}": tensor for name, tensor in prior.generator.state_dict().items()}
@@ -57,7 +56,7 @@ def write(prior: Parts, path: Path) -> None:
     about = {"code": plan.code, "picture": plan.picture, "width": plan.width, "bounded": plan.bounded}
     about |= {"module": place.module, "incoming": place.incoming, "provenance": prior.provenance, "notes": prior.notes}
     metadata = {"pellucid": version(), "prior": json.dumps(about)}
-    save_file({name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}, path, metadata)
+    return save({name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}, metadata)
 
 
 def read(path: str | os.PathLike[str]) -> Parts:

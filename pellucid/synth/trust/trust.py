@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pellucid.core.files import save as saved
+from pellucid.core.formats import save
 from pellucid.core.numbers import figure
 
-FORMATS: dict[str, str] = {
-    ".json": "pellucid.synth.trust.trust:save_json",
-    ".md": "pellucid.synth.trust.trust:save_md",
-    ".txt": "pellucid.synth.trust.trust:save_txt",
-}
 HEADS = (
     "picture", "score", "above real", "fresh views", "other network", "nearest real", "spectrum", "woken", "path", "diversity",
     "stability",
@@ -231,22 +225,13 @@ class Trust:
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write it as .json, .md or .txt, whole or not at all."""
-        return saved(self, path, FORMATS)
+        return save(self, path, "trust")
 
 
-def save_json(trust: Trust, path: Path) -> None:
-    told = json.loads(json.dumps(trust.document(), default=str), parse_constant=lambda _: None)
-    path.write_text(json.dumps(told, indent=1), encoding="utf-8")
-
-
-def save_txt(trust: Trust, path: Path) -> None:
-    path.write_text(f"{trust}\n", encoding="utf-8")
-
-
-def save_md(trust: Trust, path: Path) -> None:
+def to_markdown(trust: Trust) -> str:
     heads, rows = trust.columns()
     lines = [_line(heads), _line(["---"] * len(heads)), *map(_line, rows)]
-    path.write_text("\n".join([*lines, "", *(f"* {words}" for words in trust.words())]) + "\n", encoding="utf-8")
+    return "\n".join([*lines, "", *(f"* {words}" for words in trust.words())])
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Mapping
@@ -13,19 +12,13 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from pellucid.core.files import save
+from pellucid.core.formats import save
 from pellucid.errors import MethodError, PellucidError
 from pellucid.methods.perturb.sampling.least_squares import student
-from pellucid.metrics.report.format import columns, markdown, plain, write_csv
+from pellucid.metrics.report.format import columns, comma_separated, markdown, plain
 from pellucid.metrics.report.interval import interval
 from .marks import Measure
 
-#: Suffix -> "module:function" that writes (findings, path, **options).
-FORMATS: dict[str, str] = {
-    ".csv": "pellucid.verbs.suites.findings:save_csv",
-    ".json": "pellucid.verbs.suites.findings:save_json",
-    ".md": "pellucid.verbs.suites.findings:save_md",
-}
 NORMAL = 1.959963984540054  # standard errors that 95 % of all means lie within
 MARKS_IT, SELDOM = 0.5, 0.2  # WIN from which a method is said to mark what hides, and below which it is said to do so seldom
 
@@ -127,7 +120,7 @@ class Findings:
         Raises:
             OutputError: the suffix is unknown, or the place cannot be written.
         """
-        return save(self, path, FORMATS, **options)
+        return save(self, path, "findings", **options)
 
 
 def within(values: Tensor, repeated: str) -> tuple[float, float]:
@@ -218,8 +211,8 @@ def _sentence(what: str, who: list[str]) -> str:
     return f"These {what}: {', '.join(who)}." if who else ""
 
 
-def told(found: Findings) -> dict[str, Any]:
-    """The findings as plain data, every repetition included."""
+def to_dict(found: Findings) -> dict[str, Any]:
+    """The findings as plain data: rows, every repetition, verdict and notes."""
     kept = {"suite": found.suite, "asked": found.asked, "repeated": found.repeated, "verdict": found.verdict}
     each = [
         {"method": method, "condition": condition, "metric": measure, "values": plain(values)}
@@ -229,17 +222,12 @@ def told(found: Findings) -> dict[str, Any]:
     return kept | {"rows": found.rows, "notes": notes, "scores": each}
 
 
-def save_csv(found: Findings, path: Path) -> None:
+def to_csv(found: Findings) -> str:
     """One line per row; empty where there is no number."""
-    write_csv(found.rows, path)
+    return comma_separated(found.rows)
 
 
-def save_json(found: Findings, path: Path) -> None:
-    """Rows, every repetition, verdict and notes."""
-    path.write_text(json.dumps(told(found), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def save_md(found: Findings, path: Path) -> None:
+def to_markdown(found: Findings) -> str:
     """A table for a page, with controls, verdict and notes below."""
     lines = markdown(heads(found), cells(found))
-    path.write_text("\n".join([found.asked, "", *lines, "", *sentences(found)]).rstrip() + "\n", encoding="utf-8")
+    return "\n".join([found.asked, "", *lines, "", *sentences(found)]).rstrip()

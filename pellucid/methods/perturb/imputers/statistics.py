@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from pellucid.core.files import whole
+from pellucid.core.files import write
 from pellucid.errors import InputError
 from .windows import numbered
 
@@ -74,11 +74,8 @@ class Statistics:
         """Write as .safetensors, whole or not at all."""
         from safetensors.torch import save
 
-        path = Path(path)
         kept = {name: getattr(self, name).float().contiguous() for name in ("mean", "covariance", "low", "high")}
-        with whole(path) as temporary:
-            temporary.write_bytes(save(kept, metadata={"pixels": str(self.pixels)}))
-        return path
+        return write(path, save(kept, metadata={"pixels": str(self.pixels)}))
 
     @staticmethod
     def load(path: str | os.PathLike[str]) -> Statistics:

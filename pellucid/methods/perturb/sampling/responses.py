@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from pellucid.core.files import whole as written_whole
+from pellucid.core.files import write
 from pellucid.errors import MethodError, OutputError
 from pellucid.tape.forward import Readout, ask, at_once
 from pellucid.target import Names, Target
@@ -141,13 +141,10 @@ class Responses:
         """Write rows and answers as .safetensors, whole or not at all. Rows are packed eight regions to a byte."""
         from safetensors.torch import save
 
-        path = Path(path)
         kept = {"answers": self.answers, "full": self.full, "empty": self.empty, "rows": self._packed()}
         tensors = {name: t.detach().cpu().contiguous() for name, t in kept.items() if t is not None}
         told = {"n": self.n, "design": str(self.design), "target": str(self.target), "about": self.told, "spared": self.spared}
-        with written_whole(path) as temporary:
-            temporary.write_bytes(save(tensors, metadata={"pellucid.responses": json.dumps(told)}))
-        return path
+        return write(path, save(tensors, metadata={"pellucid.responses": json.dumps(told)}))
 
     def load_into(self, path: str | os.PathLike[str]) -> Responses:
         """These responses with those a file holds in their place, when they answer the same questions.

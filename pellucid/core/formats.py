@@ -1,0 +1,97 @@
+"""The one table of file formats: for every kind of result, the function that turns it into a file's content, by suffix.
+
+How content becomes a file is in `files.py`.
+"""
+
+from __future__ import annotations
+
+import os
+from inspect import signature
+from pathlib import Path
+from pkgutil import resolve_name
+from typing import Any
+
+from pellucid.errors import OutputError
+from .files import content, write
+
+#: Kind of result -> suffix -> "module:function", which takes the result and options by keyword, and returns bytes, text, or plain
+#: data for JSON. Painters live in rooms above: they are named here, and imported when something is saved.
+FORMATS: dict[str, dict[str, str]] = {
+    "explanation": {
+        ".safetensors": "pellucid.explanation.serialization:to_safetensors",
+        ".json": "pellucid.explanation.serialization:summary",
+        ".png": "pellucid.render:png",
+        ".html": "pellucid.render:page",
+        ".svg": "pellucid.render:svg",
+        ".txt": "pellucid.render.terminal:text",
+    },
+    "comparison": {
+        ".png": "pellucid.render:comparison_png",
+        ".html": "pellucid.render:comparison_page",
+        ".json": "pellucid.explanation.comparison:to_dict",
+    },
+    "concepts": {
+        ".png": "pellucid.render.concepts:png",
+        ".json": "pellucid.verbs.concepts:Concepts.document",
+        ".txt": "pellucid.verbs.concepts:Concepts.text",
+    },
+    "examples": {".png": "pellucid.render.examples:png", ".json": "pellucid.synth.examples.example:Examples.document"},
+    "maximized": {
+        ".png": "pellucid.render.maximized:png",
+        ".json": "pellucid.synth.maximized:document",
+        ".safetensors": "pellucid.synth.maximized:to_safetensors",
+    },
+    "trust": {
+        ".json": "pellucid.synth.trust.trust:Trust.document",
+        ".md": "pellucid.synth.trust.trust:to_markdown",
+        ".txt": "pellucid.synth.trust.trust:Trust.__str__",
+    },
+    "prior": {".safetensors": "pellucid.synth.generator.store:to_safetensors"},
+    "table": {
+        ".csv": "pellucid.metrics.report.table:to_csv",
+        ".json": "pellucid.metrics.report.table:to_dict",
+        ".md": "pellucid.metrics.report.table:to_markdown",
+    },
+    "findings": {
+        ".csv": "pellucid.verbs.suites.findings:to_csv",
+        ".json": "pellucid.verbs.suites.findings:to_dict",
+        ".md": "pellucid.verbs.suites.findings:to_markdown",
+    },
+}
+
+#: Kind of result -> "module:function" that reads a file of it back.
+READERS: dict[str, str] = {"explanation": "pellucid.explanation.serialization:load_explanation"}
+
+
+def save(result: Any, path: str | os.PathLike[str], kind: str, **options: Any) -> Path:
+    """Write a result in the format that the suffix of `path` names, whole or not at all.
+
+    Arguments:
+        kind: What the result is: a key of `FORMATS`.
+        options: Of the format.
+
+    Raises:
+        OutputError: the suffix is unknown, the format has no such option, or the file cannot be written.
+    """
+    path = Path(path)
+    formats = FORMATS[kind]
+    if path.suffix.lower() not in formats:
+        found = f'suffix "{path.suffix}"' if path.suffix else "no suffix"
+        raise OutputError(f"save to {path}", found, "the suffix chooses the format", f"Use one of {', '.join(formats)}.")
+    encode = resolve_name(formats[path.suffix.lower()])
+    known = list(signature(encode).parameters)[1:]
+    unknown = next((name for name in options if name not in known), None)
+    if unknown is not None:
+        do = f"Leave it out; what {path.suffix} takes: {', '.join(known) or 'none'}."
+        raise OutputError(f"save to {path}", f"{unknown}={options[unknown]!r}", "the format has no such option", do)
+    return write(path, encode(result, **options))
+
+
+def load(path: str | os.PathLike[str], kind: str) -> Any:
+    """The result of that kind in a file."""
+    return resolve_name(READERS[kind])(path)
+
+
+def encoded(result: Any, kind: str, suffix: str) -> bytes:
+    """What `save` would write to a file of that suffix."""
+    return content(resolve_name(FORMATS[kind][suffix])(result))
