@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pellucid.catalogue.methods import METHODS, Entry
+from pellucid.catalogue import METHODS, Entry
 
 PAGE = Path(__file__).with_name("methods.md")
 FAMILIES = {

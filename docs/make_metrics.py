@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable
 from pathlib import Path
 
-from pellucid.catalogue.metrics import METRICS, MetricEntry
+from pellucid.catalogue import METRICS, Entry
 from pellucid.zoo import truth
 
 PAGE = Path(__file__).with_name("metrics.md")
@@ -111,7 +111,7 @@ def section(family: str) -> list[str]:
     return head + [row(entry) for entry in METRICS if entry.family == family]
 
 
-def row(entry: MetricEntry) -> str:
+def row(entry: Entry) -> str:
     cells = (
         f"`{entry.name}`",
         entry.summary,

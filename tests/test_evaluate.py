@@ -18,7 +18,8 @@ from torch import nn
 
 import pellucid as pl
 from pellucid import zoo
-from pellucid.catalogue.metrics import METRICS, MetricEntry, metric, metrics
+from pellucid.catalogue.entry import Entry
+from pellucid.catalogue.metrics import METRICS, metric, metrics
 from pellucid.cli import main
 from pellucid.core.progress import watched
 from pellucid.metrics import Scores, interval, paired
@@ -355,11 +356,11 @@ def test_a_name_makes_its_metric_and_an_unknown_one_names_the_nearest():
 
 
 def test_a_plugin_adds_a_metric(monkeypatch):
-    entry = MetricEntry("inside", f"{__name__}:Inside", "", "localisation", "", 2020, "", needs="mask")
+    entry = Entry("inside", f"{__name__}:Inside", "", "", 2020, "", family="localisation", needs="mask")
     monkeypatch.setitem(sys.modules, __name__, sys.modules[__name__])
 
     class Point:
-        def load(self) -> MetricEntry:
+        def load(self) -> Entry:
             return entry
 
     monkeypatch.setattr("pellucid.catalogue.entry.entry_points", lambda group: [Point()] if group == "pellucid.metrics" else [])

@@ -715,7 +715,7 @@ def test_every_layout_has_a_sheet(shape: tuple[int, ...], tmp_path: Path):
 def test_recipes_can_come_with_other_packages(monkeypatch: pytest.MonkeyPatch):
     class Point:
         def load(self) -> Any:
-            return pl.catalogue.recipes.Recipe("theirs", "pellucid.synth.recipes:Lucid", "", "", 2020, "")
+            return pl.catalogue.Entry("theirs", "pellucid.synth.recipes:Lucid", "", "", 2020, "")
 
     def points(group: str) -> Iterator[Point]:
         yield from [Point()] if group == "pellucid.recipes" else []

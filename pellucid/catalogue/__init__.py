@@ -1,6 +1,7 @@
 """The lists that name everything: methods, recipes, metrics. Importing them brings neither torch nor what they name."""
 
-from .methods import METHODS, Entry, method
+from .entry import Entry
+from .methods import METHODS, method
 from .metrics import METRICS, metric
 from .recipes import RECIPES, recipe
 

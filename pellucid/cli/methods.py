@@ -13,7 +13,7 @@ from . import output
 from .errors import debuggable
 
 if TYPE_CHECKING:
-    from pellucid.catalogue.methods import Entry
+    from pellucid.catalogue import Entry
 
 HEADS = ("method", "family", "signed", "what it claims", "paper", "doi")
 COLUMNS = ("name", "family", "signed", "summary", "paper", "year", "doi")

@@ -11,7 +11,7 @@ from . import output
 from .errors import debuggable
 
 if TYPE_CHECKING:
-    from pellucid.catalogue.recipes import Recipe
+    from pellucid.catalogue import Entry
 
 HEADS = ("recipe", "what it does", "paper", "doi")
 COLUMNS = ("name", "summary", "paper", "year", "doi", "data")
@@ -41,7 +41,7 @@ def recipes(name: str | None, as_json: bool) -> None:
         output.table(HEADS, [(e.name, e.summary, f"{e.paper} {e.year}", e.doi) for e in entries])
 
 
-def told(one: Recipe, as_json: bool) -> None:
+def told(one: Entry, as_json: bool) -> None:
     """One recipe and its settings."""
     settings = one.settings()
     if as_json:
@@ -51,5 +51,5 @@ def told(one: Recipe, as_json: bool) -> None:
     output.table(("setting", "as it is"), [(name, repr(value)) for name, value in settings.items()])
 
 
-def source(one: Recipe) -> str:
+def source(one: Entry) -> str:
     return f"{one.paper} {one.year}{f', {one.doi}' if one.doi else ''}"

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import pellucid as pl
-from pellucid.catalogue.recipes import RECIPES, Recipe
+from pellucid.catalogue import RECIPES, Entry
 from pellucid.synth import L2, GeneratorPrior, Maximized
 from tests.cases import settle
 from tests.laws.test_no_harm import untouched
@@ -49,7 +49,7 @@ def settled(net: nn.Module, shape: tuple[int, ...]) -> nn.Module:
     return net.eval()
 
 
-def data(entry: Recipe, shape: tuple[int, ...]) -> Tensor | None:
+def data(entry: Entry, shape: tuple[int, ...]) -> Tensor | None:
     """Inputs for recipes that learn from them."""
     return torch.rand(24, *shape, generator=torch.Generator().manual_seed(3)) if entry.data else None
 

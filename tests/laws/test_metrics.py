@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 import pellucid as pl
-from pellucid.catalogue.metrics import METRICS, MetricEntry
+from pellucid.catalogue import METRICS, Entry
 from pellucid.metrics import Answer, Scores, question
 from pellucid.target import as_target
 from tests.cases import CASE
@@ -24,7 +24,7 @@ CURVES = [entry for entry in METRICS if entry.curve]
 each_metric = pytest.mark.parametrize("entry", METRICS, ids=[entry.name for entry in METRICS])
 
 
-def made(entry: MetricEntry) -> Any:
+def made(entry: Entry) -> Any:
     return entry.make(**QUICK.get(entry.name, {}))
 
 

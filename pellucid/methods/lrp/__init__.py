@@ -1,6 +1,6 @@
 """Layer-wise relevance propagation: what reached the decision, and how the model reacted to it."""
 
-from .auto import Auto
+from .auto import Auto, FittedConserving
 from .composite import Composite
 from .presets import (
     CP,
@@ -54,6 +54,7 @@ __all__ = [
     "EpsilonPlus",
     "EpsilonPlusFlat",
     "ExcitationBackprop",
+    "FittedConserving",
     "Flat",
     "Gamma",
     "GammaEverywhere",

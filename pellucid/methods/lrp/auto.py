@@ -34,7 +34,19 @@ class Auto(Composite):
 
     def choose(self, tape: Tape, ops: Sequence[Op]) -> Composite:
         found = heard(tape, ops)
-        return attending(tape, found) if found else conserving(tape, ops)
+        if found:
+            return attending(tape, found)
+        return noted(conserving(tape, ops), f"`lrp` chose lrp.conserving because it found {_told(ops)}.")
+
+
+@dataclass(frozen=True)
+class FittedConserving(Composite):
+    """`Conserving`, fitted to what ran: what `lrp` alone takes for networks without attention, and its name for any network."""
+
+    name: str = "lrp.conserving"
+
+    def choose(self, tape: Tape, ops: Sequence[Op]) -> Composite:
+        return conserving(tape, ops)
 
 
 def heard(tape: Tape, ops: Sequence[Op]) -> list[Found]:
@@ -44,11 +56,11 @@ def heard(tape: Tape, ops: Sequence[Op]) -> list[Found]:
 
 
 def conserving(tape: Tape, ops: Sequence[Op]) -> Composite:
-    """`Conserving`, for networks without attention."""
+    """`Conserving` for this network: which dense layers end it, and whether its input is a picture."""
     last, box, *rest = Conserving().entries
     pixels = [box] if pictured(tape) else []
     chosen = Composite((*ending(tape, ops, last[1]), last, *pixels, *rest), "lrp.conserving")
-    return remembering(noted(chosen, f"`lrp` chose lrp.conserving because it found {_told(ops)}."), ops)
+    return remembering(chosen, ops)
 
 
 def attending(tape: Tape, found: Sequence[Found]) -> Composite:
