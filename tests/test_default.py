@@ -32,6 +32,14 @@ def test_it_says_what_it_chose(model: pl.Model) -> None:
     assert any("Gamma" in line for line in e.provenance["method"]["options"])
 
 
+def test_what_it_chose_can_be_named() -> None:
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(64, 16), nn.ReLU(), nn.Linear(16, 3)).eval()
+    x = torch.rand(2, 3, 6, 6)
+    chosen, named = pl.explain(net, x, target=0), pl.explain(net, x, target=0, method="lrp.conserving")
+    assert torch.equal(chosen.values, named.values) and named.method == "lrp.conserving"
+
+
 def test_dense_layers_that_end_a_network_take_epsilon_and_those_at_every_position_gamma() -> None:
     torch.manual_seed(0)
     net = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Flatten(), nn.Linear(32, 16), nn.ReLU(), nn.Linear(16, 3)).eval()

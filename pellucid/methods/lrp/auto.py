@@ -36,7 +36,8 @@ class Auto(Composite):
         found = heard(tape, ops)
         if found:
             return attending(tape, found)
-        return noted(conserving(tape, ops), f"`lrp` chose lrp.conserving because it found {_told(ops)}.")
+        composite, reason = conserving(tape, ops), f"`lrp` chose lrp.conserving because it found {_told(ops)}."
+        return replace(composite, notes=(reason, *composite.notes))
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pellucid.catalogue.methods import Entry, methods
+from pellucid.catalogue.entry import Entry
+from pellucid.catalogue.methods import methods
 from pellucid.errors import PellucidError
 from pellucid.methods.cam.attention_flow import unlaid
 from pellucid.tape import Aim, Tape
