@@ -12,6 +12,7 @@ from click.exceptions import Exit
 
 from pellucid.errors import MethodError
 from . import allocator, output
+from .arguments import in_options
 from .errors import INTERRUPTED, SOME_FAILED, debuggable, tell
 from .explain import asked_about, suffixes
 from .files import Folder, names
@@ -100,7 +101,7 @@ def named(c: Comparison, thing: Given) -> Comparison:
 def report(thing: Given, c: Comparison, files: Sequence[Path], *, as_json: bool) -> None:
     """The answers, for a program or for a person; what failed, on stderr."""
     for name, error in c.failures.items():
-        tell(f"{name}: {error}", mark="No answer from")
+        tell(f"{name}: {in_options(error)}", mark="No answer from")
     if as_json:
         from pellucid.explanation.comparison import to_dict
 

@@ -14,6 +14,7 @@ import click
 from click.exceptions import Exit, NoArgsIsHelpError
 
 from pellucid.errors import PellucidError
+from .arguments import in_options
 
 SOME_FAILED, REFUSED, OUR_BUG, SYSTEM, INTERRUPTED = 1, 2, 70, 74, 130  # 70 and 74 as in sysexits.h; 130 is 128 + SIGINT
 
@@ -38,7 +39,7 @@ class Door(click.Group):
         forgive(sys.stdout, sys.stderr)
         try:
             return super().invoke(ctx)
-        except (Exit, click.Abort, BrokenPipeError):  # click knows what to do
+        except (Exit, click.Abort, BrokenPipeError, NoArgsIsHelpError):  # click knows what to do
             raise
         except KeyboardInterrupt:
             raise Exit(INTERRUPTED) from None
@@ -62,7 +63,7 @@ def verdict(error: Exception) -> tuple[str, int]:
     if isinstance(error, click.ClickException):
         return error.format_message(), REFUSED
     if isinstance(error, PellucidError):
-        return str(error), REFUSED
+        return str(in_options(error)), REFUSED
     if isinstance(error, OSError | MemoryError):
         return f"The system refused: {error or 'not enough memory'}.", SYSTEM
     return bug(error), OUR_BUG

@@ -12,6 +12,7 @@ from click.exceptions import Exit
 from pellucid.errors import MethodError, PictureError
 from . import allocator, output
 from . import suite as suites
+from .arguments import in_options
 from .errors import INTERRUPTED, SOME_FAILED, debuggable, tell
 from .files import Folder
 from .model_options import BUILT_IN, Source, check_reads_pictures, takes_source
@@ -161,7 +162,7 @@ def report(t: Table, files: Sequence[Path], *, as_json: bool) -> None:
     from pellucid.metrics.report.table import HEADS, cells, to_dict
 
     for (method, metric), error in t.failures.items():
-        tell(f"{method}{f' by {metric}' if metric else ''}: {error}", mark="No answer from")
+        tell(f"{method}{f' by {metric}' if metric else ''}: {in_options(error)}", mark="No answer from")
     if as_json:
         return output.document({"files": [str(file) for file in files]} | to_dict(t))
     output.table(HEADS, [cells(row) for row in t.rows])

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.exceptions import Exit
 
-from pellucid.errors import InputError, OutputError, PictureError
+from pellucid.errors import InputError, OutputError, PellucidError, PictureError
 from . import allocator, output
+from .arguments import in_options
 from .errors import INTERRUPTED, REFUSED, SOME_FAILED, complain, debuggable, tell
 from .files import Folder, names
 from .inputs import Given, given
@@ -153,5 +154,6 @@ def report(thing: Given, e: Explanation, files: Sequence[Path], *, as_json: bool
 
 def told(error: Exception) -> dict[str, str]:
     """An error as plain data."""
+    error = in_options(error) if isinstance(error, PellucidError) else error
     parts = {part: str(getattr(error, part)) for part in ("asked", "found", "why", "do") if hasattr(error, part)}
     return {"kind": type(error).__name__, "message": str(error)} | parts

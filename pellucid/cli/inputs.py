@@ -87,6 +87,7 @@ def reads_texts(model: Model) -> bool:
 
 def check_reads(model: Model, asked: Sequence[Given]) -> None:
     """Refuse before the first one what the model cannot read."""
+    from pellucid.model.readers.text import check_reads_texts
     from .model_options import check_reads_pictures
 
     if reads_texts(model):
@@ -100,12 +101,8 @@ def check_reads(model: Model, asked: Sequence[Given]) -> None:
             "numbers mean nothing by themselves",
             "Say it: --columns columns.json for a table, --signal rate=250,unit=mV for a series.",
         )  # fmt: skip
-    if any(one.text is not None for one in asked):
-        raise ModelError(
-            f"--text for {model.name}", "a model that does not say how a text becomes its input",
-            "another tokenizer gives other numbers, and a plausible and wrong explanation",
-            "Name a folder with a model and its tokenizer: --model hf:./folder; or use Python: preprocess=pl.Text(tokenizer).",
-        )  # fmt: skip
+    if any(one.text is not None or Path(one.path).suffix.lower() == ".txt" for one in asked):
+        check_reads_texts(model.name, model.preprocess)
     check_reads_pictures(model)
 
 

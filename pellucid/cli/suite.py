@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from . import output
+from .arguments import in_options
 from .errors import tell
 from .model_options import BUILT_IN, Source, check_reads_pictures
 from .progress import Watch
@@ -63,7 +64,7 @@ def report(found: Findings, files: Sequence[Path], *, as_json: bool) -> None:
     from pellucid.verbs.suites.findings import cells, heads, sentences, to_dict
 
     for method, error in found.failures.items():
-        tell(f"{method}: {error}", mark="No answer from")
+        tell(f"{method}: {in_options(error)}", mark="No answer from")
     if as_json:
         return output.document({"files": [str(file) for file in files]} | to_dict(found))
     click.echo(f"{found.asked}\n")

@@ -215,8 +215,8 @@ def settled(target: Target, written: Written, model: Model) -> Target:
         raise TargetError(
             str(target), f"outputs of shape {tuple(output.shape)}: a vector or a row of scores for every token",
             "a class has no single score there",
-            'Say what is meant: pl.similarity(input="another text") of embeddings (--like in the shell), pl.step(position, '
-            "class) of tokens that are classed one by one.",
+            'Say what is meant: pl.similarity(input="another text") of embeddings, pl.step(position, class) '
+            "of tokens that are classed one by one.",
         )  # fmt: skip
     gap = None if written.text is None else written.text.mask
     gaps = [] if gap is None else (written.seen.ids[0] == gap).nonzero().flatten().tolist()

@@ -205,7 +205,7 @@ def _check(metrics: Mapping[str, Metric], masks: Any) -> None:
     if lacking:
         raise InputError(
             f"metric {lacking[0]!r}", "no masks", "it asks whether a map lies where the truth is",
-            "From Python pass masks=, True where the truth lies, with shape (sample, height, width).",
+            "Pass masks=, True where the truth lies, with shape (sample, height, width).",
         )  # fmt: skip
 
 

@@ -172,7 +172,7 @@ def _check_beside(beside: int | None, data: Any) -> None:
     if beside and data is None:
         raise InputError(
             f"beside={beside}", "no pictures of yours", "it says how many of them stand beside those made",
-            "Pass data=, a folder say; on the command line --data DIR.",
+            "Pass data=, a folder of pictures, say.",
         )  # fmt: skip
 
 

@@ -46,7 +46,7 @@ def folder(path: Path, asked: str, trust: bool, *, random: bool = False) -> Mode
     if config.get("auto_map") and not trust:
         found = f"a model whose own Python code is to run ({', '.join(sorted(config['auto_map']))})"
         why = "opening it can run any code its author chose"
-        raise ModelError(f"model {asked}", found, why, "If you trust who made it: trust=True, or --trust.")
+        raise ModelError(f"model {asked}", found, why, "If you trust who made it: trust=True.")
     transformers = _imported(asked)
     kind = _class(transformers, config, asked)
     module, notes = _drawn(transformers, kind, path, trust) if random else _opened(kind, path, asked, trust)

@@ -65,10 +65,7 @@ def _builder(timm: ModuleType, reference: Reference) -> Any:
 
 def _trained(timm: ModuleType, reference: Reference, create: Any, said: str) -> tuple[nn.Module, str, str | None]:
     cfg = timm.get_pretrained_cfg(reference.name)
-    do = (
-        f"Give a file of weights: {reference}@weights.safetensors; or look at the architecture alone: {reference}?random "
-        "(as an nn.Module: pl.load(timm_model))."
-    )
+    do = f"Give a file of weights: {reference}@weights.safetensors; or look at the architecture alone: {reference}?random."
     if cfg is None or not cfg.has_weights:
         why = "nobody published any for timm"
         raise ModelError(f"model {reference}", "an architecture without trained weights", why, do)

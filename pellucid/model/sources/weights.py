@@ -71,7 +71,7 @@ def state(content: Any, path: Path) -> State:
 def build(builder: Callable[[], nn.Module] | None, path: Path) -> nn.Module:
     """The network the builder makes; random numbers it draws for weights that will be replaced are given back."""
     asked = f"model {path}"
-    do = "Pass builder=, a function without arguments that returns the network, such as `lambda: Net(classes=10)`."
+    do = "Say how the network is made: builder=lambda: Net(classes=10), a function without arguments that returns it."
     if builder is None:
         raise ModelError(asked, "weights without an architecture", "numbers alone do not say how to compute", do)
     if isinstance(builder, nn.Module) or not callable(builder):
@@ -131,8 +131,8 @@ def untrusted(path: Path, found: str) -> ModelError:
         f"model {path}",
         found,
         "opening it can run any code its author chose",
-        "Safe is a file of numbers: where the model is at hand, safetensors.torch.save_file(model.state_dict(), "
-        "'model.safetensors'), then load that with builder=. If you trust who made the file: trust=True, or --trust.",
+        "Safe is a file of weights alone: where the model is at hand, safetensors.torch.save_file(model.state_dict(), "
+        "'model.safetensors'), then load that with builder=. If you trust who made the file: trust=True.",
     )
 
 

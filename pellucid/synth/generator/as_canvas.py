@@ -36,8 +36,7 @@ def given(recipe: str, task: Task, prior: Any, minutes: float, steps: int) -> tu
     if prior is None and task.data is None:
         raise refuse(
             recipe, "neither a prior nor data", "it looks for pictures among those that a generator makes",
-            "Pass data=, a folder of pictures such as the model was trained on, or canvas=GeneratorPrior.fit(model, data=...); "
-            "on the command line --data, or as --prior what `pellucid prior fit` wrote.",
+            "Pass data=, a folder of pictures such as the model was trained on, or canvas=GeneratorPrior.fit(model, data=...).",
         )  # fmt: skip
     if prior is None:
         minutes = minutes if task.seconds is None else min(minutes, task.seconds / 120)

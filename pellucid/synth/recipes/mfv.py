@@ -114,12 +114,15 @@ class Mfv:
         sound = counts and self.phases != () and self.start in SCHEDULES and self.draw in ways
         if task.data is not None and sound:
             return
+        why = "facets are kinds of real pictures"
+        if task.data is None:
+            raise refuse(self.name, "no data", why, "Pass data=, a folder of pictures or a tensor of inputs.")
         settings = f"k={self.k}, per={self.per}, start={self.start!r}, draw={self.draw!r}, pull={self.pull}, phases={self.phases}"
         do = (
-            'Pass data=, a folder of pictures or a tensor of inputs, start="mean" or "noise", draw="lucid", "maco" or '
-            '"denoised", one facet and picture at least, and a pull of 0 or more.'
+            'Choose "mean" or "noise" as start, "lucid", "maco" or "denoised" as draw, one facet and picture at least, and a '
+            "pull of 0 or more."
         )
-        raise refuse(self.name, "no data" if task.data is None else settings, "facets are kinds of real pictures", do)
+        raise refuse(self.name, settings, why, do)
 
     def begun(self, task: Task, every: Sequence[Facets]) -> Task:
         """The task of all facets, with the pictures that they begin with, or seeds of their own."""
