@@ -60,7 +60,7 @@ def test_auto_follows_an_evaluation_before():
     t = pl.evaluate(PLAIN.net(), PLAIN.inputs(batch=8), ["sensitivity", "gradient_x_input"], ["srg"], 1)
     e = pl.explain(PLAIN.net(), PLAIN.inputs(), 1, method=pl.Auto(table=t))
     assert e.method == t.best and t.advice in e.notes[0]
-    assert f"Take {t.best}" in t.advice or f"the quickest of them is {t.best}" in t.advice or "None of them" in t.advice
+    assert f"Use {t.best}" in t.advice or f"the fastest of them is {t.best}" in t.advice or "No method is" in t.advice
 
 
 def test_auto_leaves_no_trace_and_explains_inside():

@@ -13,9 +13,8 @@ from torch import Tensor, nn
 import pellucid as pl
 from pellucid.methods.perturb.regions.division import Entries, Grid, Groups, Sliding
 from pellucid.metrics import Answer, Scheme, question
-from pellucid.metrics.removal.calibration import calibration
-from pellucid.metrics.removal.curve import curve, lacks
-from pellucid.metrics.removal.experiment import Experiment, Lack, experiment
+from pellucid.metrics.removal.curve import ablations, curve
+from pellucid.metrics.removal.experiment import Ablation, Experiment, experiment
 from pellucid.metrics.removal.oracle import cost, oracle
 from pellucid.metrics.removal.order import by_chance, ranks
 from pellucid.metrics.removal.pixel_flipping import PixelFlipping
@@ -94,12 +93,12 @@ def test_region_perturbation_keeps_the_noise_of_regions_that_are_gone(net, x, va
 def test_several_draws_are_averaged(net, x, values):
     one = Scheme(SQUARES, pl.perturb.noise("uniform"), Every(1, most=4))
     drawn = experiment(asked(net, x), replace(one, draws=3))
-    lack = Lack(0, torch.arange(16), 5)
-    drawn.ask([lack])
-    gone = drawn.parts[0].gone(lack.absent[None], [0])
+    ablation = Ablation(0, torch.arange(16), 5)
+    drawn.measure([ablation])
+    gone = drawn.parts[0].gone(ablation.absent[None], [0])
     fill = pl.perturb.noise("uniform").prepare(x[:1], None, None)
     each = [float(net(torch.where(gone, fill(gone, [draw]), x[:1]))[0, CLASS]) for draw in range(3)]
-    assert float(drawn.told(lack)[0]) == pytest.approx(sum(each) / 3, abs=1e-9) and len(set(each)) == 3
+    assert float(drawn.read([ablation])[0, 0]) == pytest.approx(sum(each) / 3, abs=1e-9) and len(set(each)) == 3
     assert drawn.forwards == 3
 
 
@@ -335,14 +334,14 @@ def test_a_ceiling_that_is_dear_is_left_out_and_said_so(net, x, values):
     left = metric.score(asked(net, many, ceiling=None), Answer(values[:1].expand_as(many)))
     assert left.ceiling is None and "2,430 forward passes; ceiling=True" in left.notes[0]
     pixels = PixelFlipping().score(asked(net, x, ceiling=True), Answer(values))
-    assert pixels.ceiling is None and "so many regions" in pixels.notes[0]
+    assert pixels.ceiling is None and "too many regions" in pixels.notes[0]
     assert metric.score(asked(net, x, ceiling=None), Answer(values)).ceiling is not None
 
 
 def test_reliability_is_the_confidence_left_where_parts_go_by_chance(net, x):
     metric = PixelFlipping(Scheme(SQUARES, 0.0, Every(1)))
     study = experiment(asked(net, x, floor=True), metric.scheme)
-    found = calibration(metric, study).reliability
+    found = metric.calibrate(study).reliability
     p = lambda x: float(net(x).softmax(1).max())  # noqa: E731
     areas = []
     for number, way in product((0, 1), (1.0, -1.0)):
@@ -386,7 +385,7 @@ def test_an_explanation_of_a_value_inside_is_refused(net, x):
 
 def test_a_sample_of_one_region_has_a_curve_of_two_points(net, x, values):
     study: Experiment = experiment(asked(net, x), Scheme(Grid(1), 0.0, Log(8)))
-    study.ask(lacks(0, torch.zeros(1, dtype=torch.long), Log(8)))
+    study.measure(ablations(0, torch.zeros(1, dtype=torch.long), Log(8)))
     found = curve(study, 0, torch.zeros(1, dtype=torch.long), Log(8))
     assert found.counts == (0, 1) and found.removed.tolist() == [0, 1]
 

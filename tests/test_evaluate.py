@@ -298,23 +298,23 @@ def judged(**scores: list[float]) -> Table:
 
 def test_the_best_is_recommended_where_these_samples_tell_it_from_the_next():
     clear = judged(slow=[0.1, 0.2, 0.1, 0.2, 0.1, 0.2, 0.1], best=[0.5, 0.7, 0.5, 0.6, 0.5, 0.8, 0.5])
-    assert clear.advice.startswith("Take best: 0.586 [") and "better than slow, the next (paired, p = 0.016)" in clear.advice
+    assert clear.advice.startswith("Use best: 0.586 [") and "better than slow, the next (paired, p = 0.016)" in clear.advice
     assert clear.advice.endswith("at 0.2 s per sample.")
 
 
 def test_the_quickest_is_recommended_of_what_cannot_be_told_apart():
     same = judged(quick=[0.5, 0.7, 0.5, 0.6, 0.5, 0.8, 0.5], slow=[0.6, 0.6, 0.6, 0.6, 0.6, 0.6, 0.6])
-    assert same.advice.startswith("slow is first with 0.6 [0.6, 0.6] by srg on 7 samples, but")
-    assert "these samples do not tell it from quick (its difference to quick lies between" in same.advice
-    assert same.advice.endswith("the quickest of them is quick, at 0.1 s per sample.")
+    assert same.advice.startswith("slow ranks first with 0.6 [0.6, 0.6] by srg on 7 samples, but")
+    assert "on these samples it is not significantly better than quick (its difference to quick lies between" in same.advice
+    assert same.advice.endswith("the fastest of them is quick, at 0.1 s per sample.")
 
 
 def test_nothing_is_recommended_that_is_not_better_than_chance_or_of_which_too_little_is_known():
     noise = judged(a=[0.5, -0.7, 0.5, -0.6, 0.5, -0.8, 0.5])
-    assert noise.advice.startswith("None of them can be told from random orders: a, the best, has ")
+    assert noise.advice.startswith("No method is significantly better than random orders: a, the best, has ")
     few = judged(a=[0.5, 0.6], b=[0.1, 0.2])
-    assert "so few tell nothing of others: evaluate at least 6." in few.advice
-    assert judged(a=[torch.nan] * 7).advice == "No method could be judged by srg."
+    assert "which is too few to generalise from: evaluate at least 6." in few.advice
+    assert judged(a=[torch.nan] * 7).advice == "No method has a score by srg."
     assert "better than random orders, at 0.1 s" in judged(a=[0.5] * 7).advice
 
 
@@ -342,7 +342,7 @@ def test_what_is_no_number_is_null_in_json_and_empty_in_csv(tmp_path):
 
 def test_a_table_prints_its_rows_and_its_advice(table):
     said = str(table)
-    assert said.count("\n") > 7 and table.advice in said and "pixel_flipping: A best order is not searched for" in said
+    assert said.count("\n") > 7 and table.advice in said and "pixel_flipping: There are too many regions" in said
     assert repr(table) == "Table(2 methods, 3 metrics, Plain, 8 samples, logit 1)"
 
 

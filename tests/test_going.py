@@ -11,7 +11,7 @@ import pellucid as pl
 from pellucid.methods.perturb import Along, Entries, Grid
 from pellucid.methods.perturb.regions.division import Groups
 from pellucid.metrics import Every, Scheme, question
-from pellucid.metrics.removal.experiment import Lack, experiment
+from pellucid.metrics.removal.experiment import Ablation, experiment
 from pellucid.metrics.removal.order import by_chance
 from pellucid.target import as_target
 from tests.cases import CASE
@@ -38,10 +38,10 @@ def test_what_goes_step_by_step_is_what_a_mask_takes_away(name, parts, fill):
     n = study.parts[0].n
     orders = {sample: [by_chance(n, 0, sample), by_chance(n, 1, sample)] for sample in range(3)}
     counts = (1, 2, n // 2, n, 1, n - 1)  # back to the beginning, too
-    lacks = [Lack(sample, order, gone) for sample, both in orders.items() for order in both for gone in counts]
-    lacks += [Lack(2, torch.tensor([1, 0] * n)[:n], 1)]  # a set that no order begins with
-    found, rows = study._variants(lacks)
-    under, same = replace(study, steady=False)._variants(lacks)
+    ablations = [Ablation(sample, order, gone) for sample, both in orders.items() for order in both for gone in counts]
+    ablations += [Ablation(2, torch.tensor([1, 0] * n)[:n], 1)]  # a set that no order begins with
+    found, rows = study._variants(ablations)
+    under, same = replace(study, steady=False)._variants(ablations)
     assert torch.equal(found, under) and list(rows) == list(same)
 
 

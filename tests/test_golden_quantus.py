@@ -21,7 +21,7 @@ from pellucid.methods.perturb.regions.division import Entries, Groups
 from pellucid.metrics import Answer, Curve, Every, Question, Scheme, Tiles, Values, curves, question
 from pellucid.metrics.faithfulness.correlation import correlations
 from pellucid.metrics.faithfulness.quantus import steps
-from pellucid.metrics.removal.experiment import Lack, Reading, experiment
+from pellucid.metrics.removal.experiment import Ablation, Reading, experiment
 from pellucid.metrics.removal.order import ranks
 from pellucid.metrics.sensitivity.reexplain import Again
 from pellucid.metrics.sensitivity.robustness import lipschitz, moved
@@ -133,7 +133,7 @@ def test_faithfulness_estimate(asked):
 def test_faithfulness_correlation(asked):
     rng, places = np.random.RandomState(3), asked.x[0].numel()
     drawn = [[rng.choice(places, 50, replace=False) for _ in asked.x] for _ in range(30)]
-    sets = [[Lack(sample, first(run[sample], places), 50) for run in drawn] for sample in range(len(asked.x))]
+    sets = [[Ablation(sample, first(run[sample], places), 50) for run in drawn] for sample in range(len(asked.x))]
     scheme, made = Scheme(Values(), 0.0, Every(1)), asked.question
     (found,) = correlations(experiment(made, scheme), Answer(asked.values), scheme, [sets], "target")
     asked.close(found, "faithfulness_correlation")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -13,13 +13,14 @@ from pellucid.core.statistics import pearson, spearman
 from pellucid.errors import MethodError
 from pellucid.methods.perturb.imputers.noise import Noise
 from pellucid.methods.perturb.regions.division import Division
-from pellucid.methods.perturb.regions.regions import Partition
 from pellucid.methods.perturb.sampling.design import stream
 from ..metric import Answer, Compat, Need, Question, Scores, known_compat
-from ..removal.experiment import READINGS, Experiment, Lack, Reading, Scheme, experiment
-from ..removal.order import by_chance, relevance
+from ..removal.experiment import Ablation, Experiment, Reading, Scheme, experiment
+from ..removal.order import by_chance
 from ..removal.steps import Every, Shares
 from ..removal.tiles import Tiles
+from .losses import Sets, losses, part_relevance, singles
+from .quantus import across_samples
 
 SQUARES = Scheme(Tiles(16), 0.0, Every(1))
 SQUARES_BY_SIZE = Scheme(Tiles(16), 0.0, Shares((0.01, 0.02, 0.04, 0.08, 0.16, 0.3, 0.55, 0.8)))
@@ -61,9 +62,9 @@ class FaithfulnessCorrelation:
     def score(self, question: Question, answer: Answer) -> Scores:
         study = experiment(question, self.scheme)
 
-        def sets(sample: int, n: int) -> list[Lack]:
+        def sets(sample: int, n: int) -> list[Ablation]:
             size = min(n - 1, max(1, round(self.share * n)))
-            return [Lack(sample, by_chance(n, question.seed, self.name, k), size) for k in range(self.n)]
+            return [Ablation(sample, by_chance(n, question.seed, self.name, k), size) for k in range(self.n)]
 
         return scores(study, answer, self.scheme, [_of(study, sets)], self.reading)
 
@@ -134,8 +135,6 @@ class SensitivityN:
 
     def score(self, question: Question, answer: Answer) -> Scores:
         if self.compat is not None:
-            from .quantus import across_samples  # the variants of one peer live in one place
-
             return across_samples(question, answer, self.scheme, self.reading)
         study = experiment(question, self.scheme)
         return scores(study, answer, self.scheme, self._sets(study), self.reading)
@@ -145,17 +144,17 @@ class SensitivityN:
         study = experiment(question, self.scheme)
         sets = self._sets(study)
         found = torch.stack(correlations(study, answer, self.scheme, sets, self.reading), 1)
-        return tuple(lacks[0][0].gone for lacks in sets), found
+        return tuple(ablations[0][0].gone for ablations in sets), found
 
-    def _sets(self, study: Experiment) -> list[list[list[Lack]]]:
+    def _sets(self, study: Experiment) -> list[list[list[Ablation]]]:
         """Per size and sample the random sets; of samples with fewer parts several sizes may be the same."""
         sizes = [[k for k in self.scheme.steps.counts(part.n) if 0 < k < part.n] for part in study.parts]
         known = range(min(map(len, sizes)))
 
-        def of(place: int) -> Callable[[int, int], list[Lack]]:
-            def sets(sample: int, n: int) -> list[Lack]:
+        def of(place: int) -> Callable[[int, int], list[Ablation]]:
+            def sets(sample: int, n: int) -> list[Ablation]:
                 size, seed = sizes[sample][place], study.question.seed
-                return [Lack(sample, by_chance(n, seed, self.name, size, k), size) for k in range(self.n)]
+                return [Ablation(sample, by_chance(n, seed, self.name, size, k), size) for k in range(self.n)]
 
             return sets
 
@@ -206,7 +205,7 @@ class MonotonicityCorrelation:
                 more = None if lost is None else lost.square()
                 squares[sample] = more if known is None or more is None else known + more
             forwards += study.forwards - before
-        of_map = [_relevance(answer, sample, part, "sum") for sample, part in enumerate(study.parts)]
+        of_map = [part_relevance(answer, sample, part, "sum") for sample, part in enumerate(study.parts)]
         values = [
             spearman(size.abs(), effect) if size is not None and effect is not None else torch.nan
             for size, effect in zip(of_map, squares, strict=True)
@@ -218,21 +217,7 @@ def _seed(question: Question, draw: int) -> int:
     return int(torch.randint(2**31, (), generator=stream("monotonicity", question.seed, draw)))
 
 
-def singles(sample: int, n: int) -> list[Lack]:
-    """Every part alone.
-
-    Example:
-        >>> [lack.absent.tolist() for lack in singles(0, 2)]
-        [[True, False], [False, True]]
-    """
-    return [Lack(sample, (torch.arange(n) - part) % n, 1) for part in range(n)]
-
-
-Sets = Sequence[Sequence[Lack]]
-"""Per sample, the sets of parts that it is asked without."""
-
-
-def _of(study: Experiment, sets: Callable[[int, int], list[Lack]]) -> list[list[Lack]]:
+def _of(study: Experiment, sets: Callable[[int, int], list[Ablation]]) -> list[list[Ablation]]:
     return [sets(sample, part.n) for sample, part in enumerate(study.parts)]
 
 
@@ -245,37 +230,18 @@ def scores(study: Experiment, answer: Answer, scheme: Scheme, sets: Sequence[Set
 
 def correlations(study: Experiment, answer: Answer, scheme: Scheme, sets: Sequence[Sets], reading: Reading) -> list[Tensor]:
     """Pearson between the relevance of sets and what is lost without them, with shape (sample,) each; all are asked at once."""
-    study.ask([lack for group in sets for lacks in group for lack in lacks])
-    of_map = [_relevance(answer, sample, part, scheme.weigh) for sample, part in enumerate(study.parts)]
+    study.measure([ablation for group in sets for ablations in group for ablation in ablations])
+    of_map = [part_relevance(answer, sample, part, scheme.weigh) for sample, part in enumerate(study.parts)]
     found = []
     for group in sets:
         rows = []
-        for lacks, lost, values in zip(group, losses(study, group, reading), of_map, strict=True):
+        for ablations, lost, values in zip(group, losses(study, group, reading), of_map, strict=True):
             if lost is None or values is None:
                 rows.append(torch.nan)
                 continue
-            rows.append(pearson(torch.stack([values[lack.absent].sum() for lack in lacks]), lost))
+            rows.append(pearson(torch.stack([values[ablation.absent].sum() for ablation in ablations]), lost))
         found.append(torch.tensor(rows, dtype=torch.float64))
     return found
-
-
-def losses(study: Experiment, sets: Sets, reading: Reading) -> list[Tensor | None]:
-    """f(x) - f(x without S), per sample and set; None for samples that were called off."""
-    study.ask([lack for lacks in sets for lack in lacks])
-    column, found = READINGS.index(reading), []
-    for sample, lacks in enumerate(sets):
-        whole = study.known[sample, b""][column]
-        told = [study.told(lack) for lack in lacks]
-        all_told = [one[column] for one in told if one is not None]
-        found.append(whole - torch.stack(all_told) if all_told and len(all_told) == len(told) else None)
-    return found
-
-
-def _relevance(answer: Answer, sample: int, part: Partition, weigh: Literal["sum", "mean"]) -> Tensor | None:
-    """One number per part, on the CPU; None where the map is not finite."""
-    if not answer.sound[sample]:
-        return None
-    return relevance(answer.values[sample], part, shared=answer.shared, weigh=weigh).cpu()
 
 
 def _enough(name: str, n: int, least: int = 2) -> None:

@@ -20,6 +20,7 @@ from ..removal.experiment import Scheme
 from ..removal.layout import numbers
 from ..removal.steps import Every
 from ..removal.tiles import Tiles
+from .quantus import raster
 
 Units = Literal["contribution", "slope"]
 
@@ -141,8 +142,6 @@ class Infidelity:
 
     def score(self, question: Question, answer: Answer) -> Scores:
         if self.compat is not None:
-            from .quantus import raster  # the variants of one peer live in one place
-
             return raster(question, answer, Scheme(Tiles(4), 0.0, Every(1)))
         key = ("infidelity", self.change, self.n)
         known = key in question.memory

@@ -18,10 +18,10 @@ from pellucid.methods.perturb.regions.division import Division
 from pellucid.methods.perturb.regions.regions import Partition
 from pellucid.model import Model
 from ..metric import Answer, Question, Scores
-from ..removal.curve import lacks
-from ..removal.experiment import Lack, Reading, Scheme, experiment
-from ..removal.order import asked, relevance
-from .correlation import losses
+from ..removal.curve import ablations
+from ..removal.experiment import Ablation, Reading, Scheme, experiment
+from ..removal.order import rank_regions, relevance
+from .losses import losses
 
 
 @dataclass(frozen=True)
@@ -50,11 +50,11 @@ def across_samples(question: Question, answer: Answer, scheme: Scheme, reading: 
 def steps(question: Question, answer: Answer, scheme: Scheme, reading: Reading) -> Tensor:
     """Its sensitivity-n step by step: what was lost up to a step with the relevance of that step alone, across samples."""
     study = experiment(question, scheme)
-    orders = asked(answer, study.parts, scheme.weigh, question.seed)
+    orders = rank_regions(answer, study.parts, scheme.weigh, question.seed)
     known = [(sample, order) for sample, order in enumerate(orders) if order is not None]
-    sets: list[list[Lack]] = [[] for _ in orders]
+    sets: list[list[Ablation]] = [[] for _ in orders]
     for sample, order in known:
-        sets[sample] = lacks(sample, order, scheme.steps)[1:]
+        sets[sample] = ablations(sample, order, scheme.steps)[1:]
     lost = losses(study, sets, reading)
     rows = [(lost[i], _each(answer, i, study.parts[i], order, scheme)) for i, order in known]
     told = [(a, b) for a, b in rows if a is not None]
@@ -79,7 +79,7 @@ def raster(question: Question, answer: Answer, scheme: Scheme, reading: Reading 
     """
     study = experiment(question, scheme)
     before = study.forwards
-    sets = [[Lack(i, torch.arange(part.n), k) for k in range(1, part.n + 1)] for i, part in enumerate(study.parts)]
+    sets = [[Ablation(i, torch.arange(part.n), k) for k in range(1, part.n + 1)] for i, part in enumerate(study.parts)]
     found = []
     for sample, lost in enumerate(losses(study, sets, reading)):
         values = answer.values[sample] * question.x[sample]

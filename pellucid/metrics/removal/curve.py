@@ -1,4 +1,4 @@
-"""Curve: what the model says of a sample while its parts are taken away one after the other."""
+"""Removal curves: what the model says of a sample while its regions are removed one after the other."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ import torch
 from torch import Tensor
 
 from ..metric import Answer, Question
-from .experiment import READINGS, Experiment, Lack, Reading, Scheme, experiment
-from .order import asked, sizes
+from .experiment import READINGS, Ablation, Experiment, Reading, Scheme, experiment
+from .order import rank_regions, sizes
 from .steps import Steps
+
+Ranks = Sequence[Tensor | None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +23,7 @@ class Curve:
     Arguments:
         counts: How many regions are gone.
         removed: Which share of the places that is, in [0, 1].
-        readings: What is read of the model's answers, with shape (points, 4), see `readings`.
+        readings: What is read of the model's outputs, with shape (points, 4), see `experiment.readings`.
 
     Example:
         >>> falling = Curve((0, 1, 2), torch.tensor([0.0, 0.25, 1.0]), torch.tensor([[1.0] * 4, [0.5] * 4, [0.0] * 4]))
@@ -53,33 +55,54 @@ def mean_height(x: Tensor, y: Tensor) -> float:
 
 
 def curves(question: Question, answer: Answer, scheme: Scheme, *, least: bool = False) -> list[Curve | None]:
-    """The curve of every sample, the most relevant regions going first; what is known already is not asked again.
+    """The curve of every sample, the most relevant regions going first; what is known already is not computed again.
 
     Arguments:
         least: Whether the least relevant go first, in the same order backwards.
 
     Returns:
-        None for samples whose map is not finite, or that were called off.
+        None for samples whose map is not finite, or where the run was cancelled.
 
     Example:
         >>> import pellucid as pl
         >>> from pellucid.target import as_target
         >>> x = torch.tensor([[1.0, 2.0, 4.0]])
-        >>> asked = pl.metrics.question(pl.load(lambda x: x.sum(1)), x, as_target(lambda out: out))
+        >>> q = pl.metrics.question(pl.load(lambda x: x.sum(1)), x, as_target(lambda out: out))
         >>> scheme = pl.metrics.Scheme(pl.perturb.Entries(), 0.0, pl.metrics.Every(1))
-        >>> curves(asked, pl.metrics.Answer(x), scheme)[0].read("target").tolist()
+        >>> curves(q, pl.metrics.Answer(x), scheme)[0].read("target").tolist()
         [7.0, 3.0, 1.0, 0.0]
     """
     study = experiment(question, scheme)
-    orders = asked(answer, study.parts, scheme.weigh, question.seed)
-    orders = [None if order is None else reversed_ranks(order) for order in orders] if least else orders
-    study.ask([lack for i, order in enumerate(orders) if order is not None for lack in lacks(i, order, scheme.steps)])
+    orders = rank_regions(answer, study.parts, scheme.weigh, question.seed)
+    orders = backwards(orders) if least else orders
+    measure(study, orders, scheme.steps)
     return [curve(study, i, order, scheme.steps) for i, order in enumerate(orders)]
 
 
-def lacks(sample: int, ranks: Tensor, steps: Steps) -> list[Lack]:
-    """The points of a curve as questions."""
-    return [Lack(sample, ranks, count) for count in steps.counts(len(ranks))]
+def measure(study: Experiment, orders: Ranks, steps: Steps, ends: str = "most") -> None:
+    """Run the model on the points of the curves of all samples at once.
+
+    Arguments:
+        orders: Per sample, the ranks of its regions, the most relevant first.
+        ends: Which go first: the "most" relevant, the "least", or "both", each in a curve of its own.
+    """
+    wanted = []
+    for sample, order in enumerate(orders):
+        if order is not None and ends != "least":
+            wanted += ablations(sample, order, steps)
+        if order is not None and ends != "most":
+            wanted += ablations(sample, reversed_ranks(order), steps)
+    study.measure(wanted)
+
+
+def backwards(orders: Ranks) -> list[Tensor | None]:
+    """The same orders from the other end."""
+    return [None if order is None else reversed_ranks(order) for order in orders]
+
+
+def ablations(sample: int, ranks: Tensor, steps: Steps) -> list[Ablation]:
+    """The points of a curve."""
+    return [Ablation(sample, ranks, count) for count in steps.counts(len(ranks))]
 
 
 def reversed_ranks(ranks: Tensor) -> Tensor:
@@ -88,15 +111,15 @@ def reversed_ranks(ranks: Tensor) -> Tensor:
 
 
 def curve(experiment: Experiment, sample: int, ranks: Tensor | None, steps: Steps) -> Curve | None:
-    """The curve of a sample from what is known; None without an order, or where some of it was not asked."""
+    """The curve of a sample from what was measured; None without an order, or where some of it was not."""
     if ranks is None:
         return None
-    points = lacks(sample, ranks, steps)
-    told = [found for found in map(experiment.told, points) if found is not None]
-    if len(told) < len(points):
+    points = ablations(sample, ranks, steps)
+    values = experiment.read(points)
+    if values is None:
         return None
     counts = tuple(point.gone for point in points)
-    return Curve(counts, removed(experiment, sample, ranks, counts), torch.stack(told))
+    return Curve(counts, removed(experiment, sample, ranks, counts), values)
 
 
 def removed(experiment: Experiment, sample: int, ranks: Tensor, counts: Sequence[int]) -> Tensor:

@@ -1,4 +1,4 @@
-"""Experiment: samples with parts taken away, and what the model says of them. Every question is asked once, whoever asks."""
+"""Experiment: samples with regions removed, and what the model says of them. Each is run once, whichever metrics need it."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ READINGS: tuple[Reading, ...] = ("target", "probability", "confidence", "kept")
 
 @dataclass(frozen=True)
 class Scheme:
-    """How parts are taken away.
+    """How regions are removed.
 
     Arguments:
-        regions: Which parts.
-        imputer: What stands where they were: a number, a tensor, a function, or an imputer.
-        steps: After how many of them the model is asked.
-        draws: Random draws of the imputer that each answer is the mean of.
+        regions: Which regions.
+        imputer: What replaces them: a number, a tensor, a function, or an imputer.
+        steps: After how many of them the model is run.
+        draws: Random draws of the imputer over which each reading is averaged.
         weigh: Whether the relevance of a region is the sum over its places, or their mean.
     """
 
@@ -56,11 +56,12 @@ class Scheme:
         return (self.regions, imputer, self.draws)
 
 
-class Lack(NamedTuple):
-    """A sample that lacks the regions whose rank is below a number.
+class Ablation(NamedTuple):
+    """A sample without the regions whose rank is below a number.
 
     Arguments:
-        ranks: When each region goes, with shape (n,).
+        ranks: When each region is removed, with shape (n,): 0 for the first.
+        gone: How many are removed.
     """
 
     sample: int
@@ -81,13 +82,15 @@ class Lack(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Experiment:
-    """All that is known of samples with parts taken away in one manner.
+    """All that is known of samples whose regions are removed in one manner.
 
     Arguments:
         parts: The regions of each sample.
-        fills: What stands where they were.
-        steady: Whether what stands there is the same whatever else is gone, and drawn once.
-        known: Readings for every set of regions that was asked about, with shape (4,).
+        fills: What replaces them.
+        draws: Random draws over which each reading is averaged.
+        steady: Whether the replacement is the same whatever else is removed, and drawn once.
+        last: The order that `_order` sorted last.
+        known: Readings for every set of regions that was measured, with shape (4,), double, on the CPU.
     """
 
     question: Question
@@ -103,9 +106,9 @@ class Experiment:
         """How many samples went through the model for what is known, the whole ones left out."""
         return self.draws * (len(self.known) - len(self.parts))
 
-    def ask(self, lacks: Iterable[Lack]) -> None:
-        """Learn what the model says where these are lacking. Fewer are learned when whoever watches calls it off."""
-        new = {key: lack for lack in lacks if (key := lack.key) not in self.known}
+    def measure(self, ablations: Iterable[Ablation]) -> None:
+        """Run the model on these, but for those already known; fewer where the run is cancelled (`core.progress`)."""
+        new = {key: ablation for ablation in ablations if (key := ablation.key) not in self.known}
         keys, wanted = list(new), list(new.values())
         found: list[Tensor] = []
 
@@ -118,14 +121,15 @@ class Experiment:
             learned = torch.cat(found).cpu()  # it stays on the device until all of it is there
             self.known.update(zip(keys, learned, strict=False))
 
-    def told(self, lack: Lack) -> Tensor | None:
-        """The readings for one, if it was asked about."""
-        return self.known.get(lack.key)
+    def read(self, ablations: Sequence[Ablation]) -> Tensor | None:
+        """The readings of each, with shape (n, 4), double, on the CPU; None where some of them, or all, were not measured."""
+        rows = [self.known.get(ablation.key) for ablation in ablations]
+        return torch.stack([row for row in rows if row is not None]) if rows and all(row is not None for row in rows) else None
 
-    def _variants(self, lacks: Sequence[Lack]) -> tuple[Tensor, Sequence[int]]:
+    def _variants(self, ablations: Sequence[Ablation]) -> tuple[Tensor, Sequence[int]]:
         made, x = [], self.question.x
-        for sample, group in groupby(lacks, lambda lack: lack.sample):
-            runs = [list(same) for _, same in groupby(group, lambda lack: id(lack.ranks))]
+        for sample, group in groupby(ablations, lambda ablation: ablation.sample):
+            runs = [list(same) for _, same in groupby(group, lambda ablation: id(ablation.ranks))]
             if self.steady and max(map(len, runs)) > 1 and self._plain(sample):  # to sort an order for one point costs more
                 made += [self._going(sample, run) for run in runs]
                 continue
@@ -134,22 +138,22 @@ class Experiment:
             gone = gone.repeat_interleave(self.draws, 0) if self.draws > 1 else gone
             made.append(occluded(x[sample : sample + 1], gone, self.fills[sample], draws))
         variants = made[0] if len(made) == 1 else torch.cat(made)  # pictures are large: not copied without need
-        return variants, [lack.sample for lack in lacks for _ in range(self.draws)]
+        return variants, [ablation.sample for ablation in ablations for _ in range(self.draws)]
 
     def _plain(self, sample: int) -> bool:
         """Whether regions are of places with all their channels, or of single values: what `_going` can write one by one."""
         shape, own = tuple(self.parts[sample].labels.shape), tuple(self.question.x.shape[1:])
         return shape == own or (len(own) > 1 and shape == (1, *own[1:]))
 
-    def _going(self, sample: int, lacks: Sequence[Lack]) -> Tensor:
+    def _going(self, sample: int, ablations: Sequence[Ablation]) -> Tensor:
         """Some points of one order: what goes between two of them is written into what the first left, and the rest is copied."""
         own, labels = self.question.x[sample], self.parts[sample].labels
         x = own.reshape(1 if labels.shape == own.shape else len(own), -1)
         content = self.fills[sample](labels[None] < 0, [0]).expand(1, *own.shape).reshape(x.shape)
-        places, ends = self._order(sample, lacks[0].ranks)
-        made, rest, done = x.new_empty(len(lacks), *x.shape), x.clone(), 0
-        for row, lack in enumerate(lacks):
-            end = ends[lack.gone]
+        places, ends = self._order(sample, ablations[0].ranks)
+        made, rest, done = x.new_empty(len(ablations), *x.shape), x.clone(), 0
+        for row, ablation in enumerate(ablations):
+            end = ends[ablation.gone]
             if end < done:
                 rest, done = x.clone(), 0
             if end > done:
@@ -169,12 +173,12 @@ class Experiment:
         found: tuple[Tensor, list[int]] = self.last["order"]
         return found
 
-    def _gone(self, sample: int, lacks: Sequence[Lack]) -> Tensor:
+    def _gone(self, sample: int, ablations: Sequence[Ablation]) -> Tensor:
         """Masks of what some orders' beginnings take away, all of one order: the rank is painted once, and compared."""
-        labels, ranks = self.parts[sample].labels, lacks[0].ranks
+        labels, ranks = self.parts[sample].labels, ablations[0].ranks
         never = torch.tensor([len(ranks)])
         ranked = torch.cat([ranks, never]).to(torch.int32).to(labels.device)[labels]  # label -1 is the last
-        gone = torch.tensor([lack.gone for lack in lacks], dtype=torch.int32, device=labels.device)
+        gone = torch.tensor([ablation.gone for ablation in ablations], dtype=torch.int32, device=labels.device)
         return ranked < gone.reshape(-1, *[1] * labels.dim())
 
     def _readings(self, variants: Tensor, rows: Sequence[int]) -> Tensor:

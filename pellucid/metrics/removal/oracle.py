@@ -9,10 +9,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .experiment import READINGS, Experiment, Lack, Reading
+from .experiment import READINGS, Ablation, Experiment, Reading
 from .order import sizes
 
-EXACT, GREEDY = 12, 64  # regions: up to so many all their sets are asked about; beyond the other, nothing is
+EXACT, GREEDY = 12, 64  # regions: up to so many all their sets are measured; beyond the other, no order is searched for
 Order = tuple[Tensor, Tensor]
 """Ranks: of the order in which the curve falls fastest, and of the one in which it holds longest."""
 
@@ -45,12 +45,12 @@ def oracle(experiment: Experiment, sample: int, reading: Reading) -> Order | Non
 def _exact(experiment: Experiment, sample: int, reading: Reading) -> Order | None:
     n = experiment.parts[sample].n
     members = (torch.arange(2**n)[:, None] >> torch.arange(n)) & 1
-    sets = [_lack(sample, row.bool()) for row in members]
-    experiment.ask(sets)
-    told = [experiment.told(one) for one in sets]
-    if any(one is None for one in told):
+    sets = [_ablation(sample, row.bool()) for row in members]
+    experiment.measure(sets)
+    values = experiment.read(sets)
+    if values is None:
         return None
-    f = torch.stack([one for one in told if one is not None])[:, READINGS.index(reading)].numpy()
+    f = values[:, READINGS.index(reading)].numpy()
     area = sizes(experiment.parts[sample]).cpu().numpy()
     return _chain(f, area, np.minimum), _chain(f, area, np.maximum)
 
@@ -90,18 +90,18 @@ def _search(experiment: Experiment, sample: int, reading: Reading, sign: int) ->
     gone, ranks = torch.zeros(n, dtype=torch.bool), torch.zeros(n, dtype=torch.long)
     for rank in range(n):
         left = (~gone).nonzero()[:, 0].tolist()
-        sets = [_lack(sample, gone | (torch.arange(n) == region)) for region in left]
-        experiment.ask(sets)
-        told = [experiment.told(one) for one in sets]
-        if any(one is None for one in told):
+        sets = [_ablation(sample, gone | (torch.arange(n) == region)) for region in left]
+        experiment.measure(sets)
+        found = experiment.read(sets)
+        if found is None:
             return None
-        values = [sign * float(one[READINGS.index(reading)]) for one in told if one is not None]
+        values = (sign * found[:, READINGS.index(reading)]).tolist()
         region = left[values.index(min(values))]
         gone[region], ranks[region] = True, rank
     return ranks
 
 
-def _lack(sample: int, absent: Tensor) -> Lack:
-    """A set of regions as a question."""
+def _ablation(sample: int, absent: Tensor) -> Ablation:
+    """A sample without a set of regions."""
     n, count = len(absent), int(absent.sum())
-    return Lack(sample, (~absent).long(), 1) if 0 < count < n else Lack(sample, torch.arange(n), count)
+    return Ablation(sample, (~absent).long(), 1) if 0 < count < n else Ablation(sample, torch.arange(n), count)

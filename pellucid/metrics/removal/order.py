@@ -61,7 +61,7 @@ def by_chance(n: int, seed: int, *name: object) -> Tensor:
     return torch.randperm(n, generator=stream("order", seed, *name, n))
 
 
-def asked(answer: Answer, parts: list[Partition], weigh: Weigh, seed: int) -> list[Tensor | None]:
+def rank_regions(answer: Answer, parts: list[Partition], weigh: Weigh, seed: int) -> list[Tensor | None]:
     """The order a map gives to the regions of each sample; None where the map is not finite."""
     return [
         ranks(relevance(values, part, shared=answer.shared, weigh=weigh), seed) if sound else None

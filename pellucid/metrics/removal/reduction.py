@@ -5,17 +5,17 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from ..metric import Answer, Need, Question, Scores
-from .curve import Curve, curve, lacks, reversed_ranks
+from .calibration import Calibration, calibration
+from .curve import Curve, Ranks, backwards, curve, measure
 from .experiment import Experiment, Reading, Scheme, experiment
-from .order import asked
-
-Ranks = Sequence[Tensor | None]
+from .order import rank_regions
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,9 +23,9 @@ class Removed:
     """The curves of one sample.
 
     Arguments:
-        most: With the most relevant regions going first; None where the metric does not ask for it.
+        most: With the most relevant regions going first; None where the metric does not need it.
         least: With the least relevant going first.
-        chance: The area under curves of random orders; NaN where the metric does not ask for it.
+        chance: The area under curves of random orders; NaN where the metric is not `relative` to it.
     """
 
     most: Curve | None
@@ -47,17 +47,17 @@ class Removed:
 class Reduction(ABC):
     """A number that is read off a removal curve.
 
-    Every curve is shared: whoever asks for the same parts of the same sample gets the same answer, and the model is asked once.
+    Curves are shared: metrics and methods that remove the same regions of a sample run the model once.
 
     Arguments:
-        scheme: How parts are taken away.
-        reading: What is read of the model's answers: "target", "probability" of the class that is judged, or "kept", whether it
+        scheme: How regions are removed.
+        reading: What is read of the model's outputs: "target", "probability" of the class that is judged, or "kept", whether it
             still is the predicted one.
     """
 
     needs: ClassVar[Need] = "model"
     ends: ClassVar[str] = "most"  # "least", or "both": which regions go first
-    relative: ClassVar[bool] = False  # whether it is told relative to random orders
+    relative: ClassVar[bool] = False  # whether it is relative to random orders
 
     scheme: Scheme
     reading: Reading
@@ -76,31 +76,22 @@ class Reduction(ABC):
 
     def score(self, question: Question, answer: Answer) -> Scores:
         """The number per sample, with what random orders and the best order reach."""
-        from .calibration import calibration  # it reduces the same curves, of other orders
-
         study = experiment(question, self.scheme)
         before = study.forwards
-        orders = asked(answer, study.parts, self.scheme.weigh, question.seed)
-        learn(self, study, orders)
-        known = question.remembered(("calibration", self), lambda: calibration(self, study))
-        values = numbers(self, study, orders, backwards(orders), known.chance)
+        orders = rank_regions(answer, study.parts, self.scheme.weigh, question.seed)
+        measure(study, orders, self.scheme.steps, self.ends)
+        known = question.remembered(("calibration", self), lambda: self.calibrate(study))
+        values = reduce_all(self, study, orders, backwards(orders), known.chance)
         notes = (*_notes(self, question), *known.notes)
         return Scores(values, study.forwards - before, known.floor, known.ceiling, known.reliability, notes)
 
-
-def learn(metric: Reduction, study: Experiment, orders: Ranks, *, both: bool = False) -> None:
-    """Ask for the points of the curves of all samples at once; at both ends, or at those that the metric is about."""
-    wanted = []
-    for sample, order in enumerate(orders):
-        if order is not None and (both or metric.ends != "least"):
-            wanted += lacks(sample, order, metric.scheme.steps)
-        if order is not None and (both or metric.ends != "most"):
-            wanted += lacks(sample, reversed_ranks(order), metric.scheme.steps)
-    study.ask(wanted)
+    def calibrate(self, study: Experiment) -> Calibration:
+        """What random orders and the best order reach by it."""
+        return calibration(study, self.scheme.steps, self.reading, partial(reduce_all, self, study), relative=self.relative)
 
 
-def numbers(metric: Reduction, study: Experiment, most: Ranks, least: Ranks, chance: Sequence[float]) -> Tensor:
-    """The number of every sample, from what is known; NaN where there is no order, or it was not asked about.
+def reduce_all(metric: Reduction, study: Experiment, most: Ranks, least: Ranks, chance: Sequence[float]) -> Tensor:
+    """The number of every sample, with shape (sample,), double, from what was measured; NaN where there is no order or curve.
 
     Arguments:
         most, least: The orders that begin with the most and the least relevant regions.
@@ -113,11 +104,6 @@ def numbers(metric: Reduction, study: Experiment, most: Ranks, least: Ranks, cha
         there = (metric.ends == "least" or falling is not None) and (metric.ends == "most" or holding is not None)
         values.append(metric.reduce(Removed(falling, holding, area)) if there else torch.nan)
     return torch.tensor(values, dtype=torch.float64)
-
-
-def backwards(orders: Ranks) -> Ranks:
-    """The same orders from the other end."""
-    return [None if order is None else reversed_ranks(order) for order in orders]
 
 
 def _notes(metric: Reduction, question: Question) -> tuple[str, ...]:

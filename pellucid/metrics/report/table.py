@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from torch import Tensor
 from pellucid.core.formats import save
 from pellucid.errors import MethodError, PellucidError
 from ..metric import Metric, Scores
-from .advice import advice, best
+from .advice import Ranking
 from .format import columns, comma_separated, markdown, plain
 from .interval import LEVEL, Paired, interval, paired
 
@@ -122,17 +123,22 @@ class Table:
 
     @property
     def advice(self) -> str:
-        """Which method to take, in a sentence with its evidence: by SRG where it was asked for, else by the first metric."""
-        return advice(self)
+        """Which method to use, in a sentence with its evidence: by SRG where it was evaluated, else by the first metric."""
+        return self._ranking.advice
 
     @property
     def best(self) -> str:
         """The method that the advice ends in.
 
         Raises:
-            MethodError: none could be judged.
+            MethodError: no method has a score.
         """
-        return best(self)
+        return self._ranking.best
+
+    @property
+    def _ranking(self) -> Ranking:
+        metric = "srg" if "srg" in self.metrics else next(iter(self.metrics))
+        return Ranking(metric, self.rows, partial(self.paired, metric))
 
     def __str__(self) -> str:
         lines = columns(HEADS, [cells(row) for row in self.rows])

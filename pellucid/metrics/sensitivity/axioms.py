@@ -11,7 +11,8 @@ from torch import Tensor
 from pellucid.errors import MethodError
 from pellucid.methods.perturb.imputers.imputer import baseline
 from pellucid.tape.forward import ask, at_once
-from ..faithfulness.correlation import SQUARES, losses, singles
+from ..faithfulness.correlation import SQUARES
+from ..faithfulness.losses import losses, singles
 from ..metric import Answer, Need, Question, Scores
 from ..removal.experiment import Reading, Scheme, experiment
 from ..removal.layout import numbers
