@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 import pellucid as pl
-from pellucid.model.outputs import entries, exchanged, main_output, named, rebuilt
+from pellucid.model.outputs import entries, main_output, named_items, rebuild, with_items
 from pellucid.target import as_target
 
 METHODS = ("lrp", "gradient_x_input", "integrated_gradients", "occlusion", "kernel_shap")
@@ -131,12 +131,12 @@ def test_an_output_without_tensors_says_how_to_wrap_the_model(x):
 def test_a_change_inside_leaves_the_container_what_it_was():
     for wrap in WRAPS.values():
         tree = wrap(torch.ones(2, 2), torch.zeros(2, 3))
-        doubled = rebuilt(tree, Tensor, lambda t: t * 2)
+        doubled = rebuild(tree, Tensor, lambda t: t * 2)
         assert type(doubled) is type(tree)
         assert [path for path, _ in entries(doubled, Tensor)] == [path for path, _ in entries(tree, Tensor)]
         assert all(torch.equal(a * 2, b) for (_, a), (_, b) in zip(entries(tree, Tensor), entries(doubled, Tensor), strict=True))
-    assert doubled is not tree and exchanged(Pair(1, 2), [3, 4]).aux == 3
-    assert named(3) is None
+    assert doubled is not tree and with_items(Pair(1, 2), [3, 4]).aux == 3
+    assert named_items(3) is None
 
 
 def test_whole_numbers_are_never_the_main_output():

@@ -1,4 +1,4 @@
-"""What a model returns, whatever it is wrapped in: the tensors inside by their paths, the main one, and the one of a name."""
+"""Nested arguments and outputs (dicts, tuples, lists, dataclasses): the tensors inside, the main one, and the one at a path."""
 
 from __future__ import annotations
 
@@ -8,20 +8,22 @@ from dataclasses import fields, is_dataclass, replace
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
+import torch
 from torch import Tensor
 
 from pellucid.errors import TargetError
 
 T = TypeVar("T")
 MAIN = ("logits", "out", "output", "prediction", "predictions")
+PLAIN = frozenset({int, float, bool, str, type(None), torch.dtype, torch.device})
 
 
-def named(tree: Any) -> list[tuple[str, Any]] | None:
+def named_items(tree: Any) -> list[tuple[str, Any]] | None:
     """What a container holds, by name; None for what is no container. Dicts (Hugging Face's `ModelOutput` is one), dataclasses,
     tuples with names, tuples and lists.
 
     Example:
-        >>> named({"logits": 1, "aux": 2}), named((3, 4)), named("five")
+        >>> named_items({"logits": 1, "aux": 2}), named_items((3, 4)), named_items("five")
         ([('logits', 1), ('aux', 2)], [('0', 3), ('1', 4)], None)
     """
     if isinstance(tree, dict):
@@ -34,11 +36,11 @@ def named(tree: Any) -> list[tuple[str, Any]] | None:
     return None
 
 
-def exchanged(tree: Any, items: Sequence[Any]) -> Any:
-    """A container of the same kind with other things in it, in the order of `named`.
+def with_items(tree: Any, items: Sequence[Any]) -> Any:
+    """A container of the same kind with other things in it, in the order of `named_items`.
 
     Example:
-        >>> exchanged({"a": 1, "b": 2}, [3, 4]), exchanged((1, 2), "xy")
+        >>> with_items({"a": 1, "b": 2}, [3, 4]), with_items((1, 2), "xy")
         ({'a': 3, 'b': 4}, ('x', 'y'))
     """
     if isinstance(tree, dict):
@@ -51,12 +53,12 @@ def exchanged(tree: Any, items: Sequence[Any]) -> Any:
     return replace(tree, **{field.name: item for field, item in zip(fields(tree), items, strict=True)})
 
 
-def rebuilt(tree: Any, kind: type[T], change: Callable[[T], Any]) -> Any:
+def rebuild(tree: Any, kind: type[T], change: Callable[[T], Any]) -> Any:
     """The same tree with everything of a kind changed, every container still what it was, so that code that reads it goes on."""
     if isinstance(tree, kind):
         return change(tree)
-    items = named(tree)
-    return tree if items is None else exchanged(tree, [rebuilt(item, kind, change) for _, item in items])
+    items = named_items(tree)
+    return tree if items is None else with_items(tree, [rebuild(item, kind, change) for _, item in items])
 
 
 def entries(tree: Any, kind: type[T], path: str = "") -> Iterator[tuple[str, T]]:
@@ -64,8 +66,59 @@ def entries(tree: Any, kind: type[T], path: str = "") -> Iterator[tuple[str, T]]
     if isinstance(tree, kind):
         yield path, tree
         return
-    for name, item in named(tree) or ():
+    for name, item in named_items(tree) or ():
         yield from entries(item, kind, f"{path}.{name}" if path else name)
+
+
+def leaves(tree: Any, kind: type[T]) -> Iterator[T]:
+    """Everything of that kind inside, in order.
+
+    Example:
+        >>> list(leaves({"a": 1, "b": [2, "x", (3,)]}, int))
+        [1, 2, 3]
+    """
+    found: list[T] = []
+    _gather(tree, kind, found, PLAIN - {kind})
+    return iter(found)
+
+
+def _gather(tree: Any, kind: type[T], found: list[T], plain: frozenset[Any]) -> None:
+    if isinstance(tree, kind):
+        found.append(tree)
+    elif isinstance(tree, (tuple, list)):
+        for item in tree:
+            if type(item) not in plain:  # nearly all are: a call for each of them would be most of the work
+                _gather(item, kind, found, plain)
+    elif isinstance(tree, dict):
+        for item in tree.values():
+            _gather(item, kind, found, plain)
+    elif is_dataclass(tree):
+        for _, item in named_items(tree) or ():
+            _gather(item, kind, found, plain)
+
+
+def tensors(tree: Any) -> Iterator[Tensor]:
+    """Every tensor inside."""
+    found: list[Tensor] = []
+    _gather(tree, Tensor, found, PLAIN)
+    return iter(found)
+
+
+def map_leaves(tree: Any, kind: type[T], change: Callable[[T], Any]) -> Any:
+    """The same tree with everything of that kind changed; sequences become tuples, what has names becomes a dict."""
+    return _mapped(tree, kind, change, PLAIN - {kind})
+
+
+def _mapped(tree: Any, kind: type[T], change: Callable[[T], Any], plain: frozenset[Any]) -> Any:
+    if isinstance(tree, kind):
+        return change(tree)
+    if hasattr(tree, "_fields") or (is_dataclass(tree) and not isinstance(tree, dict)):
+        return {key: _mapped(item, kind, change, plain) for key, item in named_items(tree) or ()} or tree
+    if isinstance(tree, (tuple, list)):
+        return tuple([item if type(item) in plain else _mapped(item, kind, change, plain) for item in tree])
+    if isinstance(tree, dict):
+        return {key: _mapped(item, kind, change, plain) for key, item in tree.items()}
+    return tree
 
 
 def main(candidates: Sequence[tuple[str, T]]) -> T:

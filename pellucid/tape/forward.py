@@ -14,11 +14,10 @@ from pellucid.core.progress import told
 from pellucid.errors import ModelError, WhereError
 from pellucid.model import Model
 from pellucid.model.hooks import listening, visible
-from pellucid.model.outputs import entries, main_output, part, rebuilt
+from pellucid.model.outputs import entries, main_output, part, rebuild, tensors
 from pellucid.model.where import nearest
 from pellucid.target import Part, Target
 from .finite import check
-from .pytree import tensors
 
 LARGEST = 512  # samples in one batch, at most
 
@@ -180,7 +179,7 @@ def _patched(name: str, output: Any, value: Tensor, shorter: bool) -> Any:
             f"A change of what {name} returns", f"{shapes or 'no tensor'}, and {tuple(value.shape)} to put there",
             "one value takes the place of one other", "Name a module that returns one tensor, batch first.",
         )  # fmt: skip
-    return rebuilt(output, Tensor, lambda _: value)
+    return rebuild(output, Tensor, lambda _: value)
 
 
 def _silent(model: Model, path: str) -> WhereError:

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from pellucid.errors import MethodError
+from pellucid.model.outputs import tensors
 from pellucid.target import Target
 from .op import Op, Tape, fill
-from .pytree import tensors
 from .seed import find, find_output
 
 # Made of the shape of a tensor alone, or drawn anew by the model: the same whatever stands in it.

@@ -15,7 +15,7 @@ from pellucid.errors import MethodError
 from pellucid.explanation.attribution import Attribution
 from pellucid.model import Model
 from pellucid.model.hooks import listening
-from pellucid.model.outputs import rebuilt
+from pellucid.model.outputs import rebuild
 from pellucid.model.where import Where
 from pellucid.tape import Tape, aim, find, record, walk
 from pellucid.tape.batch import Batch
@@ -221,7 +221,7 @@ def patched(model: Model, path: str) -> Iterator[Patched]:
     given = list[Tensor]()
 
     def put(name: str, output: Any) -> Any:
-        return rebuilt(output, Tensor, lambda _: given[0]) if given else None
+        return rebuild(output, Tensor, lambda _: given[0]) if given else None
 
     with listening({id(model.module.get_submodule(path)): path}, leave=put):
         yield Patched(model, given)

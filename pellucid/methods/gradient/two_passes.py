@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from pellucid.errors import MethodError
+from pellucid.model.outputs import tensors
 from pellucid.tape import LocalOp, Op, Ref, Tape
 from pellucid.tape.local import usual
 from pellucid.tape.op import fill
-from pellucid.tape.pytree import tensors
 
 Carried = Sequence[Tensor | None]
 

@@ -16,9 +16,8 @@ from torch import Tensor, nn
 from pellucid.errors import WhereError
 from pellucid.model import Model
 from pellucid.model.hooks import listening, visible
-from pellucid.model.outputs import main_output
+from pellucid.model.outputs import main_output, tensors
 from pellucid.model.where import nearest
-from pellucid.tape.pytree import tensors
 
 NEAR = 4  # modules before a place that are asked whether they return what goes in there
 

@@ -12,9 +12,8 @@ from torch import Tensor
 
 from pellucid.model import Model
 from pellucid.model.hooks import listening
-from pellucid.model.outputs import entries, main_output, part
+from pellucid.model.outputs import entries, main_output, part, tensors
 from pellucid.tape.forward import heard
-from pellucid.tape.pytree import tensors
 from pellucid.target import Part
 
 Values = dict[str | None, Tensor]

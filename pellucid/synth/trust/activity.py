@@ -11,9 +11,8 @@ from torch import Tensor
 from pellucid.core.statistics import ranks
 from pellucid.model import Model
 from pellucid.model.hooks import listening
-from pellucid.model.outputs import main_output
+from pellucid.model.outputs import main_output, tensors
 from pellucid.tape.forward import heard
-from pellucid.tape.pytree import tensors
 
 MOST = 12  # layers that are looked at
 QUIET = 1e-6  # of a layer's largest value: what is no activation

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..pytree import tensors
+from pellucid.model.outputs import tensors
 
 
 @cache

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pellucid.model.outputs import tensors
 from ..batch import Batch, Placed
 from ..op import fill
-from ..pytree import tensors
 
 LARGEST = 1 << 22  # entries of a value that are followed one by one
 

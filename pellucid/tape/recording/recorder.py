@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from pellucid.errors import ModelError, ThreadLost
+from pellucid.model.outputs import leaves, map_leaves, tensors
 from .. import kinds
 from ..batch import Batch
 from ..op import Op, Ref, Tape, Value
-from ..pytree import leaves, mapped, tensors
 from .functional_twin import aten_name, overwrite, scatter, twin, written
 from .irregular_samples import Rows
 from .sample_axis import pattern, scattered
@@ -184,7 +184,7 @@ class Recorder:
             told.append(self._constant(tensor) if id_ is None else id_)
             return Ref(told[-1])
 
-        refs = mapped(args, Tensor, ref), mapped(kwargs, Tensor, ref) if kwargs else {}
+        refs = map_leaves(args, Tensor, ref), map_leaves(kwargs, Tensor, ref) if kwargs else {}
         out = fn(*args, **kwargs)
         if name == "copy":
             fn, refs, told = overwrite, ((refs[0][1], tuple(out.shape), out.dtype), {}), told[1:]
@@ -271,7 +271,7 @@ class Recorder:
 
     def _refs(self, tree: Any) -> Any:
         """Arguments or outputs with `Ref` for every tensor."""
-        return mapped(tree, Tensor, self._ref)
+        return map_leaves(tree, Tensor, self._ref)
 
     def _ref(self, tensor: Tensor) -> Ref:
         id_ = self._find(tensor)

@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from pellucid.model.outputs import leaves
 from ..op import Op, Ref, Tape
-from ..pytree import leaves
 
 ADDED = ("sum", "shift")
 

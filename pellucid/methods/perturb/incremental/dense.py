@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from pellucid.model.outputs import map_leaves
 from pellucid.tape import Op, Ref, kinds
 from pellucid.tape.batch import VIEWS, Batch
-from pellucid.tape.pytree import mapped
 from .convolution import whole_convolution
 from .guard import mixed
 from .operand import Count, Grown, Held, Operand, Sizes, Whole, grown, single
@@ -36,12 +36,14 @@ def whole(draft: Draft, op: Op) -> Step:
         return Step(op, multiply, (Whole(op.ins[0]), *draft.weight(op)))
     if op.name in VIEWS:
         return Step(op, torch.reshape, (Whole(op.ins[0]), _shape(draft, op.out)))
-    args = list(mapped(op.args, Ref, lambda ref: _operand(draft, op, ref)))
+    args = list(map_leaves(op.args, Ref, lambda ref: _operand(draft, op, ref)))
     if op.name in SHAPED:
         args[SHAPED[op.name]] = _shape(draft, op.out if op.name != "as_strided_scatter" else op.ins[-1])
     if op.name in COUNTED:
         args[COUNTED[op.name]] = Count()
-    return Step(op, op.fn, tuple(args), {k: mapped(v, Ref, lambda ref: _operand(draft, op, ref)) for k, v in op.kwargs.items()})
+    return Step(
+        op, op.fn, tuple(args), {k: map_leaves(v, Ref, lambda ref: _operand(draft, op, ref)) for k, v in op.kwargs.items()}
+    )
 
 
 def _shape(draft: Draft, value: int) -> Sizes:

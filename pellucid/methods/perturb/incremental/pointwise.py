@@ -7,10 +7,10 @@ from typing import Any
 
 import torch
 
+from pellucid.model.outputs import leaves, map_leaves
 from pellucid.tape import Op, Ref, Tape, kinds
 from pellucid.tape.batch import REDUCTIONS, VIEWS
 from pellucid.tape.local import trains
-from pellucid.tape.pytree import leaves, mapped
 from .box import Box, Form, carried, form_of, union
 from .operand import Fetch, Held, Operand, Patch, Sizes
 from .span import Span
@@ -105,7 +105,7 @@ def _alone(draft: Draft, op: Op, box: Box) -> Step | None:
         return Step(op, multiply, (Patch(op.ins[0]), weight, bias), boxes=boxes)
     if op.name in VIEWS:
         return Step(op, torch.reshape, (Patch(op.ins[0]), _sizes(boxes[op.out])), boxes=boxes)
-    args = mapped(op.args, Ref, lambda ref: Patch(ref.id) if ref.id in draft.boxes else Held(draft.tape.value(ref.id)))
+    args = map_leaves(op.args, Ref, lambda ref: Patch(ref.id) if ref.id in draft.boxes else Held(draft.tape.value(ref.id)))
     if op.name in SIZED:
         args = (args[0], _sizes(boxes[op.out]), *args[2:])
     return Step(op, op.fn, args, op.kwargs, boxes)
@@ -131,8 +131,8 @@ def _aligned(draft: Draft, op: Op) -> Step | None:
             return brought(ref.id, draft.boxes[ref.id], spans)
         return _still(draft.tape, ref.id, form, spans)
 
-    args = mapped(op.args, Ref, operand)
-    kwargs = {k: mapped(v, Ref, operand) for k, v in op.kwargs.items()}
+    args = map_leaves(op.args, Ref, operand)
+    kwargs = {k: map_leaves(v, Ref, operand) for k, v in op.kwargs.items()}
     return Step(op, op.fn, args, kwargs, {op.out: Box(form, spans)})
 
 

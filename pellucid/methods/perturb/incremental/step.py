@@ -9,9 +9,9 @@ from typing import Any
 from torch import Tensor
 from torch.nn.functional import linear as dense
 
+from pellucid.model.outputs import leaves
 from pellucid.tape import Op, Tape
 from pellucid.tape.linear import Dense, linear
-from pellucid.tape.pytree import leaves
 from .box import Box
 from .operand import Operand, Run
 from .span import Span
