@@ -15,8 +15,9 @@ from torch import Tensor, nn
 import pellucid as pl
 from pellucid.core.progress import watched
 from pellucid.methods import cam
+from pellucid.methods.layer_choice import choose_map
 from pellucid.tape import aim, record
-from pellucid.tape.axes.feature_map import Map, choose
+from pellucid.tape.axes.feature_map import FeatureMap
 from pellucid.tape.axes.layout import layouts
 from pellucid.target import as_target
 from tests.cases import CASE, CASES, CONTAINERS, Case, contained, difference, settle
@@ -34,9 +35,9 @@ each_method = pytest.mark.parametrize("name", METHODS)
 each_mapped = pytest.mark.parametrize("case", MAPPED, ids=[case.name for case in MAPPED])
 
 
-def chosen(net: Any, x: Tensor, target: Any = 1, **address: Any) -> Map:
+def chosen(net: Any, x: Tensor, target: Any = 1, **address: Any) -> FeatureMap:
     tape = record(net, x)
-    return choose(tape, aim(tape, as_target(target)), "gradcam", **address)
+    return choose_map(tape, aim(tape, as_target(target)), "gradcam", **address)
 
 
 def seeded(*shape: int, seed: int = 1) -> Tensor:
@@ -84,7 +85,7 @@ def test_without_a_word_about_layers_it_is_the_same_layer(name: str):
     with torch.no_grad():
         torch.testing.assert_close(net(x), torch.from_numpy(GOLDEN[f"{name}/output"]), rtol=1e-9, atol=1e-9)
     found = chosen(net, x)
-    assert found.name == golden.NETS[name].layer and found.heard
+    assert found.name == golden.NETS[name].layer and found.reaches_target
     e = pl.explain(net, x, target=golden.TARGETS, method=cam.GradCAM(relu=False))
     size = "linear bilinear trilinear".split()[x.dim() - 3]
     raw = torch.from_numpy(GOLDEN[f"{name}/GradCAM"])
@@ -467,7 +468,7 @@ def tokens(**options: Any) -> Tokens:
 def test_a_transformers_map_is_the_last_one_whose_patches_are_heard(read: str, name: str, first: bool):
     net, x = tokens(read=read, first=first), seeded(2, 3, 20, 12)
     found = chosen(net, x)
-    assert str(found) == f"{name} (5 x 3)" and found.heard
+    assert str(found) == f"{name} (5 x 3)" and found.reaches_target
     assert found.grid.start == (1 if first and read != "no token" else 0)
     inside = pl.explain(net, x, target=1, method=cam.HiResCAM(), at=name).values
     over = pl.explain(net, x, target=1, method=cam.HiResCAM())
@@ -558,7 +559,7 @@ def test_published_architectures_need_no_help(name: str):
     net = timm.create_model(name, pretrained=False).eval()
     for batch in (1, 2):
         found = chosen(net, seeded(batch, 3, 224, 224).float())
-        assert str(found) == ARCHITECTURES[name] and found.heard
+        assert str(found) == ARCHITECTURES[name] and found.reaches_target
 
 
 def test_a_network_without_maps_is_told_what_to_do():

@@ -122,7 +122,7 @@ def test_maps_that_hardly_differ_are_said_to_be_so():
         ({"which": []}, "empty list"),
         ({"top": 0}, "nothing to show"),
         ({"at": "nowhere"}, "nearest"),
-        ({"at": "4", "which": [0]}, "comes by"),
+        ({"at": "4", "which": [0]}, "no relevance"),
         ({"method": "occlusion"}, "carried"),
     ],
 )

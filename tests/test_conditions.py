@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 import pellucid as pl
-from pellucid.tape import conditioning as passing
+from pellucid.methods import conditioning
 from pellucid.tape import find, path, record, rewrite
 from pellucid.tape.axes.channel_axis import axes_of
 from pellucid.tape.seed import find_output
@@ -306,15 +306,15 @@ def test_one_recording_serves_all_conditions(case: Case, monkeypatch):
 def test_conditions_on_one_sample_of_a_convolutional_network_are_walked_together(name: str):
     case = CASE[name]
     tape = rewrite(record(case.net(), case.inputs()[:1]))
-    start = passing.gates(tape, Passage(((middle(case)[0], pl.channels(0)),)))[0].place
-    assert stack(tape, passing._below(tape, start, tape.inputs[0]), 4) is not None
+    start = conditioning.layer_masks(tape, Passage(((middle(case)[0], pl.channels(0)),)))[0].place
+    assert stack(tape, conditioning._ops_between(tape, start, tape.inputs[0]), 4) is not None
 
 
 @pytest.mark.parametrize("room", [1.0, 1e4, 1e12])
 def test_how_many_are_walked_together_is_no_matter(room: float, monkeypatch):
     asked = [pl.channels(n) for n in range(5)]
     expected = ask(CASE["plain"], "lrp", asked, samples=slice(1)).values
-    monkeypatch.setattr(passing, "ROOM", room)
+    monkeypatch.setattr(conditioning, "ROOM", room)
     assert difference(ask(CASE["plain"], "lrp", asked, samples=slice(1)).values, expected) <= 1e-9
 
 
@@ -359,8 +359,8 @@ def test_little_through_a_channel_is_no_warning_as_long_as_it_arrives():
 )
 def test_what_cannot_be_asked_is_refused_in_words(options, part):
     net, x = chain(), torch.ones(1, 2, 5, 5, dtype=torch.float64)
-    if options.get("at") == "2":  # a layer after the target: nothing of it comes by
-        options, part = {"only": {"6": pl.channels(0)}, "target": pl.channel("1", 0)}, "comes by"
+    if options.get("at") == "2":  # a layer after the target: no relevance reaches it
+        options, part = {"only": {"6": pl.channels(0)}, "target": pl.channel("1", 0)}, "no relevance"
     with pytest.raises(pl.PellucidError) as caught:
         pl.explain(net, x, **({"target": 1} | options))
     assert part in str(caught.value)
@@ -382,7 +382,7 @@ def test_layers_beside_one_another_have_no_way_through_both():
         def forward(self, x):
             return self.head(torch.relu(self.a(x)) + torch.relu(self.b(x)))
 
-    with pytest.raises(pl.MethodError, match="beside one another"):
+    with pytest.raises(pl.MethodError, match="parallel branches"):
         pl.explain(Beside().eval(), torch.ones(1, 3), target=0, only={"a": pl.channels(0), "b": pl.channels(1)})
 
 

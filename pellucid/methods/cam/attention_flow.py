@@ -18,7 +18,7 @@ from pellucid.model import Model
 from pellucid.model.where import Where
 from pellucid.tape import Op, Tape, aim, find, record
 from pellucid.tape.attention import Tokens, heard, tokens
-from pellucid.tape.axes.feature_map import written
+from pellucid.tape.axes.feature_map import over_channels
 from pellucid.tape.axes.layout import Grid, grid, places
 from pellucid.tape.seed import Aim
 from pellucid.target import Target
@@ -112,7 +112,7 @@ class _laid:
         wide = inside.reshape(-1, *self.row.size)
         if self.row.size != self.picture.size:
             wide = painted(wide, self.patches, self.tape, self.picture.size)
-        return written(wide, self.shape, self.picture), told
+        return over_channels(wide, self.shape, self.picture), told
 
 
 def unlaid(found: Tokens) -> str:

@@ -13,9 +13,10 @@ from pellucid.explanation.attribution import Attribution
 from pellucid.model import Model
 from pellucid.model.where import Where
 from pellucid.tape import Tape, aim, record
-from pellucid.tape.axes.feature_map import Map, attribution, choose
+from pellucid.tape.axes.feature_map import FeatureMap
 from pellucid.tape.seed import Aim
 from pellucid.target import Target
+from ..layer_choice import choose_map, map_attribution
 
 
 class Seen(NamedTuple):
@@ -33,7 +34,7 @@ class Seen(NamedTuple):
     x: Tensor
     tape: Tape
     aimed: Aim
-    map: Map
+    map: FeatureMap
     value: Tensor
 
     @property
@@ -92,10 +93,10 @@ class CAM(ABC):
         """
         tape = record(model, x)
         aimed = aim(tape, target, model)
-        chosen = choose(tape, aimed, self.name, self.layer, at)
+        chosen = choose_map(tape, aimed, self.name, self.layer, at)
         heat, forwards, notes = self.look(Seen(model, x, tape, aimed, chosen, tape.value(chosen.id)))
         heat = heat.relu() if self.relu else heat
-        return attribution(tape, aimed, chosen, heat, at, notes=notes, options=self.options, forwards=forwards)
+        return map_attribution(tape, aimed, chosen, heat, at, notes=notes, options=self.options, forwards=forwards)
 
     @property
     def options(self) -> tuple[str, ...]:

@@ -49,7 +49,7 @@ class ScoreCAM(CAM):
         def make(first: int, stop: int) -> tuple[Tensor, Sequence[int]]:
             rows = list(range(samples)) * (stop - first)
             masks = self.masks(A[:, first:stop].movedim(1, 0).flatten(0, 1)[:, None], seen)
-            return masked(seen.x[rows], masks, seen.map.picture.channel), rows
+            return masked(seen.x[rows], masks, seen.map.input_grid.channel), rows
 
         scores, asked = A.new_zeros(channels, samples), 0
         fixed = isinstance(seen.model.module, torch.fx.GraphModule)  # exported programs may take batches of one size alone
@@ -63,7 +63,7 @@ class ScoreCAM(CAM):
 
     def masks(self, maps: Tensor, seen: Seen) -> Tensor:
         """Maps (n, 1, *places) over the places of the input, from 0 to 1; without a range they are 0."""
-        wide = resized(maps, seen.map.picture.size, corners=self.corners)
+        wide = resized(maps, seen.map.input_grid.size, corners=self.corners)
         flat = wide.flatten(1)
         low, high = (end.reshape(-1, *[1] * (wide.dim() - 1)) for end in (flat.amin(1), flat.amax(1)))
         return ((wide - low) / (high - low + 1e-8))[:, 0]

@@ -13,9 +13,9 @@ from pellucid.explanation.ledger import Row
 from pellucid.model import Model
 from pellucid.model.where import Where
 from pellucid.tape import LocalOp, Tape, aim, find, record, walk
-from pellucid.tape.conditioning import conduct, settled
 from pellucid.target import Target
 from pellucid.target.conditioning import Passage
+from ..conditioning import conditional_target, propagate_conditional
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class OfGradient(ABC):
     """A method that makes one number per entry from the gradient there, and from the entry itself.
 
     Arguments:
-        only: What the chain rule has to pass on its way; of several passages each gets a map. None: nothing.
+        only: Conditions that the gradient has to pass on its way; each passage makes a map of its own.
     """
 
     name: ClassVar[str]
@@ -41,18 +41,18 @@ class OfGradient(ABC):
         aimed = aim(tape, target, model)
         end = tape.inputs[0] if at is None else find(tape, at)
         place = tape.value(end)
-        told, many = settled(tape, aimed, self.only, end), max(1, len(self.only))
+        rows, many = conditional_target(tape, aimed, self.only, end), max(1, len(self.only))
         if self.only:
-            gradient, _ = conduct(tape, aimed.slopes, self.only, end, _leg)
+            gradient, _ = propagate_conditional(tape, aimed.slopes, self.only, end, _segment)
             place = place.repeat_interleave(many, 0) if many > 1 else place
         else:
             found = walk(tape, aimed.slopes, derive, ends=(end,)).get(end)
             gradient = x.new_zeros(place.shape) if found is None else found
         values = self.weigh(gradient, place)
-        return Attribution(values, told.score, told.target, aimed.output, forwards=(1 + many) * len(x), through=told.through)
+        return Attribution(values, rows.score, rows.target, aimed.output, forwards=(1 + many) * len(x), through=rows.through)
 
 
-def _leg(tape: Tape, starts: dict[int, Tensor], goal: int) -> tuple[Tensor | None, tuple[Row, ...]]:
+def _segment(tape: Tape, starts: dict[int, Tensor], goal: int) -> tuple[Tensor | None, tuple[Row, ...]]:
     """The chain rule between two values."""
     return walk(tape, starts, derive, ends=(goal,), keep=True).get(goal), ()
 

@@ -15,9 +15,9 @@ from pellucid.model import Model
 from pellucid.model.where import Where
 from pellucid.tape import Op, Tape, aim, find, opened, path, record, rewrite
 from pellucid.tape.batch import per_sample
-from pellucid.tape.conditioning import conduct, settled
 from pellucid.target import Target
 from pellucid.target.conditioning import Passage
+from ..conditioning import conditional_target, propagate_conditional
 from .propagate import propagate
 from .rule import Rule
 from .rules import Gate, Halve, Norm, Pass, Route, ZBox
@@ -51,7 +51,7 @@ class Composite:
         notes: Sentences for the caption.
         strict: Whether an operation without a rule is an error (`NoRule`), or falls back to its derivative, booked as such.
         opened: Whether relevance goes through the weights of an attention as well (AttnLRP), or through the values alone.
-        only: What relevance has to pass on its way; of several passages each gets a map. None: nothing.
+        only: Conditions that relevance has to pass on its way (concept relevance); each passage makes a map of its own.
 
     Example:
         >>> from pellucid import lrp
@@ -111,15 +111,15 @@ class Composite:
         aimed = aim(tape, target, model)
         ops = path(tape, aimed.slopes)
         composite = replace(self.choose(tape, ops).bounded(model), strict=self.strict, only=self.only)
-        tape = composite.told(tape)
+        tape = composite.prepare(tape)
         end = tape.inputs[0] if at is None else find(tape, at)
-        told = settled(tape, aimed, self.only, end)
+        rows = conditional_target(tape, aimed, self.only, end)
         values, ledger = composite.carry(tape, aimed.target, end, measured=measured)
         options = tuple(str(composite).splitlines())
         forwards = (1 + max(1, len(self.only))) * len(x)
         return Attribution(
-            values, told.score, told.target, aimed.output, ledger, composite.notes, composite.name, options, forwards=forwards,
-            through=told.through,
+            values, rows.score, rows.target, aimed.output, ledger, composite.notes, composite.name, options, forwards=forwards,
+            through=rows.through,
         )  # fmt: skip
 
     def carry(self, tape: Tape, target: Target, end: int, *, measured: bool = False) -> tuple[Tensor, Ledger]:
@@ -152,15 +152,15 @@ class Composite:
     ) -> tuple[Tensor, Ledger]:
         """Relevance at the value `end` of what passes each of the conditions, a row for each; and the books of every row."""
 
-        def leg(told: Tape, starts: dict[int, Tensor], goal: int) -> tuple[Tensor | None, tuple[Row, ...]]:
+        def segment(tape: Tape, starts: dict[int, Tensor], goal: int) -> tuple[Tensor | None, tuple[Row, ...]]:
             loose = () if starts is seeds else starts
             arrived, ledger = propagate(
-                told, starts, rules, ends=(goal,), strict=self.strict, keep=True, measured=measured, loose=loose
+                tape, starts, rules, ends=(goal,), strict=self.strict, keep=True, measured=measured, loose=loose
             )
             return arrived.get(goal), ledger.rows
 
         samples, many = tape.samples, len(self.only)
-        values, rows = conduct(tape, seeds, self.only, end, leg)
+        values, rows = propagate_conditional(tape, seeds, self.only, end, segment)
         seed = sum(per_sample(s, tape.values[i].batch, samples).double() for i, s in seeds.items())
         batch = tape.values[end].batch
         assert isinstance(seed, Tensor)
@@ -170,8 +170,8 @@ class Composite:
         """The composite for what ran: itself."""
         return self
 
-    def told(self, tape: Tape) -> Tape:
-        """The tape as these rules want it told."""
+    def prepare(self, tape: Tape) -> Tape:
+        """The tape as these rules read it: with attention as a product of two signals where `opened`."""
         return opened(tape) if self.opened else tape
 
     def bounded(self, model: Model) -> Composite:

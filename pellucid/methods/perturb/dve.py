@@ -14,11 +14,12 @@ from pellucid.explanation.attribution import Attribution
 from pellucid.model import Model
 from pellucid.model.where import Where
 from pellucid.tape import Tape, aim, record
-from pellucid.tape.axes.feature_map import Map, attribution, choose
+from pellucid.tape.axes.feature_map import FeatureMap
 from pellucid.tape.replay import after, replay
 from pellucid.tape.seed import find_output
 from pellucid.target import Target
 from pellucid.target.classes import probabilities
+from ..layer_choice import choose_map, map_attribution
 
 BLIND = "Blind to the target: it shows what stands out in this layer."
 
@@ -74,7 +75,7 @@ class DVE:
         """
         tape = record(model, x)
         aimed = aim(tape, target, model)
-        chosen = choose(tape, aimed, self.name, self.layer, at)
+        chosen = choose_map(tape, aimed, self.name, self.layer, at)
         maps = chosen.read(tape.value(chosen.id))
         maps = maps.float() if maps.dtype in (torch.float16, torch.bfloat16) else maps
         passes, notes = 0, [BLIND]
@@ -87,7 +88,7 @@ class DVE:
         heat = self.product(maps).sum(1, keepdim=True).relu()
         heat = heat if self.kind == "plain" else self.product(heat).relu()
         settings = tuple(f"{name}={value}" for name, value in vars(self).items() if name != "layer")
-        return attribution(
+        return map_attribution(
             tape, aimed, chosen, heat[:, 0], at, notes=notes, options=settings, forwards=len(x) * (1 + passes)
         )  # fmt: skip
 
@@ -104,7 +105,7 @@ class DVE:
         best = divergence.topk(min(self.keep, divergence.shape[1]), dim=1).indices
         return torch.zeros_like(divergence).scatter(1, best, 1.0)
 
-    def told(self, asked: int, chosen: Map) -> list[str]:
+    def told(self, asked: int, chosen: FeatureMap) -> list[str]:
         """What a reader has to know about the selection."""
         keep = min(self.keep, chosen.channels)
         told = f"DVE with KL-selected maps (our reading): {keep} of {chosen.channels:,}, those that change the prediction most."
@@ -124,7 +125,7 @@ def gaussian(size: tuple[int, ...], sigma: float, *, like: Tensor) -> Tensor:
     return torch.exp(-squares / (2 * sigma**2))
 
 
-def divergences(tape: Tape, chosen: Map) -> tuple[Tensor, int]:
+def divergences(tape: Tape, chosen: FeatureMap) -> tuple[Tensor, int]:
     """KL(p(. | x), p(. | x without map i)) with shape (batch, channel), and how many of the maps were asked."""
     output = find_output(tape)
     value, p = tape.value(chosen.id), log_probabilities(tape.value(output))

@@ -1,8 +1,11 @@
-"""Maps: values inside a model that have places, where each of many channels says something about each part of the input."""
+"""Feature maps: values inside a model with channels and places, such as what a convolution makes, or a row of tokens.
+
+Which of them a method reads is chosen in `pellucid/methods/layer_choice.py`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -10,23 +13,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from pellucid.errors import MethodError
-from pellucid.explanation.attribution import Attribution
-from pellucid.model.where import Where
-from .. import kinds
-from ..op import Op, Tape
-from ..seed import Aim, find
-from ..walk import path
-from .layout import RESHAPED, Grid, Layout, grid, layouts, places
+from .layout import Grid
 
-WEIGHTED = ("convolution", "dense")
-# What stands between a map and the weights that read it: nothing that lets one part of the input decide over another.
-PASSING = ("route", "pool", "max", "norm", "activation", "sum", "scale", "shift")
 MODES = {1: "linear", 2: "bilinear", 3: "trilinear"}
 
 
 @dataclass(frozen=True, eq=False)
-class Map:
+class FeatureMap:
     """A value on a tape, seen as (batch, channel, *places): feature maps, channels last, or a row of tokens.
 
     Arguments:
@@ -34,16 +27,16 @@ class Map:
         name: Where a user would look for it: "layer4".
         shape: The shape of the value itself.
         grid: Its samples, channels and places.
-        picture: Those of the model's input.
-        heard: Whether its places reach the target; of a Transformer's last tokens only the class token does.
+        input_grid: Those of the model's input.
+        reaches_target: Whether its places reach the target; of a Transformer's last tokens only the class token does.
     """
 
     id: int
     name: str
     shape: tuple[int, ...]
     grid: Grid
-    picture: Grid
-    heard: bool = True
+    input_grid: Grid
+    reaches_target: bool = True
 
     @property
     def size(self) -> tuple[int, ...]:
@@ -64,7 +57,7 @@ class Map:
 
         Tokens that are no places get 0.
         """
-        return written(heat, self.shape, self.grid)
+        return over_channels(heat, self.shape, self.grid)
 
     def without(self, t: Tensor, channel: int) -> Tensor:
         """The value with one channel set to 0, at all places and tokens."""
@@ -74,11 +67,11 @@ class Map:
         return f"{self.name} ({' x '.join(map(str, self.size))})"
 
 
-def written(heat: Tensor, shape: Sequence[int], grid: Grid) -> Tensor:
+def over_channels(heat: Tensor, shape: Sequence[int], grid: Grid) -> Tensor:
     """One number per place, over all channels of a tensor of that shape.
 
     Example:
-        >>> written(torch.tensor([[1.0, 2.0]]), (1, 3, 2), Grid(batch=0, channel=2, size=(2,), start=1))
+        >>> over_channels(torch.tensor([[1.0, 2.0]]), (1, 3, 2), Grid(batch=0, channel=2, size=(2,), start=1))
         tensor([[[0., 0.],
                  [1., 1.],
                  [2., 2.]]])
@@ -91,197 +84,6 @@ def written(heat: Tensor, shape: Sequence[int], grid: Grid) -> Tensor:
     return wide.movedim((0, 1), (grid.batch, grid.channel))
 
 
-def choose(tape: Tape, aimed: Aim, method: str, layer: str | None = None, at: str | Where | None = None) -> Map:
-    """The map that a method is about.
-
-    Without a name it is the last one, on the way from the input to the target, whose places all reach the target and that weights
-    read: in a convolutional network what the last pooling pools, before the classifier; in a Transformer that reads its class
-    token, what goes into the last attention, since after it the patches are not heard any more.
-
-    Arguments:
-        method: Who asks, for messages.
-        layer: A module path: the map it returned.
-        at: The same, given as the address of values.
-
-    Raises:
-        MethodError: there is no map, or none there; or both `layer` and `at` are given and differ.
-        WhereError: the address names no value.
-    """
-    if layer is not None and at is not None and str(at) != layer:
-        raise MethodError(
-            f"{method} with layer={layer!r} at {at}", "two addresses", "the values at an address are told from the map there",
-            "Leave one of them out.",
-        )  # fmt: skip
-    address = layer if at is None else at
-    maps = Maps.of(tape, aimed)
-    chosen = maps.last(method) if address is None else maps.named(find(tape, address), str(address), method)
-    if at is None and len(chosen.size) != len(chosen.picture.size):
-        raise _other_axes(chosen, method)
-    return chosen
-
-
-@dataclass(frozen=True, eq=False)
-class Maps:
-    """All maps of a tape.
-
-    Arguments:
-        ops: The operations between the input and the target.
-        grids: By value: how it is read as a map.
-        reaching: Values whose places reach the target, and not a single token of them.
-        ends: What the target reads.
-    """
-
-    tape: Tape
-    ops: Sequence[Op]
-    grids: dict[int, Grid]
-    reaching: frozenset[int]
-    ends: frozenset[int]
-
-    @staticmethod
-    def of(tape: Tape, aimed: Aim) -> Maps:
-        ops, known = path(tape, aimed.slopes), layouts(tape)
-        found = {i: grid(layout, tape.values[i], tape.samples) for i, layout in known.items()}
-        grids = {i: g for i, g in found.items() if g is not None}
-        ends = frozenset(aimed.slopes)
-        return Maps(tape, ops, grids, _reaching(tape, ops, known, ends), ends)
-
-    def last(self, method: str) -> Map:
-        """The last map that weights read."""
-        found = self._candidates()
-        made = {i for op in self.ops if op.name not in RESHAPED for i in op.outs if i in found}  # a view is nothing new
-        best = max(made & _read(self.ops) or made or found, default=None)
-        if best is None:
-            raise _no_map(self.tape, method)
-        best = self._source(best)
-        return self._map(best, _name(self.tape, best))
-
-    def named(self, id: int, name: str, method: str) -> Map:
-        """The map at an address."""
-        if id not in self.grids or prod(self.grids[id].size) < 2 or self.tape.inputs[0] not in self.grids:
-            raise _not_a_map(self.tape, id, name, method)
-        return self._map(id, name)
-
-    def _candidates(self) -> frozenset[int]:
-        """Values with places, along as many axes as the input has, made by layers that learn."""
-        x = self.grids.get(self.tape.inputs[0])
-        made = _learned(self.ops)
-        return frozenset(
-            out
-            for op in self.ops
-            for out in op.outs
-            if x is not None and out in self.reaching and out not in self.ends and out in made
-            and out in self.grids and len(self.grids[out].size) == len(x.size) and prod(self.grids[out].size) > 1
-        )  # fmt: skip
-
-    def _source(self, id: int) -> int:
-        """Where a map was made, of which a part, another order or local means are read in the end."""
-        while True:
-            made = self.tape.values[id].producer
-            op = None if made is None else self.tape.ops_by_index[made]
-            if op is None or len(op.ins) != 1 or op.ins[0] not in self.grids or op.ins[0] in self.tape.inputs:
-                return id
-            same = op.kind == "route" and self.grids[op.ins[0]].size == self.grids[id].size
-            if not same and "avg_pool" not in op.name and "adaptive_max_pool" not in op.name:
-                return id
-            id = op.ins[0]
-
-    def _map(self, id: int, name: str) -> Map:
-        value, x = self.tape.values[id], self.tape.inputs[0]
-        return Map(id, name, value.shape, self.grids[id], self.grids[x], id in self.reaching)
-
-
-def _learned(ops: Sequence[Op]) -> set[int]:
-    """What descends from weights: a picture that is only moved or scaled is no map yet."""
-    made: set[int] = set()
-    for op in ops:
-        learns = op.kind in WEIGHTED or (op.kind == "norm" and op.name not in kinds.BATCH_NORMS)
-        if learns or not made.isdisjoint(op.ins):
-            made.update(o for o in op.outs if o is not None)
-    return made
-
-
-def _read(ops: Sequence[Op]) -> set[int]:
-    """What is read by weights, directly or through poolings, norms and sums."""
-    found: set[int] = set()
-    for op in reversed(ops):
-        if op.kind in WEIGHTED or (op.kind in PASSING and any(o in found for o in op.outs)):
-            found.update(op.ins)
-    return found
-
-
-def _reaching(tape: Tape, ops: Sequence[Op], known: Mapping[int, Layout], ends: frozenset[int]) -> frozenset[int]:
-    """Values whose places reach `ends`. Where a single token is picked out of a row, those of the row do not."""
-    found = set(ends)
-    placed = {i for i, layout in known.items() if any(run.what >= 0 or run.inside for axis in layout for run in axis)}
-    for op in reversed(ops):
-        outs = [o for o in op.outs if o in placed]
-        for i in op.ins:
-            summed = op.name in kinds.MATRIX_PRODUCTS and i == op.args[-1].id  # whose places are summed over, as keys and values
-            heard = any(o in found for o in outs) if outs else not _picked(tape, op, i, known)
-            if heard or summed or i not in placed:
-                found.add(i)
-    return frozenset(found)
-
-
-def _picked(tape: Tape, op: Op, origin: int, known: Mapping[int, Layout]) -> bool:
-    """Whether an operation takes single tokens out of a row: the class token, or one place to stand for all."""
-    if op.name not in ("select", "slice", "select_copy", "slice_copy") or origin not in known:
-        return False
-    layout = known[origin]
-    dim = (op.args[1] if len(op.args) > 1 else 0) % len(layout)
-    row = places(layout[dim])
-    if not row or any(places(axis) for d, axis in enumerate(layout) if d != dim):
-        return False
-    entries = range(tape.values[origin].shape[dim])
-    taken: Sequence[int] = [entries[op.args[2]]] if op.name.startswith("select") else entries[slice(*op.args[2:5])]
-    return sum(layout[dim][0].start <= n < layout[dim][0].start + prod(run.length for run in row) for n in taken) < 2
-
-
-def _name(tape: Tape, id: int) -> str:
-    """The outermost module that returned a value, in whatever shape; else the operation that made it."""
-    same = {id}
-    for op in tape.ops:
-        if op.name in RESHAPED and op.ins and op.ins[0] in same:
-            same.update(o for o in op.outs if o is not None)
-    names = [name for name, ids in tape.returned.items() if name and same.intersection(ids)]
-    made = tape.values[id].producer
-    assert made is not None
-    return min(names, key=lambda name: (name.count("."), len(name)), default="") or tape.ops_by_index[made].place
-
-
-# -- from a map to an attribution ---------------------------------------------------------------------------------------------
-
-
-def attribution(
-    tape: Tape,
-    aimed: Aim,
-    chosen: Map,
-    heat: Tensor,
-    at: str | Where | None,
-    *,
-    notes: Sequence[str] = (),
-    options: Sequence[str] = (),
-    forwards: int = 0,
-) -> Attribution:
-    """One number per place of a map, as values of the input: interpolated there, and the same for all channels of a place.
-
-    Arguments:
-        heat: Raw, with shape (batch, *places).
-        at: If given, values are those of the map itself, and nothing is interpolated.
-    """
-    if at is None:
-        picture, shape = chosen.picture, tape.values[tape.inputs[0]].shape
-        wide = resized(heat[:, None], picture.size)[:, 0]
-        values, how = written(wide, shape, picture), f"interpolated: {MODES[len(picture.size)]}"
-    else:
-        values, how = chosen.write(heat), "interpolated: no"
-    told = [f"Map of {chosen}."] + ([] if chosen.heard else [_unheard(chosen)])
-    settings = (f"layer={chosen.name}", f"map={' x '.join(map(str, chosen.size))}", how, *options)
-    return Attribution(
-        values, aimed.score, aimed.target, aimed.output, notes=(*told, *notes), options=settings, shared=True, forwards=forwards
-    )  # fmt: skip
-
-
 def resized(maps: Tensor, size: Sequence[int], *, corners: bool = False) -> Tensor:
     """Maps (batch, channel, *places) with other numbers of places, linearly interpolated along every axis.
 
@@ -289,33 +91,3 @@ def resized(maps: Tensor, size: Sequence[int], *, corners: bool = False) -> Tens
         corners: Whether the centres of the outermost places stay at the outermost centres (`align_corners`); else their edges do.
     """
     return F.interpolate(maps, tuple(size), mode=MODES[len(size)], align_corners=corners)
-
-
-def _unheard(chosen: Map) -> str:
-    return f"A single token is all the target reads of {chosen.name}: gradients at its places are 0. Name an earlier layer."
-
-
-def _no_map(tape: Tape, method: str) -> MethodError:
-    shape = tape.values[tape.inputs[0]].shape
-    return MethodError(
-        f"{method} of this model",
-        f"no map between an input of shape {tuple(shape)} and the target: no value keeps the places of the input apart",
-        f"{method} weighs the channels of a map, place by place",
-        'Choose a method for any network, such as "lrp" or "integrated_gradients".',
-    )
-
-
-def _not_a_map(tape: Tape, id: int, name: str, method: str) -> MethodError:
-    return MethodError(
-        f"{method} at {name}",
-        f"a value of shape {tuple(tape.values[id].shape)}",
-        "it is no map: batch, channels and more than one place cannot be told apart there",
-        "Name a layer that returns maps or a row of tokens, or none, and the last map is taken.",
-    )
-
-
-def _other_axes(chosen: Map, method: str) -> MethodError:
-    return MethodError(
-        f"{method} of the map of {chosen}", f"an input with {len(chosen.picture.size)} axes of places",
-        "the map cannot be laid over it", f'Ask for the values at the map itself: at="{chosen.name}".',
-    )  # fmt: skip

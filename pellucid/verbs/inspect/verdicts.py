@@ -8,9 +8,10 @@ from pellucid.catalogue.entry import Entry
 from pellucid.catalogue.methods import methods
 from pellucid.errors import PellucidError
 from pellucid.methods.cam.attention_flow import unlaid
+from pellucid.methods.layer_choice import choose_map
 from pellucid.tape import Aim, Tape
 from pellucid.tape.attention import Tokens, tokens
-from pellucid.tape.axes.feature_map import Map, choose
+from pellucid.tape.axes.feature_map import FeatureMap
 from pellucid.tape.seed import find_output
 from pellucid.tape.token_inputs import NONE as NOTHING
 from pellucid.tape.token_inputs import SUM
@@ -66,7 +67,7 @@ class Facts:
     """
 
     tape: Tape | None
-    map: Map | str
+    map: FeatureMap | str
     unattended: str
 
 
@@ -77,7 +78,7 @@ def _facts(tape: Tape | None) -> Facts:
     output = tape.value(main)
     aimed = Aim(as_target(None), output, output, {main: output})
     try:
-        found: Map | str = choose(tape, aimed, "a map")
+        found: FeatureMap | str = choose_map(tape, aimed, "a map")
     except PellucidError as error:
         found = error.found
     return Facts(tape, found, _attention(tape, aimed))
@@ -106,7 +107,7 @@ def _verdict(entry: Entry, facts: Facts, lost: str) -> Verdict:
     return Verdict(entry.name, entry.family, True, told)
 
 
-def _mapped(entry: Entry, found: Map | str) -> Verdict:
+def _mapped(entry: Entry, found: FeatureMap | str) -> Verdict:
     if isinstance(found, str):
         return Verdict(entry.name, entry.family, False, f"it weighs the channels of a map, and there is {found}")
     return Verdict(entry.name, entry.family, True, f"the map at {found}")
