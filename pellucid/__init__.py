@@ -1,205 +1,95 @@
 """pellucid makes deep neural networks legible: what a network looks for, why it recommends what it does, and whether the answer
 can be trusted.
 
-Names are looked up when they are first used, so that importing the package costs nothing.
+The public names stand below, each once. They are imported when they are first used, so that importing the package costs nothing.
 """
 
-from __future__ import annotations
+from typing import TYPE_CHECKING
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from pellucid.core.lazy import lazy
 
-__version__ = "0.1.0"
-
-_HOMES = {
-    "verbs.explain": ("explain",),
-    "verbs.compare": ("compare",),
-    "verbs.evaluate": ("evaluate",),
-    "verbs.auto": ("Auto",),
-    "verbs.maximize": ("maximize",),
-    "catalogue.recipes": ("recipes",),
-    "synth.maximized": ("Maximized",),
-    "verbs.examples": ("examples",),
-    "verbs.concepts": ("Concept", "Concepts", "concepts"),
-    "synth.examples.example": ("Example", "Examples"),
-    "synth.trust.trust": ("Trust",),
-    "verbs.suites": ("hidden_parts", "pasted_object"),
-    "verbs.inspect": ("Card", "inspect"),
-    "explanation.comparison": ("Agreement", "Comparison"),
-    "explanation.regions": ("Region",),
-    "model": ("Column", "Columns", "Model", "Preprocess", "Signal", "Text", "Vocabulary", "held", "load"),
-    "model.where": ("Where",),
-    "target.condition": ("area", "channels", "heads", "positions"),
-    "target": (
-        *("Target", "box", "channel", "detection", "direction", "energy", "log_odds", "logit", "mask", "output", "probability"),
-        *("similarity", "step", "token"),
-    ),
-    "explanation.explanation": ("Explanation",),
-    "explanation.ledger": ("Ledger",),
-    "tape": ("record",),
-    "errors": (
-        "InputError",
-        "MethodError",
-        "MissingExtra",
-        "ModelError",
-        "NoRule",
-        "OutputError",
-        "PellucidError",
-        "PictureError",
-        "TargetError",
-        "ThreadLost",
-        "WhereError",
-    ),
-}
-_HOME = {name: module for module, names in _HOMES.items() for name in names}
-_PACKAGES = {name: f"methods.{name}" for name in ("cam", "gradient", "lrp", "perturb")}
-_PACKAGES |= {name: name for name in ("catalogue", "errors", "methods", "metrics", "render", "synth", "tape", "testing", "zoo")}
-_PACKAGES |= {"suite": "verbs.suites", "truth": "zoo.truth"}
-
-__all__ = [
-    "Agreement",
-    "Auto",
-    "Card",
-    "Column",
-    "Columns",
-    "Comparison",
-    "Concept",
-    "Concepts",
-    "Example",
-    "Examples",
-    "Explanation",
-    "InputError",
-    "Ledger",
-    "Maximized",
-    "MethodError",
-    "MissingExtra",
-    "Model",
-    "ModelError",
-    "NoRule",
-    "OutputError",
-    "PellucidError",
-    "PictureError",
-    "Preprocess",
-    "Region",
-    "Signal",
-    "Target",
-    "TargetError",
-    "Text",
-    "ThreadLost",
-    "Trust",
-    "Vocabulary",
-    "Where",
-    "WhereError",
-    "__version__",
-    "area",
-    "box",
-    "cam",
-    "channel",
-    "channels",
-    "compare",
-    "concepts",
-    "detection",
-    "direction",
-    "energy",
-    "evaluate",
-    "examples",
-    "explain",
-    "gradient",
-    "heads",
-    "held",
-    "hidden_parts",
-    "inspect",
-    "load",
-    "log_odds",
-    "logit",
-    "lrp",
-    "mask",
-    "maximize",
-    "methods",
-    "metrics",
-    "output",
-    "pasted_object",
-    "perturb",
-    "positions",
-    "probability",
-    "recipes",
-    "record",
-    "render",
-    "similarity",
-    "step",
-    "suite",
-    "synth",
-    "testing",
-    "token",
-    "truth",
-    "zoo",
-]
+globals().update(lazy(__name__))
 
 if TYPE_CHECKING:
-    from .catalogue.methods import methods
-    from .catalogue.recipes import recipes
-    from .errors import (
-        InputError,
-        MethodError,
-        MissingExtra,
-        ModelError,
-        NoRule,
-        OutputError,
-        PellucidError,
-        PictureError,
-        TargetError,
-        ThreadLost,
-        WhereError,
-    )
-    from .explanation.comparison import Agreement, Comparison
-    from .explanation.explanation import Explanation
-    from .explanation.ledger import Ledger
-    from .explanation.regions import Region
-    from .model import Column, Columns, Model, Preprocess, Signal, Text, Vocabulary, held, load
-    from .model.where import Where
-    from .synth.examples.example import Example, Examples
-    from .synth.maximized import Maximized
-    from .synth.trust.trust import Trust
-    from .tape import record
-    from .target import (
-        Target,
-        box,
-        channel,
-        detection,
-        direction,
-        energy,
-        log_odds,
-        logit,
-        mask,
-        output,
-        probability,
-        similarity,
-        step,
-        token,
-    )
-    from .target.condition import area, channels, heads, positions
-    from .verbs.auto import Auto
-    from .verbs.compare import compare
-    from .verbs.concepts import Concept, Concepts, concepts
-    from .verbs.evaluate import evaluate
-    from .verbs.examples import examples
-    from .verbs.explain import explain
-    from .verbs.inspect import Card, inspect
-    from .verbs.maximize import maximize
-    from .verbs.suites import hidden_parts, pasted_object
-    from .zoo import truth
+    from . import catalogue as catalogue
+    from . import errors as errors
+    from . import metrics as metrics
+    from . import render as render
+    from . import synth as synth
+    from . import tape as tape
+    from . import testing as testing
+    from . import zoo as zoo
+    from .catalogue.recipes import recipes as recipes
+    from .core.version import __version__ as __version__
+    from .errors import InputError as InputError
+    from .errors import MethodError as MethodError
+    from .errors import MissingExtra as MissingExtra
+    from .errors import ModelError as ModelError
+    from .errors import NoRule as NoRule
+    from .errors import OutputError as OutputError
+    from .errors import PellucidError as PellucidError
+    from .errors import PictureError as PictureError
+    from .errors import TargetError as TargetError
+    from .errors import ThreadLost as ThreadLost
+    from .errors import WhereError as WhereError
+    from .explanation.comparison import Agreement as Agreement
+    from .explanation.comparison import Comparison as Comparison
+    from .explanation.explanation import Explanation as Explanation
+    from .explanation.ledger import Ledger as Ledger
+    from .explanation.regions import Region as Region
+    from .methods import CallablePackage
+    from .methods import cam as cam
+    from .methods import gradient as gradient
+    from .methods import lrp as lrp
+    from .methods import perturb as perturb
+    from .model import Column as Column
+    from .model import Columns as Columns
+    from .model import Model as Model
+    from .model import Preprocess as Preprocess
+    from .model import Signal as Signal
+    from .model import Text as Text
+    from .model import Vocabulary as Vocabulary
+    from .model import held as held
+    from .model import load as load
+    from .model.where import Where as Where
+    from .synth.examples.example import Example as Example
+    from .synth.examples.example import Examples as Examples
+    from .synth.maximized import Maximized as Maximized
+    from .synth.trust.trust import Trust as Trust
+    from .tape import record as record
+    from .target import Target as Target
+    from .target import box as box
+    from .target import channel as channel
+    from .target import detection as detection
+    from .target import direction as direction
+    from .target import energy as energy
+    from .target import log_odds as log_odds
+    from .target import logit as logit
+    from .target import mask as mask
+    from .target import output as output
+    from .target import probability as probability
+    from .target import similarity as similarity
+    from .target import step as step
+    from .target import token as token
+    from .target.condition import area as area
+    from .target.condition import channels as channels
+    from .target.condition import heads as heads
+    from .target.condition import positions as positions
+    from .verbs import suites
+    from .verbs.auto import Auto as Auto
+    from .verbs.compare import compare as compare
+    from .verbs.concepts import Concept as Concept
+    from .verbs.concepts import Concepts as Concepts
+    from .verbs.concepts import concepts as concepts
+    from .verbs.evaluate import evaluate as evaluate
+    from .verbs.examples import examples as examples
+    from .verbs.explain import explain as explain
+    from .verbs.inspect import Card as Card
+    from .verbs.inspect import inspect as inspect
+    from .verbs.maximize import maximize as maximize
+    from .verbs.suites import hidden_parts as hidden_parts
+    from .verbs.suites import pasted_object as pasted_object
+    from .zoo import truth as truth
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        value = getattr(import_module(f".{_HOME[name]}", __name__), name)
-    elif name in _PACKAGES:
-        value = import_module(f".{_PACKAGES[name]}", __name__)
-    else:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    methods: CallablePackage  # pl.methods() lists them
+    suite = suites

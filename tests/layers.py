@@ -28,6 +28,7 @@ ORDER = [
 REGISTRIES = frozenset({
     "core/formats.py",  # kind of result -> suffix -> what writes it
     "__init__.py",  # the front of the package: names that are looked up when they are first used
+    "methods/__init__.py",  # part of it: `pl.methods()` lists the catalogue
     "catalogue/methods.py", "catalogue/metrics.py", "catalogue/recipes.py",  # name -> factory
     "model/sources/registry.py",  # name -> source: the built-in models are made of Model, so that they lie above it
 })  # fmt: skip

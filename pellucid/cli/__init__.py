@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from pellucid import __version__
 from .compare import compare
 from .concepts import concepts
 from .demo import demo
@@ -21,7 +20,7 @@ from .recipes import recipes
 
 
 @click.group(cls=Door, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, message="pellucid %(version)s")
+@click.version_option(package_name="pellucid", message="pellucid %(version)s")
 @debuggable
 def main() -> None:
     """Which parts of a picture speak for a decision of a neural network, which against, and by how much.

@@ -1,10 +1,8 @@
-"""The version of pellucid, as the metadata of the installed package has it."""
+"""The version of pellucid, as the metadata of the installed package has it: provenance and files carry it."""
 
-from __future__ import annotations
+from importlib.metadata import PackageNotFoundError, version
 
-from importlib.metadata import version as installed
-
-
-def version() -> str:
-    """The version that provenance and files carry: "0.1.0"."""
-    return installed("pellucid")
+try:
+    __version__ = version("pellucid")
+except PackageNotFoundError:  # a checkout that was never installed
+    __version__ = "unknown"

@@ -3,16 +3,22 @@
 `pl.methods()` lists them: the name is the folder's, so the folder can be called.
 """
 
+from __future__ import annotations
+
 import sys
 from importlib import import_module
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pellucid.catalogue import Entry
 
 
-class _Listed(ModuleType):
-    def __call__(self) -> Any:
+class CallablePackage(ModuleType):
+    def __call__(self) -> tuple[Entry, ...]:
         """All methods, those of plug-ins too, as entries of the catalogue."""
-        return import_module("pellucid.catalogue.methods").methods()
+        found: tuple[Entry, ...] = import_module("pellucid.catalogue.methods").methods()
+        return found
 
 
-sys.modules[__name__].__class__ = _Listed
+sys.modules[__name__].__class__ = CallablePackage

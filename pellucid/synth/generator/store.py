@@ -23,7 +23,7 @@ from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from pellucid.core.version import version
+from pellucid.core.version import __version__
 from pellucid.errors import OutputError
 from .codes import Codes
 from .decoder import Decoder, Plan, fast
@@ -55,7 +55,7 @@ def to_safetensors(prior: Parts) -> bytes:
     tensors |= {name: bound for name in ("low", "high") if (bound := getattr(prior, name)) is not None}
     about = {"code": plan.code, "picture": plan.picture, "width": plan.width, "bounded": plan.bounded}
     about |= {"module": place.module, "incoming": place.incoming, "provenance": prior.provenance, "notes": prior.notes}
-    metadata = {"pellucid": version(), "prior": json.dumps(about)}
+    metadata = {"pellucid": __version__, "prior": json.dumps(about)}
     return save({name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}, metadata)
 
 
