@@ -24,6 +24,7 @@ from .imputers import (
     segment_mean,
 )
 from .imputers.imputer import Constant, Imputer, Mean, Own
+from .imputers.text import LeftOut
 from .kernel_shap import kernel_shap
 from .lime import lime
 from .masks.extremal import Extremal
@@ -32,12 +33,14 @@ from .occlusion import Difference, feature_ablation, occlusion
 from .pda import WeightOfEvidence, pda
 from .regions.division import Along, Division, Entries, Grid, Groups, Sliding, Superpixels
 from .regions.regions import Cells, Partition, Regions, Windows
+from .regions.text import OfText, sentences, words
 from .rise import rise
 from .sampling.design import Bernoulli, Design, OneOut
+from .sampling.estimator import Estimate, Estimator
 from .sampling.perturbation import Perturbation
-from .sampling.responses import Estimate, Estimator, Responses, Study
+from .sampling.responses import Responses
 from .sampling.run import Run
-from .sampling.text import LeftOut, OfText, sentences, words
+from .sampling.study import Study
 from .shapley import shapley
 from .sobol import sobol
 

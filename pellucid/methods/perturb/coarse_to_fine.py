@@ -13,12 +13,13 @@ from pellucid.errors import MethodError
 from pellucid.explanation.attribution import Attribution
 from pellucid.model import Model
 from pellucid.model.where import Where
-from pellucid.tape.forward import inside, settled
 from pellucid.target import Target
 from .imputers.windows import cut
 from .regions.regions import Windows
-from .sampling.perturbation import Perturbation
-from .sampling.responses import Responses, Study, called_off, painted
+from .sampling.perturbation import Explained, Perturbation, attribute
+from .sampling.query import extend, start
+from .sampling.responses import Responses
+from .sampling.study import Study, called_off, painted
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,19 +61,9 @@ class Refined:
 
     def attribute(self, model: Model, x: Tensor, target: Target, at: str | Where | None = None) -> Attribution:
         """One number per place from the windows that were asked."""
-        readout, score, output = settled(model, x, target, None if at is None else str(at))
-        value = inside(readout)
-        found = [self._sample(self.method.study(readout, value, row)) for row in range(len(value))]
-        values, errors, forwards, notes = zip(*found, strict=True)
-        return Attribution(
-            torch.stack(values), score, readout.target, output,
-            notes=tuple(dict.fromkeys(note for told in notes for note in told)),
-            options=(*self.method.options, f"refined, share={self.share}"), shared=value.dim() > 2,
-            error=None if any(error is None for error in errors) else torch.stack(errors), forwards=sum(forwards),
-        )  # fmt: skip
+        return attribute(self.method, self._explained, model, x, target, at, (f"refined, share={self.share}",))
 
-    def _sample(self, study: Study) -> tuple[Tensor, Tensor | None, int, tuple[str, ...]]:
-        """Values and standard errors shaped like the sample, the number of forward passes, and notes."""
+    def _explained(self, study: Study) -> Explained:
         every = study.regions
         assert isinstance(every, Windows), "windows slide"
         order = torch.zeros(0, dtype=torch.long)
@@ -82,17 +73,17 @@ class Refined:
             new = _new(every.boxes.cpu(), step, order)
             order = torch.cat([order, new if heat is None else self._most(every, new, heat)])
             study = replace(study, regions=Windows(every.shape, every.boxes[order.to(every.boxes.device)]))
-            responses = study.go_on(_longer(responses or study.begin(), study))
+            known = responses or start(study)
+            responses = extend(study, replace(known, n=study.regions.n, regions=study.regions))
             estimate = self.method.estimator.estimate(responses, responses.target)
-            values, error = painted(estimate, study)
-            heat = values
+            heat, error = painted(estimate, study)
             if len(responses) < len(order):
                 break  # called off
-        assert responses is not None
+        assert responses is not None and heat is not None
         asked = f"Coarse to fine: {len(responses):,} of {every.n:,} windows were asked."
         off = called_off(len(responses), len(order)) if len(responses) < len(order) else ""
         notes = (getattr(every, "note", ""), *estimate.notes, asked, off)
-        return values, error, responses.forwards, tuple(filter(None, notes))
+        return heat, error, responses.forwards, tuple(filter(None, notes))
 
     def _most(self, windows: Windows, new: Tensor, heat: Tensor) -> Tensor:
         """Those of the new windows under which most has been found, in their own order."""
@@ -124,8 +115,3 @@ def _new(boxes: Tensor, step: int, asked: Tensor) -> Tensor:
         there &= (number % step == 0) | (number == len(starts) - 1)
     there[asked] = False
     return there.nonzero()[:, 0]
-
-
-def _longer(responses: Responses, study: Study) -> Responses:
-    """The same answers, to be followed by those of more windows."""
-    return replace(responses, n=study.regions.n, regions=study.regions)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
@@ -12,17 +12,18 @@ from pellucid.target import Target
 from .imputers.blur import Blur
 from .regions.defaults import Coarse, divided
 from .regions.division import Division
-from .sampling.design import Bernoulli, binomial, enough
+from .sampling.design import Bernoulli, Design, binomial, enough
+from .sampling.estimator import Estimate, named
 from .sampling.importance_weights import unfit
 from .sampling.perturbation import Perturbation
-from .sampling.responses import Estimate, Responses
+from .sampling.responses import Responses
 from .sobol import quasirandom
 
 BLOCK, SOME = 1024, 2048  # rows of L at a time; answers whose distances tell the kernel's width
 
 
 @dataclass(frozen=True)
-class Halves:
+class Halves(Design):
     """Every region is there in every other row or so: points of a scrambled Sobol sequence, cut at one half.
 
     Rows then cover pairs of regions more evenly than random ones do.
@@ -30,9 +31,6 @@ class Halves:
     Arguments:
         budget: How many rows.
     """
-
-    soft: ClassVar[bool] = False
-    common: ClassVar[bool] = False
 
     budget: int = 500
     seed: int = 0
@@ -43,22 +41,14 @@ class Halves:
     def count(self, n: int) -> int:
         return self.budget
 
-    def repeats(self, n: int) -> bool:
-        return True
-
-    def unit(self, n: int) -> int:
-        return 1
-
     def law(self, n: int) -> Tensor | None:
         return binomial(n, 0.5)
-
-    def longer(self, n: int, budget: int) -> Halves:
-        return replace(self, budget=max(budget, self.budget))
 
     def rows(self, n: int, start: int, stop: int) -> Tensor:
         return quasirandom(n, self.seed, start, stop) < 0.5
 
 
+@named("hsic")
 @dataclass(frozen=True)
 class Dependence:
     """The Hilbert-Schmidt independence criterion of presence and target: 0 where they know nothing of each other.

@@ -15,12 +15,14 @@ from .regions.defaults import Parts, divided
 from .regions.division import Division
 from .sampling.coalitions import Coalitions, ShapleyKernel, kernel
 from .sampling.design import binomial
+from .sampling.estimator import Estimate, named
 from .sampling.importance_weights import Weighted, weighted
 from .sampling.least_squares import regress
 from .sampling.perturbation import Perturbation
-from .sampling.responses import Estimate, Responses
+from .sampling.responses import Responses
 
 
+@named("shapley", "kernel_shap")
 @dataclass(frozen=True)
 class Kernel:
     """Shapley values by constrained weighted least squares.
@@ -52,6 +54,7 @@ class Kernel:
         return Estimate(beside + rise / n, error, data.notes)
 
 
+@named("banzhaf")
 @dataclass(frozen=True)
 class Banzhaf:
     """Banzhaf values: how much the target rises with a region, on average over all sets of the others, each as likely.

@@ -11,32 +11,33 @@ from torch import Tensor
 from pellucid.errors import MethodError
 from pellucid.model import Model
 from pellucid.target import Target
-from .imputers.imputer import Fill, Mean
+from .imputers.imputer import Fill, Imputer, Mean
 from .imputers.segment_mean import SegmentMean
 from .kernel_shap import with_constant
 from .regions.defaults import Parts, divided
 from .regions.division import Division
 from .regions.regions import Partition, Regions
 from .sampling.design import Bernoulli, binomial
+from .sampling.estimator import Estimate, named
 from .sampling.importance_weights import weighted
 from .sampling.least_squares import regress
 from .sampling.perturbation import Perturbation
-from .sampling.responses import Estimate, Responses
+from .sampling.responses import Responses
 
 
 @dataclass(frozen=True)
-class Grey:
+class Grey(Imputer):
     """Regions become their own mean, as in the authors' code; single places, which are that, the mean of their channel."""
 
     soft: ClassVar[bool] = True
-    random: ClassVar[bool] = False
-    around: ClassVar[bool] = True  # what stands around a place decides what stands there
+    around: ClassVar[bool] = True
 
     def prepare(self, x: Tensor, regions: Regions, model: Model) -> Fill:
         single = isinstance(regions, Partition) and regions.n == int((regions.labels >= 0).sum())
         return Mean().prepare(x, regions, model) if single else SegmentMean().prepare(x, regions, model)
 
 
+@named("lime")
 @dataclass(frozen=True)
 class Surrogate:
     """The weights of a linear model of the answers, by which region is there: what each adds, near the sample.

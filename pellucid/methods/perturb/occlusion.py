@@ -11,8 +11,9 @@ from pellucid.target import Target
 from .imputers.imputer import Mean
 from .regions.division import Division, Entries, Groups, Sliding
 from .sampling.design import OneOut
+from .sampling.estimator import Estimate
 from .sampling.perturbation import Perturbation
-from .sampling.responses import Estimate, Responses
+from .sampling.responses import Responses
 
 
 @dataclass(frozen=True)

@@ -17,14 +17,16 @@ from pellucid.target.classes import Logit, LogOdds, Probability
 from .coarse_to_fine import Refined
 from .imputers.conditional import Colour
 from .imputers.conditional_gaussian import ConditionalGaussian, conditional_gaussian
-from .imputers.imputer import Fill, Imputer, as_imputer
+from .imputers.convert import as_imputer
+from .imputers.imputer import Fill, Imputer
 from .imputers.marginal import Marginal, Shifted
 from .occlusion import Difference
 from .regions.division import Division, Sliding
 from .regions.regions import Regions, Shape, Windows, of_table, places
 from .sampling.design import OneOut
+from .sampling.estimator import Estimate, named
 from .sampling.perturbation import Perturbation
-from .sampling.responses import Estimate, Responses
+from .sampling.responses import Responses
 
 WINDOW, MARGIN, SEEN = 10, 2, 100_000  # as published
 
@@ -114,6 +116,7 @@ def _margin(window: int | Shape | None, context: int | None) -> int:
     return margin
 
 
+@named("pda")
 @dataclass(frozen=True)
 class WeightOfEvidence:
     """log2 odds of the class on the sample, less log2 odds of its mean probability over the draws: in bits.
@@ -176,16 +179,15 @@ def _chances(term: Any, answers: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Likely:
+class Likely(Imputer):
     """The usual sampler: a Gaussian given the pixels around for pictures, the sample moved by a random distance for all else.
 
     Arguments:
         margin, colour, seed: See `ConditionalGaussian`.
     """
 
-    soft: ClassVar[bool] = False
     random: ClassVar[bool] = True
-    around: ClassVar[bool] = True  # what stands around a place decides what stands there
+    around: ClassVar[bool] = True
 
     margin: int = MARGIN
     colour: Colour = "each"

@@ -17,9 +17,10 @@ from .imputers.blur import Blur
 from .regions.division import Division, Entries
 from .regions.regions import Cells, Regions, places, together
 from .sampling.design import Bernoulli, binomial
+from .sampling.estimator import Estimate, named
 from .sampling.importance_weights import Weighted, weighted
 from .sampling.perturbation import Perturbation
-from .sampling.responses import Estimate, Responses
+from .sampling.responses import Responses
 
 BLOCK, MOST = 64, 2**21  # masks made at once, and places of them, at most
 
@@ -46,6 +47,7 @@ class SoftGrid(Division):
         return Cells(together(x), tuple(min(self.n, side) for side in places(x)), self.seed)
 
 
+@named("rise")
 @dataclass(frozen=True)
 class MaskMean:
     """How much higher the target is on average when a place can be seen, than on average over all rows.

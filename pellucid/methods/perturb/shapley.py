@@ -15,15 +15,16 @@ from .kernel_shap import Kernel
 from .regions.defaults import Parts, divided
 from .regions.division import Division
 from .sampling.coalitions import Coalitions, everything, usual
-from .sampling.design import enough, stream
+from .sampling.design import Design, enough, stream
+from .sampling.estimator import Estimate
 from .sampling.importance_weights import unfit
 from .sampling.least_squares import student
 from .sampling.perturbation import Perturbation
-from .sampling.responses import Estimate, Responses
+from .sampling.responses import Responses
 
 
 @dataclass(frozen=True)
-class Permutations:
+class Permutations(Design):
     """Regions enter one after another in a random order, and next in the reverse of it, and so on with another order.
 
     Where the budget reaches for all 2^n coalitions they are asked instead, since then nothing is left to chance.
@@ -41,9 +42,6 @@ class Permutations:
         >>> Permutations(budget=40).rows(9, 0, 8).sum(1).tolist()
         [1, 2, 3, 4, 5, 6, 7, 8]
     """
-
-    soft: ClassVar[bool] = False
-    common: ClassVar[bool] = False
 
     budget: int | None = None
     permutations: int | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, ClassVar
 
@@ -15,16 +15,17 @@ from pellucid.target import Target
 from .imputers.blur import Blur
 from .regions.defaults import Coarse, divided
 from .regions.division import Division
-from .sampling.design import enough, stream
+from .sampling.design import Design, enough, stream
+from .sampling.estimator import Estimate, named
 from .sampling.importance_weights import unfit
 from .sampling.perturbation import Perturbation
-from .sampling.responses import Estimate, Responses
+from .sampling.responses import Responses
 
 DESIGNS, RESAMPLES = 32, 200
 
 
 @dataclass(frozen=True)
-class OneReplaced:
+class OneReplaced(Design):
     """Rows of shares in [0, 1], each followed by n others that differ from it in one region.
 
     Shares are points of a Sobol sequence in 2n dimensions, scrambled: its first half are the rows, its second what is put in
@@ -38,7 +39,6 @@ class OneReplaced:
     """
 
     soft: ClassVar[bool] = True
-    common: ClassVar[bool] = False
 
     budget: int | None = None
     seed: int = 0
@@ -56,17 +56,8 @@ class OneReplaced:
         points = DESIGNS if self.budget is None else self.budget // (n + 1)
         return points * (n + 1)
 
-    def repeats(self, n: int) -> bool:
-        return True
-
     def unit(self, n: int) -> int:
         return n + 1
-
-    def law(self, n: int) -> Tensor | None:
-        return None
-
-    def longer(self, n: int, budget: int) -> OneReplaced:
-        return replace(self, budget=max(budget, self.count(n)))
 
     def rows(self, n: int, start: int, stop: int) -> Tensor:
         asked = torch.arange(start, stop)
@@ -90,6 +81,7 @@ def _sequence(dimensions: int, seed: int, length: int) -> Tensor:
     return made
 
 
+@named("sobol")
 @dataclass(frozen=True)
 class TotalIndex:
     """The share of the target's variance that is lost when a region's share is known and fixed, alone or with others.

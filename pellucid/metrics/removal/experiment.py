@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 
 from pellucid.errors import InputError
-from pellucid.methods.perturb.imputers.imputer import Constant, Fill, as_imputer, occluded
+from pellucid.methods.perturb.imputers.convert import as_imputer
+from pellucid.methods.perturb.imputers.imputer import Constant, Fill, occluded
 from pellucid.methods.perturb.regions.division import Division
-from pellucid.methods.perturb.regions.regions import Partition, moved
+from pellucid.methods.perturb.regions.regions import Partition
 from pellucid.tape.forward import ask, at_once
 from ..metric import Question
 from .order import Weigh
@@ -226,7 +227,7 @@ def _same(x: Tensor, fill: Fill) -> bool:
 def _parts(question: Question, regions: Division) -> list[Partition]:
     found = []
     for i in range(len(question)):
-        part = moved(regions.of(question.x[i : i + 1], question.model), question.x.device)
+        part = regions.of(question.x[i : i + 1], question.model).to(question.x.device)
         if not isinstance(part, Partition):
             raise InputError(
                 f"a removal curve over {regions}", "regions that may overlap", "each can be taken away once",

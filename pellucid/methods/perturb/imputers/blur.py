@@ -12,13 +12,13 @@ from pellucid.errors import InputError
 from pellucid.model import Model
 from ..regions.regions import Regions, places
 from .draws import Whole
-from .imputer import Fill
+from .imputer import Fill, Imputer
 
 SIGMA, SHARE = 10.0, 1 / 8  # in places; and of the shortest side, where that is less
 
 
 @dataclass(frozen=True)
-class Blur:
+class Blur(Imputer):
     """The sample blurred: every place becomes the mean of those around it, weighted by a Gaussian.
 
     It keeps colour and rough shape and takes away detail. At the border the weights of what lies inside count alone. The columns
@@ -37,8 +37,7 @@ class Blur:
     """
 
     soft: ClassVar[bool] = True
-    random: ClassVar[bool] = False
-    around: ClassVar[bool] = True  # what stands around a place decides what stands there
+    around: ClassVar[bool] = True
 
     sigma: float | None = None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,13 +14,13 @@ from pellucid.model import Model
 from pellucid.zoo import patch_statistics
 from ..regions.regions import Regions
 from .conditional import Colour, Conditional
-from .imputer import Fill
+from .imputer import Fill, Imputer
 from .marginal import samples
 from .statistics import LUMA, REACH, Statistics, measured
 
 
 @dataclass(frozen=True, eq=False)
-class ConditionalGaussian:
+class ConditionalGaussian(Imputer):
     """A draw from a Gaussian over patches, given all of the patch but the part that is gone.
 
         mean = mu_1 + S_12 S_22^-1 (x_2 - mu_2),   covariance = S_11 - S_12 S_22^-1 S_21
@@ -40,8 +40,6 @@ class ConditionalGaussian:
         seed: Of the draws.
         random: Whether it draws; else what is expected stands there, the mean.
     """
-
-    soft: ClassVar[bool] = False
 
     statistics: Statistics
     margin: int = 2

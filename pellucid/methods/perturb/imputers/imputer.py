@@ -1,8 +1,8 @@
-"""Imputers: what stands where something was taken away."""
+"""The imputer: what stands where something was taken away; a constant, the mean, or what a function of the user's says."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -20,21 +20,42 @@ the same random numbers."""
 
 
 class Imputer(Protocol):
-    """What stands where something was taken away. Adding one: a frozen dataclass with `prepare`, `soft` and `random`.
+    """What stands where something was taken away. Adding one: a frozen dataclass with `prepare`; the rest has defaults.
 
-    `soft`: whether it can be mixed in by shares; else only whole places are replaced. `random`: whether it draws.
+    References of each imputer stand in its own file; `pellucid.methods.perturb.imputers.convert` makes one of a number, a tensor
+    or a function.
     """
 
     @property
-    def soft(self) -> bool: ...
+    def soft(self) -> bool:
+        """Whether it can be mixed in by shares in [0, 1]; else only whole places are replaced."""
+        return False
+
     @property
-    def random(self) -> bool: ...
+    def random(self) -> bool:
+        """Whether it draws: whether other numbers of a draw give other contents."""
+        return False
+
+    @property
+    def around(self) -> bool:
+        """Whether what stands around a place decides what stands there. Columns of a table, which have no neighbours, then get
+        their mean over the data."""
+        return False
+
     def prepare(self, x: Tensor, regions: Regions, model: Model) -> Fill:
-        """What depends on the sample alone, worked out once; x has shape (1, ...)."""
+        """What depends on the sample alone, worked out once.
+
+        Arguments:
+            x: One sample, with shape (1, ...), in the units the model takes.
+            regions: The parts of it that may be taken away.
+
+        Raises:
+            InputError: the imputer does not fit the sample.
+        """
 
 
 @dataclass(frozen=True, eq=False)
-class Constant:
+class Constant(Imputer):
     """A fixed value, in the space of the model's input: zero is the mean colour for most preprocessings, and black for others.
 
     Arguments:
@@ -48,7 +69,6 @@ class Constant:
 
     value: float | Tensor = 0.0
     soft = True
-    random = False
 
     def prepare(self, x: Tensor, regions: Regions, model: Any) -> Fill:
         content = baseline(self.value, x)
@@ -76,12 +96,11 @@ def baseline(value: float | Tensor, x: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Mean:
+class Mean(Imputer):
     """The mean of each channel of the sample itself (of the whole row, for a table or a vector)."""
 
     soft = True
-    random = False
-    around = True  # what stands around a place decides what stands there
+    around = True
 
     def prepare(self, x: Tensor, regions: Regions, model: Any) -> Fill:
         content = x.mean(tuple(range(2, x.dim())), keepdim=True) if x.dim() > 2 else x.mean(1, keepdim=True)
@@ -89,12 +108,10 @@ class Mean:
 
 
 @dataclass(frozen=True, eq=False)
-class Own:
+class Own(Imputer):
     """A function of the user's: from one sample (1, ...) and masks (k, ...), True where something is gone, to contents."""
 
     fn: Callable[[Tensor, Tensor], Tensor]
-    soft = False
-    random = False
 
     def prepare(self, x: Tensor, regions: Regions, model: Any) -> Fill:
         def fill(gone: Tensor, draws: Sequence[int]) -> Tensor:
@@ -118,21 +135,3 @@ def occluded(x: Tensor, gone: Tensor, fill: Fill, draws: Sequence[int] = ()) -> 
     if gone.dtype == torch.bool:
         return torch.where(gone, content, x)
     return torch.lerp(x.expand(len(gone), *x.shape[1:]), content.expand(len(gone), *x.shape[1:]), gone.to(x))
-
-
-def as_imputer(given: Any) -> Imputer:
-    """What users write as an imputer: a number, a tensor, a function of (x, gone), or an imputer."""
-    if hasattr(given, "prepare"):
-        return given  # type: ignore[no-any-return]
-    if isinstance(given, (int, float, Tensor)):
-        return Constant(given if isinstance(given, Tensor) else float(given))
-    if isinstance(given, Mapping):
-        from ..sampling.multi_input import Each
-
-        return Each(given)
-    if callable(given):
-        return Own(given)
-    raise InputError(
-        f"imputer={given!r}", f"a {type(given).__name__}", "an imputer says what stands where something was taken away",
-        "Pass a number, a tensor, a function (x, gone) -> x, or pl.perturb.blur().",
-    )  # fmt: skip

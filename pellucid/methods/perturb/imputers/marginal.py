@@ -15,11 +15,11 @@ from pellucid.errors import InputError
 from pellucid.model import Model
 from ..regions.regions import Regions, places
 from .draws import Whole, numbers
-from .imputer import Fill
+from .imputer import Fill, Imputer
 
 
 @dataclass(frozen=True, eq=False)
-class Marginal:
+class Marginal(Imputer):
     """The same place in other samples: a draw from p(x_w) in place of p(x_w | everything else).
 
     Draw number k takes sample k of a shuffled list, so that none comes twice before all have come. For the sample that is
@@ -75,7 +75,7 @@ class Marginal:
 
 
 @dataclass(frozen=True)
-class Shifted:
+class Shifted(Imputer):
     """The sample itself, moved by a random distance: what stands elsewhere in it, at places of its own kind.
 
     Every channel keeps its own values and what is near stays near; what leaves on one side comes in on the other. For a table the
@@ -93,7 +93,7 @@ class Shifted:
 
     soft: ClassVar[bool] = True
     random: ClassVar[bool] = True
-    around: ClassVar[bool] = True  # what stands around a place decides what stands there
+    around: ClassVar[bool] = True
 
     seed: int = 0
 

@@ -12,11 +12,11 @@ from pellucid.errors import InputError
 from pellucid.model import Model
 from ..regions.regions import Regions
 from .draws import Whole, normal, numbers
-from .imputer import Fill
+from .imputer import Fill, Imputer
 
 
 @dataclass(frozen=True)
-class Noise:
+class Noise(Imputer):
     """Independent random numbers at every entry, with the statistics of its channel (of the row, for a table or a vector).
 
     Arguments:

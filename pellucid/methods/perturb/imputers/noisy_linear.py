@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -14,14 +13,14 @@ from pellucid.errors import InputError
 from pellucid.model import Model
 from ..regions.regions import Regions
 from .draws import Whole, normal
-from .imputer import Fill
+from .imputer import Fill, Imputer
 from .windows import bounds, cut, paste
 
 CONVOLUTION = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 
 
 @dataclass(frozen=True)
-class NoisyLinear:
+class NoisyLinear(Imputer):
     """What is gone becomes as smooth as it can be: every missing pixel the weighted mean of its neighbours.
 
         x_p = sum_n w_n x_n,   with weights 1/6 up, down, left and right, and 1/12 on the diagonals
@@ -44,8 +43,6 @@ class NoisyLinear:
         >>> NoisyLinear(noise=0).prepare(x, None, None)(gone, [0]).round(decimals=3)
         tensor([[[0., 1., 2., 3.]]])
     """
-
-    soft: ClassVar[bool] = False
 
     noise: float = 0.01
     tolerance: float = 1e-6

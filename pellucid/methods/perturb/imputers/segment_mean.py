@@ -12,11 +12,11 @@ from torch import Tensor
 from pellucid.model import Model
 from ..regions.regions import Partition, Regions
 from .draws import Whole
-from .imputer import Fill
+from .imputer import Fill, Imputer
 
 
 @dataclass(frozen=True)
-class SegmentMean:
+class SegmentMean(Imputer):
     """The mean of each region over itself, channel by channel.
 
     Where regions overlap, or have soft edges, no entry belongs to one of them alone: then all that is gone gets the mean over all
@@ -32,8 +32,7 @@ class SegmentMean:
     """
 
     soft: ClassVar[bool] = True
-    random: ClassVar[bool] = False
-    around: ClassVar[bool] = True  # what stands around a place decides what stands there
+    around: ClassVar[bool] = True
 
     def prepare(self, x: Tensor, regions: Regions, model: Model | None) -> Fill:
         if isinstance(regions, Partition):

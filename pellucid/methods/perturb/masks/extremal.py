@@ -18,7 +18,7 @@ from pellucid.model import Model
 from pellucid.model.where import Where
 from pellucid.tape.forward import Readout, inside, settled
 from pellucid.target import Target
-from ..sampling.perturbation import _path
+from ..sampling.study import module_path
 from .masks import Frame, Stakes, along, blurred, checked, frame, listed, nothing, percent, placeless
 from .optimise import Momentum, at_once, descend, parts
 
@@ -125,7 +125,7 @@ class Extremal:
     def attribute(self, model: Model, x: Tensor, target: Target, at: str | Where | None = None) -> Attribution:
         """One mask per sample and area; all are optimised side by side, and none knows of another."""
         with torch.inference_mode(False), torch.no_grad():
-            readout, score, output = settled(model, x.clone(), target, _path(at))
+            readout, score, output = settled(model, x.clone(), target, module_path(at))
             game = self.game(readout, output)
             rule = Momentum(self.lr * prod(game.grid) / ENTRIES * STEPS / max(self.steps, FEWEST))
             found = descend(game, game.start(), rule, self.steps, tol=self.tol, batch=self.batch)

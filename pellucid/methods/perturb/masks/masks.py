@@ -13,7 +13,7 @@ from torch import Tensor
 from pellucid.core.numbers import figure
 from pellucid.errors import InputError, MethodError
 from pellucid.tape.forward import Readout
-from ..imputers.imputer import as_imputer
+from ..imputers.convert import as_imputer
 from ..regions.regions import Partition, Shape
 
 PUBLISHED = 224  # the side of the pictures that lengths were published for

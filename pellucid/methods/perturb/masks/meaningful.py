@@ -15,7 +15,7 @@ from pellucid.model.where import Where
 from pellucid.tape.forward import Readout, inside, settled
 from pellucid.target import Target
 from pellucid.target.classes import Logit, Probability
-from ..sampling.perturbation import _path
+from ..sampling.study import module_path
 from .masks import Frame, Stakes, along, checked, frame, gaussian, listed, nothing, percent, placeless
 from .optimise import Adam, at_once, descend, parts
 
@@ -101,7 +101,7 @@ class Meaningful:
     def attribute(self, model: Model, x: Tensor, target: Target, at: str | Where | None = None) -> Attribution:
         """One mask per sample; all are optimised side by side, and none knows of another."""
         with torch.inference_mode(False), torch.no_grad():
-            readout, score, output = settled(model, x.clone(), target, _path(at))
+            readout, score, output = settled(model, x.clone(), target, module_path(at))
             game = self.game(readout, output)
             found = descend(game, game.start(), Adam(self.lr), self.steps, tol=self.tol, batch=self.batch)
             masks = game.full(found.masks).clamp(0, 1)

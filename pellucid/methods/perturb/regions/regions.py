@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from math import ceil, prod
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -34,6 +34,11 @@ class Regions(ABC):
     def n(self) -> int:
         """How many regions there are."""
 
+    @property
+    def soft(self) -> bool:
+        """Whether masks hold shares in [0, 1] in place of True and False."""
+        return False
+
     @abstractmethod
     def gone(self, absent: Tensor, index: Sequence[int]) -> Tensor:
         """Masks over a sample, with shape (k, *shape): True (or 1) where something is taken away.
@@ -46,6 +51,11 @@ class Regions(ABC):
     @abstractmethod
     def paint(self, values: Tensor) -> Tensor:
         """What every place gets from one value per region: (n,) becomes `shape`; overlapping regions are averaged."""
+
+    def to(self, device: torch.device) -> Self:
+        """The same regions beside the data they divide."""
+        changes: dict[str, Any] = {name: value.to(device) for name, value in vars(self).items() if isinstance(value, Tensor)}
+        return replace(self, **changes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,6 +151,10 @@ class Cells(Regions):
     seed: int = 0
 
     @property
+    def soft(self) -> bool:
+        return True
+
+    @property
     def n(self) -> int:
         return prod(self.grid)
 
@@ -234,9 +248,3 @@ def pixels(x: Tensor, model: Model) -> Tensor:
         low, high = x.amin(), x.amax()
     scaled = ((x[0] - low) / (high - low).clamp(min=1e-12)).clamp(0, 1)
     return (scaled * 255).round().to(torch.uint8).permute(1, 2, 0).cpu()
-
-
-def moved(regions: Regions, device: torch.device) -> Regions:
-    """The same regions beside the data they divide."""
-    changes: dict[str, Any] = {name: value.to(device) for name, value in vars(regions).items() if isinstance(value, Tensor)}
-    return replace(regions, **changes)

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from random import Random
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from .design import enough, stream, ways
+from .design import Design, enough, stream, ways
 
 NUMBERED = 62  # bits: of more coalitions than that no two draws are the same, and none need be kept apart
 USUAL, LEAST, MOST = 10, 256, 20_000  # rows per region where no budget is given; then at least, and at most
 
 
 @dataclass(frozen=True)
-class Coalitions:
+class Coalitions(Design):
     """Coalitions and their complements, every size as often as any other, none of them twice.
 
     A coalition S of n regions has the leverage 1 / C(n, |S|) in the regression whose solution are the Shapley values: all sizes
@@ -36,9 +35,6 @@ class Coalitions:
         >>> Coalitions().rows(3, 0, 6).sum(1).tolist()  # a region alone, and the two others
         [1, 2, 1, 2, 1, 2]
     """
-
-    soft: ClassVar[bool] = False
-    common: ClassVar[bool] = False
 
     budget: int | None = None
     seed: int = 0
@@ -62,9 +58,6 @@ class Coalitions:
         sizes = torch.full((n + 1,), -math.inf, dtype=torch.float64)
         sizes[1:n] = -math.log(max(1, n - 1))
         return sizes
-
-    def longer(self, n: int, budget: int) -> Coalitions:
-        return replace(self, budget=max(budget, self.count(n)))
 
     def rows(self, n: int, start: int, stop: int) -> Tensor:
         first, last = start // 2, -(-stop // 2)
@@ -98,7 +91,7 @@ class Coalitions:
 
 
 @dataclass(frozen=True)
-class ShapleyKernel:
+class ShapleyKernel(Design):
     """Coalitions as the paper draws them: sizes with probability p(s) ~ 1 / (s (n - s)), one by one, again and again.
 
     References: Lundberg and Lee, 2017, https://doi.org/10.48550/arXiv.1705.07874
@@ -107,9 +100,6 @@ class ShapleyKernel:
         budget: How many rows; None: ten per region, from 256 to 20,000.
         paired: Whether every other row is the complement of the one before it.
     """
-
-    soft: ClassVar[bool] = False
-    common: ClassVar[bool] = False
 
     budget: int | None = None
     paired: bool = False
@@ -123,17 +113,11 @@ class ShapleyKernel:
         enough("Shapley values by regression", budget, n, n)
         return budget if n > 1 else 0
 
-    def repeats(self, n: int) -> bool:
-        return True
-
     def unit(self, n: int) -> int:
         return 2 if self.paired else 1
 
     def law(self, n: int) -> Tensor | None:
         return kernel(n)
-
-    def longer(self, n: int, budget: int) -> ShapleyKernel:
-        return replace(self, budget=max(budget, self.count(n)))
 
     def rows(self, n: int, start: int, stop: int) -> Tensor:
         sizes = kernel(n).exp().cumsum(0)

@@ -17,14 +17,19 @@ class Design(Protocol):
     """Rows of presence over n regions, the same whenever and in whatever pieces they are asked for. A larger budget keeps the
     rows of a smaller one, so that a run can go on where it stopped.
 
-    `soft`: whether rows hold shares in [0, 1] in place of True and False. `common`: whether all rows meet the same random
-    numbers of an imputer, so that their differences are sharper; else each row meets its own.
+    Adding one: a frozen dataclass with `count` and `rows`; the rest has defaults, those of independent rows up to a `budget`.
     """
 
     @property
-    def soft(self) -> bool: ...
+    def soft(self) -> bool:
+        """Whether rows hold shares in [0, 1] in place of True and False."""
+        return False
+
     @property
-    def common(self) -> bool: ...
+    def common(self) -> bool:
+        """Whether all rows meet the same draws of an imputer, so that their differences are sharper; else each its own."""
+        return False
+
     def count(self, n: int) -> int:
         """How many rows it has for n regions.
 
@@ -37,20 +42,24 @@ class Design(Protocol):
 
     def repeats(self, n: int) -> bool:
         """Whether a row may come again; else what was asked is a growing part of all there is to ask."""
+        return True
 
     def unit(self, n: int) -> int:
-        """How many rows in a row are drawn together; one such unit knows nothing of the next."""
+        """How many rows in a row are drawn together; one such unit is independent of the next."""
+        return 1
 
     def law(self, n: int) -> Tensor | None:
         """The log-probability of a row with 0, 1, ... n regions, with shape (n + 1,), where all rows with as many are equally
         likely: then answers can be weighted as if another such law had drawn the rows. None where they are not."""
+        return None
 
     def longer(self, n: int, budget: int) -> Design:
         """The same rows and more, with another budget; the same design where nothing more can be asked."""
+        return replace(self, budget=max(budget, self.count(n)))  # type: ignore[type-var]
 
 
 @dataclass(frozen=True)
-class OneOut:
+class OneOut(Design):
     """Every region taken away once, alone.
 
     Example:
@@ -60,7 +69,6 @@ class OneOut:
                 [ True,  True, False]])
     """
 
-    soft: ClassVar[bool] = False
     common: ClassVar[bool] = True
 
     def count(self, n: int) -> int:
@@ -68,12 +76,6 @@ class OneOut:
 
     def repeats(self, n: int) -> bool:
         return False
-
-    def unit(self, n: int) -> int:
-        return 1
-
-    def law(self, n: int) -> Tensor | None:
-        return None
 
     def longer(self, n: int, budget: int) -> OneOut:
         return self
@@ -85,7 +87,7 @@ class OneOut:
 
 
 @dataclass(frozen=True)
-class Bernoulli:
+class Bernoulli(Design):
     """Every region is there with probability p, independently of all others.
 
     Arguments:
@@ -93,9 +95,6 @@ class Bernoulli:
         p: The chance of a region to be there.
         paired: Whether every other row is the complement of the one before it.
     """
-
-    soft: ClassVar[bool] = False
-    common: ClassVar[bool] = False
 
     budget: int = 1000
     p: float = 0.5
@@ -113,9 +112,6 @@ class Bernoulli:
     def count(self, n: int) -> int:
         return self.budget
 
-    def repeats(self, n: int) -> bool:
-        return True
-
     def unit(self, n: int) -> int:
         return 2 if self.paired else 1
 
@@ -123,9 +119,6 @@ class Bernoulli:
         if not self.paired:
             return binomial(n, self.p)
         return torch.logaddexp(binomial(n, self.p), binomial(n, 1 - self.p)) - math.log(2)
-
-    def longer(self, n: int, budget: int) -> Bernoulli:
-        return replace(self, budget=max(budget, self.budget))
 
     def rows(self, n: int, start: int, stop: int) -> Tensor:
         return torch.stack([self._row(n, i) for i in range(start, stop)])

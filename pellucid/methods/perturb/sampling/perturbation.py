@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal
 
@@ -15,14 +16,23 @@ from pellucid.model import Model, load
 from pellucid.model.where import Where
 from pellucid.tape.forward import Readout, inside, settled
 from pellucid.target import Target, as_target
-from ..imputers.imputer import as_imputer
+from ..imputers.convert import as_imputer
+from ..imputers.imputer import Imputer
+from ..imputers.multi_input import for_columns, prepared
+from ..imputers.text import LeftOut, text_imputer
 from ..regions.division import Division
-from ..regions.regions import Cells, OfColumns, Regions, moved
+from ..regions.multi_input import MultiInputRegions, divide
+from ..regions.regions import OfColumns, Regions
+from ..regions.text import text_division
 from .design import Design
-from .multi_input import Apart, divide, filled, fitting
-from .responses import Estimate, Estimator, Responses, Study, called_off, painted, relative
+from .estimator import Estimate, Estimator
+from .query import extend, start
+from .responses import Responses
 from .run import Run
-from .text import of_tokens
+from .study import Study, called_off, module_path, painted
+
+Explained = tuple[Tensor, Tensor | None, int, tuple[str, ...]]
+"""Values and standard errors shaped like the sample, the number of forward passes, and notes."""
 
 STAGES = 8  # of a run that may stop early
 ADD_UP = ("shapley", "kernel_shap")  # whose values over regions sum to what the sample scores above an empty one
@@ -70,42 +80,37 @@ class Perturbation:
         return self.estimator.signed
 
     def of_tokens(self, written: Any) -> tuple[Perturbation, tuple[str, ...]]:
-        """The same for one text, see `pellucid.methods.perturb.sampling.text`."""
-        return of_tokens(self, written)
+        """A method that takes away parts of pictures as one that takes away parts of a text.
+
+        Regions that were made for pictures become tokens; what stands in their place is the tokenizer's blank, unless a token id
+        (`imputer=103`), a function of vectors, or `semantics="remove"` was asked for.
+        """
+        division = text_division(self.division, written)
+        imputer, note = text_imputer(LeftOut() if self.semantics == "remove" else self.imputer, written)
+        if self.design.soft and isinstance(imputer, LeftOut):
+            raise MethodError(
+                f"{self.name} with what is left out", "masks with shares between 0 and 1", "a token is there or is not",
+                'Use semantics="replace", or another method: "shapley".',
+            )  # fmt: skip
+        return replace(self, division=division, imputer=imputer, draws=1, accelerate="off", semantics="replace"), (note,)
 
     def attribute(self, model: Model, x: Tensor, target: Target, at: str | Where | None = None) -> Attribution:
         """One number per region, painted on the entries of the region."""
-        readout, score, output = settled(model, x, target, _path(at))
-        value = inside(readout)
-        studies = [self.study(readout, value, row) for row in range(len(value))]
-        found = [self._explained(study) for study in studies]
-        values, errors = zip(*((v, e) for v, e, _, _ in found), strict=True)
-        notes = tuple(dict.fromkeys(note for *_, told in found for note in told))
-        regions = studies[0].regions
-        shared = regions.shared if isinstance(regions, Apart) else value.dim() > 2 and regions.shape[0] == 1
-        return Attribution(
-            torch.stack(values), score, readout.target, output,
-            notes=self.notes + notes, options=self.options + _means(regions), shared=shared,
-            error=None if any(e is None for e in errors) else torch.stack(errors),
-            forwards=sum(count for _, _, count, _ in found),
-        )  # fmt: skip
+        return attribute(self, self._explained, model, x, target, at)
 
     def study(self, readout: Readout, value: Tensor, row: int) -> Study:
         """The questions about one sample."""
         sample = value[row : row + 1]
-        regions = divide(self.division, sample, readout.model, inside=readout.at is not None)
-        regions = regions.on(value.device) if isinstance(regions, Apart) else moved(regions, value.device)
-        imputer = as_imputer(self.imputer)
-        self._fits(imputer, regions)
-        instead, draws = fitting(imputer, regions, readout.model), self.draws
-        if instead is not imputer and isinstance(regions, OfColumns):
-            imputer, regions = instead, replace(regions, note="A column that is taken away stands at its mean.")
-            draws = 1  # they do not draw
-        fill = filled(imputer, sample, regions, readout.model)
+        regions = divide(self.division, sample, readout.model, inside=readout.at is not None).to(value.device)
+        given, draws = as_imputer(self.imputer), self.draws
+        self._fits(given, regions)
+        imputer = for_columns(given, regions, readout.model)
+        if imputer is not given and isinstance(regions, OfColumns):
+            regions, draws = replace(regions, note="A column that is taken away stands at its mean."), 1  # means do not draw
+        fill = prepared(imputer, sample, regions, readout.model)
         told_of = "removed" if self.semantics == "remove" else str(imputer)
         told = re.sub(r" at 0x\w+", "", f"{self.division}; {told_of}; draws={draws}")
-        parts = regions.parts if isinstance(regions, Apart) else (regions,)
-        once = not imputer.random and not any(isinstance(part, Cells) for part in parts)
+        once = not imputer.random and not regions.soft
         return Study(
             readout, sample, row, regions, self.design, fill, draws, self.batch, told, once, self.accelerate == "auto",
             self.semantics,
@@ -121,9 +126,9 @@ class Perturbation:
                 f"a run of {self.name}", f"a tensor of shape {tuple(x.shape)}", "a run is about one sample, batch first",
                 "Take one: x[:1].",
             )  # fmt: skip
-        readout, _, output = settled(loaded, x, as_target(target), _path(at))
+        readout, _, output = settled(loaded, x, as_target(target), module_path(at))
         study = self.study(readout, inside(readout), 0)
-        return Run(self, study, study.begin(), output)
+        return Run(self.name, self.estimator, self.options, study, start(study), output)
 
     def sample(self, model: Any, x: Any, target: Any = None, at: str | Where | None = None) -> Run:
         """The model's answers about one sample, for estimators to read again and again.
@@ -133,19 +138,19 @@ class Perturbation:
         """
         return self.begin(model, x, target, at).extend()
 
-    def _explained(self, study: Study) -> tuple[Tensor, Tensor | None, int, tuple[str, ...]]:
-        """Values and standard errors shaped like the sample, the number of forward passes, and notes."""
-        responses, total = study.begin(), study.design.count(study.regions.n)
+    def _explained(self, study: Study) -> Explained:
+        responses, total = start(study), study.rows
         for upto in self._stages(total):
-            responses = study.go_on(responses, upto)
+            responses = extend(study, responses, upto)
             estimate = self.estimator.estimate(responses, responses.target)
             ends = self._ends(responses, estimate, upto, total)
             if ends is not None:
                 break
-        chosen = getattr(study.regions, "note", "")  # divisions that choose for themselves say what
+        regions = study.regions
+        chosen = getattr(regions, "note", "")  # divisions that choose for themselves say what
         how = responses.how if self.semantics == "remove" else ""
-        several = isinstance(study.regions, Apart) and self.name in ADD_UP and len(study.readout.x) == 1
-        shares = study.regions.shares(estimate.values) if several else ""  # type: ignore[attr-defined]
+        several = isinstance(regions, MultiInputRegions) and self.name in ADD_UP and len(study.readout.x) == 1
+        shares = regions.shares(estimate.values) if several else ""  # type: ignore[attr-defined]
         notes = (shares, chosen, how, *estimate.notes, ends or "")
         return *painted(estimate, study), responses.forwards, tuple(filter(None, notes))
 
@@ -153,7 +158,7 @@ class Perturbation:
         """Why nothing more is asked, where the caption has to say it; None to go on."""
         if len(responses) < upto:
             return called_off(len(responses), total)
-        missing = 0.0 if self.tol is None else relative(estimate.error, estimate.values)
+        missing = 0.0 if self.tol is None else estimate.relative_error
         if self.tol is None or missing < self.tol:
             return ""
         if upto < total:
@@ -165,9 +170,8 @@ class Perturbation:
             return [total]
         return [total * (k + 1) // STAGES for k in range(STAGES) if total * (k + 1) // STAGES] or [total]
 
-    def _fits(self, imputer: Any, regions: Regions) -> None:
-        parts = regions.parts if isinstance(regions, Apart) else (regions,)
-        if (self.design.soft or any(isinstance(part, Cells) for part in parts)) and not imputer.soft:
+    def _fits(self, imputer: Imputer, regions: Regions) -> None:
+        if (self.design.soft or regions.soft) and not imputer.soft:
             raise MethodError(
                 f"{self.name} with {imputer}", "masks with shares between 0 and 1",
                 "this imputer replaces whole places only", "Use pl.perturb.blur(), mean(), noise() or constant().",
@@ -180,18 +184,31 @@ class Perturbation:
         return tuple(str(part) for part in parts) + ((f"draws={self.draws}",) if self.draws > 1 else ())
 
 
-def _means(regions: Regions) -> tuple[str, ...]:
-    """What stands where columns of a table are taken away, where it is not what the method would put into a picture."""
-    return (regions.note,) if isinstance(regions, OfColumns) and regions.note else ()
+def attribute(
+    method: Perturbation,
+    explained: Callable[[Study], Explained],
+    model: Model,
+    x: Tensor,
+    target: Target,
+    at: str | Where | None,
+    options: tuple[str, ...] = (),
+) -> Attribution:
+    """What a method says of a batch, sample by sample.
 
-
-def _path(at: str | Where | None) -> str | None:
-    """Perturbations reach inside a model by module paths."""
-    if isinstance(at, Where):
-        if at.op is not None or at.position is not None or at.module is None:
-            raise MethodError(
-                f"a perturbation at {at}", "an operation", "values can be replaced where a module returns them",
-                'Name the module: at="layer4".',
-            )  # fmt: skip
-        return at.module
-    return at
+    Arguments:
+        explained: What it says of one.
+        options: Settings beside those of the method.
+    """
+    readout, score, output = settled(model, x, target, module_path(at))
+    value = inside(readout)
+    studies = [method.study(readout, value, row) for row in range(len(value))]
+    values, errors, forwards, notes = zip(*map(explained, studies), strict=True)
+    regions = studies[0].regions
+    # what stands where columns of a table are taken away, where it is not what the method would put into a picture
+    means = (regions.note,) if isinstance(regions, OfColumns) and regions.note else ()
+    return Attribution(
+        torch.stack(values), score, readout.target, output,
+        notes=(*method.notes, *dict.fromkeys(note for each in notes for note in each)),
+        options=(*method.options, *options, *means), shared=studies[0].shared,
+        error=None if any(error is None for error in errors) else torch.stack(errors), forwards=sum(forwards),
+    )  # fmt: skip

@@ -1,37 +1,25 @@
-"""Run: one sample asked and answered, to be read by any estimator, gone on with, saved, and told as an explanation."""
+"""Run: the model's answers about one sample, to be read by any estimator, gone on with, saved, and shown as an explanation."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from pellucid.errors import InputError, MethodError
+from pellucid.errors import InputError
 from pellucid.explanation.attribution import Attribution
 from pellucid.model import Model
-from pellucid.model.where import Where, nearest
+from pellucid.model.where import Where
 from pellucid.target import Target, as_target
-from .responses import Estimate, Estimator, Responses, Study, called_off, painted, relative
+from .estimator import Estimate, Estimator, estimator_named
+from .query import extend
+from .responses import Responses
+from .study import Study, called_off, painted
 
-if TYPE_CHECKING:
-    from .perturbation import Perturbation
-
-#: Name -> "module:estimator". They live beside their designs, which import this file.
-ESTIMATORS = {
-    "rise": "pellucid.methods.perturb.rise:MaskMean",
-    "lime": "pellucid.methods.perturb.lime:Surrogate",
-    "shapley": "pellucid.methods.perturb.kernel_shap:Kernel",
-    "kernel_shap": "pellucid.methods.perturb.kernel_shap:Kernel",
-    "banzhaf": "pellucid.methods.perturb.kernel_shap:Banzhaf",
-    "pda": "pellucid.methods.perturb.pda:WeightOfEvidence",
-    "sobol": "pellucid.methods.perturb.sobol:TotalIndex",
-    "hsic": "pellucid.methods.perturb.hsic:Dependence",
-}
 GROWTH, REACH = 1.5, 16  # of a run that goes on for a tolerance: rows from stage to stage, and at most, of what was planned
 
 
@@ -42,7 +30,9 @@ class Run:
     Reading it costs no forward pass, whatever estimator or class it is read for.
 
     Arguments:
-        source: Which method asked.
+        name: Which method asked.
+        estimator: What that method makes of the answers.
+        options: Its settings, in readable lines, for provenance.
         output: The model's main output for the sample.
 
     Example:
@@ -56,7 +46,9 @@ class Run:
         ([1.0, 2.0, 3.0], [0.0, 0.0, 1.0])
     """
 
-    source: Perturbation
+    name: str
+    estimator: Estimator
+    options: tuple[str, ...]
     study: Study
     responses: Responses
     output: Tensor
@@ -67,8 +59,8 @@ class Run:
 
     def __repr__(self) -> str:
         n, r = self.study.regions.n, self.responses
-        rows = f"{len(r):,} of {self.study.design.count(n):,} rows"
-        return f"Run({self.source.name} -> {r.target}, {n:,} regions, {rows}, {r.forwards:,} forward passes)"
+        rows = f"{len(r):,} of {self.study.rows:,} rows"
+        return f"Run({self.name} -> {r.target}, {n:,} regions, {rows}, {r.forwards:,} forward passes)"
 
     def fit(self, estimator: str | Estimator | None = None, target: Any = None) -> Estimate:
         """One number per region, with standard errors.
@@ -95,23 +87,23 @@ class Run:
             tol: Stop once the greatest standard error is below that share of the range of the values.
             estimator, target: Whose values; see `fit`.
         """
-        planned = self.study.design.count(self.study.regions.n)
+        planned = self.study.rows
         most = budget or (REACH * planned if tol is not None else planned)
         run = self._longer(most)
-        most = min(most, run.study.design.count(run.study.regions.n))
+        most = min(most, run.study.rows)
         while len(run) < most:
             upto = most if tol is None else min(most, max(int(GROWTH * len(run)), planned))
-            if tol is not None and len(run) and run._within(tol, estimator, target):
+            if tol is not None and len(run) and run.fit(estimator, target).relative_error < tol:
                 break
-            run = replace(run, responses=run.study.go_on(run.responses, upto))
+            run = replace(run, responses=extend(run.study, run.responses, upto))
             if len(run) < upto:
                 break  # called off
         return run
 
-    def method(self, estimator: str | Estimator | None = None) -> Reading:
+    def method(self, estimator: str | Estimator | None = None) -> RunMethod:
         """These answers as a method: `explain(model, x, target, method=run.method("lime"))` asks the model nothing more."""
-        name = estimator if isinstance(estimator, str) else self.source.name if estimator is None else type(estimator).__name__
-        return Reading(name, self._estimator(estimator), self)
+        name = estimator if isinstance(estimator, str) else self.name if estimator is None else type(estimator).__name__
+        return RunMethod(name, self._estimator(estimator), self)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write rows and answers as .safetensors, whole or not at all."""
@@ -133,23 +125,10 @@ class Run:
         design = design.longer(n, rows)
         return replace(self, study=replace(self.study, design=design), responses=replace(self.responses, design=design))
 
-    def _within(self, tol: float, estimator: str | Estimator | None, target: Any) -> bool:
-        found = self.fit(estimator, target)
-        return relative(found.error, found.values) < tol
-
     def _estimator(self, given: str | Estimator | None) -> Estimator:
-        if given is None or given == self.source.name:
-            return self.source.estimator
-        if not isinstance(given, str):
-            return given
-        if given not in ESTIMATORS:
-            raise MethodError(
-                f"an estimator {given!r}", f"{len(ESTIMATORS)} estimators, none of that name", "only these can be named",
-                f"Nearest: {', '.join(nearest(given, list(ESTIMATORS)))}.",
-            )  # fmt: skip
-        module, _, name = ESTIMATORS[given].partition(":")
-        made: Estimator = getattr(import_module(module), name)()
-        return made
+        if given is None or given == self.name:
+            return self.estimator
+        return estimator_named(given) if isinstance(given, str) else given
 
     def _target(self, given: Any) -> Target:
         """Another target, settled by the answer for the sample itself."""
@@ -162,7 +141,7 @@ class Run:
 
 
 @dataclass(frozen=True, eq=False)
-class Reading:
+class RunMethod:
     """A run read by an estimator, as a method: no forward pass is made.
 
     Arguments:
@@ -190,13 +169,12 @@ class Reading:
         settled = self.run._target(target)
         estimate = self.estimator.estimate(responses, settled)
         values, error = painted(estimate, study)
-        total = study.design.count(responses.n)
-        notes = (called_off(len(responses), total),) if len(responses) < total else ()
+        notes = (called_off(len(responses), study.rows),) if len(responses) < study.rows else ()
         return Attribution(
             values[None], responses.read_full(settled)[None], settled, self.run.output,
-            notes=(f"Read from the {len(responses):,} answers of a run of {self.run.source.name}.", *estimate.notes, *notes),
-            options=(*self.run.source.options, str(self.estimator)), error=None if error is None else error[None],
-            shared=study.value.dim() > 2 and study.regions.shape[0] == 1, forwards=responses.forwards,
+            notes=(f"Read from the {len(responses):,} answers of a run of {self.run.name}.", *estimate.notes, *notes),
+            options=(*self.run.options, str(self.estimator)), error=None if error is None else error[None],
+            shared=study.shared, forwards=responses.forwards,
         )  # fmt: skip
 
     def _same(self, model: Model, x: Tensor, at: str | Where | None) -> None:
@@ -211,6 +189,6 @@ class Reading:
         other = next((what for what, holds in same.items() if not holds), None)
         if other is not None:
             raise InputError(
-                f"{self.name} from a run of {self.run.source.name}", f"another {other}", "its answers are about that one alone",
+                f"{self.name} from a run of {self.run.name}", f"another {other}", "its answers are about that one alone",
                 "Ask anew: pl.explain(model, x, method=...).",
             )  # fmt: skip

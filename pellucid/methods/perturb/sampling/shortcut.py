@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -14,13 +14,11 @@ from ..imputers.windows import cut, patched
 from ..incremental import Plan, accelerate, windows_around
 from ..regions.regions import Partition, Regions, Windows, places
 from .design import OneOut
+from .study import Study
 
 # Of the multiply-adds, what a plan has to spare. The two ways are not timed against each other: their answers differ by rounding,
 # and the same question gets the same bits. Networks where a plan spares so much were 1.5 to 7 times as fast with it.
 WORTH = 0.25
-
-if TYPE_CHECKING:
-    from .responses import Study
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,11 +26,13 @@ class Shortcut:
     """A plan, and where each region lies.
 
     Arguments:
+        study: The sample and its regions, of which each row takes one away.
         plan: What answers in place of the whole network.
         corners: Of a window around every region, all of one size, with shape (n, axes).
         reason: Why this way, in a sentence.
     """
 
+    study: Study
     plan: Plan
     corners: Tensor
     reason: str
@@ -43,11 +43,12 @@ class Shortcut:
         """What the target reads, for every variant."""
         return self.plan.values(*variants)
 
-    def variants(self, study: Study, index: Sequence[int], numbers: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """The new content of the windows, and their corners, for rows of a design that takes one region away at a time."""
+    def variants(self, index: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """The new content of the windows, and their corners."""
+        study = self.study
         which = torch.tensor(list(index), device=self.corners.device).repeat_interleave(study.draws)
         corners, size = self.corners[which], self.plan.windows.size
-        content = patched(study.fill, study.value, corners, size, numbers)
+        content = patched(study.fill, study.value, corners, size, study.draw_numbers(index))
         gone = covered(study.regions, which, corners, size)
         if gone is not None:
             content = torch.where(gone, content, cut(study.value, corners, size))
@@ -61,7 +62,7 @@ def shortcut(study: Study, rows: Sequence[int]) -> Shortcut | None:
         return None
     size, corners = windows_around(boxes, places(study.value))
     choice = accelerate(study.readout, study.row, size, corners[list(rows)], copies=study.draws, measure=False, least=WORTH)
-    return None if choice.plan is None else Shortcut(choice.plan, corners, choice.reason)
+    return None if choice.plan is None else Shortcut(study, choice.plan, corners, choice.reason)
 
 
 def _boxes(study: Study) -> Tensor | None:

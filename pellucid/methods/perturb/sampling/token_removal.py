@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -13,16 +13,14 @@ from torch.nn import functional as F
 from pellucid.errors import MethodError
 from pellucid.tape import record
 from pellucid.tape.forward import Readout, heard
-
-if TYPE_CHECKING:
-    from .responses import Study
+from .study import Study
 
 PREFIX = 16  # tokens in front of the grid, at most: the class token, registers
 COVERED = 0.5  # of its places: a token that lost so many is taken out
 
 
 @dataclass(frozen=True, eq=False)
-class Removal:
+class TokenRemoval:
     """The tokens of one sample, and where among them the grid lies.
 
     A token goes once half of its places are gone. What is left keeps its position embedding, and the network runs on fewer
@@ -31,12 +29,14 @@ class Removal:
     References: Jain et al., 2022, Missingness bias in model debugging, https://doi.org/10.48550/arXiv.2204.08945
 
     Arguments:
+        study: The sample and its regions.
         readout: The model, asked from the tokens on.
         tokens: With shape (1, tokens, channels), positions added.
         prefix: How many of them stand in front of the grid.
         grid: Rows and columns of the others.
     """
 
+    study: Study
     readout: Readout
     tokens: Tensor
     prefix: int
@@ -48,9 +48,9 @@ class Removal:
     def reason(self) -> str:
         return f"Tokens of what was taken away were left out at `{self.readout.at}`."
 
-    def variants(self, study: Study, index: Sequence[int], numbers: Sequence[int]) -> Tensor:
+    def variants(self, index: Sequence[int]) -> Tensor:
         """Which tokens stay, for rows of a design, with shape (k, tokens)."""
-        return self.left(study.gone(index)).repeat_interleave(study.draws, 0)
+        return self.left(self.study.gone(index)).repeat_interleave(self.study.draws, 0)
 
     def left(self, gone: Tensor) -> Tensor:
         """Which tokens stay where masks over the picture say what is gone."""
@@ -78,7 +78,7 @@ class Removal:
         return made
 
 
-def removal(study: Study) -> Removal:
+def token_removal(study: Study) -> TokenRemoval:
     """The tokens of a sample.
 
     Raises:
@@ -89,9 +89,9 @@ def removal(study: Study) -> Removal:
     x = study.value
     readout = replace(study.readout, x=x, target=study.readout.target.take([study.row]), shorter=True)
     for name, tokens, prefix, grid in _grids(readout, x):
-        found = Removal(replace(readout, at=name), tokens, prefix, grid)
+        found = TokenRemoval(study, replace(readout, at=name), tokens, prefix, grid)
         if _takes_fewer(found):
-            _covered(study, found)
+            _covered(found)
             return found
     raise _refusal(study, "no value of tokens over places of which some could be left out")
 
@@ -121,7 +121,7 @@ def _layout(n: int, height: int, width: int) -> tuple[int, tuple[int, int]] | No
     return None
 
 
-def _takes_fewer(found: Removal) -> bool:
+def _takes_fewer(found: TokenRemoval) -> bool:
     """Whether the network answers with a token left out, and otherwise, and with all of them as it does by itself."""
     readout, whole = found.readout, found.tokens
     try:
@@ -132,9 +132,9 @@ def _takes_fewer(found: Removal) -> bool:
     return fewer.shape == own.shape and torch.allclose(same, own, rtol=1e-4, atol=1e-5) and not torch.equal(fewer, same)
 
 
-def _covered(study: Study, found: Removal) -> None:
+def _covered(found: TokenRemoval) -> None:
     """Refuse regions that take no token away."""
-    n = study.regions.n
+    study, n = found.study, found.study.regions.n
     for first in range(0, n, 64):
         alone = torch.zeros(min(64, n - first), n, dtype=torch.bool, device=study.value.device)
         alone[torch.arange(len(alone)), torch.arange(first, first + len(alone))] = True

@@ -1,0 +1,51 @@
+"""Imputers of texts: a blank token in the place of a removed one, or nothing at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pellucid.tape.token_inputs import Written
+from ..regions.regions import Regions
+from .imputer import Constant, Fill, Imputer, Own
+
+
+@dataclass(frozen=True)
+class LeftOut(Imputer):
+    """Nothing stands there: the model reads a shorter text."""
+
+    def prepare(self, x: Tensor, regions: Regions, model: Any) -> Fill:
+        nothing = torch.full_like(x, torch.nan)  # what `pellucid.tape.embedding` leaves out
+        return lambda gone, draws: nothing
+
+
+@dataclass(frozen=True, eq=False)
+class Blank(Constant):
+    """A token that says nothing stands in the place of every one that is taken away.
+
+    Arguments:
+        name: What that token is called.
+    """
+
+    name: str = ""
+
+    def __str__(self) -> str:
+        return f"Blank({self.name})"
+
+
+def text_imputer(given: Any, written: Written) -> tuple[Any, str]:
+    """What stands where tokens are taken away, and a sentence about it.
+
+    Arguments:
+        given: `LeftOut`, a token id, or a function of vectors; for anything else the tokenizer's blank stands in.
+    """
+    if isinstance(given, LeftOut):
+        return given, "What is taken away is left out: the model reads a shorter text."
+    if isinstance(given, Own) or (callable(given) and not hasattr(given, "prepare")):
+        return given, ""
+    id = given if isinstance(given, int) and not isinstance(given, bool) else None
+    vectors, name = written.blanked(id)
+    return Blank(vectors, name), f"What is taken away is replaced by {name}."

@@ -1,0 +1,137 @@
+"""Queries: what a model answers to the rows of a design about one sample, each row asked once and by the quickest exact way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Protocol
+
+import torch
+from torch import Tensor
+
+from pellucid.tape.forward import ask, at_once
+from ..imputers.imputer import occluded
+from .responses import Responses
+from .shortcut import shortcut
+from .study import Study
+from .token_removal import token_removal
+
+CLASSES = 4096  # an output of up to so many numbers is kept whole, so that other targets can be read from it later
+FEW = 16  # different rows for each that is asked, at most, where rows are looked through for those that come again
+
+
+class Route(Protocol):
+    """A way to get answers about rows of a design: through the whole network, or through a part of it.
+
+    `at_once`: how many variants go through together, in multiples of what suits whole samples. `reason`: a sentence about it.
+    """
+
+    @property
+    def at_once(self) -> int: ...
+    @property
+    def reason(self) -> str: ...
+
+    def variants(self, index: Sequence[int]) -> Any:
+        """What goes in for some rows."""
+
+    def values(self, variants: Any, rows: Sequence[int]) -> Mapping[Any, Tensor]:
+        """The main output (None), and what else the target reads, for every variant."""
+
+
+@dataclass(frozen=True, eq=False)
+class WholeNetwork:
+    """Whole variants of the sample, through the whole network."""
+
+    study: Study
+
+    at_once: ClassVar[int] = 1
+    reason: ClassVar[str] = ""
+
+    def variants(self, index: Sequence[int]) -> Tensor:
+        return self.study.variants(index)
+
+    def values(self, variants: Tensor, rows: Sequence[int]) -> Mapping[Any, Tensor]:
+        return self.study.readout.values(variants, rows)
+
+
+def start(study: Study) -> Responses:
+    """The answers for the sample as it is, and for nothing at all where the design wants that; no rows yet.
+
+    Raises:
+        ModelError: an answer is NaN or infinite.
+    """
+    values = study.readout.values(study.value, [study.row])
+    output = values[None]
+    whole = study.readout.target.addresses == (None,) and output.dim() <= 2 and output[0].numel() <= CLASSES
+    full = _kept(study, values, [study.row], whole)[0]
+    empty = None if study.design.common else study.readout.check(_empty(study, whole))
+    target, none = study.readout.target.take([study.row]), full.new_zeros(0, study.draws, len(full))
+    return Responses(study.regions.n, study.design, none, full, empty, target, whole, study.regions, study.told)
+
+
+def extend(study: Study, responses: Responses, upto: int | None = None) -> Responses:
+    """The answers to more rows, up to a number of them, or to all of the design. Fewer when somebody calls it off.
+
+    Raises:
+        ModelError: an answer is NaN or infinite.
+        MethodError: tokens are to be removed from a network that needs them all.
+    """
+    upto = study.rows if upto is None else upto
+    asked, place = _distinct(study, upto)
+    done = int((asked < len(responses)).sum())
+    parts = [responses.answers[asked[:done]]]
+    route = _route(study, asked[done:].tolist())
+
+    def make(first: int, last: int) -> tuple[Any, Sequence[int]]:
+        index = asked[first:last].tolist()
+        return route.variants(index), [study.row] * (len(index) * study.draws)
+
+    def answer(variants: Any, rows: Sequence[int]) -> Tensor:
+        return _kept(study, route.values(variants, rows), rows, responses.whole)
+
+    batch = study.batch or at_once(study.value) * route.at_once
+    for _, _, answers in ask(answer, len(asked), make, start=done, batch=batch, copies=study.draws):
+        parts.append(study.readout.check(answers).reshape(-1, study.draws, answers.shape[1]))
+    known = torch.cat(parts)
+    reached = upto if len(known) == len(asked) else int(asked[len(known)])
+    how = route.reason or responses.how
+    return replace(responses, design=study.design, answers=known[place[:reached]], spared=reached - len(known), how=how)
+
+
+def _route(study: Study, rows: Sequence[int]) -> Route:
+    if study.semantics == "remove":
+        return token_removal(study)
+    return shortcut(study, rows) or WholeNetwork(study)
+
+
+def _empty(study: Study, whole: bool) -> Tensor:
+    """The answers where nothing is left, one per draw."""
+    absent = torch.ones(1, study.regions.n, dtype=torch.bool, device=study.value.device)
+    gone = study.regions.gone(absent, [0])
+    gone = torch.ones_like(gone) if study.design.soft else gone
+    if study.semantics == "remove":
+        removal = token_removal(study)
+        return _kept(study, removal.values(removal.left(gone), [study.row]), [study.row], whole)
+    variants = torch.cat([occluded(study.value, gone, study.fill, [draw]) for draw in range(study.draws)])
+    rows = [study.row] * len(variants)
+    return _kept(study, study.readout.values(variants, rows), rows, whole)
+
+
+def _distinct(study: Study, upto: int) -> tuple[Tensor, Tensor]:
+    """Which rows have to be asked, in order, and which of these tells the answer to each row."""
+    n, every = study.regions.n, torch.arange(upto)
+    if not study.once or study.design.soft or 2**n > FEW * upto:
+        return every, every
+    rows = study.design.rows(n, 0, upto)
+    _, kind = torch.unique((rows * 2 ** torch.arange(n)).sum(1), return_inverse=True)
+    first = torch.full((upto,), upto).scatter_reduce(0, kind, every, "amin")[kind]
+    asked = every[first == every]
+    return asked, torch.searchsorted(asked, first)
+
+
+def _kept(study: Study, values: Mapping[Any, Tensor], rows: Sequence[int], whole: bool) -> Tensor:
+    """What is kept of every variant's values, one row each: the output, or the target alone."""
+    output = values[None]
+    if whole:
+        return output[:, None] if output.dim() == 1 else output
+    return study.readout.read(dict(values), rows)[:, None]

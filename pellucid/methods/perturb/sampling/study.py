@@ -1,0 +1,110 @@
+"""The study of one sample: its regions, which of them are taken away together, and what stands in their place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from pellucid.errors import MethodError
+from pellucid.model.where import Where
+from pellucid.tape.forward import Readout
+from ..imputers.imputer import Fill, occluded
+from ..regions.multi_input import MultiInputRegions
+from ..regions.regions import Regions
+from .design import Design
+from .estimator import Estimate
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """One sample, its regions, and how the model is asked about them; `sampling.query` asks.
+
+    Arguments:
+        readout: The model and the target.
+        value: What variants are made of: the input, or the value at `readout.at`; with shape (1, ...).
+        row: Which sample of the readout's batch this is.
+        draws: Random draws per row.
+        batch: Variants asked at once; None: by the size of the sample.
+        told: What there is to say of imputer and regions.
+        once: Whether the same row always gets the same answer, and so has to be asked once only.
+        accelerate: Whether a plan may answer that computes only what a region reaches, where it is exact and sooner.
+        semantics: "replace" what is taken away by the imputer's values, or "remove" its tokens.
+    """
+
+    readout: Readout
+    value: Tensor
+    row: int
+    regions: Regions
+    design: Design
+    fill: Fill
+    draws: int = 1
+    batch: int | None = None
+    told: str = ""
+    once: bool = False
+    accelerate: bool = True
+    semantics: str = "replace"
+
+    @property
+    def rows(self) -> int:
+        """How many rows the design has."""
+        return self.design.count(self.regions.n)
+
+    @property
+    def shared(self) -> bool:
+        """Whether the channels of a place always go together."""
+        if isinstance(self.regions, MultiInputRegions):
+            return self.regions.shared
+        return self.value.dim() > 2 and self.regions.shape[0] == 1
+
+    def gone(self, index: Sequence[int]) -> Tensor:
+        """What is taken away in some rows of the design: masks over the sample."""
+        first, last = index[0], index[-1] + 1
+        rows = self.design.rows(self.regions.n, first, last)[[i - first for i in index]].to(self.value.device)
+        return self.regions.gone(1 - rows if self.design.soft else ~rows, index)
+
+    def variants(self, index: Sequence[int]) -> Tensor:
+        """The sample with what some rows take away replaced, every draw of a row after the other."""
+        gone = self.gone(index)
+        if self.draws > 1:
+            gone = gone.repeat_interleave(self.draws, 0)
+        return occluded(self.value, gone, self.fill, self.draw_numbers(index))
+
+    def draw_numbers(self, index: Sequence[int]) -> list[int]:
+        """The numbers of the imputer's random draws for some rows."""
+        first = [0 if self.design.common else row * self.draws for row in index]
+        return [number + draw for number in first for draw in range(self.draws)]
+
+
+def painted(estimate: Estimate, study: Study) -> tuple[Tensor, Tensor | None]:
+    """Values and standard errors for every entry of the sample."""
+    error = estimate.error
+    return _painted(estimate, study, estimate.values), None if error is None else _painted(estimate, study, error)
+
+
+def _painted(estimate: Estimate, study: Study, values: Tensor) -> Tensor:
+    regions, values = study.regions, values.to(study.value)
+    places = values.reshape(regions.shape) if estimate.painted else regions.paint(values)
+    return places.expand(study.value.shape[1:])
+
+
+def called_off(done: int, total: int) -> str:
+    """What a caption says of a run that somebody stopped."""
+    return f"Called off after {done:,} of {total:,} questions."
+
+
+def module_path(at: str | Where | None) -> str | None:
+    """Where a perturbation reaches inside a model: a module path, or None for the input.
+
+    Raises:
+        MethodError: an operation is named, and no module.
+    """
+    if isinstance(at, Where):
+        if at.op is not None or at.position is not None or at.module is None:
+            raise MethodError(
+                f"a perturbation at {at}", "an operation", "values can be replaced where a module returns them",
+                'Name the module: at="layer4".',
+            )  # fmt: skip
+        return at.module
+    return at
