@@ -73,7 +73,7 @@ class House:
             listed = str(path.relative_to(self.root)) in self.registries
             for one in imports(path, module):
                 there = None if listed and (one.text or not one.early) else self.holder(one.name)
-                if there not in (None, module):
+                if there not in (None, module) and not (one.text and there == PACKAGE):  # a key of a file: "pellucid.responses"
                     found[module].add(str(there))
         return found
 
