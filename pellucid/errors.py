@@ -38,6 +38,10 @@ class InputError(PellucidError, ValueError):
     """An input tensor does not fit the model, or holds values that are not numbers."""
 
 
+class SampleError(InputError, IndexError):
+    """A batch has fewer samples than that."""
+
+
 class TargetError(PellucidError, ValueError):
     """The target does not name one number of the model's output."""
 

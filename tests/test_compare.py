@@ -18,7 +18,7 @@ from pellucid.core.progress import told, watched
 from pellucid.core.statistics import rank_correlation, ranks
 from pellucid.errors import InputError, MethodError, NoRule, OutputError, TargetError
 from pellucid.explanation.attribution import Attribution
-from pellucid.explanation.comparison import Comparison, agree, seen
+from pellucid.explanation.comparison import Comparison, agreement, compared_map
 from pellucid.explanation.explanation import Explanation
 from pellucid.model import Model, Preprocess
 from pellucid.render import comparison_page, comparison_sheet
@@ -182,24 +182,25 @@ def patch(row: int, column: int, value: float = 1.0) -> Tensor:
 
 def test_overlap_is_the_shared_part_of_the_regions_for() -> None:
     one, same, half, apart, contra = (
-        seen(made(values), 0, 0.04) for values in (patch(0, 0), patch(0, 0, 7.0), patch(0, 2), patch(9, 9), patch(0, 0, -1.0))
+        compared_map(made(values), 0.04)
+        for values in (patch(0, 0), patch(0, 0, 7.0), patch(0, 2), patch(9, 9), patch(0, 0, -1.0))
     )
-    assert [agree(one, other)[1] for other in (same, apart)] == [1.0, 0.0]
-    assert agree(one, half)[1] == pytest.approx(8 / 24, abs=0.1)
-    assert agree(one, contra) == (pytest.approx(-1.0), None)
+    assert [agreement(one, other)[1] for other in (same, apart)] == [1.0, 0.0]
+    assert agreement(one, half)[1] == pytest.approx(8 / 24, abs=0.1)
+    assert agreement(one, contra) == (pytest.approx(-1.0), None)
 
 
 def test_sizes_are_compared_where_one_does_not_tell_for_from_against() -> None:
     values = torch.randn(1, 1, 9, 9, generator=torch.Generator().manual_seed(0))
-    signed, unsigned = seen(made(values), 0, 0.1), seen(made(values.abs(), signed=False), 0, 0.1)
-    assert agree(signed, unsigned)[0] == pytest.approx(1.0)
+    signed, unsigned = compared_map(made(values), 0.1), compared_map(made(values.abs(), signed=False), 0.1)
+    assert agreement(signed, unsigned)[0] == pytest.approx(1.0)
 
 
 def test_maps_that_show_nothing_agree_with_nobody() -> None:
-    whole = seen(made(patch(0, 0)), 0, 0.1)
+    whole = compared_map(made(patch(0, 0)), 0.1)
     doubtful = made(patch(0, 0), error=torch.full((1, 1, 20, 20), 9.0))
     for other in (made(torch.zeros(1, 1, 20, 20)), doubtful, made(torch.ones(1, 1, 5, 5))):
-        assert agree(whole, seen(other, 0, 0.1)) == (None, None)
+        assert agreement(whole, compared_map(other, 0.1)) == (None, None)
 
 
 def test_every_pair_is_told_once(model: Model, picture: Image.Image) -> None:

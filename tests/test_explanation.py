@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 from dataclasses import replace
@@ -217,3 +218,31 @@ def test_files_that_are_no_explanation_are_refused(tmp_path: Path) -> None:
         load_explanation(tmp_path / "weights")
     with pytest.raises(OutputError, match="No such file"):
         load_explanation(tmp_path / "missing")
+
+
+def test_a_sample_is_an_explanation_of_its_own() -> None:
+    e = made(
+        3, 2, 4, 4, targets=("logit 1", "logit 2", "logit 3"), through=("a", "b", "c"), error=torch.ones(3, 2, 4, 4), forwards=30
+    )
+    one = e[1]
+    assert len(one) == 1 and one.values.data_ptr() == e.values[1].data_ptr()
+    assert (one.target, one.targets, one.through, one.forwards, one.classes) == ("logit 2", (), ("b",), 10, ())
+    assert e[0].classes == e.classes and torch.equal(one.heat(), e.heat(1)) and one.caption() == e.caption(1)
+    assert one.ledger is not None and e.ledger is not None and one.ledger.sentence() == e.ledger.sentence(1)
+
+
+def test_samples_are_counted_from_both_ends_and_made_once() -> None:
+    e = made(3, 2, 4, 4)
+    assert e[-1] is e[2] and e[2] is e[2] and [one.output.item() for one in e] == e.output.tolist()
+    assert e[0][0] is e[0] and len(list(e[0])) == 1
+
+
+@pytest.mark.parametrize("sample", [3, -4])
+def test_a_sample_that_is_not_there_is_an_index_error(sample: int) -> None:
+    with pytest.raises(IndexError, match="an explanation of 3 sample"):
+        made(3, 2, 4, 4)[sample]
+
+
+def test_copies_leave_the_views_behind() -> None:
+    e = made(3, 2, 4, 4)
+    assert e[1] is not copy.deepcopy(e)[1] and "_samples" not in e.__getstate__()

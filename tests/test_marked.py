@@ -62,7 +62,7 @@ class Page(HTMLParser):
 def hues(value: float, signed: bool = True) -> tuple[int, int, int]:
     e = made("abc", values=torch.tensor([[0.0, value, 1.0]]), signed=signed)
     drawn = prepare(e)
-    return ground(next(run for run in runs(e, 0, drawn) if run.text == "abc"), drawn)
+    return ground(next(run for run in runs(e, drawn) if run.text == "abc"), drawn)
 
 
 def test_for_is_red_against_is_blue_and_nothing_is_paper() -> None:
@@ -143,13 +143,13 @@ def test_bytes_of_one_character_are_one_run() -> None:
     kinds = ("special", "text", "text", "text", "text", "special")
     subject = Tokens(("a😀b",), (("[C]", "a", "ð", "Ł", "b", "[S]"),), (spans,), (kinds,))
     e = Explanation(e.values, e.output, e.target, e.method, True, subject=subject)
-    told = [(run.text, run.value) for run in runs(e, 0, prepare(e))]
+    told = [(run.text, run.value) for run in runs(e, prepare(e))]
     assert told == [("[C]", 0.0), ("a", 1.0), ("😀", 6.0), ("b", 8.0), ("[S]", 0.0)]
 
 
 def test_lines_fit_and_keep_words_together() -> None:
     e = made("some words that are longer than one line, and a verylongwordthatdoesnotfitatall", piece=5)
-    lines = rows(runs(e, 0, prepare(e)), 20)
+    lines = rows(runs(e, prepare(e)), 20)
     assert all(sum(cells(run.text) for run in line) <= 20 for line in lines)
     text = ["".join(run.text for run in line).strip() for line in lines]
     whole = {word.strip(",") for line in text for word in line.replace("[CLS]", "").split()}
@@ -159,7 +159,7 @@ def test_lines_fit_and_keep_words_together() -> None:
 
 def test_a_text_that_reads_leftward_is_laid_out_so() -> None:
     e = made("שלום (very good) עולם", piece=1)
-    marked = runs(e, 0, prepare(e))
+    marked = runs(e, prepare(e))
     (line,) = rows(marked, 80)
     seen = "".join(run.text for run in ordered(line, leftward=leftward(marked)) if run.kind == "text")
     assert leftward(marked) and seen == "םלוע (very good) םולש"

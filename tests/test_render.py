@@ -23,7 +23,7 @@ from pellucid.render import PALETTES, VIEWS, Shown, page, picture, png, terminal
 from pellucid.render.image import MOST_SAMPLES, sheet
 from pellucid.render.parts import outline
 from pellucid.render.parts.bars import columns
-from pellucid.render.parts.ledger_table import book
+from pellucid.render.parts.ledger_table import ledger_rows
 from pellucid.render.parts.map import Map, prepare
 from pellucid.render.parts.palette import ORANGE_PURPLE, PAPER, RED_BLUE
 from pellucid.render.parts.panel import overlay, panel_size
@@ -436,7 +436,7 @@ def test_a_text_file_holds_the_books(tmp_path: Path) -> None:
 
 def test_the_books_show_the_largest_bookings_and_sum_the_rest() -> None:
     rows = tuple(Row(f"layer{place}", "add", "bias", torch.tensor([float(place)])) for place in range(30))
-    lines = book(Ledger(torch.tensor([435.0]), torch.zeros(1), rows), 0)
+    lines = ledger_rows(Ledger(torch.tensor([435.0]), torch.zeros(1), rows))
     assert lines[2] == ("bias", "add in layer29", "29.00") and ("the rest", "18 smaller bookings", "153.00") in lines
     assert lines[-1] == ("error", "unaccounted", "0.00")
 

@@ -192,7 +192,7 @@ def test_every_painter_shows_curve_channels_and_seconds(bursts, method, tmp_path
 def test_the_strips_tell_the_values(bursts):
     model, x, _ = bursts
     e = pl.explain(model, x[:1], "burst")
-    found = strips(e, 0, 50)
+    found = strips(e, 50)
     expected = e.values[0].double().reshape(3, 50, 5).mean(2).numpy()
     np.testing.assert_allclose(found.values, expected, atol=1e-12)
     assert found.scale.limit == pytest.approx(np.abs(expected).max())

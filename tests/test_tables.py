@@ -221,7 +221,7 @@ def wide() -> pl.Explanation:
 
 
 def test_a_waterfall_leads_from_zero_to_the_score(wide):
-    steps = waterfall(wide, 1)
+    steps = waterfall(wide[1])
     assert steps[0].stop == 0 and steps[-1].kind == END and steps[-1].stop == pytest.approx(float(wide.output[1]), rel=1e-4)
     for before, after in pairwise(steps[1:-1]):
         assert after.start == pytest.approx(before.stop)
@@ -233,7 +233,7 @@ def test_a_waterfall_leads_from_zero_to_the_score(wide):
 
 def test_values_that_do_not_add_up_are_bars(model):
     e = pl.explain(model, ROW, method="occlusion")
-    assert not e.adds and all(step.start == 0 for step in bars(e, 0))
+    assert not e.adds and all(step.start == 0 for step in bars(e))
     refusal(lambda: pl.render.chart(e, kind="waterfall"), "do not add up")
     assert pl.render.chart(e).width == pl.render.chart(pl.explain(model, ROW), kind="waterfall").width
     refusal(lambda: pl.render.chart(pl.explain(model.module, torch.ones(1, 5))), "no row of a table")
@@ -241,7 +241,7 @@ def test_values_that_do_not_add_up_are_bars(model):
 
 def test_of_methods_with_a_baseline_the_waterfall_begins_at_its_score(model):
     e = pl.explain(model, ROW, 0, method="kernel_shap")
-    assert waterfall(e, 0)[0].stop == pytest.approx(float(model(COLUMNS.typical()[None])[0, 0]), abs=1e-4)
+    assert waterfall(e)[0].stop == pytest.approx(float(model(COLUMNS.typical()[None])[0, 0]), abs=1e-4)
 
 
 @pytest.mark.parametrize("method", ["lrp", "occlusion", "sensitivity"])

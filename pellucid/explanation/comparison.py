@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -84,8 +84,12 @@ class Comparison:
         Arguments:
             top: Share of the places that regions take up.
         """
-        maps = {name: seen(e, sample, top) for name, e in self.explanations.items()}
-        return tuple(Agreement(one, other, *agree(maps[one], maps[other])) for one, other in combinations(maps, 2))
+        maps = {name: compared_map(e[sample], top) for name, e in self.explanations.items()}
+        return tuple(Agreement(one, other, *agreement(maps[one], maps[other])) for one, other in combinations(maps, 2))
+
+    def take(self, sample: int) -> Comparison:
+        """The comparison of one sample."""
+        return replace(self, explanations={name: e[sample] for name, e in self.explanations.items()})
 
     def save(self, path: str | os.PathLike[str], **options: Any) -> Path:
         """Write by suffix (.png, .html, .json), whole or not at all.
@@ -100,26 +104,33 @@ class Comparison:
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
-    """One map, as it is compared: its values, whether their sign counts, and the places in its regions for."""
+class ComparedMap:
+    """What of one sample's map is compared.
+
+    Arguments:
+        heat: Its values, with shape (height, width).
+        signed: Whether their sign counts.
+        regions: True at places in the regions that speak for the target.
+        evidence: Whether it shows any.
+    """
 
     heat: NDArray[np.float64]
     signed: bool
     regions: NDArray[np.bool_]
-    sound: bool
+    evidence: bool
 
 
-def seen(e: Explanation, sample: int, top: float) -> Seen:
-    """One sample of an explanation, made ready to be compared."""
-    heat = e.heat(sample).cpu().double().numpy()
-    masks = [one.mask.numpy() for one in e.regions(top, sample=sample) if not one.against]
-    where = np.any(masks, axis=0) if masks else np.zeros(heat.shape, dtype=bool)
-    return Seen(heat, e.signed, where, not (e.nothing(sample) or e.doubt(sample)))
+def compared_map(e: Explanation, top: float) -> ComparedMap:
+    """An explanation of one sample, made ready to be compared."""
+    heat = e.heat().cpu().double().numpy()
+    masks = [one.mask.numpy() for one in e.regions(top) if not one.against]
+    regions = np.any(masks, axis=0) if masks else np.zeros(heat.shape, dtype=bool)
+    return ComparedMap(heat, e.signed, regions, not (e.nothing() or e.doubt()))
 
 
-def agree(one: Seen, other: Seen) -> tuple[float | None, float | None]:
-    """Rank correlation and overlap of two maps."""
-    if not (one.sound and other.sound and one.heat.shape == other.heat.shape):
+def agreement(one: ComparedMap, other: ComparedMap) -> tuple[float | None, float | None]:
+    """Rank correlation and overlap of two maps; None where there is none."""
+    if not (one.evidence and other.evidence and one.heat.shape == other.heat.shape):
         return None, None
     heats = (one.heat, other.heat) if one.signed and other.signed else (np.abs(one.heat), np.abs(other.heat))
     either, both = int((one.regions | other.regions).sum()), int((one.regions & other.regions).sum())
@@ -132,12 +143,12 @@ def to_dict(c: Comparison) -> dict[str, Any]:
         "target": c.any.target,
         "output": c.any.output.tolist(),
         "methods": {name: summary(c[name]) | {"seconds": c.seconds[name]} for name in c.explanations},
-        "failures": {name: refusal(error) for name, error in c.failures.items()},
+        "failures": {name: error_to_dict(error) for name, error in c.failures.items()},
         "agreement": [vars(pair) for pair in c.agreement()],
     }
 
 
-def refusal(error: PellucidError) -> dict[str, str]:
+def error_to_dict(error: PellucidError) -> dict[str, str]:
     """An error as plain data."""
     parts = {part: getattr(error, part) for part in ("asked", "found", "why", "do")}
     return {"kind": type(error).__name__, "message": str(error)} | parts

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from torch import Tensor
 
 from pellucid.core.formats import encoded, load, save
 from pellucid.core.numbers import figure
-from pellucid.errors import InputError
+from pellucid.errors import InputError, SampleError
 from pellucid.model.modality import Modality, MultiInput, Piece, Tokens
 from . import uncertainty
 from .ledger import Ledger
@@ -79,6 +81,27 @@ class Explanation:
         """How many samples were explained."""
         return len(self.values)
 
+    def __getitem__(self, sample: int) -> Explanation:
+        """One sample as an explanation of its own, a view of these values that is made once; iterating goes through all samples.
+
+        Raises:
+            SampleError: there are not so many. It is an `IndexError`, too.
+        """
+        if not -len(self) <= sample < len(self):
+            found = f"an explanation of {len(self)} sample(s)"
+            raise SampleError(f"sample {sample}", found, "there is no such sample", f"Ask for one of 0-{len(self) - 1}.")
+        sample %= len(self)
+        if sample not in self._samples:
+            self._samples[sample] = self._sample(sample) if len(self) > 1 or self.targets else self
+        return self._samples[sample]
+
+    def __iter__(self) -> Iterator[Explanation]:
+        return map(self.__getitem__, range(len(self)))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Views of single samples stay where they are when this is copied or sent."""
+        return {name: value for name, value in vars(self).items() if name != "_samples"}
+
     def __repr__(self) -> str:
         what = self.headline() if len(self) == 1 else f"{self.method} -> {self.target}"
         return f"Explanation({what}, values {tuple(self.values.shape)})"
@@ -89,14 +112,18 @@ class Explanation:
 
     def headline(self, sample: int = 0) -> str:
         """Method, target and the target's value: `lrp.zero -> logit 7 = 1.50`."""
-        target = self.targets[sample] if self.targets else self.target
-        passed = f", through {self.through[sample]}" if self.through else ""
-        return f"{self.method} -> {target} = {figure(float(self.output[sample]))}{passed}"
+        return f"{self.method} -> {self.equation(sample)}"
+
+    def equation(self, sample: int = 0) -> str:
+        """Target and the target's value: `logit 7 = 1.50`."""
+        e = self[sample]
+        passed = f", through {e.through[0]}" if e.through else ""
+        return f"{e.target} = {figure(float(e.output))}{passed}"
 
     def sentence(self, sample: int = 0) -> str:
         """Headline and ledger of one sample, and the standard error of what was sampled."""
-        told = f"{self.headline(sample)}{self._books(sample)}.", self._sides(sample), self.exactness(sample)
-        return " ".join(filter(None, told))
+        e = self[sample]
+        return " ".join(filter(None, (f"{e.headline()}{e._books()}.", e._shares(), e.exactness())))
 
     def exactness(self, sample: int = 0) -> str:
         """The standard errors in words; "" where nothing was sampled."""
@@ -105,33 +132,34 @@ class Explanation:
 
     def warnings(self, sample: int = 0) -> list[str]:
         """What makes this map less than it seems, one plain sentence each; sound maps have none."""
-        nothing = self.nothing(sample)
-        size = float(self.values[sample].abs().sum())
-        booked = [] if self.ledger is None else self.ledger.warnings(sample, size)
-        return [words for words in (f"No evidence found. {nothing}" if nothing else "", self.doubt(sample), *booked) if words]
+        e = self[sample]
+        nothing = e.nothing()
+        booked = [] if e.ledger is None else e.ledger.warnings(0, float(e.values.abs().sum()))
+        return [words for words in (f"No evidence found. {nothing}" if nothing else "", e.doubt(), *booked) if words]
 
     def nothing(self, sample: int = 0) -> str:
         """Why there is no evidence to show, where a map is zero, rounding, or no numbers; "" where there is some."""
-        heat = self.heat(sample).double()
+        e = self[sample]
+        heat = e.heat().double()
         broken, size, largest = int((~heat.isfinite()).sum()), float(heat.abs().sum()), float(heat.abs().max())
         if broken:
             return f"{broken:,} of {heat.numel():,} values are not finite (NaN or infinite)."
         if size == 0:
-            cancel = bool(self.values[sample].any())
+            cancel = bool(e.values.any())
             return "At every place the channels cancel one another." if cancel else "Every value is exactly zero."
-        seed = abs(float(self.ledger.passed[sample])) if self.ledger else 0.0
+        seed = abs(float(e.ledger.passed)) if e.ledger else 0.0
         if size < 1e-6 * seed:
-            what = "what passed," if self.through else "the score"
+            what = "what passed," if e.through else "the score"
             return f"All absolute values together are {size:.1e}, less than a millionth of {what} {figure(seed)}."
         return f"The largest absolute value is {largest:.1e}: rounding, not evidence." if largest < 1e-12 else ""
 
     def doubt(self, sample: int = 0) -> str:
         """Says so where the map is under-sampled, as `uncertainty.doubt` decides; "" where it can be read as evidence."""
-        error = self.heat_error(sample)
-        if error is None or self.nothing(sample):
+        e = self[sample]
+        error = e.heat_error()
+        if error is None or e.nothing():
             return ""
-        spent = round(self.forwards / len(self))
-        return uncertainty.doubt(self.heat(sample), error, signed=self.signed, forwards=spent)
+        return uncertainty.doubt(e.heat(), error, signed=e.signed, forwards=e.forwards)
 
     def reliability(self, sample: int = 0) -> float:
         """How far another seed would give the same map, as a correlation in [0, 1]; 1 where nothing was sampled."""
@@ -144,16 +172,15 @@ class Explanation:
 
     def heat(self, sample: int = 0) -> Tensor:
         """One number per place, with shape (height, width), (1, length) for signals and rows: the sum over channels."""
-        self._check(sample)
-        rows = self._laid(self.values[sample].detach())
+        rows = self._laid(self[sample].values[0].detach())
         return rows.mean(0) if self.shared else rows.sum(0)
 
     def heat_error(self, sample: int = 0) -> Tensor | None:
         """The standard error of `heat`, as if channels erred independently; None where nothing was sampled."""
-        self._check(sample)
-        if self.error is None:
+        error = self[sample].error
+        if error is None:
             return None
-        rows = self._laid(self.error[sample].detach())
+        rows = self._laid(error[0].detach())
         return rows.mean(0) if self.shared else rows.square().sum(0).sqrt()
 
     def mask(self, top: float = 0.1, sample: int = 0) -> Tensor:
@@ -193,13 +220,14 @@ class Explanation:
             Region(100.0% of what speaks against on 25.0% of the places, box (0, 3, 4, 4))
         """
         check_share("regions", top)
-        heat = self.heat(sample).cpu().double().numpy()
-        labels = None if isinstance(by, str) and by == "connected" else self._labels(by, heat.shape, sample)
-        if self.nothing(sample) or self.doubt(sample):
+        e = self[sample]
+        heat = e.heat().cpu().double().numpy()
+        labels = None if isinstance(by, str) and by == "connected" else e._labels(by, heat.shape)
+        if e.nothing() or e.doubt():
             return ()
-        heat = heat if self.signed else np.abs(heat)
+        heat = heat if e.signed else np.abs(heat)
         if labels is None:
-            return connected(heat, top, smooth=smooth, least=least, neighbours=self.values.ndim > 2)
+            return connected(heat, top, smooth=smooth, least=least, neighbours=e.values.ndim > 2)
         return segments(finer(heat, *labels.shape), labels.cpu().numpy(), top)
 
     def part(self, name: str) -> Explanation:
@@ -244,8 +272,8 @@ class Explanation:
 
     def photograph(self, sample: int = 0) -> NDArray[np.uint8] | None:
         """The pixels the model saw of one sample, with shape (height, width, 3)."""
-        self._check(sample)
-        return self.picture if self.picture is None or self.picture.ndim == 3 else self.picture[sample]
+        picture = self[sample].picture
+        return picture if picture is None or picture.ndim == 3 else picture[0]
 
     def save(self, path: str | os.PathLike[str], **options: Any) -> Path:
         """Write by suffix (.safetensors, .json, .png, .html, .svg, .txt), whole or not at all.
@@ -275,36 +303,52 @@ class Explanation:
             raise InputError(f"the {by}s of an explanation", found, f"only texts have {by}s", do)
         return self.subject.valued(self.subject.groups(by, sample), self.heat(sample).flatten(), sample)
 
-    def _labels(self, by: str | Tensor, shape: tuple[int, ...], sample: int) -> Tensor:
+    def _sample(self, sample: int) -> Explanation:
+        here = slice(sample, sample + 1)
+        return replace(
+            self,
+            values=self.values[here],
+            output=self.output[here],
+            target=self.targets[sample] if self.targets else self.target,
+            ledger=None if self.ledger is None else self.ledger[sample],
+            picture=self.picture if self.picture is None or self.picture.ndim == 3 else self.picture[sample],
+            classes=self.classes if sample == 0 else (),
+            targets=(),
+            error=None if self.error is None else self.error[here],
+            forwards=round(self.forwards / len(self)),
+            subject=None if self.subject is None else self.subject.take([sample]),
+            through=self.through[here],
+        )
+
+    @cached_property
+    def _samples(self) -> dict[int, Explanation]:
+        return {}
+
+    def _labels(self, by: str | Tensor, shape: tuple[int, ...]) -> Tensor:
         """The segment of every place: labels that were given, or the superpixels of the photograph."""
         if isinstance(by, Tensor):
             return fitting(by, shape)
         if by != "superpixels":
             do = 'Use "connected", "superpixels", or a tensor of labels.'
             raise InputError(f'regions(by="{by}")', f'"{by}"', "nobody here finds regions so", do)
-        picture = self.photograph(sample)
+        picture = self.photograph()
         if picture is None or shape[0] == 1:
             do = 'Explain a picture given as a file, use by="connected", or pass a tensor of labels.'
             raise InputError('regions(by="superpixels")', "no photograph below the map", "superpixels are pieces of one", do)
         return superpixels(picture)
 
-    def _sides(self, sample: int) -> str:
+    def _shares(self) -> str:
         """How much every input gives, where values add up."""
-        sums = self.signed and self.adds and not self.shared and self.subject is not None
-        return self.subject.shares(self.values[sample]) if sums and isinstance(self.subject, MultiInput) else ""
+        sums = self.signed and self.adds and not self.shared
+        return self.subject.shares(self.values[0]) if sums and isinstance(self.subject, MultiInput) else ""
 
-    def _books(self, sample: int) -> str:
+    def _books(self) -> str:
         """The ledger as it follows the headline."""
         if self.ledger is None:
             return ""
-        seed, output = float(self.ledger.seed[sample]), float(self.output[sample])
+        seed, output = float(self.ledger.seed), float(self.output)
         start = "" if abs(seed - output) <= 1e-3 * abs(output) else f", seeded with {figure(seed)}"
-        return f"{start}: {self.ledger.sentence(sample)}"
-
-    def _check(self, sample: int) -> None:
-        if not -len(self) <= sample < len(self):
-            found = f"an explanation of {len(self)} sample(s)"
-            raise InputError(f"sample {sample}", found, "there is no such sample", f"Ask for one of 0-{len(self) - 1}.")
+        return f"{start}: {self.ledger.sentence()}"
 
 
 def channels(values: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -52,6 +52,11 @@ class Ledger:
     seed: Tensor
     input: Tensor
     rows: tuple[Row, ...] = ()
+
+    def __getitem__(self, sample: int) -> Ledger:
+        """The ledger of one sample, as a batch of one."""
+        here = slice(sample, sample + 1)
+        return Ledger(self.seed[here], self.input[here], tuple(replace(row, amount=row.amount[here]) for row in self.rows))
 
     @property
     def absorbed(self) -> Tensor:

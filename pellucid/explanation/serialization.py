@@ -27,21 +27,23 @@ def load_explanation(path: str | os.PathLike[str]) -> Explanation:
     Raises:
         OutputError: There is no such file, or it is not an explanation.
     """
-    told, tensors = unpack(Path(path))
-    told |= {name: tuple(told.get(name, ())) for name in ("notes", "targets", "through")} | {
-        "classes": tuple(map(tuple, told["classes"]))
+    fields, tensors = unpack(Path(path))
+    fields |= {name: tuple(fields.get(name, ())) for name in ("notes", "targets", "through")} | {
+        "classes": tuple(map(tuple, fields["classes"]))
     }
     picture = tensors["picture"].numpy() if "picture" in tensors else None
-    rows: list[tuple[str, str, str]] | None = told.pop("rows")
+    rows: list[tuple[str, str, str]] | None = fields.pop("rows")
     ledger = None
     if rows is not None:
         booked = tuple(Row(*row, tensors[f"ledger.row.{index}"]) for index, row in enumerate(rows))
         ledger = Ledger(tensors["ledger.seed"], tensors["ledger.input"], booked)
-    plain = told.pop("subject", None)
+    plain = fields.pop("subject", None)
     parts = {name.removeprefix(SUBJECT): tensor for name, tensor in tensors.items() if name.startswith(SUBJECT)}
     subject = None if plain is None else from_plain(plain, parts)
     error = tensors.get("error")
-    return Explanation(tensors["values"], tensors["output"], ledger=ledger, picture=picture, error=error, subject=subject, **told)
+    return Explanation(
+        tensors["values"], tensors["output"], ledger=ledger, picture=picture, error=error, subject=subject, **fields
+    )
 
 
 def to_safetensors(e: Explanation) -> bytes:
@@ -65,23 +67,10 @@ def to_safetensors(e: Explanation) -> bytes:
 
 def header(e: Explanation) -> dict[str, Any]:
     """What the tensors of an explanation do not say."""
-    kept = (
-        "target",
-        "method",
-        "signed",
-        "notes",
-        "provenance",
-        "at",
-        "classes",
-        "targets",
-        "shared",
-        "forwards",
-        "adds",
-        "through",
-    )
-    told = {name: getattr(e, name) for name in kept}
-    told["subject"] = None if e.subject is None else to_plain(e.subject)[0]
-    return told | {"rows": None if e.ledger is None else [(row.where, row.op, row.cause) for row in e.ledger.rows]}
+    names = "target method signed notes provenance at classes targets shared forwards adds through"
+    subject = None if e.subject is None else to_plain(e.subject)[0]
+    rows = None if e.ledger is None else [(row.where, row.op, row.cause) for row in e.ledger.rows]
+    return {name: getattr(e, name) for name in names.split()} | {"subject": subject, "rows": rows}
 
 
 def unpack(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -110,7 +99,7 @@ def summary(e: Explanation) -> dict[str, Any]:
     flat = e.values.detach().cpu().double().reshape(len(e), -1)
     return {name: getattr(e, name) for name in keys} | {
         "output": e.output.tolist(),
-        "caption": [e.caption(sample) for sample in range(len(e))],
+        "caption": [one.caption() for one in e],
         "classes": [dict(zip(("index", "label", "probability"), entry, strict=True)) for entry in e.classes],
         "values": {
             "shape": list(e.values.shape),
@@ -121,26 +110,26 @@ def summary(e: Explanation) -> dict[str, Any]:
             "minimum": flat.amin(1).tolist(),
             "maximum": flat.amax(1).tolist(),
             "standard_error": None if e.error is None else e.error.double().reshape(len(e), -1).amax(1).tolist(),
-            "reliability": None if e.error is None else [e.reliability(sample) for sample in range(len(e))],
+            "reliability": None if e.error is None else [one.reliability() for one in e],
         },
-        "regions": [[told(found) for found in e.regions(sample=sample)] for sample in range(len(e))],
-        "subject": None if e.subject is None else about(e.subject, e),
-        "ledger": None if e.ledger is None else books(e.ledger),
+        "regions": [[region_to_dict(region) for region in one.regions()] for one in e],
+        "subject": None if e.subject is None else subject_to_dict(e.subject, e),
+        "ledger": None if e.ledger is None else ledger_to_dict(e.ledger),
     }
 
 
-def about(subject: Modality, e: Explanation) -> dict[str, Any]:
+def subject_to_dict(subject: Modality, e: Explanation) -> dict[str, Any]:
     """What the values are about, as plain data, one entry per sample."""
     return {"kind": subject.kind, "samples": [subject.to_dict(e.heat(sample), sample) for sample in range(len(e))]}
 
 
-def told(found: Region) -> dict[str, Any]:
+def region_to_dict(region: Region) -> dict[str, Any]:
     """A region as plain data, without its mask."""
     names = "box", "evidence", "share_for", "share_against", "area", "parts"
-    return {"speaks": "against" if found.against else "for"} | {name: getattr(found, name) for name in names}
+    return {"speaks": "against" if region.against else "for"} | {name: getattr(region, name) for name in names}
 
 
-def books(ledger: Ledger) -> dict[str, Any]:
+def ledger_to_dict(ledger: Ledger) -> dict[str, Any]:
     """The ledger as plain data, one entry per sample in every list."""
     return {name: getattr(ledger, name).tolist() for name in ("seed", "input", "absorbed", "error")} | {
         "by_cause": {cause: amount.tolist() for cause, amount in ledger.by_cause().items()},

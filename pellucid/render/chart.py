@@ -8,7 +8,7 @@ from PIL import Image
 
 from pellucid.errors import InputError
 from pellucid.model.modality import Table
-from .image import caption, framed, title
+from .image import caption, framed, numbered, title
 from .modality.table.chart import drawing
 from .parts.map import prepare
 from .parts.steps import MOST, bars, rises, waterfall
@@ -36,6 +36,7 @@ def chart(e: Explanation, sample: int = 0, *, kind: Literal["waterfall", "bars"]
     if kind == "waterfall" and not rises(e):
         why = "they are no steps from one score to another"
         raise InputError("a waterfall", f"values of {e.method}, which do not add up", why, 'Ask for kind="bars".')
-    steps = waterfall(e, sample, most) if kind == "waterfall" else bars(e, sample, most)
-    made = drawing(steps, prepare(e, sample), WIDE).image()
-    return framed(stack([title(e, sample, WIDE), made, *caption(e, sample, WIDE)], gap=18))
+    one = e[sample]
+    steps = waterfall(one, most) if kind == "waterfall" else bars(one, most)
+    made = drawing(steps, prepare(one), WIDE).image()
+    return framed(stack([title(one, WIDE, numbered(e, sample)), made, *caption(one, WIDE)], gap=18))

@@ -11,8 +11,9 @@ from PIL import Image
 
 from pellucid.core.numbers import figure
 from pellucid.explanation.comparison import Comparison
-from .image import GAP, MOST_SAMPLES, chunks, classes, encoded, framed, labelled, model_name, side_by_side
+from .image import GAP, MOST_SAMPLES, chunks, classes, encoded, every_input, framed, labelled, model_name, numbered, side_by_side
 from .modality.painters import painter
+from .page import body
 from .parts.map import prepare
 from .parts.matrix import agreement
 from .parts.palette import AMBER, FAINT, INK, PAPER, Colour
@@ -64,17 +65,17 @@ class Column:
 def comparison_sheet(c: Comparison, *, top: float = 0.1, by: str | Tensor = "connected") -> Image.Image:
     """All methods side by side, for every sample of a batch, the first `MOST_SAMPLES` of many."""
     shown = range(min(len(c.any), MOST_SAMPLES))
-    return stack([one_sheet(c, sample, Shown(REGIONS, top, by)) for sample in shown], gap=0)
+    return stack([one_sheet(c.take(n), numbered(c.any, n), Shown(REGIONS, top, by)) for n in shown], gap=0)
 
 
-def one_sheet(c: Comparison, sample: int, shown: Shown) -> Image.Image:
+def one_sheet(c: Comparison, which: str, shown: Shown) -> Image.Image:
     """One sample: photograph first, then the methods in rows; how far they agree comes last where it has no room in a column."""
-    found = [first(c, sample, shown), *(column(c, name, sample, shown) for name in c)]
+    found = [first(c, shown), *(column(c, name, shown) for name in c)]
     bands = [band(row) for row in rows(found)]
     answered = tuple(c.explanations)
     if len(answered) > IN_A_CELL:
-        bands.append(agreement(answered, c.agreement(sample, shown.top), bands[0].width))
-    return framed(stack([title(c, sample, bands[0].width), *bands], gap=GAP))
+        bands.append(agreement(answered, c.agreement(top=shown.top), bands[0].width))
+    return framed(stack([title(c, which, bands[0].width), *bands], gap=GAP))
 
 
 def rows(found: list[Column]) -> list[list[Column]]:
@@ -94,38 +95,35 @@ def band(row: list[Column]) -> Image.Image:
     return stack([side_by_side(list(parts), WIDE) for parts in zip(*(one.parts() for one in row), strict=True)], gap=12)
 
 
-def title(c: Comparison, sample: int, wide: int) -> Image.Image:
+def title(c: Comparison, which: str, wide: int) -> Image.Image:
     """Target and value in large letters; model and number of methods below."""
     e = c.any
-    head = f"{(e.targets or (e.target,) * len(e))[sample]} = {figure(float(e.output[sample]))}"
-    which = f"sample {sample + 1} of {len(e)}" if len(e) > 1 else ""
+    head = f"{e.target} = {figure(float(e.output))}"
     line = "  ·  ".join(filter(None, (f"{len(c)} methods", model_name(e), f"at {e.at}" if e.at else "", which)))
     return stack([paragraph(head, 28, wide, INK), paragraph(line, 17, wide, FAINT)], gap=2)
 
 
-def first(c: Comparison, sample: int, shown: Shown) -> Column:
+def first(c: Comparison, shown: Shown) -> Column:
     """The photograph, the classes, and how far the methods agree."""
     e = c.any
-    picture, answered = e.photograph(sample), tuple(c.explanations)
-    choices = stack(classes(e, sample, prepare(e, sample), WIDE), gap=0)
-    pairs = agreement(answered, c.agreement(sample, shown.top), WIDE) if 2 <= len(answered) <= IN_A_CELL else blank()
+    picture, answered = e.photograph(), tuple(c.explanations)
+    choices = stack(classes(e, prepare(e), WIDE), gap=0)
+    pairs = agreement(answered, c.agreement(top=shown.top), WIDE) if 2 <= len(answered) <= IN_A_CELL else blank()
     if picture is None:
         return Column("", stack([choices, pairs], GAP), blank(), (), blank(), blank())
     return Column("What the model saw", photograph(picture, fitted(*picture.shape[:2])), choices, (), pairs, blank())
 
 
-def column(c: Comparison, name: str, sample: int, shown: Shown) -> Column:
+def column(c: Comparison, name: str, shown: Shown) -> Column:
     """One method: its map with its scale and what is to be known about it, and its regions."""
     head = f"{c.names.index(name) + 1}  {name}"
     if name in c.failures:
-        return lost(c, name, sample, head)
+        return lost(c, name, head)
     e = c[name]
-    drawn, draw = prepare(e, sample), painter(e)
-    if draw.image is not None:
-        page = "" if draw.html is None else draw.html(e, sample, drawn)
-        told = tuple(facts(e, sample, c.seconds[name]))
-        return Column(head, draw.image(e, sample, drawn, WIDE), blank(), told, blank(), blank(), page)
-    found = shown.find(e, sample)
+    drawn, paint = prepare(e), every_input if e.parts else painter(e).image
+    if paint is not None:
+        return Column(head, paint(e, drawn, WIDE), blank(), tuple(facts(e, c.seconds[name])), blank(), blank(), body(e, drawn))
+    found = shown.find(e)
     size = fitted(*(drawn.picture.shape[:2] if drawn.picture is not None else drawn.heat.shape))
     size = (size[0], WIDE) if drawn.flat else size
     above, below = VIEWS["map"], VIEWS[REGIONS]
@@ -134,40 +132,40 @@ def column(c: Comparison, name: str, sample: int, shown: Shown) -> Column:
         head,
         above.paint(drawn, found, size),
         above.words(drawn, found, WIDE),
-        tuple(facts(e, sample, c.seconds[name])),
+        tuple(facts(e, c.seconds[name])),
         blank() if drawn.empty else regions,
         below.words(drawn, found, WIDE),
     )
 
 
-def lost(c: Comparison, name: str, sample: int, head: str) -> Column:
+def lost(c: Comparison, name: str, head: str) -> Column:
     """A method that gave no answer, and why."""
-    error, picture = c.failures[name], c.any.photograph(sample)
+    error, picture = c.failures[name], c.any.photograph()
     size = (WIDE // 2, WIDE) if picture is None else fitted(*picture.shape[:2])
     seen = card("called off" if name not in c.seconds else "no answer", ground(picture, size), hatched=True)
     return Column(head, seen, blank(), ((str(error), "warning"),), blank(), blank())
 
 
-def facts(e: Explanation, sample: int, seconds: float) -> list[tuple[str, str]]:
+def facts(e: Explanation, seconds: float) -> list[tuple[str, str]]:
     """What its values add up to, what it cost, and what makes it less than it seems."""
     spent = f", {e.forwards:,} forward passes" if e.forwards else ""
     lines = [
-        (summed(e, sample), "fact"),
-        (e.exactness(sample), "fact"),
+        (summed(e), "fact"),
+        (e.exactness(), "fact"),
         (f"{seconds:,.0f} s{spent}" if seconds >= 10 else f"{seconds:.2g} s{spent}", "note"),
     ]
-    lines += [(warning, "warning") for warning in e.warnings(sample)] + [(note, "note") for note in e.notes]
+    lines += [(warning, "warning") for warning in e.warnings()] + [(note, "note") for note in e.notes]
     return [line for line in lines if line[0]]
 
 
-def summed(e: Explanation, sample: int) -> str:
+def summed(e: Explanation) -> str:
     """Where the score went, of methods that keep books; what the values sum to, of others where a sum means something."""
     if e.ledger is not None:
-        words = e.ledger.sentence(sample)
+        words = e.ledger.sentence()
         return f"{words[0].upper()}{words[1:]}."
     if e.shared or not e.signed:  # the places of a region repeat its value; sizes do not add up to a score
         return ""
-    total, score = float(e.heat(sample).double().sum()), float(e.output[sample])
+    total, score = float(e.heat().double().sum()), float(e.output)
     return f"The values sum to {figure(total)}, the score is {figure(score)}."
 
 
@@ -190,5 +188,5 @@ def blank() -> Image.Image:
 
 def comparison_png(c: Comparison, *, top: float = 0.1, by: str | Tensor = "connected") -> bytes:
     """The sheet as the bytes of a PNG file, with captions and provenance in text chunks."""
-    told = "\n".join(e.caption(sample) for e in c.explanations.values() for sample in range(len(e)))
+    told = "\n".join(one.caption() for e in c.explanations.values() for one in e)
     return encoded(comparison_sheet(c, top=top, by=by), chunks(told, {name: e.provenance for name, e in c.explanations.items()}))

@@ -29,23 +29,22 @@ h2 { margin-top: 0; overflow-wrap: anywhere; }
 def comparison_page(c: Comparison, *, top: float = 0.1, by: str | Tensor = "connected") -> str:
     """The whole page: a section per sample, the first `MOST_SAMPLES` of many."""
     shown = Shown(REGIONS, top, by)
-    sections = [section(c, sample, shown) for sample in range(min(len(c.any), MOST_SAMPLES))]
+    sections = [section(c.take(sample), shown) for sample in range(min(len(c.any), MOST_SAMPLES))]
     return "\n".join([HEAD.format(title=escape(repr(c))), STYLE, *sections, "</body>", "</html>", ""])
 
 
-def section(c: Comparison, sample: int, shown: Shown) -> str:
+def section(c: Comparison, shown: Shown) -> str:
     """One sample: the photograph, every method, and how far they agree."""
     e = c.any
-    target = (e.targets or (e.target,) * len(e))[sample]
-    columns = [first(c, sample, shown), *(column(c, name, sample, shown) for name in c)]
+    columns = [first(c, shown), *(column(c, name, shown) for name in c)]
     return "\n".join(
         [
-            f"<section><h1>{escape(f'{target} = {figure(float(e.output[sample]))}')}</h1>",
+            f"<section><h1>{escape(f'{e.target} = {figure(float(e.output))}')}</h1>",
             f'<p class="method">{len(c)} methods</p>',
             '<div class="methods">',
             *(panel(one) for one in columns if one.head),
             "</div>",
-            agreement(c, sample, shown.top),
+            agreement(c, shown.top),
             "</section>",
         ]
     )
@@ -59,9 +58,9 @@ def panel(told: Column) -> str:
     return f"<figure><h2>{escape(told.head)}</h2>{shot}{words}</figure>"
 
 
-def agreement(c: Comparison, sample: int, top: float) -> str:
+def agreement(c: Comparison, top: float) -> str:
     """Rank correlations and overlaps, pair by pair, those that agree most first."""
-    pairs = sorted(c.agreement(sample, top), key=lambda pair: -(pair.correlation or -2.0))
+    pairs = sorted(c.agreement(top=top), key=lambda pair: -(pair.correlation or -2.0))
     rows = [(f"{pair.first}, {pair.second}", printed(pair.correlation), printed(pair.overlap)) for pair in pairs]
     if not rows:
         return ""

@@ -42,14 +42,14 @@ def concept_sheet(c: Concepts) -> Image.Image:
 
 def title(c: Concepts, wide: int) -> Image.Image:
     """The decision in large letters, and what it was read from."""
-    head = c.whole.headline().removeprefix(f"{c.whole.method} -> ")
+    head = c.whole.equation()
     told = "  ·  ".join(filter(None, [f"concepts at {c.at}", c.whole.method, model_name(c.whole)]))
     return stack([paragraph(shorten(head, 26, wide), 26, wide, INK), paragraph(shorten(told, 16, wide), 16, wide, FAINT)], 2)
 
 
 def first(c: Concepts, wide: int) -> Image.Image:
     """What the model saw, the whole map, and how its relevance lies among the channels."""
-    cells = [*([] if c.whole.photograph() is None else [seen(c.whole)]), mapped(c.whole, 0, "all of it")]
+    cells = [*([] if c.whole.photograph() is None else [seen(c.whole)]), mapped(c.whole, "all of it")]
     room = wide - len(cells) * (SIDE + GAP)
     words = [paragraph(c.passage(), 16, room, INK), *(paragraph(w, 15, room, AMBER) for w in c.whole.warnings())]
     image = Image.new("RGB", (wide, max(part.height for part in cells)), PAPER)
@@ -66,7 +66,7 @@ def seen(e: Explanation) -> Image.Image:
 
 def cells(c: Concepts, place: int) -> list[Image.Image]:
     """The map of a channel, the real pictures it is used for most, and what excites it."""
-    found = [mapped(c.maps, place, "through it", marked=boxed(c, place))]
+    found = [mapped(c.maps[place], "through it", marked=boxed(c, place))]
     if c.examples is not None:
         found += [example_cell(c.examples, example, SIDE) for example in c.examples[place]] or [nothing(c.examples.seen, SIDE)]
     if c.drawn is not None:
@@ -84,9 +84,9 @@ def boxed(c: Concepts, place: int) -> tuple[float, float, float, float] | None:
     return column / width, row / height, (column + 1) / width, (row + 1) / height
 
 
-def mapped(e: Explanation, sample: int, words: str, marked: tuple[float, float, float, float] | None = None) -> Image.Image:
+def mapped(e: Explanation, words: str, marked: tuple[float, float, float, float] | None = None) -> Image.Image:
     """One map over its picture, over what it is."""
-    ready = prepare(e, sample)
+    ready = prepare(e)
     size = sized(*(ready.heat.shape if ready.picture is None else ready.picture.shape[:2]))
     image = outlined(painted(ready, (), size))
     if marked is not None and not ready.empty:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from .modality.multi_input import SCALES, inputs
 from .modality.painters import painter
 from .parts.legend import class_bars
 from .parts.map import Map, prepare
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 MARGIN, GAP, COLUMN = 32, 28, 400
 MOST_SAMPLES = 16
-Paint = Callable[["Explanation", int, Map, int], Image.Image]
+Paint = Callable[["Explanation", Map, int], Image.Image]
 Cell = tuple[Image.Image, Image.Image]  # a panel, and what stands below it
 
 
@@ -48,9 +49,9 @@ def picture(
         top, by: Which regions, as in `Explanation.regions`.
         scale, palette, smooth_px: As in `prepare`.
     """
-    drawn = prepare(e, sample, scale=scale, palette=palette, smooth_px=smooth_px)
-    body = panels(e, sample, drawn, Shown(view, top, by), captioned=True)
-    return framed(stack([title(e, sample, body.width), body], gap=18))
+    one, drawn = e[sample], prepare(e, sample, scale=scale, palette=palette, smooth_px=smooth_px)
+    body = panels(one, drawn, Shown(view, top, by), captioned=True)
+    return framed(stack([title(one, body.width, numbered(e, sample)), body], gap=18))
 
 
 def sheet(e: Explanation, shown: Shown = PLAIN) -> Image.Image:
@@ -68,7 +69,7 @@ def sheet(e: Explanation, shown: Shown = PLAIN) -> Image.Image:
 
 def png(e: Explanation, *, view: str | Sequence[str] = "map", top: float = 0.1, by: str | Tensor = "connected") -> bytes:
     """The sheet as the bytes of a PNG file, with caption and provenance in text chunks."""
-    told = "\n".join(e.caption(sample) for sample in range(len(e)))
+    told = "\n".join(one.caption() for one in e)
     return encoded(sheet(e, Shown(view, top, by)), chunks(told, e.provenance))
 
 
@@ -88,57 +89,70 @@ def encoded(image: Image.Image, info: PngInfo | None = None) -> bytes:
     return file.getvalue()
 
 
-def panels(e: Explanation, sample: int, drawn: Map, shown: Shown = PLAIN, *, captioned: bool = False) -> Image.Image:
+def panels(e: Explanation, drawn: Map, shown: Shown = PLAIN, *, captioned: bool = False) -> Image.Image:
     """A figure without its title: views of the map over its photograph, on paper, or as rows of bars."""
-    asked, found = shown.views(), shown.find(e, sample)
-    paint = painter(e).image
+    asked, found = shown.views(), shown.find(e)
+    paint = every_input if e.parts else painter(e).image
     if paint is not None:
-        return about(e, sample, drawn, paint, captioned=captioned)
+        return about(e, drawn, paint, captioned=captioned)
     if drawn.picture is not None:
-        return over_photograph(e, sample, drawn, asked, found, captioned=captioned)
+        return over_photograph(e, drawn, asked, found, captioned=captioned)
     if drawn.flat and not drawn.empty:
-        return in_a_row(e, sample, drawn, asked, found, captioned=captioned)
-    return on_paper(e, sample, drawn, asked, found, captioned=captioned)
+        return in_a_row(e, drawn, asked, found, captioned=captioned)
+    return on_paper(e, drawn, asked, found, captioned=captioned)
 
 
-def about(e: Explanation, sample: int, drawn: Map, paint: Paint, *, captioned: bool) -> Image.Image:
+def every_input(e: Explanation, drawn: Map, wide: int) -> Image.Image:
+    """The panels of each of several inputs under its name, exactly so wide."""
+    parts = [paragraph(SCALES, 15, wide, FAINT)]
+    for name, one in inputs(e):
+        made = panels(one, prepare(one))
+        made = made if made.width <= wide else made.resize((wide, round(made.height * wide / made.width)))
+        parts += [paragraph(name, 19, wide, INK), made]
+    sheet = stack(parts, 16)
+    page = Image.new("RGB", (wide, sheet.height), PAPER)
+    page.paste(sheet, (0, 0))
+    return page
+
+
+def about(e: Explanation, drawn: Map, paint: Paint, *, captioned: bool) -> Image.Image:
     """What the subject's own painter draws, over classes and words."""
     whole = 2 * (COLUMN + 48) + GAP
-    words = caption(e, sample, whole) if captioned else []
-    return stack([paint(e, sample, drawn, whole), *classes(e, sample, drawn, COLUMN + 48), *words], gap=16)
+    words = caption(e, whole) if captioned else []
+    return stack([paint(e, drawn, whole), *classes(e, drawn, COLUMN + 48), *words], gap=16)
 
 
-def over_photograph(e: Explanation, sample: int, drawn: Map, asked: list[View], found: Found, *, captioned: bool) -> Image.Image:
+def over_photograph(e: Explanation, drawn: Map, asked: list[View], found: Found, *, captioned: bool) -> Image.Image:
     """The photograph over its classes, every view over its legend, words below."""
     assert drawn.picture is not None
     size = panel_size(*drawn.picture.shape[:2])
     wide = max(COLUMN, size[1])
-    first = labelled("What the model saw", photograph(drawn.picture, size), wide), stack(classes(e, sample, drawn, wide), GAP)
+    first = labelled("What the model saw", photograph(drawn.picture, size), wide), stack(classes(e, drawn, wide), GAP)
     body = grid([first, *cells(e, drawn, asked, found, size, wide)], wide)
-    return stack([body, *(caption(e, sample, body.width) if captioned else [])], gap=16)
+    return stack([body, *(caption(e, body.width) if captioned else [])], gap=16)
 
 
-def on_paper(e: Explanation, sample: int, drawn: Map, asked: list[View], found: Found, *, captioned: bool) -> Image.Image:
+def on_paper(e: Explanation, drawn: Map, asked: list[View], found: Found, *, captioned: bool) -> Image.Image:
     """A map on the left, scale, classes and words on the right; of several views each over its legend, the words below."""
     size = (COLUMN // 2, COLUMN) if drawn.flat else panel_size(*drawn.heat.shape)
     wide = max(COLUMN, size[1])
     if len(asked) > 1:
         body = grid(cells(e, drawn, asked, found, size, wide), wide)
-        words = caption(e, sample, body.width) if captioned else []
-        return stack([body, *classes(e, sample, drawn, wide), *words], gap=16)
-    words = caption(e, sample, wide) if captioned else []
-    beside = [asked[0].words(drawn, found, wide), *classes(e, sample, drawn, wide), *words]
+        words = caption(e, body.width) if captioned else []
+        return stack([body, *classes(e, drawn, wide), *words], gap=16)
+    words = caption(e, wide) if captioned else []
+    beside = [asked[0].words(drawn, found, wide), *classes(e, drawn, wide), *words]
     return side_by_side([asked[0].paint(drawn, found, size), stack(beside, gap=16)], wide)
 
 
-def in_a_row(e: Explanation, sample: int, drawn: Map, asked: list[View], found: Found, *, captioned: bool) -> Image.Image:
+def in_a_row(e: Explanation, drawn: Map, asked: list[View], found: Found, *, captioned: bool) -> Image.Image:
     """Bars over the whole width, classes and scale below, words below those."""
     wide = COLUMN + 48
     whole = 2 * wide + GAP
-    first, *second = [*classes(e, sample, drawn, wide), asked[0].words(drawn, found, wide)]
+    first, *second = [*classes(e, drawn, wide), asked[0].words(drawn, found, wide)]
     below = side_by_side([first, stack(second, GAP)], wide)
     rest = [part for cell in cells(e, drawn, asked[1:], found, (0, whole), whole) for part in cell]
-    words = caption(e, sample, whole) if captioned else []
+    words = caption(e, whole) if captioned else []
     return stack([asked[0].paint(drawn, found, (0, whole)), below, *rest, *words], gap=16)
 
 
@@ -151,10 +165,10 @@ def cells(e: Explanation, drawn: Map, asked: list[View], found: Found, size: Siz
     ]
 
 
-def classes(e: Explanation, sample: int, drawn: Map, wide: int) -> list[Image.Image]:
+def classes(e: Explanation, drawn: Map, wide: int) -> list[Image.Image]:
     """The top classes, which are known for the first sample."""
     accent = drawn.palette.colour(1.0, signed=drawn.signed)
-    return [class_bars(e.classes, wide, accent, (e.targets or (e.target,))[0])] if e.classes and sample == 0 else []
+    return [class_bars(e.classes, wide, accent, e.target)] if e.classes else []
 
 
 def grid(parts: list[Cell], wide: int) -> Image.Image:
@@ -178,13 +192,15 @@ def labelled(words: str, image: Image.Image, wide: int) -> Image.Image:
     return stack([paragraph(shorten(words, 15, wide), 15, wide, FAINT), image], gap=4)
 
 
-def title(e: Explanation, sample: int, wide: int) -> Image.Image:
-    """Target and value in large letters; method and model below."""
-    head, _, score = e.headline(sample).removeprefix(f"{e.method} -> ").rpartition(" = ")
-    which = f"sample {sample + 1} of {len(e)}" if len(e) > 1 else ""
-    told = [e.method, model_name(e), f"at {e.at}" if e.at else "", which]
-    line = "  ·  ".join(part for part in told if part)
-    return stack([paragraph(f"{head} = {score}", 26, wide, INK), paragraph(shorten(line, 16, wide), 16, wide, FAINT)], gap=2)
+def title(e: Explanation, wide: int, which: str = "") -> Image.Image:
+    """Target and value in large letters; method, model and `which` sample below."""
+    line = "  ·  ".join(filter(None, (e.method, model_name(e), f"at {e.at}" if e.at else "", which)))
+    return stack([paragraph(e.equation(), 26, wide, INK), paragraph(shorten(line, 16, wide), 16, wide, FAINT)], gap=2)
+
+
+def numbered(e: Explanation, sample: int) -> str:
+    """Which sample of a batch it is, in words; nothing of a single one."""
+    return f"sample {sample % len(e) + 1} of {len(e)}" if len(e) > 1 else ""
 
 
 def model_name(e: Explanation) -> str:
@@ -193,10 +209,10 @@ def model_name(e: Explanation) -> str:
     return str(model.get("name", "")) if isinstance(model, dict) else str(model)
 
 
-def caption(e: Explanation, sample: int, wide: int) -> list[Image.Image]:
+def caption(e: Explanation, wide: int) -> list[Image.Image]:
     """A thin line, headline and ledger, then warnings in amber, then notes."""
-    parts = [paragraph(e.sentence(sample), 17, wide, INK)]
-    parts += [paragraph(warning, 17, wide, AMBER) for warning in e.warnings(sample)]
+    parts = [paragraph(e.sentence(), 17, wide, INK)]
+    parts += [paragraph(warning, 17, wide, AMBER) for warning in e.warnings()]
     parts += [paragraph(note, 15, wide, FAINT) for note in e.notes]
     return [Image.new("RGB", (wide, 1), HAIR), stack(parts, gap=4)]
 

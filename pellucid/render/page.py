@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from .image import MOST_SAMPLES, encoded, panels
+from .image import MOST_SAMPLES, encoded, numbered, panels
+from .modality.multi_input import SCALES, inputs
 from .modality.painters import painter
-from .parts.ledger_table import book
+from .parts.ledger_table import ledger_rows
 from .parts.map import Map, prepare
 from .parts.scale import Scale
-from .parts.view import Found, Shown
+from .parts.view import PLAIN, Found, Shown
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -57,38 +58,46 @@ def page(e: Explanation, *, view: str | Sequence[str] = "map", top: float = 0.1,
     some, shown = min(len(e), MOST_SAMPLES), Shown(view, top, by)
     parts = [HEAD.format(title=escape(f"{e.method} -> {e.target}"))]
     scale = prepare(e, scale="shared" if len(e) > 1 else "each").scale
-    parts += [section(e, sample, scale, shown) for sample in range(some)]
+    parts += [section(e[sample], numbered(e, sample), scale, shown) for sample in range(some)]
     if some < len(e):
         parts.append(f'<p class="warning">The first {some} of {len(e)} samples are shown.</p>')
     return "\n".join([*parts, provenance(e), "</body>", "</html>", ""])
 
 
-def section(e: Explanation, sample: int, scale: Scale, shown: Shown) -> str:
-    """One sample: headline, picture, caption, ledger, regions where they are shown."""
-    drawn = prepare(e, sample, scale=scale)
-    body = painter(e).html
-    at = f" at {e.at}" if e.at else ""
-    which = f", sample {sample + 1} of {len(e)}" if len(e) > 1 else ""
+def section(e: Explanation, which: str, scale: Scale, shown: Shown) -> str:
+    """One sample: headline, picture, caption, ledger, regions where they are shown.
+
+    Arguments:
+        which: Which sample of a batch it is, in words.
+    """
+    drawn = prepare(e, scale=scale)
+    about = ", ".join(filter(None, (e.method + (f" at {e.at}" if e.at else ""), which)))
     lines = [
         "<section>",
-        f"<h1>{escape(e.headline(sample).removeprefix(f'{e.method} -> '))}</h1>",
-        f'<p class="method">{escape(e.method + at + which)}</p>',
-        picture(e, sample, drawn, shown) if body is None else body(e, sample, drawn),
-        f"<p>{escape(e.sentence(sample))}</p>",
-        *(f'<p class="warning">{escape(warning)}</p>' for warning in e.warnings(sample)),
+        f"<h1>{escape(e.equation())}</h1>",
+        f'<p class="method">{escape(about)}</p>',
+        body(e, drawn, shown),
+        f"<p>{escape(e.sentence())}</p>",
+        *(f'<p class="warning">{escape(warning)}</p>' for warning in e.warnings()),
         *(f'<p class="note">{escape(note)}</p>' for note in e.notes),
     ]
     if e.ledger is not None:
-        lines += ["<h2>Where the score went</h2>", table(book(e.ledger, sample), "books")]
-    found = shown.find(e, sample)
+        lines += ["<h2>Where the score went</h2>", table(ledger_rows(e.ledger), "books")]
+    found = shown.find(e)
     if found:
         lines += ["<h2>Where the evidence lies</h2>", table(located(found), "books")]
     return "\n".join([*lines, "</section>"])
 
 
-def picture(e: Explanation, sample: int, drawn: Map, shown: Shown) -> str:
-    """The panels of one sample as an image inside the page."""
-    return f'<img alt="{escape(e.caption(sample))}" src="{inline(panels(e, sample, drawn, shown))}">'
+def body(e: Explanation, drawn: Map, shown: Shown = PLAIN, alt: str = "") -> str:
+    """What its modality's painter makes of one sample, each of several inputs by itself, or its panels as an image."""
+    if e.parts:
+        parts = [f"<h2>{escape(name)}</h2>\n{body(one, prepare(one), alt=name)}" for name, one in inputs(e)]
+        return "\n".join([f'<p class="note">{SCALES}</p>', *parts])
+    html = painter(e).html
+    if html is not None:
+        return html(e, drawn)
+    return f'<img alt="{escape(alt or e.caption())}" src="{inline(panels(e, drawn, shown))}">'
 
 
 def located(found: Found) -> list[tuple[str, str, str]]:

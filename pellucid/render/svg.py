@@ -6,7 +6,7 @@ import json
 from html import escape
 from typing import TYPE_CHECKING
 
-from .image import MOST_SAMPLES, panels
+from .image import MOST_SAMPLES, numbered, panels
 from .modality.painters import painter
 from .modality.tokens.runs import visible
 from .page import inline
@@ -33,7 +33,7 @@ def svg(e: Explanation) -> str:
     scale = prepare(e, scale="shared" if len(e) > 1 else "each").scale
     parts, below = [], 0.0
     for sample in range(min(len(e), MOST_SAMPLES)):
-        figure, high = one(e, sample, scale)
+        figure, high = one_sample(e[sample], numbered(e, sample), scale)
         parts.append(f'<g transform="translate(0 {below:.1f})">\n{figure}\n</g>')
         below += high + 40
     if len(e) > MOST_SAMPLES:
@@ -46,22 +46,22 @@ def svg(e: Explanation) -> str:
     return "\n".join([head.rstrip(), *parts, "</g>", "</svg>", ""])
 
 
-def one(e: Explanation, sample: int, scale: Scale) -> tuple[str, float]:
+def one_sample(e: Explanation, which: str, scale: Scale) -> tuple[str, float]:
     """One sample under its headline, its caption below; and how high that is, in pixels."""
-    drawn, draw = prepare(e, sample, scale=scale), painter(e).svg
-    which = f", sample {sample + 1} of {len(e)}" if len(e) > 1 else ""
-    head, below = paragraph(e.headline(sample).removeprefix(f"{e.method} -> "), 24, INK, 0)
-    line, high = paragraph(e.method + (f" at {e.at}" if e.at else "") + which, 15, FAINT, below)
+    drawn, draw = prepare(e, scale=scale), painter(e).svg
+    about = ", ".join(filter(None, (e.method + (f" at {e.at}" if e.at else ""), which)))
+    head, below = paragraph(e.equation(), 24, INK, 0)
+    line, high = paragraph(about, 15, FAINT, below)
     below += high + 14
     if draw is not None:
-        body, high = draw(e, sample, drawn, WIDE)
+        body, high = draw(e, drawn, WIDE)
     else:
-        image = panels(e, sample, drawn)
+        image = panels(e, drawn)
         high = image.height * min(1.0, WIDE / image.width)
         body = f'<image width="{min(WIDE, image.width)}" height="{high:.1f}" href="{inline(image)}"/>'
     parts = [head, line, f'<g transform="translate(0 {below:.1f})">\n{body}\n</g>']
     below += high + 18
-    told = [(e.sentence(sample), INK), *((words, AMBER) for words in e.warnings(sample)), *((words, FAINT) for words in e.notes)]
+    told = [(e.sentence(), INK), *((words, AMBER) for words in e.warnings()), *((words, FAINT) for words in e.notes)]
     for words, colour in told:
         part, high = paragraph(words, 15, colour, below)
         parts.append(part)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pellucid.core.numbers import figure
+from .modality.multi_input import inputs
 from .modality.painters import painter
-from .parts.ledger_table import book_lines
+from .parts.ledger_table import ledger_lines
 from .parts.map import Map, prepare
 from .parts.palette import RED_BLUE, Colour, Palette
 from .parts.panel import Size, overlay, resized
@@ -39,16 +40,19 @@ def terminal(
         colour: Whether the terminal shows 24-bit colour; if not, signs stand for the values.
         scale: As in `prepare`.
     """
-    drawn = prepare(e, sample, scale=scale, palette=palette)
-    words = textwrap.wrap(e.caption(sample), width)
-    return "\n".join([*shown(e, sample, drawn, width, colour=colour, rescale=isinstance(scale, str)), *words])
+    one, drawn = e[sample], prepare(e, sample, scale=scale, palette=palette)
+    words = textwrap.wrap(one.caption(), width)
+    return "\n".join([*map_lines(one, drawn, width, colour=colour, rescale=isinstance(scale, str)), *words])
 
 
-def shown(e: Explanation, sample: int, drawn: Map, width: int, *, colour: bool, rescale: bool = True) -> list[str]:
+def map_lines(e: Explanation, drawn: Map, width: int, *, colour: bool, rescale: bool = True) -> list[str]:
     """The map and its scale, without words below; of an empty map nothing, since the caption says why."""
+    if e.parts:
+        each = [[f"{name}:", *map_lines(one, prepare(one), width, colour=colour), ""] for name, one in inputs(e)]
+        return [line for lines in each for line in lines]
     lines_of = painter(e).lines
     if lines_of is not None:
-        return lines_of(e, sample, drawn, width, colour)
+        return lines_of(e, drawn, width, colour)
     if drawn.empty:
         return []
     if drawn.flat:
@@ -62,12 +66,15 @@ def shown(e: Explanation, sample: int, drawn: Map, width: int, *, colour: bool, 
 
 def text(e: Explanation) -> str:
     """Every sample in signs with its ledger, without colour."""
-    parts = [terminal(e, 78, sample, colour=False) for sample in range(len(e))]
-    if e.ledger is not None:
-        parts = ["\n".join([part, "", *book_lines(e.ledger, sample)]) for sample, part in enumerate(parts)]
+    parts = ["\n".join([terminal(one, 78, colour=False), *ledger_part(one)]) for one in e]
     if e.classes:
         parts[0] += "\n\n" + "\n".join(f"{share:7.1%}  {label or f'class {index}'}" for index, label, share in e.classes)
     return "\n\n".join(parts)
+
+
+def ledger_part(e: Explanation) -> list[str]:
+    """The ledger of one sample as lines below a blank one."""
+    return [] if e.ledger is None else ["", *ledger_lines(e.ledger)]
 
 
 def grid(height: int, width: int, columns: int) -> Size:

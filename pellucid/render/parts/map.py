@@ -69,22 +69,24 @@ def prepare(
     """Make one sample ready to paint.
 
     Arguments:
+        sample: Which of a batch.
         scale: "each" for this map's own, "shared" for one over all samples, or a number for a fixed one.
         smooth_px: Standard deviation of a Gaussian blur of the map, in places; 0 paints what is there.
     """
-    raw = heat_of(e, sample)
-    nothing = e.nothing(sample)
-    empty = nothing or e.doubt(sample)
+    one = e[sample]
+    raw = heat_of(one)
+    nothing = one.nothing()
+    empty = nothing or one.doubt()
     heat = raw if empty else smoothed(raw, smooth_px)
     chosen = fixed(1.0) if empty and scale == "each" else choose(e, heat, scale)
-    picture = e.photograph(sample) if len(heat) > 1 else None  # features in a row lie nowhere on a photograph
+    picture = one.photograph() if len(heat) > 1 else None  # features in a row lie nowhere on a photograph
     card = "no evidence found" if nothing else "under-sampled" if empty else ""
     return Map(heat, chosen, e.signed, empty, picture, smooth_px, palette, card)
 
 
-def heat_of(e: Explanation, sample: int) -> Heat:
-    """Values per place; of an unsigned method their size."""
-    heat: Heat = e.heat(sample).cpu().double().numpy()
+def heat_of(e: Explanation) -> Heat:
+    """Values per place of one sample; of an unsigned method their size."""
+    heat: Heat = e.heat().cpu().double().numpy()
     return heat if e.signed else np.abs(heat)
 
 
@@ -96,7 +98,7 @@ def choose(e: Explanation, heat: Heat, scale: str | float | Scale) -> Scale:
     if scale == "each":
         return each(heat, **percentile)
     if scale == "shared":
-        return shared([heat_of(e, sample) for sample in range(len(e)) if not e.doubt(sample)], **percentile)
+        return shared([heat_of(one) for one in e if not one.doubt()], **percentile)
     if isinstance(scale, str):
         raise InputError(f'scale="{scale}"', f'"{scale}"', "no scale has that name", 'Use "each", "shared" or a number.')
     return fixed(scale)

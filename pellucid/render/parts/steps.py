@@ -48,17 +48,17 @@ def rises(e: Explanation) -> bool:
     return e.signed and e.adds
 
 
-def waterfall(e: Explanation, sample: int, most: int = MOST) -> list[Step]:
+def waterfall(e: Explanation, most: int = MOST) -> list[Step]:
     """Steps from the base to the score, the strongest first; what is not shown, and what was absorbed, are steps of their own.
 
     With books the base is zero. Without them it is what is left of the score: what the baseline scores, of methods that have one.
     """
-    named, rest = split(e, sample, most)
-    output = float(e.output[sample])
+    named, rest = split(e, most)
+    output = float(e.output)
     total = sum(value for _, _, value in named) + sum(value for _, _, value in rest)
     if e.ledger is not None:
-        base, end = 0.0, float(e.ledger.seed[sample])
-        absorbed = float(e.ledger.absorbed[sample] + e.ledger.error[sample])
+        base, end = 0.0, float(e.ledger.seed)
+        absorbed = float(e.ledger.absorbed + e.ledger.error)
     else:
         base, end, absorbed = output - total, output, 0.0
     steps, at = [Step("begins at zero" if e.ledger is not None else "the baseline scores", "", base, base, END)], base
@@ -75,9 +75,9 @@ def waterfall(e: Explanation, sample: int, most: int = MOST) -> list[Step]:
     return [*steps, Step("the score" if same else "the seed", "", end, end, END)]
 
 
-def bars(e: Explanation, sample: int, most: int = MOST) -> list[Step]:
+def bars(e: Explanation, most: int = MOST) -> list[Step]:
     """Bars from zero, the strongest first."""
-    named, rest = split(e, sample, most)
+    named, rest = split(e, most)
     steps = [Step(name, cell, 0.0, value) for name, cell, value in named]
     if rest:
         strongest = max((value for _, _, value in rest), key=abs)
@@ -85,11 +85,11 @@ def bars(e: Explanation, sample: int, most: int = MOST) -> list[Step]:
     return steps
 
 
-def split(e: Explanation, sample: int, most: int) -> tuple[list[tuple[str, str, float]], list[tuple[str, str, float]]]:
+def split(e: Explanation, most: int) -> tuple[list[tuple[str, str, float]], list[tuple[str, str, float]]]:
     """(name, cell, value) of the strongest columns, and of the others."""
     table = e.subject
     assert isinstance(table, Table)
-    row = e.heat(sample).flatten().double().tolist()
-    lines = sorted(zip(table.names, table.cells[sample], row, strict=True), key=lambda line: -abs(line[2]))
+    row = e.heat().flatten().double().tolist()
+    lines = sorted(zip(table.names, table.cells[0], row, strict=True), key=lambda line: -abs(line[2]))
     cut = len(lines) if len(lines) <= most + 1 else most
     return lines[:cut], lines[cut:]

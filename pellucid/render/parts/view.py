@@ -95,9 +95,9 @@ class Shown:
                 )
         return [VIEWS[name] for name in dict.fromkeys(asked)]
 
-    def find(self, e: Explanation, sample: int) -> Found:
+    def find(self, e: Explanation) -> Found:
         """The regions, where a view shows any."""
-        return e.regions(self.top, self.by, sample) if any(view.regions for view in self.views()) else ()
+        return e.regions(self.top, self.by) if any(view.regions for view in self.views()) else ()
 
 
 PLAIN = Shown()

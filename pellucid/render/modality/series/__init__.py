@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from ...parts.map import Map
-from ..painters import Painter
+from ...parts.painter import Painter
 from .chart import drawing
 from .lines import lines
 
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
 PAGE = 864  # pixels
 
 
-def image(e: Explanation, sample: int, drawn: Map, wide: int) -> Image.Image:
+def image(e: Explanation, drawn: Map, wide: int) -> Image.Image:
     """The curves as pixels."""
-    return drawing(e, sample, drawn, wide).image()
+    return drawing(e, drawn, wide).image()
 
 
-def svg(e: Explanation, sample: int, drawn: Map, wide: int) -> tuple[str, float]:
+def svg(e: Explanation, drawn: Map, wide: int) -> tuple[str, float]:
     """The curves as elements of an SVG."""
-    made = drawing(e, sample, drawn, wide)
+    made = drawing(e, drawn, wide)
     return made.svg(), made.high
 
 
-def html(e: Explanation, sample: int, drawn: Map) -> str:
+def html(e: Explanation, drawn: Map) -> str:
     """The curves inside a page."""
-    return drawing(e, sample, drawn, PAGE).page()
+    return drawing(e, drawn, PAGE).page()
 
 
 PAINTER = Painter(lines=lines, image=image, html=html, svg=svg)

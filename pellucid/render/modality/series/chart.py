@@ -41,9 +41,9 @@ class Strips:
     scale: Scale
 
 
-def strips(e: Explanation, sample: int, count: int = STRIPS) -> Strips:
+def strips(e: Explanation, count: int = STRIPS) -> Strips:
     """A strip per step of time; of long series the means over equally many steps."""
-    values = e.values[sample].detach().cpu().double().numpy()
+    values = e.values[0].detach().cpu().double().numpy()
     values = values if e.signed else np.abs(values)
     length = values.shape[1]
     edges = np.linspace(0, length, min(length, count) + 1).round().astype(np.int64)
@@ -51,18 +51,18 @@ def strips(e: Explanation, sample: int, count: int = STRIPS) -> Strips:
     return Strips(edges, pooled, each(pooled, percentile=100.0))
 
 
-def drawing(e: Explanation, sample: int, drawn: Map, wide: int) -> Drawing:
+def drawing(e: Explanation, drawn: Map, wide: int) -> Drawing:
     """Every channel, the strongest of many."""
     curves = e.subject
     assert isinstance(curves, Series)
-    found = strips(e, sample)
+    found = strips(e)
     shown = strongest(found.values)
     tall = max(LOW, min(TALL, 640 // len(shown)))
     marks: list[Mark] = []
     for place, channel in enumerate(shown):
-        marks += panel(curves, sample, channel, found, drawn, place * (tall + GAP), tall, wide)
+        marks += panel(curves, channel, found, drawn, place * (tall + GAP), tall, wide)
     below = len(shown) * (tall + GAP) - GAP
-    marks += axis(curves, sample, below, wide)
+    marks += axis(curves, below, wide)
     below += FOOT + 10
     for words, ink in told(found, shown, drawn):
         for line in wrap(words, 14, wide, spelled=False):
@@ -78,9 +78,9 @@ def strongest(values: Heat) -> list[int]:
     return sorted(int(channel) for channel in best)
 
 
-def panel(curves: Series, sample: int, channel: int, found: Strips, drawn: Map, top: float, tall: float, wide: int) -> list[Mark]:
+def panel(curves: Series, channel: int, found: Strips, drawn: Map, top: float, tall: float, wide: int) -> list[Mark]:
     """One channel: strips, frame, curve, and the range of its values."""
-    curve = curves.curves[sample, channel].double().numpy()
+    curve = curves.curves[0, channel].double().numpy()
     low, high = float(curve.min()), float(curve.max())
     span = high - low or 1.0
     step = (wide - LEFT - RIGHT) / len(curve)
@@ -134,7 +134,7 @@ def thinned(curve: Heat, most: int) -> list[tuple[float, float]]:
     return points
 
 
-def axis(curves: Series, sample: int, top: float, wide: int) -> list[Mark]:
+def axis(curves: Series, top: float, wide: int) -> list[Mark]:
     """Seconds along the foot."""
     length = curves.curves.shape[2]
     end = curves.seconds(length)

@@ -18,15 +18,15 @@ LEVELS = "▁▂▃▄▅▆▇█"
 RESET = "\x1b[0m"
 
 
-def lines(e: Explanation, sample: int, drawn: Map, width: int, colour: bool) -> list[str]:
+def lines(e: Explanation, drawn: Map, width: int, colour: bool) -> list[str]:
     """The curve of every channel in eight heights on the colour of its evidence; without colour the signs stand below it."""
     curves = e.subject
     assert isinstance(curves, Series)
     names = min(14, max(map(len, curves.names)))
-    found = strips(e, sample, max(8, width - names - 1))
+    found = strips(e, max(8, width - names - 1))
     made = []
     for channel in strongest(found.values):
-        curve = curves.curves[sample, channel].double().numpy()
+        curve = curves.curves[0, channel].double().numpy()
         means = np.add.reduceat(curve, found.edges[:-1]) / np.diff(found.edges)
         low, high = means.min(), means.max()
         heights = [LEVELS[int(7 * (value - low) / (high - low or 1.0))] for value in means]

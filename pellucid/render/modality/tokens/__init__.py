@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..painters import Painter
+from ...parts.painter import Painter
 from .html import html
 from .image import image
 from .lines import lines

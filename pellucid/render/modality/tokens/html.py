@@ -22,14 +22,14 @@ SPECIALS = "font:0.75em ui-monospace,monospace; border:1px solid #c9cdd3; paddin
 KEY = "display:inline-block; padding:.1em .6em; border-radius:3px; margin-right:.6em; font-size:.9rem"
 
 
-def html(e: Explanation, sample: int, drawn: Map) -> str:
+def html(e: Explanation, drawn: Map) -> str:
     """The text, what its colours mean, and the words that say most."""
-    shown = runs(e, sample, drawn)
+    shown = runs(e, drawn)
     body, way = "".join(marked(run, drawn) for run in shown), "rtl" if leftward(shown) else "ltr"
-    parts = [f'<div dir="{way}" style="{TEXT}">{body}</div>', *left_out(e, sample)]
+    parts = [f'<div dir="{way}" style="{TEXT}">{body}</div>', *left_out(e)]
     if drawn.empty:
         return "\n".join(parts)
-    return "\n".join([*parts, legend(drawn), strongest(e, sample, drawn)])
+    return "\n".join([*parts, legend(drawn), strongest(e, drawn)])
 
 
 def marked(run: Run, drawn: Map) -> str:
@@ -44,11 +44,11 @@ def marked(run: Run, drawn: Map) -> str:
     return f'<mark style="{style}" title="{escape(told(run, drawn))}">{words}</mark>'
 
 
-def left_out(e: Explanation, sample: int) -> list[str]:
+def left_out(e: Explanation) -> list[str]:
     """Padding, which is not shown, is counted."""
     subject = e.subject
     assert isinstance(subject, Tokens)
-    count = subject.kinds[sample].count(PADDING)
+    count = subject.kinds[0].count(PADDING)
     return [f'<p class="note">{count} positions of padding behind the text are left out.</p>'] if count else []
 
 
@@ -64,10 +64,10 @@ def legend(drawn: Map) -> str:
     return f'<p>{"".join(keys)}</p>\n<p class="note">{escape(drawn.scale.sentence(drawn.heat, signed=drawn.signed))}</p>'
 
 
-def strongest(e: Explanation, sample: int, drawn: Map) -> str:
+def strongest(e: Explanation, drawn: Map) -> str:
     """The words that say most, with their values; those that come again with the sum of all."""
     found: dict[str, list[float]] = {}
-    for piece in e.words(sample):
+    for piece in e.words():
         found.setdefault(piece.text, []).append(piece.value)
     lines = []
     for text, values in sorted(found.items(), key=lambda item: -abs(sum(item[1])))[:MOST_WORDS]:

@@ -22,9 +22,9 @@ SIZE, STEP = 19, 31  # pixels: of letters, from line to line
 MOST_LINES = 120
 
 
-def image(e: Explanation, sample: int, drawn: Map, wide: int) -> Image.Image:
+def image(e: Explanation, drawn: Map, wide: int) -> Image.Image:
     """The lines of the text over its scale; of very long texts the first `MOST_LINES`."""
-    marked = runs(e, sample, drawn)
+    marked = runs(e, drawn)
     spelled = [replace(run, text="\n".join(map(plain, run.text.split("\n")))) if run.text.strip() else run for run in marked]
     lines = rows(spelled, wide - 4, lambda words: width(words, SIZE))
     parts = [page(lines[:MOST_LINES], drawn, wide, from_right=leftward(marked))]

@@ -17,9 +17,9 @@ RESET = "\x1b[0m"
 SIGNS = ((0.6, "++"), (0.2, "+"), (-0.2, ""), (-0.6, "-"))  # from this strength on
 
 
-def lines(e: Explanation, sample: int, drawn: Map, width: int, colour: bool) -> list[str]:
+def lines(e: Explanation, drawn: Map, width: int, colour: bool) -> list[str]:
     """The text in lines, then what its marks mean."""
-    marked = runs(e, sample, drawn) if colour else [signed(run) for run in runs(e, sample, drawn, by="word")]
+    marked = runs(e, drawn) if colour else [signed(run) for run in runs(e, drawn, by="word")]
     told = ["".join(painted(run, drawn) if colour else run.text for run in row) for row in rows(marked, width)]
     return told if drawn.empty else [*told, legend(drawn, colour=colour)]
 

@@ -46,7 +46,7 @@ class Run:
         return self.value is None and not self.text.strip()
 
 
-def runs(e: Explanation, sample: int, drawn: Map, by: str = "token") -> list[Run]:
+def runs(e: Explanation, drawn: Map, by: str = "token") -> list[Run]:
     """The text from its beginning to its end, special tokens where the model reads them; padding is left out.
 
     Tokens that share characters, as the bytes of an emoji do, are one run.
@@ -56,12 +56,12 @@ def runs(e: Explanation, sample: int, drawn: Map, by: str = "token") -> list[Run
     """
     subject = e.subject
     assert isinstance(subject, Tokens)
-    text, row = subject.texts[sample], drawn.heat[0]
+    text, row = subject.texts[0], drawn.heat[0]
     made: list[Run] = []
     done, first = 0, 0  # how far the text is told, and where the last run that is a token starts
-    for found in subject.valued(subject.groups(by, sample), torch.from_numpy(row), sample):
+    for found in subject.valued(subject.groups(by, 0), torch.from_numpy(row), 0):
         start, end, kind, value = found.start, found.end, found.kind, found.value
-        piece = " ".join(subject.pieces[sample][position] for position in found.positions)
+        piece = " ".join(subject.pieces[0][position] for position in found.positions)
         if kind == SPECIAL or start >= end:
             made.append(Run(visible(piece), value, kind=SPECIAL, words=visible(piece)))
         elif start < done and made and made[-1].kind != SPECIAL:

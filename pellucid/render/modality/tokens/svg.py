@@ -21,9 +21,9 @@ SIZE, CELL, STEP = 16, 9.6, 28  # pixels: of letters, of a column, from line to 
 PALE: Colour = (169, 173, 179)
 
 
-def svg(e: Explanation, sample: int, drawn: Map, wide: int) -> tuple[str, float]:
+def svg(e: Explanation, drawn: Map, wide: int) -> tuple[str, float]:
     """The lines of the text, then its scale; and how high they are, in pixels."""
-    marked = runs(e, sample, drawn)
+    marked = runs(e, drawn)
     lines, from_right = rows(marked, wide // CELL), leftward(marked)
     parts = [part for number, line in enumerate(lines) for part in row(line, number, drawn, wide, from_right=from_right)]
     below = STEP * len(lines) + 14

@@ -1,0 +1,35 @@
+"""Painter: how explanations about one kind of input are shown. Which there are is in `modality/painters.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from PIL import Image
+
+from .map import Map
+
+if TYPE_CHECKING:
+    from pellucid.explanation.explanation import Explanation
+
+
+@dataclass(frozen=True)
+class Painter:
+    """How one kind of subject is shown; what is None is shown as any row or map is.
+
+    Every function gets the explanation of one sample, and its values made ready to paint. Where `drawn.empty` says why there is
+    nothing to see, it shows the subject itself, without colours.
+
+    Arguments:
+        lines: Lines for a terminal, at most so many columns wide, in colour or in signs:
+            `lines(e, drawn, width, colour)`.
+        image: The panel of a picture, exactly so many pixels wide, with its scale: `image(e, drawn, wide)`.
+        html: Part of a page, its scale included, in place of the picture: `html(e, drawn)`.
+        svg: Elements of an SVG so many pixels wide, and their height in pixels: `svg(e, drawn, wide)`.
+    """
+
+    lines: Callable[[Explanation, Map, int, bool], list[str]] | None = None
+    image: Callable[[Explanation, Map, int], Image.Image] | None = None
+    html: Callable[[Explanation, Map], str] | None = None
+    svg: Callable[[Explanation, Map, int], tuple[str, float]] | None = None
