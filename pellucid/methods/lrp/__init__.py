@@ -1,11 +1,11 @@
 """Layer-wise relevance propagation: what reached the decision, and how the model reacted to it."""
 
-from .auto import Auto, FittedConserving
+from .attention import Attention
+from .auto import Auto
 from .composite import Composite
+from .conserving import Conserving, FittedConserving
+from .cp import CP
 from .presets import (
-    CP,
-    Attention,
-    Conserving,
     DeepTaylor,
     EpsilonAlpha2Beta1,
     EpsilonAlpha2Beta1Flat,

@@ -191,6 +191,11 @@ class Composite:
         return replace(self, entries=tuple(filled))
 
 
+def reads_picture(tape: Tape) -> bool:
+    """Whether the input is a picture."""
+    return len(tape.values[tape.inputs[0]].shape) == 4
+
+
 def closes(ledger: Ledger | None) -> bool:
     """Whether no sample's books miss more than a small part of what they may."""
     return ledger is not None and bool((ledger.error.abs() <= 2e-5 * ledger.volume).all())

@@ -1,16 +1,16 @@
-"""Composites by name. Presets under the names that zennit made common keep its conventions and stabilisers."""
+"""Composites by name: those that zennit made common, with its conventions and stabilisers, and deep Taylor decomposition.
+
+AttnLRP is in `attention.py`, CP-LRP in `cp.py`, what `lrp` alone takes in `auto.py` and `conserving.py`, recurrent cells in
+`recurrent.py`.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from pellucid.model.where import Where
 from .composite import Composite, base
-from .rule import Bias, Rule, Silent
-from .rules import AlphaBeta, Epsilon, Flat, Gamma, Gate, Halve, Native, Norm, Pass, Softmax, Standardise, ZBox, ZPlus
+from .rule import WEIGHTED, Bias, Rule, Silent
+from .rules import AlphaBeta, Epsilon, Flat, Gamma, Native, Standardise, ZBox, ZPlus
 from .rules.zbox import Bound
-
-LINEAR = ("convolution", "dense")
 
 
 def _composite(
@@ -54,7 +54,7 @@ def EpsilonPlus(*, eps: float = 1e-6, bias: Bias = "absorb", silent: Silent = "d
 
 def EpsilonPlusFlat(*, eps: float = 1e-6, bias: Bias = "absorb", silent: Silent = "drop") -> Composite:
     """`EpsilonPlus` with the flat rule on the first linear operation that ran."""
-    first = Where(op=LINEAR, position="first"), Flat(eps)
+    first = Where(op=WEIGHTED, position="first"), Flat(eps)
     return _composite("lrp.epsilon_plus_flat", ZPlus(eps, bias, silent), Epsilon(eps, bias=bias, silent=silent), first=first)
 
 
@@ -65,7 +65,7 @@ def EpsilonAlpha2Beta1(*, eps: float = 1e-6, bias: Bias = "absorb", silent: Sile
 
 def EpsilonAlpha2Beta1Flat(*, eps: float = 1e-6, bias: Bias = "absorb", silent: Silent = "drop") -> Composite:
     """`EpsilonAlpha2Beta1` with the flat rule on the first linear operation that ran."""
-    first = Where(op=LINEAR, position="first"), Flat(eps)
+    first = Where(op=WEIGHTED, position="first"), Flat(eps)
     return _composite(
         "lrp.epsilon_alpha2_beta1_flat", AlphaBeta(2, 1, eps, bias, silent), Epsilon(eps, bias=bias, silent=silent), first=first
     )
@@ -111,65 +111,6 @@ def DeepTaylor(low: Bound | None = None, high: Bound | None = None, *, eps: floa
     References: Montavon et al., 2017, https://doi.org/10.1016/j.patcog.2016.11.008
     """
     rule = ZPlus(eps, bias="ignore", silent="spread")
-    first = Where(op=LINEAR, position="first"), ZBox(low, high, eps)
+    first = Where(op=WEIGHTED, position="first"), ZBox(low, high, eps)
     composite = _composite("deep_taylor", rule, rule, first=first)
     return composite.where(op="pool", rule=Flat(eps))
-
-
-def Attention(*, gamma: float = 0.0, eps: float = 1e-9, bias: Bias = "absorb", silent: Silent = "drop") -> Composite:
-    """AttnLRP: relevance goes through the weights of an attention as well as through its values, a half each.
-
-    Products share evenly, a softmax by its Taylor expansion, norms hold their spread fixed, everything linear shares by
-    contributions. Gates of squeeze and excitation and of recurrent cells still let the signal take all.
-
-    References: Achtibat et al., 2024, AttnLRP: attention-aware layer-wise relevance propagation for transformers,
-        https://proceedings.mlr.press/v235/achtibat24a.html
-
-    Arguments:
-        gamma: How much more agreeing contributions weigh in linear operations; the paper sets some for vision transformers.
-    """
-    return replace(_transformer("lrp.attention", gamma, eps, bias, silent), opened=True)
-
-
-def CP(*, gamma: float = 0.0, eps: float = 1e-9, bias: Bias = "absorb", silent: Silent = "drop") -> Composite:
-    """CP-LRP: the weights of an attention stand still, relevance goes through its values alone. It conserves.
-
-    References: Ali et al., 2022, XAI for transformers: better explanations through conservative propagation,
-        https://proceedings.mlr.press/v162/ali22a.html
-
-    Arguments:
-        gamma: As in `Attention`.
-    """
-    return _transformer("lrp.cp", gamma, eps, bias, silent)
-
-
-def _transformer(name: str, gamma: float, eps: float, bias: Bias, silent: Silent) -> Composite:
-    linear = Gamma(gamma, eps, bias, silent) if gamma else Epsilon(eps, bias=bias, silent=silent)
-    entries = (
-        (Where(op=LINEAR), linear),
-        (Where(op="softmax"), Softmax(eps)),
-        (Where(op="norm"), Standardise(eps, bias)),
-        (Where(op="product"), Halve(eps)),
-        (Where(op="gate"), Gate(eps)),
-        *base(eps),
-    )
-    return Composite(entries, name)
-
-
-def Conserving(*, gamma: float = 0.25, eps: float = 1e-9) -> Composite:
-    """Relevance that arrives: gamma between the layers, epsilon at the last one, z-box at pixels, and what biases keep is handed
-    on.
-
-    The share of the biases goes to those inputs of their layer that got relevance of its sign, in proportion to it: every layer
-    hands on all it has, and what speaks against the target is not turned round. Sums share by magnitude, which cannot enlarge
-    anything.
-    """
-    entries = (
-        (Where(op=LINEAR, position="last"), Epsilon(eps, bias="share", silent="share")),
-        (Where(op="convolution", position="first"), ZBox(eps=eps, silent="share")),
-        (Where(op=LINEAR), Gamma(gamma, eps, "share", "share")),
-        (Where(op=("sum", "pool")), Norm(eps, by="magnitude", silent="spread")),
-        (Where(op="shift"), Pass()),
-        *base(eps),
-    )
-    return Composite(entries, "lrp.conserving")

@@ -14,7 +14,8 @@ from pellucid.tape import LocalOp
 Bias = Literal["absorb", "ignore", "spread", "share"]
 Silent = Literal["drop", "spread", "share"]
 
-LINEAR = frozenset({"convolution", "dense"})
+WEIGHTED = ("convolution", "dense")
+LINEAR = frozenset(WEIGHTED)
 SHARED = frozenset({"sum", "pool", "shift"})  # sums without weights: residual connections, means, added constants
 EVERYTHING = LINEAR | SHARED | {"activation", "norm", "scale", "softmax", "route", "max", "gate", "product", "unknown"}
 

@@ -1,0 +1,65 @@
+"""The conserving composite: every layer hands on all the relevance it has; and how it is fitted to a network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pellucid.model.where import Where
+from pellucid.tape import Op, Tape
+from .composite import Composite, Entry, base, reads_picture
+from .recurrent import remembering
+from .rule import WEIGHTED, Rule
+from .rules import Epsilon, Gamma, Norm, Pass, ZBox
+
+
+def Conserving(*, gamma: float = 0.25, eps: float = 1e-9) -> Composite:
+    """Relevance that arrives: gamma between the layers, epsilon at the last one, z-box at pixels, and what biases keep is handed
+    on.
+
+    The share of the biases goes to those inputs of their layer that got relevance of its sign, in proportion to it: every layer
+    hands on all it has, and what speaks against the target is not turned round. Sums share by magnitude, which cannot enlarge
+    anything.
+    """
+    entries = (
+        (Where(op=WEIGHTED, position="last"), Epsilon(eps, bias="share", silent="share")),
+        (Where(op="convolution", position="first"), ZBox(eps=eps, silent="share")),
+        (Where(op=WEIGHTED), Gamma(gamma, eps, "share", "share")),
+        (Where(op=("sum", "pool")), Norm(eps, by="magnitude", silent="spread")),
+        (Where(op="shift"), Pass()),
+        *base(eps),
+    )
+    return Composite(entries, "lrp.conserving")
+
+
+@dataclass(frozen=True)
+class FittedConserving(Composite):
+    """`Conserving`, fitted to what ran: what `lrp` alone takes for networks without attention, and its name for any network."""
+
+    name: str = "lrp.conserving"
+
+    def choose(self, tape: Tape, ops: Sequence[Op]) -> Composite:
+        return fitted(tape, ops)
+
+
+def fitted(tape: Tape, ops: Sequence[Op]) -> Composite:
+    """`Conserving` for this network: which dense layers end it, and whether its input is a picture."""
+    last, box, *rest = Conserving().entries
+    pixels = [box] if reads_picture(tape) else []
+    chosen = Composite((*final_dense(tape, ops, last[1]), last, *pixels, *rest), "lrp.conserving")
+    return remembering(chosen, ops)
+
+
+def final_dense(tape: Tape, ops: Sequence[Op], rule: Rule) -> list[Entry]:
+    """An entry for each dense layer but the last of those that end the network, where a sample is one row.
+
+    They end where a norm of its own stands between two of them: what it shifts has both signs, and epsilon enlarges relevance
+    without bound where such contributions cancel (66 times the score on a VGG16 of tumours).
+    """
+    tail = 0
+    for op in reversed(ops):
+        row = op.kind == "dense" and not op.part and tape.values[op.out].shape[:-1] == (tape.samples,)
+        if (op.kind in WEIGHTED and not row) or (tail and op.kind in ("shift", "scale", "norm")):
+            break
+        tail += row
+    return [(Where(op="dense", position=-1 - n), rule) for n in range(tail - 1, 0, -1)]
