@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from pellucid.errors import InputError, ModelError
 from pellucid.synth.canvas import CPPN, Colour, Fourier, Latent, Phase, Pixel, Spectrum
-from pellucid.synth.canvas.spectrum import frequencies, resampled
+from pellucid.synth.canvas.spectrum import frequencies, resample
 from pellucid.synth.frame import Frame
 from pellucid.synth.protocols import Canvas
 from pellucid.synth.random import drawn, normal
@@ -98,7 +98,7 @@ def test_a_picture_enlarged_shows_the_same(canvas, sizes):
 
 def test_pixels_begin_with_what_the_network_calls_zero():
     frame = framed(12)
-    torch.testing.assert_close(frame.fed(pictures(Pixel(), frame, 0)), torch.zeros(1, 12, dtype=torch.float64))
+    torch.testing.assert_close(frame.to_inputs(pictures(Pixel(), frame, 0)), torch.zeros(1, 12, dtype=torch.float64))
     assert pictures(Pixel(level=0.5), frame, 0).unique().tolist() == [0.5]
     assert pictures(Pixel(), framed(3, 4, 4, bounded=False), 0).unique().tolist() == [0.0]
 
@@ -165,7 +165,7 @@ def test_fourier_mixes_colours_and_bends_into_bounds():
 def test_fourier_can_begin_with_a_given_picture(shape):
     frame = framed(*shape)
     given = 0.1 + 0.8 * torch.rand(2, *shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    torch.testing.assert_close(Fourier().draw(Fourier().seen(given, frame), frame), given)
+    torch.testing.assert_close(Fourier().draw(Fourier().inverse(given, frame), frame), given)
 
 
 @pytest.mark.parametrize("sizes", [((9, 7), (18, 14)), ((8, 8), (16, 16)), ((15,), (30,))], ids=str)
@@ -176,9 +176,9 @@ def test_fourier_enlarged_keeps_its_waves(sizes):
     for n, axis in enumerate(axes):
         waves = waves + torch.cos((n + 1) * axis + 0.3).reshape(-1, *[1] * (len(axes) - 1 - n))
     few = waves[tuple(slice(None, None, 2) for _ in axes)]
-    numbers = Fourier().enlarged(Fourier().seen(few[None, None], small), small, large, drawn([0]))
+    numbers = Fourier().enlarged(Fourier().inverse(few[None, None], small), small, large, drawn([0]))
     torch.testing.assert_close(Fourier().draw(numbers, large)[0, 0], waves)
-    torch.testing.assert_close(resampled(few[None, None], sizes[1])[0, 0], waves)
+    torch.testing.assert_close(resample(few[None, None], sizes[1])[0, 0], waves)
     (pixels,) = Pixel().enlarged((few[None, None],), small, large, drawn([0]))
     torch.testing.assert_close(pixels[0, 0], waves)
 
@@ -193,17 +193,17 @@ def test_fitted_colours_have_the_covariance_of_the_data(channels):
     data = torch.einsum("ij,njhw->nihw", mix, torch.randn(40, channels, 8, 8, generator=rng, dtype=torch.float64))
     colour = Colour.fit(data + 3)
     noise = torch.randn(1, channels, 200_000, generator=rng, dtype=torch.float64)
-    drawn_cov, wanted = (torch.atleast_2d(torch.cov(t.movedim(1, 0).flatten(1))) for t in (colour.mixed(noise), data))
+    drawn_cov, wanted = (torch.atleast_2d(torch.cov(t.movedim(1, 0).flatten(1))) for t in (colour.mix(noise), data))
     assert (drawn_cov / drawn_cov.trace() - wanted / wanted.trace()).abs().max() < 0.01
     assert abs(colour.matrix.norm(dim=0).max() - 1) < 1e-6
-    torch.testing.assert_close(colour.unmixed(colour.mixed(noise)), noise, rtol=0, atol=1e-4)
+    torch.testing.assert_close(colour.unmix(colour.mix(noise)), noise, rtol=0, atol=1e-4)
 
 
 def test_channels_that_never_vary_apart_are_no_trouble():
     grey = torch.rand(4, 1, 5, 5, generator=torch.Generator().manual_seed(0)).expand(4, 3, 5, 5)
     colour = Colour.fit(grey)
     assert torch.linalg.matrix_rank(colour.matrix, rtol=1e-3) == 1
-    torch.testing.assert_close(colour.mixed(colour.unmixed(grey)), grey, rtol=0, atol=1e-4)
+    torch.testing.assert_close(colour.mix(colour.unmix(grey)), grey, rtol=0, atol=1e-4)
 
 
 def test_colours_of_the_wrong_kind_are_refused():

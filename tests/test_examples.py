@@ -19,7 +19,7 @@ from pellucid.cli import main
 from pellucid.core.progress import watched
 from pellucid.model import Model
 from pellucid.render.examples import masked
-from pellucid.synth.examples.receptive_field import receptive
+from pellucid.synth.examples.receptive_field import receptive_field
 from pellucid.synth.examples.top_activating import BATCH
 from pellucid.verbs.examples import Examples, examples
 
@@ -124,7 +124,7 @@ def test_of_a_loader_only_the_best_pictures_are_kept(monkeypatch: pytest.MonkeyP
     loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(SPOTS), batch_size=2)
     found = examples(Spots().eval(), ["act:0", "act:1"], loader, top=1)
     assert found.indices == [[4], [3]]
-    assert set(found[0][0].shelf.kept) == {3, 4}
+    assert set(found[0][0].source.kept) == {3, 4}
     assert torch.equal(found[0][0].image, SPOTS[4])
 
 
@@ -159,7 +159,7 @@ TWO = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 2, 5,
 def test_the_receptive_field_of_two_convolutions_is_known(position: tuple[int, int], box: Any):
     """3 x 3, then 5 x 5 by steps of 2: seven lines around pixel 2 i, cut at the rim."""
     with torch.no_grad():
-        field = receptive(Model(TWO, "two", "", TWO), torch.randn(1, 1, 16, 16), "2")
+        field = receptive_field(Model(TWO, "two", "", TWO), torch.randn(1, 1, 16, 16), "2")
     assert field.box(position) == box
 
 
@@ -167,7 +167,7 @@ def test_a_dark_rectifier_and_a_lost_pool_hide_nothing():
     net = nn.Sequential(nn.Conv2d(1, 1, 3), nn.ReLU(), nn.MaxPool2d(2)).eval()
     net[0].bias.data.fill_(-100.0)
     x = torch.rand(1, 1, 10, 10)
-    assert receptive(Model(net, "dark", "", net), x, "2").box((1, 2)) == ((2, 6), (4, 8))
+    assert receptive_field(Model(net, "dark", "", net), x, "2").box((1, 2)) == ((2, 6), (4, 8))
 
 
 def test_where_everything_is_read_the_field_is_the_whole_picture():
@@ -190,14 +190,14 @@ def test_where_everything_is_read_the_field_is_the_whole_picture():
             return self.conv(x).flatten(1)
 
     for net in (Centred().eval(), Careful().eval()):
-        assert receptive(Model(net, "n", "", net), torch.rand(1, 1, 8, 8), "conv").box((4, 4)) == ((0, 8), (0, 8))
+        assert receptive_field(Model(net, "n", "", net), torch.rand(1, 1, 8, 8), "conv").box((4, 4)) == ((0, 8), (0, 8))
 
 
 def test_signals_and_volumes_have_fields():
     line = nn.Sequential(nn.Conv1d(2, 3, 3, padding=1, dilation=1), nn.ReLU()).eval()
-    assert receptive(Model(line, "l", "", line), torch.zeros(1, 2, 20), "1").box((10,)) == ((9, 12),)
+    assert receptive_field(Model(line, "l", "", line), torch.zeros(1, 2, 20), "1").box((10,)) == ((9, 12),)
     cube = nn.Conv3d(1, 1, (1, 3, 5), padding=(0, 1, 2)).eval()
-    seen = receptive(Model(nn.Sequential(cube), "c", "", nn.Sequential(cube)), torch.zeros(1, 1, 4, 6, 8), "0")
+    seen = receptive_field(Model(nn.Sequential(cube), "c", "", nn.Sequential(cube)), torch.zeros(1, 1, 4, 6, 8), "0")
     assert seen.box((1, 3, 4)) == ((1, 2), (2, 5), (2, 7))
 
 

@@ -10,14 +10,14 @@ from torch import nn
 import pellucid as pl
 from pellucid.errors import InputError, MethodError
 from pellucid.synth.canvas import Phase
-from pellucid.synth.facets import coded, facets, grouped, kmeans
+from pellucid.synth.facets import facets, group_by_codes, kmeans, unit_codes
 from pellucid.synth.frame import Frame, framed
-from pellucid.synth.generator.encoder import encoder, speaker
+from pellucid.synth.generator.encoder import code_module, encoder
 from pellucid.synth.optimize.task import Task
 from pellucid.synth.pictures import pictures
-from pellucid.synth.prior.denoise import Denoise, denoised, divergence, gradient
+from pellucid.synth.prior.denoise import Denoise, denoise, divergence, gradient
 from pellucid.synth.random import drawn
-from pellucid.synth.recipes.denoised import FROM_MEAN, scaled
+from pellucid.synth.recipes.denoised import FROM_MEAN, rescaled
 from pellucid.synth.recipes.mfv import UNHEARD, Mfv
 
 SIDE = 12
@@ -204,7 +204,7 @@ def test_the_pull_to_a_facet_is_paid_for_with_the_score(colours, draw):
     reached, scores = [], []
     for pull in (0.0, 0.5, 2.0):
         found = Mfv(k=2, draw=draw, pull=pull).maximize(task)
-        codes = coded(encoder(model, found.images[:1]), found.images)
+        codes = unit_codes(encoder(model, found.images[:1]), found.images)
         reached.append(((codes - of.origin.float()) @ of.directions.T).diagonal())
         scores.append(found.scores)
         assert pull == 0 or float(found.extras["coverage"]) == 1.0
@@ -222,7 +222,7 @@ def test_where_codes_are_made_between_modules_nothing_is_pulled():
 
     torch.manual_seed(0)
     model, x = pl.load(Bare().eval()), coloured(30)[0]
-    assert speaker(encoder(model, x[:1]), x[:1]) is None and speaker(encoder(model, x[:1], "conv"), x[:1]) == "conv"
+    assert code_module(encoder(model, x[:1]), x[:1]) is None and code_module(encoder(model, x[:1], "conv"), x[:1]) == "conv"
     task = Task(model, (pl.logit(0),), framed(model, (3, 24, 24), (0, 1)), (0,), data=x, steps=3)
     found, free = Mfv(k=2).maximize(task), Mfv(k=2, pull=0.0).maximize(task)
     assert torch.equal(found.images, free.images) and set(found.notes) - set(free.notes) == {UNHEARD}
@@ -248,8 +248,8 @@ def test_a_class_with_two_pictures_to_a_facet_is_not_mixed_with_others(net):
 
 
 def test_phases_share_the_steps_asked_for():
-    assert [phase.steps for phase in scaled(FROM_MEAN, 37)] == [19, 15, 2, 1]
-    assert [phase.steps for phase in scaled(FROM_MEAN, 2)] == [1, 1] and scaled(FROM_MEAN, None) == FROM_MEAN
+    assert [phase.steps for phase in rescaled(FROM_MEAN, 37)] == [19, 15, 2, 1]
+    assert [phase.steps for phase in rescaled(FROM_MEAN, 2)] == [1, 1] and rescaled(FROM_MEAN, None) == FROM_MEAN
 
 
 def test_groups_are_those_that_were_planted(rng):
@@ -269,7 +269,7 @@ def test_groups_of_points_that_are_alike_do_not_fail():
 
 def test_coverage_counts_the_pictures_of_the_groups_that_are_hit():
     codes = torch.tensor([[0.0], [0.1], [0.2], [5.0], [9.0], [9.1]])
-    found = grouped(torch.zeros(6, 1), codes, range(6), k=3, per=2)
+    found = group_by_codes(torch.zeros(6, 1), codes, range(6), k=3, per=2)
     assert found.sizes == (3, 2, 1) and found.members[0] == (1, 0)
     assert found.coverage(torch.tensor([[0.3], [4.0]])) == pytest.approx(4 / 6)
     assert found.coverage(codes) == 1.0
@@ -292,7 +292,7 @@ def test_denoising_finds_the_minimum_that_slow_descent_finds(strength, rng):
     def cost(u):
         return 0.5 * (u - x).square().sum() + strength * gradient(u).square().sum(0).clamp(min=1e-14).sqrt().sum()
 
-    found = denoised(x, strength, rounds=400)
+    found = denoise(x, strength, rounds=400)
     u = x.clone().requires_grad_()
     adam = torch.optim.Adam([u], 0.01)
     for step in range(1500):
@@ -316,6 +316,6 @@ def test_a_small_weight_denoises_more_and_weights_follow_their_line(rng):
 
 def test_each_picture_is_denoised_by_itself(rng):
     x = torch.rand(3, 2, 5, 6, generator=rng)
-    assert torch.equal(denoised(x, 0.1)[1:2], denoised(x[1:2], 0.1))
+    assert torch.equal(denoise(x, 0.1)[1:2], denoise(x[1:2], 0.1))
     with pytest.raises(MethodError, match="Denoise"):
         Denoise(0.1).after(torch.zeros(1, 4), torch.zeros(1, 4), torch.zeros(1, 4), 0, Frame((4,)))

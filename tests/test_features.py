@@ -13,8 +13,15 @@ import pellucid as pl
 from pellucid.errors import InputError, MethodError
 from pellucid.synth.canvas import Fourier, Phase
 from pellucid.synth.frame import Frame
-from pellucid.synth.objective.log_probability import likely
-from pellucid.synth.optimize.feature_matching import Beside, Distance, Foremost, Likeness, Near, foremost
+from pellucid.synth.objective.log_probability import log_probability
+from pellucid.synth.optimize.feature_matching import (
+    Distance,
+    FeatureDistance,
+    Likeness,
+    PictureOnly,
+    WithReference,
+    pictures_only,
+)
 from pellucid.synth.random import drawn
 from pellucid.synth.recipes.accentuation import Accentuation
 from pellucid.synth.recipes.caricature import Caricature
@@ -84,16 +91,16 @@ def test_pairs_are_compared_with_their_own_reference():
     distance = Distance(None, beside=True).read(x)
     torch.testing.assert_close(distance, (x[0::2] - x[1::2]).norm(dim=1).repeat_interleave(2))
     frame = Frame((4,))
-    torch.testing.assert_close(Near(None)(values(1, 4), frame, {None: x}), distance.mean()[None])
-    target = foremost(pl.logit(2) - 0.5 * pl.logit(1))
+    torch.testing.assert_close(FeatureDistance(None)(values(1, 4), frame, {None: x}), distance.mean()[None])
+    target = pictures_only(pl.logit(2) - 0.5 * pl.logit(1))
     read = target.take([0] * 6).read(lambda at: x)
     torch.testing.assert_close(read.mean(), (x[0::2, 2] - 0.5 * x[0::2, 1]).mean())
-    assert str(Foremost(None, pl.logit(2).terms[0][1]).text()) == "logit 2"
+    assert str(PictureOnly(None, pl.logit(2).terms[0][1]).text()) == "logit 2"
 
 
 def test_a_reference_is_moved_as_its_picture_is():
     x = photographs(2)
-    beside = Beside(Robust.standard(views=3), 1 - x)
+    beside = WithReference(Robust.standard(views=3), 1 - x)
     seen = beside(x, drawn([0, 1]), 0)
     assert seen.shape == (12, 1, SIDE, SIDE) and beside.views == 6
     torch.testing.assert_close(seen[0::2] + seen[1::2], torch.ones(6, 1, SIDE, SIDE))  # 0.5 beyond the rim of both
@@ -101,10 +108,10 @@ def test_a_reference_is_moved_as_its_picture_is():
 
 def test_log_probability_of_a_class_alone():
     x = values(3, 5)
-    (_, term), *_ = likely(pl.logit(2)).terms
+    (_, term), *_ = log_probability(pl.logit(2)).terms
     torch.testing.assert_close(term.read(x), x.log_softmax(1)[:, 2].float(), check_dtype=False)
     difference = pl.logit(2) - pl.logit(1)
-    assert likely(difference) is difference and "log-probability 2" in str(likely(pl.logit(2)))
+    assert log_probability(difference) is difference and "log-probability 2" in str(log_probability(pl.logit(2)))
 
 
 # -- the recipes ---------------------------------------------------------------------------------------------------------------
@@ -199,9 +206,9 @@ def test_maco_takes_spectrum_and_colours_from_data():
 
 def test_a_phase_canvas_can_begin_with_a_picture():
     frame, x = Frame((1, SIDE, SIDE), torch.tensor(0.0), torch.tensor(1.0)), photographs(2)
-    again = Phase(contrast=2.0).draw(Phase().seen(x, frame), frame)
+    again = Phase(contrast=2.0).draw(Phase().inverse(x, frame), frame)
     torch.testing.assert_close(again, x, rtol=0, atol=0.04)
-    assert alike(Fourier().draw(Fourier().seen(x, frame), frame)[0], x[0]) > 0.99
+    assert alike(Fourier().draw(Fourier().inverse(x, frame), frame)[0], x[0]) > 0.99
 
 
 class Flexible(nn.Module):

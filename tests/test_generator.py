@@ -19,9 +19,9 @@ from pellucid.errors import InputError, MethodError, ModelError, OutputError, Wh
 from pellucid.synth.frame import Frame, framed
 from pellucid.synth.generator import GeneratorPrior, Losses
 from pellucid.synth.generator import training as module
-from pellucid.synth.generator.chain import LADDER, Chain, conditioned, tuned
-from pellucid.synth.generator.codes import measured
-from pellucid.synth.generator.decoder import Decoder, Plan, critic
+from pellucid.synth.generator.chain import LADDER, Chain, as_condition, tune_prior_weight
+from pellucid.synth.generator.codes import measure_codes
+from pellucid.synth.generator.decoder import Architecture, Decoder, critic
 from pellucid.synth.generator.encoder import Place, encoder
 from pellucid.synth.optimize.task import Task
 from pellucid.synth.pictures import pictures
@@ -213,14 +213,14 @@ def test_being_called_off_keeps_what_there_is(net):
 
 def test_an_interruption_keeps_what_there_is(net, monkeypatch):
     steps = iter(range(100))
-    usual = module.follow
+    usual = module.update_mean
 
     def interrupted(*args):
         usual(*args)
         if next(steps) == 4:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(module, "follow", interrupted)
+    monkeypatch.setattr(module, "update_mean", interrupted)
     fitted = GeneratorPrior.fit(net, data=blobs(64)[0], minutes=None, steps=50, width=4)
     assert fitted.notes == ("Training was interrupted after 5 steps.",)
 
@@ -262,7 +262,7 @@ def test_data_comes_as_tensor_folder_list_or_loader(net, tmp_path):
     found = [pictures(model, data) for data in (x, str(tmp_path), shots, loader, iter([x[:5], x[5:]]))]
     assert torch.equal(random, torch.get_rng_state())
     every = [torch.cat(list(source.every(7))) for source in found]
-    assert all(len(source) == 22 and source.spared == 2 for source in found)
+    assert all(len(source) == 22 and source.reserved == 2 for source in found)
     assert torch.equal(every[0], x) and torch.equal(every[4], x)
     assert torch.equal(every[1], every[2]) and (every[1] - x).abs().max() < 0.005
     assert torch.equal(every[3].sum((1, 2, 3)).sort()[0], x.sum((1, 2, 3)).sort()[0])
@@ -296,13 +296,13 @@ def test_no_picture_comes_twice_before_all_have_come(net):
 
 def test_statistics_of_codes_do_not_depend_on_how_they_are_batched(rng):
     codes = torch.randn(50, 3, 4, 4, generator=rng) + 100
-    whole, parts = measured([codes]), measured(torch.split(codes, 7))
+    whole, parts = measure_codes([codes]), measure_codes(torch.split(codes, 7))
     flat = codes.double().transpose(0, 1).flatten(1)
     for found in (whole, parts):
         assert torch.allclose(found.mean.flatten().double(), flat.mean(1), atol=1e-4)
         assert torch.allclose(found.sd.flatten().double(), flat.std(1), atol=1e-5)
         assert torch.allclose(found.high, found.mean + 3 * found.sd) and bool((found.low == 0).all())
-    signed = measured([codes - 100])
+    signed = measure_codes([codes - 100])
     assert torch.allclose(signed.low, signed.mean - 3 * signed.sd)
 
 
@@ -319,9 +319,9 @@ def test_codes_of_data_are_kept_as_they_are(net, prior):
     assert prior.codes.bank is not None and len(prior.codes.bank) == 231  # all but those held out
     exact = "donot_use_mm_for_euclid_dist"
     assert torch.cdist(prior.codes.bank, net[:9](x), compute_mode=exact).amin(1).max() < 1e-4
-    few = measured([torch.ones(300, 2), torch.ones(9, 2)])
+    few = measure_codes([torch.ones(300, 2), torch.ones(9, 2)])
     assert few.bank is not None and few.bank.shape == (256, 2)
-    large = measured([torch.ones(3, 2**21, 1, 1)])
+    large = measure_codes([torch.ones(3, 2**21, 1, 1)])
     assert large.bank is not None and len(large.bank) == 2
 
 
@@ -461,22 +461,22 @@ def test_the_published_variant_begins_at_n01_and_decays(prior):
 def test_the_condition_is_the_log_probability(net):
     x = blobs(6)[0].requires_grad_()
     output = net(x)
-    target = conditioned(pl.logit(2), output)
+    target = as_condition(pl.logit(2), output)
     (odds,) = torch.autograd.grad(target.read(lambda at: output).sum(), x, retain_graph=True)
     logs = output.log_softmax(1)[:, 2]
     (slope,) = torch.autograd.grad(logs.sum(), x)
     assert torch.allclose(slope, odds * (1 - logs.exp()).reshape(-1, 1, 1, 1), atol=1e-5)
     unit = pl.channel("4", 3)
-    assert conditioned(unit, output) is unit
+    assert as_condition(unit, output) is unit
 
 
 def test_the_prior_step_is_the_largest_that_keeps_the_class(net, prior, monkeypatch):
     chain = Chain.of(asked(net, [0, 1, 1]), prior, 0.5, 0.025, 0.0)
-    weights = tuned(chain, 20)
+    weights = tune_prior_weight(chain, 20)
     assert weights[1] == weights[2] and all(any(abs(w - step) < 1e-6 for step in LADDER) for w in weights.tolist())
     odds = torch.tensor([0.99, 0.95, 0.93, 0.5, 0.92, 0.1]).logit()  # 0.92 is the last above 0.9 of 0.99
     monkeypatch.setattr(Chain, "scores", lambda self, codes: odds.repeat_interleave(3).repeat(len(codes) // 18))
-    assert tuned(chain, 1).tolist() == pytest.approx([LADDER[4]] * 3)
+    assert tune_prior_weight(chain, 1).tolist() == pytest.approx([LADDER[4]] * 3)
 
 
 def test_the_prior_step_leaves_pictures_apart(net, prior, monkeypatch):
@@ -486,9 +486,9 @@ def test_the_prior_step_leaves_pictures_apart(net, prior, monkeypatch):
     few = iter([*apart, *apart])
     monkeypatch.setattr(Chain, "pictures", lambda self, codes: next(few) * torch.arange(3.0)[:, None])
     monkeypatch.setattr(Chain, "scores", lambda self, codes: odds.repeat_interleave(3))
-    assert tuned(chain, 1).tolist() == pytest.approx([LADDER[2]])
+    assert tune_prior_weight(chain, 1).tolist() == pytest.approx([LADDER[2]])
     odds[:4] = -3.0
-    assert tuned(chain, 1).tolist() == pytest.approx([LADDER[5]])
+    assert tune_prior_weight(chain, 1).tolist() == pytest.approx([LADDER[5]])
 
 
 def test_settings_that_cannot_be_are_refused(net, prior):
@@ -544,7 +544,7 @@ def test_layers_and_data_that_cannot_be_are_refused(net, prior, tmp_path):
 @pytest.mark.parametrize("sides", [(16,), (16, 16), (8, 16)])
 def test_what_is_the_same_everywhere_is_drawn_without_a_pattern(sides, rng):
     """No checkerboard: away from the rim, maps that are constant give pictures that are constant."""
-    decoder = Decoder(Plan((3, *[4] * len(sides)), (2, *sides), width=4), rng)
+    decoder = Decoder(Architecture((3, *[4] * len(sides)), (2, *sides), width=4), rng)
     with torch.no_grad():
         for tint in decoder.tints:
             tint.weight.normal_(generator=rng)
@@ -569,7 +569,7 @@ def test_decoders_begin_with_the_mean_colour(net):
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 28, 17), (2, 5, 64), (4, 33), (2, 6, 7, 8), (5,)])
 def test_decoders_and_critics_have_the_shape_asked_for(shape, rng):
     for code in {(6,), (6, *(max(1, side // 4) for side in shape[1:]))}:
-        plan = Plan(code, shape, width=4)
+        plan = Architecture(code, shape, width=4)
         made = Decoder(plan, rng)(torch.randn(2, *code, generator=rng))
         assert made.shape == (2, *shape) and critic(plan, rng)(made).shape == (2, 1)
         assert bool(((made > 0) & (made < 1)).all())

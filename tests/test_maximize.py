@@ -29,12 +29,12 @@ from pellucid.core.progress import watched
 from pellucid.model import Model
 from pellucid.synth import Adam, Ball, Decay, Fourier, Normalised, Pixel, Plan, Progress, Robust, Steepest, TotalVariation
 from pellucid.synth.frame import Frame
-from pellucid.synth.objective.activations import asking
+from pellucid.synth.objective.activations import layer_activations
 from pellucid.synth.objective.objective import objective_of
 from pellucid.synth.optimize.redirected_relu import Redirected
 from pellucid.synth.optimize.task import Task
 from pellucid.synth.recipes import Auto, DeepDream, Erhan2009, Lucid, Simonyan2013, Yosinski2015
-from pellucid.synth.recipes.base import Planned
+from pellucid.synth.recipes.base import PlannedRecipe
 
 
 def refusal(call: Any, match: str, kind: type[pl.PellucidError]) -> None:
@@ -72,7 +72,7 @@ def cosine(images: Tensor, wanted: Tensor) -> Tensor:
 # -- closed-form truth ----------------------------------------------------------------------------------------------------
 
 
-class Bare(Planned):
+class Bare(PlannedRecipe):
     """An ascent and nothing else."""
 
     name = "bare"
@@ -217,7 +217,7 @@ def test_the_forward_pass_ends_at_the_deepest_layer_wanted():
 def test_a_module_that_runs_twice_is_heard_the_last_time():
     net = layers()
     x = torch.rand(2, 1, 12, 12)
-    ask, values = asking(pl.load(net), x, ["act", "a"])
+    ask, values = layer_activations(pl.load(net), x, ["act", "a"])
     found = ask(x.requires_grad_())
     assert net.ran == [] and torch.equal(found["act"], values["act"]) and torch.equal(found["a"], values["a"])
     assert torch.equal(found["act"], F.relu(net.b(F.relu(net.a(x)))))

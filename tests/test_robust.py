@@ -12,7 +12,7 @@ from torch import Tensor
 from pellucid.errors import MethodError
 from pellucid.synth.protocols import Robustness
 from pellucid.synth.random import drawn
-from pellucid.synth.robust import Robust, sampled
+from pellucid.synth.robust import Robust, sample_views
 
 SHAPES = [(3, 8, 8), (1, 28, 28), (5, 16, 24), (2, 64), (12,), (1, 4, 6, 8)]
 FULL = Robust(
@@ -109,7 +109,7 @@ def test_all_views_in_one_sampling_are_what_loops_give(edge, shape):
     rng = torch.Generator().manual_seed(1)
     turns = torch.eye(2) + 0.4 * torch.randn(2, 3, 2, 2, generator=rng)
     shifts = 2 * torch.randn(2, 3, 2, generator=rng)
-    found = sampled(x, torch.cat([turns, shifts[..., None]], -1), edge)
+    found = sample_views(x, torch.cat([turns, shifts[..., None]], -1), edge)
     wanted = [slow(x[n], turns[n, v].double(), shifts[n, v].double(), edge) for n in range(2) for v in range(3)]
     torch.testing.assert_close(found, torch.stack(wanted), rtol=0, atol=1e-6)
 

@@ -17,7 +17,7 @@ from pellucid.core.progress import watched
 from pellucid.model import Model, Preprocess
 from pellucid.synth.frame import Frame
 from pellucid.synth.optimize.task import Task
-from pellucid.synth.trust.activity import directed, layers_of
+from pellucid.synth.trust.activity import centred_ranks, layers_of
 from pellucid.synth.trust.spectra import BINS, spectra
 from pellucid.synth.trust.trust import Neighbour, Opinion, PathLikeness, Trust, Verdict
 
@@ -313,7 +313,7 @@ def test_a_report_is_written_in_words_and_numbers(tmp_path: Path):
 def test_rank_correlations_are_spearmans():
     scipy = pytest.importorskip("scipy.stats")
     x = torch.relu(torch.randn(5, 40, generator=torch.Generator().manual_seed(0)))  # zeros tie
-    ours = directed(x) @ directed(x).T
+    ours = centred_ranks(x) @ centred_ranks(x).T
     theirs = scipy.spearmanr(x.T.numpy()).statistic
     assert torch.allclose(ours, torch.tensor(theirs), atol=1e-10)
 

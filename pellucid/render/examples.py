@@ -75,7 +75,7 @@ def nothing(seen: int, wide: int) -> Image.Image:
 
 def masked(example: Example, wide: int) -> Image.Image:
     """The crop of an example, its colours faint where the unit's relevance is small; without a mask, as it is."""
-    bounded = example.shelf.frame.bounded
+    bounded = example.source.frame.bounded
     if example.image.dim() != 3:
         return drawn(example.crop, bounded)
     pixels, heat = painted(example.crop, bounded), torch.zeros(1)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from .optimize.ascent import Normalised as Normalised
     from .optimize.ascent import Progress as Progress
     from .optimize.ascent import Steepest as Steepest
-    from .optimize.result import Climbed as Climbed
+    from .optimize.result import OptimizationResult as OptimizationResult
     from .optimize.task import Plan as Plan
     from .optimize.task import Task as Task
     from .prior import L2 as L2

@@ -14,7 +14,7 @@ from pellucid.model import Model
 from pellucid.tape.forward import at_once, heard
 from pellucid.target import Target
 from pellucid.target.classes import Logit, LogOdds, Probability
-from .generator.encoder import Encoder, encoder, means
+from .generator.encoder import Encoder, channel_means, encoder
 from .pictures import Pictures
 
 AXES = 50  # principal axes that pictures are compared along, as published
@@ -102,15 +102,15 @@ def facets(
             f"Facets of {target}", f"{len(chosen)} pictures of it", "kinds are told by comparing pictures",
             "Pass a folder or a tensor with more pictures of this class: data=...",
         )  # fmt: skip
-    return grouped(chosen, codes, names, k=min(k, len(chosen) // 2), per=per, seed=seed)
+    return group_by_codes(chosen, codes, names, k=min(k, len(chosen) // 2), per=per, seed=seed)
 
 
-def grouped(pictures: Tensor, codes: Tensor, names: Sequence[str | int], *, k: int, per: int, seed: int = 0) -> Facets:
+def group_by_codes(pictures: Tensor, codes: Tensor, names: Sequence[str | int], *, k: int, per: int, seed: int = 0) -> Facets:
     """Pictures in `k` groups by their codes.
 
     Example:
         >>> codes = torch.tensor([[0.0, 1.0], [0.0, 1.1], [5.0, 0.0], [5.0, 0.1], [5.1, 0.0]])
-        >>> found = grouped(torch.zeros(5, 1, 2, 2), codes, range(5), k=2, per=2)
+        >>> found = group_by_codes(torch.zeros(5, 1, 2, 2), codes, range(5), k=2, per=2)
         >>> found.sizes, found.label.tolist(), found.coverage(codes[:2])
         ((3, 2), [1, 1, 0, 0, 0], 0.4)
     """
@@ -173,7 +173,7 @@ def _of_target(
 ) -> tuple[Tensor, Tensor, tuple[str | int, ...]]:
     """The pictures of a target, their codes and names, in one pass over the data that keeps no more than it may need."""
     kept: list[tuple[Tensor, Tensor, Tensor]] = []
-    seen, total = 0, len(source) + source.spared
+    seen, total = 0, len(source) + source.reserved
     for x in source.every(64):
         numbers = torch.arange(seen, seen + len(x))
         kept = [_best([*kept, (x.cpu(), _ranked(model, x, target), numbers)])]
@@ -186,18 +186,18 @@ def _of_target(
     n = own if enough else min(TOP, max(2 * k, seen // SHARE), len(pictures))
     chosen = pictures[:n]
     inner = encoder(model, chosen[:1].to(model.device), at)
-    codes = torch.cat([coded(inner, part.to(model.device)) for part in torch.split(chosen, 64)])
+    codes = torch.cat([unit_codes(inner, part.to(model.device)) for part in torch.split(chosen, 64)])
     return chosen, codes, tuple(source.name(i) for i in numbers[:n].tolist())
 
 
-def coded(inner: Encoder, x: Tensor) -> Tensor:
+def unit_codes(inner: Encoder, x: Tensor) -> Tensor:
     """Codes as vectors of unit length: how much a picture excites the network says nothing of its kind.
 
     Maps count by their means over places.
     """
     with torch.no_grad():
         codes = torch.cat([inner.codes(part).float().cpu() for part in torch.split(x, at_once(x))])
-    codes = means(codes)
+    codes = channel_means(codes)
     lengths: Tensor = torch.linalg.vector_norm(codes, dim=1, keepdim=True)
     return codes / lengths.clamp(min=1e-12)
 

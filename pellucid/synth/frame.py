@@ -23,7 +23,7 @@ class Frame:
 
     Example:
         >>> frame = Frame((1, 2, 2), low=torch.tensor(-2.0), high=torch.tensor(2.0))
-        >>> frame.fed(torch.full((1, 1, 2, 2), 0.75)).flatten().tolist()
+        >>> frame.to_inputs(torch.full((1, 1, 2, 2), 0.75)).flatten().tolist()
         [1.0, 1.0, 1.0, 1.0]
     """
 
@@ -45,16 +45,16 @@ class Frame:
     @property
     def mean(self) -> Tensor:
         """The picture that the network calls zero, in [0, 1]; zero without bounds."""
-        return self.shown(torch.zeros(1, *self.shape, device=self.device, dtype=self.dtype))
+        return self.to_pictures(torch.zeros(1, *self.shape, device=self.device, dtype=self.dtype))
 
-    def fed(self, pictures: Tensor) -> Tensor:
+    def to_inputs(self, pictures: Tensor) -> Tensor:
         """Pictures in the network's units."""
         if self.low is None or self.high is None:
             return pictures
         low, high = self.low.to(pictures), self.high.to(pictures)
         return low + (high - low) * pictures
 
-    def shown(self, inputs: Tensor) -> Tensor:
+    def to_pictures(self, inputs: Tensor) -> Tensor:
         """Inputs of the network as pictures."""
         if self.low is None or self.high is None:
             return inputs
@@ -73,7 +73,7 @@ def framed(model: Model, shape: tuple[int, ...] | None = None, bounds: tuple[flo
         InputError: the model does not say what its input is shaped like, and nobody else does.
     """
     preprocess = model.pictured
-    shape = told(model) if shape is None else shape
+    shape = input_shape(model) if shape is None else shape
     if shape is None and preprocess is None:
         raise InputError(
             f"A picture for {model.name}", "a model that does not say what its input is shaped like", "a canvas needs a size",
@@ -88,7 +88,7 @@ def framed(model: Model, shape: tuple[int, ...] | None = None, bounds: tuple[flo
     return Frame(tuple(shape), low, high, model.device, model.dtype)
 
 
-def told(model: Model) -> tuple[int, ...] | None:
+def input_shape(model: Model) -> tuple[int, ...] | None:
     """The shape of one input that is no picture, where the model says it: of a row of a table, of a series of fixed length."""
     how = model.preprocess
     if isinstance(how, Columns):

@@ -24,10 +24,10 @@ from .examples.example import Example, Examples
 from .examples.search import search
 from .frame import Frame
 from .objective.objective import objective_of
-from .optimize.result import Climbed
+from .optimize.result import OptimizationResult
 from .optimize.task import Plan, Task
 from .pictures import pictures
-from .trust.report import judge
+from .trust.report import trust_report
 from .trust.trust import Trust
 
 
@@ -121,13 +121,13 @@ class Maximized:
         Arguments:
             data: Real pictures; None: those the maximization was given, if any.
             other: Another network for the same classes, or a list of them.
-            options: See `pellucid.synth.trust.report.judge`: views, most, classes, seed.
+            options: See `pellucid.synth.trust.report.trust_report`: views, most, classes, seed.
 
         Raises:
             InputError: this came without the task it was made for.
         """
         task = self._task("A report on trust")
-        return judge(task, self.images, self.scores, task.data if data is None else data, other, **options)
+        return trust_report(task, self.images, self.scores, task.data if data is None else data, other, **options)
 
     def _task(self, what: str) -> Task:
         if self.task is None:
@@ -156,7 +156,7 @@ class Maximizer(Protocol):
         """The pictures."""
 
 
-def maximized(task: Task, recipe: str, plan: Plan, climbed: Climbed, *, frame: Frame | None = None) -> Maximized:
+def maximized(task: Task, recipe: str, plan: Plan, climbed: OptimizationResult, *, frame: Frame | None = None) -> Maximized:
     """The result of a climb, its pictures scored as they are."""
     plan = task.changed(plan)
     chosen, frame = climbed.kept(plan.keep), frame or task.frame
@@ -192,7 +192,7 @@ def scored(task: Task, pictures: Tensor, frame: Frame) -> tuple[Tensor, tuple[tu
     for start in range(0, len(pictures), size):
         some = task.take(range(start, min(start + size, len(pictures))))
         addresses = [at for target in some.targets for at in target.addresses]
-        values = heard(task.model, frame.fed(pictures[start : start + size]), (*dict.fromkeys(addresses), None))
+        values = heard(task.model, frame.to_inputs(pictures[start : start + size]), (*dict.fromkeys(addresses), None))
         scores.append(objective_of(some.targets)(values))
         classes += [tuple(task.model.top(row)) for row in main_output(values[None])]
     return torch.cat(scores).float().cpu(), tuple(classes)

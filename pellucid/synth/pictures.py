@@ -44,10 +44,10 @@ class Pictures:
 
     def __len__(self) -> int:
         """How many there are to learn from; 0 where nobody knows."""
-        return max(0, (len(self.kept) if self.kept is not None else len(self.paths)) - self.spared)
+        return max(0, (len(self.kept) if self.kept is not None else len(self.paths)) - self.reserved)
 
     @property
-    def spared(self) -> int:
+    def reserved(self) -> int:
         """How many are kept back, to see how well a prior does on what it did not see: a tenth, 64 at most."""
         return min(HELD_OUT, (len(self.kept) if self.kept is not None else len(self.paths)) // 10)
 
@@ -55,9 +55,9 @@ class Pictures:
         """Batches without end, each picture once before any comes again."""
         if self.loader is not None:
             while True:
-                yield from loaded(self.model, self.loader, self.seed)
+                yield from loader_batches(self.model, self.loader, self.seed)
         rng = torch.Generator("cpu").manual_seed(self.seed)
-        order = self._order()[self.spared :]
+        order = self._order()[self.reserved :]
         while True:
             for part in torch.split(order[torch.randperm(len(order), generator=rng)], min(size, len(order))):
                 if len(part) == min(size, len(order)):  # a small rest makes steps of another kind
@@ -65,26 +65,26 @@ class Pictures:
 
     def held_out(self) -> Tensor | None:
         """Pictures that `batches` does not give, if there are any."""
-        return self.take(self._order()[: self.spared]) if self.spared else None
+        return self.take(self._order()[: self.reserved]) if self.reserved else None
 
     def some(self, n: int) -> Tensor:
         """The first `n` to learn from, or as many as there are."""
         if self.loader is not None:
-            return torch.cat(list(islice(loaded(self.model, self.loader, self.seed), n)))[:n]
-        return self.take(self._order()[self.spared :][:n])
+            return torch.cat(list(islice(loader_batches(self.model, self.loader, self.seed), n)))[:n]
+        return self.take(self._order()[self.reserved :][:n])
 
     def once(self, size: int) -> Iterator[Tensor]:
         """Batches of all there are to learn from, each picture once."""
         if self.loader is not None:
-            yield from loaded(self.model, self.loader, self.seed)
+            yield from loader_batches(self.model, self.loader, self.seed)
             return
-        for part in torch.split(self._order()[self.spared :], size):
+        for part in torch.split(self._order()[self.reserved :], size):
             yield self.take(part)
 
     def every(self, size: int) -> Iterator[Tensor]:
         """Batches of all pictures, those kept back included, in the order they were given in."""
         if self.loader is not None:
-            yield from loaded(self.model, self.loader, self.seed)
+            yield from loader_batches(self.model, self.loader, self.seed)
             return
         n = len(self.kept) if self.kept is not None else len(self.paths)
         for part in torch.split(torch.arange(n), size):
@@ -118,17 +118,17 @@ def pictures(model: Model, data: Any, seed: int = 0) -> Pictures:
     if isinstance(data, Tensor):
         return Pictures(model, _checked(data.detach()), seed=seed)
     if isinstance(data, (str, os.PathLike)):
-        return _from_paths(model, found_in(Path(data)), seed)
+        return _from_paths(model, picture_files(Path(data)), seed)
     if isinstance(data, Sequence) and data and not isinstance(data[0], (Tensor, tuple, list)):
         if all(isinstance(one, (str, os.PathLike)) for one in data):
             return _from_paths(model, [Path(one) for one in data], seed)
         return Pictures(model, torch.cat([model.read(read_picture(one)).cpu() for one in data]), seed=seed)
     if isinstance(data, Iterable):
         return _from_loader(model, data, seed)
-    raise _nothing(f"a {type(data).__name__}")
+    raise _no_pictures(f"a {type(data).__name__}")
 
 
-def found_in(folder: Path) -> list[Path]:
+def picture_files(folder: Path) -> list[Path]:
     """The pictures in a folder and in all folders inside it, in the order of their names."""
     if folder.is_file():
         raise InputError(
@@ -156,17 +156,17 @@ def _from_paths(model: Model, paths: Sequence[Path], seed: int) -> Pictures:
 def _from_loader(model: Model, data: Iterable[Any], seed: int) -> Pictures:
     """Kept if it fits into memory, or cannot be gone through again; else gone through again and again."""
     batches, entries = [], 0
-    for batch in loaded(model, data, seed):
+    for batch in loader_batches(model, data, seed):
         batches.append(batch.cpu())
         entries += batch.numel()
         if entries > KEPT and iter(data) is not data:
             return Pictures(model, loader=data, seed=seed)
     if not batches:
-        raise _nothing("no batch")
+        raise _no_pictures("no batch")
     return Pictures(model, _checked(torch.cat(batches)), seed=seed)
 
 
-def loaded(model: Model, loader: Iterable[Any], seed: int) -> Iterator[Tensor]:
+def loader_batches(model: Model, loader: Iterable[Any], seed: int) -> Iterator[Tensor]:
     """The batches of a loader; one that shuffles draws from a generator of ours, and the user's stays as it is."""
     state = torch.Generator("cpu").manual_seed(seed).get_state()
     source: Iterator[Any] | None = None
@@ -180,7 +180,7 @@ def loaded(model: Model, loader: Iterable[Any], seed: int) -> Iterator[Tensor]:
             return
         first = batch[0] if isinstance(batch, (tuple, list)) else batch
         if not isinstance(first, Tensor):
-            raise _nothing(f"batches of type {type(first).__name__}")
+            raise _no_pictures(f"batches of type {type(first).__name__}")
         yield first.detach().to(model.device, model.dtype)
 
 
@@ -194,7 +194,7 @@ def _checked(data: Tensor) -> Tensor:
     return data
 
 
-def _nothing(found: str) -> InputError:
+def _no_pictures(found: str) -> InputError:
     return InputError(
         "Pictures to learn from", found, "a prior learns from many inputs of the model",
         "Pass a tensor of inputs, a folder of pictures, a list of them, or a DataLoader.",

@@ -105,7 +105,7 @@ class Robust:
         """Changed versions (n * views, *shape), those of one picture adjacent; differentiable."""
         views = pictures.repeat_interleave(self.views, 0)
         if self.moves and pictures.dim() > 2:
-            views = sampled(pictures, self._maps(pictures, draws, step), self.edge)
+            views = sample_views(pictures, self._maps(pictures, draws, step), self.edge)
         return self._recoloured(views, draws, step)
 
     def _maps(self, pictures: Tensor, draws: Draws, step: int) -> Tensor:
@@ -143,7 +143,7 @@ class Robust:
         return views
 
 
-def sampled(pictures: Tensor, maps: Tensor, edge: float | str) -> Tensor:
+def sample_views(pictures: Tensor, maps: Tensor, edge: float | str) -> Tensor:
     """Views of pictures through affine maps in pixels from the middle, all in one call: shape (n * views, *shape).
 
     The views of a picture stand one above the other in one grid, so that the picture is neither copied nor its gradient gathered

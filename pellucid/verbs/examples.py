@@ -12,7 +12,7 @@ from pellucid.explanation.attribution import Method
 from pellucid.model import Model, load
 from pellucid.synth.examples.example import Example, Examples
 from pellucid.synth.examples.search import search
-from pellucid.synth.examples.top_activating import groups
+from pellucid.synth.examples.top_activating import group_units
 from pellucid.synth.frame import framed
 from pellucid.synth.pictures import pictures
 from pellucid.tape.forward import heard
@@ -97,7 +97,7 @@ def _units(model: Model, x: Tensor, units: Any) -> list[Target]:
         raise InputError("Examples", "no unit", "there is nothing to look for", 'Name one: "layer4:17", or "layer4" for all.')
     values = heard(model, x, tuple(dict.fromkeys(at for target in asked for at in (*target.addresses, None))))
     settled = [target.settle(lambda at: values[at], model) for target in asked]
-    for group in groups(settled):
+    for group in group_units(settled):
         for row in group.rows:
             settled[row].read(lambda at: values[at])
     return settled

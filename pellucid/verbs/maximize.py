@@ -214,7 +214,7 @@ def sought(model: Model, target: Any) -> Target:
 
 def _settled(model: Model, frame: Frame, targets: Sequence[Target]) -> list[Target]:
     """The targets with all names looked up, read once from an even picture: what cannot be read is refused before any step."""
-    x = frame.fed(torch.full((1, *frame.shape), 0.5 if frame.bounded else 0.0, device=frame.device, dtype=frame.dtype))
+    x = frame.to_inputs(torch.full((1, *frame.shape), 0.5 if frame.bounded else 0.0, device=frame.device, dtype=frame.dtype))
     values = heard(model, x, tuple(dict.fromkeys(at for target in targets for at in (*target.addresses, None))))
     for target in targets:  # of a map there is no predicted mask yet: whoever names a class alone has to say where
         for term in (term for _, term in target.terms if isinstance(term, (Logit, Predicted)) and values[term.at].dim() > 3):
@@ -236,7 +236,7 @@ def _started(model: Model, frame: Frame, start: Any, count: int) -> Tensor | Non
             "start", f"a tensor of shape {tuple(inputs.shape)}", f"there are {count} pictures of shape {frame.shape}",
             "Give one picture of that shape for all, or one for each; shape= says another size.",
         )  # fmt: skip
-    return frame.shown(inputs.detach().clone().to(frame.device, frame.dtype)).expand(count, *frame.shape)
+    return frame.to_pictures(inputs.detach().clone().to(frame.device, frame.dtype)).expand(count, *frame.shape)
 
 
 def _provenance(model: Model, recipe: Maximizer, task: Task) -> dict[str, Any]:

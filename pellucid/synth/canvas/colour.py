@@ -75,16 +75,16 @@ class Colour:
     def __repr__(self) -> str:
         return f"Colour({self.source})"
 
-    def mixed(self, t: Tensor) -> Tensor:
+    def mix(self, t: Tensor) -> Tensor:
         """Independent channels (n, channel, ...) as those of pictures."""
         return torch.einsum("ij,nj...->ni...", self.matrix.to(t), t)
 
-    def unmixed(self, pictures: Tensor) -> Tensor:
+    def unmix(self, pictures: Tensor) -> Tensor:
         """Back again; along an axis that pictures do not vary along, nothing."""
         return torch.einsum("ij,nj...->ni...", torch.linalg.pinv(self.matrix.double()).to(pictures), pictures)
 
 
-def coloured(frame: Frame, colour: Colour | None) -> Colour:
+def colours_of(frame: Frame, colour: Colour | None) -> Colour:
     """The colours of a canvas: those given; else ImageNet's for pictures in red, green and blue, and none for other channels.
 
     Raises:

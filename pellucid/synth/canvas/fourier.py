@@ -12,8 +12,8 @@ from torch import Tensor
 from ..frame import Frame
 from ..protocols import Draws
 from ..random import exact, normal
-from .colour import Colour, coloured
-from .spectrum import check_spatial, frequencies, pictured, transplanted
+from .colour import Colour, colours_of
+from .spectrum import check_spatial, frequencies, inverse_fft, resize_spectrum
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,14 +56,14 @@ class Fourier:
     def start(self, frame: Frame, draws: Draws) -> tuple[Tensor, ...]:
         """Random frequencies: one tensor (n, channel, ..., 2), the last axis real and imaginary parts."""
         check_spatial(frame.spatial, "A canvas of frequencies")
-        coloured(frame, self.colour)
+        colours_of(frame, self.colour)
         plane = frequencies(frame.spatial).shape
         return (self.deviation * normal(draws, (frame.shape[0], *plane, 2), frame),)
 
     def draw(self, numbers: tuple[Tensor, ...], frame: Frame) -> Tensor:
         """The pictures."""
         plane = torch.view_as_complex(numbers[0]) * self._scale(frame.spatial).to(numbers[0])
-        mixed = coloured(frame, self.colour).mixed(pictured(plane, frame.spatial) / 4)
+        mixed = colours_of(frame, self.colour).mix(inverse_fft(plane, frame.spatial) / 4)
         return (mixed.sigmoid() if frame.bounded else mixed).to(frame.dtype)
 
     def within(self, numbers: tuple[Tensor, ...], frame: Frame) -> tuple[Tensor, ...]:
@@ -74,14 +74,14 @@ class Fourier:
         """The same pictures in a larger frame: zeros for the frequencies that are new."""
         plane = torch.view_as_complex(numbers[0]) * self._scale(frame.spatial).to(numbers[0])
         gain = math.sqrt(math.prod(larger.spatial) / math.prod(frame.spatial))
-        plane = transplanted(plane, frame.spatial, larger.spatial) * gain / self._scale(larger.spatial).to(numbers[0])
+        plane = resize_spectrum(plane, frame.spatial, larger.spatial) * gain / self._scale(larger.spatial).to(numbers[0])
         return (torch.view_as_real(plane).contiguous(),)
 
-    def seen(self, pictures: Tensor, frame: Frame) -> tuple[Tensor, ...]:
+    def inverse(self, pictures: Tensor, frame: Frame) -> tuple[Tensor, ...]:
         """The numbers that tell given pictures (n, *shape): the canvas the other way round. Black and white become nearly so."""
         check_spatial(frame.spatial, "A canvas of frequencies")
         pictures = pictures.detach().to(frame.device, exact(frame.dtype))
-        plain = coloured(frame, self.colour).unmixed(pictures.clamp(0.01, 0.99).logit() if frame.bounded else pictures)
+        plain = colours_of(frame, self.colour).unmix(pictures.clamp(0.01, 0.99).logit() if frame.bounded else pictures)
         plane = torch.fft.rfftn(4 * plain, dim=tuple(range(2, plain.dim())), norm="ortho")
         return (torch.view_as_real(plane / self._scale(frame.spatial).to(plain)).contiguous(),)
 

@@ -11,8 +11,8 @@ from torch import Tensor
 from ..frame import Frame
 from ..protocols import Draws
 from ..random import exact, normal
-from .colour import coloured
-from .spectrum import Spectrum, check_spatial, frequencies, hermitian, pictured, transplanted
+from .colour import colours_of
+from .spectrum import Spectrum, check_spatial, frequencies, hermitian, inverse_fft, resize_spectrum
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +57,7 @@ class Phase:
         check_spatial(frame.spatial, "A canvas of phases")
         spectrum = self._spectrum(frame)
         spectrum.magnitudes(frame)
-        coloured(frame, spectrum.colour)
+        colours_of(frame, spectrum.colour)
         return (normal(draws, (frame.shape[0], *frequencies(frame.spatial).shape, 2), frame),)
 
     def draw(self, numbers: tuple[Tensor, ...], frame: Frame) -> Tensor:
@@ -65,7 +65,7 @@ class Phase:
         u = hermitian(torch.view_as_complex(numbers[0]), frame.spatial)
         spectrum = self._spectrum(frame)
         plane = spectrum.magnitudes(frame).to(numbers[0]) * u / u.abs().clamp(min=1e-12)
-        mixed = self.contrast * coloured(frame, spectrum.colour).mixed(pictured(plane, frame.spatial))
+        mixed = self.contrast * colours_of(frame, spectrum.colour).mix(inverse_fft(plane, frame.spatial))
         return (mixed.sigmoid() if frame.bounded else mixed).to(frame.dtype)
 
     def within(self, numbers: tuple[Tensor, ...], frame: Frame) -> tuple[Tensor, ...]:
@@ -74,16 +74,16 @@ class Phase:
 
     def enlarged(self, numbers: tuple[Tensor, ...], frame: Frame, larger: Frame, draws: Draws) -> tuple[Tensor, ...]:
         """The same phases in a larger frame, and random ones for the frequencies that are new: those have a magnitude, too."""
-        u = transplanted(hermitian(torch.view_as_complex(numbers[0]), frame.spatial), frame.spatial, larger.spatial)
+        u = resize_spectrum(hermitian(torch.view_as_complex(numbers[0]), frame.spatial), frame.spatial, larger.spatial)
         fresh = torch.view_as_complex(self.start(larger, draws)[0])
         return (torch.view_as_real(torch.where(u == 0, fresh, u)).contiguous(),)
 
-    def seen(self, pictures: Tensor, frame: Frame) -> tuple[Tensor, ...]:
+    def inverse(self, pictures: Tensor, frame: Frame) -> tuple[Tensor, ...]:
         """The phases of given pictures (n, *shape): with the canvas's own spectrum they look much like them."""
         check_spatial(frame.spatial, "A canvas of phases")
         pictures = pictures.detach().to(frame.device, exact(frame.dtype))
-        colour = coloured(frame, self._spectrum(frame).colour)
-        plain = colour.unmixed(pictures.clamp(0.01, 0.99).logit() if frame.bounded else pictures)
+        colour = colours_of(frame, self._spectrum(frame).colour)
+        plain = colour.unmix(pictures.clamp(0.01, 0.99).logit() if frame.bounded else pictures)
         plane = torch.fft.rfftn(plain, dim=tuple(range(2, plain.dim())))
         return (torch.view_as_real(plane / plane.abs().clamp(min=1e-12)).contiguous(),)
 

@@ -84,10 +84,10 @@ class Pixel:
 
     def enlarged(self, numbers: tuple[Tensor, ...], frame: Frame, larger: Frame, draws: Draws) -> tuple[Tensor, ...]:
         """The same pictures in a larger frame: their spectrum, with zeros for the frequencies that are new."""
-        from .spectrum import resampled
+        from .spectrum import resample
 
         (pictures,) = numbers
-        return self.within((resampled(pictures, larger.spatial),), larger)
+        return self.within((resample(pictures, larger.spatial),), larger)
 
     def _base(self, frame: Frame) -> Tensor:
         if self.picture is None:

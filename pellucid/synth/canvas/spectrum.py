@@ -55,7 +55,7 @@ class Spectrum:
         spatial = pictures.shape[2:]
         check_spatial(tuple(spatial), "A spectrum fitted to data")
         colour = Colour.fit(pictures) if colour is None else colour
-        plain = colour.unmixed(pictures.detach().double())
+        plain = colour.unmix(pictures.detach().double())
         axes = tuple(range(2, plain.dim()))
         found = torch.fft.rfftn(plain - plain.mean(axes, keepdim=True), dim=axes).abs().mean(0).flatten(1)
         f = frequencies(spatial).double().flatten()
@@ -137,13 +137,13 @@ def hermitian(u: Tensor, spatial: Sequence[int]) -> Tensor:
     return torch.where((k == 0) | (2 * k == side), (u + negative) / 2, u)
 
 
-def pictured(plane: Tensor, spatial: Sequence[int]) -> Tensor:
+def inverse_fft(plane: Tensor, spatial: Sequence[int]) -> Tensor:
     """Real pictures from half planes, by a transform that keeps sums of squares."""
     made: Tensor = torch.fft.irfftn(plane, s=tuple(spatial), dim=tuple(range(-len(spatial), 0)), norm="ortho")
     return made
 
 
-def transplanted(plane: Tensor, spatial: Sequence[int], larger: Sequence[int]) -> Tensor:
+def resize_spectrum(plane: Tensor, spatial: Sequence[int], larger: Sequence[int]) -> Tensor:
     """Half planes (..., frequencies) for another size: what both have, and zeros; the highest of even sides is left out."""
     for axis, (old, new) in enumerate(zip(spatial, larger, strict=True), start=plane.dim() - len(spatial)):
         top = (min(old, new) - 1) // 2
@@ -155,14 +155,14 @@ def transplanted(plane: Tensor, spatial: Sequence[int], larger: Sequence[int]) -
     return plane
 
 
-def resampled(pictures: Tensor, spatial: Sequence[int]) -> Tensor:
+def resample(pictures: Tensor, spatial: Sequence[int]) -> Tensor:
     """Pictures (n, channel, ...) at another size, with the frequencies that both sizes have."""
     old = tuple(pictures.shape[2:])
     if old == tuple(spatial):
         return pictures
     axes = tuple(range(2, pictures.dim()))
     plane = torch.fft.rfftn(pictures, dim=axes, norm="ortho")
-    return pictured(transplanted(plane, old, spatial) * math.sqrt(math.prod(spatial) / math.prod(old)), spatial)
+    return inverse_fft(resize_spectrum(plane, old, spatial) * math.sqrt(math.prod(spatial) / math.prod(old)), spatial)
 
 
 def check_spatial(spatial: tuple[int, ...], asked: str) -> None:

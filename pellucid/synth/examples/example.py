@@ -22,12 +22,12 @@ from pellucid.target import Target
 from pellucid.target.inside import Channel
 from ..frame import Frame
 from ..pictures import Pictures
-from .receptive_field import Box, Receptive, receptive
-from .top_activating import Topmost
+from .receptive_field import Box, ReceptiveField, receptive_field
+from .top_activating import TopActivating
 
 
 @dataclass(frozen=True, eq=False)
-class Shelf:
+class ExampleSource:
     """Where examples come from, and how they are looked at when somebody wants to see them.
 
     Arguments:
@@ -40,22 +40,22 @@ class Shelf:
     """
 
     model: Model
-    source: Pictures
+    pictures: Pictures
     kept: dict[int, Tensor]
     frame: Frame
     method: Method
-    fields: dict[tuple[str, bool], Receptive] = field(default_factory=dict)
+    fields: dict[tuple[str, bool], ReceptiveField] = field(default_factory=dict)
 
     def input(self, index: int) -> Tensor:
         """One picture as the network takes it: (1, *shape)."""
         if index in self.kept:
             return self.kept[index][None].to(self.model.device, self.model.dtype)
-        return self.source.take(torch.tensor([index]))
+        return self.pictures.take(torch.tensor([index]))
 
-    def receptive(self, x: Tensor, at: str, *, tokens: bool) -> Receptive:
+    def receptive_field(self, x: Tensor, at: str, *, tokens: bool) -> ReceptiveField:
         key = at, tokens
         if key not in self.fields:
-            self.fields[key] = receptive(self.model, x, at, tokens=tokens)
+            self.fields[key] = receptive_field(self.model, x, at, tokens=tokens)
         return self.fields[key]
 
 
@@ -77,7 +77,7 @@ class Example:
     name: str | int
     value: float
     position: tuple[int, ...] | None
-    shelf: Shelf
+    source: ExampleSource
     cropped: bool = True
 
     def __repr__(self) -> str:
@@ -87,15 +87,15 @@ class Example:
     @cached_property
     def image(self) -> Tensor:
         """The whole picture, as the network saw it: in [0, 1] where bounds are known; on the CPU."""
-        return self.shelf.frame.shown(self.shelf.input(self.index))[0].detach().float().cpu()
+        return self.source.frame.to_pictures(self.source.input(self.index))[0].detach().float().cpu()
 
     @cached_property
     def box(self) -> Box:
         """The part that the unit can see at its peak; the whole picture where it sees all, or has no place."""
-        x, term = self.shelf.input(self.index), self.target.terms[0][1]
+        x, term = self.source.input(self.index), self.target.terms[0][1]
         if self.position is None or not self.cropped or not isinstance(term, Channel) or term.at is None or x.dim() < 3:
             return tuple((0, side) for side in x.shape[2:])
-        return self.shelf.receptive(x, term.at, tokens=term.tokens is not None).box(self.position)
+        return self.source.receptive_field(x, term.at, tokens=term.tokens is not None).box(self.position)
 
     @property
     def crop(self) -> Tensor:
@@ -109,7 +109,7 @@ class Example:
         Positive is what makes the unit fire. Entries are raw.
         """
         try:
-            found = self.shelf.method.attribute(self.shelf.model, self.shelf.input(self.index), self._peak())
+            found = self.source.method.attribute(self.source.model, self.source.input(self.index), self._peak())
         except PellucidError:  # an operation that cannot be walked: the picture can still be shown
             return None
         heat = found.values[0, 0] if found.shared else found.values[0].sum(0)
@@ -195,7 +195,7 @@ class Examples(Sequence[tuple[Example, ...]]):
 
 
 def examples_of(
-    found: Topmost, targets: Sequence[Target], shelf: Shelf, by: str, *, crop: bool = True, pool: str = "max"
+    found: TopActivating, targets: Sequence[Target], source: ExampleSource, by: str, *, crop: bool = True, pool: str = "max"
 ) -> Examples:
     """What one pass found, told as examples. A unit that said the same of all pictures has none."""
     rows, silent = [], []
@@ -208,8 +208,8 @@ def examples_of(
             if mute
             else tuple(
                 Example(
-                    target, int(found.index[unit, rank]), shelf.source.name(int(found.index[unit, rank])),
-                    float(found.values[unit, rank]), found.position(unit, rank), shelf, crop,
+                    target, int(found.index[unit, rank]), source.pictures.name(int(found.index[unit, rank])),
+                    float(found.values[unit, rank]), found.position(unit, rank), source, crop,
                 )
                 for rank in ranks
             )
@@ -218,7 +218,7 @@ def examples_of(
     return Examples(words, tuple(rows), by, found.seen, tuple(silent), tuple(_notes(found, words, silent)), pool)
 
 
-def _notes(found: Topmost, words: Sequence[str], silent: Sequence[bool]) -> list[str]:
+def _notes(found: TopActivating, words: Sequence[str], silent: Sequence[bool]) -> list[str]:
     mute = [word for word, one in zip(words, silent, strict=True) if one]
     notes = [f"Called off after {found.seen} pictures; the best of those are shown."] if found.stopped else []
     if mute:

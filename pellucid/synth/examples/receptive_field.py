@@ -10,14 +10,14 @@ from torch import Tensor
 
 from pellucid.errors import PellucidError
 from pellucid.model import Model
-from ..objective.activations import asking
+from ..objective.activations import layer_activations
 
 Box = tuple[tuple[int, int], ...]
 """The first line and the one after the last, for each axis of the input after its channels."""
 
 
 @dataclass(frozen=True, eq=False)
-class Receptive:
+class ReceptiveField:
     """What units of one layer see. NaN is put into lines at one end of the input, and where it arrives, these lines are seen.
 
     That is exact wherever a network is local: NaN passes through every weight, also where the picture at hand gives no gradient
@@ -34,7 +34,7 @@ class Receptive:
 
     Example:
         >>> net = torch.nn.Sequential(torch.nn.Conv1d(1, 1, 3, padding=1), torch.nn.ReLU(), torch.nn.Conv1d(1, 1, 3, padding=1))
-        >>> field = receptive(Model(net.eval(), "two", "", net), torch.zeros(1, 1, 12), "2")
+        >>> field = receptive_field(Model(net.eval(), "two", "", net), torch.zeros(1, 1, 12), "2")
         >>> field.box((0,)), field.box((6,))
         (((0, 3),), ((4, 9),))
     """
@@ -81,14 +81,14 @@ class Receptive:
         return mask is None or mask.shape[: len(position)] != mask.shape or bool(mask[position])
 
 
-def receptive(model: Model, x: Tensor, at: str, *, tokens: bool = False) -> Receptive:
+def receptive_field(model: Model, x: Tensor, at: str, *, tokens: bool = False) -> ReceptiveField:
     """What the units of the layer `at` see.
 
     Arguments:
         x: Any input, with shape (1, *shape).
         tokens: Whether channels stand on the last axis of its value.
     """
-    ask, _ = asking(model, x, [at])
+    ask, _ = layer_activations(model, x, [at])
 
     @torch.no_grad()
     def arrived(spoilt: Tensor) -> Tensor | None:
@@ -99,4 +99,4 @@ def receptive(model: Model, x: Tensor, at: str, *, tokens: bool = False) -> Rece
             return None  # a network that refuses NaN: then nothing is known, and the whole input is its field
         return value.isnan().any(-1 if tokens else 0)
 
-    return Receptive(arrived, x)
+    return ReceptiveField(arrived, x)

@@ -13,8 +13,8 @@ from pellucid.model import Model
 from pellucid.target import Target, as_target
 from ..frame import Frame
 from ..pictures import Pictures
-from .example import Examples, Shelf, examples_of
-from .top_activating import Relevance, groups, topmost
+from .example import Examples, ExampleSource, examples_of
+from .top_activating import Relevance, group_units, top_activating
 
 
 def search(
@@ -44,8 +44,8 @@ def search(
         _check_channels(targets)
     distinct = list({id(one): one for one in targets}.values())
     ranked_by = relevance(model, method, target) if by == "relevance" else None
-    best = topmost(model, pictures, distinct, top, pool=pool, relevance=ranked_by)
-    examples = examples_of(best, distinct, Shelf(model, pictures, best.kept, frame, method), by, crop=crop, pool=pool)
+    best = top_activating(model, pictures, distinct, top, pool=pool, relevance=ranked_by)
+    examples = examples_of(best, distinct, ExampleSource(model, pictures, best.kept, frame, method), by, crop=crop, pool=pool)
     return examples.take([next(i for i, one in enumerate(distinct) if one is target) for target in targets])
 
 
@@ -72,7 +72,7 @@ def relevance(model: Model, method: Method, target: Any) -> Relevance:
 
 def _check_channels(targets: Sequence[Target]) -> None:
     for target in targets:
-        if groups([target])[0].channels is None:
+        if group_units([target])[0].channels is None:
             raise MethodError(
                 f"Examples of {target} by relevance", "no channel of a layer", "relevance is what a unit inside gives to a class",
                 'Name a unit, "layer4:17", or take by="activation".',

@@ -1,4 +1,4 @@
-"""Topmost: for many units at once, the pictures that score highest, found in one pass that keeps no more than it shows."""
+"""TopActivating: for many units at once, the pictures that score highest, found in one pass that keeps no more than it shows."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Relevance = Callable[[Tensor, str | None, int], Tensor]
 
 
 @dataclass(frozen=True, eq=False)
-class Topmost:
+class TopActivating:
     """The best pictures of each unit, the best first. Places that were never filled, for want of pictures, have index -1.
 
     Arguments:
@@ -52,7 +52,7 @@ class Topmost:
 
 
 @dataclass(frozen=True, eq=False)
-class Said:
+class UnitScores:
     """What units say of a batch, with shape (batch, units).
 
     Arguments:
@@ -69,7 +69,7 @@ class Said:
 
 
 @dataclass(frozen=True, eq=False)
-class Group:
+class UnitGroup:
     """Units that are read together: channels of one layer, or one other target.
 
     Arguments:
@@ -86,17 +86,17 @@ class Group:
     def addresses(self) -> tuple[str | None, ...]:
         return self.target.addresses
 
-    def read(self, value: Callable[[str | None], Tensor], pool: str) -> Said:
+    def read(self, value: Callable[[str | None], Tensor], pool: str) -> UnitScores:
         """What the units say of a batch."""
         if self.channels is None:
             first = value(self.addresses[0])
             scores = self.target.take([0] * len(first)).read(value)[:, None].float().nan_to_num(-torch.inf)
-            return Said(scores, scores, torch.full_like(scores, -1, dtype=torch.long), ())
+            return UnitScores(scores, scores, torch.full_like(scores, -1, dtype=torch.long), ())
         maps, offset, sizes = self._maps(value(self.addresses[0]))
         flat = maps.flatten(2).float().nan_to_num(-torch.inf)
         (peak, place), mean = flat.max(2), flat.mean(2)
         scores = {"max": peak, "mean": mean, "sum": flat.sum(2)}[pool]
-        return Said(scores, mean, place + offset if sizes else torch.full_like(place, -1), sizes)
+        return UnitScores(scores, mean, place + offset if sizes else torch.full_like(place, -1), sizes)
 
     def _maps(self, value: Tensor) -> tuple[Tensor, int, tuple[int, ...]]:
         """The maps of the channels (batch, units, *places), how many places stand before them, and the size of the whole."""
@@ -116,7 +116,7 @@ class Group:
         return (maps[..., first:], first, sizes) if one is None else (maps[..., int(one), None], int(one) % sizes[0], sizes)
 
 
-def groups(targets: Sequence[Target]) -> list[Group]:
+def group_units(targets: Sequence[Target]) -> list[UnitGroup]:
     """The units, those of one layer together."""
     found: dict[object, list[int]] = {}
     for row, target in enumerate(targets):
@@ -128,11 +128,11 @@ def groups(targets: Sequence[Target]) -> list[Group]:
         term = targets[rows[0]].terms[0][1]
         single = isinstance(key, tuple) and isinstance(term, Channel)
         channels = tuple(targets[row].terms[0][1].unit for row in rows) if single else None  # type: ignore[attr-defined]
-        made.append(Group(tuple(rows), targets[rows[0]], channels))
+        made.append(UnitGroup(tuple(rows), targets[rows[0]], channels))
     return made
 
 
-def topmost(
+def top_activating(
     model: Model,
     source: Pictures,
     targets: Sequence[Target],
@@ -140,7 +140,7 @@ def topmost(
     *,
     pool: Literal["max", "mean"] = "max",
     relevance: Relevance | None = None,
-) -> Topmost:
+) -> TopActivating:
     """The `top` best pictures of every unit, in one pass.
 
     Kept are `top` numbers per unit; the pictures too, each once, where they come from a loader and cannot be asked for again.
@@ -149,23 +149,25 @@ def topmost(
         pool: How a unit's map becomes its value: its peak, or its mean. Other targets are what they are.
         relevance: Rank by a unit's relevance, summed over its map, in place of what it says.
     """
-    parts, board, seen, stopped = groups(targets), Board.of(len(targets), top), 0, False
-    total = len(source) + source.spared
+    parts, ranking, seen, stopped = group_units(targets), Ranking.of(len(targets), top), 0, False
+    total = len(source) + source.reserved
     for x in _batches(source):
         values = _values(model, x, parts, relevance, seen)
         for part in parts:
-            board.note(part.rows, part.read(values.__getitem__, "sum" if relevance else pool), seen)
+            ranking.note(part.rows, part.read(values.__getitem__, "sum" if relevance else pool), seen)
         if source.loader is not None:
-            board.keep(x, seen)
+            ranking.keep(x, seen)
         seen += len(x)
         if told(seen, max(total, seen), "pictures"):
             stopped = seen < total or source.loader is not None
             break
-    return Topmost(board.scores, board.index, board.places, board.silent(seen), tuple(board.sizes), seen, board.kept, stopped)
+    return TopActivating(
+        ranking.scores, ranking.index, ranking.places, ranking.silent(seen), tuple(ranking.sizes), seen, ranking.kept, stopped
+    )
 
 
 @dataclass(eq=False)
-class Board:
+class Ranking:
     """The best pictures so far: (units, top) each, and what units said least."""
 
     scores: Tensor
@@ -177,11 +179,11 @@ class Board:
     kept: dict[int, Tensor]
 
     @classmethod
-    def of(cls, units: int, top: int) -> Board:
+    def of(cls, units: int, top: int) -> Ranking:
         low, none = torch.full((units, top), -torch.inf), torch.full((units, top), -1)
         return cls(low, low.clone(), none, none.clone(), torch.full((units, 2), torch.inf), [()] * units, {})
 
-    def note(self, units: Sequence[int], said: Said, first: int) -> None:
+    def note(self, units: Sequence[int], said: UnitScores, first: int) -> None:
         """Rank what units say of a batch, whose first picture has this number; of equals the one that came first leads."""
         rows, top = list(units), self.scores.shape[1]
         scores, ties, places = (one.T.cpu() for one in (said.scores, said.ties, said.places))
@@ -210,7 +212,9 @@ def _batches(source: Pictures) -> Iterator[Tensor]:
         yield from torch.split(x, at_once(x))
 
 
-def _values(model: Model, x: Tensor, parts: Sequence[Group], relevance: Relevance | None, seen: int) -> dict[str | None, Tensor]:
+def _values(
+    model: Model, x: Tensor, parts: Sequence[UnitGroup], relevance: Relevance | None, seen: int
+) -> dict[str | None, Tensor]:
     """What all units read of a batch: in one pass, or one explanation per layer."""
     addresses = tuple(dict.fromkeys(at for part in parts for at in part.addresses))
     if relevance is None:

@@ -12,7 +12,7 @@ from .prior import GeneratorPrior
 TRAINING = 20  # steps of training for each step of the search
 
 
-def given(recipe: str, task: Task, prior: Any, minutes: float, steps: int) -> tuple[GeneratorPrior, Task]:
+def resolve_prior(recipe: str, task: Task, prior: Any, minutes: float, steps: int) -> tuple[GeneratorPrior, Task]:
     """The prior to work with, and the task without it. One that is fitted here gets 20 steps for each of the search's.
 
     Arguments:
@@ -30,7 +30,7 @@ def given(recipe: str, task: Task, prior: Any, minutes: float, steps: int) -> tu
         if not isinstance(prior, GeneratorPrior):
             found = f"a prior of type {type(prior).__name__}"
             raise refuse(recipe, found, "it looks for codes of a generator prior", "Pass canvas=GeneratorPrior.fit(...).")
-    if prior is not None and prior.place is not None and foreign(prior, task):
+    if prior is not None and prior.place is not None and fitted_to_another(prior, task):
         note = f"The generator was fitted to another model, {prior.origin}: its pictures are not what this one learned from."
         prior = replace(prior, notes=(*prior.notes, note))
     if prior is None and task.data is None:
@@ -44,7 +44,7 @@ def given(recipe: str, task: Task, prior: Any, minutes: float, steps: int) -> tu
     return prior, replace(task, changes={name: part for name, part in task.changes.items() if name != "canvas"})
 
 
-def foreign(prior: GeneratorPrior, task: Task) -> bool:
+def fitted_to_another(prior: GeneratorPrior, task: Task) -> bool:
     """Whether a prior is known to be of another model than the task's, by the digests of their files."""
     known = prior.provenance.get("model", {}).get("fingerprint")
     return known is not None and task.model.fingerprint is not None and known != task.model.fingerprint

@@ -15,7 +15,7 @@ from pellucid.tape.forward import at_once
 from pellucid.target import Target
 from pellucid.target.classes import Logit, LogOdds, Probability
 from ..canvas.latent import Latent
-from ..objective.activations import Asked, asking, differentiable
+from ..objective.activations import LayerActivations, differentiable, layer_activations
 from ..objective.objective import objective_of
 from ..optimize.ascent import per_picture
 from ..optimize.task import Task
@@ -39,7 +39,7 @@ class Chain:
     with unit(g) of root mean square 1, and left = sigmoid(-log-odds / T) what there is left to gain; with T = 1 that is 1 - p.
 
     Arguments:
-        task: What is wanted; its targets conditioned, see `conditioned`.
+        task: What is wanted; its targets conditioned, see `as_condition`.
         e2, e3: In standard deviations of each unit.
         temper: T.
         along: Codes of data minus their mean, (k, *code), for noise of their covariance: sum_k g_k along_k / sqrt(k) takes the
@@ -49,7 +49,7 @@ class Chain:
     task: Task
     canvas: Latent
     encoder: Encoder
-    ask: Asked
+    ask: LayerActivations
     spread: Tensor
     e2: float
     e3: float
@@ -68,10 +68,10 @@ class Chain:
         """
         canvas = prior.canvas(task.frame, width=width, start=start)
         with torch.no_grad():
-            x = task.frame.fed(canvas.draw(canvas.start(task.frame, drawn([0])), task.frame))
+            x = task.frame.to_inputs(canvas.draw(canvas.start(task.frame, drawn([0])), task.frame))
         addresses = [at for target in task.targets for at in target.addresses]
-        ask, values = asking(task.model, x, tuple(dict.fromkeys((*addresses, None))))
-        targets = tuple(conditioned(target, values[None]) for target in task.targets)
+        ask, values = layer_activations(task.model, x, tuple(dict.fromkeys((*addresses, None))))
+        targets = tuple(as_condition(target, values[None]) for target in task.targets)
         encoder = prior.encoder(task.model, x)
         spread = prior.codes.spread.to(task.frame.device)
         bank = prior.codes.bank if noise == "data" else None
@@ -94,7 +94,7 @@ class Chain:
         """
         frame, codes = self.task.frame, codes.detach().requires_grad_()
         pictures = self.canvas.draw((codes,), frame)
-        fed = frame.fed(pictures)
+        fed = frame.to_inputs(pictures)
         with self.task.autocast:
             scores = objective_of([self.task.targets[row] for row in rows])(self.ask(fed))
         (slope,) = torch.autograd.grad(scores.sum(), codes)
@@ -126,7 +126,7 @@ class Chain:
         found = []
         for rows in torch.split(torch.arange(len(codes)), at_once(torch.empty(1, *self.task.frame.shape))):
             with differentiable(codes), torch.no_grad():
-                values = self.ask(self.task.frame.fed(self.pictures(codes[rows])))
+                values = self.ask(self.task.frame.to_inputs(self.pictures(codes[rows])))
             found.append(objective_of([self.task.targets[row] for row in rows.tolist()])(values).detach())
         return torch.cat(found)
 
@@ -140,7 +140,7 @@ class Chain:
 
 
 @dataclass(frozen=True, eq=False)
-class Wandered:
+class ChainResult:
     """Where chains came by.
 
     Arguments:
@@ -156,9 +156,9 @@ class Wandered:
     notes: tuple[str, ...] = ()
 
 
-def wander(
+def run_chain(
     chain: Chain, e1: Tensor, steps: int, samples: int = 1, every: int = 20, calm: int = 0, start: tuple[Tensor] | None = None
-) -> Wandered:
+) -> ChainResult:
     """One chain per picture: `steps` steps, then a sample, then one more after every `every` steps.
 
     Arguments:
@@ -184,15 +184,15 @@ def wander(
                 codes, scores = chain.step(codes, e1[rows], draws, rows)
             trace.append(scores)
             if step + 1 >= steps and (step + 1 - steps) % every == 0:
-                kept.append(calmed(chain, codes, e1[rows], draws, rows, calm))
+                kept.append(noiseless_steps(chain, codes, e1[rows], draws, rows, calm))
         kept += [codes] * (samples - len(kept))
         trace += [torch.full((len(rows),), torch.nan, device=codes.device)] * (total - len(trace))
         found.append((torch.stack(kept, 1), torch.stack(trace)))
     joined, scores = torch.cat([codes for codes, _ in found]), torch.cat([trace for _, trace in found], 1)
-    return Wandered(joined, scores, total, time.perf_counter() - begun, tuple(notes))
+    return ChainResult(joined, scores, total, time.perf_counter() - begun, tuple(notes))
 
 
-def calmed(chain: Chain, codes: Tensor, e1: Tensor, draws: Draws, rows: Sequence[int], steps: int) -> Tensor:
+def noiseless_steps(chain: Chain, codes: Tensor, e1: Tensor, draws: Draws, rows: Sequence[int], steps: int) -> Tensor:
     """Codes after some steps without noise."""
     quiet = replace(chain, e3=0.0)
     for _ in range(steps if chain.e3 else 0):
@@ -201,7 +201,7 @@ def calmed(chain: Chain, codes: Tensor, e1: Tensor, draws: Draws, rows: Sequence
     return codes
 
 
-def tuned(chain: Chain, steps: int, calm: int = 0) -> Tensor:
+def tune_prior_weight(chain: Chain, steps: int, calm: int = 0) -> Tensor:
     """By picture: the largest weight of the prior step that leaves the target 0.9 of the best probability it gets with any, and
     pictures 0.7 as far apart as they are with none: where codes keep little of a picture, E(G(h)) draws all of them to one.
 
@@ -218,14 +218,14 @@ def tuned(chain: Chain, steps: int, calm: int = 0) -> Tensor:
     pilot = replace(chain, task=replace(chain.task.take(pilots), seeds=seeds))
     e1 = e1.to(chain.spread.device)
     shape, rows = (-1, len(LADDER), PILOTS), range(len(pilots))
-    went = wander(pilot, e1, steps, calm=calm)
+    went = run_chain(pilot, e1, steps, calm=calm)
     first, last = (
         pilot.worth(scores, rows).view(shape).mean(2).cpu() for scores in (went.trace[0], pilot.scores(went.codes[:, 0]))
     )
     floor = torch.where(_odds(pilot, len(firsts)), 0.0, first.mean(1))[:, None]
     best = (last - floor).amax(1, keepdim=True)
     holds = (last - floor) >= HELD * best
-    apart = lying_apart(pilot, went.codes[:, 0]).view(-1, len(LADDER))
+    apart = mean_distances(pilot, went.codes[:, 0]).view(-1, len(LADDER))
     good = holds & (apart >= APART * apart[:, :1])
     good = torch.where(good.any(1, keepdim=True), good, holds)  # the class comes first
     chosen = torch.tensor(LADDER)[[max(i for i, held in enumerate(row) if held) for row in good.tolist()]]
@@ -235,13 +235,13 @@ def tuned(chain: Chain, steps: int, calm: int = 0) -> Tensor:
     return weights.to(chain.spread.device)
 
 
-def lying_apart(chain: Chain, codes: Tensor) -> Tensor:
+def mean_distances(chain: Chain, codes: Tensor) -> Tensor:
     """How far the pictures of each few pilots lie apart, in the mean."""
     pictures = [chain.pictures(part).flatten(1) for part in torch.split(codes, PILOTS)]
     return torch.stack([torch.pdist(part.float()).mean() for part in pictures]).cpu()
 
 
-def conditioned(target: Target, output: Tensor) -> Target:
+def as_condition(target: Target, output: Tensor) -> Target:
     """The target as a condition: the log-odds of a class, with the slope of its log-probability that does not fade; else itself.
 
     d log p = (1 - p) d log(p / (1 - p)): one direction, and steps are of unit length.

@@ -45,7 +45,7 @@ class Codes:
         return Codes(self.shape, mean, sd, low, high, None if self.bank is None else self.bank.to(device))
 
 
-def measured(batches: Iterable[Tensor], reach: float = 3.0) -> Codes:
+def measure_codes(batches: Iterable[Tensor], reach: float = 3.0) -> Codes:
     """The statistics of codes that come in batches. Codes are bounded by mean + 3 sd, and by 0 below where none is negative.
 
     References: Nguyen et al., 2016, Synthesizing the preferred inputs for neurons in neural networks via deep generator networks,
@@ -53,7 +53,7 @@ def measured(batches: Iterable[Tensor], reach: float = 3.0) -> Codes:
         mean - 3 sd. Maps have one mean and sd per channel.
 
     Example:
-        >>> codes = measured([torch.tensor([[0.0, 4.0], [1.0, 4.0], [2.0, 4.0]])])
+        >>> codes = measure_codes([torch.tensor([[0.0, 4.0], [1.0, 4.0], [2.0, 4.0]])])
         >>> codes.mean, codes.high
         (tensor([1., 4.]), tensor([4., 4.]))
     """

@@ -21,7 +21,7 @@ HIDDEN = 4096  # the width of the published dense layers, which ours have at mos
 
 
 @dataclass(frozen=True)
-class Plan:
+class Architecture:
     """What a decoder is built from.
 
     Arguments:
@@ -92,12 +92,12 @@ class Decoder(nn.Module):
     level: Tensor
     contrast: Tensor
 
-    def __init__(self, plan: Plan, rng: torch.Generator) -> None:
+    def __init__(self, plan: Architecture, rng: torch.Generator) -> None:
         nn.Module.__init__(self)
         self.plan = plan
         with torch.device("meta"):  # the usual initialisation would draw from the user's generator
             self.head, self.stages, self.tints = head(plan), stages(plan), tints(plan)
-        drawn(self, rng)
+        initialised(self, rng)
         channels = (plan.picture[0], *[1] * (len(plan.picture) - 1))
         self.register_buffer("center", torch.zeros(plan.code[0], *[1] * (len(plan.code) - 1)))
         self.register_buffer("spread", torch.ones_like(self.center))
@@ -112,20 +112,20 @@ class Decoder(nn.Module):
         picture = self.tints[0](maps)
         for stage, tint in zip(self.stages, self.tints[1:], strict=True):
             maps = stage(maps)
-            picture = resized(picture, maps.shape[2:]) + tint(maps)
-        picture = self.level + self.contrast * resized(picture, self.plan.picture[1:])
+            picture = resize(picture, maps.shape[2:]) + tint(maps)
+        picture = self.level + self.contrast * resize(picture, self.plan.picture[1:])
         made: Tensor = picture.sigmoid() if self.plan.bounded else picture
         return made
 
 
-def resized(maps: Tensor, sides: Sequence[int]) -> Tensor:
+def resize(maps: Tensor, sides: Sequence[int]) -> Tensor:
     """Maps of other sides, smooth between their entries."""
     if tuple(maps.shape[2:]) == tuple(sides):
         return maps
     return nn.functional.interpolate(maps, tuple(sides), mode=RESIZE[len(sides)], align_corners=False)
 
 
-def head(plan: Plan) -> nn.Sequential:
+def head(plan: Architecture) -> nn.Sequential:
     """From codes to the first maps."""
     first = (plan.channels(0), *plan.start)
     if len(plan.code) > 1:
@@ -138,7 +138,7 @@ def head(plan: Plan) -> nn.Sequential:
     return nn.Sequential(*dense, *([nn.Unflatten(1, first)] if plan.start else []))
 
 
-def stages(plan: Plan) -> nn.ModuleList:
+def stages(plan: Architecture) -> nn.ModuleList:
     """From maps to maps of twice the sides."""
     conv, made = CONV[len(plan.start)], nn.ModuleList()
     for stage, strides in enumerate(plan.strides):
@@ -149,7 +149,7 @@ def stages(plan: Plan) -> nn.ModuleList:
     return made
 
 
-def tints(plan: Plan) -> nn.ModuleList:
+def tints(plan: Architecture) -> nn.ModuleList:
     """From the maps of each size to their part of the picture, before it is squashed."""
     sizes = [plan.channels(stage) for stage in range(len(plan.strides) + 1)]
     if not plan.start:
@@ -157,7 +157,7 @@ def tints(plan: Plan) -> nn.ModuleList:
     return nn.ModuleList([CONV[len(plan.start)](size, plan.picture[0], 1) for size in sizes])
 
 
-def critic(plan: Plan, rng: torch.Generator) -> nn.Module:
+def critic(plan: Architecture, rng: torch.Generator) -> nn.Module:
     """A small network that scores how real pictures look: strided convolutions, then one dense layer."""
     channels, sides, width = plan.picture[0], plan.picture[1:], max(16, plan.width // 2)
     parts: list[nn.Module] = []
@@ -169,10 +169,10 @@ def critic(plan: Plan, rng: torch.Generator) -> nn.Module:
         size = channels * math.prod(sides)
         parts += [nn.Flatten()] if sides else [nn.Linear(size, 4 * width), nn.LeakyReLU(0.2)]
         net = nn.Sequential(*parts, nn.Linear(size if sides else 4 * width, 1))
-    return drawn(net, rng)
+    return initialised(net, rng)
 
 
-def fast(net: N) -> N:
+def channels_last(net: N) -> N:
     """The network as it runs fastest: convolutions of pictures with channels last, which spares a third of the time on a CPU."""
     for weight in net.parameters():
         if weight.dim() == 4:
@@ -180,7 +180,7 @@ def fast(net: N) -> N:
     return net
 
 
-def drawn(net: nn.Module, rng: torch.Generator) -> nn.Module:
+def initialised(net: nn.Module, rng: torch.Generator) -> nn.Module:
     """The network on the CPU, its weights drawn from `rng`: normal, of the variance that leaky units keep; its offsets zero."""
     net.to_empty(device="cpu")
     with torch.no_grad():

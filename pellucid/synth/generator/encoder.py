@@ -106,28 +106,28 @@ def encoder(model: Model, x: Tensor, at: str | Place | None = None) -> Encoder:
     return Encoder(model, code, _maps_before(code, events), calls)
 
 
-def speaker(inner: Encoder, x: Tensor) -> str | None:
+def code_module(inner: Encoder, x: Tensor) -> str | None:
     """The module that returns the codes, or maps whose means they are; None where they are made between modules.
 
     Example:
         >>> net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2)).eval()
         >>> model, x = Model(net, "net", "", module=net), torch.ones(1, 1, 5, 5)
-        >>> encoder(model, x).code, speaker(encoder(model, x), x)
+        >>> encoder(model, x).code, code_module(encoder(model, x), x)
         (Place(module='4', incoming=True), '3')
     """
     if not inner.code.incoming:
         return inner.code.module
     with torch.no_grad():
-        code, events = means(inner.codes(x)), _probe(inner.model, x)
+        code, events = channel_means(inner.codes(x)), _probe(inner.model, x)
         last = max(i for i, (place, _) in enumerate(events) if place == inner.code)
         before = (place for place, shape in reversed(events[:last]) if shape[1:2] == code.shape[1:] and not place.incoming)
         for place in islice(dict.fromkeys(place for place in before if place.module), NEAR):
-            if torch.equal(means(inner.values_at(x, [place])[place]), code):
+            if torch.equal(channel_means(inner.values_at(x, [place])[place]), code):
                 return place.module
     return None
 
 
-def means(codes: Tensor) -> Tensor:
+def channel_means(codes: Tensor) -> Tensor:
     """Codes with their means over places, where they have any: (n, channel)."""
     return codes.flatten(2).mean(2) if codes.dim() > 2 else codes
 

@@ -14,12 +14,12 @@ from pellucid.errors import InputError, OutputError
 from pellucid.model import Model
 from ..frame import Frame
 from ..pictures import Pictures
-from .codes import Codes, measured
-from .decoder import Decoder, Plan, critic, fast
+from .codes import Codes, measure_codes
+from .decoder import Architecture, Decoder, channels_last, critic
 from .encoder import Encoder, encoder
 from .losses import Scales
 from .store import Parts
-from .training import Lesson, Trained, Training, judge, trained
+from .training import Training, TrainingResult, TrainingSetup, measure_distances, train
 
 FEW = 20  # pictures, which can be remembered one by one
 ENOUGH = 10_000  # pictures that statistics are taken of, at most
@@ -34,7 +34,7 @@ class Fitting:
     encoder: Encoder
     frame: Frame
     codes: Codes
-    lesson: Lesson
+    setup: TrainingSetup
     settings: Training
 
     @staticmethod
@@ -48,16 +48,16 @@ class Fitting:
                 "Pictures to learn from", "a single one", "a decoder learns from how pictures differ", "Bring some thousands."
             )
         inner = encoder(model, first, at)
-        codes, low, high = surveyed(source, inner, settings.batch)
+        codes, low, high = measure_data(source, inner, settings.batch)
         frame = _frame(model, tuple(first.shape[1:]), bounds, low, high)
-        plan = Plan(codes.shape, frame.shape, width, frame.bounded)
+        plan = Architecture(codes.shape, frame.shape, width, frame.bounded)
         rng = torch.Generator("cpu").manual_seed(source.seed)
         sample = source.some(512)
         decoder, scales = Decoder(plan, rng), _scales(sample, inner, frame, codes)
-        _settle(decoder, codes, frame.shown(sample).float())
-        networks = fast(decoder.to(model.device)), fast(critic(plan, rng).to(model.device))
-        lesson = Lesson(*networks, inner, settings.losses, scales, frame.fed, frame.shown)
-        return Fitting(model, source, inner, frame, codes, lesson, settings)
+        _standardise(decoder, codes, frame.to_pictures(sample).float())
+        networks = channels_last(decoder.to(model.device)), channels_last(critic(plan, rng).to(model.device))
+        setup = TrainingSetup(*networks, inner, settings.losses, scales, frame.to_inputs, frame.to_pictures)
+        return Fitting(model, source, inner, frame, codes, setup, settings)
 
     def run(self, out: Path | None) -> Parts:
         """Train the decoder, and measure how well it does. With `out`, the prior so far is written there now and then."""
@@ -66,14 +66,14 @@ class Fitting:
                 f"save to {out}", f'suffix "{out.suffix}"', "priors are safetensors files", "Name it x.safetensors."
             )
         keep = None if out is None else lambda so_far: save(self.prior(so_far), out, "prior")
-        prior = self.prior(trained(self.lesson, self.source, self.settings, keep))
+        prior = self.prior(train(self.setup, self.source, self.settings, keep))
         if out is not None:
             save(prior, out, "prior")
         return prior
 
-    def prior(self, done: Trained) -> Parts:
+    def prior(self, done: TrainingResult) -> Parts:
         spared = self.source.held_out()
-        held_out = {} if spared is None else judge(self.lesson, done.decoder, spared)
+        held_out = {} if spared is None else measure_distances(self.setup, done.decoder, spared)
         provenance = {
             "model": {"name": self.model.name, "source": self.model.source, "fingerprint": self.model.fingerprint},
             "pictures": len(self.source),
@@ -90,7 +90,7 @@ class Fitting:
         return Parts(done.decoder.eval(), self.codes, low, high, self.encoder.code, provenance, (*few, *done.notes))
 
 
-def surveyed(source: Pictures, inner: Encoder, batch: int) -> tuple[Codes, float, float]:
+def measure_data(source: Pictures, inner: Encoder, batch: int) -> tuple[Codes, float, float]:
     """The statistics of codes over the data, and the lowest and highest input."""
     ends, seen = [float("inf"), -float("inf")], 0
 
@@ -104,7 +104,7 @@ def surveyed(source: Pictures, inner: Encoder, batch: int) -> tuple[Codes, float
             if seen >= ENOUGH:
                 return
 
-    codes = measured(coded())
+    codes = measure_codes(coded())
     return codes, ends[0], ends[1]
 
 
@@ -122,12 +122,12 @@ def _scales(x: Tensor, inner: Encoder, frame: Frame, codes: Codes) -> Scales:
     with torch.no_grad():
         parts = [inner(part)[1] for part in torch.split(x, 64)] if inner.features is not None else [None]
     squares = [float(part.float().square().mean()) for part in parts if part is not None]
-    picture = float(frame.shown(x).float().var(0).mean())
+    picture = float(frame.to_pictures(x).float().var(0).mean())
     found = picture, sum(squares) / max(1, len(squares)), codes.variance
     return Scales(*(value if value > 0 else 1.0 for value in found))
 
 
-def _settle(decoder: Decoder, codes: Codes, pictures: Tensor) -> None:
+def _standardise(decoder: Decoder, codes: Codes, pictures: Tensor) -> None:
     """Let the decoder begin with standardised codes and the mean colour of the data."""
     axes = [0, *range(2, pictures.dim())]
     mean, sd = (value.reshape(decoder.level.shape).cpu() for value in (pictures.mean(axes), pictures.std(axes)))

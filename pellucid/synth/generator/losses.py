@@ -59,7 +59,7 @@ class Scales:
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class Representation:
     """What one batch looks like: a picture, or its maps, or its code."""
 
     picture: Tensor
@@ -67,7 +67,7 @@ class Seen:
     code: Tensor
 
 
-def distances(made: Seen, real: Seen, scales: Scales) -> dict[str, Tensor]:
+def distances(made: Representation, real: Representation, scales: Scales) -> dict[str, Tensor]:
     """The distances between made and real, each as a share of its scale."""
     found = {"image": (made.picture - real.picture).square().mean() / scales.image}
     if made.features is not None and real.features is not None:
@@ -75,26 +75,26 @@ def distances(made: Seen, real: Seen, scales: Scales) -> dict[str, Tensor]:
     return found | {"code": (made.code - real.code).square().mean() / scales.code}
 
 
-def total(losses: Losses, found: dict[str, Tensor]) -> Tensor:
+def weighted_sum(losses: Losses, found: dict[str, Tensor]) -> Tensor:
     """Their weighted sum."""
     return torch.stack([getattr(losses, name) * loss for name, loss in found.items()]).sum()
 
 
-def fooling(verdicts: Tensor) -> Tensor:
+def adversarial_loss(verdicts: Tensor) -> Tensor:
     """The adversarial loss: -log of the probability that made pictures are real, by the critic's scores."""
     return softplus(-verdicts).mean()
 
 
-def telling(real: Tensor, made: Tensor) -> Tensor:
+def critic_loss(real: Tensor, made: Tensor) -> Tensor:
     """The critic's own loss, by its scores of real and of made pictures: 2 log 2 for one that cannot tell."""
     return softplus(-real).mean() + softplus(made).mean()
 
 
-def words(found: dict[str, float] | Sequence[tuple[str, float]]) -> str:
+def percentages(found: dict[str, float] | Sequence[tuple[str, float]]) -> str:
     """Distances as a reader takes them in.
 
     Example:
-        >>> words({"image": 0.104, "code": 0.02})
+        >>> percentages({"image": 0.104, "code": 0.02})
         'image 10 %, code 2 %'
     """
     return ", ".join(f"{name} {share:.0%}".replace("%", " %") for name, share in dict(found).items())

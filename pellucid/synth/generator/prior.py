@@ -22,7 +22,7 @@ from .codes import Codes
 from .decoder import RESIZE, Decoder
 from .encoder import Encoder, Place, encoder
 from .fitting import Fitting
-from .losses import Losses, words
+from .losses import Losses, percentages
 from .store import Parts, read
 from .training import Training
 
@@ -183,9 +183,9 @@ class GeneratorPrior:
         """
         made = self(codes)
         if self.low is not None and self.high is not None:
-            made = frame.shown(self.low.to(made) + (self.high - self.low).to(made) * made)
+            made = frame.to_pictures(self.low.to(made) + (self.high - self.low).to(made) * made)
         elif isinstance(self.generator, Decoder):
-            made = frame.shown(made)
+            made = frame.to_pictures(made)
         if made.dim() != len(frame.shape) + 1 or made.shape[1] != frame.shape[0]:
             raise InputError(
                 "Pictures of a generator prior", f"shape {tuple(made.shape[1:])}", f"the model takes {frame.shape}",
@@ -261,7 +261,9 @@ class GeneratorPrior:
         if "wrapped" in self.provenance:
             return f"Pictures are made by {self.provenance['wrapped']}, a generator of the user's."
         found = self.provenance.get("held_out") or self.provenance.get("distances") or {}
-        left = words({name: share for name, share in found.items() if name != "adversarial"})  # which is no share of anything
+        left = percentages(
+            {name: share for name, share in found.items() if name != "adversarial"}
+        )  # which is no share of anything
         on = "pictures it did not see" if self.provenance.get("held_out") else "the pictures it saw"
         return f"Pictures are made by a decoder of {self.place}; of {on} it misses: {left}."
 

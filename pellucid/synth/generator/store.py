@@ -2,7 +2,7 @@
 
 Metadata: `pellucid` (the version that wrote it), and `prior`, a JSON object with
 
-    code, picture  the shapes of a code and of a picture          width, bounded  see `Plan`
+    code, picture  the shapes of a code and of a picture          width, bounded  see `Architecture`
     module, incoming  the layer whose values are the codes, and whether it is what goes into it
     provenance, notes  how it was fitted: model, steps, seconds, seed, losses, distances on pictures seen and held out
 
@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from pellucid.core.version import __version__
 from pellucid.errors import OutputError
 from .codes import Codes
-from .decoder import Decoder, Plan, fast
+from .decoder import Architecture, Decoder, channels_last
 from .encoder import Place
 
 REMEDY = "Name a file that GeneratorPrior.save wrote, or fit anew."
@@ -67,7 +67,7 @@ def read(path: str | os.PathLike[str]) -> Parts:
     """
     about, tensors = _opened(Path(path))
     try:
-        plan = Plan(tuple(about["code"]), tuple(about["picture"]), int(about["width"]), bool(about["bounded"]))
+        plan = Architecture(tuple(about["code"]), tuple(about["picture"]), int(about["width"]), bool(about["bounded"]))
         decoder = Decoder(plan, torch.Generator("cpu").manual_seed(0))
         decoder.load_state_dict({name[8:]: tensor for name, tensor in tensors.items() if name.startswith("decoder.")})
         mean, sd, low, high = (tensors[f"codes.{name}"] for name in STATISTICS)
@@ -76,7 +76,7 @@ def read(path: str | os.PathLike[str]) -> Parts:
         found = dict(about["provenance"]), tuple(map(str, about["notes"]))
     except Exception as error:  # whatever a file made by someone else leads to
         raise _damaged(path, f"{type(error).__name__}: {' '.join(str(error).split())[:200]}") from None
-    fast(decoder.eval().requires_grad_(False))
+    channels_last(decoder.eval().requires_grad_(False))
     return Parts(decoder, codes, tensors.get("low"), tensors.get("high"), place, *found)
 
 

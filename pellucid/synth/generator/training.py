@@ -15,7 +15,7 @@ from pellucid.errors import MethodError
 from ..pictures import Pictures
 from .decoder import Decoder
 from .encoder import Encoder
-from .losses import Losses, Scales, Seen, distances, fooling, telling, total
+from .losses import Losses, Representation, Scales, adversarial_loss, critic_loss, distances, weighted_sum
 
 PATIENCE = 0.4  # the critic's loss below which it is left alone, until pictures are better
 MEMORY = 0.99  # of the running mean of weights, which is what is kept
@@ -67,7 +67,7 @@ class Training:
 
 
 @dataclass(frozen=True, eq=False)
-class Trained:
+class TrainingResult:
     """A decoder, and how it got there.
 
     Arguments:
@@ -83,12 +83,12 @@ class Trained:
 
 
 @dataclass(frozen=True, eq=False)
-class Lesson:
+class TrainingSetup:
     """Everything a step needs.
 
     Arguments:
-        fed: From what a decoder returns to what the network takes.
-        shown: The other way.
+        to_inputs: From what a decoder returns to what the network takes.
+        to_pictures: The other way.
     """
 
     decoder: Decoder
@@ -96,38 +96,40 @@ class Lesson:
     encoder: Encoder
     losses: Losses
     scales: Scales
-    fed: Callable[[Tensor], Tensor]
-    shown: Callable[[Tensor], Tensor]
+    to_inputs: Callable[[Tensor], Tensor]
+    to_pictures: Callable[[Tensor], Tensor]
 
-    def seen(self, picture: Tensor, x: Tensor) -> Seen:
+    def represent(self, picture: Tensor, x: Tensor) -> Representation:
         codes, features = self.encoder(x)
-        return Seen(picture, None if features is None else features.float(), codes.float())
+        return Representation(picture, None if features is None else features.float(), codes.float())
 
-    def compared(self, x: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+    def compare(self, x: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         """Pictures, those made from their codes, and the distances between them, differentiable by the decoder's weights."""
         with torch.no_grad():
-            real = self.seen(self.shown(x).float(), x)
+            real = self.represent(self.to_pictures(x).float(), x)
         picture = self.decoder(real.code)
-        made = self.seen(picture, self.fed(picture).to(x.dtype))
+        made = self.represent(picture, self.to_inputs(picture).to(x.dtype))
         return real.picture, picture, distances(made, real, self.scales)
 
 
-def trained(lesson: Lesson, source: Pictures, settings: Training, keep: Callable[[Trained], object] | None = None) -> Trained:
+def train(
+    setup: TrainingSetup, source: Pictures, settings: Training, keep: Callable[[TrainingResult], object] | None = None
+) -> TrainingResult:
     """The decoder after training: until time or steps are over, the work is called off, or Ctrl-C; it keeps what there is.
 
     Arguments:
         keep: Called with what there is, now and then.
     """
     started, kept, steps = time.perf_counter(), time.perf_counter(), 0
-    mean, last, notes = copy.deepcopy(lesson.decoder), list[dict[str, float]](), list[str]()
+    mean, last, notes = copy.deepcopy(setup.decoder), list[dict[str, float]](), list[str]()
 
-    def state() -> Trained:
-        return Trained(mean, steps, time.perf_counter() - started, _means(last), tuple(notes))
+    def state() -> TrainingResult:
+        return TrainingResult(mean, steps, time.perf_counter() - started, _means(last), tuple(notes))
 
     try:
-        for found in taught(lesson, source, settings):
+        for found in training_steps(setup, source, settings):
             steps, last = steps + 1, [*last, found][-MEASURED:]
-            follow(mean, lesson.decoder, steps)
+            update_mean(mean, setup.decoder, steps)
             seconds = time.perf_counter() - started
             if told(*settings.done(steps, seconds)):
                 notes.append(f"Training was called off after {steps} steps.")
@@ -147,27 +149,27 @@ def trained(lesson: Lesson, source: Pictures, settings: Training, keep: Callable
     return state()
 
 
-def taught(lesson: Lesson, source: Pictures, settings: Training) -> Iterator[dict[str, float]]:
+def training_steps(setup: TrainingSetup, source: Pictures, settings: Training) -> Iterator[dict[str, float]]:
     """Step after step, the distances before each; ends only when they are no longer finite."""
-    weights, verdicts = list(lesson.decoder.parameters()), list(lesson.critic.parameters())
+    weights, verdicts = list(setup.decoder.parameters()), list(setup.critic.parameters())
     adam = torch.optim.Adam(weights, settings.lr, betas=(0.5, 0.999))
     critics = torch.optim.Adam(verdicts, 0.4 * settings.lr, betas=(0.5, 0.999))
     for x in source.batches(settings.batch):
         with torch.inference_mode(False), torch.enable_grad():
-            real, made, found = lesson.compared(x.clone())
-            if lesson.losses.adversarial:
-                watch(lesson.critic, critics, real, made.detach())
-                found["adversarial"] = fooling(lesson.critic(made))
-            loss = total(lesson.losses, found)
+            real, made, found = setup.compare(x.clone())
+            if setup.losses.adversarial:
+                critic_step(setup.critic, critics, real, made.detach())
+                found["adversarial"] = adversarial_loss(setup.critic(made))
+            loss = weighted_sum(setup.losses, found)
             if not bool(loss.isfinite()):
                 return
             step(adam, weights, loss)
         yield {name: float(value.detach()) for name, value in found.items()}
 
 
-def watch(critic: nn.Module, adam: torch.optim.Adam, real: Tensor, made: Tensor) -> None:
+def critic_step(critic: nn.Module, adam: torch.optim.Adam, real: Tensor, made: Tensor) -> None:
     """One step of the critic, unless it is so far ahead that the decoder would learn nothing from it."""
-    loss = telling(critic(real), critic(made))
+    loss = critic_loss(critic(real), critic(made))
     if float(loss.detach()) > PATIENCE:
         step(adam, list(critic.parameters()), loss)
 
@@ -180,20 +182,20 @@ def step(adam: torch.optim.Adam, weights: list[nn.Parameter], loss: Tensor) -> N
 
 
 @torch.no_grad()
-def follow(mean: Decoder, decoder: Decoder, steps: int) -> None:
+def update_mean(mean: Decoder, decoder: Decoder, steps: int) -> None:
     """Move the running mean of weights; early on it forgets faster."""
     memory = min(MEMORY, steps / (steps + 10))
     torch._foreach_lerp_(list(mean.parameters()), list(decoder.parameters()), 1 - memory)
 
 
-def judge(lesson: Lesson, decoder: Decoder, x: Tensor) -> dict[str, float]:
+def measure_distances(setup: TrainingSetup, decoder: Decoder, x: Tensor) -> dict[str, float]:
     """The distances of a decoder on pictures, none learned from."""
     with torch.no_grad():
-        found = Lesson(decoder, *(getattr(lesson, name) for name in FIELDS)).compared(x)[2]
+        found = TrainingSetup(decoder, *(getattr(setup, name) for name in FIELDS)).compare(x)[2]
     return {name: float(value) for name, value in found.items()}
 
 
-FIELDS = ("critic", "encoder", "losses", "scales", "fed", "shown")
+FIELDS = ("critic", "encoder", "losses", "scales", "to_inputs", "to_pictures")
 
 
 def _means(last: list[dict[str, float]]) -> dict[str, float]:

@@ -20,7 +20,7 @@ Values = dict[str | None, Tensor]
 
 
 @dataclass(frozen=True, eq=False)
-class Asked:
+class LayerActivations:
     """What a network computes at some addresses, as a differentiable function of its input.
 
     The forward pass ends where the last of them is known, by an exception that is recognised by identity; hooks live for one pass
@@ -36,7 +36,7 @@ class Asked:
     Example:
         >>> from torch import nn
         >>> net = nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 1)).eval()
-        >>> ask, _ = asking(Model(net, "tiny", "", net), torch.ones(1, 2), ["1"])
+        >>> ask, _ = layer_activations(Model(net, "tiny", "", net), torch.ones(1, 2), ["1"])
         >>> x = torch.ones(1, 2, requires_grad=True)
         >>> values = ask(x)
         >>> list(values), torch.autograd.grad(values["1"].sum(), x)[0].shape
@@ -78,19 +78,19 @@ class Asked:
         order = list(self.calls)
         return max((len(order) if at is None or isinstance(at, Part) else order.index(at) for at in addresses), default=0)
 
-    def only(self, addresses: Sequence[str | None]) -> Asked:
+    def only(self, addresses: Sequence[str | None]) -> LayerActivations:
         """The same, asked for fewer of its addresses."""
         names = {module: name for module, name in self.names.items() if name in addresses}
         parts = tuple(part for part in self.parts if part in addresses)
         calls = {at: n for at, n in self.calls.items() if at in addresses}
-        return Asked(self.model, calls, None in addresses or bool(parts), names, parts)
+        return LayerActivations(self.model, calls, None in addresses or bool(parts), names, parts)
 
 
 class _Enough(BaseException):
     """All that was wanted is known. Not an Exception, so that no network takes it for a failure of its own."""
 
 
-def asking(model: Model, x: Tensor, addresses: Sequence[str | None]) -> tuple[Asked, Values]:
+def layer_activations(model: Model, x: Tensor, addresses: Sequence[str | None]) -> tuple[LayerActivations, Values]:
     """A way to ask for these addresses, learned from one whole pass, and what stood there.
 
     Raises:
@@ -105,7 +105,7 @@ def asking(model: Model, x: Tensor, addresses: Sequence[str | None]) -> tuple[As
         values = heard(model, x, (*paths, *parts, None))
     last = sorted(paths, key=lambda path: max(i for i, name in enumerate(order) if name == path))
     calls = {path: order.count(path) for path in last}
-    return Asked(model, calls, None in addresses or bool(parts), names, parts), values
+    return LayerActivations(model, calls, None in addresses or bool(parts), names, parts), values
 
 
 @contextmanager

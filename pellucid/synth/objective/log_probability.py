@@ -23,7 +23,7 @@ class LogProbability(OfClass):
         return self.pick(functional.log_softmax(value.float(), 1))
 
 
-def likely(target: Target) -> Target:
+def log_probability(target: Target) -> Target:
     """The log-probability of a class in place of its score; any other target as it is."""
     weight, term = target.terms[0]
     if len(target.terms) > 1 or not isinstance(term, Logit) or weight <= 0:

@@ -8,12 +8,12 @@ import torch
 
 from ..frame import Frame
 from ..random import drawn
-from .climb import climb
-from .result import Climbed, in_turn
+from .gradient_ascent import gradient_ascent
+from .result import OptimizationResult, one_after_another
 from .task import Plan, Task
 
 
-def climb_coarsely(task: Task, plan: Plan) -> Climbed:
+def coarse_to_fine(task: Task, plan: Plan) -> OptimizationResult:
     """A climb whose first steps, `plan.coarse` of them, are made at half the size, where they cost a quarter.
 
     The canvas then draws the same pictures larger.
@@ -27,20 +27,20 @@ def climb_coarsely(task: Task, plan: Plan) -> Climbed:
     small = task.frame.resized(*(-(-side // 2) for side in task.frame.spatial))
     enlarged = getattr(plan.canvas, "enlarged", None)
     if not first or enlarged is None or task.start is not None or not task.frame.spatial:
-        return climb(task, plan)
+        return gradient_ascent(task, plan)
     if not takes(task, small):
-        climbed, note = climb(task, plan), f"{task.model.name} takes inputs of one size alone: no start at half of it."
+        climbed, note = gradient_ascent(task, plan), f"{task.model.name} takes inputs of one size alone: no start at half of it."
         return replace(climbed, notes=(*climbed.notes, note))
-    below = climb(replace(task, frame=small), replace(plan, steps=first))
+    below = gradient_ascent(replace(task, frame=small), replace(plan, steps=first))
     with torch.no_grad():
         numbers = enlarged(below.numbers, small, task.frame, drawn(task.seeds))
-    above = climb(task, replace(plan, steps=0 if below.stopped else plan.steps - first), numbers)
-    return in_turn([replace(below, trace=below.trace[:-1]), above])
+    above = gradient_ascent(task, replace(plan, steps=0 if below.stopped else plan.steps - first), numbers)
+    return one_after_another([replace(below, trace=below.trace[:-1]), above])
 
 
 def takes(task: Task, frame: Frame) -> bool:
     """Whether the network computes on inputs of another size."""
-    x = frame.fed(torch.full((1, *frame.shape), 0.5, device=frame.device, dtype=frame.dtype))
+    x = frame.to_inputs(torch.full((1, *frame.shape), 0.5, device=frame.device, dtype=frame.dtype))
     try:
         with torch.no_grad(), torch.random.fork_rng([frame.device] if frame.device.type == "cuda" else []):
             task.model(x)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pellucid.core.progress import told
 from pellucid.errors import ModelError
-from ..objective.activations import Asked, Values
+from ..objective.activations import LayerActivations, Values
 from ..objective.objective import Objective
 from ..protocols import Draws
 from .ascent import Numbers
@@ -19,12 +19,12 @@ from .task import Plan, Task
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class Batch:
     """Pictures that climb in one batch: number `number` of `count` such batches."""
 
     task: Task
     plan: Plan
-    ask: Asked
+    ask: LayerActivations
     number: int
     count: int
     begun: float
@@ -43,7 +43,7 @@ class Part:
 
 
 @dataclass(frozen=True, eq=False)
-class Look:
+class StepEvaluation:
     """What the network says of pictures at one step, and which way is up."""
 
     pictures: Tensor
@@ -54,16 +54,18 @@ class Look:
     leads: Tensor | None
 
 
-def look_at(part: Part, objective: Objective, numbers: Numbers, draws: Draws, step: int, *, redirect: bool = False) -> Look:
+def evaluate_step(
+    batch: Batch, objective: Objective, numbers: Numbers, draws: Draws, step: int, *, redirect: bool = False
+) -> StepEvaluation:
     """One forward and one backward pass: scores less penalties, differentiated by the numbers alone, never by weights."""
-    task, plan = part.task, part.plan
+    task, plan = batch.task, batch.plan
     numbers = tuple(number.detach().requires_grad_() for number in numbers)
     pictures = plan.canvas.draw(numbers, task.frame)
     views = pictures if plan.robust is None else plan.robust(pictures, draws, step)
-    fed = task.frame.fed(views)
+    fed = task.frame.to_inputs(views)
     fed = fed if fed.requires_grad else fed.detach().requires_grad_()
     count = len(fed) // len(pictures)
-    values = asked_of(part, fed, redirect)
+    values = batch_activations(batch, fed, redirect)
     scores = objective(values, count)
     worth = scores.sum()
     for penalty in plan.penalties if not redirect else ():  # they have slopes of their own, and are not what is helped
@@ -76,14 +78,14 @@ def look_at(part: Part, objective: Objective, numbers: Numbers, draws: Draws, st
         sound = sound & slope.flatten(1).isfinite().all(1)
     dead = torch.ones_like(sound) if inner is None else ~inner.flatten(1).ne(0).any(1).view(len(pictures), count).any(1)
     leads = objective.leads(values, count)
-    return Look(pictures.detach(), scores.detach(), tuple(slopes), dead, sound, leads)
+    return StepEvaluation(pictures.detach(), scores.detach(), tuple(slopes), dead, sound, leads)
 
 
-def asked_of(part: Part, fed: Tensor, redirect: bool) -> Values:
-    wanted = [at for target in part.task.targets for at in target.addresses]
-    wanted += [at for penalty in part.plan.penalties for at in penalty.addresses]
-    ask = part.ask.only(wanted)
-    with part.task.autocast:
+def batch_activations(batch: Batch, fed: Tensor, redirect: bool) -> Values:
+    wanted = [at for target in batch.task.targets for at in target.addresses]
+    wanted += [at for penalty in batch.plan.penalties for at in penalty.addresses]
+    ask = batch.ask.only(wanted)
+    with batch.task.autocast:
         if not redirect:
             return ask(fed)
         with Redirected():

@@ -12,7 +12,7 @@ from pellucid.errors import InputError
 from pellucid.tape.forward import heard
 from pellucid.target import Target, Term
 from ..frame import Frame
-from ..objective.activations import asking, differentiable
+from ..objective.activations import differentiable, layer_activations
 from ..objective.objective import objective_of
 from ..pictures import pictures
 from ..protocols import Draws, Robustness
@@ -33,7 +33,7 @@ class Likeness(Term):
     Arguments:
         reference: F0, with shape (1, ...).
         power: 0 is the plain product, and 2 draws caricatures.
-        beside: Whether samples come in pairs, each followed by the reference as it is seen in the same view; see `Beside`.
+        beside: Whether samples come in pairs, each followed by the reference as it is seen in the same view; see `WithReference`.
 
     Example:
         >>> Likeness(None, torch.tensor([[3.0, 4.0]]), power=1.0).read(torch.tensor([[6.0, 8.0], [-4.0, 3.0]]))
@@ -45,10 +45,10 @@ class Likeness(Term):
     beside: bool = False
 
     def read(self, value: Tensor) -> Tensor:
-        mine, other = sides(value, self.reference, beside=self.beside)
+        mine, other = pairs(value, self.reference, beside=self.beside)
         product = (mine * other).sum(1)
         cosine = product / (mine.norm(dim=1) * other.norm(dim=1)).clamp(min=1e-12)
-        return again(product * cosine.clamp(min=0.1).pow(self.power), beside=self.beside)
+        return per_sample(product * cosine.clamp(min=0.1).pow(self.power), beside=self.beside)
 
     def __str__(self) -> str:
         return f"likeness to the picture in {self.at or 'the output'}"
@@ -76,27 +76,27 @@ class Distance(Term):
     beside: bool = False
 
     def read(self, value: Tensor) -> Tensor:
-        mine, other = sides(value, self.reference, beside=self.beside)
+        mine, other = pairs(value, self.reference, beside=self.beside)
         square = (mine - other).square().sum(1)
         if self.relative:
-            return again(square / other.square().sum(1).clamp(min=1e-12), beside=self.beside)
-        return again((square + 1e-12).sqrt(), beside=self.beside)
+            return per_sample(square / other.square().sum(1).clamp(min=1e-12), beside=self.beside)
+        return per_sample((square + 1e-12).sqrt(), beside=self.beside)
 
     def __str__(self) -> str:
         return f"distance from the picture in {self.at or 'the output'}"
 
 
 @dataclass(frozen=True, eq=False)
-class Foremost(Term):
+class PictureOnly(Term):
     """A reading of pictures that are each followed by their reference: of the pictures alone."""
 
     term: Term | None = None
 
     def read(self, value: Tensor) -> Tensor:
         assert self.term is not None
-        return again(self.term.read(value[0::2]), beside=True)
+        return per_sample(self.term.read(value[0::2]), beside=True)
 
-    def take(self, rows: Sequence[int]) -> Foremost:
+    def take(self, rows: Sequence[int]) -> PictureOnly:
         assert self.term is not None
         return replace(self, term=self.term.take(rows[0::2]))
 
@@ -105,13 +105,13 @@ class Foremost(Term):
         return self.term.text(sample // 2)
 
 
-def foremost(target: Target) -> Target:
+def pictures_only(target: Target) -> Target:
     """The target of pictures that are each followed by their reference."""
-    return Target(tuple((weight, Foremost(term.at, term)) for weight, term in target.terms))
+    return Target(tuple((weight, PictureOnly(term.at, term)) for weight, term in target.terms))
 
 
 @dataclass(frozen=True, eq=False)
-class Near:
+class FeatureDistance:
     """How far a layer's values lie from those of the reference that follows each picture, over its views: |F - F0|.
 
     Arguments:
@@ -131,7 +131,7 @@ class Near:
         return gap.reshape(len(pictures), -1).mean(1)
 
 
-def sides(value: Tensor, reference: Tensor | None, *, beside: bool) -> tuple[Tensor, Tensor]:
+def pairs(value: Tensor, reference: Tensor | None, *, beside: bool) -> tuple[Tensor, Tensor]:
     """Values and those of the reference, as rows."""
     flat = value.flatten(1) if value.dim() > 1 else value[:, None]
     if beside:
@@ -140,13 +140,13 @@ def sides(value: Tensor, reference: Tensor | None, *, beside: bool) -> tuple[Ten
     return flat, reference.to(flat).reshape(1, -1)
 
 
-def again(scores: Tensor, *, beside: bool) -> Tensor:
+def per_sample(scores: Tensor, *, beside: bool) -> Tensor:
     """One number per pair as one per sample of it: their mean is that of the pairs."""
     return scores.repeat_interleave(2) if beside else scores
 
 
 @dataclass(frozen=True, eq=False)
-class Beside:
+class WithReference:
     """Every view of a picture is followed by the same view of its reference: the two are changed alike, except for noise.
 
     Arguments:
@@ -155,7 +155,7 @@ class Beside:
 
     Example:
         >>> from pellucid.synth.random import drawn
-        >>> beside = Beside(Robust(jitter=0.25, edge="wrap"), torch.eye(4)[None, None])
+        >>> beside = WithReference(Robust(jitter=0.25, edge="wrap"), torch.eye(4)[None, None])
         >>> picture, reference = beside(2 * torch.eye(4)[None, None], drawn([1]), step=0)
         >>> bool((picture == 2 * reference).all())
         True
@@ -200,32 +200,34 @@ def references(recipe: str, task: Task) -> Tensor:
     count = len(source.kept) if source.kept is not None else len(source.paths)
     numbers = torch.tensor([seed % count if count else seed for seed in task.seeds])
     found = source.take(numbers) if count else source.some(int(numbers.max()) + 1)[numbers]
-    return task.frame.shown(found.to(task.frame.device)).to(task.frame.dtype)
+    return task.frame.to_pictures(found.to(task.frame.device)).to(task.frame.dtype)
 
 
-def described(task: Task, shown: Tensor, at: Sequence[str | None]) -> list[Tensor]:
+def reference_activations(task: Task, shown: Tensor, at: Sequence[str | None]) -> list[Tensor]:
     """What the layers make of pictures, picture by picture: row i of layer i, with shape (1, ...)."""
     with torch.no_grad():
         found = []
         for row, where in enumerate(at):
-            values = heard(task.model, task.frame.fed(shown[row : row + 1]), (where, None))
+            values = heard(task.model, task.frame.to_inputs(shown[row : row + 1]), (where, None))
             found.append(values[where].detach())
     return found
 
 
-def slopes(task: Task, shown: Tensor, robust: Robustness | None = None, looks: int = 1) -> Tensor:
+def input_gradients(task: Task, shown: Tensor, robust: Robustness | None = None, looks: int = 1) -> Tensor:
     """The derivatives of the targets by the entries of their pictures; with robustness, the mean over so many looks at them."""
     with differentiable(shown):
         shown = shown.detach().requires_grad_()
-        ask, _ = asking(task.model, task.frame.fed(shown[:1].detach()), [at for t in task.targets for at in t.addresses])
+        ask, _ = layer_activations(
+            task.model, task.frame.to_inputs(shown[:1].detach()), [at for t in task.targets for at in t.addresses]
+        )
         score, draws, objective = torch.zeros((), device=shown.device), drawn(task.seeds), objective_of(task.targets)
         for look in range(looks):
             views = shown if robust is None else robust(shown, draws, look)
-            score = score + objective(ask(task.frame.fed(views)), len(views) // len(shown)).sum() / looks
+            score = score + objective(ask(task.frame.to_inputs(views)), len(views) // len(shown)).sum() / looks
         return torch.autograd.grad(score, shown)[0]
 
 
-def aimed(task: Task, targets: Sequence[Target], start: Tensor | None = None) -> Task:
+def with_targets(task: Task, targets: Sequence[Target], start: Tensor | None = None) -> Task:
     """The same task with other targets, and pictures to start from."""
     return replace(task, targets=tuple(targets), start=start)
 
@@ -233,5 +235,5 @@ def aimed(task: Task, targets: Sequence[Target], start: Tensor | None = None) ->
 def beside(task: Task, plan: Plan, reference: Tensor) -> tuple[Task, Plan]:
     """A task and its plan with the reference in every view, whatever the user wants views to be."""
     plan = task.changed(plan)
-    plan = replace(plan, robust=Beside(plan.robust or Robust.none(), reference))
+    plan = replace(plan, robust=WithReference(plan.robust or Robust.none(), reference))
     return replace(task, changes={}, steps=None), plan

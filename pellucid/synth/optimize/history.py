@@ -10,11 +10,11 @@ from torch import Tensor
 
 from .ascent import per_picture
 from .dead_units import STARTS
-from .evaluate_step import Look, Part
+from .evaluate_step import Batch, StepEvaluation
 
 
 @dataclass(eq=False)
-class Track:
+class History:
     """The best pictures and the first that led, which of them are still moved, and which ever had a slope.
 
     Arguments:
@@ -38,26 +38,26 @@ class Track:
     trace: list[Tensor] = field(default_factory=list)
 
     @classmethod
-    def of(cls, pictures: Tensor) -> Track:
+    def of(cls, pictures: Tensor) -> History:
         """Before the first step."""
         no = torch.zeros(len(pictures), dtype=torch.bool, device=pictures.device)
         return cls(pictures, pictures, torch.full_like(no, -torch.inf, dtype=torch.float32), no, ~no, no, no, no.long())
 
-    def note(self, look: Look, step: int) -> None:
+    def note(self, evaluation: StepEvaluation, step: int) -> None:
         """Remember what a look saw."""
-        self.fired = self.fired | ~look.dead
-        self.broken = self.broken | (~look.sound & self.alive)
-        self.alive = self.alive & look.sound
-        scores = look.scores.nan_to_num(-torch.inf, posinf=-torch.inf)
+        self.fired = self.fired | ~evaluation.dead
+        self.broken = self.broken | (~evaluation.sound & self.alive)
+        self.alive = self.alive & evaluation.sound
+        scores = evaluation.scores.nan_to_num(-torch.inf, posinf=-torch.inf)
         clearly = scores > self.top + 1e-3 * self.top.abs().clamp(max=1e6)
         self.risen = torch.where(self.alive & (clearly | (self.top == -torch.inf)), step, self.risen)
         better = self.alive & (scores > self.top)
-        self.best = torch.where(per_picture(better, look.pictures), look.pictures, self.best)
+        self.best = torch.where(per_picture(better, evaluation.pictures), evaluation.pictures, self.best)
         self.top = torch.where(better, scores, self.top)
         self.trace.append(torch.where(self.alive, scores, torch.nan))
-        if look.leads is not None:
-            new = look.leads & ~self.led & self.alive
-            self.majority = torch.where(per_picture(new, look.pictures), look.pictures, self.majority)
+        if evaluation.leads is not None:
+            new = evaluation.leads & ~self.led & self.alive
+            self.majority = torch.where(per_picture(new, evaluation.pictures), evaluation.pictures, self.majority)
             self.led = self.led | new
 
     def firsts(self) -> Tensor:
@@ -69,11 +69,11 @@ class Track:
         if plateau is not None:
             self.alive = self.alive & (step - self.risen < plateau)
 
-    def notes(self, part: Part) -> Iterator[str]:
+    def notes(self, batch: Batch) -> Iterator[str]:
         """What a reader has to know."""
-        fired, broken, targets = self.fired.tolist(), self.broken.tolist(), [target.text() for target in part.task.targets]
+        fired, broken, targets = self.fired.tolist(), self.broken.tolist(), [target.text() for target in batch.task.targets]
         for target in dict.fromkeys(t for t, f, b in zip(targets, fired, broken, strict=True) if not f and not b):
-            helped = f", rectifiers that let gradients through and {STARTS} other starts included" if part.plan.rescue else ""
+            helped = f", rectifiers that let gradients through and {STARTS} other starts included" if batch.plan.rescue else ""
             yield (
                 f"{target}: this unit never fired. No gradient reached the picture in {len(self.trace)} looks at it{helped}; "
                 "what is shown is where it started."

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from .result import Climbed, side_by_side
+from .result import OptimizationResult, batched
 from .task import Task
 
 
-def apart(task: Task, climbed: Callable[[int, Task], Climbed]) -> Climbed:
+def per_image(task: Task, climbed: Callable[[int, Task], OptimizationResult]) -> OptimizationResult:
     """What `climbed(row, task of that picture alone)` finds for every picture, as one result; once called off, none is begun."""
-    found: list[Climbed] = []
+    found: list[OptimizationResult] = []
     for row in range(len(task)):
         alone = task.take([row])
         if task.seconds is not None:
@@ -19,4 +19,4 @@ def apart(task: Task, climbed: Callable[[int, Task], Climbed]) -> Climbed:
         if found and found[-1].stopped:
             alone = replace(alone, steps=0)
         found.append(climbed(row, alone))
-    return side_by_side(found)
+    return batched(found)

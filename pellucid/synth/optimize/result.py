@@ -12,7 +12,7 @@ from .ascent import Numbers
 
 
 @dataclass(frozen=True, eq=False)
-class Climbed:
+class OptimizationResult:
     """Where a climb led.
 
     Arguments:
@@ -49,7 +49,7 @@ class Climbed:
         return {"last": self.pictures, "best": self.best, "majority": self.majority}[keep]
 
 
-def in_turn(found: Sequence[Climbed]) -> Climbed:
+def one_after_another(found: Sequence[OptimizationResult]) -> OptimizationResult:
     """Climbs of the same pictures, each from where the one before it led: the last, with the trace and the notes of all."""
     *before, last = found
     trace = torch.cat([*(one.trace for one in before), last.trace])
@@ -58,7 +58,9 @@ def in_turn(found: Sequence[Climbed]) -> Climbed:
     return replace(last, trace=trace, fired=fired, notes=_notes(found), steps=steps, seconds=seconds)
 
 
-def side_by_side(found: Sequence[Climbed], rows: Sequence[int] | None = None, seconds: float | None = None) -> Climbed:
+def batched(
+    found: Sequence[OptimizationResult], rows: Sequence[int] | None = None, seconds: float | None = None
+) -> OptimizationResult:
     """Climbs of different pictures as one.
 
     Arguments:
@@ -80,10 +82,10 @@ def side_by_side(found: Sequence[Climbed], rows: Sequence[int] | None = None, se
     )
     numbers = tuple(joined(parts) for parts in zip(*(one.numbers for one in found), strict=True))
     steps, seconds = max(one.steps for one in found), sum(one.seconds for one in found) if seconds is None else seconds
-    return Climbed(
+    return OptimizationResult(
         numbers, pictures, best, majority, led, torch.cat(filled, 1)[:, order], fired, _notes(found), steps, seconds
     )  # fmt: skip
 
 
-def _notes(found: Sequence[Climbed]) -> tuple[str, ...]:
+def _notes(found: Sequence[OptimizationResult]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(note for one in found for note in one.notes))

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..frame import Frame
-from .rows import Values, summed
+from .rows import Values, sum_per_picture
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Centre:
     addresses: ClassVar[tuple[str, ...]] = ()
 
     def __call__(self, pictures: Tensor, frame: Frame, values: Values) -> Tensor:
-        return summed((pictures - frame.mean).square() * eccentricity(frame).to(pictures))
+        return sum_per_picture((pictures - frame.mean).square() * eccentricity(frame).to(pictures))
 
 
 @dataclass(frozen=True)

@@ -47,10 +47,10 @@ class Denoise:
         check_neighbours(pictures, "Denoise")
         end = self.weight if self.end is None else self.end
         weight = self.weight + (end - self.weight) * min(1.0, step / self.over)
-        return denoised(pictures, 1 / (UNITS * weight), self.rounds)
+        return denoise(pictures, 1 / (UNITS * weight), self.rounds)
 
 
-def denoised(x: Tensor, strength: float, rounds: int = 30) -> Tensor:
+def denoise(x: Tensor, strength: float, rounds: int = 30) -> Tensor:
     """argmin_u 1/2 |u - x|^2 + strength * TV(u), by accelerated projected gradients in its dual."""
     axes = x.dim() - 2
     dual = ahead = x.new_zeros(axes, *x.shape)

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from pellucid.errors import MethodError
 from ..frame import Frame
-from .rows import Values, per_picture
+from .rows import Values, channels_by_place
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Diversity:
                 f"Diversity(group={group})", f"{n} pictures", "they cannot be parted into groups of that size",
                 "Ask for as many seeds as a group has.",
             )  # fmt: skip
-        features = per_picture(values[self.at], n)
+        features = channels_by_place(values[self.at], n)
         grams = functional.normalize((features @ features.mT).flatten(1), dim=1).reshape(-1, group, features.shape[1] ** 2)
         alike = (grams * (grams.sum(1, keepdim=True) - grams)).sum(2)
         return alike.flatten() / group

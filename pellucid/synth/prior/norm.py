@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pellucid.errors import MethodError
 from ..frame import Frame
-from .rows import Values, along, summed
+from .rows import Values, per_picture, sum_per_picture
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class L2:
     addresses: ClassVar[tuple[str, ...]] = ()
 
     def __call__(self, pictures: Tensor, frame: Frame, values: Values) -> Tensor:
-        return summed((pictures - frame.mean).square())
+        return sum_per_picture((pictures - frame.mean).square())
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class AlphaNorm:
     addresses: ClassVar[tuple[str, ...]] = ()
 
     def __call__(self, pictures: Tensor, frame: Frame, values: Values) -> Tensor:
-        return summed((pictures - frame.mean).abs().pow(self.alpha))
+        return sum_per_picture((pictures - frame.mean).abs().pow(self.alpha))
 
 
 @dataclass(frozen=True)
@@ -79,13 +79,13 @@ class Ball:
     @classmethod
     def of(cls, pictures: Tensor, frame: Frame) -> Ball:
         """As long as the mean one of these pictures."""
-        return cls(float(summed((pictures.to(frame.mean) - frame.mean).square()).sqrt().mean()))
+        return cls(float(sum_per_picture((pictures.to(frame.mean) - frame.mean).square()).sqrt().mean()))
 
     def after(self, pictures: Tensor, before: Tensor, slope: Tensor, step: int, frame: Frame) -> Tensor:
         away = pictures - frame.mean
-        length = summed(away.square()).sqrt()
+        length = sum_per_picture(away.square()).sqrt()
         gain = self.radius / torch.where(length > 0, length, 1.0)
-        return frame.mean + away * along(gain.clamp(max=1) if self.inside else gain, away)
+        return frame.mean + away * per_picture(gain.clamp(max=1) if self.inside else gain, away)
 
 
 @dataclass(frozen=True)

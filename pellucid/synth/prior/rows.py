@@ -12,17 +12,17 @@ Values = Mapping[str | None, Tensor]
 """What the network computed, by address; None: its output."""
 
 
-def summed(t: Tensor) -> Tensor:
+def sum_per_picture(t: Tensor) -> Tensor:
     """The sum over all but the first axis."""
     return t.flatten(1).sum(1)
 
 
-def along(row: Tensor, like: Tensor) -> Tensor:
+def per_picture(row: Tensor, like: Tensor) -> Tensor:
     """One number per picture, in a shape that broadcasts against pictures."""
     return row.reshape(-1, *[1] * (like.dim() - 1))
 
 
-def per_picture(value: Tensor, n: int) -> Tensor:
+def channels_by_place(value: Tensor, n: int) -> Tensor:
     """What a layer says of all views (n * views, channel, ...), as channels by places of each of n pictures."""
     channels = value.shape[1]
     return value.reshape(n, -1, channels, *value.shape[2:]).movedim(2, 1).reshape(n, channels, -1)

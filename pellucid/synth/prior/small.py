@@ -31,7 +31,7 @@ class SmallNorm:
 
     def after(self, pictures: Tensor, before: Tensor, slope: Tensor, step: int, frame: Frame) -> Tensor:
         away = pictures - frame.mean
-        return emptied(pictures, _over_channels(away.square()).sqrt(), self.percent, frame)
+        return zero_smallest(pictures, _over_channels(away.square()).sqrt(), self.percent, frame)
 
 
 @dataclass(frozen=True)
@@ -55,14 +55,14 @@ class SmallContribution:
     percent: float
 
     def after(self, pictures: Tensor, before: Tensor, slope: Tensor, step: int, frame: Frame) -> Tensor:
-        return emptied(pictures, _over_channels(slope * (frame.mean - pictures)).abs(), self.percent, frame)
+        return zero_smallest(pictures, _over_channels(slope * (frame.mean - pictures)).abs(), self.percent, frame)
 
 
 def _over_channels(t: Tensor) -> Tensor:
     return t.sum(1, keepdim=True) if t.dim() > 2 else t
 
 
-def emptied(pictures: Tensor, sizes: Tensor, percent: float, frame: Frame) -> Tensor:
+def zero_smallest(pictures: Tensor, sizes: Tensor, percent: float, frame: Frame) -> Tensor:
     """Pictures with the pixels below that percentile of `sizes` set to what the network calls zero."""
     flat = sizes.flatten(1)
     place = percent / 100 * (flat.shape[1] - 1)

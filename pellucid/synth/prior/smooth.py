@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..frame import Frame
-from .rows import Values, check_neighbours, summed
+from .rows import Values, check_neighbours, sum_per_picture
 
 LEAST = 1e-8  # added to squared differences below: roots have no slope at 0
 
@@ -46,7 +46,7 @@ class TotalVariation:
         for axis in range(2, pictures.dim()):
             last = pictures.narrow(axis, pictures.shape[axis] - 1, 1)
             square = square + pictures.diff(dim=axis, append=last).square()
-        return summed(square if self.beta == 2 else (square + LEAST).pow(self.beta / 2))
+        return sum_per_picture(square if self.beta == 2 else (square + LEAST).pow(self.beta / 2))
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Gradients:
 
     def __call__(self, pictures: Tensor, frame: Frame, values: Values) -> Tensor:
         check_neighbours(pictures, "Gradients")
-        lengths = [(summed(difference(pictures, way).square()) + LEAST).sqrt() for way in ways(pictures.dim() - 2)]
+        lengths = [(sum_per_picture(difference(pictures, way).square()) + LEAST).sqrt() for way in ways(pictures.dim() - 2)]
         return torch.stack(lengths).sum(0)
 
 

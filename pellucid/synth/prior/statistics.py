@@ -12,7 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from pellucid.errors import MethodError
 from ..frame import Frame
-from .rows import Values, per_picture
+from .rows import Values, channels_by_place
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,6 +102,6 @@ class Remembered:
         heard = self.gain != 0
         gain = torch.where(heard, self.gain, 1.0)
         z = ((output - self.offset.reshape(spread)) / gain.reshape(spread) + self.mean.reshape(spread)).to(self.mean.dtype)
-        z = per_picture(z, groups)
+        z = channels_by_place(z, groups)
         mean, variance = z.mean(2) - self.mean, z.var(2, unbiased=False) - self.variance
         return ((mean * heard).square().sum(1) + 1e-12).sqrt() + ((variance * heard).square().sum(1) + 1e-12).sqrt()

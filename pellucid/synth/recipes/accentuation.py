@@ -10,12 +10,12 @@ import torch
 from pellucid.target import Target
 from ..canvas import Fourier
 from ..maximized import Maximized, maximized
-from ..objective.activations import asking, differentiable
+from ..objective.activations import differentiable, layer_activations
 from ..optimize.ascent import Adam
-from ..optimize.climb import climb
-from ..optimize.feature_matching import Distance, Near, aimed, beside, foremost, references
-from ..optimize.per_image import apart
-from ..optimize.result import Climbed
+from ..optimize.feature_matching import Distance, FeatureDistance, beside, pictures_only, references, with_targets
+from ..optimize.gradient_ascent import gradient_ascent
+from ..optimize.per_image import per_image
+from ..optimize.result import OptimizationResult
 from ..optimize.task import Plan, Task
 from ..random import drawn
 from ..robust import Robust
@@ -60,26 +60,26 @@ class Accentuation:
         shown, plan = references(self.name, task), self.plan(task)
         at = [self.at if self.at is not None else target.addresses[0] for target in task.targets]
 
-        def climbed(row: int, alone: Task) -> Climbed:
-            reference, target = shown[row : row + 1], foremost(alone.targets[0])
-            begun, paired = beside(aimed(alone, [target], reference), plan, reference)
+        def climbed(row: int, alone: Task) -> OptimizationResult:
+            reference, target = shown[row : row + 1], pictures_only(alone.targets[0])
+            begun, paired = beside(with_targets(alone, [target], reference), plan, reference)
             score, gap = (slope(begun, paired, one) for one in (target, Target(((1.0, Distance(at[row], beside=True)),))))
-            near = Near(at[row], self.alpha * score / gap if gap > 0 else 0.0)
-            return climb(begun, replace(paired, priors=(*paired.priors, near)))
+            near = FeatureDistance(at[row], self.alpha * score / gap if gap > 0 else 0.0)
+            return gradient_ascent(begun, replace(paired, priors=(*paired.priors, near)))
 
-        found = maximized(task, self.name, plan, apart(task, climbed))
+        found = maximized(task, self.name, plan, per_image(task, climbed))
         return replace(found, extras={**found.extras, "transparency": transparency(task, found.images, plan), "given": shown})
 
 
 def slope(task: Task, plan: Plan, target: Target) -> float:
     """The sum of the absolute slopes of a target by the numbers of the canvas, at the start."""
     assert task.start is not None
-    seen = (task.start,) if plan.canvas.literal else plan.canvas.seen(task.start, task.frame)  # type: ignore[attr-defined]
+    seen = (task.start,) if plan.canvas.literal else plan.canvas.inverse(task.start, task.frame)  # type: ignore[attr-defined]
     numbers = tuple(n.detach().requires_grad_() for n in seen)
     with differentiable(numbers[0]):
         pictures = plan.canvas.draw(numbers, task.frame)
         views = pictures if plan.robust is None else plan.robust(pictures, drawn(task.seeds), 0)
-        ask, _ = asking(task.model, task.frame.fed(pictures.detach()), target.addresses)
-        values = ask(task.frame.fed(views))
+        ask, _ = layer_activations(task.model, task.frame.to_inputs(pictures.detach()), target.addresses)
+        values = ask(task.frame.to_inputs(views))
         parts = torch.autograd.grad(target.read(lambda at: values[at]).mean(), numbers)
     return float(sum((part.abs().sum() for part in parts), start=torch.zeros(())))

@@ -6,11 +6,11 @@ from abc import ABC, abstractmethod
 from typing import ClassVar
 
 from ..maximized import Maximized, maximized
-from ..optimize.coarse_to_fine import climb_coarsely
+from ..optimize.coarse_to_fine import coarse_to_fine
 from ..optimize.task import Plan, Task
 
 
-class Planned(ABC):
+class PlannedRecipe(ABC):
     """A recipe that is one climb by a plan."""
 
     name: ClassVar[str]
@@ -21,8 +21,8 @@ class Planned(ABC):
 
     def maximize(self, task: Task) -> Maximized:
         """The pictures."""
-        return self.followed(task, self.plan(task))
+        return self.follow(task, self.plan(task))
 
-    def followed(self, task: Task, plan: Plan) -> Maximized:
+    def follow(self, task: Task, plan: Plan) -> Maximized:
         """The pictures of that plan."""
-        return maximized(task, self.name, plan, climb_coarsely(task, plan))
+        return maximized(task, self.name, plan, coarse_to_fine(task, plan))

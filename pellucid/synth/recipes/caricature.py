@@ -9,10 +9,10 @@ from pellucid.target import Target
 from ..canvas import Fourier
 from ..maximized import Maximized, maximized
 from ..optimize.ascent import Adam
-from ..optimize.climb import climb
-from ..optimize.feature_matching import Likeness, aimed, beside, described, layer, references
-from ..optimize.per_image import apart
-from ..optimize.result import Climbed
+from ..optimize.feature_matching import Likeness, beside, layer, reference_activations, references, with_targets
+from ..optimize.gradient_ascent import gradient_ascent
+from ..optimize.per_image import per_image
+from ..optimize.result import OptimizationResult
 from ..optimize.task import Plan, Task
 from ..robust import Robust
 
@@ -51,11 +51,11 @@ class Caricature:
 
     def maximize(self, task: Task) -> Maximized:
         shown, at = references(self.name, task), [layer(task, row, self.at) for row in range(len(task))]
-        seen, plan = described(task, shown, at), self.plan(task)
+        seen, plan = reference_activations(task, shown, at), self.plan(task)
 
-        def climbed(row: int, alone: Task) -> Climbed:
+        def climbed(row: int, alone: Task) -> OptimizationResult:
             likeness = Target(((1.0, Likeness(at[row], seen[row], self.power, beside=True)),))
-            return climb(*beside(aimed(alone, [likeness]), plan, shown[row : row + 1]))
+            return gradient_ascent(*beside(with_targets(alone, [likeness]), plan, shown[row : row + 1]))
 
-        found = maximized(task, self.name, plan, apart(task, climbed))
+        found = maximized(task, self.name, plan, per_image(task, climbed))
         return replace(found, extras={**found.extras, "given": shown})

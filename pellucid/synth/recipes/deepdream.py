@@ -9,20 +9,20 @@ import torch
 from torch import Tensor
 
 from ..canvas import Pixel
-from ..canvas.spectrum import resampled
+from ..canvas.spectrum import resample
 from ..frame import Frame
 from ..maximized import Maximized, maximized
 from ..optimize.ascent import Normalised
-from ..optimize.climb import climb
 from ..optimize.coarse_to_fine import takes
+from ..optimize.gradient_ascent import gradient_ascent
 from ..optimize.task import Plan, Task, refuse
 from ..random import drawn
 from ..robust import Robust
-from .base import Planned
+from .base import PlannedRecipe
 
 
 @dataclass(frozen=True)
-class DeepDream(Planned):
+class DeepDream(PlannedRecipe):
     """What a layer finds in a picture, drawn into it: from coarse to fine, each octave adding detail to the one before.
 
         x <- x + rate g / mean|g|,   at sizes 1 / scale^(octaves - 1), ..., 1 / scale, 1 of the picture's
@@ -68,14 +68,14 @@ class DeepDream(Planned):
             frames, notes = frames[-1:], (f"{task.model.name} takes inputs of one size alone: one octave in place of several.",)
         detail, climbed = torch.zeros_like(base), None
         for frame in frames:
-            ground = resampled(base, frame.spatial)
-            start = ground + resampled(detail, frame.spatial)
-            climbed = climb(replace(task, frame=frame, start=start), plan)
+            ground = resample(base, frame.spatial)
+            start = ground + resample(detail, frame.spatial)
+            climbed = gradient_ascent(replace(task, frame=frame, start=start), plan)
             detail = climbed.pictures - ground
             if climbed.stopped:
                 break
         assert climbed is not None
-        whole = resampled(climbed.pictures, task.frame.spatial) if climbed.stopped else climbed.pictures
+        whole = resample(climbed.pictures, task.frame.spatial) if climbed.stopped else climbed.pictures
         whole = whole.clamp(0, 1) if task.frame.bounded else whole
         climbed = replace(climbed, pictures=whole, best=whole, majority=whole)
         found = maximized(task, self.name, plan, climbed)

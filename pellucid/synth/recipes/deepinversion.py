@@ -8,15 +8,15 @@ from typing import ClassVar
 from ..canvas import Pixel
 from ..frame import Frame
 from ..maximized import Maximized, maximized
-from ..objective.log_probability import likely
+from ..objective.log_probability import log_probability
 from ..optimize.ascent import Adam
-from ..optimize.coarse_to_fine import climb_coarsely
-from ..optimize.feature_matching import aimed
+from ..optimize.coarse_to_fine import coarse_to_fine
+from ..optimize.feature_matching import with_targets
 from ..optimize.task import Plan, Task, refuse
 from ..prior import L2, BatchNorm, Gradients
 from ..protocols import Penalty
 from ..robust import Robust
-from .base import Planned
+from .base import PlannedRecipe
 
 FORGOTTEN = (
     "The network has no batch norm with statistics: nothing of its training data is known, and smoothness alone holds pictures."
@@ -24,7 +24,7 @@ FORGOTTEN = (
 
 
 @dataclass(frozen=True)
-class DeepInversion(Planned):
+class DeepInversion(PlannedRecipe):
     """The picture of the highest probability whose features have the means and variances that the batch norms remember.
 
         log p(class | x) - r sum over layers of (|mean - running mean| + |variance - running variance|) - R(x)
@@ -77,8 +77,8 @@ class DeepInversion(Planned):
         return Plan(Pixel(noise=1 / unit), ascent, self.steps, tuple(priors), robust, coarse=self.coarse)
 
     def maximize(self, task: Task) -> Maximized:
-        plan, wanted = self.plan(task), [likely(target) for target in task.targets]
-        found = maximized(task, self.name, plan, climb_coarsely(aimed(task, wanted, task.start), plan))
+        plan, wanted = self.plan(task), [log_probability(target) for target in task.targets]
+        found = maximized(task, self.name, plan, coarse_to_fine(with_targets(task, wanted, task.start), plan))
         return found if remembers(task) else replace(found, notes=(*found.notes, FORGOTTEN))
 
 

@@ -70,7 +70,7 @@ FROM_NOISE = (
 )
 
 
-def scaled(phases: tuple[Phase, ...], steps: int | None) -> tuple[Phase, ...]:
+def rescaled(phases: tuple[Phase, ...], steps: int | None) -> tuple[Phase, ...]:
     """The phases in so many steps altogether, each with its share of them."""
     if steps is None:
         return phases

@@ -8,12 +8,12 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from ..generator.as_canvas import given
+from ..generator.as_canvas import resolve_prior
 from ..generator.prior import GeneratorPrior
 from ..generator.stride import Stride
 from ..maximized import Maximized, maximized
 from ..optimize.ascent import Adam, Ascent, Normalised
-from ..optimize.climb import climb
+from ..optimize.gradient_ascent import gradient_ascent
 from ..optimize.task import Plan, Task
 
 
@@ -68,12 +68,12 @@ class DgnAm:
 
     def maximize(self, task: Task) -> Maximized:
         """The last picture of each climb."""
-        prior, task = given(self.name, task, self.prior, self.minutes, self.steps)
+        prior, task = resolve_prior(self.name, task, self.prior, self.minutes, self.steps)
         canvas = prior.canvas(task.frame, width=self.width, start=self.start)
         plan = Plan(canvas, Stride(self.ascent, prior.codes.spread, self.decay), self.steps, keep="last", rescue=False)
-        task, start = begun(task, prior)
-        found = maximized(task, self.name, plan, climb(task, plan, start))
-        return told(found, prior, self.lines(task))
+        task, start = start_codes(task, prior)
+        found = maximized(task, self.name, plan, gradient_ascent(task, plan, start))
+        return with_prior(found, prior, self.lines(task))
 
     @property
     def ascent(self) -> Ascent:
@@ -88,17 +88,17 @@ class DgnAm:
         return [f"steps={task.steps or self.steps}", *(f"{name}={getattr(self, name)}" for name in names)]
 
 
-def begun(task: Task, prior: GeneratorPrior) -> tuple[Task, tuple[Tensor] | None]:
+def start_codes(task: Task, prior: GeneratorPrior) -> tuple[Task, tuple[Tensor] | None]:
     """The codes of the pictures to begin with, if there are any, and the task without these."""
     if task.start is None:
         return task, None
-    x = task.frame.fed(task.start.to(task.frame.device, task.frame.dtype))
+    x = task.frame.to_inputs(task.start.to(task.frame.device, task.frame.dtype))
     with torch.no_grad():
         codes = prior.encoder(task.model, x[:1]).codes(x).float()
     return replace(task, start=None), (codes,)
 
 
-def told(found: Maximized, prior: GeneratorPrior, lines: list[str]) -> Maximized:
+def with_prior(found: Maximized, prior: GeneratorPrior, lines: list[str]) -> Maximized:
     """A result that says which generator made its pictures."""
     provenance = {**found.provenance, "settings": lines, "prior": {"caption": prior.caption, **prior.provenance}}
     return replace(found, notes=(*found.notes, *prior.notes), provenance=provenance)

@@ -11,11 +11,11 @@ from ..frame import Frame
 from ..optimize.ascent import Normalised
 from ..optimize.task import Plan, Task
 from ..prior import Ball
-from .base import Planned
+from .base import PlannedRecipe
 
 
 @dataclass(frozen=True)
-class Erhan2009(Planned):
+class Erhan2009(PlannedRecipe):
     """The input of length rho that the unit likes best: argmax a(x) subject to |x| = rho.
 
         x <- rho (x + eta g) / |x + eta g|
@@ -62,6 +62,6 @@ def _typical(task: Task) -> float:
     """The length of the mean input."""
     frame: Frame = task.frame
     if task.data is not None:
-        return Ball.of(frame.shown(task.real(256)), frame).radius
+        return Ball.of(frame.to_pictures(task.real(256)), frame).radius
     variance = float((1 / 12 + (frame.mean - 0.5).square()).mean()) if frame.bounded else 1.0
     return math.sqrt(math.prod(frame.shape) * variance)

@@ -9,11 +9,11 @@ from ..canvas import Fourier
 from ..optimize.ascent import Adam
 from ..optimize.task import Plan, Task
 from ..robust import Robust
-from .base import Planned
+from .base import PlannedRecipe
 
 
 @dataclass(frozen=True)
-class Lucid(Planned):
+class Lucid(PlannedRecipe):
     """The picture that scores highest however it is jittered, scaled and rotated, told by its frequencies in independent colours.
 
     Both the canvas and the changes keep it from becoming noise: the one makes smooth directions as steep as rough ones, the

@@ -11,18 +11,18 @@ from torch import Tensor
 from ..canvas import Phase, Spectrum
 from ..maximized import Maximized
 from ..optimize.ascent import Adam
-from ..optimize.feature_matching import slopes
+from ..optimize.feature_matching import input_gradients
 from ..optimize.task import Plan, Task
 from ..pictures import pictures
 from ..robust import Robust
-from .base import Planned
+from .base import PlannedRecipe
 
 LEARNT = 256  # pictures that a spectrum is fitted to, at most
 LOOKS = 8  # views in which it is measured which places matter
 
 
 @dataclass(frozen=True)
-class Maco(Planned):
+class Maco(PlannedRecipe):
     """The picture that scores highest among those with the spectrum of photographs, seen in many crops.
 
     What the score needs is drawn; what it does not care for stays a texture of that spectrum. `extras["transparency"]` tells the
@@ -63,13 +63,13 @@ class Maco(Planned):
 
     def maximize(self, task: Task) -> Maximized:
         plan = self.plan(task)
-        found = self.followed(task, plan)
+        found = self.follow(task, plan)
         return replace(found, extras={**found.extras, "transparency": transparency(task, found.images, plan)})
 
     def _spectrum(self, task: Task) -> Spectrum | None:
         if task.data is None:
             return None
-        return Spectrum.fit(task.frame.shown(pictures(task.model, task.data).some(LEARNT)))
+        return Spectrum.fit(task.frame.to_pictures(pictures(task.model, task.data).some(LEARNT)))
 
 
 def transparency(task: Task, images: Tensor, plan: Plan) -> Tensor:
@@ -77,7 +77,7 @@ def transparency(task: Task, images: Tensor, plan: Plan) -> Tensor:
     robust, maps = task.changed(plan).robust, []
     for row in range(len(task)):
         picture = images[row : row + 1].to(task.frame.device, task.frame.dtype)
-        slope = slopes(task.take([row]), picture, robust, LOOKS).float()
+        slope = input_gradients(task.take([row]), picture, robust, LOOKS).float()
         map = slope.abs().sum(1) if slope.dim() > 2 else slope.abs()
         top = map.flatten().quantile(0.8)
         maps.append((map / torch.where(top > 0, top, 1.0)).clamp(max=1).cpu())

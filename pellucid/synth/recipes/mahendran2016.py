@@ -12,16 +12,16 @@ from pellucid.target import Target
 from ..canvas import Pixel
 from ..maximized import Maximized, maximized
 from ..optimize.ascent import Normalised
-from ..optimize.climb import climb
-from ..optimize.feature_matching import Distance, aimed, described, layer, references, slopes
-from ..optimize.per_image import apart
-from ..optimize.result import Climbed
+from ..optimize.feature_matching import Distance, input_gradients, layer, reference_activations, references, with_targets
+from ..optimize.gradient_ascent import gradient_ascent
+from ..optimize.per_image import per_image
+from ..optimize.result import OptimizationResult
 from ..optimize.task import Plan, Task, refuse
 from ..prior import AlphaNorm, TotalVariation
 from ..protocols import Penalty
 from ..random import drawn, normal
 from ..robust import Robust
-from .base import Planned
+from .base import PlannedRecipe
 
 SCALE = 255.0  # the paper's pictures run from 0 to 255 and ours from 0 to 1
 TYPICAL = 0.25  # the standard deviation of pixels of photographs, in [0, 1]
@@ -30,7 +30,7 @@ MODES = ("maximize", "invert")
 
 
 @dataclass(frozen=True)
-class Mahendran2016(Planned):
+class Mahendran2016(PlannedRecipe):
     """The picture that scores highest, or whose features are those of a given one, short of being extreme or rough.
 
         maximize: S(x) / Z - R(x),   invert: -|F(x) - F(x0)|^2 / |F(x0)|^2 - R(x)
@@ -95,21 +95,21 @@ class Mahendran2016(Planned):
     def maximize(self, task: Task) -> Maximized:
         plan = self.plan(task)
         if self.mode == "maximize":
-            return maximized(task, self.name, plan, apart(task, self._climbed))
+            return maximized(task, self.name, plan, per_image(task, self._climbed))
         shown, at = references(self.name, task), [layer(task, row, self.at) for row in range(len(task))]
-        targets = [self._distance(where, seen) for where, seen in zip(at, described(task, shown, at), strict=True)]
-        found = maximized(task, self.name, plan, climb(aimed(task, targets), plan))
+        targets = [self._distance(where, seen) for where, seen in zip(at, reference_activations(task, shown, at), strict=True)]
+        found = maximized(task, self.name, plan, gradient_ascent(with_targets(task, targets), plan))
         return replace(found, extras={**found.extras, "given": shown})
 
-    def _climbed(self, row: int, alone: Task) -> Climbed:
+    def _climbed(self, row: int, alone: Task) -> OptimizationResult:
         own = self if self.typical is not None else replace(self, typical=self._measured(alone))
-        return climb(alone, own.plan(alone))
+        return gradient_ascent(alone, own.plan(alone))
 
     def _measured(self, alone: Task) -> float:
         """Z of one picture."""
         frame, spread = alone.frame, TYPICAL if alone.frame.bounded else 1.0
         picture = frame.mean + FAINT * spread * normal(drawn(alone.seeds), frame.shape, frame)
-        return spread * math.sqrt(math.prod(frame.shape)) * float(slopes(alone, picture.to(frame.dtype)).norm())
+        return spread * math.sqrt(math.prod(frame.shape)) * float(input_gradients(alone, picture.to(frame.dtype)).norm())
 
     def _distance(self, at: str | None, seen: Tensor) -> Target:
         return Target(((-1.0, Distance(at, seen, relative=True)),))

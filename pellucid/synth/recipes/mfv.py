@@ -10,17 +10,17 @@ import torch
 from torch import Tensor
 
 from pellucid.target import direction
-from ..facets import Facets, coded, facets
-from ..generator.encoder import encoder, speaker
+from ..facets import Facets, facets, unit_codes
+from ..generator.encoder import code_module, encoder
 from ..maximized import Maximized, maximized
-from ..objective.log_probability import likely
-from ..optimize.climb import climb
-from ..optimize.feature_matching import slopes
-from ..optimize.result import Climbed, in_turn
+from ..objective.log_probability import log_probability
+from ..optimize.feature_matching import input_gradients
+from ..optimize.gradient_ascent import gradient_ascent
+from ..optimize.result import OptimizationResult, one_after_another
 from ..optimize.task import Plan, Task, refuse
 from ..pictures import pictures
 from ..random import drawn
-from .denoised import FROM_MEAN, FROM_NOISE, Phase, scaled
+from .denoised import FROM_MEAN, FROM_NOISE, Phase, rescaled
 from .lucid import Lucid
 from .maco import Maco
 
@@ -127,7 +127,7 @@ class Mfv:
     def begun(self, task: Task, every: Sequence[Facets]) -> Task:
         """The task of all facets, with the pictures that they begin with, or seeds of their own."""
         if self.start == "mean":
-            return replace(task, start=task.frame.shown(torch.cat([found.means for found in every]).to(task.frame.device)))
+            return replace(task, start=task.frame.to_pictures(torch.cat([found.means for found in every]).to(task.frame.device)))
         facet = [number for found in every for number in range(len(found))]
         seeds = tuple(seed + MIX * number for seed, number in zip(task.seeds, facet, strict=True))
         return replace(task, start=None, seeds=seeds)
@@ -145,37 +145,37 @@ class Mfv:
             fits = draw == "maco"  # its spectrum and colours; for others the pictures need not be copied
             plan = DRAWN[draw].plan(replace(task, data=torch.cat([found.pictures for found in every]) if fits else None))
             return [(replace(plan, steps=task.steps or plan.steps), False)]
-        phases = scaled(SCHEDULES[self.start] if self.phases is None else self.phases, task.steps)
+        phases = rescaled(SCHEDULES[self.start] if self.phases is None else self.phases, task.steps)
         return [(phase.plan(task), phase.probable) for phase in phases]
 
     def told(self, result: Maximized, task: Task, every: Sequence[Facets], starts: Tensor) -> Maximized:
         """With the facets, where they come from, and how much of the data they cover."""
-        made = task.frame.fed(result.images.to(task.frame.device, task.frame.dtype))
-        codes = torch.split(coded(encoder(task.model, made[:1], self.at), made), [len(found) for found in every])
+        made = task.frame.to_inputs(result.images.to(task.frame.device, task.frame.dtype))
+        codes = torch.split(unit_codes(encoder(task.model, made[:1], self.at), made), [len(found) for found in every])
         covered = [found.coverage(part) for found, part in zip(every, codes, strict=True)]
         shape = len(result), max(len(rows) for found in every for rows in found.members), *task.frame.shape
         members = torch.full(shape, torch.nan)
         groups = [found.pictures[list(rows)] for found in every for rows in found.members]
         for row, group in enumerate(groups):
-            members[row, : len(group)] = task.frame.shown(group).float()
+            members[row, : len(group)] = task.frame.to_pictures(group).float()
         extras = {"starts": starts.float().cpu(), "members": members, "coverage": torch.tensor(covered)}
         notes = (*result.notes, *dict.fromkeys(map(_covers, task.targets, every, covered)))
         provenance = {**result.provenance, "facets": [_listed(found) for found in every]}
         return replace(result, extras={**result.extras, **extras}, notes=notes, provenance=provenance)
 
 
-def climbed(task: Task, legs: Sequence[Leg]) -> Climbed:
+def climbed(task: Task, legs: Sequence[Leg]) -> OptimizationResult:
     """All climbs in turn."""
-    total, found = sum(plan.steps for plan, _ in legs), list[Climbed]()
+    total, found = sum(plan.steps for plan, _ in legs), list[OptimizationResult]()
     for plan, probable in legs:
         seconds = None if task.seconds is None else task.seconds * plan.steps / total
-        targets = tuple(map(likely, task.targets)) if probable else task.targets
-        now = climb(replace(task, seconds=seconds, targets=targets), plan)
+        targets = tuple(map(log_probability, task.targets)) if probable else task.targets
+        now = gradient_ascent(replace(task, seconds=seconds, targets=targets), plan)
         found.append(now)
         task = replace(task, start=now.pictures)
         if now.stopped:
             break
-    return in_turn(found)
+    return one_after_another(found)
 
 
 def drawn_to(task: Task, starts: Tensor, every: Sequence[Facets], at: str | None, pull: float) -> Task:
@@ -183,12 +183,12 @@ def drawn_to(task: Task, starts: Tensor, every: Sequence[Facets], at: str | None
 
     Where codes are made between modules there is nothing to ask, and the task itself comes back.
     """
-    x = task.frame.fed(starts[:1].to(task.frame.device, task.frame.dtype))
-    where = speaker(encoder(task.model, x, at), x)
+    x = task.frame.to_inputs(starts[:1].to(task.frame.device, task.frame.dtype))
+    where = code_module(encoder(task.model, x, at), x)
     if where is None:
         return task
     ways = tuple(direction(where, way) for found in every for way in found.directions)
-    steep = [slopes(replace(task, targets=targets), starts).abs().flatten(1).sum(1) for targets in (task.targets, ways)]
+    steep = [input_gradients(replace(task, targets=targets), starts).abs().flatten(1).sum(1) for targets in (task.targets, ways)]
     weights = pull * torch.where(steep[1] > 0, steep[0] / steep[1], 0)
     return replace(task, targets=tuple(t + float(w) * way for t, w, way in zip(task.targets, weights, ways, strict=True)))
 

@@ -9,14 +9,14 @@ from typing import ClassVar
 import torch
 
 from pellucid.errors import MethodError
-from ..generator.as_canvas import given
-from ..generator.chain import Chain, Wandered, tuned, wander
+from ..generator.as_canvas import resolve_prior
+from ..generator.chain import Chain, ChainResult, run_chain, tune_prior_weight
 from ..generator.prior import GeneratorPrior
 from ..maximized import Maximized, maximized
 from ..optimize.ascent import Normalised
-from ..optimize.result import Climbed
+from ..optimize.result import OptimizationResult
 from ..optimize.task import Plan, Task
-from .dgn_am import begun, told
+from .dgn_am import start_codes, with_prior
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,28 +92,30 @@ class Ppgn:
 
     def maximize(self, task: Task) -> Maximized:
         """The pictures along the chains."""
-        prior, task = given(self.name, task, self.prior, self.minutes, self.steps)
-        task, start = begun(task, prior)
+        prior, task = resolve_prior(self.name, task, self.prior, self.minutes, self.steps)
+        task, start = start_codes(task, prior)
         chain = Chain.of(task, prior, self.width, self.e2, self.e3, self.temper, self.start, self.noise)
         steps = task.steps or self.steps
         e1 = (
-            tuned(chain, max(1, steps // 2), self.calm)
+            tune_prior_weight(chain, max(1, steps // 2), self.calm)
             if self.e1 is None
             else torch.full((len(task),), self.e1, device=chain.spread.device)
         )
-        found = wander(chain, e1, steps, self.samples, self.every, self.calm, start)
+        found = run_chain(chain, e1, steps, self.samples, self.every, self.calm, start)
         every = [row for row in range(len(task)) for _ in range(self.samples)]
         plan = Plan(chain.canvas, Normalised(self.e2), found.steps)
         result = maximized(task.take(every), self.name, plan, self.climbed(chain, found, every))
-        return told(result, prior, [*self.lines(steps), *self.tuning(e1)])
+        return with_prior(result, prior, [*self.lines(steps), *self.tuning(e1)])
 
-    def climbed(self, chain: Chain, found: Wandered, every: Sequence[int]) -> Climbed:
+    def climbed(self, chain: Chain, found: ChainResult, every: Sequence[int]) -> OptimizationResult:
         """Samples as a climb leaves them."""
         codes = found.codes.flatten(0, 1)
         pictures = torch.cat([chain.pictures(part) for part in torch.split(codes, 64)])
         led = torch.ones(len(pictures), dtype=torch.bool, device=pictures.device)
         trace = found.trace[:, list(every)]
-        return Climbed((codes,), pictures, pictures, pictures, led, trace, led, found.notes, found.steps, found.seconds)
+        return OptimizationResult(
+            (codes,), pictures, pictures, pictures, led, trace, led, found.notes, found.steps, found.seconds
+        )
 
     def tuning(self, e1: torch.Tensor) -> tuple[str, ...]:
         """What e1 became."""

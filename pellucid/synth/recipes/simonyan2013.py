@@ -10,11 +10,11 @@ from ..optimize.ascent import Normalised
 from ..optimize.task import Plan, Task
 from ..prior import L2
 from ..robust import Robust
-from .base import Planned
+from .base import PlannedRecipe
 
 
 @dataclass(frozen=True)
-class Simonyan2013(Planned):
+class Simonyan2013(PlannedRecipe):
     """The picture with the highest score of a class, less what its length costs: argmax S(x) - lambda |x|^2.
 
     S is the score before the softmax, whose own probability would also rise by what speaks against other classes. It starts from

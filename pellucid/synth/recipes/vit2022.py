@@ -10,11 +10,11 @@ from ..optimize.ascent import Adam
 from ..optimize.task import Plan, Task
 from ..prior import Gradients
 from ..robust import Robust
-from .base import Planned
+from .base import PlannedRecipe
 
 
 @dataclass(frozen=True)
-class Vit2022(Planned):
+class Vit2022(PlannedRecipe):
     """The picture that scores highest in several views at once, each moved, recoloured at random, and under noise that fades.
 
     Made for the features of vision transformers: the target to take is a unit behind the first layer of a block's MLP and its

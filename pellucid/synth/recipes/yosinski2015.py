@@ -12,7 +12,7 @@ from ..optimize.task import Plan, Task, refuse
 from ..prior import Blur, Decay, SmallContribution, SmallNorm
 from ..protocols import Projection
 from ..robust import Robust
-from .base import Planned
+from .base import PlannedRecipe
 
 SCALE = 255.0  # the paper's pictures run from 0 to 255 and ours from 0 to 1: a rate in its units is 255^2 times one in ours
 
@@ -88,7 +88,7 @@ LEAST = 64  # the shortest side of pictures that are shifted, in pixels: in smal
 
 
 @dataclass(frozen=True)
-class Yosinski2015(Planned):
+class Yosinski2015(PlannedRecipe):
     """The picture with the highest score that stays simple: after each step it is decayed, blurred, and emptied where it matters
     little.
 

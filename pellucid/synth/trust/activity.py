@@ -37,7 +37,7 @@ class Activity:
         return last / lengths.clamp(min=1e-12)
 
     @classmethod
-    def joined(cls, parts: Sequence[Activity]) -> Activity:
+    def concat(cls, parts: Sequence[Activity]) -> Activity:
         names = list(parts[0].means)
         means = {name: torch.cat([part.means[name] for part in parts]) for name in names}
         return cls(means, {name: torch.cat([part.peaks[name] for part in parts]) for name in names})
@@ -46,7 +46,7 @@ class Activity:
         """By layer: the channels that none of the pictures excites, a mask."""
         return {name: (peaks <= _quiet(peaks)).all(0) for name, peaks in self.peaks.items()}
 
-    def woken(self, silent: Mapping[str, Tensor], row: int) -> int:
+    def newly_active(self, silent: Mapping[str, Tensor], row: int) -> int:
         """How many of these channels a picture excites."""
         return sum(int((peaks[row] > _quiet(peaks))[silent[name]].sum()) for name, peaks in self.peaks.items())
 
@@ -55,14 +55,14 @@ class Activity:
 
         Layers with fewer than three channels have no order to speak of, and are left out.
         """
-        return {name: directed(means[:most]) for name, means in self.means.items() if means.shape[1] > 2}
+        return {name: centred_ranks(means[:most]) for name, means in self.means.items() if means.shape[1] > 2}
 
 
-def directed(values: Tensor) -> Tensor:
+def centred_ranks(values: Tensor) -> Tensor:
     """The ranks of the entries of each row, ties shared, centred and of unit length.
 
     Example:
-        >>> a = directed(torch.tensor([[1.0, 5.0, 9.0], [3.0, 2.0, 1.0], [0.0, 0.0, 7.0]]))
+        >>> a = centred_ranks(torch.tensor([[1.0, 5.0, 9.0], [3.0, 2.0, 1.0], [0.0, 0.0, 7.0]]))
         >>> [round(float(one), 3) for one in a @ a[0]]
         [1.0, -1.0, 0.866]
     """

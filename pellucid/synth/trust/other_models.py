@@ -18,14 +18,16 @@ from ..optimize.task import Task
 from .trust import Opinion
 
 
-def opinions_of(task: Task, images: Tensor, other: Any) -> tuple[list[list[Opinion]], str]:
+def other_model_opinions(task: Task, images: Tensor, other: Any) -> tuple[list[list[Opinion]], str]:
     """What other networks say of each picture, and why not, where they cannot say."""
     found: list[list[Opinion]] = [[] for _ in images]
     others = [] if other is None else list(other) if isinstance(other, (list, tuple)) else [other]
     why = "" if others else "No second network was given: other=..."
     for one in map(load, others):
         one.ready()
-        output = torch.cat([heard(one, part, (None,))[None] for part in torch.split(fed_to(task, one, images), at_once(images))])
+        output = torch.cat(
+            [heard(one, part, (None,))[None] for part in torch.split(inputs_of(task, one, images), at_once(images))]
+        )
         if output.dim() != 2:
             why = f"{one.name} does not return one score per class."
             continue
@@ -40,17 +42,17 @@ def opinions_of(task: Task, images: Tensor, other: Any) -> tuple[list[list[Opini
     return found, why
 
 
-def fed_to(task: Task, other: Model, images: Tensor) -> Tensor:
+def inputs_of(task: Task, other: Model, images: Tensor) -> Tensor:
     """Pictures in the units and the size of another network."""
     images = images.to(other.device, other.dtype)
     if other.pictured is None or not task.frame.bounded or images.dim() != 4:
-        return task.frame.fed(images)
+        return task.frame.to_inputs(images)
     frame = framed(other)
     if images.shape[2:] != frame.shape[1:]:
         images = functional.interpolate(images, frame.shape[1:], mode="bilinear", antialias=True, align_corners=False)
     if images.shape[1] != frame.shape[0]:
         images = images.mean(1, keepdim=True).expand(-1, frame.shape[0], -1, -1)
-    return frame.fed(images.clamp(0, 1))
+    return frame.to_inputs(images.clamp(0, 1))
 
 
 def _class_by(model: Model, other: Model, target: Target, count: int) -> tuple[int | None, str]:

@@ -23,7 +23,7 @@ from ..pictures import Pictures, pictures
 from ..random import drawn
 from ..robust import Robust
 from .activity import Activity, active, layers_of
-from .other_models import class_of, opinions_of
+from .other_models import class_of, other_model_opinions
 from .spectra import spectra
 from .trust import Neighbour, PathLikeness, Trust, Verdict
 
@@ -34,7 +34,7 @@ NO_DATA = "No real pictures were given: data=..."
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class Responses:
     """What the network says of some pictures.
 
     Arguments:
@@ -53,7 +53,7 @@ class Seen:
         return len(self.scores)
 
 
-def judge(
+def trust_report(
     task: Task,
     pictures_made: Tensor,
     scores: Tensor,
@@ -90,13 +90,13 @@ def judge(
     alone = list({id(target): target for target in task.targets}.values())
     made_of = [next(i for i, one in enumerate(alone) if one is target) for target in task.targets]
     images = pictures_made.to(task.frame.device, task.frame.dtype)
-    layers = layers_of(task.model, task.frame.fed(images[: at_once(images)]))
-    made = _seen(task.model, task.frame, alone, layers, list(torch.split(task.frame.fed(images), at_once(images))))
+    layers = layers_of(task.model, task.frame.to_inputs(images[: at_once(images)]))
+    made = _responses(task.model, task.frame, alone, layers, list(torch.split(task.frame.to_inputs(images), at_once(images))))
     source = None if data is None else pictures(task.model, data)
-    real, notes = _real(task, alone, layers, source, most)
+    real, notes = _real_responses(task, alone, layers, source, most)
     labels = _labels(real, classes)
-    moved, held = _moved(task, images, views, seed)
-    opinions, why = opinions_of(task, images, other)
+    moved, held = _fresh_views(task, images, views, seed)
+    opinions, why = other_model_opinions(task, images, other)
     near = _neighbours(task, images, made, real, source)
     shapes = _spectrum(made, real)
     verdicts = []
@@ -146,12 +146,14 @@ def _unknown(target: Target, labels: Tensor, *, given: bool) -> str:
 # -- what the network says ------------------------------------------------------------------------------------------------
 
 
-def _seen(model: Model, frame: Frame, targets: Sequence[Target], layers: Sequence[str], batches: Sequence[Tensor]) -> Seen:
-    parts = [_look(model, frame, targets, layers, x) for x in batches]
-    return _joined(parts)
+def _responses(
+    model: Model, frame: Frame, targets: Sequence[Target], layers: Sequence[str], batches: Sequence[Tensor]
+) -> Responses:
+    parts = [_batch_responses(model, frame, targets, layers, x) for x in batches]
+    return _concat(parts)
 
 
-def _look(model: Model, frame: Frame, targets: Sequence[Target], layers: Sequence[str], x: Tensor) -> Seen:
+def _batch_responses(model: Model, frame: Frame, targets: Sequence[Target], layers: Sequence[str], x: Tensor) -> Responses:
     """What the network says of one batch, in one pass."""
     addresses = dict.fromkeys([*(at for target in targets for at in target.addresses), *layers, None])
     values = heard(model, x, tuple(addresses))
@@ -159,40 +161,40 @@ def _look(model: Model, frame: Frame, targets: Sequence[Target], layers: Sequenc
     output = values[None]
     classes = output.argmax(1).cpu() if output.dim() == 2 and output.shape[1] > 1 else None
     inside = active(values, layers, tokens=len(frame.spatial) > 1) if layers else active({"": output}, [""], tokens=False)
-    return Seen(torch.stack(scores, 1), classes, inside, spectra(frame.shown(x)))
+    return Responses(torch.stack(scores, 1), classes, inside, spectra(frame.to_pictures(x)))
 
 
-def _joined(parts: Sequence[Seen]) -> Seen:
+def _concat(parts: Sequence[Responses]) -> Responses:
     classes = [part.classes for part in parts if part.classes is not None]
-    return Seen(
+    return Responses(
         torch.cat([part.scores for part in parts]),
         torch.cat(classes) if len(classes) == len(parts) else None,
-        Activity.joined([part.activity for part in parts]),
+        Activity.concat([part.activity for part in parts]),
         torch.cat([part.spectra for part in parts]),
     )
 
 
-def _real(
+def _real_responses(
     task: Task, targets: Sequence[Target], layers: Sequence[str], source: Pictures | None, most: int
-) -> tuple[Seen | None, list[str]]:
+) -> tuple[Responses | None, list[str]]:
     """What it says of real pictures."""
     if source is None:
         return None, []
-    parts, done, notes = list[Seen](), 0, list[str]()
-    total = min(most, len(source) + source.spared) or most
+    parts, done, notes = list[Responses](), 0, list[str]()
+    total = min(most, len(source) + source.reserved) or most
     for x in islice(source.every(64), (most + 63) // 64 if source.loader is None else None):
         for some in torch.split(x[: max(0, most - done)], at_once(x)):
-            parts.append(_look(task.model, task.frame, targets, layers, some))
+            parts.append(_batch_responses(task.model, task.frame, targets, layers, some))
             done += len(some)
         if done >= most:
             break
         if told(done, total, "pictures"):
             notes.append(f"Called off after {done} of {total} real pictures; those are what was compared with.")
             break
-    return _joined(parts), notes
+    return _concat(parts), notes
 
 
-def _labels(real: Seen | None, classes: Sequence[int] | Tensor | None) -> Tensor | None:
+def _labels(real: Responses | None, classes: Sequence[int] | Tensor | None) -> Tensor | None:
     """The class of each real picture."""
     if real is None or classes is None:
         return None if real is None else real.classes
@@ -219,7 +221,7 @@ def _beside(score: float, scores: Tensor | None) -> dict[str, Any]:
     return {"percentile": share, "beyond": (score - float(scores.mean())) / spread if spread > 0 else None}
 
 
-def _moved(task: Task, images: Tensor, views: int, seed: int) -> tuple[list[float | None], list[float | None]]:
+def _fresh_views(task: Task, images: Tensor, views: int, seed: int) -> tuple[list[float | None], list[float | None]]:
     """Scores under fresh transformations, and in what share of them the class leads."""
     n = len(images)
     if not task.frame.spatial:
@@ -232,7 +234,7 @@ def _moved(task: Task, images: Tensor, views: int, seed: int) -> tuple[list[floa
         scores, leads = [], []
         for part in torch.split(looked, at_once(looked)):
             objective = objective_of([task.take([row]).targets[0]] * len(part))
-            values = heard(task.model, task.frame.fed(part), (*task.targets[row].addresses, None))
+            values = heard(task.model, task.frame.to_inputs(part), (*task.targets[row].addresses, None))
             scores.append(objective(values))
             leads.append(objective.leads(values))
         moved.append(float(torch.cat(scores).mean()))
@@ -241,7 +243,9 @@ def _moved(task: Task, images: Tensor, views: int, seed: int) -> tuple[list[floa
     return moved, held
 
 
-def _neighbours(task: Task, images: Tensor, made: Seen, real: Seen | None, source: Pictures | None) -> list[Neighbour | None]:
+def _neighbours(
+    task: Task, images: Tensor, made: Responses, real: Responses | None, source: Pictures | None
+) -> list[Neighbour | None]:
     """The nearest real picture of each, beside how near real pictures are to one another."""
     if real is None or source is None or len(real) < 2:
         return [None] * len(images)
@@ -252,7 +256,7 @@ def _neighbours(task: Task, images: Tensor, made: Seen, real: Seen | None, sourc
     for row, (cosine, index) in enumerate(zip(near.values.tolist(), near.indices.tolist(), strict=True)):
         alike = None
         if source.loader is None:
-            alike = _correlation(images[row], task.frame.shown(source.take(torch.tensor([index])))[0])
+            alike = _correlation(images[row], task.frame.to_pictures(source.take(torch.tensor([index])))[0])
         found.append(Neighbour(index, source.name(index), 1 - cosine, usual, alike))
     return found
 
@@ -265,7 +269,7 @@ def _correlation(one: Tensor, other: Tensor) -> float | None:
     return float(functional.cosine_similarity(pair[:1], pair[1:])[0])
 
 
-def _spectrum(made: Seen, real: Seen | None) -> tuple[list[float | None], float | None]:
+def _spectrum(made: Responses, real: Responses | None) -> tuple[list[float | None], float | None]:
     """How far spectra lie from the mean of the data, and the median of how far real ones do."""
     if real is None or not real.spectra.shape[1] or made.spectra.shape[1] != real.spectra.shape[1]:
         return [None] * len(made), None
@@ -274,15 +278,15 @@ def _spectrum(made: Seen, real: Seen | None) -> tuple[list[float | None], float 
     return list(away), float((real.spectra - mean).square().mean(1).sqrt().median())
 
 
-def _woken(made: Seen, real: Seen | None, row: int) -> dict[str, Any]:
+def _woken(made: Responses, real: Responses | None, row: int) -> dict[str, Any]:
     if real is None:
         return {}
     silent = real.activity.silent()
-    return {"woken": made.activity.woken(silent, row), "silent": sum(int(one.sum()) for one in silent.values())}
+    return {"woken": made.activity.newly_active(silent, row), "silent": sum(int(one.sum()) for one in silent.values())}
 
 
 def _path(
-    made: Seen, real: Seen | None, row: int, target: Target, column: int, labels: Tensor | None, *, given: bool
+    made: Responses, real: Responses | None, row: int, target: Target, column: int, labels: Tensor | None, *, given: bool
 ) -> PathLikeness | None:
     """How the network's way through its layers compares with that for the target's own real pictures and for others."""
     if real is None or len(real) < 4:
@@ -304,7 +308,7 @@ def _path(
     return PathLikeness(mean, among, others, basis, tuple(layers))
 
 
-def _own(real: Seen, target: Target, column: int, labels: Tensor | None, *, given: bool) -> tuple[Tensor, str]:
+def _own(real: Responses, target: Target, column: int, labels: Tensor | None, *, given: bool) -> tuple[Tensor, str]:
     """The real pictures of a target: those of its class; of a unit that is no class, those that score highest."""
     index = class_of(target)
     if index is not None and labels is not None:
@@ -313,7 +317,7 @@ def _own(real: Seen, target: Target, column: int, labels: Tensor | None, *, give
     return order[: max(2, min(NEAR, len(real) // 4))], "top"
 
 
-def _among(made: Seen, real: Seen | None, same: Sequence[int], scores: Tensor) -> dict[str, Any]:
+def _among(made: Responses, real: Responses | None, same: Sequence[int], scores: Tensor) -> dict[str, Any]:
     """How the pictures of one target differ, in what they show and in what they excite."""
     if len(same) < 2:
         return {}
