@@ -27,8 +27,8 @@ import pellucid
 from pellucid import zoo
 from pellucid.catalogue.methods import METHODS, Entry, methods
 from pellucid.cli import main
-from pellucid.cli.files import names
-from pellucid.cli.progress import Watch
+from pellucid.cli.files import file_names
+from pellucid.cli.progress import ProgressBar
 from pellucid.core import progress
 from pellucid.errors import PictureError
 
@@ -190,12 +190,12 @@ def test_methods_of_one_family():
 def test_a_terminal_gets_a_table_per_family(monkeypatch):
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     from pellucid.catalogue.methods import METHODS
-    from pellucid.cli.methods import by_family
+    from pellucid.cli.methods import print_families
 
     with pytest.MonkeyPatch.context() as patch:
         told: list[str] = []
         patch.setattr("click.echo", lambda words="", **_: told.append(words))
-        by_family(METHODS)
+        print_families(METHODS)
     text = "\n".join(told)
     assert text.count("gradient (") == 1 and all(entry.name in text and entry.doi in text for entry in METHODS)
     assert re.search(r"saliency +unsigned", text) and re.search(r"lrp.zero +signed", text)
@@ -270,14 +270,19 @@ def test_pictures_of_one_name_do_not_overwrite_one_another(folder):
 
 def test_names_differ_whatever_the_case_of_their_letters():
     assert (
-        len({name.casefold() for name in names(["a/Cat.jpg", "b/cat.jpg", "b/CAT.png", "b-cat.jpg", "x" * 250 + ".jpg"], "lrp")})
+        len(
+            {
+                name.casefold()
+                for name in file_names(["a/Cat.jpg", "b/cat.jpg", "b/CAT.png", "b-cat.jpg", "x" * 250 + ".jpg"], "lrp")
+            }
+        )
         == 5
     )
 
 
 def test_a_result_never_replaces_a_picture_that_is_read(folder):
     shutil.copy("cat.jpg", "cat.lrp.png")
-    assert "would be written over it" in refused("explain", "cat.jpg", "cat.lrp.png", *OWN)
+    assert "would overwrite it" in refused("explain", "cat.jpg", "cat.lrp.png", *OWN)
 
 
 def test_a_picture_that_fails_does_not_stop_the_others(folder):
@@ -351,7 +356,7 @@ def test_compare_json_is_one_document(folder):
 
 def test_a_method_that_fails_is_named_and_the_others_are_on_the_sheet(folder, sampled):
     result = run("compare", "cat.jpg", *OWN, "--methods", "gradient,broken", code=1)
-    assert "No answer from broken: method 'broken'" in result.stderr and "ZeroDivisionError: by zero" in result.stderr
+    assert "Failed: broken: method 'broken'" in result.stderr and "ZeroDivisionError: by zero" in result.stderr
     assert Path("cat.compare.png").is_file() and "Written: cat.compare.png" in result.stdout
 
 
@@ -504,7 +509,7 @@ def test_an_unexpected_error_is_said_to_be_ours(folder, monkeypatch):
 
     monkeypatch.setattr("pellucid.verbs.explain.explain", bug)
     said = refused("explain", "cat.jpg", *OWN, code=70)
-    assert "bug of pellucid" in said and "ZeroDivisionError: division by zero" in said and "--debug" in said
+    assert "bug in pellucid" in said and "ZeroDivisionError: division by zero" in said and "--debug" in said
 
 
 def test_a_bug_on_one_picture_does_not_stop_the_others(folder, monkeypatch):
@@ -519,7 +524,7 @@ def test_a_bug_on_one_picture_does_not_stop_the_others(folder, monkeypatch):
     for name in ("odd.jpg", "third.jpg"):
         shutil.copy("cat.jpg", name)
     said = run("explain", "cat.jpg", "odd.jpg", "third.jpg", *OWN, "--format", "png", code=1)
-    assert "bug of pellucid" in said.stderr and Path("third.lrp.png").is_file()
+    assert "bug in pellucid" in said.stderr and Path("third.lrp.png").is_file()
 
 
 def test_an_interrupt_leaves_quietly(folder, monkeypatch):
@@ -681,16 +686,16 @@ def test_what_the_demo_says_to_try_next_works(folder):
 # how far the work is
 
 
-def watching() -> tuple[Watch, io.StringIO]:
+def shown_progress() -> tuple[ProgressBar, io.StringIO]:
     from rich.console import Console
 
     drawn = io.StringIO()
-    return Watch(3, console=Console(file=drawn, force_terminal=True, width=100)), drawn
+    return ProgressBar(3, console=Console(file=drawn, force_terminal=True, width=100)), drawn
 
 
 def test_a_bar_says_how_much_is_done_and_how_long_it_will_take():
-    watch, drawn = watching()
-    with watch("cat.jpg", steps=1):
+    progress_bar, drawn = shown_progress()
+    with progress_bar("cat.jpg", completes=1):
         for done in range(0, 2000, 100):
             assert progress.told(done, 2000, "forward passes") is False
             time.sleep(0.01)
@@ -698,36 +703,36 @@ def test_a_bar_says_how_much_is_done_and_how_long_it_will_take():
     text = drawn.getvalue()
     assert "cat.jpg" in text and "forward passes" in text and "1900/2000" in text and "0/3" in text
     assert re.search(r"0:00:0\d", text)
-    with watch("dog.jpg", steps=1):
+    with progress_bar("dog.jpg", completes=1):
         pass
-    assert watch.done == 2 and progress.told(1, 2, "forward passes") is False  # nobody watches any more
+    assert progress_bar.done == 2 and progress.told(1, 2, "forward passes") is False  # nobody watches any more
 
 
 def test_the_first_interrupt_calls_off_and_the_second_quits():
     before = signal.getsignal(signal.SIGINT)
-    watch, drawn = watching()
-    with pytest.raises(KeyboardInterrupt), watch("cat.jpg"):
+    progress_bar, drawn = shown_progress()
+    with pytest.raises(KeyboardInterrupt), progress_bar("cat.jpg"):
         assert progress.told(1, 10, "forward passes") is False
         signal.raise_signal(signal.SIGINT)
-        assert watch.called_off and progress.told(2, 10, "forward passes") is True
+        assert progress_bar.called_off and progress.told(2, 10, "forward passes") is True
         time.sleep(0.15)
         signal.raise_signal(signal.SIGINT)
-    assert "Ctrl-C once more quits" in drawn.getvalue() and signal.getsignal(signal.SIGINT) is before
+    assert "Ctrl-C again quits at once" in drawn.getvalue() and signal.getsignal(signal.SIGINT) is before
 
 
 def test_an_interrupt_quits_at_once_while_nothing_could_be_called_off():
-    watch, _ = watching()
-    with pytest.raises(KeyboardInterrupt), watch("cat.jpg"):
+    progress_bar, _ = shown_progress()
+    with pytest.raises(KeyboardInterrupt), progress_bar("cat.jpg"):
         signal.raise_signal(signal.SIGINT)
-    assert not watch.called_off
+    assert not progress_bar.called_off
 
 
 def test_in_a_pipe_nothing_is_shown_and_an_interrupt_quits(monkeypatch):
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests may have it ignored
     monkeypatch.setattr(sys, "stderr", io.StringIO())
-    watch = Watch()
-    with watch("cat.jpg"):
-        assert watch.screen is None and progress.told(1, 10, "forward passes") is False
+    progress_bar = ProgressBar()
+    with progress_bar("cat.jpg"):
+        assert progress_bar.screen is None and progress.told(1, 10, "forward passes") is False
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
     signal.signal(signal.SIGINT, before)
@@ -780,14 +785,18 @@ def test_ctrl_c_keeps_what_is_there_and_says_so(folder, sampled):
     )
     assert code == 130 and re.search(r"Called off after \d+ of 16 forward passes\.", said)
     assert [path.name for path in Path("out").iterdir()] == ["cat.slow.json"]
-    assert "once more quits" in shown and "Called off: 1 of 2 pictures were not begun." in shown and "forward passes" in shown
+    assert (
+        "again quits at once" in shown
+        and "Called off: 1 of 2 pictures were not explained." in shown
+        and "forward passes" in shown
+    )
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
 def test_ctrl_c_leaves_the_sheet_of_the_methods_that_answered(folder, sampled):
     code, said, shown = called_off("compare", "cat.jpg", *OWN, "--methods", "gradient,slow,saliency", "--out", "out")
     assert code == 130 and "Called off after" in said and [path.name for path in Path("out").iterdir()] == ["cat.compare.png"]
-    assert "No answer from" in shown and "saliency" in shown and "called off after 2 of 3 methods" in " ".join(shown.split())
+    assert "Failed: saliency" in shown and "saliency" in shown and "called off after 2 of 3 methods" in " ".join(shown.split())
 
 
 # a terminal
@@ -796,17 +805,17 @@ def test_ctrl_c_leaves_the_sheet_of_the_methods_that_answered(folder, sampled):
 def test_a_terminal_gets_the_picture_and_no_color_is_obeyed(folder, monkeypatch):
     from pellucid.cli import output
 
-    monkeypatch.setattr("pellucid.cli.errors.coloured", lambda stream: True)
+    monkeypatch.setattr("pellucid.cli.errors.wants_colour", lambda stream: True)
     e = pellucid.explain(nn.Sequential(nn.Flatten(), nn.Linear(192, 2)).eval(), torch.rand(1, 3, 8, 8))
-    monkeypatch.setattr(output, "coloured", lambda stream: True)
-    assert "\x1b[38;2;" in output.picture(e)
-    monkeypatch.setattr(output, "coloured", lambda stream: False)
-    assert "\x1b" not in output.picture(e)
+    monkeypatch.setattr(output, "wants_colour", lambda stream: True)
+    assert "\x1b[38;2;" in output.draw(e)
+    monkeypatch.setattr(output, "wants_colour", lambda stream: False)
+    assert "\x1b" not in output.draw(e)
 
 
 @pytest.mark.parametrize(("environment", "expected"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)])
 def test_colour_is_for_terminals_that_want_it(monkeypatch, environment, expected):
-    from pellucid.cli.errors import coloured
+    from pellucid.cli.errors import wants_colour
 
     class Terminal:
         def isatty(self) -> bool:
@@ -816,14 +825,14 @@ def test_colour_is_for_terminals_that_want_it(monkeypatch, environment, expected
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    assert coloured(Terminal()) is expected  # type: ignore[arg-type]
+    assert wants_colour(Terminal()) is expected  # type: ignore[arg-type]
 
 
 def test_the_error_of_a_picture_can_be_read_by_a_program():
-    from pellucid.cli.explain import told
+    from pellucid.cli.errors import to_dict
 
     error = PictureError("picture a.jpg", "an empty file", "there are no pixels in it", "Fetch it again.")
-    assert told(error) | {"message": ""} == {
+    assert to_dict(error) | {"message": ""} == {
         "kind": "PictureError", "message": "", "asked": "picture a.jpg", "found": "an empty file",
         "why": "there are no pixels in it", "do": "Fetch it again.",
     }  # fmt: skip

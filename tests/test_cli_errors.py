@@ -88,7 +88,7 @@ UNLUCKY = [
     (["explain", "cat.jpg", *OWN, "--method", "gone"], "`pellucid methods` lists all"),
     (["explain", "cat.jpg", *OWN, "--method", "chefer"], 'such as "lrp"'),
     (["explain", "cat.jpg", *OWN, "--view", "heat"], "Choose among map, outlines, regions"),
-    (["explain", "cat.jpg", *OWN, "--like", "cat.jpg", "--target", "1"], "ask for one of both"),
+    (["explain", "cat.jpg", *OWN, "--like", "cat.jpg", "--target", "1"], "give one or the other"),
     (["explain", "--text", "nice", *OWN], "--model hf:"),
     (["explain", "notes.txt", *OWN], "a text for net: found a model that does not say how a text becomes its input"),
     (["explain", "rows.csv", *OWN], "--columns columns.json for a table"),

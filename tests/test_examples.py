@@ -361,7 +361,7 @@ def test_the_command_shows_real_pictures(halves: list[str], tmp_path: Path, monk
     monkeypatch.chdir(Path(__file__).parent.parent)
     done = CliRunner().invoke(main, ["maximize", "0", "--recipe", "simonyan2013", "--steps", "2", "--beside", "1", *halves])
     assert done.exit_code == 0, done.output
-    assert "of the real pictures most: 1.png (" in done.output
+    assert "highest among the real pictures: 1.png (" in done.output
     told = json.loads((tmp_path / "out" / "0.simonyan2013.json").read_text())
     assert [Path(one["picture"]).name for one in told["real"]["units"][0]["examples"]] == ["1.png"]
 

@@ -24,7 +24,7 @@ from torch.nn import functional as F
 import pellucid as pl
 from pellucid.catalogue.recipes import recipe
 from pellucid.cli import main
-from pellucid.cli.progress import Watch
+from pellucid.cli.progress import ProgressBar
 from pellucid.core.progress import watched
 from pellucid.model import Model
 from pellucid.synth import Adam, Ball, Decay, Fourier, Normalised, Pixel, Plan, Progress, Robust, Steepest, TotalVariation
@@ -768,7 +768,7 @@ def test_the_command_writes_a_sheet_and_how_to_make_it_again(folder: Path):
 def test_the_command_tells_what_the_picture_given_scored(folder: Path):
     Image.new("RGB", (16, 16), "orange").save("start.png")
     out = run("maximize", "0:1", *OWN, "--recipe", "deepdream", "--with", "least=8", "--start", "start.png").stdout
-    assert "deepdream -> channel 1 of 0 = " in out and "; the picture given: " in out
+    assert "deepdream -> channel 1 of 0 = " in out and "; the start picture: " in out
 
 
 def test_the_command_speaks_json(folder: Path):
@@ -829,9 +829,9 @@ def test_recipes_are_listed(folder: Path):
 
 
 def test_a_bar_whose_speed_changes_stays_one_bar():
-    watch = Watch(console=Console(file=io.StringIO(), force_terminal=True))
-    with watch("climbing"):
+    progress = ProgressBar(console=Console(file=io.StringIO(), force_terminal=True))
+    with progress("climbing"):
         for step in range(3):
-            watch.tell(step, 9, f"steps, {step}.5 per second")
-        assert watch.screen is not None
-        assert [task.description for task in watch.screen.bars.tasks] == ["steps, 2.5 per second"]
+            progress.update(step, 9, f"steps, {step}.5 per second")
+        assert progress.screen is not None
+        assert [task.description for task in progress.screen.bars.tasks] == ["steps, 2.5 per second"]

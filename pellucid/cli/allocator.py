@@ -1,4 +1,4 @@
-"""What a process of our own may set for itself, and the import of a library must not."""
+"""Settings of the process that computes, its memory allocator and threads, which importing a library must not change."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import sys
 MMAP_THRESHOLD, TRIM_THRESHOLD = -3, -1  # as in glibc's malloc.h
 
 
-def settle() -> None:
-    """Make a process that computes a good neighbour; to be called before PyTorch is imported.
+def configure() -> None:
+    """Set up threads and memory for computing; to be called before PyTorch is imported.
 
-    Threads that wait for one another sleep in place of spinning: on two cores that others keep busy, three explanations by
-    EfficientNet-Lite0 took 5 seconds in place of 15 to 55. And memory that one operation frees is kept for the next: by default
+    Threads that wait for one another sleep instead of spinning: on two cores that others keep busy, three explanations by
+    EfficientNet-Lite0 took 5 seconds instead of 15 to 55. And memory that one operation frees is kept for the next: by default
     glibc maps and unmaps every large tensor anew, which costs about a tenth of the time at batch 1.
     """
     if "torch" not in sys.modules:

@@ -1,4 +1,4 @@
-"""`pellucid demo`: two photographs that come along, explained."""
+"""`pellucid demo`: two photographs that come with the package, explained."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import click
 
 from . import allocator, output
-from .errors import debuggable
+from .errors import debug_option
 from .files import Folder
 from .model_options import BUILT_IN
-from .progress import Watch
+from .progress import ProgressBar
 
 if TYPE_CHECKING:
     from pellucid.explanation.explanation import Explanation
@@ -28,15 +28,15 @@ Try next:
   pellucid methods"""
 
 
-@click.command(short_help="A cat and an espresso that come along, explained.")
+@click.command()
 @click.option("--out", default="pellucid-demo", show_default=True, metavar="DIR", help="Folder for the results.")
-@debuggable
+@debug_option
 def demo(out: str) -> None:
-    """Explain a cat and an espresso that come along: no picture, no network and no model of yours needed."""
-    folder, watch = Folder(Path(out), SUFFIXES), Watch()
+    """Explain photographs of a cat and an espresso with the built-in model; no picture, model or network connection is needed."""
+    folder, progress = Folder(Path(out), SUFFIXES), ProgressBar()
     folder.check()
-    allocator.settle()
-    with watch("starting"):
+    allocator.configure()
+    with progress("starting"):
         from pellucid import zoo
         from pellucid.model import load
         from pellucid.target import logit
@@ -46,11 +46,11 @@ def demo(out: str) -> None:
     started = time.perf_counter()
 
     def show(name: str, title: str, picture: Path, target: Target | None = None) -> Explanation:
-        with watch(title):
+        with progress(title):
             e = explain(model, picture, target)
             folder.write(e, name, view="map,regions")
         click.echo(click.style(title, bold=True))
-        output.explanation(e)
+        output.print_explanation(e)
         click.echo()
         return e
 

@@ -1,4 +1,4 @@
-"""The door: how errors leave the command line. One paragraph on stderr, an exit code, and no traceback unless asked for."""
+"""How errors leave the command line: one paragraph on stderr, an exit code, and a traceback only with --debug."""
 
 from __future__ import annotations
 
@@ -6,113 +6,108 @@ import os
 import sys
 import textwrap
 import traceback
+from collections.abc import Mapping
 from contextlib import suppress
 from shutil import get_terminal_size
 from typing import IO, Any
 
 import click
-from click.exceptions import Exit, NoArgsIsHelpError
+from click.exceptions import Exit
 
 from pellucid.errors import PellucidError
 from .arguments import in_options
 
-SOME_FAILED, REFUSED, OUR_BUG, SYSTEM, INTERRUPTED = 1, 2, 70, 74, 130  # 70 and 74 as in sysexits.h; 130 is 128 + SIGINT
+SOME_FAILED, REFUSED, BUG, SYSTEM, INTERRUPTED = 1, 2, 70, 74, 130  # 70 and 74 as in sysexits.h; 130 is 128 + SIGINT
 
 DEBUG = "pellucid.debug"
 
 
-class Door(click.Group):
-    """A group of commands from which nothing leaves but results, or one clear paragraph."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.commands)  # as they were added: the most used first
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        try:
-            return super().parse_args(ctx, args)
-        except NoArgsIsHelpError:
-            raise
-        except click.UsageError as error:
-            raise Exit(complain(ctx, error)) from None
-
-    def invoke(self, ctx: click.Context) -> Any:
-        forgive(sys.stdout, sys.stderr)
-        try:
-            return super().invoke(ctx)
-        except (Exit, click.Abort, BrokenPipeError, NoArgsIsHelpError):  # click knows what to do
-            raise
-        except KeyboardInterrupt:
-            raise Exit(INTERRUPTED) from None
-        except Exception as error:
-            raise Exit(complain(ctx, error)) from None
-
-
-def complain(ctx: click.Context, error: Exception) -> int:
-    """Say what went wrong in one paragraph on stderr; the exit code it deserves."""
+def print_failure(ctx: click.Context, error: Exception) -> int:
+    """Say what went wrong in one paragraph on stderr; returns the exit code of such an error."""
     if ctx.meta.get(DEBUG):
         traceback.print_exception(error)
-    words, code = verdict(error)
-    tell(words)
+    text, code = describe(error)
+    print_error(text)
     return code
 
 
-def verdict(error: Exception) -> tuple[str, int]:
-    """An error in words, and its exit code."""
+def describe(error: Exception) -> tuple[str, int]:
+    """The message of an error, and its exit code."""
     if isinstance(error, click.UsageError):
-        return usage(error), REFUSED
+        return usage_message(error), REFUSED
     if isinstance(error, click.ClickException):
         return error.format_message(), REFUSED
     if isinstance(error, PellucidError):
         return str(in_options(error)), REFUSED
     if isinstance(error, OSError | MemoryError):
-        return f"The system refused: {error or 'not enough memory'}.", SYSTEM
-    return bug(error), OUR_BUG
+        return f"The operating system refused: {error or 'not enough memory'}.", SYSTEM
+    return bug_message(error), BUG
 
 
-def usage(error: click.UsageError) -> str:
-    """What was mistyped, and where the help is."""
-    words = error.format_message()
-    words = words if words.endswith((".", "?", "?)")) else f"{words}."
-    return f"{words} Try: {error.ctx.command_path} --help" if error.ctx else words
+def usage_message(error: click.UsageError) -> str:
+    """What is wrong with the command as typed, and where the help is."""
+    text = error.format_message()
+    text = text if text.endswith((".", "?", "?)")) else f"{text}."
+    return f"{text} Try: {error.ctx.command_path} --help" if error.ctx else text
 
 
-def bug(error: Exception) -> str:
-    said = " ".join(str(error).split())[:300]
-    what = f"{type(error).__name__}: {said}" if said else type(error).__name__
+def bug_message(error: Exception) -> str:
+    text = " ".join(str(error).split())[:300]
+    what = f"{type(error).__name__}: {text}" if text else type(error).__name__
     return (
-        f"This is a bug of pellucid, not a mistake of yours ({what}). "
-        "Nothing half-written was left. Please report it with what the same command prints when --debug is added."
+        f"This is a bug in pellucid, not a mistake of yours ({what}). "
+        "No half-written file was left. Please report it with what the same command prints when --debug is added."
     )
 
 
-def tell(words: str, mark: str = "Error:") -> None:
+def print_error(text: str, label: str = "Error:") -> None:
     """One paragraph on stderr."""
     if sys.stderr.isatty():
         columns = get_terminal_size().columns
-        words = textwrap.fill(f"{mark} {words}", columns, break_long_words=False, break_on_hyphens=False)
-        words = words.replace(mark, click.style(mark, fg="red", bold=True) if coloured(sys.stderr) else mark, 1)
-        click.echo(words, err=True)
+        text = textwrap.fill(f"{label} {text}", columns, break_long_words=False, break_on_hyphens=False)
+        text = text.replace(label, click.style(label, fg="red", bold=True) if wants_colour(sys.stderr) else label, 1)
+        click.echo(text, err=True)
     else:
-        click.echo(f"{mark} {words}", err=True)
+        click.echo(f"{label} {text}", err=True)
 
 
-def coloured(stream: IO[Any]) -> bool:
-    """Whether a person is watching who wants colour (https://no-color.org)."""
+def print_failures(failures: Mapping[str, PellucidError]) -> None:
+    """What failed while other work went on, by name; on stderr."""
+    for name, error in failures.items():
+        print_error(f"{name}: {in_options(error)}", label="Failed:")
+
+
+def exit_if_incomplete(*, called_off: bool, failed: bool) -> None:
+    """Leave with the exit code of work that was interrupted, or that failed in part."""
+    if called_off or failed:
+        raise Exit(INTERRUPTED if called_off else SOME_FAILED)
+
+
+def to_dict(error: Exception) -> dict[str, str]:
+    """An error as plain data."""
+    error = in_options(error) if isinstance(error, PellucidError) else error
+    parts = {part: str(getattr(error, part)) for part in ("asked", "found", "why", "do") if hasattr(error, part)}
+    return {"kind": type(error).__name__, "message": str(error)} | parts
+
+
+def wants_colour(stream: IO[Any]) -> bool:
+    """Whether the stream is a terminal that shows colours (https://no-color.org)."""
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def forgive(*streams: Any) -> None:
-    """Let a character that a terminal or a file name spells strangely be replaced, rather than stop the work."""
+def replace_unprintable(*streams: Any) -> None:
+    """Print a replacement for a character that a terminal cannot show, rather than fail."""
     for stream in streams:
         with suppress(AttributeError, ValueError):
             stream.reconfigure(errors="replace")
 
 
-def debuggable(command: Any) -> Any:
+def debug_option(command: Any) -> Any:
     """Adds --debug, before or after the name of the command."""
 
     def remember(ctx: click.Context, _: click.Parameter, value: bool) -> None:
         ctx.meta[DEBUG] = ctx.meta.get(DEBUG, False) or value
 
-    words = "Print tracebacks."
-    return click.option("--debug", is_flag=True, is_eager=True, expose_value=False, callback=remember, help=words)(command)
+    return click.option(
+        "--debug", is_flag=True, is_eager=True, expose_value=False, callback=remember, help="Print tracebacks of errors."
+    )(command)

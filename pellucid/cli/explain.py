@@ -1,159 +1,120 @@
-"""`pellucid explain`: which pixels or words speak for a class, which against, and by how much."""
+"""`pellucid explain`: which pixels or words are evidence for a class, which against, and by how much."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 from click.exceptions import Exit
 
-from pellucid.errors import InputError, OutputError, PellucidError, PictureError
-from . import allocator, output
-from .arguments import in_options
-from .errors import INTERRUPTED, REFUSED, SOME_FAILED, complain, debuggable, tell
-from .files import Folder, names
-from .inputs import Given, given
-from .model_options import BUILT_IN, Source, takes_source
-from .progress import Watch
-from .target_options import BY, TOP, Question, takes_question
+from pellucid.errors import InputError, PictureError
+from . import output
+from .errors import REFUSED, debug_option, exit_if_incomplete, print_error, print_failure, to_dict
+from .files import OUT, Folder, file_names, format_option
+from .inputs import TEXT, Input, named_inputs
+from .model_options import MODEL, ModelOptions, with_model_options
+from .progress import ProgressBar
+from .target_options import BY, TOP, TargetOptions, with_target_options
 
 if TYPE_CHECKING:
     from pellucid.explanation.explanation import Explanation
 
-FORMATS = "png,json,safetensors"
 
-
-@click.command(short_help="Which pixels or words speak for a class, which against.")
+@click.command()
 @click.argument("paths", nargs=-1, metavar="PICTURE...")
-@click.option("--text", "texts", multiple=True, metavar="TEXT", help="A text to explain, for a model that reads texts.")
-@click.option(
-    "--model", default=BUILT_IN, show_default=True, metavar="MODEL", help="One of `pellucid models`, a file, or `timm:NAME` ..."
-)
+@TEXT
+@MODEL
 @click.option("--method", default="lrp", show_default=True, metavar="NAME", help="One of `pellucid methods`.")
-@takes_question
-@click.option("--view", default="map", show_default=True, metavar="LIST", help="What pictures show; also outlines, regions.")
+@with_target_options
+@click.option("--view", default="map", show_default=True, metavar="LIST", help="What is drawn, among map, outlines, regions.")
 @TOP
 @BY
-@click.option("--out", default=".", metavar="DIR", help="Folder for the results.  [default: the current one]")
-@click.option(
-    "--format", "formats", default=FORMATS, show_default=True, metavar="LIST", help="What is written; also html, svg, txt."
-)
-@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON per picture, and nothing else.")
-@takes_source
-@debuggable
+@OUT
+@format_option("png,json,safetensors", "png, json, safetensors, html, svg, txt")
+@output.JSON
+@with_model_options
+@debug_option
 def explain(
     paths: Sequence[str],
     texts: Sequence[str],
-    source: Source,
+    model_options: ModelOptions,
     method: str,
+    target_options: TargetOptions,
     view: str,
     top: float,
     by: str,
     out: str,
     formats: str,
     as_json: bool,
-    **asked: Any,
 ) -> None:
-    """Which pixels of a PICTURE speak for a class, which against, and by how much; or which words of a text.
+    """Which pixels of a PICTURE are evidence for a class, which are evidence against it, and by how much.
 
-    Every result is named after its picture and what was asked: cat.lrp.png, cat.lrp.tiger-cat.png. With a model that reads
-    texts, files are texts: `pellucid explain review.txt --model hf:./folder`, or typed in with --text.
+    PICTURE may also be a text file, a table or a time series, for a model that reads them: `pellucid explain review.txt --model
+    hf:./folder`. Results are named after input, method and target: cat.lrp.png, cat.lrp.tiger-cat.png.
     """
-    things = given(paths, texts)
-    question, watch, pictures = Question(**asked), Watch(len(things)), [one.path for one in things]
-    allocator.settle()
-    with watch("starting"):
-        from pellucid.core.formats import FORMATS as KNOWN
+    inputs = named_inputs(paths, texts)
+    progress = ProgressBar(len(inputs))
+    with progress("starting"):
         from pellucid.render import Shown
         from pellucid.verbs import explain as verb
 
-        folder, called = Folder(Path(out), suffixes(formats, KNOWN["explanation"])), names(pictures, method, *question.words)
-        folder.check(called, paths)
+        folder = Folder.of(out, formats, "explanation")
+        names = file_names([one.path for one in inputs], method, *target_options.words)
+        folder.check(names, paths)
         Shown(view).views()
-        model = source.open()
-        question.check(model, [method], things)
-    failed: list[str] = []
-    for index, (thing, name) in enumerate(zip(things, called, strict=True)):
-        picture = thing.path
-        if watch.called_off:
-            tell(f"{len(pictures) - index} of {len(pictures)} pictures were not begun.", mark="Called off:")
+        model = model_options.load()
+        target_options.check(model, [method], inputs)
+    failed: list[Input] = []
+    for index, (one, name) in enumerate(zip(inputs, names, strict=True)):
+        if progress.called_off:
+            print_error(f"{len(inputs) - index} of {len(inputs)} pictures were not explained.", label="Called off:")
             break
         try:
-            with watch(Path(picture).name, steps=1):
-                e = named(question.ask(verb.explain, model, thing, method=method), thing)
+            with progress(Path(one.path).name, completes=1):
+                e = target_options.run(verb.explain, model, one, method=method)
+                e = replace(e, provenance=e.provenance | one.record)
                 files = folder.write(e, name, view=view, top=top, by=by)
         except Exception as error:
             if not isinstance(error, PictureError | InputError) and len(failed) == index:
-                raise  # it never went well: what was asked is wrong, not this picture
-            mourn(thing, error, as_json=as_json)
-            failed.append(picture)
+                raise  # nothing has succeeded yet: what was asked is wrong, not this input
+            print_input_failure(one, error, as_json=as_json)
+            failed.append(one)
         else:
-            if index == len(failed) and not as_json:  # the first that went well
-                output.model(model)
-            report(thing, e, files, as_json=as_json, headed=len(pictures) > 1)
-    if watch.called_off:
-        raise Exit(INTERRUPTED)
-    finish(pictures, failed)
+            if index == len(failed) and not as_json:  # the first that succeeded
+                output.print_model(model)
+            print_result(one, e, files, as_json=as_json, headed=len(inputs) > 1)
+    finish(inputs, failed, called_off=progress.called_off)
 
 
-def named(e: Explanation, thing: Given) -> Explanation:
-    """With the name of the picture, or the text, where it says how to repeat it."""
-    return replace(e, provenance=e.provenance | asked_about(thing))
-
-
-def asked_about(thing: Given) -> dict[str, str]:
-    """What it was, for programs and for provenance."""
-    return {"picture": click.format_filename(thing.path)} if thing.text is None else {"text": thing.text}
-
-
-def finish(pictures: Sequence[str], failed: Sequence[str]) -> None:
-    """Leave with the exit code that says whether all went well."""
-    if failed and len(pictures) == 1:
-        raise Exit(REFUSED)
-    if failed:
-        named = ", ".join(map(click.format_filename, failed))
-        tell(f"{len(failed)} of {len(pictures)} pictures could not be explained: {named}.", mark="pellucid:")
-        raise Exit(SOME_FAILED)
-
-
-def mourn(thing: Given, error: Exception, *, as_json: bool) -> None:
-    """One picture that failed while others go on."""
-    complain(click.get_current_context(), error)
-    if as_json:
-        output.document(asked_about(thing) | {"error": told(error)})
-
-
-def suffixes(formats: str, known: Mapping[str, str]) -> tuple[str, ...]:
-    """The formats by the suffixes of their files; `known` is what can be written."""
-    asked = tuple(dict.fromkeys(f".{name.strip().lower().lstrip('.')}" for name in formats.split(",") if name.strip()))
-    for suffix in asked:
-        if suffix not in known:
-            do = f"Choose among {', '.join(name.lstrip('.') for name in known)}."
-            raise OutputError(f"--format {formats}", suffix.lstrip("."), "nobody here writes that", do)
-    return asked
-
-
-def report(thing: Given, e: Explanation, files: Sequence[Path], *, as_json: bool, headed: bool) -> None:
-    """One picture's result, for a program or for a person."""
+def print_result(one: Input, e: Explanation, files: Sequence[Path], *, as_json: bool, headed: bool) -> None:
+    """One input's result, for a program or for a person."""
     if as_json:
         from pellucid.explanation.serialization import summary
 
-        written = {file.suffix.lstrip("."): str(file) for file in files}
-        return output.document(asked_about(thing) | {"files": written} | summary(e))
+        return output.print_json(one.record | output.by_format(files) | summary(e))
     if headed:
-        click.echo(click.style(thing.label, bold=True))
-    output.explanation(e)
-    if files:
-        click.echo(f"Written: {', '.join(map(click.format_filename, files))}")
+        click.echo(click.style(one.label, bold=True))
+    output.print_explanation(e)
+    output.print_files(files)
     if headed:
         click.echo()
 
 
-def told(error: Exception) -> dict[str, str]:
-    """An error as plain data."""
-    error = in_options(error) if isinstance(error, PellucidError) else error
-    parts = {part: str(getattr(error, part)) for part in ("asked", "found", "why", "do") if hasattr(error, part)}
-    return {"kind": type(error).__name__, "message": str(error)} | parts
+def print_input_failure(one: Input, error: Exception, *, as_json: bool) -> None:
+    """One input that failed while others go on."""
+    print_failure(click.get_current_context(), error)
+    if as_json:
+        output.print_json(one.record | {"error": to_dict(error)})
+
+
+def finish(inputs: Sequence[Input], failed: Sequence[Input], *, called_off: bool) -> None:
+    """Leave with the exit code that says whether all inputs were explained."""
+    if failed and len(inputs) == 1:
+        raise Exit(REFUSED)
+    if failed and not called_off:
+        names = ", ".join(click.format_filename(one.path) for one in failed)
+        print_error(f"{len(failed)} of {len(inputs)} pictures could not be explained: {names}.", label="pellucid:")
+    exit_if_incomplete(called_off=called_off, failed=bool(failed))

@@ -1,27 +1,41 @@
-"""Where results go: a folder that is known to be writable before anything is computed, and names that never collide."""
+"""Where results are written: a folder, checked before anything is computed, and file names that never collide."""
 
 from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
+
+import click
 
 from pellucid.errors import OutputError
-
-if TYPE_CHECKING:
-    from pellucid.explanation.comparison import Comparison
-    from pellucid.explanation.explanation import Explanation
+from .settings import split
 
 PAINTED = (".png", ".html")
 LONGEST = 120  # characters; file systems take 255 bytes, and method, target and suffix need room
 
+OUT = click.option("--out", default=".", metavar="DIR", help="Folder for the results.  [default: the current one]")
+
+
+def format_option(default: str, known: str) -> Callable[[Any], Any]:
+    """Adds --format, which `Folder.of` reads."""
+    return click.option(
+        "--format", "formats", default=default, show_default=True, metavar="LIST", help=f"Files to write, among {known}."
+    )
+
+
+class Result(Protocol):
+    """What a verb returns."""
+
+    def save(self, path: Path, **options: Any) -> Path: ...
+
 
 @dataclass(frozen=True)
 class Folder:
-    """A place for results, one file per picture and format.
+    """A folder for results, one file per name and format.
 
     Arguments:
         path: The folder; it is made when there is something to put into it.
@@ -29,10 +43,22 @@ class Folder:
     """
 
     path: Path
-    suffixes: tuple[str, ...]
+    suffixes: tuple[str, ...] = ()
 
-    def check(self, names: Sequence[str] = (), pictures: Sequence[str] = ()) -> None:
-        """Refuse now what could not be written later, or would be written over a picture that is to be read."""
+    @classmethod
+    def of(cls, out: str, formats: str, kind: str) -> Folder:
+        """The folder that --out names, for results of a kind (a key of `pellucid.core.formats.FORMATS`) in the formats named."""
+        from pellucid.core.formats import FORMATS
+
+        suffixes = tuple(dict.fromkeys(f".{name.lower().lstrip('.')}" for name in split(formats)))
+        for suffix in suffixes:
+            if suffix not in FORMATS[kind]:
+                do = f"Choose among {', '.join(name.lstrip('.') for name in FORMATS[kind])}."
+                raise OutputError(f"--format {formats}", suffix.lstrip("."), "no such format can be written here", do)
+        return cls(Path(out), suffixes)
+
+    def check(self, names: Sequence[str] = (), inputs: Sequence[str] = ()) -> None:
+        """Refuse now what could not be written later, or would overwrite an input."""
         asked = f"--out {self.path}"
         place = next(folder for folder in (self.path, *self.path.absolute().parents) if folder.exists())
         if not place.is_dir():
@@ -42,62 +68,64 @@ class Folder:
             tempfile.TemporaryFile(dir=place).close()
         except OSError as error:
             found = f"{place}: {error.strerror}"
-            raise OutputError(asked, found, "nothing can be written there", "Name a folder of yours.") from None
-        sources = {Path(picture).resolve() for picture in pictures}
-        for name in names:
-            for file in self.files(name):
-                if file.resolve() in sources:
-                    raise OutputError(asked, f"the picture {file}", "the result would be written over it", "Name another folder.")
+            raise OutputError(asked, found, "nothing can be written there", "Name another folder.") from None
+        sources = {Path(path).resolve() for path in inputs}
+        for file in (file for name in names for file in self.files(name)):
+            if file.resolve() in sources:
+                raise OutputError(asked, f"the input {file}", "the result would overwrite it", "Name another folder.")
 
     def files(self, name: str) -> list[Path]:
         return [self.path / f"{name}{suffix}" for suffix in self.suffixes]
 
-    def write(self, answer: Explanation | Comparison, name: str, **shown: Any) -> list[Path]:
-        """The answer in every format, each file whole or not at all.
-
-        Arguments:
-            shown: What pictures and pages show.
-        """
+    def make(self) -> None:
+        """Create the folder where it does not exist."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             found = error.strerror or str(error)
-            raise OutputError(f"--out {self.path}", found, "the folder cannot be made", "Name another one.") from None
-        return [answer.save(file, **(shown if file.suffix in PAINTED else {})) for file in self.files(name)]
+            raise OutputError(f"--out {self.path}", found, "the folder cannot be created", "Name another one.") from None
+
+    def write(self, result: Result, name: str, painted: Sequence[str] = PAINTED, **options: Any) -> list[Path]:
+        """The result in every format, each file whole or not at all.
+
+        Arguments:
+            painted: The formats that take the options.
+        """
+        self.make()
+        return [result.save(file, **(options if file.suffix in painted else {})) for file in self.files(name)]
 
 
-def names(pictures: Sequence[str], *words: str) -> list[str]:
-    """One name per picture, from its own and from what is done with it, all different.
+def file_names(paths: Sequence[str], *words: str) -> list[str]:
+    """One file name per input, from its own name and from what is computed of it, all different.
 
     Example:
-        >>> names(["cat.jpg"], "lrp", "tiger cat"), names(["a/cat.jpg", "b/cat.jpg", "b/cat.png"], "lrp")
+        >>> file_names(["cat.jpg"], "lrp", "tiger cat"), file_names(["a/cat.jpg", "b/cat.jpg", "b/cat.png"], "lrp")
         (['cat.lrp.tiger-cat'], ['a-cat.lrp', 'b-cat.lrp', 'b-cat-2.lrp'])
     """
     ending = "".join(f".{word}" for word in map(slug, words) if word)
-    stems = [Path(picture).stem[-LONGEST:] for picture in pictures]
+    stems = [Path(path).stem[-LONGEST:] for path in paths]
     folded = [stem.casefold() for stem in stems]  # some file systems take Cat and cat for the same
-    parents = [slug(Path(picture).absolute().parent.name) for picture in pictures]
-    told = [
-        stem if folded.count(stem.casefold()) == 1 else f"{parent}-{stem}" for stem, parent in zip(stems, parents, strict=True)
-    ]
+    parents = [slug(Path(path).absolute().parent.name) for path in paths]
+    pairs = zip(stems, parents, strict=True)
+    names = [stem if folded.count(stem.casefold()) == 1 else f"{parent}-{stem}" for stem, parent in pairs]
     taken: set[str] = set()
-    return [unused(name, taken) + ending for name in told]
+    return [unused(name, taken) + ending for name in names]
 
 
 def unused(name: str, taken: set[str]) -> str:
     """`name`, or with the first number behind it that makes it new."""
-    found, number = name, 2
-    while found.casefold() in taken:
-        found, number = f"{name}-{number}", number + 1
-    taken.add(found.casefold())
-    return found
+    new, number = name, 2
+    while new.casefold() in taken:
+        new, number = f"{name}-{number}", number + 1
+    taken.add(new.casefold())
+    return new
 
 
-def slug(words: str) -> str:
-    """Words as part of a file name.
+def slug(text: str) -> str:
+    """A text as part of a file name.
 
     Example:
         >>> slug("Egyptian cat"), slug("layer4.0.conv1")
         ('egyptian-cat', 'layer4.0.conv1')
     """
-    return re.sub(r"[^\w.]+", "-", words.casefold()).strip("-.")[:60]
+    return re.sub(r"[^\w.]+", "-", text.casefold()).strip("-.")[:60]

@@ -1,4 +1,4 @@
-"""What is to be explained, as it stands on the command line: files, or texts typed in."""
+"""Inputs as named on the command line: files, or texts typed in."""
 
 from __future__ import annotations
 
@@ -19,13 +19,15 @@ WORDS = 5  # of a text that was typed, which name its files
 LARGEST = 4_000_000  # bytes of a text file
 DATA = (".csv", ".tsv", ".npy", ".wav")
 
+TEXT = click.option("--text", "texts", multiple=True, metavar="TEXT", help="A text to explain, for a model that reads texts.")
+
 
 @dataclass(frozen=True)
-class Given:
-    """One thing to explain.
+class Input:
+    """One input to explain.
 
     Arguments:
-        path: The file it is in, or what its results are named after.
+        path: The file it is in, or the name for its results.
         text: The text itself, where it was typed.
     """
 
@@ -34,14 +36,19 @@ class Given:
 
     @property
     def label(self) -> str:
-        """What it is called in what is printed."""
-        return click.format_filename(self.path) if self.text is None else f'"{shortened(self.text)}"'
+        """Its name in printed text."""
+        return click.format_filename(self.path) if self.text is None else f'"{shorten(self.text)}"'
+
+    @property
+    def record(self) -> dict[str, str]:
+        """What it was, for programs and for provenance."""
+        return {"picture": click.format_filename(self.path)} if self.text is None else {"text": self.text}
 
     def read(self, model: Model, row: int | None = None) -> Any:
         """What the model is given: the text where it reads texts, the rows where it reads tables, else the path of the file.
 
         Arguments:
-            row: Which of the rows, from 0 on; None: all of them.
+            row: One of the rows of a table, from 0 on; None: all of them.
         """
         from pellucid.model import Columns
         from pellucid.model.readers.rows import listed
@@ -49,32 +56,32 @@ class Given:
         if self.text is not None:
             return self.text
         if isinstance(model.preprocess, Columns):
-            return chosen(listed(self.path), row, self.path)
+            return select(listed(self.path), row, self.path)
         if row is not None:
             raise click.UsageError("--row is for tables: say what their columns are with --columns FILE")
-        return text_of(Path(self.path)) if reads_texts(model) else self.path
+        return read_text(Path(self.path)) if reads_texts(model) else self.path
 
 
-def given(paths: Sequence[str], texts: Sequence[str]) -> list[Given]:
-    """Everything that is asked about.
+def named_inputs(paths: Sequence[str], texts: Sequence[str]) -> list[Input]:
+    """Every input that is named.
 
     Raises:
-        UsageError: nothing is.
+        UsageError: none is.
     """
-    made = [Given(path) for path in paths] + [Given(slug(" ".join(text.split()[:WORDS])) or "text", text) for text in texts]
-    if not made:
+    typed = [Input(slug(" ".join(text.split()[:WORDS])) or "text", text) for text in texts]
+    inputs = [Input(path) for path in paths] + typed
+    if not inputs:
         raise click.UsageError("Nothing to explain: name a PICTURE or a file of text, or give --text.")
-    return made
+    return inputs
 
 
-def chosen(rows: list[dict[str, Any]], row: int | None, path: str) -> list[dict[str, Any]]:
+def select(rows: list[dict[str, Any]], row: int | None, path: str) -> list[dict[str, Any]]:
     """One of the rows of a table, or all."""
     if row is None:
         return rows
     if not 0 <= row < len(rows):
-        raise InputError(
-            f"--row {row} of {path}", f"{len(rows)} rows", "there is no such row", f"Ask for one of 0-{len(rows) - 1}."
-        )
+        do = f"Ask for one of 0-{len(rows) - 1}."
+        raise InputError(f"--row {row} of {path}", f"{len(rows)} rows", "there is no such row", do)
     return [rows[row]]
 
 
@@ -85,29 +92,28 @@ def reads_texts(model: Model) -> bool:
     return isinstance(model.preprocess, Text)
 
 
-def check_reads(model: Model, asked: Sequence[Given]) -> None:
-    """Refuse before the first one what the model cannot read."""
+def check_reads(model: Model, inputs: Sequence[Input]) -> None:
+    """Refuse what the model cannot read before anything is computed."""
     from pellucid.model.readers.text import check_reads_texts
     from .model_options import check_reads_pictures
 
-    if reads_texts(model):
+    typed = any(one.text is not None for one in inputs)
+    if reads_texts(model) or (hasattr(model.preprocess, "read") and not typed):
         return
-    if hasattr(model.preprocess, "read") and all(one.text is None for one in asked):
-        return
-    data = next((one.path for one in asked if Path(one.path).suffix.lower() in DATA), None)
+    data = next((one.path for one in inputs if Path(one.path).suffix.lower() in DATA), None)
     if data is not None:
         raise ModelError(
             f"{data} for {model.name}", "a model that does not say what rows or series are",
             "numbers mean nothing by themselves",
             "Say it: --columns columns.json for a table, --signal rate=250,unit=mV for a series.",
         )  # fmt: skip
-    if any(one.text is not None or Path(one.path).suffix.lower() == ".txt" for one in asked):
+    if typed or any(Path(one.path).suffix.lower() == ".txt" for one in inputs):
         check_reads_texts(model.name, model.preprocess)
     check_reads_pictures(model)
 
 
-def text_of(path: Path) -> str:
-    """What stands in a text file.
+def read_text(path: Path) -> str:
+    """The content of a text file.
 
     Raises:
         InputError: it cannot be read, is no text, or far too long.
@@ -115,19 +121,17 @@ def text_of(path: Path) -> str:
     asked, do = f"the text in {path}", "Name a text file in UTF-8, or give --text."
     try:
         if path.stat().st_size > LARGEST:
-            raise InputError(
-                asked, f"{path.stat().st_size:,} bytes", "no model reads that much at once", "Cut out what is meant."
-            )
+            found = f"{path.stat().st_size:,} bytes"
+            raise InputError(asked, found, "no model reads that much at once", "Cut out the part that is meant.")
         return path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise InputError(asked, error.strerror or str(error), "it cannot be read", do) from None
     except UnicodeDecodeError as error:
-        raise InputError(
-            asked, f"a byte that is no UTF-8, at {error.start}", "it is no text, or of another encoding", do
-        ) from None
+        found = f"a byte that is no UTF-8, at {error.start}"
+        raise InputError(asked, found, "it is no text, or of another encoding", do) from None
 
 
-def shortened(text: str) -> str:
+def shorten(text: str) -> str:
     """The beginning of a text on one line."""
     line = " ".join(text.split())
     return line if len(line) <= 60 else f"{line[:59]}…"

@@ -1,4 +1,4 @@
-"""`pellucid maximize`: what a network looks for."""
+"""`pellucid maximize`: the pictures that excite a class, channel or layer most."""
 
 from __future__ import annotations
 
@@ -8,53 +8,50 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.exceptions import Exit
 
-from pellucid.errors import OutputError
-from . import allocator, output
-from .errors import INTERRUPTED, debuggable
-from .explain import suffixes
-from .files import Folder, slug
-from .model_options import BUILT_IN, Source, takes_source
-from .progress import Watch
-from .settings import read
+from . import output
+from .errors import debug_option, exit_if_incomplete
+from .files import OUT, Folder, format_option, slug
+from .model_options import MODEL, ModelOptions, with_model_options
+from .progress import ProgressBar
+from .settings import parse_settings
 
 if TYPE_CHECKING:
-    from pellucid import Maximized
+    from pellucid.synth.maximized import Maximized
     from pellucid.synth.trust.trust import Trust
 
 
-@click.command(short_help="What the network looks for.")
+@click.command()
 @click.argument("targets", nargs=-1, required=True, metavar="TARGET...")
 @click.option("--recipe", default="auto", show_default=True, metavar="NAME", help="One of `pellucid recipes`.")
-@click.option("--with", "settings", multiple=True, metavar="NAME=VALUE", help="A setting of the recipe: set=2, k=4.")
-@click.option("--model", default=BUILT_IN, show_default=True, metavar="MODEL", help="A built-in model, or a file.")
-@click.option("--seed", default=0, show_default=True, metavar="N", help="Where it begins.")
-@click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, metavar="N", help="Pictures per target.")
-@click.option("--steps", type=click.IntRange(1), metavar="N", help="How many.  [default: what the recipe says]")
-@click.option("--minutes", type=click.FloatRange(0, min_open=True), metavar="M", help="When to stop at the latest.")
-@click.option("--start", metavar="PICTURE", help="A picture to begin with.")
-@click.option("--data", metavar="DIR", help="Pictures of yours, to learn from and to show beside those made.")
-@click.option("--prior", metavar="FILE", help="What `pellucid prior fit` wrote, for recipes dgn_am and ppgn.")
-@click.option("--beside", type=click.IntRange(0), metavar="N", help="How many of them are shown per target.  [default: 3]")
-@click.option("--judge", is_flag=True, help="Say how far to trust each picture, in numbers.")
 @click.option(
-    "--other",
-    "others",
-    multiple=True,
-    metavar="MODEL",
-    help="A second model to ask as well: a name, or a file opened as --model is; implies --judge.",
-)
-@click.option("--out", default=".", metavar="DIR", help="Folder for the results.  [default: the current one]")
-@click.option("--format", "formats", default="png,json", show_default=True, metavar="LIST", help="Also safetensors.")
-@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON, and nothing else.")
-@takes_source
-@debuggable
+    "--with", "settings", multiple=True, metavar="NAME=VALUE",
+    help="Change a setting of the recipe; `pellucid recipes NAME` lists them.",
+)  # fmt: skip
+@MODEL
+@click.option("--seed", default=0, show_default=True, metavar="N", help="Seed of the random start.")
+@click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, metavar="N", help="Pictures per target.")
+@click.option("--steps", type=click.IntRange(1), metavar="N", help="Optimization steps.  [default: the recipe's]")
+@click.option("--minutes", type=click.FloatRange(0, min_open=True), metavar="M", help="Time limit.")
+@click.option("--start", metavar="PICTURE", help="Start from this picture.")
+@click.option("--data", metavar="DIR", help="Folder of pictures, to learn from and to show beside the results.")
+@click.option("--prior", metavar="FILE", help="Generator written by `pellucid prior fit`, for recipes dgn_am and ppgn.")
+@click.option("--beside", type=click.IntRange(0), metavar="N", help="Pictures of --data shown per target.  [default: 3]")
+@click.option("--judge", is_flag=True, help="Measure how far each picture can be trusted.")
+@click.option(
+    "--other", "others", multiple=True, metavar="MODEL",
+    help="Another model to score the pictures with: a name, or a file loaded as --model is; implies --judge.",
+)  # fmt: skip
+@OUT
+@format_option("png,json", "png, json, safetensors")
+@output.JSON
+@with_model_options
+@debug_option
 def maximize(
     targets: Sequence[str],
     recipe: str,
     settings: Sequence[str],
-    source: Source,
+    model_options: ModelOptions,
     seed: int,
     seeds: int,
     steps: int | None,
@@ -69,84 +66,71 @@ def maximize(
     formats: str,
     as_json: bool,
 ) -> None:
-    """Pictures that a TARGET scores high: a class by name or index, a channel of a layer as LAYER:UNIT, or a LAYER as a whole.
+    """Find pictures that excite a TARGET most: a class by name or index, a channel of a layer as LAYER:UNIT, or a whole LAYER.
 
-    They stand on one sheet, named after targets and recipe (espresso.auto.png), beside a file that says how to make them again.
-    With --data the real pictures that each target answers to most stand beside them.
+    They stand on one sheet, named after targets and recipe (espresso.auto.png), with a JSON file of all settings. With
+    --data, the real pictures that excite each target most are shown beside them.
     """
-    watch = Watch()
-    allocator.settle()
-    with watch("starting"):
+    progress = ProgressBar()
+    with progress("starting"):
         from pellucid.catalogue.recipes import entry
-        from pellucid.core.formats import FORMATS
-        from pellucid.verbs.maximize import maximize as climb
+        from pellucid.verbs.maximize import maximize as verb
 
-        folder, name = (
-            Folder(Path(out), suffixes(formats, FORMATS["maximized"])),
-            ".".join(filter(None, [slug(" ".join(targets)), slug(recipe)])),
-        )
+        folder = Folder.of(out, formats, "maximized")
+        name = ".".join(filter(None, [slug(" ".join(targets)), slug(recipe)]))
         folder.check([name], [start] if start else [])
         listed = entry(recipe)
-        chosen = listed.make(**read(recipe, listed.settings(), settings, listed.kinds()))
-        model, second = source.open(), [opened(other, source) for other in others]
-    with watch(", ".join(targets)):
-        asked = [int(target) if target.isdigit() else target for target in targets]
-        p = climb(
-            model, asked, chosen, seed=seed, seeds=seeds, steps=steps, minutes=minutes, start=start, data=data,
-            beside=beside, canvas=prior,
+        chosen = listed.make(**parse_settings(recipe, listed.settings(), settings, listed.kinds()))
+        model, other_models = model_options.load(), [load_other(other, model_options) for other in others]
+    with progress(", ".join(targets)):
+        each = [int(target) if target.isdigit() else target for target in targets]
+        p = verb(
+            model, each, chosen, seed=seed, seeds=seeds, steps=steps, minutes=minutes, start=start, data=data, beside=beside,
+            canvas=prior,
         )  # fmt: skip
-    with watch("judging"):
-        verdict = p.trust(other=second) if judge or others else None
-        files = written(p, folder, name, verdict)
-    report(p, files, verdict, as_json=as_json)
-    if watch.called_off or p.called_off:
-        raise Exit(INTERRUPTED)
+    with progress("measuring trust"):
+        trust = p.trust(other=other_models) if judge or others else None
+        files = folder.write(p, name, (".png", ".json"), **({} if trust is None else {"trust": trust}))
+    print_result(p, files, trust, as_json=as_json)
+    exit_if_incomplete(called_off=progress.called_off or p.called_off, failed=False)
 
 
-def opened(other: str, source: Source) -> Any:
-    """A second model: a built-in one, or a file opened as the first is."""
+def load_other(other: str, model_options: ModelOptions) -> Any:
+    """Another model: a built-in one, or a file loaded as the first is."""
     from pellucid.model import load
 
-    return replace(source, model=other).open() if Path(other).exists() else load(other)
+    return replace(model_options, model=other).load() if Path(other).exists() else load(other)
 
 
-def written(p: Maximized, folder: Folder, name: str, verdict: Trust | None) -> list[Path]:
-    """The result in every format, each file whole or not at all."""
-    try:
-        folder.path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        found = error.strerror or str(error)
-        raise OutputError(f"--out {folder.path}", found, "the folder cannot be made", "Name another one.") from None
-    told: dict[str, Any] = {} if verdict is None else {"trust": verdict}
-    return [p.save(file, **(told if file.suffix != ".safetensors" else {})) for file in folder.files(name)]
-
-
-def report(p: Maximized, files: Sequence[Path], verdict: Trust | None, *, as_json: bool) -> None:
-    """What was found, for a program or for a person."""
+def print_result(p: Maximized, files: Sequence[Path], trust: Trust | None, *, as_json: bool) -> None:
+    """The pictures and their scores, for a program or for a person."""
     if as_json:
-        from pellucid.verbs.maximize import document
+        from pellucid.synth.maximized import document
 
-        told = {name: part for name, part in document(p, verdict).items() if name != "trace"}
-        return output.document({"files": {file.suffix.lstrip("."): str(file) for file in files}} | told)
-    from pellucid.core.numbers import figure
-
+        data = {name: part for name, part in document(p, trust).items() if name != "trace"}
+        return output.print_json(output.by_format(files) | data)
     for index in range(len(p)):
-        said = "".join(
-            f"; the network says {label} ({share:.1%})" for _, label, share in (p.classes[index][:1] if p.classes else ())
-        )
-        seed = f", seed {p.seeds[index]}" if len(set(p.seeds)) > 1 else ""
-        given = f"; the picture given: {figure(float(p.extras['given scores'][index]))}" if "given scores" in p.extras else ""
-        click.echo(f"{p.headline(index)}{given}{seed}{said}")
-        real = [f"{Path(str(shown.name)).name} ({figure(shown.value)})" for shown in p.examples(index)]
-        if real and p.targets[index] not in p.targets[:index]:
-            click.echo(f"  of the real pictures most: {', '.join(real)}")
+        print_picture(p, index)
     for note in p.notes:
         click.echo(note)
-    if verdict is not None:
+    if trust is not None:
         click.echo()
-        output.table(*verdict.columns())
+        output.print_table(*trust.columns())
         click.echo()
-        for words in verdict.words():
-            click.echo(words)
-    if files:
-        click.echo(f"Written: {', '.join(map(click.format_filename, files))}")
+        for sentence in trust.words():
+            click.echo(sentence)
+    output.print_files(files)
+
+
+def print_picture(p: Maximized, index: int) -> None:
+    """One picture's score, what the model takes it for, and the real pictures that excite its target most."""
+    from pellucid.core.numbers import figure
+
+    start = f"; the start picture: {figure(float(p.extras['given scores'][index]))}" if "given scores" in p.extras else ""
+    seed = f", seed {p.seeds[index]}" if len(set(p.seeds)) > 1 else ""
+    best = p.classes[index][:1] if p.classes else ()
+    predicted = "".join(f"; the model predicts {label} ({share:.1%})" for _, label, share in best)
+    click.echo(f"{p.headline(index)}{start}{seed}{predicted}")
+    real = [f"{Path(str(shown.name)).name} ({figure(shown.value)})" for shown in p.examples(index)]
+    if real and p.targets[index] not in p.targets[:index]:
+        click.echo(f"  highest among the real pictures: {', '.join(real)}")

@@ -1,29 +1,28 @@
-"""`pellucid metrics`: by what explanations can be judged, which values are better, and where it comes from."""
+"""`pellucid metrics`: the evaluation metrics, which values are better, and the paper each is from."""
 
 from __future__ import annotations
 
 import click
 
 from . import output
-from .errors import debuggable
+from .errors import debug_option
 
 HEADS = ("metric", "family", "better", "needs", "what it asks", "paper", "doi")
 COLUMNS = ("name", "family", "better", "needs", "summary", "paper", "year", "doi")
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON per metric.")
-@debuggable
+@output.JSON
+@debug_option
 def metrics(as_json: bool) -> None:
-    """The metrics by which `pellucid evaluate` judges: what each asks, which values are better, and where it comes from.
+    """List the metrics of `pellucid evaluate`: what each asks, which values are better, and the paper it is from.
 
-    Some need nothing but the map, some a mask that says where the truth lies, some the model, some the method itself.
+    Some need only the map, some a mask of where the evidence is known to be, some the model, some the explanation method.
     """
     from pellucid.catalogue.metrics import metrics
 
-    entries = metrics()
     if as_json:
-        for entry in entries:
-            output.document({column: getattr(entry, column) for column in COLUMNS})
+        output.print_entries(metrics(), COLUMNS)
     else:
-        output.table(HEADS, [(e.name, e.family, e.better, e.needs, e.summary, f"{e.paper} {e.year}", e.doi) for e in entries])
+        rows = [(e.name, e.family, e.better, e.needs, e.summary, f"{e.paper} {e.year}", e.doi) for e in metrics()]
+        output.print_table(HEADS, rows)

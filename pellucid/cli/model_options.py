@@ -1,4 +1,4 @@
-"""Which model is meant: the options that name one, and the model they name."""
+"""The options that name a model and how it reads its input, and the model they name."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pellucid.errors import ModelError
-from .errors import tell
+from . import allocator
+from .errors import print_error
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -41,16 +42,16 @@ class Numbers(click.ParamType[tuple[float, ...]]):
 
 
 @dataclass(frozen=True)
-class Source:
+class ModelOptions:
     """A model as named on the command line.
 
     Arguments:
         model: The name of a built-in one, the path of a file, or a name of a hub ("timm:resnet50").
-        builder: "module:function" that makes the network whose weights are in the file.
+        builder: "module:function" that builds the network whose weights are in the file.
         trust: Whether files that can run code may be opened.
         size, resize, interpolation, mean, std: How a picture becomes the input, where the model does not say.
         labels: A file with the names of the classes, one per line.
-        columns: A JSON file that says what the columns of a table are.
+        columns: A JSON file that describes the columns of a table.
         signal: What a series is: "rate=250,unit=mV,channels=I+II".
     """
 
@@ -66,25 +67,25 @@ class Source:
     columns: str | None = None
     signal: str | None = None
 
-    def open(self) -> Model:
+    def load(self) -> Model:
         """The model itself."""
         from pellucid.model import load
 
         if self.builder or self.trust:  # the user's own code lies where the user works
             sys.path.insert(0, os.getcwd())
-        builder = None if self.builder is None else build(self.builder)
+        builder = None if self.builder is None else find_builder(self.builder)
         self.check()
-        model = load(self.model, builder=builder, trust=self.trust, labels=self.names())
+        model = load(self.model, builder=builder, trust=self.trust, labels=self.class_names())
         if self.trust and model.fingerprint:
-            tell(f"{model.name}, sha256 {model.fingerprint}.", mark="Trusted:")
-        how = self.preprocess(model)
-        return model if how is None else replace(model, preprocess=how)
+            print_error(f"{model.name}, sha256 {model.fingerprint}.", label="Trusted:")
+        preprocess = self.preprocess(model)
+        return model if preprocess is None else replace(model, preprocess=preprocess)
 
     def check(self) -> None:
         """Refuse half a way of reading the input, or two, before anything is loaded."""
-        told = {"--size": self.size or self.mean or self.std, "--columns": self.columns, "--signal": self.signal}
-        if sum(map(bool, told.values())) > 1:
-            both = " and ".join(name for name, value in told.items() if value)
+        kinds = {"--size": self.size or self.mean or self.std, "--columns": self.columns, "--signal": self.signal}
+        if sum(map(bool, kinds.values())) > 1:
+            both = " and ".join(name for name, value in kinds.items() if value)
             raise click.UsageError(f"{both} say that the input is different things: give one of them")
         if (self.mean is None) != (self.std is None) or (self.size is not None and self.mean is None):
             raise click.UsageError("--size, --mean and --std belong together: a guessed scale gives a plausible and wrong answer")
@@ -96,7 +97,7 @@ class Source:
         if self.columns is not None:
             return Columns.load(self.columns)
         if self.signal is not None:
-            return signal(self.signal)
+            return parse_signal(self.signal)
         if self.mean is None or self.std is None:
             return None
         known = model.shape[1:] if model.shape is not None and len(model.shape) == 3 else None
@@ -104,98 +105,106 @@ class Source:
             raise click.UsageError(f"--size is needed too: {model.name} does not say how large its input is")
         size = known if self.size is None else self.size * 2 if len(self.size) == 1 else self.size
         resize = self.resize[0] if self.resize is not None and len(self.resize) == 1 else self.resize
-        how = {"interpolation": self.interpolation, "mean": self.mean, "std": self.std, "source": "the command line"}
-        return Preprocess(size, resize, **how)  # type: ignore[arg-type]
+        options = {"interpolation": self.interpolation, "mean": self.mean, "std": self.std, "source": "the command line"}
+        return Preprocess(size, resize, **options)  # type: ignore[arg-type]
 
-    def names(self) -> list[str] | None:
+    def class_names(self) -> list[str] | None:
         """The names of the classes: a line each, or JSON: a list, {"cat": 0} or {"0": "cat"}."""
         if self.labels is None:
             return None
         text = Path(self.labels).read_text(encoding="utf-8")
-        return listed(text, self.labels) if text.lstrip().startswith(("[", "{")) else text.splitlines()
+        return parse_labels(text, self.labels) if text.lstrip().startswith(("[", "{")) else text.splitlines()
 
 
-def signal(words: str) -> Signal:
-    """What "rate=250,unit=mV,channels=I+II,mean=0.1,std=2,length=1000" says."""
+def with_model_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options of `ModelOptions` to a command that computes, and hands them on as one argument; --model is `MODEL`."""
+
+    @wraps(command)
+    def wrapped(**options: Any) -> Any:
+        own = {field.name: options.pop(field.name) for field in fields(ModelOptions)}
+        allocator.configure()
+        return command(model_options=ModelOptions(**own), **options)
+
+    return reduce(lambda function, option: option(function), reversed(OPTIONS), wrapped)
+
+
+MODEL = click.option(
+    "--model", default=BUILT_IN, show_default=True, metavar="MODEL",
+    help="A built-in model, a file, a folder, or a name such as timm:resnet50; see `pellucid models`.",
+)  # fmt: skip
+OPTIONS = (
+    click.option("--builder", metavar="MODULE:FUNCTION", help="Function that builds the network for a file of weights."),
+    click.option("--trust", is_flag=True, help="Open model files that can run code (TorchScript, .pt2, pickled modules)."),
+    click.option(
+        "--labels", type=click.Path(exists=True, dir_okay=False), metavar="FILE", help="Class names, one per line, or as JSON."
+    ),
+    click.option("--size", type=Numbers(int), metavar="H,W", help="Input size in pixels, where the model does not say."),
+    click.option(
+        "--resize", type=Numbers(int), metavar="N",
+        help="Shorter side before the centre crop; H,W stretches to that size.  [default: the crop]",
+    ),
+    click.option("--mean", type=Numbers(), metavar="R,G,B", help="Mean of pixel values in [0, 1]: 0.485,0.456,0.406"),
+    click.option("--std", type=Numbers(), metavar="R,G,B", help="Standard deviation of these: 0.229,0.224,0.225"),
+    click.option("--interpolation", default="bicubic", show_default=True, metavar="NAME", help="How pictures are resized."),
+    click.option(
+        "--columns", type=click.Path(exists=True, dir_okay=False), metavar="FILE", help="JSON description of table columns."
+    ),
+    click.option("--signal", metavar="LIST", help="Description of a time series: rate=250,unit=mV,channels=I+II"),
+)  # fmt: skip
+
+
+def parse_signal(text: str) -> Signal:
+    """The series that "rate=250,unit=mV,channels=I+II,mean=0.1,std=2,length=1000" describes."""
     from pellucid.model import Signal
 
-    given: dict[str, Any] = {}
-    for part in filter(None, (part.strip() for part in words.split(","))):
-        name, equals, value = part.partition("=")
-        if not equals or name.strip() not in SIGNAL:
+    options: dict[str, Any] = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name, equals, value = (piece.strip() for piece in part.partition("="))
+        if not equals or name not in SIGNAL:
             known = ", ".join(f"{name}=" for name in SIGNAL)
-            raise click.UsageError(f"--signal {words}: {part!r} is none of {known}")
+            raise click.UsageError(f"--signal {text}: {part!r} is none of {known}")
         try:
-            given[name.strip()] = SIGNAL[name.strip()](value.strip())
+            options[name] = SIGNAL[name](value)
         except ValueError:
-            raise click.UsageError(f"--signal {words}: {value.strip()!r} is no value for {name.strip()}") from None
-    if "rate" not in given:
-        raise click.UsageError(f"--signal {words}: rate= is missing, the number of samples per second")
-    return Signal(**given, source="the command line")
+            raise click.UsageError(f"--signal {text}: {value!r} is no value for {name}") from None
+    if "rate" not in options:
+        raise click.UsageError(f"--signal {text}: rate= is missing, the number of samples per second")
+    return Signal(**options, source="the command line")
 
 
-def several(value: str) -> float | tuple[float, ...]:
-    """A number, or one per channel with signs between them: 0.1+0.2.
+def per_channel(value: str) -> float | tuple[float, ...]:
+    """A number, or one per channel with plus signs between them: 0.1+0.2.
 
     Example:
-        >>> several("2"), several("0.1+0.2")
+        >>> per_channel("2"), per_channel("0.1+0.2")
         (2.0, (0.1, 0.2))
     """
-    found = tuple(float(part) for part in value.split("+"))
-    return found[0] if len(found) == 1 else found
+    numbers = tuple(float(part) for part in value.split("+"))
+    return numbers[0] if len(numbers) == 1 else numbers
 
 
 SIGNAL: dict[str, Callable[[str], Any]] = {
     "rate": float,
     "unit": str,
     "channels": lambda value: tuple(value.split("+")),
-    "mean": several,
-    "std": several,
+    "mean": per_channel,
+    "std": per_channel,
     "length": int,
 }
 
 
-def takes_source(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds the options of a `Source`, all but the model itself, and hands them on as one argument."""
-
-    @wraps(command)
-    def wrapped(**given: Any) -> Any:
-        own = {field.name: given.pop(field.name) for field in fields(Source)}
-        return command(source=Source(**own), **given)
-
-    return reduce(lambda function, option: option(function), reversed(OPTIONS), wrapped)
-
-
-OPTIONS = (
-    click.option("--builder", metavar="MODULE:FUNCTION", help="What makes the network for a file of weights."),
-    click.option("--trust", is_flag=True, help="Open model files that can run code (TorchScript, .pt2, pickled modules)."),
-    click.option("--labels", type=click.Path(exists=True, dir_okay=False), metavar="FILE", help="Class names: lines, or JSON."),
-    click.option("--size", type=Numbers(int), metavar="H,W", help="Input of the model in pixels, where it does not say."),
-    click.option(
-        "--resize", type=Numbers(int), metavar="N", help="Short side before the crop; H,W stretches.  [default: as the crop]"
-    ),
-    click.option("--mean", type=Numbers(), metavar="R,G,B", help="Subtracted from pixels in 0..1: 0.485,0.456,0.406"),
-    click.option("--std", type=Numbers(), metavar="R,G,B", help="Divided by after that: 0.229,0.224,0.225"),
-    click.option(
-        "--columns", type=click.Path(exists=True, dir_okay=False), metavar="FILE", help="JSON: what the columns of a table are."
-    ),
-    click.option("--signal", metavar="LIST", help="What a series is: rate=250,unit=mV,channels=I+II"),
-    click.option("--interpolation", default="bicubic", show_default=True, metavar="NAME", help="How pictures are resized."),
-)
-
-
-def listed(text: str, path: str) -> list[str]:
+def parse_labels(text: str, path: str) -> list[str]:
     """The names of classes in a JSON file, in order.
 
     Example:
-        >>> listed('{"dog": 1, "cat": 0}', "labels.json"), listed('{"1": "dog", "0": "cat"}', "labels.json")
+        >>> parse_labels('{"dog": 1, "cat": 0}', "labels.json"), parse_labels('{"1": "dog", "0": "cat"}', "labels.json")
         (['cat', 'dog'], ['cat', 'dog'])
     """
     try:
-        told = json.loads(text)
-        if isinstance(told, list):
-            return [str(name) for name in told]
-        pairs = [(int(key), str(value)) if str(key).isdigit() else (int(value), str(key)) for key, value in told.items()]
+        data = json.loads(text)
+        if isinstance(data, list):
+            return [str(name) for name in data]
+        pairs = [(int(key), str(value)) if str(key).isdigit() else (int(value), str(key)) for key, value in data.items()]
     except (ValueError, TypeError, AttributeError) as error:
         do = "Write one name a line, or a list, or {name: index}."
         raise ModelError(f"--labels {path}", f"JSON that does not name classes ({error})", "nothing else is read", do) from None
@@ -205,8 +214,8 @@ def listed(text: str, path: str) -> list[str]:
     return [name for _, name in sorted(pairs)]
 
 
-def build(name: str) -> Callable[[], Any]:
-    """The builder called "module:function"; what goes wrong inside it is said to be its own."""
+def find_builder(name: str) -> Callable[[], Any]:
+    """The builder called "module:function"; an error inside it is reported as its own."""
     module, _, path = name.partition(":")
     asked = f"--builder {name}"
     if not module or not path:
@@ -230,7 +239,7 @@ def build(name: str) -> Callable[[], Any]:
 
 
 def check_reads_pictures(model: Model) -> None:
-    """Refuse a model that nobody has told how a picture becomes its input."""
+    """Refuse a model that does not say how a picture becomes its input."""
     if model.pictured is None:
         raise ModelError(
             f"a picture for {model.name}",
@@ -241,12 +250,11 @@ def check_reads_pictures(model: Model) -> None:
 
 
 def check_computes(model: Model, x: Tensor) -> Any:
-    """The model's output; if it fails on its own, that is said to be so."""
+    """The model's output; an error of the model itself is reported as such."""
     try:
         return model(x)
     except Exception as error:
-        said = " ".join(str(error).split())[:300]
+        found = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
         shape = "x".join(map(str, x.shape))
         do = "Check the size and the number of channels: --shape for `inspect`, --size and --mean for pictures."
-        found = f"{type(error).__name__}: {said}"
         raise ModelError(f"{model.name} on an input of shape {shape}", found, "the model itself fails on it", do) from None

@@ -1,41 +1,44 @@
-"""`pellucid prior fit`: a generator of pictures, fitted to a model and to pictures of yours."""
+"""`pellucid prior fit`: trains a generator of pictures on a model and a folder of pictures."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import click
-from click.exceptions import Exit
 
 from pellucid.errors import OutputError
-from . import allocator, output
-from .errors import INTERRUPTED, debuggable
-from .model_options import BUILT_IN, Source, check_reads_pictures, takes_source
-from .progress import Watch
+from . import output
+from .errors import debug_option, exit_if_incomplete
+from .model_options import MODEL, ModelOptions, check_reads_pictures, with_model_options
+from .progress import ProgressBar
 
 
-@click.group(short_help="A generator of pictures, for recipes dgn_am and ppgn.")
-@debuggable
+@click.group()
+@debug_option
 def prior() -> None:
-    """A generator of pictures like yours, for `pellucid maximize --recipe dgn_am` and `ppgn`."""
+    """A generator of pictures, for `pellucid maximize --recipe dgn_am` and `--recipe ppgn`."""
 
 
-@prior.command()
+@prior.command(short_help="Train one on a folder of pictures.")
 @click.argument("images", metavar="IMAGES")
-@click.option("--model", default=BUILT_IN, show_default=True, metavar="MODEL", help="A built-in model, or a file.")
-@click.option("--at", metavar="LAYER", help="Whose values are the codes.  [default: what goes into the class layer]")
-@click.option("--minutes", type=click.FloatRange(0, min_open=True), default=5.0, show_default=True, help="How long.")
-@click.option("--steps", type=click.IntRange(1), metavar="N", help="When to stop at the latest.")
-@click.option("--width", type=click.IntRange(1), default=32, show_default=True, metavar="N", help="Channels of its finest maps.")
-@click.option("--batch", type=click.IntRange(1), default=64, show_default=True, metavar="N", help="Pictures in a step.")
-@click.option("--seed", default=0, show_default=True, metavar="N", help="Of first weights and the order of pictures.")
-@click.option("--out", required=True, metavar="FILE", help="A .safetensors file, written now and then on the way.")
-@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON, and nothing else.")
-@takes_source
-@debuggable
+@MODEL
+@click.option("--at", metavar="LAYER", help="Layer whose values are decoded.  [default: the input of the class layer]")
+@click.option(
+    "--minutes", type=click.FloatRange(0, min_open=True), default=5.0, show_default=True, metavar="M", help="Time limit."
+)
+@click.option("--steps", type=click.IntRange(1), metavar="N", help="Limit on training steps.")
+@click.option(
+    "--width", type=click.IntRange(1), default=32, show_default=True, metavar="N", help="Channels of its finest feature maps."
+)
+@click.option("--batch", type=click.IntRange(1), default=64, show_default=True, metavar="N", help="Pictures per step.")
+@click.option("--seed", default=0, show_default=True, metavar="N", help="Seed of initial weights and picture order.")
+@click.option("--out", required=True, metavar="FILE", help="A .safetensors file, also written from time to time on the way.")
+@output.JSON
+@with_model_options
+@debug_option
 def fit(
     images: str,
-    source: Source,
+    model_options: ModelOptions,
     at: str | None,
     minutes: float,
     steps: int | None,
@@ -45,32 +48,31 @@ def fit(
     out: str,
     as_json: bool,
 ) -> None:
-    """A decoder that makes pictures of the codes of MODEL, learned from the folder IMAGES; labels are not needed.
+    """Train a decoder that turns values of a layer of the model back into pictures, on those in the folder IMAGES; labels are not
+    needed.
 
-    The first Ctrl-C ends the training and keeps what there is.
+    The first Ctrl-C ends the training and keeps what has been learned.
     """
-    watch = Watch()
-    allocator.settle()
-    with watch("starting"):
-        import pellucid as pl
+    progress = ProgressBar()
+    with progress("starting"):
+        from pellucid.synth.generator.prior import GeneratorPrior
 
         place = Path(out)
         check(place)
-        model = source.open()
+        model = model_options.load()
         check_reads_pictures(model)
-    with watch(f"learning from {images}"):
-        fitted = pl.synth.GeneratorPrior.fit(
+    with progress(f"learning from {images}"):
+        fitted = GeneratorPrior.fit(
             model, images, at, minutes=minutes, steps=steps, width=width, batch=batch, seed=seed, out=place
         )  # fmt: skip
+    made = fitted.provenance
     if as_json:
-        output.document({"file": str(place), "codes": list(fitted.codes.shape), "place": str(fitted.place)} | fitted.provenance)
+        output.print_json({"file": str(place), "codes": list(fitted.codes.shape), "place": str(fitted.place)} | made)
     else:
-        made = fitted.provenance
         click.echo(f"{made['steps']} steps in {made['seconds']:.0f} seconds, {made['pictures']} pictures.")
         click.echo(" ".join((fitted.caption, *fitted.notes)))
-        click.echo(f"Written: {click.format_filename(out)}")
-    if watch.called_off:
-        raise Exit(INTERRUPTED)
+        output.print_files([place])
+    exit_if_incomplete(called_off=progress.called_off, failed=False)
 
 
 def check(out: Path) -> None:

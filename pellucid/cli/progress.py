@@ -1,4 +1,4 @@
-"""How far the work is, on stderr, where somebody is watching; and Ctrl-C, which there keeps what is done."""
+"""How far the work is, on stderr, where it is a terminal; and Ctrl-C, which there keeps what is done."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from rich.live import Live
     from rich.progress import Progress, TaskID
 
-FINISHING = "finishing with what is there; Ctrl-C once more quits"
+STOPPING = "stopping, results so far are kept; Ctrl-C again quits at once"
 
 
-class Watch:
-    """Words for what is being done, and a bar with the time that is left for all that counts. In a pipe nothing is shown.
+class ProgressBar:
+    """What is being done, and a bar with the remaining time for all that is counted. In a pipe nothing is shown.
 
-    Where somebody is watching, the first Ctrl-C calls the rest of the work off: whoever does it hands over what there is, and
-    says so. A second one quits, as does the first while nothing counts that could be called off.
+    In a terminal, the first Ctrl-C calls the rest of the work off: whoever does it returns what there is, and says so. A second
+    one quits, as does the first while nothing is counted that could be called off.
 
     Arguments:
         total: How many pieces of work there will be.
@@ -38,39 +38,39 @@ class Watch:
         self.called_off, self.counts = False, False
 
     @contextmanager
-    def __call__(self, words: str, *, steps: int = 0) -> Iterator[None]:
-        """Say what is being done while it is done; it counts for `steps` of the total."""
+    def __call__(self, text: str, *, completes: int = 0) -> Iterator[None]:
+        """Show what is being done while it is done; at its end so many of the total are complete."""
         if self.screen is None:
             yield
             return
         self.counts = False
-        with ExitStack() as while_it_lasts:
-            while_it_lasts.enter_context(self.screen.showing(words))
-            while_it_lasts.enter_context(watched(self.tell))
-            while_it_lasts.enter_context(interrupts(self.interrupt))
+        with ExitStack() as stack:
+            stack.enter_context(self.screen.showing(text))
+            stack.enter_context(watched(self.update))
+            stack.enter_context(interrupts(self.interrupt))
             if self.total > 1:
                 self.screen.count(self.done, self.total, self.what)
             yield
-        self.done += steps
+        self.done += completes
 
-    def tell(self, done: int, total: int, what: str) -> bool:
-        """Show how far work is; whether the rest of it is called off."""
+    def update(self, done: int, total: int, what: str) -> bool:
+        """Show how far the work is; whether the rest of it is called off."""
         self.counts = True
         if self.screen is not None:
             self.screen.count(done, total, what)
         return self.called_off
 
     def interrupt(self, number: int, frame: FrameType | None) -> None:
-        """The first time where something counts, call the rest off; else quit."""
+        """The first time while something is counted, call the rest off; else quit."""
         if self.called_off or not self.counts:
             raise KeyboardInterrupt
         self.called_off = True
         if self.screen is not None:
-            self.screen.say(FINISHING)
+            self.screen.show(STOPPING)
 
 
 class Screen:
-    """What is drawn while work goes on: a spinner with words, and a bar for each kind of thing that is counted."""
+    """What is drawn while work goes on: a spinner with a text, and a bar for each kind of thing that is counted."""
 
     def __init__(self, console: Console) -> None:
         from rich.spinner import Spinner
@@ -80,33 +80,33 @@ class Screen:
         self.tasks: dict[str, TaskID] = {}
 
     @contextmanager
-    def showing(self, words: str) -> Iterator[Live]:
+    def showing(self, text: str) -> Iterator[Live]:
         """Drawn from here on, and gone at the end: whatever is printed next starts on a clean line."""
         from rich.console import Group
         from rich.live import Live
 
         self.bars, self.tasks = bars(self.console), {}
-        self.say(words)
+        self.show(text)
         with Live(Group(self.spinner, self.bars), console=self.console, transient=True) as live:
             yield live
 
-    def say(self, words: str) -> None:
+    def show(self, text: str) -> None:
         from rich.text import Text
 
-        self.spinner.update(text=Text(words))
+        self.spinner.update(text=Text(text))
 
     def count(self, done: int, total: int, what: str) -> None:
         """Move the bar of `what`; one that starts again starts anew. What follows a comma may change: "steps, 12 per second"."""
         from rich.progress import TaskID
 
-        words, what = what, what.partition(",")[0]
+        label, what = what, what.partition(",")[0]
         task = self.tasks.get(what)
         known = {} if task is None else {known.id: known for known in self.bars.tasks}
         if task is None or done < known[task].completed or total != known[task].total:
             if task is not None:
                 self.bars.remove_task(TaskID(task))
-            task = self.tasks[what] = self.bars.add_task(words, total=total)
-        self.bars.update(task, completed=done, description=words)
+            task = self.tasks[what] = self.bars.add_task(label, total=total)
+        self.bars.update(task, completed=done, description=label)
 
 
 def bars(console: Console) -> Progress:

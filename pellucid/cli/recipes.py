@@ -1,4 +1,4 @@
-"""`pellucid recipes`: the ways to maximize, what each does, and where it comes from."""
+"""`pellucid recipes`: the maximization recipes, what each does, its settings, and the paper it is from."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from . import output
-from .errors import debuggable
+from .errors import debug_option
 
 if TYPE_CHECKING:
     from pellucid.catalogue import Entry
@@ -20,36 +20,34 @@ PLAIN = (int, float, str, tuple, type(None))
 
 @click.command()
 @click.argument("name", required=False, metavar="[NAME]")
-@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON per recipe.")
-@debuggable
+@output.JSON
+@debug_option
 def recipes(name: str | None, as_json: bool) -> None:
-    """The recipes of `pellucid maximize`: what each does, and where it comes from. Of one, also what can be set.
+    """List the recipes of `pellucid maximize`: what each does, and the paper it is from. Of one NAME, also the settings.
 
-    `pellucid maximize --with SETTING=VALUE` sets it.
+    `pellucid maximize TARGET --recipe NAME --with SETTING=VALUE` changes a setting.
     """
     from pellucid.catalogue.recipes import entry, recipes
 
     if name is not None:
-        return told(entry(name), as_json)
-    entries = recipes()
+        return print_recipe(entry(name), as_json)
     if as_json:
-        for one in entries:
-            output.document({column: getattr(one, column) for column in COLUMNS})
+        output.print_entries(recipes(), COLUMNS)
     elif sys.stdout.isatty():
-        output.table(("", ""), [(e.name, f"{e.summary}\n{source(e)}") for e in entries])
+        output.print_table(("", ""), [(e.name, f"{e.summary}\n{source(e)}") for e in recipes()])
     else:
-        output.table(HEADS, [(e.name, e.summary, f"{e.paper} {e.year}", e.doi) for e in entries])
+        output.print_table(HEADS, [(e.name, e.summary, f"{e.paper} {e.year}", e.doi) for e in recipes()])
 
 
-def told(one: Entry, as_json: bool) -> None:
+def print_recipe(entry: Entry, as_json: bool) -> None:
     """One recipe and its settings."""
-    settings = one.settings()
+    settings = entry.settings()
     if as_json:
         plain = {name: value if isinstance(value, PLAIN) else str(value) for name, value in settings.items()}
-        return output.document({column: getattr(one, column) for column in COLUMNS} | {"settings": plain})
-    click.echo(f"{one.name}: {one.summary} ({source(one)})")
-    output.table(("setting", "as it is"), [(name, repr(value)) for name, value in settings.items()])
+        return output.print_json({column: getattr(entry, column) for column in COLUMNS} | {"settings": plain})
+    click.echo(f"{entry.name}: {entry.summary} ({source(entry)})")
+    output.print_table(("setting", "default"), [(name, repr(value)) for name, value in settings.items()])
 
 
-def source(one: Entry) -> str:
-    return f"{one.paper} {one.year}{f', {one.doi}' if one.doi else ''}"
+def source(entry: Entry) -> str:
+    return f"{entry.paper} {entry.year}{f', {entry.doi}' if entry.doi else ''}"

@@ -1,19 +1,17 @@
-"""`pellucid evaluate --suite`: methods tried where it is known what is there."""
+"""`pellucid evaluate --suite`: methods tried on problems whose answer is known."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from . import output
-from .arguments import in_options
-from .errors import tell
-from .model_options import BUILT_IN, Source, check_reads_pictures
-from .progress import Watch
+from .errors import print_failures
+from .model_options import BUILT_IN, ModelOptions, check_reads_pictures
+from .progress import ProgressBar
 
 if TYPE_CHECKING:
     from pellucid.verbs.suites import Findings
@@ -22,55 +20,45 @@ SUITES = ("hidden-parts", "pasted-object")
 METHODS = "lrp,lrp.epsilon,gradient_x_input,gradient,sensitivity"
 
 
-def suite(
-    name: str, pictures: Sequence[str], methods: Sequence[str], source: Source, *, repeat: int | None, seed: int, watch: Watch
-) -> Findings:
-    """Run one of `SUITES`."""
-    if name == "hidden-parts" and (pictures or source.model != BUILT_IN):
+def run_suite(
+    name: str, pictures: Sequence[str], methods: Sequence[str], model_options: ModelOptions, *, repeat: int | None, seed: int,
+    progress: ProgressBar,
+) -> Findings:  # fmt: skip
+    """Run one of `SUITES`.
+
+    Arguments:
+        repeat: How many networks for hidden parts, how many places for the object; None: 3 and 4.
+    """
+    hidden = name == "hidden-parts"
+    if hidden and (pictures or model_options.model != BUILT_IN):
         raise click.UsageError("--suite hidden-parts makes its own pictures and networks: give none")
-    with watch("starting"):
+    with progress("starting"):
         from pellucid.catalogue.methods import method
+        from pellucid.verbs.suites import hidden_parts, pasted_object
+        from pellucid.verbs.suites.pasted import OBJECTS
 
         for one in methods:
             method(one)
-        work = partial(_hidden_parts, seed=seed) if name == "hidden-parts" else _pasted(source, pictures, seed)
-    with watch(f"{len(methods)} methods on {name}"):
-        return work(methods, repeat)
-
-
-def _hidden_parts(methods: Sequence[str], repeat: int | None, *, seed: int) -> Findings:
-    from pellucid.verbs.suites import hidden_parts
-
-    return hidden_parts(methods, seeds=range(seed, seed + (3 if repeat is None else repeat)))
-
-
-def _pasted(source: Source, pictures: Sequence[str], seed: int) -> Callable[[Sequence[str], int | None], Findings]:
-    """The work that is left when the model is there."""
-    from pellucid.verbs.suites import pasted_object
-    from pellucid.verbs.suites.pasted import OBJECTS
-
-    model = source.open()
-    check_reads_pictures(model)
-    objects = OBJECTS[:2] if len(pictures) == 1 else OBJECTS  # the third takes two pictures
-
-    def work(methods: Sequence[str], repeat: int | None) -> Findings:
+        if not hidden:
+            model = model_options.load()
+            check_reads_pictures(model)
+    with progress(f"{len(methods)} methods on {name}"):
+        if hidden:
+            return hidden_parts(methods, seeds=range(seed, seed + (3 if repeat is None else repeat)))
+        objects = OBJECTS[:2] if len(pictures) == 1 else OBJECTS  # the third takes two pictures
         return pasted_object(model, list(pictures) or None, methods, objects, places=4 if repeat is None else repeat, seed=seed)
 
-    return work
 
-
-def report(found: Findings, files: Sequence[Path], *, as_json: bool) -> None:
+def print_findings(findings: Findings, files: Sequence[Path], *, as_json: bool) -> None:
     """The findings for a program or for a person; what failed, on stderr."""
     from pellucid.verbs.suites.findings import cells, heads, sentences, to_dict
 
-    for method, error in found.failures.items():
-        tell(f"{method}: {in_options(error)}", mark="No answer from")
+    print_failures(findings.failures)
     if as_json:
-        return output.document({"files": [str(file) for file in files]} | to_dict(found))
-    click.echo(f"{found.asked}\n")
-    output.table(heads(found), cells(found))
+        return output.print_json({"files": [str(file) for file in files]} | to_dict(findings))
+    click.echo(f"{findings.asked}\n")
+    output.print_table(heads(findings), cells(findings))
     click.echo()
-    for words in sentences(found):
-        click.echo(words)
-    if files:
-        click.echo(f"Written: {', '.join(map(click.format_filename, files))}")
+    for sentence in sentences(findings):
+        click.echo(sentence)
+    output.print_files(files)

@@ -1,17 +1,17 @@
-"""What is asked about a picture, in the words of the command line."""
+"""The options that name the target and what it is explained by, and the target they name."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import reduce
+from dataclasses import dataclass, fields
+from functools import reduce, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from pellucid.errors import PellucidError, TargetError
-from .inputs import Given, check_reads, reads_texts, shortened
+from .inputs import Input, check_reads, reads_texts, shorten
 from .model_options import check_computes
 
 if TYPE_CHECKING:
@@ -21,28 +21,28 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Question:
-    """Which number is explained, and in terms of what.
+class TargetOptions:
+    """Which number is explained, and by which values.
 
     Arguments:
-        target, versus: Classes by name or index, of a language model tokens; why the one rather than the other. None: the
+        target, versus: Classes by name or index, or tokens of a language model; why the one rather than the other. None: the
             predicted one.
-        like: What else is read, whose embedding the output is compared with.
-        row: Which row of a table; None: all of them.
-        at: The layer in whose terms it is explained; None: the pixels.
+        like: Another input, whose embedding the output is compared with.
+        row: One row of a table; None: all of them.
+        at: The layer whose output it is explained by; None: the input.
         strict: Whether operations without a rule are refused.
     """
 
     target: str | None
     versus: str | None
+    like: str | None
+    row: int | None
     at: str | None
     strict: bool
-    like: str | None = None
-    row: int | None = None
 
     @property
     def words(self) -> tuple[str, ...]:
-        """What tells its files from those of other questions."""
+        """What distinguishes the files of one target from those of another."""
         versus = f"vs {self.versus}" if self.versus else ""
         like = f"like {Path(self.like).stem}" if self.like else ""
         return (
@@ -51,69 +51,70 @@ class Question:
             f"at {self.at}" if self.at else "",
         )
 
-    def check(self, model: Model, methods: Sequence[str], asked: Sequence[Given] = ()) -> None:
-        """Refuse before the first picture what would fail on every one."""
+    def check(self, model: Model, methods: Sequence[str], inputs: Sequence[Input] = ()) -> None:
+        """Refuse before the first input what would fail on every one."""
         from pellucid.catalogue.methods import method
 
         for name in methods:
             method(name)
-        check_reads(model, asked)
+        check_reads(model, inputs)
         if self.like is not None and (self.target or self.versus):
-            raise click.UsageError("--like compares embeddings; --target and --versus name classes: ask for one of both")
+            raise click.UsageError("--like compares embeddings, --target and --versus name classes: give one or the other")
         if reads_texts(model) and not model.labels:
             return  # of a language model they are tokens
         named = [model.find(name) for name in (self.target, self.versus) if name]
         if len(named) > len(set(named)):
-            found = f"the same class twice ({named[0]})"
-            raise TargetError(
-                f"--target {self.target} --versus {self.versus}", found, "their difference is zero", "Name another one."
-            )
+            asked, found = f"--target {self.target} --versus {self.versus}", f"the same class twice ({named[0]})"
+            raise TargetError(asked, found, "their difference is zero", "Name another one.")
 
-    def ask(self, verb: Callable[..., T], model: Model, given: Given, **how: Any) -> T:
-        """The answer of `explain` or `compare`; if the model fails without us, that is said to be so."""
-        x = given.read(model, self.row)
+    def run(self, verb: Callable[..., T], model: Model, one: Input, **options: Any) -> T:
+        """The result of `explain` or `compare`; if the model fails on that input by itself, the error says so."""
+        x = one.read(model, self.row)
         try:
-            return verb(model, x, target=self.aim(model), at=self.at, strict=self.strict, **how)
+            return verb(model, x, target=self.resolve(model), at=self.at, strict=self.strict, **options)
         except PellucidError:
             raise
         except Exception:
             check_computes(model, model.read(x))
             raise
 
-    def aim(self, model: Model) -> Any:
-        """The target."""
+    def resolve(self, model: Model) -> Any:
+        """The target, as `pellucid.explain` takes it."""
         from pellucid.target import logit, similarity
 
         if self.like is not None:
-            other = Given(self.like)
             typed = reads_texts(model) and not Path(self.like).is_file()
-            return similarity(input=self.like if typed else other.read(model), name=f'"{shortened(self.like)}"')
+            return similarity(input=self.like if typed else Input(self.like).read(model), name=f'"{shorten(self.like)}"')
         return self.target if self.versus is None else logit(self.target) - logit(self.versus)
 
 
-def takes_question(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds the options of a `Question`, and those of the regions that pictures show."""
-    return reduce(lambda function, option: option(function), reversed(OPTIONS), command)
+def with_target_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options of `TargetOptions`, handed on as one argument of that name."""
+
+    @wraps(command)
+    def wrapped(**options: Any) -> Any:
+        own = {field.name: options.pop(field.name) for field in fields(TargetOptions)}
+        return command(target_options=TargetOptions(**own), **options)
+
+    return reduce(lambda function, option: option(function), reversed(OPTIONS), wrapped)
 
 
+TARGET = click.option("--target", metavar="CLASS", help="Class to explain, by name or index.  [default: the predicted class]")
 OPTIONS = (
     click.option(
-        "--target", metavar="CLASS", help="The class, or the token, to explain, by name or index.  [default: the predicted one]"
+        "--target", metavar="CLASS", help="Class or token to explain, by name or index.  [default: the predicted class]"
     ),
-    click.option("--versus", metavar="CLASS", help="Explain why the target rather than this one."),
-    click.option("--like", metavar="INPUT", help="Explain how alike the embedding is to that of another text or picture."),
-    click.option("--row", type=int, metavar="N", help="Which row of a table, from 0 on.  [default: all of them]"),
-    click.option("--at", metavar="LAYER", help="Explain by what this layer returned, in place of the pixels."),
-    click.option("--strict", is_flag=True, help="Refuse operations without a rule, in place of taking their derivative."),
+    click.option("--versus", metavar="CLASS", help="Explain why the target rather than this class."),
+    click.option("--like", metavar="INPUT", help="Explain the similarity of the embedding to that of another text or picture."),
+    click.option("--row", type=int, metavar="N", help="Row of a table, counted from 0.  [default: all rows]"),
+    click.option("--at", metavar="LAYER", help="Explain by the output of this layer instead of the pixels."),
+    click.option("--strict", is_flag=True, help="Refuse operations without a rule, instead of using their derivative."),
 )
 TOP = click.option(
     "--top", type=click.FloatRange(0, 1, min_open=True), default=0.1, show_default=True, metavar="SHARE",
-    help="Share of the picture that regions take up.",
+    help="Share of the picture that the regions cover.",
 )  # fmt: skip
 BY = click.option(
-    "--by",
-    type=click.Choice(["connected", "superpixels"]),
-    default="connected",
-    show_default=True,
-    help="What regions are made of.",
-)
+    "--by", type=click.Choice(["connected", "superpixels"]), default="connected", show_default=True,
+    help="How regions are formed: connected pixels, or superpixels.",
+)  # fmt: skip
