@@ -84,7 +84,7 @@ UNLUCKY = [
     (["explain", "cat.jpg", *OWN, "--target", "cat"], "load the model with --labels FILE."),
     (["explain", "cat.jpg", *OWN, "--target", "7"], "classes run 0-2"),
     (["explain", "cat.jpg", *OWN, "--at", "gone"], "`pellucid inspect MODEL --depth 9` lists all"),
-    (["explain", "cat.jpg", *OWN, "--at", "4", "--method", "gradcam"], "Name a layer that returns maps"),
+    (["explain", "cat.jpg", *OWN, "--at", "4", "--method", "gradcam"], "Name a layer that returns"),
     (["explain", "cat.jpg", *OWN, "--method", "gone"], "`pellucid methods` lists all"),
     (["explain", "cat.jpg", *OWN, "--method", "chefer"], 'such as "lrp"'),
     (["explain", "cat.jpg", *OWN, "--view", "heat"], "Choose among map, outlines, regions"),
