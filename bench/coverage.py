@@ -45,7 +45,7 @@ some for the network; nobody gets other help. Random weights say nothing of whet
 and what explodes.
 
 A result is **bounded** when it is finite, not all zero, and the relevance at the input sums to no more than twice the seed (the
-value of the class) in magnitude; it **arrives** when, besides, at least a tenth of the seed reaches the input. **Books closed**
+value of the class) in magnitude; it **arrives** when, besides, at least a tenth of the seed reaches the input. **Conserved**
 means that seed = input + absorbed to 1e-4 of what passed through them. **Eager = exported** compares the map with that of the
 same network after `torch.export`, to 1e-4 of the greatest entry.
 
@@ -189,7 +189,7 @@ def groups(found: dict[str, dict[str, Verdict]]) -> Iterator[tuple[str, dict[str
 
 
 def counts(found: dict[str, dict[str, Verdict]], titles: Mapping[str, Ask]) -> Iterator[str]:
-    """How many of each group are bounded, arrive, need a fallback, close their books, are the same when exported."""
+    """How many of each group are bounded, arrive, need a fallback, conserve relevance, are the same when exported."""
     told = [title for title in titles if title != EXPORTED]
     yield "| | " + " | ".join(told) + " |"
     yield "|---" * (len(told) + 1) + "|"
@@ -203,7 +203,7 @@ def counts(found: dict[str, dict[str, Verdict]], titles: Mapping[str, Ask]) -> I
     closed = sum(v.open is not None and v.open <= 1e-4 for v in asked)
     same = [v for row in found.values() if isinstance(v := row.get(EXPORTED), Same)]
     equal = sum(verdict.same for verdict in same)
-    yield f"pellucid `lrp`: books closed on {closed} of {len(asked)}; eager = exported on {equal} of the {len(same)} that export."
+    yield f"pellucid `lrp`: conserved on {closed} of {len(asked)}; eager = exported on {equal} of the {len(same)} that export."
 
 
 def exact_counts(found: dict[str, dict[str, Verdict]]) -> Iterator[str]:

@@ -10,7 +10,7 @@ PAGE = Path(__file__).with_name("methods.md")
 FAMILIES = {
     "lrp": (
         "Relevance propagation",
-        "What the score is made of: carried back from the output, operation by operation, with closed books.",
+        "What the score is made of: carried back from the output, operation by operation; a ledger says what is lost on the way.",
     ),
     "gradient": (
         "Gradients",

@@ -94,12 +94,12 @@ def assert_faithful(
 def assert_conserves(
     model: Any, images: Any, method: str | Method = "lrp", *, tolerance: float = 0.01, baseline: Any = None, target: Any = None
 ) -> Measured:
-    """The map is made of the score: it sums to it, and where the method keeps books, these close.
+    """The map is made of the score: it sums to it, and where the method keeps a ledger, its entries account for the rest.
 
         |sum of R - (f(x) - f(baseline))| <= tolerance * max(|f(x)|, |f(x) - f(baseline)|)
 
     Arguments:
-        tolerance: As a share of the score. Books always have to close to 1e-4.
+        tolerance: As a share of the score. A ledger always has to account for all relevance to 1e-4.
         baseline: What the map sums up from, for methods that have one: a number, or a tensor like one sample or the batch. None:
             from a score of 0.
 
@@ -132,7 +132,7 @@ def assert_conserves(
     if not sums and baseline is None and e.ledger is None:
         words += " If the method has a baseline, say which: baseline=0."
     if books is not None:
-        words += f" Books {'close' if close else 'do not close'} to {float(books.max()):.1e}."
+        words += f" The ledger {'accounts' if close else 'does not account'} for all relevance, to {float(books.max()):.1e}."
     return _settled(Measured("conserves", sums and close, words, {"apart": off}))
 
 
@@ -228,9 +228,9 @@ def _at_baseline(model: Model, x: Tensor, baseline: Any, target: Any, output: Te
 
 
 def _turnover(ledger: Any) -> Tensor:
-    """The seed and all bookings, in size: what an error of the books is a share of."""
-    booked = [row.amount.double().abs() for row in ledger.rows]
-    total: Tensor = sum(booked, ledger.seed.double().abs())
+    """The seed and all entries, in size: what an error of the ledger is a share of."""
+    entries = [row.amount.double().abs() for row in ledger.rows]
+    total: Tensor = sum(entries, ledger.seed.double().abs())
     return total.clamp(min=1e-12)
 
 

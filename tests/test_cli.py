@@ -212,7 +212,7 @@ def test_models_lists_what_comes_along():
 def test_explain_says_five_classes_and_the_ledger_and_writes_three_files(folder):
     said = run("explain", "cat.jpg", "--out", "out").stdout
     assert [line.split()[0][-1] for line in said.splitlines()[:5]] == ["%"] * 5 and "Egyptian cat (285)" in said.splitlines()[0]
-    assert 'lrp -> logit 285 "Egyptian cat" = ' in said and "input " in said and "absorbed " in said
+    assert 'lrp -> logit 285 "Egyptian cat" = ' in said and "explained " in said and "lost on the way" in said
     assert sorted(path.name for path in Path("out").iterdir()) == ["cat.lrp.json", "cat.lrp.png", "cat.lrp.safetensors"]
     e = pellucid.Explanation.load("out/cat.lrp.safetensors")
     assert e.caption() in said and e.provenance["picture"] == "cat.jpg"

@@ -211,7 +211,7 @@ def test_otherwise_the_derivative_is_taken_and_booked_and_said(warping: nn.Modul
     e = pl.explain(warping, x, target=1, method=name)
     rows = [row for row in e.ledger.rows if row.cause == "native fallback"]
     assert [(row.where, row.op) for row in rows] == [("warp", "grid_sampler_2d")]
-    assert "Where no rule was known the plain derivative was taken: grid_sampler_2d in warp." in e.caption()
+    assert "No rule is known for grid_sampler_2d in warp: the plain derivative was used there." in e.caption()
     assert any("grid_sampler_2d in warp" in warning for warning in e.warnings())
     assert (e.ledger.error.abs() <= 1e-10 * e.ledger.volume).all() and e.values.isfinite().all()
 
@@ -369,7 +369,7 @@ def test_the_books_of_a_small_network_are_those_of_pen_and_paper():
     assert {cause: float(amount) for cause, amount in e.ledger.by_cause().items()} == pytest.approx(
         {"bias": 2.4, "stabiliser": 0.8}
     )
-    assert e.ledger.sentence() == "input 0.80, absorbed 3.20 (bias 2.40, stabiliser 0.80)"
+    assert e.ledger.sentence() == "explained 0.80 of 4.00; 3.20 was lost on the way (bias 2.40, stabiliser 0.80)"
 
 
 def test_a_residual_sum_shares_in_proportion():

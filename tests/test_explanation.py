@@ -44,7 +44,8 @@ def made(*shape: int, **fields: Any) -> Explanation:
 def test_the_caption_is_headline_ledger_and_notes() -> None:
     assert made(1, 3, 5, 4, ledger=None, notes=()).caption() == 'lrp.epsilon_plus -> logit 285 "Egyptian cat" = 11.42.'
     assert made(1, 1, 2, 2).caption() == (
-        'lrp.epsilon_plus -> logit 285 "Egyptian cat" = 11.42: input 10.05, absorbed 1.37 (bias 1.14, stabiliser 0.23). '
+        'lrp.epsilon_plus -> logit 285 "Egyptian cat" = 11.42: '
+        "explained 10.05 of 11.42; 1.37 was lost on the way (bias 1.14, stabiliser 0.23). "
         "Chosen for a convolutional network."
     )
 
@@ -56,7 +57,8 @@ def test_every_sample_has_its_caption_and_its_target() -> None:
 
 def test_a_seed_that_is_not_the_score_is_told() -> None:
     one = torch.ones(1)
-    assert "= 11.42, seeded with 1.00: input 1.00" in made(1, 1, 2, 2, ledger=Ledger(one, one)).caption()
+    words = "= 11.42, from a relevance of 1.00 at the output: explained 1.00 of 1.00"
+    assert words in made(1, 1, 2, 2, ledger=Ledger(one, one)).caption()
 
 
 @pytest.mark.parametrize(

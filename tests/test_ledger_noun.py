@@ -1,4 +1,4 @@
-"""The books: sums per cause, what is missing, and how they read."""
+"""The ledger: sums per cause, what is missing, and how it reads."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_a_ledger_without_rows_absorbed_nothing() -> None:
     books = Ledger(one(1.0, 2.0), one(1.0, 2.0))
     assert torch.equal(books.absorbed, torch.zeros(2))
     assert books.by_cause() == {}
-    assert books.sentence() == "input 1.00, absorbed 0.00"
+    assert books.sentence() == "explained 1.00 of 1.00; nothing was lost on the way"
 
 
 def test_causes_come_in_their_order_and_sum_over_operations() -> None:
@@ -48,25 +48,50 @@ def test_a_cause_nobody_planned_is_booked_all_the_same() -> None:
 
 
 def test_the_sentence_is_that_of_the_design() -> None:
-    assert ledger(bias=1.31, stabiliser=0.24).sentence() == "input 9.87, absorbed 1.55 (bias 1.31, stabiliser 0.24)"
+    assert ledger(bias=1.31, stabiliser=0.24).sentence() == (
+        "explained 9.87 of 11.42; 1.55 was lost on the way (bias 1.31, stabiliser 0.24)"
+    )
 
 
 def test_figures_of_a_sentence_share_their_decimals() -> None:
-    assert ledger(0.0312, 0.03, bias=0.0012).sentence() == "input 0.0300, absorbed 0.0012 (bias 0.0012)"
+    assert ledger(0.0312, 0.03, bias=0.0012).sentence() == "explained 0.0300 of 0.0312; 0.0012 was lost on the way (bias 0.0012)"
 
 
 def test_a_cause_that_would_read_as_zero_is_left_out() -> None:
-    assert ledger(bias=1.55, stabiliser=1e-7).sentence() == "input 9.87, absorbed 1.55 (bias 1.55)"
+    assert ledger(bias=1.55, stabiliser=1e-7).sentence() == "explained 9.87 of 11.42; 1.55 was lost on the way (bias 1.55)"
 
 
 def test_books_that_do_not_close_say_what_is_missing() -> None:
-    assert ledger(bias=1.0).sentence() == "input 9.87, absorbed 1.00 (bias 1.00), unaccounted 0.550"
-    assert "unaccounted nan" in ledger(arrived=float("nan"), bias=1.0).sentence()
+    words = "explained 9.87 of 11.42; 1.00 was lost on the way (bias 1.00); 0.550 is unaccounted for"
+    assert ledger(bias=1.0).sentence() == words
+    assert "nan is unaccounted for" in ledger(arrived=float("nan"), bias=1.0).sentence()
 
 
 def test_each_sample_has_its_own_sentence() -> None:
     books = Ledger(one(1.0, 2.0), one(1.0, 1.5), (Row("", "add", "bias", one(0.0, 0.5)),))
-    assert [books.sentence(0), books.sentence(1)] == ["input 1.00, absorbed 0.00", "input 1.50, absorbed 0.50 (bias 0.50)"]
+    assert [books.sentence(0), books.sentence(-1)] == [
+        "explained 1.00 of 1.00; nothing was lost on the way",
+        "explained 1.50 of 2.00; 0.50 was lost on the way (bias 0.50)",
+    ]
+
+
+def test_what_biases_add_is_gained() -> None:
+    books = ledger(2.0, 2.5, bias=-0.75, stabiliser=0.25)
+    assert books.sentence() == "explained 2.50 of 2.00; 0.50 was gained on the way (bias 0.75, stabiliser -0.25)"
+
+
+def test_losses_that_cancel_are_named() -> None:
+    books = ledger(2.0, 2.0, bias=-0.75, stabiliser=0.75)
+    assert books.sentence() == "explained 2.00 of 2.00; 0.00 was lost on the way (bias -0.75, stabiliser 0.75)"
+
+
+def test_what_conditions_keep_back_is_not_lost() -> None:
+    books = ledger(9.35, 0.94, other_channels=8.41)
+    assert books.sentence() == "explained 0.94 of 9.35; 8.41 takes other paths (other channels 8.41)"
+    books = ledger(9.35, 0.90, other_channels=8.41, bias=0.04)
+    assert books.sentence() == (
+        "explained 0.90 of 9.35; 8.41 takes other paths (other channels 8.41); 0.04 was lost on the way (bias 0.04)"
+    )
 
 
 def test_sound_books_warn_of_nothing() -> None:
@@ -96,8 +121,8 @@ def test_native_fallbacks_are_named() -> None:
     rows = tuple(Row(where, "grid_sample", "native fallback", one(0.0)) for where in ("stn", "stn", "a", "b", "c"))
     (told,) = Ledger(one(1.0), one(1.0), rows).warnings(0, size=1.0)
     assert told == (
-        "Where no rule was known the plain derivative was taken: "
-        "grid_sample in stn, grid_sample in a, grid_sample in b and 1 more."
+        "No rule is known for grid_sample in stn, grid_sample in a, grid_sample in b and 1 more: "
+        "the plain derivative was used there."
     )
 
 

@@ -75,11 +75,11 @@ def test_an_unknown_method_is_not_an_assertion(plain):
 
 def test_the_default_conserves(nets, test_set):
     found = assert_conserves(nets["fair"], test_set.inputs)
-    assert "Books close to" in found.words and float(found.values["apart"].max()) < 0.01
+    assert "The ledger accounts for all relevance, to" in found.words and float(found.values["apart"].max()) < 0.01
 
 
 def test_a_rule_whose_biases_absorb_is_told_where_it_went(nets, test_set):
-    with pytest.raises(AssertionError, match=r"sums to .* where the score is .* Where it went: input .* \(bias"):
+    with pytest.raises(AssertionError, match=r"sums to .* where the score is .* Where it went: explained .* \(bias"):
         assert_conserves(nets["fair"], test_set.inputs, "lrp.epsilon_plus")
 
 

@@ -225,10 +225,10 @@ def test_a_waterfall_leads_from_zero_to_the_score(wide):
     assert steps[0].stop == 0 and steps[-1].kind == END and steps[-1].stop == pytest.approx(float(wide.output[1]), rel=1e-4)
     for before, after in pairwise(steps[1:-1]):
         assert after.start == pytest.approx(before.stop)
-    assert steps[-2].stop == pytest.approx(steps[-1].stop, abs=1e-4), "with what was absorbed it arrives"
+    assert steps[-2].stop == pytest.approx(steps[-1].stop, abs=1e-4), "with what was lost it arrives"
     sizes = [abs(step.value) for step in steps if step.kind == "column"]
     assert sizes == sorted(sizes, reverse=True) and any(step.kind == REST for step in steps)
-    assert {"absorbed on the way", "28 other columns"} <= {step.name for step in steps}
+    assert {"lost on the way", "28 other columns"} <= {step.name for step in steps}
 
 
 def test_values_that_do_not_add_up_are_bars(model):

@@ -24,7 +24,7 @@ class Attribution:
         score: The target per sample.
         target: The target, with all names and predictions settled.
         output: The model's main output.
-        ledger: The books, for methods that keep them.
+        ledger: Where the relevance went, for methods that keep a ledger.
         notes: Sentences for the caption.
         method: What the method finally was, where it chose.
         options: Its settings, in readable lines, for provenance.

@@ -11,7 +11,7 @@ from .explanation import Explanation
 from .ledger import Ledger, Row, before
 
 
-def joined(single: Sequence[Explanation]) -> Explanation:
+def concat(single: Sequence[Explanation]) -> Explanation:
     """One explanation of all samples, in order.
 
     Arguments:
@@ -27,21 +27,21 @@ def joined(single: Sequence[Explanation]) -> Explanation:
         output=torch.cat([e.output for e in single]),
         targets=() if len(set(targets)) == 1 else targets,
         error=None if any(error is None for error in errors) else torch.cat([e for e in errors if e is not None]),
-        ledger=None if any(ledger is None for ledger in ledgers) else books([one for one in ledgers if one is not None]),
+        ledger=None if any(ledger is None for ledger in ledgers) else concat_ledgers([one for one in ledgers if one is not None]),
         notes=tuple(dict.fromkeys(note for e in single for note in e.notes)),
         forwards=sum(e.forwards for e in single),
         through=tuple(words for e in single for words in e.through),
     )
 
 
-def books(ledgers: Sequence[Ledger]) -> Ledger:
-    """The books of all samples; a booking that one of them has not is zero there."""
+def concat_ledgers(ledgers: Sequence[Ledger]) -> Ledger:
+    """The ledger of all samples; an entry that one of them has not is zero there."""
     seed, arrived = (torch.cat([getattr(one, side) for one in ledgers]) for side in ("seed", "input"))
     amounts: dict[tuple[bool, str, str, str], torch.Tensor] = {}
     for number, ledger in enumerate(ledgers):
         many, first = len(ledger.seed), len(before(ledger.rows))
         for place, row in enumerate(ledger.rows):
-            key = place >= first, row.where, row.op, row.cause  # what was booked before a condition stays before it
+            key = place >= first, row.where, row.op, row.cause  # what lies before a condition stays before it
             total = amounts.setdefault(key, torch.zeros(len(seed), dtype=row.amount.dtype))
             total[number * many : (number + 1) * many] += row.amount.cpu()
     ordered = sorted(amounts.items(), key=lambda item: item[0][0])

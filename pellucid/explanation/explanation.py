@@ -34,7 +34,7 @@ class Explanation:
         target: What was explained, in words: 'logit 285 "Egyptian cat"'.
         method: The method's catalogue name: "lrp.epsilon_plus".
         signed: Whether negative values mean evidence against; if not, values only tell how much.
-        ledger: Where the seed went, for methods that keep books.
+        ledger: Where the relevance went, for methods that keep a ledger.
         notes: Sentences a reader of the picture has to know; they end the caption.
         provenance: What it takes to repeat this: versions, model, options, seed. Plain JSON.
         picture: The pixels the model saw, with shape (height, width, 3) shared by all samples, or one per sample
@@ -44,9 +44,9 @@ class Explanation:
         targets: One target per sample where they differ; empty where `target` holds for all.
         error: The standard error of every value, for methods that sample; shaped like `values`.
         shared: Whether the channels of a place share one value; then that is the place's own, and not the sum over its channels.
-        forwards: How many samples went through the network; 0 where nobody counted.
+        forwards: How many samples went through the network; 0 where they were not counted.
         subject: What the values are about, where it is no picture: tokens of a text, a row of a table, a series.
-        adds: Whether the values add up: to the score, or to how far it lies above that of a baseline, less what was absorbed.
+        adds: Whether the values add up: to the score, or to how far it lies above a baseline's, less what was lost on the way.
         through: For each row of values what relevance had to pass, in words: "channel 17 of layer4"; empty without conditions.
 
     Example:
@@ -134,8 +134,8 @@ class Explanation:
         """What makes this map less than it seems, one plain sentence each; sound maps have none."""
         e = self[sample]
         nothing = e.nothing()
-        booked = [] if e.ledger is None else e.ledger.warnings(0, float(e.values.abs().sum()))
-        return [words for words in (f"No evidence found. {nothing}" if nothing else "", e.doubt(), *booked) if words]
+        ledger = [] if e.ledger is None else e.ledger.warnings(0, float(e.values.abs().sum()))
+        return [words for words in (f"No evidence found. {nothing}" if nothing else "", e.doubt(), *ledger) if words]
 
     def nothing(self, sample: int = 0) -> str:
         """Why there is no evidence to show, where a map is zero, rounding, or no numbers; "" where there is some."""
@@ -231,7 +231,7 @@ class Explanation:
         return segments(finer(heat, *labels.shape), labels.cpu().numpy(), top)
 
     def part(self, name: str) -> Explanation:
-        """The explanation of one of several inputs, with its own shape; the books are those of all inputs, and stay with them.
+        """The explanation of one of several inputs, with its own shape; the ledger is that of all inputs, and stays with them.
 
         Raises:
             InputError: there is one input only, or none is called so.
@@ -347,7 +347,7 @@ class Explanation:
         if self.ledger is None:
             return ""
         seed, output = float(self.ledger.seed), float(self.output)
-        start = "" if abs(seed - output) <= 1e-3 * abs(output) else f", seeded with {figure(seed)}"
+        start = "" if abs(seed - output) <= 1e-3 * abs(output) else f", from a relevance of {figure(seed)} at the output"
         return f"{start}: {self.ledger.sentence()}"
 
 

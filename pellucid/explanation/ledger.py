@@ -1,4 +1,4 @@
-"""The books of an explanation by relevance: what came in, what reached the input, and what was kept on the way."""
+"""Ledger: where the relevance of a score went, to the input or lost at an operation on the way, and why it was lost there."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from torch import Tensor
 from pellucid.core.numbers import decimals, figure, shows
 
 CAUSES = ("bias", "stabiliser", "constant operand", "native fallback", "dropped", "rounding", "elsewhere")
-KEPT_BACK = ("other channels", "other heads", "other places", "other channels and places")  # by conditions, as was asked
+CONDITIONS = ("other channels", "other heads", "other places", "other channels and places")  # causes: a condition kept it back
 
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """One booking: relevance that an operation kept instead of handing it on.
+    """One entry: relevance that an operation kept instead of handing it on to its inputs.
 
     Arguments:
         where: Path of the module the operation ran in, "" is the model itself; or of the parameter that kept it: "cls_token".
         op: Kind of operation: "convolution", "add", ...
-        cause: Why it was kept, one of `CAUSES`.
+        cause: Why it was kept, one of `CAUSES`; or which condition kept it back, one of `CONDITIONS`.
         amount: How much, with shape (batch,).
     """
 
@@ -33,20 +33,27 @@ class Row:
 
 @dataclass(frozen=True, eq=False)
 class Ledger:
-    """Where the seed went: to the input, or into bookings; what neither explains is the error.
+    """Where the relevance of the score went.
+
+    Methods that propagate relevance put the target's value in at the output and share it among the inputs of one operation after
+    another. Relevance is conserved where these shares add up to what is shared. Where they do not, because a part belongs to no
+    input (that of a bias, of the stabiliser in a denominator, of a constant), the ledger has an entry for what was lost, where
+    and why. So for every sample
 
         seed = input + absorbed + error
+
+    where `absorbed` is the sum of all entries, and `error` is rounding, if the method does what it says.
 
     Arguments:
         seed: Relevance put in at the output, with shape (batch,).
         input: Relevance that arrived at the input, summed per sample, with shape (batch,).
-        rows: What was kept on the way.
+        rows: What was lost on the way.
 
     Example:
         >>> one = lambda value: torch.tensor([value])
         >>> rows = Row("stem", "convolution", "bias", one(1.31)), Row("head", "linear", "stabiliser", one(0.24))
         >>> Ledger(seed=one(11.42), input=one(9.87), rows=rows).sentence()
-        'input 9.87, absorbed 1.55 (bias 1.31, stabiliser 0.24)'
+        'explained 9.87 of 11.42; 1.55 was lost on the way (bias 1.31, stabiliser 0.24)'
     """
 
     seed: Tensor
@@ -55,17 +62,18 @@ class Ledger:
 
     def __getitem__(self, sample: int) -> Ledger:
         """The ledger of one sample, as a batch of one."""
-        here = slice(sample, sample + 1)
-        return Ledger(self.seed[here], self.input[here], tuple(replace(row, amount=row.amount[here]) for row in self.rows))
+        at = range(len(self.seed))[sample]
+        rows = tuple(replace(row, amount=row.amount[at : at + 1]) for row in self.rows)
+        return Ledger(self.seed[at : at + 1], self.input[at : at + 1], rows)
 
     @property
     def absorbed(self) -> Tensor:
-        """What was kept on the way, with shape (batch,)."""
+        """What was lost on the way, with shape (batch,)."""
         return total(self.seed, self.rows)
 
     @property
     def error(self) -> Tensor:
-        """What the books do not explain; about zero, always."""
+        """What the entries do not account for, with shape (batch,); about zero, always."""
         return self.seed - self.input - self.absorbed
 
     @property
@@ -75,66 +83,75 @@ class Ledger:
 
     @property
     def volume(self) -> Tensor:
-        """|seed| plus the size of every booking: what an error has to be small against."""
+        """|seed| plus the size of every entry: what an error has to be small against."""
         return self.seed.abs() + sum((row.amount.abs() for row in self.rows), torch.zeros_like(self.seed))
 
     def by_cause(self) -> dict[str, Tensor]:
-        """Bookings summed per cause, in the order of `CAUSES`; causes nobody booked are left out."""
-        booked = {row.cause for row in self.rows}
-        causes = [cause for cause in CAUSES if cause in booked] + sorted(booked.difference(CAUSES))
+        """Entries summed per cause, in the order of `CAUSES`; causes without an entry are left out."""
+        found = {row.cause for row in self.rows}
+        causes = [cause for cause in CAUSES if cause in found] + sorted(found.difference(CAUSES))
         return {cause: total(self.seed, (row for row in self.rows if row.cause == cause)) for cause in causes}
 
     def sentence(self, sample: int = 0) -> str:
-        """The books of one sample in words; figures share their decimals, so they add up as printed."""
-        seed, arrived, kept = (float(part[sample]) for part in (self.seed, self.input, self.absorbed))
-        places = decimals(seed, arrived, kept, *(float(amount[sample]) for amount in self.by_cause().values()))
-        told = [f"{what} {figure(amount, places)}" for what, amount in self._items(sample) if shows(amount, places)]
-        missing = float(self.error[sample])
-        return (
-            f"input {figure(arrived, places)}, absorbed {figure(kept, places)}"
-            + (f" ({', '.join(told)})" if told else "")
-            + ("" if abs(missing) <= 1e-4 * float(self.volume[sample]) else f", unaccounted {figure(missing)}")
-        )
+        """Where the relevance of one sample went, in words; figures share their decimals, so they add up as printed."""
+        one = self[sample]
+        seed, arrived, error = (float(part) for part in (one.seed, one.input, one.error))
+        places = decimals(seed, arrived, float(one.absorbed), *map(float, one.by_cause().values()))
+        elsewhere = one._part([row for row in one.rows if row.cause in CONDITIONS], "takes other paths", places)
+        lost = one._part([row for row in one.rows if row.cause not in CONDITIONS], "was lost on the way", places)
+        missing = "" if abs(error) <= 1e-4 * float(one.volume) else f"{figure(error)} is unaccounted for"
+        parts = f"explained {figure(arrived, places)} of {figure(seed, places)}", elsewhere, lost, missing
+        return "; ".join(filter(None, parts if elsewhere or lost else (parts[0], "nothing was lost on the way", missing)))
 
-    def _items(self, sample: int) -> Iterator[tuple[str, float]]:
-        """Causes with their amounts; constants of the model's own, as tokens and positions, by name."""
+    def _part(self, rows: list[Row], what: str, places: int) -> str:
+        """The sum of some entries of one sample, and what it consists of; "" where that reads as zero."""
+        amount, items = float(total(self.seed, rows)), list(Ledger(self.seed, self.input, tuple(rows))._items())
+        if amount < 0:  # as where biases speak against the target
+            amount, items, what = -amount, [(name, -value) for name, value in items], what.replace("lost", "gained")
+        listed = ", ".join(f"{name} {figure(value, places)}" for name, value in items if shows(value, places))
+        if not listed and not shows(amount, places):
+            return ""
+        return f"{figure(amount, places)} {what}" + (f" ({listed})" if listed else "")
+
+    def _items(self) -> Iterator[tuple[str, float]]:
+        """Causes with their amounts, of one sample; constants of the model's own, as tokens and positions, by name."""
         for cause, amount in self.by_cause().items():
-            rest, named = float(amount[sample]), dict[str, float]()
+            rest, named = float(amount), dict[str, float]()
             for row in self.rows:
                 if row.cause != cause or cause != "constant operand":
                     continue
-                named[row.where] = named.get(row.where, 0.0) + float(row.amount[sample])
+                named[row.where] = named.get(row.where, 0.0) + float(row.amount)
             for name in sorted((name for name in named if name), key=lambda name: -abs(named[name]))[:3]:
                 yield name.removesuffix(".weight"), named[name]
                 rest -= named[name]
             yield ("other constants" if len(named) else cause), rest
 
     def warnings(self, sample: int, size: float) -> list[str]:
-        """What makes closed books less than they seem, one plain sentence each; sound books have none.
+        """What makes a map less than it seems although relevance is conserved, one plain sentence each; sound maps have none.
 
         Arguments:
             size: Sum of the absolute values of the sample's relevance at the input.
         """
         seed, arrived = float(self.passed[sample]), float(self.input[sample])
         of = "what passed" if before(self.rows) else "the score"
-        return [sentence for sentence in (void(seed, arrived, of), explosion(seed, size, of), fallback(self.rows)) if sentence]
+        words = small_share(seed, arrived, of), unbounded(seed, size, of), without_rule(self.rows)
+        return [sentence for sentence in words if sentence]
 
 
 def before(rows: tuple[Row, ...]) -> tuple[Row, ...]:
-    """What was booked until all conditions were passed, them included: nothing where there are none."""
-    last = max((n for n, row in enumerate(rows, 1) if row.cause in KEPT_BACK), default=0)
+    """The entries up to the last condition, those of conditions included: none where there are no conditions."""
+    last = max((n for n, row in enumerate(rows, 1) if row.cause in CONDITIONS), default=0)
     return rows[:last]
 
 
-def joined(books: Iterable[tuple[Row, ...]]) -> tuple[Row, ...]:
-    """The rows of several books, those before their conditions first."""
-    books = list(books)
-    return tuple(row for rows in books for row in before(rows)) + tuple(
-        row for rows in books for row in rows[len(before(rows)) :]
-    )
+def concat_rows(ledgers: Iterable[tuple[Row, ...]]) -> tuple[Row, ...]:
+    """The entries of several ledgers, those before their conditions first."""
+    ledgers = list(ledgers)
+    first = (row for rows in ledgers for row in before(rows))
+    return (*first, *(row for rows in ledgers for row in rows[len(before(rows)) :]))
 
 
-def void(seed: float, arrived: float, of: str = "the score") -> str:
+def small_share(seed: float, arrived: float, of: str = "the score") -> str:
     """Says so where the input holds less than a tenth of the seed, or speaks against it."""
     if abs(arrived) < 0.1 * abs(seed):
         share = f"Only {abs(100 * arrived / seed):.2g} %" if abs(arrived) >= 0.001 * abs(seed) else "Less than 0.1 %"
@@ -144,21 +161,21 @@ def void(seed: float, arrived: float, of: str = "the score") -> str:
     return ""
 
 
-def explosion(seed: float, size: float, of: str = "the score") -> str:
+def unbounded(seed: float, size: float, of: str = "the score") -> str:
     """Says so where the map's absolute values sum to more than ten times the seed."""
     if not size > 10 * abs(seed) > 0:
         return ""
     return f"The map is not bounded: its absolute values sum to {size / abs(seed):.3g} times {of} and mostly cancel."
 
 
-def fallback(rows: Iterable[Row]) -> str:
+def without_rule(rows: Iterable[Row]) -> str:
     """Says so where operations without a rule took PyTorch's own derivative."""
     places = [f"{row.op} in {row.where}" if row.where else row.op for row in rows if row.cause == "native fallback"]
     places = list(dict.fromkeys(places))
     if not places:
         return ""
     named = ", ".join(places[:3]) + (f" and {len(places) - 3} more" if len(places) > 3 else "")
-    return f"Where no rule was known the plain derivative was taken: {named}."
+    return f"No rule is known for {named}: the plain derivative was used there."
 
 
 def total(like: Tensor, rows: Iterable[Row]) -> Tensor:

@@ -35,8 +35,8 @@ def load_explanation(path: str | os.PathLike[str]) -> Explanation:
     rows: list[tuple[str, str, str]] | None = fields.pop("rows")
     ledger = None
     if rows is not None:
-        booked = tuple(Row(*row, tensors[f"ledger.row.{index}"]) for index, row in enumerate(rows))
-        ledger = Ledger(tensors["ledger.seed"], tensors["ledger.input"], booked)
+        entries = tuple(Row(*row, tensors[f"ledger.row.{index}"]) for index, row in enumerate(rows))
+        ledger = Ledger(tensors["ledger.seed"], tensors["ledger.input"], entries)
     plain = fields.pop("subject", None)
     parts = {name.removeprefix(SUBJECT): tensor for name, tensor in tensors.items() if name.startswith(SUBJECT)}
     subject = None if plain is None else from_plain(plain, parts)

@@ -159,7 +159,7 @@ def facts(e: Explanation, seconds: float) -> list[tuple[str, str]]:
 
 
 def summed(e: Explanation) -> str:
-    """Where the score went, of methods that keep books; what the values sum to, of others where a sum means something."""
+    """Where the score went, of methods that keep a ledger; what the values sum to, of others where a sum means something."""
     if e.ledger is not None:
         words = e.ledger.sentence()
         return f"{words[0].upper()}{words[1:]}."

@@ -15,7 +15,7 @@ from pellucid.catalogue.methods import adds_up
 from pellucid.catalogue.methods import method as named
 from pellucid.errors import MethodError
 from pellucid.explanation.attribution import Attribution, Method
-from pellucid.explanation.concat import joined
+from pellucid.explanation.concat import concat
 from pellucid.explanation.explanation import Explanation
 from pellucid.model import Model, load
 from pellucid.model.modality import Modality, Tokens
@@ -55,7 +55,7 @@ def explain(
         only: What relevance has to pass there: `only=pl.channels([17, 33])` with `at="layer4"` explains by the input what passes
             through those channels of that layer; `only={"layer4": pl.channels(17), "layer3": pl.channels([1, 2])}` what
             passes both; of a list each condition gets a row of its own.
-        strict: Whether an operation without a rule is an error; else its derivative is used, booked, and said.
+        strict: Whether an operation without a rule is an error; else its derivative is used, and the caption says so.
 
     Returns:
         Raw values, shaped like the input (or like the value at `at`), with target, ledger and provenance.
@@ -123,7 +123,7 @@ def _explained(method: Method, given: Seen, target: Target, at: str | Where | No
         for passage in getattr(method, "only", ()):
             passage.check(len(given.x))
         rows = [_alone(_asked_of(method, n), given, n, target.take([n]), at) for n in range(len(given.x))]
-        e = joined(rows)
+        e = concat(rows)
         return replace(e, subject=_about(given, e.values, at))
     try:
         found = method.attribute(given.model, given.x, target, at)
@@ -221,8 +221,8 @@ FAINT = 0.2  # of what the maps of the terms hold: a difference below it is said
 def remainder(found: Attribution) -> float | None:
     """How much a contrast's map holds, as a share of what its terms are worth together; the largest over the samples.
 
-    Of methods that keep books, whose maps are made of the score: where the maps of both terms lie apart it is near 1, and where
-    they are the same, near 0. None for other methods, for single targets, and for terms that are read inside the model.
+    Of methods that keep a ledger, whose maps are made of the score: it is near 1 where the maps of both terms lie apart, and near
+    0 where they are the same. None for other methods, for single targets, and for terms that are read inside the model.
     """
     terms = found.target.terms
     if found.ledger is None or len(terms) < 2 or any(term.at is not None for _, term in terms):

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pellucid.errors import MethodError
 from pellucid.explanation.attribution import Attribution
-from pellucid.explanation.ledger import Ledger, Row, joined
+from pellucid.explanation.ledger import Ledger, Row, concat_rows
 from pellucid.model import Model
 from pellucid.model.where import Where
 from pellucid.tape import Op, Tape, aim, find, opened, path, record, rewrite
@@ -204,7 +204,7 @@ def closes(ledger: Ledger | None) -> bool:
 def merged(books: Sequence[Ledger]) -> Ledger:
     """Several books in one."""
     seed, arrived = (torch.stack([getattr(b, side) for b in books]).sum(0) for side in ("seed", "input"))
-    return Ledger(seed, arrived, joined(b.rows for b in books))
+    return Ledger(seed, arrived, concat_rows(b.rows for b in books))
 
 
 def _unable(where: Where, rule: Rule) -> MethodError:

@@ -1,4 +1,4 @@
-"""The ledger as a table: its largest bookings, and the sums they belong to."""
+"""The ledger as a table: its largest entries, and the sums they belong to."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ MOST_ROWS = 12
 
 
 def ledger_rows(ledger: Ledger) -> list[tuple[str, str, str]]:
-    """Lines (what, where, amount) of one sample's books: seed, input, the largest bookings, the rest, the error."""
-    booked = [(row.cause, f"{row.op} in {row.where}" if row.where else row.op, float(row.amount)) for row in ledger.rows]
-    booked.sort(key=lambda line: -abs(line[2]))
-    shown, rest = booked[:MOST_ROWS], booked[MOST_ROWS:]
+    """Lines (what, where, amount) for one sample: relevance at both ends, the largest entries, the rest, the error."""
+    entries = [(row.cause, f"{row.op} in {row.where}" if row.where else row.op, float(row.amount)) for row in ledger.rows]
+    entries.sort(key=lambda line: -abs(line[2]))
+    shown, rest = entries[:MOST_ROWS], entries[MOST_ROWS:]
     if rest:
-        shown.append(("the rest", f"{len(rest)} smaller bookings", sum(amount for _, _, amount in rest)))
+        shown.append(("the rest", f"{len(rest)} smaller entries", sum(amount for _, _, amount in rest)))
     lines = [
-        ("seed", "the target", float(ledger.seed)),
-        ("input", "reached the input", float(ledger.input)),
+        ("output", "relevance of the target", float(ledger.seed)),
+        ("input", "relevance that reached it", float(ledger.input)),
         *shown,
-        ("error", "unaccounted", float(ledger.error)),
+        ("error", "unaccounted for", float(ledger.error)),
     ]
     places = decimals(lines[0][2], lines[1][2])
     return [(what, where, figure(amount, places)) for what, where, amount in lines]

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pellucid.explanation.explanation import Explanation
 
 MOST = 12
-COLUMN, REST, ABSORBED, END = "column", "rest", "absorbed", "end"
+COLUMN, REST, LOST, END = "column", "rest", "lost", "end"
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Step:
         name: Of the column, or what else it is.
         cell: What stands in it.
         start, stop: From where to where it goes, in the units of the score.
-        kind: "column", "rest" of them, "absorbed" on the way, or "end": a mark at `stop`.
+        kind: "column", "rest" of them, "lost" on the way, or "end": a mark at `stop`.
     """
 
     name: str
@@ -44,23 +44,23 @@ class Step:
 
 
 def rises(e: Explanation) -> bool:
-    """Whether values are steps: whether with what was absorbed they add up to the score."""
+    """Whether values are steps: whether with what was lost on the way they add up to the score."""
     return e.signed and e.adds
 
 
 def waterfall(e: Explanation, most: int = MOST) -> list[Step]:
-    """Steps from the base to the score, the strongest first; what is not shown, and what was absorbed, are steps of their own.
+    """Steps from the base to the score, the strongest first; other columns, and what was lost on the way, are steps of their own.
 
-    With books the base is zero. Without them it is what is left of the score: what the baseline scores, of methods that have one.
+    With a ledger the base is zero. Without one it is what is left of the score: the score of the baseline, of methods with one.
     """
     named, rest = split(e, most)
     output = float(e.output)
     total = sum(value for _, _, value in named) + sum(value for _, _, value in rest)
     if e.ledger is not None:
         base, end = 0.0, float(e.ledger.seed)
-        absorbed = float(e.ledger.absorbed + e.ledger.error)
+        lost = float(e.ledger.absorbed + e.ledger.error)
     else:
-        base, end, absorbed = output - total, output, 0.0
+        base, end, lost = output - total, output, 0.0
     steps, at = [Step("begins at zero" if e.ledger is not None else "the baseline scores", "", base, base, END)], base
     for name, cell, value in named:
         steps.append(Step(name, cell, at, at + value))
@@ -69,10 +69,10 @@ def waterfall(e: Explanation, most: int = MOST) -> list[Step]:
         value = sum(value for _, _, value in rest)
         steps.append(Step(f"{len(rest)} other columns", "", at, at + value, REST))
         at += value
-    if e.ledger is not None and abs(absorbed) > 1e-6 * max(abs(end), 1e-12):
-        steps.append(Step("absorbed on the way", "", at, at + absorbed, ABSORBED))
+    if e.ledger is not None and abs(lost) > 1e-6 * max(abs(end), 1e-12):
+        steps.append(Step("lost on the way", "", at, at + lost, LOST))
     same = abs(end - output) <= 1e-3 * abs(output)
-    return [*steps, Step("the score" if same else "the seed", "", end, end, END)]
+    return [*steps, Step("the score" if same else "relevance at the output", "", end, end, END)]
 
 
 def bars(e: Explanation, most: int = MOST) -> list[Step]:

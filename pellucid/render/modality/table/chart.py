@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from ...parts.drawing import Drawing, Line, Rect, Words, fitted
 from ...parts.map import Map
 from ...parts.palette import FAINT, HAIR, INK, Colour
-from ...parts.steps import ABSORBED, END, REST, Step
+from ...parts.steps import END, LOST, REST, Step
 from ...parts.text import width
 
 ROW, BAR, FOOT, SIZE = 30, 18, 46, 15  # pixels
@@ -64,7 +64,7 @@ def row(step: Step, top: float, names: float, at: Callable[[float], float], draw
 
 def colour(step: Step, drawn: Map) -> Colour:
     """Of evidence for, against, or of what is neither."""
-    if step.kind == ABSORBED or drawn.empty:
+    if step.kind == LOST or drawn.empty:
         return GREY
     full = drawn.palette.colour(step.value or 1.0, signed=drawn.signed)
     return pale(full) if step.kind == REST else full
@@ -93,8 +93,8 @@ def key(steps: Sequence[Step], drawn: Map, base: float) -> list[Rect | Line | Wo
         if drawn.signed
         else [(drawn.palette.colour(1.0, signed=False), "unsigned: how much, not for or against")]
     )
-    if any(step.kind == ABSORBED for step in steps):
-        kinds.append((GREY, "absorbed: reached no column"))
+    if any(step.kind == LOST for step in steps):
+        kinds.append((GREY, "lost on the way: reached no column"))
     marks: list[Rect | Line | Words] = []
     left = 0.0
     for fill, words in kinds:

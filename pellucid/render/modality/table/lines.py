@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ...parts.map import Map
 from ...parts.palette import Colour
-from ...parts.steps import ABSORBED, END, Step
+from ...parts.steps import END, LOST, Step
 from .chart import bounds
 from .chart import colour as tone
 
@@ -35,7 +35,7 @@ def painted(step: Step, length: int, drawn: Map, *, colour: bool) -> str:
         return " " * (length - 1) + "|"
     if colour:
         return f"{ink(tone(step, drawn))}{'█' * length}{RESET}"
-    sign = "." if step.kind == ABSORBED else "-" if step.value < 0 else "+"
+    sign = "." if step.kind == LOST else "-" if step.value < 0 else "+"
     return sign * length
 
 
