@@ -261,7 +261,7 @@ def test_data_comes_as_tensor_folder_list_or_loader(net, tmp_path):
     random = torch.get_rng_state()
     found = [pictures(model, data) for data in (x, str(tmp_path), shots, loader, iter([x[:5], x[5:]]))]
     assert torch.equal(random, torch.get_rng_state())
-    every = [torch.cat(list(source.every(7))) for source in found]
+    every = [torch.cat(list(source.everything(7))) for source in found]
     assert all(len(source) == 22 and source.reserved == 2 for source in found)
     assert torch.equal(every[0], x) and torch.equal(every[4], x)
     assert torch.equal(every[1], every[2]) and (every[1] - x).abs().max() < 0.005
@@ -275,9 +275,9 @@ def test_files_that_do_not_fit_into_memory_are_read_anew(net, tmp_path, monkeypa
     for number, picture in enumerate(blobs(12)[0]):
         Image.fromarray((picture[0] * 255).byte().numpy()).save(tmp_path / f"{number:02}.png")
     source = pictures(model, tmp_path)
-    assert source.kept is None and len(source) == 11 and next(source.batches(4)).shape == (4, 1, 12, 12)
+    assert source.inputs is None and len(source) == 11 and next(source.batches(4)).shape == (4, 1, 12, 12)
     loader = pictures(model, [blobs(12)[0]] * 2)
-    assert loader.kept is None and next(loader.batches(4)).shape == (12, 1, 12, 12)
+    assert loader.inputs is None and next(loader.batches(4)).shape == (12, 1, 12, 12)
     fitted = GeneratorPrior.fit(model, data=tmp_path, minutes=None, steps=1, width=4)
     assert fitted.low is not None and float(fitted.low.max()) == 0.0
 

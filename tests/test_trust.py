@@ -19,7 +19,8 @@ from pellucid.synth.frame import Frame
 from pellucid.synth.optimize.task import Task
 from pellucid.synth.trust.activity import centred_ranks, layers_of
 from pellucid.synth.trust.spectra import BINS, spectra
-from pellucid.synth.trust.trust import Neighbour, Opinion, PathLikeness, Trust, Verdict
+from pellucid.synth.trust.trust import Trust
+from pellucid.synth.trust.verdict import Neighbour, Opinion, PathLikeness, Verdict
 
 SIDE = 8
 
@@ -150,7 +151,7 @@ def test_units_inside_are_compared_with_their_top_pictures():
 def test_a_class_that_no_real_picture_is_of_has_no_path_and_that_is_said():
     trust = made(quarters(3), [3]).trust(REAL[:18])
     assert trust[0].path is None and "path" in trust.missing
-    assert trust.notes == ("None of the 18 real pictures is taken for logit 3.",)
+    assert trust.notes == ("None of the 18 real pictures is predicted as logit 3.",)
 
 
 # -- fresh transformations ------------------------------------------------------------------------------------------------
@@ -233,12 +234,12 @@ def test_seeds_that_agree_are_stable_and_those_that_differ_are_diverse():
 def test_without_data_and_others_it_says_what_is_missing():
     trust = made(quarters(0), [0]).trust()
     assert set(trust.missing) == {
-        "above real", "nearest real", "spectrum", "woken", "path", "other network", "diversity", "stability",
+        "above real", "nearest real", "spectrum", "new channels", "path", "other network", "diversity", "stability",
     }  # fmt: skip
     assert "data=..." in trust.missing["path"] and trust.real == 0 and trust[0].percentile is None
     heads, rows = trust.columns()
     assert heads == ("picture", "score", "fresh views") and len(rows) == 1
-    assert "not known" in str(trust)
+    assert "not measured" in str(trust)
 
 
 def test_rows_of_a_table_and_functions_are_judged_as_far_as_they_can_be():
@@ -253,7 +254,7 @@ def test_rows_of_a_table_and_functions_are_judged_as_far_as_they_can_be():
         return x.flatten(1)[:, :2]
 
     trust = pl.maximize(plain, 0, "simonyan2013", shape=(1, 4, 4), steps=2, data=torch.rand(6, 1, 4, 4), beside=0).trust()
-    assert trust.layers == () and trust[0].percentile is not None and "inside of this network" in trust.missing["woken"]
+    assert trust.layers == () and trust[0].percentile is not None and "modules of this network" in trust.missing["new channels"]
 
 
 def test_settings_that_cannot_be_are_refused():

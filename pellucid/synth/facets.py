@@ -173,8 +173,8 @@ def _of_target(
 ) -> tuple[Tensor, Tensor, tuple[str | int, ...]]:
     """The pictures of a target, their codes and names, in one pass over the data that keeps no more than it may need."""
     kept: list[tuple[Tensor, Tensor, Tensor]] = []
-    seen, total = 0, len(source) + source.reserved
-    for x in source.every(64):
+    seen, total = 0, source.count
+    for x in source.everything(64):
         numbers = torch.arange(seen, seen + len(x))
         kept = [_best([*kept, (x.cpu(), _ranked(model, x, target), numbers)])]
         seen += len(x)

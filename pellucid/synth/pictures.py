@@ -1,4 +1,7 @@
-"""Pictures: the user's data, whatever it comes as, as batches of inputs. Labels are not needed."""
+"""Pictures: the user's data, whatever they come as, as batches of inputs of a network; labels are not needed.
+
+How a single picture is read and preprocessed is in `pellucid.model.readers`.
+"""
 
 from __future__ import annotations
 
@@ -24,88 +27,88 @@ assert len(DECODERS) == 6, "the suffixes are those of the decoders"
 
 @dataclass(frozen=True, eq=False)
 class Pictures:
-    """Inputs of a network, in its own units.
+    """Inputs of a network, in its own units: a tensor in memory, files, or a loader of batches.
 
     Arguments:
-        model: Reads pictures, and says where inputs live.
-        kept: All of them, where they fit into memory.
+        model: Reads pictures, and says on which device inputs live.
+        inputs: All of them, with shape (n, *shape), where they fit into memory.
         paths: Else the files to read them from.
-        loader: Else something that gives batches each time it is gone through.
+        loader: Else an iterable that gives batches each time it is iterated over.
         seed: Of the order.
-        names: What they are called, where they are files.
+        names: The file names, where they are files.
     """
 
     model: Model
-    kept: Tensor | None = None
+    inputs: Tensor | None = None
     paths: tuple[Path, ...] = ()
     loader: Iterable[Any] | None = None
     seed: int = 0
     names: tuple[str, ...] = ()
 
     def __len__(self) -> int:
-        """How many there are to learn from; 0 where nobody knows."""
-        return max(0, (len(self.kept) if self.kept is not None else len(self.paths)) - self.reserved)
+        """How many there are to learn from; 0 for a loader, whose length is not known."""
+        return self.count - self.reserved
+
+    @property
+    def count(self) -> int:
+        """How many there are, those held out included; 0 for a loader."""
+        return len(self.inputs) if self.inputs is not None else len(self.paths)
 
     @property
     def reserved(self) -> int:
-        """How many are kept back, to see how well a prior does on what it did not see: a tenth, 64 at most."""
-        return min(HELD_OUT, (len(self.kept) if self.kept is not None else len(self.paths)) // 10)
+        """How many are held out, to measure how well a prior generalises: a tenth, 64 at most."""
+        return min(HELD_OUT, self.count // 10)
 
     def batches(self, size: int) -> Iterator[Tensor]:
-        """Batches without end, each picture once before any comes again."""
-        if self.loader is not None:
-            while True:
-                yield from loader_batches(self.model, self.loader, self.seed)
+        """Batches to learn from without end, each picture once before any comes again."""
+        while self.loader is not None:
+            yield from loader_batches(self.model, self.loader, self.seed)
         rng = torch.Generator("cpu").manual_seed(self.seed)
         order = self._order()[self.reserved :]
         while True:
-            for part in torch.split(order[torch.randperm(len(order), generator=rng)], min(size, len(order))):
-                if len(part) == min(size, len(order)):  # a small rest makes steps of another kind
-                    yield self.take(part)
+            for rows in torch.split(order[torch.randperm(len(order), generator=rng)], min(size, len(order))):
+                if len(rows) == min(size, len(order)):  # a small rest makes steps of another kind
+                    yield self.take(rows)
 
     def held_out(self) -> Tensor | None:
-        """Pictures that `batches` does not give, if there are any."""
+        """The pictures that `batches` leaves out, if there are any."""
         return self.take(self._order()[: self.reserved]) if self.reserved else None
 
-    def some(self, n: int) -> Tensor:
+    def first(self, n: int) -> Tensor:
         """The first `n` to learn from, or as many as there are."""
         if self.loader is not None:
             return torch.cat(list(islice(loader_batches(self.model, self.loader, self.seed), n)))[:n]
         return self.take(self._order()[self.reserved :][:n])
 
-    def once(self, size: int) -> Iterator[Tensor]:
+    def one_epoch(self, size: int) -> Iterator[Tensor]:
         """Batches of all there are to learn from, each picture once."""
-        if self.loader is not None:
-            yield from loader_batches(self.model, self.loader, self.seed)
-            return
-        for part in torch.split(self._order()[self.reserved :], size):
-            yield self.take(part)
+        return self._in_order(self._order()[self.reserved :], size)
 
-    def every(self, size: int) -> Iterator[Tensor]:
-        """Batches of all pictures, those kept back included, in the order they were given in."""
+    def everything(self, size: int) -> Iterator[Tensor]:
+        """Batches of all pictures, those held out included, in the order of the data."""
+        return self._in_order(torch.arange(self.count), size)
+
+    def _in_order(self, index: Tensor, size: int) -> Iterator[Tensor]:
         if self.loader is not None:
-            yield from loader_batches(self.model, self.loader, self.seed)
-            return
-        n = len(self.kept) if self.kept is not None else len(self.paths)
-        for part in torch.split(torch.arange(n), size):
-            yield self.take(part)
+            return loader_batches(self.model, self.loader, self.seed)
+        return (self.take(rows) for rows in torch.split(index, size))
 
     def name(self, index: int) -> str | int:
-        """What the picture of that number is called; its number, where it has no name."""
+        """The name of the picture of that number; the number itself, where it has none."""
         return self.names[index] if self.names else index
 
     def take(self, index: Tensor) -> Tensor:
-        if self.kept is not None:
-            return self.kept[index].to(self.model.device, self.model.dtype)
+        """The pictures of these numbers, with shape (n, *shape)."""
+        if self.inputs is not None:
+            return self.inputs[index].to(self.model.device, self.model.dtype)
         return torch.cat([self.model.read(self.paths[i]) for i in index.tolist()])
 
     def _order(self) -> Tensor:
-        n = len(self.kept) if self.kept is not None else len(self.paths)
-        return torch.randperm(n, generator=torch.Generator("cpu").manual_seed(self.seed))
+        return torch.randperm(self.count, generator=torch.Generator("cpu").manual_seed(self.seed))
 
 
 def pictures(model: Model, data: Any, seed: int = 0) -> Pictures:
-    """What users give as data: inputs, a folder of pictures, a list of them, or a loader of batches.
+    """The user's data as `Pictures`: a tensor of inputs, a folder, a list of pictures, or a loader of batches.
 
     Arguments:
         data: A tensor of inputs, batch first, as the model expects them; a folder, which is searched with all folders inside;
@@ -132,7 +135,7 @@ def picture_files(folder: Path) -> list[Path]:
     """The pictures in a folder and in all folders inside it, in the order of their names."""
     if folder.is_file():
         raise InputError(
-            f"Pictures in {folder}", "a file", "many pictures are needed, and what is named is searched for them",
+            f"Pictures in {folder}", "a file", "many pictures are needed, and a folder is searched for them",
             "Name the folder that holds them.",
         )  # fmt: skip
     if not folder.is_dir():
@@ -154,7 +157,7 @@ def _from_paths(model: Model, paths: Sequence[Path], seed: int) -> Pictures:
 
 
 def _from_loader(model: Model, data: Iterable[Any], seed: int) -> Pictures:
-    """Kept if it fits into memory, or cannot be gone through again; else gone through again and again."""
+    """Kept in memory if it fits there, or can be iterated over only once; else iterated over whenever it is needed."""
     batches, entries = [], 0
     for batch in loader_batches(model, data, seed):
         batches.append(batch.cpu())
@@ -167,7 +170,7 @@ def _from_loader(model: Model, data: Iterable[Any], seed: int) -> Pictures:
 
 
 def loader_batches(model: Model, loader: Iterable[Any], seed: int) -> Iterator[Tensor]:
-    """The batches of a loader; one that shuffles draws from a generator of ours, and the user's stays as it is."""
+    """The batches of a loader. One that shuffles draws from a generator of ours, so that the user's stays as it is."""
     state = torch.Generator("cpu").manual_seed(seed).get_state()
     source: Iterator[Any] | None = None
     while True:

@@ -76,7 +76,7 @@ def examples(
     model.ready()
     _check(top, by, pool)
     source, explainer = pictures(model, data), named(method) if isinstance(method, str) else method
-    first = next(iter(source.every(1)))[:1]
+    first = next(iter(source.everything(1)))[:1]
     frame = framed(model, tuple(first.shape[1:]))
     targets = _units(model, first, units)
     return search(model, targets, source, frame, explainer, top=top, by=by, crop=crop, pool=pool, target=target)

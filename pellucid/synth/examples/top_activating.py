@@ -150,7 +150,7 @@ def top_activating(
         relevance: Rank by a unit's relevance, summed over its map, in place of what it says.
     """
     parts, ranking, seen, stopped = group_units(targets), Ranking.of(len(targets), top), 0, False
-    total = len(source) + source.reserved
+    total = source.count
     for x in _batches(source):
         values = _values(model, x, parts, relevance, seen)
         for part in parts:
@@ -208,7 +208,7 @@ class Ranking:
 
 
 def _batches(source: Pictures) -> Iterator[Tensor]:
-    for x in source.every(BATCH):
+    for x in source.everything(BATCH):
         yield from torch.split(x, at_once(x))
 
 

@@ -159,7 +159,7 @@ class ChainResult:
 def run_chain(
     chain: Chain, e1: Tensor, steps: int, samples: int = 1, every: int = 20, calm: int = 0, start: tuple[Tensor] | None = None
 ) -> ChainResult:
-    """One chain per picture: `steps` steps, then a sample, then one more after every `every` steps.
+    """One chain per picture: `steps` steps, then a sample, then one more after every `everything` steps.
 
     Arguments:
         e1: One weight per picture.

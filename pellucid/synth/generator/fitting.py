@@ -42,7 +42,7 @@ class Fitting:
         model: Model, source: Pictures, at: str | None, bounds: tuple[float, float] | None, width: int, settings: Training
     ) -> Fitting:
         """Everything measured, nothing learned."""
-        first = source.some(2)
+        first = source.first(2)
         if len(first) < 2:
             raise InputError(
                 "Pictures to learn from", "a single one", "a decoder learns from how pictures differ", "Bring some thousands."
@@ -52,7 +52,7 @@ class Fitting:
         frame = _frame(model, tuple(first.shape[1:]), bounds, low, high)
         plan = Architecture(codes.shape, frame.shape, width, frame.bounded)
         rng = torch.Generator("cpu").manual_seed(source.seed)
-        sample = source.some(512)
+        sample = source.first(512)
         decoder, scales = Decoder(plan, rng), _scales(sample, inner, frame, codes)
         _standardise(decoder, codes, frame.to_pictures(sample).float())
         networks = channels_last(decoder.to(model.device)), channels_last(critic(plan, rng).to(model.device))
@@ -96,7 +96,7 @@ def measure_data(source: Pictures, inner: Encoder, batch: int) -> tuple[Codes, f
 
     def coded() -> Iterator[Tensor]:
         nonlocal seen
-        for x in source.once(batch):
+        for x in source.one_epoch(batch):
             ends[:] = [min(ends[0], float(x.min())), max(ends[1], float(x.max()))]
             seen += len(x)
             with torch.no_grad():

@@ -197,9 +197,9 @@ def references(recipe: str, task: Task) -> Tensor:
             "Pass start=picture, or data=folder: seed 0 then takes its first picture, seed 1 its second.",
         )  # fmt: skip
     source = pictures(task.model, task.data)
-    count = len(source.kept) if source.kept is not None else len(source.paths)
+    count = source.count
     numbers = torch.tensor([seed % count if count else seed for seed in task.seeds])
-    found = source.take(numbers) if count else source.some(int(numbers.max()) + 1)[numbers]
+    found = source.take(numbers) if count else source.first(int(numbers.max()) + 1)[numbers]
     return task.frame.to_pictures(found.to(task.frame.device)).to(task.frame.dtype)
 
 

@@ -131,7 +131,7 @@ class Task:
         """
         from ..pictures import pictures
 
-        return pictures(self.model, self.data).some(most)
+        return pictures(self.model, self.data).first(most)
 
     @property
     def autocast(self) -> torch.autocast:

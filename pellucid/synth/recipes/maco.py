@@ -69,7 +69,7 @@ class Maco(PlannedRecipe):
     def _spectrum(self, task: Task) -> Spectrum | None:
         if task.data is None:
             return None
-        return Spectrum.fit(task.frame.to_pictures(pictures(task.model, task.data).some(LEARNT)))
+        return Spectrum.fit(task.frame.to_pictures(pictures(task.model, task.data).first(LEARNT)))
 
 
 def transparency(task: Task, images: Tensor, plan: Plan) -> Tensor:

@@ -1,1 +1,4 @@
-"""Whether a synthesised picture shows what the network looks for: checks, and a report of them."""
+"""Trust in synthesised pictures: measurements against real pictures, other networks and other seeds, and a report of them.
+
+Not in here: metrics of explanations, which are in `pellucid.metrics`.
+"""

@@ -1,4 +1,4 @@
-"""What other networks say of pictures, each fed in its own size and units."""
+"""Other models: what they predict for pictures that were made for one network, resized and scaled to their inputs."""
 
 from __future__ import annotations
 
@@ -15,35 +15,39 @@ from pellucid.target import Target, probabilities
 from pellucid.target.classes import OfClass
 from ..frame import framed
 from ..optimize.task import Task
-from .trust import Opinion
+from .verdict import Opinion
 
 
 def other_model_opinions(task: Task, images: Tensor, other: Any) -> tuple[list[list[Opinion]], str]:
-    """What other networks say of each picture, and why not, where they cannot say."""
-    found: list[list[Opinion]] = [[] for _ in images]
+    """By picture, the predictions of other networks; and the reason where there are none, else "".
+
+    Arguments:
+        images: With shape (n, *task.frame.shape), as the frame has them.
+        other: A model or a list of models: whatever `pellucid.load` takes; None: none.
+    """
+    opinions: list[list[Opinion]] = [[] for _ in images]
     others = [] if other is None else list(other) if isinstance(other, (list, tuple)) else [other]
     why = "" if others else "No second network was given: other=..."
     for one in map(load, others):
         one.ready()
-        output = torch.cat(
-            [heard(one, part, (None,))[None] for part in torch.split(inputs_of(task, one, images), at_once(images))]
-        )
+        batches = torch.split(as_inputs(task, one, images), at_once(images))
+        output = torch.cat([heard(one, batch, (None,))[None] for batch in batches])
         if output.dim() != 2:
             why = f"{one.name} does not return one score per class."
             continue
-        shares = probabilities(output.float())
+        probability = probabilities(output.float())
         for row, target in enumerate(task.targets):
-            index, reason = _class_by(task.model, one, target, output.shape[1])
+            index, reason = _same_class(task.model, one, target, output.shape[1])
             why = why or reason
             if index is not None:
-                best, own = int(shares[row].argmax()), shares[row, index]
-                rank = 1 + int((shares[row] > own).sum())
-                found[row].append(Opinion(one.name, rank, float(own), one.label(best), float(shares[row, best])))
-    return found, why
+                best, own = int(probability[row].argmax()), probability[row, index]
+                rank = 1 + int((probability[row] > own).sum())
+                opinions[row].append(Opinion(one.name, rank, float(own), one.label(best), float(probability[row, best])))
+    return opinions, why
 
 
-def inputs_of(task: Task, other: Model, images: Tensor) -> Tensor:
-    """Pictures in the units and the size of another network."""
+def as_inputs(task: Task, other: Model, images: Tensor) -> Tensor:
+    """Pictures in the units and at the size of another network's inputs, grey where its channels differ."""
     images = images.to(other.device, other.dtype)
     if other.pictured is None or not task.frame.bounded or images.dim() != 4:
         return task.frame.to_inputs(images)
@@ -55,17 +59,17 @@ def inputs_of(task: Task, other: Model, images: Tensor) -> Tensor:
     return frame.to_inputs(images.clamp(0, 1))
 
 
-def _class_by(model: Model, other: Model, target: Target, count: int) -> tuple[int | None, str]:
-    """The class of a target as another network numbers it: by name where both have names, else by number."""
+def _same_class(model: Model, other: Model, target: Target, count: int) -> tuple[int | None, str]:
+    """The index of a target's class in another network, matched by name where both have names; or None, and why."""
     index = class_of(target)
     if index is None:
-        return None, "A unit inside, or a sum of targets, is this network's own: another one has no such unit."
+        return None, "A unit inside, or a sum of targets, belongs to this network alone: another one has no such unit."
     if model.labels and other.labels and model.labels != other.labels:
         try:
             return other.find(model.label(index)), ""
         except TargetError as error:
             return None, f"{other.name} knows no such class: {error}"
-    return (index, "") if -count <= index < count else (None, f"{other.name} has {count} classes only.")
+    return (index, "") if -count <= index < count else (None, f"{other.name} has only {count} classes.")
 
 
 def class_of(target: Target) -> int | None:

@@ -1,0 +1,98 @@
+"""Responses: what a network computes for pictures that a trust report compares, made and real, in one pass per batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+import torch
+from torch import Tensor
+
+from pellucid.core.progress import told
+from pellucid.errors import InputError
+from pellucid.tape.forward import at_once, heard
+from pellucid.target import Target
+from ..optimize.task import Task
+from ..pictures import Pictures
+from .activity import Activity, activity
+from .spectra import spectra
+
+
+@dataclass(frozen=True, eq=False)
+class Responses:
+    """What the network computes for n pictures.
+
+    Arguments:
+        scores: The value of each distinct target, with shape (n, targets).
+        classes: The predicted classes, with shape (n,); None where the output is no list of classes.
+        activity: The activations of some layers.
+        spectra: The logarithms of the power by frequency, with shape (n, bins).
+    """
+
+    scores: Tensor
+    classes: Tensor | None
+    activity: Activity
+    spectra: Tensor
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    @classmethod
+    def of(cls, task: Task, targets: Sequence[Target], layers: Sequence[str], batches: Iterable[Tensor]) -> Responses:
+        """The responses to batches of inputs."""
+        parts = [_batch(task, targets, layers, x) for x in batches]
+        classes = [part.classes for part in parts if part.classes is not None]
+        return cls(
+            torch.cat([part.scores for part in parts]),
+            torch.cat(classes) if len(classes) == len(parts) else None,
+            Activity.concat([part.activity for part in parts]),
+            torch.cat([part.spectra for part in parts]),
+        )
+
+
+def _batch(task: Task, targets: Sequence[Target], layers: Sequence[str], x: Tensor) -> Responses:
+    addresses = dict.fromkeys([*(at for target in targets for at in target.addresses), *layers, None])
+    values = heard(task.model, x, tuple(addresses))
+    scores = [target.take([0] * len(x)).read(lambda at: values[at]).float().cpu() for target in targets]
+    output, tokens = values[None], len(task.frame.spatial) > 1
+    classes = output.argmax(1).cpu() if output.dim() == 2 and output.shape[1] > 1 else None
+    inside = activity(values, layers, tokens=tokens) if layers else activity({"": output}, [""], tokens=False)
+    return Responses(torch.stack(scores, 1), classes, inside, spectra(task.frame.to_pictures(x)))
+
+
+def real_responses(
+    task: Task, targets: Sequence[Target], layers: Sequence[str], source: Pictures, most: int
+) -> tuple[Responses, list[str]]:
+    """The responses to the first `most` real pictures, and a note if the pass was called off."""
+    done, notes = 0, list[str]()
+    total = min(most, source.count) or most
+
+    def inputs() -> Iterable[Tensor]:
+        nonlocal done
+        for x in islice(source.everything(64), (most + 63) // 64 if source.loader is None else None):
+            for batch in torch.split(x[: max(0, most - done)], at_once(x)):
+                done += len(batch)
+                yield batch
+            if done >= most:
+                return
+            if told(done, total, "pictures"):
+                notes.append(f"Called off after {done} of {total} real pictures; the comparison is with those.")
+                return
+
+    return Responses.of(task, targets, layers, inputs()), notes
+
+
+def labels_of(real: Responses | None, classes: Sequence[int] | Tensor | None) -> Tensor | None:
+    """The class of each real picture: as given, else as predicted.
+
+    Raises:
+        InputError: there are fewer classes than pictures.
+    """
+    if real is None or classes is None:
+        return None if real is None else real.classes
+    labels = torch.as_tensor(classes).flatten()
+    if len(labels) < len(real):
+        found = f"{len(labels)} of them and {len(real)} real pictures"
+        raise InputError("classes", found, "each picture has one", "Give one for each.")
+    return labels[: len(real)]
