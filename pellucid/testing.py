@@ -21,10 +21,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pellucid.catalogue.methods import method as named
 from pellucid.core.numbers import figure
 from pellucid.errors import InputError
-from pellucid.explanation.attribution import Method
+from pellucid.explanation.method import Method
 from pellucid.metrics.metric import scored
 from pellucid.metrics.report.interval import interval
 from pellucid.model import Model, load
@@ -272,7 +271,7 @@ def _loads(
     model: Model, x: Tensor, where: Tensor, method: str | Method, target: Any, draws: int, rng: torch.Generator
 ) -> tuple[Tensor, Tensor]:
     """Relevance per pixel in the mask, and in the same mask moved elsewhere, as multiples of the mean; NaN for empty maps."""
-    e = explain(model, x, target, named(method) if isinstance(method, str) else method)
+    e = explain(model, x, target, method)
     size = torch.stack([e.heat(i).abs().double() for i in range(len(x))])
     size = size.clamp(min=0) / size.mean((1, 2), keepdim=True)
     elsewhere = [_moved(where.cpu(), rng) for _ in range(draws)]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from . import papers as p
 from .entry import Entry, entries_of, find, installed
 
 if TYPE_CHECKING:
-    from pellucid.explanation.attribution import Method
+    from pellucid.explanation.method import Method
 
 lrp = entries_of("methods.lrp")
 grad = entries_of("methods.gradient")
@@ -103,6 +103,21 @@ def method(name: str) -> Method:
     """
     found: Method = find("method", name, METHODS + CHOOSERS, methods).make()
     return found
+
+
+def as_method(given: Any, *, strict: bool = False) -> Method:
+    """A method, from its name, from a method, or from a class or function that makes one without arguments.
+
+    Arguments:
+        strict: Whether an operation without a rule is an error, for methods that have rules.
+
+    Raises:
+        MethodError: it is none of them.
+    """
+    from pellucid.explanation.method import configured, instance  # late: lists must not wait for torch
+
+    found = method(given) if isinstance(given, str) else instance(given)
+    return configured(found, strict=True) if strict else found
 
 
 def adds_up(name: str) -> bool:

@@ -1,18 +1,13 @@
-"""Attribution: what a method hands over, before it is told as an explanation."""
+"""Attribution: what a method returns; `Explanation` holds it, with what readers and painters need besides."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
 
 from torch import Tensor
 
-from pellucid.model import Model
 from pellucid.target import Target
 from .ledger import Ledger
-
-if TYPE_CHECKING:
-    from pellucid.model.where import Where
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,14 +42,3 @@ class Attribution:
     shared: bool = False
     forwards: int = 0
     through: tuple[str, ...] = ()
-
-
-class Method(Protocol):
-    """Anything that explains. `signed` says whether a negative value speaks against the target."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def signed(self) -> bool: ...
-
-    def attribute(self, model: Model, x: Tensor, target: Target, at: str | Where | None = None) -> Attribution: ...

@@ -38,8 +38,8 @@ import torch
 from torch import Tensor
 
 from pellucid.errors import InputError, MethodError, ModelError
-from pellucid.explanation.attribution import Method
 from pellucid.explanation.explanation import Explanation
+from pellucid.explanation.method import Method
 from pellucid.model import Model
 from pellucid.tape.finite import check
 from pellucid.tape.forward import Readout, at_once, heard

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from pellucid.errors import InputError, MethodError, TargetError
-from pellucid.explanation.attribution import Attribution, Method
+from pellucid.explanation.attribution import Attribution
+from pellucid.explanation.method import Method, configured, has, member
+from pellucid.explanation.method import attribute as ask
 from pellucid.model import Model, Text
 from pellucid.model.modality.tokens import PADDING, SPECIAL, TEXT, Tokens
 from pellucid.model.outputs import main_output
@@ -104,7 +106,7 @@ def attribute(
         model = accompanied(model, {name: value[row, places][None] for name, value in beside.items()})
     written = Written(embedded(model, ids[row, places][None].long()), None if tokens is None else tokens.only(row), text)
     fitted, notes = adapted(method, written)
-    found = fitted.attribute(written.seen.handle(), written.seen.vectors, settled(target, written, model), at)
+    found = ask(fitted, written.seen.handle(), written.seen.vectors, settled(target, written, model), at)
     if at is None:
         found, more = folded(found, method, written)
         notes = (*notes, *more)
@@ -172,7 +174,7 @@ def _spread(values: Tensor, places: Tensor, longest: int, at: Any) -> Tensor:
 
 
 def _check(method: Method) -> None:
-    if getattr(method, "per_token", SUM) == NONE:
+    if member(method, "per_token") == NONE:
         raise MethodError(
             f"{method.name} of a text", "token ids", "the method is made for pictures, and says nothing of tokens",
             'Use "lrp", "integrated_gradients", "occlusion" or "shapley", say.',
@@ -181,26 +183,25 @@ def _check(method: Method) -> None:
 
 def adapted(method: Method, written: Written) -> tuple[Method, tuple[str, ...]]:
     """The method for one text: baselines are texts without their words, what is taken away are tokens."""
-    if hasattr(method, "of_tokens"):
-        made: tuple[Method, tuple[str, ...]] = method.of_tokens(written)
+    if has(method, "of_tokens"):
+        made: tuple[Method, tuple[str, ...]] = member(method, "of_tokens")(written)
         return made
-    if hasattr(method, "method") and is_dataclass(method):  # a method that wraps another
-        inner, notes = adapted(method.method, written)
-        return replace(method, method=inner), notes
-    known: set[str] = {one.name for one in fields(method)} if is_dataclass(method) else set()
-    name = next((name for name in ("baseline", "baselines") if name in known), None)
+    if has(method, "method"):  # a method that wraps another
+        inner, notes = adapted(member(method, "method"), written)
+        return configured(method, method=inner), notes
+    name = next((name for name in ("baseline", "baselines") if has(method, name)), None)
     if name is None:
         return method, ()
-    given = getattr(method, name)
+    given = member(method, name)
     if isinstance(given, Tensor) and not given.is_floating_point():
         rows = given.to(written.seen.ids).reshape(-1, given.shape[-1])
-        return replace(method, **{name: torch.cat([embedded(written.seen.model, one[None]).vectors for one in rows])}), ()  # type: ignore[type-var]
+        return configured(method, **{name: torch.cat([embedded(written.seen.model, one[None]).vectors for one in rows])}), ()
     if given is not None:
         return method, ()
     blank, called = written.blanked()
     kept = "; special tokens stay" if written.tokens is not None and SPECIAL in written.tokens.kinds[0] else ""
     note = f"The baseline is the same text with {called} in place of every token{kept}."
-    return replace(method, **{name: blank}), (note,)  # type: ignore[type-var]
+    return configured(method, **{name: blank}), (note,)
 
 
 def settled(target: Target, written: Written, model: Model) -> Target:
@@ -251,7 +252,7 @@ def _as_token(term: Any) -> Any:
 
 def folded(found: Attribution, method: Method, written: Written) -> tuple[Attribution, tuple[str, ...]]:
     """One number per token from those of its vector."""
-    values, error, how = found.values, found.error, getattr(method, "per_token", SUM)
+    values, error, how = found.values, found.error, member(method, "per_token")
     if values.dim() == 2 and values.shape[1] == written.count:
         return found, ()
     if values.shape[1:] != written.seen.vectors.shape[1:]:
@@ -271,4 +272,4 @@ def folded(found: Attribution, method: Method, written: Written) -> tuple[Attrib
 
 def unsigned(method: Method) -> bool:
     """Whether what a method says of tokens has no sign, though what it says of numbers has one."""
-    return getattr(method, "per_token", SUM) == LENGTH
+    return bool(member(method, "per_token") == LENGTH)

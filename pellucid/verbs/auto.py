@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from torch import Tensor
 
 from pellucid.errors import PellucidError
-from pellucid.explanation.attribution import Attribution, Method
+from pellucid.explanation.attribution import Attribution
+from pellucid.explanation.method import Method
 from pellucid.metrics.report.advice import FEWEST
 from pellucid.model import Model
 from pellucid.model.where import Where
@@ -59,24 +60,23 @@ class Auto:
         """The same for one text: its tokens are the parts, each a place with a vector."""
         return replace(self, written=written), ()
 
-    def settle(self, model: Model, x: Tensor, target: Target) -> tuple[Method, str]:
+    def resolve(self, model: Model, x: Tensor, target: Target) -> tuple[Method, str]:
         """The method that is chosen, and why, in a sentence or two.
 
         Raises:
             PellucidError: no candidate can answer; what the first of them said.
         """
-        from pellucid.catalogue.methods import method
+        from pellucid.catalogue.methods import as_method
 
         found = self._tried(model, x, target) if self.table is None else self.table
         name = found.best
-        chosen = method(name)
-        chosen = replace(chosen, strict=True) if self.strict and hasattr(chosen, "strict") else chosen  # type: ignore[type-var]
+        chosen = as_method(name, strict=self.strict)
         reason = why(found, name) if self.table is None else f"as an evaluation before advised: {found.advice}"
         return chosen, f"`auto` chose {name}{':' if self.table is None else ','} {reason}"
 
     def attribute(self, model: Model, x: Tensor, target: Target, at: str | Where | None = None) -> Attribution:
         """What the chosen method answers."""
-        chosen, reason = self.settle(model, x, target)
+        chosen, reason = self.resolve(model, x, target)
         fitted, notes = (chosen, ()) if self.written is None else adapted(chosen, self.written)
         found = fitted.attribute(model, x, target, at)
         return replace(found, method=chosen.name, notes=(reason, *found.notes, *notes))

@@ -6,15 +6,16 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pellucid.catalogue.methods import as_method
 from pellucid.core.progress import told
 from pellucid.errors import MethodError, PellucidError
-from pellucid.explanation.attribution import Method
 from pellucid.explanation.comparison import Comparison
 from pellucid.explanation.explanation import Explanation
+from pellucid.explanation.method import Method
 from pellucid.model import Model, load
 from pellucid.model.where import Where
 from pellucid.target import as_target
-from .explain import Only, _answered, _conditioned, _method
+from .explain import Only, _answered, _conditioned
 from .inputs import seen
 
 
@@ -74,10 +75,10 @@ def _distinct(methods: Sequence[str | Method] | Mapping[str, str | Method], stri
     """The methods by names that differ."""
     named: dict[str, Method] = {}
     if isinstance(methods, Mapping):
-        named = {name: _method(one, strict) for name, one in methods.items()}
+        named = {name: as_method(one, strict=strict) for name, one in methods.items()}
     else:
         for one in [methods] if isinstance(methods, str) else methods:
-            method = _method(one, strict)
+            method = as_method(one, strict=strict)
             same = sum(other.name == method.name for other in named.values())
             named[f"{method.name} ({same + 1})" if same else method.name] = method
     if not named:

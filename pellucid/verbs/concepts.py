@@ -15,8 +15,8 @@ from torch.nn import functional
 from pellucid.core.formats import encoded, save
 from pellucid.core.numbers import figure
 from pellucid.errors import InputError, MethodError, WhereError
-from pellucid.explanation.attribution import Method
 from pellucid.explanation.explanation import Explanation
+from pellucid.explanation.method import Method
 from pellucid.explanation.serialization import summary
 from pellucid.methods.layer_choice import choose_map
 from pellucid.model import Model, load

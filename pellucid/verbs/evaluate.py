@@ -13,7 +13,7 @@ from torch import Tensor
 from pellucid.catalogue.metrics import metric as listed
 from pellucid.core.progress import told
 from pellucid.errors import InputError, MethodError, PellucidError
-from pellucid.explanation.attribution import Method
+from pellucid.explanation.method import Method, has
 from pellucid.methods.perturb.regions.division import Division
 from pellucid.metrics.metric import Answer, Metric, Question, Scores, question
 from pellucid.metrics.removal.layout import rows, suited, turned, worded
@@ -174,7 +174,7 @@ def _target(asked: Question) -> str:
 def _known(methods: dict[str, Method]) -> dict[str, Method]:
     """The methods, if none of them is chosen by an evaluation itself."""
     for name, method in methods.items():
-        if hasattr(method, "settle"):
+        if has(method, "resolve"):
             raise MethodError(
                 f"method {name!r} in an evaluation", "one that chooses by an evaluation of its own",
                 "it would be judged by itself", "Name the methods that it is to choose from.",
@@ -187,7 +187,7 @@ def _metrics(given: Sequence[str | Metric] | str) -> dict[str, Metric]:
     named: dict[str, Metric] = {}
     for one in [given] if isinstance(given, str) else given:
         metric = listed(one) if isinstance(one, str) else one
-        if not hasattr(metric, "score"):
+        if not hasattr(metric, "score") or isinstance(metric, type):
             raise MethodError(
                 f"metric={one!r}", f"a {type(one).__name__}", "a metric has a name and scores",
                 'Pass a name such as "srg", or pl.metrics.SRG().',

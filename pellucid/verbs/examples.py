@@ -6,9 +6,9 @@ from typing import Any, Literal
 
 from torch import Tensor
 
-from pellucid.catalogue.methods import method as named
+from pellucid.catalogue.methods import as_method
 from pellucid.errors import InputError, MethodError
-from pellucid.explanation.attribution import Method
+from pellucid.explanation.method import Method
 from pellucid.model import Model, load
 from pellucid.synth.examples.example import Example, Examples
 from pellucid.synth.examples.search import search
@@ -75,7 +75,7 @@ def examples(
     model = load(model)
     model.ready()
     _check(top, by, pool)
-    source, explainer = pictures(model, data), named(method) if isinstance(method, str) else method
+    source, explainer = pictures(model, data), as_method(method)
     first = next(iter(source.everything(1)))[:1]
     frame = framed(model, tuple(first.shape[1:]))
     targets = _units(model, first, units)

@@ -11,12 +11,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pellucid.catalogue.methods import adds_up
-from pellucid.catalogue.methods import method as named
+from pellucid.catalogue.methods import adds_up, as_method
 from pellucid.errors import MethodError
-from pellucid.explanation.attribution import Attribution, Method
+from pellucid.explanation.attribution import Attribution
 from pellucid.explanation.concat import concat
 from pellucid.explanation.explanation import Explanation
+from pellucid.explanation.method import Method, attribute, configured, has, member
 from pellucid.model import Model, load
 from pellucid.model.modality import Modality, Tokens
 from pellucid.model.multi_input import Called, layout, row
@@ -71,20 +71,8 @@ def explain(
     """
     model = load(model)
     model.ready()
-    chosen, at = _conditioned(_method(method, strict), only, at)
+    chosen, at = _conditioned(as_method(method, strict=strict), only, at)
     return _answered(chosen, seen(model, x), as_target(target), at)
-
-
-def _method(method: str | Method, strict: bool) -> Method:
-    chosen = named(method) if isinstance(method, str) else method
-    if not hasattr(chosen, "attribute"):
-        raise MethodError(
-            f"method={method!r}",
-            f"a {type(method).__name__}",
-            "a method has a name and attributes",
-            'Pass a name such as "lrp", or pl.lrp.EpsilonPlus().',
-        )
-    return replace(chosen, strict=True) if strict and hasattr(chosen, "strict") else chosen  # type: ignore[type-var]
 
 
 def _conditioned(method: Method, only: Only, at: str | Where | None) -> tuple[Method, str | Where | None]:
@@ -93,13 +81,13 @@ def _conditioned(method: Method, only: Only, at: str | Where | None) -> tuple[Me
         return method, at
     asked = passages(only, at)
     check_carries(method, str(asked[0]))
-    return replace(method, only=asked), at if addressed(only) else None  # type: ignore[type-var]
+    return configured(method, only=asked), at if addressed(only) else None
 
 
 def check_carries(method: str | Method, through: str) -> None:
     """Refuse a method that cannot say what passes through a part of a layer."""
-    chosen = _method(method, strict=False)
-    if not hasattr(chosen, "only"):
+    chosen = as_method(method)
+    if not has(chosen, "only"):
         raise MethodError(
             f"`{chosen.name}` through {through}", "a method that carries nothing back from layer to layer",
             "only where relevance is carried can it be held back on its way",
@@ -110,9 +98,9 @@ def check_carries(method: str | Method, through: str) -> None:
 def _answered(method: Method, given: Seen, target: Target, at: str | Where | None) -> Explanation:
     """What a method says; of one that chooses, what its choice says, and why it was chosen."""
     chosen, why = method, ""
-    if hasattr(method, "settle"):
+    if has(method, "resolve"):
         asked = target if given.x.is_floating_point() or given.x.dim() != 2 else token_inputs.spoken(given.model, given.x, target)
-        chosen, why = method.settle(given.model, given.x, asked)
+        chosen, why = member(method, "resolve")(given.model, given.x, asked)
     e = _explained(chosen, given, target, at)
     return replace(e, notes=(why, *e.notes)) if why else e
 
@@ -120,13 +108,13 @@ def _answered(method: Method, given: Seen, target: Target, at: str | Where | Non
 def _explained(method: Method, given: Seen, target: Target, at: str | Where | None) -> Explanation:
     """What a method answers about a batch, sample by sample where other inputs belong to each of them."""
     if given.rowwise:
-        for passage in getattr(method, "only", ()):
+        for passage in member(method, "only"):
             passage.check(len(given.x))
         rows = [_alone(_asked_of(method, n), given, n, target.take([n]), at) for n in range(len(given.x))]
         e = concat(rows)
         return replace(e, subject=_about(given, e.values, at))
     try:
-        found = method.attribute(given.model, given.x, target, at)
+        found = attribute(method, given.model, given.x, target, at)
     except MethodError as error:
         raise error if layout(given.model) is None else _of_one(error, method) from None
     return _explanation(given, method, found, at)
@@ -134,8 +122,8 @@ def _explained(method: Method, given: Seen, target: Target, at: str | Where | No
 
 def _asked_of(method: Method, sample: int) -> Method:
     """The method with what relevance has to pass in one sample."""
-    only = getattr(method, "only", ())
-    return replace(method, only=tuple(one.take(sample) for one in only)) if only else method  # type: ignore[type-var]
+    only = member(method, "only")
+    return configured(method, only=tuple(one.take(sample) for one in only)) if only else method
 
 
 def _of_one(error: MethodError, method: Method) -> MethodError:

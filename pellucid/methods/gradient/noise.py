@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 
 from pellucid.core.progress import told
 from pellucid.errors import MethodError
-from pellucid.explanation.attribution import Attribution, Method
+from pellucid.explanation.attribution import Attribution
+from pellucid.explanation.method import Method, configured, has, member
 from pellucid.model import Model
 from pellucid.model.where import Where
 from pellucid.tape.forward import ask
@@ -79,7 +80,7 @@ class Noisy:
     @property
     def per_token(self) -> str:
         """Squares and variances of a token's entries add up; a mean is what the method makes of it."""
-        return getattr(self.method, "per_token", "sum") if self.of == "mean" else "sum"
+        return str(member(self.method, "per_token")) if self.of == "mean" else "sum"
 
     def attribute(self, model: Model, x: Tensor, target: Target, at: str | Where | None = None) -> Attribution:
         """The mean, mean square or variance over the copies, with its standard error."""
@@ -149,10 +150,10 @@ class Heard:
 
 def taken(method: Method, rows: Sequence[int], x: Tensor) -> Method:
     """The method for a batch made of those samples of x, where it holds a baseline for each of them."""
-    baseline = getattr(method, "baseline", None)
+    baseline = member(method, "baseline")
     if not isinstance(baseline, Tensor) or baseline.dim() < x.dim() or len(baseline) == 1:
         return method
-    return replace(method, baseline=baseline[list(rows)])  # type: ignore[type-var]
+    return configured(method, baseline=baseline[list(rows)])
 
 
 def SmoothGrad(n: int = 16, sigma: float = 0.15, *, seed: int = 0) -> Noisy:
@@ -228,9 +229,8 @@ class OverBaselines:
         return made
 
     def _against(self, baseline: Any) -> Method:
-        if hasattr(self.method, "attribute") and hasattr(self.method, "baseline"):
-            made: Method = replace(self.method, baseline=baseline)  # type: ignore[type-var, assignment]
-            return made
+        if hasattr(self.method, "attribute") and has(self.method, "baseline"):
+            return configured(cast(Method, self.method), baseline=baseline)
         if callable(self.method):
             return self.method(baseline)
         raise MethodError(

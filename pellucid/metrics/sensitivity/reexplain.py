@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pellucid.errors import MethodError
-from pellucid.explanation.attribution import Method
+from pellucid.explanation.method import Method
 from pellucid.model import Model, Text
 from pellucid.tape import token_inputs
 from pellucid.tape.forward import ask, at_once

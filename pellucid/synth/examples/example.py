@@ -16,7 +16,7 @@ from torch import Tensor
 from pellucid.core.formats import save
 from pellucid.core.numbers import figure
 from pellucid.errors import PellucidError
-from pellucid.explanation.attribution import Method
+from pellucid.explanation.method import Method
 from pellucid.model import Model
 from pellucid.target import Target
 from pellucid.target.inside import Channel

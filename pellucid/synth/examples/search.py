@@ -8,7 +8,7 @@ from typing import Any, Literal
 from torch import Tensor
 
 from pellucid.errors import InputError, MethodError
-from pellucid.explanation.attribution import Method
+from pellucid.explanation.method import Method
 from pellucid.model import Model
 from pellucid.target import Target, as_target
 from ..frame import Frame

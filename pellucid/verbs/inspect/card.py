@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pellucid.catalogue.methods import method as named
+from pellucid.catalogue.methods import as_method
 from pellucid.errors import ModelError, ThreadLost
-from pellucid.explanation.attribution import Method
+from pellucid.explanation.method import Method
 from pellucid.model import Columns, Model, Preprocess, Text, load
 from pellucid.model.readers.describe import read
 from pellucid.tape import Tape, record
@@ -128,7 +128,7 @@ def inspect(model: Any, x: Any = None, *, method: str | Method = "lrp", shape: S
     """
     model = load(model)
     model.ready()
-    chosen = named(method) if isinstance(method, str) else method
+    chosen = as_method(method)
     entered = entry(model, x, shape)
     output = model(entered)
     if entered.is_floating_point():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from pellucid.explanation.attribution import Method
+from pellucid.explanation.method import Method, member
 from pellucid.tape import Tape, path, rewrite
 from pellucid.tape.seed import find_output
 
@@ -30,7 +30,7 @@ class Planned:
 
 def plan(method: Method, tape: Tape | None) -> tuple[str, tuple[Planned, ...]]:
     """The composite, and which rule each kind of operation on the path to the output gets; nothing for methods without."""
-    choose = getattr(method, "choose", None)  # composites have it; nobody here knows a family of methods
+    choose = member(method, "choose")
     if choose is None or tape is None:
         return "", ()
     told = rewrite(tape)

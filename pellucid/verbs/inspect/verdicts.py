@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pellucid.catalogue.entry import Entry
 from pellucid.catalogue.methods import methods
 from pellucid.errors import PellucidError
+from pellucid.explanation.method import member
 from pellucid.methods.cam.attention_flow import unlaid
 from pellucid.methods.layer_choice import choose_map
 from pellucid.tape import Aim, Tape
@@ -14,7 +15,6 @@ from pellucid.tape.attention import Tokens, tokens
 from pellucid.tape.axes.feature_map import FeatureMap
 from pellucid.tape.seed import find_output
 from pellucid.tape.token_inputs import NONE as NOTHING
-from pellucid.tape.token_inputs import SUM
 from pellucid.target import as_target
 from .rules import NONE, plan
 
@@ -49,7 +49,7 @@ def verdicts(tape: Tape | None, lost: str = "", *, text: bool = False) -> tuple[
 
 def _silent(entry: Entry) -> bool:
     """Whether a method says nothing of tokens."""
-    return getattr(entry.make(), "per_token", SUM) == NOTHING
+    return bool(member(entry.make(), "per_token") == NOTHING)
 
 
 def _of_text(entry: Entry) -> Verdict:

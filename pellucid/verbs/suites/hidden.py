@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from pellucid.core.progress import told
 from pellucid.errors import InputError
-from pellucid.explanation.attribution import Method
+from pellucid.explanation.method import Method
 from pellucid.model import Model, load
 from pellucid.zoo.truth import OCCLUDERS, Problem, hidden, hidden_net
 from ..compare import _distinct

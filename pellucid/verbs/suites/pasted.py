@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pellucid import zoo
 from pellucid.errors import InputError, MethodError
-from pellucid.explanation.attribution import Method
+from pellucid.explanation.method import Method
 from pellucid.metrics.metric import scored
 from pellucid.model import Model, load
 from pellucid.tape.forward import at_once, heard

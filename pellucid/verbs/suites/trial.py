@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pellucid.core.progress import told
 from pellucid.errors import InputError, PellucidError
-from pellucid.explanation.attribution import Method
+from pellucid.explanation.method import Method
 from pellucid.metrics.metric import Answer
 from pellucid.model import Model
 from pellucid.tape.forward import at_once
