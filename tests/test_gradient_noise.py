@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 import pellucid as pl
 from pellucid.core.progress import watched
+from pellucid.core.random import generator, normal
 from pellucid.methods.gradient import (
     Expected,
     FiniteDifferences,
@@ -24,7 +25,7 @@ from pellucid.methods.gradient import (
     VarGrad,
 )
 from pellucid.methods.gradient.finite_differences import CELLS, divided
-from pellucid.methods.gradient.sampling import Tally, normal, spread
+from pellucid.methods.gradient.sampling import Tally, spread
 from tests.cases import CASE, contained, difference
 
 W = torch.tensor([[2.0, -1.0, 0.5], [1.0, 3.0, -2.0]], dtype=torch.float64)
@@ -50,7 +51,7 @@ def test_on_the_same_noise_it_is_captums_noise_tunnel(
 ):
     attr = pytest.importorskip("captum.attr")
     net, x, n = CASE[name].net(torch.float64), CASE[name].inputs(torch.float64), 5
-    noise = torch.stack([0.2 * spread(one[None]) * normal(x.shape[1:], 3, j) for one in x for j in range(n)])[:, 0]
+    noise = torch.stack([0.2 * spread(one[None]) * normal(x.shape[1:], generator(3, j)) for one in x for j in range(n)])[:, 0]
     monkeypatch.setattr(torch, "normal", lambda mean, std: noise)
     options = {"abs": False} if wrapped == "Saliency" else {"n_steps": 4, "baselines": 0.3}
     tunnel = attr.NoiseTunnel(getattr(attr, wrapped)(net))
@@ -121,7 +122,7 @@ def test_it_wraps_any_method(method: Any, at: str | None):
     case = CASE["plain"]
     net, x = case.net(torch.float64), case.inputs(torch.float64)
     e = pl.explain(net, x, 1, Noisy(method, 3, 0.1), at=at)
-    copies = [x + 0.1 * spread(x) * normal(x.shape[1:], 0, j) for j in range(3)]
+    copies = [x + 0.1 * spread(x) * normal(x.shape[1:], generator(0, j)) for j in range(3)]
     each = torch.stack([pl.explain(net, copy, 1, method, at=at).values for copy in copies])
     assert difference(e.values, each.mean(0)) <= 1e-10
     assert e.error is not None and torch.allclose(e.error, each.std(0) / 3**0.5, rtol=1e-6, atol=1e-12)
@@ -135,7 +136,7 @@ def test_all_copies_are_explained_for_the_class_predicted_without_noise():
     predicted = net(x).argmax(1).tolist()
     free, told = (pl.explain(net, x, target, SmoothGrad(4, sigma=1.0)) for target in (None, predicted))
     assert torch.equal(free.values, told.values) and free.targets == told.targets
-    copies = x + spread(x) * normal(x.shape[1:], 0, 0)
+    copies = x + spread(x) * normal(x.shape[1:], generator(0, 0))
     assert net(copies).argmax(1).tolist() != predicted, "noise of this size changes predictions"
 
 

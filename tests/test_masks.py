@@ -10,10 +10,11 @@ import torch
 from torch import Tensor, nn
 
 import pellucid as pl
+from pellucid.core.blur import blur_matrix
 from pellucid.core.progress import watched
 from pellucid.methods.perturb.masks import extremal
 from pellucid.methods.perturb.masks.extremal import Extremal
-from pellucid.methods.perturb.masks.masks import frame, gaussian
+from pellucid.methods.perturb.masks.masks import frame
 from pellucid.methods.perturb.masks.meaningful import Meaningful, as_probability
 from pellucid.methods.perturb.masks.optimise import gradient
 from pellucid.tape.forward import settled
@@ -41,7 +42,7 @@ def noise(*shape: int, seed: int = 0) -> Tensor:
 
 def texture(batch: int = 1, seed: int = 0) -> Tensor:
     """Spots some pixels wide: a slight blur leaves them, a strong one does not."""
-    bell = gaussian(SIDE, 2.0, torch.empty(0, dtype=torch.float64))
+    bell = blur_matrix(SIDE, 2.0, torch.empty(0, dtype=torch.float64))
     spots = bell @ noise(batch, 3, SIDE, SIDE, seed=seed) @ bell.T
     return (spots / spots.std()).float()
 

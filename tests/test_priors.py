@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from pellucid.core.blur import blurred
 from pellucid.errors import MethodError
 from pellucid.synth.frame import Frame
 from pellucid.synth.prior import (
@@ -27,7 +28,6 @@ from pellucid.synth.prior import (
     SmallNorm,
     TotalVariation,
 )
-from pellucid.synth.prior.smooth import blurred
 from pellucid.synth.protocols import Penalty, Projection
 
 SHAPES = [(3, 8, 8), (1, 28, 28), (5, 6, 9), (2, 64), (12,), (1, 3, 4, 5)]
@@ -266,7 +266,7 @@ def test_blur_is_a_weighted_mean_of_mirrored_neighbours(shape, sigma):
                 there = there if there < side else 2 * side - 1 - there  # d c b a | a b c d | d c b a
                 made[..., place] += bell[k + reach] / sum(bell) * lines[..., there]
         wanted = made.movedim(-1, axis)
-    torch.testing.assert_close(blurred(x, sigma)[0], wanted)
+    torch.testing.assert_close(blurred(x, sigma, "mirror")[0], wanted)
 
 
 def test_blur_comes_every_so_many_steps():

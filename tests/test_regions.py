@@ -11,10 +11,11 @@ import pytest
 import torch
 
 from pellucid import zoo
+from pellucid.core.blur import smoothed
 from pellucid.errors import InputError, MissingExtra
 from pellucid.explanation import uncertainty
 from pellucid.explanation.explanation import Explanation
-from pellucid.explanation.regions import Region, components, connected, finer, segments, smoothed
+from pellucid.explanation.regions import Region, components, connected, finer, segments
 from pellucid.explanation.superpixels import superpixels
 
 

@@ -15,10 +15,10 @@ import pytest
 import torch
 from PIL import Image
 
+from pellucid.core.blur import smoothed
 from pellucid.errors import InputError
 from pellucid.explanation.explanation import Explanation
 from pellucid.explanation.ledger import Ledger, Row
-from pellucid.explanation.regions import smoothed
 from pellucid.render import PALETTES, VIEWS, Shown, page, picture, png, terminal
 from pellucid.render.image import MOST_SAMPLES, sheet
 from pellucid.render.parts import outline

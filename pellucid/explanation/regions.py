@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pellucid.core.blur import smoothed
 from pellucid.errors import InputError
 
 Heat = NDArray[np.float64]
@@ -188,19 +188,6 @@ def touching(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int
         firsts.append(places[here][both])
         seconds.append(places[there][both])
     return np.concatenate(firsts), np.concatenate(seconds)
-
-
-def smoothed(heat: Heat, radius: float) -> Heat:
-    """The map under a Gaussian of standard deviation `radius`, in places, mirrored at the border; 0 leaves it as it is."""
-    if radius <= 0:
-        return heat
-    reach = max(1, math.ceil(3 * radius))
-    bell = np.exp(-0.5 * (np.arange(-reach, reach + 1) / radius) ** 2)
-    for axis, length in enumerate(heat.shape):
-        margins = [(reach, reach) if axis == side else (0, 0) for side in range(2)]
-        wide = np.pad(heat, margins, mode="symmetric")
-        heat = np.sum([w * wide.take(range(at, at + length), axis) for at, w in enumerate(bell / bell.sum())], axis=0)
-    return heat
 
 
 def finer(heat: Heat, height: int, width: int) -> Heat:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from pellucid.core.random import generator
 from .frame import Frame
 from .protocols import Draws
 
@@ -19,7 +20,7 @@ def drawn(seeds: Sequence[int]) -> list[torch.Generator]:
         >>> bool((one == other).all())
         True
     """
-    return [torch.Generator().manual_seed(seed % 2**63) for seed in seeds]
+    return [generator(seed) for seed in seeds]
 
 
 def normal(draws: Draws, shape: Sequence[int], frame: Frame | None = None) -> Tensor:

@@ -9,6 +9,7 @@ from typing import ClassVar, Protocol
 import torch
 from torch import Tensor
 
+from pellucid.core.random import generator
 from pellucid.errors import InputError, MethodError
 from pellucid.explanation.attribution import Attribution
 from pellucid.model import Model
@@ -17,7 +18,7 @@ from pellucid.tape.forward import ask
 from pellucid.target import Target
 from .baseline import brief, coloured, filled
 from .batched import column, slopes
-from .sampling import Tally, called_off, generator
+from .sampling import Tally, called_off
 
 
 @dataclass(frozen=True, eq=False)

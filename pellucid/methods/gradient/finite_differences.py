@@ -10,6 +10,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from pellucid.core.random import generator, normal
 from pellucid.errors import InputError, MethodError, ModelError
 from pellucid.explanation.attribution import Attribution
 from pellucid.model import Model
@@ -17,7 +18,7 @@ from pellucid.model.where import Where
 from pellucid.tape.forward import Readout, ask, at_once, inside, settled
 from pellucid.target import Target
 from .batched import check_places, module_path, stretches
-from .sampling import normal, spread
+from .sampling import spread
 
 CELLS = 196  # as many as a picture of 224 x 224 has squares of 16 x 16
 
@@ -112,7 +113,7 @@ class LocalVariance:
         if self.n < 2:
             raise MethodError(f"n={self.n}", "fewer than two draws", "one number does not vary", "Ask for 8, say.")
         moves = Moves.to(model, x, target, at, self.cell, self.sigma, "sigma")
-        answers = moves.ask([normal(moves.shape, self.seed, draw) for draw in range(self.n)])
+        answers = moves.ask([normal(moves.shape, generator(self.seed, draw)) for draw in range(self.n)])
         variance = answers.var(-1)
         fourth = (answers - answers.mean(-1, keepdim=True)).pow(4).mean(-1)
         error = ((fourth - (self.n - 3) / (self.n - 1) * variance.square()).clamp(min=0) / self.n).sqrt()

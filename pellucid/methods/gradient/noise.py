@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from pellucid.core.progress import told
+from pellucid.core.random import generator, normal
 from pellucid.errors import MethodError
 from pellucid.explanation.attribution import Attribution
 from pellucid.explanation.method import Method, configured, has, member
@@ -20,7 +21,7 @@ from pellucid.target import Target
 from .baseline import Baseline, brief
 from .batched import slopes
 from .saliency import Gradient
-from .sampling import Tally, called_off, normal, spread
+from .sampling import Tally, called_off, spread
 
 OF = {"mean": "", "square": "_squared", "variance": "_variance"}
 
@@ -94,7 +95,7 @@ class Noisy:
             return heard.keep(method.attribute(model, copies, s.readout.target.take(rows), at))
 
         def copies(first: int, last: int) -> tuple[Tensor, list[int]]:
-            noise = {j: normal(x.shape[1:], self.seed, j) for j in range(first // samples, -(-last // samples))}
+            noise = {j: normal(x.shape[1:], generator(self.seed, j)) for j in range(first // samples, -(-last // samples))}
             rows = [q % samples for q in range(first, last)]
             return x[rows] + scale[rows] * torch.stack([noise[q // samples] for q in range(first, last)]).to(x), rows
 

@@ -9,18 +9,6 @@ from torch import Tensor
 
 from pellucid.errors import MethodError
 
-APART = 1_000_003  # more than anyone draws: draws of neighbouring seeds do not meet
-
-
-def generator(seed: int, draw: int) -> torch.Generator:
-    """The source of one draw. It lies on the CPU, so that every device, and every sample of a batch, sees the same draws."""
-    return torch.Generator().manual_seed((seed * APART + draw) % 2**63)
-
-
-def normal(shape: Sequence[int], seed: int, draw: int) -> Tensor:
-    """Standard normal numbers, in double precision, so that every type of input sees the same ones."""
-    return torch.randn(tuple(shape), generator=generator(seed, draw), dtype=torch.float64, device="cpu")
-
 
 def spread(x: Tensor) -> Tensor:
     """The range of each sample, greatest less least entry, in a shape that broadcasts against x; 1 where all are the same.

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from pellucid.core.random import stream
 from pellucid.errors import MethodError
 from pellucid.target import Target
 from .imputers.blur import Blur
@@ -15,7 +16,7 @@ from .kernel_shap import Kernel
 from .regions.defaults import Parts, divided
 from .regions.division import Division
 from .sampling.coalitions import Coalitions, everything, usual
-from .sampling.design import Design, enough, stream
+from .sampling.design import Design, enough
 from .sampling.estimator import Estimate
 from .sampling.importance_weights import unfit
 from .sampling.least_squares import student

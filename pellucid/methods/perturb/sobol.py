@@ -10,12 +10,13 @@ import torch
 from torch import Tensor
 from torch.quasirandom import SobolEngine
 
+from pellucid.core.random import stream
 from pellucid.errors import MethodError
 from pellucid.target import Target
 from .imputers.blur import Blur
 from .regions.defaults import Coarse, divided
 from .regions.division import Division
-from .sampling.design import Design, enough, stream
+from .sampling.design import Design, enough
 from .sampling.estimator import Estimate, named
 from .sampling.importance_weights import unfit
 from .sampling.perturbation import Perturbation

@@ -9,11 +9,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from pellucid.core.random import stream
 from pellucid.core.statistics import pearson, spearman
 from pellucid.errors import MethodError
 from pellucid.methods.perturb.imputers.noise import Noise
 from pellucid.methods.perturb.regions.division import Division
-from pellucid.methods.perturb.sampling.design import stream
 from ..metric import Answer, Compat, Need, Question, Scores, known_compat
 from ..removal.experiment import Ablation, Experiment, Reading, Scheme, experiment
 from ..removal.order import by_chance

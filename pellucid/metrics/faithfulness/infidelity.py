@@ -10,10 +10,10 @@ from typing import Any, ClassVar, Literal, Protocol
 import torch
 from torch import Tensor
 
+from pellucid.core.random import stream
 from pellucid.errors import MethodError
 from pellucid.methods.perturb.imputers.imputer import baseline
 from pellucid.methods.perturb.regions.regions import places, together
-from pellucid.methods.perturb.sampling.design import stream
 from pellucid.tape.forward import ask, at_once
 from ..metric import Answer, Compat, Need, Question, Scores, known_compat
 from ..removal.experiment import Scheme

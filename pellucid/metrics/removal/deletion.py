@@ -8,6 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from pellucid.core.blur import bell, mirrored
 from pellucid.methods.perturb.imputers.imputer import Fill
 from pellucid.methods.perturb.regions.division import Entries
 from pellucid.methods.perturb.regions.regions import Regions
@@ -77,10 +78,10 @@ class Blurred:
 
     def _weights(self) -> Tensor:
         reach = int(4 * self.sigma + 0.5)
-        bell = torch.exp(-0.5 * (torch.arange(-reach, reach + 1, dtype=torch.float64) / self.sigma) ** 2)
-        at = (torch.arange(-reach, reach + 1) + self.size // 2) % (2 * self.size)
-        at = torch.where(at < self.size, at, 2 * self.size - 1 - at)  # mirrored at the borders
-        return torch.zeros(self.size, dtype=torch.float64).index_add_(0, at, bell / bell.sum())
+        steps = torch.arange(-reach, reach + 1)
+        weights = bell(steps.double(), self.sigma)
+        at = mirrored(steps + self.size // 2, self.size)
+        return torch.zeros(self.size, dtype=torch.float64).index_add_(0, at, weights / weights.sum())
 
 
 SHARPENED = Scheme(Entries(), Blurred(), Every(None, back=True), weigh="sum")

@@ -7,8 +7,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from pellucid.core.random import stream
 from pellucid.methods.perturb.regions.regions import Partition
-from pellucid.methods.perturb.sampling.design import stream
 from ..metric import Answer
 
 Weigh = Literal["sum", "mean"]

@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from pellucid.methods.perturb.sampling.design import stream
+from pellucid.core.random import stream
 from pellucid.model import Model
 from pellucid.model.hooks import listening
 from .random_weights import copied

@@ -12,8 +12,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from pellucid.core.random import stream
 from pellucid.errors import MethodError
-from pellucid.methods.perturb.sampling.design import stream
 from pellucid.model import Model
 
 Order = Literal["top_down", "bottom_up", "independent"]

@@ -9,8 +9,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from pellucid.core.random import stream
 from pellucid.errors import MethodError
-from pellucid.methods.perturb.sampling.design import stream
 from pellucid.model import Model
 from pellucid.target import Target, logit, mask
 from ..metric import Answer, Need, Question, Scores, scored

@@ -8,8 +8,8 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
+from pellucid.core.random import stream
 from pellucid.errors import MethodError
-from pellucid.methods.perturb.sampling.design import stream
 from ..metric import Answer, Need, Question, Scores
 from ..removal.layout import numbers
 from .reexplain import Again

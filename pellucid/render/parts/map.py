@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from pellucid.core.blur import smoothed
 from pellucid.errors import InputError
-from pellucid.explanation.regions import smoothed
 from .palette import RED_BLUE, Palette
 from .scale import Heat, Scale, each, fixed, shared
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
+from pellucid.core.blur import blurred
 from ..frame import Frame
 from .rows import Values, check_neighbours, sum_per_picture
 
@@ -120,17 +119,4 @@ class Blur:
 
     def after(self, pictures: Tensor, before: Tensor, slope: Tensor, step: int, frame: Frame) -> Tensor:
         check_neighbours(pictures, "Blur")
-        return blurred(pictures, self.sigma) if step % self.every == 0 and self.sigma > 0 else pictures
-
-
-def blurred(pictures: Tensor, sigma: float) -> Tensor:
-    """Pictures convolved with a Gaussian along each spatial axis, cut off at 4 sigma; mirrored at the rim, the rim twice."""
-    reach = math.ceil(4 * sigma - 0.5)
-    bell = (-0.5 * (torch.arange(-reach, reach + 1, device=pictures.device, dtype=pictures.dtype) / sigma).square()).exp()
-    for axis in range(2, pictures.dim()):
-        side = pictures.shape[axis]
-        places = torch.arange(-reach, side + reach, device=pictures.device).remainder(2 * side)
-        rows = pictures.index_select(axis, torch.minimum(places, 2 * side - 1 - places)).movedim(axis, -1)
-        smooth = functional.conv1d(rows.reshape(-1, 1, rows.shape[-1]), (bell / bell.sum()).reshape(1, 1, -1))
-        pictures = smooth.reshape(*rows.shape[:-1], side).movedim(-1, axis)
-    return pictures
+        return blurred(pictures, self.sigma, "mirror") if step % self.every == 0 and self.sigma > 0 else pictures

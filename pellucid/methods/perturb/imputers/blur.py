@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
 from torch import Tensor
 
+from pellucid.core.blur import blurred
 from pellucid.errors import InputError
 from pellucid.model import Model
 from ..regions.regions import Regions, places
@@ -51,17 +51,3 @@ class Blur(Imputer):
 
     def _width(self, x: Tensor) -> float:
         return min(SIGMA, SHARE * min(places(x))) if self.sigma is None else self.sigma
-
-
-def blurred(x: Tensor, sigma: float) -> Tensor:
-    """x with shape (batch, channel, *places), blurred along all places."""
-    for axis in range(2, x.dim()):
-        x = (x.movedim(axis, -1) @ _weights(x.shape[axis], sigma).to(x)).movedim(-1, axis)
-    return x
-
-
-def _weights(side: int, sigma: float) -> Tensor:
-    """What every place (row) gives to every place (column); columns sum to 1."""
-    at = torch.arange(side, dtype=torch.float64)
-    weights = torch.exp(-((at[:, None] - at) ** 2) / (2 * sigma**2))
-    return weights / weights.sum(0)

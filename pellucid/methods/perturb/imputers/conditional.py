@@ -11,8 +11,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from pellucid.core.random import normal
 from pellucid.errors import InputError
-from .draws import normal
+from .draws import numbers
 from .statistics import Statistics
 from .windows import bounds, numbered
 
@@ -145,9 +146,9 @@ class Conditional:
         known = self._about_mean[:, self._numbers(first, own.frame)].movedim(0, 1)
         values = own.expected(known)
         if self.random:
-            numbers = sorted(set(draws))
-            z = torch.stack([normal((len(self._mean), len(own.hole)), self.seed, number) for number in numbers])
-            values = values + own.chance(z)[torch.tensor([numbers.index(draw) for draw in draws])]
+            some = sorted(set(draws))
+            z = torch.stack([normal((len(self._mean), len(own.hole)), numbers(self.seed, draw)) for draw in some])
+            values = values + own.chance(z)[torch.tensor([some.index(draw) for draw in draws])]
         values = torch.minimum(torch.maximum(values + self._mean, self.statistics.low[:, None]), self.statistics.high[:, None])
         return (self.start.cpu() + self.width.cpu() * values).to(self.x)
 

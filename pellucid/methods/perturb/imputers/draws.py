@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from ..sampling.design import stream
+from pellucid.core.random import stream
 from .windows import cut
 
 KEPT = 32  # contents remembered: more than the draws that are common to all rows of a design
@@ -17,11 +17,6 @@ KEPT = 32  # contents remembered: more than the draws that are common to all row
 def numbers(seed: int, draw: int) -> torch.Generator:
     """The random numbers of one draw, other ones than the rows of a design take."""
     return stream("imputer", seed, draw)
-
-
-def normal(shape: Sequence[int], seed: int, draw: int) -> Tensor:
-    """Standard normal numbers; in double precision, so that inputs of every type meet the same ones."""
-    return torch.randn(tuple(shape), generator=numbers(seed, draw), dtype=torch.float64, device="cpu")
 
 
 @dataclass(frozen=True, eq=False)

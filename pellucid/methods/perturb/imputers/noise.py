@@ -8,10 +8,11 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
+from pellucid.core.random import normal
 from pellucid.errors import InputError
 from pellucid.model import Model
 from ..regions.regions import Regions
-from .draws import Whole, normal, numbers
+from .draws import Whole, numbers
 from .imputer import Fill, Imputer
 
 
@@ -52,6 +53,7 @@ class Noise(Imputer):
         return Whole(tuple(x.shape[1:]), lambda draw: start + width * self._field(x, draw).to(x))
 
     def _field(self, x: Tensor, draw: int) -> Tensor:
+        rng = numbers(self.seed, draw)
         if self.kind == "normal":
-            return normal(x.shape, self.seed, draw)
-        return torch.rand(x.shape, generator=numbers(self.seed, draw), dtype=torch.float64, device="cpu")
+            return normal(x.shape, rng)
+        return torch.rand(x.shape, generator=rng, dtype=torch.float64, device="cpu")

@@ -9,10 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from pellucid.core.random import normal
 from pellucid.errors import InputError
 from pellucid.model import Model
 from ..regions.regions import Regions
-from .draws import Whole, normal
+from .draws import Whole, numbers
 from .imputer import Fill, Imputer
 from .windows import bounds, cut, paste
 
@@ -60,7 +61,7 @@ class NoisyLinear(Imputer):
         return self.noise > 0
 
     def prepare(self, x: Tensor, regions: Regions | None, model: Model | None) -> Fill:
-        noise = Whole(tuple(x.shape[1:]), lambda draw: self.noise * normal(x.shape, self.seed, draw).to(x))
+        noise = Whole(tuple(x.shape[1:]), lambda draw: self.noise * normal(x.shape, numbers(self.seed, draw)).to(x))
 
         def fill(gone: Tensor, draws: Sequence[int]) -> Tensor:
             smooth = _left(x, gone) if x.dim() == 2 else smoothed(x, gone, self.tolerance)

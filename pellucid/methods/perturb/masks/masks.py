@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pellucid.core.blur import blur_matrix
 from pellucid.core.numbers import figure
 from pellucid.errors import InputError, MethodError
 from pellucid.tape.forward import Readout
@@ -99,24 +100,10 @@ def along(t: Tensor, matrices: Sequence[Tensor], axes: Sequence[int]) -> Tensor:
     return t
 
 
-def gaussian(side: int, sigma: float, like: Tensor) -> Tensor:
-    """A Gaussian blur along an axis as a matrix (side, side); at the border it weighs what is there.
-
-    Example:
-        >>> gaussian(3, 0.5, torch.ones(())).mul(100).round()
-        tensor([[88., 12.,  0.],
-                [11., 79., 11.],
-                [ 0., 12., 88.]])
-    """
-    steps = torch.arange(side, dtype=torch.float64, device=like.device)
-    bell = torch.exp(-0.5 * ((steps[:, None] - steps) / max(sigma, 1e-6)).square())
-    return (bell / bell.sum(1, keepdim=True)).to(like.dtype)
-
-
 def blurred(x: Tensor, places: Frame, sigma: float) -> Tensor:
     """x under a Gaussian along the axes of its places; sigma in places."""
     exact = x.to(torch.promote_types(x.dtype, torch.float32))
-    bells = [gaussian(side, sigma, exact) for side in places.sides]
+    bells = [blur_matrix(side, sigma, exact) for side in places.sides]
     return along(exact, bells, places.axes).to(x.dtype).contiguous()
 
 

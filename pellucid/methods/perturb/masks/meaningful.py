@@ -9,6 +9,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from pellucid.core.blur import blur_matrix
+from pellucid.core.random import generator
 from pellucid.explanation.attribution import Attribution
 from pellucid.model import Model
 from pellucid.model.where import Where
@@ -16,7 +18,7 @@ from pellucid.tape.forward import Readout, inside, settled
 from pellucid.target import Target
 from pellucid.target.classes import Logit, Probability
 from ..sampling.study import module_path
-from .masks import Frame, Stakes, along, checked, frame, gaussian, listed, nothing, percent, placeless
+from .masks import Frame, Stakes, along, checked, frame, listed, nothing, percent, placeless
 from .optimise import Adam, at_once, descend, parts
 
 SIZE = 28  # entries along a side of the mask the weights were published for
@@ -181,7 +183,7 @@ class Deletion:
 
     def shift(self, step: int) -> tuple[int, ...]:
         """How far the samples are moved in this step, along each axis."""
-        rng = torch.Generator("cpu").manual_seed(1_000_003 * self.method.seed + step)
+        rng = generator(self.method.seed, step)
         drawn = torch.randint(self.shifts, (len(self.places.axes),), generator=rng, device="cpu").tolist()
         return tuple(number - (self.shifts - 1) // 2 for number in drawn)
 
@@ -242,7 +244,7 @@ def roughness(masks: Tensor, beta: float) -> Tensor:
 def _spread(side: int, n: int, sigma: float, like: Tensor) -> Tensor:
     """From n entries to the places of an axis, each to those of its cell, and then blurred: a matrix (side, n)."""
     cells = torch.arange(side, device=like.device) * n // side
-    return gaussian(side, sigma, like) @ torch.nn.functional.one_hot(cells, n).to(like)
+    return blur_matrix(side, sigma, like) @ torch.nn.functional.one_hot(cells, n).to(like)
 
 
 def _moved(t: Tensor, places: Frame, shift: Sequence[int]) -> Tensor:

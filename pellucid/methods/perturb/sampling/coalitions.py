@@ -10,7 +10,8 @@ from random import Random
 import torch
 from torch import Tensor
 
-from .design import Design, enough, stream, ways
+from pellucid.core.random import stream
+from .design import Design, enough, ways
 
 NUMBERED = 62  # bits: of more coalitions than that no two draws are the same, and none need be kept apart
 USUAL, LEAST, MOST = 10, 256, 20_000  # rows per region where no budget is given; then at least, and at most

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from dataclasses import dataclass, replace
 from typing import ClassVar, Protocol
@@ -10,6 +9,7 @@ from typing import ClassVar, Protocol
 import torch
 from torch import Tensor
 
+from pellucid.core.random import stream
 from pellucid.errors import MethodError
 
 
@@ -141,17 +141,6 @@ def enough(what: str, budget: int | None, least: int = 2, regions: int | None = 
     raise MethodError(
         what, found, f"at least {least:,} are needed", f"Give budget={least} or more, or divide the input into fewer regions."
     )
-
-
-def stream(*name: object) -> torch.Generator:
-    """Random numbers of their own for everything that has a name. Mixed, since PyTorch's generator reads 32 bits of a seed only.
-
-    Example:
-        >>> torch.equal(torch.rand(3, generator=stream("rows", 0, 7)), torch.rand(3, generator=stream("rows", 0, 7)))
-        True
-    """
-    digest = hashlib.sha256(repr(name).encode()).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest[:4], "little"))
 
 
 def binomial(n: int, p: float) -> Tensor:
