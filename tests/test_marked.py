@@ -14,7 +14,7 @@ import torch
 from pellucid.explanation.explanation import Explanation
 from pellucid.model.modality import Tokens
 from pellucid.render import page, picture, svg, terminal
-from pellucid.render.modality.tokens.runs import cells, ground, ink, leftward, ordered, rows, runs, visible
+from pellucid.render.modality.tokens.runs import cells, ground, leftward, legible, ordered, rows, runs, visible
 from pellucid.render.parts.map import prepare
 from pellucid.render.parts.palette import ORANGE_PURPLE, PAPER, RED_BLUE
 from pellucid.target.token import printable
@@ -82,7 +82,7 @@ def test_letters_can_be_read_on_every_ground(palette: Any, signed: bool) -> None
 
     for level in np.linspace(-1, 1, 41):
         back = tuple(int(c) for c in palette.paint(np.array(level), np.array(PAPER, float), signed=signed).round())
-        light, dark = sorted((luminance(back), luminance(ink(back))), reverse=True)  # type: ignore[arg-type]
+        light, dark = sorted((luminance(back), luminance(legible(back))), reverse=True)  # type: ignore[arg-type]
         assert (light + 0.05) / (dark + 0.05) >= 3.9, (level, back)
 
 

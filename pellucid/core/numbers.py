@@ -29,6 +29,16 @@ def figure(value: float, places: int | None = None) -> str:
     return f"{value:.{places}f}" if shows(value, places) else f"{0:.{places}f}"
 
 
+def with_sign(value: float, *, signed: bool = True) -> str:
+    """A number as a caption prints it, with a plus where its sign counts.
+
+    Example:
+        >>> with_sign(0.31), with_sign(-2.0), with_sign(0.31, signed=False)
+        ('+0.310', '-2.00', '0.310')
+    """
+    return f"{'+' if signed and value > 0 else ''}{figure(value)}"
+
+
 def shows(value: float, places: int) -> bool:
     """Whether `value` is more than a row of zeros when printed with `places` decimals."""
     return not abs(value) < 0.5 * 10.0**-places

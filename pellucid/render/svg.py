@@ -11,7 +11,7 @@ from .modality.painters import painter
 from .modality.tokens.runs import visible
 from .page import inline
 from .parts.map import prepare
-from .parts.palette import AMBER, FAINT, INK, Colour
+from .parts.palette import AMBER, FAINT, INK, Colour, web
 from .parts.scale import Scale
 from .parts.text import wrap
 
@@ -72,6 +72,6 @@ def one_sample(e: Explanation, which: str, scale: Scale) -> tuple[str, float]:
 def paragraph(words: str, size: int, colour: Colour, top: float) -> tuple[str, float]:
     """Words in lines that fit the drawing; and how high they are, in pixels."""
     lines, step = wrap(visible(words), size, 0.94 * WIDE, spelled=False), 1.4 * size
-    fill = "#{:02x}{:02x}{:02x}".format(*colour)
-    made = [f'<tspan x="0" y="{top + size + row * step:.1f}">{escape(line)}</tspan>' for row, line in enumerate(lines)]
-    return f'<text fill="{fill}" font-family="system-ui, sans-serif" font-size="{size}">{"".join(made)}</text>', step * len(lines)
+    spans = "".join(f'<tspan x="0" y="{top + size + row * step:.1f}">{escape(line)}</tspan>' for row, line in enumerate(lines))
+    style = f'fill="{web(colour)}" font-family="system-ui, sans-serif" font-size="{size}"'
+    return f"<text {style}>{spans}</text>", step * len(lines)

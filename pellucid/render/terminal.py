@@ -8,19 +8,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pellucid.core.numbers import figure
+from pellucid.core.numbers import with_sign
 from .modality.multi_input import inputs
 from .modality.painters import painter
 from .parts.ledger_table import ledger_lines
 from .parts.map import Map, prepare
-from .parts.palette import RED_BLUE, Colour, Palette
+from .parts.palette import RED_BLUE, RESET, Palette, ends, ink, paper
 from .parts.panel import Size, overlay, resized
 from .parts.scale import Heat, Scale, each
 
 if TYPE_CHECKING:
     from pellucid.explanation.explanation import Explanation
 
-RESET = "\x1b[0m"
 MOST_BARS, MOST_SIGNS = 16, 32
 
 
@@ -103,16 +102,6 @@ def half_blocks(drawn: Map, cells: Size) -> list[str]:
     ]
 
 
-def ink(colour: Colour) -> str:
-    """Escape sequence for coloured letters."""
-    return "\x1b[38;2;{};{};{}m".format(*colour)
-
-
-def paper(colour: Colour) -> str:
-    """Escape sequence for what is behind the letters."""
-    return "\x1b[48;2;{};{};{}m".format(*colour)
-
-
 def signs(strength: Heat) -> list[str]:
     """Two characters per cell: ++ and -- from six tenths of the scale on, + and - from two tenths on, a dot below."""
     steps = np.digitize(strength, (-0.6, -0.2, 0.2, 0.6))
@@ -124,14 +113,14 @@ def legend(small: Map, drawn: Map, *, colour: bool) -> str:
     across = drawn.heat.shape[1] / small.heat.shape[1]
     marks = swatches(small) if colour else ("++ + for  - -- against" if small.signed else "++ + unsigned: how much")
     pool = f" · means of {across:.2g} px" if across > 1 else ""
-    limit = f"{'±' if small.signed else ''}{figure(small.scale.limit)}"
-    return f"{marks} · full at {limit} · {small.scale.clipped(small.heat)} clipped{pool}"
+    return f"{marks} · {small.scale.short(small.heat, signed=small.signed)}{pool}"
 
 
 def swatches(drawn: Map) -> str:
     """Coloured marks with their meaning."""
-    marks = ((1.0, "for"), (-1.0, "against")) if drawn.signed else ((1.0, "unsigned: how much"),)
-    return "  ".join(f"{ink(drawn.palette.colour(level, signed=drawn.signed))}██{RESET} {words}" for level, words in marks)
+    signed = drawn.signed
+    marks = (f"{ink(drawn.palette.colour(n, signed=signed))}██{RESET} {text}" for n, text in ends(signed=signed, short=True))
+    return "  ".join(marks)
 
 
 def bars(drawn: Map, width: int, *, colour: bool) -> list[str]:
@@ -144,6 +133,6 @@ def bars(drawn: Map, width: int, *, colour: bool) -> list[str]:
         length = max(1, round(abs(float(strength[index])) * room))
         tone = ink(drawn.palette.colour(float(strength[index]), signed=drawn.signed))
         bar = f"{tone}{'█' * length}{RESET}" if colour else ("-" if row[index] < 0 else "+") * length
-        lines.append(f"{index:>8}  {bar} {'+' if drawn.signed and row[index] > 0 else ''}{figure(float(row[index]))}")
+        lines.append(f"{index:>8}  {bar} {with_sign(float(row[index]), signed=drawn.signed)}")
     left = row.size - len(order)
     return lines + ([f"          and {left:,} more, each smaller"] if left else [])

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
 
 from PIL import Image, ImageDraw
 
-from .palette import INK, PAPER, Colour
+from .palette import INK, PAPER, Colour, web
 from .text import font, plain, shorten, width
 
 FINER = 3  # shapes are drawn so many times finer and averaged: their edges are smooth
@@ -114,11 +114,6 @@ def fitted(words: str, size: int, limit: float) -> str:
     return words if width(words, size) <= limit else shorten(words, size, limit)
 
 
-def web(colour: Colour) -> str:
-    """A colour as style sheets write it."""
-    return "#{:02x}{:02x}{:02x}".format(*colour)
-
-
 def _element(mark: Rect | Line | Words) -> str:
     if isinstance(mark, Rect):
         place = f'x="{mark.left:.1f}" y="{mark.top:.1f}"'
@@ -133,19 +128,16 @@ def _element(mark: Rect | Line | Words) -> str:
     return f"<text {where} {how}>{escape(visible(mark.text))}</text>"
 
 
-def visible(words: str) -> str:
-    """Without the signs that XML forbids."""
-    return "".join(letter if letter >= " " else " " for letter in words)
+def visible(text: str) -> str:
+    """Without the characters that XML forbids."""
+    return "".join(letter if letter >= " " else " " for letter in text)
 
 
-def moved(marks: Sequence[Rect | Line | Words], down: float) -> tuple[Rect | Line | Words, ...]:
-    """The same marks further down."""
-    made: list[Rect | Line | Words] = []
-    for mark in marks:
-        if isinstance(mark, Rect):
-            made.append(Rect(mark.left, mark.top + down, mark.right, mark.bottom + down, mark.fill, mark.told))
-        elif isinstance(mark, Line):
-            made.append(Line(tuple((x, y + down) for x, y in mark.points), mark.colour, mark.wide))
-        else:
-            made.append(Words(mark.left, mark.base + down, mark.text, mark.size, mark.colour, mark.anchor))
-    return tuple(made)
+def colour_key(kinds: Iterable[tuple[Colour, str]], base: float) -> list[Rect | Line | Words]:
+    """Squares in a row, each with what its colour means beside it."""
+    marks: list[Rect | Line | Words] = []
+    left = 0.0
+    for fill, text in kinds:
+        marks += [Rect(left, base - 12, left + 13, base + 1, fill), Words(left + 20, base, text, 14, INK)]
+        left += 44 + width(text, 14)
+    return marks

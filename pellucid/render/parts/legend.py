@@ -7,11 +7,10 @@ from PIL import Image, ImageDraw
 
 from pellucid.core.numbers import figure
 from .map import Map
-from .palette import FAINT, HAIR, INK, PAPER, Colour
+from .palette import FAINT, HAIR, INK, PAPER, UNSIGNED, Colour, ends
 from .text import font, paragraph, shorten, stack
 
 BAR, TALL = 235.0, 18  # the bar lies on a pale grey, as most of a map does
-UNSIGNED = "unsigned: how much, not for or against"
 
 
 def legend(drawn: Map, wide: int) -> Image.Image:
@@ -26,7 +25,7 @@ def key(drawn: Map, wide: int) -> Image.Image:
     """The colours of bars, whose length is their value."""
     image = Image.new("RGB", (wide, 24), PAPER)
     draw, left = ImageDraw.Draw(image), 0
-    for level, meaning in ((1.0, "speaks for"), (-1.0, "speaks against")) if drawn.signed else ((1.0, UNSIGNED),):
+    for level, meaning in ends(signed=drawn.signed):
         draw.rectangle((left, 5, left + 13, 18), fill=drawn.palette.colour(level, signed=drawn.signed))
         draw.text((left + 22, 18), meaning, INK, font(15), anchor="ls")
         left += 150

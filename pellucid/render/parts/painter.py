@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
+from .drawing import Drawing
 from .map import Map
 
 if TYPE_CHECKING:
     from pellucid.explanation.explanation import Explanation
+
+PAGE = 864  # pixels
 
 
 @dataclass(frozen=True)
@@ -33,3 +36,26 @@ class Painter:
     image: Callable[[Explanation, Map, int], Image.Image] | None = None
     html: Callable[[Explanation, Map], str] | None = None
     svg: Callable[[Explanation, Map, int], tuple[str, float]] | None = None
+
+
+def of_drawing(
+    draw: Callable[[Explanation, Map, int], Drawing],
+    lines: Callable[[Explanation, Map, int, bool], list[str]],
+    below: Callable[[Explanation], str] = lambda e: "",
+) -> Painter:
+    """The painter of what is one drawing in pictures, pages and SVGs alike.
+
+    Arguments:
+        draw: The drawing, so many pixels wide.
+        lines: As of `Painter`.
+        below: What stands below it in a page.
+    """
+
+    def svg(e: Explanation, drawn: Map, wide: int) -> tuple[str, float]:
+        drawing = draw(e, drawn, wide)
+        return drawing.svg(), drawing.high
+
+    def html(e: Explanation, drawn: Map) -> str:
+        return draw(e, drawn, PAGE).page() + below(e)
+
+    return Painter(lines, lambda e, drawn, wide: draw(e, drawn, wide).image(), html, svg)

@@ -1,4 +1,4 @@
-"""The colours of evidence: one hue for, one against, nothing where there is nothing."""
+"""The colours of evidence, what their ends mean, and how pages and terminals spell a colour."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ INK: Colour = (28, 30, 34)
 FAINT: Colour = (112, 117, 125)
 HAIR: Colour = (222, 225, 229)
 AMBER: Colour = (150, 84, 0)
+
+UNSIGNED = "unsigned: how much, not for or against"
+RESET = "\x1b[0m"
 
 
 @dataclass(frozen=True)
@@ -73,3 +76,25 @@ ORANGE_PURPLE = Palette(
     unsigned=((40, 150, 140), (0, 85, 85)),
 )
 PALETTES = {palette.name: palette for palette in (RED_BLUE, ORANGE_PURPLE)}
+
+
+def ends(*, signed: bool, short: bool = False) -> tuple[tuple[float, str], ...]:
+    """The ends of a scale of colours, by strength and meaning."""
+    if signed:
+        return ((1.0, "for"), (-1.0, "against")) if short else ((1.0, "speaks for"), (-1.0, "speaks against"))
+    return ((1.0, "unsigned: how much" if short else UNSIGNED),)
+
+
+def web(colour: Colour) -> str:
+    """A colour as style sheets write it: "#ff0000"."""
+    return "#{:02x}{:02x}{:02x}".format(*colour)
+
+
+def ink(colour: Colour) -> str:
+    """The escape sequence of a terminal for letters in that colour."""
+    return "\x1b[38;2;{};{};{}m".format(*colour)
+
+
+def paper(colour: Colour) -> str:
+    """The escape sequence of a terminal for that colour behind the letters."""
+    return "\x1b[48;2;{};{};{}m".format(*colour)

@@ -35,6 +35,10 @@ class Scale:
         beyond = float((np.abs(heat) > self.limit).mean())
         return "nothing" if not beyond else f"{100 * beyond:.1f} %" if beyond >= 5e-4 else "less than 0.1 %"
 
+    def short(self, heat: Heat, *, signed: bool) -> str:
+        """The scale, and how much of `heat` it clips, for a line in a terminal."""
+        return f"full at {'±' if signed else ''}{figure(self.limit)} · {self.clipped(heat)} clipped"
+
     def sentence(self, heat: Heat, *, signed: bool, end: str = "Full colour") -> str:
         """What the scale is, where it is from, and how much of `heat` it clips."""
         scale = f"{end} at {'±' if signed else ''}{figure(self.limit)} ({self.origin})"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pellucid.core.numbers import figure
+from pellucid.core.numbers import figure, with_sign
 from pellucid.model.modality.table import Table
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Step:
         """Its number, with a sign where it has one."""
         if self.kind == END:
             return figure(self.stop)
-        return f"{'+' if self.value > 0 and signed else ''}{figure(self.value)}"
+        return with_sign(self.value, signed=signed)
 
 
 def rises(e: Explanation) -> bool:

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from pellucid.core.numbers import figure
 from pellucid.model.modality.series import Series
-from ...parts.drawing import Drawing, Line, Rect, Words, fitted
+from ...parts.drawing import Drawing, Line, Rect, Words, colour_key, fitted
 from ...parts.map import Map
-from ...parts.palette import AMBER, FAINT, HAIR, INK, Colour
+from ...parts.palette import AMBER, FAINT, HAIR, INK, Colour, ends
 from ...parts.scale import Heat, Scale, each
 from ...parts.text import wrap
 from ..table.chart import ticks
@@ -68,7 +68,7 @@ def drawing(e: Explanation, drawn: Map, wide: int) -> Drawing:
         for line in wrap(words, 14, wide, spelled=False):
             marks.append(Words(0, below + 14, line, 14, ink))
             below += 20
-    marks += [] if drawn.empty else key(drawn, found, below + 18)
+    marks += [] if drawn.empty else colour_key([(shade(n, drawn), text) for n, text in ends(signed=drawn.signed)], below + 18)
     return Drawing(wide, below + (6 if drawn.empty else 30), tuple(marks))
 
 
@@ -156,13 +156,3 @@ def told(found: Strips, shown: list[int], drawn: Map) -> list[tuple[str, Colour]
     if len(shown) < len(found.values):
         words.append((f"The {len(shown)} channels of {len(found.values)} that say most are drawn.", AMBER))
     return words
-
-
-def key(drawn: Map, found: Strips, base: float) -> list[Mark]:
-    """What the colours mean."""
-    ends = ((1.0, "speaks for"), (-1.0, "speaks against")) if drawn.signed else ((1.0, "unsigned: how much, not for or against"),)
-    marks: list[Mark] = []
-    for place, (level, words) in enumerate(ends):
-        left = 150 * place
-        marks += [Rect(left, base - 12, left + 13, base + 1, shade(level, drawn)), Words(left + 20, base, words, 14, INK)]
-    return marks

@@ -9,13 +9,13 @@ import numpy as np
 from pellucid.core.numbers import figure
 from pellucid.model.modality.series import Series
 from ...parts.map import Map
+from ...parts.palette import INK, RESET, ends, ink, paper
 from .chart import shade, strips, strongest
 
 if TYPE_CHECKING:
     from pellucid.explanation.explanation import Explanation
 
 LEVELS = "▁▂▃▄▅▆▇█"
-RESET = "\x1b[0m"
 
 
 def lines(e: Explanation, drawn: Map, width: int, colour: bool) -> list[str]:
@@ -43,7 +43,8 @@ def lines(e: Explanation, drawn: Map, width: int, colour: bool) -> list[str]:
 
 
 def ground(level: float, drawn: Map) -> str:
-    return "\x1b[38;2;28;30;34m\x1b[48;2;{};{};{}m".format(*shade(level, drawn))
+    """The escape sequence for dark letters on the colour of a strip."""
+    return ink(INK) + paper(shade(level, drawn))
 
 
 def legend(drawn: Map, limit: float, *, colour: bool) -> str:
@@ -51,5 +52,5 @@ def legend(drawn: Map, limit: float, *, colour: bool) -> str:
     full = f"full at {'±' if drawn.signed else ''}{figure(limit)}"
     if not colour:
         return ("# + for  - = against · " if drawn.signed else "# + unsigned: how much · ") + full
-    ends = ((1.0, "for"), (-1.0, "against")) if drawn.signed else ((1.0, "unsigned: how much"),)
-    return "  ".join(f"{ground(level, drawn)}  {RESET} {words}" for level, words in ends) + f" · {full}"
+    marks = (f"{ground(level, drawn)}  {RESET} {text}" for level, text in ends(signed=drawn.signed, short=True))
+    return f"{'  '.join(marks)} · {full}"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from ...parts.drawing import Drawing, Line, Rect, Words, fitted
+from ...parts.drawing import Drawing, Line, Rect, Words, colour_key, fitted
 from ...parts.map import Map
-from ...parts.palette import FAINT, HAIR, INK, Colour
+from ...parts.palette import FAINT, HAIR, INK, Colour, ends
 from ...parts.steps import END, LOST, REST, Step
 from ...parts.text import width
 
@@ -88,19 +88,10 @@ def pale(full: Colour) -> Colour:
 
 def key(steps: Sequence[Step], drawn: Map, base: float) -> list[Rect | Line | Words]:
     """What the colours mean."""
-    kinds: list[tuple[Colour, str]] = (
-        [(drawn.palette.colour(1.0, signed=True), "speaks for"), (drawn.palette.colour(-1.0, signed=True), "speaks against")]
-        if drawn.signed
-        else [(drawn.palette.colour(1.0, signed=False), "unsigned: how much, not for or against")]
-    )
+    kinds = [(drawn.palette.colour(level, signed=drawn.signed), text) for level, text in ends(signed=drawn.signed)]
     if any(step.kind == LOST for step in steps):
         kinds.append((GREY, "lost on the way: reached no column"))
-    marks: list[Rect | Line | Words] = []
-    left = 0.0
-    for fill, words in kinds:
-        marks += [Rect(left, base - 12, left + 13, base + 1, fill), Words(left + 20, base, words, 14, INK)]
-        left += 44 + width(words, 14)
-    return marks
+    return colour_key(kinds, base)
 
 
 def bounds(steps: Sequence[Step]) -> tuple[float, float]:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...parts.map import Map
-from ...parts.palette import Colour
+from ...parts.palette import RESET, ink
 from ...parts.steps import END, LOST, Step
 from .chart import bounds
 from .chart import colour as tone
-
-RESET = "\x1b[0m"
 
 
 def lines(steps: Sequence[Step], drawn: Map, width: int, *, colour: bool) -> list[str]:
@@ -37,10 +35,6 @@ def painted(step: Step, length: int, drawn: Map, *, colour: bool) -> str:
         return f"{ink(tone(step, drawn))}{'█' * length}{RESET}"
     sign = "." if step.kind == LOST else "-" if step.value < 0 else "+"
     return sign * length
-
-
-def ink(colour: Colour) -> str:
-    return "\x1b[38;2;{};{};{}m".format(*colour)
 
 
 def cut(words: str, room: int) -> str:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from pellucid.core.numbers import figure
+from pellucid.core.numbers import with_sign
 from pellucid.model.modality.tokens import PADDING, SPECIAL, Tokens
-from ...parts.legend import UNSIGNED
 from ...parts.map import Map
-from ...parts.palette import Colour
-from .runs import UNREAD, Run, ground, ink, leftward, runs, told, visible
+from ...parts.palette import ends, web
+from .runs import UNREAD, Run, ground, leftward, legible, runs, tooltip, visible
 
 if TYPE_CHECKING:
     from pellucid.explanation.explanation import Explanation
@@ -40,8 +39,8 @@ def marked(run: Run, drawn: Map) -> str:
     if run.value is None:
         return words
     special = f"; {SPECIALS}" if run.kind == SPECIAL else ""
-    style = f"background:{web(ground(run, drawn))}; color:{web(ink(ground(run, drawn)))}; {MARK}{special}"
-    return f'<mark style="{style}" title="{escape(told(run, drawn))}">{words}</mark>'
+    style = f"background:{web(ground(run, drawn))}; color:{web(legible(ground(run, drawn)))}; {MARK}{special}"
+    return f'<mark style="{style}" title="{escape(tooltip(run, drawn))}">{words}</mark>'
 
 
 def left_out(e: Explanation) -> list[str]:
@@ -54,13 +53,12 @@ def left_out(e: Explanation) -> list[str]:
 
 def legend(drawn: Map) -> str:
     """What the colours mean, the scale, and what it clips."""
-    ends = ((1.0, "speaks for"), (-1.0, "speaks against")) if drawn.signed else ((1.0, UNSIGNED),)
     keys = []
-    for level, words in ends:
+    for level, words in ends(signed=drawn.signed):
         run = Run(words, level * drawn.scale.limit, level)
         colour = ground(run, drawn)
-        number = f"{'+' if drawn.signed and level > 0 else ''}{figure(level * drawn.scale.limit)}"
-        keys.append(f'<span style="{KEY}; background:{web(colour)}; color:{web(ink(colour))}">{words} {number}</span>')
+        number = with_sign(level * drawn.scale.limit, signed=drawn.signed)
+        keys.append(f'<span style="{KEY}; background:{web(colour)}; color:{web(legible(colour))}">{words} {number}</span>')
     return f'<p>{"".join(keys)}</p>\n<p class="note">{escape(drawn.scale.sentence(drawn.heat, signed=drawn.signed))}</p>'
 
 
@@ -72,12 +70,7 @@ def strongest(e: Explanation, drawn: Map) -> str:
     lines = []
     for text, values in sorted(found.items(), key=lambda item: -abs(sum(item[1])))[:MOST_WORDS]:
         total, often = sum(values), f" <small>{len(values)} times</small>" if len(values) > 1 else ""
-        value = f"{'+' if e.signed and total > 0 else ''}{figure(total)}"
+        value = with_sign(total, signed=e.signed)
         lines.append(f"<tr><td><bdi>{escape(visible(text[:80]))}</bdi>{often}</td><td>{value}</td></tr>")
     rows = "\n".join(lines)
     return f'<details open><summary>The words that say most</summary>\n<table class="books">\n{rows}\n</table></details>'
-
-
-def web(colour: Colour) -> str:
-    """A colour as style sheets write it."""
-    return "#{:02x}{:02x}{:02x}".format(*colour)

@@ -12,7 +12,7 @@ from ...parts.legend import colour_bar
 from ...parts.map import Map
 from ...parts.palette import AMBER, FAINT, INK, PAPER
 from ...parts.text import font, paragraph, plain, stack, width
-from .runs import UNREAD, Run, ground, ink, leftward, ordered, rows, runs
+from .runs import UNREAD, Run, ground, leftward, legible, ordered, rows, runs
 from .svg import PALE
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def page(lines: list[list[Run]], drawn: Map, wide: int, *, from_right: bool) -> 
             if run.value is not None:
                 back = ground(run, drawn)
                 draw.rounded_rectangle((left, top, left + across, top + STEP - 6), 3, back, PALE if run.kind == SPECIAL else None)
-                colour = ink(back)
+                colour = legible(back)
             draw.text((left, top + SIZE), plain(run.text), colour, font(SIZE), anchor="ls")
             left += across
     return sheet

@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pellucid.core.numbers import figure
 from pellucid.model.modality.tokens import SPECIAL
 from ...parts.map import Map
-from .runs import UNREAD, Run, ground, ink, rows, runs
+from ...parts.palette import RESET, ends, ink, paper
+from .runs import UNREAD, Run, ground, legible, rows, runs
 
 if TYPE_CHECKING:
     from pellucid.explanation.explanation import Explanation
 
-RESET = "\x1b[0m"
 SIGNS = ((0.6, "++"), (0.2, "+"), (-0.2, ""), (-0.6, "-"))  # from this strength on
 
 
@@ -32,7 +31,7 @@ def painted(run: Run, drawn: Map) -> str:
         return run.text
     back = ground(run, drawn)
     slant = "\x1b[3m" if run.kind == SPECIAL else ""
-    return "\x1b[48;2;{};{};{}m".format(*back) + "\x1b[38;2;{};{};{}m".format(*ink(back)) + f"{slant}{run.text}{RESET}"
+    return f"{paper(back)}{ink(legible(back))}{slant}{run.text}{RESET}"
 
 
 def signed(run: Run) -> Run:
@@ -46,9 +45,8 @@ def signed(run: Run) -> Run:
 def legend(drawn: Map, *, colour: bool) -> str:
     """What the marks mean, the scale, and how much it clips."""
     if colour:
-        ends = ((1.0, "for"), (-1.0, "against")) if drawn.signed else ((1.0, "unsigned: how much"),)
-        marks = "  ".join(f"{painted(Run(f' {words} ', level, level, 'text'), drawn)}" for level, words in ends)
+        runs = (Run(f" {text} ", level, level, "text") for level, text in ends(signed=drawn.signed, short=True))
+        marks = "  ".join(painted(run, drawn) for run in runs)
     else:
         marks = "(++) for  (--) against" if drawn.signed else "(++) unsigned: how much"
-    limit = f"{'±' if drawn.signed else ''}{figure(drawn.scale.limit)}"
-    return f"{marks} · full at {limit} · {drawn.scale.clipped(drawn.heat)} clipped"
+    return f"{marks} · {drawn.scale.short(drawn.heat, signed=drawn.signed)}"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from pellucid.core.numbers import figure
+from pellucid.core.numbers import with_sign
 from pellucid.model.modality import Tokens
 from pellucid.model.modality.tokens import SPECIAL
 from ...parts.map import Map
@@ -90,17 +90,16 @@ def ground(run: Run, drawn: Map) -> Colour:
     return int(red), int(green), int(blue)
 
 
-def ink(colour: Colour) -> Colour:
+def legible(colour: Colour) -> Colour:
     """Dark letters, or white ones where the ground is too dark for them (the luminance of WCAG 2)."""
     parts = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (part / 255 for part in colour)]
     luminance = 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
     return PAPER if luminance < 0.2 else INK
 
 
-def told(run: Run, drawn: Map) -> str:
+def tooltip(run: Run, drawn: Map) -> str:
     """The value in words: `##ing: +0.31`."""
-    value = run.value or 0.0
-    return f"{run.words}: {'+' if drawn.signed and value > 0 else ''}{figure(value)}"
+    return f"{run.words}: {with_sign(run.value or 0.0, signed=drawn.signed)}"
 
 
 def visible(text: str) -> str:

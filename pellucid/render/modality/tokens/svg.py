@@ -6,13 +6,11 @@ from collections.abc import Iterator
 from html import escape
 from typing import TYPE_CHECKING
 
-from pellucid.core.numbers import figure
+from pellucid.core.numbers import with_sign
 from pellucid.model.modality.tokens import SPECIAL
-from ...parts.legend import UNSIGNED
 from ...parts.map import Map
-from ...parts.palette import FAINT, INK, Colour
-from .html import web
-from .runs import UNREAD, Run, cells, ground, ink, leftward, ordered, rows, runs, told
+from ...parts.palette import FAINT, INK, Colour, ends, web
+from .runs import UNREAD, Run, cells, ground, leftward, legible, ordered, rows, runs, tooltip
 
 if TYPE_CHECKING:
     from pellucid.explanation.explanation import Explanation
@@ -51,12 +49,12 @@ def box(run: Run, left: float, top: float, width: float, drawn: Map) -> str:
     """The ground of a token, which says its value when it is pointed at."""
     border = f' stroke="{web(PALE)}"' if run.kind == SPECIAL else ""
     place = f'x="{left:.1f}" y="{top}" width="{width:.1f}" height="{STEP - 5}" rx="3"'
-    return f'<rect {place} fill="{web(ground(run, drawn))}"{border}><title>{escape(told(run, drawn))}</title></rect>'
+    return f'<rect {place} fill="{web(ground(run, drawn))}"{border}><title>{escape(tooltip(run, drawn))}</title></rect>'
 
 
 def letters(run: Run, left: float, base: float, width: float, drawn: Map) -> str:
     """The letters of a run, stretched to the width that was counted for them."""
-    colour = PALE if run.kind == UNREAD else INK if run.value is None else ink(ground(run, drawn))
+    colour = PALE if run.kind == UNREAD else INK if run.value is None else legible(ground(run, drawn))
     slant = ' font-style="italic"' if run.kind == SPECIAL else ""
     fitted = f'textLength="{width:.1f}" lengthAdjust="spacing"'
     words = f'<text x="{left:.1f}" y="{base}" fill="{web(colour)}" {fitted}{slant} xml:space="preserve">{escape(run.text)}</text>'
@@ -66,8 +64,8 @@ def letters(run: Run, left: float, base: float, width: float, drawn: Map) -> str
 def legend(drawn: Map, top: float) -> list[str]:
     """What the colours mean, the scale, and what it clips."""
     parts, left = [], 0.0
-    for level, words in ((1.0, "speaks for"), (-1.0, "speaks against")) if drawn.signed else ((1.0, UNSIGNED),):
-        number = f"{'+' if drawn.signed and level > 0 else ''}{figure(level * drawn.scale.limit)}"
+    for level, words in ends(signed=drawn.signed):
+        number = with_sign(level * drawn.scale.limit, signed=drawn.signed)
         run = Run(f" {words} {number} ", level * drawn.scale.limit, level, "text", words)
         width = cells(run.text) * CELL * 0.85
         parts += [box(run, left, round(top), width, drawn), letters(run, left, top + SIZE + 2, width, drawn)]
