@@ -71,10 +71,10 @@ if TYPE_CHECKING:
     from .target import similarity as similarity
     from .target import step as step
     from .target import token as token
-    from .target.condition import area as area
-    from .target.condition import channels as channels
-    from .target.condition import heads as heads
-    from .target.condition import positions as positions
+    from .target.selection import area as area
+    from .target.selection import channels as channels
+    from .target.selection import heads as heads
+    from .target.selection import positions as positions
     from .verbs import suites
     from .verbs.auto import Auto as Auto
     from .verbs.compare import compare as compare

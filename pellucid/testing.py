@@ -221,7 +221,7 @@ def _worst(values: Tensor) -> str:
 def _at_baseline(model: Model, x: Tensor, baseline: Any, target: Any, output: Tensor) -> Tensor:
     """The score there, of the very target that was settled on x."""
     values = heard(model, x, (*as_target(target).addresses, None))
-    settled = as_target(target).settle(lambda at: values[at], model)
+    settled = as_target(target).resolve(lambda at: values[at], model)
     base = torch.as_tensor(baseline, dtype=x.dtype, device=x.device).expand_as(x).clone()
     return Readout(model, x, settled)(base, range(len(x))).double().cpu()
 

@@ -15,7 +15,7 @@ from pellucid.tape.axes.channel_axis import axes_of
 from pellucid.tape.seed import find_output
 from pellucid.tape.stack import stack
 from pellucid.target.condition import Axes, Condition
-from pellucid.target.conditioning import Passage
+from pellucid.target.conditioning import Conditioning
 from tests.cases import CASE, CASES, Case, contained, difference, each_case
 from tests.reference import lrp_twins as twins
 from tests.reference.crp_twin import conditional
@@ -306,7 +306,7 @@ def test_one_recording_serves_all_conditions(case: Case, monkeypatch):
 def test_conditions_on_one_sample_of_a_convolutional_network_are_walked_together(name: str):
     case = CASE[name]
     tape = rewrite(record(case.net(), case.inputs()[:1]))
-    start = conditioning.layer_masks(tape, Passage(((middle(case)[0], pl.channels(0)),)))[0].place
+    start = conditioning.layer_masks(tape, Conditioning(((middle(case)[0], pl.channels(0)),)))[0].place
     assert stack(tape, conditioning._ops_between(tape, start, tape.inputs[0]), 4) is not None
 
 

@@ -159,7 +159,7 @@ def test_a_curve_of_tokens_by_hand():
     spoken = [place for place, kind in enumerate(tokens.kinds[0]) if kind == "text"]
     heights, rest = [float(model(ids)[0, 1])], ids.clone()
     for place in sorted(spoken, key=lambda place: -float(values[place])):
-        rest[0, place] = model.preprocess.empty
+        rest[0, place] = model.preprocess.blank_id
         heights.append(float(model(rest)[0, 1]))
     by_hand = float(torch.trapezoid(torch.tensor(heights))) / len(spoken)
     t = pl.evaluate(model, text, ["lrp.zero"], ["pixel_flipping"], 1)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 import pellucid as pl
-from pellucid.model.multi_input import layout, pack
+from pellucid.model.multi_input import input_layout, pack
 from pellucid.tape.forward import heard
 
 EVERY = [entry.name for entry in pl.methods()]
@@ -234,7 +234,7 @@ def test_types_are_kept_and_nothing_of_the_users_is_changed(given):
 def test_a_packed_model_answers_as_the_model(net, given):
     model, x = pack(pl.load(net), given)
     assert torch.equal(heard(model, x, (None,))[None], net(*given).detach())
-    assert [side.name for side in layout(model).sides] == ["image", "row"]
+    assert [side.name for side in input_layout(model).sides] == ["image", "row"]
 
 
 def test_the_inside_is_explained_as_ever(net, given):

@@ -179,7 +179,7 @@ def test_without_a_class_it_is_the_one_that_takes_up_most_of_the_map(segmenter, 
 
 
 def test_a_mask_stays_what_it_was_while_inputs_change(segmenter, bright):
-    target = pl.mask(1, "predicted").settle(lambda at: segmenter(bright), None)
+    target = pl.mask(1, "predicted").resolve(lambda at: segmenter(bright), None)
     dark = segmenter(torch.full((2, 1, 6, 6), -3.0))
     assert target.take([0, 0]).read(lambda at: dark).tolist() == [-3.0, -3.0]
 
@@ -342,7 +342,7 @@ def test_what_cannot_be_a_reference_is_refused(embedder, x):
     refusal(lambda: pl.similarity(torch.ones(5), input=x), "both of an embedding and an input")
     refusal(lambda: pl.similarity(torch.ones(5), kind="l2"), "no likeness is called so")
     refusal(lambda: pl.explain(embedder, x, pl.similarity(torch.ones(4))), "both have to be as long")
-    refusal(lambda: as_target(pl.similarity(input=x)).settle(lambda at: x, None), "no model")
+    refusal(lambda: as_target(pl.similarity(input=x)).resolve(lambda at: x, None), "no model")
 
 
 def test_a_likeness_is_maximized(embedder, x):

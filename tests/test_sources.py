@@ -148,7 +148,7 @@ def test_pictures_are_read_as_torchvision_does():
     from PIL import Image
 
     for weights in (torchvision.models.ResNet50_Weights.IMAGENET1K_V2, torchvision.models.ViT_B_16_Weights.DEFAULT):
-        how = metadata.reading(weights.transforms())
+        how = metadata.as_preprocess(weights.transforms())
         with Image.open(CAT) as picture:
             torch.testing.assert_close(how(picture), weights.transforms()(picture), rtol=0, atol=1e-5)
 
@@ -293,18 +293,20 @@ class Processor:
     ids=["crop", "stretch", "ConvNeXt", "large ConvNeXt"],
 )
 def test_image_processors_are_read_by_what_they_say(told, size, resize):
-    how = metadata.reading(Processor(**told))
+    how = metadata.as_preprocess(Processor(**told))
     assert (how.size, how.resize, how.interpolation) == (size, resize, "bicubic")
     assert "Processor" in how.source
 
 
 def test_rescaling_is_part_of_mean_and_std():
     whole = {"size": {"height": 2, "width": 2}}
-    low, high = metadata.reading(Processor(**whole, do_normalize=False)).bounds()
+    low, high = metadata.as_preprocess(Processor(**whole, do_normalize=False)).bounds()
     assert (low.item(), high.item()) == (0, 1)
-    low, high = metadata.reading(Processor(**whole, rescale_factor=1 / 127.5, rescale_offset=True, do_normalize=False)).bounds()
+    low, high = metadata.as_preprocess(
+        Processor(**whole, rescale_factor=1 / 127.5, rescale_offset=True, do_normalize=False)
+    ).bounds()
     assert (low.item(), high.item()) == pytest.approx((-1, 1))
-    low, high = metadata.reading(Processor(**whole, do_rescale=False, do_normalize=False)).bounds()
+    low, high = metadata.as_preprocess(Processor(**whole, do_rescale=False, do_normalize=False)).bounds()
     assert (low.item(), high.item()) == pytest.approx((0, 255))
 
 

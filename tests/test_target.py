@@ -22,11 +22,11 @@ TOKENS = torch.arange(2 * 3 * 7, dtype=torch.float32).view(2, 3, 7)
 
 def read(target: Any, value: Tensor = SCORES, names: Model | None = None) -> list[float]:
     """What a target reads from an output, or from the value of a layer."""
-    return as_target(target).settle(lambda at: value, names).read(lambda at: value).tolist()
+    return as_target(target).resolve(lambda at: value, names).read(lambda at: value).tolist()
 
 
 def told(target: Any, value: Tensor = SCORES, names: Model | None = None, sample: int = 0) -> str:
-    return as_target(target).settle(lambda at: value, names).text(sample)
+    return as_target(target).resolve(lambda at: value, names).text(sample)
 
 
 @pytest.fixture(scope="module")
@@ -410,7 +410,7 @@ def test_a_channel_of_tokens_says_so_in_words():
 
 
 def test_a_channel_can_differ_from_sample_to_sample():
-    from pellucid.target.inside import Channel
+    from pellucid.target.activation import Channel
 
     several = Channel("layer", (2, 0))
     assert several.read(MAPS).tolist() == [MAPS[0, 2].mean().item(), MAPS[1, 0].mean().item()]

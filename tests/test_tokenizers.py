@@ -15,7 +15,7 @@ from click.testing import CliRunner
 import pellucid as pl
 from pellucid.cli import main
 from pellucid.errors import InputError, ModelError
-from pellucid.model.readers.tokenizer import Encoded, aligned, as_tokenizer
+from pellucid.model.readers.tokenizer import Encoded, align, as_tokenizer
 
 SENTENCES = [
     "The capital of France is Paris.", "A dog chases the ball across the park!", "It was not bad: the café is good.",
@@ -105,7 +105,7 @@ def test_padding_is_known_in_ids_too(make: str) -> None:
 def test_a_token_is_found_by_what_it_stands_for() -> None:
     text = pl.Text(fast(byte_level(), unk_token="<|endoftext|>"))
     paris = text.id(" Paris")
-    assert text.piece(paris) == "ĠParis" and text.spoken(paris) == " Paris" and text.id("ĠParis") == paris
+    assert text.piece(paris) == "ĠParis" and text.as_text(paris) == " Paris" and text.id("ĠParis") == paris
     with pytest.raises(InputError, match=r"[234] tokens"):
         text.id(" Paris.?")
 
@@ -121,16 +121,16 @@ def test_long_texts_are_cut_and_it_is_seen() -> None:
 
 def test_the_blank_is_the_mask_then_padding_then_the_unknown() -> None:
     bert = pl.Text(fast(word_pieces(), **BERT_NAMES))
-    assert (bert.empty, bert.mask, bert.padding) == (4, 4, 0)
-    assert pl.Text(pl.Vocabulary(["a"])).empty == 0
-    assert pl.Text(fast(byte_level(), unk_token="<|endoftext|>")).empty == 0
-    assert pl.Text(byte_level()).empty is None
-    assert pl.Text(bert.tokenizer, blank="[UNK]").empty == 1 and pl.Text(bert.tokenizer, blank=7).empty == 7
+    assert (bert.blank_id, bert.mask, bert.padding) == (4, 4, 0)
+    assert pl.Text(pl.Vocabulary(["a"])).blank_id == 0
+    assert pl.Text(fast(byte_level(), unk_token="<|endoftext|>")).blank_id == 0
+    assert pl.Text(byte_level()).blank_id is None
+    assert pl.Text(bert.tokenizer, blank="[UNK]").blank_id == 1 and pl.Text(bert.tokenizer, blank=7).blank_id == 7
 
 
 def test_tokenizers_without_places_are_aligned() -> None:
     names = {1: "un", 2: "##like", 3: "##ly", 4: "?"}
-    found = aligned("Unlikely?", (0, 1, 2, 3, 4), (True, False, False, False, False), lambda i: names.get(i, "[CLS]"))
+    found = align("Unlikely?", (0, 1, 2, 3, 4), (True, False, False, False, False), lambda i: names.get(i, "[CLS]"))
     assert found.spans == ((0, 0), (0, 2), (2, 6), (6, 8), (8, 9))
 
 

@@ -51,12 +51,12 @@ class Input:
             row: One of the rows of a table, from 0 on; None: all of them.
         """
         from pellucid.model import Columns
-        from pellucid.model.readers.rows import listed
+        from pellucid.model.readers.rows import as_rows
 
         if self.text is not None:
             return self.text
         if isinstance(model.preprocess, Columns):
-            return select(listed(self.path), row, self.path)
+            return select(as_rows(self.path), row, self.path)
         if row is not None:
             raise click.UsageError("--row is for tables: say what their columns are with --columns FILE")
         return read_text(Path(self.path)) if reads_texts(model) else self.path

@@ -240,7 +240,7 @@ def find_builder(name: str) -> Callable[[], Any]:
 
 def check_reads_pictures(model: Model) -> None:
     """Refuse a model that does not say how a picture becomes its input."""
-    if model.pictured is None:
+    if model.image_preprocess is None:
         raise ModelError(
             f"a picture for {model.name}",
             "a model that does not say how pictures become its input",

@@ -34,11 +34,11 @@ def print_explanation(e: Explanation) -> None:
 
 def print_model(model: Model) -> None:
     """Which model is explained, and how it reads its input; nothing of a built-in one."""
-    from pellucid.model.readers.describe import read
+    from pellucid.model.readers.describe import describe
 
     if model.source != "pellucid.zoo":
         click.echo(f"{model.name}: {model.source}")
-        what, how = read(model.preprocess)
+        what, how = describe(model.preprocess)
         click.echo(f"{what.capitalize()}: {how}")
 
 

@@ -301,7 +301,7 @@ class Explanation:
             found = "no text" if self.subject is None else self.subject.kind
             do = "Explain a text, with a model that says how it reads one: pl.load(net, preprocess=pl.Text(...))."
             raise InputError(f"the {by}s of an explanation", found, f"only texts have {by}s", do)
-        return self.subject.valued(self.subject.groups(by, sample), self.heat(sample).flatten(), sample)
+        return self.subject.sum_groups(self.subject.groups(by, sample), self.heat(sample).flatten(), sample)
 
     def _sample(self, sample: int) -> Explanation:
         here = slice(sample, sample + 1)

@@ -145,7 +145,7 @@ def attribute(method: Method, model: Model, x: Tensor, target: Target, at: str |
         )  # fmt: skip
     if found.target.addresses != (None,) or found.through:
         return found  # read inside the model, or once for every condition
-    resolved = found.target.settle(lambda at: found.output, model)
+    resolved = found.target.resolve(lambda at: found.output, model)
     _check_score(method, found, resolved)
     return replace(found, target=resolved)
 
@@ -166,5 +166,5 @@ def _check_score(method: Method, found: Attribution, target: Target) -> None:
         reported = f"scores of shape {tuple(score.shape)} for {len(wanted)} samples"
     raise MethodError(
         f"`{method.name}` for {target}", reported, "the score of an explanation is the target's own value, one number per sample",
-        "In `attribute`, read it with target.settle(lambda at: output, model).read(lambda at: output).",
+        "In `attribute`, read it with target.resolve(lambda at: output, model).read(lambda at: output).",
     )  # fmt: skip

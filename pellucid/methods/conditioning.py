@@ -24,7 +24,7 @@ from pellucid.tape.stack import repeated, stack
 from pellucid.tape.walk import path
 from pellucid.target import Target
 from pellucid.target.condition import Condition
-from pellucid.target.conditioning import Passage
+from pellucid.target.conditioning import Conditioning
 
 ROOM = 6.4e7  # bytes of the largest value on the way; on a CPU, more at once is no quicker
 MOST = 64  # rows in one walk
@@ -56,7 +56,7 @@ class LayerMask:
         return torch.where(self.mask, t, torch.zeros((), dtype=t.dtype, device=t.device))
 
 
-def layer_masks(tape: Tape, passage: Passage) -> tuple[LayerMask, ...]:
+def layer_masks(tape: Tape, passage: Conditioning) -> tuple[LayerMask, ...]:
     """The masks of a passage's conditions, the one nearest to the output first.
 
     Raises:
@@ -76,7 +76,7 @@ def _layer_mask(tape: Tape, makers: dict[int, Op], where: str, id: int, conditio
 
 
 def propagate_conditional(
-    tape: Tape, seeds: dict[int, Tensor], passages: Sequence[Passage], end: int, segment: Segment
+    tape: Tape, seeds: dict[int, Tensor], passages: Sequence[Conditioning], end: int, segment: Segment
 ) -> tuple[Tensor, tuple[Row, ...]]:
     """The relevance that arrives at the value `end` from the seeds, having passed what each of `passages` asks for.
 
@@ -211,7 +211,7 @@ class ConditionalTarget:
     through: tuple[str, ...]
 
 
-def conditional_target(tape: Tape, aimed: Aim, passages: Sequence[Passage], end: int) -> ConditionalTarget:
+def conditional_target(tape: Tape, aimed: Aim, passages: Sequence[Conditioning], end: int) -> ConditionalTarget:
     """The target of the rows that `propagate_conditional` makes.
 
     Raises:

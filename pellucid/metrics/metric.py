@@ -138,7 +138,7 @@ def question(model: Model, x: Tensor, target: Target, **how: Any) -> Question:
     if not output.isfinite().all():
         do = "Check weights and input scale."
         raise ModelError("An evaluation", "an output that is not finite", "there is nothing to compare with", do)
-    readout = Readout(model, x, target.settle(lambda at: values[at], model))
+    readout = Readout(model, x, target.resolve(lambda at: values[at], model))
     made = Question(readout, output, readout.read(values, range(len(x))), **how)
     return made if made.masks is None else _fitting(made)
 

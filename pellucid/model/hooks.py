@@ -10,7 +10,7 @@ from typing import Any
 from torch import nn
 from torch.nn.modules import module as hooks
 
-from .mode import opaque
+from .mode import is_opaque
 
 
 @contextmanager
@@ -58,4 +58,4 @@ def listening(
 
 def visible(module: nn.Module | None) -> dict[int, str]:
     """The paths of the modules that can be listened to, by their identity: none inside scripted and compiled code."""
-    return {} if module is None or opaque(module) else {id(child): path for path, child in module.named_modules()}
+    return {} if module is None or is_opaque(module) else {id(child): path for path, child in module.named_modules()}

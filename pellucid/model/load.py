@@ -18,7 +18,7 @@ from torch.export import ExportedProgram
 from pellucid.errors import ModelError
 from .model import Model
 from .readers.text import Text
-from .readers.tokenizer import tokenizes
+from .readers.tokenizer import is_tokenizer
 from .sources import exported, file, metadata, registry, state, torchscript, weights
 from .sources.checkpoint import digest
 from .sources.reference import Reference
@@ -71,7 +71,7 @@ def _reading(how: Any) -> Any:
     """How something raw becomes the input, from whatever says it."""
     if how is None or hasattr(how, "read") or isinstance(how, Mapping):
         return how
-    return Text(how) if tokenizes(how) else metadata.reading(how)
+    return Text(how) if is_tokenizer(how) else metadata.as_preprocess(how)
 
 
 def _object(source: Any) -> Model:
@@ -79,13 +79,13 @@ def _object(source: Any) -> Model:
         return source
     source = getattr(source, "_orig_mod", source)  # what torch.compile wraps: compiled code cannot be looked into
     if isinstance(source, torch.jit.ScriptModule):
-        return torchscript.of_object(source)
+        return torchscript.from_object(source)
     if _of_keras(source):
-        return cast(Model, import_module("pellucid.model.sources.keras").of_object(source))
+        return cast(Model, import_module("pellucid.model.sources.keras").from_object(source))
     if isinstance(source, nn.Module):
-        return metadata.applied(Model(source, type(source).__name__, "nn.Module", source))
+        return metadata.with_metadata(Model(source, type(source).__name__, "nn.Module", source))
     if isinstance(source, ExportedProgram):
-        return exported.of_object(source)
+        return exported.from_object(source)
     if callable(source) and not isinstance(source, type):
         return _function(source)
     a_class = isinstance(source, type)

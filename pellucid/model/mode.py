@@ -13,24 +13,24 @@ SWITCH = {f"{kind}dropout{mark}": 2 for kind in ("", "feature_", "alpha_", "feat
 SWITCH |= {"native_dropout": 2, "batch_norm": 5, "native_batch_norm": 5}
 
 
-def training(module: nn.Module, name: str = "") -> Iterator[str]:
+def training_modules(module: nn.Module, name: str = "") -> Iterator[str]:
     """The paths of the modules in training mode, in order; "" is the network itself."""
-    if exported(module):  # its flag is always on and means nothing
+    if is_exported(module):  # its flag is always on and means nothing
         return
     if getattr(module, "training", False):  # a frozen script has no flag
         yield name
     for child, submodule in module.named_children():
-        yield from training(submodule, f"{name}.{child}" if name else child)
+        yield from training_modules(submodule, f"{name}.{child}" if name else child)
 
 
-def fixed(module: nn.Module) -> Iterator[str]:
+def fixed_training_ops(module: nn.Module) -> Iterator[str]:
     """The operations inside a program that will behave as in training whatever its flags say.
 
     Example:
         >>> class Noisy(nn.Module):
         ...     def forward(self, x: torch.Tensor) -> torch.Tensor:
         ...         return nn.functional.dropout(x, 0.5, training=True)
-        >>> list(fixed(torch.export.export(Noisy().eval(), (torch.ones(2),)).module()))
+        >>> list(fixed_training_ops(torch.export.export(Noisy().eval(), (torch.ones(2),)).module()))
         ['dropout']
     """
     for name, arguments in _operations(module):
@@ -40,7 +40,7 @@ def fixed(module: nn.Module) -> Iterator[str]:
             yield name
 
 
-def exported(module: nn.Module) -> bool:
+def is_exported(module: nn.Module) -> bool:
     """Whether this is a program of ATen operations, as torch.export makes it, rather than of modules."""
     if not isinstance(module, torch.fx.GraphModule):
         return False
@@ -49,7 +49,7 @@ def exported(module: nn.Module) -> bool:
     return any(isinstance(node.target, torch._ops.OpOverload) for node in nodes) and not any(calls)
 
 
-class Names(nn.Module):
+class NamedLayers(nn.Module):
     """The layers of a network that PyTorch itself does not call, by name, with what they learned: a table to look things up in.
 
     Arguments:
@@ -62,7 +62,7 @@ class Names(nn.Module):
             place: nn.Module = self
             for part in path.split("."):
                 if part not in place._modules:
-                    place.add_module(part, Layer())
+                    place.add_module(part, NamedLayer())
                 place = place.get_submodule(part)
             place.original_name = kind  # type: ignore[assignment]
             for number, parameter in enumerate(parameters):
@@ -70,15 +70,15 @@ class Names(nn.Module):
         self.eval()
 
 
-class Layer(nn.Module):
+class NamedLayer(nn.Module):
     """One of them."""
 
     original_name = "Layer"
 
 
-def opaque(module: nn.Module | None) -> bool:
+def is_opaque(module: nn.Module | None) -> bool:
     """Whether the modules inside cannot be seen while they run."""
-    return isinstance(module, (torch.jit.ScriptModule, torch.fx.GraphModule, Names))
+    return isinstance(module, (torch.jit.ScriptModule, torch.fx.GraphModule, NamedLayers))
 
 
 def _operations(module: nn.Module) -> Iterator[tuple[str, Sequence[Any]]]:
@@ -86,7 +86,7 @@ def _operations(module: nn.Module) -> Iterator[tuple[str, Sequence[Any]]]:
     if isinstance(module, torch.jit.ScriptModule):
         yield from _scripted(module)
         return
-    if isinstance(module, torch.fx.GraphModule) and exported(module):
+    if isinstance(module, torch.fx.GraphModule) and is_exported(module):
         yield from _graphed(module)
     for child in module.children():
         yield from _operations(child)

@@ -144,7 +144,7 @@ class Model:
 
     def token_name(self, id: int) -> str | None:
         """What a token is called; None where that is not known."""
-        return self.preprocess.spoken(id) if isinstance(self.preprocess, Text) else None
+        return self.preprocess.as_text(id) if isinstance(self.preprocess, Text) else None
 
     def top(self, output_row: Tensor, n: int = 5) -> list[tuple[int, str, float]]:
         """The `n` most probable classes of one sample, as (index, label, probability), best first.
@@ -175,37 +175,37 @@ class Model:
         """
         if self.module is None:
             return
-        names = list(mode.training(self.module))
+        names = list(mode.training_modules(self.module))
         if names:
             first = next(filter(None, names), "")  # a module inside says more than the network itself
             found = f"`{first}` in training mode" if first else "the network in training mode"
             raise _in_training(self, found, "Call model.eval() first.")
-        operation = next(mode.fixed(self.module), None)
+        operation = next(mode.fixed_training_ops(self.module), None)
         if operation is not None:
             do = "Call model.eval() before the model is traced or exported."
             raise _in_training(self, f"a program whose {operation} is fixed in training mode", do)
 
     @property
-    def pictured(self) -> Preprocess | None:
+    def image_preprocess(self) -> Preprocess | None:
         """How a picture becomes the input; None where it is no picture, or nobody said how."""
         return self.preprocess if isinstance(self.preprocess, Preprocess) else None
 
     @property
     def _preprocess(self) -> Preprocess:
-        if self.preprocess is not None and self.pictured is None:
+        if self.preprocess is not None and self.image_preprocess is None:
             kind = type(self.preprocess).__name__
             raise ModelError(
                 f"a picture for {self.name}", f"a model that reads its input by {kind}", "a picture is none of that",
                 f"Pass what {kind} reads, or a tensor.",
             )  # fmt: skip
-        if self.pictured is None:
+        if self.image_preprocess is None:
             raise ModelError(
                 f"a picture for {self.name}",
                 "a model that does not say how pictures become its input",
                 "a guessed scale or crop would give a plausible and wrong explanation",
                 "Load it with preprocess=pl.Preprocess((height, width), resize=..., mean=..., std=...), or pass a tensor.",
             )
-        return self.pictured
+        return self.image_preprocess
 
     @property
     def _weight(self) -> Tensor:

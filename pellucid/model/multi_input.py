@@ -37,7 +37,7 @@ def held(value: Any, *, shared: bool = False) -> Held:
 
 
 @dataclass(frozen=True)
-class Side:
+class InputSlice:
     """One of the inputs that are explained, and where it lies among the others.
 
     Arguments:
@@ -59,7 +59,7 @@ class Side:
         """This input, cut out of all of them.
 
         Example:
-            >>> Side("b", (2, 1), 1, 3, torch.float32).of(torch.tensor([[1.0, 2.0, 3.0]]))
+            >>> InputSlice("b", (2, 1), 1, 3, torch.float32).of(torch.tensor([[1.0, 2.0, 3.0]]))
             tensor([[[2.],
                      [3.]]])
         """
@@ -77,48 +77,48 @@ class Inputs:
     """
 
     places: tuple[tuple[int | str, int | Held], ...]
-    sides: tuple[Side, ...]
+    sides: tuple[InputSlice, ...]
     samples: int
 
     @property
-    def alone(self) -> bool:
+    def single(self) -> bool:
         """Whether one input only is explained; it then keeps its own shape and is not packed."""
         return len(self.sides) == 1
 
     @property
-    def rowwise(self) -> bool:
+    def held_per_sample(self) -> bool:
         """Whether something that is not explained has a row for each sample, so that samples have to be explained one by one."""
-        return self.samples > 1 and any(isinstance(what, Held) and self._of_rows(what) for _, what in self.places)
+        return self.samples > 1 and any(isinstance(what, Held) and self._is_batched(what) for _, what in self.places)
 
     def call(self, x: Tensor) -> tuple[list[Any], dict[str, Any]]:
         """The arguments of the model's own call, for a packed batch, which may have other samples than were given."""
         told = [(place, self._unpacked(what, x)) for place, what in self.places]
         return [v for place, v in told if isinstance(place, int)], {place: v for place, v in told if isinstance(place, str)}
 
-    def row(self, number: int) -> Inputs:
+    def single_sample(self, number: int) -> Inputs:
         """The call for one sample alone."""
         chosen = tuple((place, self._row(what, number) if isinstance(what, Held) else what) for place, what in self.places)
         return replace(self, places=chosen, samples=1)
 
     def _row(self, what: Held, number: int) -> Held:
-        return replace(what, value=what.value[number : number + 1]) if self._of_rows(what) else what
+        return replace(what, value=what.value[number : number + 1]) if self._is_batched(what) else what
 
-    def _of_rows(self, what: Held) -> bool:
+    def _is_batched(self, what: Held) -> bool:
         value = what.value
         return isinstance(value, Tensor) and not what.shared and value.dim() > 0 and len(value) == self.samples
 
     def _unpacked(self, what: int | Held, x: Tensor) -> Any:
         if isinstance(what, Held):
             value = what.value.to(x.device) if isinstance(what.value, Tensor) else what.value
-            many = self._of_rows(what) and self.samples == 1 and len(x) != 1
+            many = self._is_batched(what) and self.samples == 1 and len(x) != 1
             return value.expand(len(x), *value.shape[1:]) if many else value
         side = self.sides[what]
-        value = x if self.alone else side.of(x)
+        value = x if self.single else side.of(x)
         return value if value.dtype == side.dtype else value.to(side.dtype)
 
 
 @dataclass(frozen=True, eq=False)
-class Called:
+class PackedForward:
     """A model's forward pass as a function of one tensor: what is explained of its inputs."""
 
     forward: Callable[..., Any]
@@ -129,13 +129,13 @@ class Called:
         return self.forward(*args, **kwargs)
 
 
-def layout(model: Any) -> Inputs | None:
+def input_layout(model: Any) -> Inputs | None:
     """How the inputs of a model lie in one tensor; None for a model that takes one."""
     forward = getattr(model, "forward", None)
-    return forward.inputs if isinstance(forward, Called) and not forward.inputs.alone else None
+    return forward.inputs if isinstance(forward, PackedForward) and not forward.inputs.single else None
 
 
-def several(x: Any) -> bool:
+def is_multi_input(x: Any) -> bool:
     """Whether this is what users write for several inputs: a tuple, a list with tensors, or keyword arguments."""
     return isinstance(x, (tuple, Mapping)) or (isinstance(x, list) and any(isinstance(one, (Tensor, Held)) for one in x))
 
@@ -157,13 +157,13 @@ def pack(model: Model, given: Any, read: Callable[[Any, Any], Tensor] | None = N
 
     Example:
         >>> model, x = pack(Model(lambda a, b: a.sum(1) * b, "f", ""), (torch.ones(1, 2), torch.tensor([3.0])))
-        >>> x, model(x), [side.name for side in layout(model).sides]
+        >>> x, model(x), [side.name for side in input_layout(model).sides]
         (tensor([[1., 1., 3.]]), tensor([6.]), ['a', 'b'])
     """
     keyed = isinstance(given, Mapping)
     _check_call(model, given, keyed=keyed)
     items: list[tuple[int | str, Any]] = list(given.items() if keyed else enumerate(given))
-    names = [str(place) for place, _ in items] if keyed else positional(model, len(items))
+    names = [str(place) for place, _ in items] if keyed else input_names(model, len(items))
     values = [_value(model, name, value, read) for name, (_, value) in zip(names, items, strict=True)]
     values = values if any(isinstance(value, Tensor) for value in values) else _tokens(names, values)
     explained = [(name, value) for name, value in zip(names, values, strict=True) if isinstance(value, Tensor)]
@@ -179,17 +179,19 @@ def pack(model: Model, given: Any, read: Callable[[Any, Any], Tensor] | None = N
         (place, next(numbers) if isinstance(value, Tensor) else value) for (place, _), value in zip(items, values, strict=True)
     )
     inputs = Inputs(places, sides, samples)
-    called = replace(model, forward=Called(model.forward, inputs), preprocess=sides[0].preprocess if inputs.alone else None)
-    if inputs.alone:
+    called = replace(
+        model, forward=PackedForward(model.forward, inputs), preprocess=sides[0].preprocess if inputs.single else None
+    )
+    if inputs.single:
         return called, explained[0][1].to(model.device)
     wide = _widest([value.dtype for _, value in explained])
     return called, torch.cat([value.to(model.device, wide).reshape(samples, -1) for _, value in explained], 1)
 
 
-def row(model: Model, number: int) -> Model:
+def single_sample(model: Model, number: int) -> Model:
     """The same call for one sample of the batch."""
-    assert isinstance(model.forward, Called)
-    return replace(model, forward=replace(model.forward, inputs=model.forward.inputs.row(number)))
+    assert isinstance(model.forward, PackedForward)
+    return replace(model, forward=replace(model.forward, inputs=model.forward.inputs.single_sample(number)))
 
 
 def _check_call(model: Model, given: Any, *, keyed: bool) -> None:
@@ -213,11 +215,11 @@ def _check_call(model: Model, given: Any, *, keyed: bool) -> None:
         ) from None
 
 
-def positional(model: Model, count: int) -> list[str]:
+def input_names(model: Model, count: int) -> list[str]:
     """What the model calls its inputs, by position; numbers where it does not say.
 
     Example:
-        >>> positional(Model(lambda picture, *rest: rest, "f", ""), 3)
+        >>> input_names(Model(lambda picture, *rest: rest, "f", ""), 3)
         ['picture', 'input 2', 'input 3']
     """
     function = getattr(model.forward, "forward", model.forward)  # of modules
@@ -233,12 +235,12 @@ def _value(model: Model, name: str, value: Any, read: Callable[[Any, Any], Tenso
     """A tensor where it is explained, else what is held."""
     if isinstance(value, Held):
         return value
-    if isinstance(value, np.ndarray) and value.dtype.kind in "fiub" and preprocess_of(model, name) is None:
+    if isinstance(value, np.ndarray) and value.dtype.kind in "fiub" and _preprocess_of(model, name) is None:
         value = torch.from_numpy(np.ascontiguousarray(value))
         value = value.to(model.dtype) if value.is_floating_point() else value
     if isinstance(value, Tensor):
         return value.detach() if value.is_floating_point() else Held(value)
-    how = preprocess_of(model, name)
+    how = _preprocess_of(model, name)
     if how is None or read is None or value is None or isinstance(value, (bool, int, float)):
         return Held(value)
     return read(how, value)
@@ -256,7 +258,7 @@ def _tokens(names: Sequence[str], values: Sequence[Tensor | Held]) -> list[Tenso
     return [value.value if n == chosen and isinstance(value, Held) else value for n, value in enumerate(values)]
 
 
-def preprocess_of(model: Model, name: str) -> Any:
+def _preprocess_of(model: Model, name: str) -> Any:
     """How raw things become the input of that name, where each has its own way."""
     return model.preprocess.get(name) if isinstance(model.preprocess, Mapping) else None
 
@@ -277,11 +279,11 @@ def _samples(explained: Sequence[tuple[str, Tensor]]) -> int:
     return next(iter(lengths.values()))
 
 
-def _sides(model: Model, explained: Sequence[tuple[str, Tensor]]) -> Iterator[Side]:
+def _sides(model: Model, explained: Sequence[tuple[str, Tensor]]) -> Iterator[InputSlice]:
     start = 0
     for name, value in explained:
         size = prod(value.shape[1:])
-        yield Side(name, tuple(value.shape[1:]), start, start + size, value.dtype, preprocess_of(model, name))
+        yield InputSlice(name, tuple(value.shape[1:]), start, start + size, value.dtype, _preprocess_of(model, name))
         start += size
 
 

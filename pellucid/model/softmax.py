@@ -34,12 +34,12 @@ class BeforeSoftmax:
     forward: Callable[..., Any]
 
     def __call__(self, *inputs: Tensor) -> Any:
-        with _Listening() as heard:
+        with _SoftmaxListener() as heard:
             output = self.forward(*inputs)
         return heard.score if heard.softmax is output and isinstance(output, Tensor) else output
 
 
-class _Listening(TorchFunctionMode):
+class _SoftmaxListener(TorchFunctionMode):
     softmax: Tensor | None = None
     score: Tensor | None = None
 

@@ -72,7 +72,7 @@ def framed(model: Model, shape: tuple[int, ...] | None = None, bounds: tuple[flo
     Raises:
         InputError: the model does not say what its input is shaped like, and nobody else does.
     """
-    preprocess = model.pictured
+    preprocess = model.image_preprocess
     shape = input_shape(model) if shape is None else shape
     if shape is None and preprocess is None:
         raise InputError(

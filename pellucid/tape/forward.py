@@ -107,7 +107,7 @@ def settled(model: Model, x: Tensor, target: Target, at: str | None = None) -> t
         raise ModelError(
             "An explanation", "an output that is not finite", "there is nothing to compare with", "Check weights and input scale."
         )
-    named = target.settle(lambda at: values[at], model)
+    named = target.resolve(lambda at: values[at], model)
     readout = Readout(model, x, named, at)
     return readout, readout.read(values, range(len(x))), output
 

@@ -52,7 +52,7 @@ def aim(tape: Tape, target: Target, names: Names | None = None) -> Aim:
     if not torch.isfinite(output).all():
         raise _not_finite(tape, chief)
     ids = {at: chief if at is None else find(tape, at) for at in target.addresses}
-    settled = target.settle(lambda at: tape.value(ids[at]), names)
+    settled = target.resolve(lambda at: tape.value(ids[at]), names)
     with torch.inference_mode(False), torch.enable_grad():
         leaves = {i: tape.value(i).detach().clone().requires_grad_() for i in set(ids.values())}
         score = settled.read(lambda at: leaves[ids[at]])

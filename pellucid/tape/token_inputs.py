@@ -56,7 +56,7 @@ class Written:
         Arguments:
             id: Which one; None: the tokenizer's blank. Without a tokenizer all entries are zero.
         """
-        blank = id if id is not None or self.text is None else self.text.empty
+        blank = id if id is not None or self.text is None else self.text.blank_id
         if blank is None:
             keep = ~self.evidence[:, None]
             return self.seen.vectors * keep, "the zero vector"
@@ -104,7 +104,7 @@ def attribute(
     text = model.preprocess if isinstance(model.preprocess, Text) else None
     if beside is not None:
         model = accompanied(model, {name: value[row, places][None] for name, value in beside.items()})
-    written = Written(embedded(model, ids[row, places][None].long()), None if tokens is None else tokens.only(row), text)
+    written = Written(embedded(model, ids[row, places][None].long()), None if tokens is None else tokens.single(row), text)
     fitted, notes = adapted(method, written)
     found = ask(fitted, written.seen.handle(), written.seen.vectors, settled(target, written, model), at)
     if at is None:
@@ -156,7 +156,7 @@ class TokenNames(tuple[str, ...]):
         return self.size
 
     def __getitem__(self, index: Any) -> Any:
-        return self.text.spoken(index)
+        return self.text.as_text(index)
 
 
 def _spread(values: Tensor, places: Tensor, longest: int, at: Any) -> Tensor:
@@ -225,7 +225,7 @@ def settled(target: Target, written: Written, model: Model) -> Target:
         terms = [(w, replace(t, position=gaps[0]) if isinstance(t, Token) and t.position is None else t) for w, t in target.terms]
         target = Target(tuple(terms))
     if target.addresses == (None,):
-        return target.settle(lambda at: output, model)
+        return target.resolve(lambda at: output, model)
     return target
 
 

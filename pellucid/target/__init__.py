@@ -8,13 +8,13 @@ from typing import Any, Literal
 from torch import Tensor
 
 from pellucid.errors import TargetError
+from .activation import Channel, Direction, Energy, Function
 from .classes import Box, Class, Logit, LogOdds, Predicted, Probability, Region, probabilities
 from .detection import Detection
-from .inside import Channel, Direction, Energy, Function
-from .noun import Names, Part, Target, Term
 from .number import Number
 from .similarity import Similarity
 from .step import Step
+from .target import Names, Part, Target, Term
 from .token import Token
 
 __all__ = [

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from pellucid.errors import TargetError
-from .noun import Names, Term
 from .number import Number
+from .target import Names, Term
 
 Class = int | str | tuple[int | str, ...]
 
@@ -32,7 +32,7 @@ class OfClass(Term):
     @abstractmethod
     def word(self) -> str: ...
 
-    def settle(self, value: Tensor, names: Names | None) -> Term:
+    def resolve(self, value: Tensor, names: Names | None) -> Term:
         indices = self._indices(value, names)
         known = tuple(names.label(i) for i in indices) if names is not None else ()
         known = () if all(label == f"class {i}" for label, i in zip(known, indices, strict=False)) else known
@@ -111,15 +111,15 @@ class Logit(OfClass):
     def word(self) -> str:
         return "logit"
 
-    def settle(self, value: Tensor, names: Names | None) -> Term:
+    def resolve(self, value: Tensor, names: Names | None) -> Term:
         """Of maps (batch, class, height, width), where nobody said which part, it is the predicted mask of the class."""
         if self.index is None and value.dim() in (1, 2) and value[:1].numel() == 1:
             return Number(self.at)  # one number per sample: there are no classes to choose from
-        named = OfClass.settle(self, value, names)
+        named = OfClass.resolve(self, value, names)
         if value.dim() < 4:
             return named
         try:
-            return Predicted(self.at, self.index).settle(value, names)
+            return Predicted(self.at, self.index).resolve(value, names)
         except TargetError:  # the class is nowhere the best: whoever means it has to say where, as `read` will ask
             return named
 
@@ -237,7 +237,7 @@ class Predicted(Region):
             raise TargetError(f'pl.mask(mask="{mask}")', f'"{mask}"', "no mask is called so", do)
         return self
 
-    def settle(self, value: Tensor, names: Names | None) -> Term:
+    def resolve(self, value: Tensor, names: Names | None) -> Term:
         scores = _classes(value, self.text())
         if scores.dim() < 3:
             raise TargetError(
@@ -245,7 +245,7 @@ class Predicted(Region):
             )
         best = scores.argmax(1)
         index = self.index if self.index is not None or scores.shape[1] == 1 else _largest(best, scores.shape[1])
-        named = Region(self.at, index).settle(value, names)
+        named = Region(self.at, index).resolve(value, names)
         assert isinstance(named, Region) and named.index is not None
         wanted = named.index if isinstance(named.index, tuple) else (named.index,) * len(scores)
         which = torch.tensor(wanted, device=scores.device).reshape(-1, *[1] * (best.dim() - 1))

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pellucid.errors import TargetError
 from .classes import OfClass
-from .noun import Names, Term
+from .target import Names, Term
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Detection(OfClass):
 
     Example:
         >>> out = torch.tensor([[[0.1, 0.9], [0.8, 0.3], [0.0, 0.2]]])  # three boxes, two classes
-        >>> found = Detection(index=0).settle(out, None)
+        >>> found = Detection(index=0).resolve(out, None)
         >>> found.text(), found.read(out)
         ('score of class 0 in box 1 of 3', tensor([0.8000]))
     """
@@ -39,12 +39,12 @@ class Detection(OfClass):
     def word(self) -> str:
         return "score of class"
 
-    def settle(self, value: Tensor, names: Names | None) -> Term:
+    def resolve(self, value: Tensor, names: Names | None) -> Term:
         scores = self._scores(value)
         boxes = self.box if isinstance(self.box, tuple) else (self.box,) * len(scores) if self.box is not None else None
         boxes = self._best(scores, names) if boxes is None else boxes
         self._check(boxes, scores)
-        named = OfClass.settle(self, self._of_boxes(scores, boxes), names)
+        named = OfClass.resolve(self, self._of_boxes(scores, boxes), names)
         assert isinstance(named, Detection)
         return replace(named, box=boxes, count=scores.shape[1], boxes_last=self._last(value))
 

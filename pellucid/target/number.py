@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from torch import Tensor
 
 from pellucid.errors import TargetError
-from .noun import Names, Term
+from .target import Names, Term
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Number(Term):
     position: tuple[int, ...] = ()
     label: str = ""
 
-    def settle(self, value: Tensor, names: Names | None) -> Term:
+    def resolve(self, value: Tensor, names: Names | None) -> Term:
         if names is None or len(self.position) != 1 or value.dim() != 2:
             return self
         known = names.label(self.position[0])

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pellucid.errors import TargetError
 from pellucid.model.outputs import entries, main_output, part
-from .noun import Names, Part, Term
+from .target import Names, Part, Term
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +48,7 @@ class Similarity(Term):
         called = name or (f'"{" ".join(input.split())[:60]}"' if isinstance(input, str) else "a reference")
         return Similarity(reference=made, input=input, kind=kind, name=called)
 
-    def settle(self, value: Tensor, names: Names | None) -> Term:
+    def resolve(self, value: Tensor, names: Names | None) -> Term:
         if self.reference is not None:
             return self
         if not callable(getattr(names, "forward", None)):

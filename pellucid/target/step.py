@@ -8,7 +8,7 @@ from torch import Tensor
 
 from pellucid.errors import TargetError
 from .classes import OfClass
-from .noun import Names, Term
+from .target import Names, Term
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,8 @@ class Step(OfClass):
     def word(self) -> str:
         return "score of class"
 
-    def settle(self, value: Tensor, names: Names | None) -> Term:
-        return OfClass.settle(self, self._mean(value), names)
+    def resolve(self, value: Tensor, names: Names | None) -> Term:
+        return OfClass.resolve(self, self._mean(value), names)
 
     def read(self, value: Tensor) -> Tensor:
         return self.pick(self._mean(value))

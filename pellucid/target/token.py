@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pellucid.errors import TargetError
-from .noun import Names, Term
+from .target import Names, Term
 
 LAST = -1
 
@@ -26,7 +26,7 @@ class Token(Term):
 
     Example:
         >>> scores = torch.tensor([[[0.0, 1.0], [3.0, 2.0]]])
-        >>> Token(id=1).read(scores), Token().settle(scores, None)
+        >>> Token(id=1).read(scores), Token().resolve(scores, None)
         (tensor([2.]), Token(at=None, id=(0,), position=-1, names=()))
     """
 
@@ -34,7 +34,7 @@ class Token(Term):
     position: int | None = None
     names: tuple[str, ...] = ()
 
-    def settle(self, value: Tensor, names: Names | None) -> Term:
+    def resolve(self, value: Tensor, names: Names | None) -> Term:
         placed = self if self.position is not None else replace(self, position=LAST)
         if isinstance(placed.id, str):
             placed = replace(placed, id=self._find(placed.id, names))

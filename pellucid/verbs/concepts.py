@@ -27,7 +27,8 @@ from pellucid.tape import Tape, aim, find, path, record, rewrite
 from pellucid.tape.axes.channel_axis import axes_of
 from pellucid.tape.seed import find_output
 from pellucid.target import Target, as_target, channel
-from pellucid.target.condition import Axes, Condition, channels
+from pellucid.target.condition import Axes, Condition
+from pellucid.target.selection import channels
 from .examples import Examples, examples
 from .explain import check_carries, explain
 from .inputs import seen

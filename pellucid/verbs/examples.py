@@ -96,7 +96,7 @@ def _units(model: Model, x: Tensor, units: Any) -> list[Target]:
     if not asked:
         raise InputError("Examples", "no unit", "there is nothing to look for", 'Name one: "layer4:17", or "layer4" for all.')
     values = heard(model, x, tuple(dict.fromkeys(at for target in asked for at in (*target.addresses, None))))
-    settled = [target.settle(lambda at: values[at], model) for target in asked]
+    settled = [target.resolve(lambda at: values[at], model) for target in asked]
     for group in group_units(settled):
         for row in group.rows:
             settled[row].read(lambda at: values[at])

@@ -19,13 +19,13 @@ from pellucid.explanation.explanation import Explanation
 from pellucid.explanation.method import Method, attribute, configured, has, member
 from pellucid.model import Model, load
 from pellucid.model.modality import Modality, Tokens
-from pellucid.model.multi_input import Called, layout, row
-from pellucid.model.readers.describe import read
+from pellucid.model.multi_input import PackedForward, input_layout, single_sample
+from pellucid.model.readers.describe import describe
 from pellucid.model.where import Where
 from pellucid.tape import token_inputs
 from pellucid.target import Target, as_target
 from pellucid.target.condition import Condition
-from pellucid.target.conditioning import addressed, passages
+from pellucid.target.conditioning import as_conditionings, has_addresses
 from .inputs import Seen, seen
 
 Only = Condition | Mapping[str, Condition] | Sequence[Condition | Mapping[str, Condition]] | None
@@ -79,9 +79,9 @@ def _conditioned(method: Method, only: Only, at: str | Where | None) -> tuple[Me
     """The method with what relevance has to pass, and the value to explain by: the input, where `at` says where it passes."""
     if only is None:
         return method, at
-    asked = passages(only, at)
+    asked = as_conditionings(only, at)
     check_carries(method, str(asked[0]))
-    return configured(method, only=asked), at if addressed(only) else None
+    return configured(method, only=asked), at if has_addresses(only) else None
 
 
 def check_carries(method: str | Method, through: str) -> None:
@@ -116,7 +116,7 @@ def _explained(method: Method, given: Seen, target: Target, at: str | Where | No
     try:
         found = attribute(method, given.model, given.x, target, at)
     except MethodError as error:
-        raise error if layout(given.model) is None else _of_one(error, method) from None
+        raise error if input_layout(given.model) is None else _of_one(error, method) from None
     return _explanation(given, method, found, at)
 
 
@@ -135,9 +135,9 @@ def _of_one(error: MethodError, method: Method) -> MethodError:
 def _alone(method: Method, given: Seen, number: int, target: Target, at: str | Where | None) -> Explanation:
     """What a method answers about one sample of a batch."""
     if given.x.is_floating_point():
-        return _explained(method, given.row(number), target, at)
+        return _explained(method, given.single_sample(number), target, at)
     tokens = given.subject if isinstance(given.subject, Tokens) else None
-    model = row(given.model, number) if isinstance(given.model.forward, Called) else given.model
+    model = single_sample(given.model, number) if isinstance(given.model.forward, PackedForward) else given.model
     found = token_inputs.attribute(method, model, given.x, number, target, at, tokens, given.beside)
     told = _explanation(replace(given, model=token_inputs.named(given.model, found), subject=None), method, found, at)
     return replace(told, signed=False) if at is None and token_inputs.unsigned(method) else told
@@ -192,7 +192,7 @@ def _provenance(model: Model, method: Method, options: tuple[str, ...]) -> dict[
     """What it takes to make this explanation again."""
     from pellucid import __version__
 
-    how = None if model.preprocess is None else read(model.preprocess)[1]
+    how = None if model.preprocess is None else describe(model.preprocess)[1]
     return {
         "pellucid": __version__,
         "torch": torch.__version__,

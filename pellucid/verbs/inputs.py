@@ -14,8 +14,8 @@ from torch import Tensor
 from pellucid.errors import InputError
 from pellucid.model import Model, Preprocess, Text
 from pellucid.model.modality import Modality, MultiInput
-from pellucid.model.modality.tokens import numbered
-from pellucid.model.multi_input import Inputs, layout, pack, row, several
+from pellucid.model.modality.tokens import from_ids
+from pellucid.model.multi_input import Inputs, input_layout, is_multi_input, pack, single_sample
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,11 +42,11 @@ class Seen:
         if not self.x.is_floating_point():
             return True  # texts have lengths of their own
         inputs = getattr(self.model.forward, "inputs", None)
-        return isinstance(inputs, Inputs) and inputs.rowwise
+        return isinstance(inputs, Inputs) and inputs.held_per_sample
 
-    def row(self, number: int) -> Seen:
+    def single_sample(self, number: int) -> Seen:
         """One sample alone. What it is about is said of the whole batch."""
-        return replace(self, model=row(self.model, number), x=self.x[number : number + 1], subject=None)
+        return replace(self, model=single_sample(self.model, number), x=self.x[number : number + 1], subject=None)
 
 
 def seen(model: Model, x: Any) -> Seen:
@@ -58,7 +58,7 @@ def seen(model: Model, x: Any) -> Seen:
     """
     if isinstance(x, Mapping) and "input_ids" in x and all(map(_whole, x.values())):
         return _tokenized(model, x)
-    if several(x) and not reads_rows(model):
+    if is_multi_input(x) and not reads_rows(model):
         return _packed(model, x)
     if isinstance(x, Tensor):
         x = checked(x).to(model.device)
@@ -92,8 +92,8 @@ def _tokenized(model: Model, given: Mapping[str, Any]) -> Seen:
                 "what goes with tokens has a number for each of them", "Leave it out.",
             )  # fmt: skip
     mask = others.pop("attention_mask", None)
-    tokens = model.preprocess.tokens(ids) if isinstance(model.preprocess, Text) else numbered(ids)
-    tokens = tokens if mask is None else tokens.padded(mask.tolist())
+    tokens = model.preprocess.tokens(ids) if isinstance(model.preprocess, Text) else from_ids(ids)
+    tokens = tokens if mask is None else tokens.with_padding(mask.tolist())
     beside = {name: value.to(model.device) for name, value in others.items() if bool(value.any())}
     return Seen(model, ids.to(model.device), subject=tokens, beside=beside or None)
 
@@ -135,7 +135,7 @@ def _packed(model: Model, given: Any) -> Seen:
         return reader.read(raw)
 
     called, x = pack(model, given, read)
-    inputs = layout(called)
+    inputs = input_layout(called)
     if inputs is None:
         picture, subject = known.get(id(called.preprocess), (None, None))
         return Seen(called, checked(x), picture, subject or _about(called.preprocess, x))

@@ -16,7 +16,7 @@ from pellucid.catalogue.recipes import recipe as named
 from pellucid.catalogue.recipes import recipes
 from pellucid.errors import InputError, MethodError, TargetError
 from pellucid.model import Model, load
-from pellucid.model.multi_input import layout, several
+from pellucid.model.multi_input import input_layout, is_multi_input
 from pellucid.model.provenance import fingerprint
 from pellucid.synth.frame import Frame, framed
 from pellucid.synth.maximized import Maximized, Maximizer, document, with_given
@@ -128,9 +128,9 @@ def _beside(recipe: Maximizer, data: Any) -> int:
 
 def _called(model: Model, start: Any, shape: Any) -> tuple[Model, Any, tuple[int, ...] | None]:
     """A model of one input, where it begins, and its shape: of a call with several inputs, the one that is not held."""
-    if several(start) and not reads_rows(model):
+    if is_multi_input(start) and not reads_rows(model):
         called = seen(model, start)
-        model, start, sides = called.model, called.x, layout(called.model)
+        model, start, sides = called.model, called.x, input_layout(called.model)
         if sides is not None:
             names = ", ".join(side.name for side in sides.sides)
             raise InputError(
@@ -219,7 +219,7 @@ def _settled(model: Model, frame: Frame, targets: Sequence[Target]) -> list[Targ
     for target in targets:  # of a map there is no predicted mask yet: whoever names a class alone has to say where
         for term in (term for _, term in target.terms if isinstance(term, (Logit, Predicted)) and values[term.at].dim() > 3):
             Logit(term.at, 0).read(values[term.at])
-    settled = [target.settle(lambda at: values[at], model) for target in targets]
+    settled = [target.resolve(lambda at: values[at], model) for target in targets]
     for target in settled:
         target.read(lambda at: values[at])
     return settled

@@ -67,9 +67,10 @@ def _colour(value: float, model: Model, x: Tensor) -> str:
     """What a picture would have to look like to be that; of a row of a table, where its numbers stand."""
     if isinstance(model.preprocess, Columns) and value == 0:
         return ": every number at its mean"
-    if model.pictured is None or not coloured(model, x):
+    pictures = model.image_preprocess
+    if pictures is None or not coloured(model, x):
         return ""
-    levels = [round(255 * (mean + std * value)) for mean, std in zip(model.pictured.mean, model.pictured.std, strict=True)]
+    levels = [round(255 * (mean + std * value)) for mean, std in zip(pictures.mean, pictures.std, strict=True)]
     if not all(0 <= level <= 255 for level in levels):
         return ", which is no colour a picture can have"
     red, green, blue = levels * (3 // len(levels))
@@ -78,7 +79,7 @@ def _colour(value: float, model: Model, x: Tensor) -> str:
 
 def coloured(model: Model, x: Tensor) -> bool:
     """Whether x holds pictures whose colours are known."""
-    return model.pictured is not None and x.dim() == 4 and x.shape[1] == len(model.pictured.mean)
+    return model.image_preprocess is not None and x.dim() == 4 and x.shape[1] == len(model.image_preprocess.mean)
 
 
 def brief(baseline: Baseline) -> str:

@@ -158,8 +158,8 @@ class Uniform:
     def within(model: Model, x: Tensor, seed: int) -> Uniform:
         """Between black and white, where it is known what they are; else within the range of each sample's channels."""
         shape = tuple(x.shape[1:])
-        if model.pictured is not None and coloured(model, x):
-            low, high = (bound.to(x).expand(len(x), -1, -1, -1) for bound in model.pictured.bounds())
+        if model.image_preprocess is not None and coloured(model, x):
+            low, high = (bound.to(x).expand(len(x), -1, -1, -1) for bound in model.image_preprocess.bounds())
             return Uniform(low, high, seed, shape, "black and white")
         entries = tuple(range(1 if x.dim() == 2 else 2, x.dim()))
         return Uniform(

@@ -14,7 +14,7 @@ from pellucid.model import Model
 from pellucid.model.where import Where
 from pellucid.tape import LocalOp, Tape, aim, find, record, walk
 from pellucid.target import Target
-from pellucid.target.conditioning import Passage
+from pellucid.target.conditioning import Conditioning
 from ..conditioning import conditional_target, propagate_conditional
 
 
@@ -29,7 +29,7 @@ class OfGradient(ABC):
     name: ClassVar[str]
     signed: ClassVar[bool]
     per_token: ClassVar[str] = "sum"  # what becomes of the entries of a token's vector, see `pellucid.tape.token_inputs`
-    only: tuple[Passage, ...] = ()
+    only: tuple[Conditioning, ...] = ()
 
     @abstractmethod
     def weigh(self, gradient: Tensor, x: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from pellucid.model.where import Where
 from pellucid.tape import Op, Tape, aim, find, opened, path, record, rewrite
 from pellucid.tape.batch import per_sample
 from pellucid.target import Target
-from pellucid.target.conditioning import Passage
+from pellucid.target.conditioning import Conditioning
 from ..conditioning import conditional_target, propagate_conditional
 from .propagate import propagate
 from .rule import Rule
@@ -72,7 +72,7 @@ class Composite:
     signed: bool = True
     notes: tuple[str, ...] = ()
     opened: bool = False
-    only: tuple[Passage, ...] = ()
+    only: tuple[Conditioning, ...] = ()
 
     def where(
         self, module: str | None = None, *, op: str | tuple[str, ...] | None = None, position: str | int | None = None, rule: Rule
@@ -180,9 +180,9 @@ class Composite:
         """
         if not any(isinstance(rule, ZBox) and (rule.low is None or rule.high is None) for _, rule in self.entries):
             return self
-        if model.pictured is None:
+        if model.image_preprocess is None:
             return replace(self, notes=(*self.notes, "The preprocessing is not known: the range of each input bounds its box."))
-        low, high = model.pictured.bounds()
+        low, high = model.image_preprocess.bounds()
         filled = [
             (where, replace(rule, low=low if rule.low is None else rule.low, high=high if rule.high is None else rule.high))
             if isinstance(rule, ZBox) else (where, rule)

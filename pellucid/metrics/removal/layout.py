@@ -113,7 +113,7 @@ def worded(metric: Metric, model: Model, x: Tensor) -> Metric:
     if x.is_floating_point() or not isinstance(scheme, Scheme) or not is_dataclass(metric):
         return metric
     given, text = scheme.imputer, model.preprocess
-    blank = given if isinstance(given, int) else text.empty if isinstance(text, Text) else None
+    blank = given if isinstance(given, int) else text.blank_id if isinstance(text, Text) else None
     if blank is None:
         raise InputError(
             f"metric {metric.name!r} of token ids", "no token that stands where one is taken away",

@@ -258,7 +258,7 @@ def entropy(values: Tensor, bins: int) -> float:
 def _named(question: Question, classes: list[int]) -> Target:
     """The scores of some classes, one per sample."""
     named = mask(classes) if question.output.dim() > 2 else logit(classes)
-    return named.settle(lambda at: question.output, question.model)
+    return named.resolve(lambda at: question.output, question.model)
 
 
 def _alike(answer: Answer, before: Tensor, after: Tensor, how: Similarity, *, absolute: bool) -> Tensor:

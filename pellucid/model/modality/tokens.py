@@ -63,7 +63,7 @@ class Tokens(Modality):
     spans: tuple[tuple[Span, ...], ...]
     kinds: tuple[tuple[str, ...], ...]
 
-    def padded(self, mask: Sequence[Sequence[int]]) -> Tokens:
+    def with_padding(self, mask: Sequence[Sequence[int]]) -> Tokens:
         """The same with padding wherever a mask has 0, and nowhere else."""
         kinds = tuple(
             tuple(PADDING if not there else SPECIAL if kind == PADDING else kind for kind, there in zip(row, mine, strict=True))
@@ -71,7 +71,7 @@ class Tokens(Modality):
         )
         return replace(self, kinds=kinds)
 
-    def only(self, sample: int) -> Tokens:
+    def single(self, sample: int) -> Tokens:
         """One text as a batch of its own, without its padding."""
         real = [place for place, kind in enumerate(self.kinds[sample]) if kind != PADDING]
         pieces, kinds = (tuple(part[sample][i] for i in real) for part in (self.pieces, self.kinds))
@@ -89,7 +89,7 @@ class Tokens(Modality):
         """The text, its tokens, words and sentences with their values; padding is counted."""
         row = heat.flatten()
         groups = {"tokens": self.tokens(sample), "words": self.words(sample), "sentences": self.sentences(sample)}
-        told = {name: [piece._asdict() for piece in self.valued(found, row, sample)] for name, found in groups.items()}
+        told = {name: [piece._asdict() for piece in self.sum_groups(found, row, sample)] for name, found in groups.items()}
         return {"text": self.texts[sample], **told, "padding": self.kinds[sample].count(PADDING)}
 
     def tokens(self, sample: int) -> list[Group]:
@@ -114,7 +114,7 @@ class Tokens(Modality):
             )
         return named[by](sample)
 
-    def valued(self, groups: Iterable[Group], row: Tensor, sample: int) -> tuple[Piece, ...]:
+    def sum_groups(self, groups: Iterable[Group], row: Tensor, sample: int) -> tuple[Piece, ...]:
         """Groups with the sum of what their tokens have."""
         made = []
         for (start, end), positions in groups:
@@ -129,7 +129,7 @@ class Tokens(Modality):
         groups: list[Group] = []
         for span, (position,) in self.tokens(sample):
             special = self.kinds[sample][position] == SPECIAL
-            touched = (0, 0) if special else covering(stretches, trimmed(self.texts[sample], span))
+            touched = (0, 0) if special else cover(stretches, trim(self.texts[sample], span))
             last, before = groups[-1] if groups else ((0, 0), ())
             if not special and groups and self.kinds[sample][before[-1]] != SPECIAL and touched[0] < last[1]:
                 groups[-1] = (last[0], max(last[1], touched[1])), (*before, position)
@@ -138,7 +138,7 @@ class Tokens(Modality):
         return groups
 
 
-def numbered(ids: Tensor) -> Tokens:
+def from_ids(ids: Tensor) -> Tokens:
     """Tokens of which nothing is known but their numbers."""
     pieces = tuple(tuple(map(str, row)) for row in ids.tolist())
     spans = []
@@ -148,11 +148,11 @@ def numbered(ids: Tensor) -> Tokens:
     return Tokens(tuple(map(" ".join, pieces)), pieces, tuple(spans), tuple((TEXT,) * len(row) for row in pieces))
 
 
-def trimmed(text: str, span: Span) -> Span:
+def trim(text: str, span: Span) -> Span:
     """Where a token stands without the blanks about it: many vocabularies give a word the blank before it.
 
     Example:
-        >>> trimmed("a cat", (1, 5)), trimmed("a  b", (1, 2))
+        >>> trim("a cat", (1, 5)), trim("a  b", (1, 2))
         ((2, 5), (1, 2))
     """
     start, end = span
@@ -162,7 +162,7 @@ def trimmed(text: str, span: Span) -> Span:
     return start + len(inside) - len(inside.lstrip()), end - len(inside) + len(inside.rstrip())
 
 
-def covering(stretches: list[Span], span: Span) -> Span:
+def cover(stretches: list[Span], span: Span) -> Span:
     """From the first to the last stretch that a token touches; the token itself where it touches none."""
     start, end = span
     first = bisect_right(stretches, start, key=lambda one: one[1])  # they are in order, and do not overlap
@@ -186,32 +186,32 @@ def words(text: str) -> list[Span]:
         if letter.isspace():
             joined = False
         elif (
-            found and found[-1][1] == place and (combines(letter) or before == "\u200d" or (joined and part_of_word(text, place)))
+            found and found[-1][1] == place and (is_combining(letter) or before == "\u200d" or (joined and in_word(text, place)))
         ):
             found[-1][1] = place + 1
-            joined = joined and not alone(letter)
+            joined = joined and not is_ideograph(letter)
         else:
             found.append([place, place + 1])
-            joined = part_of_word(text, place) and not alone(letter)
+            joined = in_word(text, place) and not is_ideograph(letter)
     return [(start, end) for start, end in found]
 
 
-def part_of_word(text: str, place: int) -> bool:
+def in_word(text: str, place: int) -> bool:
     """Letters and digits; a mark between two of them, as in "don't" and "3.5", too."""
     letter = text[place]
     if letter.isalnum() or letter == "_":
-        return not alone(letter)
+        return not is_ideograph(letter)
     inside = 0 < place < len(text) - 1 and text[place - 1].isalnum() and text[place + 1].isalnum()
     digits = inside and text[place - 1].isdigit() and text[place + 1].isdigit()
     return inside and (letter in "'’·" or (letter in ".," and digits))
 
 
-def combines(letter: str) -> bool:
+def is_combining(letter: str) -> bool:
     """Accents, vowel signs, joiners, variation selectors, skin tones: they belong to the character before."""
     return unicodedata.category(letter) in ("Mn", "Mc", "Me", "Cf") or "\U0001f3fb" <= letter <= "\U0001f3ff"
 
 
-def alone(letter: str) -> bool:
+def is_ideograph(letter: str) -> bool:
     """Whether a character is a word of its own: ideographs and kana."""
     return "\u3040" <= letter <= "\u30ff" or "\u3400" <= letter <= "\u9fff" or "\U00020000" <= letter <= "\U0003ffff"
 
@@ -229,4 +229,4 @@ def sentences(text: str) -> list[Span]:
     """
     ends = [found.end() for found in END.finditer(text)]
     edges = list(zip([0, *ends], [*ends, len(text)], strict=True))
-    return [trimmed(text, edge) for edge in edges if text[slice(*edge)].strip()]
+    return [trim(text, edge) for edge in edges if text[slice(*edge)].strip()]

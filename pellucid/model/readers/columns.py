@@ -16,7 +16,7 @@ from torch import Tensor
 
 from pellucid.errors import InputError, ModelError
 from ..modality.table import Table
-from .rows import listed
+from .rows import as_rows
 
 Cell = float | int | str | None
 
@@ -177,7 +177,7 @@ class Columns:
             data: A CSV file, a list of dicts, or a data frame.
             units: Those of some columns, by their names.
         """
-        rows = listed(data)
+        rows = as_rows(data)
         return Columns(
             tuple(_fitted(name, [row.get(name) for row in rows], (units or {}).get(name, "")) for name in rows[0]), "data"
         )
@@ -214,7 +214,7 @@ class Columns:
         Raises:
             InputError: a column is missing, one is not known, or a cell cannot be read.
         """
-        return torch.tensor([self._row(row, number) for number, row in enumerate(listed(data))], dtype=torch.float32)
+        return torch.tensor([self._row(row, number) for number, row in enumerate(as_rows(data))], dtype=torch.float32)
 
     def read(self, data: Any) -> tuple[Tensor, Table]:
         """The rows as a batch, and what its entries are about."""

@@ -13,18 +13,18 @@ from pellucid.errors import InputError
 MOST = 100_000  # rows of a file: an explanation is of a few
 
 
-def listed(data: Any) -> list[dict[str, Any]]:
+def as_rows(data: Any) -> list[dict[str, Any]]:
     """Rows as dicts, from a dict, a list of dicts, a data frame (anything with `to_dict`), or a CSV file with a head line.
 
     Raises:
         InputError: it is none of these, or has no rows.
 
     Example:
-        >>> listed({"age": 61})
+        >>> as_rows({"age": 61})
         [{'age': 61}]
     """
     if isinstance(data, (str, os.PathLike)):
-        return from_file(Path(data).expanduser())
+        return read_csv(Path(data).expanduser())
     if isinstance(data, Mapping):
         rows: Any = [data]
     elif hasattr(data, "to_dict") and hasattr(data, "columns"):  # of pandas
@@ -44,7 +44,7 @@ def listed(data: Any) -> list[dict[str, Any]]:
     return [{str(name): cell for name, cell in row.items()} for row in rows]
 
 
-def from_file(path: Path) -> list[dict[str, Any]]:
+def read_csv(path: Path) -> list[dict[str, Any]]:
     """The rows of a CSV file, whose first line names the columns. Commas, semicolons and tabs are told apart.
 
     Raises:

@@ -32,7 +32,7 @@ class SeriesFile:
     rate: float | None = None
 
 
-def from_file(path: str | os.PathLike[str]) -> SeriesFile:
+def read_series(path: str | os.PathLike[str]) -> SeriesFile:
     """A series from a .csv, .npy or .wav file.
 
     Raises:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from pellucid.errors import InputError, ModelError
 from ..modality.series import Series
-from .series import SeriesFile, from_file
+from .series import SeriesFile, read_series
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Signal:
         Raises:
             InputError: it cannot be read, or has another rate, length or number of channels.
         """
-        series = from_file(data) if isinstance(data, (str, os.PathLike)) else SeriesFile(_array(data))
+        series = read_series(data) if isinstance(data, (str, os.PathLike)) else SeriesFile(_array(data))
         raw = self._checked(series)
         names = self.channels or series.names or tuple(f"channel {n}" for n in range(raw.shape[1]))
         x = (raw - self._wide(self.mean)) / self._wide(self.std)

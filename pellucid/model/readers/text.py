@@ -53,7 +53,7 @@ class Text:
         return f"Text({type(self.tokenizer).__name__}, {self.source})"
 
     @cached_property
-    def reads(self) -> Tokenizer:
+    def backend(self) -> Tokenizer:
         """The tokenizer behind one interface."""
         return as_tokenizer(self.tokenizer)
 
@@ -66,7 +66,7 @@ class Text:
         if not isinstance(text, str):
             found = f"a {type(text).__name__}"
             raise InputError("A text", found, "a text is a string, and a batch a list of them", "Pass strings.")
-        found = self.reads.encode(text)
+        found = self.backend.encode(text)
         if not text.strip() or not any(not special for special in found.special):
             what = f"{text!r}, which is blank" if not text.strip() else f"{text[:40]!r}, of which the tokenizer keeps nothing"
             raise InputError("A text to explain", what, "there is no token that could be evidence", "Pass some words.")
@@ -100,18 +100,18 @@ class Text:
         """What stands where in ids that were given as such: their text is put together again from their names."""
         found, texts = [], []
         for row in ids.tolist():
-            text, one = self.reads.decode([i for i in row if i != self.padding])
+            text, one = self.backend.decode([i for i in row if i != self.padding])
             texts.append(text)
             found.append(one)
         return self._tokens(tuple(texts), found, ids.shape[1], ids)
 
     def piece(self, id: int) -> str:
         """What a token is called in the vocabulary."""
-        return self.reads.piece(id)
+        return self.backend.piece(id)
 
-    def spoken(self, id: int) -> str:
+    def as_text(self, id: int) -> str:
         """What a token stands for in a text: " Paris" where the vocabulary has "ĠParis"."""
-        return self.reads.spoken(id)
+        return self.backend.as_text(id)
 
     def id(self, token: str) -> int:
         """The id of a token, by its name or by the text it stands for: `" Paris"`.
@@ -119,11 +119,11 @@ class Text:
         Raises:
             InputError: no single token is called so.
         """
-        found = self.reads.id(token)
+        found = self.backend.id(token)
         if found is not None:
             return found
-        ids = [i for i, special in zip(*self.reads.encode(token)[::2], strict=True) if not special]
-        if len(ids) == 1 and self.piece(ids[0]) != self.piece_of_unknown:
+        ids = [i for i, special in zip(*self.backend.encode(token)[::2], strict=True) if not special]
+        if len(ids) == 1 and ids[0] != self.backend.special_id("unk"):
             return ids[0]
         pieces = ", ".join(repr(self.piece(i)) for i in ids) or "nothing"
         raise InputError(
@@ -134,24 +134,19 @@ class Text:
     @property
     def padding(self) -> int | None:
         """The id of padding, where there is one."""
-        return self.reads.special_id("pad")
+        return self.backend.special_id("pad")
 
     @property
     def mask(self) -> int | None:
         """The id that stands for a word to be guessed, where there is one."""
-        return self.reads.special_id("mask")
+        return self.backend.special_id("mask")
 
     @property
-    def piece_of_unknown(self) -> str | None:
-        unknown = self.reads.special_id("unk")
-        return None if unknown is None else self.piece(unknown)
-
-    @property
-    def empty(self) -> int | None:
+    def blank_id(self) -> int | None:
         """The id that stands where a token is taken away; None where the tokenizer has none for it."""
         if self.blank is not None:
             return self.blank if isinstance(self.blank, int) else self.id(self.blank)
-        known = (self.reads.special_id(kind) for kind in ("mask", "pad", "unk"))
+        known = (self.backend.special_id(kind) for kind in ("mask", "pad", "unk"))
         return next((one for one in known if one is not None), None)
 
     def _tokens(self, texts: tuple[str, ...], found: Sequence[Encoded], longest: int, ids: Tensor | None = None) -> Tokens:

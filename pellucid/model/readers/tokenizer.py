@@ -51,7 +51,7 @@ class Tokenizer(Protocol):
         """The text that ids stand for, and where each stands in it."""
 
     def piece(self, id: int) -> str: ...
-    def spoken(self, id: int) -> str:
+    def as_text(self, id: int) -> str:
         """What it stands for in a text."""
 
     def id(self, piece: str) -> int | None: ...
@@ -102,12 +102,12 @@ class Vocabulary:
 
     def decode(self, ids: Sequence[int]) -> tuple[str, Encoded]:
         special = {self.codes[one] for one in (self.first, self.last, self.mask) if one is not None} | {0}
-        return joined(ids, [self.piece(i) for i in ids], [i in special for i in ids], " ")
+        return join(ids, [self.piece(i) for i in ids], [i in special for i in ids], " ")
 
     def piece(self, id: int) -> str:
         return self.pieces[id] if 0 <= id < len(self.pieces) else f"token {id}"
 
-    def spoken(self, id: int) -> str:
+    def as_text(self, id: int) -> str:
         return self.piece(id)
 
     def id(self, piece: str) -> int | None:
@@ -118,27 +118,27 @@ class Vocabulary:
 
 
 @dataclass(frozen=True, eq=False)
-class HuggingFace:
+class HuggingFaceTokenizer:
     """A tokenizer of `transformers`; nothing of it is imported here."""
 
-    given: Any
+    tokenizer: Any
 
     def encode(self, text: str) -> Encoded:
-        limit = self.given.model_max_length
+        limit = self.tokenizer.model_max_length
         how = {"truncation": True, "max_length": limit} if limit and limit < ENDLESS else {}
-        fast = bool(getattr(self.given, "is_fast", False))
-        found = self.given(text, return_offsets_mapping=fast, return_special_tokens_mask=True, **how)
+        fast = bool(getattr(self.tokenizer, "is_fast", False))
+        found = self.tokenizer(text, return_offsets_mapping=fast, return_special_tokens_mask=True, **how)
         ids, special = tuple(found["input_ids"]), tuple(map(bool, found["special_tokens_mask"]))
         if not fast:
-            return aligned(text, ids, special, self.piece)
+            return align(text, ids, special, self.piece)
         spans = tuple(
             (0, 0) if hidden else (int(a), int(b)) for (a, b), hidden in zip(found["offset_mapping"], special, strict=True)
         )
         return Encoded(ids, spans, special)
 
     def decode(self, ids: Sequence[int]) -> tuple[str, Encoded]:
-        hidden = [i in self.given.all_special_ids for i in ids]
-        text = self.given.decode([i for i, special in zip(ids, hidden, strict=True) if not special])
+        hidden = [i in self.tokenizer.all_special_ids for i in ids]
+        text = self.tokenizer.decode([i for i, special in zip(ids, hidden, strict=True) if not special])
         again = self.encode(text)
         if again.ids == tuple(ids):
             return text, again
@@ -146,69 +146,69 @@ class HuggingFace:
         if [i for i, _ in bare] == [i for i, special in zip(ids, hidden, strict=True) if not special]:
             inner = iter(span for _, span in bare)
             return text, Encoded(tuple(ids), tuple((0, 0) if special else next(inner) for special in hidden), tuple(hidden))
-        return joined(ids, [self.given.decode([i]) for i in ids], hidden)
+        return join(ids, [self.tokenizer.decode([i]) for i in ids], hidden)
 
     def piece(self, id: int) -> str:
-        found = self.given.convert_ids_to_tokens(id)
+        found = self.tokenizer.convert_ids_to_tokens(id)
         return f"token {id}" if found is None else str(found)
 
-    def spoken(self, id: int) -> str:
+    def as_text(self, id: int) -> str:
         piece = self.piece(id)
-        if id in self.given.all_special_ids:
+        if id in self.tokenizer.all_special_ids:
             return piece
-        found = str(self.given.decode([id]))
+        found = str(self.tokenizer.decode([id]))
         return f" {found}" if piece.startswith("▁") and not found.startswith(" ") else found or piece
 
     def id(self, piece: str) -> int | None:
-        found = self.given.convert_tokens_to_ids(piece)
-        unknown = self.given.unk_token_id
-        return None if found is None or (found == unknown and piece != self.given.unk_token) else int(found)
+        found = self.tokenizer.convert_tokens_to_ids(piece)
+        unknown = self.tokenizer.unk_token_id
+        return None if found is None or (found == unknown and piece != self.tokenizer.unk_token) else int(found)
 
     def special_id(self, kind: str) -> int | None:
-        found = getattr(self.given, f"{kind}_token_id", None)
+        found = getattr(self.tokenizer, f"{kind}_token_id", None)
         return None if found is None else int(found)
 
 
 @dataclass(frozen=True, eq=False)
-class Tokenizers:
+class TokenizersTokenizer:
     """A tokenizer of the package `tokenizers`; nothing of it is imported here."""
 
-    given: Any
+    tokenizer: Any
 
     def encode(self, text: str) -> Encoded:
-        found = self.given.encode(text)
+        found = self.tokenizer.encode(text)
         special = tuple(map(bool, found.special_tokens_mask))
         spans = tuple((0, 0) if hidden else (int(a), int(b)) for (a, b), hidden in zip(found.offsets, special, strict=True))
         return Encoded(tuple(found.ids), spans, special)
 
     def decode(self, ids: Sequence[int]) -> tuple[str, Encoded]:
         special = [self.piece(i) in self._special for i in ids]
-        return joined(ids, [self.given.decode([i], skip_special_tokens=False) for i in ids], special, " ")
+        return join(ids, [self.tokenizer.decode([i], skip_special_tokens=False) for i in ids], special, " ")
 
     @cached_property
     def _special(self) -> frozenset[str]:
-        return frozenset(token.content for token in self.given.get_added_tokens_decoder().values() if token.special)
+        return frozenset(token.content for token in self.tokenizer.get_added_tokens_decoder().values() if token.special)
 
     def piece(self, id: int) -> str:
-        found = self.given.id_to_token(id)
+        found = self.tokenizer.id_to_token(id)
         return f"token {id}" if found is None else str(found)
 
-    def spoken(self, id: int) -> str:
-        return self.piece(id) if self.piece(id) in self._special else str(self.given.decode([id])) or self.piece(id)
+    def as_text(self, id: int) -> str:
+        return self.piece(id) if self.piece(id) in self._special else str(self.tokenizer.decode([id])) or self.piece(id)
 
     def id(self, piece: str) -> int | None:
-        found = self.given.token_to_id(piece)
+        found = self.tokenizer.token_to_id(piece)
         return None if found is None else int(found)
 
     def special_id(self, kind: str) -> int | None:
-        if kind == "pad" and self.given.padding:
-            return int(self.given.padding["pad_id"])
+        if kind == "pad" and self.tokenizer.padding:
+            return int(self.tokenizer.padding["pad_id"])
         named = {"pad": ("[PAD]", "<pad>", "<|pad|>"), "mask": ("[MASK]", "<mask>"), "unk": ("[UNK]", "<unk>")}[kind]
         return next((i for i in map(self.id, named) if i is not None), None)
 
 
 @dataclass(frozen=True, eq=False)
-class Own:
+class FunctionTokenizer:
     """A function of the user's: from a text to ids, or to `Encoded` ids that say where each stands in the text."""
 
     function: Callable[[str], Any]
@@ -231,12 +231,12 @@ class Own:
         )  # fmt: skip
 
     def decode(self, ids: Sequence[int]) -> tuple[str, Encoded]:
-        return joined(ids, [self.piece(i) for i in ids], [False] * len(ids), " ")
+        return join(ids, [self.piece(i) for i in ids], [False] * len(ids), " ")
 
     def piece(self, id: int) -> str:
         return f"token {id}"
 
-    def spoken(self, id: int) -> str:
+    def as_text(self, id: int) -> str:
         return self.piece(id)
 
     def id(self, piece: str) -> int | None:
@@ -246,7 +246,7 @@ class Own:
         return None
 
 
-def tokenizes(given: Any) -> bool:
+def is_tokenizer(given: Any) -> bool:
     """Whether it is a tokenizer of `transformers` or `tokenizers`, or ours."""
     of_transformers = hasattr(given, "convert_ids_to_tokens") and callable(given)
     return isinstance(given, Vocabulary) or of_transformers or (hasattr(given, "id_to_token") and hasattr(given, "encode"))
@@ -260,19 +260,19 @@ def as_tokenizer(given: Any) -> Tokenizer:
     """
     if isinstance(given, Vocabulary):
         return given
-    if tokenizes(given):
-        return HuggingFace(given) if hasattr(given, "convert_ids_to_tokens") else Tokenizers(given)
-    if all(hasattr(given, name) for name in ("encode", "decode", "piece", "spoken", "id", "special_id")):
+    if is_tokenizer(given):
+        return HuggingFaceTokenizer(given) if hasattr(given, "convert_ids_to_tokens") else TokenizersTokenizer(given)
+    if all(hasattr(given, name) for name in ("encode", "decode", "piece", "as_text", "id", "special_id")):
         return given  # type: ignore[no-any-return]
     if callable(given):
-        return Own(given)
+        return FunctionTokenizer(given)
     raise ModelError(
         "pl.Text", f"a {type(given).__name__}", "a tokenizer makes token ids of a text",
         "Pass a tokenizer of transformers or tokenizers, a pl.Vocabulary(words), or a function of a text.",
     )  # fmt: skip
 
 
-def aligned(text: str, ids: tuple[int, ...], special: tuple[bool, ...], piece: Callable[[int], str]) -> Encoded:
+def align(text: str, ids: tuple[int, ...], special: tuple[bool, ...], piece: Callable[[int], str]) -> Encoded:
     """Where tokens stand, found by their names; one that is not found takes no room."""
     spans, done, low = [], 0, text.lower()
     for i, hidden in zip(ids, special, strict=True):
@@ -283,7 +283,7 @@ def aligned(text: str, ids: tuple[int, ...], special: tuple[bool, ...], piece: C
     return Encoded(ids, tuple(spans), special)
 
 
-def joined(ids: Sequence[int], pieces: Sequence[str], special: Sequence[bool], between: str = "") -> tuple[str, Encoded]:
+def join(ids: Sequence[int], pieces: Sequence[str], special: Sequence[bool], between: str = "") -> tuple[str, Encoded]:
     """The text that pieces make, one after the other; special ones are not in it."""
     text, spans = "", []
     for piece, hidden in zip(pieces, special, strict=True):

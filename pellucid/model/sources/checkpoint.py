@@ -16,14 +16,14 @@ from .reference import SEED, Reference
 Builder = Callable[..., nn.Module]
 
 
-def drawn(build: Builder, **options: int) -> nn.Module:
+def initialised(build: Builder, **options: int) -> nn.Module:
     """The network with its initial weights, the same every time; the user's random numbers are given back."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
         return build(**options).eval()
 
 
-def filled(reference: Reference, build: Builder, trust: bool) -> tuple[nn.Module, str]:
+def with_weights(reference: Reference, build: Builder, trust: bool) -> tuple[nn.Module, str]:
     """The network with the weights of a file, and the file's digest. How many classes there are is seen from its last layer.
 
     Arguments:
@@ -35,11 +35,11 @@ def filled(reference: Reference, build: Builder, trust: bool) -> tuple[nn.Module
         do = "Check the path; without @ the trained weights of the hub are asked for."
         raise ModelError(f"model {reference}", f"no file {path}", "the weights are to come from there", do)
     state = read(path, trust)
-    module = drawn(build)
+    module = initialised(build)
     last, own = list(module.state_dict().items())[-1]
     given = state.get(last)
     if given is not None and given.dim() == own.dim() and given.shape[0] != own.shape[0]:
-        module = drawn(build, num_classes=given.shape[0])
+        module = initialised(build, num_classes=given.shape[0])
     return weights.fill(module, state, path).eval(), digest(path)
 
 

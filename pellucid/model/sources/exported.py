@@ -13,7 +13,7 @@ from ..softmax import SOFTMAXES, BeforeSoftmax
 from .weights import damaged
 
 
-def of_object(program: ExportedProgram, name: str = "exported program", source: str = "ExportedProgram") -> Model:
+def from_object(program: ExportedProgram, name: str = "exported program", source: str = "ExportedProgram") -> Model:
     """A program that was exported here."""
     module = program.module()
     return Model(module, name, source, module)
@@ -25,7 +25,7 @@ def load(path: Path) -> Model:
         program = torch.export.load(path)
     except Exception as error:
         raise damaged(path, error) from None
-    model = of_object(program, path.stem, f"exported program {path.name}, trusted by the user")
+    model = from_object(program, path.stem, f"exported program {path.name}, trusted by the user")
     if not _ends_in_softmax(program):
         return model
     return replace(

@@ -55,7 +55,7 @@ def folder(path: Path, asked: str, trust: bool, *, random: bool = False) -> Mode
     source = f"transformers {transformers.__version__}, {type(module).__name__}, {how}"
     source += ", trusted by the user" if config.get("auto_map") else ""
     model = Model(module, name, source, module, fingerprint=None if random else _digest(path), notes=notes)
-    model = metadata.applied(model)
+    model = metadata.with_metadata(model)
     read = _reading(transformers, path) or _texts(transformers, path, module)
     return replace(model, preprocess=read, shape=_shape(module))
 
@@ -197,7 +197,7 @@ def _reading(transformers: ModuleType, path: Path) -> Preprocess | None:
             processor = transformers.AutoImageProcessor.from_pretrained(path, local_files_only=True)
     except Exception:
         return None
-    how: Preprocess | None = metadata.reading(processor, f"{file.name} of {path.name}", strict=False)
+    how: Preprocess | None = metadata.as_preprocess(processor, f"{file.name} of {path.name}", strict=False)
     return how
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from pellucid.errors import ModelError
-from ..mode import Names
+from ..mode import NamedLayers
 from ..model import Model
 from ..softmax import BeforeSoftmax
 from .checkpoint import digest
@@ -45,7 +45,7 @@ def load(path: Path, trust: bool) -> Model:
     return opened(network, path.stem, f"Keras {keras.__version__} file {path.name}{remark}", digest(path))
 
 
-def of_object(network: Any) -> Model:
+def from_object(network: Any) -> Model:
     """A model of Keras that the user made."""
     keras = _imported("a Keras model")
     if not isinstance(network, nn.Module):  # standalone Keras 2 in TensorFlow, or another backend
@@ -69,7 +69,7 @@ def opened(network: Any, name: str, source: str, fingerprint: str | None) -> Mod
     if _ends_in_softmax(network):
         forward = BeforeSoftmax(forward)
         notes = ("The model ends in a softmax; the scores before it are explained.",)
-    names = Names({layer: tensors for layer, tensors in _layers(network)})
+    names = NamedLayers({layer: tensors for layer, tensors in _layers(network)})
     return Model(forward, name, source, names, fingerprint=fingerprint, shape=shape, notes=notes)
 
 

@@ -18,7 +18,7 @@ PILLOW = {int(kind): name for name, kind in INTERPOLATIONS.items()}  # interpola
 IMAGENET = 1000
 
 
-def applied(model: Model) -> Model:
+def with_metadata(model: Model) -> Model:
     """The model with what its module says of itself, where nothing is known yet."""
     module: Any = model.module
     cfg = getattr(module, "pretrained_cfg", None)
@@ -93,7 +93,7 @@ def _timm_labels(model: Model, cfg: Mapping[str, Any]) -> tuple[tuple[str, ...] 
 # -- image processors and transforms ------------------------------------------------------------------------------------------
 
 
-def reading(how: Any, source: str | None = None, *, strict: bool = True) -> Any:
+def as_preprocess(how: Any, source: str | None = None, *, strict: bool = True) -> Any:
     """How pictures are read, from whatever says it; what reads rows, series or texts itself is taken as it is.
 
     Arguments:
@@ -108,7 +108,7 @@ def reading(how: Any, source: str | None = None, *, strict: bool = True) -> Any:
     if isinstance(how, Preprocess) or callable(getattr(how, "read", None)):
         return how
     if isinstance(how, Mapping):  # of models of several inputs, by their names
-        return {name: reading(one, source, strict=strict) for name, one in how.items()}
+        return {name: as_preprocess(one, source, strict=strict) for name, one in how.items()}
     try:
         if hasattr(how, "image_mean") and hasattr(how, "size"):
             return _of_processor(how, source or f"the image processor {type(how).__name__}")
@@ -116,7 +116,7 @@ def reading(how: Any, source: str | None = None, *, strict: bool = True) -> Any:
             return _of_preset(how, source or "torchvision's transforms")
         if isinstance(getattr(how, "transforms", None), Sequence):
             return _of_compose(how.transforms, source or "the transforms given by the user")
-    except (_Unread, ModelError) as error:
+    except (_Unsupported, ModelError) as error:
         if strict:
             raise _refusal(how, str(error)) from None
         return None
@@ -125,13 +125,13 @@ def reading(how: Any, source: str | None = None, *, strict: bool = True) -> Any:
     return None
 
 
-class _Unread(Exception):
+class _Unsupported(Exception):
     """A step that `Preprocess` does not have."""
 
 
 def _of_preset(preset: Any, source: str) -> Preprocess:
     if not hasattr(preset, "mean"):
-        raise _Unread("no mean")
+        raise _Unsupported("no mean")
     crop, resize = _pair(preset.crop_size), preset.resize_size
     return Preprocess(
         crop,
@@ -169,7 +169,7 @@ def _crop(processor: Any, size: Mapping[str, int]) -> tuple[int, int]:
         return size["height"], size["width"]
     if "shortest_edge" in size and getattr(processor, "crop_pct", None) is not None:  # ConvNeXt
         return (size["shortest_edge"],) * 2
-    raise _Unread(f"size {dict(size)} without a centre crop: every picture would have a shape of its own")
+    raise _Unsupported(f"size {dict(size)} without a centre crop: every picture would have a shape of its own")
 
 
 def _resize(processor: Any, size: Mapping[str, int], crop: tuple[int, int]) -> int | tuple[int, int] | None:
@@ -179,7 +179,7 @@ def _resize(processor: Any, size: Mapping[str, int], crop: tuple[int, int]) -> i
         return size["height"], size["width"]
     edge, share = size.get("shortest_edge"), getattr(processor, "crop_pct", None)
     if edge is None:
-        raise _Unread(f"size {dict(size)}")
+        raise _Unsupported(f"size {dict(size)}")
     if share is not None and not getattr(processor, "do_center_crop", False):
         return int(edge / share) if edge < 384 else (edge, edge)
     return edge
@@ -201,10 +201,10 @@ def _of_compose(steps: Sequence[Any], source: str) -> Preprocess:
         elif kind == "Grayscale" and step.num_output_channels == 1:
             found["mean"], found["std"] = (0.0,), (1.0,)
         elif kind not in ("ToTensor", "MaybeToTensor", "PILToTensor", "ToImage", "ToDtype", "ConvertImageDtype"):
-            raise _Unread(f"a step {kind}")
+            raise _Unsupported(f"a step {kind}")
     whole = None if isinstance(resize, int) or resize is None or len(resize) == 1 else tuple(resize)
     if crop is None and whole is None:
-        raise _Unread("no crop: every picture would have a shape of its own")
+        raise _Unsupported("no crop: every picture would have a shape of its own")
     short = resize if whole is not None or resize is None or isinstance(resize, int) else resize[0]
     return Preprocess(crop or whole, whole or short, source=source, **found)  # type: ignore[arg-type]
 

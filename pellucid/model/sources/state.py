@@ -23,10 +23,10 @@ def pickle(path: Path, builder: Builder | None, trust: bool) -> Model:
     content, trusted = weights.read_pickle(path, trust)
     if isinstance(content, nn.Module):
         module = content.eval()
-        return metadata.applied(Model(module, path.stem, f"pickled module {path.name}, trusted by the user", module))
+        return metadata.with_metadata(Model(module, path.stem, f"pickled module {path.name}, trusted by the user", module))
     return _filled(path, weights.state(content, path), builder, ", trusted by the user" if trusted else "")
 
 
 def _filled(path: Path, state: weights.State, builder: Builder | None, remark: str = "") -> Model:
     module = weights.fill(weights.build(builder, path), state, path).eval()
-    return metadata.applied(Model(module, path.stem, f"state dict {path.name}{remark}", module))
+    return metadata.with_metadata(Model(module, path.stem, f"state dict {path.name}{remark}", module))

@@ -13,7 +13,7 @@ from torch import nn
 from pellucid.errors import ModelError
 from ..model import Model
 from . import hub, metadata, torchvision
-from .checkpoint import digest, drawn, filled
+from .checkpoint import digest, initialised, with_weights
 from .extra import missing
 from .reference import Reference
 
@@ -26,13 +26,13 @@ def load(reference: Reference, trust: bool) -> Model:
     create = _builder(timm, reference)
     said = f"timm {timm.__version__}"
     if reference.random:
-        module, source, fingerprint = drawn(create), f"{said}, random weights", None
+        module, source, fingerprint = initialised(create), f"{said}, random weights", None
     elif reference.weights:
-        module, fingerprint = filled(reference, create, trust)
+        module, fingerprint = with_weights(reference, create, trust)
         source = f"{said}, weights of {reference.weights}"
     else:
         module, source, fingerprint = _trained(timm, reference, create, said)
-    model = metadata.applied(Model(module, reference.name, source, module, fingerprint=fingerprint))
+    model = metadata.with_metadata(Model(module, reference.name, source, module, fingerprint=fingerprint))
     if reference.random:  # what its outputs are called was never learned
         return replace(model, labels=None, notes=("The weights are random: nothing was learned.",))
     trained = not reference.weights

@@ -11,7 +11,7 @@ from ..model import Model
 from .weights import damaged
 
 
-def of_object(module: torch.jit.ScriptModule) -> Model:
+def from_object(module: torch.jit.ScriptModule) -> Model:
     """A module that was scripted or traced here."""
     return Model(module, str(module.original_name), "TorchScript module", module)
 

@@ -14,7 +14,7 @@ import torch
 from pellucid.errors import ModelError
 from ..model import Model
 from . import hub, metadata
-from .checkpoint import drawn, filled
+from .checkpoint import initialised, with_weights
 from .extra import missing
 from .reference import Reference
 
@@ -60,12 +60,12 @@ def load(reference: Reference, trust: bool) -> Model:
     create = partial(models.get_model, reference.name, weights=None, **_quiet(models, reference.name))
     said = f"torchvision {torchvision.__version__}"
     if reference.random:
-        module = drawn(create)
+        module = initialised(create)
         notes = ("The weights are random: nothing was learned.",)
         model = Model(module, reference.name, f"{said}, random weights", module, notes=notes)
         return replace(model, preprocess=_reading(models, reference))
     if reference.file:
-        module, fingerprint = filled(reference, create, trust)
+        module, fingerprint = with_weights(reference, create, trust)
         model = Model(module, reference.name, f"{said}, weights of {reference.weights}", module, fingerprint=fingerprint)
         return replace(model, preprocess=_reading(models, reference))
     return _trained(models, reference, said)
@@ -94,7 +94,7 @@ def _reading(models: Any, reference: Reference) -> Any:
     """How pictures are read where the weights are the user's: as for the published ones, and said so."""
     transforms = _entry(models, replace(reference, weights=None)).transforms()
     source = f"torchvision's transforms of the published weights of {reference.name}"
-    return metadata.reading(transforms, source, strict=False)
+    return metadata.as_preprocess(transforms, source, strict=False)
 
 
 def _trained(models: Any, reference: Reference, said: str) -> Model:
@@ -115,7 +115,7 @@ def _trained(models: Any, reference: Reference, said: str) -> Model:
         reference.name,
         f"{said}, weights {entry}",
         module,
-        metadata.reading(entry.transforms(), f"torchvision's transforms of {entry}", strict=False),
+        metadata.as_preprocess(entry.transforms(), f"torchvision's transforms of {entry}", strict=False),
         tuple(entry.meta["categories"]),
         fingerprint=None,
     )

@@ -19,7 +19,7 @@ from pellucid.errors import PellucidError
 from pellucid.explanation.method import Method
 from pellucid.model import Model
 from pellucid.target import Target
-from pellucid.target.inside import Channel
+from pellucid.target.activation import Channel
 from ..frame import Frame
 from ..pictures import Pictures
 from .receptive_field import Box, ReceptiveField, receptive_field

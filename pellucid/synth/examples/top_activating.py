@@ -13,7 +13,7 @@ from pellucid.core.progress import told
 from pellucid.model import Model
 from pellucid.tape.forward import at_once, heard
 from pellucid.target import Target
-from pellucid.target.inside import Channel
+from pellucid.target.activation import Channel
 from ..pictures import Pictures
 
 BATCH = 64  # pictures read at once

@@ -109,8 +109,8 @@ def measure_data(source: Pictures, inner: Encoder, batch: int) -> tuple[Codes, f
 
 
 def _frame(model: Model, shape: tuple[int, ...], bounds: tuple[float, float] | None, low: float, high: float) -> Frame:
-    if bounds is None and model.pictured is not None:
-        return Frame(shape, *model.pictured.bounds(), model.device, model.dtype)
+    if bounds is None and model.image_preprocess is not None:
+        return Frame(shape, *model.image_preprocess.bounds(), model.device, model.dtype)
     low, high = bounds or (low, high)
     if not low < high:
         raise InputError("Pictures to learn from", f"values from {low} to {high}", "nothing varies", "Pass bounds=(0, 1), say.")

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from pellucid.errors import TargetError
 from pellucid.target import Target, Term
+from pellucid.target.activation import Channel
 from pellucid.target.classes import Logit, OfClass
-from pellucid.target.inside import Channel
 
 TOGETHER = ("index", "labels", "unit")  # fields in which readings of one kind may differ from picture to picture
 

@@ -49,7 +49,7 @@ def other_model_opinions(task: Task, images: Tensor, other: Any) -> tuple[list[l
 def as_inputs(task: Task, other: Model, images: Tensor) -> Tensor:
     """Pictures in the units and at the size of another network's inputs, grey where its channels differ."""
     images = images.to(other.device, other.dtype)
-    if other.pictured is None or not task.frame.bounded or images.dim() != 4:
+    if other.image_preprocess is None or not task.frame.bounded or images.dim() != 4:
         return task.frame.to_inputs(images)
     frame = framed(other)
     if images.shape[2:] != frame.shape[1:]:

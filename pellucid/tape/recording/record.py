@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from pellucid.model.hooks import listening
-from pellucid.model.mode import opaque
+from pellucid.model.mode import is_opaque
 from .. import kinds
 from ..finite import check
 from ..op import Tape
@@ -55,7 +55,7 @@ def record(model: Any, *inputs: Tensor) -> Tape:
         copies = [recorder.open(x) for x in inputs]
         with Intercept(recorder):
             output = followed(forward, recorder, *copies) if remembers(forward) else forward(*copies)
-        return recorder.close(output, transparent=not opaque(module))
+        return recorder.close(output, transparent=not is_opaque(module))
 
 
 @contextmanager
@@ -75,7 +75,7 @@ def _follow(module: nn.Module | None, recorder: Recorder) -> Iterator[None]:
 
 def _owned(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
     """Every parameter and buffer with its path, the last first: of those that share one, the first is told last."""
-    if opaque(module):
+    if is_opaque(module):
         named = (*module.named_parameters(remove_duplicate=False), *module.named_buffers(remove_duplicate=False))
         yield from reversed(named)
         return

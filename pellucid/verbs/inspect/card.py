@@ -13,7 +13,7 @@ from pellucid.catalogue.methods import as_method
 from pellucid.errors import ModelError, ThreadLost
 from pellucid.explanation.method import Method
 from pellucid.model import Columns, Model, Preprocess, Text, load
-from pellucid.model.readers.describe import read
+from pellucid.model.readers.describe import describe
 from pellucid.tape import Tape, record
 from pellucid.tape.embedding import embedded
 from .head import Head, head
@@ -65,7 +65,7 @@ class Card:
 
     def facts(self) -> list[tuple[str, str]]:
         """What is known of the model as a whole, line by line."""
-        lines = [("model", f"{self.name} ({self.source})"), ("input", across(self.input)), read(self.preprocess)]
+        lines = [("model", f"{self.name} ({self.source})"), ("input", across(self.input)), describe(self.preprocess)]
         score, classes = (self._row(), "none of a whole text") if self._per_token else (self.head.sentence(), self._classes())
         lines += [("output", across(self.head.shape)), ("score", score), ("classes", classes)]
         lines += [] if self.parameters is None else [("parameters", f"{self.parameters:,}")]
@@ -162,8 +162,8 @@ def entry(model: Model, x: Any, shape: Sequence[int] | None) -> Tensor:
         return x.to(model.device)
     if x is not None:
         return model.read(x)
-    if shape is None and model.pictured is not None:
-        shape = (1, len(model.pictured.mean), *model.pictured.size)
+    if shape is None and model.image_preprocess is not None:
+        shape = (1, len(model.image_preprocess.mean), *model.image_preprocess.size)
     if shape is None and isinstance(model.preprocess, Text):
         return model.read("A text of some words, to look at.")
     if shape is None and isinstance(model.preprocess, Columns):

@@ -124,8 +124,8 @@ def shipped() -> Statistics:
 def _pixels(model: Model, picture: str | os.PathLike[str] | Any) -> Tensor:
     """The picture as the model sees it, black = 0 and white = 1."""
     x = model.read(picture)[0]
-    assert model.pictured is not None
-    low, high = (bound.to(x) for bound in model.pictured.bounds())
+    assert model.image_preprocess is not None
+    low, high = (bound.to(x) for bound in model.image_preprocess.bounds())
     return (x - low) / (high - low)
 
 
@@ -134,7 +134,7 @@ def _scale(known: Statistics, x: Tensor, model: Model | None) -> tuple[Tensor, T
     flat = x[0].flatten(1).double()
     if not known.pixels:
         return flat.new_zeros(len(flat), 1), flat.new_ones(len(flat), 1)
-    told = None if model is None else model.pictured
+    told = None if model is None else model.image_preprocess
     if told is not None and len(told.mean) == len(flat):
         low, high = (bound.to(flat).reshape(-1, 1) for bound in told.bounds())
         return low, high - low

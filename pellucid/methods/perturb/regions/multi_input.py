@@ -12,7 +12,7 @@ from torch import Tensor
 from pellucid.core.numbers import decimals, figure
 from pellucid.errors import InputError
 from pellucid.model import Model
-from pellucid.model.multi_input import Side, layout
+from pellucid.model.multi_input import InputSlice, input_layout
 from .division import Division, Entries, Groups
 from .regions import Regions
 
@@ -26,7 +26,7 @@ class MultiInputRegions(Regions):
         parts: The regions of each.
     """
 
-    sides: tuple[Side, ...]
+    sides: tuple[InputSlice, ...]
     parts: tuple[Regions, ...]
 
     @property
@@ -85,7 +85,7 @@ def divide(division: Any, x: Tensor, model: Model, *, inside: bool = False) -> R
     Raises:
         InputError: a name belongs to no input.
     """
-    inputs = None if inside else layout(model)
+    inputs = None if inside else input_layout(model)
     if inputs is None:
         if isinstance(division, Mapping):
             raise InputError(
@@ -98,7 +98,7 @@ def divide(division: Any, x: Tensor, model: Model, *, inside: bool = False) -> R
     return MultiInputRegions((x.shape[1],), inputs.sides, parts)
 
 
-def check_names(given: Any, sides: Sequence[Side], what: str) -> None:
+def check_names(given: Any, sides: Sequence[InputSlice], what: str) -> None:
     """Refuse names that no input has."""
     names = [side.name for side in sides]
     for name in given if isinstance(given, Mapping) else ():
@@ -107,12 +107,12 @@ def check_names(given: Any, sides: Sequence[Side], what: str) -> None:
             raise InputError(f"{what} of the input {name!r}", known, "none is called so", "Name one of these.")
 
 
-def model_of(model: Model, side: Side) -> Model:
+def model_of(model: Model, side: InputSlice) -> Model:
     """The model as far as one of its inputs goes: how that is read."""
     return replace(model, preprocess=side.preprocess)
 
 
-def _division(division: Any, side: Side) -> Division:
+def _division(division: Any, side: InputSlice) -> Division:
     chosen = division.get(side.name) if isinstance(division, Mapping) else division
     if isinstance(chosen, Tensor):
         return Groups(chosen)

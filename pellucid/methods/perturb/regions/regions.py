@@ -242,8 +242,8 @@ def together(x: Tensor) -> Shape:
 
 def pixels(x: Tensor, model: Model) -> Tensor:
     """The picture behind x, with shape (height, width, channel), in [0, 255]: by the model's preprocessing, or by its range."""
-    if model.pictured is not None and len(model.pictured.mean) == x.shape[1]:
-        low, high = (bound.to(x) for bound in model.pictured.bounds())
+    if model.image_preprocess is not None and len(model.image_preprocess.mean) == x.shape[1]:
+        low, high = (bound.to(x) for bound in model.image_preprocess.bounds())
     else:
         low, high = x.amin(), x.amax()
     scaled = ((x[0] - low) / (high - low).clamp(min=1e-12)).clamp(0, 1)

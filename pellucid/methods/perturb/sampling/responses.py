@@ -93,7 +93,7 @@ class Responses:
                 f"{target} from the responses to {self.target}", "answers to that target alone",
                 "it lies inside the model, or the output was too large to keep", "Ask the model again.",
             )  # fmt: skip
-        return target.settle(lambda at: self.full[None], names)
+        return target.resolve(lambda at: self.full[None], names)
 
     def _read(self, answers: Tensor, target: Target | None) -> Tensor:
         target = target or self.target

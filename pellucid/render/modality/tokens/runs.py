@@ -59,7 +59,7 @@ def runs(e: Explanation, drawn: Map, by: str = "token") -> list[Run]:
     text, row = subject.texts[0], drawn.heat[0]
     made: list[Run] = []
     done, first = 0, 0  # how far the text is told, and where the last run that is a token starts
-    for found in subject.valued(subject.groups(by, 0), torch.from_numpy(row), 0):
+    for found in subject.sum_groups(subject.groups(by, 0), torch.from_numpy(row), 0):
         start, end, kind, value = found.start, found.end, found.kind, found.value
         piece = " ".join(subject.pieces[0][position] for position in found.positions)
         if kind == SPECIAL or start >= end:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pellucid.errors import TargetError
-from .noun import Term
+from .target import Term
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ class Term(ABC):
     def read(self, value: Tensor) -> Tensor:
         """One number per sample."""
 
-    def settle(self, value: Tensor, names: Names | None) -> Term:
+    def resolve(self, value: Tensor, names: Names | None) -> Term:
         """With class names and "the predicted class" replaced by indices."""
         return self
 
@@ -88,9 +88,9 @@ class Target:
         assert isinstance(total, Tensor)
         return total
 
-    def settle(self, value: Callable[[str | None], Tensor], names: Names | None) -> Target:
+    def resolve(self, value: Callable[[str | None], Tensor], names: Names | None) -> Target:
         """With every class named and every prediction made, given the values of one forward pass."""
-        return Target(tuple((weight, term.settle(value(term.at), names)) for weight, term in self.terms))
+        return Target(tuple((weight, term.resolve(value(term.at), names)) for weight, term in self.terms))
 
     def held(self) -> Target:
         """The same where relevance starts, see `Term.held`; itself where nothing is to be held."""
