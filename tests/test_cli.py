@@ -190,7 +190,7 @@ def test_methods_of_one_family():
 def test_a_terminal_gets_a_table_per_family(monkeypatch):
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     from pellucid.catalogue.methods import METHODS
-    from pellucid.cli.methods import print_families
+    from pellucid.cli.lists import print_families
 
     with pytest.MonkeyPatch.context() as patch:
         told: list[str] = []

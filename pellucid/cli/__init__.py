@@ -1,7 +1,8 @@
 """The command line: options are read, a verb is called, its result is printed. Nothing is computed in this room.
 
-A file per command. What they share: options (`model_options`, `target_options`, `settings`, `inputs`), results (`output`,
-`files`, `progress`) and failures (`errors`, `arguments`). PyTorch is imported only by the commands that compute.
+A file per command, and `lists` for those that list what there is. What they share: options (`model_options`, `target_options`,
+`settings`, `inputs`), results (`output`, `files`, `progress`) and failures (`errors`, `arguments`). PyTorch is imported only by
+the commands that compute.
 """
 
 from __future__ import annotations
@@ -23,10 +24,10 @@ COMMANDS = {  # the most used first; the file of a command is imported when it i
     "evaluate": ("pellucid.cli.evaluate:evaluate", "Which method to trust, measured on a model and pictures."),
     "prior": ("pellucid.cli.prior:prior", "Train a generator of pictures for recipes dgn_am and ppgn."),
     "inspect": ("pellucid.cli.inspect:inspect", "Input, layers, rules and methods of a model."),
-    "methods": ("pellucid.cli.methods:methods", "List the explanation methods."),
-    "metrics": ("pellucid.cli.metrics:metrics", "List the evaluation metrics."),
-    "recipes": ("pellucid.cli.recipes:recipes", "List the maximization recipes and their settings."),
-    "models": ("pellucid.cli.models:models", "List the built-in models, and what else can be loaded."),
+    "methods": ("pellucid.cli.lists:methods", "List the explanation methods."),
+    "metrics": ("pellucid.cli.lists:metrics", "List the evaluation metrics."),
+    "recipes": ("pellucid.cli.lists:recipes", "List the maximization recipes and their settings."),
+    "models": ("pellucid.cli.lists:models", "List the built-in models, and what else can be loaded."),
     "demo": ("pellucid.cli.demo:demo", "Explain two photographs that come with pellucid."),
 }
 

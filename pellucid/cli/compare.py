@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -43,11 +43,10 @@ def compare(
     methods: str,
     model_options: ModelOptions,
     target_options: TargetOptions,
-    top: float,
-    by: str,
     out: str,
     formats: str,
     as_json: bool,
+    **drawn: Any,
 ) -> None:
     """Explain one PICTURE by several methods: one sheet with their maps side by side, each on its own stated scale, and below
     each the regions it points to.
@@ -69,7 +68,7 @@ def compare(
         c = target_options.run(verb.compare, model, one, methods=names)
         each = {name: replace(e, provenance=e.provenance | one.record) for name, e in c.explanations.items()}
         c = replace(c, explanations=each)
-        files = folder.write(c, file_name, top=top, by=by)
+        files = folder.write(c, file_name, **drawn)
     print_result(one, c, files, as_json=as_json)
     exit_if_incomplete(called_off=progress.called_off, failed=bool(c.failures))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -43,18 +43,13 @@ OUTER = 2  # layers whose names have fewer dots are listed one by one
 def concepts(
     picture: str,
     at: str | None,
-    which: tuple[int, ...] | None,
-    top: int,
-    against: int,
     target: str | None,
     method: str,
     model_options: ModelOptions,
-    data: str | None,
-    beside: int,
-    draw: bool,
     out: str,
     formats: str,
     as_json: bool,
+    **options: Any,
 ) -> None:
     """Which channels of a layer the decision on PICTURE is based on, where each is relevant, and what each stands for.
 
@@ -71,10 +66,7 @@ def concepts(
         model = model_options.load()
         check_reads_pictures(model)
     with progress(Path(picture).name):
-        c = verb(
-            model, picture, int(target) if target and target.isdigit() else target, method, at=at, which=which, top=top,
-            against=against, data=data, beside=beside, draw=draw,
-        )  # fmt: skip
+        c = verb(model, picture, int(target) if target and target.isdigit() else target, method, at=at, **options)
     files = folder.write(c, name)
     print_result(c, files, with_layers=at is None, as_json=as_json)
     exit_if_incomplete(called_off=progress.called_off, failed=False)
@@ -85,7 +77,7 @@ def print_result(c: Concepts, files: Sequence[Path], *, with_layers: bool, as_js
     if as_json:
         return output.print_json(output.by_format(files) | c.document())
     output.print_classes(c.whole)
-    click.echo(c.text())
+    output.print_text(c.text())
     if with_layers:
         click.echo(f"Layers to choose from with --at: {outer_layers(c.layers)}.")
     output.print_files(files)

@@ -140,6 +140,5 @@ def print_result(t: Table, files: Sequence[Path], *, as_json: bool) -> None:
         return output.print_json({"files": [str(file) for file in files]} | to_dict(t))
     output.print_table(HEADS, [cells(row) for row in t.rows])
     click.echo()
-    for sentence in (t.advice, *t.notes):
-        click.echo(sentence)
+    output.print_text(t.advice, *t.notes)
     output.print_files(files)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.exceptions import Exit
@@ -43,12 +43,10 @@ def explain(
     model_options: ModelOptions,
     method: str,
     target_options: TargetOptions,
-    view: str,
-    top: float,
-    by: str,
     out: str,
     formats: str,
     as_json: bool,
+    **drawn: Any,
 ) -> None:
     """Which pixels of a PICTURE are evidence for a class, which are evidence against it, and by how much.
 
@@ -64,7 +62,7 @@ def explain(
         folder = Folder.of(out, formats, "explanation")
         names = file_names([one.path for one in inputs], method, *target_options.words)
         folder.check(names, paths)
-        Shown(view).views()
+        Shown(drawn["view"]).views()
         model = model_options.load()
         target_options.check(model, [method], inputs)
     failed: list[Input] = []
@@ -76,7 +74,7 @@ def explain(
             with progress(Path(one.path).name, completes=1):
                 e = target_options.run(verb.explain, model, one, method=method)
                 e = replace(e, provenance=e.provenance | one.record)
-                files = folder.write(e, name, view=view, top=top, by=by)
+                files = folder.write(e, name, **drawn)
         except Exception as error:
             if not isinstance(error, PictureError | InputError) and len(failed) == index:
                 raise  # nothing has succeeded yet: what was asked is wrong, not this input

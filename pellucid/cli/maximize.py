@@ -52,19 +52,13 @@ def maximize(
     recipe: str,
     settings: Sequence[str],
     model_options: ModelOptions,
-    seed: int,
-    seeds: int,
-    steps: int | None,
-    minutes: float | None,
-    start: str | None,
-    data: str | None,
     prior: str | None,
-    beside: int | None,
     judge: bool,
     others: Sequence[str],
     out: str,
     formats: str,
     as_json: bool,
+    **options: Any,
 ) -> None:
     """Find pictures that excite a TARGET most: a class by name or index, a channel of a layer as LAYER:UNIT, or a whole LAYER.
 
@@ -78,16 +72,13 @@ def maximize(
 
         folder = Folder.of(out, formats, "maximized")
         name = ".".join(filter(None, [slug(" ".join(targets)), slug(recipe)]))
-        folder.check([name], [start] if start else [])
+        folder.check([name], [options["start"]] if options["start"] else [])
         listed = entry(recipe)
         chosen = listed.make(**parse_settings(recipe, listed.settings(), settings, listed.kinds()))
         model, other_models = model_options.load(), [load_other(other, model_options) for other in others]
     with progress(", ".join(targets)):
         each = [int(target) if target.isdigit() else target for target in targets]
-        p = verb(
-            model, each, chosen, seed=seed, seeds=seeds, steps=steps, minutes=minutes, start=start, data=data, beside=beside,
-            canvas=prior,
-        )  # fmt: skip
+        p = verb(model, each, chosen, canvas=prior, **options)
     with progress("measuring trust"):
         trust = p.trust(other=other_models) if judge or others else None
         files = folder.write(p, name, (".png", ".json"), **({} if trust is None else {"trust": trust}))
@@ -111,14 +102,12 @@ def print_result(p: Maximized, files: Sequence[Path], trust: Trust | None, *, as
         return output.print_json(output.by_format(files) | data)
     for index in range(len(p)):
         print_picture(p, index)
-    for note in p.notes:
-        click.echo(note)
+    output.print_text(*p.notes)
     if trust is not None:
         click.echo()
         output.print_table(*trust.columns())
         click.echo()
-        for sentence in trust.words():
-            click.echo(sentence)
+        output.print_text(*trust.words())
     output.print_files(files)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import reduce, wraps
 from importlib import import_module
@@ -116,16 +116,19 @@ class ModelOptions:
         return parse_labels(text, self.labels) if text.lstrip().startswith(("[", "{")) else text.splitlines()
 
 
-def with_model_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds the options of `ModelOptions` to a command that computes, and hands them on as one argument; --model is `MODEL`."""
+def with_options(group: type[Any], name: str, options: Sequence[Callable[..., Any]]) -> Callable[..., Any]:
+    """Adds options to a command that computes, and hands them on as one argument: a `group`, whose fields have their names."""
 
-    @wraps(command)
-    def wrapped(**options: Any) -> Any:
-        own = {field.name: options.pop(field.name) for field in fields(ModelOptions)}
-        allocator.configure()
-        return command(model_options=ModelOptions(**own), **options)
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(command)
+        def wrapped(**values: Any) -> Any:
+            own = {field.name: values.pop(field.name) for field in fields(group)}
+            allocator.configure()
+            return command(**{name: group(**own)}, **values)
 
-    return reduce(lambda function, option: option(function), reversed(OPTIONS), wrapped)
+        return reduce(lambda function, option: option(function), reversed(options), wrapped)
+
+    return decorate
 
 
 MODEL = click.option(
@@ -140,7 +143,9 @@ OPTIONS = (
     ),
     click.option("--size", type=Numbers(int), metavar="H,W", help="Input size in pixels, where the model does not say."),
     click.option(
-        "--resize", type=Numbers(int), metavar="N",
+        "--resize",
+        type=Numbers(int),
+        metavar="N",
         help="Shorter side before the centre crop; H,W stretches to that size.  [default: the crop]",
     ),
     click.option("--mean", type=Numbers(), metavar="R,G,B", help="Mean of pixel values in [0, 1]: 0.485,0.456,0.406"),
@@ -150,7 +155,8 @@ OPTIONS = (
         "--columns", type=click.Path(exists=True, dir_okay=False), metavar="FILE", help="JSON description of table columns."
     ),
     click.option("--signal", metavar="LIST", help="Description of a time series: rate=250,unit=mV,channels=I+II"),
-)  # fmt: skip
+)
+with_model_options = with_options(ModelOptions, "model_options", OPTIONS)
 
 
 def parse_signal(text: str) -> Signal:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .arguments import translated
 from .errors import wants_colour
 
 if TYPE_CHECKING:
@@ -57,6 +58,12 @@ def draw(e: Explanation, sample: int = 0) -> str:
     room = max(40, 2 * (rows - MARGIN_ROWS))  # a row of characters shows two rows of pixels
     room = columns if e.subject is not None else room  # a map is as wide as it is high; a text or a table need not be
     return terminal(e, min(columns, room, 80), sample, colour=wants_colour(sys.stdout))
+
+
+def print_text(*texts: str) -> None:
+    """Sentences of a result, which name options where the library names arguments."""
+    for text in texts:
+        click.echo(translated(text))
 
 
 def print_files(files: Sequence[Path]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -36,18 +37,7 @@ def prior() -> None:
 @output.JSON
 @with_model_options
 @debug_option
-def fit(
-    images: str,
-    model_options: ModelOptions,
-    at: str | None,
-    minutes: float,
-    steps: int | None,
-    width: int,
-    batch: int,
-    seed: int,
-    out: str,
-    as_json: bool,
-) -> None:
+def fit(images: str, model_options: ModelOptions, out: str, as_json: bool, **options: Any) -> None:
     """Train a decoder that turns values of a layer of the model back into pictures, on those in the folder IMAGES; labels are not
     needed.
 
@@ -62,9 +52,7 @@ def fit(
         model = model_options.load()
         check_reads_pictures(model)
     with progress(f"learning from {images}"):
-        fitted = GeneratorPrior.fit(
-            model, images, at, minutes=minutes, steps=steps, width=width, batch=batch, seed=seed, out=place
-        )  # fmt: skip
+        fitted = GeneratorPrior.fit(model, images, out=place, **options)
     made = fitted.provenance
     if as_json:
         output.print_json({"file": str(place), "codes": list(fitted.codes.shape), "place": str(fitted.place)} | made)

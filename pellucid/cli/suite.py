@@ -59,6 +59,5 @@ def print_findings(findings: Findings, files: Sequence[Path], *, as_json: bool) 
     click.echo(f"{findings.asked}\n")
     output.print_table(heads(findings), cells(findings))
     click.echo()
-    for sentence in sentences(findings):
-        click.echo(sentence)
+    output.print_text(*sentences(findings))
     output.print_files(files)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
-from functools import reduce, wraps
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,7 +11,7 @@ import click
 
 from pellucid.errors import PellucidError, TargetError
 from .inputs import Input, check_reads, reads_texts, shorten
-from .model_options import check_computes
+from .model_options import check_computes, with_options
 
 if TYPE_CHECKING:
     from pellucid.model import Model
@@ -88,17 +87,6 @@ class TargetOptions:
         return self.target if self.versus is None else logit(self.target) - logit(self.versus)
 
 
-def with_target_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds the options of `TargetOptions`, handed on as one argument of that name."""
-
-    @wraps(command)
-    def wrapped(**options: Any) -> Any:
-        own = {field.name: options.pop(field.name) for field in fields(TargetOptions)}
-        return command(target_options=TargetOptions(**own), **options)
-
-    return reduce(lambda function, option: option(function), reversed(OPTIONS), wrapped)
-
-
 TARGET = click.option("--target", metavar="CLASS", help="Class to explain, by name or index.  [default: the predicted class]")
 OPTIONS = (
     click.option(
@@ -110,6 +98,7 @@ OPTIONS = (
     click.option("--at", metavar="LAYER", help="Explain by the output of this layer instead of the pixels."),
     click.option("--strict", is_flag=True, help="Refuse operations without a rule, instead of using their derivative."),
 )
+with_target_options = with_options(TargetOptions, "target_options", OPTIONS)
 TOP = click.option(
     "--top", type=click.FloatRange(0, 1, min_open=True), default=0.1, show_default=True, metavar="SHARE",
     help="Share of the picture that the regions cover.",
