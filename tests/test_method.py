@@ -38,7 +38,7 @@ class Control:
 
     def attribute(self, model: pl.Model, x: Tensor, target: pl.Target, at: Any = None) -> Attribution:
         output = model(x)
-        read = target.settle(lambda at: output, model).read(lambda at: output)
+        read = target.resolve(lambda at: output, model).read(lambda at: output)
         scores = {"target": read, "largest": output.amax(1), "rounded": read * (1 + 1e-3), "single": read[:1]}
         return Attribution(x, scores[self.report], target, output)
 
