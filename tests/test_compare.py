@@ -22,7 +22,7 @@ from pellucid.explanation.comparison import Comparison, agreement, compared_map
 from pellucid.explanation.explanation import Explanation
 from pellucid.model import Model, Preprocess
 from pellucid.render import comparison_page, comparison_sheet
-from pellucid.render.comparison import fitted, rows
+from pellucid.render.comparison import column_size, rows
 from pellucid.tape.forward import settled
 from pellucid.target import Target
 from pellucid.verbs.compare import compare
@@ -240,7 +240,7 @@ def test_inputs_of_any_shape_and_batches_are_compared(shape: tuple[int, ...]) ->
 
 
 def test_panels_fit_their_column() -> None:
-    assert [fitted(*size) for size in ((16, 16), (2000, 1000), (300, 400), (1, 1))] == [
+    assert [column_size(*size) for size in ((16, 16), (2000, 1000), (300, 400), (1, 1))] == [
         (448, 448), (448, 224), (336, 448), (448, 448),
     ]  # fmt: skip
 

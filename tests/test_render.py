@@ -267,17 +267,17 @@ def test_features_outside_of_regions_are_grey_bars() -> None:
 def test_the_legend_says_which_share_of_all_evidence_lies_in_regions() -> None:
     e = corner()
     found = e.regions(top=0.04, smooth=0.0)
-    (_, pro), (_, contra) = outline.told(prepare(e), found)
+    (_, pro), (_, contra) = outline.legend_lines(prepare(e), found)
     assert pro == "1 region with 100 % of all evidence for" and contra == "no region: the evidence against is weak or scattered"
-    (_, pro), (_, contra) = outline.told(prepare(e), e.regions(smooth=0.0))
+    (_, pro), (_, contra) = outline.legend_lines(prepare(e), e.regions(smooth=0.0))
     assert contra == "1 region with 100 % of all evidence against"
     mixed = made(torch.tensor([[[[3.0, -1.0, 0.0, 0.0, -1.0]]]]).expand(1, 1, 5, 5))
     labels = torch.tensor([[0, 0, 0, 0, 1]]).expand(5, 5)
-    (_, pro), (_, contra) = outline.told(prepare(mixed), mixed.regions(top=1.0, by=labels))
+    (_, pro), (_, contra) = outline.legend_lines(prepare(mixed), mixed.regions(top=1.0, by=labels))
     assert pro == "1 region with 100 % of all evidence for, and 50 % of that against" and "with 50 % of all" in contra
-    (unsigned,) = outline.told(prepare(made(quarters().abs(), signed=False)), ())
+    (unsigned,) = outline.legend_lines(prepare(made(quarters().abs(), signed=False)), ())
     assert unsigned[1] == "no region: the evidence is weak or scattered"
-    assert outline.told(prepare(made(quarters().abs())), ())[1][1] == "no evidence against"
+    assert outline.legend_lines(prepare(made(quarters().abs())), ())[1][1] == "no evidence against"
 
 
 def test_shares_stand_on_plates_that_do_not_cover_one_another() -> None:

@@ -85,12 +85,12 @@ def connected(
     """
     soft = smoothed(heat, smooth * max(heat.shape)) if neighbours else heat
     chosen = strongest(np.abs(soft), top)
-    found = []
+    regions = []
     for sign in (1, -1):
         mask = chosen & (np.sign(soft) == sign)
         labels = components(mask) if neighbours else np.where(mask, np.arange(1, mask.size + 1).reshape(mask.shape), 0)
-        found += joined(heat, labels, sign, least)
-    return ordered(found)
+        regions += merge_small(heat, labels, sign, least)
+    return by_evidence(regions)
 
 
 def segments(heat: Heat, labels: NDArray[np.int64], top: float = 0.1) -> tuple[Region, ...]:
@@ -112,7 +112,7 @@ def segments(heat: Heat, labels: NDArray[np.int64], top: float = 0.1) -> tuple[R
     order = np.argsort(-np.abs(sums) / sizes, kind="stable")
     room = max(round(top * heat.size), sizes[order[0]])
     loudest = [piece for piece in order[np.cumsum(sizes[order]) <= room] if sums[piece]]
-    return ordered(region(heat, places.reshape(heat.shape) == piece) for piece in loudest)
+    return by_evidence(region(heat, places.reshape(heat.shape) == piece) for piece in loudest)
 
 
 def region(heat: Heat, mask: NDArray[np.bool_], parts: int = 1) -> Region:
@@ -130,9 +130,9 @@ def share(inside: Heat, whole: Heat) -> float:
     return float(inside.clip(0).sum()) / total if total else 0.0
 
 
-def ordered(found: Iterable[Region]) -> tuple[Region, ...]:
+def by_evidence(regions: Iterable[Region]) -> tuple[Region, ...]:
     """The one with most evidence, for or against, first."""
-    return tuple(sorted(found, key=lambda one: -abs(one.evidence)))
+    return tuple(sorted(regions, key=lambda one: -abs(one.evidence)))
 
 
 def strongest(sizes: Heat, top: float) -> NDArray[np.bool_]:
@@ -143,14 +143,14 @@ def strongest(sizes: Heat, top: float) -> NDArray[np.bool_]:
     return chosen.reshape(sizes.shape)
 
 
-def joined(heat: Heat, labels: NDArray[np.int64], sign: int, least: float) -> list[Region]:
+def merge_small(heat: Heat, labels: NDArray[np.int64], sign: int, least: float) -> list[Region]:
     """A region per label but 0; those that hold less than `least` of the evidence of their sign become one."""
     kind = (sign * heat).clip(0)
     names = np.unique(labels[labels > 0])
     held = np.bincount(labels.ravel(), kind.ravel())[names]
     small = names[held < least * kind.sum()]
-    found = [region(heat, labels == name) for name in np.setdiff1d(names, small)]
-    return found + ([region(heat, np.isin(labels, small), parts=len(small))] if len(small) else [])
+    regions = [region(heat, labels == name) for name in np.setdiff1d(names, small)]
+    return regions + ([region(heat, np.isin(labels, small), parts=len(small))] if len(small) else [])
 
 
 def components(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -203,9 +203,7 @@ def finer(heat: Heat, height: int, width: int) -> Heat:
     return fine
 
 
-def check_share(asked: str, top: float) -> None:
+def check_share(call: str, top: float) -> None:
     """Refuse what is no share of the places."""
     if not 0 < top <= 1:
-        raise InputError(
-            f"{asked}(top={top})", f"{top}", "a share of the pixels lies in (0, 1]", f"Ask for {asked}(top=0.1), say."
-        )
+        raise InputError(f"{call}(top={top})", f"{top}", "a share of the pixels lies in (0, 1]", f"Ask for {call}(top=0.1), say.")

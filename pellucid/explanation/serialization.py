@@ -78,18 +78,18 @@ def unpack(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     from safetensors import SafetensorError
     from safetensors.torch import load
 
-    asked, do = f"load {path}", "Load a .safetensors file that Explanation.save wrote."
+    request, do = f"load {path}", "Load a .safetensors file that Explanation.save wrote."
     try:
         data = path.read_bytes()
         tensors: dict[str, Tensor] = load(data)
     except OSError as error:
-        raise OutputError(asked, error.strerror or str(error), "it cannot be read", do) from None
+        raise OutputError(request, error.strerror or str(error), "it cannot be read", do) from None
     except SafetensorError as error:
-        raise OutputError(asked, str(error), "it is not a whole safetensors file", do) from None
+        raise OutputError(request, str(error), "it is not a whole safetensors file", do) from None
     (length,) = struct.unpack("<Q", data[:8])
     metadata = json.loads(data[8 : 8 + length]).get("__metadata__", {})
     if "pellucid" not in metadata:
-        raise OutputError(asked, f"tensors {', '.join(sorted(tensors)) or 'none'}", "they are no explanation", do)
+        raise OutputError(request, f"tensors {', '.join(sorted(tensors)) or 'none'}", "they are no explanation", do)
     return json.loads(metadata["pellucid"]), tensors
 
 

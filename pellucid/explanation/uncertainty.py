@@ -30,13 +30,13 @@ def reliability(heat: Tensor, error: Tensor, *, signed: bool) -> float:
         0.0
     """
     noise = float(error.double().square().sum())
-    seen = float(told_apart(heat, signed=signed).square().sum())
+    power = float(centred(heat, signed=signed).square().sum())
     if not noise:
         return 1.0
-    return max(0.0, 1.0 - noise / seen) if seen > 0 and noise < torch.inf else 0.0
+    return max(0.0, 1.0 - noise / power) if power > 0 and noise < torch.inf else 0.0
 
 
-def told_apart(heat: Tensor, *, signed: bool) -> Tensor:
+def centred(heat: Tensor, *, signed: bool) -> Tensor:
     """Values from where they count: signed ones from zero, unsigned ones from their mean."""
     return heat.double() if signed or heat.numel() == 1 else heat.double() - heat.double().mean()
 
@@ -54,16 +54,16 @@ def doubt(heat: Tensor, error: Tensor, *, signed: bool, forwards: int = 0) -> st
     if not error.any():
         return ""
     rho = reliability(heat, error, signed=signed)
-    far = bool((told_apart(heat, signed=signed).abs() >= BEYOND * error.double()).logical_and(heat != 0).any())
+    far = bool((centred(heat, signed=signed).abs() >= BEYOND * error.double()).logical_and(heat != 0).any())
     if rho >= LEAST and far:
         return ""
     places = len(set(heat.flatten().tolist()))  # places that were removed together have one value
     what = "1 value" if places == 1 else f"{places:,} values"
-    spent = f"{forwards:,} forward passes for {what}" if forwards else f"too few samples for {what}"
+    cost = f"{forwards:,} forward passes for {what}" if forwards else f"too few samples for {what}"
     why = "no value is two standard errors from zero" if signed else "no value is two standard errors from the others"
     if rho < LEAST:
         why = f"a map from another seed would correlate with this one by {rho:.2f} only"
-    return f"Under-sampled: {spent}; {why}. Take more samples, or fewer and larger regions."
+    return f"Under-sampled: {cost}; {why}. Take more samples, or fewer and larger regions."
 
 
 def sentence(heat: Tensor, error: Tensor) -> str:

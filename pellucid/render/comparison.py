@@ -39,7 +39,7 @@ class Column:
 
     Arguments:
         head: The name.
-        seen: The map.
+        panel: The map.
         scale: Its scale.
         facts: What is to be known about it, sentence by sentence, each with one of `INKS`.
         regions: The regions it points to.
@@ -48,7 +48,7 @@ class Column:
     """
 
     head: str
-    seen: Image.Image
+    panel: Image.Image
     scale: Image.Image
     facts: tuple[tuple[str, str], ...]
     regions: Image.Image
@@ -57,9 +57,9 @@ class Column:
 
     def parts(self) -> list[Image.Image]:
         """What has to stand on a line with the other columns of its row, from above to below."""
-        told = [paragraph(words, size, WIDE, ink) for words, kind in self.facts for size, ink in (INKS[kind],)]
+        text = [paragraph(words, size, WIDE, ink) for words, kind in self.facts for size, ink in (INKS[kind],)]
         head = paragraph(shorten(self.head, 20, WIDE), 20, WIDE, INK)
-        return [head, self.seen, stack([self.scale, stack(told, gap=3)], gap=12), self.regions, self.key]
+        return [head, self.panel, stack([self.scale, stack(text, gap=3)], gap=12), self.regions, self.key]
 
 
 def comparison_sheet(c: Comparison, *, top: float = 0.1, by: str | Tensor = "connected") -> Image.Image:
@@ -70,24 +70,24 @@ def comparison_sheet(c: Comparison, *, top: float = 0.1, by: str | Tensor = "con
 
 def one_sheet(c: Comparison, which: str, shown: Shown) -> Image.Image:
     """One sample: photograph first, then the methods in rows; how far they agree comes last where it has no room in a column."""
-    found = [first(c, shown), *(column(c, name, shown) for name in c)]
-    bands = [band(row) for row in rows(found)]
+    columns = [input_column(c, shown), *(column(c, name, shown) for name in c)]
+    bands = [band(row) for row in rows(columns)]
     answered = tuple(c.explanations)
     if len(answered) > IN_A_CELL:
         bands.append(agreement(answered, c.agreement(top=shown.top), bands[0].width))
     return framed(stack([title(c, which, bands[0].width), *bands], gap=GAP))
 
 
-def rows(found: list[Column]) -> list[list[Column]]:
+def rows(columns: list[Column]) -> list[list[Column]]:
     """The columns in as few rows as hold them, all about equally full.
 
     Example:
         >>> [[len(row) for row in rows([None] * count)] for count in (4, 5, 8, 13)]
         [[4], [3, 2], [4, 4], [4, 3, 3, 3]]
     """
-    count = math.ceil(len(found) / MOST_ACROSS)
-    ends = [math.ceil(len(found) * row / count) for row in range(count + 1)]
-    return [found[start:end] for start, end in pairwise(ends)]
+    count = math.ceil(len(columns) / MOST_ACROSS)
+    ends = [math.ceil(len(columns) * row / count) for row in range(count + 1)]
+    return [columns[start:end] for start, end in pairwise(ends)]
 
 
 def band(row: list[Column]) -> Image.Image:
@@ -103,7 +103,7 @@ def title(c: Comparison, which: str, wide: int) -> Image.Image:
     return stack([paragraph(head, 28, wide, INK), paragraph(line, 17, wide, FAINT)], gap=2)
 
 
-def first(c: Comparison, shown: Shown) -> Column:
+def input_column(c: Comparison, shown: Shown) -> Column:
     """The photograph, the classes, and how far the methods agree."""
     e = c.any
     picture, answered = e.photograph(), tuple(c.explanations)
@@ -111,46 +111,46 @@ def first(c: Comparison, shown: Shown) -> Column:
     pairs = agreement(answered, c.agreement(top=shown.top), WIDE) if 2 <= len(answered) <= IN_A_CELL else blank()
     if picture is None:
         return Column("", stack([choices, pairs], GAP), blank(), (), blank(), blank())
-    return Column("What the model saw", photograph(picture, fitted(*picture.shape[:2])), choices, (), pairs, blank())
+    return Column("What the model saw", photograph(picture, column_size(*picture.shape[:2])), choices, (), pairs, blank())
 
 
 def column(c: Comparison, name: str, shown: Shown) -> Column:
     """One method: its map with its scale and what is to be known about it, and its regions."""
     head = f"{c.names.index(name) + 1}  {name}"
     if name in c.failures:
-        return lost(c, name, head)
+        return failed_column(c, name, head)
     e = c[name]
     drawn, paint = prepare(e), every_input if e.parts else painter(e).image
     if paint is not None:
         return Column(head, paint(e, drawn, WIDE), blank(), tuple(facts(e, c.seconds[name])), blank(), blank(), body(e, drawn))
-    found = shown.find(e)
-    size = fitted(*(drawn.picture.shape[:2] if drawn.picture is not None else drawn.heat.shape))
+    regions = shown.find(e)
+    size = column_size(*(drawn.picture.shape[:2] if drawn.picture is not None else drawn.heat.shape))
     size = (size[0], WIDE) if drawn.flat else size
     above, below = VIEWS["map"], VIEWS[REGIONS]
-    regions = labelled(below.signed if e.signed else below.unsigned, below.paint(drawn, found, size), WIDE)
+    below_it = labelled(below.signed if e.signed else below.unsigned, below.paint(drawn, regions, size), WIDE)
     return Column(
         head,
-        above.paint(drawn, found, size),
-        above.words(drawn, found, WIDE),
+        above.paint(drawn, regions, size),
+        above.words(drawn, regions, WIDE),
         tuple(facts(e, c.seconds[name])),
-        blank() if drawn.empty else regions,
-        below.words(drawn, found, WIDE),
+        blank() if drawn.empty else below_it,
+        below.words(drawn, regions, WIDE),
     )
 
 
-def lost(c: Comparison, name: str, head: str) -> Column:
+def failed_column(c: Comparison, name: str, head: str) -> Column:
     """A method that gave no answer, and why."""
     error, picture = c.failures[name], c.any.photograph()
-    size = (WIDE // 2, WIDE) if picture is None else fitted(*picture.shape[:2])
-    seen = card("called off" if name not in c.seconds else "no answer", ground(picture, size), hatched=True)
-    return Column(head, seen, blank(), ((str(error), "warning"),), blank(), blank())
+    size = (WIDE // 2, WIDE) if picture is None else column_size(*picture.shape[:2])
+    panel = card("called off" if name not in c.seconds else "no answer", ground(picture, size), hatched=True)
+    return Column(head, panel, blank(), ((str(error), "warning"),), blank(), blank())
 
 
 def facts(e: Explanation, seconds: float) -> list[tuple[str, str]]:
     """What its values add up to, what it cost, and what makes it less than it seems."""
     spent = f", {e.forwards:,} forward passes" if e.forwards else ""
     lines = [
-        (summed(e), "fact"),
+        (sum_text(e), "fact"),
         (e.exactness(), "fact"),
         (f"{seconds:,.0f} s{spent}" if seconds >= 10 else f"{seconds:.2g} s{spent}", "note"),
     ]
@@ -158,7 +158,7 @@ def facts(e: Explanation, seconds: float) -> list[tuple[str, str]]:
     return [line for line in lines if line[0]]
 
 
-def summed(e: Explanation) -> str:
+def sum_text(e: Explanation) -> str:
     """Where the score went, of methods that keep a ledger; what the values sum to, of others where a sum means something."""
     if e.ledger is not None:
         words = e.ledger.sentence()
@@ -169,11 +169,11 @@ def summed(e: Explanation) -> str:
     return f"The values sum to {figure(total)}, the score is {figure(score)}."
 
 
-def fitted(height: int, width: int) -> Size:
+def column_size(height: int, width: int) -> Size:
     """Size (height, width) of a panel in a column: as wide as the column, tiny pictures by a whole multiple.
 
     Example:
-        >>> fitted(224, 224), fitted(30, 20), fitted(1000, 500)
+        >>> column_size(224, 224), column_size(30, 20), column_size(1000, 500)
         ((448, 448), (420, 280), (448, 224))
     """
     longest = max(height, width)
@@ -188,5 +188,5 @@ def blank() -> Image.Image:
 
 def comparison_png(c: Comparison, *, top: float = 0.1, by: str | Tensor = "connected") -> bytes:
     """The sheet as the bytes of a PNG file, with captions and provenance in text chunks."""
-    told = "\n".join(one.caption() for e in c.explanations.values() for one in e)
-    return encoded(comparison_sheet(c, top=top, by=by), chunks(told, {name: e.provenance for name, e in c.explanations.items()}))
+    text = "\n".join(one.caption() for e in c.explanations.values() for one in e)
+    return encoded(comparison_sheet(c, top=top, by=by), chunks(text, {name: e.provenance for name, e in c.explanations.items()}))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pellucid.core.numbers import figure
 from pellucid.explanation.comparison import Comparison
-from .comparison import REGIONS, Column, column, first
+from .comparison import REGIONS, Column, column, input_column
 from .image import MOST_SAMPLES
 from .page import HEAD, inline, table
 from .parts.text import stack
@@ -36,7 +36,7 @@ def comparison_page(c: Comparison, *, top: float = 0.1, by: str | Tensor = "conn
 def section(c: Comparison, shown: Shown) -> str:
     """One sample: the photograph, every method, and how far they agree."""
     e = c.any
-    columns = [first(c, shown), *(column(c, name, shown) for name in c)]
+    columns = [input_column(c, shown), *(column(c, name, shown) for name in c)]
     return "\n".join(
         [
             f"<section><h1>{escape(f'{e.target} = {figure(float(e.output))}')}</h1>",
@@ -50,23 +50,23 @@ def section(c: Comparison, shown: Shown) -> str:
     )
 
 
-def panel(told: Column) -> str:
+def panel(one: Column) -> str:
     """One method: its map, its scale, its regions, and what is to be known about it."""
-    parts = [told.seen, told.scale, *([told.regions, told.key] if told.facts else [])]  # the photograph has a table there
-    words = "".join(f'<p class="{kind}">{escape(text)}</p>' for text, kind in told.facts)
-    shot = told.page or f'<img alt="{escape(told.head)}" src="{inline(stack(parts, gap=12))}">'
-    return f"<figure><h2>{escape(told.head)}</h2>{shot}{words}</figure>"
+    parts = [one.panel, one.scale, *([one.regions, one.key] if one.facts else [])]  # the photograph has a table there
+    words = "".join(f'<p class="{kind}">{escape(text)}</p>' for text, kind in one.facts)
+    shot = one.page or f'<img alt="{escape(one.head)}" src="{inline(stack(parts, gap=12))}">'
+    return f"<figure><h2>{escape(one.head)}</h2>{shot}{words}</figure>"
 
 
 def agreement(c: Comparison, top: float) -> str:
     """Rank correlations and overlaps, pair by pair, those that agree most first."""
     pairs = sorted(c.agreement(top=top), key=lambda pair: -(pair.correlation or -2.0))
-    rows = [(f"{pair.first}, {pair.second}", printed(pair.correlation), printed(pair.overlap)) for pair in pairs]
+    rows = [(f"{pair.first}, {pair.second}", number_text(pair.correlation), number_text(pair.overlap)) for pair in pairs]
     if not rows:
         return ""
     head = ("methods", "rank correlation of the values", "overlap of the regions for it")
     return f"<h2>How far the methods agree</h2>\n{table([head, *rows], 'books')}"
 
 
-def printed(value: float | None) -> str:
+def number_text(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from PIL import Image, ImageDraw
 
 from pellucid.core.numbers import figure
-from .examples import example_cell, in_row, legend, nothing, outlined
+from .examples import example_cell, in_row, legend, no_example, outlined
 from .image import chunks, encoded, framed, model_name
 from .maximized import bounded
 from .parts.map import prepare
@@ -15,7 +15,7 @@ from .parts.palette import AMBER, FAINT, HAIR, INK, PAPER, RED_BLUE
 from .parts.panel import Size, photograph
 from .parts.pixels import GAP, SIDE, drawn
 from .parts.text import paragraph, shorten, stack
-from .parts.view import painted
+from .parts.view import draw_map
 
 if TYPE_CHECKING:
     from pellucid.explanation.explanation import Explanation
@@ -35,21 +35,21 @@ def concept_sheet(c: Concepts) -> Image.Image:
     largest = max(abs(one.relevance) for one in c.shown) or 1.0
     each = [stack([bar(one, largest, own), in_row(row, SIDE)], 6) for one, row in zip(c.shown, rows, strict=True)]
     body = [in_row(each[n : n + beside], own) for n in range(0, len(each), beside)]
-    notes = [paragraph(note, 14, wide, FAINT) for note in explained(c)]
+    notes = [paragraph(note, 14, wide, FAINT) for note in captions(c)]
     notes += [paragraph(note, 14, wide, AMBER) for note in (*c.notes, *(c.examples.notes if c.examples else ()))]
-    return framed(stack([title(c, wide), first(c, wide), *body, stack(notes, 4)], 20))
+    return framed(stack([title(c, wide), overview(c, wide), *body, stack(notes, 4)], 20))
 
 
 def title(c: Concepts, wide: int) -> Image.Image:
     """The decision in large letters, and what it was read from."""
     head = c.whole.equation()
-    told = "  ·  ".join(filter(None, [f"concepts at {c.at}", c.whole.method, model_name(c.whole)]))
-    return stack([paragraph(shorten(head, 26, wide), 26, wide, INK), paragraph(shorten(told, 16, wide), 16, wide, FAINT)], 2)
+    lines = "  ·  ".join(filter(None, [f"concepts at {c.at}", c.whole.method, model_name(c.whole)]))
+    return stack([paragraph(shorten(head, 26, wide), 26, wide, INK), paragraph(shorten(lines, 16, wide), 16, wide, FAINT)], 2)
 
 
-def first(c: Concepts, wide: int) -> Image.Image:
+def overview(c: Concepts, wide: int) -> Image.Image:
     """What the model saw, the whole map, and how its relevance lies among the channels."""
-    cells = [*([] if c.whole.photograph() is None else [seen(c.whole)]), mapped(c.whole, "all of it")]
+    cells = [*([] if c.whole.photograph() is None else [input_panel(c.whole)]), map_cell(c.whole, "all of it")]
     room = wide - len(cells) * (SIDE + GAP)
     words = [paragraph(c.passage(), 16, room, INK), *(paragraph(w, 15, room, AMBER) for w in c.whole.warnings())]
     image = Image.new("RGB", (wide, max(part.height for part in cells)), PAPER)
@@ -58,7 +58,7 @@ def first(c: Concepts, wide: int) -> Image.Image:
     return image
 
 
-def seen(e: Explanation) -> Image.Image:
+def input_panel(e: Explanation) -> Image.Image:
     picture = e.photograph()
     assert picture is not None
     return stack([photograph(picture, sized(*picture.shape[:2])), paragraph("what the model saw", 13, SIDE, FAINT)], 6)
@@ -66,16 +66,16 @@ def seen(e: Explanation) -> Image.Image:
 
 def cells(c: Concepts, place: int) -> list[Image.Image]:
     """The map of a channel, the real pictures it is used for most, and what excites it."""
-    found = [mapped(c.maps[place], "through it", marked=boxed(c, place))]
+    row = [map_cell(c.maps[place], "through it", marked=peak_box(c, place))]
     if c.examples is not None:
-        found += [example_cell(c.examples, example, SIDE) for example in c.examples[place]] or [nothing(c.examples.seen, SIDE)]
+        row += [example_cell(c.examples, example, SIDE) for example in c.examples[place]] or [no_example(c.examples.seen, SIDE)]
     if c.drawn is not None:
         score = f"drawn to excite it: {figure(float(c.drawn.scores[place]))}"
-        found += [stack([drawn(c.drawn.images[place], bounded(c.drawn)), paragraph(score, 13, SIDE, FAINT)], 6)]
-    return found
+        row += [stack([drawn(c.drawn.images[place], bounded(c.drawn)), paragraph(score, 13, SIDE, FAINT)], 6)]
+    return row
 
 
-def boxed(c: Concepts, place: int) -> tuple[float, float, float, float] | None:
+def peak_box(c: Concepts, place: int) -> tuple[float, float, float, float] | None:
     """The place of the layer's own map where a channel says most, as shares of the picture: left, top, right, bottom."""
     position = c.shown[place].position
     if len(position) != 2 or len(c.sizes) != 2 or c.maps.values.ndim != 4:
@@ -84,11 +84,11 @@ def boxed(c: Concepts, place: int) -> tuple[float, float, float, float] | None:
     return column / width, row / height, (column + 1) / width, (row + 1) / height
 
 
-def mapped(e: Explanation, words: str, marked: tuple[float, float, float, float] | None = None) -> Image.Image:
+def map_cell(e: Explanation, words: str, marked: tuple[float, float, float, float] | None = None) -> Image.Image:
     """One map over its picture, over what it is."""
     ready = prepare(e)
     size = sized(*(ready.heat.shape if ready.picture is None else ready.picture.shape[:2]))
-    image = outlined(painted(ready, (), size))
+    image = outlined(draw_map(ready, (), size))
     if marked is not None and not ready.empty:
         left, top, right, bottom = (round(share * size[n % 2 == 0]) for n, share in enumerate(marked))
         ImageDraw.Draw(image).rectangle((left, top, right - 1, bottom - 1), outline=INK)
@@ -113,16 +113,16 @@ def bar(one: Concept, largest: float, wide: int) -> Image.Image:
     return stack([paragraph(shorten(words, 15, wide), 15, wide, INK), image], 2)
 
 
-def explained(c: Concepts) -> list[str]:
+def captions(c: Concepts) -> list[str]:
     """What is shown, in words."""
-    told = ["Maps show what passes through one channel, each on a scale of its own: red for the decision, blue against it."]
-    if any(boxed(c, place) is not None for place in range(len(c))):
-        told.append(f"The frame is the place of the layer's own map, of {' x '.join(map(str, c.sizes))}, where it says most.")
+    lines = ["Maps show what passes through one channel, each on a scale of its own: red for the decision, blue against it."]
+    if any(peak_box(c, place) is not None for place in range(len(c))):
+        lines.append(f"The frame is the place of the layer's own map, of {' x '.join(map(str, c.sizes))}, where it says most.")
     if c.examples is not None:
-        told.append(legend(c.examples))
+        lines.append(legend(c.examples))
     if c.drawn is not None:
-        told.append(f"Drawn is what excites the channel most, by recipe {c.drawn.recipe}.")
-    return told
+        lines.append(f"Drawn is what excites the channel most, by recipe {c.drawn.recipe}.")
+    return lines
 
 
 def png(c: Concepts) -> bytes:

@@ -32,7 +32,7 @@ def example_sheet(e: Examples) -> Image.Image:
     wide = SIDE * max((len(row) for row in e.rows), default=1)
     parts = [paragraph(f"{len(e)} units by {e.by}, of {e.seen:,} real pictures" if len(e) > 1 else heading(e), 17, wide, INK)]
     for unit, row in list(zip(e.units, e.rows, strict=True))[:MOST]:
-        cells = [example_cell(e, example, SIDE) for example in row] or [nothing(e.seen, SIDE)]
+        cells = [example_cell(e, example, SIDE) for example in row] or [no_example(e.seen, SIDE)]
         parts += [paragraph(shorten(unit, 15, wide), 15, wide, INK), in_row(cells, SIDE)]
     left = [f"The first {MOST} of {len(e)} units are shown."] if len(e) > MOST else []
     parts += [paragraph(note, 14, wide, AMBER) for note in (*left, *e.notes)]
@@ -56,21 +56,21 @@ def legend(e: Examples) -> str:
 
 def example_cell(e: Examples, example: Example, wide: int) -> Image.Image:
     """One real picture over its value and its name."""
-    value = f"real: {said(e, example)}{figure(example.value)}"
+    value = f"real: {value_name(e, example)}{figure(example.value)}"
     name = Path(str(example.name)).stem if isinstance(example.name, str) else f"picture {example.name}"
     words = [paragraph(shorten(value, 15, wide), 15, wide, INK), paragraph(shorten(name, 13, wide), 13, wide, FAINT)]
     return stack([masked(example, wide), stack(words, 2)], 6)
 
 
-def said(e: Examples, example: Example) -> str:
+def value_name(e: Examples, example: Example) -> str:
     """What the value of an example is, where that is not the target itself."""
     if e.by != "activation":
         return "relevance "
     return "" if example.position is None else {"max": "peak ", "mean": ""}[e.pool]
 
 
-def nothing(seen: int, wide: int) -> Image.Image:
-    return paragraph(f"All {seen:,} real pictures are alike to it.", 13, wide, AMBER)
+def no_example(count: int, wide: int) -> Image.Image:
+    return paragraph(f"All {count:,} real pictures are alike to it.", 13, wide, AMBER)
 
 
 def masked(example: Example, wide: int) -> Image.Image:
@@ -109,5 +109,5 @@ def in_row(cells: Sequence[Image.Image], wide: int) -> Image.Image:
 
 def png(e: Examples) -> bytes:
     """The sheet as the bytes of a PNG file, with names and values in text chunks."""
-    told = "\n".join(repr(example) for row in e.rows for example in row)
-    return encoded(example_sheet(e), chunks(told, e.document()))
+    text = "\n".join(repr(example) for row in e.rows for example in row)
+    return encoded(example_sheet(e), chunks(text, e.document()))

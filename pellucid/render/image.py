@@ -18,7 +18,7 @@ from .parts.palette import AMBER, FAINT, HAIR, INK, PAPER, RED_BLUE, Palette
 from .parts.panel import Size, panel_size, photograph
 from .parts.scale import Scale
 from .parts.text import paragraph, shorten, stack
-from .parts.view import PLAIN, Found, Shown, View
+from .parts.view import PLAIN, Regions, Shown, View
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -56,11 +56,11 @@ def picture(
 
 def sheet(e: Explanation, shown: Shown = PLAIN) -> Image.Image:
     """All samples under one another on one scale, the first `MOST_SAMPLES` of many."""
-    asked: dict[str, Any] = {"view": shown.view, "top": shown.top, "by": shown.by}
+    options: dict[str, Any] = {"view": shown.view, "top": shown.top, "by": shown.by}
     if len(e) == 1:
-        return picture(e, **asked)
+        return picture(e, **options)
     common = prepare(e, scale="shared").scale
-    figures = [picture(e, sample, scale=common, **asked) for sample in range(min(len(e), MOST_SAMPLES))]
+    figures = [picture(e, sample, scale=common, **options) for sample in range(min(len(e), MOST_SAMPLES))]
     if len(e) > MOST_SAMPLES:
         wide = figures[0].width - 2 * MARGIN
         figures.append(framed(paragraph(f"The first {MOST_SAMPLES} of {len(e)} samples are shown.", 16, wide, AMBER)))
@@ -69,8 +69,8 @@ def sheet(e: Explanation, shown: Shown = PLAIN) -> Image.Image:
 
 def png(e: Explanation, *, view: str | Sequence[str] = "map", top: float = 0.1, by: str | Tensor = "connected") -> bytes:
     """The sheet as the bytes of a PNG file, with caption and provenance in text chunks."""
-    told = "\n".join(one.caption() for one in e)
-    return encoded(sheet(e, Shown(view, top, by)), chunks(told, e.provenance))
+    text = "\n".join(one.caption() for one in e)
+    return encoded(sheet(e, Shown(view, top, by)), chunks(text, e.provenance))
 
 
 def chunks(description: str, provenance: dict[str, Any]) -> PngInfo:
@@ -91,15 +91,15 @@ def encoded(image: Image.Image, info: PngInfo | None = None) -> bytes:
 
 def panels(e: Explanation, drawn: Map, shown: Shown = PLAIN, *, captioned: bool = False) -> Image.Image:
     """A figure without its title: views of the map over its photograph, on paper, or as rows of bars."""
-    asked, found = shown.views(), shown.find(e)
+    views, regions = shown.views(), shown.find(e)
     paint = every_input if e.parts else painter(e).image
     if paint is not None:
-        return about(e, drawn, paint, captioned=captioned)
+        return by_modality(e, drawn, paint, captioned=captioned)
     if drawn.picture is not None:
-        return over_photograph(e, drawn, asked, found, captioned=captioned)
+        return over_photograph(e, drawn, views, regions, captioned=captioned)
     if drawn.flat and not drawn.empty:
-        return in_a_row(e, drawn, asked, found, captioned=captioned)
-    return on_paper(e, drawn, asked, found, captioned=captioned)
+        return in_a_row(e, drawn, views, regions, captioned=captioned)
+    return on_paper(e, drawn, views, regions, captioned=captioned)
 
 
 def every_input(e: Explanation, drawn: Map, wide: int) -> Image.Image:
@@ -115,53 +115,53 @@ def every_input(e: Explanation, drawn: Map, wide: int) -> Image.Image:
     return page
 
 
-def about(e: Explanation, drawn: Map, paint: Paint, *, captioned: bool) -> Image.Image:
+def by_modality(e: Explanation, drawn: Map, paint: Paint, *, captioned: bool) -> Image.Image:
     """What the subject's own painter draws, over classes and words."""
     whole = 2 * (COLUMN + 48) + GAP
     words = caption(e, whole) if captioned else []
     return stack([paint(e, drawn, whole), *classes(e, drawn, COLUMN + 48), *words], gap=16)
 
 
-def over_photograph(e: Explanation, drawn: Map, asked: list[View], found: Found, *, captioned: bool) -> Image.Image:
+def over_photograph(e: Explanation, drawn: Map, views: list[View], regions: Regions, *, captioned: bool) -> Image.Image:
     """The photograph over its classes, every view over its legend, words below."""
     assert drawn.picture is not None
     size = panel_size(*drawn.picture.shape[:2])
     wide = max(COLUMN, size[1])
     first = labelled("What the model saw", photograph(drawn.picture, size), wide), stack(classes(e, drawn, wide), GAP)
-    body = grid([first, *cells(e, drawn, asked, found, size, wide)], wide)
+    body = grid([first, *cells(e, drawn, views, regions, size, wide)], wide)
     return stack([body, *(caption(e, body.width) if captioned else [])], gap=16)
 
 
-def on_paper(e: Explanation, drawn: Map, asked: list[View], found: Found, *, captioned: bool) -> Image.Image:
+def on_paper(e: Explanation, drawn: Map, views: list[View], regions: Regions, *, captioned: bool) -> Image.Image:
     """A map on the left, scale, classes and words on the right; of several views each over its legend, the words below."""
     size = (COLUMN // 2, COLUMN) if drawn.flat else panel_size(*drawn.heat.shape)
     wide = max(COLUMN, size[1])
-    if len(asked) > 1:
-        body = grid(cells(e, drawn, asked, found, size, wide), wide)
+    if len(views) > 1:
+        body = grid(cells(e, drawn, views, regions, size, wide), wide)
         words = caption(e, body.width) if captioned else []
         return stack([body, *classes(e, drawn, wide), *words], gap=16)
     words = caption(e, wide) if captioned else []
-    beside = [asked[0].words(drawn, found, wide), *classes(e, drawn, wide), *words]
-    return side_by_side([asked[0].paint(drawn, found, size), stack(beside, gap=16)], wide)
+    beside = [views[0].words(drawn, regions, wide), *classes(e, drawn, wide), *words]
+    return side_by_side([views[0].paint(drawn, regions, size), stack(beside, gap=16)], wide)
 
 
-def in_a_row(e: Explanation, drawn: Map, asked: list[View], found: Found, *, captioned: bool) -> Image.Image:
+def in_a_row(e: Explanation, drawn: Map, views: list[View], regions: Regions, *, captioned: bool) -> Image.Image:
     """Bars over the whole width, classes and scale below, words below those."""
     wide = COLUMN + 48
     whole = 2 * wide + GAP
-    first, *second = [*classes(e, drawn, wide), asked[0].words(drawn, found, wide)]
+    first, *second = [*classes(e, drawn, wide), views[0].words(drawn, regions, wide)]
     below = side_by_side([first, stack(second, GAP)], wide)
-    rest = [part for cell in cells(e, drawn, asked[1:], found, (0, whole), whole) for part in cell]
+    rest = [part for cell in cells(e, drawn, views[1:], regions, (0, whole), whole) for part in cell]
     words = caption(e, whole) if captioned else []
-    return stack([asked[0].paint(drawn, found, (0, whole)), below, *rest, *words], gap=16)
+    return stack([views[0].paint(drawn, regions, (0, whole)), below, *rest, *words], gap=16)
 
 
-def cells(e: Explanation, drawn: Map, asked: list[View], found: Found, size: Size, wide: int) -> list[Cell]:
+def cells(e: Explanation, drawn: Map, views: list[View], regions: Regions, size: Size, wide: int) -> list[Cell]:
     """Every view under its name, and its legend."""
-    names = [view.signed if e.signed else view.unsigned for view in asked]
+    names = [view.signed if e.signed else view.unsigned for view in views]
     return [
-        (labelled(name, view.paint(drawn, found, size), wide), view.words(drawn, found, wide))
-        for name, view in zip(names, asked, strict=True)
+        (labelled(name, view.paint(drawn, regions, size), wide), view.words(drawn, regions, wide))
+        for name, view in zip(names, views, strict=True)
     ]
 
 

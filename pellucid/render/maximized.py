@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from pellucid.core.numbers import figure
-from .examples import example_cell, in_row, legend, nothing
+from .examples import example_cell, in_row, legend, no_example
 from .image import chunks, encoded, framed
 from .parts.palette import AMBER, FAINT, INK
 from .parts.pixels import GAP, SIDE, drawn
@@ -63,7 +63,7 @@ def with_real(p: Maximized, cells: Sequence[Image.Image], wide: int, across: int
         own = [index for index in range(len(p)) if p.targets[index] == target]
         made = [[cells[index] for index in own[start : start + across]] for start in range(0, len(own), across)]
         real = [example_cell(p.real, example, wide) for example in p.examples(own[0])]
-        made[0] += real or [nothing(p.real.seen, wide)]
+        made[0] += real or [no_example(p.real.seen, wide)]
         rows += made
     return rows
 

@@ -16,7 +16,7 @@ from .modality.painters import painter
 from .parts.ledger_table import ledger_rows
 from .parts.map import Map, prepare
 from .parts.scale import Scale
-from .parts.view import PLAIN, Found, Shown
+from .parts.view import PLAIN, Regions, Shown
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -83,9 +83,9 @@ def section(e: Explanation, which: str, scale: Scale, shown: Shown) -> str:
     ]
     if e.ledger is not None:
         lines += ["<h2>Where the score went</h2>", table(ledger_rows(e.ledger), "books")]
-    found = shown.find(e)
-    if found:
-        lines += ["<h2>Where the evidence lies</h2>", table(located(found), "books")]
+    regions = shown.find(e)
+    if regions:
+        lines += ["<h2>Where the evidence lies</h2>", table(region_rows(regions), "books")]
     return "\n".join([*lines, "</section>"])
 
 
@@ -100,10 +100,10 @@ def body(e: Explanation, drawn: Map, shown: Shown = PLAIN, alt: str = "") -> str
     return f'<img alt="{escape(alt or e.caption())}" src="{inline(panels(e, drawn, shown))}">'
 
 
-def located(found: Found) -> list[tuple[str, str, str]]:
+def region_rows(regions: Regions) -> list[tuple[str, str, str]]:
     """A line (kind, place, share) per region."""
     lines = []
-    for one in found:
+    for one in regions:
         top, left, bottom, right = one.box
         pieces = f", {one.parts} small pieces" if one.parts > 1 else ""
         place = f"rows {top}-{bottom - 1}, columns {left}-{right - 1}{pieces}"

@@ -22,7 +22,7 @@ WIDE, MARGIN = 864, 32
 LETTERS = "ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace"
 HEAD = """<svg xmlns="http://www.w3.org/2000/svg" width="{wide}" height="{high}" viewBox="0 0 {wide} {high}">
 <title>{title}</title>
-<desc>{told}</desc>
+<desc>{description}</desc>
 <rect width="100%" height="100%" fill="#fff"/>
 <g transform="translate({margin} {margin})" font-family="{letters}" font-size="16">
 """
@@ -40,9 +40,9 @@ def svg(e: Explanation) -> str:
         words, high = paragraph(f"The first {MOST_SAMPLES} of {len(e)} samples are shown.", 15, AMBER, below)
         parts.append(words)
         below += high
-    told = escape(visible(json.dumps(e.provenance, default=str)))
+    description = escape(visible(json.dumps(e.provenance, default=str)))
     title, high = escape(visible(f"{e.method} -> {e.target}")), round(below + 2 * MARGIN)
-    head = HEAD.format(wide=WIDE + 2 * MARGIN, high=high, title=title, told=told, margin=MARGIN, letters=LETTERS)
+    head = HEAD.format(wide=WIDE + 2 * MARGIN, high=high, title=title, description=description, margin=MARGIN, letters=LETTERS)
     return "\n".join([head.rstrip(), *parts, "</g>", "</svg>", ""])
 
 
@@ -61,8 +61,8 @@ def one_sample(e: Explanation, which: str, scale: Scale) -> tuple[str, float]:
         body = f'<image width="{min(WIDE, image.width)}" height="{high:.1f}" href="{inline(image)}"/>'
     parts = [head, line, f'<g transform="translate(0 {below:.1f})">\n{body}\n</g>']
     below += high + 18
-    told = [(e.sentence(), INK), *((words, AMBER) for words in e.warnings()), *((words, FAINT) for words in e.notes)]
-    for words, colour in told:
+    lines = [(e.sentence(), INK), *((words, AMBER) for words in e.warnings()), *((words, FAINT) for words in e.notes)]
+    for words, colour in lines:
         part, high = paragraph(words, 15, colour, below)
         parts.append(part)
         below += high + 4

@@ -30,7 +30,7 @@ class Rect:
     right: float
     bottom: float
     fill: Colour
-    told: str = ""
+    tooltip: str = ""
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def _element(mark: Rect | Line | Words) -> str:
     if isinstance(mark, Rect):
         place = f'x="{mark.left:.1f}" y="{mark.top:.1f}"'
         size = f'width="{max(0.0, mark.right - mark.left):.1f}" height="{max(0.0, mark.bottom - mark.top):.1f}"'
-        inside = f"><title>{escape(mark.told)}</title></rect>" if mark.told else "/>"
+        inside = f"><title>{escape(mark.tooltip)}</title></rect>" if mark.tooltip else "/>"
         return f'<rect {place} {size} fill="{web(mark.fill)}"{inside}'
     if isinstance(mark, Line):
         points = " ".join(f"{x:.1f},{y:.1f}" for x, y in mark.points)

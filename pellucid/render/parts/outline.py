@@ -17,54 +17,56 @@ from .text import font, paragraph, stack, width
 LINE, HALO = 3, 1  # pixels
 FINE = 2  # lines are drawn so many times finer, and then averaged: their edges are smooth
 DIM, LIFT = 0.3, 18.0  # what is left of the brightness outside of regions
-TOLD = 0.05  # share of its kind from which on a region wears its number
+LABELLED = 0.05  # share of its kind from which on a region wears its number
 Mask = NDArray[np.bool_]
 Plate = tuple[int, int, int, int]
 
 
-def outlines(drawn: Map, found: tuple[Region, ...], size: Size) -> Image.Image:
+def outlines(drawn: Map, regions: tuple[Region, ...], size: Size) -> Image.Image:
     """The photograph with every region outlined, in the colour of evidence for or against."""
-    return missing(drawn, found, size) or edged(scene(drawn, size), drawn, found)
+    return placeholder(drawn, regions, size) or outlined(background(drawn, size), drawn, regions)
 
 
-def alone(drawn: Map, found: tuple[Region, ...], size: Size) -> Image.Image:
+def isolated(drawn: Map, regions: tuple[Region, ...], size: Size) -> Image.Image:
     """The regions as the model saw them, everything else grey and dark; on paper everything else is pale."""
-    if drawn.empty or drawn.flat or not found:
-        return missing(drawn, found, size) or scene(drawn, size)
-    image = scene(drawn, size)
+    if drawn.empty or drawn.flat or not regions:
+        return placeholder(drawn, regions, size) or background(drawn, size)
+    image = background(drawn, size)
     colours = np.asarray(image, dtype=float)
-    inside = np.any([grown(one.mask.numpy(), size) for one in found], axis=0)[..., None]
+    inside = np.any([resized_mask(one.mask.numpy(), size) for one in regions], axis=0)[..., None]
     grey = np.asarray(image.convert("L"), dtype=float)[..., None]
     outside = LIFT + DIM * grey if drawn.picture is not None else 0.25 * colours + 0.75 * 255
-    return edged(Image.fromarray(np.where(inside, colours, outside).round().astype(np.uint8)), drawn, found)
+    return outlined(Image.fromarray(np.where(inside, colours, outside).round().astype(np.uint8)), drawn, regions)
 
 
-def missing(drawn: Map, found: tuple[Region, ...], size: Size) -> Image.Image | None:
+def placeholder(drawn: Map, regions: tuple[Region, ...], size: Size) -> Image.Image | None:
     """What is drawn where regions cannot be: a card without a map, bars of features that lie in a row."""
     if drawn.empty:
         return card(drawn.card, ground(drawn.picture, size), hatched=drawn.card == "under-sampled")
     if drawn.flat:
         return bars(
-            drawn, size[1], np.any([one.mask[0].numpy() for one in found], axis=0) if found else np.zeros(drawn.heat.size, bool)
+            drawn,
+            size[1],
+            np.any([one.mask[0].numpy() for one in regions], axis=0) if regions else np.zeros(drawn.heat.size, bool),
         )
     return None
 
 
-def scene(drawn: Map, size: Size) -> Image.Image:
+def background(drawn: Map, size: Size) -> Image.Image:
     """What regions lie on: the photograph, or the map itself where there is none."""
     return overlay(drawn, size) if drawn.picture is None else photograph(drawn.picture, size)
 
 
-def edged(image: Image.Image, drawn: Map, found: tuple[Region, ...]) -> Image.Image:
+def outlined(image: Image.Image, drawn: Map, regions: tuple[Region, ...]) -> Image.Image:
     """The image with a line along the edge of every region, a thin white one around it, and the share of the larger ones."""
     image = image.copy()
-    for one in reversed(found):  # the strongest last, so that nothing covers it
-        line, halo = rim(grown(one.mask.numpy(), (FINE * image.height, FINE * image.width)))
+    for one in reversed(regions):  # the strongest last, so that nothing covers it
+        line, halo = rim(resized_mask(one.mask.numpy(), (FINE * image.height, FINE * image.width)))
         image.paste(PAPER, mask=halo)
         image.paste(colour(drawn, one), mask=line)
     plates: list[Plate] = []
-    for one in found:
-        if one.share >= TOLD and one.parts == 1:
+    for one in regions:
+        if one.share >= LABELLED and one.parts == 1:
             plates += tag(image, one, colour(drawn, one), plates)
     return image
 
@@ -120,7 +122,7 @@ def colour(drawn: Map, one: Region) -> Colour:
     return drawn.palette.colour(-1.0 if one.against else 1.0, signed=drawn.signed)
 
 
-def grown(mask: Mask, size: Size) -> Mask:
+def resized_mask(mask: Mask, size: Size) -> Mask:
     """A mask at the size of a panel."""
     image = Image.fromarray((255 * mask).astype(np.uint8))
     how = Image.Resampling.BOX if mask.shape[0] > size[0] else enlarging((mask.shape[0], mask.shape[1]))
@@ -128,29 +130,29 @@ def grown(mask: Mask, size: Size) -> Mask:
     return fine
 
 
-def key(drawn: Map, found: tuple[Region, ...], wide: int) -> Image.Image:
+def key(drawn: Map, regions: tuple[Region, ...], wide: int) -> Image.Image:
     """What is outlined, and which share of all evidence lies there."""
     if drawn.empty:
         return Image.new("RGB", (wide, 1), PAPER)
-    lines = [swatch(ink, words, wide) for ink, words in told(drawn, found)]
-    area = sum(one.area for one in found)
-    note = f"They fill {100 * area:.2g} % of the map. Shares are of the sum over all of it." if found else "Nothing stands out."
+    lines = [swatch(ink, words, wide) for ink, words in legend_lines(drawn, regions)]
+    area = sum(one.area for one in regions)
+    note = f"They fill {100 * area:.2g} % of the map. Shares are of the sum over all of it." if regions else "Nothing stands out."
     return stack([*lines, paragraph(note, 14, wide, FAINT)], gap=4)
 
 
-def told(drawn: Map, found: tuple[Region, ...]) -> list[tuple[Colour, str]]:
+def legend_lines(drawn: Map, regions: tuple[Region, ...]) -> list[tuple[Colour, str]]:
     """Per kind of evidence its colour, and in words how many regions hold how much of it."""
     kinds = ((1, "for"), (-1, "against")) if drawn.signed else ((1, ""),)
     return [
         (
             drawn.palette.colour(sign, signed=drawn.signed),
-            held(drawn, [one for one in found if one.against == (sign < 0)], sign, kind),
+            share_text(drawn, [one for one in regions if one.against == (sign < 0)], sign, kind),
         )
         for sign, kind in kinds
     ]
 
 
-def held(drawn: Map, ours: list[Region], sign: int, kind: str) -> str:
+def share_text(drawn: Map, ours: list[Region], sign: int, kind: str) -> str:
     """How many regions hold how much of one kind of evidence, and of the other kind that lies among it."""
     evidence = f"evidence {kind}".strip()
     if not (sign * drawn.heat > 0).any():
@@ -160,16 +162,16 @@ def held(drawn: Map, ours: list[Region], sign: int, kind: str) -> str:
     share, other = (sum(getattr(one, name) for one in ours) for name in ("share_for", "share_against")[::sign])
     among = {"for": "against", "against": "for"}.get(kind)
     mixed = f", and {100 * other:.0f} % of that {among}" if among and other >= 0.005 else ""
-    return f"{counted(ours)} with {100 * share:.0f} % of all {evidence}{mixed}"
+    return f"{count_text(ours)} with {100 * share:.0f} % of all {evidence}{mixed}"
 
 
-def counted(found: list[Region]) -> str:
+def count_text(regions: list[Region]) -> str:
     """How many regions, and how many small pieces.
 
     Example:
-        >>> counted([])
+        >>> count_text([])
         'no region'
     """
-    large, small = sum(one.parts == 1 for one in found), sum(one.parts for one in found if one.parts > 1)
+    large, small = sum(one.parts == 1 for one in regions), sum(one.parts for one in regions if one.parts > 1)
     named = [f"{large} region{'s' if large > 1 else ''}"] if large else []
     return " and ".join(named + ([f"{small} small pieces"] if small else [])) or "no region"

@@ -75,8 +75,8 @@ def card(words: str, below: Pixels, *, hatched: bool = False) -> Image.Image:
         hatched: Whether stripes run over it: there are values, and they are not to be read.
     """
     image = Image.fromarray((hatch(below) if hatched else below).round().astype(np.uint8))
-    told = paragraph(words, 22, max(60, min(image.width - 40, CARD_WIDE, round(width(plain(words), 22)) + 1)), INK)
-    box = ImageOps.expand(told, border=14, fill=PAPER)
+    text = paragraph(words, 22, max(60, min(image.width - 40, CARD_WIDE, round(width(plain(words), 22)) + 1)), INK)
+    box = ImageOps.expand(text, border=14, fill=PAPER)
     image.paste(box, ((image.width - box.width) // 2, (image.height - box.height) // 2))
     return image
 

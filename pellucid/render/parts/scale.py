@@ -66,9 +66,9 @@ def fixed(limit: float) -> Scale:
     return Scale(limit, "fixed")
 
 
-def of_sizes(sizes: Heat, percentile: float, whose: str) -> Scale:
+def of_sizes(sizes: Heat, percentile: float, suffix: str) -> Scale:
     """The percentile of sizes; of maps that are nothing almost everywhere, the largest, or noise would fill the picture."""
     limit, largest = float(np.percentile(sizes, percentile)), float(sizes.max())
     if percentile < 100 and limit > 1e-6 * largest:
-        return Scale(limit, f"the {percentile:g}th percentile of |value|{whose}")
-    return Scale(largest or 1.0, f"the largest |value|{whose}")
+        return Scale(limit, f"the {percentile:g}th percentile of |value|{suffix}")
+    return Scale(largest or 1.0, f"the largest |value|{suffix}")

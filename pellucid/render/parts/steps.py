@@ -36,7 +36,7 @@ class Step:
     def value(self) -> float:
         return self.stop - self.start
 
-    def told(self, *, signed: bool = True) -> str:
+    def label(self, *, signed: bool = True) -> str:
         """Its number, with a sign where it has one."""
         if self.kind == END:
             return figure(self.stop)

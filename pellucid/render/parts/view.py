@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from pellucid.explanation.explanation import Explanation
 
-Found = tuple[Region, ...]
+Regions = tuple[Region, ...]
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,12 @@ class View:
 
     signed: str
     unsigned: str
-    paint: Callable[[Map, Found, Size], Image.Image]
-    words: Callable[[Map, Found, int], Image.Image]
+    paint: Callable[[Map, Regions, Size], Image.Image]
+    words: Callable[[Map, Regions, int], Image.Image]
     regions: bool = True
 
 
-def painted(drawn: Map, found: Found, size: Size) -> Image.Image:
+def draw_map(drawn: Map, regions: Regions, size: Size) -> Image.Image:
     """The map over its ground, as bars where places lie in a row, or a card that says why there is none."""
     if drawn.empty:
         return card(drawn.card, ground(drawn.picture, size), hatched=drawn.card == "under-sampled")
@@ -53,18 +53,18 @@ def painted(drawn: Map, found: Found, size: Size) -> Image.Image:
     return image if drawn.picture is not None else ImageOps.expand(image, border=1, fill=HAIR)
 
 
-def scaled(drawn: Map, found: Found, wide: int) -> Image.Image:
+def draw_scale(drawn: Map, regions: Regions, wide: int) -> Image.Image:
     """The scale of the map."""
     return legend(drawn, wide)
 
 
 FOR, MATTERS = "What speaks for it, and what against", "What matters for it"
 VIEWS = {
-    "map": View(FOR, MATTERS, painted, scaled, regions=False),
+    "map": View(FOR, MATTERS, draw_map, draw_scale, regions=False),
     "outlines": View(
         "The regions that say most, outlined", "The regions that matter most, outlined", outline.outlines, outline.key
     ),
-    "regions": View("The regions that say most, alone", "The regions that matter most, alone", outline.alone, outline.key),
+    "regions": View("The regions that say most, alone", "The regions that matter most, alone", outline.isolated, outline.key),
 }
 
 
@@ -86,16 +86,16 @@ class Shown:
 
     def views(self) -> list[View]:
         """The views, in the order they were asked for."""
-        asked = [name.strip().lower() for name in (self.view.split(",") if isinstance(self.view, str) else self.view)]
-        for name in asked:
+        names = [name.strip().lower() for name in (self.view.split(",") if isinstance(self.view, str) else self.view)]
+        for name in names:
             if name not in VIEWS:
                 known = ", ".join(VIEWS)
                 raise InputError(
                     f'view "{name}"', f'"{name}"', "there is no such view", f"Choose among {known}; commas join several."
                 )
-        return [VIEWS[name] for name in dict.fromkeys(asked)]
+        return [VIEWS[name] for name in dict.fromkeys(names)]
 
-    def find(self, e: Explanation) -> Found:
+    def find(self, e: Explanation) -> Regions:
         """The regions, where a view shows any."""
         return e.regions(self.top, self.by) if any(view.regions for view in self.views()) else ()
 

@@ -55,16 +55,16 @@ def drawing(e: Explanation, drawn: Map, wide: int) -> Drawing:
     """Every channel, the strongest of many."""
     curves = e.subject
     assert isinstance(curves, Series)
-    found = strips(e)
-    shown = strongest(found.values)
+    pooled = strips(e)
+    shown = strongest(pooled.values)
     tall = max(LOW, min(TALL, 640 // len(shown)))
     marks: list[Mark] = []
     for place, channel in enumerate(shown):
-        marks += panel(curves, channel, found, drawn, place * (tall + GAP), tall, wide)
+        marks += panel(curves, channel, pooled, drawn, place * (tall + GAP), tall, wide)
     below = len(shown) * (tall + GAP) - GAP
     marks += axis(curves, below, wide)
     below += FOOT + 10
-    for words, ink in told(found, shown, drawn):
+    for words, ink in notes(pooled, shown, drawn):
         for line in wrap(words, 14, wide, spelled=False):
             marks.append(Words(0, below + 14, line, 14, ink))
             below += 20
@@ -78,13 +78,13 @@ def strongest(values: Heat) -> list[int]:
     return sorted(int(channel) for channel in best)
 
 
-def panel(curves: Series, channel: int, found: Strips, drawn: Map, top: float, tall: float, wide: int) -> list[Mark]:
+def panel(curves: Series, channel: int, pooled: Strips, drawn: Map, top: float, tall: float, wide: int) -> list[Mark]:
     """One channel: strips, frame, curve, and the range of its values."""
     curve = curves.curves[0, channel].double().numpy()
     low, high = float(curve.min()), float(curve.max())
     span = high - low or 1.0
     step = (wide - LEFT - RIGHT) / len(curve)
-    marks: list[Mark] = [] if drawn.empty else coloured(curves, channel, found, drawn, top, tall, step)
+    marks: list[Mark] = [] if drawn.empty else strip_marks(curves, channel, pooled, drawn, top, tall, step)
     right = wide - RIGHT
     frame = ((LEFT, top), (right, top), (right, top + tall), (LEFT, top + tall), (LEFT, top))
     marks.append(Line(frame, HAIR))
@@ -102,15 +102,15 @@ def panel(curves: Series, channel: int, found: Strips, drawn: Map, top: float, t
     return marks
 
 
-def coloured(curves: Series, channel: int, found: Strips, drawn: Map, top: float, tall: float, step: float) -> list[Mark]:
+def strip_marks(curves: Series, channel: int, pooled: Strips, drawn: Map, top: float, tall: float, step: float) -> list[Mark]:
     """The strips of one channel, those that show at all."""
-    strength = found.scale.strength(found.values[channel])
+    strength = pooled.scale.strength(pooled.values[channel])
     marks: list[Mark] = []
     for n, level in enumerate(strength):
         if abs(level) >= 0.01:
-            first, last = int(found.edges[n]), int(found.edges[n + 1])
+            first, last = int(pooled.edges[n]), int(pooled.edges[n + 1])
             time = f"{curves.seconds(first):.4g} to {curves.seconds(last):.4g} s"
-            words = f"{curves.names[channel]}, {time}: {figure(float(found.values[channel, n]))}"
+            words = f"{curves.names[channel]}, {time}: {figure(float(pooled.values[channel, n]))}"
             left, right = LEFT + first * step, LEFT + last * step
             marks.append(Rect(left, top, right, top + tall, shade(float(level), drawn), words))
     return marks
@@ -145,14 +145,14 @@ def axis(curves: Series, top: float, wide: int) -> list[Mark]:
     return [*marks, Words(wide - RIGHT, top + 34, "seconds", 13, FAINT, "r")]
 
 
-def told(found: Strips, shown: list[int], drawn: Map) -> list[tuple[str, Colour]]:
+def notes(pooled: Strips, shown: list[int], drawn: Map) -> list[tuple[str, Colour]]:
     """What is to be known about strips and channels."""
     words = []
-    wide = int(np.diff(found.edges).max())
+    wide = int(np.diff(pooled.edges).max())
     if not drawn.empty:
-        scale = found.scale.sentence(found.values, signed=drawn.signed)
+        scale = pooled.scale.sentence(pooled.values, signed=drawn.signed)
         over = f" A strip is the mean over {wide} steps." if wide > 1 else ""
         words.append((scale + over, FAINT))
-    if len(shown) < len(found.values):
-        words.append((f"The {len(shown)} channels of {len(found.values)} that say most are drawn.", AMBER))
+    if len(shown) < len(pooled.values):
+        words.append((f"The {len(shown)} channels of {len(pooled.values)} that say most are drawn.", AMBER))
     return words

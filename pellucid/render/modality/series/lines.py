@@ -23,14 +23,14 @@ def lines(e: Explanation, drawn: Map, width: int, colour: bool) -> list[str]:
     curves = e.subject
     assert isinstance(curves, Series)
     names = min(14, max(map(len, curves.names)))
-    found = strips(e, max(8, width - names - 1))
+    pooled = strips(e, max(8, width - names - 1))
     made = []
-    for channel in strongest(found.values):
+    for channel in strongest(pooled.values):
         curve = curves.curves[0, channel].double().numpy()
-        means = np.add.reduceat(curve, found.edges[:-1]) / np.diff(found.edges)
+        means = np.add.reduceat(curve, pooled.edges[:-1]) / np.diff(pooled.edges)
         low, high = means.min(), means.max()
         heights = [LEVELS[int(7 * (value - low) / (high - low or 1.0))] for value in means]
-        levels = found.scale.strength(found.values[channel]) if not drawn.empty else np.zeros(len(heights))
+        levels = pooled.scale.strength(pooled.values[channel]) if not drawn.empty else np.zeros(len(heights))
         head = f"{curves.names[channel][:names]:<{names}} "
         if colour:
             made.append(head + "".join(ground(float(s), drawn) + h for s, h in zip(levels, heights, strict=True)) + RESET)
@@ -38,8 +38,8 @@ def lines(e: Explanation, drawn: Map, width: int, colour: bool) -> list[str]:
             steps = np.digitize(levels, (-0.6, -0.2, 0.2, 0.6))
             made += [head + "".join(heights), " " * len(head) + "".join("=- +#"[step] for step in steps)]
     end = curves.seconds(curves.curves.shape[2])
-    made.append(f"{'':<{names}} 0 s{f'{end:.4g} s':>{max(1, len(found.edges) - 4)}}")
-    return [*made, *([] if drawn.empty else [legend(drawn, found.scale.limit, colour=colour)])]
+    made.append(f"{'':<{names}} 0 s{f'{end:.4g} s':>{max(1, len(pooled.edges) - 4)}}")
+    return [*made, *([] if drawn.empty else [legend(drawn, pooled.scale.limit, colour=colour)])]
 
 
 def ground(level: float, drawn: Map) -> str:

@@ -52,13 +52,13 @@ def row(step: Step, top: float, names: float, at: Callable[[float], float], draw
     start, stop = sorted((at(step.start), at(step.stop)))
     if step.kind == END:
         marks.append(Line(((stop, upper - 3), (stop, upper + BAR + 3)), INK, 2.5))
-        marks.append(Words(stop + 8, base, step.told(), SIZE, INK))
+        marks.append(Words(stop + 8, base, step.label(), SIZE, INK))
         return marks
     fill = colour(step, drawn)
-    told = f"{step.name} {step.cell}".strip() + f": {step.told(signed=drawn.signed)}"
-    marks.append(Rect(start, upper, max(stop, start + 1), upper + BAR, fill, told))
+    tooltip = f"{step.name} {step.cell}".strip() + f": {step.label(signed=drawn.signed)}"
+    marks.append(Rect(start, upper, max(stop, start + 1), upper + BAR, fill, tooltip))
     behind = step.value >= 0
-    marks.append(Words(stop + 6 if behind else start - 6, base, step.told(signed=drawn.signed), 14, INK, "l" if behind else "r"))
+    marks.append(Words(stop + 6 if behind else start - 6, base, step.label(signed=drawn.signed), 14, INK, "l" if behind else "r"))
     return marks
 
 

@@ -13,7 +13,7 @@ from .chart import colour as tone
 
 def lines(steps: Sequence[Step], drawn: Map, width: int, *, colour: bool) -> list[str]:
     """A line per bar: name, cell, bar, number."""
-    numbers = max(len(step.told(signed=drawn.signed)) for step in steps)
+    numbers = max(len(step.label(signed=drawn.signed)) for step in steps)
     cells = min(18, max(len(step.cell) for step in steps))
     names = min(max(len(step.name) for step in steps), max(10, width // 3))
     room = max(10, width - names - cells - numbers - 4)
@@ -23,7 +23,7 @@ def lines(steps: Sequence[Step], drawn: Map, width: int, *, colour: bool) -> lis
         start, stop = sorted(round((end - low) / (high - low) * (room - 1)) for end in (step.start, step.stop))
         bar = " " * start + painted(step, stop - start + 1, drawn, colour=colour) + " " * (room - 1 - stop)
         head = f"{cut(step.name, names):<{names}} {cut(step.cell, cells):>{cells}}"
-        made.append(f"{head} {bar} {step.told(signed=drawn.signed):>{numbers}}".rstrip())
+        made.append(f"{head} {bar} {step.label(signed=drawn.signed):>{numbers}}".rstrip())
     return made
 
 

@@ -64,11 +64,11 @@ def legend(drawn: Map) -> str:
 
 def strongest(e: Explanation, drawn: Map) -> str:
     """The words that say most, with their values; those that come again with the sum of all."""
-    found: dict[str, list[float]] = {}
+    by_text: dict[str, list[float]] = {}
     for piece in e.words():
-        found.setdefault(piece.text, []).append(piece.value)
+        by_text.setdefault(piece.text, []).append(piece.value)
     lines = []
-    for text, values in sorted(found.items(), key=lambda item: -abs(sum(item[1])))[:MOST_WORDS]:
+    for text, values in sorted(by_text.items(), key=lambda item: -abs(sum(item[1])))[:MOST_WORDS]:
         total, often = sum(values), f" <small>{len(values)} times</small>" if len(values) > 1 else ""
         value = with_sign(total, signed=e.signed)
         lines.append(f"<tr><td><bdi>{escape(visible(text[:80]))}</bdi>{often}</td><td>{value}</td></tr>")

@@ -53,9 +53,9 @@ def page(lines: list[list[Run]], drawn: Map, wide: int, *, from_right: bool) -> 
     sheet = Image.new("RGB", (wide, STEP * len(lines)), PAPER)
     draw = ImageDraw.Draw(sheet)
     for number, line in enumerate(lines):
-        seen, top = ordered(line, leftward=from_right), STEP * number
-        left = wide - sum(width(run.text, SIZE) for run in seen) if from_right else 0.0
-        for run in seen:
+        line_runs, top = ordered(line, leftward=from_right), STEP * number
+        left = wide - sum(width(run.text, SIZE) for run in line_runs) if from_right else 0.0
+        for run in line_runs:
             across = width(run.text, SIZE)
             colour = PALE if run.kind == UNREAD else INK
             if run.value is not None:

@@ -19,8 +19,8 @@ SIGNS = ((0.6, "++"), (0.2, "+"), (-0.2, ""), (-0.6, "-"))  # from this strength
 def lines(e: Explanation, drawn: Map, width: int, colour: bool) -> list[str]:
     """The text in lines, then what its marks mean."""
     marked = runs(e, drawn) if colour else [signed(run) for run in runs(e, drawn, by="word")]
-    told = ["".join(painted(run, drawn) if colour else run.text for run in row) for row in rows(marked, width)]
-    return told if drawn.empty else [*told, legend(drawn, colour=colour)]
+    text = ["".join(painted(run, drawn) if colour else run.text for run in row) for row in rows(marked, width)]
+    return text if drawn.empty else [*text, legend(drawn, colour=colour)]
 
 
 def painted(run: Run, drawn: Map) -> str:

@@ -58,10 +58,10 @@ def runs(e: Explanation, drawn: Map, by: str = "token") -> list[Run]:
     assert isinstance(subject, Tokens)
     text, row = subject.texts[0], drawn.heat[0]
     made: list[Run] = []
-    done, first = 0, 0  # how far the text is told, and where the last run that is a token starts
-    for found in subject.sum_groups(subject.groups(by, 0), torch.from_numpy(row), 0):
-        start, end, kind, value = found.start, found.end, found.kind, found.value
-        piece = " ".join(subject.pieces[0][position] for position in found.positions)
+    done, first = 0, 0  # how far the text is done, and where the last run that is a token starts
+    for group in subject.sum_groups(subject.groups(by, 0), torch.from_numpy(row), 0):
+        start, end, kind, value = group.start, group.end, group.kind, group.value
+        piece = " ".join(subject.pieces[0][position] for position in group.positions)
         if kind == SPECIAL or start >= end:
             made.append(Run(visible(piece), value, kind=SPECIAL, words=visible(piece)))
         elif start < done and made and made[-1].kind != SPECIAL:

@@ -33,10 +33,10 @@ def svg(e: Explanation, drawn: Map, wide: int) -> tuple[str, float]:
 
 def row(line: list[Run], number: int, drawn: Map, wide: int, *, from_right: bool) -> Iterator[str]:
     """One line, from left to right; a text that reads leftward stands at the right margin."""
-    seen = ordered(line, leftward=from_right)
-    across = sum(cells(run.text) for run in seen) * CELL
+    line_runs = ordered(line, leftward=from_right)
+    across = sum(cells(run.text) for run in line_runs) * CELL
     left, top = (wide - across if from_right else 0.0), STEP * number
-    for run in seen:
+    for run in line_runs:
         width = cells(run.text) * CELL
         if run.value is not None:
             yield box(run, left, top, width, drawn)
