@@ -29,7 +29,7 @@ from pellucid.metrics.report.interval import interval
 from pellucid.model import Model, load
 from pellucid.tape.forward import Readout, at_once, heard
 from pellucid.target import as_target
-from pellucid.verbs.evaluate import _samples, evaluate
+from pellucid.verbs.evaluate import evaluate, read_samples
 from pellucid.verbs.explain import explain
 from pellucid.zoo.truth.problem import generator
 
@@ -112,7 +112,7 @@ def assert_conserves(
     """
     model = load(model)
     model.ready()
-    x = _samples(model, images)
+    x = read_samples(model, images)
     e = explain(model, x, target, method)
     start = 0.0 if baseline is None else _at_baseline(model, x, baseline, target, e.output)
     wanted, found = e.output.double() - start, e.values.double().flatten(1).sum(1)
@@ -170,7 +170,7 @@ def assert_not_clever_hans(
     """
     model = load(model)
     model.ready()
-    x = _samples(model, images)
+    x = read_samples(model, images)
     where = _mask(x, where)
     rng, values, words, bad = generator(seed), dict[str, Tensor](), list[str](), []
     if watermark is not None:

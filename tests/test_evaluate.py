@@ -220,7 +220,7 @@ class Wrong:
 def test_a_metric_that_fails_does_not_keep_others_from_judging():
     t = pl.evaluate(PLAIN.net(), PLAIN.inputs(), ["gradient"], [Wrong(), "srg"], target=1)
     assert [row["metric"] for row in t.rows] == ["srg"] and "AttributeError" in t.notes[-1]
-    assert "the metric itself failed on this model and these samples" in str(t.failures["gradient", "wrong"])
+    assert "the metric itself failed" in str(t.failures["gradient", "wrong"])
 
 
 def test_what_was_judged_before_it_was_called_off_is_kept():

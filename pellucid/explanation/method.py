@@ -64,7 +64,7 @@ OPTIONAL: dict[str, Any] = {
     # the vector, where they are slopes; "same", where all of them hold the token's value; "none": it does not explain texts
     # Functions.
     "resolve": None,  # (model, x, target) -> (Method, str): for methods that choose another one; which, and why in a sentence
-    "of_tokens": None,  # (text) -> (Method, notes): the method for one `token_inputs.Written`, where `baseline` does not do
+    "of_tokens": None,  # (text) -> (Method, notes): the method for one `token_inputs.TokenizedText`, where `baseline` does not do
     "choose": None,  # (tape, ops) -> Composite: for relevance propagation; the rules for what ran, which `inspect` shows
 }
 

@@ -54,7 +54,7 @@ class Auto:
     candidates: Sequence[str] | None = None
     table: Table | None = None
     strict: bool = False
-    written: Any = None  # the text whose tokens are explained, a `pellucid.tape.token_inputs.Written`
+    written: Any = None  # the text whose tokens are explained, a `pellucid.tape.token_inputs.TokenizedText`
 
     def of_tokens(self, written: Any) -> tuple[Auto, tuple[str, ...]]:
         """The same for one text: its tokens are the parts, each a place with a vector."""

@@ -31,7 +31,7 @@ from pellucid.target.condition import Axes, Condition
 from pellucid.target.selection import channels
 from .examples import Examples, examples
 from .explain import check_carries, explain
-from .inputs import seen
+from .inputs import read_inputs
 from .maximize import maximize
 
 HALF = 0.5  # of all that speaks for a decision
@@ -211,8 +211,8 @@ def concepts(
         raise InputError(
             "Concepts", f"a batch of {len(whole)} samples", "channels are told of one decision", "Pass one of them: x[:1]."
         )
-    given = seen(model, x)
-    inputs, layer = given.x, layer_of(given.model, given.x, target, at)
+    batch = read_inputs(model, x)
+    inputs, layer = batch.x, layer_of(batch.model, batch.x, target, at)
     inside = explain(model, x, target, method, at=layer.at, strict=strict)
     every = _every(layer, inside.values, float(whole.output[0]))
     shown = _shown(every, layer, which, top, against)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,9 +23,9 @@ from pellucid.metrics.report.table import Cost, Table
 from pellucid.model import Model, load
 from pellucid.tape.forward import at_once
 from pellucid.target import as_target
-from .compare import _bug, _distinct
+from .attempts import attempt, attempt_each, distinct, distinct_methods, raise_first, skipped
 from .explain import explain
-from .inputs import reads_rows, seen
+from .inputs import read_inputs, reads_rows
 
 SUITE = ("srg", "mrg", "lrg", "irof")  # one set of curves for all of them
 
@@ -87,7 +88,7 @@ def evaluate(
     """
     model = load(model)
     model.ready()
-    chosen = _known(_distinct(methods, strict))
+    chosen = _known(distinct_methods(methods, strict))
     judges = {name: suited(metric, regions, imputer) for name, metric in _metrics(metrics).items()}
     _check(judges, masks)
     model, groups = _taken(model, images)
@@ -108,57 +109,61 @@ def evaluate(
 
 
 def _judged(asked: Question, methods: Mapping[str, Method], metrics: Mapping[str, Metric]) -> Table:
-    """All answers, judged one after the other; what was done when somebody calls it off."""
+    """All explanations, each judged by every metric; what was done so far when the user calls it off."""
     costs: dict[str, Cost] = {}
     scores: dict[tuple[str, str], Scores] = {}
     failures: dict[tuple[str, str | None], PellucidError] = {}
-    total, judging = len(methods) * (1 + len(metrics)), 0.0
-    for number, (name, method) in enumerate(methods.items()):
-        if told(number * (1 + len(metrics)), total, "answers and judgements"):
-            failures[name, None] = _called_off(f"method {name!r}", number, len(methods))
+    steps, judging, ran = 1 + len(metrics), 0.0, 0
+
+    def called_off(number: int, place: int = 0) -> bool:
+        return told(number * steps + place, len(methods) * steps, "answers and judgements")
+
+    for name, answer, seconds in attempt_each(methods, partial(_answer, asked), asked.model, called_off):
+        ran += 1
+        if isinstance(answer, PellucidError):
+            failures[name, None] = answer
             continue
         began = time.perf_counter()
-        try:
-            answer, forwards = _answered(asked, method)
-        except Exception as error:  # said in its place; raised below if nobody could be judged
-            failures[name, None] = error if isinstance(error, PellucidError) else _bug(name, asked.model, error)
-            continue
-        ended = time.perf_counter()
-        costs[name] = Cost(forwards / len(asked), (ended - began) / len(asked))
-        for place, (metric, judge) in enumerate(metrics.items(), start=1):
-            if told(number * (1 + len(metrics)) + place, total, "answers and judgements"):
-                failures[name, metric] = _called_off(f"metric {metric!r}", place - 1, len(metrics))
-                continue
-            try:
-                scores[name, metric] = judge.score(asked, answer)
-            except Exception as error:
-                failures[name, metric] = error if isinstance(error, PellucidError) else _broken(metric, error)
-        judging += time.perf_counter() - ended
+        costs[name] = Cost(answer[1] / len(asked), seconds / len(asked))
+        judged, failed = _scores(asked, answer[0], metrics, partial(called_off, ran - 1))
+        scores |= {(name, metric): score for metric, score in judged.items()}
+        failures |= {(name, metric): error for metric, error in failed.items()}
+        judging += time.perf_counter() - began
+    rest = skipped("method", list(methods)[ran:], ran, len(methods), "Evaluate")
+    failures |= {(name, None): error for name, error in rest.items()}
     if not scores:
-        first = next(iter(failures.values()))
-        raise first.__cause__ or first
-    spent = sum(found.forwards for found in scores.values()) + len(asked)
+        raise_first(failures)
+    forwards = sum(found.forwards for found in scores.values()) + len(asked)
     about = f"{asked.model.name}, {len(asked)} sample{'s' * (len(asked) != 1)}, {_target(asked)}"
-    return Table(dict(metrics), costs, scores, failures, about, spent, judging, asked.seed)
+    return Table(dict(metrics), costs, scores, failures, about, forwards, judging, asked.seed)
 
 
-def _broken(metric: str, error: Exception) -> PellucidError:
-    """An error that no metric should let out, as one that can be shown beside the others' scores."""
-    said = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
-    do = "Leave it out; please report it if the message is of no help."
-    failure = MethodError(f"metric {metric!r}", said, "the metric itself failed on this model and these samples", do)
-    failure.__cause__ = error
-    return failure
+def _scores(
+    asked: Question, answer: Answer, metrics: Mapping[str, Metric], called_off: Callable[[int], bool]
+) -> tuple[dict[str, Scores], dict[str, PellucidError]]:
+    """The scores of one method by every metric, and why there are none by others."""
+    scores: dict[str, Scores] = {}
+    failures: dict[str, PellucidError] = {}
+    for place, (name, metric) in enumerate(metrics.items(), start=1):
+        if called_off(place):
+            failures |= skipped("metric", [name], place - 1, len(metrics), "Evaluate")
+            continue
+        score = attempt(f"metric {name!r}", partial(metric.score, asked, answer))
+        if isinstance(score, PellucidError):
+            failures[name] = score
+        else:
+            scores[name] = score
+    return scores, failures
 
 
-def _answered(asked: Question, method: Method) -> tuple[Answer, int]:
-    """What a method answers, a few samples at a time, and how many went through the model for it."""
-    found, size = [], _batch(asked)
+def _answer(asked: Question, method: Method) -> tuple[Answer, int]:
+    """The maps of a method, a few samples at a time, and how many samples went through the model for them."""
+    parts, size = [], _batch(asked)
     for first in range(0, len(asked), size):
         rows = list(range(first, min(first + size, len(asked))))
-        found.append(explain(asked.model, asked.x[rows], target=asked.target.take(rows), method=method))
-    values = torch.cat([e.values for e in found]).to(asked.x.device)
-    return Answer(values, method.signed, found[0].shared, method), sum(e.forwards for e in found)
+        parts.append(explain(asked.model, asked.x[rows], target=asked.target.take(rows), method=method))
+    values = torch.cat([e.values for e in parts]).to(asked.x.device)
+    return Answer(values, method.signed, parts[0].shared, method), sum(e.forwards for e in parts)
 
 
 def _batch(asked: Question) -> int:
@@ -184,19 +189,20 @@ def _known(methods: dict[str, Method]) -> dict[str, Method]:
 
 def _metrics(given: Sequence[str | Metric] | str) -> dict[str, Metric]:
     """The metrics by names that differ."""
-    named: dict[str, Metric] = {}
-    for one in [given] if isinstance(given, str) else given:
-        metric = listed(one) if isinstance(one, str) else one
-        if not hasattr(metric, "score") or isinstance(metric, type):
-            raise MethodError(
-                f"metric={one!r}", f"a {type(one).__name__}", "a metric has a name and scores",
-                'Pass a name such as "srg", or pl.metrics.SRG().',
-            )  # fmt: skip
-        same = sum(other.name == metric.name for other in named.values())
-        named[f"{metric.name} ({same + 1})" if same else metric.name] = metric
+    named = distinct(given, _metric)
     if not named:
         raise MethodError("An evaluation", "no metric", "there is nothing to judge by", 'Name some: ["srg", "pixel_flipping"].')
     return named
+
+
+def _metric(given: str | Metric) -> Metric:
+    metric = listed(given) if isinstance(given, str) else given
+    if not hasattr(metric, "score") or isinstance(metric, type):
+        raise MethodError(
+            f"metric={given!r}", f"a {type(given).__name__}", "a metric has a name and scores",
+            'Pass a name such as "srg", or pl.metrics.SRG().',
+        )  # fmt: skip
+    return metric
 
 
 def _check(metrics: Mapping[str, Metric], masks: Any) -> None:
@@ -213,14 +219,14 @@ def _taken(model: Model, images: Any) -> tuple[Model, list[tuple[list[int], Tens
     """All samples, in groups of one shape, each with their numbers; and the model that takes them: of several inputs, by keyword,
     one that unpacks them."""
     if not isinstance(images, Mapping) or reads_rows(model):
-        return model, grouped([own for one in _each(images) for own in rows(model, seen(model, one).x)])
-    given = seen(model, images)
-    if given.rowwise:
+        return model, grouped([own for one in _each(images) for own in rows(model, read_inputs(model, one).x)])
+    batch = read_inputs(model, images)
+    if batch.rowwise:
         raise InputError(
             "An evaluation", "inputs that are not explained, with a row per sample", "samples are changed and mixed here",
             "Evaluate sample by sample, or hold what is the same for all: pl.held(x, shared=True).",
         )  # fmt: skip
-    return given.model, [(list(range(len(given.x))), given.x)]
+    return batch.model, [(list(range(len(batch.x))), batch.x)]
 
 
 def _each(images: Any) -> list[Any]:
@@ -231,9 +237,9 @@ def _each(images: Any) -> list[Any]:
     return given
 
 
-def _samples(model: Model, images: Any) -> Tensor:
+def read_samples(model: Model, images: Any) -> Tensor:
     """All samples in one batch."""
-    read = [seen(model, one).x for one in _each(images)]
+    read = [read_inputs(model, one).x for one in _each(images)]
     if len({x.shape[1:] for x in read}) > 1:
         raise _unlike(read)
     return torch.cat(read)
@@ -246,7 +252,3 @@ def _unlike(samples: Sequence[Tensor], error: Exception | None = None) -> InputE
         "they are judged together" if error is None else f"the model fails on some of them ({' '.join(str(error).split())[:200]})"
     )
     return InputError("An evaluation", f"samples of shapes {shapes}", why, "Bring them to one size that the model takes.")
-
-
-def _called_off(what: str, done: int, asked: int) -> PellucidError:
-    return MethodError(what, f"the rest called off after {done} of {asked}", "it was not begun", "Evaluate again, with fewer.")

@@ -1,11 +1,9 @@
-"""The verbs. Each normalises what it was given once, and passes one type on."""
+"""The verb `explain`: reads the model, the input and the question once, runs the method, and makes its answer an explanation."""
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import torch
@@ -19,14 +17,16 @@ from pellucid.explanation.explanation import Explanation
 from pellucid.explanation.method import Method, attribute, configured, has, member
 from pellucid.model import Model, load
 from pellucid.model.modality import Modality, Tokens
-from pellucid.model.multi_input import PackedForward, input_layout, single_sample
+from pellucid.model.multi_input import input_layout
+from pellucid.model.provenance import provenance
 from pellucid.model.readers.describe import describe
 from pellucid.model.where import Where
 from pellucid.tape import token_inputs
+from pellucid.tape.token_inputs import as_token_target
 from pellucid.target import Target, as_target
 from pellucid.target.condition import Condition
 from pellucid.target.conditioning import as_conditionings, has_addresses
-from .inputs import Seen, seen
+from .inputs import Batch, read_inputs
 
 Only = Condition | Mapping[str, Condition] | Sequence[Condition | Mapping[str, Condition]] | None
 
@@ -71,11 +71,11 @@ def explain(
     """
     model = load(model)
     model.ready()
-    chosen, at = _conditioned(as_method(method, strict=strict), only, at)
-    return _answered(chosen, seen(model, x), as_target(target), at)
+    chosen, at = with_conditions(as_method(method, strict=strict), only, at)
+    return run_method(chosen, read_inputs(model, x), as_target(target), at)
 
 
-def _conditioned(method: Method, only: Only, at: str | Where | None) -> tuple[Method, str | Where | None]:
+def with_conditions(method: Method, only: Only, at: str | Where | None) -> tuple[Method, str | Where | None]:
     """The method with what relevance has to pass, and the value to explain by: the input, where `at` says where it passes."""
     if only is None:
         return method, at
@@ -95,71 +95,70 @@ def check_carries(method: str | Method, through: str) -> None:
         )  # fmt: skip
 
 
-def _answered(method: Method, given: Seen, target: Target, at: str | Where | None) -> Explanation:
-    """What a method says; of one that chooses, what its choice says, and why it was chosen."""
-    chosen, why = method, ""
+def run_method(method: Method, batch: Batch, target: Target, at: str | Where | None) -> Explanation:
+    """The explanation by a method; by one that chooses, that of its choice, with the reason in its notes."""
+    chosen, reason = method, ""
     if has(method, "resolve"):
-        asked = target if given.x.is_floating_point() or given.x.dim() != 2 else token_inputs.spoken(given.model, given.x, target)
-        chosen, why = member(method, "resolve")(given.model, given.x, asked)
-    e = _explained(chosen, given, target, at)
-    return replace(e, notes=(why, *e.notes)) if why else e
+        asked = as_token_target(target, batch.texts[0]) if batch.texts else target
+        chosen, reason = member(method, "resolve")(batch.model, batch.x, asked)
+    e = explain_batch(chosen, batch, target, at)
+    return replace(e, notes=(reason, *e.notes)) if reason else e
 
 
-def _explained(method: Method, given: Seen, target: Target, at: str | Where | None) -> Explanation:
-    """What a method answers about a batch, sample by sample where other inputs belong to each of them."""
-    if given.rowwise:
+def explain_batch(method: Method, batch: Batch, target: Target, at: str | Where | None) -> Explanation:
+    """The explanation of a batch, sample by sample where these are texts, or where inputs that are not explained differ."""
+    if batch.rowwise:
         for passage in member(method, "only"):
-            passage.check(len(given.x))
-        rows = [_alone(_asked_of(method, n), given, n, target.take([n]), at) for n in range(len(given.x))]
+            passage.check(len(batch.x))
+        rows = [_explain_row(_for_row(method, n), batch, n, target.take([n]), at) for n in range(len(batch.x))]
         e = concat(rows)
-        return replace(e, subject=_about(given, e.values, at))
+        return replace(e, subject=_modality(batch, e.values, at))
     try:
-        found = attribute(method, given.model, given.x, target, at)
+        found = attribute(method, batch.model, batch.x, target, at)
     except MethodError as error:
-        raise error if input_layout(given.model) is None else _of_one(error, method) from None
-    return _explanation(given, method, found, at)
+        raise error if input_layout(batch.model) is None else _with_advice(error, method) from None
+    return _explanation(batch, method, found, at)
 
 
-def _asked_of(method: Method, sample: int) -> Method:
-    """The method with what relevance has to pass in one sample."""
+def _for_row(method: Method, sample: int) -> Method:
+    """The method with the conditions of one sample."""
     only = member(method, "only")
     return configured(method, only=tuple(one.take(sample) for one in only)) if only else method
 
 
-def _of_one(error: MethodError, method: Method) -> MethodError:
+def _with_advice(error: MethodError, method: Method) -> MethodError:
     """What a method cannot do with several inputs together it may do with one of them."""
     do = f"{error.do} Or explain one input with {method.name} and hold the others: pl.explain(model, (image, pl.held(row)))."
     return MethodError(error.asked, error.found, error.why, do)
 
 
-def _alone(method: Method, given: Seen, number: int, target: Target, at: str | Where | None) -> Explanation:
-    """What a method answers about one sample of a batch."""
-    if given.x.is_floating_point():
-        return _explained(method, given.single_sample(number), target, at)
-    tokens = given.subject if isinstance(given.subject, Tokens) else None
-    model = single_sample(given.model, number) if isinstance(given.model.forward, PackedForward) else given.model
-    found = token_inputs.attribute(method, model, given.x, number, target, at, tokens, given.beside)
-    told = _explanation(replace(given, model=token_inputs.named(given.model, found), subject=None), method, found, at)
-    return replace(told, signed=False) if at is None and token_inputs.unsigned(method) else told
+def _explain_row(method: Method, batch: Batch, number: int, target: Target, at: str | Where | None) -> Explanation:
+    """The explanation of one sample of a batch."""
+    if not batch.texts:
+        return explain_batch(method, batch.single_sample(number), target, at)
+    found = token_inputs.attribute(method, batch.texts[number], target, at)
+    e = _explanation(replace(batch, model=token_inputs.with_token_names(batch.model, found), subject=None), method, found, at)
+    return replace(e, signed=False) if at is None and token_inputs.unsigned(method) else e
 
 
-def _about(given: Seen, values: Tensor, at: str | Where | None) -> Modality | None:
-    """What the values are about: the things that were given, or tokens where a layer inside has one place for each."""
-    many = len(values) // len(given.x)  # of several conditions each sample has several rows
-    rows = [sample for sample in range(len(given.x)) for _ in range(many)]
-    subject = given.subject.take(rows) if given.subject is not None and many > 1 else given.subject
+def _modality(batch: Batch, values: Tensor, at: str | Where | None) -> Modality | None:
+    """What the values are about: the inputs that were given, or tokens where a layer inside has one place for each."""
+    many = len(values) // len(batch.x)  # of several conditions each sample has several rows
+    rows = [sample for sample in range(len(batch.x)) for _ in range(many)]
+    subject = batch.subject.take(rows) if batch.subject is not None and many > 1 else batch.subject
     fits = subject is not None and subject.fits(values)
     return subject if fits and (at is None or isinstance(subject, Tokens)) else None
 
 
-def _explanation(given: Seen, method: Method, found: Attribution, at: str | Where | None) -> Explanation:
-    """An attribution told as an explanation."""
-    model = given.model
+def _explanation(batch: Batch, method: Method, found: Attribution, at: str | Where | None) -> Explanation:
+    """An attribution as an explanation."""
+    model = batch.model
     values = found.values.detach()
     values = values if values.dtype == torch.float64 else values.float()
     chosen = found.method if found.method not in (None, method.name) else None
-    said = any(note.startswith(f"`{method.name}` chose") for note in found.notes)
-    notes = ((f"`{method.name}` chose {chosen}.",) if chosen and not said else ()) + found.notes + note(found) + model.notes
+    noted = any(note.startswith(f"`{method.name}` chose") for note in found.notes)
+    choice = (f"`{method.name}` chose {chosen}.",) if chosen and not noted else ()
+    notes = choice + found.notes + small_difference(found) + model.notes
     targets = tuple(found.target.text(i) for i in range(len(values)))
     return Explanation(
         values.cpu(),
@@ -167,43 +166,35 @@ def _explanation(given: Seen, method: Method, found: Attribution, at: str | Wher
         targets[0],
         method.name,
         method.signed,
-        ledger=None if found.ledger is None else _at_hand(found.ledger),
+        ledger=None if found.ledger is None else _on_cpu(found.ledger),
         notes=notes,
         provenance=_provenance(model, method, found.options),
-        picture=given.picture,
+        picture=batch.picture,
         at=None if at is None else str(at),
-        classes=tuple(model.top(token_inputs.said(found)[0])),
+        classes=tuple(model.top(token_inputs.target_logits(found)[0])),
         targets=() if len(set(targets)) == 1 else targets,
         error=None if found.error is None else found.error.detach().to(values.dtype).cpu(),
         shared=found.shared,
         forwards=found.forwards,
-        subject=_about(given, values, at),
+        subject=_modality(batch, values, at),
         adds=found.ledger is not None or adds_up(method.name),
         through=found.through,
     )
 
 
-def _at_hand(ledger: Any) -> Any:
+def _on_cpu(ledger: Any) -> Any:
     rows = tuple(replace(row, amount=row.amount.cpu()) for row in ledger.rows)
     return replace(ledger, seed=ledger.seed.cpu(), input=ledger.input.cpu(), rows=rows)
 
 
 def _provenance(model: Model, method: Method, options: tuple[str, ...]) -> dict[str, Any]:
-    """What it takes to make this explanation again."""
-    from pellucid import __version__
-
+    """What it takes to repeat this explanation."""
     how = None if model.preprocess is None else describe(model.preprocess)[1]
-    return {
-        "pellucid": __version__,
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        "model": {"name": model.name, "source": model.source, "fingerprint": model.fingerprint, "preprocess": how},
-        "method": {"name": method.name, "options": list(options)},
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
+    about = {"name": model.name, "source": model.source, "fingerprint": model.fingerprint, "preprocess": how}
+    return provenance(model=about, method={"name": method.name, "options": list(options)})
 
 
-FAINT = 0.2  # of what the maps of the terms hold: a difference below it is said to be small
+SMALL = 0.2  # of the relevance in the maps of the terms: a difference below it is noted as small
 
 
 def remainder(found: Attribution) -> float | None:
@@ -222,10 +213,10 @@ def remainder(found: Attribution) -> float | None:
     return float(share.max())
 
 
-def note(found: Attribution) -> tuple[str, ...]:
+def small_difference(found: Attribution) -> tuple[str, ...]:
     """A sentence, where what the terms have in common is most of what there is."""
     share = remainder(found)
-    if share is None or share >= FAINT:
+    if share is None or share >= SMALL:
         return ()
     held = f"the map of the difference holds {share:.0%} of what the maps of its terms do"
     return (f"This method says nearly the same of both: {held}.",)

@@ -1,9 +1,10 @@
-"""What a verb was given, read once: the model of one tensor, that tensor, and what stands beneath it."""
+"""Batch: what a verb is given, read once: a model of one tensor, that tensor, and the pictures, texts or rows that it is of."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,13 @@ from torch import Tensor
 from pellucid.errors import InputError
 from pellucid.model import Model, Preprocess, Text
 from pellucid.model.modality import Modality, MultiInput
-from pellucid.model.modality.tokens import from_ids
-from pellucid.model.multi_input import Inputs, input_layout, is_multi_input, pack, single_sample
+from pellucid.model.modality.tokens import Tokens, from_ids
+from pellucid.model.multi_input import Inputs, PackedForward, input_layout, is_multi_input, pack, single_sample
+from pellucid.tape.token_inputs import TokenizedText, tokenized
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class Batch:
     """What is to be explained.
 
     Arguments:
@@ -44,12 +46,22 @@ class Seen:
         inputs = getattr(self.model.forward, "inputs", None)
         return isinstance(inputs, Inputs) and inputs.held_per_sample
 
-    def single_sample(self, number: int) -> Seen:
+    @cached_property
+    def texts(self) -> tuple[TokenizedText, ...]:
+        """Every text of a batch of token ids, embedded; none where the batch holds real numbers."""
+        if self.x.is_floating_point():
+            return ()
+        tokens = self.subject if isinstance(self.subject, Tokens) else None
+        called = isinstance(self.model.forward, PackedForward)
+        models = (single_sample(self.model, number) if called else self.model for number in range(len(self.x)))
+        return tuple(tokenized(model, self.x, number, tokens, self.beside) for number, model in enumerate(models))
+
+    def single_sample(self, number: int) -> Batch:
         """One sample alone. What it is about is said of the whole batch."""
         return replace(self, model=single_sample(self.model, number), x=self.x[number : number + 1], subject=None)
 
 
-def seen(model: Model, x: Any) -> Seen:
+def read_inputs(model: Model, x: Any) -> Batch:
     """The batch to explain, from whatever it was given as.
 
     Raises:
@@ -62,12 +74,12 @@ def seen(model: Model, x: Any) -> Seen:
         return _packed(model, x)
     if isinstance(x, Tensor):
         x = checked(x).to(model.device)
-        return Seen(model, x, subject=_about(model.preprocess, x))
+        return Batch(model, x, subject=_about(model.preprocess, x))
     if reads_rows(model):
         inputs, subject = model.preprocess.read(x)
         inputs = inputs.to(model.device, model.dtype if inputs.is_floating_point() else None)
-        return Seen(model, inputs, subject=subject)
-    return Seen(model, model.read(x), np.asarray(model.crop(x).convert("RGB")))
+        return Batch(model, inputs, subject=subject)
+    return Batch(model, model.read(x), np.asarray(model.crop(x).convert("RGB")))
 
 
 def _whole(value: Any) -> bool:
@@ -76,7 +88,7 @@ def _whole(value: Any) -> bool:
     return isinstance(value, (Tensor, list, tuple, np.ndarray)) and not real
 
 
-def _tokenized(model: Model, given: Mapping[str, Any]) -> Seen:
+def _tokenized(model: Model, given: Mapping[str, Any]) -> Batch:
     """What a tokenizer of Hugging Face returns: ids, a mask that says which are padding, and what else has a number per token."""
     ids = torch.as_tensor(given["input_ids"])
     if ids.is_floating_point() or ids.dim() != 2 or not ids.numel():
@@ -95,7 +107,7 @@ def _tokenized(model: Model, given: Mapping[str, Any]) -> Seen:
     tokens = model.preprocess.tokens(ids) if isinstance(model.preprocess, Text) else from_ids(ids)
     tokens = tokens if mask is None else tokens.with_padding(mask.tolist())
     beside = {name: value.to(model.device) for name, value in others.items() if bool(value.any())}
-    return Seen(model, ids.to(model.device), subject=tokens, beside=beside or None)
+    return Batch(model, ids.to(model.device), subject=tokens, beside=beside or None)
 
 
 def reads_rows(model: Model) -> bool:
@@ -120,7 +132,7 @@ def checked(x: Tensor) -> Tensor:
     return x
 
 
-def _packed(model: Model, given: Any) -> Seen:
+def _packed(model: Model, given: Any) -> Batch:
     """Several inputs as one."""
     known: dict[int, tuple[NDArray[np.uint8] | None, Modality | None]] = {}
 
@@ -138,14 +150,14 @@ def _packed(model: Model, given: Any) -> Seen:
     inputs = input_layout(called)
     if inputs is None:
         picture, subject = known.get(id(called.preprocess), (None, None))
-        return Seen(called, checked(x), picture, subject or _about(called.preprocess, x))
+        return Batch(called, checked(x), picture, subject or _about(called.preprocess, x))
     about = [known.get(id(side.preprocess), (None, None)) for side in inputs.sides]
     subjects = tuple(
         subject or _about(side.preprocess, side.of(x)) for side, (_, subject) in zip(inputs.sides, about, strict=True)
     )
     pictures = tuple(None if picture is None else torch.from_numpy(np.array(picture)) for picture, _ in about)
     sides = MultiInput(tuple(side.name for side in inputs.sides), tuple(side.shape for side in inputs.sides), subjects, pictures)
-    return Seen(called, checked(x), subject=sides)
+    return Batch(called, checked(x), subject=sides)
 
 
 def _about(how: Any, x: Tensor) -> Modality | None:

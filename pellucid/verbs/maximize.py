@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import platform
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any, Literal
 
 import torch
@@ -16,15 +14,15 @@ from pellucid.catalogue.recipes import recipe as named
 from pellucid.catalogue.recipes import recipes
 from pellucid.errors import InputError, MethodError, TargetError
 from pellucid.model import Model, load
-from pellucid.model.multi_input import input_layout, is_multi_input
-from pellucid.model.provenance import fingerprint
+from pellucid.model.multi_input import input_layout
+from pellucid.model.provenance import fingerprint, provenance
 from pellucid.synth.frame import Frame, framed
 from pellucid.synth.maximized import Maximized, Maximizer, document, with_given
 from pellucid.synth.optimize.task import Task
 from pellucid.tape.forward import heard
 from pellucid.target import Target, as_target, channel, energy
 from pellucid.target.classes import Logit, Predicted
-from .inputs import reads_rows, seen
+from .inputs import read_inputs, reads_rows
 
 __all__ = ["document", "maximize"]
 
@@ -129,7 +127,7 @@ def _beside(recipe: Maximizer, data: Any) -> int:
 def _called(model: Model, start: Any, shape: Any) -> tuple[Model, Any, tuple[int, ...] | None]:
     """A model of one input, where it begins, and its shape: of a call with several inputs, the one that is not held."""
     if is_multi_input(start) and not reads_rows(model):
-        called = seen(model, start)
+        called = read_inputs(model, start)
         model, start, sides = called.model, called.x, input_layout(called.model)
         if sides is not None:
             names = ", ".join(side.name for side in sides.sides)
@@ -241,15 +239,7 @@ def _started(model: Model, frame: Frame, start: Any, count: int) -> Tensor | Non
 
 def _provenance(model: Model, recipe: Maximizer, task: Task) -> dict[str, Any]:
     """What it takes to make these pictures again."""
-    from pellucid import __version__
-
-    return {
-        "pellucid": __version__,
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        "device": str(task.frame.device),
-        "model": {"name": model.name, "source": model.source, "weights": fingerprint(model)},
-        "asked": {"recipe": recipe.name, "options": str(recipe), "steps": task.steps, "seconds": task.seconds,
-                  "changes": {name: str(part) for name, part in task.changes.items()}},
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-    }  # fmt: skip
+    asked = {"recipe": recipe.name, "options": str(recipe), "steps": task.steps, "seconds": task.seconds}
+    changes = {name: str(part) for name, part in task.changes.items()}
+    about = {"name": model.name, "source": model.source, "weights": fingerprint(model)}
+    return provenance(device=str(task.frame.device), model=about, asked=asked | {"changes": changes})

@@ -47,7 +47,8 @@ class Again:
         else:  # texts are explained one by one
             tokens = model.preprocess.tokens(variants) if isinstance(model.preprocess, Text) else None
             alone = range(len(variants))
-            found = [token_inputs.attribute(self.method, model, variants, i, target.take([i]), None, tokens) for i in alone]
+            texts = (token_inputs.tokenized(model, variants, i, tokens) for i in alone)
+            found = [token_inputs.attribute(self.method, text, target.take([i])) for i, text in enumerate(texts)]
         self.forwards += sum(one.forwards for one in found)
         return torch.cat([one.values.detach() for one in found])
 

@@ -13,7 +13,7 @@ from pellucid.errors import InputError
 from pellucid.explanation.method import Method
 from pellucid.model import Model, load
 from pellucid.zoo.truth import OCCLUDERS, Problem, hidden, hidden_net
-from ..compare import _distinct
+from ..attempts import distinct_methods
 from .findings import Findings
 from .marks import HIT, NETSHARE, WIN
 from .trial import Trial
@@ -55,7 +55,7 @@ def hidden_parts(
     Raises:
         PellucidError: a method or an occluder is unknown, or not one method could answer.
     """
-    chosen, worlds = _distinct(methods, strict=False), list(range(seeds) if isinstance(seeds, int) else seeds)
+    chosen, worlds = distinct_methods(methods), list(range(seeds) if isinstance(seeds, int) else seeds)
     if not worlds or not occluders:
         found = "no seed" if not worlds else "no occluder"
         raise InputError("hidden_parts", found, "there is nothing to measure", 'Ask for seeds=3 and occluders=("grey",).')

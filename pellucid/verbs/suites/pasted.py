@@ -16,8 +16,8 @@ from pellucid.metrics.metric import scored
 from pellucid.model import Model, load
 from pellucid.tape.forward import at_once, heard
 from pellucid.zoo.truth.problem import generator
-from ..compare import _distinct
-from ..evaluate import _samples
+from ..attempts import distinct_methods
+from ..evaluate import read_samples
 from .findings import Findings
 from .marks import HIT, LOAD, NETSHARE, WIN
 from .trial import Trial
@@ -79,9 +79,9 @@ def pasted_object(
         PellucidError: a method or an object is unknown, or not one method could answer, or the model changes its mind wherever
             the object is.
     """
-    model, chosen = load(model), _distinct(methods, strict=False)
+    model, chosen = load(model), distinct_methods(methods)
     model.ready()
-    x = _samples(model, list(zoo.pictures().values()) if images is None else images)
+    x = read_samples(model, list(zoo.pictures().values()) if images is None else images)
     _check(x, objects, places, side)
     classes = _scores(model, x).argmax(1)
     trial = Trial(chosen, len(objects) * len(chosen))

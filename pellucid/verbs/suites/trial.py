@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from pellucid.core.progress import told
 from pellucid.errors import InputError, PellucidError
-from pellucid.explanation.method import Method
+from pellucid.explanation.method import Method, attribute
 from pellucid.metrics.metric import Answer
 from pellucid.model import Model
 from pellucid.tape.forward import at_once
-from ..compare import _bug
-from ..explain import explain
+from pellucid.target import as_target
+from ..attempts import attempt_each, raise_first
 from .marks import marks
 
 
@@ -39,16 +39,13 @@ class Trial:
 
     def ask(self, condition: str, model: Model, x: Tensor, classes: Tensor, seen: Tensor, hides: Tensor) -> None:
         """Ask every method that has not failed about these pictures; none is asked any more once the work is called off."""
-        for name, method in self.methods.items():
-            if name in self.failures or not len(x) or told(self._done(), self.total, "answers"):
+        left = {name: method for name, method in self.methods.items() if name not in self.failures and len(x)}
+        work, called_off = partial(_heat, model, x, classes), lambda _: told(self._done(), self.total, "answers")
+        for name, heat, seconds in attempt_each(left, work, model, called_off):
+            if isinstance(heat, PellucidError):
+                self.failures[name] = heat
                 continue
-            began = time.perf_counter()
-            try:
-                heat = _heat(model, x, classes, method)
-            except Exception as error:  # said in its place; raised in the end if nobody could answer
-                self.failures[name] = error if isinstance(error, PellucidError) else _bug(name, model, error)
-                continue
-            self.times.setdefault(name, []).append((time.perf_counter() - began) / len(x))
+            self.times.setdefault(name, []).append(seconds / len(x))
             for measure, values in marks(heat, seen, hides).items():
                 self.marked.setdefault((name, condition, measure), []).append(values.cpu())
 
@@ -65,8 +62,7 @@ class Trial:
         """
         found = {key: reduce(values) for key, values in self.marked.items() if key[0] not in self.failures}
         if not found:
-            first = next(iter(self.failures.values()), nothing)
-            raise first.__cause__ or first
+            raise_first(self.failures or {None: nothing})
         return found
 
     @property
@@ -79,9 +75,10 @@ class Trial:
 
 
 def _heat(model: Model, x: Tensor, classes: Tensor, method: Method) -> Tensor:
-    """One number per place, a few pictures at a time."""
-    size, found = at_once(x), []
+    """One number per place, with shape (picture, height, width), a few pictures at a time."""
+    size, parts = at_once(x), []
     for first in range(0, len(x), size):
         rows = slice(first, first + size)
-        found.append(Answer.of(explain(model, x[rows], classes[rows].tolist(), method)).heat())
-    return torch.cat(found).to(x.device)
+        found = attribute(method, model, x[rows].to(model.device), as_target(classes[rows].tolist()))
+        parts.append(Answer(found.values.detach().float().cpu(), method.signed, found.shared).heat())
+    return torch.cat(parts).to(x.device)

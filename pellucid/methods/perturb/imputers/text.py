@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pellucid.tape.token_inputs import Written
+from pellucid.tape.token_inputs import TokenizedText
 from ..regions.regions import Regions
 from .imputer import Constant, Fill, Imputer, Own
 
@@ -36,7 +36,7 @@ class Blank(Constant):
         return f"Blank({self.name})"
 
 
-def text_imputer(given: Any, written: Written) -> tuple[Any, str]:
+def text_imputer(given: Any, written: TokenizedText) -> tuple[Any, str]:
     """What stands where tokens are taken away, and a sentence about it.
 
     Arguments:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pellucid.errors import InputError
 from pellucid.model import Model
-from pellucid.tape.token_inputs import Written
+from pellucid.tape.token_inputs import TokenizedText
 from .division import Division, Groups, Sliding
 from .regions import Partition, Regions, Windows, partition
 
@@ -76,7 +76,7 @@ class Precomputed(Division):
         return self.name
 
 
-def text_division(division: Any, written: Written) -> Precomputed:
+def text_division(division: Any, written: TokenizedText) -> Precomputed:
     """The regions that a division means in one text: those made for pictures become tokens.
 
     Raises:
@@ -98,7 +98,7 @@ def text_division(division: Any, written: Written) -> Precomputed:
     return Precomputed(_by(by, written), f"OfText(by={by})")
 
 
-def _by(by: str, written: Written) -> TextRegions:
+def _by(by: str, written: TokenizedText) -> TextRegions:
     """One region per token, word or sentence."""
     labels, evidence = torch.full((written.count,), -1), written.evidence.cpu()
     groups: Sequence[Sequence[int]]
