@@ -14,7 +14,7 @@ from pellucid.catalogue.recipes import recipe as named
 from pellucid.catalogue.recipes import recipes
 from pellucid.errors import InputError, MethodError, TargetError
 from pellucid.model import Model, load
-from pellucid.model.multi_input import input_layout
+from pellucid.model.multi_input import input_layout, is_multi_input
 from pellucid.model.provenance import fingerprint, provenance
 from pellucid.synth.frame import Frame, framed
 from pellucid.synth.maximized import Maximized, Maximizer, document, with_given
