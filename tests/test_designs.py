@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 
 from pellucid.errors import MethodError
-from pellucid.methods.perturb.hsic import Halves
-from pellucid.methods.perturb.sampling.coalitions import Coalitions, ShapleyKernel, capacities, numbered
-from pellucid.methods.perturb.sampling.design import Bernoulli, Design, OneOut, packed, unpacked
+from pellucid.methods.perturb.hsic import QuasiBernoulli
+from pellucid.methods.perturb.sampling.coalitions import Coalitions, ShapleyKernel, combination, pairs_by_size
+from pellucid.methods.perturb.sampling.design import Bernoulli, Design, OneOut, pack_bits, unpack_bits
 from pellucid.methods.perturb.shapley import Permutations
-from pellucid.methods.perturb.sobol import OneReplaced
+from pellucid.methods.perturb.sobol import SaltelliDesign
 
 MAKE: dict[str, Callable[[int], Design]] = {  # by budget
     "bernoulli": lambda budget: Bernoulli(budget),
@@ -25,8 +25,8 @@ MAKE: dict[str, Callable[[int], Design]] = {  # by budget
     "kernel": lambda budget: ShapleyKernel(budget),
     "permutations": lambda budget: Permutations(budget),
     "single orders": lambda budget: Permutations(budget, antithetic=False),
-    "sobol": lambda budget: OneReplaced(budget),
-    "halves": lambda budget: Halves(budget),
+    "sobol": lambda budget: SaltelliDesign(budget),
+    "halves": lambda budget: QuasiBernoulli(budget),
 }
 each_design = pytest.mark.parametrize("make", MAKE.values(), ids=MAKE)
 N = 9
@@ -92,7 +92,7 @@ def test_all_sizes_come_equally_often(name: str):
 
 
 def test_no_design_of_other_rows_claims_a_law():
-    assert OneOut().law(5) is None and OneReplaced().law(5) is None
+    assert OneOut().law(5) is None and SaltelliDesign().law(5) is None
 
 
 def test_every_region_is_left_out_once():
@@ -124,8 +124,8 @@ def test_of_a_size_every_region_comes_as_often_as_any_other():
 
 @pytest.mark.parametrize("n", [5, 8])
 def test_there_are_as_many_coalitions_as_counted_and_no_more(n: int):
-    assert 2 * sum(capacities(n)) == 2**n - 2
-    assert len({tuple(numbered(i, n, 3)) for i in range(math.comb(n, 3))}) == math.comb(n, 3)
+    assert 2 * sum(pairs_by_size(n)) == 2**n - 2
+    assert len({tuple(combination(i, n, 3)) for i in range(math.comb(n, 3))}) == math.comb(n, 3)
 
 
 def test_a_thousand_regions_do_not_overflow():
@@ -150,7 +150,7 @@ def test_where_all_coalitions_fit_orders_are_not_walked():
 
 def test_a_row_of_shares_comes_again_with_one_changed():
     n = 6
-    found = rows(OneReplaced(7 * 16), n).reshape(16, n + 1, n)
+    found = rows(SaltelliDesign(7 * 16), n).reshape(16, n + 1, n)
     assert float(found.min()) >= 0 and float(found.max()) <= 1
     changed = found[:, 1:] != found[:, :1]
     assert torch.equal(changed, torch.eye(n, dtype=torch.bool).expand(16, n, n))
@@ -158,7 +158,7 @@ def test_a_row_of_shares_comes_again_with_one_changed():
 
 @pytest.mark.parametrize("n", [4, 49])
 def test_halves_are_halves(n: int):
-    found = rows(Halves(512), n).double()
+    found = rows(QuasiBernoulli(512), n).double()
     assert torch.allclose(found.mean(0), torch.full((n,), 0.5).double(), atol=0.01)
     together = torch.corrcoef(found.T) - torch.eye(n)
     assert float(together.abs().max()) < 0.5, "no two regions always come together"
@@ -166,7 +166,7 @@ def test_halves_are_halves(n: int):
 
 def test_rows_are_packed_eight_regions_to_a_byte(rng: torch.Generator):
     given = torch.rand(11, 21, generator=rng) < 0.5
-    assert packed(given).shape == (11, 3) and torch.equal(unpacked(packed(given), 21), given)
+    assert pack_bits(given).shape == (11, 3) and torch.equal(unpack_bits(pack_bits(given), 21), given)
 
 
 # -- budgets that do not reach ------------------------------------------------------------------------------------------------
@@ -179,8 +179,8 @@ def test_rows_are_packed_eight_regions_to_a_byte(rng: torch.Generator):
         (lambda: Coalitions(), 12_288, "a budget of 20,000 forward passes for 12,288 regions; at least 24,576 are needed"),
         (lambda: ShapleyKernel(20), 49, "20 forward passes for 49 regions"),
         (lambda: Permutations(90), 49, "90 forward passes for 49 regions; at least 96 are needed"),
-        (lambda: OneReplaced(99), 49, "99 forward passes for 49 regions; at least 100 are needed"),
-        (lambda: OneReplaced(), 20_000, "Sobol sequences have 21,201 dimensions"),
+        (lambda: SaltelliDesign(99), 49, "99 forward passes for 49 regions; at least 100 are needed"),
+        (lambda: SaltelliDesign(), 20_000, "Sobol sequences have 21,201 dimensions"),
         (lambda: Bernoulli(0), 4, "a budget of 0 forward passes; at least 2 are needed"),
         (lambda: Bernoulli(10, p=1.0), 4, "then all rows are the same"),
         (lambda: Permutations(100, 3), 4, "budget=100"),
@@ -194,7 +194,7 @@ def test_a_budget_that_does_not_reach_is_refused(make: Callable[[], Design], n: 
 
 def test_the_usual_budget_is_ten_rows_per_region():
     assert Coalitions().count(49) == 490 and Coalitions().count(8) == 254 and Coalitions().count(5000) == 20_000
-    assert Permutations().count(49) == 480 and OneReplaced().count(64) == 32 * 65
+    assert Permutations().count(49) == 480 and SaltelliDesign().count(64) == 32 * 65
 
 
 def test_one_region_needs_no_row():

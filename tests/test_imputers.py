@@ -32,7 +32,7 @@ from pellucid.methods.perturb.imputers import (
     segment_mean,
 )
 from pellucid.methods.perturb.imputers.conditional_gaussian import ConditionalGaussian, shipped
-from pellucid.methods.perturb.imputers.draws import numbers
+from pellucid.methods.perturb.imputers.draws import draw_generator
 from pellucid.methods.perturb.imputers.imputer import occluded
 from pellucid.methods.perturb.imputers.photographs import photographs
 from pellucid.methods.perturb.imputers.statistics import _moments, _products
@@ -660,7 +660,7 @@ def test_noisy_linear_adds_a_hundredth_of_noise():
     fill = noisy_linear().prepare(x, None, None)
     drawn = occluded(x, gone, fill, list(range(200)))
     assert float(drawn[..., 1:].std()) == pytest.approx(0.01, rel=0.02)
-    assert torch.equal(drawn[5, ..., 1:], 0.01 * normal((1, 3, 16, 16), numbers(0, 5)).float()[0, ..., 1:])
+    assert torch.equal(drawn[5, ..., 1:], 0.01 * normal((1, 3, 16, 16), draw_generator(0, 5)).float()[0, ..., 1:])
 
 
 def test_noisy_linear_of_a_table_is_the_mean_of_what_is_left():

@@ -103,14 +103,14 @@ def test_signals_volumes_and_sequences_have_windows_too(name: str):
 @pytest.mark.parametrize("name", ["mobile", "efficient"])
 def test_squeeze_and_excitation_goes_on_with_whole_maps(name: str):
     plan = Plan.build(CASE[name].net(), CASE[name].inputs(batch=1), (2, 2))
-    steps = [bool(step.boxes) for step in plan.course.steps]
-    first = next(n for n, step in enumerate(plan.course.steps) if step.op.name == "mean" or "avg" in step.op.name)
+    steps = [bool(step.boxes) for step in plan.schedule.steps]
+    first = next(n for n, step in enumerate(plan.schedule.steps) if step.op.name == "mean" or "avg" in step.op.name)
     assert all(steps[:first]) and not any(steps[first:]) and 0 < plan.saves < 1
 
 
 def test_attention_is_computed_whole():
     plan = Plan.build(CASE["attending"].net(), CASE["attending"].inputs(batch=1), (2,))
-    assert plan.saves == 0 and not any(step.boxes for step in plan.course.steps)
+    assert plan.saves == 0 and not any(step.boxes for step in plan.schedule.steps)
 
 
 @pytest.mark.parametrize("container", ["scripted", "traced", "exported", "exported for one sample"])
@@ -215,7 +215,7 @@ def test_an_operation_on_boxes_makes_what_it_makes_on_the_whole(name: str):
     error, plan = compared(LOCAL[name], tensor(1, 4, 21, 18), (3, 2), every_corner((21, 18), (3, 2)))
     assert error < 1e-12
     if name != "along one axis":  # where rows become samples, and a plan has to look at all of them
-        assert all(step.boxes for step in plan.course.steps), plan.show()
+        assert all(step.boxes for step in plan.schedule.steps), plan.show()
 
 
 @pytest.mark.parametrize("name", LOCAL)
@@ -254,7 +254,7 @@ WHOLE: dict[str, Callable[[Tensor], Tensor]] = {
 def test_what_no_rule_knows_is_computed_whole(name: str):
     first = conv(4, 4, 3, 3, padding=1)
     error, plan = compared(lambda x: WHOLE[name](first(x).relu()).exp().mean((2, 3)), tensor(1, 4, 21, 18), (3, 2))
-    steps = [bool(step.boxes) for step in plan.course.steps]
+    steps = [bool(step.boxes) for step in plan.schedule.steps]
     assert error < 1e-12 and steps[:2] == [True, True] and not any(steps[2:][steps[2:].index(False) :])
 
 
@@ -269,7 +269,7 @@ def test_what_no_rule_knows_is_computed_whole(name: str):
 def test_totals_are_told_by_what_a_window_changes(total: Callable[[Tensor], Tensor]):
     error, plan = compared(lambda x: total(x.exp()).relu_(), tensor(1, 4, 21, 18), (3, 2))
     assert error < 1e-12
-    assert not plan.course.pasting, "no map was filled in"
+    assert not plan.schedule.pasting, "no map was filled in"
 
 
 def test_past_half_of_a_map_all_of_it_is_computed():
@@ -277,7 +277,7 @@ def test_past_half_of_a_map_all_of_it_is_computed():
     for most in (0.3, 0.5, 1.0):
         plan = Plan.build(net, tensor(1, 2, 12, 12), (2, 2), most=most)
         shares = [min((2 + 2 * n) ** 2 / 144, 1) for n in range(1, 7)]
-        assert [bool(step.boxes) for step in plan.course.steps] == [share <= most for share in shares]
+        assert [bool(step.boxes) for step in plan.schedule.steps] == [share <= most for share in shares]
     assert compared(net, tensor(1, 2, 12, 12), (2, 2), most=1.0)[0] < 1e-12
 
 
@@ -285,7 +285,7 @@ def test_boxes_are_as_small_as_the_corners_allow():
     net, x = nn.Sequential(nn.MaxPool2d(2), nn.MaxPool2d(2)), tensor(1, 1, 32, 32)
     grid = every_corner((4, 4), (1, 1)) * 8
     plans = [Plan.build(net, x, (4, 4), corners=corners) for corners in (None, grid)]
-    assert [plan.course.boxes[plan.course.steps[-1].op.out].lengths for plan in plans] == [(2, 2), (1, 1)]
+    assert [plan.schedule.boxes[plan.schedule.steps[-1].op.out].lengths for plan in plans] == [(2, 2), (1, 1)]
     assert compared(net, x, (4, 4), grid, corners=grid)[0] < 1e-12
 
 
@@ -399,7 +399,7 @@ def test_a_plan_leaves_no_trace_and_answers_the_same_twice(name: str):
 def test_what_is_kept_is_one_sample_of_what_is_read():
     plan = Plan.build(CASE["plain"].net(), CASE["plain"].inputs(batch=1), (1, 1))
     kept = sum(t.numel() for t in plan.clean.values())
-    assert kept < 4 * 16 * 16 * 18 and not any(step.op.aux for step in plan.course.steps), "and nothing of the tape"
+    assert kept < 4 * 16 * 16 * 18 and not any(step.op.aux for step in plan.schedule.steps), "and nothing of the tape"
 
 
 # -- what is refused ------------------------------------------------------------------------------------------------------
@@ -539,9 +539,9 @@ def test_a_choice_holds_for_other_pictures_of_that_shape():
     case, corners = CASE["branched"], some_corners((16, 16), (6, 6))
     asked = Asked.about(case.net(torch.float64), case.inputs(torch.float64, batch=2), size=6, stride=1)
     choice, other = asked.choose(measure=False, few=0, least=0), asked.readout.x[:1]
-    assert worst(choice.about(other).plan, case.net(torch.float64), other, tensor(len(corners), 3, 6, 6), corners) < 1e-11
+    assert worst(choice.rebased(other).plan, case.net(torch.float64), other, tensor(len(corners), 3, 6, 6), corners) < 1e-11
     refused = Choice(None, "")
-    assert refused.about(other) is refused
+    assert refused.rebased(other) is refused
 
 
 @pytest.mark.parametrize("around", [torch.inference_mode, torch.enable_grad], ids=["inference", "grad"])
@@ -587,7 +587,7 @@ def test_a_vision_transformer_is_computed_whole_after_its_first_layer():
     settle(net, (3, 32, 32), batch=2)
     error, plan = compared(net, tensor(1, 3, 32, 32), (4, 4))
     assert error < 1e-12
-    assert [bool(step.boxes) for step in plan.course.steps][:2] == [True, False]
+    assert [bool(step.boxes) for step in plan.schedule.steps][:2] == [True, False]
 
 
 @pytest.mark.slow

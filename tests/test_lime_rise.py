@@ -12,7 +12,7 @@ from torch import Tensor
 import pellucid as pl
 from pellucid.methods.perturb.kernel_shap import kernel_shap
 from pellucid.methods.perturb.lime import Surrogate, lime
-from pellucid.methods.perturb.regions.defaults import Chosen, Parts
+from pellucid.methods.perturb.regions.defaults import DefaultRegions, Parts
 from pellucid.methods.perturb.regions.division import Entries, Grid
 from pellucid.methods.perturb.regions.regions import Cells
 from pellucid.methods.perturb.rise import MaskMean, SoftGrid, rise
@@ -134,7 +134,7 @@ def test_without_scikit_image_it_is_a_grid(monkeypatch: pytest.MonkeyPatch):
 )
 def test_what_is_no_picture_is_cut_otherwise(shape: tuple[int, ...], n: int, what: str):
     regions = Parts(50).of(torch.rand(shape), pl.load(lambda x: x))
-    assert isinstance(regions, Chosen) and regions.n == n and what in regions.note
+    assert isinstance(regions, DefaultRegions) and regions.n == n and what in regions.note
 
 
 # -- RISE ---------------------------------------------------------------------------------------------------------------------

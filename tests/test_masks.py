@@ -14,7 +14,7 @@ from pellucid.core.blur import blur_matrix
 from pellucid.core.progress import watched
 from pellucid.methods.perturb.masks import extremal
 from pellucid.methods.perturb.masks.extremal import Extremal
-from pellucid.methods.perturb.masks.masks import frame
+from pellucid.methods.perturb.masks.masks import places_of
 from pellucid.methods.perturb.masks.meaningful import Meaningful, as_probability
 from pellucid.methods.perturb.masks.optimise import gradient
 from pellucid.tape.forward import settled
@@ -190,7 +190,7 @@ def test_the_gradient_is_that_of_autograd_through_everything(method: Any):
     rows = [found.of[i] for i in index] * (len(variants) // len(index))
     out = net(variants)
     scores = found.readout.target.take(rows).read(lambda at: out)
-    loss = (scores * found.pulls(scores.detach(), index)).sum() + found.penalty(leaf, index, 3).sum()
+    loss = (scores * found.score_gradients(scores.detach(), index)).sum() + found.penalty(leaf, index, 3).sum()
     assert difference(by_tape, torch.autograd.grad(loss, leaf)[0]) < 1e-9
 
 
@@ -250,7 +250,7 @@ def test_places_may_lie_along_another_axis():
     case = CASE["attending"]
     e = pl.explain(case.net(), case.inputs(), target=1, method=Meaningful(steps=10, axes=(1,)))
     assert torch.equal(e.values, e.values[..., :1].expand_as(e.values)) and len(e.values[0, :, 0].unique()) > 1
-    assert frame(case.inputs(), (1,)).sides == (5,)
+    assert places_of(case.inputs(), (1,)).sides == (5,)
 
 
 def test_nothing_moves_where_the_target_is_read_from_a_map():

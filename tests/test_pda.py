@@ -17,7 +17,7 @@ from pellucid.errors import InputError, MethodError
 from pellucid.methods.perturb.coarse_to_fine import Refined
 from pellucid.methods.perturb.imputers import conditional_gaussian, marginal, noise
 from pellucid.methods.perturb.imputers.conditional_gaussian import ConditionalGaussian, shipped
-from pellucid.methods.perturb.imputers.draws import numbers
+from pellucid.methods.perturb.imputers.draws import draw_generator
 from pellucid.methods.perturb.imputers.statistics import measured
 from pellucid.methods.perturb.pda import WeightOfEvidence, pda
 from tests.reference import pda_twin as twin
@@ -61,7 +61,7 @@ def numbers_of(fitted: ConditionalGaussian, window: int) -> twin.Patches:
     return twin.Patches(
         lambda c, dy, dx: float(table[c, c, middle[0] + dy, middle[1] + dx]),
         lambda c: float(known.mean[c]), lambda c: float(known.low[c]), lambda c: float(known.high[c]),
-        lambda draw: normal((3, window * window), numbers(fitted.seed, draw)).numpy(),
+        lambda draw: normal((3, window * window), draw_generator(fitted.seed, draw)).numpy(),
     )  # fmt: skip
 
 

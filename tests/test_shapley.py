@@ -13,7 +13,7 @@ from pellucid.methods.perturb.imputers.imputer import Constant
 from pellucid.methods.perturb.kernel_shap import Banzhaf, Kernel, kernel_shap
 from pellucid.methods.perturb.regions.division import Grid, Groups
 from pellucid.methods.perturb.sampling.coalitions import Coalitions
-from pellucid.methods.perturb.sampling.least_squares import student
+from pellucid.methods.perturb.sampling.least_squares import student_factor
 from pellucid.methods.perturb.sampling.perturbation import Perturbation
 from pellucid.methods.perturb.shapley import shapley
 from tests.cases import CASE, difference
@@ -160,7 +160,7 @@ def test_intervals_of_banzhaf_values_hold_the_truth_as_often():
 def test_few_numbers_widen_an_error_as_students_t_does():
     table = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 10: 2.228, 30: 2.042, 1000: 1.962}
     for freedom, quantile in table.items():
-        assert 1.959964 * student(freedom) == pytest.approx(quantile, rel=3e-3)
+        assert 1.959964 * student_factor(freedom) == pytest.approx(quantile, rel=3e-3)
 
 
 def test_a_single_order_does_not_claim_to_be_sure():

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 import pellucid as pl
-from pellucid.methods.perturb.hsic import Halves, dependence, hsic
+from pellucid.methods.perturb.hsic import QuasiBernoulli, dependence, hsic
 from pellucid.methods.perturb.kernel_shap import kernel_shap
 from pellucid.methods.perturb.sampling.design import Bernoulli
-from pellucid.methods.perturb.sobol import OneReplaced, sobol, total_index
+from pellucid.methods.perturb.sobol import SaltelliDesign, sobol, total_index
 from tests.cases import CASE
 from tests.games import coalitions, covered, game, linear, off
 
@@ -65,7 +65,7 @@ def test_intervals_of_sobol_indices_hold_the_truth_at_least_as_often_as_they_say
     shares, n = [], 8
     for which in range(6):
         payoff = game(n, which)
-        every = payoff(OneReplaced(seed=99).longer(n, 9 * 4096).rows(n, 0, 9 * 4096))[:, 0].reshape(-1, n + 1)
+        every = payoff(SaltelliDesign(seed=99).longer(n, 9 * 4096).rows(n, 0, 9 * 4096))[:, 0].reshape(-1, n + 1)
         truth = total_index(every, torch.full((1, 4096), 1 / 4096).double())[0]
         for seed in range(10):
             e = pl.explain(payoff, payoff.everyone, 0, sobol(budget=9 * 64, imputer=0.0, seed=seed, batch=256))
@@ -111,7 +111,7 @@ def hsic_by_loops(present: Tensor, y: Tensor) -> Tensor:
 
 def test_hsic_is_the_sum_over_two_centred_kernels():
     payoff = game(5, 0)
-    rows = Halves(40, seed=2).rows(5, 0, 40).double()
+    rows = QuasiBernoulli(40, seed=2).rows(5, 0, 40).double()
     expected = hsic_by_loops(rows, payoff(rows)[:, 0])
     found = pl.explain(payoff, payoff.everyone, 0, hsic(budget=40, imputer=0.0, seed=2)).values[0]
     assert torch.allclose(found, expected, rtol=1e-9, atol=1e-12)
@@ -141,7 +141,7 @@ def test_intervals_of_hsic_hold_the_truth_as_often_as_they_say():
     for seed in range(60):
         payoff = game(9, seed)
         truth = dependence(z, payoff(z)[:, 0])[0]
-        for design, found in ((Bernoulli(400, seed=seed), shares), (Halves(400, seed=seed), even)):
+        for design, found in ((Bernoulli(400, seed=seed), shares), (QuasiBernoulli(400, seed=seed), even)):
             rows = design.rows(9, 0, 400)
             found.append(covered(*dependence(rows.double(), payoff(rows)[:, 0]), truth))
     assert 0.88 <= sum(shares) / len(shares) <= 0.97
@@ -185,7 +185,7 @@ def test_coalitions_do_not_serve_hsic_nor_shares_the_others():
     payoff = game(8, 0)
     with pytest.raises(pl.MethodError, match=r"HSIC from these responses.*independently of one another"):
         kernel_shap(imputer=0.0).sample(payoff, payoff.everyone, 0).fit("hsic")
-    with pytest.raises(pl.MethodError, match=r"LIME from these responses.*rows of OneReplaced"):
+    with pytest.raises(pl.MethodError, match=r"LIME from these responses.*rows of SaltelliDesign"):
         sobol(imputer=0.0).sample(payoff, payoff.everyone, 0).fit("lime")
 
 

@@ -16,7 +16,7 @@ from pellucid.model.where import Where
 from pellucid.target import Target
 from .imputers.windows import cut
 from .regions.regions import Windows
-from .sampling.perturbation import Explained, Perturbation, attribute
+from .sampling.perturbation import Perturbation, SampleResult, attribute
 from .sampling.query import extend, start
 from .sampling.responses import Responses
 from .sampling.study import Study, called_off, painted
@@ -61,9 +61,9 @@ class Refined:
 
     def attribute(self, model: Model, x: Tensor, target: Target, at: str | Where | None = None) -> Attribution:
         """One number per place from the windows that were asked."""
-        return attribute(self.method, self._explained, model, x, target, at, (f"refined, share={self.share}",))
+        return attribute(self.method, self._explain, model, x, target, at, (f"refined, share={self.share}",))
 
-    def _explained(self, study: Study) -> Explained:
+    def _explain(self, study: Study) -> SampleResult:
         every = study.regions
         assert isinstance(every, Windows), "windows slide"
         order = torch.zeros(0, dtype=torch.long)

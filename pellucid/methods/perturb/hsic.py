@@ -10,11 +10,11 @@ from torch import Tensor
 
 from pellucid.target import Target
 from .imputers.blur import Blur
-from .regions.defaults import Coarse, divided
+from .regions.defaults import Coarse, as_division
 from .regions.division import Division
-from .sampling.design import Bernoulli, Design, binomial, enough
+from .sampling.design import Bernoulli, Design, binomial, check_budget
 from .sampling.estimator import Estimate, named
-from .sampling.importance_weights import unfit
+from .sampling.importance_weights import design_error
 from .sampling.perturbation import Perturbation
 from .sampling.responses import Responses
 from .sobol import quasirandom
@@ -23,7 +23,7 @@ BLOCK, SOME = 1024, 2048  # rows of L at a time; answers whose distances tell th
 
 
 @dataclass(frozen=True)
-class Halves(Design):
+class QuasiBernoulli(Design):
     """Every region is there in every other row or so: points of a scrambled Sobol sequence, cut at one half.
 
     Rows then cover pairs of regions more evenly than random ones do.
@@ -36,7 +36,7 @@ class Halves(Design):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        enough("half of the regions at a time", self.budget, 4)
+        check_budget("half of the regions at a time", self.budget, 4)
 
     def count(self, n: int) -> int:
         return self.budget
@@ -68,8 +68,8 @@ class Dependence:
     signed: ClassVar[bool] = False
 
     def estimate(self, responses: Responses, target: Target) -> Estimate:
-        if not isinstance(responses.design, (Halves, Bernoulli)):
-            raise unfit("HSIC", responses.design, "regions have to be there independently of one another")
+        if not isinstance(responses.design, (QuasiBernoulli, Bernoulli)):
+            raise design_error("HSIC", responses.design, "regions have to be there independently of one another")
         present, y = responses.rows().double().cpu(), responses.read(target).mean(1).double().cpu()
         return Estimate(*dependence(present, y, responses.design.unit(responses.n)))
 
@@ -116,4 +116,6 @@ def hsic(
         tol: Stop before the budget, once the greatest standard error is below that share of the range of the values.
     """
     fill = Blur() if imputer is None else imputer
-    return Perturbation("hsic", divided(regions, Coarse(grid)), Halves(budget, seed), Dependence(), fill, draws, tol, batch)
+    return Perturbation(
+        "hsic", as_division(regions, Coarse(grid)), QuasiBernoulli(budget, seed), Dependence(), fill, draws, tol, batch
+    )

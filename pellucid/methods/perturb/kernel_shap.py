@@ -11,12 +11,12 @@ from torch import Tensor
 from pellucid.errors import MethodError
 from pellucid.target import Target
 from .imputers.blur import Blur
-from .regions.defaults import Parts, divided
+from .regions.defaults import Parts, as_division
 from .regions.division import Division
-from .sampling.coalitions import Coalitions, ShapleyKernel, kernel
+from .sampling.coalitions import Coalitions, ShapleyKernel, shapley_kernel
 from .sampling.design import binomial
 from .sampling.estimator import Estimate, named
-from .sampling.importance_weights import Weighted, weighted
+from .sampling.importance_weights import WeightedRows, weight_rows
 from .sampling.least_squares import regress
 from .sampling.perturbation import Perturbation
 from .sampling.responses import Responses
@@ -40,7 +40,7 @@ class Kernel:
 
     def estimate(self, responses: Responses, target: Target) -> Estimate:
         n = responses.n
-        data = weighted(responses, target, kernel(n), "Shapley values")
+        data = weight_rows(responses, target, shapley_kernel(n), "Shapley values")
         none, full = responses.read_empty(target).double().cpu(), responses.read_full(target).double().cpu()
         rise = full - none.mean()
         share = data.size / n
@@ -71,12 +71,12 @@ class Banzhaf:
     signed: ClassVar[bool] = True
 
     def estimate(self, responses: Responses, target: Target) -> Estimate:
-        data = weighted(responses, target, binomial(responses.n, 0.5), "Banzhaf values")
+        data = weight_rows(responses, target, binomial(responses.n, 0.5), "Banzhaf values")
         values, error = regress(data, with_constant(data), data.y, torch.zeros(responses.n + 1, responses.n + 1).double())
         return Estimate(values[1:], error[1:], data.notes)
 
 
-def with_constant(data: Weighted) -> Tensor:
+def with_constant(data: WeightedRows) -> Tensor:
     """The rows with a column of ones before them."""
     return torch.cat([torch.ones(len(data.present), 1, dtype=torch.float64), data.present], 1)
 
@@ -122,4 +122,4 @@ def kernel_shap(
         )  # fmt: skip
     design = designs[sampling](budget, seed=seed)
     fill = Blur() if imputer is None else imputer
-    return Perturbation("kernel_shap", divided(regions, Parts(50)), design, Kernel(), fill, draws, tol, batch)
+    return Perturbation("kernel_shap", as_division(regions, Parts(50)), design, Kernel(), fill, draws, tol, batch)

@@ -14,12 +14,12 @@ from pellucid.target import Target
 from .imputers.imputer import Fill, Imputer, Mean
 from .imputers.segment_mean import SegmentMean
 from .kernel_shap import with_constant
-from .regions.defaults import Parts, divided
+from .regions.defaults import Parts, as_division
 from .regions.division import Division
 from .regions.regions import Partition, Regions
 from .sampling.design import Bernoulli, binomial
 from .sampling.estimator import Estimate, named
-from .sampling.importance_weights import weighted
+from .sampling.importance_weights import weight_rows
 from .sampling.least_squares import regress
 from .sampling.perturbation import Perturbation
 from .sampling.responses import Responses
@@ -66,14 +66,14 @@ class Surrogate:
 
     def estimate(self, responses: Responses, target: Target) -> Estimate:
         n = responses.n
-        data = weighted(responses, target, binomial(n, 0.5), "LIME")
+        data = weight_rows(responses, target, binomial(n, 0.5), "LIME")
         if isinstance(responses.design, Bernoulli):
-            data = data.and_one(torch.ones(n, dtype=torch.float64), responses.read_full(target).double().cpu())
+            data = data.with_row(torch.ones(n, dtype=torch.float64), responses.read_full(target).double().cpu())
         distance = 1 - (data.size / n).sqrt()
         near = torch.exp(-(distance**2) / (2 * self.kernel_width**2))
         penalty = self.alpha * torch.eye(n + 1, dtype=torch.float64)
         penalty[0, 0] = 0.0  # the constant costs nothing
-        values, error = regress(data.times(near), with_constant(data), data.y, penalty)
+        values, error = regress(data.scaled(near), with_constant(data), data.y, penalty)
         return Estimate(values[1:], error[1:], data.notes)
 
 
@@ -107,5 +107,12 @@ def lime(
     """
     fill = Grey() if imputer is None else imputer
     return Perturbation(
-        "lime", divided(regions, Parts(50)), Bernoulli(budget, seed=seed), Surrogate(kernel_width, alpha), fill, draws, tol, batch
+        "lime",
+        as_division(regions, Parts(50)),
+        Bernoulli(budget, seed=seed),
+        Surrogate(kernel_width, alpha),
+        fill,
+        draws,
+        tol,
+        batch,
     )

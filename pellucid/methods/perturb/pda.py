@@ -22,7 +22,7 @@ from .imputers.imputer import Fill, Imputer
 from .imputers.marginal import Marginal, Shifted
 from .occlusion import Difference
 from .regions.division import Division, Sliding
-from .regions.regions import Regions, Shape, Windows, of_table, places
+from .regions.regions import Regions, Shape, Windows, spatial_shape, table_columns
 from .sampling.design import OneOut
 from .sampling.estimator import Estimate, named
 from .sampling.perturbation import Perturbation
@@ -148,7 +148,7 @@ class WeightOfEvidence:
         answers, classes = responses.answers.flatten(0, 1).double(), responses.full.numel()
         values, effect = answers.new_zeros(rows), answers.new_zeros(rows, draws)
         for weight, term in target.terms:
-            p, whole = _chances(term, answers).reshape(rows, draws), _chances(term, responses.full[None].double())
+            p, whole = _probabilities(term, answers).reshape(rows, draws), _probabilities(term, responses.full[None].double())
             values += weight * (self._bits(whole, classes) - self._bits(p.mean(1), classes))
             effect += weight * self._slope(p.mean(1), classes)[:, None] * p
         error = effect.std(1) / draws**0.5 if draws > 1 else None
@@ -173,7 +173,7 @@ def _of_classes(responses: Responses, target: Target) -> bool:
     return scores and responses.whole and responses.full.numel() > 1
 
 
-def _chances(term: Any, answers: Tensor) -> Tensor:
+def _probabilities(term: Any, answers: Tensor) -> Tensor:
     """The probability of the class of a term, for every output."""
     return Probability(term.at, term.index, term.labels).take([0] * len(answers)).read(answers)
 
@@ -204,7 +204,7 @@ class Likely(Imputer):
 
 
 @dataclass(frozen=True, eq=False)
-class Opened(Windows):
+class NotedWindows(Windows):
     """Windows, and a sentence about them.
 
     Arguments:
@@ -230,15 +230,15 @@ class Openings(Division):
     draws: int
 
     def of(self, x: Tensor, model: Model) -> Regions:
-        columns = of_table(x, model) if self.size is None else None
+        columns = table_columns(x, model) if self.size is None else None
         if columns is not None:
             return columns
-        usual = tuple(1 if x.dim() == 2 else max(1, min(WINDOW, side // 4)) for side in places(x))
-        windows = Sliding(usual if self.size is None else self.size, self.stride, clip=False).windows(x)
+        default_size = tuple(1 if x.dim() == 2 else max(1, min(WINDOW, side // 4)) for side in spatial_shape(x))
+        windows = Sliding(default_size if self.size is None else self.size, self.stride, clip=False).windows(x)
         side = (windows.boxes[0, 1] - windows.boxes[0, 0]).tolist()
         often = f"{self.draws} times each" if self.draws > 1 else "once each"
         note = f"{windows.n:,} windows of {' x '.join(map(str, side))}, filled {often}: {_told(self.sampler, x)}."
-        return Opened(windows.shape, windows.boxes, note)
+        return NotedWindows(windows.shape, windows.boxes, note)
 
     def __str__(self) -> str:
         return f"Openings(size={self.size}, stride={self.stride})"

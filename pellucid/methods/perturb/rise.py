@@ -15,10 +15,10 @@ from pellucid.model import Model
 from pellucid.target import Target
 from .imputers.blur import Blur
 from .regions.division import Division, Entries
-from .regions.regions import Cells, Regions, places, together
+from .regions.regions import Cells, Regions, mask_shape, spatial_shape
 from .sampling.design import Bernoulli, binomial
 from .sampling.estimator import Estimate, named
-from .sampling.importance_weights import Weighted, weighted
+from .sampling.importance_weights import WeightedRows, weight_rows
 from .sampling.perturbation import Perturbation
 from .sampling.responses import Responses
 
@@ -44,7 +44,7 @@ class SoftGrid(Division):
     def of(self, x: Tensor, model: Model) -> Regions:
         if x.dim() == 2:
             return Entries().of(x, model)
-        return Cells(together(x), tuple(min(self.n, side) for side in places(x)), self.seed)
+        return Cells(mask_shape(x), tuple(min(self.n, side) for side in spatial_shape(x)), self.seed)
 
 
 @named("rise")
@@ -74,7 +74,7 @@ class MaskMean:
         return not self.plain
 
     def estimate(self, responses: Responses, target: Target) -> Estimate:
-        data = weighted(responses, target, binomial(responses.n, self.p), "RISE")
+        data = weight_rows(responses, target, binomial(responses.n, self.p), "RISE")
         soft = isinstance(responses.regions, Cells)
         sums = _sums(data, _masks(responses) if soft else iter([data.present]), centred=not self.plain)
         values, error = _plain(*sums, self.p * data.w.sum()) if self.plain else _ratio(*sums, data.w.sum())
@@ -92,7 +92,7 @@ def _masks(responses: Responses) -> Iterator[Tensor]:
         yield (1 - gone.double()).flatten(1).cpu()
 
 
-def _sums(data: Weighted, masks: Iterator[Tensor], *, centred: bool) -> tuple[Tensor, Tensor, int]:
+def _sums(data: WeightedRows, masks: Iterator[Tensor], *, centred: bool) -> tuple[Tensor, Tensor, int]:
     """Sums over all rows of w f M, w M and w f, with shape (3, places), their second moments over units, (3, 3, places), and how
     many units there are."""
     f = data.y - (data.w @ data.y) / data.w.sum() if centred else data.y

@@ -13,13 +13,13 @@ from pellucid.errors import MethodError
 from pellucid.target import Target
 from .imputers.blur import Blur
 from .kernel_shap import Kernel
-from .regions.defaults import Parts, divided
+from .regions.defaults import Parts, as_division
 from .regions.division import Division
-from .sampling.coalitions import Coalitions, everything, usual
-from .sampling.design import Design, enough
+from .sampling.coalitions import Coalitions, coalition_count, default_budget
+from .sampling.design import Design, check_budget
 from .sampling.estimator import Estimate
-from .sampling.importance_weights import unfit
-from .sampling.least_squares import student
+from .sampling.importance_weights import design_error
+from .sampling.least_squares import student_factor
 from .sampling.perturbation import Perturbation
 from .sampling.responses import Responses
 
@@ -51,7 +51,7 @@ class Permutations(Design):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        enough("Shapley values by permutations", self.budget)
+        check_budget("Shapley values by permutations", self.budget)
         if self.permutations is not None and (self.budget is not None or self.permutations < 1):
             raise MethodError(
                 f"Shapley values by permutations={self.permutations}", f"budget={self.budget}",
@@ -60,7 +60,7 @@ class Permutations(Design):
 
     def complete(self, n: int) -> bool:
         """Whether all coalitions are asked."""
-        return n == 1 or (self.exact and everything(n) <= self._budget(n))
+        return n == 1 or (self.exact and coalition_count(n) <= self._budget(n))
 
     def orders(self, n: int) -> int:
         """How many orders are walked through, reverse ones included."""
@@ -68,8 +68,8 @@ class Permutations(Design):
 
     def count(self, n: int) -> int:
         if self.complete(n):
-            return everything(n)
-        enough("Shapley values by permutations", self._budget(n), self._together * (n - 1), n)
+            return coalition_count(n)
+        check_budget("Shapley values by permutations", self._budget(n), self._together * (n - 1), n)
         return self.orders(n) * (n - 1)
 
     def repeats(self, n: int) -> bool:
@@ -88,7 +88,7 @@ class Permutations(Design):
 
     def rows(self, n: int, start: int, stop: int) -> Tensor:
         if self.complete(n):
-            return Coalitions(everything(n), self.seed).rows(n, start, stop)
+            return Coalitions(coalition_count(n), self.seed).rows(n, start, stop)
         asked, step = torch.arange(start, stop), n - 1
         walks = range(start // step, (stop - 1) // step + 1)
         entered = torch.stack([self.order(n, walk).argsort() for walk in walks])  # when each region enters
@@ -106,17 +106,17 @@ class Permutations(Design):
     def _budget(self, n: int) -> int:
         if self.permutations is not None:
             return max(self.permutations, self._together) * (n - 1)
-        return max(usual(n), self._together * (n - 1)) if self.budget is None else self.budget
+        return max(default_budget(n), self._together * (n - 1)) if self.budget is None else self.budget
 
 
 @dataclass(frozen=True)
-class Marginal:
+class MarginalContributions:
     """Shapley values as the mean, over random orders, of what a region adds to those before it.
 
         phi_i = E[f(those before i, and i) - f(those before i)]
 
     They sum to f(x) - f(none) in every single order. Standard errors are those of the mean over orders, or over pairs of an order
-    and its reverse, widened where they are few (see `student`).
+    and its reverse, widened where they are few (see `student_factor`).
     """
 
     signed: ClassVar[bool] = True
@@ -124,19 +124,19 @@ class Marginal:
     def estimate(self, responses: Responses, target: Target) -> Estimate:
         design, n = responses.design, responses.n
         if not isinstance(design, Permutations):
-            raise unfit("marginal contributions", design, "every row has to add one region to the row before")
+            raise design_error("marginal contributions", design, "every row has to add one region to the row before")
         if design.complete(n):
             return Kernel().estimate(responses, target)
-        y, together = responses.read(target).mean(1).double().cpu(), 2 if design.antithetic else 1
+        y, group = responses.read(target).mean(1).double().cpu(), 2 if design.antithetic else 1
         walks = len(y) // (n - 1)
-        walks = walks // together * together or min(walks, 1)  # what was broken off tells nothing of the regions left
+        walks = walks // group * group or min(walks, 1)  # what was broken off tells nothing of the regions left
         if not walks:
             return Estimate(torch.zeros(n, dtype=torch.float64), torch.full((n,), torch.inf, dtype=torch.float64))
         ends = responses.read_empty(target).mean(), responses.read_full(target)
         none, full = (end.double().cpu().expand(walks, 1) for end in ends)
         steps = torch.cat([none, y[: walks * (n - 1)].reshape(walks, n - 1), full], 1).diff()
         added = torch.stack([torch.empty_like(row).index_copy_(0, design.order(n, k), row) for k, row in enumerate(steps)])
-        return Estimate(*_mean(added.reshape(-1, min(together, walks), n).mean(1)))
+        return Estimate(*_mean(added.reshape(-1, min(group, walks), n).mean(1)))
 
 
 def _mean(units: Tensor) -> tuple[Tensor, Tensor]:
@@ -144,7 +144,7 @@ def _mean(units: Tensor) -> tuple[Tensor, Tensor]:
     k = len(units)
     if k < 2:
         return units[0], torch.full_like(units[0], torch.inf)
-    return units.mean(0), units.std(0) / k**0.5 * student(k - 1)
+    return units.mean(0), units.std(0) / k**0.5 * student_factor(k - 1)
 
 
 def shapley(
@@ -177,4 +177,4 @@ def shapley(
     """
     design = Permutations(budget, permutations, antithetic, seed=seed)
     fill = Blur() if imputer is None else imputer
-    return Perturbation("shapley", divided(regions, Parts(50)), design, Marginal(), fill, draws, tol, batch)
+    return Perturbation("shapley", as_division(regions, Parts(50)), design, MarginalContributions(), fill, draws, tol, batch)

@@ -14,11 +14,11 @@ from pellucid.core.random import stream
 from pellucid.errors import MethodError
 from pellucid.target import Target
 from .imputers.blur import Blur
-from .regions.defaults import Coarse, divided
+from .regions.defaults import Coarse, as_division
 from .regions.division import Division
-from .sampling.design import Design, enough
+from .sampling.design import Design, check_budget
 from .sampling.estimator import Estimate, named
-from .sampling.importance_weights import unfit
+from .sampling.importance_weights import design_error
 from .sampling.perturbation import Perturbation
 from .sampling.responses import Responses
 
@@ -26,7 +26,7 @@ DESIGNS, RESAMPLES = 32, 200
 
 
 @dataclass(frozen=True)
-class OneReplaced(Design):
+class SaltelliDesign(Design):
     """Rows of shares in [0, 1], each followed by n others that differ from it in one region.
 
     Shares are points of a Sobol sequence in 2n dimensions, scrambled: its first half are the rows, its second what is put in
@@ -45,10 +45,10 @@ class OneReplaced(Design):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        enough("Sobol indices", self.budget, 4)
+        check_budget("Sobol indices", self.budget, 4)
 
     def count(self, n: int) -> int:
-        enough("Sobol indices", self.budget, 2 * (n + 1), n)
+        check_budget("Sobol indices", self.budget, 2 * (n + 1), n)
         if 2 * n > SobolEngine.MAXDIM:
             raise MethodError(
                 "Sobol indices", f"{n:,} regions", f"Sobol sequences have {SobolEngine.MAXDIM:,} dimensions, two for each",
@@ -100,8 +100,8 @@ class TotalIndex:
 
     def estimate(self, responses: Responses, target: Target) -> Estimate:
         design, n = responses.design, responses.n
-        if not isinstance(design, OneReplaced):
-            raise unfit("Sobol indices", design, "every row has to come again with one region changed")
+        if not isinstance(design, SaltelliDesign):
+            raise design_error("Sobol indices", design, "every row has to come again with one region changed")
         y = responses.read(target).mean(1).double().cpu()
         y = y[: len(y) // (n + 1) * (n + 1)].reshape(-1, n + 1)
         if not len(y):
@@ -148,5 +148,5 @@ def sobol(
         tol: Stop before the budget, once the greatest standard error is below that share of the range of the values.
     """
     fill = Blur() if imputer is None else imputer
-    division = divided(regions, Coarse(grid))
-    return Perturbation("sobol", division, OneReplaced(budget, seed), TotalIndex(), fill, draws, tol, batch)
+    division = as_division(regions, Coarse(grid))
+    return Perturbation("sobol", division, SaltelliDesign(budget, seed), TotalIndex(), fill, draws, tol, batch)

@@ -13,7 +13,7 @@ from torch import Tensor
 from pellucid.core.random import stream
 from pellucid.errors import MethodError
 from pellucid.methods.perturb.imputers.imputer import baseline
-from pellucid.methods.perturb.regions.regions import places, together
+from pellucid.methods.perturb.regions.regions import mask_shape, spatial_shape
 from pellucid.tape.forward import ask, at_once
 from ..metric import Answer, Compat, Need, Question, Scores, known_compat
 from ..removal.experiment import Scheme
@@ -64,8 +64,8 @@ class Squares:
             )  # fmt: skip
 
     def drawn(self, x: Tensor, draws: Sequence[int], seed: int) -> Tensor:
-        gone = torch.stack([self._square(places(x), stream("square", seed, draw)) for draw in draws])
-        return (x - baseline(self.value, x)) * gone.reshape(len(draws), *together(x)).to(x)
+        gone = torch.stack([self._square(spatial_shape(x), stream("square", seed, draw)) for draw in draws])
+        return (x - baseline(self.value, x)) * gone.reshape(len(draws), *mask_shape(x)).to(x)
 
     def _square(self, sides: tuple[int, ...], rng: torch.Generator) -> Tensor:
         size, inside = float(torch.rand((), generator=rng)), torch.ones(sides, dtype=torch.bool)

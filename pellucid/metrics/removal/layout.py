@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from pellucid.errors import InputError
-from pellucid.methods.perturb.regions.defaults import divided
+from pellucid.methods.perturb.regions.defaults import as_division
 from pellucid.methods.perturb.regions.division import Division, Entries, Groups
 from pellucid.methods.perturb.regions.regions import Partition, partition
 from pellucid.model import Model, Text
@@ -79,7 +79,7 @@ def suited(metric: Metric, regions: Division | Tensor | None = None, imputer: An
     if not isinstance(scheme, Scheme) or not is_dataclass(metric) or (regions is None and imputer is None):
         return metric
     filled = scheme.imputer if imputer is None else imputer
-    return replace(metric, scheme=replace(scheme, regions=divided(regions, scheme.regions), imputer=filled))
+    return replace(metric, scheme=replace(scheme, regions=as_division(regions, scheme.regions), imputer=filled))
 
 
 @dataclass(frozen=True)

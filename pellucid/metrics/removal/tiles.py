@@ -9,7 +9,7 @@ from torch import Tensor
 
 from pellucid.errors import InputError
 from pellucid.methods.perturb.regions.division import Division, Entries
-from pellucid.methods.perturb.regions.regions import Partition, partition, places, together
+from pellucid.methods.perturb.regions.regions import Partition, mask_shape, partition, spatial_shape
 from pellucid.model import Model
 
 
@@ -34,10 +34,10 @@ class Tiles(Division):
     def of(self, x: Tensor, model: Model) -> Partition:
         if x.dim() == 2:
             return Entries().of(x, model)
-        sides = places(x)
+        sides = spatial_shape(x)
         size = [min(self.size, max(1, side // 4)) for side in sides]
         number = [torch.arange(side) // length for side, length in zip(sides, size, strict=True)]
         labels = torch.zeros(sides, dtype=torch.long)
         for axis, along in enumerate(number):
             labels = labels * (int(along[-1]) + 1) + along.reshape(-1, *[1] * (len(sides) - axis - 1))
-        return partition(labels.reshape(together(x)))
+        return partition(labels.reshape(mask_shape(x)))

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from pellucid.core.formats import save
 from pellucid.errors import MethodError, PellucidError
-from pellucid.methods.perturb.sampling.least_squares import student
+from pellucid.methods.perturb.sampling.least_squares import student_factor
 from pellucid.metrics.report.format import columns, comma_separated, markdown, plain
 from pellucid.metrics.report.interval import interval
 from .marks import Measure
@@ -139,7 +139,7 @@ def within(values: Tensor, repeated: str) -> tuple[float, float]:
     n = len(known)
     if n < 2:
         return torch.nan, torch.nan
-    margin = NORMAL * student(n - 1) * float(known.std()) / math.sqrt(n)
+    margin = NORMAL * student_factor(n - 1) * float(known.std()) / math.sqrt(n)
     return float(known.mean()) - margin, float(known.mean()) + margin
 
 

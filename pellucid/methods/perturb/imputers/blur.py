@@ -10,8 +10,8 @@ from torch import Tensor
 from pellucid.core.blur import blurred
 from pellucid.errors import InputError
 from pellucid.model import Model
-from ..regions.regions import Regions, places
-from .draws import Whole
+from ..regions.regions import Regions, spatial_shape
+from .draws import SampleFill
 from .imputer import Fill, Imputer
 
 SIGMA, SHARE = 10.0, 1 / 8  # in places; and of the shortest side, where that is less
@@ -31,6 +31,7 @@ class Blur(Imputer):
         sigma: Width of the Gaussian, in places; None: 10, as in the paper, or an eighth of the shortest side where that is less.
 
     Example:
+        >>> import torch
         >>> x = torch.tensor([[[0.0, 0.0, 9.0, 0.0, 0.0]]])
         >>> Blur(0.5).prepare(x, None, None)(torch.ones(1, 1, 5), [0])[0, 0].round().tolist()
         [0.0, 1.0, 7.0, 1.0, 0.0]
@@ -47,7 +48,7 @@ class Blur(Imputer):
 
     def prepare(self, x: Tensor, regions: Regions | None, model: Model | None) -> Fill:
         content = blurred(x, self._width(x)) if x.dim() > 2 else x.mean(1, keepdim=True)
-        return Whole(tuple(x.shape[1:]), lambda draw: content)
+        return SampleFill(tuple(x.shape[1:]), lambda draw: content)
 
     def _width(self, x: Tensor) -> float:
-        return min(SIGMA, SHARE * min(places(x))) if self.sigma is None else self.sigma
+        return min(SIGMA, SHARE * min(spatial_shape(x))) if self.sigma is None else self.sigma

@@ -13,16 +13,16 @@ from torch import Tensor
 
 from pellucid.core.random import normal
 from pellucid.errors import InputError
-from .draws import numbers
+from .draws import draw_generator
 from .statistics import Statistics
-from .windows import bounds, numbered
+from .windows import bounds, flat_index
 
 Colour = Literal["each", "full", "first"]
 FLOOR = 1e-6  # of the variance of a pixel: the least that is left to chance, whatever is known around it
 
 
 @dataclass(frozen=True, eq=False)
-class Law:
+class ConditionalLaw:
     """How a hole depends on the places around it: mean weights, and a factor of what is left to chance.
 
     Arguments:
@@ -36,13 +36,13 @@ class Law:
     weights: Tensor
     factor: Tensor
 
-    def expected(self, known: Tensor) -> Tensor:
+    def mean(self, known: Tensor) -> Tensor:
         """The mean in the hole, (n, channel, m), given the frame, (n, channel, q); both about the mean of the channel."""
         n, channels = known.shape[:2]
         given = known.reshape(n, self.groups(channels), -1)
         return torch.einsum("cmq,ncq->ncm", self.weights.expand(given.shape[1], -1, -1), given).reshape(n, channels, -1)
 
-    def chance(self, z: Tensor) -> Tensor:
+    def noise(self, z: Tensor) -> Tensor:
         """What draws add to the mean, from standard normal numbers: both with shape (n, channel, m)."""
         n, channels = z.shape[:2]
         given = z.reshape(n, self.groups(channels), -1)
@@ -53,33 +53,33 @@ class Law:
         return 1 if self.factor.shape[1] != len(self.hole) else channels
 
 
-def law(covariance: Tensor, gone: Tensor) -> Law:
+def conditional_law(covariance: Tensor, gone: Tensor) -> ConditionalLaw:
     """The law of a patch with a hole.
 
     Arguments:
-        covariance: Of the places of the patch, see `together`.
+        covariance: Of the places of the patch, see `patch_covariance`.
         gone: True in the hole, shaped like the patch.
     """
     here = gone.flatten().repeat(covariance.shape[-1] // gone.numel())
     own, across, around = covariance[:, here][:, :, here], covariance[:, here][:, :, ~here], covariance[:, ~here][:, :, ~here]
     weights = torch.cholesky_solve(across.mT, torch.linalg.cholesky(around)).mT if len(around[0]) else across
-    return Law(gone.nonzero(), (~gone).nonzero(), weights, torch.linalg.cholesky(own - weights @ across.mT))
+    return ConditionalLaw(gone.nonzero(), (~gone).nonzero(), weights, torch.linalg.cholesky(own - weights @ across.mT))
 
 
-def together(statistics: Statistics, patch: tuple[int, ...], colour: Colour) -> Tensor:
+def patch_covariance(statistics: Statistics, patch: tuple[int, ...], colour: Colour) -> Tensor:
     """The covariance of the places of a patch, one matrix for every channel on its own, with shape (channel, places, places); one
     for all where colours go together, with shape (1, channel * places, channel * places).
     """
-    places = torch.ones(patch).nonzero()
-    covariance = statistics.between(places, places)
+    positions = torch.ones(patch).nonzero()
+    covariance = statistics.between(positions, positions)
     if colour == "full":
-        n = len(covariance) * len(places)
-        return _possible(covariance.permute(0, 2, 1, 3).reshape(1, n, n))
+        n = len(covariance) * len(positions)
+        return _nearest_covariance(covariance.permute(0, 2, 1, 3).reshape(1, n, n))
     each = torch.stack([covariance[c, c] for c in range(len(covariance))])
-    return _possible(each[:1] if colour == "first" else each)
+    return _nearest_covariance(each[:1] if colour == "first" else each)
 
 
-def _possible(covariance: Tensor) -> Tensor:
+def _nearest_covariance(covariance: Tensor) -> Tensor:
     """The nearest matrices that are covariances of anything: the same but for rounding, as `measured` makes them."""
     least = FLOOR * covariance.diagonal(dim1=-2, dim2=-1).amax(-1)
     ridge = least[:, None, None] * torch.eye(covariance.shape[-1], dtype=covariance.dtype)
@@ -110,7 +110,7 @@ class Conditional:
     colour: Colour
     seed: int
     random: bool
-    laws: dict[tuple[tuple[int, ...], bytes], Law] = field(default_factory=dict, repr=False)
+    laws: dict[tuple[tuple[int, ...], bytes], ConditionalLaw] = field(default_factory=dict, repr=False)
     covariances: dict[tuple[int, ...], Tensor] = field(default_factory=dict, repr=False)
 
     def __call__(self, gone: Tensor, draws: Sequence[int]) -> Tensor:
@@ -138,30 +138,30 @@ class Conditional:
         offsets, kind = torch.unique(corners - first, dim=0, return_inverse=True)
         for number, offset in enumerate(offsets):
             some = (kind == number).nonzero()[:, 0]
-            own = self._law(hole, tuple(patch.tolist()), offset)
+            own = self._law_of(hole, tuple(patch.tolist()), offset)
             where = self._numbers(first[some], own.hole)
             yield some, where, self._values(own, first[some], [draws[i] for i in some.tolist()])
 
-    def _values(self, own: Law, first: Tensor, draws: Sequence[int]) -> Tensor:
+    def _values(self, own: ConditionalLaw, first: Tensor, draws: Sequence[int]) -> Tensor:
         known = self._about_mean[:, self._numbers(first, own.frame)].movedim(0, 1)
-        values = own.expected(known)
+        values = own.mean(known)
         if self.random:
             some = sorted(set(draws))
-            z = torch.stack([normal((len(self._mean), len(own.hole)), numbers(self.seed, draw)) for draw in some])
-            values = values + own.chance(z)[torch.tensor([some.index(draw) for draw in draws])]
+            z = torch.stack([normal((len(self._mean), len(own.hole)), draw_generator(self.seed, draw)) for draw in some])
+            values = values + own.noise(z)[torch.tensor([some.index(draw) for draw in draws])]
         values = torch.minimum(torch.maximum(values + self._mean, self.statistics.low[:, None]), self.statistics.high[:, None])
         return (self.start.cpu() + self.width.cpu() * values).to(self.x)
 
-    def _law(self, hole: Tensor, patch: tuple[int, ...], offset: Tensor) -> Law:
+    def _law_of(self, hole: Tensor, patch: tuple[int, ...], offset: Tensor) -> ConditionalLaw:
         """The law of a hole that lies at `offset` in its patch."""
         gone = torch.zeros(patch, dtype=torch.bool)
         gone[tuple(slice(o, o + s) for o, s in zip(offset.tolist(), hole.shape, strict=True))] = hole
         key = patch, gone.numpy().tobytes()
         if patch not in self.covariances:
             self._fits(hole.shape, patch)
-            self.covariances[patch] = together(self.statistics, patch, self.colour)
+            self.covariances[patch] = patch_covariance(self.statistics, patch, self.colour)
         if key not in self.laws:
-            self.laws[key] = law(self.covariances[patch], gone)
+            self.laws[key] = conditional_law(self.covariances[patch], gone)
         return self.laws[key]
 
     def _fits(self, hole: Sequence[int], patch: Sequence[int]) -> None:
@@ -177,7 +177,7 @@ class Conditional:
     def _numbers(self, first: Tensor, offsets: Tensor) -> Tensor:
         """Places of patches as numbers, where all places of the sample are one axis: (patches, offsets)."""
         sides = self.x.shape[2:]
-        return numbered(first, sides)[:, None] + numbered(offsets, sides)
+        return flat_index(first, sides)[:, None] + flat_index(offsets, sides)
 
     def _places(self, gone: Tensor) -> Tensor:
         """Masks over places, on the CPU."""

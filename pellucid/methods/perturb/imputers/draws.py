@@ -14,13 +14,13 @@ from .windows import cut
 KEPT = 32  # contents remembered: more than the draws that are common to all rows of a design
 
 
-def numbers(seed: int, draw: int) -> torch.Generator:
+def draw_generator(seed: int, draw: int) -> torch.Generator:
     """The random numbers of one draw, other ones than the rows of a design take."""
     return stream("imputer", seed, draw)
 
 
 @dataclass(frozen=True, eq=False)
-class Whole:
+class SampleFill:
     """A fill with contents for a whole sample at once, whatever is gone: one for every draw.
 
     Arguments:
@@ -28,7 +28,7 @@ class Whole:
         content: From the number of a draw to what stands there: (1, ...), of length 1 along any axis.
 
     Example:
-        >>> fill = Whole((4,), lambda draw: torch.full((1, 4), float(draw)))
+        >>> fill = SampleFill((4,), lambda draw: torch.full((1, 4), float(draw)))
         >>> fill(torch.ones(2, 4, dtype=torch.bool), [3, 5])
         tensor([[3., 3., 3., 3.],
                 [5., 5., 5., 5.]])
@@ -40,15 +40,15 @@ class Whole:
 
     def __call__(self, gone: Tensor, draws: Sequence[int]) -> Tensor:
         if len(set(draws)) == 1:
-            return self._drawn(draws[0])
-        return torch.cat([self._drawn(draw) for draw in draws])
+            return self._content_of(draws[0])
+        return torch.cat([self._content_of(draw) for draw in draws])
 
     def patches(self, corners: Tensor, size: Sequence[int], draws: Sequence[int]) -> Tensor:
         """What stands in windows, with shape (n, channel, *size): see `patched`."""
         contents = self(torch.empty(0), draws)
         return cut(contents.expand(len(contents), *self.shape), corners, size)
 
-    def _drawn(self, draw: int) -> Tensor:
+    def _content_of(self, draw: int) -> Tensor:
         if draw not in self.known:
             if len(self.known) >= KEPT:
                 self.known.clear()

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from pellucid.errors import InputError
 from pellucid.model import Model
-from ..regions.regions import Regions, places
-from .draws import Whole, numbers
+from ..regions.regions import Regions, spatial_shape
+from .draws import SampleFill, draw_generator
 from .imputer import Fill, Imputer
 
 
@@ -49,14 +49,14 @@ class Marginal(Imputer):
     seed: int = 0
 
     def prepare(self, x: Tensor, regions: Regions | None, model: Model | None) -> Fill:
-        rng = numbers(self.seed, 0)
+        rng = draw_generator(self.seed, 0)
         order = torch.randperm(len(self.data), generator=rng).tolist() if self.shuffle else list(range(len(self.data)))
 
         def content(draw: int) -> Tensor:
             found = self._sample(order[draw % len(order)], x, model)
             return self._sample(order[(draw + 1) % len(order)], x, model) if torch.equal(found, x) else found
 
-        return Whole(tuple(x.shape[1:]), content)
+        return SampleFill(tuple(x.shape[1:]), content)
 
     def _sample(self, index: int, x: Tensor, model: Model | None) -> Tensor:
         given = self.data[index]
@@ -98,16 +98,16 @@ class Shifted(Imputer):
     seed: int = 0
 
     def prepare(self, x: Tensor, regions: Regions | None, model: Model | None) -> Fill:
-        sides = places(x)
+        sides = spatial_shape(x)
         axes = tuple(range(x.dim() - len(sides), x.dim()))
 
         def content(draw: int) -> Tensor:
             return x.roll(self._distance(sides, draw), axes)
 
-        return Whole(tuple(x.shape[1:]), content)
+        return SampleFill(tuple(x.shape[1:]), content)
 
     def _distance(self, sides: Sequence[int], draw: int) -> tuple[int, ...]:
-        rng = numbers(self.seed, draw)
+        rng = draw_generator(self.seed, draw)
         while True:
             distance = tuple(int(torch.randint(side, (), generator=rng)) for side in sides)
             if any(distance) or max(sides) == 1:  # by no distance at all nothing would be taken away

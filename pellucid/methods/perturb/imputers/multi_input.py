@@ -11,7 +11,7 @@ from torch import Tensor
 from pellucid.errors import InputError
 from pellucid.model import Columns, Model
 from ..regions.multi_input import MultiInputRegions, check_names, model_of
-from ..regions.regions import OfColumns, Regions
+from ..regions.regions import Regions, TableColumns
 from .imputer import Constant, Fill, Imputer
 
 
@@ -69,7 +69,7 @@ def prepared(imputer: Imputer, x: Tensor, regions: Regions, model: Model) -> Fil
 
 def for_columns(imputer: Imputer, regions: Regions, model: Model) -> Imputer:
     """The imputer; for columns of a table, which have nothing around them, their means in place of what stands around."""
-    if not isinstance(regions, OfColumns) or not getattr(imputer, "around", False):
+    if not isinstance(regions, TableColumns) or not getattr(imputer, "around", False):
         return imputer
     assert isinstance(model.preprocess, Columns)
     return Constant(model.preprocess.typical())

@@ -12,7 +12,7 @@ from pellucid.core.random import normal
 from pellucid.errors import InputError
 from pellucid.model import Model
 from ..regions.regions import Regions
-from .draws import Whole, numbers
+from .draws import SampleFill, draw_generator
 from .imputer import Fill, Imputer
 
 
@@ -50,10 +50,10 @@ class Noise(Imputer):
         else:
             start = x.amin(axes, keepdim=True)
             width = x.amax(axes, keepdim=True) - start
-        return Whole(tuple(x.shape[1:]), lambda draw: start + width * self._field(x, draw).to(x))
+        return SampleFill(tuple(x.shape[1:]), lambda draw: start + width * self._field(x, draw).to(x))
 
     def _field(self, x: Tensor, draw: int) -> Tensor:
-        rng = numbers(self.seed, draw)
+        rng = draw_generator(self.seed, draw)
         if self.kind == "normal":
             return normal(x.shape, rng)
         return torch.rand(x.shape, generator=rng, dtype=torch.float64, device="cpu")

@@ -13,7 +13,7 @@ from pellucid.core.random import normal
 from pellucid.errors import InputError
 from pellucid.model import Model
 from ..regions.regions import Regions
-from .draws import Whole, numbers
+from .draws import SampleFill, draw_generator
 from .imputer import Fill, Imputer
 from .windows import bounds, cut, paste
 
@@ -61,16 +61,16 @@ class NoisyLinear(Imputer):
         return self.noise > 0
 
     def prepare(self, x: Tensor, regions: Regions | None, model: Model | None) -> Fill:
-        noise = Whole(tuple(x.shape[1:]), lambda draw: self.noise * normal(x.shape, numbers(self.seed, draw)).to(x))
+        noise = SampleFill(tuple(x.shape[1:]), lambda draw: self.noise * normal(x.shape, draw_generator(self.seed, draw)).to(x))
 
         def fill(gone: Tensor, draws: Sequence[int]) -> Tensor:
-            smooth = _left(x, gone) if x.dim() == 2 else smoothed(x, gone, self.tolerance)
+            smooth = _mean_of_rest(x, gone) if x.dim() == 2 else smooth_fill(x, gone, self.tolerance)
             return smooth + noise(gone, draws) if self.random else smooth
 
         return fill
 
 
-def smoothed(x: Tensor, gone: Tensor, tolerance: float) -> Tensor:
+def smooth_fill(x: Tensor, gone: Tensor, tolerance: float) -> Tensor:
     """One sample with shape (1, channel, *places), what is gone replaced by the smooth solution, one for every mask.
 
     Arguments:
@@ -78,17 +78,17 @@ def smoothed(x: Tensor, gone: Tensor, tolerance: float) -> Tensor:
     """
     if not gone.any():
         return x
-    corners, size = _around(gone)
+    corners, size = _bounding_windows(gone)
     mean = x.mean(tuple(range(2, x.dim())), keepdim=True)
     known, hole = cut(x - mean, corners, size), cut(gone.expand(-1, -1, *x.shape[2:]), corners, size).to(x)
     weight = cut(_neighbours(torch.ones_like(x[:, :1])), corners, size)  # less than 1 at the border of the picture
-    found = _solved(
+    found = _conjugate_gradients(
         lambda y: hole * (weight * y - _neighbours(hole * y)), hole * _neighbours(known * (1 - hole)), weight, tolerance
     )
     return paste(x, torch.lerp(known, found, hole) + mean, corners)
 
 
-def _around(gone: Tensor) -> tuple[Tensor, list[int]]:
+def _bounding_windows(gone: Tensor) -> tuple[Tensor, list[int]]:
     """Rectangles of one size that hold all that is gone and its neighbours: first places, with shape (k, axes), and size."""
     sides = torch.tensor(gone.shape[2:], device=gone.device)
     first, last = bounds(gone.any(1))
@@ -109,7 +109,7 @@ def _neighbours(y: Tensor) -> Tensor:
     return flat.reshape(y.shape)
 
 
-def _solved(apply: Callable[[Tensor], Tensor], right: Tensor, diagonal: Tensor, tolerance: float) -> Tensor:
+def _conjugate_gradients(apply: Callable[[Tensor], Tensor], right: Tensor, diagonal: Tensor, tolerance: float) -> Tensor:
     """Conjugate gradients, preconditioned by the diagonal. Every channel of every row is a system of its own, and rests once it
     is solved, so that it gets the same answer in any company.
     """
@@ -135,7 +135,7 @@ def _solved(apply: Callable[[Tensor], Tensor], right: Tensor, diagonal: Tensor, 
     return found
 
 
-def _left(x: Tensor, gone: Tensor) -> Tensor:
+def _mean_of_rest(x: Tensor, gone: Tensor) -> Tensor:
     """The mean of what is left of a row (1, columns); of all of it where nothing is left. With shape (k, 1)."""
     left = (~gone).to(x)
     count = left.sum(1, keepdim=True)

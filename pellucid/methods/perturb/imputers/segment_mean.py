@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pellucid.model import Model
 from ..regions.regions import Partition, Regions
-from .draws import Whole
+from .draws import SampleFill
 from .imputer import Fill, Imputer
 
 
@@ -37,7 +37,7 @@ class SegmentMean(Imputer):
     def prepare(self, x: Tensor, regions: Regions, model: Model | None) -> Fill:
         if isinstance(regions, Partition):
             content = _segments(x, regions.labels.to(x.device))
-            return Whole(tuple(x.shape[1:]), lambda draw: content)
+            return SampleFill(tuple(x.shape[1:]), lambda draw: content)
 
         def fill(gone: Tensor, draws: Sequence[int]) -> Tensor:
             axes = tuple(range(2, x.dim())) if x.dim() > 2 else (1,)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from pellucid.core.files import write
 from pellucid.errors import InputError
-from .windows import numbered
+from .windows import flat_index
 
 REACH = 31  # pixels: what windows with their frames may span, less one
 FLOOR = 1e-5  # of the variance of a pixel: the least that is left unknown of it, whatever is known around it
@@ -53,7 +53,7 @@ class Statistics:
     @property
     def spread(self) -> Tensor:
         """The standard deviation of each channel."""
-        return _together(self.covariance, 2).diagonal().sqrt()
+        return _at_distance_zero(self.covariance, 2).diagonal().sqrt()
 
     def between(self, a: Tensor, b: Tensor) -> Tensor:
         """Covariances of all places a with all places b, with shape (channel, channel, len(a), len(b)).
@@ -62,7 +62,7 @@ class Statistics:
             a, b: Places, with shape (n, axes).
         """
         lags = b[None] - a[:, None] + torch.tensor(self.reach)
-        return self.covariance.flatten(2)[:, :, numbered(lags, self.covariance.shape[2:])]
+        return self.covariance.flatten(2)[:, :, flat_index(lags, self.covariance.shape[2:])]
 
     def mixed(self, weights: Tensor) -> Statistics:
         """The statistics of weighted sums of the channels, with non-negative weights of shape (new, channel)."""
@@ -120,7 +120,7 @@ def measured(samples: Iterable[Tensor], *, reach: int = REACH, pixels: bool = Fa
     low = torch.stack([sample.flatten(1).amin(1) for sample in given]).amin(0)
     high = torch.stack([sample.flatten(1).amax(1) for sample in given]).amax(0)
     mean, covariance = _moments(products)
-    return Statistics(mean, _possible(covariance), low, high, pixels)
+    return Statistics(mean, _nearest_covariance(covariance), low, high, pixels)
 
 
 def _products(sample: Tensor, reach: tuple[int, ...]) -> Tensor:
@@ -142,12 +142,12 @@ def _products(sample: Tensor, reach: tuple[int, ...]) -> Tensor:
 def _moments(products: Tensor) -> tuple[Tensor, Tensor]:
     """Means, and covariances by distance, each about the mean of all places."""
     pairs, first, second, both = products[-1, -1], products[:-1, -1], products[-1, :-1], products[:-1, :-1]
-    mean = _together(first, 1) / _together(pairs, 0)
+    mean = _at_distance_zero(first, 1) / _at_distance_zero(pairs, 0)
     m = mean.reshape(-1, *[1] * pairs.dim())
     return mean, (both - m[None] * first[:, None] - m[:, None] * second[None]) / pairs + m[:, None] * m[None]
 
 
-def _possible(covariance: Tensor) -> Tensor:
+def _nearest_covariance(covariance: Tensor) -> Tensor:
     """Covariances that some random field has: those on a torus twice as wide as they reach, with no frequency of negative power.
 
     Estimates at different distances come from different pairs of pixels, and need not go together; of few pictures they do not,
@@ -156,14 +156,14 @@ def _possible(covariance: Tensor) -> Tensor:
     axes = tuple(range(2, covariance.dim()))
     waves = torch.fft.fftn(torch.fft.ifftshift(covariance, axes), dim=axes).movedim((0, 1), (-2, -1))
     power, directions = torch.linalg.eigh((waves + waves.mH) / 2)
-    least = FLOOR * float(_together(covariance, 2).diagonal().max())
+    least = FLOOR * float(_at_distance_zero(covariance, 2).diagonal().max())
     waves = (directions * power.clamp(min=least)[..., None, :]) @ directions.mH
     field = torch.fft.ifftn(waves.movedim((-2, -1), (0, 1)), dim=axes).real
     shifted: Tensor = torch.fft.fftshift(field, axes)
     return shifted
 
 
-def _together(by_distance: Tensor, axis: int) -> Tensor:
+def _at_distance_zero(by_distance: Tensor, axis: int) -> Tensor:
     """What is told by distance, in axes from `axis` on, at distance 0: the middle."""
     lags = by_distance.flatten(axis)
     return lags.select(axis, lags.shape[axis] // 2)

@@ -44,7 +44,7 @@ def cut(x: Tensor, corners: Tensor, size: Sequence[int]) -> Tensor:
         >>> cut(torch.arange(5.0).reshape(1, 1, 5), torch.tensor([[0], [3]]), (2,)).tolist()
         [[[0.0, 1.0]], [[3.0, 4.0]]]
     """
-    index = places(x.shape[2:], corners, size)
+    index = window_index(x.shape[2:], corners, size)
     flat = x.flatten(2).expand(len(corners), -1, -1)
     return flat.gather(2, index[:, None].expand(-1, x.shape[1], -1)).reshape(len(corners), x.shape[1], *size)
 
@@ -57,25 +57,25 @@ def paste(x: Tensor, patches: Tensor, corners: Tensor) -> Tensor:
         tensor([[[0., 1., 1., 0.]]])
     """
     made = x.expand(len(corners), *x.shape[1:]).clone(memory_format=torch.contiguous_format)
-    index = places(x.shape[2:], corners, patches.shape[2:])
+    index = window_index(x.shape[2:], corners, patches.shape[2:])
     made.flatten(2).scatter_(2, index[:, None].expand(-1, x.shape[1], -1), patches.flatten(2).to(x.dtype))
     return made
 
 
-def places(sides: Sequence[int], corners: Tensor, size: Sequence[int]) -> Tensor:
+def window_index(sides: Sequence[int], corners: Tensor, size: Sequence[int]) -> Tensor:
     """The places of windows as numbers into a sample whose places are one axis, with shape (n, places of a window)."""
     within = torch.ones(tuple(size), dtype=torch.bool, device=corners.device).nonzero()
-    return numbered(corners, sides)[:, None] + numbered(within, sides)
+    return flat_index(corners, sides)[:, None] + flat_index(within, sides)
 
 
-def numbered(at: Tensor, sides: Sequence[int]) -> Tensor:
+def flat_index(at: Tensor, sides: Sequence[int]) -> Tensor:
     """Places as numbers, where all places of a sample are one axis.
 
     Arguments:
         at: Places along each axis, with shape (..., axes).
 
     Example:
-        >>> numbered(torch.tensor([[0, 1], [2, 0]]), (4, 5))
+        >>> flat_index(torch.tensor([[0, 1], [2, 0]]), (4, 5))
         tensor([ 1, 10])
     """
     steps = torch.tensor([prod(sides[axis + 1 :]) for axis in range(len(sides))], device=at.device)

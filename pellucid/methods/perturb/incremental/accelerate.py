@@ -35,7 +35,7 @@ class Choice:
     reason: str
     gain: float = 0.0
 
-    def about(self, x: Tensor) -> Choice:
+    def rebased(self, x: Tensor) -> Choice:
         """The same choice for another picture of the same shape, without another trial.
 
         Arguments:
@@ -85,27 +85,27 @@ def accelerate(
         plan = Plan.build(readout.model, readout.x[row : row + 1], size, corners=corners, reads=reads, at=readout.at, most=most)
         if plan.saves < least:
             return Choice(None, f"the whole network was asked: a plan would spare {max(plan.saves, 0):.0%} of its multiply-adds")
-        return _tried(plan, readout, row, value, _trial(corners, asked, seed), measure, asked, seed)
+        return _compare(plan, readout, row, value, _trial_corners(corners, asked, seed), measure, asked, seed)
     except PellucidError as error:
         return Choice(None, f"the whole network was asked: {error.found}")
     except (RuntimeError, ValueError, TypeError, IndexError, AssertionError) as error:  # it does not take what a plan gives it
         return Choice(None, f"the whole network was asked: a plan for it stumbles ({str(error).splitlines()[0]})")
 
 
-def _tried(
+def _compare(
     plan: Plan, readout: Readout, row: int, value: Tensor, corners: Tensor, measure: bool, asked: int, seed: int
 ) -> Choice:
     """The plan, if it is right, and no slower where that matters."""
-    variants, patches = _variants(plan, value, corners, seed)
+    variants, patches = _trial_windows(plan, value, corners, seed)
     rows = [row] * len(variants)
-    dense, seconds_dense = _timed(lambda: readout.values(variants, rows), value.device)
-    quick, seconds_quick = _timed(lambda: plan.values(patches, corners), value.device)
+    dense, seconds_dense = _time(lambda: readout.values(variants, rows), value.device)
+    quick, seconds_quick = _time(lambda: plan.values(patches, corners), value.device)
     wrong = next((at for at, own in dense.items() if at in quick and not _agree(quick[at], own)), "")
     if wrong != "":
         return Choice(None, f"the whole network was asked: a plan for it differs at {wrong or 'the output'}")
     if measure and asked > 16 * len(variants):  # the first time, both also paid for what is set up once
-        seconds_dense = min(seconds_dense, _timed(lambda: readout.values(variants, rows), value.device)[1])
-        seconds_quick = min(seconds_quick, _timed(lambda: plan.values(patches, corners), value.device)[1])
+        seconds_dense = min(seconds_dense, _time(lambda: readout.values(variants, rows), value.device)[1])
+        seconds_quick = min(seconds_quick, _time(lambda: plan.values(patches, corners), value.device)[1])
     gain = (seconds_dense / len(variants)) / (seconds_quick / len(patches))
     if measure and gain < 1:
         return Choice(
@@ -114,7 +114,7 @@ def _tried(
     return Choice(plan, f"only what each window reaches was computed again: {gain:.1f} times as fast as the whole network", gain)
 
 
-def _trial(corners: Tensor, asked: int, seed: int) -> Tensor:
+def _trial_corners(corners: Tensor, asked: int, seed: int) -> Tensor:
     """Corners to try: the outermost, the one nearest the middle, and a few at random."""
     rng = torch.Generator().manual_seed(seed)
     signs = torch.cartesian_prod(*[torch.tensor([-1, 1])] * corners.shape[1]).reshape(-1, corners.shape[1])
@@ -124,7 +124,7 @@ def _trial(corners: Tensor, asked: int, seed: int) -> Tensor:
     return corners[torch.unique(torch.cat([outermost, centred[None], some])).to(corners.device)]
 
 
-def _variants(plan: Plan, value: Tensor, corners: Tensor, seed: int) -> tuple[Tensor, Tensor]:
+def _trial_windows(plan: Plan, value: Tensor, corners: Tensor, seed: int) -> tuple[Tensor, Tensor]:
     """Pictures with windows of foreign content, and the picture itself as the last; and the windows alone."""
     rng = torch.Generator().manual_seed(seed)
     variants = value.repeat(len(corners) + 1, *[1] * (value.dim() - 1))
@@ -148,7 +148,7 @@ def _agree(quick: Tensor, dense: Tensor) -> bool:
     return bool((quick - dense[:-1]).abs().amax() <= allowed)
 
 
-def _timed(work: Callable[[], T], device: torch.device) -> tuple[T, float]:
+def _time(work: Callable[[], T], device: torch.device) -> tuple[T, float]:
     begin = time.perf_counter()
     made = work()
     if device.type == "cuda":

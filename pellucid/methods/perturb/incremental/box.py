@@ -17,7 +17,7 @@ from .span import Span
 
 
 @dataclass(frozen=True)
-class Form:
+class MapLayout:
     """How a value is laid out: which of its axes run along the picture, and which holds the samples.
 
     Told as rows it has the samples first, then the axes of the picture, then all else (the channels) as one axis.
@@ -28,8 +28,8 @@ class Form:
         axes: The axes of the picture, in the order of the window's.
 
     Example:
-        >>> form = Form((1, 3, 8, 6), samples=0, axes=(2, 3))
-        >>> form.rows(torch.zeros(5, 3, 4, 4)).shape, form.value(torch.zeros(5, 4, 4, 3)).shape
+        >>> layout = MapLayout((1, 3, 8, 6), samples=0, axes=(2, 3))
+        >>> layout.rows(torch.zeros(5, 3, 4, 4)).shape, layout.value(torch.zeros(5, 4, 4, 3)).shape
         (torch.Size([5, 4, 4, 3]), torch.Size([5, 3, 4, 4]))
     """
 
@@ -80,7 +80,7 @@ class Form:
 class Box:
     """Where a change is felt in one value: one span along each axis of the picture."""
 
-    form: Form
+    layout: MapLayout
     spans: tuple[Span, ...]
 
     @property
@@ -90,13 +90,13 @@ class Box:
     @property
     def share(self) -> float:
         """Which part of the value lies in it."""
-        return prod(self.lengths) / prod(self.form.sizes)
+        return prod(self.lengths) / prod(self.layout.sizes)
 
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of one sample's box."""
-        shape = list(self.form.shape)
-        for axis, span in zip(self.form.axes, self.spans, strict=True):
+        shape = list(self.layout.shape)
+        for axis, span in zip(self.layout.axes, self.spans, strict=True):
             shape[axis] = span.length
         return tuple(shape)
 
@@ -112,15 +112,15 @@ def union(boxes: Sequence[Box]) -> tuple[Span, ...]:
     return spans
 
 
-def form_of(tape: Tape, value: int, axes: tuple[int, ...]) -> Form | None:
+def layout_of(tape: Tape, value: int, axes: tuple[int, ...]) -> MapLayout | None:
     """The form of a value on the tape; None where its samples are not alone on an axis."""
     shape, batch = tape.values[value].shape, tape.values[value].batch
     if batch is None or batch.every != 1 or shape[batch.axis] != tape.samples or batch.axis in axes:
         return None
-    return Form(tuple(1 if a == batch.axis else length for a, length in enumerate(shape)), batch.axis, axes)
+    return MapLayout(tuple(1 if a == batch.axis else length for a, length in enumerate(shape)), batch.axis, axes)
 
 
-def carried(tape: Tape, op: Op, source: Form, out: int) -> Form | None:
+def layout_after(tape: Tape, op: Op, source: MapLayout, out: int) -> MapLayout | None:
     """The form of what `op` made of a value of form `source`, if it leaves every axis of the picture whole.
 
     Axes of the picture are followed as the tape follows the axis of samples.
@@ -133,11 +133,11 @@ def carried(tape: Tape, op: Op, source: Form, out: int) -> Form | None:
         if found is None or found.every != 1 or after[found.axis] != before[axis]:
             return None
         axes.append(found.axis)
-    return form_of(tape, out, tuple(axes)) if len(set(axes)) == len(axes) else None
+    return layout_of(tape, out, tuple(axes)) if len(set(axes)) == len(axes) else None
 
 
 @dataclass(frozen=True, eq=False)
-class Windows:
+class WindowPositions:
     """The windows that a plan is made for.
 
     Arguments:
@@ -153,7 +153,7 @@ class Windows:
     numbers: tuple[Tensor, ...]
 
     @classmethod
-    def of(cls, size: tuple[int, ...], picture: tuple[int, ...], corners: Tensor | None, device: torch.device) -> Windows:
+    def of(cls, size: tuple[int, ...], picture: tuple[int, ...], corners: Tensor | None, device: torch.device) -> WindowPositions:
         """Those with these corners; None: all that lie inside the picture.
 
         Raises:
@@ -175,7 +175,7 @@ class Windows:
             numbers.append(number)
         return replace(cls(size, picture, tuple(places), tuple(numbers)).to(device))
 
-    def to(self, device: torch.device) -> Windows:
+    def to(self, device: torch.device) -> WindowPositions:
         return replace(self, places=tuple(p.to(device) for p in self.places), numbers=tuple(n.to(device) for n in self.numbers))
 
     def spans(self) -> tuple[Span, ...]:

@@ -8,11 +8,11 @@ from torch import Tensor
 from pellucid.model.outputs import map_leaves
 from pellucid.tape import Op, Ref, kinds
 from pellucid.tape.batch import VIEWS, Batch
-from .convolution import whole_convolution
-from .guard import mixed
-from .operand import Count, Grown, Held, Operand, Sizes, Whole, grown, single
+from .convolution import full_convolution
+from .guard import mixed_samples
+from .operand import BatchedShape, Fixed, FullMap, Operand, Repeated, WindowCount, first_sample, repeated
 from .pointwise import SIZED
-from .step import Draft, Step, multiply, on_the_right
+from .step import Draft, PlanStep, multiply, on_the_right
 
 # Which of their arguments is a shape that holds the number of samples.
 SHAPED = dict.fromkeys(SIZED | {"as_strided"}, 1) | {"as_strided_scatter": 2}
@@ -21,7 +21,7 @@ COUNTED = {"native_group_norm": 3}
 WEIGHTED = kinds.CONVOLUTIONS | {"mm", "addmm", "mv", "addmv", "native_layer_norm", "native_group_norm", "_fused_rms_norm"}
 
 
-def whole(draft: Draft, op: Op) -> Step:
+def dense(draft: Draft, op: Op) -> PlanStep:
     """The step that computes an operation as the model does, on as many samples as there are windows.
 
     Raises:
@@ -29,43 +29,43 @@ def whole(draft: Draft, op: Op) -> Step:
     """
     values = [value for value in (*op.ins, *op.outs) if value is not None and value in draft.wanted]
     if any(draft.tape.values[value].batch is None for value in values):
-        raise mixed(op)
+        raise mixed_samples(op)
     if op.kind == "convolution":
-        return whole_convolution(draft, op)
+        return full_convolution(draft, op)
     if op.kind == "dense" and len(op.ins) == 1 and on_the_right(draft.tape, op):
-        return Step(op, multiply, (Whole(op.ins[0]), *draft.weight(op)))
+        return PlanStep(op, multiply, (FullMap(op.ins[0]), *draft.weight(op)))
     if op.name in VIEWS:
-        return Step(op, torch.reshape, (Whole(op.ins[0]), _shape(draft, op.out)))
+        return PlanStep(op, torch.reshape, (FullMap(op.ins[0]), _shape(draft, op.out)))
     args = list(map_leaves(op.args, Ref, lambda ref: _operand(draft, op, ref)))
     if op.name in SHAPED:
         args[SHAPED[op.name]] = _shape(draft, op.out if op.name != "as_strided_scatter" else op.ins[-1])
     if op.name in COUNTED:
-        args[COUNTED[op.name]] = Count()
-    return Step(
+        args[COUNTED[op.name]] = WindowCount()
+    return PlanStep(
         op, op.fn, tuple(args), {k: map_leaves(v, Ref, lambda ref: _operand(draft, op, ref)) for k, v in op.kwargs.items()}
     )
 
 
-def _shape(draft: Draft, value: int) -> Sizes:
+def _shape(draft: Draft, value: int) -> BatchedShape:
     batch = draft.tape.values[value].batch
     assert batch is not None, "checked before"
     samples = draft.tape.samples
-    return Sizes(tuple(n // samples if a == batch.axis else n for a, n in enumerate(draft.shape(value))), batch.axis)
+    return BatchedShape(tuple(n // samples if a == batch.axis else n for a, n in enumerate(draft.shape(value))), batch.axis)
 
 
 def _operand(draft: Draft, op: Op, ref: Ref) -> Operand:
     """A changed value; what stands still, grown to the number of windows where it holds a row for each sample."""
     value = draft.tape.values[ref.id]
-    if ref.id in draft.boxes or ref.id in draft.wholes:
-        return Whole(ref.id)
+    if ref.id in draft.boxes or ref.id in draft.full_maps:
+        return FullMap(ref.id)
     tensor = draft.tape.value(ref.id)
     batch = value.batch if value.tracked else _rows(draft, op, tensor)
     if batch is None:
-        return Held(tensor)
-    one = single(tensor, batch, draft.tape.samples)
-    if not value.tracked and not torch.equal(grown(one, batch, draft.tape.samples), tensor):
-        raise mixed(op)
-    return Grown(one, batch)
+        return Fixed(tensor)
+    one = first_sample(tensor, batch, draft.tape.samples)
+    if not value.tracked and not torch.equal(repeated(one, batch, draft.tape.samples), tensor):
+        raise mixed_samples(op)
+    return Repeated(one, batch)
 
 
 def _rows(draft: Draft, op: Op, constant: Tensor) -> Batch | None:

@@ -28,15 +28,15 @@ def guard(tape: Tape, start: int) -> None:
         if not changed.intersection(ref.id for ref in op.refs()):
             continue
         if op.name in kinds.STOCHASTIC | {"rrelu_with_noise"} and not (op.name == "native_dropout" and not op.args[2]):
-            raise _blind(op, "draws random numbers")
+            raise _unpredictable(op, "draws random numbers")
         reads_positions = any(tape.values[ref.id].tensor is found for ref in op.refs() for found in positions)
         if (op.kind == "constant" and op.name not in SHAPED) or op.name in ORDERING or reads_positions:
-            raise _blind(op, "decides by what it sees")
+            raise _unpredictable(op, "decides by what it sees")
         changed.update(o for o in op.outs if o is not None)
         positions.extend(found for found in op.aux if found is not None)
 
 
-def mixed(op: Op) -> ModelError:
+def mixed_samples(op: Op) -> ModelError:
     """Samples that the tape cannot tell apart."""
     return ModelError(
         "Incremental inference", f"{op.place}, where samples are no longer told apart", "each window needs an answer of its own",
@@ -44,7 +44,7 @@ def mixed(op: Op) -> ModelError:
     )  # fmt: skip
 
 
-def _blind(op: Op, does: str) -> ModelError:
+def _unpredictable(op: Op, does: str) -> ModelError:
     return ModelError(
         "Incremental inference", f"{op.place}, which {does}", "the tape of one picture does not say what it does for another",
         "Ask the network itself.",

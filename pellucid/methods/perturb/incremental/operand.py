@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from pellucid.tape.batch import Batch
-from .box import Box, Form
+from .box import Box, MapLayout
 from .span import Cut
 
 Key = tuple[int, float | None]
@@ -21,7 +21,7 @@ NOWHERE = 1 << 40
 
 
 @dataclass(eq=False)
-class Run:
+class ForwardPass:
     """One batch of windows on its way through the network.
 
     Arguments:
@@ -37,20 +37,20 @@ class Run:
     clean: Mapping[Key, Tensor]
     pasting: Mapping[int, Fetch]
     boxes: dict[int, Tensor]
-    wholes: dict[int, Tensor] = field(default_factory=dict)
+    full_maps: dict[int, Tensor] = field(default_factory=dict)
 
-    def whole(self, value: int) -> Tensor:
+    def full_map(self, value: int) -> Tensor:
         """All of a changed value, for every window."""
-        if value not in self.wholes:
-            self.wholes[value] = self.pasting[value](self)
-        return self.wholes[value]
+        if value not in self.full_maps:
+            self.full_maps[value] = self.pasting[value](self)
+        return self.full_maps[value]
 
 
 class Operand(ABC):
     """Something that an operation is given, made when it runs."""
 
     @abstractmethod
-    def __call__(self, run: Run) -> Any: ...
+    def __call__(self, run: ForwardPass) -> Any: ...
 
     @property
     def reads(self) -> int | None:
@@ -64,7 +64,7 @@ class Patch(Operand):
 
     value: int
 
-    def __call__(self, run: Run) -> Tensor:
+    def __call__(self, run: ForwardPass) -> Tensor:
         return run.boxes[self.value]
 
     @property
@@ -73,13 +73,13 @@ class Patch(Operand):
 
 
 @dataclass(frozen=True, eq=False)
-class Whole(Operand):
+class FullMap(Operand):
     """All of a changed value."""
 
     value: int
 
-    def __call__(self, run: Run) -> Tensor:
-        return run.whole(self.value)
+    def __call__(self, run: ForwardPass) -> Tensor:
+        return run.full_map(self.value)
 
     @property
     def reads(self) -> int:
@@ -87,12 +87,12 @@ class Whole(Operand):
 
 
 @dataclass(frozen=True, eq=False)
-class Held(Operand):
+class Fixed(Operand):
     """A constant: the same for all windows."""
 
     tensor: Tensor
 
-    def __call__(self, run: Run) -> Tensor:
+    def __call__(self, run: ForwardPass) -> Tensor:
         return self.tensor
 
 
@@ -102,48 +102,48 @@ class Clean(Operand):
 
     value: int
 
-    def __call__(self, run: Run) -> Tensor:
+    def __call__(self, run: ForwardPass) -> Tensor:
         return run.clean[self.value, None]
 
 
 @dataclass(frozen=True, eq=False)
-class Grown(Operand):
+class Repeated(Operand):
     """What stands in a constant for one sample, for every window."""
 
     tensor: Tensor
     batch: Batch
 
-    def __call__(self, run: Run) -> Tensor:
-        return grown(self.tensor, self.batch, run.n)
+    def __call__(self, run: ForwardPass) -> Tensor:
+        return repeated(self.tensor, self.batch, run.n)
 
 
 @dataclass(frozen=True, eq=False)
-class Sizes(Operand):
+class BatchedShape(Operand):
     """A shape, with as many samples as there are windows. `shape` is that of one sample."""
 
     shape: tuple[int, ...]
     axis: int
 
-    def __call__(self, run: Run) -> list[int]:
+    def __call__(self, run: ForwardPass) -> list[int]:
         return [run.n * length if a == self.axis else length for a, length in enumerate(self.shape)]
 
 
 @dataclass(frozen=True, eq=False)
-class Count(Operand):
+class WindowCount(Operand):
     """How many windows there are."""
 
-    def __call__(self, run: Run) -> int:
+    def __call__(self, run: ForwardPass) -> int:
         return run.n
 
 
 @dataclass(frozen=True, eq=False)
-class Looked(Operand):
+class Lookup(Operand):
     """What a table, one entry per place, says of every window."""
 
     table: Tensor
     axis: int
 
-    def __call__(self, run: Run) -> Tensor:
+    def __call__(self, run: ForwardPass) -> Tensor:
         return self.table[run.at[self.axis]]
 
 
@@ -162,7 +162,7 @@ class Fetch(Operand):
     """
 
     key: Key
-    form: Form
+    layout: MapLayout
     box: Box | None
     lengths: tuple[int, ...]
     source: tuple[Tensor, ...]
@@ -170,10 +170,10 @@ class Fetch(Operand):
     clipped: bool
 
     @classmethod
-    def of(cls, value: int, form: Form, box: Box | None, cuts: Sequence[Cut], fill: float = 0.0) -> Fetch:
+    def of(cls, value: int, layout: MapLayout, box: Box | None, cuts: Sequence[Cut], fill: float = 0.0) -> Fetch:
         lengths = tuple(cut.length for cut in cuts)
         source, target = [], []
-        for size, cut, step in zip(form.sizes, cuts, _strides([s + 1 for s in form.sizes]), strict=True):
+        for size, cut, step in zip(layout.sizes, cuts, _strides([s + 1 for s in layout.sizes]), strict=True):
             positions = cut.positions()
             inside = (positions >= 0) & (positions < size)
             source.append(torch.where(inside, positions, size) * step)
@@ -182,45 +182,45 @@ class Fetch(Operand):
             hit = (away >= 0) & (away % cut.step == 0) & (away < cut.step * cut.length)
             target.append(torch.where(hit, away // cut.step * step, NOWHERE))
         clipped = any(bool((t >= NOWHERE).any()) for t in target)
-        return cls((value, fill), form, box, lengths, tuple(source), tuple(target), clipped)
+        return cls((value, fill), layout, box, lengths, tuple(source), tuple(target), clipped)
 
     @property
     def reads(self) -> int | None:
         return None if self.box is None else self.key[0]
 
-    def __call__(self, run: Run) -> Tensor:
+    def __call__(self, run: ForwardPass) -> Tensor:
         rows = run.clean[self.key]
-        index = crossed(self.source, run.at).reshape(-1)
+        index = cross_sum(self.source, run.at).reshape(-1)
         if self.box is None:
             region = rows.index_select(0, index)
         else:
             region = rows.new_empty(len(index) + 1, rows.shape[1])  # one row more, for what of the box lies outside
             torch.index_select(rows, 0, index, out=region[:-1])
-            region.index_copy_(0, self._places(run), self.form.rows(run.boxes[self.key[0]]).reshape(-1, rows.shape[1]))
+            region.index_copy_(0, self._places(run), self.layout.rows(run.boxes[self.key[0]]).reshape(-1, rows.shape[1]))
             region = region[:-1]
-        return self.form.value(region.view(run.n, *self.lengths, rows.shape[1]))
+        return self.layout.value(region.view(run.n, *self.lengths, rows.shape[1]))
 
-    def _places(self, run: Run) -> Tensor:
+    def _places(self, run: ForwardPass) -> Tensor:
         """The row of the region that each row of the box is written to."""
         each = prod(self.lengths)
         first = torch.arange(0, run.n * each, each, device=run.at[0].device)
-        places = crossed(self.target, run.at) + first.view(-1, *[1] * len(self.lengths))
+        places = cross_sum(self.target, run.at) + first.view(-1, *[1] * len(self.lengths))
         return (places.clamp_(max=run.n * each) if self.clipped else places).reshape(-1)
 
 
-def written(kept: Tensor, run: Run, value: int, box: Box) -> Tensor:
+def overwrite_box(kept: Tensor, run: ForwardPass, value: int, box: Box) -> Tensor:
     """A clean map after the change of the only window of a run."""
-    steps = _strides([size + 1 for size in box.form.sizes])
-    places = crossed([span.cut().positions() * step for span, step in zip(box.spans, steps, strict=True)], run.at)
-    rows = box.form.rows(run.boxes[value])
+    steps = _strides([size + 1 for size in box.layout.sizes])
+    places = cross_sum([span.cut().positions() * step for span, step in zip(box.spans, steps, strict=True)], run.at)
+    rows = box.layout.rows(run.boxes[value])
     return kept.index_copy(0, places.reshape(-1), rows.reshape(-1, rows.shape[-1]))
 
 
-def crossed(tables: Sequence[Tensor], at: Sequence[Tensor]) -> Tensor:
+def cross_sum(tables: Sequence[Tensor], at: Sequence[Tensor]) -> Tensor:
     """The sum of one entry from each table for every combination, per window: shape (n, length 1, length 2, ...).
 
     Example:
-        >>> crossed([torch.tensor([[0, 10]]), torch.tensor([[1, 2, 3]])], [torch.tensor([0]), torch.tensor([0])])
+        >>> cross_sum([torch.tensor([[0, 10]]), torch.tensor([[1, 2, 3]])], [torch.tensor([0]), torch.tensor([0])])
         tensor([[[ 1,  2,  3],
                  [11, 12, 13]]])
     """
@@ -232,11 +232,11 @@ def crossed(tables: Sequence[Tensor], at: Sequence[Tensor]) -> Tensor:
     return total
 
 
-def single(tensor: Tensor, batch: Batch, samples: int) -> Tensor:
+def first_sample(tensor: Tensor, batch: Batch, samples: int) -> Tensor:
     """The first sample, where `samples` of them lie as `batch` says.
 
     Example:
-        >>> single(torch.tensor([1, 2, 3, 4]), Batch(0, every=2), 2), single(torch.tensor([1, 2, 3, 4]), Batch(0), 2)
+        >>> first_sample(torch.tensor([1, 2, 3, 4]), Batch(0, every=2), 2), first_sample(torch.tensor([1, 2, 3, 4]), Batch(0), 2)
         (tensor([1, 2]), tensor([1, 3]))
     """
     axis, shape = batch.axis, tensor.shape
@@ -244,11 +244,11 @@ def single(tensor: Tensor, batch: Batch, samples: int) -> Tensor:
     return apart.select(axis + 1, 0).flatten(axis, axis + 1)
 
 
-def grown(tensor: Tensor, batch: Batch, n: int) -> Tensor:
+def repeated(tensor: Tensor, batch: Batch, n: int) -> Tensor:
     """One sample n times over, each where `batch` says.
 
     Example:
-        >>> grown(torch.tensor([1, 2]), Batch(0, every=2), 3), grown(torch.tensor([1, 2]), Batch(0), 2)
+        >>> repeated(torch.tensor([1, 2]), Batch(0, every=2), 3), repeated(torch.tensor([1, 2]), Batch(0), 2)
         (tensor([1, 2, 1, 2, 1, 2]), tensor([1, 1, 2, 2]))
     """
     axis, shape = batch.axis, tensor.shape

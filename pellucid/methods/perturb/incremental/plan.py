@@ -14,9 +14,9 @@ from pellucid.model.where import Where
 from pellucid.tape import Tape, find, record
 from pellucid.tape.rewrite import fold, widen
 from pellucid.tape.seed import find_output
-from .box import Box, Form, Windows, extents, form_of
-from .operand import Grown, Key, Run, single, written
-from .schedule import Course, course
+from .box import Box, MapLayout, WindowPositions, extents, layout_of
+from .operand import ForwardPass, Key, Repeated, first_sample, overwrite_box
+from .schedule import Schedule, schedule
 from .step import Draft
 from .table import by, table
 
@@ -51,12 +51,12 @@ class Plan:
         True
     """
 
-    windows: Windows
-    form: Form
+    windows: WindowPositions
+    layout: MapLayout
     start: int
-    course: Course
-    densely: Course
-    outputs: Mapping[At, int | Grown]
+    schedule: Schedule
+    dense_schedule: Schedule
+    outputs: Mapping[At, int | Repeated]
     clean: Mapping[Key, Tensor]
 
     @classmethod
@@ -92,17 +92,19 @@ class Plan:
         targets = {read: find_output(tape) if read is None else find(tape, read) for read in reads}
         tape = _folded(tape, {start, *targets.values()})
         shape = tape.values[start].shape
-        form = form_of(tape, start, tuple(range(2, len(shape))))
-        if form is None or len(shape) < 3:
+        layout = layout_of(tape, start, tuple(range(2, len(shape))))
+        if layout is None or len(shape) < 3:
             raise _no_picture(shape)
-        windows = Windows.of(tuple(size), form.sizes, corners, x.device)
-        boxed = Draft(tape, {start: Box(form, windows.spans())})
-        whole = Draft(tape, {}, {start}, weights=boxed.weights)
-        steps = course(boxed, start, set(targets.values()), most=most, reuse=True)
-        densely = course(whole, start, set(targets.values()), most=most, reuse=False)
-        outputs = {read: i if i in boxed.boxes or i in boxed.wholes else _fixed(tape, i) for read, i in targets.items()}
+        windows = WindowPositions.of(tuple(size), layout.sizes, corners, x.device)
+        boxed = Draft(tape, {start: Box(layout, windows.spans())})
+        dense = Draft(tape, {}, {start}, weights=boxed.weights)
+        steps = schedule(boxed, start, set(targets.values()), most=most, reuse=True)
+        dense_schedule = schedule(dense, start, set(targets.values()), most=most, reuse=False)
+        outputs = {read: i if i in boxed.boxes or i in boxed.full_maps else _fixed(tape, i) for read, i in targets.items()}
         maps = steps.maps() | {(start, None): None}
-        return cls(windows, form, start, steps, densely, outputs, {key: _clean(tape, key, kept) for key, kept in maps.items()})
+        return cls(
+            windows, layout, start, steps, dense_schedule, outputs, {key: _clean(tape, key, kept) for key, kept in maps.items()}
+        )
 
     def __call__(self, patches: Tensor, corners: Tensor) -> Tensor:
         """The main output for every window.
@@ -117,8 +119,8 @@ class Plan:
     def values(self, patches: Tensor, corners: Tensor) -> dict[At, Tensor]:
         """Everything that the plan reads, for every window."""
         run = self._run(patches, corners)
-        self.course.follow(run)
-        return {read: at(run) if isinstance(at, Grown) else run.whole(at) for read, at in self.outputs.items()}
+        self.schedule.follow(run)
+        return {read: at(run) if isinstance(at, Repeated) else run.full_map(at) for read, at in self.outputs.items()}
 
     def answers(self, variants: Tensor) -> dict[At, Tensor] | None:
         """Everything that the plan reads, for whole variants of the picture; None if one differs from it in more than a window.
@@ -129,12 +131,12 @@ class Plan:
         corners = self.located(variants)
         if corners is None:
             return None
-        patches = [_window(variants[i : i + 1], corner, self.windows.size, self.form.axes) for i, corner in enumerate(corners)]
+        patches = [_window(variants[i : i + 1], corner, self.windows.size, self.layout.axes) for i, corner in enumerate(corners)]
         return self.values(torch.cat(patches), corners)
 
     def located(self, variants: Tensor) -> Tensor | None:
         """For each variant the corner of a window that holds all that differs, with shape (n, axes); None if one has none."""
-        extent = extents(self.form.rows(variants != self.picture).any(-1))
+        extent = extents(self.layout.rows(variants != self.picture).any(-1))
         corners = []
         for axis, (places, size) in enumerate(zip(self.windows.places, self.windows.size, strict=True)):
             first, last = extent[:, axis].unbind(1)
@@ -157,10 +159,10 @@ class Plan:
         Costs what one window costs, and a copy of what is kept.
         """
         run = self._run(patch, corner)
-        self.course.follow(run, keep=True)
+        self.schedule.follow(run, keep=True)
         clean = {key: self._updated(run, key, kept) for key, kept in self.clean.items()}
         clean[self.start, None] = self.picture.clone()
-        _window(clean[self.start, None], corner[0], self.windows.size, self.form.axes).copy_(patch)
+        _window(clean[self.start, None], corner[0], self.windows.size, self.layout.axes).copy_(patch)
         return replace(self, clean=clean)
 
     @torch.no_grad()
@@ -175,45 +177,45 @@ class Plan:
                 f"A plan for a picture of shape {tuple(x.shape)}", f"one for {tuple(self.picture.shape)}",
                 "boxes depend on the shape", "Build a plan of its own.",
             )  # fmt: skip
-        run = Run(1, (), {}, {}, {}, {self.start: x})
-        self.densely.follow(run, keep=True)
-        forms: Mapping[Key, Form | None] = self.course.maps() | {(self.start, None): None}
-        changed = {key: _laid_out(run.wholes[key[0]], key, forms[key]) for key in self.clean if key[0] in run.wholes}
+        run = ForwardPass(1, (), {}, {}, {}, {self.start: x})
+        self.dense_schedule.follow(run, keep=True)
+        layouts: Mapping[Key, MapLayout | None] = self.schedule.maps() | {(self.start, None): None}
+        changed = {key: _laid_out(run.full_maps[key[0]], key, layouts[key]) for key in self.clean if key[0] in run.full_maps}
         return replace(self, clean={**self.clean, **changed, (self.start, None): x.detach().clone()})
 
     @property
     def saves(self) -> float:
         """The share of all multiply-adds that a window does not need."""
-        done, full = self.course.multiplications
+        done, full = self.schedule.multiplications
         return 1 - done / full if full else 0.0
 
     def show(self) -> str:
         """A readable table: one line per operation, and which part of what it makes is computed."""
-        return table(self.course)
+        return table(self.schedule)
 
     def __repr__(self) -> str:
-        boxed = sum(bool(step.boxes) for step in self.course.steps)
+        boxed = sum(bool(step.boxes) for step in self.schedule.steps)
         size, picture = by(self.windows.size), by(self.windows.picture)
-        return f"Plan({size} of {picture}, {boxed} of {len(self.course.steps)} operations on boxes, saves {self.saves:.0%})"
+        return f"Plan({size} of {picture}, {boxed} of {len(self.schedule.steps)} operations on boxes, saves {self.saves:.0%})"
 
-    def _run(self, patches: Tensor, corners: Tensor) -> Run:
-        wanted = Box(self.form, self.windows.spans()).shape
-        shape = tuple(len(corners) if axis == self.form.samples else n for axis, n in enumerate(wanted))
+    def _run(self, patches: Tensor, corners: Tensor) -> ForwardPass:
+        wanted = Box(self.layout, self.windows.spans()).shape
+        shape = tuple(len(corners) if axis == self.layout.samples else n for axis, n in enumerate(wanted))
         if tuple(patches.shape) != shape or not len(corners):
             raise InputError(
                 f"Windows with content of shape {tuple(patches.shape)}", f"{len(corners)} corners, and a plan for {shape}",
                 "every window has content of its own, of the size the plan is made for", "Build a plan for windows of that size.",
             )  # fmt: skip
-        return Run(
-            len(corners), self.windows.at(corners), self.clean, self.course.pasting, {self.start: patches.to(self.picture)}
+        return ForwardPass(
+            len(corners), self.windows.at(corners), self.clean, self.schedule.pasting, {self.start: patches.to(self.picture)}
         )
 
-    def _updated(self, run: Run, key: Key, kept: Tensor) -> Tensor:
+    def _updated(self, run: ForwardPass, key: Key, kept: Tensor) -> Tensor:
         """What is kept of a value, after a change of one window."""
         value, fill = key
         if value in run.boxes and fill is not None:
-            return written(kept, run, value, self.course.boxes[value])
-        return run.wholes[value] if value in run.wholes and fill is None else kept
+            return overwrite_box(kept, run, value, self.schedule.boxes[value])
+        return run.full_maps[value] if value in run.full_maps and fill is None else kept
 
 
 def _tape(model: Any, x: Tensor) -> Tape:
@@ -238,25 +240,25 @@ def _folded(tape: Tape, wanted: Collection[int]) -> Tape:
     return short if told.issuperset(wanted) else tape
 
 
-def _clean(tape: Tape, key: Key, form: Form | None) -> Tensor:
+def _clean(tape: Tape, key: Key, layout: MapLayout | None) -> Tensor:
     """What is kept of a value: a copy, so that the tape can go."""
     value, tensor = tape.values[key[0]], tape.value(key[0])
-    if form is None:
+    if layout is None:
         assert value.batch is not None, "steps are only made for values whose samples can be told apart"
-        return single(tensor, value.batch, tape.samples).clone()
-    tensor = tensor.reshape((1,) * (len(form.shape) - tensor.dim()) + tuple(tensor.shape))
-    return _laid_out(tensor.narrow(form.samples, 0, 1).expand(form.shape), key, form)
+        return first_sample(tensor, value.batch, tape.samples).clone()
+    tensor = tensor.reshape((1,) * (len(layout.shape) - tensor.dim()) + tuple(tensor.shape))
+    return _laid_out(tensor.narrow(layout.samples, 0, 1).expand(layout.shape), key, layout)
 
 
-def _laid_out(tensor: Tensor, key: Key, form: Form | None) -> Tensor:
-    return tensor if form is None or key[1] is None else form.bordered(tensor, key[1])
+def _laid_out(tensor: Tensor, key: Key, layout: MapLayout | None) -> Tensor:
+    return tensor if layout is None or key[1] is None else layout.bordered(tensor, key[1])
 
 
-def _fixed(tape: Tape, value: int) -> Grown:
+def _fixed(tape: Tape, value: int) -> Repeated:
     """A value that no window changes."""
     batch = tape.values[value].batch
     assert batch is not None, "an output holds an answer for each sample"
-    return Grown(single(tape.value(value), batch, tape.samples).clone(), batch)
+    return Repeated(first_sample(tape.value(value), batch, tape.samples).clone(), batch)
 
 
 def _window(value: Tensor, corner: Tensor, size: Sequence[int], axes: Sequence[int]) -> Tensor:

@@ -11,10 +11,10 @@ from pellucid.model.outputs import leaves, map_leaves
 from pellucid.tape import Op, Ref, Tape, kinds
 from pellucid.tape.batch import REDUCTIONS, VIEWS
 from pellucid.tape.local import trains
-from .box import Box, Form, carried, form_of, union
-from .operand import Fetch, Held, Operand, Patch, Sizes
+from .box import Box, MapLayout, layout_after, layout_of, union
+from .operand import BatchedShape, Fetch, Fixed, Operand, Patch
 from .span import Span
-from .step import Draft, Step, multiply, on_the_right
+from .step import Draft, PlanStep, multiply, on_the_right
 
 # Entry by entry, operands aligned by broadcasting.
 ALIGNED = (
@@ -40,11 +40,11 @@ ALONG = {
 AXIS = {name: place for names, place in ALONG.items() for name in names.split()}
 
 
-def pointwise(draft: Draft, op: Op) -> Step | None:
+def pointwise(draft: Draft, op: Op) -> PlanStep | None:
     """The step of an operation that does not mix places; None for others."""
     box = next(draft.boxes[i] for i in op.ins if i in draft.boxes)
     axes = mixed_axes(draft.tape, op)
-    if axes is None or axes & {*box.form.axes, box.form.samples}:
+    if axes is None or axes & {*box.layout.axes, box.layout.samples}:
         return None
     if op.name in ALIGNED:
         return _aligned(draft, op)
@@ -89,86 +89,86 @@ def _axes(given: Any, n: int) -> set[int]:
     return {axis % n for axis in ((given,) if isinstance(given, int) else given)}
 
 
-def _alone(draft: Draft, op: Op, box: Box) -> Step | None:
+def _alone(draft: Draft, op: Op, box: Box) -> PlanStep | None:
     """One changed operand; constants, such as weights, do not vary along the picture."""
-    fewer = len(draft.shape(op.out)) - len(box.form.shape)
+    fewer = len(draft.shape(op.out)) - len(box.layout.shape)
     if len(op.ins) > 1 or (fewer and op.name in ("linalg_vector_norm", "copy", "index")):  # there axes cannot be followed
         return None
     boxes = {}
     for out in draft.wanted.intersection(o for o in op.outs if o is not None):
-        form = carried(draft.tape, op, box.form, out)
-        if form is None:
+        layout = layout_after(draft.tape, op, box.layout, out)
+        if layout is None:
             return None
-        boxes[out] = Box(form, box.spans)
+        boxes[out] = Box(layout, box.spans)
     if op.kind == "dense":
         weight, bias = draft.weight(op)
-        return Step(op, multiply, (Patch(op.ins[0]), weight, bias), boxes=boxes)
+        return PlanStep(op, multiply, (Patch(op.ins[0]), weight, bias), boxes=boxes)
     if op.name in VIEWS:
-        return Step(op, torch.reshape, (Patch(op.ins[0]), _sizes(boxes[op.out])), boxes=boxes)
-    args = map_leaves(op.args, Ref, lambda ref: Patch(ref.id) if ref.id in draft.boxes else Held(draft.tape.value(ref.id)))
+        return PlanStep(op, torch.reshape, (Patch(op.ins[0]), _sizes(boxes[op.out])), boxes=boxes)
+    args = map_leaves(op.args, Ref, lambda ref: Patch(ref.id) if ref.id in draft.boxes else Fixed(draft.tape.value(ref.id)))
     if op.name in SIZED:
         args = (args[0], _sizes(boxes[op.out]), *args[2:])
-    return Step(op, op.fn, args, op.kwargs, boxes)
+    return PlanStep(op, op.fn, args, op.kwargs, boxes)
 
 
-def _sizes(box: Box) -> Sizes:
-    return Sizes(box.shape, box.form.samples)
+def _sizes(box: Box) -> BatchedShape:
+    return BatchedShape(box.shape, box.layout.samples)
 
 
-def _aligned(draft: Draft, op: Op) -> Step | None:
+def _aligned(draft: Draft, op: Op) -> PlanStep | None:
     """Several operands, broadcast against each other, each cut to the box of what they make."""
     shape = draft.shape(op.out)
     boxes = [draft.boxes[i] for i in op.ins if i in draft.boxes]
-    places = {tuple(axis + len(shape) - len(box.form.shape) for axis in box.form.axes) for box in boxes}
-    sizes = {box.form.sizes for box in boxes}
-    form = form_of(draft.tape, op.out, places.pop()) if len(places) == 1 else None
-    if form is None or sizes != {form.sizes}:
+    places = {tuple(axis + len(shape) - len(box.layout.shape) for axis in box.layout.axes) for box in boxes}
+    sizes = {box.layout.sizes for box in boxes}
+    layout = layout_of(draft.tape, op.out, places.pop()) if len(places) == 1 else None
+    if layout is None or sizes != {layout.sizes}:
         return None
     spans = union(boxes)
 
     def operand(ref: Ref) -> Operand | None:
         if ref.id in draft.boxes:
-            return brought(ref.id, draft.boxes[ref.id], spans)
-        return _still(draft.tape, ref.id, form, spans)
+            return aligned_operand(ref.id, draft.boxes[ref.id], spans)
+        return _unchanged_operand(draft.tape, ref.id, layout, spans)
 
     args = map_leaves(op.args, Ref, operand)
     kwargs = {k: map_leaves(v, Ref, operand) for k, v in op.kwargs.items()}
-    return Step(op, op.fn, args, kwargs, {op.out: Box(form, spans)})
+    return PlanStep(op, op.fn, args, kwargs, {op.out: Box(layout, spans)})
 
 
-def brought(value: int, box: Box, spans: Sequence[Span]) -> Operand:
+def aligned_operand(value: int, box: Box, spans: Sequence[Span]) -> Operand:
     """A changed value where `spans` are: its box itself, or that and what lies around it."""
-    return Patch(value) if box.same_place(spans) else Fetch.of(value, box.form, box, [span.cut() for span in spans])
+    return Patch(value) if box.same_place(spans) else Fetch.of(value, box.layout, box, [span.cut() for span in spans])
 
 
-def _still(tape: Tape, value: int, form: Form, spans: Sequence[Span]) -> Operand:
+def _unchanged_operand(tape: Tape, value: int, layout: MapLayout, spans: Sequence[Span]) -> Operand:
     """A value that does not change: cut where the spans are, if it varies along the picture."""
     tensor = tape.value(value)
-    missing = len(form.shape) - tensor.dim()
+    missing = len(layout.shape) - tensor.dim()
     shape = (1,) * missing + tuple(tensor.shape)
-    if all(shape[axis] == 1 for axis in form.axes):
-        held = tensor.narrow(form.samples - missing, 0, 1) if shape[form.samples] > 1 else tensor
-        return Held(held)
+    if all(shape[axis] == 1 for axis in layout.axes):
+        held = tensor.narrow(layout.samples - missing, 0, 1) if shape[layout.samples] > 1 else tensor
+        return Fixed(held)
     whole = list(shape)
-    for axis in (form.samples, *form.axes):
-        whole[axis] = form.shape[axis]
-    return Fetch.of(value, Form(tuple(whole), form.samples, form.axes), None, [span.cut() for span in spans])
+    for axis in (layout.samples, *layout.axes):
+        whole[axis] = layout.shape[axis]
+    return Fetch.of(value, MapLayout(tuple(whole), layout.samples, layout.axes), None, [span.cut() for span in spans])
 
 
-def _joined(draft: Draft, op: Op, box: Box) -> Step | None:
+def _joined(draft: Draft, op: Op, box: Box) -> PlanStep | None:
     """Channels side by side, each cut to the box that covers all."""
-    form = carried(draft.tape, op, box.form, op.out)
+    layout = layout_after(draft.tape, op, box.layout, op.out)
     parts = [ref.id for ref in leaves(op.args[0], Ref)]
     boxes = [draft.boxes[i] for i in parts if i in draft.boxes]
-    if form is None or any(b.form.axes != box.form.axes for b in boxes):
+    if layout is None or any(b.layout.axes != box.layout.axes for b in boxes):
         return None
     spans = union(boxes)
     tensors = []
     for i in parts:
         if i in draft.boxes:
-            tensors.append(brought(i, draft.boxes[i], spans))
+            tensors.append(aligned_operand(i, draft.boxes[i], spans))
         else:
-            shape = tuple(1 if a == box.form.samples else length for a, length in enumerate(draft.shape(i)))
-            still = Form(shape, box.form.samples, box.form.axes)
+            shape = tuple(1 if a == box.layout.samples else length for a, length in enumerate(draft.shape(i)))
+            still = MapLayout(shape, box.layout.samples, box.layout.axes)
             tensors.append(Fetch.of(i, still, None, [span.cut() for span in spans]))
-    return Step(op, op.fn, (tuple(tensors), *op.args[1:]), op.kwargs, {op.out: Box(form, spans)})
+    return PlanStep(op, op.fn, (tuple(tensors), *op.args[1:]), op.kwargs, {op.out: Box(layout, spans)})

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pellucid.tape import Op
-from .box import Box, Form
+from .box import Box, MapLayout
 from .operand import Fetch, Operand, Patch
 from .span import Cut, Taps
 from .step import Draft
@@ -17,10 +17,10 @@ def region(value: int, box: Box, cuts: Sequence[Cut], fill: float = 0.0) -> Oper
     """The cuts of a changed value; the box itself where they are just that."""
     if all(cut.is_exactly(span) for cut, span in zip(cuts, box.spans, strict=True)):
         return Patch(value)
-    return Fetch.of(value, box.form, box, cuts, fill)
+    return Fetch.of(value, box.layout, box, cuts, fill)
 
 
-def reaching(draft: Draft, op: Op, box: Box, taps: Sequence[Taps | None], fill: float = 0.0) -> tuple[Operand, Box]:
+def region_and_box(draft: Draft, op: Op, box: Box, taps: Sequence[Taps | None], fill: float = 0.0) -> tuple[Operand, Box]:
     """What an operation has to be given, and the box of what it makes.
 
     Arguments:
@@ -28,16 +28,16 @@ def reaching(draft: Draft, op: Op, box: Box, taps: Sequence[Taps | None], fill: 
         fill: What lies beyond the edges.
     """
     spans, cuts = [], []
-    for axis, span in zip(box.form.axes, box.spans, strict=True):
+    for axis, span in zip(box.layout.axes, box.spans, strict=True):
         tap = taps[axis]
         spans.append(span if tap is None else tap.reached(span))
         cuts.append(span.cut() if tap is None else tap.read(spans[-1]))
     return region(op.ins[0], box, cuts, fill), draft.box(op.out, box, spans)
 
 
-def along_the_last(form: Form, d: int) -> bool:
+def in_last_axes(layout: MapLayout, d: int) -> bool:
     """Whether the axes of the picture are among the last d."""
-    return all(axis >= len(form.shape) - d for axis in form.axes)
+    return all(axis >= len(layout.shape) - d for axis in layout.axes)
 
 
 @dataclass(frozen=True)

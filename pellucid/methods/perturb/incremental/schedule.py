@@ -12,23 +12,23 @@ import torch
 from torch import Tensor
 
 from pellucid.tape import Op, Tape, kinds, path
-from .box import Box, Form
+from .box import Box, MapLayout
 from .convolution import convolution
-from .dense import whole
+from .dense import dense
 from .guard import guard
-from .operand import Clean, Fetch, Key, Patch, Run, Whole
+from .operand import Clean, Fetch, ForwardPass, FullMap, Key, Patch
 from .pointwise import pointwise
 from .separable import separable
-from .step import Draft, Step
+from .step import Draft, PlanStep
 from .total import total
 from .windowed import windowed
 
-RULES: Sequence[Callable[[Draft, Op], Step | None]] = (pointwise, convolution, windowed, total, separable)
+RULES: Sequence[Callable[[Draft, Op], PlanStep | None]] = (pointwise, convolution, windowed, total, separable)
 FRESH = frozenset("convolution dense pool max sum product shift scale norm activation softmax".split())  # never a view
 
 
 @dataclass(frozen=True, eq=False)
-class Course:
+class Schedule:
     """The steps, in order.
 
     Arguments:
@@ -39,36 +39,36 @@ class Course:
         multiplications: What the steps take for one window, and what the same operations take on the whole picture.
     """
 
-    steps: tuple[Step, ...]
+    steps: tuple[PlanStep, ...]
     ends: tuple[tuple[int, ...], ...]
     boxes: Mapping[int, Box]
     pasting: Mapping[int, Fetch]
     multiplications: tuple[int, int]
 
-    def follow(self, run: Run, *, keep: bool = False) -> None:
+    def follow(self, run: ForwardPass, *, keep: bool = False) -> None:
         """Take all steps; `keep`: and let go of nothing."""
         for step, ends in zip(self.steps, self.ends, strict=True):
             made = step(run)
-            into = run.boxes if step.boxes else run.wholes
+            into = run.boxes if step.boxes else run.full_maps
             for out, tensor in zip(step.op.outs, [made] if isinstance(made, Tensor) else made, strict=False):
                 if out is not None:
                     into[out] = tensor
             for value in () if keep else ends:
                 run.boxes.pop(value, None)
-                run.wholes.pop(value, None)
+                run.full_maps.pop(value, None)
 
-    def maps(self) -> dict[Key, Form | None]:
+    def maps(self) -> dict[Key, MapLayout | None]:
         """The clean values that the steps read, and how they are laid out."""
-        found: dict[Key, Form | None] = {fetch.key: fetch.form for fetch in self.pasting.values()}
+        found: dict[Key, MapLayout | None] = {fetch.key: fetch.layout for fetch in self.pasting.values()}
         for operand in (operand for step in self.steps for operand in step.operands()):
             if isinstance(operand, Fetch):
-                found[operand.key] = operand.form
+                found[operand.key] = operand.layout
             elif isinstance(operand, Clean):
                 found[operand.value, None] = None
         return found
 
 
-def course(draft: Draft, start: int, reads: Collection[int], *, most: float, reuse: bool) -> Course:
+def schedule(draft: Draft, start: int, reads: Collection[int], *, most: float, reuse: bool) -> Schedule:
     """The course from the value `start` to the values `reads`.
 
     Arguments:
@@ -84,32 +84,32 @@ def course(draft: Draft, start: int, reads: Collection[int], *, most: float, reu
     draft.wanted.update(reads, *(op.ins for op in ops))
     steps = [_step(draft, op, most) for op in ops if _changes(draft, op)]
     if reuse:
-        steps = _reusing(draft.tape, steps, {start, *reads})
-    pasted = {o.value for step in steps for o in step.operands() if isinstance(o, Whole)}.union(reads) & {*draft.boxes}
-    pasting = {i: Fetch.of(i, box.form, box, [s.all() for s in box.spans]) for i, box in draft.boxes.items() if i in pasted}
+        steps = _in_place_where_safe(draft.tape, steps, {start, *reads})
+    pasted = {o.value for step in steps for o in step.operands() if isinstance(o, FullMap)}.union(reads) & {*draft.boxes}
+    pasting = {i: Fetch.of(i, box.layout, box, [s.all() for s in box.spans]) for i, box in draft.boxes.items() if i in pasted}
     counts = [_multiplications(draft, step) for step in steps]
     total_counts = sum(done for done, _ in counts), sum(full for _, full in counts)
-    return Course(tuple(steps), _ends(steps, reads), dict(draft.boxes), pasting, total_counts)
+    return Schedule(tuple(steps), _ends(steps, reads), dict(draft.boxes), pasting, total_counts)
 
 
 def _changes(draft: Draft, op: Op) -> bool:
-    return any(i in draft.boxes or i in draft.wholes for i in op.ins)
+    return any(i in draft.boxes or i in draft.full_maps for i in op.ins)
 
 
-def _step(draft: Draft, op: Op, most: float) -> Step:
+def _step(draft: Draft, op: Op, most: float) -> PlanStep:
     """The step of one operation: on boxes where that can be and is worth it."""
     step = None
-    if draft.wholes.isdisjoint(op.ins):
+    if draft.full_maps.isdisjoint(op.ins):
         step = next((made for rule in RULES if (made := rule(draft, op)) is not None), None)
     if step is None or any(box.share > most for box in step.boxes.values() or (draft.boxes[op.ins[0]],)):
-        step = whole(draft, op)
+        step = dense(draft, op)
     draft.boxes.update(step.boxes)
     if not step.boxes:
-        draft.wholes.update(o for o in op.outs if o is not None)
+        draft.full_maps.update(o for o in op.outs if o is not None)
     return replace(step, op=replace(op, aux=()))  # positions of maxima are as large as the maps
 
 
-def _ends(steps: Sequence[Step], reads: Collection[int]) -> tuple[tuple[int, ...], ...]:
+def _ends(steps: Sequence[PlanStep], reads: Collection[int]) -> tuple[tuple[int, ...], ...]:
     last = {out: n for n, step in enumerate(steps) for out in step.op.outs if out is not None}
     last |= {value: n for n, step in enumerate(steps) for value in step.reads}
     ends: list[list[int]] = [[] for _ in steps]
@@ -118,7 +118,7 @@ def _ends(steps: Sequence[Step], reads: Collection[int]) -> tuple[tuple[int, ...
     return tuple(map(tuple, ends))
 
 
-def _multiplications(draft: Draft, step: Step) -> tuple[int, int]:
+def _multiplications(draft: Draft, step: PlanStep) -> tuple[int, int]:
     """Multiply-adds of one window in its box, and on the whole map."""
     op, shape = step.op, draft.shape(step.op.out)
     if op.kind == "convolution":
@@ -135,7 +135,7 @@ def _multiplications(draft: Draft, step: Step) -> tuple[int, int]:
 # -- in place -------------------------------------------------------------------------------------------------------------
 
 
-def _reusing(tape: Tape, steps: Sequence[Step], kept: Collection[int]) -> list[Step]:
+def _in_place_where_safe(tape: Tape, steps: Sequence[PlanStep], kept: Collection[int]) -> list[PlanStep]:
     """The same steps, those of entry-wise operations in place where their first operand is a tensor that nobody else reads."""
     operands = [operand for step in steps for operand in step.operands()]
     shared = [operand.value for operand in operands if isinstance(operand, Clean)]
@@ -143,9 +143,9 @@ def _reusing(tape: Tape, steps: Sequence[Step], kept: Collection[int]) -> list[S
     return [_in_place(step) if _owns(tape, step, readers) else step for step in steps]
 
 
-def _owns(tape: Tape, step: Step, readers: Counter[int | None]) -> bool:
+def _owns(tape: Tape, step: PlanStep, readers: Counter[int | None]) -> bool:
     first, before, after = step.args[0], tape.values[step.op.ins[0]], tape.values[step.op.out]
-    if step.fn is not step.op.fn or not isinstance(first, (Patch, Whole, Fetch)) or first.reads != step.op.ins[0]:
+    if step.fn is not step.op.fn or not isinstance(first, (Patch, FullMap, Fetch)) or first.reads != step.op.ins[0]:
         return False
     maker = None if before.producer is None else tape.ops_by_index[before.producer]
     alone = readers[first.reads] == 1 and maker is not None and maker.kind in FRESH
@@ -153,7 +153,7 @@ def _owns(tape: Tape, step: Step, readers: Counter[int | None]) -> bool:
     return (isinstance(first, Fetch) or alone) and before.shape == after.shape and len(types) < 2
 
 
-def _in_place(step: Step) -> Step:
+def _in_place(step: PlanStep) -> PlanStep:
     """With the operation that overwrites its first operand with the same result, where there is one."""
     packet = getattr(torch.ops.aten, f"{step.op.name}_", None)
     twin: Any = getattr(packet, getattr(step.op.fn, "_overloadname", ""), None)

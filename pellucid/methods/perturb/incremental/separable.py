@@ -10,11 +10,11 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from pellucid.tape import Op
-from .box import Form, extents
-from .operand import Looked, Patch
-from .region import along_the_last, per_axis, region
+from .box import MapLayout, extents
+from .operand import Lookup, Patch
+from .region import in_last_axes, per_axis, region
 from .span import Cut, Span
-from .step import Draft, Step
+from .step import Draft, PlanStep
 from .total import ADAPTIVE, POOLS
 
 RESIZED = {
@@ -25,26 +25,26 @@ RESIZED = {
 DIMENSIONS = POOLS | ADAPTIVE | RESIZED
 
 
-def separable(draft: Draft, op: Op) -> Step | None:
+def separable(draft: Draft, op: Op) -> PlanStep | None:
     """The step of such an operation, each box with the rows and columns of the matrices that are its own; None for others."""
     box, d = draft.boxes.get(op.ins[0]), DIMENSIONS.get(op.name)
-    if box is None or d is None or not along_the_last(box.form, d) or _divides(op):
+    if box is None or d is None or not in_last_axes(box.layout, d) or _divides(op):
         return None
-    lead = len(box.form.shape) - d
+    lead = len(box.layout.shape) - d
     busy = {axis + lead for axis in range(d) if not _idle(draft, op, axis)}
-    if op.name in POOLS and busy.isdisjoint(box.form.axes):  # along the channels, as local response norms do
-        return Step(op, op.fn, (Patch(op.ins[0]), *op.args[1:]), boxes={op.out: draft.box(op.out, box, box.spans)})
-    if not busy <= set(box.form.axes):
+    if op.name in POOLS and busy.isdisjoint(box.layout.axes):  # along the channels, as local response norms do
+        return PlanStep(op, op.fn, (Patch(op.ins[0]), *op.args[1:]), boxes={op.out: draft.box(op.out, box, box.spans)})
+    if not busy <= set(box.layout.axes):
         return None
     spans, cuts, tables = [], [], []
-    for n, (axis, span) in enumerate(zip(box.form.axes, box.spans, strict=True)):
+    for n, (axis, span) in enumerate(zip(box.layout.axes, box.spans, strict=True)):
         matrix = _matrix(draft, op, axis - lead)
         reached, cut = _reached(matrix, span)
         spans.append(reached)
         cuts.append(cut)
-        tables.append(Looked(matrix[reached.cut().positions()[:, :, None], cut.positions()[:, None, :]], n))
+        tables.append(Lookup(matrix[reached.cut().positions()[:, :, None], cut.positions()[:, None, :]], n))
     made = draft.box(op.out, box, spans)
-    return Step(op, _weigh, (region(op.ins[0], box, cuts), box.form, made.form, tables), boxes={op.out: made})
+    return PlanStep(op, _weigh, (region(op.ins[0], box, cuts), box.layout, made.layout, tables), boxes={op.out: made})
 
 
 def _divides(op: Op) -> bool:
@@ -105,7 +105,7 @@ def _reached(matrix: Tensor, span: Span) -> tuple[Span, Cut]:
     return reached, Span.hull(first[reached.starts], last[reached.ends - 1], span.size).cut()
 
 
-def _weigh(x: Tensor, before: Form, after: Form, matrices: list[Tensor]) -> Tensor:
+def _weigh(x: Tensor, before: MapLayout, after: MapLayout, matrices: list[Tensor]) -> Tensor:
     rows = before.rows(x)
     n, d, channels = rows.shape[0], len(matrices), rows.shape[-1]
     for axis, matrix in enumerate(matrices):

@@ -13,12 +13,12 @@ from pellucid.model.outputs import leaves
 from pellucid.tape import Op, Tape
 from pellucid.tape.linear import Dense, linear
 from .box import Box
-from .operand import Operand, Run
+from .operand import ForwardPass, Operand
 from .span import Span
 
 
 @dataclass(frozen=True, eq=False)
-class Step:
+class PlanStep:
     """One operation of the tape, on boxes or on whole maps.
 
     Arguments:
@@ -34,7 +34,7 @@ class Step:
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     boxes: Mapping[int, Box] = field(default_factory=dict)
 
-    def __call__(self, run: Run) -> Any:
+    def __call__(self, run: ForwardPass) -> Any:
         """What the operation makes."""
         return self.fn(*_supplied(self.args, run), **{k: _supplied(v, run) for k, v in self.kwargs.items()})
 
@@ -47,7 +47,7 @@ class Step:
         return [operand.reads for operand in self.operands() if operand.reads is not None]
 
 
-def _supplied(arg: Any, run: Run) -> Any:
+def _supplied(arg: Any, run: ForwardPass) -> Any:
     if isinstance(arg, Operand):
         return arg(run)
     if isinstance(arg, (tuple, list)):
@@ -69,7 +69,7 @@ class Draft:
 
     tape: Tape
     boxes: dict[int, Box]
-    wholes: set[int] = field(default_factory=set)
+    full_maps: set[int] = field(default_factory=set)
     wanted: set[int] = field(default_factory=set)
     weights: dict[int, tuple[Tensor, Tensor | None]] = field(default_factory=dict)
 
@@ -78,9 +78,9 @@ class Draft:
 
     def box(self, value: int, like: Box, spans: Sequence[Span]) -> Box:
         """A box of a value whose axes are those of another."""
-        samples = like.form.samples
+        samples = like.layout.samples
         shape = tuple(1 if axis == samples else length for axis, length in enumerate(self.shape(value)))
-        return Box(replace(like.form, shape=shape), tuple(spans))
+        return Box(replace(like.layout, shape=shape), tuple(spans))
 
     def weight(self, op: Op) -> tuple[Tensor, Tensor | None]:
         """Weight and bias of a linear operation, with what was folded into it."""

@@ -10,28 +10,30 @@ from torch import Tensor
 
 from pellucid.tape import Op
 from .box import Box
-from .operand import Clean, Fetch, Patch, Sizes
-from .step import Draft, Step
+from .operand import BatchedShape, Clean, Fetch, Patch
+from .step import Draft, PlanStep
 
 POOLS = {"avg_pool1d": 1, "avg_pool2d": 2, "avg_pool3d": 3}
 ADAPTIVE = {"adaptive_avg_pool1d": 1, "_adaptive_avg_pool2d": 2, "_adaptive_avg_pool3d": 3}
 
 
-def total(draft: Draft, op: Op) -> Step | None:
+def total(draft: Draft, op: Op) -> PlanStep | None:
     """The step of an operation that adds up the whole picture; None for others."""
     box = draft.boxes.get(op.ins[0])
     share = None if box is None or len(op.ins) > 1 else _share(draft, op, box)
     batch = draft.tape.values[op.out].batch
     if box is None or share is None or batch is None:
         return None
-    before = Fetch.of(op.ins[0], box.form, None, [span.cut() for span in box.spans])
+    before = Fetch.of(op.ins[0], box.layout, None, [span.cut() for span in box.spans])
     shape = tuple(1 if axis == batch.axis else length for axis, length in enumerate(draft.shape(op.out)))
-    return Step(op, _changed, (Patch(op.ins[0]), before, Clean(op.out), Sizes(shape, batch.axis), list(box.form.axes), share))
+    return PlanStep(
+        op, _changed, (Patch(op.ins[0]), before, Clean(op.out), BatchedShape(shape, batch.axis), list(box.layout.axes), share)
+    )
 
 
 def _share(draft: Draft, op: Op, box: Box) -> float | None:
     """What one place counts; None where not all of them do, or not alike, or other axes are added up too."""
-    n, axes, mean = len(box.form.shape), set(box.form.axes), 1 / prod(box.form.sizes)
+    n, axes, mean = len(box.layout.shape), set(box.layout.axes), 1 / prod(box.layout.sizes)
     if op.name in ("mean", "sum"):
         named = {axis % n for axis in op.args[1]} if len(op.args) > 1 and op.args[1] else None
         plain = named == axes and op.kwargs.get("dtype") is None
@@ -39,7 +41,7 @@ def _share(draft: Draft, op: Op, box: Box) -> float | None:
     d = (POOLS | ADAPTIVE).get(op.name)
     if d is None or axes != set(range(n - d, n)) or set(draft.shape(op.out)[-d:]) != {1}:
         return None
-    return mean if op.name in ADAPTIVE or _covers(op.args, box.form.sizes) else None
+    return mean if op.name in ADAPTIVE or _covers(op.args, box.layout.sizes) else None
 
 
 def _covers(args: Sequence[Any], sizes: Sequence[int]) -> bool:

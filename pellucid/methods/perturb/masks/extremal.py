@@ -19,8 +19,19 @@ from pellucid.model.where import Where
 from pellucid.tape.forward import Readout, inside, settled
 from pellucid.target import Target
 from ..sampling.study import module_path
-from .masks import Frame, Stakes, along, blurred, checked, frame, listed, nothing, percent, placeless
-from .optimise import Momentum, at_once, descend, parts
+from .masks import (
+    Places,
+    ScoreRange,
+    apply_along,
+    blurred,
+    check_settings,
+    null_samples,
+    percent,
+    places_of,
+    reads_scores,
+    scores_in_words,
+)
+from .optimise import Momentum, batch_size, chunks, optimise
 
 STEPS, ENTRIES = 800, 32 * 32  # of a run, and of a mask, that the published rates belong to
 FEWEST = 100  # steps: those of shorter runs are no longer than in one of 100, since longer ones throw masks from 0 to 1 and back
@@ -109,7 +120,7 @@ class Extremal:
     per_token: ClassVar[str] = "none"
 
     def __post_init__(self) -> None:
-        checked(self, ("steps", "lr", "growth", "gain", "step", "sigma", "blur"), ("weight",))
+        check_settings(self, ("steps", "lr", "growth", "gain", "step", "sigma", "blur"), ("weight",))
         if not self.areas or not all(0 < area < 1 for area in self.areas):
             raise MethodError(
                 f"extremal with areas={self.areas}", "an area that is none",
@@ -127,28 +138,28 @@ class Extremal:
         with torch.inference_mode(False), torch.no_grad():
             readout, score, output = settled(model, x.clone(), target, module_path(at))
             game = self.game(readout, output)
-            rule = Momentum(self.lr * prod(game.grid) / ENTRIES * STEPS / max(self.steps, FEWEST))
-            found = descend(game, game.start(), rule, self.steps, tol=self.tol, batch=self.batch)
+            optimiser = Momentum(self.lr * prod(game.grid) / ENTRIES * STEPS / max(self.steps, FEWEST))
+            found = optimise(game, game.start(), optimiser, self.steps, tol=self.tol, batch=self.batch)
             masks = game.full(found.masks).clamp(0, 1)
-            told = game.told(masks)
+            notes = game.notes(masks)
         values = game.places.paint(masks.reshape(len(x), len(self.areas), *masks.shape[1:]).sum(1))
         passes = found.passes + len(masks) * len(GAMES[self.variant]) + 3 * len(x)
         return Attribution(
             values.to(torch.promote_types(x.dtype, torch.float32)), score, readout.target, output,
-            notes=(*told, *found.notes), options=self.options, shared=game.places.shared, forwards=passes,
+            notes=(*notes, *found.notes), options=self.options, shared=game.places.shared, forwards=passes,
         )  # fmt: skip
 
-    def game(self, readout: Readout, output: Tensor) -> Area:
+    def game(self, readout: Readout, output: Tensor) -> AreaGame:
         """What is optimised for the samples of a readout."""
         x = inside(readout).clone()
-        places = frame(x, self.axes)
+        places = places_of(x, self.axes)
         if self.null is None and places.neighbours:
             sigmas = [places.width(self.blur) * (1 - level / (self.levels - 1)) for level in range(self.levels - 1)]
             pyramid = torch.stack([*(blurred(x, places, sigma) for sigma in sigmas), x], 1)
         else:
-            pyramid = torch.stack([nothing(x, places, self.null, self.blur, readout), x], 1)
-        flips = self.flip and placeless(readout, output) and x.dim() == 4 and places.shared
-        return Area(self, readout, pyramid, places, Stakes.of(readout, x, pyramid[:, 0]), flips)
+            pyramid = torch.stack([null_samples(x, places, self.null, self.blur, readout), x], 1)
+        flips = self.flip and reads_scores(readout, output) and x.dim() == 4 and places.shared
+        return AreaGame(self, readout, pyramid, places, ScoreRange.of(readout, x, pyramid[:, 0]), flips)
 
     @property
     def options(self) -> tuple[str, ...]:
@@ -157,7 +168,7 @@ class Extremal:
 
 
 @dataclass(frozen=True, eq=False)
-class Area:
+class AreaGame:
     """The game of areas: a good score from a region of the right size.
 
     Arguments:
@@ -168,8 +179,8 @@ class Area:
     method: Extremal
     readout: Readout
     pyramid: Tensor
-    places: Frame
-    stakes: Stakes
+    places: Places
+    score_range: ScoreRange
     flips: bool = False
 
     @property
@@ -217,7 +228,7 @@ class Area:
         if not self.places.neighbours:
             return masks
         lines = [_line(side, n, self.margin, masks) for side, n in zip(self.places.sides, self.grid, strict=True)]
-        return along(self.smooth(masks), lines, range(1, masks.dim()))
+        return apply_along(self.smooth(masks), lines, range(1, masks.dim()))
 
     def under(self, masks: Tensor, rows: Sequence[int]) -> Tensor:
         """The samples under masks over all places: between the two levels of the pyramid that a place's number lies between."""
@@ -231,11 +242,11 @@ class Area:
         return torch.lerp(low, high, (height - level).expand(-1, *shape)).to(self.pyramid.dtype)
 
     def variants(self, masks: Tensor, index: Sequence[int], step: int) -> Tensor:
-        made = torch.cat(self._looks(self.full(masks), [self.of[i] for i in index]))
+        made = torch.cat(self._views(self.full(masks), [self.of[i] for i in index]))
         return made.flip(-1) if self.flips and step % 2 == 0 else made
 
-    def pulls(self, scores: Tensor, index: Sequence[int]) -> Tensor:
-        sizes = self.stakes.size[[self.of[i] for i in index]]
+    def score_gradients(self, scores: Tensor, index: Sequence[int]) -> Tensor:
+        sizes = self.score_range.size[[self.of[i] for i in index]]
         return torch.cat([-sign * self.method.gain / sizes for sign in GAMES[self.method.variant]])
 
     def penalty(self, masks: Tensor, index: Sequence[int], step: int) -> Tensor:
@@ -255,16 +266,16 @@ class Area:
         left = (count - above.sum(1, keepdim=True)) / equal.sum(1, keepdim=True)
         return above.to(smooth) + equal * left.to(smooth)
 
-    def told(self, masks: Tensor) -> tuple[str, ...]:
+    def notes(self, masks: Tensor) -> tuple[str, ...]:
         """What the masks do, for the caption."""
-        looks = [self._scores(masks, sign) for sign in GAMES[self.method.variant]]
+        views = [self._scores(masks, sign) for sign in GAMES[self.method.variant]]
         each, sentences = len(self.method.areas), []
         for number in range(each):
             area = percent(masks[number::each].flatten(1).mean(1))
-            for sign, scores in zip(GAMES[self.method.variant], looks, strict=True):
+            for sign, scores in zip(GAMES[self.method.variant], views, strict=True):
                 how = "Keeping" if sign > 0 else "Taking away"
-                sentences.append(f"{how} {area} of the places gives a score of {listed(scores[number::each])}")
-        whole = f"all of them have {listed(self.stakes.full)}, and none {listed(self.stakes.empty)}."
+                sentences.append(f"{how} {area} of the places gives a score of {scores_in_words(scores[number::each])}")
+        whole = f"all of them have {scores_in_words(self.score_range.full)}, and none {scores_in_words(self.score_range.empty)}."
         return (f"{'; '.join(sentences)}; {whole}",)
 
     def _reached(self, masks: Tensor, near: int, bumps: Tensor) -> Tensor:
@@ -273,13 +284,13 @@ class Area:
             around = around.unfold(axis, 2 * near + 1, 1)
         return _maximum(around.flatten(masks.dim()) * bumps)
 
-    def _looks(self, masks: Tensor, rows: Sequence[int]) -> list[Tensor]:
+    def _views(self, masks: Tensor, rows: Sequence[int]) -> list[Tensor]:
         """The samples as the variant sees them, once or twice."""
         return [self.under(masks if sign > 0 else 1 - masks, rows) for sign in GAMES[self.method.variant]]
 
     def _scores(self, masks: Tensor, sign: float) -> Tensor:
         keep, scores = masks if sign > 0 else 1 - masks, []
-        for index in parts(range(len(masks)), at_once(self.readout)):
+        for index in chunks(range(len(masks)), batch_size(self.readout)):
             rows = [self.of[i] for i in index]
             scores.append(self.readout(self.under(keep[index], rows), rows))
         return self.readout.check(torch.cat(scores))

@@ -22,7 +22,7 @@ LEAST = 1 / 8  # of the mean side: the width of blurs on small inputs, where one
 
 
 @dataclass(frozen=True)
-class Frame:
+class Places:
     """Where the places of a sample lie: a mask has one number for each.
 
     Arguments:
@@ -51,7 +51,7 @@ class Frame:
         there, nor than an eighth of the mean side, whichever is less.
 
         Example:
-            >>> [round(Frame((3, n, n), (2, 3), True).width(10.0), 2) for n in (16, 224, 448)]
+            >>> [round(Places((3, n, n), (2, 3), True).width(10.0), 2) for n in (16, 224, 448)]
             [2.0, 10.0, 20.0]
         """
         return max(sigma * self.scale, min(sigma, LEAST * PUBLISHED * self.scale))
@@ -70,19 +70,20 @@ class Frame:
         return self.spread(masks).expand(len(masks), *self.shape).contiguous()
 
 
-def frame(x: Tensor, axes: Sequence[int] | None = None) -> Frame:
+def places_of(x: Tensor, axes: Sequence[int] | None = None) -> Places:
     """Where places lie in the samples of x: along the given axes, else along all behind the channels, or the columns of a table.
 
     Raises:
         InputError: x has no such axis.
 
     Example:
-        >>> frame(torch.ones(2, 3, 8, 6)).sides, frame(torch.ones(2, 5, 8), axes=(1,)).sides, frame(torch.ones(2, 4)).sides
+        >>> picture, words, row = torch.ones(2, 3, 8, 6), torch.ones(2, 5, 8), torch.ones(2, 4)
+        >>> places_of(picture).sides, places_of(words, axes=(1,)).sides, places_of(row).sides
         ((8, 6), (5,), (4,))
     """
     shape = tuple(x.shape[1:])
     if axes is None:
-        return Frame(shape, tuple(range(2, x.dim())) or (1,), x.dim() > 2)
+        return Places(shape, tuple(range(2, x.dim())) or (1,), x.dim() > 2)
     chosen = tuple(sorted({axis % x.dim() for axis in axes if -x.dim() <= axis < x.dim()}))
     if not chosen or len(chosen) != len(axes) or 0 in chosen:
         raise InputError(
@@ -90,24 +91,24 @@ def frame(x: Tensor, axes: Sequence[int] | None = None) -> Frame:
             f"its places lie along axes 1-{x.dim() - 1}, each named once",
             "Name some of those: axes=(2, 3) for pictures, (1,) for embedded words.",
         )  # fmt: skip
-    return Frame(shape, chosen, x.dim() > 2)
+    return Places(shape, chosen, x.dim() > 2)
 
 
-def along(t: Tensor, matrices: Sequence[Tensor], axes: Sequence[int]) -> Tensor:
+def apply_along(t: Tensor, matrices: Sequence[Tensor], axes: Sequence[int]) -> Tensor:
     """t with each of the axes sent through a matrix (new length, old length)."""
     for matrix, axis in zip(matrices, axes, strict=True):
         t = (t.movedim(axis, -1) @ matrix.T).movedim(-1, axis)
     return t
 
 
-def blurred(x: Tensor, places: Frame, sigma: float) -> Tensor:
+def blurred(x: Tensor, places: Places, sigma: float) -> Tensor:
     """x under a Gaussian along the axes of its places; sigma in places."""
     exact = x.to(torch.promote_types(x.dtype, torch.float32))
     bells = [blur_matrix(side, sigma, exact) for side in places.sides]
-    return along(exact, bells, places.axes).to(x.dtype).contiguous()
+    return apply_along(exact, bells, places.axes).to(x.dtype).contiguous()
 
 
-def nothing(x: Tensor, places: Frame, given: Any, sigma: float, readout: Readout) -> Tensor:
+def null_samples(x: Tensor, places: Places, given: Any, sigma: float, readout: Readout) -> Tensor:
     """What stands where nothing is kept, shaped like x: by an imputer, else x blurred; for a table, zero."""
     if given is None:
         return blurred(x, places, places.width(sigma)) if places.neighbours else torch.zeros_like(x)
@@ -119,7 +120,7 @@ def nothing(x: Tensor, places: Frame, given: Any, sigma: float, readout: Readout
 
 
 @dataclass(frozen=True, eq=False)
-class Stakes:
+class ScoreRange:
     """What there is to lose, per sample.
 
     Arguments:
@@ -131,12 +132,12 @@ class Stakes:
     empty: Tensor
 
     @staticmethod
-    def of(readout: Readout, x: Tensor, null: Tensor) -> Stakes:
+    def of(readout: Readout, x: Tensor, null: Tensor) -> ScoreRange:
         """What a readout says of samples as they are, and of what stands where nothing is kept; one by one, as a batch of its own
         would be.
         """
         full, empty = (torch.cat([readout(t[i : i + 1].clone(), [i]) for i in range(len(t))]) for t in (x, null))
-        return Stakes(readout.check(full), readout.check(empty))
+        return ScoreRange(readout.check(full), readout.check(empty))
 
     @property
     def size(self) -> Tensor:
@@ -148,14 +149,14 @@ class Stakes:
         """Scores as shares: 1 for the whole sample, 0 after a fall as large as the difference that keeping nothing makes.
 
         Example:
-            >>> Stakes(torch.tensor([9.0]), torch.tensor([1.0])).share(torch.tensor([9.0, 3.0, 1.0]), [0, 0, 0])
+            >>> ScoreRange(torch.tensor([9.0]), torch.tensor([1.0])).share(torch.tensor([9.0, 3.0, 1.0]), [0, 0, 0])
             tensor([1.0000, 0.2500, 0.0000])
         """
         rows = list(rows)
         return 1 - (self.full[rows] - scores) / self.size[rows]
 
 
-def placeless(readout: Readout, output: Tensor) -> bool:
+def reads_scores(readout: Readout, output: Tensor) -> bool:
     """Whether the target reads lists of scores, and no maps whose places would move with those of the input."""
     return readout.at is None and readout.target.addresses == (None,) and output.dim() <= 2
 
@@ -171,18 +172,18 @@ def percent(shares: Tensor) -> str:
     return f"{low} %" if low == high else f"{low}-{high} %"
 
 
-def listed(scores: Tensor) -> str:
+def scores_in_words(scores: Tensor) -> str:
     """Scores in words: each of a few, or the range of many.
 
     Example:
-        >>> listed(torch.tensor([9.25])), listed(torch.tensor([1.0, 2.0])), listed(torch.arange(9.0))
+        >>> scores_in_words(torch.tensor([9.25])), scores_in_words(torch.tensor([1.0, 2.0])), scores_in_words(torch.arange(9.0))
         ('9.25', '1.00 / 2.00', '0.00 ... 8.00')
     """
-    told = [figure(float(score)) for score in scores]
-    return " / ".join(told) if len(told) < 5 else f"{figure(float(scores.min()))} ... {figure(float(scores.max()))}"
+    words = [figure(float(score)) for score in scores]
+    return " / ".join(words) if len(words) < 5 else f"{figure(float(scores.min()))} ... {figure(float(scores.max()))}"
 
 
-def checked(method: Any, above_zero: Sequence[str], not_below_zero: Sequence[str]) -> None:
+def check_settings(method: Any, above_zero: Sequence[str], not_below_zero: Sequence[str]) -> None:
     """Refuse settings out of range.
 
     Raises:

@@ -18,8 +18,18 @@ from pellucid.tape.forward import Readout, inside, settled
 from pellucid.target import Target
 from pellucid.target.classes import Logit, Probability
 from ..sampling.study import module_path
-from .masks import Frame, Stakes, along, checked, frame, listed, nothing, percent, placeless
-from .optimise import Adam, at_once, descend, parts
+from .masks import (
+    Places,
+    ScoreRange,
+    apply_along,
+    check_settings,
+    null_samples,
+    percent,
+    places_of,
+    reads_scores,
+    scores_in_words,
+)
+from .optimise import Adam, batch_size, chunks, optimise
 
 SIZE = 28  # entries along a side of the mask the weights were published for
 # The share of the score that counts as none of it. It lies off zero, which the null image itself has: no rounding decides then.
@@ -98,33 +108,33 @@ class Meaningful:
     per_token: ClassVar[str] = "none"
 
     def __post_init__(self) -> None:
-        checked(self, above_zero=("steps", "lr", "size", "jitter", "beta"), not_below_zero=("l1", "tv", "smooth", "blur"))
+        check_settings(self, above_zero=("steps", "lr", "size", "jitter", "beta"), not_below_zero=("l1", "tv", "smooth", "blur"))
 
     def attribute(self, model: Model, x: Tensor, target: Target, at: str | Where | None = None) -> Attribution:
         """One mask per sample; all are optimised side by side, and none knows of another."""
         with torch.inference_mode(False), torch.no_grad():
             readout, score, output = settled(model, x.clone(), target, module_path(at))
             game = self.game(readout, output)
-            found = descend(game, game.start(), Adam(self.lr), self.steps, tol=self.tol, batch=self.batch)
+            found = optimise(game, game.start(), Adam(self.lr), self.steps, tol=self.tol, batch=self.batch)
             masks = game.full(found.masks).clamp(0, 1)
             left = game.scores(masks, game.of)
         values = game.places.paint(1 - masks).to(torch.promote_types(x.dtype, torch.float32))
-        notes = (*game.told(1 - masks, left), *found.notes)
+        notes = (*game.notes(1 - masks, left), *found.notes)
         passes = found.passes + 4 * len(x)
         return Attribution(
             values, score, readout.target, output,
             notes=notes, options=self.options, shared=game.places.shared, forwards=passes,
         )  # fmt: skip
 
-    def game(self, readout: Readout, output: Tensor) -> Deletion:
+    def game(self, readout: Readout, output: Tensor) -> DeletionGame:
         """What is optimised for the samples of a readout."""
         if self.softmax:
             readout = replace(readout, target=as_probability(readout.target, output))
         x = inside(readout).clone()
-        places = frame(x, self.axes)
-        null = nothing(x, places, self.null, self.blur, readout)
-        shifts = round(self.jitter * places.scale) if placeless(readout, output) and places.neighbours else 1
-        return Deletion(self, readout, x, null, places, Stakes.of(readout, x, null), max(1, shifts))
+        places = places_of(x, self.axes)
+        null = null_samples(x, places, self.null, self.blur, readout)
+        shifts = round(self.jitter * places.scale) if reads_scores(readout, output) and places.neighbours else 1
+        return DeletionGame(self, readout, x, null, places, ScoreRange.of(readout, x, null), max(1, shifts))
 
     @property
     def options(self) -> tuple[str, ...]:
@@ -133,7 +143,7 @@ class Meaningful:
 
 
 @dataclass(frozen=True, eq=False)
-class Deletion:
+class DeletionGame:
     """The deletion game: lose the score, and take as little as that needs.
 
     Arguments:
@@ -144,8 +154,8 @@ class Deletion:
     readout: Readout
     x: Tensor
     null: Tensor
-    places: Frame
-    stakes: Stakes
+    places: Places
+    score_range: ScoreRange
     shifts: int = 1
 
     @property
@@ -165,17 +175,19 @@ class Deletion:
             return masks
         sigma = self.method.smooth * self.places.scale
         spreads = [_spread(side, n, sigma, masks) for side, n in zip(self.places.sides, self.grid, strict=True)]
-        return 1 - along(1 - masks, spreads, range(1, masks.dim()))  # of what is taken, so that nothing stays exactly nothing
+        return 1 - apply_along(
+            1 - masks, spreads, range(1, masks.dim())
+        )  # of what is taken, so that nothing stays exactly nothing
 
     def under(self, masks: Tensor, rows: Sequence[int], shift: Sequence[int] = ()) -> Tensor:
         """The samples under masks over all places, moved beneath them by so many places."""
-        x, null = (_moved(t[list(rows)], self.places, shift) for t in (self.x, self.null))
+        x, null = (_shifted(t[list(rows)], self.places, shift) for t in (self.x, self.null))
         keep = self.places.spread(masks)
         return (x * keep + null * (1 - keep)).to(self.x.dtype)
 
     def scores(self, masks: Tensor, rows: Sequence[int]) -> Tensor:
         """The score under masks over all places."""
-        asked = [(masks[part], [rows[i] for i in part]) for part in parts(range(len(masks)), at_once(self.readout))]
+        asked = [(masks[part], [rows[i] for i in part]) for part in chunks(range(len(masks)), batch_size(self.readout))]
         return self.readout.check(torch.cat([self.readout(self.under(*each), each[1]) for each in asked]))
 
     def variants(self, masks: Tensor, index: Sequence[int], step: int) -> Tensor:
@@ -187,8 +199,8 @@ class Deletion:
         drawn = torch.randint(self.shifts, (len(self.places.axes),), generator=rng, device="cpu").tolist()
         return tuple(number - (self.shifts - 1) // 2 for number in drawn)
 
-    def pulls(self, scores: Tensor, index: Sequence[int]) -> Tensor:
-        return (self.stakes.share(scores, index) > NONE) / self.stakes.size[list(index)]
+    def score_gradients(self, scores: Tensor, index: Sequence[int]) -> Tensor:
+        return (self.score_range.share(scores, index) > NONE) / self.score_range.size[list(index)]
 
     def penalty(self, masks: Tensor, index: Sequence[int], step: int) -> Tensor:
         cost = self.method.l1 * (1 - masks).abs().flatten(1).sum(1)
@@ -198,7 +210,7 @@ class Deletion:
 
     def loss(self, masks: Tensor, index: Sequence[int], step: int = 0) -> Tensor:
         """What is minimised, per mask."""
-        share = self.stakes.share(self.readout(self.variants(masks, index, step), index), index)
+        share = self.score_range.share(self.readout(self.variants(masks, index, step), index), index)
         return self.penalty(masks, index, step) + share.clamp(min=0)
 
     def start(self) -> Tensor:
@@ -206,13 +218,13 @@ class Deletion:
         exact = torch.promote_types(self.x.dtype, torch.float32)
         return torch.full((len(self.x), *self.grid), 0.5, dtype=exact, device=self.x.device)
 
-    def told(self, taken: Tensor, left: Tensor) -> tuple[str, ...]:
+    def notes(self, taken: Tensor, left: Tensor) -> tuple[str, ...]:
         """What the masks do, for the caption."""
         how = "Blurring" if self.method.null is None and self.places.neighbours else "Taking away"
         kind = "probability" if isinstance(self.readout.target.terms[0][1], Probability) else "score"
         areas = taken.flatten(1).mean(1)
-        full, empty = listed(self.stakes.full), listed(self.stakes.empty)
-        note = f"{how} {percent(areas)} of the places brings the {kind} from {full} to {listed(left)}; all of them, to {empty}."
+        full, fallen, empty = map(scores_in_words, (self.score_range.full, left, self.score_range.empty))
+        note = f"{how} {percent(areas)} of the places brings the {kind} from {full} to {fallen}; all of them, to {empty}."
         if not bool((areas < LEAST).any()):
             return (note,)
         hint = " Where that is near 1, softmax=False may tell more." if kind == "probability" else ""
@@ -247,7 +259,7 @@ def _spread(side: int, n: int, sigma: float, like: Tensor) -> Tensor:
     return blur_matrix(side, sigma, like) @ torch.nn.functional.one_hot(cells, n).to(like)
 
 
-def _moved(t: Tensor, places: Frame, shift: Sequence[int]) -> Tensor:
+def _shifted(t: Tensor, places: Places, shift: Sequence[int]) -> Tensor:
     """t moved along the axes of its places; what comes in at the border repeats it."""
     for axis, by in zip(places.axes, shift, strict=False):
         if by:

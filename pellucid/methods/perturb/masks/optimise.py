@@ -14,7 +14,7 @@ from pellucid.tape.forward import Readout
 from pellucid.tape.gradient import slope
 
 WATCHED = 10  # steps between two looks at whether a mask still moves
-AT_ONCE = 2**17  # entries that go through the model at once on a CPU: more of them take longer each, fewer waste overhead
+BATCH_ENTRIES = 2**17  # entries that go through the model at once on a CPU: more of them take longer each, fewer waste overhead
 
 
 class Game(Protocol):
@@ -28,14 +28,14 @@ class Game(Protocol):
     def variants(self, masks: Tensor, index: Sequence[int], step: int) -> Tensor:
         """The samples under these masks, differentiable: one per mask, or more: one per mask, and then again one per mask."""
 
-    def pulls(self, scores: Tensor, index: Sequence[int]) -> Tensor:
+    def score_gradients(self, scores: Tensor, index: Sequence[int]) -> Tensor:
         """The derivative of the loss by the score of every variant."""
 
     def penalty(self, masks: Tensor, index: Sequence[int], step: int) -> Tensor:
         """What else is in the loss, one number per mask, differentiable."""
 
 
-class Rule(Protocol):
+class Optimiser(Protocol):
     """How a gradient becomes a step. States are tuples of tensors shaped like the masks."""
 
     def start(self, masks: Tensor) -> tuple[Tensor, ...]: ...
@@ -78,7 +78,7 @@ class Momentum:
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class OptimisedMasks:
     """Optimised masks.
 
     Arguments:
@@ -94,22 +94,24 @@ class Found:
     notes: tuple[str, ...] = ()
 
 
-def descend(game: Game, masks: Tensor, rule: Rule, steps: int, *, tol: float | None = None, batch: int | None = None) -> Found:
+def optimise(
+    game: Game, masks: Tensor, optimiser: Optimiser, steps: int, *, tol: float | None = None, batch: int | None = None
+) -> OptimisedMasks:
     """Masks after `steps` steps down the loss, clipped to [0, 1] after each. No mask knows of another.
 
     Arguments:
         tol: Leave a mask alone once ten steps have moved its entries by less than this in the mean.
         batch: Masks that go through the model at once; None: as many as suit the machine.
     """
-    alive, before, state, passes = list(range(len(masks))), masks, rule.start(masks), 0
+    alive, before, state, passes = list(range(len(masks))), masks, optimiser.start(masks), 0
     taken, off = [0] * len(masks), False
     for step in range(steps):
         grads, went = zip(
-            *(gradient(game, masks[part], part, step) for part in parts(alive, batch or at_once(game.readout))), strict=True
+            *(gradient(game, masks[part], part, step) for part in chunks(alive, batch or batch_size(game.readout))), strict=True
         )
-        move, now = rule.move(torch.cat(grads), tuple(s[alive] for s in state), step)
-        masks = put(masks, alive, (masks[alive] - move).clamp(0, 1))
-        state = tuple(put(s, alive, n) for s, n in zip(state, now, strict=True))
+        move, now = optimiser.move(torch.cat(grads), tuple(s[alive] for s in state), step)
+        masks = replace_rows(masks, alive, (masks[alive] - move).clamp(0, 1))
+        state = tuple(replace_rows(s, alive, n) for s, n in zip(state, now, strict=True))
         passes += 2 * sum(went)
         for i in alive:
             taken[i] += 1
@@ -119,7 +121,7 @@ def descend(game: Game, masks: Tensor, rule: Rule, steps: int, *, tol: float | N
         off = told(step + 1, steps, "steps")
         if off or not alive:
             break
-    return Found(masks, tuple(taken), passes, _notes(taken, steps, off=off))
+    return OptimisedMasks(masks, tuple(taken), passes, _notes(taken, steps, off=off))
 
 
 def gradient(game: Game, masks: Tensor, index: Sequence[int], step: int) -> tuple[Tensor, int]:
@@ -129,23 +131,23 @@ def gradient(game: Game, masks: Tensor, index: Sequence[int], step: int) -> tupl
         variants, penalty = game.variants(leaf, index, step), game.penalty(leaf, index, step)
     rows = [game.of[i] for i in index] * (len(variants) // len(index))
     slopes, scores = slope(game.readout, variants.detach(), rows)
-    pulls = game.pulls(game.readout.check(scores), index).reshape(-1, *[1] * (variants.dim() - 1))
-    (grad,) = torch.autograd.grad([variants, penalty], leaf, [(slopes * pulls).to(variants), torch.ones_like(penalty)])
+    score_gradients = game.score_gradients(game.readout.check(scores), index).reshape(-1, *[1] * (variants.dim() - 1))
+    (grad,) = torch.autograd.grad([variants, penalty], leaf, [(slopes * score_gradients).to(variants), torch.ones_like(penalty)])
     return grad, len(variants)
 
 
-def parts(index: Sequence[int], size: int) -> list[list[int]]:
+def chunks(index: Sequence[int], size: int) -> list[list[int]]:
     """An index in pieces of at most `size`."""
     return [list(index[at : at + size]) for at in range(0, len(index), size)]
 
 
-def at_once(readout: Readout) -> int:
+def batch_size(readout: Readout) -> int:
     """How many samples are best sent through the model together."""
     entries = readout.x[0].numel()
-    return max(1, AT_ONCE * (1 if readout.x.device.type == "cpu" else 64) // max(entries, 1))
+    return max(1, BATCH_ENTRIES * (1 if readout.x.device.type == "cpu" else 64) // max(entries, 1))
 
 
-def put(t: Tensor, index: Sequence[int], values: Tensor) -> Tensor:
+def replace_rows(t: Tensor, index: Sequence[int], values: Tensor) -> Tensor:
     """t with some rows replaced."""
     return values if len(index) == len(t) else t.index_copy(0, torch.tensor(index, device=t.device), values)
 

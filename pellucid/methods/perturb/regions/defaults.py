@@ -10,11 +10,11 @@ from torch import Tensor
 from pellucid.errors import MissingExtra
 from pellucid.model import Model
 from .division import Division, Entries, Grid, Groups, Superpixels
-from .regions import OfColumns, Partition, Regions, places
+from .regions import Partition, Regions, TableColumns, spatial_shape
 
 
 @dataclass(frozen=True, eq=False)
-class Chosen(Partition):
+class DefaultRegions(Partition):
     """Regions that nobody asked for.
 
     Arguments:
@@ -40,26 +40,26 @@ class Parts(Division):
     n: int = 50
 
     def of(self, x: Tensor, model: Model) -> Partition:
-        regions, what = self._chosen(x, model)
-        if isinstance(regions, OfColumns):
+        regions, what = self._choice(x, model)
+        if isinstance(regions, TableColumns):
             return regions
-        return Chosen(regions.shape, regions.labels, what)
+        return DefaultRegions(regions.shape, regions.labels, what)
 
-    def _chosen(self, x: Tensor, model: Model) -> tuple[Partition, str]:
+    def _choice(self, x: Tensor, model: Model) -> tuple[Partition, str]:
         if x.dim() == 2:
             return Entries().of(x, model), "single columns"
         if x.dim() == 4 and x.shape[1] == 3:
             try:
-                found = Superpixels(self.n).of(x, model)
+                superpixels = Superpixels(self.n).of(x, model)
             except MissingExtra:
                 return self._grid(x, model), "cells of a grid, since scikit-image is not installed"
-            if 2 * found.n >= min(self.n, prod(places(x))):
-                return found, "superpixels"
-            return self._grid(x, model), f"cells of a grid, since superpixels are only {found.n}"
+            if 2 * superpixels.n >= min(self.n, prod(spatial_shape(x))):
+                return superpixels, "superpixels"
+            return self._grid(x, model), f"cells of a grid, since superpixels are only {superpixels.n}"
         return self._grid(x, model), "cells of a grid"
 
     def _grid(self, x: Tensor, model: Model) -> Partition:
-        sides = places(x)
+        sides = spatial_shape(x)
         each = max(1, round(self.n ** (1 / len(sides))))
         return Grid(tuple(min(each, side) for side in sides)).of(x, model)
 
@@ -77,10 +77,10 @@ class Coarse(Division):
     def of(self, x: Tensor, model: Model) -> Regions:
         if x.dim() == 2:
             return Entries().of(x, model)
-        return Grid(tuple(min(self.n, side) for side in places(x))).of(x, model)
+        return Grid(tuple(min(self.n, side) for side in spatial_shape(x))).of(x, model)
 
 
-def divided(regions: Division | Tensor | None, usual: Division) -> Division:
+def as_division(regions: Division | Tensor | None, usual: Division) -> Division:
     """What users write as regions: a division, a tensor with the number of the region at every entry, or nothing."""
     if regions is None:
         return usual

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from pellucid.errors import InputError
 from pellucid.model import Model
-from .regions import Partition, Regions, Shape, Windows, of_table, partition, pixels, places, together
+from .regions import Partition, Regions, Shape, Windows, mask_shape, partition, pixels, spatial_shape, table_columns
 
 
 @dataclass(frozen=True)
@@ -39,14 +39,14 @@ class Sliding(Division):
     clip: bool = True
 
     def of(self, x: Tensor, model: Model) -> Regions:
-        columns = of_table(x, model) if self.size is None and self.stride is None else None
+        columns = table_columns(x, model) if self.size is None and self.stride is None else None
         if columns is not None:  # columns of a table have no neighbours that a window could cover with them
             return columns
         return self.windows(x)
 
     def windows(self, x: Tensor) -> Windows:
         """The windows over the places of one sample."""
-        sides = places(x)
+        sides = spatial_shape(x)
         usual = tuple(max(1, min(16, side // 4)) for side in sides)
         size = usual if self.size is None else self._each(self.size, sides, "size")
         half = tuple(max(1, length // 2) for length in size)
@@ -60,7 +60,7 @@ class Sliding(Division):
         starts = [self._starts(*axis) for axis in zip(sides, size, stride, strict=True)]
         first = torch.tensor(list(product(*starts)))
         last = torch.minimum(first + torch.tensor(size), torch.tensor(sides))
-        return Windows(together(x), torch.stack([first, last], 1))
+        return Windows(mask_shape(x), torch.stack([first, last], 1))
 
     def _starts(self, side: int, size: int, stride: int) -> list[int]:
         steps = ceil((side - size) / stride)
@@ -87,7 +87,7 @@ class Grid(Division):
     n: int | Shape
 
     def of(self, x: Tensor, model: Model) -> Partition:
-        sides = places(x)
+        sides = spatial_shape(x)
         n = (self.n,) * len(sides) if isinstance(self.n, int) else tuple(self.n)
         if len(n) != len(sides) or min(n) < 1 or any(cells > side for cells, side in zip(n, sides, strict=True)):
             raise InputError(
@@ -98,7 +98,7 @@ class Grid(Division):
         for axis, (cells, side) in enumerate(zip(n, sides, strict=True)):
             number = torch.arange(side) * cells // side
             labels = labels * cells + number.reshape(-1, *[1] * (len(sides) - axis - 1))
-        return partition(labels.reshape(together(x)))
+        return partition(labels.reshape(mask_shape(x)))
 
 
 @dataclass(frozen=True)
@@ -154,10 +154,10 @@ class Entries(Division):
     """Every place on its own: every pixel with its colours, every column of a table, every step of a signal."""
 
     def of(self, x: Tensor, model: Model) -> Partition:
-        columns = of_table(x, model)
+        columns = table_columns(x, model)
         if columns is not None:
             return columns
-        shape = together(x)
+        shape = mask_shape(x)
         return Partition(shape, torch.arange(prod(shape)).reshape(shape))
 
 

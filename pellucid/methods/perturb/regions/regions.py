@@ -189,7 +189,7 @@ class Cells(Regions):
 
 
 @dataclass(frozen=True, eq=False)
-class OfColumns(Partition):
+class TableColumns(Partition):
     """The columns of a table, with all entries of a category in one region.
 
     Arguments:
@@ -207,14 +207,14 @@ class OfColumns(Partition):
         return painted
 
 
-def of_table(x: Tensor, model: Model | None) -> OfColumns | None:
+def table_columns(x: Tensor, model: Model | None) -> TableColumns | None:
     """The columns of a row, where the model says what its entries mean."""
     columns = getattr(model, "preprocess", None)
     if not isinstance(columns, Columns) or x.dim() != 2 or x.shape[1] != columns.width:
         return None
     groups = columns.groups
     hot = [int((groups == n).nonzero()[int(x[0].cpu()[groups == n].argmax())]) for n in range(len(columns.columns))]
-    return OfColumns(tuple(x.shape[1:]), groups, torch.tensor(hot))
+    return TableColumns(tuple(x.shape[1:]), groups, torch.tensor(hot))
 
 
 def partition(labels: Tensor) -> Partition:
@@ -230,12 +230,12 @@ def partition(labels: Tensor) -> Partition:
     return Partition(tuple(labels.shape), (numbered - below).clamp(min=-1))
 
 
-def places(x: Tensor) -> Shape:
+def spatial_shape(x: Tensor) -> Shape:
     """The axes along which the places of one sample lie: rows and columns of a picture, steps of a signal, columns of a table."""
     return tuple(x.shape[2:]) if x.dim() > 2 else tuple(x.shape[1:])
 
 
-def together(x: Tensor) -> Shape:
+def mask_shape(x: Tensor) -> Shape:
     """The shape of a mask whose entries cover all channels of a place."""
     return (1, *x.shape[2:]) if x.dim() > 2 else tuple(x.shape[1:])
 

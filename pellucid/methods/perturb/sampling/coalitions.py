@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from pellucid.core.random import stream
-from .design import Design, enough, ways
+from .design import Design, check_budget, log_binomials
 
 NUMBERED = 62  # bits: of more coalitions than that no two draws are the same, and none need be kept apart
 USUAL, LEAST, MOST = 10, 256, 20_000  # rows per region where no budget is given; then at least, and at most
@@ -41,12 +41,12 @@ class Coalitions(Design):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        enough("coalitions", self.budget)
+        check_budget("coalitions", self.budget)
 
     def count(self, n: int) -> int:
-        budget = usual(n) if self.budget is None else self.budget
-        every = everything(n)
-        enough("Shapley values by regression", min(budget, MOST if self.budget is None else budget), min(2 * n, every), n)
+        budget = default_budget(n) if self.budget is None else self.budget
+        every = coalition_count(n)
+        check_budget("Shapley values by regression", min(budget, MOST if self.budget is None else budget), min(2 * n, every), n)
         return min(budget - budget % 2, every)
 
     def repeats(self, n: int) -> bool:
@@ -69,7 +69,7 @@ class Coalitions(Design):
 
     def _turns(self, n: int, first: int, last: int) -> list[tuple[int, int]]:
         """Of pairs from one number up to another: the size, and how many of that size came before."""
-        room = capacities(n)
+        room = pairs_by_size(n)
         turn = _last_turn(room, first)
         at, made = sum(min(most, turn) for most in room), []
         while at < last:
@@ -82,13 +82,13 @@ class Coalitions(Design):
 
     def _members(self, n: int, size: int, index: int) -> list[int]:
         """One of the coalitions of a size, in a random order without repetition."""
-        most = capacities(n)[size - 1]
+        most = pairs_by_size(n)[size - 1]
         if most >= 1 << NUMBERED:
             return Random(f"{self.seed} {size} {index}").sample(range(n), size)
         number = _shuffled(f"{self.seed} {size}", most, min(most, 1 << index.bit_length()))[index]
         if 2 * size == n:  # with its complement it is of one size: of the two, the one with region 0
-            return [0, *(1 + member for member in numbered(number, n - 1, size - 1))]
-        return numbered(number, n, size)
+            return [0, *(1 + member for member in combination(number, n - 1, size - 1))]
+        return combination(number, n, size)
 
 
 @dataclass(frozen=True)
@@ -107,21 +107,21 @@ class ShapleyKernel(Design):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        enough("coalitions", self.budget)
+        check_budget("coalitions", self.budget)
 
     def count(self, n: int) -> int:
-        budget = usual(n) if self.budget is None else self.budget
-        enough("Shapley values by regression", budget, n, n)
+        budget = default_budget(n) if self.budget is None else self.budget
+        check_budget("Shapley values by regression", budget, n, n)
         return budget if n > 1 else 0
 
     def unit(self, n: int) -> int:
         return 2 if self.paired else 1
 
     def law(self, n: int) -> Tensor | None:
-        return kernel(n)
+        return shapley_kernel(n)
 
     def rows(self, n: int, start: int, stop: int) -> Tensor:
-        sizes = kernel(n).exp().cumsum(0)
+        sizes = shapley_kernel(n).exp().cumsum(0)
         return torch.stack([self._row(sizes, i) for i in range(start, stop)])
 
     def _row(self, sizes: Tensor, i: int) -> Tensor:
@@ -132,7 +132,7 @@ class ShapleyKernel(Design):
         return torch.randperm(n, generator=rng) < size
 
 
-def kernel(n: int) -> Tensor:
+def shapley_kernel(n: int) -> Tensor:
     """The log-probability of coalitions of 0, 1, ... n regions by the Shapley kernel; none of nobody, and none of all."""
     sizes = torch.full((n + 1,), -math.inf, dtype=torch.float64)
     s = torch.arange(1, n, dtype=torch.float64)
@@ -140,19 +140,19 @@ def kernel(n: int) -> Tensor:
     return sizes
 
 
-def usual(n: int) -> int:
+def default_budget(n: int) -> int:
     return min(max(USUAL * n, LEAST), MOST)
 
 
-def everything(n: int) -> int:
+def coalition_count(n: int) -> int:
     """How many coalitions there are beside nobody and all, or a number beyond any budget."""
     return (1 << min(n, NUMBERED)) - 2
 
 
 @lru_cache(maxsize=64)
-def capacities(n: int) -> tuple[int, ...]:
+def pairs_by_size(n: int) -> tuple[int, ...]:
     """How many pairs of a coalition and its complement there are with 1, 2, ... n // 2 regions in the smaller."""
-    most = ways(n).div(math.log(2)).tolist()  # in bits
+    most = log_binomials(n).div(math.log(2)).tolist()  # in bits
     counts = [math.comb(n, size) if most[size] < NUMBERED else 1 << NUMBERED for size in range(1, n // 2 + 1)]
     return tuple(count // 2 if 2 * size == n else count for size, count in enumerate(counts, start=1))
 
@@ -178,11 +178,11 @@ def _shuffled(seed: str, most: int, length: int) -> list[int]:
     return made
 
 
-def numbered(number: int, n: int, size: int) -> list[int]:
+def combination(number: int, n: int, size: int) -> list[int]:
     """The members of one of the C(n, size) coalitions, by its number in the order of a dictionary.
 
     Example:
-        >>> [numbered(i, 4, 2) for i in range(6)]
+        >>> [combination(i, 4, 2) for i in range(6)]
         [[0, 1], [0, 2], [0, 3], [1, 2], [1, 3], [2, 3]]
     """
     members: list[int] = []

@@ -102,7 +102,7 @@ class Bernoulli(Design):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        enough("random rows", self.budget)
+        check_budget("random rows", self.budget)
         if not 0 < self.p < 1:
             raise MethodError(
                 f"regions that are there with p={self.p}", "a chance that is none", "then all rows are the same",
@@ -129,7 +129,7 @@ class Bernoulli(Design):
         return torch.rand(n, generator=stream("rows", self.seed, i), dtype=torch.float32) < self.p
 
 
-def enough(what: str, budget: int | None, least: int = 2, regions: int | None = None) -> None:
+def check_budget(what: str, budget: int | None, least: int = 2, regions: int | None = None) -> None:
     """Refuse a budget that cannot answer.
 
     Raises:
@@ -151,20 +151,20 @@ def binomial(n: int, p: float) -> Tensor:
         tensor([0.2500, 0.5000, 0.2500], dtype=torch.float64)
     """
     k = torch.arange(n + 1, dtype=torch.float64)
-    return ways(n) + k * math.log(p) + (n - k) * math.log1p(-p)
+    return log_binomials(n) + k * math.log(p) + (n - k) * math.log1p(-p)
 
 
-def ways(n: int) -> Tensor:
+def log_binomials(n: int) -> Tensor:
     """The logarithm of how many sets of 0, 1, ... n out of n regions there are: the numbers themselves overflow."""
     k = torch.arange(n + 1, dtype=torch.float64)
     return math.lgamma(n + 1) - torch.lgamma(k + 1) - torch.lgamma(n - k + 1)
 
 
-def packed(rows: Tensor) -> Tensor:
+def pack_bits(rows: Tensor) -> Tensor:
     """Rows of bits, eight to a byte: (k, n) becomes (k, ceil(n / 8)).
 
     Example:
-        >>> packed(torch.tensor([[True, False, True]])), unpacked(torch.tensor([[5]], dtype=torch.uint8), 3)
+        >>> pack_bits(torch.tensor([[True, False, True]])), unpack_bits(torch.tensor([[5]], dtype=torch.uint8), 3)
         (tensor([[5]], dtype=torch.uint8), tensor([[ True, False,  True]]))
     """
     k, n = rows.shape
@@ -173,6 +173,6 @@ def packed(rows: Tensor) -> Tensor:
     return (bits.reshape(k, -(-n // 8), 8) << torch.arange(8, dtype=torch.uint8)).sum(2, dtype=torch.uint8)
 
 
-def unpacked(bits: Tensor, n: int) -> Tensor:
+def unpack_bits(bits: Tensor, n: int) -> Tensor:
     """The rows again, boolean, with shape (k, n)."""
     return ((bits[:, :, None] >> torch.arange(8, dtype=torch.uint8)) & 1).bool().flatten(1)[:, :n]

@@ -10,14 +10,14 @@ from torch import Tensor
 
 from pellucid.errors import MethodError
 from pellucid.target import Target
-from .design import Design, ways
+from .design import Design, log_binomials
 from .responses import Responses
 
 MISSED = 0.01  # of a law's weight may lie on sizes that a design does not reach
 
 
 @dataclass(frozen=True, eq=False)
-class Weighted:
+class WeightedRows:
     """Rows, answers, and how much each of them counts; in double precision, at hand.
 
     Arguments:
@@ -41,18 +41,18 @@ class Weighted:
         """How many regions were there, per row."""
         return self.present.sum(1)
 
-    def times(self, factor: Tensor) -> Weighted:
+    def scaled(self, factor: Tensor) -> WeightedRows:
         """With every row weighted that much more."""
         return replace(self, w=self.w * factor)
 
-    def and_one(self, present: Tensor, y: Tensor) -> Weighted:
+    def with_row(self, present: Tensor, y: Tensor) -> WeightedRows:
         """With one more row that is no matter of chance."""
         one = torch.ones(1, dtype=torch.float64)
         rows, y = torch.cat([self.present, present[None]]), torch.cat([self.y, y[None]])
         return replace(self, present=rows, y=y, w=torch.cat([self.w, one]), left=torch.cat([self.left, 0 * one]))
 
 
-def weighted(responses: Responses, target: Target, law: Tensor, what: str) -> Weighted:
+def weight_rows(responses: Responses, target: Target, law: Tensor, what: str) -> WeightedRows:
     """The answers, as if rows had come with `law`, the log-probability of having 0, 1, ... n regions.
 
     Where the design drew them so, every row counts the same. Else rows with as many regions share the probability of their
@@ -64,7 +64,7 @@ def weighted(responses: Responses, target: Target, law: Tensor, what: str) -> We
     design, n = responses.design, responses.n
     own = None if design.soft else design.law(n)
     if own is None:
-        raise unfit(what, design, "rows with as many regions have to be equally likely in it")
+        raise design_error(what, design, "rows with as many regions have to be equally likely in it")
     present, y = responses.rows().double().cpu(), responses.read(target).mean(1).double().cpu()
     if not own[[0, n]].isfinite().any():
         present = torch.cat([present, torch.zeros(1, n), torch.ones(1, n)])
@@ -72,33 +72,35 @@ def weighted(responses: Responses, target: Target, law: Tensor, what: str) -> We
         y = torch.cat([y, torch.stack(ends).double().cpu()])
     size = present.sum(1).long()
     count = torch.bincount(size, minlength=n + 1).double()
-    _reaches(what, design, law, own, count, design.count(n))
+    _check_support(what, design, law, own, count, design.count(n))
     same = torch.equal(own, law)
     log_w = torch.where(law.isfinite(), 0.0, law)[size] if same else (law - count.log())[size]
     w = (log_w - log_w.max()).exp() if log_w.isfinite().any() else torch.zeros_like(y)
-    asked = torch.zeros(n + 1, dtype=torch.float64) if design.repeats(n) else (count.log() - ways(n)).exp()
+    asked = torch.zeros(n + 1, dtype=torch.float64) if design.repeats(n) else (count.log() - log_binomials(n)).exp()
     left = torch.where(asked < 1 - 1e-9, 1 - asked, 0.0)[size]
-    return Weighted(present, y, w / w.mean().clamp(min=1e-300), left, design.unit(n), () if same else _worth(w, law, own))
+    return WeightedRows(
+        present, y, w / w.mean().clamp(min=1e-300), left, design.unit(n), () if same else _effective_size(w, law, own)
+    )
 
 
-def unfit(what: str, design: Design, why: str) -> MethodError:
+def design_error(what: str, design: Design, why: str) -> MethodError:
     return MethodError(
         f"{what} from these responses", f"rows of {design}", why,
         "Ask the model with the method of that name, or with pl.perturb.kernel_shap(), whose rows serve most.",
     )  # fmt: skip
 
 
-def _reaches(what: str, design: Design, law: Tensor, own: Tensor, count: Tensor, rows: int) -> None:
+def _check_support(what: str, design: Design, law: Tensor, own: Tensor, count: Tensor, rows: int) -> None:
     rare = (count == 0) & (own + math.log(max(rows, 1)) < 0)
     missed = float((law.exp() - own.exp()).clamp(min=0)[rare].sum())
     if missed > MISSED:
         few, many = (int(size) for size in count.nonzero()[[0, -1], 0])
-        raise unfit(
+        raise design_error(
             what, design, f"they have {few} to {many} regions, and {missed:.0%} of the weight is on other numbers of them"
         )
 
 
-def _worth(w: Tensor, law: Tensor, own: Tensor) -> tuple[str, ...]:
+def _effective_size(w: Tensor, law: Tensor, own: Tensor) -> tuple[str, ...]:
     worth = float(w.sum() ** 2 / w.square().sum().clamp(min=1e-300))
     if worth > len(w) / 2 or torch.allclose(own[1:-1], own[1:2]):
         return ()

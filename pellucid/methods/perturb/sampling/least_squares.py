@@ -7,20 +7,20 @@ import math
 import torch
 from torch import Tensor
 
-from .importance_weights import Weighted
+from .importance_weights import WeightedRows
 
 SINGULAR = 1e-9  # of the largest: smaller directions are not told by the rows
 FLOOR = 1e-4  # of a residual's variance is taken to be left, at least
 
 
-def regress(data: Weighted, X: Tensor, y: Tensor, penalty: Tensor) -> tuple[Tensor, Tensor]:
+def regress(data: WeightedRows, X: Tensor, y: Tensor, penalty: Tensor) -> tuple[Tensor, Tensor]:
     """Coefficients and their standard errors: argmin_b sum_k w_k (y_k - X_k b)^2 + b' P b.
 
         A = X' W X + P,   b = A^-1 X' W y,   V = A^-1 (sum_u X_u' W_u e_u e_u' W_u X_u) A^-1
 
     The errors suppose neither equal variances nor independent rows, only independent units u of rows: V is the cluster-robust
     "sandwich", with residuals e_u = (I - H_uu)^(-1/2) (y_u - X_u b), which undoes what fitting took from them (CR2; HC2 for
-    single rows), shrunk to what is left to chance where rows do not repeat, and widened where units are few (see `student`).
+    single rows), shrunk to what is left to chance where rows do not repeat, and widened where units are few (`student_factor`).
     Where the rows do not tell all coefficients they are the smallest ones, and their errors infinite.
 
     References: MacKinnon and White, 1985, https://doi.org/10.1016/0304-4076(85)90158-7; Pustejovsky and Tipton, 2018,
@@ -40,7 +40,7 @@ def regress(data: Weighted, X: Tensor, y: Tensor, penalty: Tensor) -> tuple[Tens
     residual = (yw - Xw @ b)[:, None]
     rows, residuals, left = (_units(part, data.unit) for part in (Xw, residual, data.left.sqrt()[:, None]))
     scores = _scores(rows, residuals, left, inverse)
-    return b, (scores @ inverse).square().sum(0).sqrt() * student(_freedom(left[:, :, 0] > 0, len(A)))
+    return b, (scores @ inverse).square().sum(0).sqrt() * student_factor(_degrees_of_freedom(left[:, :, 0] > 0, len(A)))
 
 
 def _inverse(A: Tensor) -> tuple[Tensor, bool]:
@@ -52,7 +52,7 @@ def _inverse(A: Tensor) -> tuple[Tensor, bool]:
     return torch.linalg.pinv(A, rtol=SINGULAR, hermitian=True), not len(A)
 
 
-def _freedom(chance: Tensor, p: int) -> int:
+def _degrees_of_freedom(chance: Tensor, p: int) -> int:
     """How many numbers tell the errors: units, of which a pair of complements tells one thing, less what was fitted."""
     units, told = int(chance.any(1).sum()), int(chance.sum()) // min(2, chance.shape[1])
     return max(1, min(units - 1, told - p))
@@ -72,7 +72,7 @@ def _scores(X: Tensor, residual: Tensor, left: Tensor, inverse: Tensor) -> Tenso
     return scores[..., 0]
 
 
-def student(freedom: int) -> float:
+def student_factor(freedom: int) -> float:
     """The 97.5 % quantile of Student's t over that of the normal distribution.
 
     Standard errors that were themselves told by few numbers are widened by it, so that values +- 1.96 errors cover as often as
@@ -81,7 +81,7 @@ def student(freedom: int) -> float:
     References: Hill, 1970, Algorithm 396, https://doi.org/10.1145/355598.355600; Abramowitz and Stegun, 1964, 26.7.5
 
     Example:
-        >>> [round(1.96 * student(freedom), 2) for freedom in (1, 2, 4, 30)]
+        >>> [round(1.96 * student_factor(freedom), 2) for freedom in (1, 2, 4, 30)]
         [12.71, 4.3, 2.78, 2.04]
     """
     z = 1.959963984540054

@@ -22,7 +22,7 @@ from ..imputers.multi_input import for_columns, prepared
 from ..imputers.text import LeftOut, text_imputer
 from ..regions.division import Division
 from ..regions.multi_input import MultiInputRegions, divide
-from ..regions.regions import OfColumns, Regions
+from ..regions.regions import Regions, TableColumns
 from ..regions.text import text_division
 from .design import Design
 from .estimator import Estimate, Estimator
@@ -31,11 +31,11 @@ from .responses import Responses
 from .run import Run
 from .study import Study, called_off, module_path, painted
 
-Explained = tuple[Tensor, Tensor | None, int, tuple[str, ...]]
+SampleResult = tuple[Tensor, Tensor | None, int, tuple[str, ...]]
 """Values and standard errors shaped like the sample, the number of forward passes, and notes."""
 
 STAGES = 8  # of a run that may stop early
-ADD_UP = ("shapley", "kernel_shap")  # whose values over regions sum to what the sample scores above an empty one
+ADDITIVE = ("shapley", "kernel_shap")  # whose values over regions sum to what the sample scores above an empty one
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +96,7 @@ class Perturbation:
 
     def attribute(self, model: Model, x: Tensor, target: Target, at: str | Where | None = None) -> Attribution:
         """One number per region, painted on the entries of the region."""
-        return attribute(self, self._explained, model, x, target, at)
+        return attribute(self, self._explain, model, x, target, at)
 
     def study(self, readout: Readout, value: Tensor, row: int) -> Study:
         """The questions about one sample."""
@@ -105,7 +105,7 @@ class Perturbation:
         given, draws = as_imputer(self.imputer), self.draws
         self._fits(given, regions)
         imputer = for_columns(given, regions, readout.model)
-        if imputer is not given and isinstance(regions, OfColumns):
+        if imputer is not given and isinstance(regions, TableColumns):
             regions, draws = replace(regions, note="A column that is taken away stands at its mean."), 1  # means do not draw
         fill = prepared(imputer, sample, regions, readout.model)
         told_of = "removed" if self.semantics == "remove" else str(imputer)
@@ -138,7 +138,7 @@ class Perturbation:
         """
         return self.begin(model, x, target, at).extend()
 
-    def _explained(self, study: Study) -> Explained:
+    def _explain(self, study: Study) -> SampleResult:
         responses, total = start(study), study.rows
         for upto in self._stages(total):
             responses = extend(study, responses, upto)
@@ -149,7 +149,7 @@ class Perturbation:
         regions = study.regions
         chosen = getattr(regions, "note", "")  # divisions that choose for themselves say what
         how = responses.how if self.semantics == "remove" else ""
-        several = isinstance(regions, MultiInputRegions) and self.name in ADD_UP and len(study.readout.x) == 1
+        several = isinstance(regions, MultiInputRegions) and self.name in ADDITIVE and len(study.readout.x) == 1
         shares = regions.shares(estimate.values) if several else ""  # type: ignore[attr-defined]
         notes = (shares, chosen, how, *estimate.notes, ends or "")
         return *painted(estimate, study), responses.forwards, tuple(filter(None, notes))
@@ -186,7 +186,7 @@ class Perturbation:
 
 def attribute(
     method: Perturbation,
-    explained: Callable[[Study], Explained],
+    explained: Callable[[Study], SampleResult],
     model: Model,
     x: Tensor,
     target: Target,
@@ -205,7 +205,7 @@ def attribute(
     values, errors, forwards, notes = zip(*map(explained, studies), strict=True)
     regions = studies[0].regions
     # what stands where columns of a table are taken away, where it is not what the method would put into a picture
-    means = (regions.note,) if isinstance(regions, OfColumns) and regions.note else ()
+    means = (regions.note,) if isinstance(regions, TableColumns) and regions.note else ()
     return Attribution(
         torch.stack(values), score, readout.target, output,
         notes=(*method.notes, *dict.fromkeys(note for each in notes for note in each)),

@@ -20,7 +20,7 @@ CLASSES = 4096  # an output of up to so many numbers is kept whole, so that othe
 FEW = 16  # different rows for each that is asked, at most, where rows are looked through for those that come again
 
 
-class Route(Protocol):
+class Backend(Protocol):
     """A way to get answers about rows of a design: through the whole network, or through a part of it.
 
     `at_once`: how many variants go through together, in multiples of what suits whole samples. `reason`: a sentence about it.
@@ -80,7 +80,7 @@ def extend(study: Study, responses: Responses, upto: int | None = None) -> Respo
     asked, place = _distinct(study, upto)
     done = int((asked < len(responses)).sum())
     parts = [responses.answers[asked[:done]]]
-    route = _route(study, asked[done:].tolist())
+    route = _backend(study, asked[done:].tolist())
 
     def make(first: int, last: int) -> tuple[Any, Sequence[int]]:
         index = asked[first:last].tolist()
@@ -98,7 +98,7 @@ def extend(study: Study, responses: Responses, upto: int | None = None) -> Respo
     return replace(responses, design=study.design, answers=known[place[:reached]], spared=reached - len(known), how=how)
 
 
-def _route(study: Study, rows: Sequence[int]) -> Route:
+def _backend(study: Study, rows: Sequence[int]) -> Backend:
     if study.semantics == "remove":
         return token_removal(study)
     return shortcut(study, rows) or WholeNetwork(study)

@@ -15,7 +15,7 @@ from pellucid.core.files import write
 from pellucid.errors import MethodError, OutputError
 from pellucid.target import Names, Target
 from ..regions.regions import Regions
-from .design import Design, packed
+from .design import Design, pack_bits
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,4 +145,4 @@ class Responses:
         return close and torch.equal(here, tensors["rows"])
 
     def _packed(self) -> Tensor:
-        return self.rows() if self.design.soft else packed(self.rows())
+        return self.rows() if self.design.soft else pack_bits(self.rows())

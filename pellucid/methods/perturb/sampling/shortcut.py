@@ -12,7 +12,7 @@ from torch import Tensor
 from pellucid.model.where import Where
 from ..imputers.windows import cut, patched
 from ..incremental import Plan, accelerate, windows_around
-from ..regions.regions import Partition, Regions, Windows, places
+from ..regions.regions import Partition, Regions, Windows, spatial_shape
 from .design import OneOut
 from .study import Study
 
@@ -49,7 +49,7 @@ class Shortcut:
         which = torch.tensor(list(index), device=self.corners.device).repeat_interleave(study.draws)
         corners, size = self.corners[which], self.plan.windows.size
         content = patched(study.fill, study.value, corners, size, study.draw_numbers(index))
-        gone = covered(study.regions, which, corners, size)
+        gone = inside_region(study.regions, which, corners, size)
         if gone is not None:
             content = torch.where(gone, content, cut(study.value, corners, size))
         return content, corners
@@ -60,7 +60,7 @@ def shortcut(study: Study, rows: Sequence[int]) -> Shortcut | None:
     boxes = _boxes(study)
     if not study.accelerate or boxes is None:
         return None
-    size, corners = windows_around(boxes, places(study.value))
+    size, corners = windows_around(boxes, spatial_shape(study.value))
     choice = accelerate(study.readout, study.row, size, corners[list(rows)], copies=study.draws, measure=False, least=WORTH)
     return None if choice.plan is None else Shortcut(study, choice.plan, corners, choice.reason)
 
@@ -89,7 +89,7 @@ def _extents(labels: Tensor, n: int) -> Tensor:
     return torch.stack(found, 1)
 
 
-def covered(regions: Regions, which: Tensor, corners: Tensor, size: Sequence[int]) -> Tensor | None:
+def inside_region(regions: Regions, which: Tensor, corners: Tensor, size: Sequence[int]) -> Tensor | None:
     """Which places of each window belong to its region, with shape (k, 1, *size); None where all do."""
     if isinstance(regions, Partition):
         labels = cut(regions.labels[None], corners, size)
