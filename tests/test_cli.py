@@ -71,7 +71,7 @@ from dataclasses import dataclass
 import torch
 
 from pellucid.explanation.attribution import Attribution
-from pellucid.core.progress import told
+from pellucid.core.progress import report_progress
 from pellucid.tape.forward import settled
 
 
@@ -85,7 +85,7 @@ class Sampled:
         readout, score, output = settled(model, x, target, at)
         values, notes = torch.zeros_like(x), ()
         for column in range(x.shape[-1]):
-            if told(column, x.shape[-1], "forward passes"):
+            if report_progress(column, x.shape[-1], "forward passes"):
                 notes = (f"Called off after {column} of {x.shape[-1]} forward passes.",)
                 break
             time.sleep(self.pause)
@@ -697,7 +697,7 @@ def test_a_bar_says_how_much_is_done_and_how_long_it_will_take():
     progress_bar, drawn = shown_progress()
     with progress_bar("cat.jpg", completes=1):
         for done in range(0, 2000, 100):
-            assert progress.told(done, 2000, "forward passes") is False
+            assert progress.report_progress(done, 2000, "forward passes") is False
             time.sleep(0.01)
         time.sleep(0.15)
     text = drawn.getvalue()
@@ -705,16 +705,16 @@ def test_a_bar_says_how_much_is_done_and_how_long_it_will_take():
     assert re.search(r"0:00:0\d", text)
     with progress_bar("dog.jpg", completes=1):
         pass
-    assert progress_bar.done == 2 and progress.told(1, 2, "forward passes") is False  # nobody watches any more
+    assert progress_bar.done == 2 and progress.report_progress(1, 2, "forward passes") is False  # nobody watches any more
 
 
 def test_the_first_interrupt_calls_off_and_the_second_quits():
     before = signal.getsignal(signal.SIGINT)
     progress_bar, drawn = shown_progress()
     with pytest.raises(KeyboardInterrupt), progress_bar("cat.jpg"):
-        assert progress.told(1, 10, "forward passes") is False
+        assert progress.report_progress(1, 10, "forward passes") is False
         signal.raise_signal(signal.SIGINT)
-        assert progress_bar.called_off and progress.told(2, 10, "forward passes") is True
+        assert progress_bar.called_off and progress.report_progress(2, 10, "forward passes") is True
         time.sleep(0.15)
         signal.raise_signal(signal.SIGINT)
     assert "Ctrl-C again quits at once" in drawn.getvalue() and signal.getsignal(signal.SIGINT) is before
@@ -732,7 +732,7 @@ def test_in_a_pipe_nothing_is_shown_and_an_interrupt_quits(monkeypatch):
     monkeypatch.setattr(sys, "stderr", io.StringIO())
     progress_bar = ProgressBar()
     with progress_bar("cat.jpg"):
-        assert progress_bar.screen is None and progress.told(1, 10, "forward passes") is False
+        assert progress_bar.screen is None and progress.report_progress(1, 10, "forward passes") is False
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
     signal.signal(signal.SIGINT, before)

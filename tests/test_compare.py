@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from pellucid.core.progress import told, watched
+from pellucid.core.progress import report_progress, watched
 from pellucid.core.statistics import rank_correlation, ranks
 from pellucid.errors import InputError, MethodError, NoRule, OutputError, TargetError
 from pellucid.explanation.attribution import Attribution
@@ -43,7 +43,7 @@ class Sampled:
         readout, score, output = settled(model, x, target, at)
         values, width, notes = torch.zeros_like(x), x.shape[-1], ()
         for column in range(width):
-            if told(column, width, "forward passes"):
+            if report_progress(column, width, "forward passes"):
                 notes = (f"Called off after {column} of {width} forward passes.",)
                 break
             without = x.clone()

@@ -1,4 +1,4 @@
-"""How far long work is: whoever does it tells, whoever started it may watch, and may call it off."""
+"""Progress of long work: loops report it, and a watcher may show it and call the work off."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _WATCHER: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
 
 @contextmanager
 def watched(watcher: Watcher) -> Iterator[None]:
-    """Have all long work in this block told to `watcher`.
+    """Report the progress of all work in this block to `watcher`.
 
     Example:
         >>> with watched(lambda done, total, what: print(f"{done} of {total} {what}")):
-        ...     called_off = told(3, 8, "forward passes")
+        ...     called_off = report_progress(3, 8, "forward passes")
         3 of 8 forward passes
     """
     token = _WATCHER.set(watcher)
@@ -28,7 +28,7 @@ def watched(watcher: Watcher) -> Iterator[None]:
         _WATCHER.reset(token)
 
 
-def told(done: int, total: int, what: str) -> bool:
-    """Tell how far the work is; whether the rest is called off."""
+def report_progress(done: int, total: int, what: str) -> bool:
+    """Report that `done` of `total` are done; True where the watcher calls the rest off."""
     watcher = _WATCHER.get()
     return watcher is not None and watcher(done, total, what) is True

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pellucid.core.progress import told
+from pellucid.core.progress import report_progress
 from pellucid.errors import InputError
 from pellucid.model import Model
 from pellucid.tape.forward import at_once, heard
@@ -178,7 +178,7 @@ def _of_target(
         numbers = torch.arange(seen, seen + len(x))
         kept = [_best([*kept, (x.cpu(), _ranked(model, x, target), numbers)])]
         seen += len(x)
-        if total and told(seen, total, "pictures looked at"):
+        if total and report_progress(seen, total, "pictures looked at"):
             break
     pictures, ranks, numbers = kept[0]
     own = int((ranks[:, 0] > 0).sum())

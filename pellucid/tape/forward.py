@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pellucid.core.progress import told
+from pellucid.core.progress import report_progress
 from pellucid.errors import ModelError, WhereError
 from pellucid.model import Model
 from pellucid.model.hooks import listening, visible
@@ -234,7 +234,7 @@ def ask(
             continue
         yield at, stop, answers
         at = stop
-        if told(at * copies, n * copies, what):
+        if report_progress(at * copies, n * copies, what):
             return
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pellucid.core.progress import told
+from pellucid.core.progress import report_progress
 from pellucid.errors import PellucidError
 from pellucid.explanation.comparison import Comparison
 from pellucid.explanation.explanation import Explanation
@@ -57,7 +57,7 @@ def compare(
         conditioned, end = with_conditions(method, only, at)
         return run_method(conditioned, batch, as_target(target), end)
 
-    for name, result, seconds[name] in attempt_each(chosen, work, model, lambda n: told(n, len(chosen), "methods")):
+    for name, result, seconds[name] in attempt_each(chosen, work, model, lambda n: report_progress(n, len(chosen), "methods")):
         if isinstance(result, PellucidError):
             failures[name] = result
         else:

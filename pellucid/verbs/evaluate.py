@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from pellucid.catalogue.metrics import metric as listed
-from pellucid.core.progress import told
+from pellucid.core.progress import report_progress
 from pellucid.errors import InputError, MethodError, PellucidError
 from pellucid.explanation.method import Method, has
 from pellucid.methods.perturb.regions.division import Division
@@ -116,7 +116,7 @@ def _judged(asked: Question, methods: Mapping[str, Method], metrics: Mapping[str
     steps, judging, ran = 1 + len(metrics), 0.0, 0
 
     def called_off(number: int, place: int = 0) -> bool:
-        return told(number * steps + place, len(methods) * steps, "answers and judgements")
+        return report_progress(number * steps + place, len(methods) * steps, "answers and judgements")
 
     for name, answer, seconds in attempt_each(methods, partial(_answer, asked), asked.model, called_off):
         ran += 1

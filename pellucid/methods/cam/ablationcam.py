@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from pellucid.core.progress import told
+from pellucid.core.progress import report_progress
 from pellucid.tape.replay import after, places, rescored
 from .base import CAM, Heat, Seen, precise, weighed
 
@@ -33,7 +33,7 @@ class AblationCAM(CAM):
         for k in range(channels):
             without = rescored(tape, aimed.target, {chosen.id: chosen.without(seen.value, k)}, rest)
             w[:, k] = torch.where(y == 0, torch.zeros_like(y), (y - precise(without)) / y)
-            if told((k + 1) * samples, channels * samples, "forward passes"):
+            if report_progress((k + 1) * samples, channels * samples, "forward passes"):
                 break
         notes = (f"Called off after {k + 1:,} of {channels:,} channels.",) if k + 1 < channels else ()
         if bool((y <= 0).any()):

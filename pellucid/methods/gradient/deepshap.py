@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pellucid.core.numbers import figure
-from pellucid.core.progress import told
+from pellucid.core.progress import report_progress
 from pellucid.errors import InputError, MethodError
 from pellucid.explanation.attribution import Attribution
 from pellucid.model import Model
@@ -83,7 +83,7 @@ class DeepShap:
             change, gap = change + found.change, gap + found.gap
             for sample, value in enumerate(found.values):
                 tally.add(sample, value)
-            if told(j + 1, draws, "baselines"):
+            if report_progress(j + 1, draws, "baselines"):
                 break
         done = tally.count[0]
         values, error = tally.mean.to(x.dtype), tally.error.to(x.dtype) if done > 1 else None

@@ -9,7 +9,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from pellucid.core.progress import told
+from pellucid.core.progress import report_progress
 from pellucid.core.random import generator, normal
 from pellucid.errors import MethodError
 from pellucid.explanation.attribution import Attribution
@@ -246,7 +246,7 @@ class OverBaselines:
         for k, method in enumerate(methods, 1):
             for sample, value in enumerate(heard.keep(method.attribute(model, x, s.readout.target, at))):
                 tally.add(sample, value)
-            if told(k, len(methods), "baselines"):
+            if report_progress(k, len(methods), "baselines"):
                 break
         error = tally.error if min(tally.count) > 1 else None
         notes = (*heard.notes(methods[0].name), *called_off(tally.count, len(methods)))

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from pellucid.core.progress import told
+from pellucid.core.progress import report_progress
 from pellucid.errors import MethodError
 from pellucid.explanation.attribution import Attribution
 from pellucid.model import Model
@@ -136,7 +136,7 @@ def divergences(tape: Tape, chosen: FeatureMap) -> tuple[Tensor, int]:
     for i in range(chosen.channels):
         q = log_probabilities(replay(tape, {chosen.id: chosen.without(value, i)}, (output,), rest)[output])
         found[:, i] = (p.exp() * (p - q)).flatten(1).sum(1)
-        if told((i + 1) * len(p), chosen.channels * len(p), "forward passes"):
+        if report_progress((i + 1) * len(p), chosen.channels * len(p), "forward passes"):
             break
     return found, i + 1
 

@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from pellucid.core.progress import told
+from pellucid.core.progress import report_progress
 from pellucid.model import Model
 from pellucid.tape.forward import at_once, heard
 from pellucid.target import Target
@@ -158,7 +158,7 @@ def top_activating(
         if source.loader is not None:
             ranking.keep(x, seen)
         seen += len(x)
-        if told(seen, max(total, seen), "pictures"):
+        if report_progress(seen, max(total, seen), "pictures"):
             stopped = seen < total or source.loader is not None
             break
     return TopActivating(

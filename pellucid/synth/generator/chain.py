@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pellucid.core.progress import told
+from pellucid.core.progress import report_progress
 from pellucid.tape.forward import at_once
 from pellucid.target import Target
 from pellucid.target.classes import Logit, LogOdds, Probability
@@ -177,7 +177,7 @@ def run_chain(
         for step in range(total):
             seconds = time.perf_counter() - begun
             late = chain.task.seconds is not None and seconds > chain.task.seconds * (number + 1) / len(pieces)
-            if notes or told(number * total + step, len(pieces) * total, "steps") or late:
+            if notes or report_progress(number * total + step, len(pieces) * total, "steps") or late:
                 notes = notes or [f"{'Stopped' if late else 'Called off'} after {step} of {total} steps."]
                 break
             with differentiable(codes):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from pellucid.core.progress import told
+from pellucid.core.progress import report_progress
 from pellucid.errors import MethodError
 from ..pictures import Pictures
 from .decoder import Decoder
@@ -131,7 +131,7 @@ def train(
             steps, last = steps + 1, [*last, found][-MEASURED:]
             update_mean(mean, setup.decoder, steps)
             seconds = time.perf_counter() - started
-            if told(*settings.done(steps, seconds)):
+            if report_progress(*settings.done(steps, seconds)):
                 notes.append(f"Training was called off after {steps} steps.")
                 break
             if settings.over(steps, seconds):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pellucid.core.progress import told
+from pellucid.core.progress import report_progress
 from pellucid.errors import ModelError
 from ..objective.activations import LayerActivations, Values
 from ..objective.objective import Objective
@@ -35,7 +35,7 @@ class Batch:
         seconds, steps = time.perf_counter() - self.begun, self.plan.steps
         done = self.number * steps + step
         rate = f", {done / seconds:.1f} per second" if done and seconds > 0 else ""
-        if self.halted or told(done, self.count * steps, f"steps{rate}"):
+        if self.halted or report_progress(done, self.count * steps, f"steps{rate}"):
             return f"Called off after {step} of {steps} steps."
         if self.task.seconds is not None and seconds > self.task.seconds * (self.number + 1) / self.count:
             return f"Stopped after {step} of {steps} steps, when the time was up."

@@ -9,7 +9,7 @@ from itertools import islice
 import torch
 from torch import Tensor
 
-from pellucid.core.progress import told
+from pellucid.core.progress import report_progress
 from pellucid.errors import InputError
 from pellucid.tape.forward import at_once, heard
 from pellucid.target import Target
@@ -76,7 +76,7 @@ def real_responses(
                 yield batch
             if done >= most:
                 return
-            if told(done, total, "pictures"):
+            if report_progress(done, total, "pictures"):
                 notes.append(f"Called off after {done} of {total} real pictures; the comparison is with those.")
                 return
 

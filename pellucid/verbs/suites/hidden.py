@@ -8,7 +8,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor, nn
 
-from pellucid.core.progress import told
+from pellucid.core.progress import report_progress
 from pellucid.errors import InputError
 from pellucid.explanation.method import Method
 from pellucid.model import Model, load
@@ -62,7 +62,7 @@ def hidden_parts(
     problems = {(w, o): hidden(n, seed=w + 1, occluder=o, visible=visible, world=w) for w in worlds for o in occluders}
     trial = Trial(chosen, len(worlds) * len(occluders) * len(chosen))
     for number, world in enumerate(worlds):
-        if told(number * len(occluders) * len(chosen), trial.total, "answers"):
+        if report_progress(number * len(occluders) * len(chosen), trial.total, "answers"):
             break
         model = load(_net(world, steps), name=f"hidden parts {world}")
         for occluder in occluders:

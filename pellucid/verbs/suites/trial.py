@@ -9,7 +9,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from pellucid.core.progress import told
+from pellucid.core.progress import report_progress
 from pellucid.errors import InputError, PellucidError
 from pellucid.explanation.method import Method, attribute
 from pellucid.metrics.metric import Answer
@@ -40,7 +40,7 @@ class Trial:
     def ask(self, condition: str, model: Model, x: Tensor, classes: Tensor, seen: Tensor, hides: Tensor) -> None:
         """Ask every method that has not failed about these pictures; none is asked any more once the work is called off."""
         left = {name: method for name, method in self.methods.items() if name not in self.failures and len(x)}
-        work, called_off = partial(_heat, model, x, classes), lambda _: told(self._done(), self.total, "answers")
+        work, called_off = partial(_heat, model, x, classes), lambda _: report_progress(self._done(), self.total, "answers")
         for name, heat, seconds in attempt_each(left, work, model, called_off):
             if isinstance(heat, PellucidError):
                 self.failures[name] = heat

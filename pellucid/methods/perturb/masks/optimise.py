@@ -9,7 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from pellucid.core.progress import told
+from pellucid.core.progress import report_progress
 from pellucid.tape.forward import Readout
 from pellucid.tape.gradient import slope
 
@@ -118,7 +118,7 @@ def optimise(
         if tol is not None and (step + 1) % WATCHED == 0:
             moved = (masks - before).abs().flatten(1).mean(1).tolist()
             alive, before = [i for i in alive if moved[i] >= tol], masks
-        off = told(step + 1, steps, "steps")
+        off = report_progress(step + 1, steps, "steps")
         if off or not alive:
             break
     return OptimisedMasks(masks, tuple(taken), passes, _notes(taken, steps, off=off))
