@@ -248,4 +248,4 @@ def test_a_coarse_start_may_be_asked_of_the_verb_or_of_the_recipe():
 
 def test_a_network_of_one_size_is_climbed_at_that_size():
     p = pl.maximize(Flexible(rigid=True).eval(), 0, Maco(steps=4, coarse=0.5), shape=(1, 40, 40), bounds=(0, 1))
-    assert any("takes inputs of one size alone: no start at half of it" in note for note in p.notes)
+    assert any("takes inputs of one size only: no steps at half of it" in note for note in p.notes)

@@ -427,7 +427,7 @@ def test_where_the_score_is_no_number_the_last_sound_picture_is_kept():
 
     p = pl.maximize(Planted().eval(), [score, 1], Bare(Steepest(0.1)), shape=(1, 8, 8), keep="best")
     assert p.images.isfinite().all() and 0.2 < p.scores[0] <= 0.5 and p.scores[1] > 1
-    assert any("no number" in note for note in p.notes)
+    assert any("no finite number" in note for note in p.notes)
 
 
 def test_best_last_and_majority_are_three_moments():

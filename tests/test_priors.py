@@ -157,7 +157,7 @@ def test_diversity_is_the_mean_over_pictures_of_likeness_to_the_others():
     paired = Diversity("layer", weight=1.0, group=2)(noise(4, 1, 2, 2), framed(1, 2, 2), {"layer": features})
     alone = prior(noise(2, 1, 2, 2), framed(1, 2, 2), {"layer": features[2:]})
     torch.testing.assert_close(paired[2:], alone)
-    with pytest.raises(MethodError, match=r"found 4 pictures; they cannot be parted into groups of that size"):
+    with pytest.raises(MethodError, match=r"found 4 pictures; they cannot be divided into groups of that size"):
         Diversity("layer", group=3)(noise(4, 1, 2, 2), framed(1, 2, 2), {"layer": features})
 
 
@@ -225,7 +225,7 @@ def test_a_channel_that_a_batch_norm_scales_by_zero_tells_nothing():
 
 
 def test_a_network_without_batch_norm_remembers_nothing():
-    with pytest.raises(MethodError, match=r"none in Sequential; a network without batch norm remembers nothing"):
+    with pytest.raises(MethodError, match=r"none in Sequential; a network without batch norm holds no statistics"):
         BatchNorm.of(nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2, track_running_stats=False)))
 
 

@@ -17,8 +17,8 @@ from pellucid.target.classes import Logit, LogOdds, Probability
 from ..canvas.latent import Latent
 from ..objective.activations import LayerActivations, differentiable, layer_activations
 from ..objective.objective import objective_of
-from ..optimize.ascent import per_picture
 from ..optimize.task import Task
+from ..prior.rows import per_picture
 from ..protocols import Draws
 from ..random import drawn, normal
 from .encoder import Encoder

@@ -1,1 +1,4 @@
-"""What is climbed: targets and penalties as one number per picture."""
+"""The objective: targets read from a network's activations, differentiably, as one number per picture.
+
+Targets themselves are in `pellucid.target`; penalties are priors, in `prior/`.
+"""

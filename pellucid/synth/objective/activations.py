@@ -1,10 +1,13 @@
-"""A network asked for values inside it, differentiable by its input; what lies behind them is not computed."""
+"""Activations: the values of some layers as a differentiable function of the input; layers behind them are not computed.
+
+One pass without gradients, for any address at once, is `pellucid.tape.forward`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -17,28 +20,29 @@ from pellucid.tape.forward import heard
 from pellucid.target import Part
 
 Values = dict[str | None, Tensor]
+"""Activations by address: the path of a module, a part of the output, or None for the model's main output."""
 
 
 @dataclass(frozen=True, eq=False)
 class LayerActivations:
-    """What a network computes at some addresses, as a differentiable function of its input.
+    """The values that a network computes at some addresses, as a differentiable function of its input.
 
     The forward pass ends where the last of them is known, by an exception that is recognised by identity; hooks live for one pass
-    and one thread, and what the user's own code raises goes through untouched.
+    and one thread, and exceptions of the user's own code pass through.
 
     Arguments:
-        model: Whom to ask.
-        calls: The modules to hear, in the order in which they return for the last time, and how often each does in one pass.
+        model: The network.
+        calls: How often each module runs in one pass, in the order in which they return for the last time.
         output: Whether the model's main output is wanted as well; then the pass runs to its end.
-        names: The address of each module that is heard, by its identity.
-        parts: The parts of the output that are wanted beside the main one.
+        names: The address of each module, by its identity.
+        parts: The parts of the output that are wanted besides the main one.
 
     Example:
         >>> from torch import nn
         >>> net = nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 1)).eval()
-        >>> ask, _ = layer_activations(Model(net, "tiny", "", net), torch.ones(1, 2), ["1"])
+        >>> activations, _ = layer_activations(Model(net, "tiny", "", net), torch.ones(1, 2), ["1"])
         >>> x = torch.ones(1, 2, requires_grad=True)
-        >>> values = ask(x)
+        >>> values = activations(x)
         >>> list(values), torch.autograd.grad(values["1"].sum(), x)[0].shape
         (['1'], torch.Size([1, 2]))
     """
@@ -51,50 +55,50 @@ class LayerActivations:
 
     def __call__(self, x: Tensor) -> Values:
         """The values by address, None for the main output."""
-        enough, left, found = _Enough(), dict(self.calls), Values()
+        complete, left, values = _Complete(), dict(self.calls), Values()
 
-        def hear(name: str, output: Any) -> None:
+        def record(name: str, output: Any) -> None:
             value = next(tensors(output))
             left[name] -= 1
             if not self.output and not any(left.values()):
-                found[name] = value
-                raise enough
-            found[name] = value.clone()  # an operation after it may write there
+                values[name] = value
+                raise complete
+            values[name] = value.clone()  # an operation after it may write there
 
-        with listening(self.names, leave=hear):
+        with listening(self.names, leave=record):
             try:
                 output = self.model.forward(x.clone())  # a network may write into its input
-            except _Enough as stopped:
-                if stopped is not enough:
+            except _Complete as signal:
+                if signal is not complete:
                     raise
-                return found
+                return values
         if not self.output:
-            return found
-        here = list(entries(output, Tensor)) if self.parts else []
-        return found | {None: main_output(output)} | {at: part(here, at.path) for at in self.parts}
+            return values
+        found = list(entries(output, Tensor)) if self.parts else []
+        return values | {None: main_output(output)} | {at: part(found, at.path) for at in self.parts}
 
     def depth(self, addresses: Sequence[str | None]) -> int:
-        """How far a pass has to run for these addresses; what needs the same depth goes well together."""
+        """How far a pass has to run for these addresses. Targets of the same depth are best computed in one batch."""
         order = list(self.calls)
         return max((len(order) if at is None or isinstance(at, Part) else order.index(at) for at in addresses), default=0)
 
     def only(self, addresses: Sequence[str | None]) -> LayerActivations:
-        """The same, asked for fewer of its addresses."""
+        """The same for some of its addresses."""
         names = {module: name for module, name in self.names.items() if name in addresses}
         parts = tuple(part for part in self.parts if part in addresses)
         calls = {at: n for at, n in self.calls.items() if at in addresses}
-        return LayerActivations(self.model, calls, None in addresses or bool(parts), names, parts)
+        return replace(self, calls=calls, output=None in addresses or bool(parts), names=names, parts=parts)
 
 
-class _Enough(BaseException):
-    """All that was wanted is known. Not an Exception, so that no network takes it for a failure of its own."""
+class _Complete(BaseException):
+    """All wanted values are known. Not an Exception, so that no network takes it for a failure of its own."""
 
 
 def layer_activations(model: Model, x: Tensor, addresses: Sequence[str | None]) -> tuple[LayerActivations, Values]:
-    """A way to ask for these addresses, learned from one whole pass, and what stood there.
+    """The activations at some addresses as a function, set up by one whole pass; and their values in that pass.
 
     Raises:
-        WhereError: there is no such module, or it cannot be seen or did not run.
+        WhereError: there is no such module, or it cannot be observed or did not run.
     """
     order: list[str] = []
     parts = tuple(dict.fromkeys(at for at in addresses if isinstance(at, Part)))
@@ -110,7 +114,7 @@ def layer_activations(model: Model, x: Tensor, addresses: Sequence[str | None]) 
 
 @contextmanager
 def differentiable(x: Tensor) -> Iterator[None]:
-    """Gradients, whatever the caller has switched off, and random numbers of a network that are not the caller's."""
+    """Enable gradients, whatever the caller has switched off, and keep a network that draws from the caller's random state."""
     devices = [x.device] if x.device.type == "cuda" else []
     with torch.inference_mode(mode=False), torch.enable_grad(), torch.random.fork_rng(devices):
         yield

@@ -1,4 +1,4 @@
-"""The log-probability of a class as what is climbed."""
+"""The log-probability of a class as an objective, in place of its logit."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class LogProbability(OfClass):
 
 
 def log_probability(target: Target) -> Target:
-    """The log-probability of a class in place of its score; any other target as it is."""
+    """The target with the log-probability of its class in place of the logit; any other target as it is."""
     weight, term = target.terms[0]
     if len(target.terms) > 1 or not isinstance(term, Logit) or weight <= 0:
         return target

@@ -1,4 +1,4 @@
-"""What a batch of pictures is wanted to score: one target each, those of one kind read together."""
+"""Objective: the scores of a batch of pictures, one target each; targets of one kind are read together."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pellucid.target import Target, Term
 from pellucid.target.activation import Channel
 from pellucid.target.classes import Logit, OfClass
 
-TOGETHER = ("index", "labels", "unit")  # fields in which readings of one kind may differ from picture to picture
+TOGETHER = ("index", "labels", "unit")  # fields in which terms of one kind may differ from picture to picture
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,8 +22,8 @@ class Objective:
     """The score of every view of every picture.
 
     Arguments:
-        groups: Which pictures, and their target with one class or unit per picture.
-        count: How many pictures there are.
+        groups: Rows of the batch, and their common target with one class or unit per row.
+        count: The size of the batch.
 
     Example:
         >>> from pellucid import logit
@@ -36,24 +36,27 @@ class Objective:
     count: int
 
     def __call__(self, values: Mapping[str | None, Tensor], views: int = 1) -> Tensor:
-        """One number per picture: the mean over its views, which are adjacent."""
+        """One number per picture, shape (count,): the mean over its views, which are adjacent in `values`."""
         scores: Tensor | None = None
         for rows, target in self.groups:
             seen = [view for row in rows for view in range(row * views, (row + 1) * views)]
             copies = target.take([i for i in range(len(rows)) for _ in range(views)])
             whole = len(rows) == self.count
-            found = copies.read(lambda at, seen=seen, whole=whole: _rows(values[at], seen, whole))  # type: ignore[misc]
-            found = _checked(copies, found, len(seen)).float().view(len(rows), views).mean(1)
+            read = copies.read(lambda at, seen=seen, whole=whole: values[at] if whole else values[at][seen])  # type: ignore[misc]
+            read = _checked(copies, read, len(seen)).float().view(len(rows), views).mean(1)
             if whole:
-                return found
-            scores = found.new_zeros(self.count) if scores is None else scores
-            scores = scores.index_copy(0, torch.tensor(rows, device=found.device), found)
+                return read
+            scores = read.new_zeros(self.count) if scores is None else scores
+            scores = scores.index_copy(0, torch.tensor(rows, device=read.device), read)
         assert scores is not None
         return scores
 
     def leads(self, values: Mapping[str | None, Tensor], views: int = 1) -> Tensor | None:
-        """For which pictures the class or channel asked for is the highest of its layer; None where that is not a question."""
-        led: Tensor | None = None
+        """For which pictures the target's class or channel has the highest value of its layer, a mask (count,).
+
+        None for other targets, and for channels of tokens.
+        """
+        leads: Tensor | None = None
         for rows, target in self.groups:
             (_, term), *more = target.terms
             value = values.get(term.at)
@@ -61,27 +64,27 @@ class Objective:
                 return None
             means = value.detach().flatten(2).mean(2) if value.dim() > 2 else value.detach()
             means = means.view(self.count, views, -1).mean(1)[list(rows)]
-            asked = term.index if isinstance(term, Logit) else term.unit
-            led = torch.zeros(self.count, dtype=torch.bool, device=means.device) if led is None else led
-            led[list(rows)] = means.argmax(1) == torch.tensor(asked, device=means.device) % means.shape[1]
-        return led
+            wanted = term.index if isinstance(term, Logit) else term.unit
+            leads = torch.zeros(self.count, dtype=torch.bool, device=means.device) if leads is None else leads
+            leads[list(rows)] = means.argmax(1) == torch.tensor(wanted, device=means.device) % means.shape[1]
+        return leads
 
 
 def objective_of(targets: Sequence[Target]) -> Objective:
-    """The objective of a batch with one settled target per picture."""
+    """The objective of a batch with one resolved target per picture."""
     kinds: dict[Any, list[int]] = {}
     for row, target in enumerate(targets):
         kinds.setdefault(tuple((weight, _kind(term)) for weight, term in target.terms), []).append(row)
-    return Objective(tuple((tuple(rows), _joined([targets[row] for row in rows])) for rows in kinds.values()), len(targets))
+    return Objective(tuple((tuple(rows), _merge([targets[row] for row in rows])) for rows in kinds.values()), len(targets))
 
 
 def _kind(term: Term) -> tuple[Any, ...]:
-    """What readings must share to be read together."""
-    told = ((field.name, getattr(term, field.name)) for field in fields(term) if field.name not in TOGETHER)
-    return (type(term), *((name, value if isinstance(value, (str, int, float, tuple)) else id(value)) for name, value in told))
+    """What terms must share to be read together."""
+    values = ((field.name, getattr(term, field.name)) for field in fields(term) if field.name not in TOGETHER)
+    return (type(term), *((name, value if isinstance(value, (str, int, float, tuple)) else id(value)) for name, value in values))
 
 
-def _joined(targets: Sequence[Target]) -> Target:
+def _merge(targets: Sequence[Target]) -> Target:
     first, terms = targets[0], []
     for place, (weight, term) in enumerate(first.terms):
         parts = [target.terms[place][1] for target in targets]
@@ -93,10 +96,6 @@ def _joined(targets: Sequence[Target]) -> Target:
             term = replace(term, unit=tuple(part.unit for part in parts))  # type: ignore[attr-defined]
         terms.append((weight, term))
     return Target(tuple(terms))
-
-
-def _rows(value: Tensor, rows: Sequence[int], whole: bool) -> Tensor:
-    return value if whole else value[list(rows)]
 
 
 def _checked(target: Target, scores: Tensor, count: int) -> Tensor:

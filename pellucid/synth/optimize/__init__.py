@@ -1,1 +1,4 @@
-"""How it is climbed: steps, schedules, and what is kept of them."""
+"""Optimisation: gradient ascent on the numbers of a canvas, its step rules, its history and its result.
+
+What is optimised for whom is a recipe, in `recipes/`.
+"""

@@ -1,4 +1,7 @@
-"""How numbers are moved up a slope. Every picture moves by itself: nothing is averaged over a batch."""
+"""Step rules of gradient ascent: Adam, steepest ascent, normalised steps, steps of equal progress.
+
+Every picture moves by itself: nothing is averaged over a batch. The loop over steps is in `gradient_ascent.py`.
+"""
 
 from __future__ import annotations
 
@@ -9,23 +12,34 @@ from typing import Literal, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from ..prior.rows import per_picture
+
 Numbers = tuple[Tensor, ...]
 Schedule = Literal["constant", "linear", "cosine"]
 
 
 @runtime_checkable
 class Ascent(Protocol):
-    """One step uphill. What it has to remember from step to step is a tuple of tensors, which it gets back."""
+    """A step rule. Its state from step to step is a tuple of tensors, which is handed to it and returned by it."""
 
     def begin(self, numbers: Numbers) -> Numbers:
-        """What it remembers before the first step."""
+        """The state before the first step.
+
+        Arguments:
+            numbers: Those of the canvas: tensors (n, ...), one row per picture, real or complex.
+        """
 
     def step(self, numbers: Numbers, slopes: Numbers, memory: Numbers, step: int, steps: int) -> tuple[Numbers, Numbers]:
-        """Where to go on, and what to remember, after step number `step` of `steps`."""
+        """The numbers and the state after step number `step`, from 0, of `steps`.
+
+        Arguments:
+            slopes: The gradient of the score by `numbers`, of the same shapes; 0 for pictures that are done.
+            memory: The state.
+        """
 
 
 def scheduled(rate: float, end: float, schedule: Schedule, step: int, steps: int) -> float:
-    """The rate at a step, on the way from `rate` to `end`.
+    """The rate at a step, which changes from `rate` to `end` by the schedule.
 
     Example:
         >>> [scheduled(1.0, 0.0, "linear", step, 4) for step in range(4)], round(scheduled(1.0, 0.0, "cosine", 2, 4), 3)
@@ -40,7 +54,7 @@ def scheduled(rate: float, end: float, schedule: Schedule, step: int, steps: int
 
 @dataclass(frozen=True)
 class Adam:
-    """Steps of about `rate` in every number: m / (sqrt(v) + eps), m and v running means of the slope and of its square.
+    """Steps of about `rate` in every number: m / (sqrt(v) + eps), m and v running means of the gradient and of its square.
 
     References: Kingma and Ba, 2014, Adam, https://doi.org/10.48550/arXiv.1412.6980; `nesterov`: Dozat, 2016, with a constant
         momentum in place of his schedule of it.
@@ -80,10 +94,10 @@ class Steepest:
     """Plain gradient ascent: x + rate * g.
 
     Arguments:
-        rate: Of the slope itself; `relative`: of the slope over the mean size of its entries in the first step, so that entries
-            then change by `rate` on average, whatever the scale of the network.
-        kept: With it, g is the running mean of the slopes, kept * g + (1 - kept) * slope; until there are enough of them for
-            that, it is the plain mean of all so far.
+        rate: Of the gradient itself; `relative`: of the gradient over the mean size of its entries in the first step, so that
+            entries then change by `rate` on average, whatever the scale of the network.
+        kept: With it, g is the running mean of the gradients, kept * g + (1 - kept) * gradient; until there are enough of them
+            for that, it is the plain mean of all so far.
 
     Example:
         >>> uphill, x = Steepest(rate=1.0, kept=0.5), (torch.zeros(1, 1),)
@@ -116,7 +130,7 @@ class Steepest:
 
 @dataclass(frozen=True)
 class Normalised:
-    """Steps whose size does not depend on that of the slope: x + rate * g / size(g), with size taken per picture.
+    """Steps whose size does not depend on that of the gradient: x + rate * g / size(g), with size taken per picture.
 
     Arguments:
         rate: The mean change of an entry (by "mean"), or the length of a step (by "length").
@@ -148,7 +162,7 @@ class Normalised:
 
 @dataclass(frozen=True)
 class Progress:
-    """Steps that should raise the score by as much each time: rate = min(largest, desired / |g|^2), per picture.
+    """Steps that should raise the score by the same amount each: rate = min(largest, desired / |g|^2), per picture.
 
     References: Yosinski et al., 2015, Understanding neural networks through deep visualization, the rule `progress` of its code,
         https://doi.org/10.48550/arXiv.1506.06579
@@ -177,18 +191,13 @@ class Progress:
 
 
 def first_size(slope: Tensor, known: Tensor) -> Tensor:
-    """The mean size of a slope's entries, per picture, the first time that it is not zero."""
+    """The mean size of a gradient's entries, per picture, from the first step in which it is not zero."""
     return torch.where(known > 0, known, slope.flatten(1).abs().mean(1))
 
 
 def positive(size: Tensor) -> Tensor:
-    """Sizes to divide by: where there is none, 1."""
+    """Sizes to divide by: 1 in place of 0."""
     return torch.where(size > 0, size, 1)
-
-
-def per_picture(row: Tensor, like: Tensor) -> Tensor:
-    """One number per picture, shaped to be multiplied with its entries."""
-    return row.view(-1, *[1] * (like.dim() - 1))
 
 
 def _real(numbers: Tensor) -> Tensor:

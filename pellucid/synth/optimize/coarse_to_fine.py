@@ -1,4 +1,4 @@
-"""A climb that begins at half the size: most of the way is made where steps are cheap."""
+"""Coarse to fine: an optimisation whose first steps are made at half the size, where they are cheap."""
 
 from __future__ import annotations
 
@@ -9,17 +9,16 @@ import torch
 from ..frame import Frame
 from ..random import drawn
 from .gradient_ascent import gradient_ascent
-from .result import OptimizationResult, one_after_another
+from .result import OptimizationResult, in_sequence
 from .task import Plan, Task
 
 
 def coarse_to_fine(task: Task, plan: Plan) -> OptimizationResult:
-    """A climb whose first steps, `plan.coarse` of them, are made at half the size, where they cost a quarter.
+    """Gradient ascent with the share `plan.coarse` of the steps at half the size, where they cost a quarter; then the canvas
+    draws the same pictures larger. The trace is of both parts.
 
-    The canvas then draws the same pictures larger.
-
-    A network that takes one size alone is climbed at that size throughout, and a note says so; so are climbs from given pictures,
-    and canvases and inputs that have no size. The trace is of both parts.
+    All steps are made at the full size from given pictures, for canvases that cannot be enlarged and inputs without spatial axes,
+    and for networks that take one size only, which a note says.
     """
     plan = task.changed(plan)
     task = replace(task, changes={}, steps=None)
@@ -28,18 +27,18 @@ def coarse_to_fine(task: Task, plan: Plan) -> OptimizationResult:
     enlarged = getattr(plan.canvas, "enlarged", None)
     if not first or enlarged is None or task.start is not None or not task.frame.spatial:
         return gradient_ascent(task, plan)
-    if not takes(task, small):
-        climbed, note = gradient_ascent(task, plan), f"{task.model.name} takes inputs of one size alone: no start at half of it."
-        return replace(climbed, notes=(*climbed.notes, note))
+    if not accepts(task, small):
+        result, note = (gradient_ascent(task, plan), f"{task.model.name} takes inputs of one size only: no steps at half of it.")
+        return replace(result, notes=(*result.notes, note))
     below = gradient_ascent(replace(task, frame=small), replace(plan, steps=first))
     with torch.no_grad():
         numbers = enlarged(below.numbers, small, task.frame, drawn(task.seeds))
     above = gradient_ascent(task, replace(plan, steps=0 if below.stopped else plan.steps - first), numbers)
-    return one_after_another([replace(below, trace=below.trace[:-1]), above])
+    return in_sequence([replace(below, trace=below.trace[:-1]), above])
 
 
-def takes(task: Task, frame: Frame) -> bool:
-    """Whether the network computes on inputs of another size."""
+def accepts(task: Task, frame: Frame) -> bool:
+    """Whether the network accepts inputs of another size."""
     x = frame.to_inputs(torch.full((1, *frame.shape), 0.5, device=frame.device, dtype=frame.dtype))
     try:
         with torch.no_grad(), torch.random.fork_rng([frame.device] if frame.device.type == "cuda" else []):

@@ -1,4 +1,4 @@
-"""A look at pictures: what the network says of them, and which way is up."""
+"""One step's forward and backward pass: the scores of a batch of pictures and their gradients by the canvas's numbers."""
 
 from __future__ import annotations
 
@@ -20,18 +20,26 @@ from .task import Plan, Task
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Pictures that climb in one batch: number `number` of `count` such batches."""
+    """Pictures that are optimised together.
+
+    Arguments:
+        task, plan: What is optimised, and how.
+        activations: Gives the values that the targets and penalties read.
+        number, count: Which batch this is, of how many.
+        begun: When the first batch began, by `time.perf_counter`.
+        halted: Whether the batch before it was called off.
+    """
 
     task: Task
     plan: Plan
-    ask: LayerActivations
+    activations: LayerActivations
     number: int
     count: int
     begun: float
     halted: bool = False
 
-    def over(self, step: int) -> str:
-        """Why to stop before this step, if there is a reason; tells whoever watches how far it is."""
+    def stop_reason(self, step: int) -> str:
+        """Why to stop before this step, or "". Reports the progress so far."""
         seconds, steps = time.perf_counter() - self.begun, self.plan.steps
         done = self.number * steps + step
         rate = f", {done / seconds:.1f} per second" if done and seconds > 0 else ""
@@ -44,58 +52,76 @@ class Batch:
 
 @dataclass(frozen=True, eq=False)
 class StepEvaluation:
-    """What the network says of pictures at one step, and which way is up."""
+    """The state of n pictures at one step.
+
+    Arguments:
+        pictures: As drawn, with shape (n, *frame.shape).
+        scores: The targets, the mean over views, with shape (n,).
+        gradients: Of scores less penalties, by each number of the canvas.
+        dead: Which pictures get no gradient from the network at all, a mask (n,).
+        finite: Of which pictures score and gradients are finite, a mask (n,).
+        leads: For which pictures the target leads its layer, see `Objective.leads`.
+    """
 
     pictures: Tensor
     scores: Tensor
-    slopes: Numbers
+    gradients: Numbers
     dead: Tensor
-    sound: Tensor
+    finite: Tensor
     leads: Tensor | None
 
 
 def evaluate_step(
     batch: Batch, objective: Objective, numbers: Numbers, draws: Draws, step: int, *, redirect: bool = False
 ) -> StepEvaluation:
-    """One forward and one backward pass: scores less penalties, differentiated by the numbers alone, never by weights."""
+    """Scores less penalties, differentiated by the canvas's numbers alone, never by weights.
+
+    Arguments:
+        redirect: Whether rectifiers let gradients through where they are off, see `redirected_relu.py`; penalties are then left
+            out.
+
+    Raises:
+        ModelError: the score does not depend on the picture.
+    """
     task, plan = batch.task, batch.plan
     numbers = tuple(number.detach().requires_grad_() for number in numbers)
     pictures = plan.canvas.draw(numbers, task.frame)
     views = pictures if plan.robust is None else plan.robust(pictures, draws, step)
-    fed = task.frame.to_inputs(views)
-    fed = fed if fed.requires_grad else fed.detach().requires_grad_()
-    count = len(fed) // len(pictures)
-    values = batch_activations(batch, fed, redirect)
+    x = task.frame.to_inputs(views)
+    x = x if x.requires_grad else x.detach().requires_grad_()
+    count = len(x) // len(pictures)
+    values = batch_activations(batch, x, redirect=redirect)
     scores = objective(values, count)
-    worth = scores.sum()
-    for penalty in plan.penalties if not redirect else ():  # they have slopes of their own, and are not what is helped
-        worth = worth - penalty.weight * penalty(pictures, task.frame, values).sum()
-    _check_thread(task, worth)
-    *slopes, inner = torch.autograd.grad(worth, (*numbers, fed), allow_unused=True)
-    slopes = [torch.zeros_like(n) if slope is None else slope.detach() for n, slope in zip(numbers, slopes, strict=True)]
-    sound = scores.isfinite()
-    for slope in slopes:
-        sound = sound & slope.flatten(1).isfinite().all(1)
-    dead = torch.ones_like(sound) if inner is None else ~inner.flatten(1).ne(0).any(1).view(len(pictures), count).any(1)
+    total = scores.sum()
+    for penalty in plan.penalties if not redirect else ():
+        total = total - penalty.weight * penalty(pictures, task.frame, values).sum()
+    _check_differentiable(task, total)
+    *found, inner = torch.autograd.grad(total, (*numbers, x), allow_unused=True)
+    gradients = [torch.zeros_like(n) if g is None else g.detach() for n, g in zip(numbers, found, strict=True)]
+    finite = scores.isfinite()
+    for gradient in gradients:
+        finite = finite & gradient.flatten(1).isfinite().all(1)
+    dead = torch.ones_like(finite) if inner is None else ~inner.flatten(1).ne(0).any(1).view(len(pictures), count).any(1)
     leads = objective.leads(values, count)
-    return StepEvaluation(pictures.detach(), scores.detach(), tuple(slopes), dead, sound, leads)
+    return StepEvaluation(pictures.detach(), scores.detach(), tuple(gradients), dead, finite, leads)
 
 
-def batch_activations(batch: Batch, fed: Tensor, redirect: bool) -> Values:
+def batch_activations(batch: Batch, x: Tensor, *, redirect: bool = False) -> Values:
+    """The values that the targets and penalties of a batch read, for inputs x."""
     wanted = [at for target in batch.task.targets for at in target.addresses]
     wanted += [at for penalty in batch.plan.penalties for at in penalty.addresses]
-    ask = batch.ask.only(wanted)
+    activations = batch.activations.only(wanted)
     with batch.task.autocast:
         if not redirect:
-            return ask(fed)
+            return activations(x)
         with Redirected():
-            return ask(fed)
+            return activations(x)
 
 
-def _check_thread(task: Task, worth: Tensor) -> None:
-    if not worth.requires_grad:
+def _check_differentiable(task: Task, total: Tensor) -> None:
+    if not total.requires_grad:
         raise ModelError(
-            f"A climb of {task.targets[0]} on {task.model.name}", "a score that does not depend on the picture",
-            "without a gradient there is no way up: numpy, `no_grad` or a prepacked kernel on the way?",
+            f"Maximizing {task.targets[0]} on {task.model.name}", "a score that does not depend on the picture",
+            "gradient ascent needs a gradient: is there numpy, `no_grad` or a prepacked kernel on the way?",
             "Let the network compute in PyTorch, with gradients.",
         )  # fmt: skip

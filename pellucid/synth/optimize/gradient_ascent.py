@@ -1,4 +1,7 @@
-"""The climb: pictures moved, step by step, to where the target is higher. Every picture by itself, many at once."""
+"""Gradient ascent: pictures moved step by step to where their targets are higher, each by itself, many in one batch.
+
+Step rules such as Adam are in `ascent.py`; one step's forward and backward pass is in `evaluate_step.py`.
+"""
 
 from __future__ import annotations
 
@@ -12,25 +15,29 @@ from pellucid.errors import InputError
 from pellucid.tape.forward import at_once
 from ..objective.activations import differentiable, layer_activations
 from ..objective.objective import objective_of
+from ..prior.rows import per_picture
 from ..random import drawn, exact
-from .ascent import Numbers, per_picture
+from .ascent import Numbers
 from .dead_units import last_rescue, rescue
 from .evaluate_step import Batch, StepEvaluation, evaluate_step
 from .history import History
 from .result import OptimizationResult, batched
 from .task import Plan, Task
 
-LOOK = 16  # steps between looks at whether all are done: each look waits for the device
+CHECKED = 16  # steps between checks whether all pictures are done: each check waits for the device
 
 
 def gradient_ascent(task: Task, plan: Plan, start: Numbers | None = None) -> OptimizationResult:
-    """Pictures that the targets of `task` score high, as `plan` says, from the numbers `start` or those of the canvas.
+    """Pictures with high scores by the targets of `task`, as `plan` says, from the numbers `start` or those of the canvas.
 
-    Pictures that read the same layers share a batch, as many as suit the machine, and each gets what it would get alone. Progress
-    is told in steps; when called off, or on Ctrl-C, it returns what there is.
+    Pictures whose targets read the same layers share a batch, as many as suit the machine, with the same result as alone.
+    Progress is reported in steps; when called off, or on Ctrl-C, the result so far is returned.
+
+    Arguments:
+        start: One tensor (n, ...) per number of the canvas, one row per target; None: from `task.start`, or the canvas's own.
 
     Raises:
-        InputError: projections are wanted of a canvas whose numbers are not the picture.
+        InputError: the plan has projections, and a canvas whose numbers are not the picture.
         TargetError: a target is not one number per picture.
         WhereError: a target names a module that did not run.
     """
@@ -41,39 +48,39 @@ def gradient_ascent(task: Task, plan: Plan, start: Numbers | None = None) -> Opt
         first = _start(task, plan, None if start is None else tuple(n[:1] for n in start), [0])
         x = task.frame.to_inputs(plan.canvas.draw(first, task.frame))
     wanted = [at for target in task.targets for at in target.addresses] + [at for p in plan.penalties for at in p.addresses]
-    ask, _ = layer_activations(task.model, x, tuple(dict.fromkeys(wanted)))
-    rows = sorted(range(len(task)), key=lambda row: ask.depth(task.targets[row].addresses))
+    activations, _ = layer_activations(task.model, x, tuple(dict.fromkeys(wanted)))
+    rows = sorted(range(len(task)), key=lambda row: activations.depth(task.targets[row].addresses))
     views = plan.robust.views if plan.robust is not None else 1
     size = len(task) if plan.coupled else max(1, at_once(x) // views)
     pieces = [rows[i : i + size] for i in range(0, len(rows), size)]
-    found: list[OptimizationResult] = []
+    results: list[OptimizationResult] = []
     for number, piece in enumerate(pieces):
-        batch = Batch(task.take(piece), plan, ask, number, len(pieces), begun, halted=bool(found) and found[-1].stopped)
-        numbers = _start(task, plan, start, piece)
-        found.append(_climbed(batch, numbers))
+        stopped = bool(results) and results[-1].stopped
+        batch = Batch(task.take(piece), plan, activations, number, len(pieces), begun, stopped)
+        results.append(_ascend(batch, _start(task, plan, start, piece)))
     order = [row for piece in pieces for row in piece]
-    return batched(found, order, time.perf_counter() - begun)
+    return batched(results, order, time.perf_counter() - begun)
 
 
-def _climbed(batch: Batch, numbers: Numbers) -> OptimizationResult:
+def _ascend(batch: Batch, numbers: Numbers) -> OptimizationResult:
     """One batch, from its first to its last step."""
     task, plan = batch.task, batch.plan
     objective, draws = objective_of(task.targets), drawn(task.seeds)
     plan.canvas.start(task.frame, draws)  # so that draws go on where the start left them, whatever it was
     before, memory, note, step = numbers, plan.ascent.begin(numbers), "", 0
-    history = History.of(_drawn(batch, numbers))
+    history = History.of(_draw(batch, numbers))
     with differentiable(numbers[0]):
         try:
             for step in range(plan.steps + 1):
-                note = batch.over(step)
+                note = batch.stop_reason(step)
                 if note and 0 < step < plan.steps:
                     break
                 evaluation = evaluate_step(batch, objective, numbers, draws, step)
                 if plan.rescue and step <= last_rescue(batch) and bool((evaluation.dead & history.alive).any()):
                     numbers, evaluation = rescue(batch, numbers, draws, step, evaluation, history.alive)
-                history.note(evaluation, step)
-                numbers = _where(evaluation.sound, numbers, before)
-                if note or step == plan.steps or _over(batch, history, evaluation, step):
+                history.add(evaluation, step)
+                numbers = _where(evaluation.finite, numbers, before)
+                if note or step == plan.steps or _all_done(batch, history, evaluation, step):
                     break
                 before, (numbers, memory) = numbers, _step(batch, numbers, memory, evaluation, history.alive, step)
         except KeyboardInterrupt:
@@ -82,43 +89,35 @@ def _climbed(batch: Batch, numbers: Numbers) -> OptimizationResult:
             note = f"Called off after {step} of {plan.steps} steps."
     notes = (*([note] if note and step < plan.steps else []), *history.notes(batch))
     return OptimizationResult(
-        numbers,
-        _drawn(batch, numbers),
-        history.best,
-        history.firsts(),
-        history.led,
-        torch.stack(history.trace),
-        history.fired,
-        notes,
-        step,
-        0.0,
-    )
+        numbers, _draw(batch, numbers), history.best, history.firsts(), history.led, torch.stack(history.trace), history.fired,
+        notes, step, 0.0,
+    )  # fmt: skip
 
 
 def _step(
     batch: Batch, numbers: Numbers, memory: Numbers, evaluation: StepEvaluation, alive: Tensor, step: int
 ) -> tuple[Numbers, Numbers]:
-    """One step up, and what the projections and the canvas make of it; pictures that are done stay where they are."""
+    """One step of the ascent, the projections and the canvas's constraint; pictures that are done stay as they are."""
     plan, frame = batch.plan, batch.task.frame
-    slopes = tuple(torch.where(per_picture(alive, slope), slope, 0) for slope in evaluation.slopes)
+    gradients = tuple(torch.where(per_picture(alive, g), g, 0) for g in evaluation.gradients)
     with torch.no_grad():
-        moved, memory = plan.ascent.step(tuple(n.detach() for n in numbers), slopes, memory, step, plan.steps)
+        moved, memory = plan.ascent.step(tuple(n.detach() for n in numbers), gradients, memory, step, plan.steps)
         for projection in plan.projections:
-            moved = (projection.after(moved[0], numbers[0].detach(), slopes[0], step, frame),)
+            moved = (projection.after(moved[0], numbers[0].detach(), gradients[0], step, frame),)
         moved = plan.canvas.within(moved, frame)
         return _where(alive, moved, numbers), memory
 
 
-def _over(batch: Batch, history: History, evaluation: StepEvaluation, step: int) -> bool:
-    """Whether no picture is moved any more: those without a slope, after all help, and those on a plateau are not."""
-    history.rest(step, batch.plan.plateau)
+def _all_done(batch: Batch, history: History, evaluation: StepEvaluation, step: int) -> bool:
+    """Whether no picture is moved any more: neither those without a gradient, after the rescue, nor those on a plateau."""
+    history.freeze(step, batch.plan.plateau)
     if batch.plan.rescue and step == last_rescue(batch):
         history.alive = history.alive & ~evaluation.dead
-    return step % LOOK == 0 and not bool(history.alive.any())
+    return step % CHECKED == 0 and not bool(history.alive.any())
 
 
 @torch.no_grad()
-def _drawn(batch: Batch, numbers: Numbers) -> Tensor:
+def _draw(batch: Batch, numbers: Numbers) -> Tensor:
     return batch.plan.canvas.draw(numbers, batch.task.frame).detach()
 
 
@@ -134,13 +133,13 @@ def _start(task: Task, plan: Plan, start: Numbers | None, rows: Sequence[int]) -
     given = task.start[list(rows)]
     if plan.canvas.literal:
         return plan.canvas.within((given.to(task.frame.device, exact(task.frame.dtype)),), task.frame)
-    seen = getattr(plan.canvas, "inverse", None)
-    if seen is None:
+    inverse = getattr(plan.canvas, "inverse", None)
+    if inverse is None:
         raise InputError(
-            "A climb from given pictures", f"a {plan.canvas.name} canvas", "it cannot be told which numbers draw them",
+            "A start from given pictures", f"a {plan.canvas.name} canvas", "it has no `inverse` that finds their numbers",
             "Use pl.synth.Pixel() or pl.synth.Fourier().",
         )  # fmt: skip
-    numbers: Numbers = seen(given, task.frame)
+    numbers: Numbers = inverse(given, task.frame)
     return numbers
 
 

@@ -1,4 +1,4 @@
-"""What is known of pictures on their way."""
+"""The history of an optimisation: the best pictures so far, the scores step by step, and which pictures are done."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from .ascent import per_picture
+from ..prior.rows import per_picture
 from .dead_units import STARTS
 from .evaluate_step import Batch, StepEvaluation
 
 
 @dataclass(eq=False)
 class History:
-    """The best pictures and the first that led, which of them are still moved, and which ever had a slope.
+    """What was seen of n pictures so far, updated step by step.
 
     Arguments:
-        best, top: The pictures with the highest scores so far, and these.
-        majority, led: The first pictures whose class or channel led its layer, and whether there was one.
-        alive: Which pictures are still moved.
-        fired: Which had a slope at some step.
-        broken: Whose score or slope was no number.
+        best, top: The pictures with the highest scores, and these scores.
+        majority, led: The first pictures whose class or channel led its layer, and a mask of where there was one.
+        alive: Which pictures are still moved, a mask.
+        fired: Which had a gradient at some step.
+        broken: Of which score or gradient was not finite.
         risen: The step in which the score last rose by a thousandth.
-        trace: The scores, step by step.
+        trace: The scores, step by step; NaN where a picture was not moved any more.
     """
 
     best: Tensor
@@ -43,11 +43,11 @@ class History:
         no = torch.zeros(len(pictures), dtype=torch.bool, device=pictures.device)
         return cls(pictures, pictures, torch.full_like(no, -torch.inf, dtype=torch.float32), no, ~no, no, no, no.long())
 
-    def note(self, evaluation: StepEvaluation, step: int) -> None:
-        """Remember what a look saw."""
+    def add(self, evaluation: StepEvaluation, step: int) -> None:
+        """Record one step."""
         self.fired = self.fired | ~evaluation.dead
-        self.broken = self.broken | (~evaluation.sound & self.alive)
-        self.alive = self.alive & evaluation.sound
+        self.broken = self.broken | (~evaluation.finite & self.alive)
+        self.alive = self.alive & evaluation.finite
         scores = evaluation.scores.nan_to_num(-torch.inf, posinf=-torch.inf)
         clearly = scores > self.top + 1e-3 * self.top.abs().clamp(max=1e6)
         self.risen = torch.where(self.alive & (clearly | (self.top == -torch.inf)), step, self.risen)
@@ -64,19 +64,21 @@ class History:
         """The first pictures that led; where there was none, the best."""
         return torch.where(per_picture(self.led, self.best), self.majority, self.best)
 
-    def rest(self, step: int, plateau: int | None) -> None:
-        """Leave alone the pictures whose score has not risen for so many steps."""
+    def freeze(self, step: int, plateau: int | None) -> None:
+        """Stop moving the pictures whose score has not risen for `plateau` steps."""
         if plateau is not None:
             self.alive = self.alive & (step - self.risen < plateau)
 
     def notes(self, batch: Batch) -> Iterator[str]:
-        """What a reader has to know."""
+        """Remarks for the reader: targets that never got a gradient, and those that were not finite."""
         fired, broken, targets = self.fired.tolist(), self.broken.tolist(), [target.text() for target in batch.task.targets]
         for target in dict.fromkeys(t for t, f, b in zip(targets, fired, broken, strict=True) if not f and not b):
-            helped = f", rectifiers that let gradients through and {STARTS} other starts included" if batch.plan.rescue else ""
+            tried = (
+                f", also with rectifiers that let gradients through and from {STARTS} other starts" if batch.plan.rescue else ""
+            )
             yield (
-                f"{target}: this unit never fired. No gradient reached the picture in {len(self.trace)} looks at it{helped}; "
-                "what is shown is where it started."
+                f"{target}: this unit never fired. No gradient reached the picture in {len(self.trace)} evaluations{tried}; "
+                "the picture shown is the one it started from."
             )
         for target in dict.fromkeys(t for t, b in zip(targets, broken, strict=True) if b):
-            yield f"{target}: stopped where the score or its gradient was no number; the last sound picture is shown."
+            yield f"{target}: stopped where the score or its gradient was no finite number; the last finite picture is shown."

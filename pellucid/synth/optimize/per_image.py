@@ -1,4 +1,4 @@
-"""Climbs of which each picture has a plan of its own, one after the other."""
+"""Optimisations of which each picture has a plan of its own, one after the other."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from .result import OptimizationResult, batched
 from .task import Task
 
 
-def per_image(task: Task, climbed: Callable[[int, Task], OptimizationResult]) -> OptimizationResult:
-    """What `climbed(row, task of that picture alone)` finds for every picture, as one result; once called off, none is begun."""
-    found: list[OptimizationResult] = []
+def per_image(task: Task, optimize: Callable[[int, Task], OptimizationResult]) -> OptimizationResult:
+    """The results of `optimize(row, task of that picture alone)` for every picture, as one; once called off, none is begun."""
+    results: list[OptimizationResult] = []
     for row in range(len(task)):
         alone = task.take([row])
         if task.seconds is not None:
             alone = replace(alone, seconds=task.seconds / len(task))
-        if found and found[-1].stopped:
+        if results and results[-1].stopped:
             alone = replace(alone, steps=0)
-        found.append(climbed(row, alone))
-    return batched(found)
+        results.append(optimize(row, alone))
+    return batched(results)

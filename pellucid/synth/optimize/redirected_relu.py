@@ -1,4 +1,4 @@
-"""Rectifiers that let a gradient through to pictures for which they are all off."""
+"""Redirected ReLU: rectifiers let a gradient through to pictures for which they are all off."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch.overrides import TorchFunctionMode
 
 
 class Redirected(TorchFunctionMode):
-    """In this block rectifiers pass a gradient back also where they are off, if for this picture they are off for all of it.
+    """In this block rectifiers pass a gradient back also where they are off, if they are off for the whole of a picture.
 
     With g the gradient of the score by the rectifier's output: entries below the lower end get g where it pushes them up, entries
     above the upper end (of ReLU6 and its like) where it pushes them down; pictures of which some entry gets its proper gradient

@@ -1,4 +1,4 @@
-"""Where climbs led, and how several of them make one: one after the other, or side by side."""
+"""OptimizationResult: the pictures an optimisation led to; and how several make one, in sequence or as a batch."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from .ascent import Numbers
 
 @dataclass(frozen=True, eq=False)
 class OptimizationResult:
-    """Where a climb led.
+    """Where the optimisation of n pictures led.
 
     Arguments:
         numbers: Those of the canvas, at the last step.
-        pictures: What they tell.
+        pictures: Drawn from them, with shape (n, *frame.shape), as the frame has them.
         best, majority: The pictures with the highest score, and the first for which their class or channel led its layer; where
-            none did, the best. Scores are those seen in the climb, of views where there are any.
-        led: For which pictures there was such a first.
-        trace: The score by step and picture, NaN where a picture was not moved any more.
-        fired: For which pictures the gradient was not zero at some step.
-        notes: Sentences that a reader has to know.
+            none did, the best. Scores are those of the random views, where there are any.
+        led: For which pictures there was such a first, a mask (n,).
+        trace: The score by step and picture, with shape (steps, n); NaN where a picture was not moved any more.
+        fired: For which pictures the gradient was not zero at some step, a mask (n,).
+        notes: Remarks for the reader, whole sentences.
         steps: How many were made.
         seconds: How long they took.
     """
@@ -49,43 +49,43 @@ class OptimizationResult:
         return {"last": self.pictures, "best": self.best, "majority": self.majority}[keep]
 
 
-def one_after_another(found: Sequence[OptimizationResult]) -> OptimizationResult:
-    """Climbs of the same pictures, each from where the one before it led: the last, with the trace and the notes of all."""
-    *before, last = found
+def in_sequence(results: Sequence[OptimizationResult]) -> OptimizationResult:
+    """Optimisations of the same pictures, each from where the one before it led: the last, with the trace and notes of all."""
+    *before, last = results
     trace = torch.cat([*(one.trace for one in before), last.trace])
-    fired = torch.stack([one.fired for one in found]).any(0)
-    steps, seconds = sum(one.steps for one in found), sum(one.seconds for one in found)
-    return replace(last, trace=trace, fired=fired, notes=_notes(found), steps=steps, seconds=seconds)
+    fired = torch.stack([one.fired for one in results]).any(0)
+    steps, seconds = sum(one.steps for one in results), sum(one.seconds for one in results)
+    return replace(last, trace=trace, fired=fired, notes=_notes(results), steps=steps, seconds=seconds)
 
 
 def batched(
-    found: Sequence[OptimizationResult], rows: Sequence[int] | None = None, seconds: float | None = None
+    results: Sequence[OptimizationResult], rows: Sequence[int] | None = None, seconds: float | None = None
 ) -> OptimizationResult:
-    """Climbs of different pictures as one.
+    """Optimisations of different pictures as one.
 
     Arguments:
-        rows: Where each of their pictures, one after another, has its place; None: in that order.
-        seconds: How long they took, if not one after another.
+        rows: The place of each of their pictures in the result; None: one result after the other.
+        seconds: How long they took; None: the sum.
     """
-    count = sum(len(one.pictures) for one in found)
+    count = sum(len(one.pictures) for one in results)
     order = sorted(range(count), key=lambda place: rows[place]) if rows is not None else list(range(count))
-    longest = max(len(one.trace) for one in found)
+    longest = max(len(one.trace) for one in results)
     filled = [
-        torch.cat([one.trace, one.trace.new_full((longest - len(one.trace), one.trace.shape[1]), torch.nan)]) for one in found
+        torch.cat([one.trace, one.trace.new_full((longest - len(one.trace), one.trace.shape[1]), torch.nan)]) for one in results
     ]
 
     def joined(parts: Sequence[Tensor]) -> Tensor:
         return torch.cat(list(parts))[order]
 
     pictures, best, majority, led, fired = (
-        joined([getattr(one, name) for one in found]) for name in ("pictures", "best", "majority", "led", "fired")
+        joined([getattr(one, name) for one in results]) for name in ("pictures", "best", "majority", "led", "fired")
     )
-    numbers = tuple(joined(parts) for parts in zip(*(one.numbers for one in found), strict=True))
-    steps, seconds = max(one.steps for one in found), sum(one.seconds for one in found) if seconds is None else seconds
+    numbers = tuple(joined(parts) for parts in zip(*(one.numbers for one in results), strict=True))
+    steps, seconds = max(one.steps for one in results), sum(one.seconds for one in results) if seconds is None else seconds
     return OptimizationResult(
-        numbers, pictures, best, majority, led, torch.cat(filled, 1)[:, order], fired, _notes(found), steps, seconds
+        numbers, pictures, best, majority, led, torch.cat(filled, 1)[:, order], fired, _notes(results), steps, seconds
     )  # fmt: skip
 
 
-def _notes(found: Sequence[OptimizationResult]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(note for one in found for note in one.notes))
+def _notes(results: Sequence[OptimizationResult]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(note for one in results for note in one.notes))

@@ -1,4 +1,4 @@
-"""What is asked of a recipe, and what a recipe plans."""
+"""Task and Plan: what is to be maximized for whom, and how a recipe does it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pellucid.errors import MethodError
 from pellucid.model import Model
 from pellucid.target import Target
 from ..frame import Frame
+from ..pictures import pictures
 from ..prior import Diversity
 from ..protocols import Canvas, Penalty, Projection, Robustness
 from .ascent import Ascent
@@ -23,19 +24,22 @@ Keep = Literal["last", "best", "majority"]
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """How to climb: a canvas, what a picture should rather not be, what its score should survive, and how steps are made.
+    """How to optimise: a canvas, priors, robustness and an ascent.
 
     Arguments:
-        canvas: How pictures are told by numbers.
-        ascent: How these are moved.
+        canvas: How pictures are parameterised by numbers.
+        ascent: How these numbers are moved along their gradients.
         steps: How often.
         priors: Penalties, and projections in the order in which they are applied.
-        robust: Random changes that the score should survive; None: the picture is looked at as it is.
-        keep: Which picture is the answer: the last one, that with the highest score, or the first for which the class or channel
-            asked for was the highest of its layer.
+        robust: Random transformations under which the score should stay high; None: the picture itself is scored.
+        keep: Which picture is the result: the "last" one, the "best" by score, or with "majority" the first for which the
+            target's class or channel was the highest of its layer.
         plateau: A picture is done when its score has not risen within so many steps; None: never.
-        coarse: What share of the steps is made at half the size; sums over places are then of fewer.
-        rescue: Whether units whose gradient is zero are helped: rectifiers that let gradients through, then other starts.
+        coarse: The share of the steps, in [0, 1], that are made at half the size; sums over places are then of fewer.
+        rescue: Whether pictures whose gradient is zero are rescued: rectifiers that let gradients through, then other starts.
+
+    Raises:
+        MethodError: the number of steps is negative.
     """
 
     canvas: Canvas
@@ -50,7 +54,7 @@ class Plan:
 
     def __post_init__(self) -> None:
         if self.steps < 0:
-            raise MethodError("A climb", f"{self.steps} steps", "nobody can make less than none", "Make some hundred.")
+            raise MethodError("A plan", f"{self.steps} steps", "a number of steps is 0 or more", "Make some hundred.")
 
     @property
     def penalties(self) -> tuple[Penalty, ...]:
@@ -58,40 +62,35 @@ class Plan:
 
     @property
     def projections(self) -> tuple[Projection, ...]:
-        """In the order in which they are applied."""
         return tuple(prior for prior in self.priors if isinstance(prior, Projection))
 
     @property
     def coupled(self) -> bool:
-        """Whether pictures of a batch depend on one another, as for diversity; else batches are split at will."""
+        """Whether pictures of a batch depend on one another, as with `Diversity`; else a batch may be split."""
         return any(isinstance(prior, Diversity) or getattr(prior, "together", False) for prior in self.priors)
 
     def lines(self) -> list[str]:
         """The settings in readable lines, for provenance."""
-        parts = [("canvas", self.canvas), ("ascent", self.ascent), *(("prior", prior) for prior in self.priors)]
-        parts += [
-            ("robust", self.robust),
-            ("steps", self.steps),
-            ("keep", self.keep),
-            ("plateau", self.plateau),
-            ("coarse", self.coarse),
-        ]
-        return [f"{name}: {value}" for name, value in parts]
+        priors = [f"prior: {prior}" for prior in self.priors]
+        more = [f"{name}: {getattr(self, name)}" for name in ("robust", "steps", "keep", "plateau", "coarse")]
+        return [f"canvas: {self.canvas}", f"ascent: {self.ascent}", *priors, *more]
 
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """What is to be maximized: by which model, in which frame, from which seeds.
+    """What is to be maximized: the targets of a model, one picture each.
 
     Arguments:
-        targets: Settled, one per picture.
-        seeds: One per picture: pictures of one seed get the same draws, alone or in a batch.
-        start: Pictures to begin with in place of the recipe's, one per picture, as the frame has them.
-        data: The user's own pictures, as given: a folder, a loader, a tensor of inputs; for recipes that learn from them.
-        steps: How many instead of what the recipe plans.
-        seconds: When to stop, whatever is reached by then.
-        changes: Parts of the plan that the user wants otherwise: canvas, ascent, priors, robust, keep, plateau.
-        precision: What the network computes in: "float32", or "bfloat16" where that is quicker.
+        model: The network.
+        targets: Resolved, one per picture.
+        frame: The shape of a picture, and what its values mean to the network.
+        seeds: One per picture: pictures of one seed get the same random numbers, alone or in a batch.
+        start: Pictures to start from in place of the recipe's, with shape (n, *frame.shape), as the frame has them.
+        data: The user's own pictures, see `pellucid.synth.pictures`; for recipes that learn from them.
+        steps: How many in place of the plan's; None: the plan's.
+        seconds: The time after which to stop; None: no limit.
+        changes: Fields of `Plan` that the user sets in place of the recipe's.
+        precision: The type in which the network computes: "float32", or "bfloat16" where that is faster.
     """
 
     model: Model
@@ -106,7 +105,7 @@ class Task:
     precision: Literal["float32", "bfloat16"] = "float32"
 
     def __len__(self) -> int:
-        """How many pictures are asked for."""
+        """How many pictures there are to be."""
         return len(self.targets)
 
     def take(self, rows: Sequence[int]) -> Task:
@@ -116,7 +115,7 @@ class Task:
         return replace(self, targets=tuple(self.targets[row] for row in rows), seeds=seeds, start=start)
 
     def changed(self, plan: Plan) -> Plan:
-        """The plan as the user wants it."""
+        """The plan with the user's changes."""
         known = {name: value for name, value in self.changes.items() if value is not None}
         if "priors" in known:
             known["priors"] = tuple(known["priors"])
@@ -124,21 +123,19 @@ class Task:
         return plan if self.steps is None else replace(plan, steps=self.steps)
 
     def real(self, most: int) -> Tensor:
-        """The first of the user's pictures, as inputs of the network: shape (n, *shape).
+        """The first of the user's pictures, as inputs of the network, with shape (n, *frame.shape).
 
         Raises:
             InputError: there are none, or they are no inputs of this frame.
         """
-        from ..pictures import pictures
-
         return pictures(self.model, self.data).first(most)
 
     @property
     def autocast(self) -> torch.autocast:
-        """What the network computes in."""
+        """The context in which the network computes in that precision."""
         return torch.autocast(self.frame.device.type, torch.bfloat16, enabled=self.precision == "bfloat16")
 
 
 def refuse(recipe: str, found: str, why: str, do: str) -> MethodError:
-    """A recipe that cannot be followed here."""
+    """The error of a recipe that cannot be applied."""
     return MethodError(f"recipe {recipe!r}", found, why, do)

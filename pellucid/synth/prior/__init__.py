@@ -1,4 +1,7 @@
-"""Priors: what a picture should rather not be, and what is done to it after each step."""
+"""Priors of pictures: penalties that are subtracted from the score, and projections that are applied after each step.
+
+Not in here: generator priors, which are networks of their own, in `generator/`.
+"""
 
 from __future__ import annotations
 

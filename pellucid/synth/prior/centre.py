@@ -1,4 +1,4 @@
-"""One thing, in the middle: as a penalty, and as a projection."""
+"""Centre and Inside: one object in the middle, by a penalty or by a projection."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from .rows import Values, sum_per_picture
 
 @dataclass(frozen=True)
 class Centre:
-    """One thing in the middle: departures from the picture the network calls zero cost more the further out they lie.
+    """One object in the middle: departures from the picture the network calls zero cost more the further out they lie.
 
         sum over pixels of d^2 (x - mean)^2,   d from 0 in the middle to 1 in the corners
 
     References: Nguyen et al., 2016, Multifaceted feature visualization, section on centre-biased regularization,
         https://doi.org/10.48550/arXiv.1602.03616. Departure: the paper draws in phases that narrow to the centre, see `Inside`;
-        this is the same wish as a penalty, for canvases that projections cannot reach.
+        this is the same aim as a penalty, for canvases that projections cannot work on.
 
     Example:
         >>> Centre()(torch.ones(1, 1, 5), Frame((1, 5)), {})
@@ -36,7 +36,7 @@ class Centre:
 
 @dataclass(frozen=True)
 class Inside:
-    """Only the middle is drawn on: after each step, what lies in the margin becomes what it was before.
+    """Only the middle is changed: after each step, the margin becomes what it was before.
 
     References: Nguyen et al., 2016, https://doi.org/10.48550/arXiv.1602.03616 (a margin of 50 of 227 pixels in the last phases)
 
@@ -62,7 +62,7 @@ class Inside:
 
 
 def eccentricity(frame: Frame) -> Tensor:
-    """The squared distance of each pixel from the middle, 1 in the corners; nothing for inputs without places."""
+    """The squared distance of each pixel from the middle, 1 in the corners; 0 for inputs without spatial axes."""
     axes = [torch.linspace(-1, 1, side).square() if side > 1 else torch.zeros(1) for side in frame.spatial]
     total = torch.zeros(())
     for axis in axes:

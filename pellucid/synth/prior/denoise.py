@@ -1,4 +1,4 @@
-"""Pictures made smooth where they are nearly so, edges left alone: total-variation denoising as a projection."""
+"""Denoise: total-variation denoising as a projection, which smooths flat areas and keeps edges."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..frame import Frame
-from .rows import check_neighbours
+from .rows import check_spatial
 
 UNITS = 255  # weights are published for pictures whose values run from 0 to 255
 
@@ -18,7 +18,7 @@ UNITS = 255  # weights are published for pictures whose values run from 0 to 255
 class Denoise:
     """After each step the picture becomes argmin_u sum |grad u| + weight / 2 |u - x|^2, each channel for itself, u in 0..255.
 
-    A small weight denoises much. Along the way it runs from `weight` to `end`, in a straight line.
+    A small weight denoises strongly. It changes linearly from `weight` to `end`.
 
     References: Nguyen et al., 2016, Multifaceted feature visualization, https://doi.org/10.48550/arXiv.1602.03616, after Rudin,
         Osher and Fatemi, 1992, https://doi.org/10.1016/0167-2789(92)90242-F. Departures: they solve it by split Bregman; we by
@@ -44,7 +44,7 @@ class Denoise:
     rounds: int = 30
 
     def after(self, pictures: Tensor, before: Tensor, slope: Tensor, step: int, frame: Frame) -> Tensor:
-        check_neighbours(pictures, "Denoise")
+        check_spatial(pictures, "Denoise")
         end = self.weight if self.end is None else self.end
         weight = self.weight + (end - self.weight) * min(1.0, step / self.over)
         return denoise(pictures, 1 / (UNITS * weight), self.rounds)

@@ -1,4 +1,4 @@
-"""Several pictures of one thing should differ."""
+"""Diversity: a penalty on the likeness of several pictures of one target."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from .rows import Values, channels_by_place
 
 @dataclass(frozen=True)
 class Diversity:
-    """How alike the textures of pictures are, as a layer sees them.
+    """How similar the textures of pictures are, in the features of a layer.
 
         G_i = F_i F_i^T / |F_i F_i^T|,   penalty_i = sum over the others j of <G_i, G_j> / n
 
     with F_i the layer's channels by places, of all views of picture i. The sum over n pictures is that of the paper, which takes
-    the mean over i; it is (|sum G|^2 - n) / n, one product rather than a loop. It is the one prior that ties pictures together:
-    a picture does depend on those it has to differ from.
+    the mean over i; it is (|sum G|^2 - n) / n, one product rather than a loop. It is the one prior that couples pictures:
+    each depends on those it has to differ from.
 
     References: Olah et al., 2017, Feature visualization, section on diversity, https://doi.org/10.23915/distill.00007 (weight
         100, for the mean of a channel)
@@ -53,7 +53,7 @@ class Diversity:
         n, group = len(pictures), self.group or len(pictures)
         if n % group:
             raise MethodError(
-                f"Diversity(group={group})", f"{n} pictures", "they cannot be parted into groups of that size",
+                f"Diversity(group={group})", f"{n} pictures", "they cannot be divided into groups of that size",
                 "Ask for as many seeds as a group has.",
             )  # fmt: skip
         features = channels_by_place(values[self.at], n)

@@ -1,4 +1,4 @@
-"""How far pictures lie from the one the network calls zero: penalties that grow with it, and projections that bound it."""
+"""Norms: the distance from the picture that the network calls zero, as penalties (L2, AlphaNorm) and projections (Ball, Decay)."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Ball:
 
     @classmethod
     def of(cls, pictures: Tensor, frame: Frame) -> Ball:
-        """As long as the mean one of these pictures."""
+        """With the mean length of these pictures, as the frame has them."""
         return cls(float(sum_per_picture((pictures.to(frame.mean) - frame.mean).square()).sqrt().mean()))
 
     def after(self, pictures: Tensor, before: Tensor, slope: Tensor, step: int, frame: Frame) -> Tensor:
@@ -90,7 +90,7 @@ class Ball:
 
 @dataclass(frozen=True)
 class Decay:
-    """After each step, pictures go back by a share of their way from the one the network calls zero.
+    """After each step, pictures shrink by a share towards the one the network calls zero.
 
     References: Yosinski et al., 2015, Understanding neural networks through deep visualization, section 3 (L2 decay),
         https://doi.org/10.48550/arXiv.1506.06579

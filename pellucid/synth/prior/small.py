@@ -1,4 +1,4 @@
-"""Pixels that do little are set to what the network calls zero, so that only those that matter remain."""
+"""SmallNorm and SmallContribution: projections that set unimportant pixels to what the network calls zero."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..frame import Frame
+from .rows import per_picture
 
 
 @dataclass(frozen=True)
@@ -69,4 +70,4 @@ def zero_smallest(pictures: Tensor, sizes: Tensor, percent: float, frame: Frame)
     ranked = flat.sort(1).values  # torch.quantile takes no more than 16 million numbers
     low, high = ranked[:, int(place)], ranked[:, min(int(place) + 1, flat.shape[1] - 1)]
     least = low + (place - int(place)) * (high - low)
-    return torch.where(sizes < least.reshape(-1, *[1] * (sizes.dim() - 1)), frame.mean, pictures)
+    return torch.where(sizes < per_picture(least, sizes), frame.mean, pictures)

@@ -1,4 +1,4 @@
-"""Neighbouring pixels are alike: total variation as a penalty, blur as a projection."""
+"""Smoothness: total variation and gradients as penalties, Gaussian blur as a projection."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pellucid.core.blur import blurred
 from ..frame import Frame
-from .rows import Values, check_neighbours, sum_per_picture
+from .rows import Values, check_spatial, sum_per_picture
 
 LEAST = 1e-8  # added to squared differences below: roots have no slope at 0
 
@@ -40,7 +40,7 @@ class TotalVariation:
     addresses: ClassVar[tuple[str, ...]] = ()
 
     def __call__(self, pictures: Tensor, frame: Frame, values: Values) -> Tensor:
-        check_neighbours(pictures, "TotalVariation")
+        check_spatial(pictures, "TotalVariation")
         square = torch.zeros_like(pictures)
         for axis in range(2, pictures.dim()):
             last = pictures.narrow(axis, pictures.shape[axis] - 1, 1)
@@ -69,7 +69,7 @@ class Gradients:
     addresses: ClassVar[tuple[str, ...]] = ()
 
     def __call__(self, pictures: Tensor, frame: Frame, values: Values) -> Tensor:
-        check_neighbours(pictures, "Gradients")
+        check_spatial(pictures, "Gradients")
         lengths = [(sum_per_picture(difference(pictures, way).square()) + LEAST).sqrt() for way in ways(pictures.dim() - 2)]
         return torch.stack(lengths).sum(0)
 
@@ -118,5 +118,5 @@ class Blur:
     every: int = 1
 
     def after(self, pictures: Tensor, before: Tensor, slope: Tensor, step: int, frame: Frame) -> Tensor:
-        check_neighbours(pictures, "Blur")
+        check_spatial(pictures, "Blur")
         return blurred(pictures, self.sigma, "mirror") if step % self.every == 0 and self.sigma > 0 else pictures

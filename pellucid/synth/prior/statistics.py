@@ -1,4 +1,4 @@
-"""Inside the network, pictures look like its training data: as far as its batch norms remember them."""
+"""BatchNorm: a penalty on activations whose statistics differ from those that batch norms hold of the training data."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .rows import Values, channels_by_place
 
 @dataclass(frozen=True, eq=False)
 class BatchNorm:
-    """How far the mean and variance of each channel lie from those that the batch norms hold of the training data.
+    """The distance of each channel's mean and variance from those that the batch norms hold of the training data.
 
         sum over layers of w_l (|mean(z_l) - running mean|_2 + |var(z_l) - running variance|_2)
 
@@ -27,14 +27,14 @@ class BatchNorm:
         in a batch. `together` is the paper's.
 
     Arguments:
-        layers: What the batch norms remember, see `BatchNorm.of`.
+        layers: The statistics of the batch norms, see `BatchNorm.of`.
         weight: Of the penalty.
         first: How much more the first layer counts (10 in the paper's code).
         together: Whether the statistics are of all pictures at once. Each then gets an equal share of the penalty, and depends
             on the others.
 
     Raises:
-        MethodError: the network has no batch norm that remembers anything.
+        MethodError: the network has no batch norm with running statistics.
 
     Example:
         >>> net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU()).eval()
@@ -46,7 +46,7 @@ class BatchNorm:
         tensor([0.])
     """
 
-    layers: Sequence[Remembered]
+    layers: Sequence[RunningStatistics]
     weight: float = 1.0
     first: float = 10.0
     together: bool = False
@@ -55,18 +55,18 @@ class BatchNorm:
     def of(cls, module: nn.Module, weight: float = 1.0, first: float = 10.0, *, together: bool = False) -> BatchNorm:
         """All batch norms of a network, in the order of its modules."""
         found = [(name, layer) for name, layer in module.named_modules() if isinstance(layer, _BatchNorm)]
-        layers = tuple(Remembered.of(name, layer) for name, layer in found if layer.running_mean is not None)
+        layers = tuple(RunningStatistics.of(name, layer) for name, layer in found if layer.running_mean is not None)
         if not layers:
             raise MethodError(
                 "A prior from batch norm statistics", f"none in {type(module).__name__}",
-                "a network without batch norm remembers nothing of its training data",
+                "a network without batch norm holds no statistics of its training data",
                 "Take another prior: TotalVariation and L2 fit any network.",
             )  # fmt: skip
         return cls(layers, weight, first, together)
 
     def __repr__(self) -> str:
-        told = f"{len(self.layers)} layers, weight={self.weight}, first={self.first}, together={self.together}"
-        return f"BatchNorm({told})"
+        text = f"{len(self.layers)} layers, weight={self.weight}, first={self.first}, together={self.together}"
+        return f"BatchNorm({text})"
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -80,8 +80,8 @@ class BatchNorm:
 
 
 @dataclass(frozen=True, eq=False)
-class Remembered:
-    """What a batch norm holds of its training data, and how its input is found again from its output."""
+class RunningStatistics:
+    """The running mean and variance of a batch norm (channels,), and the scale and offset by which its output gives back its input."""
 
     at: str
     mean: Tensor
@@ -90,18 +90,18 @@ class Remembered:
     offset: Tensor
 
     @classmethod
-    def of(cls, at: str, layer: Any) -> Remembered:
+    def of(cls, at: str, layer: Any) -> RunningStatistics:
         mean, variance = layer.running_mean.detach().clone(), layer.running_var.detach().clone()
         scale = torch.ones_like(mean) if layer.weight is None else layer.weight.detach()
         gain = scale / (variance + layer.eps).sqrt()
         return cls(at, mean, variance, gain, torch.zeros_like(mean) if layer.bias is None else layer.bias.detach().clone())
 
     def distance(self, output: Tensor, groups: int) -> Tensor:
-        """One number per group of samples; channels that the layer scales by 0 tell nothing and count nothing."""
+        """The distance of each group of samples: (groups,). Channels that the layer scales by 0 do not count."""
         spread = (1, -1, *[1] * (output.dim() - 2))
-        heard = self.gain != 0
-        gain = torch.where(heard, self.gain, 1.0)
+        used = self.gain != 0
+        gain = torch.where(used, self.gain, 1.0)
         z = ((output - self.offset.reshape(spread)) / gain.reshape(spread) + self.mean.reshape(spread)).to(self.mean.dtype)
         z = channels_by_place(z, groups)
         mean, variance = z.mean(2) - self.mean, z.var(2, unbiased=False) - self.variance
-        return ((mean * heard).square().sum(1) + 1e-12).sqrt() + ((variance * heard).square().sum(1) + 1e-12).sqrt()
+        return ((mean * used).square().sum(1) + 1e-12).sqrt() + ((variance * used).square().sum(1) + 1e-12).sqrt()

@@ -13,7 +13,7 @@ from ..canvas.spectrum import resample
 from ..frame import Frame
 from ..maximized import Maximized, maximized
 from ..optimize.ascent import Normalised
-from ..optimize.coarse_to_fine import takes
+from ..optimize.coarse_to_fine import accepts
 from ..optimize.gradient_ascent import gradient_ascent
 from ..optimize.task import Plan, Task, refuse
 from ..random import drawn
@@ -64,8 +64,8 @@ class DeepDream(PlannedRecipe):
         base = self._base(task)
         frames = self._frames(task)
         notes: tuple[str, ...] = ()
-        if len(frames) > 1 and not takes(task, frames[0]):
-            frames, notes = frames[-1:], (f"{task.model.name} takes inputs of one size alone: one octave in place of several.",)
+        if len(frames) > 1 and not accepts(task, frames[0]):
+            frames, notes = frames[-1:], (f"{task.model.name} takes inputs of one size only: one octave in place of several.",)
         detail, climbed = torch.zeros_like(base), None
         for frame in frames:
             ground = resample(base, frame.spatial)

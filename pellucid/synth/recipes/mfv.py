@@ -16,7 +16,7 @@ from ..maximized import Maximized, maximized
 from ..objective.log_probability import log_probability
 from ..optimize.feature_matching import input_gradients
 from ..optimize.gradient_ascent import gradient_ascent
-from ..optimize.result import OptimizationResult, one_after_another
+from ..optimize.result import OptimizationResult, in_sequence
 from ..optimize.task import Plan, Task, refuse
 from ..pictures import pictures
 from ..random import drawn
@@ -175,7 +175,7 @@ def climbed(task: Task, legs: Sequence[Leg]) -> OptimizationResult:
         task = replace(task, start=now.pictures)
         if now.stopped:
             break
-    return one_after_another(found)
+    return in_sequence(found)
 
 
 def drawn_to(task: Task, starts: Tensor, every: Sequence[Facets], at: str | None, pull: float) -> Task:

@@ -12,8 +12,8 @@ FAINT = 1e-10  # added to powers: below a thousandth of a grey level out of 256
 def spectra(pictures: Tensor) -> Tensor:
     """By picture: log10 of the mean power in rings of equal width from 0 to 1/2 cycles per pixel, of the mean over channels.
 
-    The shape is (n, 24), or (n, 0) for rows of a table, which have no frequencies. In small pictures, rings that no frequency falls
-    into take the power of the ring before them. The constant part is left out.
+    The shape is (n, 24), or (n, 0) for rows of a table, which have no frequencies. Rings that no frequency of a small picture
+    falls into take the power of the ring before them. The constant part is left out.
 
     Example:
         >>> x = torch.zeros(2, 1, 64)

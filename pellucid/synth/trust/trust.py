@@ -28,8 +28,8 @@ MEANINGS = {
     "spectrum": "distance of the power spectrum from that of real pictures, in powers of ten; in brackets what is usual for a "
     "real picture",
     "new channels": "of the channels that no real picture activates, how many this one does",
-    "path": "mean rank correlation, over layers, between the channels that it activates and those that real pictures of the target "
-    "do; in brackets that of other real pictures, and that of the target's with one another",
+    "path": "mean rank correlation, over layers, between the channels that it activates and those that real pictures of the "
+    "target do; in brackets that of other real pictures, and that of the target's with one another",
     "diversity": "mean cosine distance between pictures of one target; in brackets that between real pictures",
     "stability": "mean rank correlation, over layers, between the channels that different seeds activate",
 }
