@@ -15,7 +15,7 @@ from pellucid.synth.canvas import CPPN, Colour, Fourier, Latent, Phase, Pixel, S
 from pellucid.synth.canvas.spectrum import frequencies, resample
 from pellucid.synth.frame import Frame
 from pellucid.synth.protocols import Canvas
-from pellucid.synth.random import drawn, normal
+from pellucid.synth.random import generators, normal
 
 SHAPES = [(3, 8, 8), (1, 28, 28), (5, 16, 24), (2, 7, 9), (2, 64), (2, 4, 6, 5)]
 CANVASES: list[Any] = [Pixel(noise=0.1), Pixel(noise=0.1, sigmoid=True), Fourier(), Phase(), CPPN(layers=2, width=4)]
@@ -29,7 +29,7 @@ def framed(*shape: int, bounded: bool = True, dtype: torch.dtype = torch.float64
 
 
 def pictures(canvas: Any, frame: Frame, *seeds: int) -> Tensor:
-    return canvas.draw(canvas.start(frame, drawn(seeds)), frame)
+    return canvas.draw(canvas.start(frame, generators(seeds)), frame)
 
 
 # -- every canvas --------------------------------------------------------------------------------------------------------------
@@ -40,7 +40,7 @@ def pictures(canvas: Any, frame: Frame, *seeds: int) -> Tensor:
 def test_a_canvas_fills_any_layout_within_bounds_and_passes_gradients(canvas, shape):
     frame = framed(*shape)
     assert isinstance(canvas, Canvas)
-    numbers = tuple(n.requires_grad_() for n in canvas.start(frame, drawn([0, 1])))
+    numbers = tuple(n.requires_grad_() for n in canvas.start(frame, generators([0, 1])))
     drawing = canvas.draw(numbers, frame)
     assert drawing.shape == (2, *shape) and drawing.dtype == frame.dtype and drawing.min() >= 0 and drawing.max() <= 1
     weights = torch.randn(drawing.shape, generator=torch.Generator().manual_seed(0), dtype=drawing.dtype)
@@ -53,8 +53,8 @@ def test_a_canvas_fills_any_layout_within_bounds_and_passes_gradients(canvas, sh
 @each_shape
 def test_a_picture_of_a_batch_is_the_picture_alone(canvas, shape):
     frame = framed(*shape)
-    batch = canvas.start(frame, drawn([5, 6, 7]))
-    alone = canvas.start(frame, drawn([6]))
+    batch = canvas.start(frame, generators([5, 6, 7]))
+    alone = canvas.start(frame, generators([6]))
     assert all(torch.equal(many[1:2], one) for many, one in zip(batch, alone, strict=True))
     torch.testing.assert_close(canvas.draw(batch, frame)[1:2], canvas.draw(alone, frame), rtol=0, atol=1e-12)
 
@@ -71,14 +71,14 @@ def test_a_seed_draws_one_picture_and_another_seed_another(canvas):
 @pytest.mark.parametrize("shape", [(3, 8, 8), (2, 64)], ids=str)
 def test_half_precision_frames_get_half_precision_pictures(canvas, shape):
     frame = framed(*shape, dtype=torch.bfloat16)
-    numbers = canvas.start(frame, drawn([0]))
+    numbers = canvas.start(frame, generators([0]))
     assert all(n.dtype == torch.float32 for n in numbers) and canvas.draw(numbers, frame).dtype == torch.bfloat16
 
 
 @pytest.mark.parametrize("canvas", [Fourier(), Phase(), CPPN()], ids=lambda canvas: canvas.name)
 def test_columns_of_a_table_have_no_frequencies_and_no_coordinates(canvas):
     with pytest.raises(InputError, match=r"inputs without spatial axes; the columns of a table .* Use pl\.synth\.Pixel"):
-        canvas.start(framed(12), drawn([0]))
+        canvas.start(framed(12), generators([0]))
 
 
 @pytest.mark.parametrize(
@@ -87,9 +87,9 @@ def test_columns_of_a_table_have_no_frequencies_and_no_coordinates(canvas):
 @pytest.mark.parametrize("sizes", [((8, 8), (16, 16)), ((7, 10), (15, 20)), ((16,), (32,))], ids=str)
 def test_a_picture_enlarged_shows_the_same(canvas, sizes):
     small, large = framed(2, *sizes[0], bounded=False), framed(2, *sizes[1], bounded=False)
-    numbers = tuple(n + 0.3 * normal(drawn([9, 9]), n.shape[1:], small) for n in canvas.start(small, drawn([3, 3])))
-    numbers = canvas.enlarged(numbers, small, large, drawn([4, 4]))
-    after, before = canvas.draw(numbers, large), canvas.draw(canvas.start(small, drawn([3, 3])), small)
+    numbers = tuple(n + 0.3 * normal(generators([9, 9]), n.shape[1:], small) for n in canvas.start(small, generators([3, 3])))
+    numbers = canvas.enlarged(numbers, small, large, generators([4, 4]))
+    after, before = canvas.draw(numbers, large), canvas.draw(canvas.start(small, generators([3, 3])), small)
     assert after.shape == (2, 2, *sizes[1]) and torch.equal(after[0], after[1]) and before.shape == (2, 2, *sizes[0])
 
 
@@ -149,13 +149,13 @@ def cosine_sums(numbers: Tensor, shape: tuple[int, ...], decay: float) -> Tensor
 @pytest.mark.parametrize("decay", [0.0, 1.0, 1.5])
 def test_fourier_is_a_sum_of_waves(shape, decay):
     frame, canvas = framed(*shape, bounded=False), Fourier(decay=decay)
-    numbers = canvas.start(frame, drawn([0]))
+    numbers = canvas.start(frame, generators([0]))
     torch.testing.assert_close(canvas.draw(numbers, frame)[0], cosine_sums(numbers[0][0], shape, decay))
 
 
 def test_fourier_mixes_colours_and_bends_into_bounds():
     frame, colour = framed(3, 4, 4), Colour.imagenet()
-    numbers = Fourier().start(frame, drawn([0]))
+    numbers = Fourier().start(frame, generators([0]))
     plain = Fourier(colour=Colour.independent(3)).draw(numbers, Frame((3, 4, 4), dtype=torch.float64))
     mixed = (colour.matrix.double() @ plain[0].flatten(1)).reshape(3, 4, 4)
     torch.testing.assert_close(Fourier().draw(numbers, frame)[0], mixed.sigmoid())
@@ -176,10 +176,10 @@ def test_fourier_enlarged_keeps_its_waves(sizes):
     for n, axis in enumerate(axes):
         waves = waves + torch.cos((n + 1) * axis + 0.3).reshape(-1, *[1] * (len(axes) - 1 - n))
     few = waves[tuple(slice(None, None, 2) for _ in axes)]
-    numbers = Fourier().enlarged(Fourier().inverse(few[None, None], small), small, large, drawn([0]))
+    numbers = Fourier().enlarged(Fourier().inverse(few[None, None], small), small, large, generators([0]))
     torch.testing.assert_close(Fourier().draw(numbers, large)[0, 0], waves)
     torch.testing.assert_close(resample(few[None, None], sizes[1])[0, 0], waves)
-    (pixels,) = Pixel().enlarged((few[None, None],), small, large, drawn([0]))
+    (pixels,) = Pixel().enlarged((few[None, None],), small, large, generators([0]))
     torch.testing.assert_close(pixels[0, 0], waves)
 
 
@@ -247,8 +247,8 @@ def test_phases_keep_the_spectrum_exactly(shape, seed):
 
 def test_the_spectrum_stays_when_phases_are_moved():
     frame = framed(2, 9, 8, bounded=False)
-    (u,) = Phase().start(frame, drawn([0]))
-    moved = Phase().draw((u + 3 * normal(drawn([1]), u.shape[1:], frame),), frame)
+    (u,) = Phase().start(frame, generators([0]))
+    moved = Phase().draw((u + 3 * normal(generators([1]), u.shape[1:], frame),), frame)
     assert (moved - Phase().draw((u,), frame)).abs().max() > 0.1
     found = torch.fft.rfftn(moved, dim=(2, 3), norm="ortho").abs()[0]
     torch.testing.assert_close(found, Spectrum.usual(frame).magnitudes(frame).double(), rtol=1e-5, atol=1e-5)
@@ -289,7 +289,7 @@ def test_a_spectrum_of_other_channels_is_refused():
 
 def test_cppn_is_a_network_at_every_place():
     frame, canvas = framed(2, 3, 4), CPPN(layers=2, width=3)
-    numbers = tuple(n + 0.2 * normal(drawn([8]), n.shape[1:], frame) for n in canvas.start(frame, drawn([0])))
+    numbers = tuple(n + 0.2 * normal(generators([8]), n.shape[1:], frame) for n in canvas.start(frame, generators([0])))
     drawing = canvas.draw(numbers, frame)[0]
     w1, b1, w2, b2, w3, b3 = (n[0] for n in numbers)
     for i, j in product(range(3), range(4)):
@@ -302,7 +302,7 @@ def test_cppn_is_a_network_at_every_place():
 
 def test_cppn_paints_the_same_picture_at_every_size():
     canvas, small, large = CPPN(layers=2, width=6), framed(1, 5, 5), framed(1, 9, 9)
-    numbers = tuple(n + 0.3 * normal(drawn([1]), n.shape[1:], small) for n in canvas.start(small, drawn([0])))
+    numbers = tuple(n + 0.3 * normal(generators([1]), n.shape[1:], small) for n in canvas.start(small, generators([0])))
     torch.testing.assert_close(canvas.draw(numbers, large)[..., ::2, ::2], canvas.draw(numbers, small))
 
 
@@ -320,7 +320,7 @@ def generator() -> nn.Module:
 def test_a_latent_code_begins_among_those_of_the_data_and_stays_in_bounds():
     mean, sd = torch.arange(6.0), torch.linspace(0.1, 2, 6)
     frame, canvas = framed(2, 4, 4), Latent(generator(), mean, sd, spread=0.5, low=torch.full((6,), -9.0), high=mean + 3 * sd)
-    (codes,) = canvas.start(frame, drawn(range(2000)))
+    (codes,) = canvas.start(frame, generators(range(2000)))
     torch.testing.assert_close(codes.mean(0), mean.double(), rtol=0, atol=0.1)
     torch.testing.assert_close(codes.std(0), 0.5 * sd.double(), rtol=0.1, atol=0.01)
     (kept,) = canvas.within((codes + 100,), frame)

@@ -73,7 +73,7 @@ def test_the_pictures_a_unit_fires_on_are_found_with_value_and_place():
 def test_a_unit_that_never_fires_has_no_examples():
     found = examples(Spots().eval(), ["act:2", "act:0"], SPOTS)
     assert found[0] == () and found.silent == (True, False)
-    assert "channel 2 of act answered all 6 pictures alike" in found.notes[0]
+    assert "channel 2 of act had the same value for all 6 pictures" in found.notes[0]
 
 
 def test_a_bounded_unit_at_its_ceiling_is_not_silent_and_its_mean_decides():

@@ -16,9 +16,9 @@ from pellucid.synth.generator.encoder import code_module, encoder
 from pellucid.synth.optimize.task import Task
 from pellucid.synth.pictures import pictures
 from pellucid.synth.prior.denoise import Denoise, denoise, divergence, gradient
-from pellucid.synth.random import drawn
+from pellucid.synth.random import generators
 from pellucid.synth.recipes.denoised import FROM_MEAN, rescaled
-from pellucid.synth.recipes.mfv import UNHEARD, Mfv
+from pellucid.synth.recipes.mfv import NO_MODULE, Mfv
 
 SIDE = 12
 CLOUDY = Frame((3, 24, 24), torch.zeros(()), torch.ones(()))
@@ -172,8 +172,8 @@ def colours() -> nn.Module:
 def coloured(n: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Variations of three clouds, whose spectra are as those of photographs; the first two are of class 0."""
     kind = torch.arange(n) % 3
-    clouds = Phase().draw(Phase().start(CLOUDY, drawn([1, 2, 3])), CLOUDY)
-    other = Phase().draw(Phase().start(CLOUDY, drawn(range(10, 10 + n))), CLOUDY)
+    clouds = Phase().draw(Phase().start(CLOUDY, generators([1, 2, 3])), CLOUDY)
+    other = Phase().draw(Phase().start(CLOUDY, generators(range(10, 10 + n))), CLOUDY)
     return 0.7 * clouds[kind] + 0.3 * other, (kind == 2).long(), kind
 
 
@@ -225,7 +225,7 @@ def test_where_codes_are_made_between_modules_nothing_is_pulled():
     assert code_module(encoder(model, x[:1]), x[:1]) is None and code_module(encoder(model, x[:1], "conv"), x[:1]) == "conv"
     task = Task(model, (pl.logit(0),), framed(model, (3, 24, 24), (0, 1)), (0,), data=x, steps=3)
     found, free = Mfv(k=2).maximize(task), Mfv(k=2, pull=0.0).maximize(task)
-    assert torch.equal(found.images, free.images) and set(found.notes) - set(free.notes) == {UNHEARD}
+    assert torch.equal(found.images, free.images) and set(found.notes) - set(free.notes) == {NO_MODULE}
 
 
 def test_tries_drawn_as_photographs_begin_with_noise_of_their_own(colours):

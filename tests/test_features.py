@@ -22,10 +22,10 @@ from pellucid.synth.optimize.feature_matching import (
     WithReference,
     pictures_only,
 )
-from pellucid.synth.random import drawn
+from pellucid.synth.random import generators
 from pellucid.synth.recipes.accentuation import Accentuation
 from pellucid.synth.recipes.caricature import Caricature
-from pellucid.synth.recipes.deepinversion import FORGOTTEN, DeepInversion
+from pellucid.synth.recipes.deepinversion import NO_STATISTICS, DeepInversion
 from pellucid.synth.recipes.maco import Maco
 from pellucid.synth.recipes.mahendran2016 import Mahendran2016
 from pellucid.synth.recipes.vit2022 import Vit2022
@@ -58,7 +58,7 @@ def net(**options: Any) -> nn.Module:
 
 def photographs(n: int = 6) -> Tensor:
     frame = Frame((1, SIDE, SIDE), torch.tensor(0.0), torch.tensor(1.0))
-    return Phase(contrast=2.0).draw(Phase(contrast=2.0).start(frame, drawn(range(n))), frame)
+    return Phase(contrast=2.0).draw(Phase(contrast=2.0).start(frame, generators(range(n))), frame)
 
 
 def maximize(model: nn.Module, target: Any, recipe: Any, **asked: Any) -> Any:
@@ -101,7 +101,7 @@ def test_pairs_are_compared_with_their_own_reference():
 def test_a_reference_is_moved_as_its_picture_is():
     x = photographs(2)
     beside = WithReference(Robust.standard(views=3), 1 - x)
-    seen = beside(x, drawn([0, 1]), 0)
+    seen = beside(x, generators([0, 1]), 0)
     assert seen.shape == (12, 1, SIDE, SIDE) and beside.views == 6
     torch.testing.assert_close(seen[0::2] + seen[1::2], torch.ones(6, 1, SIDE, SIDE))  # 0.5 beyond the rim of both
 
@@ -177,7 +177,7 @@ def test_statistics_are_drawn_towards_those_remembered():
 
     without, held = (maximize(model, 1, DeepInversion(statistics=r, steps=80, coarse=0.0)) for r in (0.0, 1.0))
     assert far(held) < 0.5 * far(without) and not held.notes
-    assert maximize(net(norm=False), 1, DeepInversion(steps=3, coarse=0.0)).notes == (FORGOTTEN,)
+    assert maximize(net(norm=False), 1, DeepInversion(steps=3, coarse=0.0)).notes == (NO_STATISTICS,)
     with pytest.raises(MethodError, match=r"which is not a module; what its batch norms remember cannot be read"):
         maximize(lambda x: x.flatten(1), 1, DeepInversion(), steps=3)
 

@@ -1,12 +1,17 @@
-"""Facets: the kinds of picture that a class or a unit answers to."""
+"""Facets: groups of a class's or a unit's real pictures that are alike in the network's features.
+
+How a picture is synthesised for each is the recipe `recipes/mfv.py`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from pellucid.core.progress import report_progress
 from pellucid.errors import InputError
@@ -20,20 +25,20 @@ from .pictures import Pictures
 AXES = 50  # principal axes that pictures are compared along, as published
 MOST = 1300  # pictures of a target, at most: as many as a class of ImageNet has
 TOP = 150  # pictures of a unit, or of a class that is hardly ever predicted, at most: ten facets of 15
-SHARE = 5  # and a fifth of all there are: what answers less is not of its kinds
+SHARE = 5  # and a fifth of all there are: those with lower scores do not show it
 RESTARTS, ROUNDS = 10, 100  # of k-means
 
 
 @dataclass(frozen=True, eq=False)
 class Facets:
-    """Pictures in groups that are alike to the network, the largest group first.
+    """Pictures in groups of similar features, the largest group first.
 
     Arguments:
-        pictures: Those grouped, in the network's units, on the CPU.
-        names: What they are called, or their numbers in the data.
-        label: The group of each.
-        centres: Of the groups, along `axes`; `origin` is where these meet.
-        members: By group: its pictures nearest to the centre, the nearest first.
+        pictures: All that were grouped, in the network's units, with shape (n, *shape), on the CPU.
+        names: Their file names, or their numbers in the data.
+        label: The group of each, (n,).
+        centres: Of the groups, (k, axes), in coordinates along `axes` (features, axes) from `origin` (features,).
+        members: By group, the rows of the pictures nearest to its centre, the nearest first.
     """
 
     pictures: Tensor
@@ -49,7 +54,7 @@ class Facets:
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """How many pictures each holds."""
+        """The number of pictures in each group."""
         return tuple(torch.bincount(self.label, minlength=len(self)).tolist())
 
     @property
@@ -59,33 +64,36 @@ class Facets:
 
     @property
     def directions(self) -> Tensor:
-        """Where each group lies from the middle of all, of unit length: (k, features)."""
-        away = (self.centres @ self.axes.T).float()
-        lengths: Tensor = torch.linalg.vector_norm(away, dim=1, keepdim=True)
-        return away / lengths.clamp(min=1e-12)
+        """The direction from the mean of all to the centre of each group, of unit length: (k, features)."""
+        return functional.normalize((self.centres @ self.axes.T).float())
 
     def assign(self, codes: Tensor) -> Tensor:
-        """Which group codes fall into."""
+        """The group of each of some codes (n, features)."""
         return torch.cdist((codes.double().cpu() - self.origin) @ self.axes, self.centres).argmin(1)
 
     def coverage(self, codes: Tensor) -> float:
-        """The share of pictures whose group some of these codes fall into: 1 where no kind is missing."""
+        """The share of pictures in groups that some of these codes fall into, in [0, 1]."""
         hit = torch.zeros(len(self), dtype=torch.bool)
         hit[self.assign(codes)] = True
         return float(hit[self.label].double().mean())
+
+    def document(self) -> list[dict[str, Any]]:
+        """By group, how many pictures it holds and the names of its members, as plain data."""
+        pairs = zip(self.sizes, self.members, strict=True)
+        return [{"pictures": size, "members": [self.names[row] for row in rows]} for size, rows in pairs]
 
 
 def facets(
     model: Model, source: Pictures, target: Target, *, k: int = 10, per: int = 15, at: str | None = None, seed: int = 0
 ) -> Facets:
-    """The kinds of picture among those of a target: those the network takes for the class, or a unit's top pictures.
+    """The facets of a target: of the pictures that the network classifies so, or of a unit's top pictures.
 
-    Codes of the network (what goes into its class layer, unless `at` says otherwise; maps by their means), of unit length,
-    are projected to their 50 principal axes and grouped by k-means.
+    Features (the input of the class layer, unless `at` says otherwise; maps by their means), of unit length, are projected to
+    their 50 principal axes and grouped by k-means.
 
     References: Nguyen, Yosinski and Clune, 2016, Multifaceted feature visualization, https://doi.org/10.48550/arXiv.1602.03616.
         Departure: they project the 50 axes to two by t-SNE before k-means; we group along all of them, which is cheaper, keeps
-        distances, and can say of a new picture which group it falls into.
+        distances, and can assign a new picture to a group.
 
     Arguments:
         source: The user's pictures.
@@ -99,7 +107,7 @@ def facets(
     chosen, codes, names = _of_target(model, source, target, at, k)
     if len(chosen) < 2:
         raise InputError(
-            f"Facets of {target}", f"{len(chosen)} pictures of it", "kinds are told by comparing pictures",
+            f"Facets of {target}", f"{len(chosen)} pictures of it", "facets are groups of similar pictures",
             "Pass a folder or a tensor with more pictures of this class: data=...",
         )  # fmt: skip
     return group_by_codes(chosen, codes, names, k=min(k, len(chosen) // 2), per=per, seed=seed)
@@ -145,7 +153,7 @@ def kmeans(points: Tensor, k: int, seed: int = 0) -> tuple[Tensor, Tensor]:
 
 
 def _spread_out(points: Tensor, k: int, rng: torch.Generator) -> Tensor:
-    """Points to begin with, each drawn by its squared distance to those before it."""
+    """The first centres, points each drawn with a probability by its squared distance to those before it."""
     rows = [int(torch.randint(len(points), (1,), generator=rng))]
     while len(rows) < k:
         away = torch.cdist(points, points[rows]).amin(1).square()
@@ -155,10 +163,10 @@ def _spread_out(points: Tensor, k: int, rng: torch.Generator) -> Tensor:
 
 
 def _lloyd(points: Tensor, centres: Tensor) -> tuple[Tensor, Tensor]:
-    """Centres and groups, each from the other until they agree; a group that lost all its points keeps its centre."""
+    """Centres and groups, computed from each other until they agree; a group that lost all its points keeps its centre."""
     label = torch.cdist(points, centres).argmin(1)
     for _ in range(ROUNDS):
-        one = torch.nn.functional.one_hot(label, len(centres)).to(points)
+        one = functional.one_hot(label, len(centres)).to(points)
         sums, sizes = one.T @ points, one.sum(0)[:, None]
         centres = torch.where(sizes > 0, sums / sizes.clamp(min=1), centres)
         now = torch.cdist(points, centres).argmin(1)
@@ -171,7 +179,7 @@ def _lloyd(points: Tensor, centres: Tensor) -> tuple[Tensor, Tensor]:
 def _of_target(
     model: Model, source: Pictures, target: Target, at: str | None, k: int
 ) -> tuple[Tensor, Tensor, tuple[str | int, ...]]:
-    """The pictures of a target, their codes and names, in one pass over the data that keeps no more than it may need."""
+    """The pictures of a target, their codes and names, in one pass over the data."""
     kept: list[tuple[Tensor, Tensor, Tensor]] = []
     seen, total = 0, source.count
     for x in source.everything(64):
@@ -182,7 +190,7 @@ def _of_target(
             break
     pictures, ranks, numbers = kept[0]
     own = int((ranks[:, 0] > 0).sum())
-    enough = own >= min(2 * k, max(4, seen // 10))  # a folder of anything may hold few of a class, but two to a facet
+    enough = own >= min(2 * k, max(4, seen // 10))  # in a folder of mixed pictures, two per facet at least
     n = own if enough else min(TOP, max(2 * k, seen // SHARE), len(pictures))
     chosen = pictures[:n]
     inner = encoder(model, chosen[:1].to(model.device), at)
@@ -191,20 +199,15 @@ def _of_target(
 
 
 def unit_codes(inner: Encoder, x: Tensor) -> Tensor:
-    """Codes as vectors of unit length: how much a picture excites the network says nothing of its kind.
-
-    Maps count by their means over places.
-    """
+    """Codes as vectors of unit length (n, features), since their length does not distinguish facets; maps by their means."""
     with torch.no_grad():
         codes = torch.cat([inner.codes(part).float().cpu() for part in torch.split(x, at_once(x))])
-    codes = channel_means(codes)
-    lengths: Tensor = torch.linalg.vector_norm(codes, dim=1, keepdim=True)
-    return codes / lengths.clamp(min=1e-12)
+    return functional.normalize(channel_means(codes))
 
 
 def _ranked(model: Model, x: Tensor, target: Target) -> Tensor:
-    """By picture: whether the network takes it for the class asked for, and its score."""
-    found = []
+    """By picture, whether its predicted class is the target's, and its score: (n, 2)."""
+    ranks = []
     for part in torch.split(x, at_once(x)):
         values = heard(model, part, (*target.addresses, None))
         scores = target.take([0] * len(part)).read(lambda at, values=values: values[at]).float()  # type: ignore[misc]
@@ -213,12 +216,12 @@ def _ranked(model: Model, x: Tensor, target: Target) -> Tensor:
         if len(target.terms) == 1 and isinstance(term, (Logit, Probability, LogOdds)) and output.dim() == 2:
             index = term.index if isinstance(term.index, int) else term.index[0]  # type: ignore[index]
             own = (output.argmax(1) == int(index) % output.shape[1]).float()
-        found.append(torch.stack([own, scores], 1).cpu())
-    return torch.cat(found)
+        ranks.append(torch.stack([own, scores], 1).cpu())
+    return torch.cat(ranks)
 
 
 def _best(parts: Sequence[tuple[Tensor, Tensor, Tensor]]) -> tuple[Tensor, Tensor, Tensor]:
-    """The best of what was kept and what is new: those of the class first, then by score."""
+    """The best of those kept and those new: pictures of the class first, then by score."""
     pictures, ranks, numbers = (torch.cat([part[i] for part in parts]) for i in range(3))
     order = ranks[:, 1].argsort(descending=True, stable=True)
     order = order[ranks[order, 0].argsort(descending=True, stable=True)][:MOST]

@@ -12,11 +12,11 @@ from .frame import Frame
 from .protocols import Draws
 
 
-def drawn(seeds: Sequence[int]) -> list[torch.Generator]:
+def generators(seeds: Sequence[int]) -> list[torch.Generator]:
     """One generator per picture. Pictures of one seed get the same draws, wherever they stand in a batch.
 
     Example:
-        >>> one, other = normal(drawn([7, 7]), (2,))
+        >>> one, other = normal(generators([7, 7]), (2,))
         >>> bool((one == other).all())
         True
     """

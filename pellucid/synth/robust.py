@@ -50,8 +50,8 @@ class Robust:
         MethodError: a setting outside what it can be.
 
     Example:
-        >>> from pellucid.synth.random import drawn
-        >>> Robust(views=2, jitter=0.25, edge="wrap")(torch.eye(4)[None, None], drawn([1]), step=0)[:, 0, 0]
+        >>> from pellucid.synth.random import generators
+        >>> Robust(views=2, jitter=0.25, edge="wrap")(torch.eye(4)[None, None], generators([1]), step=0)[:, 0, 0]
         tensor([[0., 0., 1., 0.],
                 [1., 0., 0., 0.]])
     """

@@ -34,9 +34,9 @@ class CPPN:
         InputError: the input has no spatial axes.
 
     Example:
-        >>> from pellucid.synth.random import drawn
+        >>> from pellucid.synth.random import generators
         >>> frame = Frame((3, 4, 6), low=torch.tensor(0.0), high=torch.tensor(1.0))
-        >>> CPPN().draw(CPPN().start(frame, drawn([0])), frame).unique()
+        >>> CPPN().draw(CPPN().start(frame, generators([0])), frame).unique()
         tensor([0.5000])
     """
 

@@ -39,9 +39,9 @@ class Fourier:
         InputError: the input has no spatial axes, or the colours are of another number of channels.
 
     Example:
-        >>> from pellucid.synth.random import drawn
+        >>> from pellucid.synth.random import generators
         >>> frame, canvas = Frame((3, 8, 8), low=torch.tensor(0.0), high=torch.tensor(1.0)), Fourier()
-        >>> pictures = canvas.draw(canvas.start(frame, drawn([0, 1])), frame)
+        >>> pictures = canvas.draw(canvas.start(frame, generators([0, 1])), frame)
         >>> pictures.shape, round(pictures.mean().item(), 1)
         (torch.Size([2, 3, 8, 8]), 0.5)
     """

@@ -43,7 +43,7 @@ class Latent:
         ModelError: the generator is in training mode.
 
     Example:
-        >>> from pellucid.synth.random import drawn
+        >>> from pellucid.synth.random import generators
         >>> frame = Frame((1, 2, 2), low=torch.tensor(0.0), high=torch.tensor(1.0))
         >>> generator = lambda z: z.reshape(-1, 1, 2, 2)
         >>> canvas = Latent(generator, torch.zeros(4), torch.ones(4), low=-1.0, high=1.0, output=(-1.0, 1.0))

@@ -39,9 +39,9 @@ class Phase:
         InputError: the input has no spatial axes, or the spectrum is of another number of channels.
 
     Example:
-        >>> from pellucid.synth.random import drawn
+        >>> from pellucid.synth.random import generators
         >>> frame, canvas = Frame((1, 16, 16)), Phase()
-        >>> picture = canvas.draw(canvas.start(frame, drawn([0])), frame)
+        >>> picture = canvas.draw(canvas.start(frame, generators([0])), frame)
         >>> round(picture.std(correction=0).item(), 4), abs(round(picture.mean().item(), 4))
         (1.0, 0.0)
     """

@@ -36,10 +36,10 @@ class Pixel:
         InputError: the picture does not fit the frame, or a sigmoid is asked for where no bounds are known.
 
     Example:
-        >>> from pellucid.synth.random import drawn
+        >>> from pellucid.synth.random import generators
         >>> frame = Frame((1, 2, 2), low=torch.tensor(-1.0), high=torch.tensor(1.0))
         >>> canvas = Pixel()
-        >>> canvas.draw(canvas.start(frame, drawn([0])), frame).flatten().tolist()
+        >>> canvas.draw(canvas.start(frame, generators([0])), frame).flatten().tolist()
         [0.5, 0.5, 0.5, 0.5]
     """
 

@@ -1,4 +1,7 @@
-"""Examples: real pictures that a unit answers to, each with the part it can see and what it looks at there."""
+"""Examples: real pictures that activate a unit most, each with the receptive field and the unit's own relevance in it.
+
+The search for them is in `search.py`.
+"""
 
 from __future__ import annotations
 
@@ -28,15 +31,15 @@ from .top_activating import TopActivating
 
 @dataclass(frozen=True, eq=False)
 class ExampleSource:
-    """Where examples come from, and how they are looked at when somebody wants to see them.
+    """Where the pictures of examples come from, and what their boxes and masks are computed with when they are first read.
 
     Arguments:
-        model: Whose units.
-        source: The user's pictures.
-        kept: By number: pictures that cannot be read again.
+        model: The network with the units.
+        pictures: The user's data.
+        kept: By number, pictures that cannot be read again.
         frame: How inputs become pictures.
-        method: What explains a unit.
-        fields: By layer: what its units see, as far as somebody asked.
+        method: Explains units, for masks.
+        fields: The receptive fields of layers, as far as they have been computed.
     """
 
     model: Model
@@ -47,12 +50,13 @@ class ExampleSource:
     fields: dict[tuple[str, bool], ReceptiveField] = field(default_factory=dict)
 
     def input(self, index: int) -> Tensor:
-        """One picture as the network takes it: (1, *shape)."""
+        """One picture as an input of the network: (1, *shape)."""
         if index in self.kept:
             return self.kept[index][None].to(self.model.device, self.model.dtype)
         return self.pictures.take(torch.tensor([index]))
 
     def receptive_field(self, x: Tensor, at: str, *, tokens: bool) -> ReceptiveField:
+        """The receptive fields of a layer; measured once."""
         key = at, tokens
         if key not in self.fields:
             self.fields[key] = receptive_field(self.model, x, at, tokens=tokens)
@@ -61,15 +65,16 @@ class ExampleSource:
 
 @dataclass(frozen=True, eq=False)
 class Example:
-    """One real picture that a unit answers to. What it shows is reckoned when it is first asked for.
+    """One real picture that activates a unit. Its image, box and mask are computed when they are first read.
 
     Arguments:
-        target: The unit, settled.
+        target: The unit, resolved.
         index: The number of the picture in the data.
-        name: What it is called there, or its number.
-        value: What it was chosen for: the unit's peak or mean, or its relevance.
-        position: Where in its map the unit peaked; None where it has none.
-        cropped: Whether `box` is what the unit sees; else it is the whole picture.
+        name: Its file name, or its number.
+        value: What it is ranked by: the unit's peak or mean, or its relevance.
+        position: Where the unit's map peaked, one index per axis; None where it has no map.
+        source: Where the picture comes from.
+        cropped: Whether `box` is the receptive field; else it is the whole picture.
     """
 
     target: Target
@@ -86,12 +91,12 @@ class Example:
 
     @cached_property
     def image(self) -> Tensor:
-        """The whole picture, as the network saw it: in [0, 1] where bounds are known; on the CPU."""
+        """The whole picture, preprocessed as for the network, (channel, ...): in [0, 1] where bounds are known; on the CPU."""
         return self.source.frame.to_pictures(self.source.input(self.index))[0].detach().float().cpu()
 
     @cached_property
     def box(self) -> Box:
-        """The part that the unit can see at its peak; the whole picture where it sees all, or has no place."""
+        """The receptive field of the unit at its peak; the whole picture where the unit has no map."""
         x, term = self.source.input(self.index), self.target.terms[0][1]
         if self.position is None or not self.cropped or not isinstance(term, Channel) or term.at is None or x.dim() < 3:
             return tuple((0, side) for side in x.shape[2:])
@@ -104,19 +109,25 @@ class Example:
 
     @cached_property
     def mask(self) -> Tensor | None:
-        """The unit's own relevance at its peak, shaped like a picture without channels; None where it cannot be had.
+        """The relevance for the unit at its peak, raw, shaped like a picture without channels; None where it cannot be computed.
 
-        Positive is what makes the unit fire. Entries are raw.
+        Positive relevance is evidence for the unit.
         """
         try:
-            found = self.source.method.attribute(self.source.model, self.source.input(self.index), self._peak())
-        except PellucidError:  # an operation that cannot be walked: the picture can still be shown
+            attribution = self.source.method.attribute(self.source.model, self.source.input(self.index), self._peak())
+        except PellucidError:  # an operation without a rule, say: the picture can still be shown
             return None
-        heat = found.values[0, 0] if found.shared else found.values[0].sum(0)
+        heat = attribution.values[0, 0] if attribution.shared else attribution.values[0].sum(0)
         return heat.detach().float().cpu()
 
+    def document(self) -> dict[str, Any]:
+        """What is known of it as plain data."""
+        position = None if self.position is None else list(self.position)
+        box = [list(ends) for ends in self.box]
+        return {"picture": self.name, "index": self.index, "value": self.value, "position": position, "box": box}
+
     def _peak(self) -> Target:
-        """The unit at the place where it peaked."""
+        """The unit at the place of its peak."""
         (weight, term), *more = self.target.terms
         if self.position is None or more or not isinstance(term, Channel):
             return self.target
@@ -128,16 +139,16 @@ class Example:
 
 @dataclass(frozen=True, eq=False)
 class Examples(Sequence[tuple[Example, ...]]):
-    """For each unit asked for, the pictures of the user's data that it answers to most, the best first.
+    """For each unit the pictures of the user's data that activate it most, the best first.
 
     Arguments:
-        units: In words.
-        rows: By unit: its examples.
-        by: What they were chosen for: "activation" or "relevance".
-        seen: How many pictures were looked at.
-        silent: Which units said the same of all of them, as one does that never fires.
-        notes: Sentences a reader has to know.
-        pool: What a unit with a map says of a picture: its peak ("max") or its "mean".
+        units: As text.
+        rows: By unit, its examples.
+        by: What they are ranked by: "activation" or "relevance".
+        seen: How many pictures were scored.
+        silent: Which units had the same value for all of them, as one that never fires.
+        notes: Remarks for the reader, whole sentences.
+        pool: How a unit's map becomes one value: its peak ("max") or its "mean".
     """
 
     units: tuple[str, ...]
@@ -160,12 +171,8 @@ class Examples(Sequence[tuple[Example, ...]]):
 
     def take(self, units: Sequence[int]) -> Examples:
         """The same for some of the units, any of them as often as wanted."""
-        words, rows, silent = (
-            tuple(self.units[i] for i in units),
-            tuple(self.rows[i] for i in units),
-            tuple(self.silent[i] for i in units),
-        )
-        return replace(self, units=words, rows=rows, silent=silent)
+        rows, silent = tuple(self.rows[i] for i in units), tuple(self.silent[i] for i in units)
+        return replace(self, units=tuple(self.units[i] for i in units), rows=rows, silent=silent)
 
     def computed(self) -> Examples:
         """The same, with all that is shown of every example computed now and not when it is first read."""
@@ -185,7 +192,7 @@ class Examples(Sequence[tuple[Example, ...]]):
 
     def document(self) -> dict[str, Any]:
         """All of them as plain data."""
-        units = [{"unit": unit, "silent": mute, "examples": [told(one) for one in row]}
+        units = [{"unit": unit, "silent": mute, "examples": [one.document() for one in row]}
                  for unit, row, mute in zip(self.units, self.rows, self.silent, strict=True)]  # fmt: skip
         return {"by": self.by, "pictures": self.seen, "units": units, "notes": list(self.notes)}
 
@@ -197,38 +204,22 @@ class Examples(Sequence[tuple[Example, ...]]):
 def examples_of(
     found: TopActivating, targets: Sequence[Target], source: ExampleSource, by: str, *, crop: bool = True, pool: str = "max"
 ) -> Examples:
-    """What one pass found, told as examples. A unit that said the same of all pictures has none."""
-    rows, silent = [], []
+    """The result of a search as examples. A unit with the same value for all pictures has none."""
+    rows, silent = list[tuple[Example, ...]](), tuple(found.silent.tolist())
     for unit, target in enumerate(targets):
-        ranks = [rank for rank in range(found.index.shape[1]) if found.index[unit, rank] >= 0]
-        mute = bool(found.silent[unit])
-        silent.append(mute)
-        rows.append(
-            ()
-            if mute
-            else tuple(
-                Example(
-                    target, int(found.index[unit, rank]), source.pictures.name(int(found.index[unit, rank])),
-                    float(found.values[unit, rank]), found.position(unit, rank), source, crop,
-                )
-                for rank in ranks
-            )
-        )  # fmt: skip
-    words = tuple(target.text() for target in targets)
-    return Examples(words, tuple(rows), by, found.seen, tuple(silent), tuple(_notes(found, words, silent)), pool)
+        best = [] if silent[unit] else [(rank, i) for rank, i in enumerate(found.index[unit].tolist()) if i >= 0]
+        rows.append(tuple(
+            Example(target, i, source.pictures.name(i), float(found.values[unit, rank]), found.position(unit, rank), source, crop)
+            for rank, i in best
+        ))  # fmt: skip
+    units = tuple(target.text() for target in targets)
+    return Examples(units, tuple(rows), by, found.seen, silent, tuple(_notes(found, units, silent)), pool)
 
 
-def _notes(found: TopActivating, words: Sequence[str], silent: Sequence[bool]) -> list[str]:
-    mute = [word for word, one in zip(words, silent, strict=True) if one]
+def _notes(found: TopActivating, units: Sequence[str], silent: Sequence[bool]) -> list[str]:
+    mute = [unit for unit, one in zip(units, silent, strict=True) if one]
     notes = [f"Called off after {found.seen} pictures; the best of those are shown."] if found.stopped else []
     if mute:
         which = mute[0] if len(mute) == 1 else f"{len(mute)} units, {mute[0]} among them,"
-        notes.append(f"{which} answered all {found.seen:,} pictures alike: none is an example.")
+        notes.append(f"{which} had the same value for all {found.seen:,} pictures: there is no example.")
     return notes
-
-
-def told(example: Example) -> dict[str, Any]:
-    """One example as plain data."""
-    position = None if example.position is None else list(example.position)
-    return {"picture": example.name, "index": example.index, "value": example.value, "position": position,
-            "box": [list(ends) for ends in example.box]}  # fmt: skip

@@ -1,4 +1,4 @@
-"""The receptive field: which part of an input a unit at one place can see at all, measured on the network itself."""
+"""Receptive field: the part of the input that a unit at one place depends on, measured on the network itself."""
 
 from __future__ import annotations
 
@@ -18,18 +18,19 @@ Box = tuple[tuple[int, int], ...]
 
 @dataclass(frozen=True, eq=False)
 class ReceptiveField:
-    """What units of one layer see. NaN is put into lines at one end of the input, and where it arrives, these lines are seen.
+    """The receptive fields of the units of one layer: NaN is put into lines at one end of the input, and units where it arrives
+    depend on these lines.
 
     That is exact wherever a network is local: NaN passes through every weight, also where the picture at hand gives no gradient
-    (a dark rectifier, a place that lost in a max-pool). Where anything reads the whole input (attention, a mean over places) and
-    where NaN is refused, a unit sees the whole. Lines are counted in from each end by halving, and answers are shared by all
-    places of the layer: at most four times log2 of the side of passes for the first place, and few for those after it.
+    (a rectifier that is off, a place that lost in a max-pool). Where anything reads the whole input (attention, a mean over
+    places) and where NaN is refused, the field is the whole input. The lines are found by bisection from each end, and
+    results are shared by all places of the layer: at most 4 log2(side) passes for the first place, and few for those after it.
 
     References: Araujo, Norris and Sim, 2019, Computing receptive fields of convolutional neural networks,
         https://doi.org/10.23915/distill.00021 (whose formulas for chains of convolutions this agrees with)
 
     Arguments:
-        arrived: From an input with NaN in it, to where in the layer's map there is NaN in any channel: a mask (*sizes).
+        arrived: From an input with NaN in it to a mask (*sizes): where in the layer's map there is NaN in any channel.
         x: Any input, with shape (1, *shape).
 
     Example:
@@ -48,29 +49,29 @@ class ReceptiveField:
         return tuple((0, side) for side in self.x.shape[2:])
 
     def box(self, position: tuple[int, ...]) -> Box:
-        """The smallest box that holds all a unit at `position` can see."""
-        found = []
+        """The smallest box that holds all that a unit at `position` depends on."""
+        box = []
         for axis, side in enumerate(self.x.shape[2:]):
-            if not self._seen(axis, False, side, position):  # not even all of it arrives: nothing is known
+            if not self._reaches(axis, False, side, position):  # not even all of it arrives: nothing is known
                 return self.whole
-            ends = [self._blind(axis, last, side, position) for last in (False, True)]
-            found.append((ends[0], side - ends[1]))
-        return tuple(found)
+            ends = [self._margin(axis, last, side, position) for last in (False, True)]
+            box.append((ends[0], side - ends[1]))
+        return tuple(box)
 
-    def _blind(self, axis: int, last: bool, side: int, position: tuple[int, ...]) -> int:
-        """How many lines from one end the unit does not see."""
-        if self._seen(axis, last, 1, position):
+    def _margin(self, axis: int, last: bool, side: int, position: tuple[int, ...]) -> int:
+        """How many lines from one end the unit does not depend on."""
+        if self._reaches(axis, last, 1, position):
             return 0
-        dark, lit = 1, side
-        while lit - dark > 1:
-            middle = (dark + lit) // 2
-            if self._seen(axis, last, middle, position):
-                lit = middle
+        outside, inside = 1, side
+        while inside - outside > 1:
+            middle = (outside + inside) // 2
+            if self._reaches(axis, last, middle, position):
+                inside = middle
             else:
-                dark = middle
-        return dark
+                outside = middle
+        return outside
 
-    def _seen(self, axis: int, last: bool, lines: int, position: tuple[int, ...]) -> bool:
+    def _reaches(self, axis: int, last: bool, lines: int, position: tuple[int, ...]) -> bool:
         key = axis, last, lines
         if key not in self.known:
             x = self.x.clone()
@@ -82,19 +83,19 @@ class ReceptiveField:
 
 
 def receptive_field(model: Model, x: Tensor, at: str, *, tokens: bool = False) -> ReceptiveField:
-    """What the units of the layer `at` see.
+    """The receptive fields of the layer `at`.
 
     Arguments:
         x: Any input, with shape (1, *shape).
         tokens: Whether channels stand on the last axis of its value.
     """
-    ask, _ = layer_activations(model, x, [at])
+    activations, _ = layer_activations(model, x, [at])
 
     @torch.no_grad()
-    def arrived(spoilt: Tensor) -> Tensor | None:
+    def arrived(changed: Tensor) -> Tensor | None:
         try:
             with torch.random.fork_rng([x.device] if x.device.type == "cuda" else []):
-                value = ask(spoilt)[at][0]
+                value = activations(changed)[at][0]
         except (PellucidError, RuntimeError, ValueError, AssertionError, IndexError):
             return None  # a network that refuses NaN: then nothing is known, and the whole input is its field
         return value.isnan().any(-1 if tokens else 0)

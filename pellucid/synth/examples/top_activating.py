@@ -1,4 +1,7 @@
-"""TopActivating: for many units at once, the pictures that score highest, found in one pass that keeps no more than it shows."""
+"""Top activating pictures: for many units at once those that score highest, in one pass that keeps no more than it shows.
+
+How they become `Examples`, with crops and masks, is in `example.py`.
+"""
 
 from __future__ import annotations
 
@@ -18,48 +21,18 @@ from ..pictures import Pictures
 
 BATCH = 64  # pictures read at once
 Relevance = Callable[[Tensor, str | None, int], Tensor]
-"""The relevance of the value at an address for the class of each input, like the value; the number is that of the first input."""
-
-
-@dataclass(frozen=True, eq=False)
-class TopActivating:
-    """The best pictures of each unit, the best first. Places that were never filled, for want of pictures, have index -1.
-
-    Arguments:
-        values: With shape (units, top).
-        index: The numbers of the pictures in the data.
-        place: Where the unit peaked, as a number in its map counted row by row; -1 where it has no map.
-        silent: Which units said the same of all pictures.
-        sizes: The map of each unit: (height, width), (length,), () where it has none.
-        seen: How many pictures there were.
-        kept: By number: the pictures themselves, where they cannot be read again.
-        stopped: Whether the pass was called off.
-    """
-
-    values: Tensor
-    index: Tensor
-    place: Tensor
-    silent: Tensor
-    sizes: tuple[tuple[int, ...], ...]
-    seen: int
-    kept: dict[int, Tensor]
-    stopped: bool = False
-
-    def position(self, unit: int, rank: int) -> tuple[int, ...] | None:
-        """One index per axis of the unit's map, where it peaked."""
-        place, sizes = int(self.place[unit, rank]), self.sizes[unit]
-        return None if place < 0 or not sizes else tuple(int(i) for i in torch.unravel_index(torch.tensor(place), sizes))
+"""Takes inputs (batch, *shape), an address and the number of the first input; returns the relevance of the value there."""
 
 
 @dataclass(frozen=True, eq=False)
 class UnitScores:
-    """What units say of a batch, with shape (batch, units).
+    """What the units of a group are ranked by, for a batch: tensors (batch, units).
 
     Arguments:
-        scores: What they are ranked by.
-        ties: Which of equals is better: their means, for many peaks are as high as a bounded unit can say.
-        places: Where they peaked; -1 where they have no map.
-        sizes: Of their maps.
+        scores: What they are ranked by: the peak, the mean or the sum over their maps.
+        ties: Which of equal scores is better: the means, since bounded units reach the same peak often.
+        places: Where the maps peak, as an index into the flat map; -1 for units without a map.
+        sizes: Of the maps: (height, width), (length,), () for units without one.
     """
 
     scores: Tensor
@@ -68,12 +41,74 @@ class UnitScores:
     sizes: tuple[int, ...]
 
 
+@dataclass(eq=False)
+class TopActivating:
+    """The best pictures of each unit so far, the best first; `add` and `keep` update it batch by batch.
+
+    Arguments:
+        values, ties: The scores of the best pictures, and their means, with shape (units, top).
+        index: The numbers of the pictures in the data, (units, top); -1 where there were not enough pictures.
+        places: Where the unit's map peaked, as an index into the flat map; -1 where it has none.
+        least: The lowest score and mean of each unit, (units, 2).
+        sizes: The size of each unit's map; () where it has none.
+        kept: By number, the pictures themselves, where they cannot be read again.
+        seen: How many pictures there were.
+        stopped: Whether the pass was called off.
+    """
+
+    values: Tensor
+    ties: Tensor
+    index: Tensor
+    places: Tensor
+    least: Tensor
+    sizes: list[tuple[int, ...]]
+    kept: dict[int, Tensor]
+    seen: int = 0
+    stopped: bool = False
+
+    @classmethod
+    def of(cls, units: int, top: int) -> TopActivating:
+        """Before the first picture."""
+        low, none = torch.full((units, top), -torch.inf), torch.full((units, top), -1)
+        return cls(low, low.clone(), none, none.clone(), torch.full((units, 2), torch.inf), [()] * units, {})
+
+    @property
+    def silent(self) -> Tensor:
+        """Which units had the same value for all pictures, a mask (units,)."""
+        return (torch.stack([self.values[:, 0], self.ties[:, 0]], 1) == self.least).all(1) & (self.seen > 1)
+
+    def position(self, unit: int, rank: int) -> tuple[int, ...] | None:
+        """Where a unit's map peaked, one index per axis; None for units without a map."""
+        place, sizes = int(self.places[unit, rank]), self.sizes[unit]
+        return None if place < 0 or not sizes else tuple(int(i) for i in torch.unravel_index(torch.tensor(place), sizes))
+
+    def add(self, units: Sequence[int], new: UnitScores) -> None:
+        """Rank a batch, whose first picture has the number `seen`; of equals the one that came first leads."""
+        rows, top = list(units), self.values.shape[1]
+        scores, ties, places = (one.T.cpu() for one in (new.scores, new.ties, new.places))
+        index = torch.arange(self.seen, self.seen + scores.shape[1]).expand(len(rows), -1)
+        best = self.values[rows], self.ties[rows], self.index[rows], self.places[rows]
+        both = [torch.cat(pair, 1) for pair in zip(best, (scores, ties, index, places), strict=True)]
+        order = both[1].argsort(dim=1, descending=True, stable=True)
+        order = order.gather(1, both[0].gather(1, order).argsort(dim=1, descending=True, stable=True))[:, :top]
+        self.values[rows], self.ties[rows], self.index[rows], self.places[rows] = (one.gather(1, order) for one in both)
+        self.least[rows] = torch.minimum(self.least[rows], torch.stack([scores.amin(1), ties.amin(1)], 1))
+        for row in rows:
+            self.sizes[row] = new.sizes
+
+    def keep(self, x: Tensor) -> None:
+        """Keep the pictures that are among the best, of earlier batches and of this one, and no others."""
+        wanted = set(self.index.flatten().tolist())
+        self.kept = {i: one for i, one in self.kept.items() if i in wanted}
+        self.kept |= {self.seen + i: x[i].cpu().clone() for i in range(len(x)) if self.seen + i in wanted}
+
+
 @dataclass(frozen=True, eq=False)
 class UnitGroup:
     """Units that are read together: channels of one layer, or one other target.
 
     Arguments:
-        rows: Which of the units asked for.
+        rows: Which of all units these are.
         target: One of them; of channels only the layer and the tokens count.
         channels: Which channels; None for another target.
     """
@@ -87,7 +122,7 @@ class UnitGroup:
         return self.target.addresses
 
     def read(self, value: Callable[[str | None], Tensor], pool: str) -> UnitScores:
-        """What the units say of a batch."""
+        """The units' scores for a batch, from the values at their addresses."""
         if self.channels is None:
             first = value(self.addresses[0])
             scores = self.target.take([0] * len(first)).read(value)[:, None].float().nan_to_num(-torch.inf)
@@ -99,7 +134,7 @@ class UnitGroup:
         return UnitScores(scores, mean, place + offset if sizes else torch.full_like(place, -1), sizes)
 
     def _maps(self, value: Tensor) -> tuple[Tensor, int, tuple[int, ...]]:
-        """The maps of the channels (batch, units, *places), how many places stand before them, and the size of the whole."""
+        """The maps of the channels (batch, units, *places), the offset of their first place, and the size of the whole map."""
         term = self.target.terms[0][1]
         assert isinstance(term, Channel) and self.channels is not None
         maps = (value if term.tokens is None else value.movedim(-1, 1))[:, list(self.channels)]
@@ -117,7 +152,7 @@ class UnitGroup:
 
 
 def group_units(targets: Sequence[Target]) -> list[UnitGroup]:
-    """The units, those of one layer together."""
+    """The units, those of one layer in one group."""
     found: dict[object, list[int]] = {}
     for row, target in enumerate(targets):
         (weight, term), *more = target.terms
@@ -143,68 +178,25 @@ def top_activating(
 ) -> TopActivating:
     """The `top` best pictures of every unit, in one pass.
 
-    Kept are `top` numbers per unit; the pictures too, each once, where they come from a loader and cannot be asked for again.
+    `top` numbers are kept per unit; the pictures too, each once, where they come from a loader and cannot be read again.
 
     Arguments:
-        pool: How a unit's map becomes its value: its peak, or its mean. Other targets are what they are.
-        relevance: Rank by a unit's relevance, summed over its map, in place of what it says.
+        targets: The units, resolved.
+        pool: How the map of a channel becomes its score: its peak, or its mean. Other targets are scores already.
+        relevance: Rank by the relevance of a channel, summed over its map, in place of its activation.
     """
-    parts, ranking, seen, stopped = group_units(targets), Ranking.of(len(targets), top), 0, False
-    total = source.count
+    groups, best = group_units(targets), TopActivating.of(len(targets), top)
     for x in _batches(source):
-        values = _values(model, x, parts, relevance, seen)
-        for part in parts:
-            ranking.note(part.rows, part.read(values.__getitem__, "sum" if relevance else pool), seen)
+        values = _values(model, x, groups, relevance, best.seen)
+        for group in groups:
+            best.add(group.rows, group.read(values.__getitem__, "sum" if relevance else pool))
         if source.loader is not None:
-            ranking.keep(x, seen)
-        seen += len(x)
-        if report_progress(seen, max(total, seen), "pictures"):
-            stopped = seen < total or source.loader is not None
+            best.keep(x)
+        best.seen += len(x)
+        if report_progress(best.seen, max(source.count, best.seen), "pictures"):
+            best.stopped = best.seen < source.count or source.loader is not None
             break
-    return TopActivating(
-        ranking.scores, ranking.index, ranking.places, ranking.silent(seen), tuple(ranking.sizes), seen, ranking.kept, stopped
-    )
-
-
-@dataclass(eq=False)
-class Ranking:
-    """The best pictures so far: (units, top) each, and what units said least."""
-
-    scores: Tensor
-    ties: Tensor
-    index: Tensor
-    places: Tensor
-    least: Tensor
-    sizes: list[tuple[int, ...]]
-    kept: dict[int, Tensor]
-
-    @classmethod
-    def of(cls, units: int, top: int) -> Ranking:
-        low, none = torch.full((units, top), -torch.inf), torch.full((units, top), -1)
-        return cls(low, low.clone(), none, none.clone(), torch.full((units, 2), torch.inf), [()] * units, {})
-
-    def note(self, units: Sequence[int], said: UnitScores, first: int) -> None:
-        """Rank what units say of a batch, whose first picture has this number; of equals the one that came first leads."""
-        rows, top = list(units), self.scores.shape[1]
-        scores, ties, places = (one.T.cpu() for one in (said.scores, said.ties, said.places))
-        index = torch.arange(first, first + scores.shape[1]).expand(len(rows), -1)
-        mine = self.scores[rows], self.ties[rows], self.index[rows], self.places[rows]
-        every = [torch.cat(pair, 1) for pair in zip(mine, (scores, ties, index, places), strict=True)]
-        order = every[1].argsort(dim=1, descending=True, stable=True)
-        order = order.gather(1, every[0].gather(1, order).argsort(dim=1, descending=True, stable=True))[:, :top]
-        self.scores[rows], self.ties[rows], self.index[rows], self.places[rows] = (one.gather(1, order) for one in every)
-        self.least[rows] = torch.minimum(self.least[rows], torch.stack([scores.amin(1), ties.amin(1)], 1))
-        for row in rows:
-            self.sizes[row] = said.sizes
-
-    def keep(self, x: Tensor, first: int) -> None:
-        """Hold the pictures that are among the best, and no others."""
-        wanted = set(self.index.flatten().tolist())
-        self.kept = {i: one for i, one in self.kept.items() if i in wanted}
-        self.kept |= {first + i: x[i].cpu().clone() for i in range(len(x)) if first + i in wanted}
-
-    def silent(self, seen: int) -> Tensor:
-        return (torch.stack([self.scores[:, 0], self.ties[:, 0]], 1) == self.least).all(1) & (seen > 1)
+    return best
 
 
 def _batches(source: Pictures) -> Iterator[Tensor]:
@@ -213,16 +205,17 @@ def _batches(source: Pictures) -> Iterator[Tensor]:
 
 
 def _values(
-    model: Model, x: Tensor, parts: Sequence[UnitGroup], relevance: Relevance | None, seen: int
+    model: Model, x: Tensor, groups: Sequence[UnitGroup], relevance: Relevance | None, seen: int
 ) -> dict[str | None, Tensor]:
-    """What all units read of a batch: in one pass, or one explanation per layer."""
-    addresses = tuple(dict.fromkeys(at for part in parts for at in part.addresses))
+    """The values that all units read, for a batch: from one pass, or from one explanation per layer."""
+    addresses = tuple(dict.fromkeys(at for group in groups for at in group.addresses))
     if relevance is None:
         return heard(model, x, (*addresses, None))
     return {at: relevance(x, at, seen) for at in addresses}
 
 
 def _number(place: Sequence[int], sizes: Sequence[int]) -> int:
+    """The index of a place into the flat map."""
     number = 0
     for p, n in zip(place, sizes, strict=True):
         number = number * n + p

@@ -20,7 +20,7 @@ from ..objective.objective import objective_of
 from ..optimize.task import Task
 from ..prior.rows import per_picture
 from ..protocols import Draws
-from ..random import drawn, normal
+from ..random import generators, normal
 from .encoder import Encoder
 from .prior import GeneratorPrior
 
@@ -68,7 +68,7 @@ class Chain:
         """
         canvas = prior.canvas(task.frame, width=width, start=start)
         with torch.no_grad():
-            x = task.frame.to_inputs(canvas.draw(canvas.start(task.frame, drawn([0])), task.frame))
+            x = task.frame.to_inputs(canvas.draw(canvas.start(task.frame, generators([0])), task.frame))
         addresses = [at for target in task.targets for at in target.addresses]
         ask, values = layer_activations(task.model, x, tuple(dict.fromkeys((*addresses, None))))
         targets = tuple(as_condition(target, values[None]) for target in task.targets)
@@ -171,7 +171,7 @@ def run_chain(
     total, found = steps + (samples - 1) * every, list[tuple[Tensor, Tensor]]()
     notes: list[str] = []
     for number, rows in enumerate(pieces):
-        draws = drawn([chain.task.seeds[row] for row in rows])
+        draws = generators([chain.task.seeds[row] for row in rows])
         kept, trace = [], []
         codes = chain.start(draws) if start is None else start[0][rows]
         for step in range(total):

@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 
 from ..frame import Frame
-from ..random import drawn
+from ..random import generators
 from .gradient_ascent import gradient_ascent
 from .result import OptimizationResult, in_sequence
 from .task import Plan, Task
@@ -32,7 +32,7 @@ def coarse_to_fine(task: Task, plan: Plan) -> OptimizationResult:
         return replace(result, notes=(*result.notes, note))
     below = gradient_ascent(replace(task, frame=small), replace(plan, steps=first))
     with torch.no_grad():
-        numbers = enlarged(below.numbers, small, task.frame, drawn(task.seeds))
+        numbers = enlarged(below.numbers, small, task.frame, generators(task.seeds))
     above = gradient_ascent(task, replace(plan, steps=0 if below.stopped else plan.steps - first), numbers)
     return in_sequence([replace(below, trace=below.trace[:-1]), above])
 

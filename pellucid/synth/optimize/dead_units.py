@@ -11,7 +11,7 @@ from torch import Tensor
 from ..objective.objective import Objective, objective_of
 from ..prior.rows import per_picture
 from ..protocols import Draws
-from ..random import drawn, normal
+from ..random import generators, normal
 from .ascent import Numbers
 from .evaluate_step import Batch, StepEvaluation, batch_activations, evaluate_step
 
@@ -56,7 +56,7 @@ def best_restart(batch: Batch, objective: Objective, numbers: Sequence[Tensor]) 
     with torch.no_grad():
         top = objective(batch_activations(batch, frame.to_inputs(plan.canvas.draw(best, frame))))
         for attempt in range(STARTS):
-            draws = drawn([seed + (attempt + 1) * 1_000_003 for seed in batch.task.seeds])
+            draws = generators([seed + (attempt + 1) * 1_000_003 for seed in batch.task.seeds])
             tried = plan.canvas.start(frame, draws)
             tried = tuple(n + (0.5 * attempt / STARTS) * normal(draws, n.shape[1:], frame).to(n.dtype) for n in tried)
             tried = plan.canvas.within(tried, frame)

@@ -16,7 +16,7 @@ from ..objective.activations import differentiable, layer_activations
 from ..objective.objective import objective_of
 from ..pictures import pictures
 from ..protocols import Draws, Robustness
-from ..random import drawn
+from ..random import generators
 from ..robust import Robust
 from .task import Plan, Task
 
@@ -154,9 +154,9 @@ class WithReference:
         references: One per picture, with shape (n, *shape). With one for all, batches may be split.
 
     Example:
-        >>> from pellucid.synth.random import drawn
+        >>> from pellucid.synth.random import generators
         >>> beside = WithReference(Robust(jitter=0.25, edge="wrap"), torch.eye(4)[None, None])
-        >>> picture, reference = beside(2 * torch.eye(4)[None, None], drawn([1]), step=0)
+        >>> picture, reference = beside(2 * torch.eye(4)[None, None], generators([1]), step=0)
         >>> bool((picture == 2 * reference).all())
         True
     """
@@ -220,7 +220,7 @@ def input_gradients(task: Task, shown: Tensor, robust: Robustness | None = None,
         ask, _ = layer_activations(
             task.model, task.frame.to_inputs(shown[:1].detach()), [at for t in task.targets for at in t.addresses]
         )
-        score, draws, objective = torch.zeros((), device=shown.device), drawn(task.seeds), objective_of(task.targets)
+        score, draws, objective = torch.zeros((), device=shown.device), generators(task.seeds), objective_of(task.targets)
         for look in range(looks):
             views = shown if robust is None else robust(shown, draws, look)
             score = score + objective(ask(task.frame.to_inputs(views)), len(views) // len(shown)).sum() / looks

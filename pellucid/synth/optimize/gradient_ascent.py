@@ -16,7 +16,7 @@ from pellucid.tape.forward import at_once
 from ..objective.activations import differentiable, layer_activations
 from ..objective.objective import objective_of
 from ..prior.rows import per_picture
-from ..random import drawn, exact
+from ..random import exact, generators
 from .ascent import Numbers
 from .dead_units import last_rescue, rescue
 from .evaluate_step import Batch, StepEvaluation, evaluate_step
@@ -65,7 +65,7 @@ def gradient_ascent(task: Task, plan: Plan, start: Numbers | None = None) -> Opt
 def _ascend(batch: Batch, numbers: Numbers) -> OptimizationResult:
     """One batch, from its first to its last step."""
     task, plan = batch.task, batch.plan
-    objective, draws = objective_of(task.targets), drawn(task.seeds)
+    objective, draws = objective_of(task.targets), generators(task.seeds)
     plan.canvas.start(task.frame, draws)  # so that draws go on where the start left them, whatever it was
     before, memory, note, step = numbers, plan.ascent.begin(numbers), "", 0
     history = History.of(_draw(batch, numbers))
@@ -129,7 +129,7 @@ def _start(task: Task, plan: Plan, start: Numbers | None, rows: Sequence[int]) -
     if start is not None:
         return tuple(numbers[list(rows)].detach() for numbers in start)
     if task.start is None:
-        return plan.canvas.start(task.frame, drawn([task.seeds[row] for row in rows]))
+        return plan.canvas.start(task.frame, generators([task.seeds[row] for row in rows]))
     given = task.start[list(rows)]
     if plan.canvas.literal:
         return plan.canvas.within((given.to(task.frame.device, exact(task.frame.dtype)),), task.frame)

@@ -1,4 +1,4 @@
-"""Norms: the distance from the picture that the network calls zero, as penalties (L2, AlphaNorm) and projections (Ball, Decay)."""
+"""Norms: the distance from the picture the network calls zero, as penalties (L2, AlphaNorm) and projections (Ball, Decay)."""
 
 from __future__ import annotations
 

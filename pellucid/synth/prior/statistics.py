@@ -81,7 +81,7 @@ class BatchNorm:
 
 @dataclass(frozen=True, eq=False)
 class RunningStatistics:
-    """The running mean and variance of a batch norm (channels,), and the scale and offset by which its output gives back its input."""
+    """The running mean and variance of a batch norm, and the gain and offset from its standardised input to its output: (channels,)."""
 
     at: str
     mean: Tensor

@@ -17,7 +17,7 @@ from ..optimize.gradient_ascent import gradient_ascent
 from ..optimize.per_image import per_image
 from ..optimize.result import OptimizationResult
 from ..optimize.task import Plan, Task
-from ..random import drawn
+from ..random import generators
 from ..robust import Robust
 from .maco import transparency
 
@@ -78,7 +78,7 @@ def slope(task: Task, plan: Plan, target: Target) -> float:
     numbers = tuple(n.detach().requires_grad_() for n in seen)
     with differentiable(numbers[0]):
         pictures = plan.canvas.draw(numbers, task.frame)
-        views = pictures if plan.robust is None else plan.robust(pictures, drawn(task.seeds), 0)
+        views = pictures if plan.robust is None else plan.robust(pictures, generators(task.seeds), 0)
         ask, _ = layer_activations(task.model, task.frame.to_inputs(pictures.detach()), target.addresses)
         values = ask(task.frame.to_inputs(views))
         parts = torch.autograd.grad(target.read(lambda at: values[at]).mean(), numbers)

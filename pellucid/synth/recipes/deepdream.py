@@ -16,7 +16,7 @@ from ..optimize.ascent import Normalised
 from ..optimize.coarse_to_fine import accepts
 from ..optimize.gradient_ascent import gradient_ascent
 from ..optimize.task import Plan, Task, refuse
-from ..random import drawn
+from ..random import generators
 from ..robust import Robust
 from .base import PlannedRecipe
 
@@ -84,7 +84,7 @@ class DeepDream(PlannedRecipe):
     def _base(self, task: Task) -> Tensor:
         if task.start is not None:
             return task.start.to(task.frame.device, torch.float32)
-        (pictures,) = self.plan(task).canvas.start(task.frame, drawn(task.seeds))
+        (pictures,) = self.plan(task).canvas.start(task.frame, generators(task.seeds))
         return pictures
 
     def _frames(self, task: Task) -> list[Frame]:

@@ -18,7 +18,7 @@ from ..protocols import Penalty
 from ..robust import Robust
 from .base import PlannedRecipe
 
-FORGOTTEN = (
+NO_STATISTICS = (
     "The network has no batch norm with statistics: nothing of its training data is known, and smoothness alone holds pictures."
 )
 
@@ -68,7 +68,7 @@ class DeepInversion(PlannedRecipe):
             )
         unit = units(task.frame)
         priors: list[Penalty] = []
-        if remembers(task):
+        if has_statistics(task):
             priors += [BatchNorm.of(task.model.module, self.statistics, together=self.together)]
         priors += [Gradients(self.differences * unit)] if task.frame.spatial else []
         ascent = Adam(self.rate / unit, momentum=0.5, decay=0.9, schedule="cosine")
@@ -79,10 +79,10 @@ class DeepInversion(PlannedRecipe):
     def maximize(self, task: Task) -> Maximized:
         plan, wanted = self.plan(task), [log_probability(target) for target in task.targets]
         found = maximized(task, self.name, plan, coarse_to_fine(with_targets(task, wanted, task.start), plan))
-        return found if remembers(task) else replace(found, notes=(*found.notes, FORGOTTEN))
+        return found if has_statistics(task) else replace(found, notes=(*found.notes, NO_STATISTICS))
 
 
-def remembers(task: Task) -> bool:
+def has_statistics(task: Task) -> bool:
     """Whether batch norms hold statistics of the training data."""
     module = task.model.module
     return module is not None and any(getattr(part, "running_mean", None) is not None for part in module.modules())

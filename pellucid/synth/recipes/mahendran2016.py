@@ -19,7 +19,7 @@ from ..optimize.result import OptimizationResult
 from ..optimize.task import Plan, Task, refuse
 from ..prior import AlphaNorm, TotalVariation
 from ..protocols import Penalty
-from ..random import drawn, normal
+from ..random import generators, normal
 from ..robust import Robust
 from .base import PlannedRecipe
 
@@ -108,7 +108,7 @@ class Mahendran2016(PlannedRecipe):
     def _measured(self, alone: Task) -> float:
         """Z of one picture."""
         frame, spread = alone.frame, TYPICAL if alone.frame.bounded else 1.0
-        picture = frame.mean + FAINT * spread * normal(drawn(alone.seeds), frame.shape, frame)
+        picture = frame.mean + FAINT * spread * normal(generators(alone.seeds), frame.shape, frame)
         return spread * math.sqrt(math.prod(frame.shape)) * float(input_gradients(alone, picture.to(frame.dtype)).norm())
 
     def _distance(self, at: str | None, seen: Tensor) -> Target:

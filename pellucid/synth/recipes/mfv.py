@@ -1,15 +1,15 @@
-"""Multifaceted feature visualization: one picture for each kind of picture that a class is of."""
+"""Multifaceted feature visualization: one picture per facet, a group of pictures of a class that the network sees as alike."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from pellucid.target import direction
+from pellucid.target import Target, direction
 from ..facets import Facets, facets, unit_codes
 from ..generator.encoder import code_module, encoder
 from ..maximized import Maximized, maximized
@@ -19,34 +19,35 @@ from ..optimize.gradient_ascent import gradient_ascent
 from ..optimize.result import OptimizationResult, in_sequence
 from ..optimize.task import Plan, Task, refuse
 from ..pictures import pictures
-from ..random import drawn
+from ..random import generators
 from .denoised import FROM_MEAN, FROM_NOISE, Phase, rescaled
 from .lucid import Lucid
 from .maco import Maco
 
-MIX = 1_000_003  # facets of one seed begin with other noise
+MIX = 1_000_003  # facets of one seed start from different noise
 SCHEDULES = {"mean": FROM_MEAN, "noise": FROM_NOISE}
 DRAWN = {  # at higher rates, or on longer ways, less is left of the mean picture
     "lucid": Lucid(rate=0.02, steps=160),
     "maco": Maco(rate=0.05, crops=4, contrast=1.3, crop=(0.95, 0.65)),
 }
-UNHEARD = 'No module returns the values that facets are told by, so nothing draws a picture to its own: name a layer, at="...".'
-Leg = tuple[Plan, bool]  # one climb, and whether a class is climbed by its probability
+NO_MODULE = (
+    'No module returns the features that facets are grouped by, so pictures are not drawn to theirs: name a layer, at="...".'
+)
+Stage = tuple[Plan, bool]  # one optimisation, and whether a class is maximized by its log-probability
 
 
 @dataclass(frozen=True)
 class Mfv:
-    """One picture per facet: pictures of the class are grouped by what the network makes of them, and from the mean of each group
-    a picture climbs.
+    """One picture per facet: pictures of the class are grouped by their features, and the score is maximized from the mean of each
+    group.
 
     It needs `data`. Pictures of all targets and facets come one after another, the largest facet of a target first; `extras` has
-    the facets they began from (`starts`), the real pictures of each (`members`, with NaN where a facet has fewer), and the
+    the pictures they started from (`starts`), the real pictures of each (`members`, with NaN where a facet has fewer), and the
     `coverage` of each target: the share of its real pictures whose facet one of the synthesized pictures falls into, as the
     network sees them; it is below 1 where pictures of several facets have become alike to it.
 
     References: Nguyen, Yosinski and Clune, 2016, Multifaceted feature visualization, https://doi.org/10.48550/arXiv.1602.03616,
-        k = 10 facets, the 15 pictures nearest to each centre. `Mfv.published()` climbs as its code does, by one of its two
-        schedules: from mean pictures, or from noise about light grey, narrowing to the middle (the paper's centre-biased
+        k = 10 facets, the 15 pictures nearest to each centre. `Mfv.published()` follows one of the two schedules of its code: from mean pictures, or from noise about light grey, narrowing to the middle (the paper's centre-biased
         regularization), denoised after each step. Departures: (1) Photographs are drawn as `lucid` draws, by frequencies, but
         from the mean picture and in shorter steps: the schedule was made for AlexNet, and on EfficientNet-Lite0 it leaves pale
         lines. There is no bias to the centre then, but what mean pictures have of one. (2) Beside the target counts how far the
@@ -64,15 +65,15 @@ class Mfv:
         at: The layer that pictures are compared by; None: what goes into the class layer.
         start: "mean", or "noise": then only the pull tells facets apart. Without one they are several tries at the class, and
             the coverage says to how many of its kinds they came.
-        draw: How pictures climb: "lucid", "maco" with the spectrum and the colours of the pictures in facets, or "denoised", as
+        draw: The recipe per facet: "lucid", "maco" with the spectrum and the colours of the pictures in facets, or "denoised", as
             published; None: "lucid" for inputs of three channels within bounds on a plane, "denoised" for all others.
-        pull: For "lucid" and "maco": how much being of its facet counts beside the target, as the ratio of both slopes at the
-            start. The trace is of both together, scores are of the target alone.
+        pull: For "lucid" and "maco": the weight of the facet beside the target, as the ratio of both gradients at the start. The
+            trace is of both together, scores are of the target alone.
         phases: Another schedule for "denoised" than that of the start.
 
     Raises:
         InputError: there are fewer than two pictures of a target.
-        MethodError: there is no data, or a setting is none of these.
+        MethodError: there is no data, or a setting is out of range.
     """
 
     k: int = 10
@@ -97,22 +98,25 @@ class Mfv:
             facets(task.model, source, target, k=self.k, per=self.per, at=self.at, seed=seed)
             for target, seed in zip(task.targets, task.seeds, strict=True)
         ]
-        rows = [row for row, found in enumerate(every) for _ in range(len(found))]
-        wide = task.take(rows)
-        begun, legs = self.begun(replace(wide, steps=None), every), self.legs(wide, every)
-        starts = first(begun, legs[0][0])
-        pulled = self.way(task) in DRAWN and self.pull != 0
-        aim = drawn_to(begun, starts, every, self.at, self.pull) if pulled else begun
-        result = maximized(replace(wide, steps=None), self.name, legs[-1][0], climbed(aim, legs))
-        result = replace(result, notes=(*result.notes, UNHEARD)) if pulled and aim is begun else result
-        return self.told(result, task, every, starts)
+        wide = task.take([row for row, found in enumerate(every) for _ in range(len(found))])
+        stages, wide = self.stages(wide, every), replace(wide, steps=None)
+        begun = self.started(wide, every)
+        starts = initial_pictures(begun, stages[0][0])
+        pulled = self.drawing(task) in DRAWN and self.pull != 0
+        aimed = with_facet_targets(begun, starts, every, self.at, self.pull) if pulled else begun
+        result = maximized(wide, self.name, stages[-1][0], run_stages(aimed, stages))
+        result = replace(result, notes=(*result.notes, NO_MODULE)) if pulled and aimed is begun else result
+        return self.with_facets(result, task, every, starts)
 
     def check(self, task: Task) -> None:
-        """Refuse what cannot be followed."""
-        ways = (None, "denoised", *DRAWN)
+        """Refuse settings that are out of range.
+
+        Raises:
+            MethodError: there is no data, or a setting is out of range.
+        """
         counts = self.k >= 1 and self.per >= 1 and self.pull >= 0
-        sound = counts and self.phases != () and self.start in SCHEDULES and self.draw in ways
-        if task.data is not None and sound:
+        valid = counts and self.phases != () and self.start in SCHEDULES and self.draw in (None, "denoised", *DRAWN)
+        if task.data is not None and valid:
             return
         why = "facets are kinds of real pictures"
         if task.data is None:
@@ -124,23 +128,23 @@ class Mfv:
         )
         raise refuse(self.name, settings, why, do)
 
-    def begun(self, task: Task, every: Sequence[Facets]) -> Task:
-        """The task of all facets, with the pictures that they begin with, or seeds of their own."""
+    def started(self, task: Task, every: Sequence[Facets]) -> Task:
+        """The task of all facets, with the pictures to start from, or seeds of their own."""
         if self.start == "mean":
             return replace(task, start=task.frame.to_pictures(torch.cat([found.means for found in every]).to(task.frame.device)))
         facet = [number for found in every for number in range(len(found))]
         seeds = tuple(seed + MIX * number for seed, number in zip(task.seeds, facet, strict=True))
         return replace(task, start=None, seeds=seeds)
 
-    def way(self, task: Task) -> str:
-        """How pictures of this frame climb."""
+    def drawing(self, task: Task) -> str:
+        """The recipe for pictures of this frame: a name of `DRAWN`, or "denoised"."""
         frame = task.frame
         photographs = frame.shape[0] == 3 and len(frame.spatial) == 2 and frame.bounded
         return self.draw or ("lucid" if photographs and self.phases is None else "denoised")
 
-    def legs(self, task: Task, every: Sequence[Facets]) -> list[Leg]:
-        """The climbs, each from where the one before it led; spectra and colours are those of the pictures in facets."""
-        draw = self.way(task)
+    def stages(self, task: Task, every: Sequence[Facets]) -> list[Stage]:
+        """The optimisations, each from where the one before it led; spectra and colours are those of the pictures in facets."""
+        draw = self.drawing(task)
         if draw in DRAWN:
             fits = draw == "maco"  # its spectrum and colours; for others the pictures need not be copied
             plan = DRAWN[draw].plan(replace(task, data=torch.cat([found.pictures for found in every]) if fits else None))
@@ -148,8 +152,8 @@ class Mfv:
         phases = rescaled(SCHEDULES[self.start] if self.phases is None else self.phases, task.steps)
         return [(phase.plan(task), phase.probable) for phase in phases]
 
-    def told(self, result: Maximized, task: Task, every: Sequence[Facets], starts: Tensor) -> Maximized:
-        """With the facets, where they come from, and how much of the data they cover."""
+    def with_facets(self, result: Maximized, task: Task, every: Sequence[Facets], starts: Tensor) -> Maximized:
+        """The result with its facets, their real pictures, and how much of the data it covers."""
         made = task.frame.to_inputs(result.images.to(task.frame.device, task.frame.dtype))
         codes = torch.split(unit_codes(encoder(task.model, made[:1], self.at), made), [len(found) for found in every])
         covered = [found.coverage(part) for found, part in zip(every, codes, strict=True)]
@@ -159,57 +163,50 @@ class Mfv:
         for row, group in enumerate(groups):
             members[row, : len(group)] = task.frame.to_pictures(group).float()
         extras = {"starts": starts.float().cpu(), "members": members, "coverage": torch.tensor(covered)}
-        notes = (*result.notes, *dict.fromkeys(map(_covers, task.targets, every, covered)))
-        provenance = {**result.provenance, "facets": [_listed(found) for found in every]}
+        notes = (*result.notes, *dict.fromkeys(map(_coverage, task.targets, every, covered)))
+        provenance = {**result.provenance, "facets": [found.document() for found in every]}
         return replace(result, extras={**result.extras, **extras}, notes=notes, provenance=provenance)
 
 
-def climbed(task: Task, legs: Sequence[Leg]) -> OptimizationResult:
-    """All climbs in turn."""
-    total, found = sum(plan.steps for plan, _ in legs), list[OptimizationResult]()
-    for plan, probable in legs:
+def run_stages(task: Task, stages: Sequence[Stage]) -> OptimizationResult:
+    """The optimisations one after the other."""
+    total, results = sum(plan.steps for plan, _ in stages), list[OptimizationResult]()
+    for plan, probable in stages:
         seconds = None if task.seconds is None else task.seconds * plan.steps / total
         targets = tuple(map(log_probability, task.targets)) if probable else task.targets
-        now = gradient_ascent(replace(task, seconds=seconds, targets=targets), plan)
-        found.append(now)
-        task = replace(task, start=now.pictures)
-        if now.stopped:
+        results.append(gradient_ascent(replace(task, seconds=seconds, targets=targets), plan))
+        task = replace(task, start=results[-1].pictures)
+        if results[-1].stopped:
             break
-    return in_sequence(found)
+    return in_sequence(results)
 
 
-def drawn_to(task: Task, starts: Tensor, every: Sequence[Facets], at: str | None, pull: float) -> Task:
-    """The task with targets that also ask for the facet: how far codes reach from the middle of all to that of the facet.
+def with_facet_targets(task: Task, starts: Tensor, every: Sequence[Facets], at: str | None, pull: float) -> Task:
+    """The task with targets to which the features' direction from the centre of all facets to that of their own is added.
 
-    Where codes are made between modules there is nothing to ask, and the task itself comes back.
+    Where no module returns the features, the task itself is returned.
     """
     x = task.frame.to_inputs(starts[:1].to(task.frame.device, task.frame.dtype))
-    where = code_module(encoder(task.model, x, at), x)
-    if where is None:
+    layer = code_module(encoder(task.model, x, at), x)
+    if layer is None:
         return task
-    ways = tuple(direction(where, way) for found in every for way in found.directions)
-    steep = [input_gradients(replace(task, targets=targets), starts).abs().flatten(1).sum(1) for targets in (task.targets, ways)]
-    weights = pull * torch.where(steep[1] > 0, steep[0] / steep[1], 0)
-    return replace(task, targets=tuple(t + float(w) * way for t, w, way in zip(task.targets, weights, ways, strict=True)))
+    pulls = tuple(direction(layer, vector) for found in every for vector in found.directions)
+    own, other = (input_gradients(replace(task, targets=t), starts).abs().flatten(1).sum(1) for t in (task.targets, pulls))
+    weights = pull * torch.where(other > 0, own / other, 0)
+    return replace(task, targets=tuple(t + float(w) * p for t, w, p in zip(task.targets, weights, pulls, strict=True)))
 
 
-def first(task: Task, plan: Plan) -> Tensor:
-    """The pictures that a climb begins with."""
+def initial_pictures(task: Task, plan: Plan) -> Tensor:
+    """The pictures that an optimisation starts from."""
     if task.start is not None:
         return task.start
     canvas = task.changed(plan).canvas
     with torch.no_grad():
-        return canvas.draw(canvas.start(task.frame, drawn(task.seeds)), task.frame)
+        return canvas.draw(canvas.start(task.frame, generators(task.seeds)), task.frame)
 
 
-def _covers(target: Any, found: Facets, share: float) -> str:
+def _coverage(target: Target, found: Facets, share: float) -> str:
     return (
         f"{target}: {len(found)} {'facets' if len(found) > 1 else 'facet'} of {len(found.pictures)} real pictures; the pictures "
         f"made fall into those that hold {share:.0%} of them."
     )
-
-
-def _listed(found: Facets) -> list[dict[str, Any]]:
-    """Facets as plain data: how many pictures each holds, and which stand for it."""
-    pairs = zip(found.sizes, found.members, strict=True)
-    return [{"pictures": size, "members": [found.names[row] for row in rows]} for size, rows in pairs]

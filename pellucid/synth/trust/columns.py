@@ -16,7 +16,7 @@ from pellucid.target import Target
 from ..objective.objective import objective_of
 from ..optimize.task import Task
 from ..pictures import Pictures
-from ..random import drawn
+from ..random import generators
 from ..robust import Robust
 from .other_models import class_of
 from .responses import Responses
@@ -46,7 +46,7 @@ def fresh_views(task: Task, images: Tensor, views: int, seed: int) -> list[dict[
     robust = Robust.standard(views) if task.frame.bounded else Robust(views, 12 / 128, (0.9, 1.1), 10.0, edge="border")
     found = list[dict[str, Any]]()
     for row, target in enumerate(task.targets):
-        changed = robust(images[row : row + 1], drawn([task.seeds[row] + UNSEEN + seed]), 0)
+        changed = robust(images[row : row + 1], generators([task.seeds[row] + UNSEEN + seed]), 0)
         scores, leads = [], []
         for batch in torch.split(changed, at_once(changed)):
             objective = objective_of([target] * len(batch))
