@@ -627,7 +627,7 @@ def test_no_target_is_no_question():
 
 def test_what_cannot_be_done_is_refused_before_the_work():
     refusal(lambda: pl.maximize(Planted().eval(), 0, steps=-5, shape=(1, 8, 8)), "-5 steps", pl.MethodError)
-    refusal(lambda: pl.maximize(Planted().eval(), 0, beside=2, shape=(1, 8, 8)), "--data DIR", pl.InputError)
+    refusal(lambda: pl.maximize(Planted().eval(), 0, beside=2, shape=(1, 8, 8)), "a folder of pictures", pl.InputError)
 
 
 def test_a_target_that_is_no_number_per_picture_is_refused():

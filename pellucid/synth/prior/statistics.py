@@ -81,7 +81,7 @@ class BatchNorm:
 
 @dataclass(frozen=True, eq=False)
 class RunningStatistics:
-    """The running mean and variance of a batch norm, and the gain and offset from its standardised input to its output: (channels,)."""
+    """The running mean and variance of a batch norm, and the gain and offset that lead to its output: (channels,)."""
 
     at: str
     mean: Tensor

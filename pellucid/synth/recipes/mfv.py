@@ -38,8 +38,8 @@ Stage = tuple[Plan, bool]  # one optimisation, and whether a class is maximized 
 
 @dataclass(frozen=True)
 class Mfv:
-    """One picture per facet: pictures of the class are grouped by their features, and the score is maximized from the mean of each
-    group.
+    """One picture per facet: pictures of the class are grouped by their features, and from the mean of each group the score is
+    maximized.
 
     It needs `data`. Pictures of all targets and facets come one after another, the largest facet of a target first; `extras` has
     the pictures they started from (`starts`), the real pictures of each (`members`, with NaN where a facet has fewer), and the
@@ -47,7 +47,8 @@ class Mfv:
     network sees them; it is below 1 where pictures of several facets have become alike to it.
 
     References: Nguyen, Yosinski and Clune, 2016, Multifaceted feature visualization, https://doi.org/10.48550/arXiv.1602.03616,
-        k = 10 facets, the 15 pictures nearest to each centre. `Mfv.published()` follows one of the two schedules of its code: from mean pictures, or from noise about light grey, narrowing to the middle (the paper's centre-biased
+        k = 10 facets, the 15 pictures nearest to each centre. `Mfv.published()` follows one of the two schedules of its
+        code: from mean pictures, or from noise about light grey, narrowing to the middle (the paper's centre-biased
         regularization), denoised after each step. Departures: (1) Photographs are drawn as `lucid` draws, by frequencies, but
         from the mean picture and in shorter steps: the schedule was made for AlexNet, and on EfficientNet-Lite0 it leaves pale
         lines. There is no bias to the centre then, but what mean pictures have of one. (2) Beside the target counts how far the
