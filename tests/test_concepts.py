@@ -143,7 +143,7 @@ def test_all_of_it_is_written(found, tmp_path):
     assert told["shown"] == [0, 2] and len(told["channels"]) == 4 and told["at"] == "1"
     assert "channel 0: +4" in found.save(tmp_path / "c.txt").read_text() or found.text()
     with Image.open(found.save(tmp_path / "c.png")) as image:
-        assert "pass through 1" in image.text["Description"]
+        assert "passes through 1" in image.text["Description"]
     with pytest.raises(pl.OutputError):
         found.save(tmp_path / "c.gif")
 
@@ -177,7 +177,7 @@ def shell(*words: str):
 def test_the_shell_writes_a_sheet_and_says_which_channels(cat):
     done = shell("concepts", str(cat / "cat.jpg"), "--at", "stages.4", "--top", "2", "--against", "1", "--out", str(cat / "out"))
     assert done.exit_code == 0, done.output
-    assert "pass through stages.4" in done.output and "against" in done.output
+    assert "passes through stages.4" in done.output and "against" in done.output
     assert (cat / "out" / "cat.lrp.concepts.at-stages.4.png").exists()
     told = json.loads((cat / "out" / "cat.lrp.concepts.at-stages.4.json").read_text())
     assert len(told["shown"]) == 3 and len(told["channels"]) == 112

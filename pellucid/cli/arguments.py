@@ -68,8 +68,8 @@ def suggestion(text: str) -> str:
         >>> suggestion('Name a layer: at="layer4".'), suggestion("Pass masks=, True where the truth lies.")
         ('Name a layer: --at layer4.', 'In Python: pass masks=, True where the truth lies.')
     """
-    told = translated(text)
-    return f"In Python: {text[:1].lower()}{text[1:]}" if "--" not in text and PYTHON.search(told) else told
+    options = translated(text)
+    return f"In Python: {text[:1].lower()}{text[1:]}" if "--" not in text and PYTHON.search(options) else options
 
 
 def translated(text: str) -> str:

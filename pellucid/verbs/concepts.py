@@ -122,10 +122,10 @@ class Concepts(Sequence[Concept]):
         """Where the decision's relevance lies among the channels, in words."""
         speaking = [one for one in self.shown if one.relevance > 0]
         share = 100 * sum(one.share for one in speaking)
-        shown = f"; the {len(speaking)} channels shown for it carry {share:.0f} % of the score" if len(speaking) > 1 else ""
+        shown = f"; the {len(speaking)} channels shown in favour hold {share:.0f} % of the score" if len(speaking) > 1 else ""
         total, half = sum(one.relevance for one in self.every), self.carried()
-        among = f"; {half} of {len(self.every)} make half of what speaks for it" if half else "; none speaks for it"
-        return f"{figure(total)} of it pass through {self.at}{shown}{among}."
+        among = f"; {half} of {len(self.every)} hold half of the evidence in favour" if half else "; none is in favour"
+        return f"{figure(total)} of it passes through {self.at}{shown}{among}."
 
     def text(self) -> str:
         """A table of the channels shown, for terminals."""
@@ -238,9 +238,9 @@ def alike(maps: Explanation, layer: Layer) -> list[str]:
     if not mean > ALIKE:
         return []
     earlier = layer.others[: layer.others.index(layer.at)] if layer.at in layer.others else layer.others
-    named = f", such as {earlier[len(earlier) * 2 // 3]}" if len(earlier) > 2 else ""
+    named = f", such as {earlier[len(earlier) * 2 // 3]}," if len(earlier) > 2 else ""
     return [
-        f"These maps hardly differ (mean correlation {mean:.2f}): channels so deep see all of the picture. "
+        f"These maps hardly differ (mean correlation {mean:.2f}): channels this deep see the whole picture. "
         f"Those of an earlier layer{named} see parts of it."
     ]
 
