@@ -11,7 +11,7 @@ import click
 from . import output
 from .errors import debug_option, exit_if_incomplete
 from .files import OUT, Folder, file_names, format_option
-from .model_options import MODEL, ModelOptions, Numbers, check_reads_pictures, with_model_options
+from .model_options import MODEL, ModelOptions, numbers, with_model_options
 from .progress import ProgressBar
 from .target_options import TARGET
 
@@ -24,7 +24,7 @@ OUTER = 2  # layers whose names have fewer dots are listed one by one
 @click.command()
 @click.argument("picture", metavar="PICTURE")
 @click.option("--at", metavar="LAYER", help="Layer whose channels are shown.  [default: the last one with feature maps]")
-@click.option("--channels", "which", type=Numbers(int), metavar="N,N", help="Channels to show.  [default: the most relevant]")
+@click.option("--channels", "which", type=numbers(int), metavar="N,N", help="Channels to show.  [default: the most relevant]")
 @click.option("--top", type=click.IntRange(1), default=6, show_default=True, metavar="N", help="Channels in favour to show.")
 @click.option("--against", type=click.IntRange(0), default=2, show_default=True, metavar="N", help="Channels against to show.")
 @TARGET
@@ -64,12 +64,12 @@ def concepts(
         folder, (name,) = Folder.of(out, formats, "concepts"), file_names([picture], *words)
         folder.check([name], [picture])
         model = model_options.load()
-        check_reads_pictures(model)
+        model.check_reads_pictures()
     with progress(Path(picture).name):
         c = verb(model, picture, int(target) if target and target.isdigit() else target, method, at=at, **options)
     files = folder.write(c, name)
     print_result(c, files, with_layers=at is None, as_json=as_json)
-    exit_if_incomplete(called_off=progress.called_off, failed=False)
+    exit_if_incomplete(called_off=progress.called_off)
 
 
 def print_result(c: Concepts, files: Sequence[Path], *, with_layers: bool, as_json: bool) -> None:

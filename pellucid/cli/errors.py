@@ -77,7 +77,7 @@ def print_failures(failures: Mapping[str, PellucidError]) -> None:
         print_error(f"{name}: {in_options(error)}", label="Failed:")
 
 
-def exit_if_incomplete(*, called_off: bool, failed: bool) -> None:
+def exit_if_incomplete(*, called_off: bool, failed: bool = False) -> None:
     """Leave with the exit code of work that was interrupted, or that failed in part."""
     if called_off or failed:
         raise Exit(INTERRUPTED if called_off else SOME_FAILED)

@@ -12,7 +12,7 @@ from pellucid.errors import PictureError
 from . import output
 from .errors import debug_option, exit_if_incomplete, print_failures
 from .files import Folder
-from .model_options import MODEL, ModelOptions, check_reads_pictures, with_model_options
+from .model_options import MODEL, ModelOptions, with_model_options
 from .progress import ProgressBar
 from .settings import split_names
 from .suite import METHODS as SUITE_METHODS
@@ -91,7 +91,7 @@ def evaluate(
         for name in metric_names:
             metric(name)
         model = model_options.load()
-        check_reads_pictures(model)
+        model.check_reads_pictures()
     with progress(f"{len(names)} methods by {len(metric_names)} metrics on {len(files)} pictures"):
         t = verb.evaluate(model, files, names, metric_names, target, seed=seed, ceiling=ceiling)
         for file in written:

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import click
 
@@ -25,12 +25,6 @@ def format_option(default: str, known: str) -> Callable[[Any], Any]:
     return click.option(
         "--format", "formats", default=default, show_default=True, metavar="LIST", help=f"Files to write, among {known}."
     )
-
-
-class Result(Protocol):
-    """What a verb returns."""
-
-    def save(self, path: Path, **options: Any) -> Path: ...
 
 
 @dataclass(frozen=True)
@@ -85,12 +79,8 @@ class Folder:
             found = error.strerror or str(error)
             raise OutputError(f"--out {self.path}", found, "the folder cannot be created", "Name another one.") from None
 
-    def write(self, result: Result, name: str, painted: Sequence[str] = PAINTED, **options: Any) -> list[Path]:
-        """The result in every format, each file whole or not at all.
-
-        Arguments:
-            painted: The formats that take the options.
-        """
+    def write(self, result: Any, name: str, painted: Sequence[str] = PAINTED, **options: Any) -> list[Path]:
+        """What a verb returned, in every format; the formats that are `painted` take the options."""
         self.make()
         return [result.save(file, **(options if file.suffix in painted else {})) for file in self.files(name)]
 

@@ -95,7 +95,6 @@ def reads_texts(model: Model) -> bool:
 def check_reads(model: Model, inputs: Sequence[Input]) -> None:
     """Refuse what the model cannot read before anything is computed."""
     from pellucid.model.readers.text import check_reads_texts
-    from .model_options import check_reads_pictures
 
     typed = any(one.text is not None for one in inputs)
     if reads_texts(model) or (hasattr(model.preprocess, "read") and not typed):
@@ -109,7 +108,7 @@ def check_reads(model: Model, inputs: Sequence[Input]) -> None:
         )  # fmt: skip
     if typed or any(Path(one.path).suffix.lower() == ".txt" for one in inputs):
         check_reads_texts(model.name, model.preprocess)
-    check_reads_pictures(model)
+    model.check_reads_pictures()
 
 
 def read_text(path: Path) -> str:

@@ -6,7 +6,7 @@ import click
 
 from . import output
 from .errors import debug_option
-from .model_options import ModelOptions, Numbers, check_computes, check_reads_pictures, with_model_options
+from .model_options import ModelOptions, check_computes, numbers, with_model_options
 from .progress import ProgressBar
 
 
@@ -14,7 +14,7 @@ from .progress import ProgressBar
 @click.argument("model", metavar="MODEL")
 @click.argument("picture", required=False, metavar="[PICTURE]")
 @click.option("--method", default="lrp", show_default=True, metavar="NAME", help="Method whose rules are listed.")
-@click.option("--shape", type=Numbers(int), metavar="N,C,H,W", help="Shape of the input, where the model does not say.")
+@click.option("--shape", type=numbers(int), metavar="N,C,H,W", help="Shape of the input, where the model does not say.")
 @click.option("--depth", type=int, default=2, show_default=True, metavar="N", help="Depth of nested layers to list.")
 @output.JSON
 @with_model_options
@@ -35,7 +35,7 @@ def inspect(
         model = model_options.load()
         model.ready()
         if picture is not None and not hasattr(model.preprocess, "read"):
-            check_reads_pictures(model)
+            model.check_reads_pictures()
         x = cards.entry(model, picture, shape)
         check_computes(model, x)
         card = cards.inspect(model, x, method=method)

@@ -83,7 +83,7 @@ def maximize(
         trust = p.trust(other=other_models) if judge or others else None
         files = folder.write(p, name, (".png", ".json"), **({} if trust is None else {"trust": trust}))
     print_result(p, files, trust, as_json=as_json)
-    exit_if_incomplete(called_off=progress.called_off or p.called_off, failed=False)
+    exit_if_incomplete(called_off=progress.called_off or p.called_off)
 
 
 def load_other(other: str, model_options: ModelOptions) -> Any:

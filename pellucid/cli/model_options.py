@@ -26,19 +26,16 @@ if TYPE_CHECKING:
 BUILT_IN = "efficientnet_lite0"
 
 
-class Numbers(click.ParamType[tuple[float, ...]]):
-    """Numbers with commas between them."""
+def numbers(kind: type[int] | type[float] = float) -> Callable[[str], tuple[float, ...]]:
+    """Reads numbers with commas between them: "224,224", or "224x224"."""
 
-    name = "numbers"
-
-    def __init__(self, kind: type[int] | type[float] = float) -> None:
-        self.kind = kind
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+    def parse(text: str) -> tuple[float, ...]:
         try:
-            return value if isinstance(value, tuple) else tuple(self.kind(part) for part in value.replace("x", ",").split(","))
+            return tuple(kind(part) for part in text.replace("x", ",").split(","))
         except ValueError:
-            self.fail(f"{value!r} is not a list of numbers with commas between them", param, ctx)
+            raise click.BadParameter(f"{text!r} is not a list of numbers with commas between them") from None
+
+    return parse
 
 
 @dataclass(frozen=True)
@@ -141,15 +138,15 @@ OPTIONS = (
     click.option(
         "--labels", type=click.Path(exists=True, dir_okay=False), metavar="FILE", help="Class names, one per line, or as JSON."
     ),
-    click.option("--size", type=Numbers(int), metavar="H,W", help="Input size in pixels, where the model does not say."),
+    click.option("--size", type=numbers(int), metavar="H,W", help="Input size in pixels, where the model does not say."),
     click.option(
         "--resize",
-        type=Numbers(int),
+        type=numbers(int),
         metavar="N",
         help="Shorter side before the centre crop; H,W stretches to that size.  [default: the crop]",
     ),
-    click.option("--mean", type=Numbers(), metavar="R,G,B", help="Mean of pixel values in [0, 1]: 0.485,0.456,0.406"),
-    click.option("--std", type=Numbers(), metavar="R,G,B", help="Standard deviation of these: 0.229,0.224,0.225"),
+    click.option("--mean", type=numbers(), metavar="R,G,B", help="Mean of pixel values in [0, 1]: 0.485,0.456,0.406"),
+    click.option("--std", type=numbers(), metavar="R,G,B", help="Standard deviation of these: 0.229,0.224,0.225"),
     click.option("--interpolation", default="bicubic", show_default=True, metavar="NAME", help="How pictures are resized."),
     click.option(
         "--columns", type=click.Path(exists=True, dir_okay=False), metavar="FILE", help="JSON description of table columns."
@@ -242,17 +239,6 @@ def find_builder(name: str) -> Callable[[], Any]:
             raise ModelError(asked, f"{type(error).__name__}: {error}", "the builder itself failed", do) from None
 
     return run
-
-
-def check_reads_pictures(model: Model) -> None:
-    """Refuse a model that does not say how a picture becomes its input."""
-    if model.image_preprocess is None:
-        raise ModelError(
-            f"a picture for {model.name}",
-            "a model that does not say how pictures become its input",
-            "a guessed scale or crop would give a plausible and wrong explanation",
-            "Say it as it was trained: --size 224 --resize 256 --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225, say.",
-        )
 
 
 def check_computes(model: Model, x: Tensor) -> Any:

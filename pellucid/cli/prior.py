@@ -10,7 +10,7 @@ import click
 from pellucid.errors import OutputError
 from . import output
 from .errors import debug_option, exit_if_incomplete
-from .model_options import MODEL, ModelOptions, check_reads_pictures, with_model_options
+from .model_options import MODEL, ModelOptions, with_model_options
 from .progress import ProgressBar
 
 
@@ -50,7 +50,7 @@ def fit(images: str, model_options: ModelOptions, out: str, as_json: bool, **opt
         place = Path(out)
         check(place)
         model = model_options.load()
-        check_reads_pictures(model)
+        model.check_reads_pictures()
     with progress(f"learning from {images}"):
         fitted = GeneratorPrior.fit(model, images, out=place, **options)
     made = fitted.provenance
@@ -60,7 +60,7 @@ def fit(images: str, model_options: ModelOptions, out: str, as_json: bool, **opt
         click.echo(f"{made['steps']} steps in {made['seconds']:.0f} seconds, {made['pictures']} pictures.")
         click.echo(" ".join((fitted.caption, *fitted.notes)))
         output.print_files([place])
-    exit_if_incomplete(called_off=progress.called_off, failed=False)
+    exit_if_incomplete(called_off=progress.called_off)
 
 
 def check(out: Path) -> None:

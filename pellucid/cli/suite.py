@@ -10,7 +10,7 @@ import click
 
 from . import output
 from .errors import print_failures
-from .model_options import BUILT_IN, ModelOptions, check_reads_pictures
+from .model_options import BUILT_IN, ModelOptions
 from .progress import ProgressBar
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def run_suite(
             method(one)
         if not hidden:
             model = model_options.load()
-            check_reads_pictures(model)
+            model.check_reads_pictures()
     with progress(f"{len(methods)} methods on {name}"):
         if hidden:
             return hidden_parts(methods, seeds=range(seed, seed + (3 if repeat is None else repeat)))

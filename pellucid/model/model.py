@@ -86,12 +86,12 @@ class Model:
             inputs: Tensor = self.preprocess.read(picture)[0]
             return inputs.to(self.device, self.dtype if inputs.is_floating_point() else None)
         image = read_picture(picture)
-        return self._preprocess(image).to(self.device, self.dtype)[None]
+        return self.check_reads_pictures()(image).to(self.device, self.dtype)[None]
 
     def crop(self, picture: Picture) -> Image.Image:
         """The pixels the model sees of this picture."""
         image = read_picture(picture)
-        return self._preprocess.crop(image)
+        return self.check_reads_pictures().crop(image)
 
     def before_softmax(self) -> Model:
         """The same model up to a softmax at its end: its scores, which a softmax flattens, are explained then.
@@ -190,8 +190,12 @@ class Model:
         """How a picture becomes the input; None where it is no picture, or nobody said how."""
         return self.preprocess if isinstance(self.preprocess, Preprocess) else None
 
-    @property
-    def _preprocess(self) -> Preprocess:
+    def check_reads_pictures(self) -> Preprocess:
+        """How a picture becomes the input.
+
+        Raises:
+            ModelError: it is no picture, or nothing says how.
+        """
         if self.preprocess is not None and self.image_preprocess is None:
             kind = type(self.preprocess).__name__
             raise ModelError(
