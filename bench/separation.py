@@ -28,7 +28,7 @@ from torch import Tensor
 import pellucid as pl
 from pellucid.metrics import Randomization
 from pellucid.metrics.report.interval import interval, paired
-from pellucid.metrics.sensitivity.similarity import similar
+from pellucid.metrics.sensitivity.similarity import map_similarity
 
 METHODS = ("lrp", "lrp.epsilon_gamma_box", "lrp.epsilon")
 STAGES, REDRAWN = 8, 5
@@ -64,7 +64,7 @@ def heats(model: pl.Model, x: Tensor, classes: Tensor, asked: Any) -> Tensor:
 
 
 def alike(one: Tensor, other: Tensor) -> Tensor:
-    return torch.tensor([abs(similar(a, b, "spearman")) for a, b in zip(one, other, strict=True)])
+    return torch.tensor([abs(map_similarity(a, b, "spearman")) for a, b in zip(one, other, strict=True)])
 
 
 def sides(photographs: Photographs, asked: Any) -> Tensor:

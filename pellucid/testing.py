@@ -24,7 +24,7 @@ from torch import Tensor
 from pellucid.core.numbers import figure
 from pellucid.errors import InputError
 from pellucid.explanation.method import Method
-from pellucid.metrics.metric import scored
+from pellucid.metrics.metric import class_scores
 from pellucid.metrics.report.interval import interval
 from pellucid.model import Model, load
 from pellucid.tape.forward import Readout, at_once, heard
@@ -248,7 +248,7 @@ def _mask(x: Tensor, where: Tensor) -> Tensor:
 def _classes(model: Model, x: Tensor) -> Tensor:
     """What the model says of each."""
     output = torch.cat([heard(model, piece, (None,))[None] for piece in torch.split(x, at_once(x))])
-    found = scored(output)
+    found = class_scores(output)
     if found is None:
         raise InputError(
             "assert_not_clever_hans", f"outputs of shape {tuple(output.shape)}", "flips are flips of a class",

@@ -20,7 +20,7 @@ from pellucid.metrics import (
     Tiles,
     question,
 )
-from pellucid.metrics.sensitivity.equivalent_models import Halves, shifted, split
+from pellucid.metrics.sensitivity.equivalent_models import Halves, shift_input, split_layers
 from pellucid.target import as_target
 from tests.cases import CASE
 from tests.reference import literature_twins as twin
@@ -160,19 +160,19 @@ def test_the_shift_goes_into_the_bias_of_the_first_layer(first, x):
         torch.manual_seed(1)
         first.reset_parameters()
     net = nn.Sequential(first, nn.Tanh(), nn.Conv2d(6, 2, 2), nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()
-    model, folded = shifted(pl.load(net), x, 0.7)
+    model, folded = shift_input(pl.load(net), x, 0.7)
     assert folded and torch.allclose(model(x + 0.7), net(x), atol=1e-5)
 
 
 def test_where_there_is_no_first_layer_the_shift_is_subtracted_and_said(x):
     net = nn.Sequential(nn.Tanh(), nn.Flatten(), nn.Linear(192, 3)).eval()
-    model, folded = shifted(pl.load(net), x, 0.7)
+    model, folded = shift_input(pl.load(net), x, 0.7)
     assert not folded and torch.allclose(model(x + 0.7), net(x), atol=1e-6)
     made = asked(net, x)
     found = InputInvariance(0.7).score(made, answer(made, pl.gradient.Gradient()))
     assert found.values.max() < 1e-5 and "subtracted before the model" in found.notes[0]
     dense = nn.Linear(4, 2).eval()
-    model, folded = shifted(pl.load(dense), torch.ones(1, 4), 2.0)
+    model, folded = shift_input(pl.load(dense), torch.ones(1, 4), 2.0)
     assert folded and torch.allclose(model(torch.full((1, 4), 3.0)), dense(torch.ones(1, 4)), atol=1e-6)
 
 
@@ -188,7 +188,7 @@ def test_gradients_do_not_mind_how_a_function_is_computed_and_relevance_may(net,
 def test_the_other_way_of_computing_is_the_same_function(case):
     net, x = CASE[case].net(), CASE[case].inputs()
     before = {name: weight.clone() for name, weight in net.state_dict().items()}
-    model, number = split(pl.load(net), 0)
+    model, number = split_layers(pl.load(net), 0)
     assert number > 0 and torch.allclose(model(x), net(x), atol=1e-4)
     assert any(isinstance(module, Halves) for module in model.module.modules())
     assert all(torch.equal(weight, before[name]) for name, weight in net.state_dict().items())

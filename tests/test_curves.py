@@ -15,7 +15,7 @@ from pellucid.methods.perturb.regions.division import Entries, Grid, Groups, Sli
 from pellucid.metrics import Answer, Scheme, question
 from pellucid.metrics.removal.curve import ablations, curve
 from pellucid.metrics.removal.experiment import Ablation, Experiment, experiment
-from pellucid.metrics.removal.oracle import cost, oracle
+from pellucid.metrics.removal.oracle import cost, best_orders
 from pellucid.metrics.removal.order import by_chance, ranks
 from pellucid.metrics.removal.pixel_flipping import PixelFlipping
 from pellucid.metrics.removal.steps import Every, Log, Shares
@@ -300,7 +300,7 @@ def painted(values: Tensor) -> Tensor:
 def test_the_best_order_of_few_regions_is_that_of_all_orders(net, x, least):
     labels = torch.arange(SIDE).div(2, rounding_mode="floor").clamp(max=4)[:, None].expand(SIDE, SIDE)[None]
     study = experiment(asked(net, x), Scheme(Groups(labels.clone()), 0.0, Every(1)))
-    order = oracle(study, 0, "probability")[0 if least else 1]
+    order = best_orders(study, 0, "probability")[0 if least else 1]
     area = curve(study, 0, order, Every(1)).area("probability")
     f, zeros = twin.probability(net, CLASS), torch.zeros_like(x[:1])
 
@@ -314,7 +314,7 @@ def test_the_best_order_of_few_regions_is_that_of_all_orders(net, x, least):
 def test_a_greedy_order_is_the_best_where_parts_add_up():
     x = torch.randn(2, 1, 4, 4, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
     study = experiment(asked(Total(), x, 0), Scheme(Entries(), 0.0, Every(1)))
-    falls, holds = oracle(study, 1, "target")
+    falls, holds = best_orders(study, 1, "target")
     assert torch.equal(falls, ranks(x[1].flatten())) and torch.equal(holds, ranks(-x[1].flatten()))
     assert study.forwards <= cost(16)
 

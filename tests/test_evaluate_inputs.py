@@ -181,7 +181,7 @@ def test_the_truth_may_be_told_for_texts_of_any_length():
 
 @pytest.mark.parametrize("name", ["infidelity", "max_sensitivity", "input_invariance", "completeness"])
 def test_what_moves_entries_by_a_little_says_nothing_of_ids(name):
-    with pytest.raises(InputError, match="an id that is moved is another thing"):
+    with pytest.raises(InputError, match="a perturbed id is another token"):
         pl.evaluate(reader(), GIVEN[0], ["lrp.zero"], [name], 1)
 
 

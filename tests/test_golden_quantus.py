@@ -23,8 +23,8 @@ from pellucid.metrics.faithfulness.correlation import correlations
 from pellucid.metrics.faithfulness.quantus import steps
 from pellucid.metrics.removal.experiment import Ablation, Reading, experiment
 from pellucid.metrics.removal.order import ranks
-from pellucid.metrics.sensitivity.reexplain import Again
-from pellucid.metrics.sensitivity.robustness import lipschitz, moved
+from pellucid.metrics.sensitivity.reexplain import Explainer
+from pellucid.metrics.sensitivity.robustness import lipschitz, map_distances
 from pellucid.target import as_target
 from tests.cases import CASE
 from tests.golden import make_quantus as golden
@@ -177,12 +177,12 @@ def noise(asked: Asked, draw: str) -> Tensor:
 
 
 def test_max_sensitivity(asked):
-    again = Again.of(asked.question, asked.gradient)
-    asked.close(moved(again, asked.gradient, noise(asked, "uniform").float()).amax(0), "max_sensitivity")
+    again = Explainer.of(asked.question, asked.gradient)
+    asked.close(map_distances(again, asked.gradient, noise(asked, "uniform").float()).amax(0), "max_sensitivity")
 
 
 def test_local_lipschitz(asked):
-    again = Again.of(asked.question, asked.gradient)
+    again = Explainer.of(asked.question, asked.gradient)
     asked.close(lipschitz(again, asked.gradient, noise(asked, "normal").float()), "local_lipschitz")
 
 
@@ -239,9 +239,9 @@ class Given:
 
 
 def test_sensitivity_max_is_captums(asked):
-    again = Again.of(asked.question, asked.gradient)
+    again = Explainer.of(asked.question, asked.gradient)
     shift = -golden.shifts(asked.x.shape[1:], 12)[:, None]
-    asked.close(moved(again, asked.gradient, shift).amax(0), "captum_sensitivity_max")
+    asked.close(map_distances(again, asked.gradient, shift).amax(0), "captum_sensitivity_max")
 
 
 def test_captum_still_says_so(asked):

@@ -43,7 +43,7 @@ def test_methods_that_keep_no_books_are_not_compared():
 
 def test_an_evaluation_says_who_hardly_depends_on_the_class():
     t = pl.evaluate(alike(0.1), torch.rand(3, 4) + 0.5, ["lrp.zero", "gradient"], [RandomLogit("cosine")], 0)
-    assert any(note.startswith("random_logit: They hardly depend on the class") for note in t.notes)
+    assert any(note.startswith("random_logit: The maps hardly depend on the class") for note in t.notes)
     case = CASE["plain"]
     apart = pl.evaluate(case.net(), case.inputs(), ["gradient"], [RandomLogit("cosine")], 1)
     assert not any("hardly depend on the class" in note for note in apart.notes)

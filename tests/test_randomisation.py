@@ -13,9 +13,9 @@ import pellucid as pl
 from pellucid.catalogue.methods import method
 from pellucid.errors import MethodError
 from pellucid.metrics import Answer, EfficientRandomization, Question, Randomization, RandomLogit, SmoothRandomization, question
-from pellucid.metrics.sensitivity.random_weights import alike, cascade, copied, layers, randomised
+from pellucid.metrics.sensitivity.random_weights import normal_like, layer_stages, copy_model, weighted_layers, randomise
 from pellucid.metrics.sensitivity.randomisation import entropy
-from pellucid.metrics.sensitivity.similarity import cosine, similar, ssim
+from pellucid.metrics.sensitivity.similarity import cosine, map_similarity, ssim
 from pellucid.target import as_target
 from tests.reference import literature_twins as twin
 
@@ -71,8 +71,8 @@ def test_gradients_and_relevance_depend_on_the_upper_weights_and_guided_backprop
     free, guided = (Randomization().curve(made, answer(made, one)) for one in (name, "guided_backprop"))
     assert free.stages == (("11",), ("9",), ("5",), ("2",), ("0",))  # the two dense layers are the upper weights
     assert guided.similarity[:2].abs().mean() > 0.7 > 0.5 > free.similarity[:2].abs().mean()
-    assert "They hardly depend on the upper weights" in Randomization().score(made, answer(made, "guided_backprop")).notes[0]
-    assert "They depend on the upper weights" in Randomization().score(made, answer(made, name)).notes[0]
+    assert "The maps hardly depend on the upper weights" in Randomization().score(made, answer(made, "guided_backprop")).notes[0]
+    assert "The maps depend on the upper weights" in Randomization().score(made, answer(made, name)).notes[0]
 
 
 def test_what_hands_on_positive_parts_alone_lies_between(net, pictures):
@@ -104,7 +104,7 @@ def test_the_curve_is_what_one_would_do_by_hand(net, pictures):
     before = explain(net)
     for stage, path in enumerate(("0", "2", "5", "9", "11")):
         with torch.no_grad():
-            alike(0)(net.get_submodule(path), path)
+            normal_like(0)(net.get_submodule(path), path)
         after = explain(net)
         for i in range(2):
             expected = twin.spearman(before[i].flatten().abs().tolist(), after[i].flatten().abs().tolist())
@@ -129,7 +129,7 @@ def test_smooth_maps_are_means_over_noisy_copies(net, pictures):
 def test_emprt_is_the_growth_of_the_histograms_entropy(net, pictures):
     made = asked(net, pictures)
     given = answer(made, "gradient")
-    (forgetful,) = randomised(made.model, cascade(made.model, "top_down", 1), "top_down", alike(0))
+    (forgetful,) = randomise(made.model, layer_stages(made.model, "top_down", 1), "top_down", normal_like(0))
     after = pl.gradient.Gradient().attribute(forgetful, made.x, made.target).values
     found = EfficientRandomization(bins=30).score(made, given).values
     for i in range(2):
@@ -167,9 +167,9 @@ def test_ssim_is_wangs():
 def test_maps_that_say_nothing_are_like_no_other():
     a, zero = torch.randn(3, 8, 8, generator=torch.Generator().manual_seed(3)), torch.zeros(3, 8, 8)
     for how in ("spearman", "ssim", "cosine"):
-        assert math.isnan(similar(a, zero, how)) and math.isnan(similar(a, a / 0, how))
-        assert similar(a, a, how) == pytest.approx(1)
-    assert cosine(a, -a) == pytest.approx(-1) and similar(a, -a, "spearman", absolute=True) == pytest.approx(1)
+        assert math.isnan(map_similarity(a, zero, how)) and math.isnan(map_similarity(a, a / 0, how))
+        assert map_similarity(a, a, how) == pytest.approx(1)
+    assert cosine(a, -a) == pytest.approx(-1) and map_similarity(a, -a, "spearman", absolute=True) == pytest.approx(1)
 
 
 # the copy
@@ -178,9 +178,9 @@ def test_maps_that_say_nothing_are_like_no_other():
 @pytest.mark.parametrize("order", ["top_down", "bottom_up", "independent"])
 def test_layers_become_random_in_their_order(net, order):
     model = pl.load(net)
-    stages = cascade(model, order)
-    for number, made in enumerate(randomised(model, stages, order, alike(1))):
-        changed = [name for name in layers(model) if not same(net, made.module, name)]
+    stages = layer_stages(model, order)
+    for number, made in enumerate(randomise(model, stages, order, normal_like(1))):
+        changed = [name for name in weighted_layers(model) if not same(net, made.module, name)]
         expected = stages[number : number + 1] if order == "independent" else stages[: number + 1]
         assert changed == sorted((name for stage in expected for name in stage), key=int)
     assert number == 4
@@ -196,7 +196,7 @@ def test_every_layer_has_random_numbers_of_its_own_with_the_moments_of_what_it_l
         for layer in twins:
             layer.weight.normal_(0.3, 2.0, generator=torch.Generator().manual_seed(0))
             layer.bias.fill_(0.7)
-    *_, made = randomised(pl.load(twins.eval()), cascade(pl.load(twins), "top_down"), "top_down", alike(0))
+    *_, made = randomise(pl.load(twins.eval()), layer_stages(pl.load(twins), "top_down"), "top_down", normal_like(0))
     first, second, _ = (layer.weight.detach() for layer in made.module)
     assert abs(float(torch.corrcoef(torch.stack([first.flatten(), second.flatten()]))[0, 1])) < 0.1
     assert float(first.mean()) == pytest.approx(0.3, abs=0.15) and float(first.std()) == pytest.approx(2, rel=0.1)
@@ -205,12 +205,12 @@ def test_every_layer_has_random_numbers_of_its_own_with_the_moments_of_what_it_l
 
 def test_shared_weights_become_random_once():
     layer = nn.Linear(4, 4)
-    assert layers(pl.load(nn.Sequential(layer, nn.ReLU(), layer, nn.Linear(4, 2)).eval())) == ("0", "3")
+    assert weighted_layers(pl.load(nn.Sequential(layer, nn.ReLU(), layer, nn.Linear(4, 2)).eval())) == ("0", "3")
 
 
 def test_many_layers_are_taken_in_groups(net):
-    assert cascade(pl.load(net), "bottom_up", 2) == (("0", "2", "5"), ("9", "11"))
-    assert len(cascade(pl.load(net), "top_down", 99)) == 5
+    assert layer_stages(pl.load(net), "bottom_up", 2) == (("0", "2", "5"), ("9", "11"))
+    assert len(layer_stages(pl.load(net), "top_down", 99)) == 5
 
 
 @pytest.mark.parametrize("metric", MPRT, ids=lambda m: m.name)
@@ -243,9 +243,9 @@ def test_a_map_that_only_turns_around_is_as_alike(pictures):
         (lambda: SmoothRandomization(n=0), "n=0"),
         (lambda: EfficientRandomization(bins=1), "bins=1"),
         (lambda: RandomLogit(similarity="hog"), "hog"),
-        (lambda: copied(pl.load(lambda x: x)), r"pl\.load\(net\)"),
-        (lambda: layers(pl.load(nn.ReLU().eval())), "no module with weights"),
-        (lambda: copied(pl.load(Stubborn().eval())), "cannot be copied"),
+        (lambda: copy_model(pl.load(lambda x: x)), r"pl\.load\(net\)"),
+        (lambda: weighted_layers(pl.load(nn.ReLU().eval())), "no module with weights"),
+        (lambda: copy_model(pl.load(Stubborn().eval())), "cannot be copied"),
     ],
 )
 def test_nonsense_is_refused_in_words(make, words):

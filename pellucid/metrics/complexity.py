@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pellucid.errors import MethodError
-from .metric import Answer, Compat, Need, Question, Scores, known_compat
+from .metric import Answer, Compat, Need, Question, Scores, check_compat
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class EffectiveComplexity:
     eps: float = 1e-5
 
     def __post_init__(self) -> None:
-        known_compat(self.name, self.compat)
+        check_compat(self.name, self.compat)
         if not 0 < self.share <= 1:
             raise MethodError(
                 f"effective_complexity with share={self.share}", "a share that is none", "it is a part of the whole map",
@@ -88,7 +88,7 @@ class EffectiveComplexity:
     def score(self, question: Question, answer: Answer) -> Scores:
         if self.compat is not None:
             larger = (answer.values.flatten(1).abs() > self.eps).sum(1).double().cpu()
-            return Scores(torch.where(torch.tensor(answer.sound), larger, torch.nan))
+            return Scores(torch.where(torch.tensor(answer.finite), larger, torch.nan))
         size = _sizes(answer)
         shares = (size / size.sum(1, keepdim=True)).sort(1, descending=True).values.cumsum(1)
         count = (shares < self.share * (1 - 1e-12)).sum(1).double() + 1
@@ -98,4 +98,4 @@ class EffectiveComplexity:
 def _sizes(answer: Answer) -> Tensor:
     """The size of every place, with shape (sample, places); NaN for maps that are not finite."""
     size = answer.heat().flatten(1).abs()
-    return torch.where(torch.tensor(answer.sound, device=size.device)[:, None], size, torch.nan)
+    return torch.where(torch.tensor(answer.finite, device=size.device)[:, None], size, torch.nan)

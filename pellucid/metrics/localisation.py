@@ -38,10 +38,10 @@ class RelevanceMass:
     pooling: Pooling = "positive"
 
     def __post_init__(self) -> None:
-        _known(self.pooling)
+        _check_pooling(self.pooling)
 
     def score(self, question: Question, answer: Answer) -> Scores:
-        heat, mask = _laid_out(question, answer, self.pooling)
+        heat, mask = _heat_and_mask(question, answer, self.pooling)
         return _scores(mass(heat, mask), heat, mask)
 
 
@@ -76,7 +76,7 @@ class AttributionLocalisation:
     weighted: bool = True
 
     def score(self, question: Question, answer: Answer) -> Scores:
-        heat, mask = _laid_out(question, answer, "positive")
+        heat, mask = _heat_and_mask(question, answer, "positive")
         share = mask.double().mean(1) if self.weighted else 1.0
         return _scores(mass(heat, mask) / share, heat, mask)
 
@@ -95,9 +95,9 @@ class RelevanceRank:
     needs: ClassVar[Need] = "mask"
 
     def score(self, question: Question, answer: Answer) -> Scores:
-        heat, mask = _laid_out(question, answer)
+        heat, mask = _heat_and_mask(question, answer)
         size = mask.sum(1)
-        return _scores((first(heat, size) * mask).sum(1) / size, heat, mask)
+        return _scores((top_membership(heat, size) * mask).sum(1) / size, heat, mask)
 
 
 @dataclass(frozen=True)
@@ -123,10 +123,10 @@ class TopK:
             )
 
     def score(self, question: Question, answer: Answer) -> Scores:
-        heat, mask = _laid_out(question, answer)
+        heat, mask = _heat_and_mask(question, answer)
         places = heat.shape[1]
         k = min(places, max(1, round(self.k * places if self.k < 1 else self.k)))
-        return _scores((first(heat, torch.full_like(mask.sum(1), k)) * mask).sum(1) / k, heat, mask)
+        return _scores((top_membership(heat, torch.full_like(mask.sum(1), k)) * mask).sum(1) / k, heat, mask)
 
 
 @dataclass(frozen=True)
@@ -151,11 +151,11 @@ class PointingGame:
 
     def score(self, question: Question, answer: Answer) -> Scores:
         assert question.masks is not None
-        heat, mask = _laid_out(question, answer)
+        heat, mask = _heat_and_mask(question, answer)
         places = question.masks.shape[1:]
         tolerance = TOLERANCE * max(places) if self.tolerance is None else self.tolerance
         top = heat == heat.amax(1, keepdim=True)
-        hits = [near(top[i].reshape(places), question.masks[i].to(heat.device), tolerance) for i in range(len(heat))]
+        hits = [hit_share(top[i].reshape(places), question.masks[i].to(heat.device), tolerance) for i in range(len(heat))]
         return _scores(torch.tensor(hits, dtype=heat.dtype, device=heat.device), heat, mask)
 
 
@@ -171,7 +171,7 @@ class ROCAUC:
     needs: ClassVar[Need] = "mask"
 
     def score(self, question: Question, answer: Answer) -> Scores:
-        heat, mask = _laid_out(question, answer)
+        heat, mask = _heat_and_mask(question, answer)
         inside, outside = mask.sum(1).double(), (~mask).sum(1).double()
         ahead = (ranks(heat) * mask).sum(1) - inside * (inside + 1) / 2
         return _scores(ahead / (inside * outside), heat, mask)
@@ -182,11 +182,11 @@ def mass(heat: Tensor, mask: Tensor) -> Tensor:
     return (heat * mask).sum(1) / heat.sum(1)
 
 
-def first(heat: Tensor, k: Tensor) -> Tensor:
+def top_membership(heat: Tensor, k: Tensor) -> Tensor:
     """How surely every place is among the k greatest of its row, in [0, 1].
 
     Example:
-        >>> first(torch.tensor([[3.0, 1.0, 1.0]]), torch.tensor([2]))
+        >>> top_membership(torch.tensor([[3.0, 1.0, 1.0]]), torch.tensor([2]))
         tensor([[1.0000, 0.5000, 0.5000]], dtype=torch.float64)
     """
     least = heat.sort(1, descending=True).values.gather(1, (k - 1).clamp(min=0)[:, None])
@@ -194,7 +194,7 @@ def first(heat: Tensor, k: Tensor) -> Tensor:
     return above.double() + tied * ((k - above.sum(1)) / tied.sum(1))[:, None]
 
 
-def near(top: Tensor, mask: Tensor, tolerance: float) -> float:
+def hit_share(top: Tensor, mask: Tensor, tolerance: float) -> float:
     """The share of the places in `top` that are in the mask, or less than `tolerance` away from it."""
     where, truth = top.nonzero().double(), mask.nonzero().double()
     if not len(truth) or not len(where):
@@ -203,11 +203,11 @@ def near(top: Tensor, mask: Tensor, tolerance: float) -> float:
     return sum(hit) / len(hit)
 
 
-def _laid_out(question: Question, answer: Answer, pooling: Pooling | None = None) -> tuple[Tensor, Tensor]:
+def _heat_and_mask(question: Question, answer: Answer, pooling: Pooling | None = None) -> tuple[Tensor, Tensor]:
     """One number per place and the mask, both with shape (sample, places); NaN where a map is not finite."""
     assert question.masks is not None, "metrics that need masks are asked with masks"
     heat = (answer.heat() if pooling is None else pooled(answer, pooling)).flatten(1)
-    sound = torch.tensor(answer.sound, device=heat.device)
+    sound = torch.tensor(answer.finite, device=heat.device)
     heat = torch.where(sound[:, None], heat, torch.nan)
     return heat, question.masks.flatten(1).to(heat.device)
 
@@ -227,7 +227,7 @@ def _scores(values: Tensor, heat: Tensor, mask: Tensor) -> Scores:
     return Scores(torch.where(known, values.double(), torch.nan).cpu())
 
 
-def _known(pooling: str) -> None:
+def _check_pooling(pooling: str) -> None:
     if pooling not in POOLINGS:
         raise MethodError(
             f"relevance_mass with pooling={pooling!r}", f"{len(POOLINGS)} ways, none of that name",

@@ -98,7 +98,7 @@ class Question:
     @cached_property
     def classes(self) -> Tensor | None:
         """The class that is judged, per sample: the one the target speaks for, else the predicted one. None without classes."""
-        scores = scored(self.output)
+        scores = class_scores(self.output)
         if scores is None:
             return None
         for weight, term in self.target.terms:
@@ -109,13 +109,13 @@ class Question:
 
     def probabilities(self, output: Tensor) -> Tensor | None:
         """Of every class, with shape (n, classes): the softmax, or the output itself where the model ends in one of its own."""
-        scores = scored(output)
+        scores = class_scores(output)
         return None if scores is None else scores if self._normalised else scores.softmax(1)
 
     @cached_property
     def _normalised(self) -> bool:
         """Told by the outputs for the samples themselves, once: it must not depend on what is asked together."""
-        scores = scored(self.output)
+        scores = class_scores(self.output)
         return scores is not None and bool((scores >= 0).all() and ((scores.sum(1) - 1).abs() < 1e-3).all())
 
 
@@ -140,10 +140,10 @@ def question(model: Model, x: Tensor, target: Target, **how: Any) -> Question:
         raise ModelError("An evaluation", "an output that is not finite", "there is nothing to compare with", do)
     readout = Readout(model, x, target.resolve(lambda at: values[at], model))
     made = Question(readout, output, readout.read(values, range(len(x))), **how)
-    return made if made.masks is None else _fitting(made)
+    return made if made.masks is None else _check_masks(made)
 
 
-def _fitting(made: Question) -> Question:
+def _check_masks(made: Question) -> Question:
     masks, x = torch.as_tensor(made.masks), made.x
     places = x.shape[2:] if x.dim() > 2 else x.shape[1:]
     if masks.shape != (len(x), *places):
@@ -160,7 +160,7 @@ def _hint(masks: Tensor, x: Tensor) -> str:
     return ", or say channels=-1 if the channels come last" if masks.shape == x.shape[:-1] else ""
 
 
-def scored(output: Tensor) -> Tensor | None:
+def class_scores(output: Tensor) -> Tensor | None:
     """One score per class, with shape (n, classes): of maps the mean over places; None where there are no classes."""
     if output.dim() < 2 or output.shape[1] < 2:
         return None
@@ -205,7 +205,7 @@ class Answer:
         return values.mean(1) if self.shared else values.sum(1)
 
     @property
-    def sound(self) -> list[bool]:
+    def finite(self) -> list[bool]:
         """Per sample, whether all values are finite."""
         found: list[bool] = self.values.flatten(1).isfinite().all(1).tolist()
         return found
@@ -248,7 +248,7 @@ class Metric(Protocol):
 Compat = Literal["quantus-0.6"]
 
 
-def known_compat(name: str, compat: str | None) -> None:
+def check_compat(name: str, compat: str | None) -> None:
     """Refuse to be compatible with what we are not.
 
     Raises:

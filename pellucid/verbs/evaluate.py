@@ -17,8 +17,8 @@ from pellucid.errors import InputError, MethodError, PellucidError
 from pellucid.explanation.method import Method, has
 from pellucid.methods.perturb.regions.division import Division
 from pellucid.metrics.metric import Answer, Metric, Question, Scores, question
-from pellucid.metrics.removal.layout import rows, suited, turned, worded
-from pellucid.metrics.report.concat import grouped, joined
+from pellucid.metrics.removal.layout import channels_first, for_tokens, split_texts, with_regions
+from pellucid.metrics.report.concat import concat, group_by_shape
 from pellucid.metrics.report.table import Cost, Table
 from pellucid.model import Model, load
 from pellucid.tape.forward import at_once
@@ -89,13 +89,13 @@ def evaluate(
     model = load(model)
     model.ready()
     chosen = _known(distinct_methods(methods, strict))
-    judges = {name: suited(metric, regions, imputer) for name, metric in _metrics(metrics).items()}
+    judges = {name: with_regions(metric, regions, imputer) for name, metric in _metrics(metrics).items()}
     _check(judges, masks)
     model, groups = _taken(model, images)
     settled, tables = as_target(target), []
     for numbers, x in groups:
-        called, x = (model, x) if channels == 1 else turned(model, x, channels)
-        fitted = {name: worded(metric, called, x) for name, metric in judges.items()}
+        called, x = (model, x) if channels == 1 else channels_first(model, x, channels)
+        fitted = {name: for_tokens(metric, called, x) for name, metric in judges.items()}
         hidden = masks if masks is None or len(groups) == 1 else torch.stack([torch.as_tensor(masks[row]) for row in numbers])
         wanted = settled if len(groups) == 1 else settled.take(numbers)
         try:
@@ -105,7 +105,7 @@ def evaluate(
         except Exception as error:
             raise error if len(groups) == 1 else _unlike([x for _, x in groups], error) from None
         tables.append((numbers, _judged(asked, chosen, fitted)))
-    return joined(tables)
+    return concat(tables)
 
 
 def _judged(asked: Question, methods: Mapping[str, Method], metrics: Mapping[str, Metric]) -> Table:
@@ -219,7 +219,7 @@ def _taken(model: Model, images: Any) -> tuple[Model, list[tuple[list[int], Tens
     """All samples, in groups of one shape, each with their numbers; and the model that takes them: of several inputs, by keyword,
     one that unpacks them."""
     if not isinstance(images, Mapping) or reads_rows(model):
-        return model, grouped([own for one in _each(images) for own in rows(model, read_inputs(model, one).x)])
+        return model, group_by_shape([own for one in _each(images) for own in split_texts(model, read_inputs(model, one).x)])
     batch = read_inputs(model, images)
     if batch.rowwise:
         raise InputError(

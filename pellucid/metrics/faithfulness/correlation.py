@@ -14,7 +14,7 @@ from pellucid.core.statistics import pearson, spearman
 from pellucid.errors import MethodError
 from pellucid.methods.perturb.imputers.noise import Noise
 from pellucid.methods.perturb.regions.division import Division
-from ..metric import Answer, Compat, Need, Question, Scores, known_compat
+from ..metric import Answer, Compat, Need, Question, Scores, check_compat
 from ..removal.experiment import Ablation, Experiment, Reading, Scheme, experiment
 from ..removal.order import by_chance
 from ..removal.steps import Every, Shares
@@ -131,7 +131,7 @@ class SensitivityN:
 
     def __post_init__(self) -> None:
         _enough(self.name, self.n)
-        known_compat(self.name, self.compat)
+        check_compat(self.name, self.compat)
 
     def score(self, question: Question, answer: Answer) -> Scores:
         if self.compat is not None:

@@ -15,9 +15,9 @@ from pellucid.errors import MethodError
 from pellucid.methods.perturb.imputers.imputer import baseline
 from pellucid.methods.perturb.regions.regions import mask_shape, spatial_shape
 from pellucid.tape.forward import ask, at_once
-from ..metric import Answer, Compat, Need, Question, Scores, known_compat
+from ..metric import Answer, Compat, Need, Question, Scores, check_compat
 from ..removal.experiment import Scheme
-from ..removal.layout import numbers
+from ..removal.layout import check_real
 from ..removal.steps import Every
 from ..removal.tiles import Tiles
 from .quantus import raster
@@ -133,7 +133,7 @@ class Infidelity:
     compat: Compat | None = None
 
     def __post_init__(self) -> None:
-        known_compat(self.name, self.compat)
+        check_compat(self.name, self.compat)
         if self.n < 1 or self.units not in ("contribution", "slope"):
             raise MethodError(
                 f"infidelity with n={self.n}, units={self.units!r}", "no change, or units that are not known",
@@ -147,7 +147,7 @@ class Infidelity:
         known = key in question.memory
         lost = question.remembered(key, lambda: effects(question, self.change, self.n))
         values = infidelity(self.said(question, answer), lost, normalize=self.normalize)
-        values = torch.where(torch.tensor(answer.sound), values, torch.nan)
+        values = torch.where(torch.tensor(answer.finite), values, torch.nan)
         forwards = 0 if known else int(lost.isfinite().sum())
         return Scores(values, forwards, notes=(f"The map is read as {self.units}s.",))
 
@@ -178,7 +178,7 @@ def in_units(change: Tensor, away: Tensor, units: Units) -> Tensor:
 
 def effects(question: Question, change: Change, n: int) -> Tensor:
     """f(x) - f(x - I) of every change, with shape (sample, n), double, on the CPU; the same for all maps. NaN: called off."""
-    x, samples = numbers(question.x, "infidelity"), len(question)
+    x, samples = check_real(question.x, "infidelity"), len(question)
     found = torch.full((samples * n,), torch.nan, dtype=torch.float64)
 
     def make(start: int, stop: int) -> tuple[Tensor, list[int]]:

@@ -38,6 +38,6 @@ def losses(study: Experiment, sets: Sets, reading: Reading) -> list[Tensor | Non
 
 def part_relevance(answer: Answer, sample: int, part: Partition, weigh: Weigh = "sum") -> Tensor | None:
     """One number per part, with shape (n,), double, on the CPU; None where the map is not finite."""
-    if not answer.sound[sample]:
+    if not answer.finite[sample]:
         return None
     return relevance(answer.values[sample], part, shared=answer.shared, weigh=weigh).cpu()

@@ -42,7 +42,7 @@ def across_samples(question: Question, answer: Answer, scheme: Scheme, reading: 
     study = experiment(question, scheme)
     before = study.forwards
     found = steps(question, answer, scheme, reading).nanmean()
-    values = torch.where(torch.tensor(answer.sound), found, torch.nan)
+    values = torch.where(torch.tensor(answer.finite), found, torch.nan)
     note = "It is correlated across samples, as in Quantus 0.6.0: all of them have the same score."
     return Scores(values, study.forwards - before, notes=(note,))
 
@@ -56,7 +56,7 @@ def steps(question: Question, answer: Answer, scheme: Scheme, reading: Reading) 
     for sample, order in known:
         sets[sample] = ablations(sample, order, scheme.steps)[1:]
     lost = losses(study, sets, reading)
-    rows = [(lost[i], _each(answer, i, study.parts[i], order, scheme)) for i, order in known]
+    rows = [(lost[i], _step_relevance(answer, i, study.parts[i], order, scheme)) for i, order in known]
     told = [(a, b) for a, b in rows if a is not None]
     if len(told) < 2:
         return torch.full((1,), torch.nan, dtype=torch.float64)
@@ -65,7 +65,7 @@ def steps(question: Question, answer: Answer, scheme: Scheme, reading: Reading) 
     return torch.tensor([pearson(a, b) for a, b in zip(one, other, strict=True)], dtype=torch.float64)
 
 
-def _each(answer: Answer, sample: int, part: Partition, order: Tensor, scheme: Scheme) -> Tensor:
+def _step_relevance(answer: Answer, sample: int, part: Partition, order: Tensor, scheme: Scheme) -> Tensor:
     """The relevance of the parts that each step takes away."""
     values = relevance(answer.values[sample], part, shared=answer.shared, weigh=scheme.weigh).cpu()
     total = torch.cat([values.new_zeros(1), values[order.argsort()].cumsum(0)])
@@ -84,5 +84,5 @@ def raster(question: Question, answer: Answer, scheme: Scheme, reading: Reading 
     for sample, lost in enumerate(losses(study, sets, reading)):
         values = answer.values[sample] * question.x[sample]
         linear = relevance(values, study.parts[sample], shared=answer.shared).cpu().cumsum(0)
-        found.append(torch.nan if lost is None or not answer.sound[sample] else float((lost - linear).square().mean()))
+        found.append(torch.nan if lost is None or not answer.finite[sample] else float((lost - linear).square().mean()))
     return Scores(torch.tensor(found, dtype=torch.float64), study.forwards - before)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from .curve import Curve, Ranks, backwards, curve, measure
 from .experiment import Experiment, Reading
-from .oracle import cost, oracle
+from .oracle import best_orders, cost
 from .order import by_chance
 from .steps import Steps
 
@@ -95,6 +95,6 @@ def _best(study: Experiment, reading: Reading) -> tuple[tuple[Ranks, Ranks] | No
     needed = study.draws * sum(one for one in costs if one is not None)
     if wanted is None and needed > AFFORDABLE:
         return None, (f"The best order would take up to {needed:,} forward passes; ceiling=True computes it.",)
-    best = [oracle(study, sample, reading) for sample in range(len(study.parts))]
+    best = [best_orders(study, sample, reading) for sample in range(len(study.parts))]
     most, least = ([None if order is None else order[end] for order in best] for end in (0, 1))
     return (most, least), ()

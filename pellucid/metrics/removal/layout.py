@@ -1,4 +1,4 @@
-"""Layout: which axis of a sample holds what, and which parts metrics take away, where users know better than the shape tells."""
+"""Fitting metrics to samples: which axis holds the channels, which regions are removed, and what replaces them."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from ..metric import Metric
 from .experiment import Scheme
 
 
-class Turned(nn.Module):
-    """A network that is given the channels on axis 1, wherever its own input has them."""
+class ChannelsFirst(nn.Module):
+    """A network whose input has its channels on axis 1, wherever the network itself takes them."""
 
     def __init__(self, net: Any, channels: int) -> None:
         super().__init__()
@@ -29,7 +29,7 @@ class Turned(nn.Module):
         return self.net(x.movedim(1, self.channels))
 
 
-def turned(model: Model, x: Tensor, channels: int) -> tuple[Model, Tensor]:
+def channels_first(model: Model, x: Tensor, channels: int) -> tuple[Model, Tensor]:
     """The same model and samples with the channels on axis 1: tokens given as vectors then lie like the steps of a signal.
 
     Raises:
@@ -38,7 +38,8 @@ def turned(model: Model, x: Tensor, channels: int) -> tuple[Model, Tensor]:
     Example:
         >>> import torch
         >>> import pellucid as pl
-        >>> model, x = turned(pl.load(lambda x: x[:, 0]), torch.zeros(2, 5, 3), channels=-1)  # five tokens of three channels
+        >>> tokens = torch.zeros(2, 5, 3)  # five of three channels
+        >>> model, x = channels_first(pl.load(lambda x: x[:, 0]), tokens, channels=-1)
         >>> x.shape, model(x).shape
         (torch.Size([2, 3, 5]), torch.Size([2, 3]))
     """
@@ -51,13 +52,13 @@ def turned(model: Model, x: Tensor, channels: int) -> tuple[Model, Tensor]:
     if axis == 1:
         return model, x
     if isinstance(model.module, nn.Module) and model.forward is model.module:
-        made = Turned(model.module, axis)
+        made = ChannelsFirst(model.module, axis)
         return replace(model, forward=made, module=made), x.movedim(axis, 1).contiguous()
-    return replace(model, forward=_Called(model.forward, axis)), x.movedim(axis, 1).contiguous()
+    return replace(model, forward=_ChannelsFirstFunction(model.forward, axis)), x.movedim(axis, 1).contiguous()
 
 
-class _Called:
-    """A function that is given the channels on axis 1."""
+class _ChannelsFirstFunction:
+    """The same for a function."""
 
     def __init__(self, fn: Any, channels: int) -> None:
         self.fn, self.channels = fn, channels
@@ -66,13 +67,13 @@ class _Called:
         return self.fn(x.movedim(1, self.channels))
 
 
-def suited(metric: Metric, regions: Division | Tensor | None = None, imputer: Any = None) -> Metric:
-    """The metric with these parts, and this in their place, if it takes parts away; else as it is.
+def with_regions(metric: Metric, regions: Division | Tensor | None = None, imputer: Any = None) -> Metric:
+    """The metric with these regions and this imputer, if it removes regions; else as it is.
 
     Example:
         >>> from pellucid.metrics import SRG
         >>> from pellucid.methods.perturb import Grid
-        >>> suited(SRG(), Grid(4), 0.0).scheme.regions
+        >>> with_regions(SRG(), Grid(4), 0.0).scheme.regions
         Grid(n=4)
     """
     scheme = getattr(metric, "scheme", None)
@@ -83,8 +84,8 @@ def suited(metric: Metric, regions: Division | Tensor | None = None, imputer: An
 
 
 @dataclass(frozen=True)
-class OfTokens(Division):
-    """The tokens, words or sentences of token ids; special tokens and padding are in none, and stay.
+class TokenRegions(Division):
+    """The tokens, words or sentences of token ids; special tokens and padding are in none, and are never removed.
 
     Arguments:
         by: "token", "word" or "sentence".
@@ -97,17 +98,17 @@ class OfTokens(Division):
         if not isinstance(text, Text):
             return Entries().of(x, model)
         tokens = text.tokens(x)
-        spoken = [[at for at in places if tokens.kinds[0][at] == TEXT] for _, places in tokens.groups(self.by, 0)]
-        for number, places in enumerate(filter(None, spoken)):
+        groups = [[at for at in places if tokens.kinds[0][at] == TEXT] for _, places in tokens.groups(self.by, 0)]
+        for number, places in enumerate(filter(None, groups)):
             labels[places] = number
         return partition(labels)
 
 
-def worded(metric: Metric, model: Model, x: Tensor) -> Metric:
-    """The metric for token ids: its parts are tokens, and the tokenizer's blank stands where they were; else as it is.
+def for_tokens(metric: Metric, model: Model, x: Tensor) -> Metric:
+    """The metric for token ids: its regions are tokens, and the tokenizer's blank replaces them; else as it is.
 
     Raises:
-        InputError: no token is known that says nothing.
+        InputError: there is no blank token.
     """
     scheme = getattr(metric, "scheme", None)
     if x.is_floating_point() or not isinstance(scheme, Scheme) or not is_dataclass(metric):
@@ -116,31 +117,31 @@ def worded(metric: Metric, model: Model, x: Tensor) -> Metric:
     blank = given if isinstance(given, int) else text.blank_id if isinstance(text, Text) else None
     if blank is None:
         raise InputError(
-            f"metric {metric.name!r} of token ids", "no token that stands where one is taken away",
-            "ids are no amounts: 0 is a token, too",
-            "Say which: imputer=103, say, or load the model with preprocess=pl.Text(tokenizer).",
+            f"metric {metric.name!r} of token ids", "no blank token to replace removed ones",
+            "ids are not amounts: 0 is a token, too",
+            "Give one, such as imputer=103, or load the model with preprocess=pl.Text(tokenizer).",
         )  # fmt: skip
-    own = scheme.regions if isinstance(scheme.regions, Groups) else OfTokens(getattr(scheme.regions, "by", "token"))
+    own = scheme.regions if isinstance(scheme.regions, Groups) else TokenRegions(getattr(scheme.regions, "by", "token"))
     return replace(metric, scheme=replace(scheme, regions=own, imputer=float(blank)))
 
 
-def rows(model: Model, x: Tensor) -> list[Tensor]:
-    """Samples that go together: of token ids every text by itself, without padding; else all of them."""
+def split_texts(model: Model, x: Tensor) -> list[Tensor]:
+    """Batches to be judged together: of token ids every text by itself, without padding; else all samples."""
     if x.is_floating_point():
         return [x]
     padding = model.preprocess.padding if isinstance(model.preprocess, Text) else None
     return [row[row != padding][None] if padding is not None else row[None] for row in x]
 
 
-def numbers(x: Tensor, what: str) -> Tensor:
-    """The samples, if they are numbers that can be moved a little.
+def check_real(x: Tensor, what: str) -> Tensor:
+    """The samples, if they are real numbers, which can be perturbed.
 
     Raises:
-        InputError: they are ids, of tokens say, of which another one is another thing.
+        InputError: they are whole numbers, such as token ids.
     """
     if x.is_floating_point():
         return x
     raise InputError(
-        what, f"samples of {x.dtype}", "it moves every entry by a little, and an id that is moved is another thing",
-        "Judge by metrics that take parts away, such as srg, or explain embeddings.",
+        what, f"samples of {x.dtype}", "it perturbs every entry a little, and a perturbed id is another token",
+        "Use metrics that remove regions, such as srg, or explain embeddings.",
     )  # fmt: skip

@@ -27,7 +27,7 @@ def cost(n: int) -> int | None:
     return None if n > GREEDY else 2**n - 2 if n <= EXACT else n * (n + 1) - 2
 
 
-def oracle(experiment: Experiment, sample: int, reading: Reading) -> Order | None:
+def best_orders(experiment: Experiment, sample: int, reading: Reading) -> Order | None:
     """The best orders of one sample; None where there are too many regions, or the search was called off.
 
     Up to 12 regions by dynamic programming over all sets of them: no order has a smaller (a greater) area. Beyond that greedily,

@@ -65,5 +65,5 @@ def rank_regions(answer: Answer, parts: list[Partition], weigh: Weigh, seed: int
     """The order a map gives to the regions of each sample; None where the map is not finite."""
     return [
         ranks(relevance(values, part, shared=answer.shared, weigh=weigh), seed) if sound else None
-        for values, part, sound in zip(answer.values, parts, answer.sound, strict=True)
+        for values, part, sound in zip(answer.values, parts, answer.finite, strict=True)
     ]

@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 
 from pellucid.methods.perturb.regions.division import Entries
-from ..metric import Compat, known_compat
+from ..metric import Compat, check_compat
 from .experiment import Reading, Scheme
 from .reduction import Reduction, Removed
 from .steps import Log
@@ -42,7 +42,7 @@ class PixelFlipping(Reduction):
     compat: Compat | None = None
 
     def __post_init__(self) -> None:
-        known_compat(self.name, self.compat)
+        check_compat(self.name, self.compat)
 
     def reduce(self, found: Removed) -> float:
         if self.compat is not None:

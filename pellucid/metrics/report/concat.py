@@ -1,4 +1,4 @@
-"""Join: samples of different sizes are judged in groups, and told in one table."""
+"""Concatenation: samples of several shapes are judged in groups of one shape, and reported in one table."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from .table import Cost, Table
 Group = tuple[list[int], Tensor]
 
 
-def grouped(samples: Sequence[Tensor]) -> list[Group]:
+def group_by_shape(samples: Sequence[Tensor]) -> list[Group]:
     """Samples of one shape in one batch, with their numbers in the order they came.
 
     Arguments:
         samples: Batches of one or more.
 
     Example:
-        >>> [(numbers, tuple(x.shape)) for numbers, x in grouped([torch.zeros(1, 3), torch.zeros(1, 2), torch.zeros(2, 3)])]
+        >>> groups = group_by_shape([torch.zeros(1, 3), torch.zeros(1, 2), torch.zeros(2, 3)])
+        >>> [(numbers, tuple(x.shape)) for numbers, x in groups]
         [([0, 2, 3], (3, 3)), ([1], (1, 2))]
     """
     found: dict[tuple[int, ...], tuple[list[int], list[Tensor]]] = {}
@@ -34,8 +35,8 @@ def grouped(samples: Sequence[Tensor]) -> list[Group]:
     return [(numbers, torch.cat(batches)) for numbers, batches in found.values()]
 
 
-def joined(parts: Sequence[tuple[list[int], Table]]) -> Table:
-    """One table of all groups, samples in the order they came. Who could not answer about one of them is left out."""
+def concat(parts: Sequence[tuple[list[int], Table]]) -> Table:
+    """One table of all groups, samples in the order they came; without methods that failed on one of the groups."""
     first = parts[0][1]
     if len(parts) == 1:
         return first
@@ -62,8 +63,8 @@ def _cost(parts: Sequence[tuple[list[int], Table]], name: str) -> Cost:
 
 def _scores(found: Sequence[Scores], order: Tensor) -> Scores:
     def all_of(name: str) -> Tensor | None:
-        told = [getattr(one, name) for one in found]
-        return None if any(one is None for one in told) else torch.cat(told)[order]
+        parts = [getattr(one, name) for one in found]
+        return None if any(part is None for part in parts) else torch.cat(parts)[order]
 
     values, notes = all_of("values"), tuple(dict.fromkeys(note for one in found for note in one.notes))
     assert values is not None

@@ -15,11 +15,11 @@ from ..faithfulness.correlation import SQUARES
 from ..faithfulness.losses import losses, singles
 from ..metric import Answer, Need, Question, Scores
 from ..removal.experiment import Reading, Scheme, experiment
-from ..removal.layout import numbers
+from ..removal.layout import check_real
 from ..removal.order import relevance
-from .equivalent_models import shifted, split
-from .reexplain import Again
-from .robustness import length, where_sound
+from .equivalent_models import shift_input, split_layers
+from .reexplain import Explainer
+from .robustness import row_norms, where_finite
 
 
 @dataclass(frozen=True)
@@ -49,18 +49,18 @@ class Completeness:
         whole, key = question.score.double().cpu(), ("f of a baseline", self.value)
         forwards = 0 if self.value is None or key in question.memory else len(question)
         nothing = torch.zeros_like(whole)
-        empty = nothing if self.value is None else question.remembered(key, lambda: at_baseline(question, self.value))
+        empty = nothing if self.value is None else question.remembered(key, lambda: baseline_scores(question, self.value))
         total = answer.heat().flatten(1).sum(1).cpu()
         size = answer.heat().flatten(1).abs().sum(1).cpu()
         rounding = 4 * torch.finfo(answer.values.dtype).eps * (size + whole.abs() + empty.abs())
         gap, amount = (total - (whole - empty)).abs(), (whole - empty).abs()
         relative = torch.where(amount > rounding, gap / amount, torch.nan)
-        return Scores(where_sound(answer, torch.where(gap <= rounding, 0.0, relative)).double(), forwards)
+        return Scores(where_finite(answer, torch.where(gap <= rounding, 0.0, relative)).double(), forwards)
 
 
-def at_baseline(question: Question, value: float | Tensor | None) -> Tensor:
+def baseline_scores(question: Question, value: float | Tensor | None) -> Tensor:
     """The target with the baseline in place of every sample, with shape (sample,), double, on the CPU."""
-    x = numbers(question.x, "completeness with a baseline")
+    x = check_real(question.x, "completeness with a baseline")
     filled = baseline(0.0 if value is None else value, x).expand(x.shape)
 
     def make(start: int, stop: int) -> tuple[Tensor, list[int]]:
@@ -111,7 +111,7 @@ class NonSensitivity:
         lost = losses(study, [singles(i, part.n) for i, part in enumerate(study.parts)], self.reading)
         found = []
         for sample, (effect, part) in enumerate(zip(lost, study.parts, strict=True)):
-            if effect is None or not answer.sound[sample]:
+            if effect is None or not answer.finite[sample]:
                 found.append(torch.nan)
                 continue
             R = relevance(answer.values[sample], part, shared=answer.shared, weigh=self.scheme.weigh).cpu().abs()
@@ -147,11 +147,11 @@ class InputInvariance:
     shift: float = 1.0
 
     def score(self, question: Question, answer: Answer) -> Scores:
-        model, folded = shifted(question.model, numbers(question.x, self.name), self.shift)
-        again = Again.of(question, answer, model)
-        maps = again.each(1, lambda _, row: question.x[row : row + 1] + self.shift)[0]
+        model, folded = shift_input(question.model, check_real(question.x, self.name), self.shift)
+        again = Explainer.of(question, answer, model)
+        maps = again.maps(question.x + self.shift)
         note = "The shift is subtracted before the model: the samples do not go straight into a layer."
-        return Scores(apart(answer, maps), again.forwards, notes=() if folded else (note,))
+        return Scores(relative_distance(answer, maps), again.forwards, notes=() if folded else (note,))
 
 
 @dataclass(frozen=True)
@@ -172,24 +172,24 @@ class ImplementationInvariance:
     needs: ClassVar[Need] = "method"
 
     def score(self, question: Question, answer: Answer) -> Scores:
-        model, number = split(question.model, question.seed)
+        model, number = split_layers(question.model, question.seed)
         if not number:
             raise MethodError(
                 f"implementation_invariance of {question.model.name}", "no dense layer or convolution that can be seen",
                 "they are computed in another way", "Load the module itself: pl.load(net).",
             )  # fmt: skip
-        again = Again.of(question, answer, model)
-        maps = again.each(1, lambda _, row: question.x[row : row + 1])[0]
-        return Scores(apart(answer, maps), again.forwards)
+        again = Explainer.of(question, answer, model)
+        maps = again.maps(question.x)
+        return Scores(relative_distance(answer, maps), again.forwards)
 
 
-def apart(answer: Answer, maps: Tensor) -> Tensor:
+def relative_distance(answer: Answer, maps: Tensor) -> Tensor:
     """How far other maps are from those of the answer, relative to their length, with shape (sample,), double, on the CPU.
 
     64 eps and less counts as 0: a function that is computed in another way is rounded in another way.
     """
     values = answer.values.to(maps)
-    norm = length(values)
-    far = length(maps - values) / torch.where(norm == 0, 1, norm)
+    norm = row_norms(values)
+    far = row_norms(maps - values) / torch.where(norm == 0, 1, norm)
     far = torch.where(far <= 64 * torch.finfo(values.dtype).eps, 0.0, far)
-    return where_sound(answer, far).cpu()
+    return where_finite(answer, far).cpu()

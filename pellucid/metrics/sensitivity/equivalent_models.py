@@ -11,14 +11,14 @@ from torch import Tensor, nn
 from pellucid.core.random import stream
 from pellucid.model import Model
 from pellucid.model.hooks import listening
-from .random_weights import copied
+from .random_weights import copy_model
 
 Convolution = nn.Conv1d | nn.Conv2d | nn.Conv3d
 PADS: dict[int, type[nn.Module]] = {1: nn.ConstantPad1d, 2: nn.ConstantPad2d, 3: nn.ConstantPad3d}
 DENSE = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
-class Before(nn.Module):
+class ShiftedInput(nn.Module):
     """A network behind a subtraction: g(x) = f(x - m)."""
 
     def __init__(self, net: nn.Module, m: float) -> None:
@@ -65,32 +65,32 @@ class Halves(nn.Module):
         return None if self.first.bias is None else self.first.get_parameter("bias")
 
 
-def shifted(model: Model, x: Tensor, m: float) -> tuple[Model, bool]:
+def shift_input(model: Model, x: Tensor, m: float) -> tuple[Model, bool]:
     """A copy that says of x + m what the model says of x, and whether the shift went into the bias of its first layer.
 
     Where the samples do not go straight into a dense layer or a convolution, m is subtracted before the model.
     """
-    made = copied(model)
+    made = copy_model(model)
     assert made.module is not None
-    path = _first(made.module, x)
+    path = _first_layer(made.module, x)
     if path is None:
-        net: nn.Module = Before(made.module, m)
+        net: nn.Module = ShiftedInput(made.module, m)
         return replace(made, forward=net, module=net), False
-    return _with(made, path, _folded(made.module.get_submodule(path), m)), True
+    return _replace_layer(made, path, _fold_shift(made.module.get_submodule(path), m)), True
 
 
-def split(model: Model, seed: int) -> tuple[Model, int]:
+def split_layers(model: Model, seed: int) -> tuple[Model, int]:
     """A copy whose dense layers and convolutions are sums of two, and how many of them there are."""
-    made, number = copied(model), 0
+    made, number = copy_model(model), 0
     assert made.module is not None
     for path, layer in list(made.module.named_modules()):
         if type(layer) in DENSE:
-            made = _with(made, path, Halves(layer, stream("halves", seed, path)))
+            made = _replace_layer(made, path, Halves(layer, stream("halves", seed, path)))
             number += 1
     return made, number
 
 
-def _first(net: nn.Module, x: Tensor) -> str | None:
+def _first_layer(net: nn.Module, x: Tensor) -> str | None:
     """The path of the dense layer or convolution that the samples go straight into; None without one."""
     names = {id(child): name for name, child in net.named_modules() if type(child) in DENSE and not child._forward_pre_hooks}
     found: list[str] = []
@@ -105,7 +105,7 @@ def _first(net: nn.Module, x: Tensor) -> str | None:
 
 
 @torch.no_grad()
-def _folded(layer: nn.Module, m: float) -> nn.Module:
+def _fold_shift(layer: nn.Module, m: float) -> nn.Module:
     """A layer that takes x + m for x: the bias has W m less, and where zeros are padded m is."""
     weight = layer.get_parameter("weight")
     before = torch.zeros_like(weight[:, 0]).flatten(1)[:, 0] if layer.bias is None else layer.get_parameter("bias")
@@ -129,7 +129,7 @@ def _pads(layer: Convolution) -> tuple[int, ...]:
     return tuple(pad for pair in reversed(each) for pad in pair)
 
 
-def _with(model: Model, path: str, layer: nn.Module) -> Model:
+def _replace_layer(model: Model, path: str, layer: nn.Module) -> Model:
     """The model with another module at a path; its own copy is changed."""
     if not path:
         return replace(model, forward=layer, module=layer)

@@ -22,7 +22,7 @@ Draw = Callable[[nn.Module, str], None]
 """Gives the weights that a module itself holds other values, in place; told its path."""
 
 
-def layers(model: Model) -> tuple[str, ...]:
+def weighted_layers(model: Model) -> tuple[str, ...]:
     """The paths of the modules that hold weights themselves, in the order they were defined. Weights that are shared count where
     they come first.
 
@@ -31,7 +31,7 @@ def layers(model: Model) -> tuple[str, ...]:
 
     Example:
         >>> import pellucid as pl
-        >>> layers(pl.load(nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 1)).eval()))
+        >>> weighted_layers(pl.load(nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 1)).eval()))
         ('0', '2')
     """
     seen: set[int] = set()
@@ -49,7 +49,7 @@ def layers(model: Model) -> tuple[str, ...]:
     return tuple(found)
 
 
-def copied(model: Model) -> Model:
+def copy_model(model: Model) -> Model:
     """The same model with weights of its own.
 
     Raises:
@@ -73,16 +73,16 @@ def copied(model: Model) -> Model:
     return replace(model, forward=module, module=module)
 
 
-def randomised(model: Model, stages: tuple[tuple[str, ...], ...], order: Order, draw: Draw) -> Iterator[Model]:
+def randomise(model: Model, stages: tuple[tuple[str, ...], ...], order: Order, draw: Draw) -> Iterator[Model]:
     """The model with random weights, stage by stage: those of the stage and of all stages before it, or of the stage alone.
 
     Arguments:
         stages: Paths of modules, in the order of the cascade.
         draw: What gives a module other weights.
     """
-    made = copied(model)
+    made = copy_model(model)
     for stage in stages:
-        made = copied(model) if order == "independent" else made
+        made = copy_model(model) if order == "independent" else made
         named = dict(made.module.named_modules()) if made.module is not None else {}
         with torch.no_grad():
             for name in stage:
@@ -90,23 +90,23 @@ def randomised(model: Model, stages: tuple[tuple[str, ...], ...], order: Order, 
         yield made
 
 
-def cascade(model: Model, order: Order, most: int | None = None) -> tuple[tuple[str, ...], ...]:
+def layer_stages(model: Model, order: Order, most: int | None = None) -> tuple[tuple[str, ...], ...]:
     """The layers in the order in which they become random, in at most so many stages of as equal numbers as can be.
 
     Example:
         >>> import pellucid as pl
         >>> net = pl.load(nn.Sequential(*(nn.Linear(1, 1) for _ in range(5))).eval())
-        >>> cascade(net, "top_down", most=2)
+        >>> layer_stages(net, "top_down", most=2)
         (('4', '3', '2'), ('1', '0'))
     """
-    names = layers(model)
+    names = weighted_layers(model)
     names = names if order == "bottom_up" else names[::-1]
     number = len(names) if most is None else min(most, len(names))
     ends = [-(-len(names) * stage // number) for stage in range(number + 1)]
     return tuple(names[start:end] for start, end in pairwise(ends))
 
 
-def alike(seed: int) -> Draw:
+def normal_like(seed: int) -> Draw:
     """Normal numbers with the mean and the standard deviation of those they replace, other ones for every layer."""
 
     def draw(module: nn.Module, name: str) -> None:

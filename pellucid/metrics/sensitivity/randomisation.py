@@ -1,9 +1,9 @@
-"""Randomisation: whether a map knows what the model learned. Of a model with random weights it should say something else."""
+"""Randomisation tests: whether a map depends on what the model learned, and on the class that is explained."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
@@ -11,14 +11,13 @@ from torch import Tensor
 
 from pellucid.core.random import stream
 from pellucid.errors import MethodError
-from pellucid.model import Model
 from pellucid.target import Target, logit, mask
-from ..metric import Answer, Need, Question, Scores, scored
-from .random_weights import ORDERS, Draw, Order, alike, cascade, randomised
-from .reexplain import Again
-from .similarity import Similarity, known_similarity, similar
+from ..metric import Answer, Need, Question, Scores, class_scores
+from .random_weights import ORDERS, Draw, Order, layer_stages, normal_like, randomise
+from .reexplain import Explainer
+from .similarity import Similarity, check_similarity, map_similarity
 
-INSENSITIVE = 0.7  # the mean similarity from which on a caption says that maps hardly depend on the upper weights
+INSENSITIVE = 0.7  # the mean similarity from which on a note says that maps hardly depend on the upper weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,34 +38,34 @@ class Cascade:
 
     @property
     def mean(self) -> Tensor:
-        """The mean size over stages per sample, of those where maps can be compared: a map turned around is as alike."""
+        """The mean absolute similarity over stages per sample, NaN left out: a map with all signs reversed counts as alike."""
         return self.similarity.abs().nanmean(0)
 
     @property
     def rows(self) -> list[tuple[str, float]]:
-        """The last layer of every stage and the mean size over samples, for a table or a plot."""
+        """The last layer of every stage and the mean absolute similarity over samples, for a table or a plot."""
         means = self.similarity.abs().nanmean(1).tolist()
         return [(stage[-1], mean) for stage, mean in zip(self.stages, means, strict=True)]
 
 
 @dataclass(frozen=True)
 class Randomization:
-    """How alike the maps of a model and of copies of it with random weights are (MPRT). Lower is better: 1 means that what the
-    model learned is of no matter to the map.
+    """How alike the maps of a model and of copies of it with random weights are (MPRT). Lower is better: 1 means that the map
+    does not depend on what the model learned.
 
-    The layers become random one after the other, and the mean over all stages is the score; `curve` tells it stage by stage. Of
-    correlations the size counts: relevance that is handed on from a score of the other sign turns around as a whole, and still
-    says the same places. The copies are asked for the class of the samples' own target. Weights are normal numbers with the mean
-    and the standard deviation of those they replace, so that activations keep their size and any module can be asked, where the
-    paper draws them as the layer was initialised; every layer has a seed of its own. Networks of many layers have theirs taken
-    in `stages` groups.
+    The layers are randomised one after the other, and the score is the mean over all stages; `curve` gives it stage by stage.
+    The absolute correlation counts: relevance propagated from a score of the other sign is reversed as a whole, and still marks
+    the same places. The copies are explained for the class of the samples' own target. Weights become normal numbers with the
+    mean and the standard deviation of those they replace, so that activations keep their size and any module can be randomised,
+    where the paper draws them as the layer was initialised; every layer has a seed of its own. Networks of many layers are
+    randomised in `stages` groups of them.
 
     References: Adebayo et al., 2018, Sanity checks for saliency maps, https://doi.org/10.48550/arXiv.1810.03292
 
     Arguments:
         order: "top_down", from the last layer on, or "bottom_up", both with all layers before also random; "independent", each
             layer alone.
-        similarity: "spearman", "ssim" or "cosine", see `similar`.
+        similarity: "spearman", "ssim" or "cosine", see `map_similarity`.
         absolute: Whether signs are left out.
         stages: At most so many; None: one for every layer.
     """
@@ -92,13 +91,7 @@ class Randomization:
         Arguments:
             draw: What gives a module other weights, in place; None: normal numbers, see above.
         """
-        found, forwards, stages = [], 0, cascade(question.model, self.order, self.stages)
-        for model in randomised(question.model, stages, self.order, draw or alike(question.seed)):
-            again = Again.of(question, answer, model)
-            maps = again.each(1, lambda _, row: question.x[row : row + 1])[0]
-            found.append(_alike(answer, answer.values, maps, self.similarity, absolute=self.absolute))
-            forwards += again.forwards
-        return Cascade(stages, torch.stack(found), forwards, self.order != "independent")
+        return _cascade(self, question, answer, answer.values, lambda again: again.maps(question.x), draw)
 
 
 @dataclass(frozen=True)
@@ -138,17 +131,13 @@ class SmoothRandomization:
 
     def curve(self, question: Question, answer: Answer) -> Cascade:
         """How alike the mean maps are after every stage."""
-        stages = cascade(question.model, self.order, self.stages)
-        before, forwards = self._smooth(question, answer, question.model)
-        found = []
-        for model in randomised(question.model, stages, self.order, alike(question.seed)):
-            maps, more = self._smooth(question, answer, model)
-            found.append(_alike(answer, before, maps, self.similarity, absolute=self.absolute))
-            forwards += more
-        return Cascade(stages, torch.stack(found), forwards, self.order != "independent")
+        again = Explainer.of(question, answer)
+        before = self._smooth(question, again)
+        found = _cascade(self, question, answer, before, lambda other: self._smooth(question, other))
+        return replace(found, forwards=again.forwards + found.forwards)
 
-    def _smooth(self, question: Question, answer: Answer, model: Model) -> tuple[Tensor, int]:
-        again, x = Again.of(question, answer, model), question.x
+    def _smooth(self, question: Question, again: Explainer) -> Tensor:
+        x = question.x
         scale = x.flatten(1).amax(1) - x.flatten(1).amin(1)
 
         def noisy(number: int, row: int) -> Tensor:
@@ -156,7 +145,7 @@ class SmoothRandomization:
             noise = torch.randn(x.shape[1:], generator=rng, dtype=torch.float64).to(x)
             return x[row : row + 1] + self.sigma * scale[row] * noise
 
-        return again.each(self.n, noisy).double().mean(0), again.forwards
+        return again.variants(self.n, noisy).double().mean(0)
 
 
 @dataclass(frozen=True)
@@ -188,10 +177,10 @@ class EfficientRandomization:
             )  # fmt: skip
 
     def score(self, question: Question, answer: Answer) -> Scores:
-        stages = cascade(question.model, "top_down", 1)
-        (model,) = randomised(question.model, stages, "top_down", alike(question.seed))
-        again = Again.of(question, answer, model)
-        maps = again.each(1, lambda _, row: question.x[row : row + 1])[0]
+        stages = layer_stages(question.model, "top_down", 1)
+        (model,) = randomise(question.model, stages, "top_down", normal_like(question.seed))
+        again = Explainer.of(question, answer, model)
+        maps = again.maps(question.x)
         entropies = [[entropy(own, self.bins) for own in values] for values in (answer.values, maps)]
         before, after = torch.tensor(entropies, dtype=torch.float64)
         return Scores(torch.where(before > 0, (after - before) / before, torch.nan), again.forwards)
@@ -199,15 +188,15 @@ class EfficientRandomization:
 
 @dataclass(frozen=True)
 class RandomLogit:
-    """How alike the maps for the class in question and for another class are. Lower is better: 1 means that the map does not
-    depend on what is asked.
+    """How alike the maps for the target's class and for another class are. Lower is better: 1 means that the map does not depend
+    on the class.
 
     The other class is drawn at random, at the same distance for every sample. It is NaN without classes.
 
     References: Sixt, Granz and Landgraf, 2020, When explanations lie, https://doi.org/10.48550/arXiv.1912.09818
 
     Arguments:
-        similarity: "spearman", "ssim" or "cosine", see `similar`.
+        similarity: "spearman", "ssim" or "cosine", see `map_similarity`.
         absolute: Whether signs are left out.
     """
 
@@ -219,21 +208,20 @@ class RandomLogit:
     absolute: bool = False
 
     def __post_init__(self) -> None:
-        known_similarity(self.name, self.similarity)
+        check_similarity(self.name, self.similarity)
 
     def score(self, question: Question, answer: Answer) -> Scores:
-        outputs, ours = scored(question.output), question.classes
+        outputs, ours = class_scores(question.output), question.classes
         if outputs is None or ours is None:
             nothing = torch.full((len(question),), torch.nan, dtype=torch.float64)
-            return Scores(nothing, notes=("The output has no classes, so there is no other one to ask for.",))
+            return Scores(nothing, notes=("The output has no classes, so there is no other one to compare with.",))
         count = outputs.shape[1]
         step = 1 + int(torch.randint(count - 1, (), generator=stream("other class", question.seed, count)))
         others = ((ours + step) % count).tolist()
-        again = Again.of(question, answer, target=_named(question, others))
-        maps = again.each(1, lambda _, row: question.x[row : row + 1])[0]
-        found = _alike(answer, answer.values, maps, self.similarity, absolute=self.absolute)
+        again = Explainer.of(question, answer, target=_class_target(question, others))
+        found = _similarities(answer, answer.values, again.maps(question.x), self.similarity, absolute=self.absolute)
         mean = found.nanmean().item()
-        hardly = f"They hardly depend on the class: maps of another one are alike by {mean:.2f}; a contrast tells more."
+        hardly = f"The maps hardly depend on the class: similarity {mean:.2f} to those of another; a contrast shows more."
         return Scores(found, again.forwards, notes=(hardly,) if mean >= INSENSITIVE else ())
 
 
@@ -255,19 +243,40 @@ def entropy(values: Tensor, bins: int) -> float:
     return float(torch.special.entr(counts / counts.sum()).sum())
 
 
-def _named(question: Question, classes: list[int]) -> Target:
+def _cascade(
+    metric: Randomization | SmoothRandomization,
+    question: Question,
+    answer: Answer,
+    before: Tensor,
+    explain: Callable[[Explainer], Tensor],
+    draw: Draw | None = None,
+) -> Cascade:
+    """How alike the maps are to those `before` after every stage.
+
+    Arguments:
+        explain: From the method with a copy of the model to its maps.
+    """
+    stages, found, forwards = layer_stages(question.model, metric.order, metric.stages), [], 0
+    for model in randomise(question.model, stages, metric.order, draw or normal_like(question.seed)):
+        again = Explainer.of(question, answer, model)
+        found.append(_similarities(answer, before, explain(again), metric.similarity, absolute=metric.absolute))
+        forwards += again.forwards
+    return Cascade(stages, torch.stack(found), forwards, metric.order != "independent")
+
+
+def _class_target(question: Question, classes: list[int]) -> Target:
     """The scores of some classes, one per sample."""
     named = mask(classes) if question.output.dim() > 2 else logit(classes)
     return named.resolve(lambda at: question.output, question.model)
 
 
-def _alike(answer: Answer, before: Tensor, after: Tensor, how: Similarity, *, absolute: bool) -> Tensor:
+def _similarities(answer: Answer, before: Tensor, after: Tensor, how: Similarity, *, absolute: bool) -> Tensor:
     """Per sample; channels that share one value count once."""
     pairs: Iterator[tuple[Tensor, Tensor]] = zip(before, after, strict=True)
     once = answer.shared and before.dim() > 2
-    found = [similar(a[:1] if once else a, b[:1] if once else b, how, absolute=absolute) for a, b in pairs]
+    found = [map_similarity(a[:1] if once else a, b[:1] if once else b, how, absolute=absolute) for a, b in pairs]
     values = torch.tensor(found, dtype=torch.float64)
-    return torch.where(torch.tensor(answer.sound), values, torch.nan)
+    return torch.where(torch.tensor(answer.finite), values, torch.nan)
 
 
 def _scores(cascade: Cascade, answer: Answer, order: Order) -> Scores:
@@ -275,21 +284,18 @@ def _scores(cascade: Cascade, answer: Answer, order: Order) -> Scores:
 
 
 def _notes(cascade: Cascade, order: Order) -> tuple[str, ...]:
-    """Whether the maps depend on the upper weights, where that can be told: their upper half random, all below as it was."""
+    """Whether the maps depend on the upper weights: their similarity while the upper half is random and all below as it was."""
     number = len(cascade.stages) // 2
     if order != "top_down" or not number:
         return ()
     upper = cascade.similarity[:number].abs().nanmean().item()
-    where = (
-        f"with the layers from {cascade.stages[number - 1][-1]} on random, one after the other, maps stay alike by {upper:.2f}"
-    )
-    if upper >= INSENSITIVE:
-        return (f"They hardly depend on the upper weights: {where}.",)
-    return (f"They depend on the upper weights: {where}.",) if upper == upper else ()
+    first, how = cascade.stages[number - 1][-1], "hardly depend" if upper >= INSENSITIVE else "depend"
+    words = f"The maps {how} on the upper weights: with the layers from {first} on randomised, their similarity is {upper:.2f}."
+    return (words,) if upper == upper else ()
 
 
 def _check(name: str, order: str, similarity: str, stages: int | None) -> None:
-    known_similarity(name, similarity)
+    check_similarity(name, similarity)
     if order not in ORDERS or (stages is not None and stages < 1):
         raise MethodError(
             f"{name} with order={order!r}, stages={stages}", "an order that is not known, or no stage",

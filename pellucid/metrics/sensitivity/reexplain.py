@@ -1,9 +1,9 @@
-"""Again: a method asked once more, about changed samples or by a changed model, in as few calls as the machine takes."""
+"""Explaining again: a method run on changed samples, or on another model, in batches."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -18,29 +18,30 @@ from ..metric import Answer, Question
 
 
 @dataclass(eq=False)
-class Again:
-    """What a method says of other samples, and how many samples went through the model for it.
+class Explainer:
+    """A method with a model and targets, to be run on variants of samples.
 
     Arguments:
-        method: Who is asked.
-        model: About whom: the model in question, or one like it.
-        x: The samples that others are variants of.
-        target: Settled; one for each of them.
+        method: The method.
+        model: The model of the question, or one like it.
+        x: The samples.
+        target: Resolved; one for each of them.
+        forwards: How many samples have gone through the model so far.
     """
 
     method: Method
     model: Model
     x: Tensor
     target: Target
-    forwards: int = field(default=0)
+    forwards: int = 0
 
     @staticmethod
-    def of(question: Question, answer: Answer, model: Model | None = None, target: Target | None = None) -> Again:
-        assert answer.method is not None, "metrics that ask again are given the method"
-        return Again(answer.method, model or question.model, question.x, target or question.target)
+    def of(question: Question, answer: Answer, model: Model | None = None, target: Target | None = None) -> Explainer:
+        assert answer.method is not None, 'metrics that need the "method" are given it'
+        return Explainer(answer.method, model or question.model, question.x, target or question.target)
 
     def __call__(self, variants: Tensor, rows: Sequence[int]) -> Tensor:
-        """The values for variants of these samples, on the device of the samples."""
+        """The maps of variants of these samples, with shape (n, ...), on their device."""
         target, model = self.target.take(rows), self.model
         if variants.is_floating_point():
             found = [self.method.attribute(model, variants, target)]
@@ -52,14 +53,18 @@ class Again:
         self.forwards += sum(one.forwards for one in found)
         return torch.cat([one.values.detach() for one in found])
 
-    def each(self, n: int, change: Callable[[int, int], Tensor]) -> Tensor:
-        """The values for n variants of every sample, with shape (n, sample, ...); fewer where it is called off.
+    def maps(self, x: Tensor) -> Tensor:
+        """The map of one variant of every sample, with shape (sample, ...)."""
+        return self.variants(1, lambda _, row: x[row : row + 1])[0]
 
-        Raises:
-            MethodError: it is called off before there is one of each.
+    def variants(self, n: int, change: Callable[[int, int], Tensor]) -> Tensor:
+        """The maps of n variants of every sample, with shape (n, sample, ...); fewer where the run is cancelled.
 
         Arguments:
             change: From the number of a variant and of a sample to the variant, with shape (1, ...).
+
+        Raises:
+            MethodError: it is cancelled before there is one of each sample.
         """
         samples = len(self.x)
         order = [(number, row) for number in range(n) for row in range(samples)]
@@ -74,7 +79,7 @@ class Again:
         whole = torch.cat(made)
         if len(whole) < samples:
             raise MethodError(
-                f"{self.method.name}, asked again", f"the rest called off after {len(whole)} of {n * samples}",
-                "there is nothing to compare", "Evaluate again, with fewer.",
+                f"{self.method.name}, run again", f"a run cancelled after {len(whole)} of {n * samples} maps",
+                "there is nothing to compare", "Evaluate again, with fewer samples.",
             )  # fmt: skip
         return whole[: len(whole) // samples * samples].reshape(-1, samples, *whole.shape[1:])

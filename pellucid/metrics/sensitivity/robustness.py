@@ -11,8 +11,8 @@ from torch import Tensor
 from pellucid.core.random import stream
 from pellucid.errors import MethodError
 from ..metric import Answer, Need, Question, Scores
-from ..removal.layout import numbers
-from .reexplain import Again
+from ..removal.layout import check_real
+from .reexplain import Explainer
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Neighbours:
 
     def noise(self, x: Tensor, seed: int, round_: int = 0) -> Tensor:
         """What is added to samples shaped like x, with shape (n, 1, ...)."""
-        numbers(x, "A metric that asks about samples nearby")
+        check_real(x, "A metric that asks about samples nearby")
         made = torch.stack([self._drawn(x, stream("neighbour", seed, round_, number)) for number in range(self.n)])
         return (self.radius * made)[:, None].to(x)
 
@@ -88,15 +88,15 @@ class MaxSensitivity:
             )  # fmt: skip
 
     def score(self, question: Question, answer: Answer) -> Scores:
-        again, x = Again.of(question, answer), question.x
+        again, x = Explainer.of(question, answer), question.x
         shift = self.neighbours.noise(x, question.seed)
-        worst, at = _worst(moved(again, answer, shift, relative=self.relative), shift.expand(-1, *x.shape))
+        worst, at = _worst(map_distances(again, answer, shift, relative=self.relative), shift.expand(-1, *x.shape))
         for number in range(1, self.rounds + 1):
             tried = at + self.neighbours.noise(x, question.seed, number) / 2**number
             tried = tried.clamp(-self.neighbours.radius, self.neighbours.radius)
-            more, where = _worst(moved(again, answer, tried, relative=self.relative), tried)
+            more, where = _worst(map_distances(again, answer, tried, relative=self.relative), tried)
             better = more > worst
-            worst, at = torch.where(better, more, worst), torch.where(_over(better, x), where, at)
+            worst, at = torch.where(better, more, worst), torch.where(_per_sample(better, x), where, at)
         return Scores(worst.cpu(), again.forwards)
 
 
@@ -121,9 +121,9 @@ class AvgSensitivity:
     relative: bool = True
 
     def score(self, question: Question, answer: Answer) -> Scores:
-        again = Again.of(question, answer)
+        again = Explainer.of(question, answer)
         shift = self.neighbours.noise(question.x, question.seed)
-        return Scores(moved(again, answer, shift, relative=self.relative).mean(0).cpu(), again.forwards)
+        return Scores(map_distances(again, answer, shift, relative=self.relative).mean(0).cpu(), again.forwards)
 
 
 @dataclass(frozen=True)
@@ -148,11 +148,11 @@ class LocalLipschitz:
     neighbours: Neighbours = Neighbours(n=10, radius=0.1, kind="normal")
 
     def score(self, question: Question, answer: Answer) -> Scores:
-        again = Again.of(question, answer)
+        again = Explainer.of(question, answer)
         return Scores(lipschitz(again, answer, self.neighbours.noise(question.x, question.seed)).cpu(), again.forwards)
 
 
-def moved(again: Again, answer: Answer, shift: Tensor, *, relative: bool = True) -> Tensor:
+def map_distances(again: Explainer, answer: Answer, shift: Tensor, *, relative: bool = True) -> Tensor:
     """How far the maps of moved samples are from those of the samples, with shape (n, sample), double.
 
     Arguments:
@@ -160,26 +160,26 @@ def moved(again: Again, answer: Answer, shift: Tensor, *, relative: bool = True)
         relative: Whether it is divided by the length of the map, where that is not 0.
     """
     values = answer.values.to(again.x).double()
-    far = torch.stack([length(after - values) for after in maps(again, shift)])
-    norm = length(values)
-    return where_sound(answer, far / torch.where(norm == 0, 1, norm) if relative else far)
+    far = torch.stack([row_norms(after - values) for after in explain_moved(again, shift)])
+    norm = row_norms(values)
+    return where_finite(answer, far / torch.where(norm == 0, 1, norm) if relative else far)
 
 
-def lipschitz(again: Again, answer: Answer, shift: Tensor) -> Tensor:
+def lipschitz(again: Explainer, answer: Answer, shift: Tensor) -> Tensor:
     """The greatest ratio of how far maps and samples move, with shape (sample,), double."""
-    far = moved(again, answer, shift, relative=False)
-    way = torch.stack([length((again.x + own) - again.x) for own in shift[: len(far)]])
+    far = map_distances(again, answer, shift, relative=False)
+    way = torch.stack([row_norms((again.x + own) - again.x) for own in shift[: len(far)]])
     return (far / way).amax(0)
 
 
-def maps(again: Again, shift: Tensor) -> Tensor:
+def explain_moved(again: Explainer, shift: Tensor) -> Tensor:
     """The maps of moved samples, with shape (n, sample, ...)."""
 
     def change(number: int, row: int) -> Tensor:
         own = shift[number, row if shift.shape[1] > 1 else 0]
         return again.x[row : row + 1] + own
 
-    return again.each(len(shift), change)
+    return again.variants(len(shift), change)
 
 
 def _worst(far: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:
@@ -188,16 +188,16 @@ def _worst(far: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:
     return worst, shift[number, torch.arange(far.shape[1], device=shift.device)]
 
 
-def _over(chosen: Tensor, x: Tensor) -> Tensor:
+def _per_sample(chosen: Tensor, x: Tensor) -> Tensor:
     return chosen.reshape(-1, *[1] * (x.dim() - 1))
 
 
-def length(values: Tensor) -> Tensor:
+def row_norms(values: Tensor) -> Tensor:
     """The Euclidean length of every row, double."""
     found: Tensor = torch.linalg.vector_norm(values.double().flatten(1), dim=1)
     return found
 
 
-def where_sound(answer: Answer, values: Tensor) -> Tensor:
+def where_finite(answer: Answer, values: Tensor) -> Tensor:
     """The values, NaN for maps that are not finite."""
-    return torch.where(torch.tensor(answer.sound, device=values.device), values, torch.nan)
+    return torch.where(torch.tensor(answer.finite, device=values.device), values, torch.nan)

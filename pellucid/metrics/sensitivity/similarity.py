@@ -14,7 +14,7 @@ from pellucid.errors import MethodError
 Similarity = Literal["spearman", "ssim", "cosine"]
 
 
-def similar(one: Tensor, other: Tensor, how: Similarity, *, absolute: bool = False) -> float:
+def map_similarity(one: Tensor, other: Tensor, how: Similarity, *, absolute: bool = False) -> float:
     """How alike two maps are: 1 for the same; NaN where one of them says nothing, or is not finite.
 
     Arguments:
@@ -25,7 +25,7 @@ def similar(one: Tensor, other: Tensor, how: Similarity, *, absolute: bool = Fal
 
     Example:
         >>> a = torch.tensor([[1.0, -2.0, 3.0]])
-        >>> round(similar(a, -a, "cosine"), 6), round(similar(a, -a, "spearman", absolute=True), 6)
+        >>> round(map_similarity(a, -a, "cosine"), 6), round(map_similarity(a, -a, "spearman", absolute=True), 6)
         (-1.0, 1.0)
     """
     one, other = one.double().cpu(), other.double().cpu()
@@ -34,7 +34,7 @@ def similar(one: Tensor, other: Tensor, how: Similarity, *, absolute: bool = Fal
     return WAYS[how](*((one.abs(), other.abs()) if absolute else (one, other)))
 
 
-def known_similarity(name: str, how: str) -> None:
+def check_similarity(name: str, how: str) -> None:
     """Refuse a similarity that is not known.
 
     Raises:

@@ -12,9 +12,9 @@ from torch import Tensor
 from pellucid.errors import MethodError
 from pellucid.model import Model
 from pellucid.tape.forward import at_once, heard
-from ..metric import Answer, Need, Question, Scores, scored
-from .reexplain import Again
-from .robustness import Neighbours, length, maps, where_sound
+from ..metric import Answer, Need, Question, Scores, class_scores
+from .reexplain import Explainer
+from .robustness import Neighbours, explain_moved, row_norms, where_finite
 
 Values = dict[str | None, Tensor]
 """The output (None), and values inside the model by module path."""
@@ -57,19 +57,19 @@ class RelativeStability(ABC):
         return None
 
     def score(self, question: Question, answer: Answer) -> Scores:
-        again = Again.of(question, answer)
+        again = Explainer.of(question, answer)
         shift = self.neighbours.noise(question.x, question.seed)
-        after = maps(again, shift)
+        after = explain_moved(again, shift)
         values, at = answer.values.to(question.x), self.heard(question.model)
         found = []
         for sample, own in enumerate(values):  # each with its own neighbours: the same in whatever batch it comes
             y = question.x[sample] + shift[: len(after), 0]
-            told = outputs(question, sample, y, at)
-            change = length(relative(own - after[:, sample], own, self.eps))
+            told = output_values(question, sample, y, at)
+            change = row_norms(relative_change(own - after[:, sample], own, self.eps))
             ratio = change / self.distance(question, sample, y, told).double().clamp(min=self.eps)
             kept = same_class(question.output[sample : sample + 1], told[None])
             found.append(ratio[kept].max() if kept.any() else ratio.new_tensor(torch.nan))
-        return Scores(where_sound(answer, torch.stack(found)).cpu(), again.forwards + after.shape[0] * after.shape[1])
+        return Scores(where_finite(answer, torch.stack(found)).cpu(), again.forwards + after.shape[0] * after.shape[1])
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class RelativeInputStability(RelativeStability):
 
     def distance(self, question: Question, sample: int, y: Tensor, told: Values) -> Tensor:
         x = question.x[sample]
-        return length(relative(x - y, x, self.eps))
+        return row_norms(relative_change(x - y, x, self.eps))
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class RelativeOutputStability(RelativeStability):
     name: ClassVar[str] = "relative_output_stability"
 
     def distance(self, question: Question, sample: int, y: Tensor, told: Values) -> Tensor:
-        return length(question.output[sample] - told[None])
+        return row_norms(question.output[sample] - told[None])
 
 
 @dataclass(frozen=True)
@@ -124,13 +124,13 @@ class RelativeRepresentationStability(RelativeStability):
 
     def distance(self, question: Question, sample: int, y: Tensor, told: Values) -> Tensor:
         at = self.heard(question.model)
-        before = outputs(question, sample, question.x[sample : sample + 1], at)[at]
-        return length(relative(before - told[at], before, self.eps))
+        before = output_values(question, sample, question.x[sample : sample + 1], at)[at]
+        return row_norms(relative_change(before - told[at], before, self.eps))
 
 
 def same_class(output: Tensor, other: Tensor) -> Tensor:
     """Whether the same class is predicted, for each of the others; always, without classes."""
-    one, two = scored(output), scored(other)
+    one, two = class_scores(output), class_scores(other)
     if one is None or two is None:
         return torch.ones(len(other), dtype=torch.bool, device=other.device)
     return one.argmax(1) == two.argmax(1)
@@ -154,7 +154,7 @@ def last_but_one(model: Model) -> str:
     return own[-2]
 
 
-def outputs(question: Question, sample: int, y: Tensor, at: str | None) -> Values:
+def output_values(question: Question, sample: int, y: Tensor, at: str | None) -> Values:
     """The output for variants of a sample, and a value inside the model, a few at a time."""
 
     def asked(piece: Tensor) -> Values:
@@ -166,11 +166,11 @@ def outputs(question: Question, sample: int, y: Tensor, at: str | None) -> Value
     return {name: torch.cat([piece[name] for piece in pieces]) for name in pieces[0]}
 
 
-def relative(change: Tensor, whole: Tensor, eps: float) -> Tensor:
+def relative_change(change: Tensor, whole: Tensor, eps: float) -> Tensor:
     """A change relative to what changes, entry by entry; what is 0 counts as eps.
 
     Example:
-        >>> relative(torch.tensor([1.0, 1.0]), torch.tensor([-4.0, 0.0]), 0.5)
+        >>> relative_change(torch.tensor([1.0, 1.0]), torch.tensor([-4.0, 0.0]), 0.5)
         tensor([-0.2500,  2.0000], dtype=torch.float64)
     """
     return change.double() / torch.where(whole == 0, eps, whole.double())

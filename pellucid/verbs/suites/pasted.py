@@ -12,7 +12,7 @@ from torch import Tensor
 from pellucid import zoo
 from pellucid.errors import InputError, MethodError
 from pellucid.explanation.method import Method
-from pellucid.metrics.metric import scored
+from pellucid.metrics.metric import class_scores
 from pellucid.model import Model, load
 from pellucid.tape.forward import at_once, heard
 from pellucid.zoo.truth.problem import generator
@@ -175,7 +175,7 @@ def _kept(model: Model, pasted: Pasted) -> tuple[Pasted, dict[str, Tensor]]:
 def _scores(model: Model, x: Tensor) -> Tensor:
     """One score per class, a few pictures at a time."""
     output = torch.cat([heard(model, piece, (None,))[None] for piece in torch.split(x, at_once(x))])
-    found = scored(output)
+    found = class_scores(output)
     if found is None:
         raise InputError(
             f"pasted_object for {model.name}", f"outputs of shape {tuple(output.shape)}", "it asks what class is kept",
