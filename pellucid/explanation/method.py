@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import is_dataclass, replace
 from inspect import Parameter, signature
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -16,11 +16,9 @@ from torch import Tensor
 from pellucid.core.numbers import figure
 from pellucid.errors import MethodError
 from pellucid.model import Model
+from pellucid.model.where import Where
 from pellucid.target import Target
 from .attribution import Attribution
-
-if TYPE_CHECKING:
-    from pellucid.model.where import Where
 
 
 class Method(Protocol):

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from PIL import Image
 
 from pellucid.errors import InputError
+from pellucid.explanation.explanation import Explanation
 from pellucid.model.modality import Table
 from .image import caption, framed, numbered, title
 from .modality.table.chart import drawing
 from .parts.map import prepare
 from .parts.steps import MOST, bars, rises, waterfall
 from .parts.text import stack
-
-if TYPE_CHECKING:
-    from pellucid.explanation.explanation import Explanation
 
 WIDE = 924  # pixels
 

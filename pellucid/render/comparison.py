@@ -5,26 +5,22 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from PIL import Image
+from torch import Tensor
 
 from pellucid.core.numbers import figure
 from pellucid.explanation.comparison import Comparison
-from .image import GAP, MOST_SAMPLES, chunks, classes, encoded, every_input, framed, labelled, model_name, numbered, side_by_side
+from pellucid.explanation.explanation import Explanation
+from .image import GAP, MOST_SAMPLES, chunks, classes, encoded, every_input, framed, labelled, model_name, numbered
 from .modality.painters import painter
 from .page import body
 from .parts.map import prepare
 from .parts.matrix import agreement
 from .parts.palette import AMBER, FAINT, INK, PAPER, Colour
 from .parts.panel import SMALLEST, Size, card, ground, photograph
-from .parts.text import paragraph, shorten, stack
+from .parts.text import line, paragraph, side_by_side, stack
 from .parts.view import VIEWS, Shown
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from pellucid.explanation.explanation import Explanation
 
 MOST_ACROSS = 4
 IN_A_CELL = 8  # methods, of which a table still fits below the photograph
@@ -58,7 +54,7 @@ class Column:
     def parts(self) -> list[Image.Image]:
         """What has to stand on a line with the other columns of its row, from above to below."""
         text = [paragraph(words, size, WIDE, ink) for words, kind in self.facts for size, ink in (INKS[kind],)]
-        head = paragraph(shorten(self.head, 20, WIDE), 20, WIDE, INK)
+        head = line(self.head, 20, WIDE, INK)
         return [head, self.panel, stack([self.scale, stack(text, gap=3)], gap=12), self.regions, self.key]
 
 
@@ -92,7 +88,7 @@ def rows(columns: list[Column]) -> list[list[Column]]:
 
 def band(row: list[Column]) -> Image.Image:
     """Columns side by side, their parts on common lines."""
-    return stack([side_by_side(list(parts), WIDE) for parts in zip(*(one.parts() for one in row), strict=True)], gap=12)
+    return stack([side_by_side(list(parts), WIDE, GAP) for parts in zip(*(one.parts() for one in row), strict=True)], gap=12)
 
 
 def title(c: Comparison, which: str, wide: int) -> Image.Image:

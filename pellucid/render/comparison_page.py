@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from html import escape
-from typing import TYPE_CHECKING
+
+from torch import Tensor
 
 from pellucid.core.numbers import figure
 from pellucid.explanation.comparison import Comparison
@@ -12,9 +13,6 @@ from .image import MOST_SAMPLES
 from .page import HEAD, inline, table
 from .parts.text import stack
 from .parts.view import Shown
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 STYLE = """<style>
 body { max-width: 1900px; }

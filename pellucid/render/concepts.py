@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from PIL import Image, ImageDraw
 
 from pellucid.core.numbers import figure
-from .examples import example_cell, in_row, legend, no_example, outlined
+from pellucid.explanation.explanation import Explanation
+from pellucid.verbs.concepts import Concept, Concepts
+from .examples import example_cell, legend, no_example, outlined
 from .image import chunks, encoded, framed, model_name
 from .maximized import bounded
 from .parts.map import prepare
 from .parts.palette import AMBER, FAINT, HAIR, INK, PAPER, RED_BLUE
 from .parts.panel import Size, photograph
 from .parts.pixels import GAP, SIDE, drawn
-from .parts.text import paragraph, shorten, stack
+from .parts.text import line, paragraph, side_by_side, stack
 from .parts.view import draw_map
-
-if TYPE_CHECKING:
-    from pellucid.explanation.explanation import Explanation
-    from pellucid.verbs.concepts import Concept, Concepts
-
 
 ACROSS = 4  # pictures in one row: of several channels, where each has few
 
@@ -33,8 +28,8 @@ def concept_sheet(c: Concepts) -> Image.Image:
     own = longest * (SIDE + GAP) - GAP
     wide = max(beside * (own + GAP) - GAP, 3 * SIDE + 2 * GAP)
     largest = max(abs(one.relevance) for one in c.shown) or 1.0
-    each = [stack([bar(one, largest, own), in_row(row, SIDE)], 6) for one, row in zip(c.shown, rows, strict=True)]
-    body = [in_row(each[n : n + beside], own) for n in range(0, len(each), beside)]
+    each = [stack([bar(one, largest, own), side_by_side(row, SIDE, GAP)], 6) for one, row in zip(c.shown, rows, strict=True)]
+    body = [side_by_side(each[n : n + beside], own, GAP) for n in range(0, len(each), beside)]
     notes = [paragraph(note, 14, wide, FAINT) for note in captions(c)]
     notes += [paragraph(note, 14, wide, AMBER) for note in (*c.notes, *(c.examples.notes if c.examples else ()))]
     return framed(stack([title(c, wide), overview(c, wide), *body, stack(notes, 4)], 20))
@@ -44,7 +39,7 @@ def title(c: Concepts, wide: int) -> Image.Image:
     """The decision in large letters, and what it was read from."""
     head = c.whole.equation()
     lines = "  ·  ".join(filter(None, [f"concepts at {c.at}", c.whole.method, model_name(c.whole)]))
-    return stack([paragraph(shorten(head, 26, wide), 26, wide, INK), paragraph(shorten(lines, 16, wide), 16, wide, FAINT)], 2)
+    return stack([line(head, 26, wide, INK), line(lines, 16, wide, FAINT)], 2)
 
 
 def overview(c: Concepts, wide: int) -> Image.Image:
@@ -53,7 +48,7 @@ def overview(c: Concepts, wide: int) -> Image.Image:
     room = wide - len(cells) * (SIDE + GAP)
     words = [paragraph(c.passage(), 16, room, INK), *(paragraph(w, 15, room, AMBER) for w in c.whole.warnings())]
     image = Image.new("RGB", (wide, max(part.height for part in cells)), PAPER)
-    image.paste(in_row(cells, SIDE), (0, 0))
+    image.paste(side_by_side(cells, SIDE, GAP), (0, 0))
     image.paste(stack(words, 8), (wide - room, 0))
     return image
 
@@ -93,7 +88,7 @@ def map_cell(e: Explanation, words: str, marked: tuple[float, float, float, floa
         left, top, right, bottom = (round(share * size[n % 2 == 0]) for n, share in enumerate(marked))
         ImageDraw.Draw(image).rectangle((left, top, right - 1, bottom - 1), outline=INK)
     scale = f"{words}; full colour at {figure(ready.scale.limit)}" if not ready.empty else words
-    return stack([image, paragraph(shorten(scale, 13, SIDE), 13, SIDE, FAINT)], 6)
+    return stack([image, line(scale, 13, SIDE, FAINT)], 6)
 
 
 def sized(height: int, width: int) -> Size:
@@ -110,7 +105,7 @@ def bar(one: Concept, largest: float, wide: int) -> Image.Image:
     if length:
         colour = RED_BLUE.colour(one.relevance, signed=True)
         ImageDraw.Draw(image).rectangle((0, 0, length - 1, 5), fill=colour)
-    return stack([paragraph(shorten(words, 15, wide), 15, wide, INK), image], 2)
+    return stack([line(words, 15, wide, INK), image], 2)
 
 
 def captions(c: Concepts) -> list[str]:

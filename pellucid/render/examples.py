@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -13,13 +11,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from pellucid.core.numbers import figure
+from pellucid.synth.examples.example import Example, Examples
 from .image import chunks, encoded, framed
 from .parts.palette import AMBER, FAINT, HAIR, INK, PAPER
 from .parts.pixels import GAP, SIDE, drawn, fitted, painted
-from .parts.text import paragraph, shorten, stack
-
-if TYPE_CHECKING:
-    from pellucid.synth.examples.example import Example, Examples
+from .parts.text import line, paragraph, side_by_side, stack
 
 MOST = 32  # units on one sheet
 LEFT = 0.3  # of a picture's colour where the unit finds nothing
@@ -33,7 +29,7 @@ def example_sheet(e: Examples) -> Image.Image:
     parts = [paragraph(f"{len(e)} units by {e.by}, of {e.seen:,} real pictures" if len(e) > 1 else heading(e), 17, wide, INK)]
     for unit, row in list(zip(e.units, e.rows, strict=True))[:MOST]:
         cells = [example_cell(e, example, SIDE) for example in row] or [no_example(e.seen, SIDE)]
-        parts += [paragraph(shorten(unit, 15, wide), 15, wide, INK), in_row(cells, SIDE)]
+        parts += [line(unit, 15, wide, INK), side_by_side(cells, SIDE, GAP)]
     left = [f"The first {MOST} of {len(e)} units are shown."] if len(e) > MOST else []
     parts += [paragraph(note, 14, wide, AMBER) for note in (*left, *e.notes)]
     return framed(stack([*parts, paragraph(legend(e), 14, wide, FAINT)], GAP))
@@ -58,7 +54,7 @@ def example_cell(e: Examples, example: Example, wide: int) -> Image.Image:
     """One real picture over its value and its name."""
     value = f"real: {value_name(e, example)}{figure(example.value)}"
     name = Path(str(example.name)).stem if isinstance(example.name, str) else f"picture {example.name}"
-    words = [paragraph(shorten(value, 15, wide), 15, wide, INK), paragraph(shorten(name, 13, wide), 13, wide, FAINT)]
+    words = [line(value, 15, wide, INK), line(name, 13, wide, FAINT)]
     return stack([masked(example, wide), stack(words, 2)], 6)
 
 
@@ -97,14 +93,6 @@ def smooth(heat: Tensor) -> Tensor:
     """Relevance averaged over small squares."""
     size = max(heat.shape) // BLUR // 2 * 2 + 1
     return functional.avg_pool2d(heat[None, None], size, 1, size // 2, count_include_pad=False)[0, 0]
-
-
-def in_row(cells: Sequence[Image.Image], wide: int) -> Image.Image:
-    """Cells side by side."""
-    image = Image.new("RGB", (len(cells) * (wide + GAP) - GAP, max(part.height for part in cells)), PAPER)
-    for place, part in enumerate(cells):
-        image.paste(part, (place * (wide + GAP), 0))
-    return image
 
 
 def png(e: Examples) -> bytes:

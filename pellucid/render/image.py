@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
+from torch import Tensor
 
+from pellucid.explanation.explanation import Explanation
 from .modality.multi_input import SCALES, inputs
 from .modality.painters import painter
 from .parts.legend import class_bars
@@ -17,13 +19,8 @@ from .parts.map import Map, prepare
 from .parts.palette import AMBER, FAINT, HAIR, INK, PAPER, RED_BLUE, Palette
 from .parts.panel import Size, panel_size, photograph
 from .parts.scale import Scale
-from .parts.text import paragraph, shorten, stack
+from .parts.text import line, paragraph, side_by_side, stack
 from .parts.view import PLAIN, Regions, Shown, View
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from pellucid.explanation.explanation import Explanation
 
 MARGIN, GAP, COLUMN = 32, 28, 400
 MOST_SAMPLES = 16
@@ -142,7 +139,7 @@ def on_paper(e: Explanation, drawn: Map, views: list[View], regions: Regions, *,
         return stack([body, *classes(e, drawn, wide), *words], gap=16)
     words = caption(e, wide) if captioned else []
     beside = [views[0].words(drawn, regions, wide), *classes(e, drawn, wide), *words]
-    return side_by_side([views[0].paint(drawn, regions, size), stack(beside, gap=16)], wide)
+    return side_by_side([views[0].paint(drawn, regions, size), stack(beside, gap=16)], wide, GAP)
 
 
 def in_a_row(e: Explanation, drawn: Map, views: list[View], regions: Regions, *, captioned: bool) -> Image.Image:
@@ -150,7 +147,7 @@ def in_a_row(e: Explanation, drawn: Map, views: list[View], regions: Regions, *,
     wide = COLUMN + 48
     whole = 2 * wide + GAP
     first, *second = [*classes(e, drawn, wide), views[0].words(drawn, regions, wide)]
-    below = side_by_side([first, stack(second, GAP)], wide)
+    below = side_by_side([first, stack(second, GAP)], wide, GAP)
     rest = [part for cell in cells(e, drawn, views[1:], regions, (0, whole), whole) for part in cell]
     words = caption(e, whole) if captioned else []
     return stack([views[0].paint(drawn, regions, (0, whole)), below, *rest, *words], gap=16)
@@ -175,27 +172,19 @@ def grid(parts: list[Cell], wide: int) -> Image.Image:
     """Panels in rows of two (three are one row), each over its legend."""
     across = 3 if len(parts) == 3 else 2
     rows = [parts[start : start + across] for start in range(0, len(parts), across)]
-    bands = [stack([side_by_side([cell[half] for cell in row], wide) for half in range(2)], gap=16) for row in rows]
+    bands = [stack([side_by_side([cell[half] for cell in row], wide, GAP) for half in range(2)], gap=16) for row in rows]
     return stack(bands, gap=GAP)
-
-
-def side_by_side(parts: Sequence[Image.Image], wide: int) -> Image.Image:
-    """Columns of `wide` pixels each, on paper."""
-    image = Image.new("RGB", (len(parts) * (wide + GAP) - GAP, max(part.height for part in parts)), PAPER)
-    for place, part in enumerate(parts):
-        image.paste(part, (place * (wide + GAP), 0))
-    return image
 
 
 def labelled(words: str, image: Image.Image, wide: int) -> Image.Image:
     """A panel under its name."""
-    return stack([paragraph(shorten(words, 15, wide), 15, wide, FAINT), image], gap=4)
+    return stack([line(words, 15, wide, FAINT), image], gap=4)
 
 
 def title(e: Explanation, wide: int, which: str = "") -> Image.Image:
     """Target and value in large letters; method, model and `which` sample below."""
-    line = "  ·  ".join(filter(None, (e.method, model_name(e), f"at {e.at}" if e.at else "", which)))
-    return stack([paragraph(e.equation(), 26, wide, INK), paragraph(shorten(line, 16, wide), 16, wide, FAINT)], gap=2)
+    about = "  ·  ".join(filter(None, (e.method, model_name(e), f"at {e.at}" if e.at else "", which)))
+    return stack([paragraph(e.equation(), 26, wide, INK), line(about, 16, wide, FAINT)], gap=2)
 
 
 def numbered(e: Explanation, sample: int) -> str:

@@ -5,21 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from PIL import Image
 from torch import Tensor
 
 from pellucid.core.numbers import figure
-from .examples import example_cell, in_row, legend, no_example
+from pellucid.synth.maximized import Maximized
+from pellucid.synth.trust.trust import Trust
+from .examples import example_cell, legend, no_example
 from .image import chunks, encoded, framed
 from .parts.palette import AMBER, FAINT, INK
 from .parts.pixels import GAP, SIDE, drawn
-from .parts.text import paragraph, shorten, stack
-
-if TYPE_CHECKING:
-    from pellucid.synth.maximized import Maximized
-    from pellucid.synth.trust.trust import Trust
+from .parts.text import line, paragraph, side_by_side, stack
 
 BESIDE = 4  # pictures that were made, in one row with real ones
 FAINTEST = 1.5  # how much paler than full contrast a picture is before it is shown with more
@@ -46,7 +43,7 @@ def contact_sheet(p: Maximized, across: int | None = None, trust: Trust | None =
         rows = [cells[start : start + across] for start in range(0, len(cells), across)]
     else:
         rows = with_real(p, cells, wide, across or BESIDE)
-    body = stack([in_row(row, wide) for row in rows], GAP)
+    body = stack([side_by_side(row, wide, GAP) for row in rows], GAP)
     room = max(body.width, 2 * SIDE)
     notes = [paragraph(note, 14, room, AMBER) for note in p.notes]
     if p.real is not None:
@@ -96,7 +93,7 @@ def with_given(p: Maximized, cells: Sequence[Image.Image], wide: int, across: in
 
 def captioned(image: Tensor, within: bool, wide: int, head: str, words: str) -> Image.Image:
     """A picture over what it is."""
-    told = [paragraph(shorten(head, 15, wide), 15, wide, INK), paragraph(shorten(words, 13, wide), 13, wide, FAINT)]
+    told = [line(head, 15, wide, INK), line(words, 13, wide, FAINT)]
     return stack([drawn(image, within), stack(told, 2)], 6)
 
 
@@ -105,7 +102,7 @@ def heading(p: Maximized, wide: int) -> Image.Image:
     model = p.provenance.get("model", {})
     name = model.get("name", "") if isinstance(model, dict) else ""
     words = "  ·  ".join(filter(None, [p.recipe, name, f"{len(p)} pictures" if len(p) > 1 else ""]))
-    return paragraph(shorten(words, 17, wide), 17, wide, INK)
+    return line(words, 17, wide, INK)
 
 
 def cell(p: Maximized, index: int, wide: int, trust: Trust | None = None) -> Image.Image:
@@ -115,9 +112,9 @@ def cell(p: Maximized, index: int, wide: int, trust: Trust | None = None) -> Ima
     gain = contrast(p, index)
     said = [f"{label} {share:.0%}" for _, label, share in (p.classes[index][:1] if p.classes else ())]
     said += [f"contrast x {gain:.1f}"] if gain > 1 else []
-    lines += [paragraph(shorten("  ·  ".join(filter(None, [*said, seed])), 13, wide), 13, wide, FAINT)] if said or seed else []
+    lines += [line("  ·  ".join(filter(None, [*said, seed])), 13, wide, FAINT)] if said or seed else []
     lines += [] if bool(p.fired[index]) else [paragraph("never fired", 13, wide, AMBER)]
-    lines += [paragraph(shorten(words, 13, wide), 13, wide, FAINT) for words in (trust[index].telling() if trust else ())]
+    lines += [line(words, 13, wide, FAINT) for words in (trust[index].telling() if trust else ())]
     image = p.images[index] if gain == 1 else middle(p) + gain * (p.images[index] - middle(p))
     return stack([drawn(image, bounded(p)), stack(lines, 2)], 6)
 

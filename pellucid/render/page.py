@@ -6,10 +6,11 @@ import json
 from base64 import b64encode
 from collections.abc import Sequence
 from html import escape
-from typing import TYPE_CHECKING
 
 from PIL import Image
+from torch import Tensor
 
+from pellucid.explanation.explanation import Explanation
 from .image import MOST_SAMPLES, encoded, numbered, panels
 from .modality.multi_input import SCALES, inputs
 from .modality.painters import painter
@@ -17,11 +18,6 @@ from .parts.ledger_table import ledger_rows
 from .parts.map import Map, prepare
 from .parts.scale import Scale
 from .parts.view import PLAIN, Regions, Shown
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from pellucid.explanation.explanation import Explanation
 
 # The policy makes the promise binding: a browser refuses whatever is not in the file.
 HEAD = """<!doctype html>

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from html import escape
-from typing import TYPE_CHECKING
 
+from pellucid.explanation.explanation import Explanation
 from .image import MOST_SAMPLES, numbered, panels
 from .modality.painters import painter
 from .modality.tokens.runs import visible
@@ -14,9 +14,6 @@ from .parts.map import prepare
 from .parts.palette import AMBER, FAINT, INK, Colour, web
 from .parts.scale import Scale
 from .parts.text import wrap
-
-if TYPE_CHECKING:
-    from pellucid.explanation.explanation import Explanation
 
 WIDE, MARGIN = 864, 32
 LETTERS = "ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import textwrap
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pellucid.core.numbers import with_sign
+from pellucid.explanation.explanation import Explanation
 from .modality.multi_input import inputs
 from .modality.painters import painter
 from .parts.ledger_table import ledger_lines
@@ -16,9 +16,6 @@ from .parts.map import Map, prepare
 from .parts.palette import RED_BLUE, RESET, Palette, ends, ink, paper
 from .parts.panel import Size, overlay, resized
 from .parts.scale import Heat, Scale, each
-
-if TYPE_CHECKING:
-    from pellucid.explanation.explanation import Explanation
 
 MOST_BARS, MOST_SIGNS = 16, 32
 

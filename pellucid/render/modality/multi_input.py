@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from pellucid.explanation.explanation import Explanation
+from pellucid.explanation.explanation import Explanation
 
 SCALES = "Every input is painted on a scale of its own; the caption says how much each gives."
 

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from pellucid.explanation.explanation import Explanation
 from ..parts.painter import Painter
 from . import series, table, tokens
-
-if TYPE_CHECKING:
-    from pellucid.explanation.explanation import Explanation
 
 #: By the `kind` of `pellucid.model.modality`.
 PAINTERS: dict[str, Painter] = {"tokens": tokens.PAINTER, "table": table.PAINTER, "curves": series.PAINTER}

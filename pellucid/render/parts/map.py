@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.core.blur import smoothed
 from pellucid.errors import InputError
+from pellucid.explanation.explanation import Explanation
 from .palette import RED_BLUE, Palette
 from .scale import Heat, Scale, each, fixed, shared
-
-if TYPE_CHECKING:
-    from pellucid.explanation.explanation import Explanation
 
 
 @dataclass(frozen=True)

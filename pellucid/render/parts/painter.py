@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from PIL import Image
 
+from pellucid.explanation.explanation import Explanation
 from .drawing import Drawing
 from .map import Map
-
-if TYPE_CHECKING:
-    from pellucid.explanation.explanation import Explanation
 
 PAGE = 864  # pixels
 

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from pellucid.core.numbers import figure, with_sign
+from pellucid.explanation.explanation import Explanation
 from pellucid.model.modality.table import Table
-
-if TYPE_CHECKING:
-    from pellucid.explanation.explanation import Explanation
 
 MOST = 12
 COLUMN, REST, LOST, END = "column", "rest", "lost", "end"

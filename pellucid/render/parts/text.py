@@ -97,6 +97,11 @@ def paragraph(words: str, size: int, limit: int, colour: Colour = INK) -> Image.
     return image
 
 
+def line(words: str, size: int, limit: int, colour: Colour = INK) -> Image.Image:
+    """`words` on one line on paper, cut where they do not fit."""
+    return paragraph(shorten(words, size, limit), size, limit, colour)
+
+
 def stack(parts: Sequence[Image.Image], gap: int) -> Image.Image:
     """Pictures under one another on paper, `gap` pixels apart; of none, a speck of paper."""
     height = sum(part.height for part in parts) + gap * (len(parts) - 1)
@@ -105,4 +110,12 @@ def stack(parts: Sequence[Image.Image], gap: int) -> Image.Image:
     for part in parts:
         image.paste(part, (0, top))
         top += part.height + gap
+    return image
+
+
+def side_by_side(parts: Sequence[Image.Image], wide: int, gap: int) -> Image.Image:
+    """Pictures beside one another on paper, in columns `wide` pixels each and `gap` pixels apart."""
+    image = Image.new("RGB", (len(parts) * (wide + gap) - gap, max(part.height for part in parts)), PAPER)
+    for place, part in enumerate(parts):
+        image.paste(part, (place * (wide + gap), 0))
     return image

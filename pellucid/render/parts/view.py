@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from PIL import Image, ImageOps
+from torch import Tensor
 
 from pellucid.errors import InputError
+from pellucid.explanation.explanation import Explanation
 from pellucid.explanation.regions import Region
 from . import outline
 from .bars import bars
@@ -16,11 +17,6 @@ from .legend import legend
 from .map import Map
 from .palette import HAIR
 from .panel import Size, card, ground, overlay
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from pellucid.explanation.explanation import Explanation
 
 Regions = tuple[Region, ...]
 

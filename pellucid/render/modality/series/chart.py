@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.core.numbers import figure
+from pellucid.explanation.explanation import Explanation
 from pellucid.model.modality.series import Series
 from ...parts.drawing import Drawing, Line, Rect, Words, colour_key, fitted
 from ...parts.map import Map
@@ -16,9 +16,6 @@ from ...parts.palette import AMBER, FAINT, HAIR, INK, Colour, ends
 from ...parts.scale import Heat, Scale, each
 from ...parts.text import wrap
 from ..table.chart import ticks
-
-if TYPE_CHECKING:
-    from pellucid.explanation.explanation import Explanation
 
 Mark = Rect | Line | Words
 LEFT, RIGHT, GAP, FOOT = 92, 10, 14, 34  # pixels

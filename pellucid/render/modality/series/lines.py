@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from pellucid.core.numbers import figure
+from pellucid.explanation.explanation import Explanation
 from pellucid.model.modality.series import Series
 from ...parts.map import Map
 from ...parts.palette import INK, RESET, ends, ink, paper
 from .chart import shade, strips, strongest
-
-if TYPE_CHECKING:
-    from pellucid.explanation.explanation import Explanation
 
 LEVELS = "▁▂▃▄▅▆▇█"
 

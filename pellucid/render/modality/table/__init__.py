@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from html import escape
-from typing import TYPE_CHECKING
 
 from pellucid.core.numbers import figure
+from pellucid.explanation.explanation import Explanation
 from ...parts.painter import of_drawing
-from ...parts.steps import bars, rises, split, waterfall
+from ...parts.steps import Step, bars, rises, split, waterfall
 from .chart import drawing
 from .lines import lines
-
-if TYPE_CHECKING:
-    from pellucid.explanation.explanation import Explanation
-    from ...parts.steps import Step
 
 
 def steps(e: Explanation) -> list[Step]:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from html import escape
-from typing import TYPE_CHECKING
 
 from pellucid.core.numbers import with_sign
+from pellucid.explanation.explanation import Explanation
 from pellucid.model.modality.tokens import PADDING, SPECIAL, Tokens
 from ...parts.map import Map
 from ...parts.palette import ends, web
 from .runs import UNREAD, Run, ground, leftward, legible, runs, tooltip, visible
-
-if TYPE_CHECKING:
-    from pellucid.explanation.explanation import Explanation
 
 MOST_WORDS = 12
 TEXT = "font-size:1.15rem; line-height:1.9; white-space:pre-wrap; overflow-wrap:anywhere; margin:0 0 1.2rem"

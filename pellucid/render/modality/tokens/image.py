@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw
 
+from pellucid.explanation.explanation import Explanation
 from pellucid.model.modality.tokens import SPECIAL
 from ...parts.legend import colour_bar
 from ...parts.map import Map
@@ -14,9 +14,6 @@ from ...parts.palette import AMBER, FAINT, INK, PAPER
 from ...parts.text import font, paragraph, plain, stack, width
 from .runs import UNREAD, Run, ground, leftward, legible, ordered, rows, runs
 from .svg import PALE
-
-if TYPE_CHECKING:
-    from pellucid.explanation.explanation import Explanation
 
 SIZE, STEP = 19, 31  # pixels: of letters, from line to line
 MOST_LINES = 120

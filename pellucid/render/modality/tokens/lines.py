@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
+from pellucid.explanation.explanation import Explanation
 from pellucid.model.modality.tokens import SPECIAL
 from ...parts.map import Map
 from ...parts.palette import RESET, ends, ink, paper
 from .runs import UNREAD, Run, ground, legible, rows, runs
-
-if TYPE_CHECKING:
-    from pellucid.explanation.explanation import Explanation
 
 SIGNS = ((0.6, "++"), (0.2, "+"), (-0.2, ""), (-0.6, "-"))  # from this strength on
 

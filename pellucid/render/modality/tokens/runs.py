@@ -5,19 +5,16 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from pellucid.core.numbers import with_sign
+from pellucid.explanation.explanation import Explanation
 from pellucid.model.modality import Tokens
 from pellucid.model.modality.tokens import SPECIAL
 from ...parts.map import Map
 from ...parts.palette import INK, PAPER, Colour
-
-if TYPE_CHECKING:
-    from pellucid.explanation.explanation import Explanation
 
 PLAIN, UNREAD = "plain", "unread"
 MIRROR = str.maketrans("()[]{}<>«»", ")(][}{><»«")

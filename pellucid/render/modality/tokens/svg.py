@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from html import escape
-from typing import TYPE_CHECKING
 
 from pellucid.core.numbers import with_sign
+from pellucid.explanation.explanation import Explanation
 from pellucid.model.modality.tokens import SPECIAL
 from ...parts.map import Map
 from ...parts.palette import FAINT, INK, Colour, ends, web
 from .runs import UNREAD, Run, cells, ground, leftward, legible, ordered, rows, runs, tooltip
-
-if TYPE_CHECKING:
-    from pellucid.explanation.explanation import Explanation
 
 SIZE, CELL, STEP = 16, 9.6, 28  # pixels: of letters, of a column, from line to line
 PALE: Colour = (169, 173, 179)
