@@ -23,8 +23,7 @@ from pellucid.metrics import (
 from pellucid.metrics.sensitivity.equivalent_models import Halves, shift_input, split_layers
 from pellucid.target import as_target
 from tests.cases import CASE
-from tests.reference import literature_twins as twin
-from tests.reference import metric_twins
+from tests.reference import literature_twins as twin, metric_twins
 
 
 @pytest.fixture(scope="module")

@@ -22,8 +22,7 @@ from pellucid.metrics.faithfulness.correlation import (
 from pellucid.metrics.removal.experiment import experiment
 from pellucid.metrics.removal.order import by_chance
 from pellucid.target import as_target
-from tests.reference import literature_twins as twin
-from tests.reference import metric_twins
+from tests.reference import literature_twins as twin, metric_twins
 
 SIDE, CLASS = 12, 1
 SQUARES = Scheme(Tiles(3), 0.0, Every(1))

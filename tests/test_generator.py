@@ -17,8 +17,7 @@ import pellucid as pl
 from pellucid.core.progress import watched
 from pellucid.errors import InputError, MethodError, ModelError, OutputError, WhereError
 from pellucid.synth.frame import Frame, framed
-from pellucid.synth.generator import GeneratorPrior, Losses
-from pellucid.synth.generator import training as module
+from pellucid.synth.generator import GeneratorPrior, Losses, training as module
 from pellucid.synth.generator.chain import LADDER, Chain, as_condition, tune_prior_weight
 from pellucid.synth.generator.codes import measure_codes
 from pellucid.synth.generator.decoder import Architecture, Decoder, critic

@@ -11,8 +11,7 @@ from pellucid.core.progress import watched
 from pellucid.errors import MethodError
 from pellucid.metrics import Answer, Infidelity, Jitter, Question, Squares, question
 from pellucid.target import as_target
-from tests.reference import literature_twins as twin
-from tests.reference import metric_twins
+from tests.reference import literature_twins as twin, metric_twins
 
 CHANGES = (Squares(largest=0.5), Jitter(sigma=0.3), Squares(largest=0.5, value=0.2))
 

@@ -14,8 +14,7 @@ from torch import Tensor, nn
 import pellucid as pl
 from pellucid.errors import InputError, MethodError, ModelError, PellucidError, TargetError
 from pellucid.tape.embedding import embedded
-from pellucid.zoo.truth.grammar import WORDS as LANGUAGE
-from pellucid.zoo.truth.grammar import words
+from pellucid.zoo.truth.grammar import WORDS as LANGUAGE, words
 from pellucid.zoo.truth.learn import fit
 from tests.readers import ROWS, TEXTS, WAYS, WIDE, WORDS, Bag, Looks, Reads, Speaks, made
 

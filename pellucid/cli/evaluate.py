@@ -15,8 +15,7 @@ from .files import Folder
 from .model_options import MODEL, ModelOptions, with_model_options
 from .progress import ProgressBar
 from .settings import split_names
-from .suite import METHODS as SUITE_METHODS
-from .suite import SUITES, print_findings, run_suite
+from .suite import METHODS as SUITE_METHODS, SUITES, print_findings, run_suite
 from .target_options import TARGET
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from importlib import import_module
 from typing import Any
@@ -41,17 +42,13 @@ def public(text: str) -> dict[str, tuple[str, str]]:
         {'explain': ('.verbs.explain', 'explain')}
     """
     names, known = dict[str, tuple[str, str]](), dict[str, tuple[str, str]]()
-    for line in text.splitlines():
-        match line.partition("#")[0].split():
-            case ["from", module, "import", name]:
-                known[name] = (module, name)
-            case ["from", module, "import", name, "as", alias] if name == alias:
-                names[alias] = (module, name)
-            case [alias, "=", name]:
-                names[alias] = known[name]
-            case [alias, _] if alias.endswith(":"):
-                names[alias[:-1]] = (".", alias[:-1])
-    return names
+    for module, imported in re.findall(r"from (\S+) import (\([^)]*\)|.*)", text):
+        for name, *alias in (each.split() for each in imported.strip("()").split(",") if each.strip()):
+            known[name] = (module, name)
+            if alias == ["as", name]:
+                names[name] = known[name]
+    names |= {alias: known[name] for alias, name in re.findall(r"(\w+) = (\w+)", text)}
+    return names | {name: (".", name) for name in re.findall(r"^ *(\w+): \w+", text, re.MULTILINE)}
 
 
 def _imported(package: str, module: str, name: str) -> Any:

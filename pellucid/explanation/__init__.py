@@ -3,11 +3,9 @@
 Nothing here computes an explanation; that is done in `methods/`.
 """
 
-from .attribution import Attribution
-from .comparison import Agreement, Comparison
-from .explanation import Explanation
-from .ledger import Ledger, Row
-from .method import Method
-from .regions import Region
-
-__all__ = ["Agreement", "Attribution", "Comparison", "Explanation", "Ledger", "Method", "Region", "Row"]
+from .attribution import Attribution as Attribution
+from .comparison import Agreement as Agreement, Comparison as Comparison
+from .explanation import Explanation as Explanation
+from .ledger import Ledger as Ledger, Row as Row
+from .method import Method as Method
+from .regions import Region as Region

@@ -1,98 +1,60 @@
 """Metrics: whether explanations can be trusted. What a metric is: metric.py; the list of them: `pellucid.catalogue.metrics`."""
 
-from .complexity import Complexity, EffectiveComplexity, Sparseness
-from .faithfulness.correlation import FaithfulnessCorrelation, FaithfulnessEstimate, MonotonicityCorrelation, SensitivityN
-from .faithfulness.infidelity import Infidelity, Jitter, Squares
-from .faithfulness.quantus import Values
-from .localisation import ROCAUC, AttributionLocalisation, EnergyPointingGame, PointingGame, RelevanceMass, RelevanceRank, TopK
-from .metric import Answer, Metric, Question, Scores, question
-from .removal.curve import Curve, curves, mean_height
-from .removal.deletion import Blurred, Deletion, Insertion
-from .removal.erasure import Comprehensiveness, Sufficiency
-from .removal.experiment import Scheme
-from .removal.irof import IROF
-from .removal.pixel_flipping import PixelFlipping
-from .removal.reduction import Reduction, Removed
-from .removal.region_perturbation import ABPC, RegionPerturbation
-from .removal.relevance_gain import LRG, MRG, SRG
-from .removal.road import ROAD, ROADCombined
-from .removal.selectivity import Selectivity
-from .removal.steps import Every, Log, Shares
-from .removal.tiles import Tiles
-from .report.interval import Paired, interval, paired
-from .report.table import Table
-from .sensitivity.axioms import Completeness, ImplementationInvariance, InputInvariance, NonSensitivity
-from .sensitivity.randomisation import Cascade, EfficientRandomization, Randomization, RandomLogit, SmoothRandomization
-from .sensitivity.robustness import AvgSensitivity, LocalLipschitz, MaxSensitivity, Neighbours
-from .sensitivity.stability import RelativeInputStability, RelativeOutputStability, RelativeRepresentationStability
-
-__all__ = [
-    "ABPC",
-    "IROF",
-    "LRG",
-    "MRG",
-    "ROAD",
-    "ROCAUC",
-    "SRG",
-    "Answer",
-    "AttributionLocalisation",
-    "AvgSensitivity",
-    "Blurred",
-    "Cascade",
-    "Completeness",
-    "Complexity",
-    "Comprehensiveness",
-    "Curve",
-    "Deletion",
-    "EffectiveComplexity",
-    "EfficientRandomization",
-    "EnergyPointingGame",
-    "Every",
-    "FaithfulnessCorrelation",
-    "FaithfulnessEstimate",
-    "ImplementationInvariance",
-    "Infidelity",
-    "InputInvariance",
-    "Insertion",
-    "Jitter",
-    "LocalLipschitz",
-    "Log",
-    "MaxSensitivity",
-    "Metric",
-    "MonotonicityCorrelation",
-    "Neighbours",
-    "NonSensitivity",
-    "Paired",
-    "PixelFlipping",
-    "PointingGame",
-    "Question",
-    "ROADCombined",
-    "RandomLogit",
-    "Randomization",
-    "Reduction",
-    "RegionPerturbation",
-    "RelativeInputStability",
-    "RelativeOutputStability",
-    "RelativeRepresentationStability",
-    "RelevanceMass",
-    "RelevanceRank",
-    "Removed",
-    "Scheme",
-    "Scores",
-    "Selectivity",
-    "SensitivityN",
-    "Shares",
-    "SmoothRandomization",
-    "Sparseness",
-    "Squares",
-    "Sufficiency",
-    "Table",
-    "Tiles",
-    "TopK",
-    "Values",
-    "curves",
-    "interval",
-    "mean_height",
-    "paired",
-    "question",
-]
+from .complexity import Complexity as Complexity, EffectiveComplexity as EffectiveComplexity, Sparseness as Sparseness
+from .faithfulness.correlation import (
+    FaithfulnessCorrelation as FaithfulnessCorrelation,
+    FaithfulnessEstimate as FaithfulnessEstimate,
+    MonotonicityCorrelation as MonotonicityCorrelation,
+    SensitivityN as SensitivityN,
+)
+from .faithfulness.infidelity import Infidelity as Infidelity, Jitter as Jitter, Squares as Squares
+from .faithfulness.quantus import Values as Values
+from .localisation import (
+    ROCAUC as ROCAUC,
+    AttributionLocalisation as AttributionLocalisation,
+    EnergyPointingGame as EnergyPointingGame,
+    PointingGame as PointingGame,
+    RelevanceMass as RelevanceMass,
+    RelevanceRank as RelevanceRank,
+    TopK as TopK,
+)
+from .metric import Answer as Answer, Metric as Metric, Question as Question, Scores as Scores, question as question
+from .removal.curve import Curve as Curve, curves as curves, mean_height as mean_height
+from .removal.deletion import Blurred as Blurred, Deletion as Deletion, Insertion as Insertion
+from .removal.erasure import Comprehensiveness as Comprehensiveness, Sufficiency as Sufficiency
+from .removal.experiment import Scheme as Scheme
+from .removal.irof import IROF as IROF
+from .removal.pixel_flipping import PixelFlipping as PixelFlipping
+from .removal.reduction import Reduction as Reduction, Removed as Removed
+from .removal.region_perturbation import ABPC as ABPC, RegionPerturbation as RegionPerturbation
+from .removal.relevance_gain import LRG as LRG, MRG as MRG, SRG as SRG
+from .removal.road import ROAD as ROAD, ROADCombined as ROADCombined
+from .removal.selectivity import Selectivity as Selectivity
+from .removal.steps import Every as Every, Log as Log, Shares as Shares
+from .removal.tiles import Tiles as Tiles
+from .report.interval import Paired as Paired, interval as interval, paired as paired
+from .report.table import Table as Table
+from .sensitivity.axioms import (
+    Completeness as Completeness,
+    ImplementationInvariance as ImplementationInvariance,
+    InputInvariance as InputInvariance,
+    NonSensitivity as NonSensitivity,
+)
+from .sensitivity.randomisation import (
+    Cascade as Cascade,
+    EfficientRandomization as EfficientRandomization,
+    Randomization as Randomization,
+    RandomLogit as RandomLogit,
+    SmoothRandomization as SmoothRandomization,
+)
+from .sensitivity.robustness import (
+    AvgSensitivity as AvgSensitivity,
+    LocalLipschitz as LocalLipschitz,
+    MaxSensitivity as MaxSensitivity,
+    Neighbours as Neighbours,
+)
+from .sensitivity.stability import (
+    RelativeInputStability as RelativeInputStability,
+    RelativeOutputStability as RelativeOutputStability,
+    RelativeRepresentationStability as RelativeRepresentationStability,
+)

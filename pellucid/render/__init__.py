@@ -2,29 +2,12 @@
 
 from __future__ import annotations
 
-from .chart import chart
-from .comparison import comparison_png, comparison_sheet
-from .comparison_page import comparison_page
-from .image import picture, png, sheet
-from .page import page
-from .parts.palette import PALETTES, Palette
-from .parts.view import VIEWS, Shown
-from .svg import svg
-from .terminal import terminal
-
-__all__ = [
-    "PALETTES",
-    "VIEWS",
-    "Palette",
-    "Shown",
-    "chart",
-    "comparison_page",
-    "comparison_png",
-    "comparison_sheet",
-    "page",
-    "picture",
-    "png",
-    "sheet",
-    "svg",
-    "terminal",
-]
+from .chart import chart as chart
+from .comparison import comparison_png as comparison_png, comparison_sheet as comparison_sheet
+from .comparison_page import comparison_page as comparison_page
+from .image import picture as picture, png as png, sheet as sheet
+from .page import page as page
+from .parts.palette import PALETTES as PALETTES, Palette as Palette
+from .parts.view import VIEWS as VIEWS, Shown as Shown
+from .svg import svg as svg
+from .terminal import terminal as terminal

@@ -10,41 +10,34 @@ from pellucid.core.lazy import lazy
 globals().update(lazy(__name__))
 
 if TYPE_CHECKING:
-    from . import canvas as canvas
-    from . import prior as prior
-    from . import recipes as recipes
-    from .canvas import Colour as Colour
-    from .canvas import Fourier as Fourier
-    from .canvas import Pixel as Pixel
-    from .canvas import Spectrum as Spectrum
-    from .frame import Frame as Frame
-    from .frame import framed as framed
+    from . import canvas as canvas, prior as prior, recipes as recipes
+    from .canvas import Colour as Colour, Fourier as Fourier, Pixel as Pixel, Spectrum as Spectrum
+    from .frame import Frame as Frame, framed as framed
     from .generator import GeneratorPrior as GeneratorPrior
-    from .maximized import Maximized as Maximized
-    from .maximized import Maximizer as Maximizer
-    from .optimize.ascent import Adam as Adam
-    from .optimize.ascent import Ascent as Ascent
-    from .optimize.ascent import Normalised as Normalised
-    from .optimize.ascent import Progress as Progress
-    from .optimize.ascent import Steepest as Steepest
+    from .maximized import Maximized as Maximized, Maximizer as Maximizer
+    from .optimize.ascent import (
+        Adam as Adam,
+        Ascent as Ascent,
+        Normalised as Normalised,
+        Progress as Progress,
+        Steepest as Steepest,
+    )
     from .optimize.result import OptimizationResult as OptimizationResult
-    from .optimize.task import Plan as Plan
-    from .optimize.task import Task as Task
-    from .prior import L2 as L2
-    from .prior import AlphaNorm as AlphaNorm
-    from .prior import Ball as Ball
-    from .prior import BatchNorm as BatchNorm
-    from .prior import Blur as Blur
-    from .prior import Centre as Centre
-    from .prior import Decay as Decay
-    from .prior import Diversity as Diversity
-    from .prior import Gradients as Gradients
-    from .prior import Inside as Inside
-    from .prior import SmallContribution as SmallContribution
-    from .prior import SmallNorm as SmallNorm
-    from .prior import TotalVariation as TotalVariation
-    from .protocols import Canvas as Canvas
-    from .protocols import Penalty as Penalty
-    from .protocols import Projection as Projection
-    from .protocols import Robustness as Robustness
+    from .optimize.task import Plan as Plan, Task as Task
+    from .prior import (
+        L2 as L2,
+        AlphaNorm as AlphaNorm,
+        Ball as Ball,
+        BatchNorm as BatchNorm,
+        Blur as Blur,
+        Centre as Centre,
+        Decay as Decay,
+        Diversity as Diversity,
+        Gradients as Gradients,
+        Inside as Inside,
+        SmallContribution as SmallContribution,
+        SmallNorm as SmallNorm,
+        TotalVariation as TotalVariation,
+    )
+    from .protocols import Canvas as Canvas, Penalty as Penalty, Projection as Projection, Robustness as Robustness
     from .robust import Robust as Robust

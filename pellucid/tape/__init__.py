@@ -1,27 +1,8 @@
 """What happened in one forward pass: the operations that ran, and the values they made."""
 
-from .local import LocalOp
-from .op import Affine, Op, Ref, Tape, Value
-from .recording.record import record
-from .rewrite import Attention, attentions, opened, rewrite
-from .seed import Aim, aim, find
-from .walk import path, walk
-
-__all__ = [
-    "Affine",
-    "Aim",
-    "Attention",
-    "LocalOp",
-    "Op",
-    "Ref",
-    "Tape",
-    "Value",
-    "aim",
-    "attentions",
-    "find",
-    "opened",
-    "path",
-    "record",
-    "rewrite",
-    "walk",
-]
+from .local import LocalOp as LocalOp
+from .op import Affine as Affine, Op as Op, Ref as Ref, Tape as Tape, Value as Value
+from .recording.record import record as record
+from .rewrite import Attention as Attention, attentions as attentions, opened as opened, rewrite as rewrite
+from .seed import Aim as Aim, aim as aim, find as find
+from .walk import path as path, walk as walk

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 
 from pellucid.errors import ModelError, TargetError, WhereError
-from pellucid.model.outputs import check_samples, entries, main, part
-from pellucid.model.outputs import main_output as main_output
+from pellucid.model.outputs import check_samples, entries, main, main_output as main_output, part
 from pellucid.model.where import Where, nearest
 from pellucid.target import Names, Part, Target
 from .op import Ref, Tape

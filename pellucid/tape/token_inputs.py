@@ -11,8 +11,7 @@ from torch import Tensor
 
 from pellucid.errors import InputError, MethodError, TargetError
 from pellucid.explanation.attribution import Attribution
-from pellucid.explanation.method import Method, configured, has, member
-from pellucid.explanation.method import attribute as ask
+from pellucid.explanation.method import Method, attribute as ask, configured, has, member
 from pellucid.model import Model, Text
 from pellucid.model.modality.tokens import PADDING, SPECIAL, TEXT, Tokens
 from pellucid.model.outputs import main_output

@@ -9,35 +9,13 @@ from torch import Tensor
 
 from pellucid.errors import TargetError
 from .activation import Channel, Direction, Energy, Function
-from .classes import Box, Class, Logit, LogOdds, Predicted, Probability, Region, probabilities
+from .classes import Box, Class, Logit, LogOdds, Predicted, Probability, Region, probabilities as probabilities
 from .detection import Detection
 from .number import Number
 from .similarity import Similarity
 from .step import Step
-from .target import Names, Part, Target, Term
+from .target import Names as Names, Part as Part, Target as Target, Term as Term
 from .token import Token
-
-__all__ = [
-    "Names",
-    "Part",
-    "Target",
-    "Term",
-    "as_target",
-    "box",
-    "channel",
-    "detection",
-    "direction",
-    "energy",
-    "log_odds",
-    "logit",
-    "mask",
-    "output",
-    "probabilities",
-    "probability",
-    "similarity",
-    "step",
-    "token",
-]
 
 
 def logit(index: int | str | Sequence[int | str] | None = None) -> Target:

@@ -10,8 +10,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from pellucid.catalogue.recipes import recipe as named
-from pellucid.catalogue.recipes import recipes
+from pellucid.catalogue.recipes import recipe as named, recipes
 from pellucid.errors import InputError, MethodError, TargetError
 from pellucid.model import Model, load
 from pellucid.model.multi_input import input_layout, is_multi_input

@@ -14,8 +14,7 @@ from pathlib import Path
 import blocks
 import numpy as np
 import torch
-from lxt.explicit import functional as lf
-from lxt.explicit import rules
+from lxt.explicit import functional as lf, rules
 from torch import Tensor
 
 EPS = 1e-20

@@ -1,23 +1,15 @@
 """Class activation maps: where, in one layer of a network, the evidence for a class lies; and maps of attention weights."""
 
-from .ablationcam import AblationCAM
-from .base import CAM
-from .chefer import Chefer
-from .eigencam import EigenCAM
-from .gradcam import GradCAM, GradCAMPlusPlus, HiResCAM, LayerCAM, XGradCAM
-from .rollout import AttentionRollout
-from .scorecam import ScoreCAM
-
-__all__ = [
-    "CAM",
-    "AblationCAM",
-    "AttentionRollout",
-    "Chefer",
-    "EigenCAM",
-    "GradCAM",
-    "GradCAMPlusPlus",
-    "HiResCAM",
-    "LayerCAM",
-    "ScoreCAM",
-    "XGradCAM",
-]
+from .ablationcam import AblationCAM as AblationCAM
+from .base import CAM as CAM
+from .chefer import Chefer as Chefer
+from .eigencam import EigenCAM as EigenCAM
+from .gradcam import (
+    GradCAM as GradCAM,
+    GradCAMPlusPlus as GradCAMPlusPlus,
+    HiResCAM as HiResCAM,
+    LayerCAM as LayerCAM,
+    XGradCAM as XGradCAM,
+)
+from .rollout import AttentionRollout as AttentionRollout
+from .scorecam import ScoreCAM as ScoreCAM

@@ -1,32 +1,17 @@
 """Explanation by gradients, and the measures of variation around them."""
 
-from .deeplift import DeepLift
-from .deepshap import DeepShap
-from .expected import Expected
-from .finite_differences import FiniteDifferences, LocalVariance
-from .guided import Deconvnet, GuidedBackprop
-from .integrated import Integrated
-from .noise import Noisy, OverBaselines, SmoothGrad, SmoothGradSquared, VarGrad
-from .saliency import Gradient, GradientXInput, Saliency, Sensitivity
-from .taylor import SimpleTaylor
-
-__all__ = [
-    "Deconvnet",
-    "DeepLift",
-    "DeepShap",
-    "Expected",
-    "FiniteDifferences",
-    "Gradient",
-    "GradientXInput",
-    "GuidedBackprop",
-    "Integrated",
-    "LocalVariance",
-    "Noisy",
-    "OverBaselines",
-    "Saliency",
-    "Sensitivity",
-    "SimpleTaylor",
-    "SmoothGrad",
-    "SmoothGradSquared",
-    "VarGrad",
-]
+from .deeplift import DeepLift as DeepLift
+from .deepshap import DeepShap as DeepShap
+from .expected import Expected as Expected
+from .finite_differences import FiniteDifferences as FiniteDifferences, LocalVariance as LocalVariance
+from .guided import Deconvnet as Deconvnet, GuidedBackprop as GuidedBackprop
+from .integrated import Integrated as Integrated
+from .noise import (
+    Noisy as Noisy,
+    OverBaselines as OverBaselines,
+    SmoothGrad as SmoothGrad,
+    SmoothGradSquared as SmoothGradSquared,
+    VarGrad as VarGrad,
+)
+from .saliency import Gradient as Gradient, GradientXInput as GradientXInput, Saliency as Saliency, Sensitivity as Sensitivity
+from .taylor import SimpleTaylor as SimpleTaylor

@@ -1,77 +1,39 @@
 """Layer-wise relevance propagation: what reached the decision, and how the model reacted to it."""
 
-from .attention import Attention
-from .auto import Auto
-from .composite import Composite
-from .conserving import Conserving, FittedConserving
-from .cp import CP
+from .attention import Attention as Attention
+from .auto import Auto as Auto
+from .composite import Composite as Composite
+from .conserving import Conserving as Conserving, FittedConserving as FittedConserving
+from .cp import CP as CP
 from .presets import (
-    DeepTaylor,
-    EpsilonAlpha2Beta1,
-    EpsilonAlpha2Beta1Flat,
-    EpsilonEverywhere,
-    EpsilonGammaBox,
-    EpsilonPlus,
-    EpsilonPlusFlat,
-    ExcitationBackprop,
-    GammaEverywhere,
-    Zero,
+    DeepTaylor as DeepTaylor,
+    EpsilonAlpha2Beta1 as EpsilonAlpha2Beta1,
+    EpsilonAlpha2Beta1Flat as EpsilonAlpha2Beta1Flat,
+    EpsilonEverywhere as EpsilonEverywhere,
+    EpsilonGammaBox as EpsilonGammaBox,
+    EpsilonPlus as EpsilonPlus,
+    EpsilonPlusFlat as EpsilonPlusFlat,
+    ExcitationBackprop as ExcitationBackprop,
+    GammaEverywhere as GammaEverywhere,
+    Zero as Zero,
 )
-from .propagate import propagate
-from .recurrent import SignalTakeAll
-from .rule import Rule, Shares
+from .propagate import propagate as propagate
+from .recurrent import SignalTakeAll as SignalTakeAll
+from .rule import Rule as Rule, Shares as Shares
 from .rules import (
-    AlphaBeta,
-    Epsilon,
-    Flat,
-    Gamma,
-    Gate,
-    Halve,
-    Native,
-    Norm,
-    Pass,
-    Route,
-    Softmax,
-    Standardise,
-    WSquare,
-    ZBox,
-    ZPlus,
+    AlphaBeta as AlphaBeta,
+    Epsilon as Epsilon,
+    Flat as Flat,
+    Gamma as Gamma,
+    Gate as Gate,
+    Halve as Halve,
+    Native as Native,
+    Norm as Norm,
+    Pass as Pass,
+    Route as Route,
+    Softmax as Softmax,
+    Standardise as Standardise,
+    WSquare as WSquare,
+    ZBox as ZBox,
+    ZPlus as ZPlus,
 )
-
-__all__ = [
-    "CP",
-    "AlphaBeta",
-    "Attention",
-    "Auto",
-    "Composite",
-    "Conserving",
-    "DeepTaylor",
-    "Epsilon",
-    "EpsilonAlpha2Beta1",
-    "EpsilonAlpha2Beta1Flat",
-    "EpsilonEverywhere",
-    "EpsilonGammaBox",
-    "EpsilonPlus",
-    "EpsilonPlusFlat",
-    "ExcitationBackprop",
-    "FittedConserving",
-    "Flat",
-    "Gamma",
-    "GammaEverywhere",
-    "Gate",
-    "Halve",
-    "Native",
-    "Norm",
-    "Pass",
-    "Route",
-    "Rule",
-    "Shares",
-    "SignalTakeAll",
-    "Softmax",
-    "Standardise",
-    "WSquare",
-    "ZBox",
-    "ZPlus",
-    "Zero",
-    "propagate",
-]

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from pellucid.model.where import Where
-from pellucid.tape import Attention as Layer
-from pellucid.tape import Op, Tape, attentions
+from pellucid.tape import Attention as Layer, Op, Tape, attentions
 from .attention import Attention
 from .composite import Composite, Entry, reads_picture
 from .conserving import fitted

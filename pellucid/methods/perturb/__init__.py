@@ -1,109 +1,53 @@
 """Explanation by perturbation: what happens to the target when parts of the input are taken away."""
 
-from .coarse_to_fine import Refined
-from .dve import DVE
-from .hsic import hsic
+from .coarse_to_fine import Refined as Refined
+from .dve import DVE as DVE
+from .hsic import hsic as hsic
 from .imputers import (
-    Blur,
-    ConditionalGaussian,
-    Marginal,
-    Noise,
-    NoisyLinear,
-    SegmentMean,
-    Shifted,
-    Statistics,
-    blur,
-    conditional_gaussian,
-    constant,
-    marginal,
-    mean,
-    measured,
-    noise,
-    noisy_linear,
-    patched,
-    segment_mean,
+    Blur as Blur,
+    ConditionalGaussian as ConditionalGaussian,
+    Marginal as Marginal,
+    Noise as Noise,
+    NoisyLinear as NoisyLinear,
+    SegmentMean as SegmentMean,
+    Shifted as Shifted,
+    Statistics as Statistics,
+    blur as blur,
+    conditional_gaussian as conditional_gaussian,
+    constant as constant,
+    marginal as marginal,
+    mean as mean,
+    measured as measured,
+    noise as noise,
+    noisy_linear as noisy_linear,
+    patched as patched,
+    segment_mean as segment_mean,
 )
-from .imputers.imputer import Constant, Imputer, Mean, Own
-from .imputers.text import LeftOut
-from .kernel_shap import kernel_shap
-from .lime import lime
-from .masks.extremal import Extremal
-from .masks.meaningful import Meaningful
-from .occlusion import Difference, feature_ablation, occlusion
-from .pda import WeightOfEvidence, pda
-from .regions.division import Along, Division, Entries, Grid, Groups, Sliding, Superpixels
-from .regions.regions import Cells, Partition, Regions, Windows
-from .regions.text import OfText, sentences, words
-from .rise import rise
-from .sampling.design import Bernoulli, Design, OneOut
-from .sampling.estimator import Estimate, Estimator
-from .sampling.perturbation import Perturbation
-from .sampling.responses import Responses
-from .sampling.run import Run
-from .sampling.study import Study
-from .shapley import shapley
-from .sobol import sobol
-
-__all__ = [
-    "DVE",
-    "Along",
-    "Bernoulli",
-    "Blur",
-    "Cells",
-    "ConditionalGaussian",
-    "Constant",
-    "Design",
-    "Difference",
-    "Division",
-    "Entries",
-    "Estimate",
-    "Estimator",
-    "Extremal",
-    "Grid",
-    "Groups",
-    "Imputer",
-    "LeftOut",
-    "Marginal",
-    "Mean",
-    "Meaningful",
-    "Noise",
-    "NoisyLinear",
-    "OfText",
-    "OneOut",
-    "Own",
-    "Partition",
-    "Perturbation",
-    "Refined",
-    "Regions",
-    "Responses",
-    "Run",
-    "SegmentMean",
-    "Shifted",
-    "Sliding",
-    "Statistics",
-    "Study",
-    "Superpixels",
-    "WeightOfEvidence",
-    "Windows",
-    "blur",
-    "conditional_gaussian",
-    "constant",
-    "feature_ablation",
-    "hsic",
-    "kernel_shap",
-    "lime",
-    "marginal",
-    "mean",
-    "measured",
-    "noise",
-    "noisy_linear",
-    "occlusion",
-    "patched",
-    "pda",
-    "rise",
-    "segment_mean",
-    "sentences",
-    "shapley",
-    "sobol",
-    "words",
-]
+from .imputers.imputer import Constant as Constant, Imputer as Imputer, Mean as Mean, Own as Own
+from .imputers.text import LeftOut as LeftOut
+from .kernel_shap import kernel_shap as kernel_shap
+from .lime import lime as lime
+from .masks.extremal import Extremal as Extremal
+from .masks.meaningful import Meaningful as Meaningful
+from .occlusion import Difference as Difference, feature_ablation as feature_ablation, occlusion as occlusion
+from .pda import WeightOfEvidence as WeightOfEvidence, pda as pda
+from .regions.division import (
+    Along as Along,
+    Division as Division,
+    Entries as Entries,
+    Grid as Grid,
+    Groups as Groups,
+    Sliding as Sliding,
+    Superpixels as Superpixels,
+)
+from .regions.regions import Cells as Cells, Partition as Partition, Regions as Regions, Windows as Windows
+from .regions.text import OfText as OfText, sentences as sentences, words as words
+from .rise import rise as rise
+from .sampling.design import Bernoulli as Bernoulli, Design as Design, OneOut as OneOut
+from .sampling.estimator import Estimate as Estimate, Estimator as Estimator
+from .sampling.perturbation import Perturbation as Perturbation
+from .sampling.responses import Responses as Responses
+from .sampling.run import Run as Run
+from .sampling.study import Study as Study
+from .shapley import shapley as shapley
+from .sobol import sobol as sobol

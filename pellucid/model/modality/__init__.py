@@ -5,11 +5,9 @@ How raw texts, rows and files become such an input stands in `model.readers`; ho
 
 from __future__ import annotations
 
-from .base import Modality
-from .multi import MultiInput
-from .serialization import KINDS, from_plain, to_plain
-from .series import Series
-from .table import Table
-from .tokens import Piece, Tokens
-
-__all__ = ["KINDS", "Modality", "MultiInput", "Piece", "Series", "Table", "Tokens", "from_plain", "to_plain"]
+from .base import Modality as Modality
+from .multi import MultiInput as MultiInput
+from .serialization import KINDS as KINDS, from_plain as from_plain, to_plain as to_plain
+from .series import Series as Series
+from .table import Table as Table
+from .tokens import Piece as Piece, Tokens as Tokens

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from .colour import Colour
-from .cppn import CPPN
-from .fourier import Fourier
-from .latent import Latent
-from .phase import Phase
-from .pixel import Pixel
-from .spectrum import Spectrum
-
-__all__ = ["CPPN", "Colour", "Fourier", "Latent", "Phase", "Pixel", "Spectrum"]
+from .colour import Colour as Colour
+from .cppn import CPPN as CPPN
+from .fourier import Fourier as Fourier
+from .latent import Latent as Latent
+from .phase import Phase as Phase
+from .pixel import Pixel as Pixel
+from .spectrum import Spectrum as Spectrum

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from .codes import Codes
-from .losses import Losses
-from .prior import GeneratorPrior
-
-__all__ = ["Codes", "GeneratorPrior", "Losses"]
+from .codes import Codes as Codes
+from .losses import Losses as Losses
+from .prior import GeneratorPrior as GeneratorPrior

@@ -5,25 +5,9 @@ Not in here: generator priors, which are networks of their own, in `generator/`.
 
 from __future__ import annotations
 
-from .centre import Centre, Inside
-from .diversity import Diversity
-from .norm import L2, AlphaNorm, Ball, Decay
-from .small import SmallContribution, SmallNorm
-from .smooth import Blur, Gradients, TotalVariation
-from .statistics import BatchNorm
-
-__all__ = [
-    "L2",
-    "AlphaNorm",
-    "Ball",
-    "BatchNorm",
-    "Blur",
-    "Centre",
-    "Decay",
-    "Diversity",
-    "Gradients",
-    "Inside",
-    "SmallContribution",
-    "SmallNorm",
-    "TotalVariation",
-]
+from .centre import Centre as Centre, Inside as Inside
+from .diversity import Diversity as Diversity
+from .norm import L2 as L2, AlphaNorm as AlphaNorm, Ball as Ball, Decay as Decay
+from .small import SmallContribution as SmallContribution, SmallNorm as SmallNorm
+from .smooth import Blur as Blur, Gradients as Gradients, TotalVariation as TotalVariation
+from .statistics import BatchNorm as BatchNorm

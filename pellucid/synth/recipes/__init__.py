@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from .auto import Auto
-from .deepdream import DeepDream
-from .erhan2009 import Erhan2009
-from .lucid import Lucid
-from .simonyan2013 import Simonyan2013
-from .yosinski2015 import Yosinski2015
-
-__all__ = ["Auto", "DeepDream", "Erhan2009", "Lucid", "Simonyan2013", "Yosinski2015"]
+from .auto import Auto as Auto
+from .deepdream import DeepDream as DeepDream
+from .erhan2009 import Erhan2009 as Erhan2009
+from .lucid import Lucid as Lucid
+from .simonyan2013 import Simonyan2013 as Simonyan2013
+from .yosinski2015 import Yosinski2015 as Yosinski2015

@@ -3,15 +3,13 @@
 import torch
 
 from ..op import Tape
-from .activation import chain
-from .affine import constant_affine, fold
-from .attention import Attention, attentions, opened
-from .gates import gate
-from .mixture import mix
-from .parts import parts
-from .wide import widen
-
-__all__ = ["Attention", "attentions", "chain", "constant_affine", "fold", "gate", "mix", "opened", "parts", "rewrite", "widen"]
+from .activation import chain as chain
+from .affine import constant_affine as constant_affine, fold as fold
+from .attention import Attention as Attention, attentions as attentions, opened as opened
+from .gates import gate as gate
+from .mixture import mix as mix
+from .parts import parts as parts
+from .wide import widen as widen
 
 
 @torch.no_grad()

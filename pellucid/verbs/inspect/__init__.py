@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from .card import Card, inspect
-from .head import Head
-from .layers import Layer
-from .rules import Planned
-from .verdicts import Verdict
-
-__all__ = ["Card", "Head", "Layer", "Planned", "Verdict", "inspect"]
+from .card import Card as Card, inspect as inspect
+from .head import Head as Head
+from .layers import Layer as Layer
+from .rules import Planned as Planned
+from .verdicts import Verdict as Verdict

@@ -1,8 +1,6 @@
 """Suites: experiments whose answer is known, for methods to be tried on."""
 
-from .findings import Findings
-from .hidden import hidden_parts
-from .marks import Measure, marks
-from .pasted import pasted_object
-
-__all__ = ["Findings", "Measure", "hidden_parts", "marks", "pasted_object"]
+from .findings import Findings as Findings
+from .hidden import hidden_parts as hidden_parts
+from .marks import Measure as Measure, marks as marks
+from .pasted import pasted_object as pasted_object

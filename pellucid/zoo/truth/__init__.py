@@ -13,55 +13,33 @@ templates    what excites a network most, in closed form
 hidden       parts behind occluders
 """
 
-from .birds import birds, sufficient
-from .formulas import all_of, any_of, piecewise_linear, products, shapley_values, two_patches, weighted_sum
-from .grammar import grammar, words
-from .hidden import OCCLUDERS, hidden, hidden_net
-from .learn import accuracy, convnet, dense, fit, learn, reader, remembering, suited
-from .pasted import model_contrast, pasted
-from .planted import planted_patterns, planted_tokens
-from .problem import Problem
-from .shapes import shapes
-from .tabular import clusters, conditional_shapley, gaussian
-from .templates import cosine, templates
-from .tetrominoes import tetrominoes
-from .watermark import pasted_mark, watermark
-
-__all__ = [
-    "OCCLUDERS",
-    "Problem",
-    "accuracy",
-    "all_of",
-    "any_of",
-    "birds",
-    "clusters",
-    "conditional_shapley",
-    "convnet",
-    "cosine",
-    "dense",
-    "fit",
-    "gaussian",
-    "grammar",
-    "hidden",
-    "hidden_net",
-    "learn",
-    "model_contrast",
-    "pasted",
-    "pasted_mark",
-    "piecewise_linear",
-    "planted_patterns",
-    "planted_tokens",
-    "products",
-    "reader",
-    "remembering",
-    "shapes",
-    "shapley_values",
-    "sufficient",
-    "suited",
-    "templates",
-    "tetrominoes",
-    "two_patches",
-    "watermark",
-    "weighted_sum",
-    "words",
-]
+from .birds import birds as birds, sufficient as sufficient
+from .formulas import (
+    all_of as all_of,
+    any_of as any_of,
+    piecewise_linear as piecewise_linear,
+    products as products,
+    shapley_values as shapley_values,
+    two_patches as two_patches,
+    weighted_sum as weighted_sum,
+)
+from .grammar import grammar as grammar, words as words
+from .hidden import OCCLUDERS as OCCLUDERS, hidden as hidden, hidden_net as hidden_net
+from .learn import (
+    accuracy as accuracy,
+    convnet as convnet,
+    dense as dense,
+    fit as fit,
+    learn as learn,
+    reader as reader,
+    remembering as remembering,
+    suited as suited,
+)
+from .pasted import model_contrast as model_contrast, pasted as pasted
+from .planted import planted_patterns as planted_patterns, planted_tokens as planted_tokens
+from .problem import Problem as Problem
+from .shapes import shapes as shapes
+from .tabular import clusters as clusters, conditional_shapley as conditional_shapley, gaussian as gaussian
+from .templates import cosine as cosine, templates as templates
+from .tetrominoes import tetrominoes as tetrominoes
+from .watermark import pasted_mark as pasted_mark, watermark as watermark

@@ -7,5 +7,3 @@ from .chart import drawing
 from .lines import lines
 
 PAINTER = of_drawing(drawing, lines)
-
-__all__ = ["PAINTER"]

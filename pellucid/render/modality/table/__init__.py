@@ -32,5 +32,3 @@ PAINTER = of_drawing(
     lambda e, drawn, width, colour: lines(steps(e), drawn, width, colour=colour),
     details,
 )
-
-__all__ = ["PAINTER"]

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from ...parts.map import Map
 from ...parts.palette import RESET, ink
 from ...parts.steps import END, LOST, Step
-from .chart import bounds
-from .chart import colour as tone
+from .chart import bounds, colour as tone
 
 
 def lines(steps: Sequence[Step], drawn: Map, width: int, *, colour: bool) -> list[str]:

@@ -9,5 +9,3 @@ from .lines import lines
 from .svg import svg
 
 PAINTER = Painter(lines=lines, image=image, html=html, svg=svg)
-
-__all__ = ["PAINTER"]
