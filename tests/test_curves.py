@@ -15,7 +15,7 @@ from pellucid.methods.perturb.regions.division import Entries, Grid, Groups, Sli
 from pellucid.metrics import Answer, Scheme, question
 from pellucid.metrics.removal.curve import ablations, curve
 from pellucid.metrics.removal.experiment import Ablation, Experiment, experiment
-from pellucid.metrics.removal.oracle import cost, best_orders
+from pellucid.metrics.removal.oracle import best_orders, cost
 from pellucid.metrics.removal.order import by_chance, ranks
 from pellucid.metrics.removal.pixel_flipping import PixelFlipping
 from pellucid.metrics.removal.steps import Every, Log, Shares

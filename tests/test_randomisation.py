@@ -13,7 +13,7 @@ import pellucid as pl
 from pellucid.catalogue.methods import method
 from pellucid.errors import MethodError
 from pellucid.metrics import Answer, EfficientRandomization, Question, Randomization, RandomLogit, SmoothRandomization, question
-from pellucid.metrics.sensitivity.random_weights import normal_like, layer_stages, copy_model, weighted_layers, randomise
+from pellucid.metrics.sensitivity.random_weights import copy_model, layer_stages, normal_like, randomise, weighted_layers
 from pellucid.metrics.sensitivity.randomisation import entropy
 from pellucid.metrics.sensitivity.similarity import cosine, map_similarity, ssim
 from pellucid.target import as_target
