@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-SAID: list[tuple[str, str]] = []  # test and words
+REPORTS: list[tuple[str, str]] = []  # test and words
 
 
 def pytest_addoption(parser: Any) -> None:
@@ -17,29 +17,29 @@ def pytest_addoption(parser: Any) -> None:
 
 
 def pytest_sessionstart(session: Any) -> None:
-    SAID.clear()
+    REPORTS.clear()
 
 
 def pytest_runtest_teardown(item: Any) -> None:
     """Take down what the test measured; it goes into junit's XML, too."""
-    said = drained()
-    SAID.extend((item.nodeid, words) for words in said)
-    item.user_properties.extend(("pellucid", words) for words in said)
+    messages = take_messages()
+    REPORTS.extend((item.nodeid, words) for words in messages)
+    item.user_properties.extend(("pellucid", words) for words in messages)
 
 
-def drained() -> list[str]:
-    """What was measured since the last time, in words."""
+def take_messages() -> list[str]:
+    """The measurements since the last time, in words."""
     testing = sys.modules.get("pellucid.testing")
-    if testing is None:  # nobody has asserted anything
+    if testing is None:  # no test asserted anything
         return []
-    said = [f"{'' if found.holds else 'NOT '}{found}" for found in testing.RECENT]
+    messages = [f"{'' if found.holds else 'NOT '}{found}" for found in testing.RECENT]
     testing.RECENT.clear()
-    return said
+    return messages
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: Any) -> None:
-    if not SAID or config.getoption("--no-explanations"):
+    if not REPORTS or config.getoption("--no-explanations"):
         return
     terminalreporter.section("explanations")
-    for nodeid, words in SAID:
+    for nodeid, words in REPORTS:
         terminalreporter.line(f"{nodeid}: {words}")

@@ -81,13 +81,13 @@ def assert_faithful(
     enough, better = score >= min_srg, n < 6 or (chance.sure and chance.difference > 0)
     words = (
         f"{name} on {t.asked} has an SRG of {score:.3f}{_within(row['low'], row['high'])}, where random orders have "
-        f"{_plain(row['floor'])} (p = {chance.p:.2g}) and at least {min_srg:g} was asked for."
+        f"{_figure_or_none(row['floor'])} (p = {chance.p:.2g}) and at least {min_srg:g} was asked for."
     )
     if not (enough and better):
         words += "" if enough else " It is below that."
         words += "" if better else " Chance does as well."
         words += f" {_worst(values)} Most often the method does not suit the model; `pellucid evaluate` compares others."
-    return _settled(Measured("faithful", enough and better, words, {"srg": values}))
+    return _report(Measured("faithful", enough and better, words, {"srg": values}))
 
 
 def assert_conserves(
@@ -132,7 +132,7 @@ def assert_conserves(
         words += " If the method has a baseline, say which: baseline=0."
     if books is not None:
         words += f" The ledger {'accounts' if close else 'does not account'} for all relevance, to {float(books.max()):.1e}."
-    return _settled(Measured("conserves", sums and close, words, {"apart": off}))
+    return _report(Measured("conserves", sums and close, words, {"apart": off}))
 
 
 def assert_not_clever_hans(
@@ -172,13 +172,13 @@ def assert_not_clever_hans(
     model.ready()
     x = read_samples(model, images)
     where = _mask(x, where)
-    rng, values, words, bad = generator(seed), dict[str, Tensor](), list[str](), []
+    rng, values, words, reasons = generator(seed), dict[str, Tensor](), list[str](), []
     if watermark is not None:
         marked = torch.where(where, torch.as_tensor(watermark, dtype=x.dtype, device=x.device).expand_as(x), x)
         values["flips"] = (_classes(model, x) != _classes(model, marked)).double()
-        values["control flips"] = _patched(model, x, where, draws, rng)
+        values["control flips"] = _control_flips(model, x, where, draws, rng)
         flips, control = float(values["flips"].mean()), float(values["control flips"].mean())
-        bad += ["it changes what the model says"] if flips - control > max_flips else []
+        reasons += ["it changes what the model says"] if flips - control > max_flips else []
         words.append(
             f"the mark changes the class of {flips:.0%} of {len(x)} images{_within(*interval(values['flips']))}, patches of "
             f"other images in its place that of {control:.0%}, and no more than {max_flips:.0%} on top of that was asked for."
@@ -187,18 +187,18 @@ def assert_not_clever_hans(
         x = marked
     values["load"], values["control load"] = _loads(model, x, where, method, target, draws, rng)
     load_, other = float(values["load"].nanmean()), float(values["control load"].nanmean())
-    bad += ["its relevance stands out"] if load_ > max_load * max(other, 1e-12) else []
+    reasons += ["its relevance stands out"] if load_ > max_load * max(other, 1e-12) else []
     words.append(
         f"A pixel there has {load_:.2f} times the relevance of a mean one{_within(*interval(values['load']))}, one in patches of "
         f"its shape elsewhere {other:.2f} times, and no more than {max_load:g} times as much was asked for."
     )
-    if bad:
-        words.append(f"So the model goes by it: {' and '.join(bad)}. {_turned(values)}".rstrip())
-    return _settled(Measured("not clever hans", not bad, " ".join(words), values))
+    if reasons:
+        words.append(f"So the model goes by it: {' and '.join(reasons)}. {_new_classes(values)}".rstrip())
+    return _report(Measured("not clever hans", not reasons, " ".join(words), values))
 
 
-def _settled(found: Measured) -> Measured:
-    """Kept for whoever reports, and raised where it does not hold."""
+def _report(found: Measured) -> Measured:
+    """Keeps it for the pytest plugin, and raises where it does not hold."""
     RECENT.append(found)
     if not found.holds:
         raise AssertionError(str(found))
@@ -209,7 +209,7 @@ def _within(low: float | None, high: float | None) -> str:
     return "" if low is None or low != low else f" [{low:.3g}, {high:.3g}]"
 
 
-def _plain(value: float | None) -> str:
+def _figure_or_none(value: float | None) -> str:
     return "no score" if value is None else f"{value:.3f}"
 
 
@@ -219,11 +219,11 @@ def _worst(values: Tensor) -> str:
 
 
 def _at_baseline(model: Model, x: Tensor, baseline: Any, target: Any, output: Tensor) -> Tensor:
-    """The score there, of the very target that was settled on x."""
+    """The score there, of the target as it is resolved on x."""
     values = heard(model, x, (*as_target(target).addresses, None))
-    settled = as_target(target).resolve(lambda at: values[at], model)
+    resolved = as_target(target).resolve(lambda at: values[at], model)
     base = torch.as_tensor(baseline, dtype=x.dtype, device=x.device).expand_as(x).clone()
-    return Readout(model, x, settled)(base, range(len(x))).double().cpu()
+    return Readout(model, x, resolved)(base, range(len(x))).double().cpu()
 
 
 def _turnover(ledger: Any) -> Tensor:
@@ -246,7 +246,7 @@ def _mask(x: Tensor, where: Tensor) -> Tensor:
 
 
 def _classes(model: Model, x: Tensor) -> Tensor:
-    """What the model says of each."""
+    """The predicted class of each."""
     output = torch.cat([heard(model, piece, (None,))[None] for piece in torch.split(x, at_once(x))])
     found = class_scores(output)
     if found is None:
@@ -257,11 +257,11 @@ def _classes(model: Model, x: Tensor) -> Tensor:
     return found.argmax(1).cpu()
 
 
-def _patched(model: Model, x: Tensor, where: Tensor, draws: int, rng: torch.Generator) -> Tensor:
-    """How often the class changes when something harmless stands there: a patch of its shape out of the next images."""
+def _control_flips(model: Model, x: Tensor, where: Tensor, draws: int, rng: torch.Generator) -> Tensor:
+    """How often the class changes when a patch of the next images, of the mask's shape, stands there: the control."""
     before, found = _classes(model, x), []
     for draw in range(draws):
-        changed, source = x.clone(), _moved(where.cpu(), rng).to(x.device)
+        changed, source = x.clone(), _translated(where.cpu(), rng).to(x.device)
         changed[..., where] = x.roll(draw + 1, 0)[..., source]
         found.append((_classes(model, changed) != before).double())
     return torch.stack(found).mean(0)
@@ -274,12 +274,12 @@ def _loads(
     e = explain(model, x, target, method)
     size = torch.stack([e.heat(i).abs().double() for i in range(len(x))])
     size = size.clamp(min=0) / size.mean((1, 2), keepdim=True)
-    elsewhere = [_moved(where.cpu(), rng) for _ in range(draws)]
+    elsewhere = [_translated(where.cpu(), rng) for _ in range(draws)]
     other = torch.stack([size[:, mask].mean(1) for mask in elsewhere]).mean(0)
     return size[:, where.cpu()].mean(1), other
 
 
-def _moved(where: Tensor, rng: torch.Generator) -> Tensor:
+def _translated(where: Tensor, rng: torch.Generator) -> Tensor:
     """The mask somewhere else, as a whole, overlapping its place as little as ten draws find."""
     rows, columns = where.any(1).nonzero()[:, 0], where.any(0).nonzero()[:, 0]
     block = where[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
@@ -292,8 +292,8 @@ def _moved(where: Tensor, rng: torch.Generator) -> Tensor:
     return min(found, key=lambda mask: int((mask & where).sum()))
 
 
-def _turned(values: dict[str, Tensor]) -> str:
-    """What the images that change become."""
+def _new_classes(values: dict[str, Tensor]) -> str:
+    """Which class most of the images that change become."""
     if "classes" not in values or not values["flips"].any():
         return ""
     into = values["classes"][values["flips"] > 0]

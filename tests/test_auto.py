@@ -21,9 +21,9 @@ def chosen() -> pl.Explanation:
 
 
 def test_auto_takes_the_first_by_srg_of_what_it_names(chosen):
-    from pellucid.verbs.auto import WALKED
+    from pellucid.verbs.auto import BACKWARD
 
-    t = pl.evaluate(PLAIN.net(), PLAIN.inputs(), WALKED, ["srg"], 1, floor=False, ceiling=False)
+    t = pl.evaluate(PLAIN.net(), PLAIN.inputs(), BACKWARD, ["srg"], 1, floor=False, ceiling=False)
     first = max(t.rows, key=lambda row: row["score"])
     assert chosen.method == first["method"] == t.best
     assert torch.equal(chosen.values, pl.explain(PLAIN.net(), PLAIN.inputs(), 1, method=first["method"]).values)
@@ -45,8 +45,8 @@ def test_auto_asks_what_nobody_can_see():
     assert e.method in ("occlusion", "rise") and "on this input" in e.notes[0]
 
 
-def test_auto_falls_back_to_asking(monkeypatch):
-    monkeypatch.setattr("pellucid.verbs.auto.ASKED", ("occlusion",))
+def test_auto_falls_back_to_forward_passes(monkeypatch):
+    monkeypatch.setattr("pellucid.verbs.auto.FORWARD", ("occlusion",))
     e = pl.explain(lambda x: torch.from_numpy(x.numpy().sum((2, 3))), PLAIN.inputs(batch=1), 1, method="auto")
     assert e.method == "occlusion"
 

@@ -614,7 +614,7 @@ def test_inspect_says_which_methods_work_and_why_others_do_not(folder):
     save_file(names["dense"]().state_dict(), "dense.safetensors")  # type: ignore[operator]
     own = ["dense.safetensors", "--builder", "toynet:dense", "--shape", "1,4"]
     said = run("inspect", *own).stdout
-    assert "probabilities of 3 classes" in said and "it weighs the channels of a map, and there is no map" in said
+    assert "probabilities of 3 classes" in said and "it weights the channels of a map, and there is no map" in said
     told = json.loads(run("inspect", *own, "--json").stdout)
     assert told["head"]["end"] == "probabilities"
     assert {"name": "occlusion", "family": "perturb", "works": True, "reason": ""} in told["methods"]

@@ -15,7 +15,7 @@ from pellucid.cli import main
 from pellucid.core.progress import watched
 from pellucid.errors import InputError, MethodError, OutputError
 from pellucid.verbs.suites import hidden, hidden_parts, marks, pasted_object
-from pellucid.verbs.suites.findings import within
+from pellucid.verbs.suites.findings import mean_interval
 from pellucid.zoo import truth
 
 QUICK = {"seeds": [4], "steps": 250, "n": 96}  # one network
@@ -123,10 +123,10 @@ def test_the_interval_over_seeds_is_students():
 
     for n in (2, 3, 5, 11, 12, 30):
         values = torch.randn(n, generator=torch.Generator().manual_seed(n)).double()
-        low, high = within(values, "seeds")
+        low, high = mean_interval(values, "seeds")
         expected = stats.t.interval(0.95, n - 1, loc=float(values.mean()), scale=float(values.std()) / n**0.5)
         assert (low, high) == pytest.approx(expected, rel=5e-3, abs=5e-3)
-    assert all(end != end for end in within(torch.ones(1), "seeds"))
+    assert all(end != end for end in mean_interval(torch.ones(1), "seeds"))
 
 
 def test_the_verdict_puts_every_method_in_its_place(found):

@@ -36,7 +36,7 @@ def inspect(
         model.ready()
         if picture is not None and not hasattr(model.preprocess, "read"):
             model.check_reads_pictures()
-        x = cards.entry(model, picture, shape)
+        x = cards.example_input(model, picture, shape)
         check_computes(model, x)
         card = cards.inspect(model, x, method=method)
     if as_json:

@@ -51,13 +51,13 @@ def run_suite(
 
 def print_findings(findings: Findings, files: Sequence[Path], *, as_json: bool) -> None:
     """The findings for a program or for a person; what failed, on stderr."""
-    from pellucid.verbs.suites.findings import cells, heads, sentences, to_dict
+    from pellucid.verbs.suites.findings import cells, header, sentences, to_dict
 
     print_failures(findings.failures)
     if as_json:
         return output.print_json({"files": [str(file) for file in files]} | to_dict(findings))
     click.echo(f"{findings.asked}\n")
-    output.print_table(heads(findings), cells(findings))
+    output.print_table(header(findings), cells(findings))
     click.echo()
     output.print_text(*sentences(findings))
     output.print_files(files)

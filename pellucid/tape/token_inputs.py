@@ -181,7 +181,7 @@ def _spread(values: Tensor, text: TokenizedText, at: Any) -> Tensor:
 def _check(method: Method) -> None:
     if member(method, "per_token") == NONE:
         raise MethodError(
-            f"{method.name} of a text", "token ids", "the method is made for pictures, and says nothing of tokens",
+            f"{method.name} of a text", "token ids", "the method is made for pictures, and does not explain tokens",
             'Use "lrp", "integrated_gradients", "occlusion" or "shapley", say.',
         )  # fmt: skip
 

@@ -20,18 +20,19 @@ from pellucid.target import Target
 if TYPE_CHECKING:
     from pellucid.metrics.report.table import Table
 
-WALKED = ("lrp", "integrated_gradients", "gradient_x_input", "gradcam")
-SUMMED = WALKED[:3]  # of texts: those whose values add up over the vector of a token
-ASKED = ("occlusion", "kernel_shap", "rise")
+BACKWARD = ("lrp", "integrated_gradients", "gradient_x_input", "gradcam")
+BACKWARD_FOR_TEXTS = BACKWARD[:3]  # of texts: those whose values add up over the vector of a token
+FORWARD = ("occlusion", "kernel_shap", "rise")
 
 
 @dataclass(frozen=True, eq=False)
 class Auto:
     """The first of a few methods by SRG: whose order of parts, taken away from either end, tells most from least relevant.
 
-    Of networks whose operations can be seen, those of `WALKED` are tried, which take some seconds at most; of anything else that
-    can be called, those of `ASKED`, which only ask. What cannot answer is left out, and said. One method is chosen for the whole
-    batch. SRG is about what the model minds; it does not ask whether maps tell classes apart, or are calm.
+    Of networks whose operations can be recorded, those of `BACKWARD` are tried, which take some seconds at most; of any other
+    callable, those of `FORWARD`, which take nothing but forward passes. What cannot answer is left out, and the notes say so.
+    One method is chosen for the whole batch. SRG is about faithfulness alone; it says nothing of whether maps tell classes
+    apart, or are free of noise.
 
     Arguments:
         candidates: Which methods are tried, by name; None: see above.
@@ -64,45 +65,45 @@ class Auto:
         """The method that is chosen, and why, in a sentence or two.
 
         Raises:
-            PellucidError: no candidate can answer; what the first of them said.
+            PellucidError: no candidate can answer; with the error of the first.
         """
         from pellucid.catalogue.methods import as_method
 
-        found = self._tried(model, x, target) if self.table is None else self.table
-        name = found.best
-        chosen = as_method(name, strict=self.strict)
-        reason = why(found, name) if self.table is None else f"as an evaluation before advised: {found.advice}"
-        return chosen, f"`auto` chose {name}{':' if self.table is None else ','} {reason}"
+        table = self._evaluate_candidates(model, x, target) if self.table is None else self.table
+        name = table.best
+        method = as_method(name, strict=self.strict)
+        reason = reasons(table, name) if self.table is None else f"as an evaluation before advised: {table.advice}"
+        return method, f"`auto` chose {name}{':' if self.table is None else ','} {reason}"
 
     def attribute(self, model: Model, x: Tensor, target: Target, at: str | Where | None = None) -> Attribution:
-        """What the chosen method answers."""
-        chosen, reason = self.resolve(model, x, target)
-        fitted, notes = (chosen, ()) if self.written is None else adapted(chosen, self.written)
-        found = fitted.attribute(model, x, target, at)
-        return replace(found, method=chosen.name, notes=(reason, *found.notes, *notes))
+        """The answer of the chosen method."""
+        method, reason = self.resolve(model, x, target)
+        adapted_method, notes = (method, ()) if self.written is None else adapted(method, self.written)
+        attribution = adapted_method.attribute(model, x, target, at)
+        return replace(attribution, method=method.name, notes=(reason, *attribution.notes, *notes))
 
-    def _tried(self, model: Model, x: Tensor, target: Target) -> Table:
+    def _evaluate_candidates(self, model: Model, x: Tensor, target: Target) -> Table:
         from .evaluate import evaluate
 
-        def judged(methods: Sequence[str]) -> Table:
+        def evaluated(methods: Sequence[str]) -> Table:
             how = {"floor": False, "ceiling": False, "strict": self.strict, "channels": 1 if self.written is None else -1}
             return evaluate(model, x, methods, ["srg"], target, **how)  # type: ignore[arg-type]
 
         if self.candidates is not None:
-            return judged(self.candidates)
+            return evaluated(self.candidates)
         try:
-            return judged(WALKED if self.written is None else SUMMED)
+            return evaluated(BACKWARD if self.written is None else BACKWARD_FOR_TEXTS)
         except PellucidError:  # nobody can see what it computes
-            return judged(ASKED)
+            return evaluated(FORWARD)
 
 
-def why(found: Table, name: str) -> str:
-    """The evidence: the scores of all that were tried, who could not answer, and what it does not tell."""
-    rows = sorted((row for row in found.rows if row["score"] is not None), key=lambda row: -row["score"])
-    told = {row["method"]: f"{row['score']:.3f}" for row in rows}
-    n, own = max((row["n"] for row in rows), default=1), told.pop(name, "is not defined")
-    beside = f", beside {', '.join(f'{method} {score}' for method, score in told.items())}" if told else ""
-    failed = ", ".join(method for method, _ in found.failures)
+def reasons(table: Table, name: str) -> str:
+    """Why a method was chosen: the scores of all that were tried, which could not answer, and how sure that is."""
+    rows = sorted((row for row in table.rows if row["score"] is not None), key=lambda row: -row["score"])
+    scores = {row["method"]: f"{row['score']:.3f}" for row in rows}
+    n, own = max((row["n"] for row in rows), default=1), scores.pop(name, "is not defined")
+    others = f", beside {', '.join(f'{method} {score}' for method, score in scores.items())}" if scores else ""
+    failed = ", ".join(method for method, _ in table.failures)
     few = f"{'One input tells' if n == 1 else 'So few tell'} little of others: `pellucid evaluate` asks many."
-    said = [f"SRG {own} on {'this input' if n == 1 else f'these {n} inputs'}{beside} (chance is 0)."]
-    return " ".join([*said, *([f"No answer from {failed}."] if failed else []), *([few] if n < FEWEST else [])])
+    sentences = [f"SRG {own} on {'this input' if n == 1 else f'these {n} inputs'}{others} (chance is 0)."]
+    return " ".join([*sentences, *([f"No answer from {failed}."] if failed else []), *([few] if n < FEWEST else [])])

@@ -38,7 +38,7 @@ def compare(
         The explanations by name, what failed and why, and how long each took.
 
     Raises:
-        PellucidError: a method is unknown, or not one of them could answer; then what the first of them said.
+        PellucidError: a method is unknown, or none of them could answer; then the error of the first.
 
     Example:
         >>> import torch

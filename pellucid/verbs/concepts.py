@@ -36,7 +36,7 @@ from .maximize import maximize
 
 HALF = 0.5  # of all that speaks for a decision
 ALIKE = 0.8  # correlation from which on maps, averaged over the 16th part of their side, tell channels no more apart
-ALIKE_PX = 32  # rows a map has at least, for that to mean anything
+ALIKE_PX = 32  # rows that a map needs at least for that
 
 
 @dataclass(frozen=True)
@@ -132,8 +132,8 @@ class Concepts(Sequence[Concept]):
         lines = [self.sentence(), ""]
         for place, one in enumerate(self.shown):
             real = [] if self.examples is None else [Path(str(e.name)).name for e in self.examples[place]]
-            told = f"  used most in {', '.join(real)}" if real else ""
-            lines.append(f"{'for' if one.relevance > 0 else 'against':>8}  {one}{told}")
+            most = f"  used most in {', '.join(real)}" if real else ""
+            lines.append(f"{'for' if one.relevance > 0 else 'against':>8}  {one}{most}")
         return "\n".join([*lines, *(["", *self.notes] if self.notes else [])])
 
     def document(self) -> dict[str, Any]:
@@ -214,20 +214,20 @@ def concepts(
     batch = read_inputs(model, x)
     inputs, layer = batch.x, layer_of(batch.model, batch.x, target, at)
     inside = explain(model, x, target, method, at=layer.at, strict=strict)
-    every = _every(layer, inside.values, float(whole.output[0]))
-    shown = _shown(every, layer, which, top, against)
+    every = _all_channels(layer, inside.values, float(whole.output[0]))
+    shown = _select(every, layer, which, top, against)
     only = [layer.only(one.channel) for one in shown]
     maps = explain(model, x, target, method, at=layer.at, only=only, strict=strict)
     units = [layer.unit(one.channel) for one in shown]
     found = None if data is None or not beside else examples(model, units, data, top=beside, by="relevance", method=method)
     recipe = "auto" if draw is True else draw
     drawn = None if recipe is False else maximize(model, units, recipe, shape=tuple(inputs.shape[1:]))
-    notes = (*layer.notes, *alike(maps, layer))
+    notes = (*layer.notes, *similarity_note(maps, layer))
     return Concepts(layer.at, shown, every, whole, maps, found, drawn, layer.others, notes, layer.sizes)
 
 
-def alike(maps: Explanation, layer: Layer) -> list[str]:
-    """Says so where the maps hardly differ: deep channels see the whole picture, and all of it."""
+def similarity_note(maps: Explanation, layer: Layer) -> list[str]:
+    """A note where the maps hardly differ, as those of deep channels, which see all of the picture."""
     found = [maps.heat(n).double() for n in range(len(maps)) if not maps.nothing(n)]
     if len(found) < 2 or found[0].shape[0] < ALIKE_PX:
         return []
@@ -290,13 +290,13 @@ def layer_of(model: Model, x: Tensor, target: Any, at: str | Where | None) -> La
         WhereError: no layer with channels is there; the message names those there are.
     """
     tape = record(model, x)
-    told, notes = rewrite(tape), tuple[str, ...]()
-    named = _layers(told)
+    rewritten, notes = rewrite(tape), tuple[str, ...]()
+    named = _layers(rewritten)
     if at is None:
-        at, which = _last(tape, told, named, model, target)
+        at, which = _last_layer(tape, rewritten, named, model, target)
         notes = (f"{at} is the last layer {which}; at= names another one.",)
-    id = find(told, at)
-    axes = axes_of(told, id, str(at))
+    id = find(rewritten, at)
+    axes = axes_of(rewritten, id, str(at))
     if axes.channel is None or (axes.batch is None and len(x) > 1) or axes.shape[axes.channel] < 2:
         raise WhereError(
             f"Concepts at {at}", f"a value of shape {axes.shape}", "it has no channels to tell apart",
@@ -305,7 +305,7 @@ def layer_of(model: Model, x: Tensor, target: Any, at: str | Where | None) -> La
     return Layer(str(at), axes, tape.value(id), tuple(named), notes)
 
 
-def _last(tape: Tape, told: Tape, named: dict[str, int], model: Model, target: Any) -> tuple[str, str]:
+def _last_layer(tape: Tape, rewritten: Tape, named: dict[str, int], model: Model, target: Any) -> tuple[str, str]:
     """The last layer with maps, by an address that leads to it; where there is none, the last one inside. And which it is."""
     try:
         chosen = choose_map(tape, aim(tape, as_target(target), model), "concepts")
@@ -314,9 +314,9 @@ def _last(tape: Tape, told: Tape, named: dict[str, int], model: Model, target: A
     if chosen is not None:
         made = tape.values[chosen.id].producer
         for address in (chosen.name, "" if made is None else tape.ops_by_index[made].module):
-            if address in named and find(told, address) == chosen.id:
+            if address in named and find(rewritten, address) == chosen.id:
                 return address, "with maps"
-        before = [name for name, id in named.items() if id <= chosen.id and len(told.values[id].shape) == len(chosen.shape)]
+        before = [name for name, id in named.items() if id <= chosen.id and len(rewritten.values[id].shape) == len(chosen.shape)]
         if before:
             return before[-1], "with maps"
     if not named:
@@ -344,7 +344,7 @@ def _layers(tape: Tape) -> dict[str, int]:
     return found
 
 
-def _every(layer: Layer, values: Tensor, score: float) -> tuple[Concept, ...]:
+def _all_channels(layer: Layer, values: Tensor, score: float) -> tuple[Concept, ...]:
     """All channels, what speaks most for the decision first."""
     relevance, value = layer.rows(values), layer.rows(layer.value)
     sizes = layer.sizes
@@ -357,7 +357,7 @@ def _every(layer: Layer, values: Tensor, score: float) -> tuple[Concept, ...]:
     return tuple(found)
 
 
-def _shown(every: Sequence[Concept], layer: Layer, which: Sequence[int] | None, top: int, against: int) -> tuple[Concept, ...]:
+def _select(every: Sequence[Concept], layer: Layer, which: Sequence[int] | None, top: int, against: int) -> tuple[Concept, ...]:
     if which is not None:
         numbered = {one.channel: one for one in every}
         wanted = [int(number) for number in which]

@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pellucid.catalogue.metrics import metric as listed
+from pellucid.catalogue.metrics import metric as metric_named
 from pellucid.core.progress import report_progress
 from pellucid.errors import InputError, MethodError, PellucidError
 from pellucid.explanation.method import Method, has
 from pellucid.methods.perturb.regions.division import Division
-from pellucid.metrics.metric import Answer, Metric, Question, Scores, question
+from pellucid.metrics.metric import Answer, Metric, Question, Scores, question as as_question
 from pellucid.metrics.removal.layout import channels_first, for_tokens, split_texts, with_regions
 from pellucid.metrics.report.concat import concat, group_by_shape
 from pellucid.metrics.report.table import Cost, Table
@@ -49,14 +49,14 @@ def evaluate(
     """Which method to trust on this model and these samples: every method judged by every metric, on the same question.
 
     Each score comes with a bootstrap interval over the samples, and where it is read off a removal curve with what random orders
-    and the best order reach. What several metrics or methods would ask the model alike is asked once. A method that fails does
-    not keep the others from being judged.
+    and the best order reach. Forward passes that several metrics or methods need are shared. A method that fails does not keep
+    the others from being judged.
 
     Arguments:
         model: A `Model`, or anything `load` takes.
         images: Pictures (paths, PIL images, arrays), texts, or a tensor as the model expects it, batch first, or a list of such.
-            Samples of other sizes, as texts of other lengths, are asked about in groups, and told together. Of texts tokens are
-            taken away, special ones left, and the tokenizer's blank stands in their place.
+            Samples of several sizes, as texts of several lengths, are evaluated in groups, and their scores joined. Of texts,
+            tokens other than special ones are replaced by the tokenizer's blank.
         methods: Names from the catalogue or method objects; a mapping gives them names of your own.
         metrics: Names from `pellucid metrics`, or metric objects.
         target: As in `explain`. None: the class the model predicts for each sample.
@@ -76,7 +76,7 @@ def evaluate(
         A table: `rows`, `advice`, `paired(metric, first, second)`, `save("table.csv|.json|.md")`.
 
     Raises:
-        PellucidError: a method or metric is unknown, or not one could be judged; then what the first of them said.
+        PellucidError: a method or metric is unknown, or not one could be judged; then the error of the first.
 
     Example:
         >>> net = torch.nn.Linear(4, 2, bias=False).eval()
@@ -88,27 +88,27 @@ def evaluate(
     """
     model = load(model)
     model.ready()
-    chosen = _known(distinct_methods(methods, strict))
+    chosen = _check_choosers(distinct_methods(methods, strict))
     judges = {name: with_regions(metric, regions, imputer) for name, metric in _metrics(metrics).items()}
     _check(judges, masks)
-    model, groups = _taken(model, images)
-    settled, tables = as_target(target), []
+    model, groups = _read_groups(model, images)
+    whole_target, tables = as_target(target), []
     for numbers, x in groups:
-        called, x = (model, x) if channels == 1 else channels_first(model, x, channels)
-        fitted = {name: for_tokens(metric, called, x) for name, metric in judges.items()}
-        hidden = masks if masks is None or len(groups) == 1 else torch.stack([torch.as_tensor(masks[row]) for row in numbers])
-        wanted = settled if len(groups) == 1 else settled.take(numbers)
+        turned_model, x = (model, x) if channels == 1 else channels_first(model, x, channels)
+        group_metrics = {name: for_tokens(metric, turned_model, x) for name, metric in judges.items()}
+        some = masks if masks is None or len(groups) == 1 else torch.stack([torch.as_tensor(masks[row]) for row in numbers])
+        group_target = whole_target if len(groups) == 1 else whole_target.take(numbers)
         try:
-            asked = question(called, x, wanted, masks=hidden, seed=seed, floor=floor, ceiling=ceiling)
+            question = as_question(turned_model, x, group_target, masks=some, seed=seed, floor=floor, ceiling=ceiling)
         except PellucidError:
             raise
         except Exception as error:
-            raise error if len(groups) == 1 else _unlike([x for _, x in groups], error) from None
-        tables.append((numbers, _judged(asked, chosen, fitted)))
+            raise error if len(groups) == 1 else _shape_error([x for _, x in groups], error) from None
+        tables.append((numbers, _judge(question, chosen, group_metrics)))
     return concat(tables)
 
 
-def _judged(asked: Question, methods: Mapping[str, Method], metrics: Mapping[str, Metric]) -> Table:
+def _judge(question: Question, methods: Mapping[str, Method], metrics: Mapping[str, Metric]) -> Table:
     """All explanations, each judged by every metric; what was done so far when the user calls it off."""
     costs: dict[str, Cost] = {}
     scores: dict[tuple[str, str], Scores] = {}
@@ -118,14 +118,14 @@ def _judged(asked: Question, methods: Mapping[str, Method], metrics: Mapping[str
     def called_off(number: int, place: int = 0) -> bool:
         return report_progress(number * steps + place, len(methods) * steps, "answers and judgements")
 
-    for name, answer, seconds in attempt_each(methods, partial(_answer, asked), asked.model, called_off):
+    for name, answer, seconds in attempt_each(methods, partial(_answer, question), question.model, called_off):
         ran += 1
         if isinstance(answer, PellucidError):
             failures[name, None] = answer
             continue
         began = time.perf_counter()
-        costs[name] = Cost(answer[1] / len(asked), seconds / len(asked))
-        judged, failed = _scores(asked, answer[0], metrics, partial(called_off, ran - 1))
+        costs[name] = Cost(answer[1] / len(question), seconds / len(question))
+        judged, failed = _scores(question, answer[0], metrics, partial(called_off, ran - 1))
         scores |= {(name, metric): score for metric, score in judged.items()}
         failures |= {(name, metric): error for metric, error in failed.items()}
         judging += time.perf_counter() - began
@@ -133,13 +133,13 @@ def _judged(asked: Question, methods: Mapping[str, Method], metrics: Mapping[str
     failures |= {(name, None): error for name, error in rest.items()}
     if not scores:
         raise_first(failures)
-    forwards = sum(found.forwards for found in scores.values()) + len(asked)
-    about = f"{asked.model.name}, {len(asked)} sample{'s' * (len(asked) != 1)}, {_target(asked)}"
-    return Table(dict(metrics), costs, scores, failures, about, forwards, judging, asked.seed)
+    forwards = sum(one.forwards for one in scores.values()) + len(question)
+    about = f"{question.model.name}, {len(question)} sample{'s' * (len(question) != 1)}, {_target(question)}"
+    return Table(dict(metrics), costs, scores, failures, about, forwards, judging, question.seed)
 
 
 def _scores(
-    asked: Question, answer: Answer, metrics: Mapping[str, Metric], called_off: Callable[[int], bool]
+    question: Question, answer: Answer, metrics: Mapping[str, Metric], called_off: Callable[[int], bool]
 ) -> tuple[dict[str, Scores], dict[str, PellucidError]]:
     """The scores of one method by every metric, and why there are none by others."""
     scores: dict[str, Scores] = {}
@@ -148,7 +148,7 @@ def _scores(
         if called_off(place):
             failures |= skipped("metric", [name], place - 1, len(metrics), "Evaluate")
             continue
-        score = attempt(f"metric {name!r}", partial(metric.score, asked, answer))
+        score = attempt(f"metric {name!r}", partial(metric.score, question, answer))
         if isinstance(score, PellucidError):
             failures[name] = score
         else:
@@ -156,28 +156,28 @@ def _scores(
     return scores, failures
 
 
-def _answer(asked: Question, method: Method) -> tuple[Answer, int]:
+def _answer(question: Question, method: Method) -> tuple[Answer, int]:
     """The maps of a method, a few samples at a time, and how many samples went through the model for them."""
-    parts, size = [], _batch(asked)
-    for first in range(0, len(asked), size):
-        rows = list(range(first, min(first + size, len(asked))))
-        parts.append(explain(asked.model, asked.x[rows], target=asked.target.take(rows), method=method))
-    values = torch.cat([e.values for e in parts]).to(asked.x.device)
+    parts, size = [], _batch(question)
+    for first in range(0, len(question), size):
+        rows = list(range(first, min(first + size, len(question))))
+        parts.append(explain(question.model, question.x[rows], target=question.target.take(rows), method=method))
+    values = torch.cat([e.values for e in parts]).to(question.x.device)
     return Answer(values, method.signed, parts[0].shared, method), sum(e.forwards for e in parts)
 
 
-def _batch(asked: Question) -> int:
+def _batch(question: Question) -> int:
     """How many samples are explained at once; exported programs may take batches of one size alone."""
-    return len(asked) if isinstance(asked.model.module, torch.fx.GraphModule) else at_once(asked.x)
+    return len(question) if isinstance(question.model.module, torch.fx.GraphModule) else at_once(question.x)
 
 
-def _target(asked: Question) -> str:
-    texts = {asked.target.text(i) for i in range(len(asked))}
+def _target(question: Question) -> str:
+    texts = {question.target.text(i) for i in range(len(question))}
     return texts.pop() if len(texts) == 1 else "each sample's own target"
 
 
-def _known(methods: dict[str, Method]) -> dict[str, Method]:
-    """The methods, if none of them is chosen by an evaluation itself."""
+def _check_choosers(methods: dict[str, Method]) -> dict[str, Method]:
+    """The methods, if none of them chooses by an evaluation itself."""
     for name, method in methods.items():
         if has(method, "resolve"):
             raise MethodError(
@@ -187,19 +187,19 @@ def _known(methods: dict[str, Method]) -> dict[str, Method]:
     return methods
 
 
-def _metrics(given: Sequence[str | Metric] | str) -> dict[str, Metric]:
+def _metrics(values: Sequence[str | Metric] | str) -> dict[str, Metric]:
     """The metrics by names that differ."""
-    named = distinct(given, _metric)
+    named = distinct(values, _metric)
     if not named:
         raise MethodError("An evaluation", "no metric", "there is nothing to judge by", 'Name some: ["srg", "pixel_flipping"].')
     return named
 
 
-def _metric(given: str | Metric) -> Metric:
-    metric = listed(given) if isinstance(given, str) else given
+def _metric(values: str | Metric) -> Metric:
+    metric = metric_named(values) if isinstance(values, str) else values
     if not hasattr(metric, "score") or isinstance(metric, type):
         raise MethodError(
-            f"metric={given!r}", f"a {type(given).__name__}", "a metric has a name and scores",
+            f"metric={values!r}", f"a {type(values).__name__}", "a metric has a name and scores",
             'Pass a name such as "srg", or pl.metrics.SRG().',
         )  # fmt: skip
     return metric
@@ -207,19 +207,19 @@ def _metric(given: str | Metric) -> Metric:
 
 def _check(metrics: Mapping[str, Metric], masks: Any) -> None:
     """Refuse before anything is computed what could not be judged."""
-    lacking = [name for name, metric in metrics.items() if metric.needs == "mask" and masks is None]
-    if lacking:
+    without_masks = [name for name, metric in metrics.items() if metric.needs == "mask" and masks is None]
+    if without_masks:
         raise InputError(
-            f"metric {lacking[0]!r}", "no masks", "it asks whether a map lies where the truth is",
+            f"metric {without_masks[0]!r}", "no masks", "it asks whether a map lies where the truth is",
             "Pass masks=, True where the truth lies, with shape (sample, height, width).",
         )  # fmt: skip
 
 
-def _taken(model: Model, images: Any) -> tuple[Model, list[tuple[list[int], Tensor]]]:
+def _read_groups(model: Model, images: Any) -> tuple[Model, list[tuple[list[int], Tensor]]]:
     """All samples, in groups of one shape, each with their numbers; and the model that takes them: of several inputs, by keyword,
     one that unpacks them."""
     if not isinstance(images, Mapping) or reads_rows(model):
-        return model, group_by_shape([own for one in _each(images) for own in split_texts(model, read_inputs(model, one).x)])
+        return model, group_by_shape([own for one in _as_list(images) for own in split_texts(model, read_inputs(model, one).x)])
     batch = read_inputs(model, images)
     if batch.rowwise:
         raise InputError(
@@ -229,23 +229,23 @@ def _taken(model: Model, images: Any) -> tuple[Model, list[tuple[list[int], Tens
     return batch.model, [(list(range(len(batch.x))), batch.x)]
 
 
-def _each(images: Any) -> list[Any]:
-    several = isinstance(images, (list, tuple)) or (isinstance(images, np.ndarray) and images.ndim == 4)
-    given = list(images) if several else [images]
-    if not given:
+def _as_list(images: Any) -> list[Any]:
+    many = isinstance(images, (list, tuple)) or (isinstance(images, np.ndarray) and images.ndim == 4)
+    values = list(images) if many else [images]
+    if not values:
         raise InputError("An evaluation", "no pictures", "there is nothing to explain", "Pass at least one.")
-    return given
+    return values
 
 
 def read_samples(model: Model, images: Any) -> Tensor:
     """All samples in one batch."""
-    read = [read_inputs(model, one).x for one in _each(images)]
-    if len({x.shape[1:] for x in read}) > 1:
-        raise _unlike(read)
-    return torch.cat(read)
+    batches = [read_inputs(model, one).x for one in _as_list(images)]
+    if len({x.shape[1:] for x in batches}) > 1:
+        raise _shape_error(batches)
+    return torch.cat(batches)
 
 
-def _unlike(samples: Sequence[Tensor], error: Exception | None = None) -> InputError:
+def _shape_error(samples: Sequence[Tensor], error: Exception | None = None) -> InputError:
     """Samples of several shapes, where one is needed: by us, or by the model, which fails."""
     shapes = ", ".join(map(str, sorted({tuple(x.shape[1:]) for x in samples})))
     why = (

@@ -17,7 +17,7 @@ from pellucid.synth.frame import framed
 from pellucid.synth.pictures import pictures
 from pellucid.tape.forward import heard
 from pellucid.target import Target, channel
-from .maximize import sought
+from .maximize import as_maximization_target
 
 __all__ = ["Example", "Examples", "examples"]
 
@@ -86,21 +86,21 @@ def _units(model: Model, x: Tensor, units: Any) -> list[Target]:
     """The targets, settled, each read once: what cannot be read is refused before the pass."""
     modules = {} if model.module is None else dict(model.module.named_modules())
     labels = {label.casefold() for label in model.labels or ()}
-    asked: list[Target] = []
+    targets: list[Target] = []
     for one in units if isinstance(units, (list, tuple)) else [units]:
         if isinstance(one, str) and one in modules and one and one.casefold() not in labels:
             value = heard(model, x, (one,))[one]
-            asked += [channel(one, unit) for unit in range(value.shape[1] if value.dim() > 1 else 1)]
+            targets += [channel(one, unit) for unit in range(value.shape[1] if value.dim() > 1 else 1)]
         else:
-            asked.append(sought(model, one))
-    if not asked:
+            targets.append(as_maximization_target(model, one))
+    if not targets:
         raise InputError("Examples", "no unit", "there is nothing to look for", 'Name one: "layer4:17", or "layer4" for all.')
-    values = heard(model, x, tuple(dict.fromkeys(at for target in asked for at in (*target.addresses, None))))
-    settled = [target.resolve(lambda at: values[at], model) for target in asked]
-    for group in group_units(settled):
+    values = heard(model, x, tuple(dict.fromkeys(at for target in targets for at in (*target.addresses, None))))
+    resolved = [target.resolve(lambda at: values[at], model) for target in targets]
+    for group in group_units(resolved):
         for row in group.rows:
-            settled[row].read(lambda at: values[at])
-    return settled
+            resolved[row].read(lambda at: values[at])
+    return resolved
 
 
 def _check(top: int, by: str, pool: str) -> None:

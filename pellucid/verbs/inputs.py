@@ -29,14 +29,14 @@ class Batch:
         x: The batch.
         picture: The pixels behind it, where it was given as a picture.
         subject: What its entries are about, where that is known.
-        beside: What the model is given beside token ids, by keyword, with a number for every token.
+        keywords: What the model is given beside token ids, by keyword, with a number for every token.
     """
 
     model: Model
     x: Tensor
     picture: NDArray[np.uint8] | None = None
     subject: Modality | None = None
-    beside: Mapping[str, Tensor] | None = None
+    keywords: Mapping[str, Tensor] | None = None
 
     @property
     def rowwise(self) -> bool:
@@ -52,9 +52,9 @@ class Batch:
         if self.x.is_floating_point():
             return ()
         tokens = self.subject if isinstance(self.subject, Tokens) else None
-        called = isinstance(self.model.forward, PackedForward)
-        models = (single_sample(self.model, number) if called else self.model for number in range(len(self.x)))
-        return tuple(tokenized(model, self.x, number, tokens, self.beside) for number, model in enumerate(models))
+        packed = isinstance(self.model.forward, PackedForward)
+        models = (single_sample(self.model, number) if packed else self.model for number in range(len(self.x)))
+        return tuple(tokenized(model, self.x, number, tokens, self.keywords) for number, model in enumerate(models))
 
     def single_sample(self, number: int) -> Batch:
         """One sample alone. What it is about is said of the whole batch."""
@@ -68,13 +68,13 @@ def read_inputs(model: Model, x: Any) -> Batch:
         InputError: it is no batch of numbers, or cannot be read.
         PictureError: a picture cannot be read.
     """
-    if isinstance(x, Mapping) and "input_ids" in x and all(map(_whole, x.values())):
+    if isinstance(x, Mapping) and "input_ids" in x and all(map(_holds_integers, x.values())):
         return _tokenized(model, x)
     if is_multi_input(x) and not reads_rows(model):
         return _packed(model, x)
     if isinstance(x, Tensor):
-        x = checked(x).to(model.device)
-        return Batch(model, x, subject=_about(model.preprocess, x))
+        x = check_batch(x).to(model.device)
+        return Batch(model, x, subject=_modality_of(model.preprocess, x))
     if reads_rows(model):
         inputs, subject = model.preprocess.read(x)
         inputs = inputs.to(model.device, model.dtype if inputs.is_floating_point() else None)
@@ -82,21 +82,21 @@ def read_inputs(model: Model, x: Any) -> Batch:
     return Batch(model, model.read(x), np.asarray(model.crop(x).convert("RGB")))
 
 
-def _whole(value: Any) -> bool:
+def _holds_integers(value: Any) -> bool:
     """Whether it holds whole numbers and nobody asked for it to be held: beside real ones, as of a picture, tokens are given."""
     real = value.is_floating_point() if isinstance(value, Tensor) else False
     return isinstance(value, (Tensor, list, tuple, np.ndarray)) and not real
 
 
-def _tokenized(model: Model, given: Mapping[str, Any]) -> Batch:
+def _tokenized(model: Model, values: Mapping[str, Any]) -> Batch:
     """What a tokenizer of Hugging Face returns: ids, a mask that says which are padding, and what else has a number per token."""
-    ids = torch.as_tensor(given["input_ids"])
+    ids = torch.as_tensor(values["input_ids"])
     if ids.is_floating_point() or ids.dim() != 2 or not ids.numel():
         raise InputError(
             "input_ids", f"{ids.dtype} of shape {tuple(ids.shape)}", "they are whole numbers, a row of them for every text",
             'Call the tokenizer with return_tensors="pt".',
         )  # fmt: skip
-    others = {name: torch.as_tensor(value) for name, value in given.items() if name != "input_ids"}
+    others = {name: torch.as_tensor(value) for name, value in values.items() if name != "input_ids"}
     for name, value in others.items():
         if value.shape != ids.shape:
             raise InputError(
@@ -106,8 +106,8 @@ def _tokenized(model: Model, given: Mapping[str, Any]) -> Batch:
     mask = others.pop("attention_mask", None)
     tokens = model.preprocess.tokens(ids) if isinstance(model.preprocess, Text) else from_ids(ids)
     tokens = tokens if mask is None else tokens.with_padding(mask.tolist())
-    beside = {name: value.to(model.device) for name, value in others.items() if bool(value.any())}
-    return Batch(model, ids.to(model.device), subject=tokens, beside=beside or None)
+    keywords = {name: value.to(model.device) for name, value in others.items() if bool(value.any())}
+    return Batch(model, ids.to(model.device), subject=tokens, keywords=keywords or None)
 
 
 def reads_rows(model: Model) -> bool:
@@ -115,7 +115,7 @@ def reads_rows(model: Model) -> bool:
     return hasattr(model.preprocess, "read")
 
 
-def checked(x: Tensor) -> Tensor:
+def check_batch(x: Tensor) -> Tensor:
     """A batch of real numbers, or of the whole numbers of tokens, or a refusal."""
     if x.dim() < 2 or x.shape[0] == 0:
         raise InputError(
@@ -132,35 +132,35 @@ def checked(x: Tensor) -> Tensor:
     return x
 
 
-def _packed(model: Model, given: Any) -> Batch:
+def _packed(model: Model, values: Any) -> Batch:
     """Several inputs as one."""
-    known: dict[int, tuple[NDArray[np.uint8] | None, Modality | None]] = {}
+    read_with: dict[int, tuple[NDArray[np.uint8] | None, Modality | None]] = {}
 
     def read(how: Any, raw: Any) -> Tensor:
         if not isinstance(how, Preprocess):
             inputs: Tensor
             inputs, subject = how.read(raw)
-            known[id(how)] = (None, subject)
+            read_with[id(how)] = (None, subject)
             return inputs
         reader = replace(model, preprocess=how)
-        known[id(how)] = (np.asarray(reader.crop(raw).convert("RGB")), None)
+        read_with[id(how)] = (np.asarray(reader.crop(raw).convert("RGB")), None)
         return reader.read(raw)
 
-    called, x = pack(model, given, read)
-    inputs = input_layout(called)
+    packed, x = pack(model, values, read)
+    inputs = input_layout(packed)
     if inputs is None:
-        picture, subject = known.get(id(called.preprocess), (None, None))
-        return Batch(called, checked(x), picture, subject or _about(called.preprocess, x))
-    about = [known.get(id(side.preprocess), (None, None)) for side in inputs.sides]
+        picture, subject = read_with.get(id(packed.preprocess), (None, None))
+        return Batch(packed, check_batch(x), picture, subject or _modality_of(packed.preprocess, x))
+    parts = [read_with.get(id(side.preprocess), (None, None)) for side in inputs.sides]
     subjects = tuple(
-        subject or _about(side.preprocess, side.of(x)) for side, (_, subject) in zip(inputs.sides, about, strict=True)
+        subject or _modality_of(side.preprocess, side.of(x)) for side, (_, subject) in zip(inputs.sides, parts, strict=True)
     )
-    pictures = tuple(None if picture is None else torch.from_numpy(np.array(picture)) for picture, _ in about)
+    pictures = tuple(None if picture is None else torch.from_numpy(np.array(picture)) for picture, _ in parts)
     sides = MultiInput(tuple(side.name for side in inputs.sides), tuple(side.shape for side in inputs.sides), subjects, pictures)
-    return Batch(called, checked(x), subject=sides)
+    return Batch(packed, check_batch(x), subject=sides)
 
 
-def _about(how: Any, x: Tensor) -> Modality | None:
+def _modality_of(how: Any, x: Tensor) -> Modality | None:
     """What a tensor is about, where the model says how raw things become it."""
-    found: Modality | None = how.modality(x) if hasattr(how, "modality") else None
-    return found
+    modality: Modality | None = how.modality(x) if hasattr(how, "modality") else None
+    return modality

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from pellucid.catalogue.recipes import recipe as named, recipes
+from pellucid.catalogue.recipes import recipe as recipe_named, recipes
 from pellucid.errors import InputError, MethodError, TargetError
 from pellucid.model import Model, load
 from pellucid.model.multi_input import input_layout, is_multi_input
@@ -86,12 +86,12 @@ def maximize(
         >>> p.images.shape, p.targets
         (torch.Size([2, 1, 2, 2]), ('logit 0', 'logit 1'))
     """
-    model, start, shape = _called(load(model), start, shape)
+    model, start, shape = _single_input(load(model), start, shape)
     model.ready()
     chosen = _recipe(recipe)
     _check_canvas(chosen, canvas)
     _check_beside(beside, data)
-    given = {
+    parts = {
         "canvas": canvas,
         "priors": priors,
         "robust": robust,
@@ -100,38 +100,38 @@ def maximize(
         "plateau": plateau,
         "coarse": coarse,
     }
-    changes = {name: part for name, part in given.items() if part is not None}
+    changes = {name: part for name, part in parts.items() if part is not None}
     with torch.inference_mode(mode=False):
         frame = framed(model, shape, bounds)
-        targets = _settled(model, frame, [sought(model, one) for one in _listed(target, seeds)])
+        targets = _resolve_targets(model, frame, [as_maximization_target(model, one) for one in _as_list(target, seeds)])
         task = Task(
             model, tuple(one for one in targets for _ in range(seeds)), frame, tuple(range(seed, seed + seeds)) * len(targets),
-            start=_started(model, frame, start, len(targets) * seeds), data=data, steps=steps,
+            start=_start_images(model, frame, start, len(targets) * seeds), data=data, steps=steps,
             seconds=None if minutes is None else 60 * minutes, changes=changes, precision=precision,
         )  # fmt: skip
         p = with_given(chosen.maximize(task), task)
     p = replace(p, provenance=_provenance(model, chosen, task) | dict(p.provenance))
     if beside is None:
-        beside = 0 if data is None else _beside(chosen, data)
+        beside = 0 if data is None else _examples_to_show(chosen, data)
     return p.beside(top=beside) if beside and not p.called_off else p
 
 
-def _beside(recipe: Maximizer, data: Any) -> int:
+def _examples_to_show(recipe: Maximizer, data: Any) -> int:
     """How many real pictures are shown unless somebody says so: none that would have to be given twice."""
     known = {entry.name for entry in recipes() if entry.data}
     once = not isinstance(data, (str, Tensor)) and hasattr(data, "__next__")
     return 0 if recipe.name in known or once else BESIDE
 
 
-def _called(model: Model, start: Any, shape: Any) -> tuple[Model, Any, tuple[int, ...] | None]:
+def _single_input(model: Model, start: Any, shape: Any) -> tuple[Model, Any, tuple[int, ...] | None]:
     """A model of one input, where it begins, and its shape: of a call with several inputs, the one that is not held."""
     if is_multi_input(start) and not reads_rows(model):
-        called = read_inputs(model, start)
-        model, start, sides = called.model, called.x, input_layout(called.model)
-        if sides is not None:
-            names = ", ".join(side.name for side in sides.sides)
+        batch = read_inputs(model, start)
+        model, start, layout = batch.model, batch.x, input_layout(batch.model)
+        if layout is not None:
+            names = ", ".join(side.name for side in layout.sides)
             raise InputError(
-                f"A maximization over the inputs {names}", f"{len(sides.sides)} of real numbers that are not held",
+                f"A maximization over the inputs {names}", f"{len(layout.sides)} of real numbers that are not held",
                 "what is looked for is one input, drawn in its own shape", "Hold the others: start=(picture, pl.held(row)).",
             )  # fmt: skip
         shape = tuple(start.shape[1:]) if shape is None else shape
@@ -143,7 +143,7 @@ def _called(model: Model, start: Any, shape: Any) -> tuple[Model, Any, tuple[int
     )  # fmt: skip
 
 
-def _listed(target: Any, seeds: int) -> list[Any]:
+def _as_list(target: Any, seeds: int) -> list[Any]:
     """The targets, one by one."""
     targets = list(target) if isinstance(target, (list, tuple)) else [target]
     if not targets or seeds < 1:
@@ -155,7 +155,7 @@ def _listed(target: Any, seeds: int) -> list[Any]:
 
 
 def _recipe(recipe: str | Maximizer) -> Maximizer:
-    chosen = named(recipe) if isinstance(recipe, str) else recipe
+    chosen = recipe_named(recipe) if isinstance(recipe, str) else recipe
     if not hasattr(chosen, "maximize") or isinstance(chosen, type):
         raise MethodError(
             f"recipe={recipe!r}", f"a {type(recipe).__name__}", "a recipe has a name and maximizes",
@@ -184,7 +184,7 @@ def _check_canvas(recipe: Maximizer, canvas: Any) -> None:
     )  # fmt: skip
 
 
-def sought(model: Model, target: Any) -> Target:
+def as_maximization_target(model: Model, target: Any) -> Target:
     """What users write as a target of a maximization: also "layer:unit", and "layer" for the energy of all its units; but no
     prediction, for there is no input yet.
     """
@@ -209,20 +209,20 @@ def sought(model: Model, target: Any) -> Target:
     return energy(target) if target in modules and not target.isdecimal() else as_target(target)
 
 
-def _settled(model: Model, frame: Frame, targets: Sequence[Target]) -> list[Target]:
+def _resolve_targets(model: Model, frame: Frame, targets: Sequence[Target]) -> list[Target]:
     """The targets with all names looked up, read once from an even picture: what cannot be read is refused before any step."""
     x = frame.to_inputs(torch.full((1, *frame.shape), 0.5 if frame.bounded else 0.0, device=frame.device, dtype=frame.dtype))
     values = heard(model, x, tuple(dict.fromkeys(at for target in targets for at in (*target.addresses, None))))
     for target in targets:  # of a map there is no predicted mask yet: whoever names a class alone has to say where
         for term in (term for _, term in target.terms if isinstance(term, (Logit, Predicted)) and values[term.at].dim() > 3):
             Logit(term.at, 0).read(values[term.at])
-    settled = [target.resolve(lambda at: values[at], model) for target in targets]
-    for target in settled:
+    resolved = [target.resolve(lambda at: values[at], model) for target in targets]
+    for target in resolved:
         target.read(lambda at: values[at])
-    return settled
+    return resolved
 
 
-def _started(model: Model, frame: Frame, start: Any, count: int) -> Tensor | None:
+def _start_images(model: Model, frame: Frame, start: Any, count: int) -> Tensor | None:
     """The pictures to begin with, as the frame has them."""
     if start is None:
         return None
@@ -238,7 +238,7 @@ def _started(model: Model, frame: Frame, start: Any, count: int) -> Tensor | Non
 
 def _provenance(model: Model, recipe: Maximizer, task: Task) -> dict[str, Any]:
     """What it takes to make these pictures again."""
-    asked = {"recipe": recipe.name, "options": str(recipe), "steps": task.steps, "seconds": task.seconds}
+    question = {"recipe": recipe.name, "options": str(recipe), "steps": task.steps, "seconds": task.seconds}
     changes = {name: str(part) for name, part in task.changes.items()}
     about = {"name": model.name, "source": model.source, "weights": fingerprint(model)}
-    return provenance(device=str(task.frame.device), model=about, asked=asked | {"changes": changes})
+    return provenance(device=str(task.frame.device), model=about, asked=question | {"changes": changes})

@@ -1,4 +1,4 @@
-"""What a model is: its input, how pictures are read, what comes out, what ran, and which methods can explain it."""
+"""The verb `inspect` and the card it makes: input, preprocessing, score head, layers, rules, and which methods can explain."""
 
 from __future__ import annotations
 

@@ -27,18 +27,18 @@ Table = tuple[str, tuple[str, ...], Rows]  # a title, the heads of the columns, 
 
 @dataclass(frozen=True)
 class Card:
-    """What a model is, as it was seen on one input. `print(card)` tells it; `card.data()` is the same for programs.
+    """What a model is, recorded on one input. `print(card)` shows it; `card.data()` is the same for programs.
 
     Arguments:
         name, source, fingerprint: Of the model.
-        input: The shape it was looked at with.
+        input: The shape of that input.
         preprocess: How pictures, texts, rows or series become the input, and who says so.
         labels: The names of the classes.
-        parameters: How many numbers were learned; None for a plain function.
+        parameters: How many parameters it has; None for a plain function.
         head: What comes out.
-        notes: What was found or assumed when it was loaded.
+        notes: What was detected or assumed when it was loaded.
         layers: What ran.
-        method, composite, rules: Which rule relevance takes where, by that method.
+        method, composite, rules: The rules of that method, by kind of operation.
         methods: Which methods work, and why others do not.
     """
 
@@ -60,14 +60,14 @@ class Card:
     def data(self) -> dict[str, Any]:
         """All of it as plain data, for JSON."""
         how = asdict(self.preprocess) if isinstance(self.preprocess, Preprocess) else None
-        told = how if how is not None or self.preprocess is None else str(self.preprocess)
-        return asdict(replace(self, preprocess=None)) | {"output": self.head.shape, "preprocess": told}
+        plain = how if how is not None or self.preprocess is None else str(self.preprocess)
+        return asdict(replace(self, preprocess=None)) | {"output": self.head.shape, "preprocess": plain}
 
     def facts(self) -> list[tuple[str, str]]:
         """What is known of the model as a whole, line by line."""
-        lines = [("model", f"{self.name} ({self.source})"), ("input", across(self.input)), describe(self.preprocess)]
+        lines = [("model", f"{self.name} ({self.source})"), ("input", dimensions(self.input)), describe(self.preprocess)]
         score, classes = (self._row(), "none of a whole text") if self._per_token else (self.head.sentence(), self._classes())
-        lines += [("output", across(self.head.shape)), ("score", score), ("classes", classes)]
+        lines += [("output", dimensions(self.head.shape)), ("score", score), ("classes", classes)]
         lines += [] if self.parameters is None else [("parameters", f"{self.parameters:,}")]
         lines += [("sha256", self.fingerprint)] if self.fingerprint else []
         return lines + [("note", note) for note in self.notes]
@@ -99,23 +99,24 @@ class Card:
 
     def __str__(self) -> str:
         parts = ["\n".join(f"{name:<13}{fact}" for name, fact in self.facts())]
-        parts += [f"{title}\n{aligned(columns, rows)}" if rows else title for title, columns, rows in self.tables()]
+        parts += [f"{title}\n{align(columns, rows)}" if rows else title for title, columns, rows in self.tables()]
         return "\n\n".join(parts)
 
     def __repr__(self) -> str:
         works = sum(verdict.works for verdict in self.methods)
-        return f"Card({self.name}, {across(self.input)} to {across(self.head.shape)}, {works} of {len(self.methods)} methods)"
+        sizes = f"{dimensions(self.input)} to {dimensions(self.head.shape)}"
+        return f"Card({self.name}, {sizes}, {works} of {len(self.methods)} methods)"
 
 
 def inspect(model: Any, x: Any = None, *, method: str | Method = "lrp", shape: Sequence[int] | None = None) -> Card:
     """What a model is: input, preprocessing, score head, layers, the rules of relevance, and which methods can explain it.
 
-    The model runs once, on `x` or on zeros. Whether a method works is told from what ran then; none of them is run.
+    The model runs once, on `x` or on zeros. Whether a method works is judged by the operations that ran; no method is run.
 
     Arguments:
         model: A `Model`, or anything `load` takes.
         x: A picture, or a tensor as the model expects it.
-        method: Whose rules are told.
+        method: The method whose rules are shown.
         shape: Of the input, where neither `x` nor the model says it: (1, 3, 224, 224).
 
     Raises:
@@ -129,35 +130,35 @@ def inspect(model: Any, x: Any = None, *, method: str | Method = "lrp", shape: S
     model = load(model)
     model.ready()
     chosen = as_method(method)
-    entered = entry(model, x, shape)
-    output = model(entered)
-    if entered.is_floating_point():
-        tape, lost = _followed(model, entered)
-    else:  # texts are followed from their vectors on
-        written = embedded(model, entered[:1])
-        tape, lost = _followed(written.handle(), written.vectors)
+    x = example_input(model, x, shape)
+    output = model(x)
+    if x.is_floating_point():
+        tape, reason = _record(model, x)
+    else:  # texts are recorded from their embedding on
+        text = embedded(model, x[:1])
+        tape, reason = _record(text.handle(), text.vectors)
     composite, rules = plan(chosen, tape)
     (whole, *_) = model.layers() or (None,)
     return Card(
         model.name,
         model.source,
         model.fingerprint,
-        tuple(entered.shape),
+        tuple(x.shape),
         model.preprocess,
         model.labels,
         None if whole is None else whole.parameters,
         head(output, tape),
-        model.notes + ((f"It cannot be followed: {lost}.",) if lost else ()),
+        model.notes + ((f"It cannot be followed: {reason}.",) if reason else ()),
         layers(model, tape),
         chosen.name,
         composite,
         rules,
-        verdicts(tape, lost, text=not entered.is_floating_point()),
+        verdicts(tape, reason, text=not x.is_floating_point()),
     )
 
 
-def entry(model: Model, x: Any, shape: Sequence[int] | None) -> Tensor:
-    """The input to look at: what was given, or zeros of the shape that is known."""
+def example_input(model: Model, x: Any, shape: Sequence[int] | None) -> Tensor:
+    """The input that the model runs on: x, or zeros of the shape that is known."""
     if isinstance(x, Tensor):
         return x.to(model.device)
     if x is not None:
@@ -172,25 +173,25 @@ def entry(model: Model, x: Any, shape: Sequence[int] | None) -> Tensor:
         shape = (1, *model.shape)
     if shape is None or min(shape) < 1:
         found = "a model that does not say" if shape is None else f"--shape {','.join(map(str, shape))}"
-        why = "layers are seen while they run on something" if shape is None else "every axis holds at least one entry"
+        why = "layers are recorded while they run on an input" if shape is None else "every axis holds at least one entry"
         raise ModelError(f"the input of {model.name}", found, why, "Say it: --shape 1,3,224,224 with the numbers of this model.")
     dtype = torch.long if isinstance(model.preprocess, Text) else model.dtype
     return torch.zeros(tuple(shape), dtype=dtype, device=model.device)
 
 
-def _followed(model: Model, x: Tensor) -> tuple[Tape | None, str]:
-    """What ran, or why it cannot be followed from the input to the output."""
+def _record(model: Model, x: Tensor) -> tuple[Tape | None, str]:
+    """The operations that ran, or why they cannot be followed from the input to the output."""
     try:
         return record(model, x), ""
     except ThreadLost as error:
         return None, error.found.removeprefix("that ")
 
 
-def across(shape: Sequence[int]) -> str:
+def dimensions(shape: Sequence[int]) -> str:
     return " x ".join(map(str, shape)) or "a single number"
 
 
-def aligned(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def align(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A table in plain text."""
     widths = [max(len(row[n]) for row in (columns, *rows)) for n in range(len(columns))]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in (columns, *rows))
@@ -201,15 +202,15 @@ def _layers(card: Card, depth: int) -> Table:
     shown = [layer for layer in card.layers if layer.name.count(".") < depth]
     less = f", {len(shown)} of them down to --depth {depth}" if len(shown) < len(card.layers) else ""
     counts = ["" if layer.parameters is None else f"{layer.parameters:,}" for layer in shown]
-    made = [across(layer.output) if layer.output else "" for layer in shown]
-    rows: Rows = [(layer.name, layer.kind, shape, count) for layer, shape, count in zip(shown, made, counts, strict=True)]
+    outputs = [dimensions(layer.output) if layer.output else "" for layer in shown]
+    rows: Rows = [(layer.name, layer.kind, shape, count) for layer, shape, count in zip(shown, outputs, counts, strict=True)]
     return f"Layers that ran: {len(card.layers)}{less}", ("layer", "kind", "output", "parameters"), rows
 
 
 def _rules(card: Card) -> Table:
     columns = ("kind", "rule", "times", "first at")
     if not card.rules:
-        return f"{card.method} follows derivatives and has no rules.", columns, []
+        return f"{card.method} has no rules: it takes derivatives or forward passes.", columns, []
     method = card.method if card.composite in ("", card.method) else f"{card.method}, which is {card.composite} here"
     rows: Rows = [(row.kind, row.rule, str(row.count), row.first) for row in card.rules]
     return f"Rules of {method}, by kind of operation", columns, rows
@@ -219,12 +220,12 @@ def _methods(card: Card) -> list[Table]:
     """The methods by family, those of one verdict in one row."""
     tables: list[Table] = []
     for works, title in ((True, "Methods that work"), (False, "Methods that do not")):
-        these = [verdict for verdict in card.methods if verdict.works == works]
+        listed = [verdict for verdict in card.methods if verdict.works == works]
         grouped: dict[tuple[str, str], list[str]] = {}
-        for verdict in these:
+        for verdict in listed:
             grouped.setdefault((verdict.family, verdict.reason), []).append(verdict.name)
         rows: Rows = [(family, ", ".join(names), reason) for (family, reason), names in grouped.items()]
-        if these:
+        if listed:
             columns = ("family", "methods", "remark" if works else "why")
-            tables.append((f"{title}: {len(these)} of {len(card.methods)}", columns, rows))
+            tables.append((f"{title}: {len(listed)} of {len(card.methods)}", columns, rows))
     return tables

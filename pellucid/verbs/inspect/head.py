@@ -1,4 +1,4 @@
-"""The score head: what a model's main output is, and what made it."""
+"""Head: a model's main output, what its numbers are, and the operation that made it."""
 
 from __future__ import annotations
 

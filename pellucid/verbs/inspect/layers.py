@@ -1,4 +1,4 @@
-"""The layers that ran, and what each made."""
+"""Layer: a module that ran, and the shape of its output."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ INSIDE = "(the model itself)"
 
 @dataclass(frozen=True)
 class Layer:
-    """A module that ran, or an operation where modules cannot be seen; its kind, what it made, and its parameters."""
+    """A module that ran, or an operation where there are no modules; its kind, output shape and number of parameters."""
 
     name: str
     kind: str

@@ -1,4 +1,4 @@
-"""Which rule relevance takes at every operation."""
+"""Planned: which rule relevance propagation takes for which kind of operation."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pellucid.explanation.method import Method, member
 from pellucid.tape import Tape, path, rewrite
 from pellucid.tape.seed import find_output
 
-NONE = "none: its derivative is taken, and booked"
+NONE = "none: its derivative is taken, and the ledger says so"
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,9 @@ def plan(method: Method, tape: Tape | None) -> tuple[str, tuple[Planned, ...]]:
     choose = member(method, "choose")
     if choose is None or tape is None:
         return "", ()
-    told = rewrite(tape)
-    ops = path(told, (find_output(told),))
-    composite = choose(told, ops)
+    rewritten = rewrite(tape)
+    ops = path(rewritten, (find_output(rewritten),))
+    composite = choose(rewritten, ops)
     rules = composite.plan(ops)
     grouped = [(op.kind, str(rules[op.index]) if op.index in rules else NONE) for op in ops]
     first = {pair: op.place for op, pair in zip(reversed(ops), reversed(grouped), strict=True)}

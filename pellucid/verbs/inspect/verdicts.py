@@ -1,4 +1,4 @@
-"""Which methods work on a model and which do not: judged by what ran, for every one in the catalogue."""
+"""Verdicts: which methods of the catalogue work on a model, judged by the operations that ran, and why others do not."""
 
 from __future__ import annotations
 
@@ -35,45 +35,41 @@ class Verdict:
     reason: str = ""
 
 
-def verdicts(tape: Tape | None, lost: str = "", *, text: bool = False) -> tuple[Verdict, ...]:
+def verdicts(tape: Tape | None, reason: str = "", *, text: bool = False) -> tuple[Verdict, ...]:
     """All methods of the catalogue, in its order.
 
     Arguments:
         tape: What ran on one input; None where it could not be followed to the output.
-        lost: Why it could not.
+        reason: Why it could not.
         text: Whether the model reads tokens.
     """
-    facts = _facts(tape)
-    return tuple(_of_text(entry) if text and _silent(entry) else _verdict(entry, facts, lost) for entry in methods())
+    evidence = _evidence(tape)
+    return tuple(_verdict(entry, evidence, reason, text) for entry in methods())
 
 
-def _silent(entry: Entry) -> bool:
-    """Whether a method says nothing of tokens."""
+def _explains_no_tokens(entry: Entry) -> bool:
+    """Whether a method does not explain texts."""
     return bool(member(entry.make(), "per_token") == NOTHING)
 
 
-def _of_text(entry: Entry) -> Verdict:
-    return Verdict(entry.name, entry.family, False, "it is made for pictures, and says nothing of tokens")
-
-
 @dataclass(frozen=True)
-class Facts:
-    """What the judgements rest on.
+class Evidence:
+    """What the verdicts rest on.
 
     Arguments:
-        tape: What ran; None where the thread is lost.
-        map: What CAM methods would weigh, or why there is nothing.
-        unattended: Why methods of attention have nothing to follow; empty where they have.
+        tape: What ran; None where it could not be followed to the output.
+        map: The feature map that CAM methods would weight, or why there is none.
+        no_attention: Why methods of attention have nothing to follow; empty where they have.
     """
 
     tape: Tape | None
     map: FeatureMap | str
-    unattended: str
+    no_attention: str
 
 
-def _facts(tape: Tape | None) -> Facts:
+def _evidence(tape: Tape | None) -> Evidence:
     if tape is None:
-        return Facts(None, "", "")
+        return Evidence(None, "", "")
     main = find_output(tape)
     output = tape.value(main)
     aimed = Aim(as_target(None), output, output, {main: output})
@@ -81,7 +77,7 @@ def _facts(tape: Tape | None) -> Facts:
         found: FeatureMap | str = choose_map(tape, aimed, "a map")
     except PellucidError as error:
         found = error.found
-    return Facts(tape, found, _attention(tape, aimed))
+    return Evidence(tape, found, _attention(tape, aimed))
 
 
 def _attention(tape: Tape, aimed: Aim) -> str:
@@ -90,24 +86,26 @@ def _attention(tape: Tape, aimed: Aim) -> str:
     return unlaid(found) if isinstance(found, Tokens) else found[0]
 
 
-def _verdict(entry: Entry, facts: Facts, lost: str) -> Verdict:
-    if entry.forward:  # they ask only what the model says
-        return Verdict(entry.name, entry.family, True, "it only asks the model" if facts.tape is None else "")
-    if facts.tape is None:
-        return Verdict(entry.name, entry.family, False, lost)
+def _verdict(entry: Entry, evidence: Evidence, reason: str, text: bool) -> Verdict:
+    if text and _explains_no_tokens(entry):
+        return Verdict(entry.name, entry.family, False, "it is made for pictures, and does not explain tokens")
+    if entry.forward:
+        return Verdict(entry.name, entry.family, True, "it takes nothing but forward passes" if evidence.tape is None else "")
+    if evidence.tape is None:
+        return Verdict(entry.name, entry.family, False, reason)
     if entry.attends:
-        why = f"it follows attention, and there is {facts.unattended}" if facts.unattended else ""
+        why = f"it follows attention, and there is {evidence.no_attention}" if evidence.no_attention else ""
         return Verdict(entry.name, entry.family, not why, why)
     if entry.maps:
-        return _mapped(entry, facts.map)
-    _, rows = plan(entry.make(), facts.tape)
-    bare = [row for row in rows if row.rule == NONE]
-    count = sum(row.count for row in bare)
-    told = f"{count} operations without a rule keep their derivative, first {bare[0].first}" if bare else ""
-    return Verdict(entry.name, entry.family, True, told)
+        return _map_verdict(entry, evidence.map)
+    _, rows = plan(entry.make(), evidence.tape)
+    without_rule = [row for row in rows if row.rule == NONE]
+    count = sum(row.count for row in without_rule)
+    remark = f"{count} operations without a rule keep their derivative, first {without_rule[0].first}" if without_rule else ""
+    return Verdict(entry.name, entry.family, True, remark)
 
 
-def _mapped(entry: Entry, found: FeatureMap | str) -> Verdict:
+def _map_verdict(entry: Entry, found: FeatureMap | str) -> Verdict:
     if isinstance(found, str):
-        return Verdict(entry.name, entry.family, False, f"it weighs the channels of a map, and there is {found}")
+        return Verdict(entry.name, entry.family, False, f"it weights the channels of a map, and there is {found}")
     return Verdict(entry.name, entry.family, True, f"the map at {found}")

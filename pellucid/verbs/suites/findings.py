@@ -1,4 +1,4 @@
-"""Findings: what a suite measured, method by method, under every condition, with intervals and controls."""
+"""Findings: the results of a suite, method by method, under every condition, with intervals and controls."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ MARKS_IT, SELDOM = 0.5, 0.2  # WIN from which a method is said to mark what hide
 
 @dataclass(frozen=True, eq=False)
 class Findings:
-    """What a suite found.
+    """The results of a suite.
 
     Arguments:
         suite: Its name.
-        asked: What all of it is about, in words.
-        word: What the conditions are: "occluder".
+        asked: The question that all of it is about, in words.
+        word: What a condition is called: "occluder".
         measures: What was measured.
         scores: By method, condition and measure, one number per repetition.
         controls: By name and condition, one number per repetition: whether the experiment is what it says it is.
         repeated: What the repetitions are: "seeds", whose mean gets Student's interval, or pictures and places, which are drawn
-            anew by the bootstrap.
-        seconds: What a method takes for one picture.
+            again by the bootstrap.
+        seconds: How long a method takes for one picture.
         failures: Methods that could not answer, and why.
         notes: Sentences a reader has to know.
     """
@@ -60,18 +60,18 @@ class Findings:
     def conditions(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(condition for _, condition, _ in self.scores))
 
-    def __getitem__(self, asked: tuple[str, str, str]) -> float:
+    def __getitem__(self, key: tuple[str, str, str]) -> float:
         """The mean of a method under a condition by a measure: found["lrp", "grey", "win"].
 
         Raises:
             MethodError: it was not measured.
         """
-        if asked not in self.scores:
+        if key not in self.scores:
             raise MethodError(
-                f"{', '.join(asked)} of {self.suite}", f"methods {', '.join(self.methods)} and {self.word}s "
-                f"{', '.join(self.conditions)}", "nobody measured that", "Ask for one of these.",
+                f"{', '.join(key)} of {self.suite}", f"methods {', '.join(self.methods)} and {self.word}s "
+                f"{', '.join(self.conditions)}", "that was not measured", "Ask for one of these.",
             )  # fmt: skip
-        return float(self.scores[asked].nanmean())
+        return float(self.scores[key].nanmean())
 
     @property
     def rows(self) -> list[dict[str, Any]]:
@@ -84,31 +84,31 @@ class Findings:
 
     def _row(self, method: str, condition: str, measure: str) -> dict[str, Any]:
         values = self.scores[method, condition, measure]
-        low, high = within(values, self.repeated)
+        low, high = mean_interval(values, self.repeated)
         bounded = measure != "load"
         low, high = (min(max(end, 0.0), 1.0) if bounded and end == end else end for end in (low, high))
-        return _told(method, condition, measure, values, low, high, self.seconds.get(method))
+        return _row_dict(method, condition, measure, values, low, high, self.seconds.get(method))
 
     def _control(self, name: str, condition: str) -> dict[str, Any]:
         values = self.controls[name, condition]
-        return _told("control", condition, name, values, *within(values, self.repeated), None)
+        return _row_dict("control", condition, name, values, *mean_interval(values, self.repeated), None)
 
     @property
     def verdict(self) -> str:
-        """Who marks what hides, in a sentence; of the conditions that were asked about."""
+        """Which methods mark what hides, in a sentence, by the worst of the conditions."""
         worst = {method: max(self[method, condition, "win"] for condition in self.conditions) for method in self.methods}
-        loud = [f"{method} ({share:.2f})" for method, share in worst.items() if share >= MARKS_IT]
-        quiet = [f"{method} ({share:.2f})" for method, share in worst.items() if share < SELDOM]
-        between = [f"{method} ({share:.2f})" for method, share in worst.items() if SELDOM <= share < MARKS_IT]
-        said = [
-            _sentence("mark more per pixel on what hides than on what is seen at least half of the time", loud),
-            _sentence(f"do so in less than a fifth of the pictures with every {self.word}", quiet),
-            _sentence("lie between", between),
+        often = [f"{method} ({share:.2f})" for method, share in worst.items() if share >= MARKS_IT]
+        seldom = [f"{method} ({share:.2f})" for method, share in worst.items() if share < SELDOM]
+        sometimes = [f"{method} ({share:.2f})" for method, share in worst.items() if SELDOM <= share < MARKS_IT]
+        lines = [
+            _sentence("mark more per pixel on what hides than on what is seen at least half of the time", often),
+            _sentence(f"do so in less than a fifth of the pictures with every {self.word}", seldom),
+            _sentence("lie between", sometimes),
         ]
-        return " ".join(filter(None, said)) + f" (The greatest WIN of any {self.word} in brackets.)"
+        return " ".join(filter(None, lines)) + f" (The greatest WIN of any {self.word} in brackets.)"
 
     def __str__(self) -> str:
-        lines = columns(heads(self), cells(self))
+        lines = columns(header(self), cells(self))
         return "\n".join([self.asked, "", *lines, "", *sentences(self)])
 
     def __repr__(self) -> str:
@@ -123,13 +123,13 @@ class Findings:
         return save(self, path, "findings", **options)
 
 
-def within(values: Tensor, repeated: str) -> tuple[float, float]:
+def mean_interval(values: Tensor, repeated: str) -> tuple[float, float]:
     """The 95 % interval of the mean: Student's over seeds, which are few; by the bootstrap over others.
 
     References: Student, 1908, The probable error of a mean, https://doi.org/10.1093/biomet/6.1.1
 
     Example:
-        >>> low, high = within(torch.tensor([1.0, 2.0, 3.0]), "seeds")
+        >>> low, high = mean_interval(torch.tensor([1.0, 2.0, 3.0]), "seeds")
         >>> round(low, 2), round(high, 2)  # 2 -+ 4.303 / sqrt(3)
         (-0.48, 4.48)
     """
@@ -143,10 +143,10 @@ def within(values: Tensor, repeated: str) -> tuple[float, float]:
     return float(known.mean()) - margin, float(known.mean()) + margin
 
 
-def _told(
+def _row_dict(
     method: str, condition: str, measure: str, values: Tensor, low: float, high: float, seconds: float | None
 ) -> dict[str, Any]:
-    told = {
+    row = {
         "method": method,
         "condition": condition,
         "metric": measure,
@@ -154,12 +154,12 @@ def _told(
         "low": low,
         "high": high,
     }
-    told |= {"n": int((~values.isnan()).sum()), "seconds": seconds}
-    return {name: None if value != value else value for name, value in told.items()}
+    row |= {"n": int((~values.isnan()).sum()), "seconds": seconds}
+    return {name: None if value != value else value for name, value in row.items()}
 
 
-def heads(found: Findings) -> tuple[str, ...]:
-    """What stands above the columns."""
+def header(found: Findings) -> tuple[str, ...]:
+    """The titles of the columns."""
     measures = (name for measure in found.measures for name in (measure.name.upper(), "95 % interval"))
     return (found.word, "method", *measures, "seconds")
 
@@ -177,7 +177,7 @@ def cells(found: Findings) -> list[tuple[str, ...]]:
 
 
 def sentences(found: Findings) -> list[str]:
-    """What was controlled, what the measures ask, the verdict, and notes."""
+    """The controls, what the measures mean, the verdict, and notes."""
     controls = [
         f"{condition}: "
         + "; ".join(f"{name} {_number(row['score'])} {_interval(row, brackets=True)}".rstrip() for name, row in rows)
@@ -213,13 +213,13 @@ def _sentence(what: str, who: list[str]) -> str:
 
 def to_dict(found: Findings) -> dict[str, Any]:
     """The findings as plain data: rows, every repetition, verdict and notes."""
-    kept = {"suite": found.suite, "asked": found.asked, "repeated": found.repeated, "verdict": found.verdict}
+    about = {"suite": found.suite, "asked": found.asked, "repeated": found.repeated, "verdict": found.verdict}
     each = [
         {"method": method, "condition": condition, "metric": measure, "values": plain(values)}
         for (method, condition, measure), values in found.scores.items()
     ]
     notes = [*found.notes, *(f"{method}: {error}" for method, error in found.failures.items())]
-    return kept | {"rows": found.rows, "notes": notes, "scores": each}
+    return about | {"rows": found.rows, "notes": notes, "scores": each}
 
 
 def to_csv(found: Findings) -> str:
@@ -229,5 +229,5 @@ def to_csv(found: Findings) -> str:
 
 def to_markdown(found: Findings) -> str:
     """A table for a page, with controls, verdict and notes below."""
-    lines = markdown(heads(found), cells(found))
+    lines = markdown(header(found), cells(found))
     return "\n".join([found.asked, "", *lines, "", *sentences(found)]).rstrip()

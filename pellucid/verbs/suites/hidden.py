@@ -66,7 +66,7 @@ def hidden_parts(
             break
         model = load(_net(world, steps), name=f"hidden parts {world}")
         for occluder in occluders:
-            _tried(trial, model, occluder, problems[world, occluder])
+            _run(trial, model, occluder, problems[world, occluder])
     about = f"Hidden parts: {visible} of 4 seen, {n} pictures for each of {len(worlds)} networks, those that are named right"
     return _findings(trial, about, f"Hidden parts are {1 - visible / 4:.2f} of the area of all parts: a constant map's NETSHARE.")
 
@@ -78,20 +78,20 @@ def _findings(trial: Trial, about: str, note: str) -> Findings:
     )
     scores = trial.scores(lambda found: torch.stack([values.nanmean() for values in found]), nothing)
     controls = {key: torch.stack(values) for key, values in trial.controls.items()}
-    measures, spent = (WIN, HIT, NETSHARE), trial.seconds
-    kept = {key: values for key, values in scores.items() if key[2] in {measure.name for measure in measures}}
-    return Findings("hidden-parts", about, "occluder", measures, kept, controls, "seeds", spent, trial.failures, (note,))
+    measures, seconds = (WIN, HIT, NETSHARE), trial.seconds
+    shown = {key: values for key, values in scores.items() if key[2] in {measure.name for measure in measures}}
+    return Findings("hidden-parts", about, "occluder", measures, shown, controls, "seeds", seconds, trial.failures, (note,))
 
 
-def _tried(trial: Trial, model: Model, occluder: str, problem: Problem) -> None:
+def _run(trial: Trial, model: Model, occluder: str, problem: Problem) -> None:
     """All methods on the pictures that are named right, and what of the experiment can be checked."""
     score = _score(model, problem, problem.inputs)
-    right = model(problem.inputs).argmax(1) == problem.labels
-    moved = {change: (_score(model, problem, problem.after(change)) - score)[right] for change in problem.changes}
-    checked = {NAMED: right.double().mean(), ANEW: moved["drawn anew"].abs().mean()}
-    trial.check(occluder, checked | {REVEALED: moved["revealed"].mean(), COVERED: moved["nothing visible"].mean()})
-    seen, hides = problem.masks[right], problem.parts["hidden"][right]
-    trial.ask(occluder, model, problem.inputs[right], problem.labels[right], seen, hides)
+    correct = model(problem.inputs).argmax(1) == problem.labels
+    changes = {change: (_score(model, problem, problem.after(change)) - score)[correct] for change in problem.changes}
+    controls = {NAMED: correct.double().mean(), ANEW: changes["drawn anew"].abs().mean()}
+    trial.check(occluder, controls | {REVEALED: changes["revealed"].mean(), COVERED: changes["nothing visible"].mean()})
+    seen, hides = problem.masks[correct], problem.parts["hidden"][correct]
+    trial.ask(occluder, model, problem.inputs[correct], problem.labels[correct], seen, hides)
 
 
 @lru_cache(maxsize=16)

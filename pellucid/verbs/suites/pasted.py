@@ -86,8 +86,8 @@ def pasted_object(
     classes = _scores(model, x).argmax(1)
     trial = Trial(chosen, len(objects) * len(chosen))
     for kind in objects:
-        pasted, checked = _kept(model, _pasted(model, x, classes, kind, places, side, seed))
-        trial.check(kind, checked)
+        pasted, controls = _class_kept(model, _pasted(model, x, classes, kind, places, side, seed))
+        trial.check(kind, controls)
         trial.ask(kind, model, pasted.x, pasted.classes, ~pasted.masks, pasted.masks)
     about = f"Pasted objects: {model.name}, {len(x)} photograph{'s' * (len(x) != 1)}, {places} places each"
     return _findings(trial, about, side)
@@ -102,8 +102,8 @@ def _findings(trial: Trial, about: str, side: float) -> Findings:
     )
     scores, controls = trial.scores(torch.cat, nothing), {key: torch.cat(values) for key, values in trial.controls.items()}
     note = f"An object takes {side**2:.0%} of the area. Intervals speak of places on these photographs, not of others."
-    measures, spent = (LOAD, WIN, HIT, NETSHARE), trial.seconds
-    return Findings("pasted-object", about, "object", measures, scores, controls, "placements", spent, trial.failures, (note,))
+    measures, seconds = (LOAD, WIN, HIT, NETSHARE), trial.seconds
+    return Findings("pasted-object", about, "object", measures, scores, controls, "placements", seconds, trial.failures, (note,))
 
 
 def _check(x: Tensor, objects: Sequence[str], places: int, side: float) -> None:
@@ -138,11 +138,11 @@ def _pasted(model: Model, x: Tensor, classes: Tensor, kind: str, places: int, si
         row, column = int(down * (x.shape[-2] - height + 1)), int(right * (x.shape[-1] - width + 1))
         mask[row : row + height, column : column + width] = True
     bare = x.repeat_interleave(places, 0)
-    first, second = (_put(bare, masks, _things(model, x, kind, places, (height, width), rng, which)) for which in range(2))
+    first, second = (_paste(bare, masks, _patches(model, x, kind, places, (height, width), rng, which)) for which in range(2))
     return Pasted(first, bare, second, masks, classes.repeat_interleave(places))
 
 
-def _things(model: Model, x: Tensor, kind: str, places: int, size: tuple[int, int], rng: torch.Generator, which: int) -> Tensor:
+def _patches(model: Model, x: Tensor, kind: str, places: int, size: tuple[int, int], rng: torch.Generator, which: int) -> Tensor:
     """The objects, with shape (placement, channel, *size); `which` of two of the same kind."""
     n, channels = len(x) * places, x.shape[1]
     if kind == "photograph":  # out of the next photograph, at its middle or at its upper left
@@ -156,20 +156,20 @@ def _things(model: Model, x: Tensor, kind: str, places: int, size: tuple[int, in
     return (low + share * (high - low)).to(x.device, x.dtype)
 
 
-def _put(x: Tensor, masks: Tensor, things: Tensor) -> Tensor:
+def _paste(x: Tensor, masks: Tensor, patches: Tensor) -> Tensor:
     x = x.clone()
-    for picture, mask, thing in zip(x, masks, things, strict=True):
-        picture[:, mask] = thing.flatten(1)
+    for picture, mask, patch in zip(x, masks, patches, strict=True):
+        picture[:, mask] = patch.flatten(1)
     return x
 
 
-def _kept(model: Model, pasted: Pasted) -> tuple[Pasted, dict[str, Tensor]]:
+def _class_kept(model: Model, pasted: Pasted) -> tuple[Pasted, dict[str, Tensor]]:
     """Those whose class the model still names, and the controls."""
     outputs = {name: _scores(model, getattr(pasted, name)) for name in ("x", "bare", "other")}
     score = {name: output.gather(1, pasted.classes[:, None])[:, 0] for name, output in outputs.items()}
     kept = outputs["x"].argmax(1) == pasted.classes
-    checked = {KEPT: kept, REVEALED: (score["bare"] - score["x"])[kept], ANEW: (score["other"] - score["x"]).abs()[kept]}
-    return Pasted(*(getattr(pasted, name)[kept] for name in ("x", "bare", "other", "masks", "classes"))), checked
+    controls = {KEPT: kept, REVEALED: (score["bare"] - score["x"])[kept], ANEW: (score["other"] - score["x"]).abs()[kept]}
+    return Pasted(*(getattr(pasted, name)[kept] for name in ("x", "bare", "other", "masks", "classes"))), controls
 
 
 def _scores(model: Model, x: Tensor) -> Tensor:

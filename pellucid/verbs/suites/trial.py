@@ -1,4 +1,4 @@
-"""Trial: methods asked one after the other, what they marked, what failed, and how long it took."""
+"""Trial: methods run one after the other under several conditions; what they marked, what failed, and how long it took."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from .marks import marks
 
 @dataclass(frozen=True)
 class Trial:
-    """What has been found so far; it grows with every `ask`.
+    """The results so far; they grow with every `ask`.
 
     Arguments:
         methods: By name.
-        total: How many answers are expected in all.
-        marked: By method, condition and measure, one tensor of pictures per time of asking.
+        total: How many explanations are expected in all.
+        marked: By method, condition and measure, one tensor of pictures per `ask`.
     """
 
     methods: Mapping[str, Method]
@@ -38,7 +38,7 @@ class Trial:
     times: dict[str, list[float]] = field(default_factory=dict)
 
     def ask(self, condition: str, model: Model, x: Tensor, classes: Tensor, seen: Tensor, hides: Tensor) -> None:
-        """Ask every method that has not failed about these pictures; none is asked any more once the work is called off."""
+        """Explain these pictures by every method that has not failed, unless the user calls it off."""
         left = {name: method for name, method in self.methods.items() if name not in self.failures and len(x)}
         work, called_off = partial(_heat, model, x, classes), lambda _: report_progress(self._done(), self.total, "answers")
         for name, heat, seconds in attempt_each(left, work, model, called_off):
@@ -50,15 +50,15 @@ class Trial:
                 self.marked.setdefault((name, condition, measure), []).append(values.cpu())
 
     def check(self, condition: str, found: Mapping[str, Tensor]) -> None:
-        """Keep what was controlled."""
+        """Keep the values of the controls."""
         for name, values in found.items():
             self.controls.setdefault((name, condition), []).append(values.double().cpu())
 
     def scores(self, reduce: Callable[[list[Tensor]], Tensor], nothing: InputError) -> dict[tuple[str, str, str], Tensor]:
-        """What was marked, of those that answered every time, one number per repetition.
+        """The measures of the methods that never failed, one number per repetition.
 
         Raises:
-            PellucidError: nobody answered: what the first of them said, or `nothing` if nobody was asked.
+            PellucidError: all failed: the error of the first, or `nothing` if none was run.
         """
         found = {key: reduce(values) for key, values in self.marked.items() if key[0] not in self.failures}
         if not found:
@@ -67,7 +67,7 @@ class Trial:
 
     @property
     def seconds(self) -> dict[str, float]:
-        """What each method takes for one picture."""
+        """How long each method takes for one picture."""
         return {name: sum(times) / len(times) for name, times in self.times.items()}
 
     def _done(self) -> int:
