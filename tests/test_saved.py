@@ -30,6 +30,7 @@ KINDS = {  # what the values are about, where it is no picture
     "inputs": "sides",
 }
 WORDED = {"caption", "advice", "verdict", "sentence", "message", "do", "why"}  # sentences, which may be said better
+REWORDED = WORDED | {"notes", "missing"}  # ... where the thing is made anew, and not read from the file
 MEASURED = {"seconds", "created", "torch", "python", "pellucid", "steps per second", "options"}  # of the day, or the machine
 
 TRAINED = {"hidden": {"score", "low", "high", "values"}}  # numbers that hang on a network trained anew
@@ -308,7 +309,7 @@ def test_what_is_written_today_has_the_form_of_what_was_frozen(name: str, today:
     if name.endswith(".json"):
         one, other = (json.loads(path.read_text(encoding="utf-8")) for path in (then, now))
         assert form(one) == form(other)
-        assert not unlike(one, other, left_out=WORDED | MEASURED | TRAINED.get(then.stem, set()), rel=1e-3)
+        assert not unlike(one, other, left_out=REWORDED | MEASURED | TRAINED.get(then.stem, set()), rel=1e-3)
     elif name.endswith(".csv"):
         one, other = (list(csv.reader(path.read_text(encoding="utf-8").splitlines())) for path in (then, now))
         assert one[0] == other[0] and [row[:3] for row in one] == [row[:3] for row in other]
