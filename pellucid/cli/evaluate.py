@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -63,7 +63,6 @@ def evaluate(
     --suite pasted-object measures how much of a map falls on an object pasted into PICTURES, or into photographs that come with
     pellucid.
     """
-    progress = ProgressBar()
     if suite is not None and (metrics != METRICS or target is not None or ceiling is not None):
         raise click.UsageError("--suite has measures and targets of its own: leave out --metrics, --target and --ceiling")
     if suite is None and not pictures:
@@ -72,31 +71,36 @@ def evaluate(
         raise click.UsageError("--repeat belongs to --suite")
     usual = METHODS if suite is None else SUITE_METHODS
     names, files = split_names(usual if methods is None else methods, "--methods", usual), expand(pictures)
-    if suite is not None:
-        written = tables(out)
+    metric_names, progress = split_names(metrics, "--metrics", METRICS), ProgressBar()
+    written = tables(out)
+    if suite is None:
+        t = measure(model_options, files, names, metric_names, progress, target=target, seed=seed, ceiling=ceiling)
+        print_result(t, [t.save(file) for file in written], as_json=as_json)
+        exit_if_incomplete(called_off=progress.called_off, failed=bool(t.failures))
+    else:
         findings = run_suite(suite, files, names, model_options, repeat=repeat, seed=seed, progress=progress)
         print_findings(findings, [findings.save(file) for file in written], as_json=as_json)
         exit_if_incomplete(called_off=progress.called_off, failed=bool(findings.failures))
-        return
-    metric_names = split_names(metrics, "--metrics", METRICS)
+
+
+def measure(
+    model_options: ModelOptions, files: Sequence[str], methods: Sequence[str], metrics: Sequence[str], progress: ProgressBar,
+    **options: Any,
+) -> Table:  # fmt: skip
+    """Every method scored by every metric, names checked before the model is loaded."""
     with progress("starting"):
         from pellucid.catalogue.methods import method
         from pellucid.catalogue.metrics import metric
         from pellucid.verbs import evaluate as verb
 
-        written = tables(out)
-        for name in names:
+        for name in methods:
             method(name)
-        for name in metric_names:
+        for name in metrics:
             metric(name)
         model = model_options.load()
         model.check_reads_pictures()
-    with progress(f"{len(names)} methods by {len(metric_names)} metrics on {len(files)} pictures"):
-        t = verb.evaluate(model, files, names, metric_names, target, seed=seed, ceiling=ceiling)
-        for file in written:
-            t.save(file)
-    print_result(t, written, as_json=as_json)
-    exit_if_incomplete(called_off=progress.called_off, failed=bool(t.failures))
+    with progress(f"{len(methods)} methods by {len(metrics)} metrics on {len(files)} pictures"):
+        return verb.evaluate(model, files, methods, metrics, **options)
 
 
 def expand(pictures: Sequence[str]) -> list[str]:

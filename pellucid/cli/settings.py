@@ -23,7 +23,9 @@ def split_names(text: str, option: str, usual: str) -> list[str]:
     """The names in the list of an option, which has to have one at least; `usual` is an example of it."""
     names = split(text)
     if not names:
-        raise MethodError(f"{option} {text!r}", "no name", "there is nothing to compute", f"Name some: {option} {usual}.")
+        raise MethodError(
+            f"{option} {text!r}", f"no {option.lstrip('-')}", "there is nothing to compute", f"Name some: {option} {usual}."
+        )
     return names
 
 
