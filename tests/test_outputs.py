@@ -193,7 +193,7 @@ def test_each_sample_has_a_mask_of_its_own(segmenter, bright):
 def test_a_class_that_is_nowhere_the_best_has_no_predicted_mask(segmenter, bright):
     refusal(lambda: pl.explain(segmenter, bright, pl.mask(2, "predicted")), "its predicted mask is empty")
     refusal(lambda: pl.explain(segmenter, bright, 2), "Say which part")
-    refusal(lambda: pl.mask(1, "best"), "no mask is called so")
+    refusal(lambda: pl.mask(1, "best"), "no mask has that name")
 
 
 def test_one_class_alone_is_there_where_its_score_is_above_zero(bright):
@@ -340,7 +340,7 @@ def test_what_cannot_be_a_reference_is_refused(embedder, x):
     refusal(lambda: pl.logit(0).of(None), "a part has a name or a number")
     refusal(lambda: pl.similarity(), "neither of an embedding and an input")
     refusal(lambda: pl.similarity(torch.ones(5), input=x), "both of an embedding and an input")
-    refusal(lambda: pl.similarity(torch.ones(5), kind="l2"), "no likeness is called so")
+    refusal(lambda: pl.similarity(torch.ones(5), kind="l2"), "no kind has that name")
     refusal(lambda: pl.explain(embedder, x, pl.similarity(torch.ones(4))), "both have to be as long")
     refusal(lambda: as_target(pl.similarity(input=x)).resolve(lambda at: x, None), "no model")
 

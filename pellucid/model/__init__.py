@@ -1,4 +1,8 @@
-"""A handle on any network: how it is called, how pictures become its input, what its outputs are called."""
+"""A handle on any network: how it is called, how raw data become its input, what its classes are called.
+
+sources/ has a file for each place a network comes from, readers/ for each kind of raw data, modality/ for what the entries of an
+input are. Nothing here changes a network. Built-in networks stand in `zoo`, what one forward pass did in `tape`.
+"""
 
 from __future__ import annotations
 

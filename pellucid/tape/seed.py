@@ -67,7 +67,7 @@ def aim(tape: Tape, target: Target, names: Names | None = None) -> Aim:
                 "Read it from the output.",
             )
         slopes = _slopes(score, leaves)
-        held = settled.held()
+        held = settled.with_fixed_scale()
         starts = None if held is settled else _slopes(held.read(lambda at: leaves[ids[at]]), leaves)
     return Aim(settled, score.detach(), output, slopes, starts)
 

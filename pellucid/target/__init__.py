@@ -1,4 +1,8 @@
-"""Target: one number per sample. The same noun is explained and maximized."""
+"""Targets: the number per sample that is explained, or maximized. The functions below make them; each kind is a file.
+
+Which part of a layer relevance has to pass (`only=`) stands here too: condition.py, selection.py and conditioning.py. How a
+target becomes the seed of relevance stands in `tape.seed`.
+"""
 
 from __future__ import annotations
 

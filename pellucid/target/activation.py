@@ -1,4 +1,4 @@
-"""Readings of everything but classes: channels and directions inside, functions of the user's own."""
+"""Targets inside the model: channels, directions and the energy of a layer; and functions of the output that users write."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Channel(Term):
             )  # fmt: skip
         maps = channels[:, self.unit] if isinstance(self.unit, int) else channels[torch.arange(len(channels)), list(self.unit)]
         if self.tokens is not None:
-            maps = self._among(maps)
+            maps = self._selected(maps)
         if self.position is not None:
             return self._at(maps, self.position)
         return maps.flatten(1).mean(1) if maps.dim() > 1 else maps
@@ -53,8 +53,8 @@ class Channel(Term):
     def take(self, rows: Sequence[int]) -> Channel:
         return replace(self, unit=tuple(self.unit[row] for row in rows)) if isinstance(self.unit, tuple) else self
 
-    def _among(self, maps: Tensor) -> Tensor:
-        """The activations of the tokens asked for, from those of all."""
+    def _selected(self, maps: Tensor) -> Tensor:
+        """The activations of the selected tokens."""
         if maps.dim() < 2 or (maps.dim() > 2 and self.tokens not in ("patch", "all")):
             found = f"a value with {maps.dim() - 1} axes besides samples and channels"
             raise TargetError(
@@ -94,13 +94,10 @@ class Channel(Term):
         told = where.get(self.tokens, f" at token {self.tokens}")
         return f"channel {unit} of {self.at}{told}" + (f" at {self.position}" if self.position is not None else "")
 
-    def __str__(self) -> str:
-        return self.text()
-
 
 @dataclass(frozen=True)
 class Direction(Term):
-    """How far a layer's activation, averaged over positions, reaches along a vector over its channels."""
+    """The projection of a layer's activation, averaged over positions, onto a vector over its channels."""
 
     vector: Tensor | None = None
 
@@ -116,18 +113,18 @@ class Direction(Term):
         means = value.flatten(2).mean(2) if value.dim() > 2 else value
         return means @ self.vector.to(means)
 
-    def __str__(self) -> str:
+    def text(self, sample: int = 0) -> str:
         return f"a direction in {self.at or 'the output'}"
 
 
 @dataclass(frozen=True)
 class Energy(Term):
-    """Half the mean squared activation of a layer: what DeepDream climbs."""
+    """Half the mean squared activation of a layer: the objective of DeepDream."""
 
     def read(self, value: Tensor) -> Tensor:
         return 0.5 * value.flatten(1).square().mean(1) if value.dim() > 1 else 0.5 * value.square()
 
-    def __str__(self) -> str:
+    def text(self, sample: int = 0) -> str:
         return f"energy of {self.at or 'the output'}"
 
 
@@ -150,5 +147,5 @@ class Function(Term):
             )
         return score
 
-    def __str__(self) -> str:
+    def text(self, sample: int = 0) -> str:
         return getattr(self.fn, "__name__", "a function of the output")

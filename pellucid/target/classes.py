@@ -1,4 +1,4 @@
-"""Readings of classes: scores, probabilities, odds, and parts of maps of them."""
+"""Targets of classes: scores, probabilities, log-odds, and means over parts of their maps."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Class = int | str | tuple[int | str, ...]
 
 @dataclass(frozen=True)
 class OfClass(Term):
-    """A reading that is about a class.
+    """A term about a class.
 
     Arguments:
         index: The class: its index or its name; a tuple has one per sample; None is the predicted class.
@@ -68,9 +68,6 @@ class OfClass(Term):
         label = self.labels[sample if isinstance(self.index, tuple) else 0] if self.labels else ""
         return f"{self.word} {index}" + (f' "{label}"' if label else "")
 
-    def __str__(self) -> str:
-        return self.text()
-
     def pick(self, scores: Tensor) -> Tensor:
         """The entries of the class along axis 1, one per sample."""
         return scores[self.places(scores)]
@@ -112,7 +109,7 @@ class Logit(OfClass):
         return "logit"
 
     def resolve(self, value: Tensor, names: Names | None) -> Term:
-        """Of maps (batch, class, height, width), where nobody said which part, it is the predicted mask of the class."""
+        """Of maps (batch, class, height, width) it is the mean over the predicted mask of the class."""
         if self.index is None and value.dim() in (1, 2) and value[:1].numel() == 1:
             return Number(self.at)  # one number per sample: there are no classes to choose from
         named = OfClass.resolve(self, value, names)
@@ -120,7 +117,7 @@ class Logit(OfClass):
             return named
         try:
             return Predicted(self.at, self.index).resolve(value, names)
-        except TargetError:  # the class is nowhere the best: whoever means it has to say where, as `read` will ask
+        except TargetError:  # the class scores highest nowhere: `read` will ask for the part of the map
             return named
 
     def read(self, value: Tensor) -> Tensor:
@@ -226,7 +223,7 @@ class Region(OfClass):
 class Predicted(Region):
     """The mean score of a class over its predicted mask: the places where it has the highest score of all classes.
 
-    The mask is drawn once, where the target is settled, and stays what it was while inputs change.
+    The mask is computed once, when the target is resolved, and kept while inputs change.
     """
 
     name: str = "its predicted mask"
@@ -234,7 +231,7 @@ class Predicted(Region):
     def checked(self, mask: str) -> Predicted:
         if mask != "predicted":
             do = 'Use "predicted", a boolean tensor, or None for the whole map.'
-            raise TargetError(f'pl.mask(mask="{mask}")', f'"{mask}"', "no mask is called so", do)
+            raise TargetError(f'pl.mask(mask="{mask}")', f'"{mask}"', "no mask has that name", do)
         return self
 
     def resolve(self, value: Tensor, names: Names | None) -> Term:
@@ -258,7 +255,7 @@ class Predicted(Region):
             )  # fmt: skip
         shares = found.flatten(1).double().mean(1)
         labels = named.labels * len(wanted) if len(named.labels) == 1 else named.labels
-        return Region(self.at, tuple(int(one) for one in wanted), labels, found, _shared(shares))
+        return Region(self.at, tuple(int(one) for one in wanted), labels, found, _mask_name(shares))
 
 
 def _largest(best: Tensor, count: int) -> tuple[int, ...]:
@@ -271,9 +268,9 @@ def _threshold(scores: Tensor) -> float:
     return 0.5 if bool((scores >= 0).all() and (scores <= 1).all()) else 0.0
 
 
-def _shared(shares: Tensor) -> str:
-    told = [f"{100 * share:.2g} %" for share in sorted(set(shares.tolist()))]
-    return f"its predicted mask ({told[0] if len(told) == 1 else f'{told[0]} to {told[-1]}'} of the map)"
+def _mask_name(shares: Tensor) -> str:
+    percent = [f"{100 * share:.2g} %" for share in sorted(set(shares.tolist()))]
+    return f"its predicted mask ({percent[0] if len(percent) == 1 else f'{percent[0]} to {percent[-1]}'} of the map)"
 
 
 @dataclass(frozen=True)

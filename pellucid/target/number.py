@@ -1,4 +1,4 @@
-"""A reading of one number of the output, wherever it stands."""
+"""A single number of the output as a target, of a regression or a map."""
 
 from __future__ import annotations
 
@@ -50,6 +50,3 @@ class Number(Term):
     def text(self, sample: int = 0) -> str:
         place = self.position[0] if len(self.position) == 1 else self.position
         return ("the output" if not self.position else f"output {place}") + (f' "{self.label}"' if self.label else "")
-
-    def __str__(self) -> str:
-        return self.text()

@@ -1,4 +1,4 @@
-"""How alike an embedding is to another one."""
+"""Similarity of an embedding to a reference."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ class Similarity(Term):
     input: Any = None
     kind: str = "cosine"
     name: str = "a reference"
-    fixed: bool = False  # whether the length of the output is held as it is
+    fixed: bool = False  # whether the length of the output is kept constant
 
     @staticmethod
     def to(reference: Any, input: Any, kind: str, name: str) -> Similarity:
-        """What users write, checked."""
+        """The term for what users write, checked."""
         if (reference is None) == (input is None):
             found = "neither" if input is None else "both"
             do = "Give pl.similarity(embedding), or pl.similarity(input=picture)."
             raise TargetError("pl.similarity", f"{found} of an embedding and an input", "one of them is the reference", do)
         if kind not in ("cosine", "dot"):
-            raise TargetError(f"pl.similarity(kind={kind!r})", repr(kind), "no likeness is called so", 'Use "cosine" or "dot".')
+            raise TargetError(f"pl.similarity(kind={kind!r})", repr(kind), "no kind has that name", 'Use "cosine" or "dot".')
         made = None if reference is None else _embedding(reference)
         called = name or (f'"{" ".join(input.split())[:60]}"' if isinstance(input, str) else "a reference")
         return Similarity(reference=made, input=input, kind=kind, name=called)
@@ -63,13 +63,13 @@ class Similarity(Term):
         return replace(self, reference=pooled(_embedded(names, self.input, self.at)), input=None)
 
     def read(self, value: Tensor) -> Tensor:
-        assert self.reference is not None, "settled before it is read"
+        assert self.reference is not None, "resolved before it is read"
         found, reference = pooled(value), self.reference.to(value)
         rows = pooled(reference) if reference.dim() > 1 else reference[None]
         if rows.shape[1] != found.shape[1] or len(rows) not in (1, len(found)):
             raise TargetError(
                 self.text(), f"a reference of shape {tuple(reference.shape)}, and outputs of shape {tuple(value.shape)}",
-                "both have to be as long, and of references there is one, or one per sample", "Let them agree.",
+                "both have to be as long, and of references there is one, or one per sample", "Make their lengths agree.",
             )  # fmt: skip
         dots = (found * rows).sum(1)
         if self.kind == "dot":
@@ -78,9 +78,9 @@ class Similarity(Term):
         cosine: Tensor = dots / sizes.clamp(min=torch.finfo(found.dtype).tiny)
         return cosine
 
-    def held(self) -> Term:
-        """A cosine does not change with the length of the output, so that value times slope sums to zero over it. With the length
-        held it is a dot product, and every entry has its share: z_i r_i / (|z| |r|).
+    def with_fixed_scale(self) -> Term:
+        """A cosine does not depend on the length of the output: value times gradient sums to zero over it. With the length kept
+        constant it is a dot product, and every entry has its share: z_i r_i / (|z| |r|).
         """
         return replace(self, fixed=True) if self.kind == "cosine" and not self.fixed else self
 
@@ -91,9 +91,6 @@ class Similarity(Term):
 
     def text(self, sample: int = 0) -> str:
         return f"{'cosine similarity' if self.kind == 'cosine' else 'dot product'} with {self.name}"
-
-    def __str__(self) -> str:
-        return self.text()
 
 
 def _embedding(reference: Any) -> Tensor:

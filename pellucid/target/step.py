@@ -1,4 +1,4 @@
-"""Classes at steps of time."""
+"""The score of a class at a step of time as a target."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class Step(OfClass):
 
     def text(self, sample: int = 0) -> str:
         first, last = self.steps
-        told = f"step {first}" if last - first == 1 else f"steps {first} to {last - 1}"
-        return f"{OfClass.text(self, sample)} at {told}"
+        steps = f"step {first}" if last - first == 1 else f"steps {first} to {last - 1}"
+        return f"{OfClass.text(self, sample)} at {steps}"
 
     def _mean(self, value: Tensor) -> Tensor:
         """Scores over these steps, with shape (batch, class)."""

@@ -1,4 +1,4 @@
-"""Target: one number per sample. The same noun is explained and maximized."""
+"""Target: a weighted sum of terms, one number per sample. The functions that make targets stand in `pellucid.target` itself."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pellucid.errors import TargetError
 
 
 class Names(Protocol):
-    """Who knows what classes are called: a model."""
+    """The names of classes, as a model knows them."""
 
     def find(self, label: str) -> int: ...
     def label(self, index: int) -> str: ...
@@ -42,29 +42,49 @@ class Part(str):
 
 @dataclass(frozen=True)
 class Term(ABC):
-    """One reading of one value: the model's main output (`at` None), a `Part` of the output, or the value a module returned."""
+    """One number per sample, read from one value of the forward pass. A frozen dataclass per kind of reading.
+
+    Arguments:
+        at: The address of the value: None for the model's main output, a `Part` of the output, or the path of the module that
+            returned it.
+    """
 
     at: str | None = None
 
     @abstractmethod
     def read(self, value: Tensor) -> Tensor:
-        """One number per sample."""
+        """The number per sample, with shape (batch,), differentiable by `value`.
+
+        Arguments:
+            value: Batch first, as the model or the module returned it.
+
+        Raises:
+            TargetError: the value has no such number, or not one per sample.
+        """
 
     def resolve(self, value: Tensor, names: Names | None) -> Term:
-        """With class names and "the predicted class" replaced by indices."""
+        """With class names, and "the predicted class", replaced by indices.
+
+        Arguments:
+            value: Of the very samples that are explained.
+            names: Of the classes; None where they are not known.
+        """
         return self
 
-    def held(self) -> Term:
-        """The same where relevance starts: what only scales the score, as the length of an embedding, is held as it is."""
+    def with_fixed_scale(self) -> Term:
+        """The same for the seed of relevance: what only scales the score, as the length of an embedding, is kept constant."""
         return self
 
     def take(self, rows: Sequence[int]) -> Term:
-        """The reading for a batch made of those samples, once settled; a sample may come again and again."""
+        """The reading for a batch made of those samples, once resolved; a sample may be repeated."""
         return self
 
+    @abstractmethod
     def text(self, sample: int = 0) -> str:
-        """How captions call it for one sample."""
-        return str(self)
+        """What captions call it for one sample."""
+
+    def __str__(self) -> str:
+        return self.text()
 
 
 @dataclass(frozen=True)
@@ -89,17 +109,17 @@ class Target:
         return total
 
     def resolve(self, value: Callable[[str | None], Tensor], names: Names | None) -> Target:
-        """With every class named and every prediction made, given the values of one forward pass."""
+        """With class names and predictions replaced by indices, given the values of one forward pass, by address."""
         return Target(tuple((weight, term.resolve(value(term.at), names)) for weight, term in self.terms))
 
-    def held(self) -> Target:
-        """The same where relevance starts, see `Term.held`; itself where nothing is to be held."""
-        terms = tuple((weight, term.held()) for weight, term in self.terms)
+    def with_fixed_scale(self) -> Target:
+        """The same for the seed of relevance, see `Term.with_fixed_scale`; itself where no term changes."""
+        terms = tuple((weight, term.with_fixed_scale()) for weight, term in self.terms)
         same = all(now is before for (_, now), (_, before) in zip(terms, self.terms, strict=True))
         return self if same else Target(terms)
 
     def take(self, rows: Sequence[int]) -> Target:
-        """The target for a batch made of those samples, once settled; a sample may come again and again.
+        """The target for a batch made of those samples, once resolved; a sample may be repeated.
 
         Example:
             >>> from pellucid import logit
@@ -152,7 +172,7 @@ class Target:
         return self * (1 / number)
 
     def text(self, sample: int = 0) -> str:
-        """How captions call it for one sample."""
+        """What captions call it for one sample."""
         words = ""
         for weight, term in self.terms:
             sign = (" - " if words else "-") if weight < 0 else (" + " if words else "")

@@ -1,4 +1,4 @@
-"""Readings of language models: the score of a token at a position."""
+"""Targets of language models: the score of a token at a position."""
 
 from __future__ import annotations
 
@@ -91,9 +91,6 @@ class Token(Term):
             "" if self.position is None else " at the last position" if self.position == LAST else f" at position {self.position}"
         )
         return f"{token}{name}{where}"
-
-    def __str__(self) -> str:
-        return self.text()
 
 
 def printable(name: str) -> str:

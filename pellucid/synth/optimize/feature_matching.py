@@ -50,7 +50,7 @@ class Likeness(Term):
         cosine = product / (mine.norm(dim=1) * other.norm(dim=1)).clamp(min=1e-12)
         return per_sample(product * cosine.clamp(min=0.1).pow(self.power), beside=self.beside)
 
-    def __str__(self) -> str:
+    def text(self, sample: int = 0) -> str:
         return f"likeness to the picture in {self.at or 'the output'}"
 
 
@@ -82,7 +82,7 @@ class Distance(Term):
             return per_sample(square / other.square().sum(1).clamp(min=1e-12), beside=self.beside)
         return per_sample((square + 1e-12).sqrt(), beside=self.beside)
 
-    def __str__(self) -> str:
+    def text(self, sample: int = 0) -> str:
         return f"distance from the picture in {self.at or 'the output'}"
 
 
