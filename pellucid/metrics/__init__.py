@@ -1,8 +1,8 @@
 """Metrics: whether explanations can be trusted, measured on the user's model and samples.
 
-What a metric is: metric.py. removal/ and faithfulness/ change the input and run the model, sensitivity/ explains again, the others
-look at the map alone or at where the truth lies; report/ makes tables and advice of the scores. The list of all metrics is
-`catalogue.metrics`, the verb `verbs.evaluate`; no concrete method is known here.
+What a metric is: metric.py. removal/ and faithfulness/ change the input and run the model, sensitivity/ explains again, the
+others look at the map alone or at where the truth lies; report/ makes tables and advice of the scores. The list of all metrics
+is `catalogue.metrics`, the verb `verbs.evaluate`; no concrete method is known here.
 """
 
 from .complexity import Complexity as Complexity, EffectiveComplexity as EffectiveComplexity, Sparseness as Sparseness
