@@ -370,13 +370,13 @@ def test_the_table_says_which_part_of_each_operation_is_computed():
     net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(72, 2))
     plan = Plan.build(net, torch.ones(1, 1, 8, 8), (1, 1))
     assert plan.show().splitlines() == [
-        "0  convolution  convolution  3x3 of 6x6  0",
-        "1  activation   relu         3x3 of 6x6  1",
-        "2  route        view         whole       2",
-        "3  dense        addmm        whole       3",
+        "0  convolution  convolution  3 x 3 of 6 x 6  0",
+        "1  activation   relu         3 x 3 of 6 x 6  1",
+        "2  route        view         whole           2",
+        "3  dense        addmm        whole           3",
         "306 of 792 multiply-adds per window",
     ]
-    assert repr(plan) == "Plan(1x1 of 8x8, 2 of 4 operations on boxes, saves 61%)"
+    assert repr(plan) == "Plan(1 x 1 of 8 x 8, 2 of 4 operations on boxes, saves 61%)"
 
 
 @pytest.mark.parametrize("name", ["residual", "mobile", "written", "attending"])
@@ -409,18 +409,18 @@ def test_what_is_kept_is_one_sample_of_what_is_read():
     ("net", "found"),
     [
         (lambda x: x + torch.rand_like(x), "draws random numbers"),
-        (lambda x: torch.where(x > 0, x, 0 * x), "gt in the model itself, which decides by what it sees"),
-        (lambda x: x.flatten(1).topk(3)[0], "decides by what it sees"),
-        (lambda x: F.max_unpool2d(*F.max_pool2d(x, 2, return_indices=True), 2), "decides by what it sees"),
-        (lambda x: x * x.mean() if x.mean() > 0 else x, "decides by what it sees"),
-        (lambda x: x - x.mean(0), "mean in the model itself, where samples are no longer told apart"),
+        (lambda x: torch.where(x > 0, x, 0 * x), "gt in the model itself, which branches on its values"),
+        (lambda x: x.flatten(1).topk(3)[0], "branches on its values"),
+        (lambda x: F.max_unpool2d(*F.max_pool2d(x, 2, return_indices=True), 2), "branches on its values"),
+        (lambda x: x * x.mean() if x.mean() > 0 else x, "branches on its values"),
+        (lambda x: x - x.mean(0), "mean in the model itself, where samples are mixed"),
     ],
     ids=["random", "comparison", "order", "positions", "branch", "mixed samples"],
 )  # fmt: skip
 def test_networks_that_a_tape_cannot_tell_are_refused(net: Callable[[Tensor], Tensor], found: str):
     with pytest.raises(pl.ModelError, match=found) as error:
         Plan.build(net, torch.ones(1, 2, 6, 6), (2, 2))
-    assert "Ask the network itself." in str(error.value)
+    assert "Run the whole network." in str(error.value)
 
 
 def test_errors_say_what_to_do():
@@ -502,11 +502,11 @@ def test_a_plan_is_chosen_where_it_is_faster():
 def test_the_network_itself_is_asked_where_a_plan_would_not_pay():
     x = CASE["mobile"].inputs()
     few = Asked.about(CASE["mobile"].net(), x, stride=8).choose()
-    assert few.plan is None and few.reason == "the whole network was asked: 4 questions are too few to prepare for"
+    assert few.plan is None and few.reason == "the whole network was run: 4 windows are too few to prepare for"
     nothing = Asked.about(CASE["plain"].net(), x, size=12, stride=1).choose()
-    assert nothing.plan is None and "a plan would spare 0% of its multiply-adds" in nothing.reason
+    assert nothing.plan is None and "a plan would save 0% of its multiply-adds" in nothing.reason
     refused = Asked.about(nn.Sequential(Clipped(), CASE["mobile"].net()), x, stride=2).choose()
-    assert refused.plan is None and "gt in 0, which decides by what it sees" in refused.reason
+    assert refused.plan is None and "gt in 0, which branches on its values" in refused.reason
 
 
 class Clipped(nn.Module):
@@ -519,7 +519,7 @@ def test_a_plan_that_differs_from_the_network_is_never_chosen(measure: bool):
     net = Tired().eval()
     settle(net, (3, 32, 32), batch=2)
     choice = Asked.about(net, tensor(1, 3, 32, 32, dtype=torch.float32)).choose(measure=measure, few=0, least=0)
-    assert choice.plan is None and choice.reason == "the whole network was asked: a plan for it differs at the output"
+    assert choice.plan is None and choice.reason == "the whole network was run: a plan for it differs at the output"
 
 
 @pytest.mark.parametrize("name", ["plain", "residual", "normed", "grouped", "windowed", "written"])

@@ -112,9 +112,9 @@ def test_a_picture_is_cut_into_superpixels_and_the_caption_says_so():
     pytest.importorskip("skimage")
     model = pl.load(CASE["plain"].net())
     regions = Parts(50).of(quarters(), model)
-    assert 25 <= regions.n <= 75 and regions.note == f"Regions were not asked for: taken are {regions.n} superpixels."
+    assert 25 <= regions.n <= 75 and regions.note == f"No regions were given: the input is divided into {regions.n} superpixels."
     e = pl.explain(model, CASE["plain"].inputs()[:1], 1, lime(budget=64))
-    assert any("Regions were not asked for" in note for note in e.notes)
+    assert any("No regions were given" in note for note in e.notes)
 
 
 def test_without_scikit_image_it_is_a_grid(monkeypatch: pytest.MonkeyPatch):
@@ -273,7 +273,7 @@ def test_options_that_make_no_sense_are_refused(make: Any, message: str):
 
 
 def test_soft_masks_need_an_imputer_that_mixes():
-    with pytest.raises(pl.MethodError, match=r"masks with shares between 0 and 1.*replaces whole places only"):
+    with pytest.raises(pl.MethodError, match=r"masks with values between 0 and 1.*can only replace whole places"):
         pl.explain(CASE["plain"].net(), CASE["plain"].inputs(), 1, rise(10, imputer=lambda x, gone: x * 0))
 
 

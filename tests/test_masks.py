@@ -301,13 +301,13 @@ def test_a_mask_that_no_longer_moves_is_left_alone_for_itself():
     method = Meaningful(steps=200, tol=0.02)
     batch = pl.explain(net, x, target=1, method=method)
     alone = torch.cat([pl.explain(net, x[i : i + 1], target=1, method=method).values for i in range(len(x))])
-    assert any("when the mask no longer moved" in note for note in batch.notes)
+    assert any("when the mask no longer changed" in note for note in batch.notes)
     assert difference(alone, batch.values) <= 1e-5
 
 
 def test_captions_tell_scores_under_the_mask_in_full_and_with_nothing():
     e = pl.explain(Square().eval(), texture(), target=0, method=Extremal((AREA,), steps=100))
-    assert "Keeping" in e.caption() and "all of them have" in e.caption() and "and none" in e.caption()
+    assert "Keeping" in e.caption() and "all places give" in e.caption() and ", none" in e.caption()
     e = pl.explain(Square().eval(), texture(), target=0, method=Meaningful(steps=20))
     assert "Blurring" in e.caption() and "the probability from" in e.caption()
     assert "l1=0.001" in " ".join(Meaningful().options) and "areas=(0.1,)" in Extremal().options
@@ -317,7 +317,7 @@ def test_a_mask_that_takes_nothing_says_so():
     blind = nn.Sequential(nn.Flatten(), nn.Linear(12, 3)).eval()
     blind[1].weight.data.zero_()
     e = pl.explain(blind, torch.ones(1, 12), target=0, method=Meaningful(steps=40))
-    assert not e.values.any() and "A mask takes nothing" in e.caption() and "softmax=False" in e.caption()
+    assert not e.values.any() and "A mask removes nothing" in e.caption() and "softmax=False" in e.caption()
 
 
 # -- bad input ------------------------------------------------------------------------------------------------------------

@@ -95,7 +95,7 @@ def test_compat_is_stride_1_with_the_first_channels_law_and_the_first_pictures()
     first = pl.explain(net, x, 1, pda(window=4, stride=1, samples=2, sampler=marginal(others[:2], shuffle=False)))
     drawn = pl.explain(net, x, 1, pda(window=4, samples=2, sampler=marginal(others), compat="zintgraf2017"))
     assert torch.equal(first.values, drawn.values)
-    with pytest.raises(MethodError, match=r"pda\(compat='captum'\): found no such code"):
+    with pytest.raises(MethodError, match=r"pda\(compat='captum'\): found an unknown name"):
         pda(compat="captum")  # type: ignore[arg-type]
 
 
@@ -235,7 +235,7 @@ def test_windows_cover_every_place_and_end_at_the_border():
 )  # fmt: skip
 def test_every_input_has_windows_that_suit_it(shape: tuple[int, ...], window: str):
     e = pl.explain(network(shape=shape), picture(shape=shape), 1, pda(samples=2))
-    assert f"windows of {window}, filled 2 times each" in e.caption()
+    assert f"windows of {window}, each filled 2 times" in e.caption()
     assert e.values.shape == (1, *shape) and e.values.isfinite().all() and e.values.any()
 
 
@@ -246,7 +246,7 @@ def test_the_context_is_that_of_the_paper_unless_told():
     for context in (5, 4, 7):
         with pytest.raises(MethodError, match=rf"context={context}\): found windows of 4; the frame .* is as wide on every side"):
             explained(net, x, context=context)
-    with pytest.raises(MethodError, match=r"samples=0\): found no draw"):
+    with pytest.raises(MethodError, match=r"samples=0\): found 0 draws"):
         pda(samples=0)
 
 
@@ -259,7 +259,7 @@ def test_the_usual_sampler_is_the_shipped_gaussian():
     net, x = network(), picture()
     own = ConditionalGaussian(shipped(), 2, "full", seed=3)
     assert torch.equal(explained(net, x, colour="full", seed=3).values, explained(net, x, sampler=own).values)
-    assert "4 times each: drawn from a Gaussian given the pixels around" in explained(net, x).caption()
+    assert "each filled 4 times with draws from a Gaussian given the pixels around it" in explained(net, x).caption()
 
 
 # -- coarse to fine -------------------------------------------------------------------------------------------------------
@@ -285,7 +285,7 @@ def test_refining_asks_where_something_was_found_and_gets_the_same_values_there(
     net, x = Corner().eval(), picture()
     full, fine = (explained(net, x, 0, stride=1, refine=share, sampler=0.0) for share in (None, 0.2))
     assert 16 < fine.forwards < 0.45 * full.forwards
-    assert "windows were asked" in fine.caption()
+    assert "windows were evaluated" in fine.caption()
     torch.testing.assert_close(
         fine.values[..., 1:4, 9:13], full.values[..., 1:4, 9:13], rtol=0, atol=0.35 * float(full.values.abs().max())
     )
@@ -296,11 +296,11 @@ def test_refining_can_be_called_off():
     net, x = network(), picture()
     with watched(lambda done, total, what: True):
         e = explained(net, x, stride=1, refine=0.5, batch=12)
-    assert "Called off after 3 of 16 questions" in e.caption() and e.values.isfinite().all()
+    assert "Called off after 3 of 16 perturbed samples" in e.caption() and e.values.isfinite().all()
 
 
 def test_refining_by_no_share_is_refused():
-    with pytest.raises(MethodError, match=r"pda refined by 0: found no share"):
+    with pytest.raises(MethodError, match=r"pda refined by 0: found 0"):
         pda(refine=0)
 
 

@@ -187,7 +187,7 @@ def test_a_run_is_told_as_an_explanation_without_one_more_forward_pass(net: Coun
     assert net.samples == asked
     assert torch.equal(same.values, pl.explain(net, PAYOFF.everyone, 0, kernel_shap(budget=400, imputer=0.0)).values)
     assert (same.method, by_lime.method) == ("kernel_shap", "lime") and by_lime.signed
-    assert by_lime.notes[0] == "Read from the 400 answers of a run of kernel_shap."
+    assert by_lime.notes[0] == "Estimated from the 400 model outputs of a run of kernel_shap."
     assert float(other.output) == pytest.approx(float(two_classes(PAYOFF.everyone)[0, 1])) and other.target == "logit 1"
 
 
@@ -209,7 +209,7 @@ def test_a_run_is_about_one_sample_and_one_model(what: str):
     given = asked.get(what, (net, x))
     with pytest.raises(pl.InputError, match=f"kernel_shap from a run of kernel_shap: found another {what}"):
         pl.explain(*given, 1, run.method(), at=None if what in asked else "features.2")
-    with pytest.raises(pl.InputError, match="a run is about one sample, batch first"):
+    with pytest.raises(pl.InputError, match="a run is about one sample"):
         kernel_shap().sample(net, case.inputs(), 1)
 
 
@@ -223,7 +223,7 @@ def test_a_target_inside_the_model_is_the_only_one_that_is_kept():
 
 def test_names_of_estimators_are_known():
     run = kernel_shap(imputer=0.0).sample(PAYOFF, PAYOFF.everyone, 0)
-    with pytest.raises(pl.MethodError, match=r"an estimator 'shaply'.*Nearest: shapley"):
+    with pytest.raises(pl.MethodError, match=r"the estimator 'shaply'.*Nearest: shapley"):
         run.fit("shaply")
 
 
@@ -236,7 +236,10 @@ def test_rows_of_halves_are_too_few_for_shapley_values_of_many():
 
 def test_rows_drawn_otherwise_are_said_to_be_worth_less():
     run = lime(budget=400, imputer=0.0).sample(PAYOFF, PAYOFF.everyone, 0)
-    assert any(note.startswith("Read from rows drawn otherwise: the 400 are worth") for note in run.fit("shapley").notes)
+    assert any(
+        note.startswith("The 400 perturbed samples were drawn for another method: their effective number is")
+        for note in run.fit("shapley").notes
+    )
 
 
 # -- going on -----------------------------------------------------------------------------------------------------------------
@@ -367,7 +370,7 @@ def test_a_run_that_was_called_off_goes_on():
         run = method.sample(PAYOFF, PAYOFF.everyone, 0)
     assert len(run) == 30 and "30 of 100 rows" in repr(run)
     e = pl.explain(run.study.readout.model, PAYOFF.everyone, 0, run.method())
-    assert "Called off after 30 of 100 questions." in e.notes
+    assert "Called off after 30 of 100 perturbed samples." in e.notes
     assert torch.allclose(run.extend().fit().values, method.sample(PAYOFF, PAYOFF.everyone, 0).fit().values)
 
 

@@ -231,7 +231,7 @@ def test_values_do_not_depend_on_how_many_rows_are_asked_at_once():
 
 
 def test_unknown_ways_to_draw_are_refused():
-    with pytest.raises(pl.MethodError, match=r"sampling='uniform': found no such way to draw coalitions"):
+    with pytest.raises(pl.MethodError, match=r"sampling='uniform': found an unknown way to draw coalitions"):
         kernel_shap(sampling="uniform")
 
 

@@ -1,4 +1,9 @@
-"""Explanation by perturbation: what happens to the target when parts of the input are taken away."""
+"""Explanation by perturbation: what happens to the target when parts of the input are taken away.
+
+One file per method. Below them: regions/ (what is taken away), imputers/ (what stands in its place), sampling/ (which regions go
+together, what the model answers, and how answers become values), incremental/ (only what a window reaches is computed), masks/
+(masks found by gradient descent). Methods that ask for derivatives of the input stand in `pellucid.methods.gradient`.
+"""
 
 from .coarse_to_fine import Refined as Refined
 from .dve import DVE as DVE

@@ -46,7 +46,10 @@ class Refined:
     def __post_init__(self) -> None:
         if not 0 < self.share <= 1:
             raise MethodError(
-                f"{self.method.name} refined by {self.share}", "no share", "it is part of the windows, in (0, 1]", "Try 0.25."
+                f"{self.method.name} refined by {self.share}",
+                f"{self.share}",
+                "it is a share of the windows, in (0, 1]",
+                "Try 0.25.",
             )
 
     @property
@@ -80,7 +83,7 @@ class Refined:
             if len(responses) < len(order):
                 break  # called off
         assert responses is not None and heat is not None
-        asked = f"Coarse to fine: {len(responses):,} of {every.n:,} windows were asked."
+        asked = f"Coarse to fine: {len(responses):,} of {every.n:,} windows were evaluated."
         off = called_off(len(responses), len(order)) if len(responses) < len(order) else ""
         notes = (getattr(every, "note", ""), *estimate.notes, asked, off)
         return heat, error, responses.forwards, tuple(filter(None, notes))

@@ -63,7 +63,7 @@ class DVE:
     def __post_init__(self) -> None:
         if self.kind not in ("targeted", "plain", "kl") or self.keep < 1 or min(self.sigma_low, self.sigma_high) <= 0:
             raise MethodError(
-                str(self), "a kind, a width or a number of maps that there is not", "widths and numbers are above 0",
+                str(self), "an unknown kind, or a width or number out of range", "widths and numbers are above 0",
                 'Choose kind="targeted", "plain" or "kl", and widths such as 0.15 and 0.35.',
             )  # fmt: skip
 

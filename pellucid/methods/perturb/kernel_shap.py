@@ -117,7 +117,7 @@ def kernel_shap(
     designs = {"leverage": Coalitions, "kernel": ShapleyKernel}
     if sampling not in designs:
         raise MethodError(
-            f"kernel_shap with sampling={sampling!r}", "no such way to draw coalitions", "two are known",
+            f"kernel_shap with sampling={sampling!r}", "an unknown way to draw coalitions", "there are two",
             'Use "leverage", or "kernel" as the paper does.',
         )  # fmt: skip
     design = designs[sampling](budget, seed=seed)

@@ -60,8 +60,8 @@ class Surrogate:
     def __post_init__(self) -> None:
         if not self.kernel_width > 0 or not self.alpha >= 0:
             raise MethodError(
-                f"lime with kernel_width={self.kernel_width}, alpha={self.alpha}", "a number that is too small",
-                "the width is above zero, and the ridge not below it", "The usual ones are 0.25 and 1.",
+                f"lime with kernel_width={self.kernel_width}, alpha={self.alpha}", "a setting out of range",
+                "the width is above zero, and the ridge zero or more", "The usual ones are 0.25 and 1.",
             )  # fmt: skip
 
     def estimate(self, responses: Responses, target: Target) -> Estimate:

@@ -92,9 +92,11 @@ def pda(
         tensor([[[6., 0., 0., 0., 0., 0.]]])
     """
     if compat not in (None, "zintgraf2017"):
-        raise MethodError(f"pda(compat={compat!r})", "no such code", "it can follow one", 'Leave it out, or "zintgraf2017".')
+        raise MethodError(
+            f"pda(compat={compat!r})", "an unknown name", "it follows one published code", 'Leave it out, or give "zintgraf2017".'
+        )
     if samples < 1:
-        raise MethodError(f"pda(samples={samples})", "no draw", "a window is filled with something", "Ask for samples=10.")
+        raise MethodError(f"pda(samples={samples})", f"{samples} draws", "a window is filled once or more", "Give samples=10.")
     if compat:
         stride, colour = stride or 1, "first"
         sampler = replace(sampler, shuffle=False) if isinstance(sampler, Marginal) else sampler
@@ -136,14 +138,14 @@ class WeightOfEvidence:
     def __post_init__(self) -> None:
         if self.seen < 1:
             raise MethodError(
-                f"weight of evidence with seen={self.seen}", "a network that has seen nothing",
+                f"weight of evidence with seen={self.seen}", f"{self.seen} training examples",
                 "the Laplace correction counts examples", "Leave it at 100,000, or give the size of the training set.",
             )  # fmt: skip
 
     def estimate(self, responses: Responses, target: Target) -> Estimate:
         if not _of_classes(responses, target):
             plain = Difference().estimate(responses, target)
-            return replace(plain, notes=("A difference in the target's own units: it is no class, and so has no odds.",))
+            return replace(plain, notes=("The target is not a class and has no odds: values are differences in its own units.",))
         rows, draws = responses.answers.shape[:2]
         answers, classes = responses.answers.flatten(0, 1).double(), responses.full.numel()
         values, effect = answers.new_zeros(rows), answers.new_zeros(rows, draws)
@@ -236,17 +238,17 @@ class Openings(Division):
         default_size = tuple(1 if x.dim() == 2 else max(1, min(WINDOW, side // 4)) for side in spatial_shape(x))
         windows = Sliding(default_size if self.size is None else self.size, self.stride, clip=False).windows(x)
         side = (windows.boxes[0, 1] - windows.boxes[0, 0]).tolist()
-        often = f"{self.draws} times each" if self.draws > 1 else "once each"
-        note = f"{windows.n:,} windows of {' x '.join(map(str, side))}, filled {often}: {_told(self.sampler, x)}."
+        often = f"{self.draws} times" if self.draws > 1 else "once"
+        note = f"{windows.n:,} windows of {' x '.join(map(str, side))}, each filled {often} {_filling(self.sampler, x)}."
         return NotedWindows(windows.shape, windows.boxes, note)
 
     def __str__(self) -> str:
         return f"Openings(size={self.size}, stride={self.stride})"
 
 
-def _told(sampler: Imputer, x: Tensor) -> str:
+def _filling(sampler: Imputer, x: Tensor) -> str:
     """What fills the windows of x, in words."""
     found = sampler.of(x) if isinstance(sampler, Likely) else sampler
     if isinstance(found, ConditionalGaussian):
-        return "drawn from a Gaussian given the pixels around"
-    return "with what stands elsewhere in the input" if isinstance(found, Shifted) else f"by {found}"
+        return "with draws from a Gaussian given the pixels around it"
+    return "with what is elsewhere in the input" if isinstance(found, Shifted) else f"by {found}"

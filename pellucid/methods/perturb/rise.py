@@ -39,7 +39,7 @@ class SoftGrid(Division):
 
     def __post_init__(self) -> None:
         if self.n < 1:
-            raise MethodError(f"a grid of {self.n} cells", "no cell at all", "there is nothing to take away", "Try grid=7.")
+            raise MethodError(f"a grid of {self.n} cells", f"grid={self.n}", "there is nothing to take away", "Try grid=7.")
 
     def of(self, x: Tensor, model: Model) -> Regions:
         if x.dim() == 2:

@@ -1,4 +1,7 @@
-"""Imputers: what stands where something was taken away. One file each; the lower-case names are how users ask for them."""
+"""Imputers: what stands where something was taken away. One file each; the lower-case names are how users ask for them.
+
+Divided inputs stand in `regions/`; what users write as an imputer (a number, a tensor, a function) becomes one in `convert.py`.
+"""
 
 from .blur import Blur as Blur
 from .conditional_gaussian import ConditionalGaussian as ConditionalGaussian, conditional_gaussian as conditional_gaussian

@@ -44,7 +44,7 @@ class Blur(Imputer):
 
     def __post_init__(self) -> None:
         if self.sigma is not None and not self.sigma > 0:
-            raise InputError("a blur", f"sigma={self.sigma}", "it is a width, in places", "Ask for blur(10), or leave it out.")
+            raise InputError("a blur", f"sigma={self.sigma}", "a Gaussian is wider than 0", "Ask for blur(10), or leave it out.")
 
     def prepare(self, x: Tensor, regions: Regions | None, model: Model | None) -> Fill:
         content = blurred(x, self._width(x)) if x.dim() > 2 else x.mean(1, keepdim=True)

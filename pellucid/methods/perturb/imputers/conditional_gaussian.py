@@ -50,7 +50,7 @@ class ConditionalGaussian(Imputer):
     def __post_init__(self) -> None:
         if self.margin < 1 or self.colour not in ("each", "full", "first"):
             raise InputError(
-                f"a conditional Gaussian with margin={self.margin}, colour={self.colour!r}", "what it cannot be",
+                f"a conditional Gaussian with margin={self.margin}, colour={self.colour!r}", "a value out of range",
                 'the frame is at least one place wide, and colours are taken "each", "full" or "first"', "Choose again.",
             )  # fmt: skip
 

@@ -66,7 +66,7 @@ class Marginal(Imputer):
         if given.shape != x.shape[1:]:
             raise InputError(
                 "marginal sampling", f"samples of shape {tuple(given.shape)}, and one of shape {tuple(x.shape[1:])} to fill",
-                "what stands at the same place is taken over", "Give samples of the same shape.",
+                "a place gets the value at the same place of another sample", "Give samples of the same shape.",
             )  # fmt: skip
         return given.to(x)[None]
 

@@ -39,9 +39,7 @@ class Noise(Imputer):
 
     def __post_init__(self) -> None:
         if self.kind not in ("normal", "uniform"):
-            raise InputError(
-                f"noise({self.kind!r})", "a kind of noise that is not known", "it is normal or uniform", "Choose one."
-            )
+            raise InputError(f"noise({self.kind!r})", "an unknown kind of noise", "it is normal or uniform", "Choose one.")
 
     def prepare(self, x: Tensor, regions: Regions | None, model: Model | None) -> Fill:
         axes = tuple(range(2, x.dim())) if x.dim() > 2 else (1,)

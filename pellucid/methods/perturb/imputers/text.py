@@ -43,9 +43,9 @@ def text_imputer(given: Any, written: TokenizedText) -> tuple[Any, str]:
         given: `LeftOut`, a token id, or a function of vectors; for anything else the tokenizer's blank stands in.
     """
     if isinstance(given, LeftOut):
-        return given, "What is taken away is left out: the model reads a shorter text."
+        return given, "Removed tokens are left out: the model reads a shorter text."
     if isinstance(given, Own) or (callable(given) and not hasattr(given, "prepare")):
         return given, ""
     id = given if isinstance(given, int) and not isinstance(given, bool) else None
     vectors, name = written.blanked(id)
-    return Blank(vectors, name), f"What is taken away is replaced by {name}."
+    return Blank(vectors, name), f"Removed tokens are replaced by {name}."

@@ -1,4 +1,4 @@
-"""Boxes: where a change of the window is felt in one value; and values told as rows, one per place."""
+"""Boxes: which part of a value changes with the window; how a map is laid out as rows; where windows may lie."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .span import Span
 class MapLayout:
     """How a value is laid out: which of its axes run along the picture, and which holds the samples.
 
-    Told as rows it has the samples first, then the axes of the picture, then all else (the channels) as one axis.
+    As rows it has the samples first, then the axes of the picture, then all else (the channels) as one axis.
 
     Arguments:
         shape: The shape of one sample, the axis of samples included.
@@ -58,7 +58,7 @@ class MapLayout:
         return turned.reshape(*turned.shape[: 1 + len(self.axes)], -1)
 
     def value(self, rows: Tensor) -> Tensor:
-        """The value that these rows tell; channels last in memory."""
+        """The value that these rows hold; channels last in memory."""
         order = (self.samples, *self.axes, *self.others)
         turned = rows.reshape(*rows.shape[:-1], *(self.shape[a] for a in self.others))
         return turned.permute([order.index(a) for a in range(len(order))])
@@ -78,7 +78,7 @@ class MapLayout:
 
 @dataclass(frozen=True, eq=False)
 class Box:
-    """Where a change is felt in one value: one span along each axis of the picture."""
+    """The part of a value that changes: one span along each axis of the picture."""
 
     layout: MapLayout
     spans: tuple[Span, ...]
@@ -161,7 +161,7 @@ class WindowPositions:
         """
         if len(size) != len(picture) or not all(0 < s <= p for s, p in zip(size, picture, strict=False)):
             raise InputError(
-                f"Windows of {_by(size)}", f"a picture of {_by(picture)}", "windows lie inside the picture", "Make them smaller."
+                f"Windows of {by(size)}", f"a picture of {by(picture)}", "windows lie inside the picture", "Make them smaller."
             )
         last = [p - s for s, p in zip(size, picture, strict=True)]
         if corners is None:
@@ -239,11 +239,11 @@ def _inside(corners: Tensor, size: tuple[int, ...], picture: tuple[int, ...]) ->
     outside = ((corners < 0) | (corners > last)).any(1)
     if bool(outside.any()):
         raise InputError(
-            f"A window of {_by(size)} at {tuple(corners[outside][0].tolist())}", f"a picture of {_by(picture)}",
+            f"A window of {by(size)} at {tuple(corners[outside][0].tolist())}", f"a picture of {by(picture)}",
             "windows lie inside the picture", "Move it inside, and put the picture's own content where it had reached over.",
         )  # fmt: skip
     return corners.long()
 
 
-def _by(lengths: Sequence[int]) -> str:
+def by(lengths: Sequence[int]) -> str:
     return " x ".join(map(str, lengths))

@@ -10,7 +10,7 @@ from pellucid.tape import Op, Ref, kinds
 from pellucid.tape.batch import VIEWS, Batch
 from .convolution import full_convolution
 from .guard import mixed_samples
-from .operand import BatchedShape, Fixed, FullMap, Operand, Repeated, WindowCount, first_sample, repeated
+from .operand import BatchedShape, FullMap, Operand, Repeated, WindowCount, first_sample, repeated
 from .pointwise import SIZED
 from .step import Draft, PlanStep, multiply, on_the_right
 
@@ -53,15 +53,15 @@ def _shape(draft: Draft, value: int) -> BatchedShape:
     return BatchedShape(tuple(n // samples if a == batch.axis else n for a, n in enumerate(draft.shape(value))), batch.axis)
 
 
-def _operand(draft: Draft, op: Op, ref: Ref) -> Operand:
-    """A changed value; what stands still, grown to the number of windows where it holds a row for each sample."""
+def _operand(draft: Draft, op: Op, ref: Ref) -> Operand | Tensor:
+    """A changed value; or a constant, repeated for every window where it holds a row for each sample."""
     value = draft.tape.values[ref.id]
     if ref.id in draft.boxes or ref.id in draft.full_maps:
         return FullMap(ref.id)
     tensor = draft.tape.value(ref.id)
     batch = value.batch if value.tracked else _rows(draft, op, tensor)
     if batch is None:
-        return Fixed(tensor)
+        return tensor
     one = first_sample(tensor, batch, draft.tape.samples)
     if not value.tracked and not torch.equal(repeated(one, batch, draft.tape.samples), tensor):
         raise mixed_samples(op)

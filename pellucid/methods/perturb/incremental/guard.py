@@ -1,4 +1,4 @@
-"""What a tape cannot tell: answers that hang on the window in a way that it does not hold."""
+"""The guard of incremental inference: it refuses networks whose operations depend on values in ways that a tape does not hold."""
 
 from __future__ import annotations
 
@@ -29,23 +29,23 @@ def guard(tape: Tape, start: int) -> None:
             continue
         if op.name in kinds.STOCHASTIC | {"rrelu_with_noise"} and not (op.name == "native_dropout" and not op.args[2]):
             raise _unpredictable(op, "draws random numbers")
-        reads_positions = any(tape.values[ref.id].tensor is found for ref in op.refs() for found in positions)
+        reads_positions = any(tape.values[ref.id].tensor is tensor for ref in op.refs() for tensor in positions)
         if (op.kind == "constant" and op.name not in SHAPED) or op.name in ORDERING or reads_positions:
-            raise _unpredictable(op, "decides by what it sees")
+            raise _unpredictable(op, "branches on its values")
         changed.update(o for o in op.outs if o is not None)
-        positions.extend(found for found in op.aux if found is not None)
+        positions.extend(tensor for tensor in op.aux if tensor is not None)
 
 
 def mixed_samples(op: Op) -> ModelError:
-    """Samples that the tape cannot tell apart."""
+    """The error where the tape cannot keep samples apart."""
     return ModelError(
-        "Incremental inference", f"{op.place}, where samples are no longer told apart", "each window needs an answer of its own",
-        "Ask the network itself.",
+        "Incremental inference", f"{op.place}, where samples are mixed", "each window needs an output of its own",
+        "Run the whole network.",
     )  # fmt: skip
 
 
 def _unpredictable(op: Op, does: str) -> ModelError:
     return ModelError(
-        "Incremental inference", f"{op.place}, which {does}", "the tape of one picture does not say what it does for another",
-        "Ask the network itself.",
+        "Incremental inference", f"{op.place}, which {does}", "the tape of one picture does not say what happens for another",
+        "Run the whole network.",
     )  # fmt: skip

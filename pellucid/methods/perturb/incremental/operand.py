@@ -1,4 +1,4 @@
-"""What an operation is given when it runs on changed windows: boxes, regions cut out of changed maps, whole maps, constants."""
+"""Operands: what an operation reads when it runs on changed windows: boxes, regions cut out of maps, whole maps, shapes."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class ForwardPass:
 
 
 class Operand(ABC):
-    """Something that an operation is given, made when it runs."""
+    """An argument of an operation that depends on the windows, made when it runs; other arguments are passed as they are."""
 
     @abstractmethod
     def __call__(self, run: ForwardPass) -> Any: ...
@@ -59,41 +59,28 @@ class Operand(ABC):
 
 
 @dataclass(frozen=True, eq=False)
-class Patch(Operand):
-    """The box of a changed value, as it is."""
+class Changed(Operand):
+    """A value that changes with the window."""
 
     value: int
+
+    @property
+    def reads(self) -> int:
+        return self.value
+
+
+class Patch(Changed):
+    """The box of a changed value, as it is."""
 
     def __call__(self, run: ForwardPass) -> Tensor:
         return run.boxes[self.value]
 
-    @property
-    def reads(self) -> int:
-        return self.value
 
-
-@dataclass(frozen=True, eq=False)
-class FullMap(Operand):
+class FullMap(Changed):
     """All of a changed value."""
-
-    value: int
 
     def __call__(self, run: ForwardPass) -> Tensor:
         return run.full_map(self.value)
-
-    @property
-    def reads(self) -> int:
-        return self.value
-
-
-@dataclass(frozen=True, eq=False)
-class Fixed(Operand):
-    """A constant: the same for all windows."""
-
-    tensor: Tensor
-
-    def __call__(self, run: ForwardPass) -> Tensor:
-        return self.tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +95,7 @@ class Clean(Operand):
 
 @dataclass(frozen=True, eq=False)
 class Repeated(Operand):
-    """What stands in a constant for one sample, for every window."""
+    """What a constant holds for one sample, for every window."""
 
     tensor: Tensor
     batch: Batch
@@ -138,7 +125,7 @@ class WindowCount(Operand):
 
 @dataclass(frozen=True, eq=False)
 class Lookup(Operand):
-    """What a table, one entry per place, says of every window."""
+    """The entry of a table for the place of every window."""
 
     table: Tensor
     axis: int
@@ -178,9 +165,9 @@ class Fetch(Operand):
             inside = (positions >= 0) & (positions < size)
             source.append(torch.where(inside, positions, size) * step)
         for span, cut, step in zip(box.spans if box else (), cuts, _strides(lengths), strict=False):
-            away = span.cut().positions() - cut.starts[:, None]
-            hit = (away >= 0) & (away % cut.step == 0) & (away < cut.step * cut.length)
-            target.append(torch.where(hit, away // cut.step * step, NOWHERE))
+            offset = span.cut().positions() - cut.starts[:, None]
+            hit = (offset >= 0) & (offset % cut.step == 0) & (offset < cut.step * cut.length)
+            target.append(torch.where(hit, offset // cut.step * step, NOWHERE))
         clipped = any(bool((t >= NOWHERE).any()) for t in target)
         return cls((value, fill), layout, box, lengths, tuple(source), tuple(target), clipped)
 

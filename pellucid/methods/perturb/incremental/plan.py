@@ -14,11 +14,11 @@ from pellucid.model.where import Where
 from pellucid.tape import Tape, find, record
 from pellucid.tape.rewrite import fold, widen
 from pellucid.tape.seed import find_output
-from .box import Box, MapLayout, WindowPositions, extents, layout_of
+from .box import Box, MapLayout, WindowPositions, by, extents, layout_of
 from .operand import ForwardPass, Key, Repeated, first_sample, overwrite_box
 from .schedule import Schedule, schedule
 from .step import Draft
-from .table import by, table
+from .table import table
 
 At = str | Where | None
 MOST = 0.6  # of a map: what is left to save there costs as much to cut out (VGG, ResNet, DenseNet, GoogLeNet, MobileNet, CPU)
@@ -26,20 +26,20 @@ MOST = 0.6  # of a map: what is left to save there costs as much to cut out (VGG
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Plan:
-    """The answers of a network to pictures that differ from one picture in a window each, at the cost of what the window reaches.
+    """The outputs of a network for pictures that differ from one in a window each, at the cost of what the window reaches.
 
     Every value inside a convolutional network changes only near the window. So what the values were before is kept, and of each
     operation only the box is computed again that the change can reach: the box and what lies around it are cut out of the kept
     map, for all windows at once, and the operation runs on these. Where a box covers more than about half of its map, and where
     an operation looks at the whole picture (attention, squeeze and excitation, group norms) or is not known, the rest is
-    computed on whole maps. The answers are those of the network itself, but for rounding.
+    computed on whole maps. The outputs are those of the network itself, but for rounding.
 
     A plan is about one picture; `rebased` and `moved` give the plan for another one. Of the model nothing is copied but weights
     that a batch norm is folded into.
 
     References: Nakandala, Kumar and Papakonstantinou, 2019, Incremental and approximate inference for faster occlusion-based
         deep CNN explanations, https://doi.org/10.1145/3299869.3319874. Of the two we take the exact part. Whole maps past half
-        of a map, any wiring, and boxes no larger than the corners asked for need are ours.
+        of a map, any wiring, and boxes no larger than the given corners need are ours.
 
     Example:
         >>> from torch import nn
@@ -78,14 +78,14 @@ class Plan:
             model: A `Model`, an `nn.Module` or any callable that computes with PyTorch.
             x: One sample, with shape (1, channel, height, width), or with one or three axes after the channels.
             size: The lengths of a window along those axes.
-            corners: The corners that will be asked for, one row each; boxes are then as small as these allow. None: any.
-            reads: What to answer: the main output (None), and what modules return, by their paths.
+            corners: The corners that will be used, one row each; boxes are then as small as these allow. None: any.
+            reads: What to compute: the main output (None), and what modules return, by their paths.
             at: The value the windows lie in: None for the input, or what a module returns.
             most: The part of a map beyond which all of it is computed.
 
         Raises:
             InputError: x is not one sample with at least one axis after its channels, or a window reaches out of it.
-            ModelError: the network mixes samples, draws random numbers, or decides by what it sees.
+            ModelError: the network mixes samples, draws random numbers, or branches on the values.
         """
         tape = _tape(model, x)
         start = tape.inputs[0] if at is None else find(tape, at)
@@ -199,8 +199,8 @@ class Plan:
         return f"Plan({size} of {picture}, {boxed} of {len(self.schedule.steps)} operations on boxes, saves {self.saves:.0%})"
 
     def _run(self, patches: Tensor, corners: Tensor) -> ForwardPass:
-        wanted = Box(self.layout, self.windows.spans()).shape
-        shape = tuple(len(corners) if axis == self.layout.samples else n for axis, n in enumerate(wanted))
+        shape = Box(self.layout, self.windows.spans()).shape
+        shape = tuple(len(corners) if axis == self.layout.samples else n for axis, n in enumerate(shape))
         if tuple(patches.shape) != shape or not len(corners):
             raise InputError(
                 f"Windows with content of shape {tuple(patches.shape)}", f"{len(corners)} corners, and a plan for {shape}",
@@ -236,8 +236,8 @@ def _tape(model: Any, x: Tensor) -> Tape:
 def _folded(tape: Tape, wanted: Collection[int]) -> Tape:
     """The tape with batch norms folded, unless something that is wanted would be folded away."""
     short = fold(widen(tape))
-    told = {*tape.inputs, *(out for op in short.ops for out in op.outs)}
-    return short if told.issuperset(wanted) else tape
+    values = {*tape.inputs, *(out for op in short.ops for out in op.outs)}
+    return short if values.issuperset(wanted) else tape
 
 
 def _clean(tape: Tape, key: Key, layout: MapLayout | None) -> Tensor:

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from pellucid.model.outputs import leaves, map_leaves
 from pellucid.tape import Op, Ref, Tape, kinds
 from pellucid.tape.batch import REDUCTIONS, VIEWS
 from pellucid.tape.local import trains
 from .box import Box, MapLayout, layout_after, layout_of, union
-from .operand import BatchedShape, Fetch, Fixed, Operand, Patch
+from .operand import BatchedShape, Fetch, Operand, Patch
 from .span import Span
 from .step import Draft, PlanStep, multiply, on_the_right
 
@@ -105,7 +106,7 @@ def _alone(draft: Draft, op: Op, box: Box) -> PlanStep | None:
         return PlanStep(op, multiply, (Patch(op.ins[0]), weight, bias), boxes=boxes)
     if op.name in VIEWS:
         return PlanStep(op, torch.reshape, (Patch(op.ins[0]), _sizes(boxes[op.out])), boxes=boxes)
-    args = map_leaves(op.args, Ref, lambda ref: Patch(ref.id) if ref.id in draft.boxes else Fixed(draft.tape.value(ref.id)))
+    args = map_leaves(op.args, Ref, lambda ref: Patch(ref.id) if ref.id in draft.boxes else draft.tape.value(ref.id))
     if op.name in SIZED:
         args = (args[0], _sizes(boxes[op.out]), *args[2:])
     return PlanStep(op, op.fn, args, op.kwargs, boxes)
@@ -126,7 +127,7 @@ def _aligned(draft: Draft, op: Op) -> PlanStep | None:
         return None
     spans = union(boxes)
 
-    def operand(ref: Ref) -> Operand | None:
+    def operand(ref: Ref) -> Operand | Tensor:
         if ref.id in draft.boxes:
             return aligned_operand(ref.id, draft.boxes[ref.id], spans)
         return _unchanged_operand(draft.tape, ref.id, layout, spans)
@@ -141,14 +142,14 @@ def aligned_operand(value: int, box: Box, spans: Sequence[Span]) -> Operand:
     return Patch(value) if box.same_place(spans) else Fetch.of(value, box.layout, box, [span.cut() for span in spans])
 
 
-def _unchanged_operand(tape: Tape, value: int, layout: MapLayout, spans: Sequence[Span]) -> Operand:
-    """A value that does not change: cut where the spans are, if it varies along the picture."""
+def _unchanged_operand(tape: Tape, value: int, layout: MapLayout, spans: Sequence[Span]) -> Operand | Tensor:
+    """A value that does not change: a region of it where the spans are, if it varies along the picture."""
     tensor = tape.value(value)
     missing = len(layout.shape) - tensor.dim()
     shape = (1,) * missing + tuple(tensor.shape)
     if all(shape[axis] == 1 for axis in layout.axes):
         held = tensor.narrow(layout.samples - missing, 0, 1) if shape[layout.samples] > 1 else tensor
-        return Fixed(held)
+        return held
     whole = list(shape)
     for axis in (layout.samples, *layout.axes):
         whole[axis] = layout.shape[axis]

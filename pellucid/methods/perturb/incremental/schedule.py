@@ -1,4 +1,4 @@
-"""Course: the operations between a window and what is read, each with the step that computes it."""
+"""The schedule: the operations between a window and what is read, each with the step that computes it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .box import Box, MapLayout
 from .convolution import convolution
 from .dense import dense
 from .guard import guard
-from .operand import Clean, Fetch, ForwardPass, FullMap, Key, Patch
+from .operand import Changed, Clean, Fetch, ForwardPass, FullMap, Key
 from .pointwise import pointwise
 from .separable import separable
 from .step import Draft, PlanStep
@@ -32,7 +32,7 @@ class Schedule:
     """The steps, in order.
 
     Arguments:
-        steps: One per operation that the window is felt in.
+        steps: One per operation whose result changes with the window.
         ends: After each step: the values that nothing later reads.
         boxes: Where the values change that are not computed as a whole.
         pasting: By value: how its box is pasted into the whole map.
@@ -46,7 +46,7 @@ class Schedule:
     multiplications: tuple[int, int]
 
     def follow(self, run: ForwardPass, *, keep: bool = False) -> None:
-        """Take all steps; `keep`: and let go of nothing."""
+        """Run all steps; `keep`: without freeing anything."""
         for step, ends in zip(self.steps, self.ends, strict=True):
             made = step(run)
             into = run.boxes if step.boxes else run.full_maps
@@ -69,7 +69,7 @@ class Schedule:
 
 
 def schedule(draft: Draft, start: int, reads: Collection[int], *, most: float, reuse: bool) -> Schedule:
-    """The course from the value `start` to the values `reads`.
+    """The schedule from the value `start` to the values `reads`.
 
     Arguments:
         draft: Holds the box of `start`; gets those of all other values.
@@ -77,7 +77,7 @@ def schedule(draft: Draft, start: int, reads: Collection[int], *, most: float, r
         reuse: Whether operations may overwrite what nothing else reads.
 
     Raises:
-        ModelError: an answer for one window cannot be told from an answer for another, or hangs on what the tape does not hold.
+        ModelError: outputs of different windows are mixed, or depend on what the tape does not hold.
     """
     guard(draft.tape, start)
     ops = path(draft.tape, reads)
@@ -136,7 +136,7 @@ def _multiplications(draft: Draft, step: PlanStep) -> tuple[int, int]:
 
 
 def _in_place_where_safe(tape: Tape, steps: Sequence[PlanStep], kept: Collection[int]) -> list[PlanStep]:
-    """The same steps, those of entry-wise operations in place where their first operand is a tensor that nobody else reads."""
+    """The same steps, those of entry-wise operations in place where nothing else reads their first operand."""
     operands = [operand for step in steps for operand in step.operands()]
     shared = [operand.value for operand in operands if isinstance(operand, Clean)]
     readers = Counter([*(operand.reads for operand in operands), *kept, *shared])
@@ -145,7 +145,7 @@ def _in_place_where_safe(tape: Tape, steps: Sequence[PlanStep], kept: Collection
 
 def _owns(tape: Tape, step: PlanStep, readers: Counter[int | None]) -> bool:
     first, before, after = step.args[0], tape.values[step.op.ins[0]], tape.values[step.op.out]
-    if step.fn is not step.op.fn or not isinstance(first, (Patch, FullMap, Fetch)) or first.reads != step.op.ins[0]:
+    if step.fn is not step.op.fn or not isinstance(first, (Changed, Fetch)) or first.reads != step.op.ins[0]:
         return False
     maker = None if before.producer is None else tape.ops_by_index[before.producer]
     alone = readers[first.reads] == 1 and maker is not None and maker.kind in FRESH

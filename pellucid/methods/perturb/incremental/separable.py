@@ -95,12 +95,12 @@ def _alone(op: Op, axis: int, d: int) -> list[Any]:
 
 
 def _reached(matrix: Tensor, span: Span) -> tuple[Span, Cut]:
-    """The outputs that a span is felt in, and the inputs that those read."""
-    felt = matrix != 0
-    counts = pad(felt.long().cumsum(1), (1, 0))
+    """The outputs that a span reaches, and the inputs that those read."""
+    nonzero = matrix != 0
+    counts = pad(nonzero.long().cumsum(1), (1, 0))
     hit = extents((counts[:, span.ends] > counts[:, span.starts]).t())[:, 0]  # for every place, among the outputs
     reached = Span.hull(hit[:, 0], hit[:, 1], matrix.shape[0])
-    first, last = extents(felt)[:, 0].unbind(1)  # for every output, among the inputs
+    first, last = extents(nonzero)[:, 0].unbind(1)  # for every output, among the inputs
     first, last = first.flip(0).cummin(0).values.flip(0), last.cummax(0).values  # cubic weights may vanish in between
     return reached, Span.hull(first[reached.starts], last[reached.ends - 1], span.size).cut()
 

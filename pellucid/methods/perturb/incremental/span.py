@@ -1,4 +1,4 @@
-"""One axis of a map: where along it a change is felt, and what an operation there reads.
+"""Spans: the part of one axis of a map that changes, and what an operation reads along it.
 
 All windows of a batch share their lengths and differ in where they lie, so an interval is one length and a start for every place
 that the window can take. Where exact intervals differ in length the longest is taken for all: what lies in it without having
@@ -15,7 +15,7 @@ from torch import Tensor
 
 @dataclass(frozen=True, eq=False)
 class Span:
-    """Where along one axis a change is felt.
+    """The part of one axis that changes.
 
     Arguments:
         starts: For every place of the window: where the interval begins.
@@ -121,12 +121,12 @@ class Taps:
 
 @dataclass(frozen=True)
 class Spread:
-    """Along one axis of a transposed convolution: input i is felt in the outputs i * stride - low + j * dilation."""
+    """Along one axis of a transposed convolution: input i reaches the outputs i * stride - low + j * dilation."""
 
     taps: Taps
 
     def reached(self, span: Span) -> Span:
-        """The outputs that a span is felt in."""
+        """The outputs that a span reaches."""
         first = span.starts * self.taps.stride - self.taps.low
         return Span.hull(first, first + (span.length - 1) * self.taps.stride + self.taps.field + 1, self.taps.size)
 

@@ -1,4 +1,4 @@
-"""Steps: one operation, as it runs on the windows alone; and what the rules that make steps go by."""
+"""Steps: one operation, as it runs on the windows alone; and the draft of a schedule, which the rules that make steps read."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class PlanStep:
     Arguments:
         op: The operation.
         fn: What computes it.
-        args, kwargs: What it is given, with `Operand` for everything that depends on the windows.
-        boxes: By value that it makes: where that changes; empty where whole maps are made.
+        args, kwargs: Its arguments, with `Operand` for everything that depends on the windows.
+        boxes: By value that it computes: the part that changes; empty where whole maps are computed.
     """
 
     op: Op
@@ -35,7 +35,7 @@ class PlanStep:
     boxes: Mapping[int, Box] = field(default_factory=dict)
 
     def __call__(self, run: ForwardPass) -> Any:
-        """What the operation makes."""
+        """The result of the operation."""
         return self.fn(*_supplied(self.args, run), **{k: _supplied(v, run) for k, v in self.kwargs.items()})
 
     def operands(self) -> Iterator[Operand]:
@@ -57,7 +57,7 @@ def _supplied(arg: Any, run: ForwardPass) -> Any:
 
 @dataclass(eq=False)
 class Draft:
-    """A course in the making: what is known when the step of an operation is made.
+    """A schedule in the making: what is known when the step of an operation is made.
 
     Arguments:
         tape: One forward pass.

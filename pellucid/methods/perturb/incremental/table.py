@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
+from .box import by
 from .schedule import Schedule
 from .step import PlanStep
 
@@ -13,9 +12,9 @@ def table(schedule: Schedule) -> str:
     rows = [_row(step) for step in schedule.steps]
     widths = [max((len(row[i]) for row in rows), default=0) for i in range(5)]
     done, full = schedule.multiplications
-    told = [f"{done:,} of {full:,} multiply-adds per window"] if full else []
+    total = [f"{done:,} of {full:,} multiply-adds per window"] if full else []
     return "\n".join(
-        ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows] + told
+        ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows] + total
     )
 
 
@@ -25,7 +24,3 @@ def _row(step: PlanStep) -> tuple[str, str, str, str, str]:
         return str(step.op.index), step.op.kind, step.op.name, "whole", step.op.module
     part = f"{by(box.lengths)} of {by(box.layout.sizes)}"
     return str(step.op.index), step.op.kind, step.op.name, part, step.op.module
-
-
-def by(lengths: Sequence[int]) -> str:
-    return "x".join(map(str, lengths))

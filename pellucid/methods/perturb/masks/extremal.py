@@ -123,13 +123,13 @@ class Extremal:
         check_settings(self, ("steps", "lr", "growth", "gain", "step", "sigma", "blur"), ("weight",))
         if not self.areas or not all(0 < area < 1 for area in self.areas):
             raise MethodError(
-                f"extremal with areas={self.areas}", "an area that is none",
+                f"extremal with areas={self.areas}", "an area outside (0, 1)",
                 "a region covers a share of the places, between 0 and 1",
                 "Ask for areas=(0.1,), or for several: (0.05, 0.1, 0.2).",
             )  # fmt: skip
         if self.variant not in GAMES or self.levels < 2:
             raise MethodError(
-                f"extremal with variant={self.variant!r}, levels={self.levels}", "one it does not know",
+                f"extremal with variant={self.variant!r}, levels={self.levels}", "an unknown variant, or too few levels",
                 f"the variants are {', '.join(GAMES)}, and the sample itself and one blur are two levels", "Choose among those.",
             )  # fmt: skip
 
@@ -273,9 +273,9 @@ class AreaGame:
         for number in range(each):
             area = percent(masks[number::each].flatten(1).mean(1))
             for sign, scores in zip(GAMES[self.method.variant], views, strict=True):
-                how = "Keeping" if sign > 0 else "Taking away"
+                how = "Keeping" if sign > 0 else "Removing"
                 sentences.append(f"{how} {area} of the places gives a score of {scores_in_words(scores[number::each])}")
-        whole = f"all of them have {scores_in_words(self.score_range.full)}, and none {scores_in_words(self.score_range.empty)}."
+        whole = f"all places give {scores_in_words(self.score_range.full)}, none {scores_in_words(self.score_range.empty)}."
         return (f"{'; '.join(sentences)}; {whole}",)
 
     def _reached(self, masks: Tensor, near: int, bumps: Tensor) -> Tensor:

@@ -220,15 +220,15 @@ class DeletionGame:
 
     def notes(self, taken: Tensor, left: Tensor) -> tuple[str, ...]:
         """What the masks do, for the caption."""
-        how = "Blurring" if self.method.null is None and self.places.neighbours else "Taking away"
+        how = "Blurring" if self.method.null is None and self.places.neighbours else "Removing"
         kind = "probability" if isinstance(self.readout.target.terms[0][1], Probability) else "score"
         areas = taken.flatten(1).mean(1)
         full, fallen, empty = map(scores_in_words, (self.score_range.full, left, self.score_range.empty))
-        note = f"{how} {percent(areas)} of the places brings the {kind} from {full} to {fallen}; all of them, to {empty}."
+        note = f"{how} {percent(areas)} of the places lowers the {kind} from {full} to {fallen}; all of them, to {empty}."
         if not bool((areas < LEAST).any()):
             return (note,)
-        hint = " Where that is near 1, softmax=False may tell more." if kind == "probability" else ""
-        return (note, f"A mask takes nothing: no fall of the {kind} was worth the places it would have cost.{hint}")
+        hint = " Near a probability of 1, softmax=False may show more." if kind == "probability" else ""
+        return (note, f"A mask removes nothing: no fall of the {kind} outweighed the cost of the places removed.{hint}")
 
 
 def as_probability(target: Target, output: Tensor) -> Target:

@@ -157,4 +157,4 @@ def _notes(taken: Sequence[int], steps: int, *, off: bool) -> tuple[str, ...]:
     if off and most < steps:
         return (f"Called off after {most} of {steps} steps.",)
     many = f"{fewest}" if fewest == most else f"{fewest}-{most}"
-    return (f"Stopped after {many} of {steps} steps, when the mask no longer moved.",) if fewest < steps else ()
+    return (f"Stopped after {many} of {steps} steps, when the mask no longer changed.",) if fewest < steps else ()

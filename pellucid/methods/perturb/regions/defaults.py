@@ -26,7 +26,7 @@ class DefaultRegions(Partition):
     @property
     def note(self) -> str:
         """What was chosen, for the caption."""
-        return f"Regions were not asked for: taken are {self.n:,} {self.what}."
+        return f"No regions were given: the input is divided into {self.n:,} {self.what}."
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Parts(Division):
                 return self._grid(x, model), "cells of a grid, since scikit-image is not installed"
             if 2 * superpixels.n >= min(self.n, prod(spatial_shape(x))):
                 return superpixels, "superpixels"
-            return self._grid(x, model), f"cells of a grid, since superpixels are only {superpixels.n}"
+            return self._grid(x, model), f"cells of a grid, since there are only {superpixels.n} superpixels"
         return self._grid(x, model), "cells of a grid"
 
     def _grid(self, x: Tensor, model: Model) -> Partition:

@@ -105,7 +105,7 @@ class Bernoulli(Design):
         check_budget("random rows", self.budget)
         if not 0 < self.p < 1:
             raise MethodError(
-                f"regions that are there with p={self.p}", "a chance that is none", "then all rows are the same",
+                f"regions that are there with probability p={self.p}", f"{self.p}", "then all rows are the same",
                 "Give a p between 0 and 1, such as 0.5.",
             )  # fmt: skip
 

@@ -79,7 +79,7 @@ def estimator_named(name: str) -> Estimator:
     """
     if name not in _NAMED:
         raise MethodError(
-            f"an estimator {name!r}", f"{len(_NAMED)} estimators, none of that name", "only these can be named",
+            f"the estimator {name!r}", f"{len(_NAMED)} estimators, none of that name", "others are passed as objects",
             f"Nearest: {', '.join(nearest(name, list(_NAMED)))}.",
         )  # fmt: skip
     return _NAMED[name]()

@@ -86,7 +86,7 @@ def weight_rows(responses: Responses, target: Target, law: Tensor, what: str) ->
 def design_error(what: str, design: Design, why: str) -> MethodError:
     return MethodError(
         f"{what} from these responses", f"rows of {design}", why,
-        "Ask the model with the method of that name, or with pl.perturb.kernel_shap(), whose rows serve most.",
+        "Use the method of that name, or pl.perturb.kernel_shap(), whose rows serve most estimators.",
     )  # fmt: skip
 
 
@@ -104,4 +104,4 @@ def _effective_size(w: Tensor, law: Tensor, own: Tensor) -> tuple[str, ...]:
     worth = float(w.sum() ** 2 / w.square().sum().clamp(min=1e-300))
     if worth > len(w) / 2 or torch.allclose(own[1:-1], own[1:2]):
         return ()
-    return (f"Read from rows drawn otherwise: the {len(w):,} are worth {worth:,.0f}.",)
+    return (f"The {len(w):,} perturbed samples were drawn for another method: their effective number is {worth:,.0f}.",)

@@ -89,7 +89,7 @@ class Perturbation:
         imputer, note = text_imputer(LeftOut() if self.semantics == "remove" else self.imputer, written)
         if self.design.soft and isinstance(imputer, LeftOut):
             raise MethodError(
-                f"{self.name} with what is left out", "masks with shares between 0 and 1", "a token is there or is not",
+                f"{self.name} with tokens left out", "masks with values between 0 and 1", "a token is either there or not",
                 'Use semantics="replace", or another method: "shapley".',
             )  # fmt: skip
         return replace(self, division=division, imputer=imputer, draws=1, accelerate="off", semantics="replace"), (note,)
@@ -106,7 +106,7 @@ class Perturbation:
         self._fits(given, regions)
         imputer = for_columns(given, regions, readout.model)
         if imputer is not given and isinstance(regions, TableColumns):
-            regions, draws = replace(regions, note="A column that is taken away stands at its mean."), 1  # means do not draw
+            regions, draws = replace(regions, note="A removed column is set to its mean."), 1  # means do not draw
         fill = prepared(imputer, sample, regions, readout.model)
         told_of = "removed" if self.semantics == "remove" else str(imputer)
         told = re.sub(r" at 0x\w+", "", f"{self.division}; {told_of}; draws={draws}")
@@ -123,7 +123,7 @@ class Perturbation:
         x = x.detach().to(loaded.device) if isinstance(x, Tensor) else loaded.read(x)
         if x.dim() < 2 or len(x) != 1:
             raise InputError(
-                f"a run of {self.name}", f"a tensor of shape {tuple(x.shape)}", "a run is about one sample, batch first",
+                f"a run of {self.name}", f"a tensor of shape {tuple(x.shape)}", "a run is about one sample",
                 "Take one: x[:1].",
             )  # fmt: skip
         readout, _, output = settled(loaded, x, as_target(target), module_path(at))
@@ -173,8 +173,8 @@ class Perturbation:
     def _fits(self, imputer: Imputer, regions: Regions) -> None:
         if (self.design.soft or regions.soft) and not imputer.soft:
             raise MethodError(
-                f"{self.name} with {imputer}", "masks with shares between 0 and 1",
-                "this imputer replaces whole places only", "Use pl.perturb.blur(), mean(), noise() or constant().",
+                f"{self.name} with {imputer}", "masks with values between 0 and 1",
+                "this imputer can only replace whole places", "Use pl.perturb.blur(), mean(), noise() or constant().",
             )  # fmt: skip
 
     @property

@@ -172,7 +172,7 @@ class RunMethod:
         notes = (called_off(len(responses), study.rows),) if len(responses) < study.rows else ()
         return Attribution(
             values[None], responses.read_full(settled)[None], settled, self.run.output,
-            notes=(f"Read from the {len(responses):,} answers of a run of {self.run.name}.", *estimate.notes, *notes),
+            notes=(f"Estimated from the {len(responses):,} model outputs of a run of {self.run.name}.", *estimate.notes, *notes),
             options=(*self.run.options, str(self.estimator)), error=None if error is None else error[None],
             shared=study.shared, forwards=responses.forwards,
         )  # fmt: skip
@@ -189,6 +189,6 @@ class RunMethod:
         other = next((what for what, holds in same.items() if not holds), None)
         if other is not None:
             raise InputError(
-                f"{self.name} from a run of {self.run.name}", f"another {other}", "its answers are about that one alone",
-                "Ask anew: pl.explain(model, x, method=...).",
+                f"{self.name} from a run of {self.run.name}", f"another {other}", "a run is about one sample of one model",
+                "Start again: pl.explain(model, x, method=...).",
             )  # fmt: skip

@@ -91,7 +91,7 @@ def _painted(estimate: Estimate, study: Study, values: Tensor) -> Tensor:
 
 def called_off(done: int, total: int) -> str:
     """What a caption says of a run that somebody stopped."""
-    return f"Called off after {done:,} of {total:,} questions."
+    return f"Called off after {done:,} of {total:,} perturbed samples."
 
 
 def module_path(at: str | Where | None) -> str | None:

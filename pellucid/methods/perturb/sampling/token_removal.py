@@ -46,7 +46,7 @@ class TokenRemoval:
 
     @property
     def reason(self) -> str:
-        return f"Tokens of what was taken away were left out at `{self.readout.at}`."
+        return f"The tokens of removed regions were left out at `{self.readout.at}`."
 
     def variants(self, index: Sequence[int]) -> Tensor:
         """Which tokens stay, for rows of a design, with shape (k, tokens)."""
@@ -64,7 +64,7 @@ class TokenRemoval:
         counts = stay.sum(1)
         if not bool(counts.all()):
             raise MethodError(
-                "A picture with all tokens removed", "a network without a class token", "it would have nothing to look at",
+                "A picture with all tokens removed", "a network without a class token", "no token would be left to read",
                 'Use semantics="replace", or take windows away one at a time.',
             )  # fmt: skip
         made: dict[str | None, Tensor] = {}
