@@ -336,7 +336,9 @@ def test_nonsense_is_refused_in_words() -> None:
         InputError, lambda: pl.explain(made(Speaks()), "the film", pl.token("a word of several")), "4 tokens", "one is needed"
     )
     refused(ModelError, lambda: pl.explain(Speaks().eval(), IDS, pl.token("good")), "does not say how a text becomes its input")
-    refused(MethodError, lambda: pl.explain(model, TEXTS[0], 1, replace(pl.perturb.sobol(), semantics="remove")), "between 0 and 1")
+    refused(
+        MethodError, lambda: pl.explain(model, TEXTS[0], 1, replace(pl.perturb.sobol(), semantics="remove")), "between 0 and 1"
+    )
     refused(ModelError, lambda: pl.Text(3).encode("good"), "a int", "tokenizer")
     refused(InputError, lambda: pl.explain(lambda ids: (ids > 2).float().sum(1, keepdim=True), IDS, 0), "in no table")
 
