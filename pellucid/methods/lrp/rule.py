@@ -39,7 +39,7 @@ class Shares:
 
 @dataclass(frozen=True)
 class Rule(ABC):
-    """How one operation hands relevance down. Adding a rule: subclass, implement `share`, name it in `rules/__init__.py`."""
+    """How one operation hands relevance down. To add a rule: subclass, implement `share`, name it in `lrp/__init__.py`."""
 
     kinds: ClassVar[frozenset[str]] = EVERYTHING  # the kinds of operation it can take
     gated: ClassVar[bool] = True  # an input entry that is zero gets nothing

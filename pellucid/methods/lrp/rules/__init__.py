@@ -1,4 +1,4 @@
-"""The rules, one file each. A new rule is one file here and one line below."""
+"""The rules, one file each. A new rule is one file here and one line in `methods/lrp/__init__.py`."""
 
 from .alphabeta import AlphaBeta as AlphaBeta
 from .epsilon import Epsilon as Epsilon
