@@ -27,7 +27,7 @@ from pellucid.explanation.method import Method
 from pellucid.metrics.metric import class_scores
 from pellucid.metrics.report.interval import interval
 from pellucid.model import Model, load
-from pellucid.tape.forward import Readout, at_once, heard
+from pellucid.tape.forward import Readout, batch_size, forward_values
 from pellucid.target import as_target
 from pellucid.verbs.evaluate import evaluate, read_samples
 from pellucid.verbs.explain import explain
@@ -220,7 +220,7 @@ def _worst(values: Tensor) -> str:
 
 def _at_baseline(model: Model, x: Tensor, baseline: Any, target: Any, output: Tensor) -> Tensor:
     """The score there, of the target as it is resolved on x."""
-    values = heard(model, x, (*as_target(target).addresses, None))
+    values = forward_values(model, x, (*as_target(target).addresses, None))
     resolved = as_target(target).resolve(lambda at: values[at], model)
     base = torch.as_tensor(baseline, dtype=x.dtype, device=x.device).expand_as(x).clone()
     return Readout(model, x, resolved)(base, range(len(x))).double().cpu()
@@ -247,7 +247,7 @@ def _mask(x: Tensor, where: Tensor) -> Tensor:
 
 def _classes(model: Model, x: Tensor) -> Tensor:
     """The predicted class of each."""
-    output = torch.cat([heard(model, piece, (None,))[None] for piece in torch.split(x, at_once(x))])
+    output = torch.cat([forward_values(model, piece, (None,))[None] for piece in torch.split(x, batch_size(x))])
     found = class_scores(output)
     if found is None:
         raise InputError(

@@ -234,8 +234,8 @@ class Gates(nn.Module):
 
 REFUSED = {
     "channels": (Channels, (3, 8, 8), "which weighs channels (3 x 8 x 8)", "say nothing of places"),
-    "windows": (Windows, (3, 8, 8), "within windows of 4 tokens", "does not look beyond its window"),
-    "fewer keys": (Pooling, (6, WIDTH), "of 6 tokens over 3 others", "do not look at themselves"),
+    "windows": (Windows, (3, 8, 8), "within windows of 4 tokens", "does not attend beyond its window"),
+    "fewer keys": (Pooling, (6, WIDTH), "of 6 tokens over 3 others", "do not attend to themselves"),
     "no attention": (Gates, (3, 8, 8), "no attention among its", "no weights of one token for another"),
 }
 

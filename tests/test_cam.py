@@ -16,7 +16,7 @@ import pellucid as pl
 from pellucid.core.progress import watched
 from pellucid.methods import cam
 from pellucid.methods.layer_choice import choose_map
-from pellucid.tape import aim, record
+from pellucid.tape import record, resolve_target
 from pellucid.tape.axes.feature_map import FeatureMap
 from pellucid.tape.axes.layout import layouts
 from pellucid.target import as_target
@@ -37,7 +37,7 @@ each_mapped = pytest.mark.parametrize("case", MAPPED, ids=[case.name for case in
 
 def chosen(net: Any, x: Tensor, target: Any = 1, **address: Any) -> FeatureMap:
     tape = record(net, x)
-    return choose_map(tape, aim(tape, as_target(target)), "gradcam", **address)
+    return choose_map(tape, resolve_target(tape, as_target(target)), "gradcam", **address)
 
 
 def seeded(*shape: int, seed: int = 1) -> Tensor:

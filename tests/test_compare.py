@@ -23,7 +23,7 @@ from pellucid.explanation.explanation import Explanation
 from pellucid.model import Model, Preprocess
 from pellucid.render import comparison_page, comparison_sheet
 from pellucid.render.comparison import column_size, rows
-from pellucid.tape.forward import settled
+from pellucid.tape.forward import resolve_readout
 from pellucid.target import Target
 from pellucid.verbs.compare import compare
 from pellucid.verbs.explain import explain
@@ -40,7 +40,7 @@ class Sampled:
     noise: float = 0.0
 
     def attribute(self, model: Model, x: Tensor, target: Target, at: Any = None) -> Attribution:
-        readout, score, output = settled(model, x, target, at)
+        readout, score, output = resolve_readout(model, x, target, at)
         values, width, notes = torch.zeros_like(x), x.shape[-1], ()
         for column in range(width):
             if report_progress(column, width, "forward passes"):

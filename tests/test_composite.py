@@ -350,7 +350,13 @@ def test_a_method_that_does_not_exist_names_the_nearest_three(name: str):
     assert str(caught.value).count(", ") >= 2 and "Nearest: " in str(caught.value)
 
 
-@pytest.mark.parametrize("method", [None, 3, lrp.Epsilon(), lrp.EpsilonPlus], ids=["none", "a number", "a rule", "a factory"])
+def test_a_factory_stands_for_what_it_makes():
+    net, x = CASE["dense"].net(), CASE["dense"].inputs()
+    made, named = (pl.explain(net, x, target=1, method=method) for method in (lrp.EpsilonPlus(), lrp.EpsilonPlus))
+    assert torch.equal(made.values, named.values)
+
+
+@pytest.mark.parametrize("method", [None, 3, lrp.Epsilon()], ids=["none", "a number", "a rule"])
 def test_what_is_no_method_is_told_what_is(method: Any):
     with pytest.raises(pl.MethodError) as caught:
         pl.explain(CASE["dense"].net(), CASE["dense"].inputs(), target=1, method=method)

@@ -265,7 +265,7 @@ def test_a_number_and_the_constant_of_it_are_the_same_imputer(net, x):
 def test_a_curve_called_off_is_no_curve(net, x, values, monkeypatch):
     from pellucid.core.progress import watched
 
-    monkeypatch.setattr("pellucid.metrics.removal.experiment.at_once", lambda x: 100)
+    monkeypatch.setattr("pellucid.metrics.removal.experiment.batch_size", lambda x: 100)
     made, metric = asked(net, x), PixelFlipping(Scheme(Entries(), 0.0, Every(1)))
     with watched(lambda done, total, what: done >= 200):
         found = metric.score(made, Answer(values))

@@ -100,9 +100,9 @@ class Constant:
 
     def attribute(self, model, x, target, at=None):
         from pellucid.explanation.attribution import Attribution
-        from pellucid.tape.forward import settled
+        from pellucid.tape.forward import resolve_readout
 
-        readout, score, output = settled(model, x, target, at)
+        readout, score, output = resolve_readout(model, x, target, at)
         return Attribution(torch.ones_like(x), score, readout.target, output)
 
 

@@ -317,12 +317,12 @@ def test_a_network_that_first_writes_into_its_input_varies_the_same(method: Any)
 def test_an_input_or_an_answer_that_is_no_number_is_refused():
     with pytest.raises(pl.InputError, match=r"found 1 entries that are NaN or infinite; there is no way to go from them"):
         pl.explain(linear, torch.tensor([[1.0, torch.nan, 0.0]], dtype=torch.float64), 0, FiniteDifferences())
-    with pytest.raises(pl.ModelError, match=r"of moved inputs: found \d+ of \d+ answers that are NaN .* Go a smaller way\."):
+    with pytest.raises(pl.ModelError, match=r"of moved inputs: found \d+ of \d+ scores that are NaN .* Go a smaller way\."):
         pl.explain(lambda x: x.log(), torch.tensor([[1.0, 9.0]]), 0, FiniteDifferences(0.5))
 
 
 def test_cells_that_were_called_off_are_zero_and_told(monkeypatch):
-    monkeypatch.setattr("pellucid.methods.gradient.finite_differences.at_once", lambda x: 64)
+    monkeypatch.setattr("pellucid.methods.gradient.finite_differences.batch_size", lambda x: 64)
     net, x = CASE["plain"].net(), CASE["plain"].inputs()[:1]
     with watched(lambda done, total, what: done >= 64):
         e = pl.explain(net, x, 1, FiniteDifferences(cell=2))

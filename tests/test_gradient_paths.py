@@ -477,7 +477,7 @@ class Both(nn.Module):
 
 
 def test_a_module_of_several_values_is_refused():
-    with pytest.raises(pl.WhereError, match="one value takes the place of one other"):
+    with pytest.raises(pl.WhereError, match="one value replaces one other"):
         pl.explain(Twofold().eval(), X, 1, Integrated(2), at="both")
 
 

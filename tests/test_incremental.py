@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 import pellucid as pl
 from pellucid.methods.perturb.incremental import Choice, Plan, accelerate, extents, windows_around
-from pellucid.tape.forward import Readout, settled
+from pellucid.tape.forward import Readout, resolve_readout
 from pellucid.tape.seed import main_output
 from tests.cases import CASE, Case, difference, settle
 from tests.laws.test_no_harm import untouched
@@ -477,7 +477,7 @@ class Asked:
 
     @classmethod
     def about(cls, net: nn.Module, x: Tensor, size: int = 4, stride: int = 4, at: str | None = None) -> Asked:
-        readout, _, _ = settled(pl.load(net), x, pl.logit(1), at)
+        readout, _, _ = resolve_readout(pl.load(net), x, pl.logit(1), at)
         picture = x.shape[2:]
         corners = torch.cartesian_prod(*(torch.arange(0, p - size + 1, stride) for p in picture))
         return cls(readout, corners.reshape(-1, len(picture)), (size,) * len(picture))
@@ -530,7 +530,7 @@ def test_a_right_plan_is_taken_unmeasured_where_that_is_wanted(name: str):
 
 def test_windows_inside_the_network_can_be_chosen_for_too():
     case: Case = CASE["residual"]
-    readout, _, _ = settled(pl.load(case.net()), case.inputs(), pl.logit(1), "stem")
+    readout, _, _ = resolve_readout(pl.load(case.net()), case.inputs(), pl.logit(1), "stem")
     choice = accelerate(readout, 1, (2, 2), every_corner((7, 7), (2, 2)), measure=False, least=0)
     assert choice.plan is not None and choice.plan.picture.shape == (1, 6, 7, 7)
 

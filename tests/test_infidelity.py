@@ -115,7 +115,7 @@ def test_quantus_variant_removes_squares_one_after_the_other(net):
 
 
 def test_called_off_there_is_no_score(net, monkeypatch):
-    monkeypatch.setattr("pellucid.metrics.faithfulness.infidelity.at_once", lambda x: 2)
+    monkeypatch.setattr("pellucid.metrics.faithfulness.infidelity.batch_size", lambda x: 2)
     with watched(lambda done, total, what: what == "changed inputs"):
         found = Infidelity(n=4).score(asked(net, drawn(2, 0)), Answer(drawn(2, 1)))
     assert found.values.isnan().all() and found.forwards == 2

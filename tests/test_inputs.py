@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 import pellucid as pl
 from pellucid.model.multi_input import input_layout, pack
-from pellucid.tape.forward import heard
+from pellucid.tape.forward import forward_values
 
 EVERY = [entry.name for entry in pl.methods()]
 PLACES = [entry.name for entry in pl.methods() if entry.maps or entry.attends]
@@ -233,7 +233,7 @@ def test_types_are_kept_and_nothing_of_the_users_is_changed(given):
 
 def test_a_packed_model_answers_as_the_model(net, given):
     model, x = pack(pl.load(net), given)
-    assert torch.equal(heard(model, x, (None,))[None], net(*given).detach())
+    assert torch.equal(forward_values(model, x, (None,))[None], net(*given).detach())
     assert [side.name for side in input_layout(model).sides] == ["image", "row"]
 
 

@@ -17,7 +17,7 @@ from pellucid.methods.perturb.masks.extremal import Extremal
 from pellucid.methods.perturb.masks.masks import places_of
 from pellucid.methods.perturb.masks.meaningful import Meaningful, as_probability
 from pellucid.methods.perturb.masks.optimise import gradient
-from pellucid.tape.forward import settled
+from pellucid.tape.forward import resolve_readout
 from pellucid.target import as_target
 from tests.cases import CASE, contained, difference
 
@@ -59,7 +59,7 @@ def iou(mask: Tensor, truth: Tensor) -> float:
 
 def game(method: Any, net: nn.Module, x: Tensor, target: Any = 0) -> Any:
     with torch.no_grad():
-        readout, _, output = settled(pl.load(net), x, as_target(target))
+        readout, _, output = resolve_readout(pl.load(net), x, as_target(target))
         return method.game(readout, output)
 
 

@@ -423,7 +423,7 @@ def test_answers_that_are_no_numbers_are_refused(make: Any, bad: float):
     def breaking(z: Tensor) -> Tensor:
         return torch.where((z == 1).all(1, keepdim=True), 1.0, bad)
 
-    with pytest.raises(pl.ModelError, match=r"logit 0 of changed inputs: found \d+ of \d+ answers that are NaN or infinite"):
+    with pytest.raises(pl.ModelError, match=r"logit 0 of changed inputs: found \d+ of \d+ scores that are NaN or infinite"):
         pl.explain(breaking, PAYOFF.everyone, 0, make(150))
 
 

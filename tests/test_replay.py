@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import pellucid as pl
-from pellucid.tape import Tape, aim, find, record
+from pellucid.tape import Tape, find, record, resolve_target
 from pellucid.tape.replay import after, replay, rescored
 from pellucid.tape.seed import find_output
 from pellucid.target import as_target
@@ -157,9 +157,9 @@ def test_a_target_can_be_read_from_a_replay_inside_and_at_the_output():
     case = CASE["plain"]
     net, x = case.net(torch.float64), case.inputs(torch.float64)
     tape = record(net, x)
-    target = aim(tape, as_target(pl.logit(1) - 2 * pl.channel("head.0", 3))).target
+    target = resolve_target(tape, as_target(pl.logit(1) - 2 * pl.channel("head.0", 3))).target
     directly, other = with_other(net, "features.3", x)
-    expected = aim(directly, target).score
+    expected = resolve_target(directly, target).score
     found = rescored(tape, target, {find(tape, "features.3"): other})
     assert torch.allclose(found, expected, rtol=1e-12)
     assert not found.requires_grad

@@ -188,7 +188,7 @@ def test_models_without_classes_have_neighbours_all_the_same(x):
 
 
 def test_called_off_before_all_samples_are_explained_is_said(net, x, monkeypatch):
-    monkeypatch.setattr("pellucid.metrics.sensitivity.reexplain.at_once", lambda x: 1)
+    monkeypatch.setattr("pellucid.metrics.sensitivity.reexplain.batch_size", lambda x: 1)
     with watched(lambda done, total, what: True), pytest.raises(MethodError, match="cancelled after 1 of 20"):
         MaxSensitivity().score(asked(net, x), answer(net, x))
     calls: list[int] = []

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 import pellucid as pl
 from pellucid.errors import InputError, MethodError, ModelError, PellucidError, TargetError
-from pellucid.tape.embedding import embedded
+from pellucid.tape.embedding import embed
 from pellucid.zoo.truth.grammar import WORDS as LANGUAGE, words
 from pellucid.zoo.truth.learn import fit
 from tests.readers import ROWS, TEXTS, WAYS, WIDE, WORDS, Bag, Looks, Reads, Speaks, made
@@ -156,7 +156,7 @@ def test_of_a_shorter_text_a_language_model_says_what_follows_its_last_word() ->
 
 def test_a_text_of_which_all_is_left_out_is_still_answered() -> None:
     model = made(Looks("table"))
-    seen = embedded(model, IDS)
+    seen = embed(model, IDS)
     nothing = torch.full_like(seen.vectors, torch.nan)
     assert seen.forward(nothing).shape == (1, 3)
 

@@ -53,7 +53,7 @@ class Method(Protocol):
 OPTIONAL: dict[str, Any] = {
     # Fields of a dataclass, which are set on a copy.
     "strict": False,  # bool. Set by `explain(strict=True)`: an operation without a rule is then an error
-    "only": (),  # tuple[Passage, ...]. Set by `explain(only=...)`: what relevance has to pass; methods without it refuse that
+    "only": (),  # tuple[Conditioning, ...]. Set by `explain(only=...)`: what relevance has to pass; others refuse that
     "baseline": None,  # number, tensor or None: what the input is compared with; for texts None becomes the text with blanks
     "baselines": None,  # the same for methods that take several
     "method": None,  # Method: the one it wraps, and on which baselines are set in its place

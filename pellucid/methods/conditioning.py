@@ -19,7 +19,7 @@ from pellucid.explanation.ledger import Row, before
 from pellucid.tape import Op, Tape
 from pellucid.tape.axes.channel_axis import axes_of
 from pellucid.tape.batch import Batch, per_sample
-from pellucid.tape.seed import Aim, find
+from pellucid.tape.seed import ResolvedTarget, find
 from pellucid.tape.stack import repeated, stack
 from pellucid.tape.walk import path
 from pellucid.target import Target
@@ -211,7 +211,7 @@ class ConditionalTarget:
     through: tuple[str, ...]
 
 
-def conditional_target(tape: Tape, aimed: Aim, passages: Sequence[Conditioning], end: int) -> ConditionalTarget:
+def conditional_target(tape: Tape, resolved: ResolvedTarget, passages: Sequence[Conditioning], end: int) -> ConditionalTarget:
     """The target of the rows that `propagate_conditional` makes.
 
     Raises:
@@ -220,7 +220,7 @@ def conditional_target(tape: Tape, aimed: Aim, passages: Sequence[Conditioning],
     """
     samples, many = tape.samples, len(passages)
     if not many:
-        return ConditionalTarget(aimed.score, aimed.target, ())
+        return ConditionalTarget(resolved.score, resolved.target, ())
     for passage in passages:
         passage.check(samples)
     if many > 1 and tape.values[end].batch != Batch(0):
@@ -230,9 +230,9 @@ def conditional_target(tape: Tape, aimed: Aim, passages: Sequence[Conditioning],
         )  # fmt: skip
     through = tuple(passage.text(sample) for sample in range(samples) for passage in passages)
     if many == 1:
-        return ConditionalTarget(aimed.score, aimed.target, through)
+        return ConditionalTarget(resolved.score, resolved.target, through)
     rows = [sample for sample in range(samples) for _ in range(many)]
-    return ConditionalTarget(aimed.score.repeat_interleave(many), aimed.target.take(rows), through)
+    return ConditionalTarget(resolved.score.repeat_interleave(many), resolved.target.take(rows), through)
 
 
 def _not_reached(mask: LayerMask) -> MethodError:

@@ -17,7 +17,7 @@ from pellucid.model.where import Where
 from pellucid.tape import Op, Tape, kinds
 from pellucid.tape.axes.feature_map import MODES, FeatureMap, over_channels, resized
 from pellucid.tape.axes.layout import RESHAPED, Grid, Layout, grid, layouts, places
-from pellucid.tape.seed import Aim, find
+from pellucid.tape.seed import ResolvedTarget, find
 from pellucid.tape.walk import path
 
 WEIGHTED = ("convolution", "dense")
@@ -25,7 +25,9 @@ WEIGHTED = ("convolution", "dense")
 PASSING = ("route", "pool", "max", "norm", "activation", "sum", "scale", "shift")
 
 
-def choose_map(tape: Tape, aimed: Aim, method: str, layer: str | None = None, at: str | Where | None = None) -> FeatureMap:
+def choose_map(
+    tape: Tape, resolved: ResolvedTarget, method: str, layer: str | None = None, at: str | Where | None = None
+) -> FeatureMap:
     """The map that a method is about.
 
     Without a name it is the last one, on the way from the input to the target, whose places all reach the target and that weights
@@ -47,7 +49,7 @@ def choose_map(tape: Tape, aimed: Aim, method: str, layer: str | None = None, at
             "Leave one of them out.",
         )  # fmt: skip
     address = layer if at is None else at
-    candidates = Candidates.of(tape, aimed)
+    candidates = Candidates.of(tape, resolved)
     chosen = candidates.last(method) if address is None else candidates.named(find(tape, address), str(address), method)
     if at is None and len(chosen.size) != len(chosen.input_grid.size):
         raise _other_axes(chosen, method)
@@ -72,11 +74,11 @@ class Candidates:
     ends: frozenset[int]
 
     @staticmethod
-    def of(tape: Tape, aimed: Aim) -> Candidates:
-        ops, known = path(tape, aimed.slopes), layouts(tape)
+    def of(tape: Tape, resolved: ResolvedTarget) -> Candidates:
+        ops, known = path(tape, resolved.gradients), layouts(tape)
         found = {i: grid(layout, tape.values[i], tape.samples) for i, layout in known.items()}
         grids = {i: g for i, g in found.items() if g is not None}
-        ends = frozenset(aimed.slopes)
+        ends = frozenset(resolved.gradients)
         return Candidates(tape, ops, grids, _reaching(tape, ops, known, ends), ends)
 
     def last(self, method: str) -> FeatureMap:
@@ -146,7 +148,7 @@ def _read(ops: Sequence[Op]) -> set[int]:
 def _reaching(tape: Tape, ops: Sequence[Op], known: Mapping[int, Layout], ends: frozenset[int]) -> frozenset[int]:
     """Values whose places reach `ends`. Where a single token is picked out of a row, those of the row do not."""
     found = set(ends)
-    placed = {i for i, layout in known.items() if any(run.what >= 0 or run.inside for axis in layout for run in axis)}
+    placed = {i for i, layout in known.items() if any(factor.what >= 0 or factor.inside for axis in layout for factor in axis)}
     for op in reversed(ops):
         outs = [o for o in op.outs if o in placed]
         for i in op.ins:
@@ -168,7 +170,7 @@ def _picked(tape: Tape, op: Op, origin: int, known: Mapping[int, Layout]) -> boo
         return False
     entries = range(tape.values[origin].shape[dim])
     taken: Sequence[int] = [entries[op.args[2]]] if op.name.startswith("select") else entries[slice(*op.args[2:5])]
-    return sum(layout[dim][0].start <= n < layout[dim][0].start + prod(run.length for run in row) for n in taken) < 2
+    return sum(layout[dim][0].start <= n < layout[dim][0].start + prod(factor.length for factor in row) for n in taken) < 2
 
 
 def _name(tape: Tape, id: int) -> str:
@@ -188,7 +190,7 @@ def _name(tape: Tape, id: int) -> str:
 
 def map_attribution(
     tape: Tape,
-    aimed: Aim,
+    resolved: ResolvedTarget,
     chosen: FeatureMap,
     heat: Tensor,
     at: str | Where | None,
@@ -212,7 +214,7 @@ def map_attribution(
     summary = [f"Map of {chosen}."] + ([] if chosen.reaches_target else [_single_token_note(chosen)])
     settings = (f"layer={chosen.name}", f"map={' x '.join(map(str, chosen.size))}", how, *options)
     return Attribution(
-        values, aimed.score, aimed.target, aimed.output, notes=(*summary, *notes), options=settings, shared=True,
+        values, resolved.score, resolved.target, resolved.output, notes=(*summary, *notes), options=settings, shared=True,
         forwards=forwards,
     )  # fmt: skip
 

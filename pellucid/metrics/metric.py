@@ -42,7 +42,7 @@ from pellucid.explanation.explanation import Explanation
 from pellucid.explanation.method import Method
 from pellucid.model import Model
 from pellucid.tape.finite import check
-from pellucid.tape.forward import Readout, at_once, heard
+from pellucid.tape.forward import Readout, batch_size, forward_values
 from pellucid.target import Target
 from pellucid.target.classes import OfClass
 
@@ -132,7 +132,9 @@ def question(model: Model, x: Tensor, target: Target, **how: Any) -> Question:
     """
     check(x)
     whole = isinstance(model.module, torch.fx.GraphModule)  # exported programs may take batches of one size alone
-    pieces = [heard(model, piece, (*target.addresses, None)) for piece in torch.split(x, len(x) if whole else at_once(x))]
+    pieces = [
+        forward_values(model, piece, (*target.addresses, None)) for piece in torch.split(x, len(x) if whole else batch_size(x))
+    ]
     values = {at: torch.cat([piece[at] for piece in pieces]) for at in pieces[0]}
     output = values[None]
     if not output.isfinite().all():

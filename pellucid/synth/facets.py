@@ -16,7 +16,7 @@ from torch.nn import functional
 from pellucid.core.progress import report_progress
 from pellucid.errors import InputError
 from pellucid.model import Model
-from pellucid.tape.forward import at_once, heard
+from pellucid.tape.forward import batch_size, forward_values
 from pellucid.target import Target
 from pellucid.target.classes import Logit, LogOdds, Probability
 from .generator.encoder import Encoder, channel_means, encoder
@@ -201,15 +201,15 @@ def _of_target(
 def unit_codes(inner: Encoder, x: Tensor) -> Tensor:
     """Codes as vectors of unit length (n, features), since their length does not distinguish facets; maps by their means."""
     with torch.no_grad():
-        codes = torch.cat([inner.codes(part).float().cpu() for part in torch.split(x, at_once(x))])
+        codes = torch.cat([inner.codes(part).float().cpu() for part in torch.split(x, batch_size(x))])
     return functional.normalize(channel_means(codes))
 
 
 def _ranked(model: Model, x: Tensor, target: Target) -> Tensor:
     """By picture, whether its predicted class is the target's, and its score: (n, 2)."""
     ranks = []
-    for part in torch.split(x, at_once(x)):
-        values = heard(model, part, (*target.addresses, None))
+    for part in torch.split(x, batch_size(x)):
+        values = forward_values(model, part, (*target.addresses, None))
         scores = target.take([0] * len(part)).read(lambda at, values=values: values[at]).float()  # type: ignore[misc]
         own, term = torch.zeros_like(scores), target.terms[0][1]
         output = values[None]

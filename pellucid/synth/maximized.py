@@ -19,7 +19,7 @@ from pellucid.core.numbers import figure
 from pellucid.errors import InputError
 from pellucid.methods.lrp import Auto
 from pellucid.model.outputs import main_output
-from pellucid.tape.forward import at_once, heard
+from pellucid.tape.forward import batch_size, forward_values
 from .examples.example import Example, Examples
 from .examples.search import search
 from .frame import Frame
@@ -188,11 +188,11 @@ def with_given(p: Maximized, task: Task) -> Maximized:
 def scored(task: Task, pictures: Tensor, frame: Frame) -> tuple[Tensor, tuple[tuple[tuple[int, str, float], ...], ...]]:
     """The target of each picture, and what the network says of it, looked at as it is."""
     scores, classes = [], []
-    size = at_once(pictures)
+    size = batch_size(pictures)
     for start in range(0, len(pictures), size):
         some = task.take(range(start, min(start + size, len(pictures))))
         addresses = [at for target in some.targets for at in target.addresses]
-        values = heard(task.model, frame.to_inputs(pictures[start : start + size]), (*dict.fromkeys(addresses), None))
+        values = forward_values(task.model, frame.to_inputs(pictures[start : start + size]), (*dict.fromkeys(addresses), None))
         scores.append(objective_of(some.targets)(values))
         classes += [tuple(task.model.top(row)) for row in main_output(values[None])]
     return torch.cat(scores).float().cpu(), tuple(classes)

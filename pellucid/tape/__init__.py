@@ -1,8 +1,11 @@
-"""What happened in one forward pass: the operations that ran, and the values they made."""
+"""Tapes: the operations of one forward pass and the values they made, recorded, rewritten, walked backwards and replayed.
+
+What relevance an operation hands on is decided by rules, in `methods/lrp`; forward passes without a tape are in `forward.py`.
+"""
 
 from .local import LocalOp as LocalOp
 from .op import Affine as Affine, Op as Op, Ref as Ref, Tape as Tape, Value as Value
 from .recording.record import record as record
-from .rewrite import Attention as Attention, attentions as attentions, opened as opened, rewrite as rewrite
-from .seed import Aim as Aim, aim as aim, find as find
+from .rewrite import Attention as Attention, attentions as attentions, open_attention as open_attention, rewrite as rewrite
+from .seed import ResolvedTarget as ResolvedTarget, find as find, resolve_target as resolve_target
 from .walk import path as path, walk as walk

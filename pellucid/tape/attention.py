@@ -1,4 +1,4 @@
-"""Attention: weights that a softmax made and that say how much of every token's value another token takes. Found by what ran."""
+"""Layers of attention between the input and the target of a tape, and how to read their weights as (sample, head, query, key)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .axes.layout import CHANNEL, Layout, layouts, places
 from .batch import Batch
 from .op import Op, Tape
 from .rewrite import attentions
-from .seed import Aim
+from .seed import ResolvedTarget
 from .walk import path, walk
 
 Refusal = tuple[str, str]
@@ -35,7 +35,7 @@ class Layer:
     place: str
 
 
-def apart(tape: Tape, id: int, t: Tensor) -> Tensor:
+def by_head(tape: Tape, id: int, t: Tensor) -> Tensor:
     """A tensor that lies as the value does, whose last axes are those of a matrix, as (sample, head, row, column)."""
     batch, samples = tape.values[id].batch, tape.samples
     if batch is not None and samples > 1:
@@ -62,13 +62,13 @@ class Tokens:
     ops: Sequence[Op]
 
 
-def tokens(tape: Tape, aimed: Aim) -> Tokens | Refusal:
-    """The attention layers on the way to the target, if every token can look at every other in each of them; else why not."""
-    ops, known = path(tape, aimed.slopes), layouts(tape)
+def tokens(tape: Tape, resolved: ResolvedTarget) -> Tokens | Refusal:
+    """The attention layers on the way to the target, if every token attends to every other in each of them; else why not."""
+    ops, known = path(tape, resolved.gradients), layouts(tape)
     between = {op.index for op in ops}
     made = [attention for attention in attentions(tape) if attention.mix.index in between]
     if any(attention.place for attention in made):
-        return "weights of tokens on the right of what they weigh", "it cannot be told which token listens to which"
+        return "weights of tokens on the right of what they weigh", "queries and keys cannot be told apart"
     layers = tuple(Layer(attention.softmax.out, attention.mix, attention.softmax.place) for attention in made)
     if not layers:
         return f"no attention among its {len(ops)} operations ({_kinds(ops)})", "there are no weights of one token for another"
@@ -78,8 +78,10 @@ def tokens(tape: Tape, aimed: Aim) -> Tokens | Refusal:
             return refusal
     counts = sorted({tape.values[layer.weights].shape[-1] for layer in layers})
     if len(counts) > 1:
-        told = " and ".join(map(str, counts))
-        return f"attention over {told} tokens", "the tokens change between the layers, so that their weights cannot be chained"
+        return (
+            f"attention over {' and '.join(map(str, counts))} tokens",
+            "the tokens change between the layers, so that their weights cannot be chained",
+        )
     return Tokens(tape, layers, counts[0], known, ops)
 
 
@@ -92,17 +94,17 @@ def _unfit(tape: Tape, layer: Layer, known: Mapping[int, Layout]) -> Refusal | N
     if value.shape[-1] != value.shape[-2]:
         return (
             f"{layer.place} of {value.shape[-2]} tokens over {value.shape[-1]} others",
-            "tokens do not look at themselves there",
+            "tokens do not attend to themselves there",
         )
     layout = known.get(layer.weights)
     if layout is None:
         return None
-    if any(run.what == CHANNEL for axis in layout[-2:] for run in axis):
+    if any(factor.what == CHANNEL for axis in layout[-2:] for factor in axis):
         return f"{layer.place}, which weighs channels ({shape})", "weights between channels say nothing of places"
-    elsewhere = [run for axis in layout[:-2] for run in axis if run.what >= 0]
+    elsewhere = [factor for axis in layout[:-2] for factor in axis if factor.what >= 0]
     inside = places(layout[-1])
     if elsewhere and inside:
-        return f"{layer.place} within windows of {value.shape[-1]} tokens", "a token does not look beyond its window there"
+        return f"{layer.place} within windows of {value.shape[-1]} tokens", "a token does not attend beyond its window there"
     return None
 
 
@@ -115,19 +117,19 @@ def _kinds(ops: Sequence[Op]) -> str:
 
 
 @torch.no_grad()
-def heard(found: Tokens, aimed: Aim) -> Tensor:
-    """How the target reads the tokens after the last attention, with shape (sample, token): 1 over the number of those it hears.
+def tokens_read(tokens: Tokens, resolved: ResolvedTarget) -> Tensor:
+    """How the target reads the tokens after the last attention, with shape (sample, token): 1 over the number of those it reads.
 
-    The class token alone, the last word, or the mean of all: told by where the derivative of the target is not zero.
+    The class token alone, the last word, or the mean of all: those where the gradient of the target is not zero.
     """
-    last = found.layers[-1].product.out
-    gradient = slopes(found, aimed, (last,))[last]
+    last = tokens.layers[-1].product.out
+    gradient = gradients_at(tokens, resolved, (last,))[last]
     gradient = gradient.float() if gradient.dtype in (torch.float16, torch.bfloat16) else gradient
-    mask = (apart(found.tape, last, gradient).abs().amax((1, 3)) > 0).to(gradient.dtype)
+    mask = (by_head(tokens.tape, last, gradient).abs().amax((1, 3)) > 0).to(gradient.dtype)
     return mask / mask.sum(1, keepdim=True).clamp(min=1)
 
 
-def slopes(found: Tokens, aimed: Aim, wanted: Sequence[int]) -> dict[int, Tensor]:
-    """The derivative of the target at some values of the tape, which is kept."""
-    arrived = walk(found.tape, aimed.slopes, lambda op, carried: op.pull(*carried), ends=wanted, keep=True)
-    return {i: arrived.get(i, torch.zeros(())).expand(found.tape.values[i].shape) for i in wanted}
+def gradients_at(tokens: Tokens, resolved: ResolvedTarget, wanted: Sequence[int]) -> dict[int, Tensor]:
+    """The gradient of the target at some values of the tape, which is kept."""
+    arrived = walk(tokens.tape, resolved.gradients, lambda op, carried: op.pull(*carried), ends=wanted, keep=True)
+    return {i: arrived.get(i, torch.zeros(())).expand(tokens.tape.values[i].shape) for i in wanted}

@@ -1,4 +1,4 @@
-"""Where the samples of a batch lie in a value, through everything that moves them: permutations, views, windows, stacks."""
+"""The axis of a value that counts the samples of a batch, through everything that moves it: permutations, views, windows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 Shape = tuple[int, ...]
 
-# Operations that tell the same entries in the same order in another shape.
+# Operations that return the same entries in the same order in another shape.
 VIEWS = frozenset(
     """view _unsafe_view reshape _reshape_alias _reshape_copy view_copy flatten unflatten squeeze unsqueeze squeeze_copy
     unsqueeze_copy""".split()
@@ -39,7 +39,7 @@ class Batch(NamedTuple):
         return torch.arange(length, device=device) // self.every % samples
 
 
-class Placed(Protocol):
+class SampleAxis(Protocol):
     """Where the samples lie: regularly, as a `Batch` says, or as a list of rows does."""
 
     @property
@@ -50,7 +50,7 @@ class Placed(Protocol):
         ...
 
 
-def per_sample(t: Tensor, batch: Placed | None, samples: int) -> Tensor:
+def per_sample(t: Tensor, batch: SampleAxis | None, samples: int) -> Tensor:
     """The sum of t per sample.
 
     Example:
@@ -60,7 +60,7 @@ def per_sample(t: Tensor, batch: Placed | None, samples: int) -> Tensor:
     """
     if samples == 1:
         return t.sum().reshape(1)
-    if batch is None:  # samples mixed: nobody can tell them apart
+    if batch is None:  # samples mixed: they cannot be told apart
         return (t.sum() / samples).expand(samples)
     if isinstance(batch, Batch) and batch.axis == 0 and t.dim() > 1 and t.shape[0] == samples:
         return t.sum(tuple(range(1, t.dim())))
@@ -76,14 +76,14 @@ def by_sample(t: Tensor, batch: Batch, samples: int) -> Tensor:
     return rows.reshape(-1, samples, batch.every * prod(rows.shape[1:]))
 
 
-def along(each: Tensor, batch: Placed, like: Tensor) -> Tensor:
+def along(each: Tensor, batch: SampleAxis, like: Tensor) -> Tensor:
     """One number per sample in a shape that broadcasts against `like`."""
     owners = batch.owners(like.shape[batch.axis], len(each), like.device)
     return each[owners].reshape(*[-1 if d == batch.axis else 1 for d in range(like.dim())])
 
 
 def follow(name: str, args: Sequence[Any], before: Shape, batch: Batch | None, after: Shape, samples: int) -> Batch | None:
-    """Where the samples lie after an operation, given where they lay before; None when that cannot be told.
+    """Where the samples lie after an operation, given where they lay before; None when that is not known.
 
     Example:
         >>> follow("permute", (None, (1, 0, 2)), (4, 7, 5), Batch(0), (7, 4, 5), 4)

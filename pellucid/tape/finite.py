@@ -1,4 +1,4 @@
-"""Sound inputs: every entry a number."""
+"""The check that inputs hold no NaN and no infinity."""
 
 from __future__ import annotations
 
@@ -19,5 +19,5 @@ def check(x: Tensor) -> None:
     bad = int((~torch.isfinite(x)).sum())
     raise InputError(
         "An explanation of this input", f"{bad} entries of {x.numel()} that are NaN or infinite",
-        "what comes of them tells nothing", "Clean the input first: torch.nan_to_num, or see where they come from.",
+        "nothing can be computed from them", "Clean the input first: torch.nan_to_num, or see where they come from.",
     )  # fmt: skip

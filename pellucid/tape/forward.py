@@ -1,4 +1,4 @@
-"""Targets read from plain forward passes: many inputs, no tape, in batches that suit the machine."""
+"""Plain forward passes: targets and values inside a model for many inputs, without a tape, in batches that fit the machine."""
 
 from __future__ import annotations
 
@@ -24,24 +24,23 @@ LARGEST = 512  # samples in one batch, at most
 
 @dataclass(frozen=True, eq=False)
 class Readout:
-    """A model asked for one target on many variants of the same samples.
+    """One target of a model on many variants of the same samples.
 
-    It computes without autograd, but not under `inference_mode`: what a network keeps from a forward pass (a cache, a table of
-    positions) would there become a tensor that no later training takes.
+    It runs without autograd, but not under `inference_mode`: what a network keeps from a forward pass (a cache, a table of
+    positions) would become an inference tensor, which later training refuses.
 
     Arguments:
-        model: Whom to ask.
         x: The samples themselves, batch first.
-        target: Settled, see `settled`.
+        target: With names and predictions resolved, see `resolve_readout`.
         at: A module path: variants are of what that module returned, in place of the input.
-        shorter: Whether variants may have other lengths than that, as sequences that parts were taken out of.
+        variable_length: Whether variants may have other lengths than that, as sequences with parts removed.
     """
 
     model: Model
     x: Tensor
     target: Target
     at: str | None = None
-    shorter: bool = False
+    variable_length: bool = False
 
     def __call__(self, variants: Tensor, rows: Sequence[int]) -> Tensor:
         """The target of every variant, with shape (n,).
@@ -56,25 +55,28 @@ class Readout:
         """The target from the values it reads."""
         return self.target.take(rows).read(lambda at: values[at])
 
-    def values(self, variants: Tensor, rows: Sequence[int], *, spent: bool = False) -> dict[str | None, Tensor]:
+    def values(self, variants: Tensor, rows: Sequence[int], *, overwrite_input: bool = False) -> dict[str | None, Tensor]:
         """The main output (None), and the values inside the model that the target reads, for every variant.
 
         Arguments:
-            spent: Whether nobody needs the variants any more: a network may then write into them.
+            overwrite_input: Whether the network may write into the variants, which are not needed any more.
         """
         if isinstance(self.model.module, torch.fx.GraphModule) and len(variants) != len(self.x):
             return self._in_pieces(variants, rows)  # exported programs may take batches of one size alone
         patch = {} if self.at is None else {self.at: variants}
         x = variants if self.at is None else self.x[list(rows)]
-        return heard(self.model, x, self.target.addresses, patch, shorter=self.shorter, spent=spent and self.at is None)
+        overwrite_input = overwrite_input and self.at is None
+        return forward_values(
+            self.model, x, self.target.addresses, patch, variable_length=self.variable_length, overwrite_input=overwrite_input
+        )  # fmt: skip
 
     def _in_pieces(self, variants: Tensor, rows: Sequence[int]) -> dict[str | None, Tensor]:
         """The same, in batches as large as that of the samples, the last one filled up."""
         size = len(self.x)
         places = list(range(len(variants))) + [0] * (-len(variants) % size)
         pieces = [places[i : i + size] for i in range(0, len(places), size)]
-        found = [self.values(variants[piece], [rows[i] for i in piece]) for piece in pieces]
-        return {at: torch.cat([values[at] for values in found])[: len(variants)] for at in found[0]}
+        parts = [self.values(variants[piece], [rows[i] for i in piece]) for piece in pieces]
+        return {at: torch.cat([values[at] for values in parts])[: len(variants)] for at in parts[0]}
 
     def check(self, responses: Tensor) -> Tensor:
         """The responses, if all are numbers.
@@ -86,13 +88,13 @@ class Readout:
         if not bad:
             return responses
         raise ModelError(
-            f"{self.target} of changed inputs", f"{bad} of {responses.numel()} answers that are NaN or infinite",
-            "no difference can be taken from them", "Choose an imputer whose values the model knows, such as pl.perturb.blur().",
+            f"{self.target} of changed inputs", f"{bad} of {responses.numel()} scores that are NaN or infinite",
+            "no difference can be taken from them", "Choose an imputer with realistic values, such as pl.perturb.blur().",
         )  # fmt: skip
 
 
-def settled(model: Model, x: Tensor, target: Target, at: str | None = None) -> tuple[Readout, Tensor, Tensor]:
-    """A readout with names and predictions settled on x itself, the target's value on x, and the model's main output.
+def resolve_readout(model: Model, x: Tensor, target: Target, at: str | None = None) -> tuple[Readout, Tensor, Tensor]:
+    """A readout with names and predictions resolved on x itself, the target on x with shape (batch,), and the main output.
 
     Raises:
         InputError: x holds NaN or infinity.
@@ -101,7 +103,7 @@ def settled(model: Model, x: Tensor, target: Target, at: str | None = None) -> t
         WhereError: the target, or `at`, names a module that did not run.
     """
     check(x)
-    values = heard(model, x, (*target.addresses, None, *([at] if at else [])), {})
+    values = forward_values(model, x, (*target.addresses, None, *([at] if at else [])), {})
     output = values[None]
     if not output.isfinite().all():
         raise ModelError(
@@ -112,77 +114,77 @@ def settled(model: Model, x: Tensor, target: Target, at: str | None = None) -> t
     return readout, readout.read(values, range(len(x))), output
 
 
-def inside(readout: Readout) -> Tensor:
+def varied_value(readout: Readout) -> Tensor:
     """The value that variants are made of: the input, or what stands at `at`."""
-    return readout.x if readout.at is None else heard(readout.model, readout.x, (readout.at,), {})[readout.at]
+    return readout.x if readout.at is None else forward_values(readout.model, readout.x, (readout.at,), {})[readout.at]
 
 
 @torch.no_grad()
-def heard(
+def forward_values(
     model: Model,
     x: Tensor,
     addresses: Sequence[str | None],
     patch: dict[str, Tensor] | None = None,
     *,
-    shorter: bool = False,
-    spent: bool = False,
+    variable_length: bool = False,
+    overwrite_input: bool = False,
 ) -> dict[str | None, Tensor]:
     """The values at some addresses in one forward pass: module paths, and None for the main output.
 
     Arguments:
-        patch: By module path: what to take in place of what the module returns.
-        shorter: Whether that may have other lengths.
-        spent: Whether nobody needs x any more.
+        patch: By module path: what the module returns instead.
+        variable_length: Whether that may have another length.
+        overwrite_input: Whether the network may write into x.
 
     Raises:
         WhereError: there is no such module, or it cannot be seen or did not run.
     """
     parts = [at for at in addresses if isinstance(at, Part)]
     paths = {at for at in addresses if at is not None and at not in parts} | set(patch or {})
-    with _values_at(model, paths, patch or {}, shorter) as found, torch.random.fork_rng(_devices(x)):
-        output = model.forward(x if spent else x.clone())  # a network may write into its input
+    with _values_at(model, paths, patch or {}, variable_length) as values_by_path, torch.random.fork_rng(_devices(x)):
+        output = model.forward(x if overwrite_input else x.clone())  # a network may write into its input
     values: dict[str | None, Tensor] = {None: main_output(output)}
-    values.update(found.items())
+    values.update(values_by_path.items())
     values.update({at: part(list(entries(output, Tensor)), at.path) for at in parts})
     for at in addresses:
         if at is not None and at not in values:
-            raise _silent(model, at)
+            raise _no_such_value(model, at)
     return values
 
 
 @contextmanager
-def _values_at(model: Model, paths: set[str], patch: dict[str, Tensor], shorter: bool = False) -> Iterator[dict[str, Tensor]]:
+def _values_at(model: Model, paths: set[str], patch: dict[str, Tensor], variable_length: bool) -> Iterator[dict[str, Tensor]]:
     """What modules return during this block, by path; with other values in its place where `patch` has some."""
-    found: dict[str, Tensor] = {}
+    values_by_path: dict[str, Tensor] = {}
     if not paths:
-        yield found
+        yield values_by_path
         return
     names = {module: name for module, name in visible(model.module).items() if name in paths}
     for path in paths - set(names.values()):
-        raise _silent(model, path)
+        raise _no_such_value(model, path)
 
     def leave(name: str, output: Any) -> Any:
         if name in patch:
-            output = _patched(name, output, patch[name], shorter)
-        found[name] = next(tensors(output)).clone()  # an operation after it may write there
+            output = _replaced(name, output, patch[name], variable_length)
+        values_by_path[name] = next(tensors(output)).clone()  # an operation after it may write there
         return output
 
     with listening(names, leave=leave):
-        yield found
+        yield values_by_path
 
 
-def _patched(name: str, output: Any, value: Tensor, shorter: bool) -> Any:
+def _replaced(name: str, output: Any, value: Tensor, variable_length: bool) -> Any:
     made = list(tensors(output))
-    if len(made) != 1 or (made[0].dim() != value.dim() if shorter else made[0].shape != value.shape):
+    if len(made) != 1 or (made[0].dim() != value.dim() if variable_length else made[0].shape != value.shape):
         shapes = ", ".join(str(tuple(t.shape)) for t in made)
         raise WhereError(
             f"A change of what {name} returns", f"{shapes or 'no tensor'}, and {tuple(value.shape)} to put there",
-            "one value takes the place of one other", "Name a module that returns one tensor, batch first.",
+            "one value replaces one other", "Name a module that returns one tensor, batch first.",
         )  # fmt: skip
     return rebuild(output, Tensor, lambda _: value)
 
 
-def _silent(model: Model, path: str) -> WhereError:
+def _no_such_value(model: Model, path: str) -> WhereError:
     known = [name for name in visible(model.module).values() if name]
     near = ", ".join(nearest(path, known)) or "nothing: the inside of scripted and compiled code cannot be seen"
     return WhereError(
@@ -197,10 +199,10 @@ def _devices(x: Tensor) -> list[torch.device]:
     return [x.device] if x.device.type == "cuda" else []
 
 
-# -- batches that suit the machine --------------------------------------------------------------------------------------------
+# -- batches that fit the machine ---------------------------------------------------------------------------------------------
 
 
-def ask(
+def run_batched(
     readout: Callable[[Tensor, Sequence[int]], Tensor],
     n: int,
     make: Callable[[int, int], tuple[Tensor, Sequence[int]]],
@@ -210,42 +212,42 @@ def ask(
     what: str = "forward passes",
     copies: int = 1,
 ) -> Iterator[tuple[int, int, Tensor]]:
-    """The answers to `n` questions, block by block: (first, last + 1, answers).
+    """The responses to `n` queries, block by block: (first, last + 1, responses).
 
-    Blocks halve when memory runs out. Ends early when whoever watches calls it off.
+    Blocks halve when memory runs out. Ends early when the progress callback stops it.
 
     Arguments:
-        readout: From variants and the samples they belong to, to answers, one per variant.
-        make: The variants for questions from one number up to another, and the samples they belong to.
-        start: The first question.
-        batch: How many variants go through the network at once, see `at_once`.
-        what: What is counted, for those who watch.
-        copies: How many variants one question makes.
+        readout: From variants and the samples they belong to, to responses, one per variant.
+        make: The variants for queries from one number up to another, and the samples they belong to.
+        start: The first query.
+        batch: How many variants go through the network at once, see `batch_size`.
+        what: What is counted, for the progress display.
+        copies: How many variants one query makes.
     """
     at, block = start, max(1, batch // copies)
     while at < n:
         stop = min(n, at + block)
         try:
-            answers = readout(*make(at, stop))
+            responses = readout(*make(at, stop))
         except (torch.OutOfMemoryError, RuntimeError, MemoryError) as error:
             if not out_of_memory(error) or stop - at == 1:
                 raise
             block = (stop - at) // 2
             continue
-        yield at, stop, answers
+        yield at, stop, responses
         at = stop
         if report_progress(at * copies, n * copies, what):
             return
 
 
-def at_once(x: Tensor) -> int:
+def batch_size(x: Tensor) -> int:
     """How many variants of a sample go through a network at once, by its size: a power of two up to 512.
 
-    On a CPU 4 to 8 pictures of 224 x 224 cost least per picture, and 32 twice as much, since large memory is asked for anew at
-    every operation. It does not depend on how quick the machine is at the time, so that the same question gets the same bits.
+    On a CPU 4 to 8 pictures of 224 x 224 cost least per picture, and 32 twice as much, since large tensors are allocated anew at
+    every operation. It does not depend on the load of the machine, so that the same query gets the same bits.
 
     Example:
-        >>> at_once(torch.zeros(1, 3, 224, 224)), at_once(torch.zeros(1, 12))
+        >>> batch_size(torch.zeros(1, 3, 224, 224)), batch_size(torch.zeros(1, 12))
         (8, 512)
     """
     entries = 2**25 if x.device.type == "cuda" else 2**21

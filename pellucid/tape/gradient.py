@@ -9,14 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .forward import Readout, heard
+from .forward import Readout, forward_values
 from .local import LocalOp
 from .recording.record import record
-from .seed import aim
+from .seed import resolve_target
 from .walk import walk
 
 
-def slope(readout: Readout, variants: Tensor, rows: Sequence[int]) -> tuple[Tensor, Tensor]:
+def gradient_and_score(readout: Readout, variants: Tensor, rows: Sequence[int]) -> tuple[Tensor, Tensor]:
     """The gradient of the target at every variant, shaped like them, and the target itself, with shape (n,).
 
     It comes from a recorded pass, so it is there for scripted, traced and exported models, and for those that switch autograd off
@@ -34,17 +34,17 @@ def slope(readout: Readout, variants: Tensor, rows: Sequence[int]) -> tuple[Tens
     Example:
         >>> import pellucid as pl
         >>> model = pl.load(torch.nn.Linear(2, 1, bias=False).eval())
-        >>> slope(Readout(model, torch.ones(1, 2), pl.logit(0)), torch.ones(3, 2), [0, 0, 0])[0].shape
+        >>> gradient_and_score(Readout(model, torch.ones(1, 2), pl.logit(0)), torch.ones(3, 2), [0, 0, 0])[0].shape
         torch.Size([3, 2])
     """
     if isinstance(readout.model.module, torch.fx.GraphModule) and len(variants) != len(readout.x):
         return _in_pieces(readout, variants, rows)  # exported programs may take batches of one size alone
     tape = record(_Patched(readout, rows), variants)
     returned = {at: (ref.id,) for at, ref in zip(_inside(readout), tape.output["inside"], strict=True)}
-    aimed = aim(replace(tape, returned={**tape.returned, **returned}), readout.target.take(rows))
+    resolved = resolve_target(replace(tape, returned={**tape.returned, **returned}), readout.target.take(rows))
     (end,) = tape.inputs
-    gradient = walk(tape, aimed.slopes, derive, ends=(end,)).get(end)
-    return variants.new_zeros(variants.shape) if gradient is None else gradient, aimed.score
+    gradient = walk(tape, resolved.gradients, derive, ends=(end,)).get(end)
+    return variants.new_zeros(variants.shape) if gradient is None else gradient, resolved.score
 
 
 def _in_pieces(readout: Readout, variants: Tensor, rows: Sequence[int]) -> tuple[Tensor, Tensor]:
@@ -52,7 +52,7 @@ def _in_pieces(readout: Readout, variants: Tensor, rows: Sequence[int]) -> tuple
     size = len(readout.x)
     places = list(range(len(variants))) + [0] * (-len(variants) % size)
     pieces = [places[i : i + size] for i in range(0, len(places), size)]
-    found = [slope(readout, variants[piece], [rows[i] for i in piece]) for piece in pieces]
+    found = [gradient_and_score(readout, variants[piece], [rows[i] for i in piece]) for piece in pieces]
     gradients, scores = (torch.cat(parts)[: len(variants)] for parts in zip(*found, strict=True))
     return gradients, scores
 
@@ -72,7 +72,7 @@ class _Patched:
         at, x = self.readout.at, variants
         if at is not None:
             x = self.readout.x[self.rows]
-        values = heard(self.readout.model, x, self.readout.target.addresses, None if at is None else {at: variants})
+        values = forward_values(self.readout.model, x, self.readout.target.addresses, None if at is None else {at: variants})
         return {"logits": values[None], "inside": [values[at] for at in _inside(self.readout)]}
 
 

@@ -1,4 +1,4 @@
-"""What an ATen operation is, to somebody who carries relevance through it: its kind.
+"""The kinds of ATen operations: what each is to a rule that propagates relevance through it.
 
 To teach pellucid a new operation, add its name to the kind that fits; nothing else needs to change.
 """
@@ -67,7 +67,7 @@ BATCH_NORMS = _names(
     _batch_norm_no_update _batch_norm_with_update batch_norm_with_update"""
 )
 SOFTMAXES = _names("_softmax _safe_softmax _log_softmax")
-# Told as the sums and products they stand for.
+# Decomposed into the sums and products they stand for.
 COMPOUND = _names("addcmul addcdiv")
 SUMS = _names("add sub rsub")
 PRODUCTS = _names("mul div glu")

@@ -32,7 +32,7 @@ class Weights:
 
 @dataclass(frozen=True, eq=False)
 class Linear(ABC):
-    """z = scale * (W x + b) + shift, with everything a rule may ask of it.
+    """z = scale * (W x + b) + shift, with everything a rule needs of it.
 
     Arguments:
         raw: W as the model holds it.
@@ -58,7 +58,7 @@ class Linear(ABC):
 
     def forward(self, x: Tensor, weights: Weights) -> Tensor:
         """The weights applied to x, without any bias; a tensor of the caller's own."""
-        if tells_again(x):
+        if is_repeated(x):
             one = self.forward(x[:1], weights)
             return one.expand(len(x), *one.shape[1:]).contiguous()
         z = self.apply(x, weights.tensor)
@@ -231,19 +231,19 @@ class Dense(Linear):
         return scale if self.right else scale.reshape(*scale.shape[-1:], 1) if scale.dim() == 1 else scale
 
 
-def tells_again(x: Tensor) -> bool:
-    """Whether x is one row told many times, as in a stacked tape: then what is computed of it is computed once.
+def is_repeated(x: Tensor) -> bool:
+    """Whether x is one row expanded many times, as in a stacked tape: then what is computed of it is computed once.
 
     Example:
-        >>> tells_again(torch.ones(1, 2).expand(3, 2)), tells_again(torch.ones(3, 2))
+        >>> is_repeated(torch.ones(1, 2).expand(3, 2)), is_repeated(torch.ones(3, 2))
         (True, False)
     """
     return x.dim() > 1 and x.shape[0] > 1 and x.stride(0) == 0
 
 
-def once(x: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
-    """`change(x)` for a change of each row alone, computed once where x is one row told many times."""
-    return change(x[:1]).expand(x.shape) if tells_again(x) else change(x)
+def apply_once(x: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
+    """`change(x)` for a change of each row alone, computed once where x is one row expanded many times."""
+    return change(x[:1]).expand(x.shape) if is_repeated(x) else change(x)
 
 
 def _t(weight: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""One operation with everything around it frozen: what a rule sees."""
+"""One operation of a tape as a function of its tracked inputs, all else constant: what a rule sees."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .linear import Linear, linear
 from .op import Op, Ref, Tape, fill
 
 aten = torch.ops.aten
-FEW = 1e-6  # of what an input got: less than this is as good as nothing
+FEW = 1e-6  # of what an input got: less than this counts as nothing
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,8 +26,8 @@ class LocalOp:
     Arguments:
         tape: The pass it belongs to.
         op: The operation.
-        total: The sum per sample of what the walk carries to its output, when it is known.
-        measured: Whether every amount is to be measured at the entries, also where it follows from others.
+        total: The sum of the relevance at its outputs, with shape (batch,), when it is known.
+        measured: Whether every amount is summed over entries, also where it follows from others.
     """
 
     tape: Tape
@@ -71,19 +71,19 @@ class LocalOp:
 
     def sums(self, t: Tensor) -> Tensor:
         """The sum of t, shaped like what the operation made, per sample."""
-        return per_sample(t, self.tape.values[self.op.out].placed, self.samples)
+        return per_sample(t, self.tape.values[self.op.out].sample_axis, self.samples)
 
-    def hand_out(self, amount: Tensor, got: Tensor) -> tuple[Tensor, Tensor]:
-        """An amount per sample added to the input's shares `got`: to those of the amount's own sign, in proportion to their size,
-        so that what speaks against stays against. Overwrites `got`.
+    def redistribute(self, amount: Tensor, got: Tensor) -> tuple[Tensor, Tensor]:
+        """Add an amount per sample to the shares `got` of the input: to those of the amount's own sign, in proportion to their
+        size, so that negative relevance stays negative. Overwrites `got`.
 
         Where next to nothing has that sign, all shares count by their size.
 
         Returns:
-            The shares; and what is left of the amount where nothing got anything.
+            The shares; and the amount per sample that found no share to go to.
         """
-        batch = self.tape.values[self.op.ins[0]].placed
-        if batch is None:  # samples mixed: what cannot be told apart is handed out together
+        batch = self.tape.values[self.op.ins[0]].sample_axis
+        if batch is None:  # samples mixed: what cannot be told apart is redistributed together
             amount = amount.sum().expand(self.samples)
 
         def over(each: Tensor) -> Tensor:
@@ -105,7 +105,7 @@ class LocalOp:
 
     def rms(self, t: Tensor) -> Tensor:
         """The root mean square of t per sample, in a shape that broadcasts against it."""
-        batch = self.tape.values[self.op.out].placed
+        batch = self.tape.values[self.op.out].sample_axis
         if batch is None or self.samples == 1:
             return t.square().mean().sqrt()
         count = torch.bincount(batch.owners(t.shape[batch.axis], self.samples, t.device), minlength=self.samples).clamp(min=1)

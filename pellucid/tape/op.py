@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .batch import Batch, Placed
+from .batch import Batch, SampleAxis
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +28,12 @@ class Value:
         shape: Its shape.
         tracked: Whether it descends from the input.
         batch: Where the samples lie, or None when they follow no pattern.
-        rows: Where they lie then, or None when that cannot be told.
+        irregular: Where they lie then, or None when that is not known.
         producer: The number of the operation that made it; None for inputs and constants.
         upper: When overwritten by an in-place ReLU, the value that took its place (equal to it wherever positive).
         shadows: Whether it is the `upper` of another value.
         nonnegative: Whether all entries are known to be at least zero, from the operation that made it.
-        given: Whether it is a parameter or a buffer of the model, and nothing that was computed.
+        is_parameter: Whether it is a parameter or a buffer of the model, not computed.
         name: The path of the parameter or buffer that it is, or was computed from: "cls_token".
     """
 
@@ -45,14 +45,14 @@ class Value:
     upper: int | None = None
     shadows: bool = False
     nonnegative: bool = False
-    rows: Placed | None = None
-    given: bool = False
+    irregular: SampleAxis | None = None
+    is_parameter: bool = False
     name: str = ""
 
     @property
-    def placed(self) -> Placed | None:
+    def sample_axis(self) -> SampleAxis | None:
         """Where the samples lie, regularly or not."""
-        return self.rows if self.batch is None else self.batch
+        return self.irregular if self.batch is None else self.batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +154,7 @@ class Tape:
         output: What the model returned, with `Ref` for every tensor.
         returned: For every module path, the values that the module returned, one per call.
         transparent: Whether module boundaries could be seen; not so in scripted and compiled code.
-        recorded: The operations as they ran, when `ops` is a rewritten telling of them.
+        recorded: The operations as they ran, when `ops` was rewritten.
     """
 
     ops: tuple[Op, ...]
@@ -190,7 +190,7 @@ class Tape:
         return self.recorded or self.ops
 
     def rewritten(self, ops: tuple[Op, ...]) -> Tape:
-        """The same pass told with other operations; values keep the operations that really made them."""
+        """The same pass with rewritten operations; values keep the operations that really made them."""
         return replace(self, ops=ops, recorded=self.ops_by_index)
 
     def show(self) -> str:

@@ -46,11 +46,11 @@ def replay(
         [tensor([[0., 0.]])]
     """
     wanted = (find_output(tape),) if wanted is None else wanted
-    fresh = dict(changes)
+    replaced = dict(changes)
     for op in after(tape, changes, wanted) if ops is None else ops:
-        made = _run(tape, op, fresh)
-        fresh.update({i: t for i, t in zip(_places(tape, op), made, strict=True) if i is not None and i not in changes})
-    return {i: fresh[i] if i in fresh else tape.value(i) for i in wanted}
+        made = _run(tape, op, replaced)
+        replaced.update({i: t for i, t in zip(_places(tape, op), made, strict=True) if i is not None and i not in changes})
+    return {i: replaced[i] if i in replaced else tape.value(i) for i in wanted}
 
 
 @torch.no_grad()
@@ -75,9 +75,9 @@ def after(tape: Tape, changed: Collection[int], wanted: Collection[int]) -> tupl
             moved.update(i for i in _places(tape, op) if i is not None)
     needed, found = set(wanted) - set(changed), []
     for op in reversed(reached):
-        asks = op.kind == "constant" and op.name not in UNMOVED
-        if asks and not any(made is not None for made in op.aux):
-            raise _decided(op)
+        decides = op.kind == "constant" and op.name not in UNMOVED
+        if decides and not any(made is not None for made in op.aux):
+            raise _data_dependent(op)
         if needed.intersection(i for i in _places(tape, op) if i is not None):
             found.append(op)
             needed.update(ref.id for ref in op.refs())
@@ -85,9 +85,9 @@ def after(tape: Tape, changed: Collection[int], wanted: Collection[int]) -> tupl
     return tuple(reversed(found))
 
 
-def _run(tape: Tape, op: Op, fresh: Mapping[int, Tensor]) -> list[Tensor]:
+def _run(tape: Tape, op: Op, replaced: Mapping[int, Tensor]) -> list[Tensor]:
     def get(id: int) -> Tensor:
-        return fresh[id] if id in fresh else tape.value(id)
+        return replaced[id] if id in replaced else tape.value(id)
 
     made: Any = op.fn(*fill(op.args, get), **{k: fill(v, get) for k, v in op.kwargs.items()})
     return list(tensors(made))
@@ -102,7 +102,7 @@ def _places(tape: Tape, op: Op) -> list[int | None]:
     return [out if out is not None else seen.get(id(made)) for out, made in zip(op.outs, aux, strict=True)]
 
 
-def _decided(op: Op) -> MethodError:
+def _data_dependent(op: Op) -> MethodError:
     return MethodError(
         "Another value in this forward pass",
         f"{op.place}, which compares or picks by it",

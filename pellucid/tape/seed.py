@@ -1,4 +1,4 @@
-"""Aiming: where on a tape a target is read, and where an address points."""
+"""Where on a tape a target is read, its gradient there, and the value that an address names."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from .op import Ref, Tape
 
 
 @dataclass(frozen=True, eq=False)
-class Aim:
-    """A target on a tape.
+class ResolvedTarget:
+    """A target on a tape: where it is read, and its gradient there.
 
     Arguments:
-        target: The target, with names and predictions settled.
-        score: Its value per sample.
+        target: The target, with names and predictions resolved.
+        score: Its value, with shape (batch,).
         output: The model's main output.
-        slopes: By value that the target reads: the derivative of the score.
-        starts: The same for relevance, with what only scales the score held as it is; None: no different.
+        gradients: By value that the target reads: the gradient of the score, shaped like the value.
+        relevance_gradients: The same for relevance, with what only scales the score held constant; None: no different.
     """
 
     target: Target
     score: Tensor
     output: Tensor
-    slopes: dict[int, Tensor]
-    starts: dict[int, Tensor] | None = None
+    gradients: dict[int, Tensor]
+    relevance_gradients: dict[int, Tensor] | None = None
 
-    def seeds(self, tape: Tape) -> dict[int, Tensor]:
-        """Where relevance starts: value times derivative. For a target that is linear in what it reads they sum to the score."""
-        return {i: tape.value(i) * slope for i, slope in (self.starts or self.slopes).items()}
+    def relevance_seeds(self, tape: Tape) -> dict[int, Tensor]:
+        """Where relevance starts: value times gradient. For a target that is linear in what it reads they sum to the score."""
+        return {i: tape.value(i) * gradient for i, gradient in (self.relevance_gradients or self.gradients).items()}
 
 
-def aim(tape: Tape, target: Target, names: Names | None = None) -> Aim:
+def resolve_target(tape: Tape, target: Target, names: Names | None = None) -> ResolvedTarget:
     """Read a target from a tape.
 
     Raises:
@@ -46,36 +46,36 @@ def aim(tape: Tape, target: Target, names: Names | None = None) -> Aim:
         ModelError: the output is not finite.
         WhereError: the target reads a module that did not run.
     """
-    chief = find_output(tape)
-    output = tape.value(chief)
+    main_id = find_output(tape)
+    output = tape.value(main_id)
     if not torch.isfinite(output).all():
-        raise _not_finite(tape, chief)
-    ids = {at: chief if at is None else find(tape, at) for at in target.addresses}
-    settled = target.resolve(lambda at: tape.value(ids[at]), names)
+        raise _not_finite(tape)
+    ids = {at: main_id if at is None else find(tape, at) for at in target.addresses}
+    named = target.resolve(lambda at: tape.value(ids[at]), names)
     with torch.inference_mode(False), torch.enable_grad():
         leaves = {i: tape.value(i).detach().clone().requires_grad_() for i in set(ids.values())}
-        score = settled.read(lambda at: leaves[ids[at]])
+        score = named.read(lambda at: leaves[ids[at]])
         if score.dim() != 1:
             raise TargetError(
-                str(settled), f"values of shape {tuple(score.shape)}", "one number per sample is needed", "Reduce it to that."
+                str(named), f"values of shape {tuple(score.shape)}", "one number per sample is needed", "Reduce it to that."
             )
         if not score.requires_grad:
             raise TargetError(
-                str(settled),
+                str(named),
                 "a number that does not depend on the output",
                 "there is nothing to explain",
                 "Read it from the output.",
             )
-        slopes = _slopes(score, leaves)
-        held = settled.with_fixed_scale()
-        starts = None if held is settled else _slopes(held.read(lambda at: leaves[ids[at]]), leaves)
-    return Aim(settled, score.detach(), output, slopes, starts)
+        gradients = _gradients(score, leaves)
+        held = named.with_fixed_scale()
+        for_relevance = None if held is named else _gradients(held.read(lambda at: leaves[ids[at]]), leaves)
+    return ResolvedTarget(named, score.detach(), output, gradients, for_relevance)
 
 
-def _slopes(score: Tensor, leaves: dict[int, Tensor]) -> dict[int, Tensor]:
-    """The derivative of the score by every value that it reads."""
-    slopes = torch.autograd.grad(score.sum(), list(leaves.values()), allow_unused=True)
-    return {i: s for i, s in zip(leaves, slopes, strict=True) if s is not None}
+def _gradients(score: Tensor, leaves: dict[int, Tensor]) -> dict[int, Tensor]:
+    """The gradient of the score by every value that it reads."""
+    gradients = torch.autograd.grad(score.sum(), list(leaves.values()), allow_unused=True)
+    return {i: g for i, g in zip(leaves, gradients, strict=True) if g is not None}
 
 
 def find_output(tape: Tape) -> int:
@@ -123,7 +123,7 @@ def find(tape: Tape, at: str | Where) -> int:
 
 
 def _leaf(tape: Tape, path: str) -> int:
-    """In scripted and compiled code only modules with parameters of their own can be told."""
+    """In scripted and compiled code only modules with parameters of their own can be found."""
     ops = [op for op in tape.ops if op.module == path] or [op for op in tape.ops_by_index if op.module == path]  # folded ones
     if not ops:
         raise _ambiguous(path, [], sorted({op.module for op in tape.ops_by_index if op.module}))
@@ -144,28 +144,16 @@ def _ambiguous(asked: str, found: list[str], known: list[str]) -> WhereError:
     )
 
 
-def _not_finite(tape: Tape, main: int) -> ModelError:
-    """Why the output holds NaN or infinity: the first operation, or the first parameter, that does."""
+def _not_finite(tape: Tape) -> ModelError:
+    """Names the first operation, or the first parameter, that holds NaN or infinity."""
+    found, do = "an output that is not finite", "Check weights and input scale."
     for op in tape.ops:
-        for ref in op.refs():
-            tensor = tape.values[ref.id].tensor
-            if (
-                not tape.values[ref.id].tracked
-                and tensor is not None
-                and tensor.is_floating_point()
-                and bool(torch.isnan(tensor).any())
-            ):
-                return ModelError(
-                    "An explanation", f"NaN in a weight of {op.place}", "relevance is carried by numbers", "Load sound weights."
-                )
+        constants = [value.tensor for value in (tape.values[ref.id] for ref in op.refs()) if not value.tracked]
+        if any(t is not None and t.is_floating_point() and bool(torch.isnan(t).any()) for t in constants):
+            found, do = f"NaN in a weight of {op.place}", "Load weights without NaN."
+            break
         made = tape.values[op.out].tensor if any(o is not None for o in op.outs) else None
         if made is not None and not bool(torch.isfinite(made).all()):
-            return ModelError(
-                "An explanation",
-                f"an output that is not finite: it starts at {op.place}",
-                "relevance is carried by numbers",
-                "Check weights and input scale.",
-            )
-    return ModelError(
-        "An explanation", "an output that is not finite", "relevance is carried by numbers", "Check weights and input scale."
-    )
+            found = f"an output that is not finite: it starts at {op.place}"
+            break
+    return ModelError("An explanation", found, "nothing can be computed from NaN or infinity", do)

@@ -1,6 +1,6 @@
-"""Stacking: the tape of one sample told as that of many equal ones, so that many things can be carried back through it at once.
+"""Stacking: the tape of one sample as that of many equal ones, so that many relevances propagate through it at once.
 
-What a sample's operations computed is computed once, for all of them: values are told again and again without being copied.
+The values of the sample stand once in memory: they are expanded, not copied.
 """
 
 from __future__ import annotations
@@ -27,27 +27,27 @@ APART = frozenset({"convolution", "dense", "activation", "pool"})
 
 
 def stack(tape: Tape, ops: Iterable[Op], count: int) -> Tape | None:
-    """The tape of one sample as that of `count` equal samples, as far as `ops` go; None where that cannot be told of one of them.
+    """The tape of one sample as that of `count` equal samples, as far as `ops` go; None where one of them cannot be stacked.
 
-    It can be told where samples are the slowest part of the first axis of every value, and where no operation mixes them or knows
-    how many there are. Elsewhere things are carried one after the other.
+    It can where samples are the slowest part of the first axis of every value, and where no operation mixes them or depends on
+    how many there are.
     """
     ops = list(ops)
     if tape.samples != 1 or not all(_apart(tape, op) for op in ops):
         return None
     values = [replace(value, tensor=None) if value.tracked else value for value in tape.values]
-    told = Tape(tape.ops, values, tape.inputs, tape.output, tape.returned, tape.transparent)
+    stacked = Tape(tape.ops, values, tape.inputs, tape.output, tape.returned, tape.transparent)
     read = {i for op in ops for i in (*op.ins, op.out)}  # whose entries rules may look at
     for id in {*tape.inputs, *(i for op in ops for i in _moved(op))}:
         shape = tape.values[id].shape
         tensor = repeated(tape.value(id), count) if id in read else None
         values[id] = replace(tape.values[id], tensor=tensor, shape=(count * shape[0], *shape[1:]), upper=None, shadows=False)
-    changed = {op.index: _told(told, op, count) for op in ops}
-    return replace(told, ops=tuple(changed.get(op.index, op) for op in tape.ops))
+    changed = {op.index: _repeated_op(stacked, op, count) for op in ops}
+    return replace(stacked, ops=tuple(changed.get(op.index, op) for op in tape.ops))
 
 
 def repeated(t: Tensor, count: int) -> Tensor:
-    """A tensor of one sample, told `count` times along its first axis; a view where that axis has one entry.
+    """A tensor of one sample, `count` times along its first axis; a view where that axis has one entry.
 
     Example:
         >>> import torch
@@ -59,7 +59,7 @@ def repeated(t: Tensor, count: int) -> Tensor:
 
 
 def _moved(op: Op) -> list[int]:
-    """The values along which something can be carried: of a norm's outputs the statistics are none."""
+    """The values along which relevance propagates: not the statistics that a norm returns beside its output."""
     outs = op.outs if op.kind != "norm" else (op.out,)
     return [i for i in (*op.ins, *outs, *op.inner) if i is not None]
 
@@ -86,7 +86,7 @@ def _slowest(value: Value) -> bool:
 
 
 def _broadcasts(tape: Tape, op: Op) -> bool:
-    """Whether the constants an operation reads say the same of every sample."""
+    """Whether the constants an operation reads are the same for every sample."""
     axes, constants = len(tape.values[op.ins[0]].shape), [ref.id for ref in op.refs() if not tape.values[ref.id].tracked]
     if op.name in kinds.BATCH_NORMS or op.name in ("native_layer_norm", "_fused_rms_norm"):
         return True
@@ -94,21 +94,21 @@ def _broadcasts(tape: Tape, op: Op) -> bool:
     return all(len(shape) < axes or shape[0] == 1 for shape in shapes)
 
 
-def _told(told: Tape, op: Op, count: int) -> Op:
+def _repeated_op(stacked: Tape, op: Op, count: int) -> Op:
     """The same operation for `count` samples."""
     aux = tuple(None if a is None else repeated(a, count) if a.dim() > 1 else a for a in op.aux)
     args = op.args
     if op.name in VIEWED:
-        args = (args[0], told.values[op.out].shape, *args[2:])
+        args = (args[0], stacked.values[op.out].shape, *args[2:])
     elif op.name == "cat":  # constants too have to be there for each
-        args = (tuple(_for_each(told, ref, count) for ref in args[0]), *args[1:])
+        args = (tuple(_for_each(stacked, ref, count) for ref in args[0]), *args[1:])
     return replace(op, args=args, aux=aux)
 
 
-def _for_each(told: Tape, ref: Ref, count: int) -> Ref:
-    value = told.values[ref.id]
+def _for_each(stacked: Tape, ref: Ref, count: int) -> Ref:
+    value = stacked.values[ref.id]
     if value.tracked:
         return ref
-    tensor = repeated(told.value(ref.id), count)
-    told.values.append(replace(value, tensor=tensor, shape=tuple(tensor.shape)))
-    return Ref(len(told.values) - 1)
+    tensor = repeated(stacked.value(ref.id), count)
+    stacked.values.append(replace(value, tensor=tensor, shape=tuple(tensor.shape)))
+    return Ref(len(stacked.values) - 1)

@@ -1,4 +1,4 @@
-"""Methods on token ids: each text alone, seen from its embedding on, and one number per token at the end."""
+"""Methods on token ids: each text alone, its embedding as the input, and one number per token as the result."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pellucid.errors import InputError, MethodError, TargetError
 from pellucid.explanation.attribution import Attribution
-from pellucid.explanation.method import Method, attribute as ask, configured, has, member
+from pellucid.explanation.method import Method, attribute as run_method, configured, has, member
 from pellucid.model import Model, Text
 from pellucid.model.modality.tokens import PADDING, SPECIAL, TEXT, Tokens
 from pellucid.model.outputs import main_output
@@ -19,7 +19,7 @@ from pellucid.model.where import Where
 from pellucid.target import Target
 from pellucid.target.classes import Logit
 from pellucid.target.token import Token
-from .embedding import Embedded, embedded
+from .embedding import Embedded, embed
 
 SUM, LENGTH, SAME, NONE = "sum", "length", "same", "none"
 
@@ -53,7 +53,7 @@ class TokenizedText:
         kinds = (TEXT,) * self.count if self.tokens is None else self.tokens.kinds[0]
         return torch.tensor([kind == TEXT for kind in kinds], device=self.embedded.ids.device)
 
-    def blanked(self, id: int | None = None) -> tuple[Tensor, str]:
+    def blank_vectors(self, id: int | None = None) -> tuple[Tensor, str]:
         """The vectors with one token in the place of every token of the text, and what token that is.
 
         Arguments:
@@ -65,10 +65,10 @@ class TokenizedText:
             return self.embedded.vectors * keep, "the zero vector"
         ids = torch.where(self.evidence, torch.full_like(self.embedded.ids, blank), self.embedded.ids)
         name = f"token {blank}" if self.reader is None else self.reader.piece(blank)
-        return embedded(self.embedded.model, ids).vectors, name
+        return embed(self.embedded.model, ids).vectors, name
 
 
-def tokenized(
+def tokenized_text(
     model: Model, ids: Tensor, row: int, tokens: Tokens | None = None, beside: Mapping[str, Tensor] | None = None
 ) -> TokenizedText:
     """One text of a batch of token ids, embedded by one forward pass.
@@ -90,10 +90,10 @@ def tokenized(
     kinds = (TEXT,) * ids.shape[1] if tokens is None else tokens.kinds[row]
     places = torch.tensor([place for place, kind in enumerate(kinds) if kind != PADDING], device=ids.device)
     if beside is not None:
-        model = accompanied(model, {name: value[row, places][None] for name, value in beside.items()})
+        model = with_keywords(model, {name: value[row, places][None] for name, value in beside.items()})
     reader = model.preprocess if isinstance(model.preprocess, Text) else None
     alone = None if tokens is None else tokens.single(row)
-    return TokenizedText(embedded(model, ids[row, places][None].long()), alone, reader, places, ids.shape[1])
+    return TokenizedText(embed(model, ids[row, places][None].long()), alone, reader, places, ids.shape[1])
 
 
 def attribute(method: Method, text: TokenizedText, target: Target, at: str | Where | None = None) -> Attribution:
@@ -110,17 +110,17 @@ def attribute(method: Method, text: TokenizedText, target: Target, at: str | Whe
         MethodError: the method has no meaning for tokens.
     """
     _check(method)
-    fitted, notes = adapted(method, text)
-    found = ask(fitted, text.embedded.handle(), text.embedded.vectors, resolved(target, text), at)
+    fitted, notes = adapt(method, text)
+    attribution = run_method(fitted, text.embedded.handle(), text.embedded.vectors, resolve_target(target, text), at)
     if at is None:
-        found, more = folded(found, method, text)
+        attribution, more = fold_tokens(attribution, method, text)
         notes = (*notes, *more)
-    kept = [note for note in found.notes if not (notes and note.startswith("The baseline"))]  # ours says which text it is
-    error = None if found.error is None else _spread(found.error, text, at)
-    return replace(found, values=_spread(found.values, text, at), error=error, notes=(*kept, *notes))
+    kept = [note for note in attribution.notes if not (notes and note.startswith("The baseline"))]  # ours says which text it is
+    error = None if attribution.error is None else _pad_tokens(attribution.error, text, at)
+    return replace(attribution, values=_pad_tokens(attribution.values, text, at), error=error, notes=(*kept, *notes))
 
 
-def accompanied(model: Model, beside: Mapping[str, Tensor]) -> Model:
+def with_keywords(model: Model, beside: Mapping[str, Tensor]) -> Model:
     """The model with more that it is given by keyword, the same for every variant of a text."""
 
     def forward(ids: Tensor) -> Any:
@@ -134,16 +134,16 @@ def accompanied(model: Model, beside: Mapping[str, Tensor]) -> Model:
     return replace(model, forward=forward)
 
 
-def target_logits(found: Attribution) -> Tensor:
+def target_logits(attribution: Attribution) -> Tensor:
     """The scores among which the target is, with shape (batch, classes): of a language model, of all tokens at its position."""
-    place = next((term.position for _, term in found.target.terms if isinstance(term, Token)), None)
-    return found.output if place is None or found.output.dim() != 3 else found.output[:, place]
+    place = next((term.position for _, term in attribution.target.terms if isinstance(term, Token)), None)
+    return attribution.output if place is None or attribution.output.dim() != 3 else attribution.output[:, place]
 
 
-def with_token_names(model: Model, found: Attribution) -> Model:
+def with_token_names(model: Model, attribution: Attribution) -> Model:
     """The model with the names of what its target is among: of a language model, of tokens."""
-    chosen = any(isinstance(term, Token) for _, term in found.target.terms) and isinstance(model.preprocess, Text)
-    return replace(model, labels=TokenNames(model.preprocess, found.output.shape[-1])) if chosen else model
+    chosen = any(isinstance(term, Token) for _, term in attribution.target.terms) and isinstance(model.preprocess, Text)
+    return replace(model, labels=TokenNames(model.preprocess, attribution.output.shape[-1])) if chosen else model
 
 
 class TokenNames(tuple[str, ...]):
@@ -164,7 +164,7 @@ class TokenNames(tuple[str, ...]):
         return self.text.as_text(index)
 
 
-def _spread(values: Tensor, text: TokenizedText, at: Any) -> Tensor:
+def _pad_tokens(values: Tensor, text: TokenizedText, at: Any) -> Tensor:
     """The values of a text at their places in a batch, zero where there is padding."""
     if len(text.places) == text.length:
         return values
@@ -186,13 +186,13 @@ def _check(method: Method) -> None:
         )  # fmt: skip
 
 
-def adapted(method: Method, text: TokenizedText) -> tuple[Method, tuple[str, ...]]:
+def adapt(method: Method, text: TokenizedText) -> tuple[Method, tuple[str, ...]]:
     """The method for one text: a baseline is the text with blanks for its tokens, what is removed are tokens."""
     if has(method, "of_tokens"):
         made: tuple[Method, tuple[str, ...]] = member(method, "of_tokens")(text)
         return made
     if has(method, "method"):  # a method that wraps another
-        inner, notes = adapted(member(method, "method"), text)
+        inner, notes = adapt(member(method, "method"), text)
         return configured(method, method=inner), notes
     name = next((name for name in ("baseline", "baselines") if has(method, name)), None)
     if name is None:
@@ -200,16 +200,16 @@ def adapted(method: Method, text: TokenizedText) -> tuple[Method, tuple[str, ...
     given, whole = member(method, name), text.embedded
     if isinstance(given, Tensor) and not given.is_floating_point():
         rows = given.to(whole.ids).reshape(-1, given.shape[-1])
-        return configured(method, **{name: torch.cat([embedded(whole.model, one[None]).vectors for one in rows])}), ()
+        return configured(method, **{name: torch.cat([embed(whole.model, one[None]).vectors for one in rows])}), ()
     if given is not None:
         return method, ()
-    blank, called = text.blanked()
+    blank, token = text.blank_vectors()
     kept = "; special tokens stay" if text.tokens is not None and SPECIAL in text.tokens.kinds[0] else ""
-    note = f"The baseline is the same text with {called} in place of every token{kept}."
+    note = f"The baseline is the same text with {token} in place of every token{kept}."
     return configured(method, **{name: blank}), (note,)
 
 
-def resolved(target: Target, text: TokenizedText) -> Target:
+def resolve_target(target: Target, text: TokenizedText) -> Target:
     """The target for one text: on the output of a language model, classes are tokens; tokens to be guessed stand at the gap.
 
     Where it reads the output alone, names and predictions are resolved with the model itself, which has names for things.
@@ -251,24 +251,26 @@ def _as_token(term: Any) -> Any:
     return Token(id=index if index is None or isinstance(index, (int, str)) else tuple(i for i in index if isinstance(i, int)))
 
 
-def folded(found: Attribution, method: Method, text: TokenizedText) -> tuple[Attribution, tuple[str, ...]]:
+def fold_tokens(attribution: Attribution, method: Method, text: TokenizedText) -> tuple[Attribution, tuple[str, ...]]:
     """One number per token from those of its vector."""
-    values, error, how = found.values, found.error, member(method, "per_token")
+    values, error, how = attribution.values, attribution.error, member(method, "per_token")
     if values.dim() == 2 and values.shape[1] == text.count:
-        return found, ()
+        return attribution, ()
     if values.shape[1:] != text.embedded.vectors.shape[1:]:
         raise MethodError(
-            f"{found.method or method.name} of a text", f"values of shape {tuple(values.shape)}",
+            f"{attribution.method or method.name} of a text", f"values of shape {tuple(values.shape)}",
             f"there are {text.count} tokens with vectors of {text.embedded.vectors.shape[-1]} entries",
             "Use another method, or explain a layer: at=...",
         )  # fmt: skip
     if how == SAME:
-        return replace(found, values=values[..., 0], error=None if error is None else error[..., 0], shared=False), ()
+        return replace(attribution, values=values[..., 0], error=None if error is None else error[..., 0], shared=False), ()
     if how == LENGTH:
         size = values.norm(dim=-1)
         off = None if error is None else (values * error).norm(dim=-1) / size.clamp(min=1e-30)
-        return replace(found, values=size, error=off), ("A token's value is the length of its vector of slopes: it has no sign.",)
-    return replace(found, values=values.sum(-1), error=None if error is None else error.norm(dim=-1)), ()
+        return replace(attribution, values=size, error=off), (
+            "A token's value is the length of its vector of slopes: it has no sign.",
+        )
+    return replace(attribution, values=values.sum(-1), error=None if error is None else error.norm(dim=-1)), ()
 
 
 def unsigned(method: Method) -> bool:

@@ -1,4 +1,4 @@
-"""Walking a tape backwards: something is carried from where it starts to where it is wanted, one operation at a time."""
+"""Walking a tape backwards: gradients or relevance are carried from seeds to the values wanted, one operation at a time."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from .local import LocalOp
 from .op import Op, Tape
 
 Step = Callable[[LocalOp, tuple[Tensor | None, ...]], "list[Tensor | None]"]
+"""One operation: from what is carried to each of its outputs, what each of its tracked inputs gets; None for nothing."""
 
 
 def path(tape: Tape, starts: Iterable[int]) -> list[Op]:
@@ -29,10 +30,10 @@ def walk(tape: Tape, seeds: dict[int, Tensor], step: Step, *, ends: Collection[i
 
     Arguments:
         tape: The pass to walk back through.
-        seeds: What starts where.
-        step: One operation: from what stands at its outputs to what its inputs get (None: nothing).
+        seeds: Where the walk starts, and with what, shaped like the value.
+        step: One operation, see `Step`.
         ends: The values wanted. The walk goes no further back than the first of them.
-        keep: Whether the tape is walked again later; otherwise tensors are let go as the walk passes them.
+        keep: Whether the tape is walked again later; otherwise tensors are freed as the walk passes them.
 
     Returns:
         By value: what stands at `ends`, and at values the walk did not pass (inputs, for the rest).
@@ -58,7 +59,7 @@ def walk(tape: Tape, seeds: dict[int, Tensor], step: Step, *, ends: Collection[i
 
 
 def release(tape: Tape, op: Op) -> None:
-    """Let go of what an operation made: nothing earlier on the tape reads it."""
+    """Free what an operation made: nothing earlier on the tape reads it."""
     for o in (*op.outs, *op.inner):
         if o is None:
             continue

@@ -14,7 +14,7 @@ from pellucid.explanation.method import Method
 from pellucid.metrics.report.advice import FEWEST
 from pellucid.model import Model
 from pellucid.model.where import Where
-from pellucid.tape.token_inputs import adapted
+from pellucid.tape.token_inputs import adapt
 from pellucid.target import Target
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class Auto:
     def attribute(self, model: Model, x: Tensor, target: Target, at: str | Where | None = None) -> Attribution:
         """The answer of the chosen method."""
         method, reason = self.resolve(model, x, target)
-        adapted_method, notes = (method, ()) if self.written is None else adapted(method, self.written)
+        adapted_method, notes = (method, ()) if self.written is None else adapt(method, self.written)
         attribution = adapted_method.attribute(model, x, target, at)
         return replace(attribution, method=method.name, notes=(reason, *attribution.notes, *notes))
 

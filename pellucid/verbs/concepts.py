@@ -23,7 +23,7 @@ from pellucid.model import Model, load
 from pellucid.model.where import Where
 from pellucid.synth.maximized import Maximized, Maximizer, document
 from pellucid.synth.pictures import pictures
-from pellucid.tape import Tape, aim, find, path, record, rewrite
+from pellucid.tape import Tape, find, path, record, resolve_target, rewrite
 from pellucid.tape.axes.channel_axis import axes_of
 from pellucid.tape.seed import find_output
 from pellucid.target import Target, as_target, channel
@@ -308,7 +308,7 @@ def layer_of(model: Model, x: Tensor, target: Any, at: str | Where | None) -> La
 def _last_layer(tape: Tape, rewritten: Tape, named: dict[str, int], model: Model, target: Any) -> tuple[str, str]:
     """The last layer with maps, by an address that leads to it; where there is none, the last one inside. And which it is."""
     try:
-        chosen = choose_map(tape, aim(tape, as_target(target), model), "concepts")
+        chosen = choose_map(tape, resolve_target(tape, as_target(target), model), "concepts")
     except MethodError:
         chosen = None
     if chosen is not None:

@@ -21,7 +21,7 @@ from pellucid.metrics.removal.layout import channels_first, for_tokens, split_te
 from pellucid.metrics.report.concat import concat, group_by_shape
 from pellucid.metrics.report.table import Cost, Table
 from pellucid.model import Model, load
-from pellucid.tape.forward import at_once
+from pellucid.tape.forward import batch_size
 from pellucid.target import as_target
 from .attempts import attempt, attempt_each, distinct, distinct_methods, raise_first, skipped
 from .explain import explain
@@ -168,7 +168,7 @@ def _answer(question: Question, method: Method) -> tuple[Answer, int]:
 
 def _batch(question: Question) -> int:
     """How many samples are explained at once; exported programs may take batches of one size alone."""
-    return len(question) if isinstance(question.model.module, torch.fx.GraphModule) else at_once(question.x)
+    return len(question) if isinstance(question.model.module, torch.fx.GraphModule) else batch_size(question.x)
 
 
 def _target(question: Question) -> str:

@@ -15,7 +15,7 @@ from pellucid.synth.examples.search import search
 from pellucid.synth.examples.top_activating import group_units
 from pellucid.synth.frame import framed
 from pellucid.synth.pictures import pictures
-from pellucid.tape.forward import heard
+from pellucid.tape.forward import forward_values
 from pellucid.target import Target, channel
 from .maximize import as_maximization_target
 
@@ -89,13 +89,13 @@ def _units(model: Model, x: Tensor, units: Any) -> list[Target]:
     targets: list[Target] = []
     for one in units if isinstance(units, (list, tuple)) else [units]:
         if isinstance(one, str) and one in modules and one and one.casefold() not in labels:
-            value = heard(model, x, (one,))[one]
+            value = forward_values(model, x, (one,))[one]
             targets += [channel(one, unit) for unit in range(value.shape[1] if value.dim() > 1 else 1)]
         else:
             targets.append(as_maximization_target(model, one))
     if not targets:
         raise InputError("Examples", "no unit", "there is nothing to look for", 'Name one: "layer4:17", or "layer4" for all.')
-    values = heard(model, x, tuple(dict.fromkeys(at for target in targets for at in (*target.addresses, None))))
+    values = forward_values(model, x, tuple(dict.fromkeys(at for target in targets for at in (*target.addresses, None))))
     resolved = [target.resolve(lambda at: values[at], model) for target in targets]
     for group in group_units(resolved):
         for row in group.rows:

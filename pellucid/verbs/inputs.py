@@ -17,7 +17,7 @@ from pellucid.model import Model, Preprocess, Text
 from pellucid.model.modality import Modality, MultiInput
 from pellucid.model.modality.tokens import Tokens, from_ids
 from pellucid.model.multi_input import Inputs, PackedForward, input_layout, is_multi_input, pack, single_sample
-from pellucid.tape.token_inputs import TokenizedText, tokenized
+from pellucid.tape.token_inputs import TokenizedText, tokenized_text
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +54,7 @@ class Batch:
         tokens = self.subject if isinstance(self.subject, Tokens) else None
         packed = isinstance(self.model.forward, PackedForward)
         models = (single_sample(self.model, number) if packed else self.model for number in range(len(self.x)))
-        return tuple(tokenized(model, self.x, number, tokens, self.keywords) for number, model in enumerate(models))
+        return tuple(tokenized_text(model, self.x, number, tokens, self.keywords) for number, model in enumerate(models))
 
     def single_sample(self, number: int) -> Batch:
         """One sample alone. What it is about is said of the whole batch."""

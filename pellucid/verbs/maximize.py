@@ -18,7 +18,7 @@ from pellucid.model.provenance import fingerprint, provenance
 from pellucid.synth.frame import Frame, framed
 from pellucid.synth.maximized import Maximized, Maximizer, document, with_given
 from pellucid.synth.optimize.task import Task
-from pellucid.tape.forward import heard
+from pellucid.tape.forward import forward_values
 from pellucid.target import Target, as_target, channel, energy
 from pellucid.target.classes import Logit, Predicted
 from .inputs import read_inputs, reads_rows
@@ -212,7 +212,7 @@ def as_maximization_target(model: Model, target: Any) -> Target:
 def _resolve_targets(model: Model, frame: Frame, targets: Sequence[Target]) -> list[Target]:
     """The targets with all names looked up, read once from an even picture: what cannot be read is refused before any step."""
     x = frame.to_inputs(torch.full((1, *frame.shape), 0.5 if frame.bounded else 0.0, device=frame.device, dtype=frame.dtype))
-    values = heard(model, x, tuple(dict.fromkeys(at for target in targets for at in (*target.addresses, None))))
+    values = forward_values(model, x, tuple(dict.fromkeys(at for target in targets for at in (*target.addresses, None))))
     for target in targets:  # of a map there is no predicted mask yet: whoever names a class alone has to say where
         for term in (term for _, term in target.terms if isinstance(term, (Logit, Predicted)) and values[term.at].dim() > 3):
             Logit(term.at, 0).read(values[term.at])

@@ -96,7 +96,7 @@ def test_the_order_of_samples_is_no_matter(entry):
 @each_metric
 def test_how_many_go_through_the_model_at_once_is_no_matter(entry, monkeypatch):
     expected = made(entry).score(asked(), answer())
-    monkeypatch.setattr("pellucid.metrics.removal.experiment.at_once", lambda x: 3)
+    monkeypatch.setattr("pellucid.metrics.removal.experiment.batch_size", lambda x: 3)
     found = made(entry).score(asked(), answer())
     assert far(found.values, expected.values) <= BOUND and found.forwards == expected.forwards
 

@@ -25,13 +25,13 @@ class AblationCAM(CAM):
     name = "ablationcam"
 
     def look(self, seen: Seen) -> Heat:
-        tape, aimed, chosen = seen.tape, seen.aimed, seen.map
+        tape, resolved, chosen = seen.tape, seen.resolved, seen.map
         samples, channels = len(seen.x), chosen.channels
-        rest = after(tape, (chosen.id,), tuple(places(tape, aimed.target).values()))
-        y = precise(aimed.score)
+        rest = after(tape, (chosen.id,), tuple(places(tape, resolved.target).values()))
+        y = precise(resolved.score)
         w = torch.zeros(samples, channels, dtype=y.dtype, device=y.device)
         for k in range(channels):
-            without = rescored(tape, aimed.target, {chosen.id: chosen.without(seen.value, k)}, rest)
+            without = rescored(tape, resolved.target, {chosen.id: chosen.without(seen.value, k)}, rest)
             w[:, k] = torch.where(y == 0, torch.zeros_like(y), (y - precise(without)) / y)
             if report_progress((k + 1) * samples, channels * samples, "forward passes"):
                 break

@@ -16,11 +16,11 @@ from pellucid.errors import MethodError
 from pellucid.explanation.attribution import Attribution
 from pellucid.model import Model
 from pellucid.model.where import Where
-from pellucid.tape import Op, Tape, aim, find, record
-from pellucid.tape.attention import Tokens, heard, tokens
+from pellucid.tape import Op, Tape, find, record, resolve_target
+from pellucid.tape.attention import Tokens, tokens, tokens_read
 from pellucid.tape.axes.feature_map import over_channels
 from pellucid.tape.axes.layout import Grid, grid, places
-from pellucid.tape.seed import Aim
+from pellucid.tape.seed import ResolvedTarget
 from pellucid.target import Target
 
 SPREAD = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}
@@ -41,7 +41,7 @@ class OfAttention(ABC):
     per_token: ClassVar[str] = "same"  # all entries of a token's vector hold its number
 
     @abstractmethod
-    def follow(self, found: Tokens, aimed: Aim, start: Tensor) -> Tensor:
+    def follow(self, found: Tokens, resolved: ResolvedTarget, start: Tensor) -> Tensor:
         """One number per token, with shape (sample, token), from how the target reads them, `start`."""
 
     @property
@@ -55,18 +55,19 @@ class OfAttention(ABC):
             MethodError: the network has no attention between all its tokens, or its tokens cannot be told from its input.
         """
         tape = record(model, x)
-        aimed = aim(tape, target, model)
+        resolved = resolve_target(tape, target, model)
         end = tape.inputs[0] if at is None else find(tape, at)
-        found = tokens(tape, aimed)
+        found = tokens(tape, resolved)
         if not isinstance(found, Tokens):
             raise _refused(self.name, *found)
         lay = _laid(self.name, found, end)
-        heat = self.follow(_after(found, end), aimed, heard(found, aimed))
+        heat = self.follow(_after(found, end), resolved, tokens_read(found, resolved))
         values, told = lay(heat)
         count = f"Weights of {len(found.layers)} layer{'s' * (len(found.layers) > 1)} of attention over {found.count} tokens."
+        values = values.to(tape.value(end).dtype if tape.value(end).is_floating_point() else heat.dtype)
         return Attribution(
-            values.to(tape.value(end).dtype if tape.value(end).is_floating_point() else heat.dtype), aimed.score, aimed.target,
-            aimed.output, notes=(count, *told, *self.notes), options=self.options, shared=True, forwards=2 * len(x),
+            values, resolved.score, resolved.target, resolved.output, notes=(count, *told, *self.notes), options=self.options,
+            shared=True, forwards=2 * len(x),
         )  # fmt: skip
 
     @property

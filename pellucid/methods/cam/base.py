@@ -12,9 +12,9 @@ from torch import Tensor
 from pellucid.explanation.attribution import Attribution
 from pellucid.model import Model
 from pellucid.model.where import Where
-from pellucid.tape import Tape, aim, record
+from pellucid.tape import Tape, record, resolve_target
 from pellucid.tape.axes.feature_map import FeatureMap
-from pellucid.tape.seed import Aim
+from pellucid.tape.seed import ResolvedTarget
 from pellucid.target import Target
 from ..layer_choice import choose_map, map_attribution
 
@@ -25,7 +25,7 @@ class Seen(NamedTuple):
     Arguments:
         model, x: Who was asked, and about what.
         tape: What ran.
-        aimed: The target on it.
+        resolved: The target on it.
         map: The map.
         value: The value that holds it, as it lies in the model.
     """
@@ -33,7 +33,7 @@ class Seen(NamedTuple):
     model: Model
     x: Tensor
     tape: Tape
-    aimed: Aim
+    resolved: ResolvedTarget
     map: FeatureMap
     value: Tensor
 
@@ -92,11 +92,11 @@ class CAM(ABC):
             MethodError: no value between the input and the target is a map, or none that was named.
         """
         tape = record(model, x)
-        aimed = aim(tape, target, model)
-        chosen = choose_map(tape, aimed, self.name, self.layer, at)
-        heat, forwards, notes = self.look(Seen(model, x, tape, aimed, chosen, tape.value(chosen.id)))
+        resolved = resolve_target(tape, target, model)
+        chosen = choose_map(tape, resolved, self.name, self.layer, at)
+        heat, forwards, notes = self.look(Seen(model, x, tape, resolved, chosen, tape.value(chosen.id)))
         heat = heat.relu() if self.relu else heat
-        return map_attribution(tape, aimed, chosen, heat, at, notes=notes, options=self.options, forwards=forwards)
+        return map_attribution(tape, resolved, chosen, heat, at, notes=notes, options=self.options, forwards=forwards)
 
     @property
     def options(self) -> tuple[str, ...]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pellucid.tape.attention import Tokens, apart, slopes
-from pellucid.tape.seed import Aim
+from pellucid.tape.attention import Tokens, by_head, gradients_at
+from pellucid.tape.seed import ResolvedTarget
 from .attention_flow import OfAttention
 
 
@@ -34,11 +34,11 @@ class Chefer(OfAttention):
 
     name = "chefer"
 
-    def follow(self, found: Tokens, aimed: Aim, start: Tensor) -> Tensor:
-        gradients = slopes(found, aimed, [layer.weights for layer in found.layers]) if found.layers else {}
+    def follow(self, found: Tokens, resolved: ResolvedTarget, start: Tensor) -> Tensor:
+        gradients = gradients_at(found, resolved, [layer.weights for layer in found.layers]) if found.layers else {}
         row = start
         for layer in reversed(found.layers):
-            A, G = (apart(found.tape, layer.weights, t) for t in (found.tape.value(layer.weights), gradients[layer.weights]))
+            A, G = (by_head(found.tape, layer.weights, t) for t in (found.tape.value(layer.weights), gradients[layer.weights]))
             E = (G * A).relu().mean(1).to(row.dtype)
             if self.normalised:
                 E = E + torch.eye(found.count, dtype=E.dtype, device=E.device)

@@ -22,7 +22,7 @@ class OfGradients(CAM):
 
     def look(self, seen: Seen) -> Heat:
         A, end, samples = seen.A, seen.map.id, len(seen.x)
-        arrived = walk(seen.tape, seen.aimed.slopes, lambda op, carried: op.pull(*carried), ends=(end,))
+        arrived = walk(seen.tape, seen.resolved.gradients, lambda op, carried: op.pull(*carried), ends=(end,))
         G = precise(seen.map.read(arrived[end])) if end in arrived else torch.zeros_like(A)
         return Heat(self.weigh(A, G), forwards=2 * samples)
 

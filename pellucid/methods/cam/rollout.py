@@ -8,8 +8,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from pellucid.tape.attention import Tokens, apart
-from pellucid.tape.seed import Aim
+from pellucid.tape.attention import Tokens, by_head
+from pellucid.tape.seed import ResolvedTarget
 from .attention_flow import OfAttention
 
 
@@ -34,10 +34,10 @@ class AttentionRollout(OfAttention):
     def notes(self) -> tuple[str, ...]:
         return ("Blind to the target: it shows where attention went.",)
 
-    def follow(self, found: Tokens, aimed: Aim, start: Tensor) -> Tensor:
+    def follow(self, found: Tokens, resolved: ResolvedTarget, start: Tensor) -> Tensor:
         row = start
         for layer in reversed(found.layers):
-            A = apart(found.tape, layer.weights, found.tape.value(layer.weights)).to(row.dtype)
+            A = by_head(found.tape, layer.weights, found.tape.value(layer.weights)).to(row.dtype)
             A = A.mean(1) if self.heads == "mean" else A.amax(1) if self.heads == "max" else A.amin(1)
             A = A + torch.eye(found.count, dtype=A.dtype, device=A.device)
             row = torch.einsum("bq,bqk->bk", row, A / A.sum(2, keepdim=True))

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pellucid.errors import ModelError
 from pellucid.tape.axes.feature_map import resized
-from pellucid.tape.forward import Readout, ask, at_once
+from pellucid.tape.forward import Readout, batch_size, run_batched
 from .base import CAM, Heat, Seen, precise, weighed
 
 
@@ -53,9 +53,9 @@ class ScoreCAM(CAM):
 
         scores, asked = A.new_zeros(channels, samples), 0
         fixed = isinstance(seen.model.module, torch.fx.GraphModule)  # exported programs may take batches of one size alone
-        batch = samples if fixed else self.batch or at_once(seen.x)
-        readout = Readout(seen.model, seen.x, seen.aimed.target)
-        for first, asked, answers in ask(readout, channels, make, batch=batch, copies=samples):
+        batch = samples if fixed else self.batch or batch_size(seen.x)
+        readout = Readout(seen.model, seen.x, seen.resolved.target)
+        for first, asked, answers in run_batched(readout, channels, make, batch=batch, copies=samples):
             scores[first:asked] = _checked(answers, seen).reshape(-1, samples)
         w = torch.cat([self.weigh(scores[:asked].T, A[:, :asked]), A.new_zeros(samples, channels - asked)], 1)
         notes = (f"Called off after {asked:,} of {channels:,} channels.",) if asked < channels else ()
@@ -85,6 +85,6 @@ def _checked(answers: Tensor, seen: Seen) -> Tensor:
     if bool(answers.isfinite().all()):
         return precise(answers)
     raise ModelError(
-        f"{seen.aimed.target} of masked inputs", "answers that are NaN or infinite", "no weight can be made of them",
+        f"{seen.resolved.target} of masked inputs", "scores that are NaN or infinite", "no weight can be made of them",
         "Choose a method that leaves the input as it is, such as gradcam.",
     )  # fmt: skip

@@ -17,9 +17,9 @@ from pellucid.model import Model
 from pellucid.model.hooks import listening
 from pellucid.model.outputs import rebuild
 from pellucid.model.where import Where
-from pellucid.tape import Tape, aim, find, record, walk
+from pellucid.tape import Tape, find, record, resolve_target, walk
 from pellucid.tape.batch import Batch
-from pellucid.tape.forward import Readout, heard
+from pellucid.tape.forward import Readout, forward_values
 from pellucid.target import Target
 from .saliency import derive
 
@@ -28,7 +28,7 @@ LARGEST = 256  # samples in one batch, at most
 
 
 @dataclass(frozen=True, eq=False)
-class Slopes:
+class BatchedGradient:
     """A model asked how one target would change, at many variants of the same samples.
 
     It reads the tape, not autograd: so it is the same for scripted, traced and exported models, and for those that run without
@@ -63,9 +63,9 @@ class Slopes:
             filled = torch.cat([variants, variants[:1].expand(missing, *variants.shape[1:])])
             return self(filled, [*rows, *[rows[0]] * missing])[: len(variants)]
         tape = self.record(variants, rows)
-        aimed = aim(tape, self.readout.target.take(rows), self.readout.model)
+        resolved = resolve_target(tape, self.readout.target.take(rows), self.readout.model)
         end = tape.inputs[-1]
-        gradient = walk(tape, aimed.slopes, derive, ends=(end,)).get(end)
+        gradient = walk(tape, resolved.gradients, derive, ends=(end,)).get(end)
         return torch.zeros_like(variants) if gradient is None else gradient
 
     def everywhere(self, variants: Tensor) -> Tensor:
@@ -99,7 +99,7 @@ class Slopes:
             return record(model, self.readout.x[list(rows)], variants)
 
 
-def slopes(model: Model, x: Tensor, target: Target, at: str | Where | None = None) -> Slopes:
+def batched_gradient(model: Model, x: Tensor, target: Target, at: str | Where | None = None) -> BatchedGradient:
     """How a target changes, with names and predictions settled on x itself.
 
     Raises:
@@ -107,14 +107,14 @@ def slopes(model: Model, x: Tensor, target: Target, at: str | Where | None = Non
         WhereError: the target, or `at`, names a module that did not run.
     """
     tape = record(model, x)
-    aimed = aim(tape, target, model)
+    resolved = resolve_target(tape, target, model)
     path, value = None if at is None else module_path(at), x.detach()
     if path is not None:
         path, value = _inside(tape, path)
-        heard(model, x.clone(), (path,), {path: value.clone()})  # refuses modules that return several tensors
-    readout = Readout(model, x.detach(), aimed.target, path)
-    fixed = not stretches(model, x, aimed.output)
-    return Slopes(readout, aimed.score, aimed.output, value, len(x) if fixed else _fitting(tape), fixed)
+        forward_values(model, x.clone(), (path,), {path: value.clone()})  # refuses modules that return several tensors
+    readout = Readout(model, x.detach(), resolved.target, path)
+    fixed = not stretches(model, x, resolved.output)
+    return BatchedGradient(readout, resolved.score, resolved.output, value, len(x) if fixed else _fitting(tape), fixed)
 
 
 def stretches(model: Model, x: Tensor, output: Tensor) -> bool:
@@ -123,7 +123,7 @@ def stretches(model: Model, x: Tensor, output: Tensor) -> bool:
     Programs exported for a fixed batch do not, nor do networks in which the samples of a batch meet.
     """
     try:
-        longer = heard(model, x[[*range(len(x)), 0]], ())[None]
+        longer = forward_values(model, x[[*range(len(x)), 0]], ())[None]
     except Exception:  # whatever the model says to this, it is not made for it
         return False
     if longer.shape != (len(x) + 1, *output.shape[1:]):

@@ -13,7 +13,7 @@ from pellucid.errors import MethodError, ModelError
 from pellucid.explanation.attribution import Attribution
 from pellucid.model import Model
 from pellucid.model.where import Where
-from pellucid.tape import Aim, LocalOp, Tape, aim, find, path, record, walk
+from pellucid.tape import LocalOp, ResolvedTarget, Tape, find, path, record, resolve_target, walk
 from pellucid.tape.batch import per_sample
 from pellucid.tape.seed import find_output
 from pellucid.tape.walk import release
@@ -75,12 +75,14 @@ class DeepLift:
         """The values at the input, or at the value `at`, from two forward passes and one backward pass."""
         check_rule(self.rule)
         origin, tape = filled(self.baseline, x), record(model, x)
-        aimed = aim(tape, target, model)
-        found = compare(tape, record(model, origin), aimed, at, rule=self.rule)
+        resolved = resolve_target(tape, target, model)
+        found = compare(tape, record(model, origin), resolved, at, rule=self.rule)
         notes = (sentence(self.baseline, model, x), *(() if self.multipliers else found.notes(at)))
         options = (f"baseline={brief(self.baseline)}", f"rule={self.rule}", f"multipliers={self.multipliers}")
         values = found.multipliers if self.multipliers else found.values
-        return Attribution(values, aimed.score, aimed.target, aimed.output, notes=notes, options=options, forwards=3 * len(x))
+        return Attribution(
+            values, resolved.score, resolved.target, resolved.output, notes=notes, options=options, forwards=3 * len(x)
+        )
 
 
 def check_rule(rule: str) -> None:
@@ -143,13 +145,13 @@ class Rescale:
 
 
 def compare(
-    here: Tape, there: Tape, aimed: Aim, at: str | Where | None, *, rule: str = "rescale", keep: bool = False
+    here: Tape, there: Tape, resolved: ResolvedTarget, at: str | Where | None, *, rule: str = "rescale", keep: bool = False
 ) -> Comparison:
     """The change of a target between two passes of the same network, shared among the entries that changed.
 
     Arguments:
         here, there: The pass at the input, and that at the baseline. The latter is used up.
-        aimed: The target, read from `here`.
+        resolved: The target, read from `here`.
         at: What to share it among; None: the input.
         rule: One of `RULES`.
         keep: Whether `here` is compared again.
@@ -160,10 +162,10 @@ def compare(
     """
     end = here.inputs[0] if at is None else find(here, at)
     sides = pairs(here, there)
-    base = _aim(there, aimed)
-    carry: Rule = Rescale() if rule == "rescale" else RevealCancel(sides[op.index] for op in path(here, aimed.slopes))
+    base = _at_baseline(there, resolved)
+    carry: Rule = Rescale() if rule == "rescale" else RevealCancel(sides[op.index] for op in path(here, resolved.gradients))
     change = precise(here.value(end)) - precise(there.value(end))
-    seeds = {i: carry.seed(slope) for i, slope in _slopes(here, there, aimed, base).items()}
+    seeds = {i: carry.seed(slope) for i, slope in _slopes(here, there, resolved, base).items()}
 
     def step(op: LocalOp, carried: Carried) -> Shares:
         pair = sides[op.op.index]
@@ -178,7 +180,7 @@ def compare(
     return Comparison(
         values,
         m if m.dim() == values.dim() else m.mean(0),
-        (aimed.score - base.score).double(),
+        (resolved.score - base.score).double(),
         _summed(here, {end: values}),
         _summed(here, past),
     )
@@ -188,14 +190,14 @@ def _summed(tape: Tape, values: dict[int, Tensor]) -> Tensor:
     """The sum per sample over several values."""
     total = torch.zeros(tape.samples, dtype=torch.float64, device=tape.value(tape.inputs[0]).device)
     for i, t in values.items():
-        total = total + per_sample(t.double(), tape.values[i].placed, tape.samples)
+        total = total + per_sample(t.double(), tape.values[i].sample_axis, tape.samples)
     return total
 
 
-def _aim(there: Tape, aimed: Aim) -> Aim:
+def _at_baseline(there: Tape, resolved: ResolvedTarget) -> ResolvedTarget:
     """The same target at the baseline."""
     try:
-        return aim(there, aimed.target)
+        return resolve_target(there, resolved.target)
     except ModelError as error:
         raise ModelError(
             "The change from the baseline", error.found.replace("an output", "an output at the baseline"),
@@ -203,14 +205,14 @@ def _aim(there: Tape, aimed: Aim) -> Aim:
         ) from None  # fmt: skip
 
 
-def _slopes(here: Tape, there: Tape, aimed: Aim, base: Aim) -> dict[int, Tensor]:
+def _slopes(here: Tape, there: Tape, resolved: ResolvedTarget, base: ResolvedTarget) -> dict[int, Tensor]:
     """How the target changes with what it reads: its mean derivative between both passes, or the one it has everywhere."""
-    middle = _derivative(here, there, aimed.target, 0.5)
-    if all(torch.equal(s, middle[i]) and torch.equal(s, base.slopes.get(i, s)) for i, s in aimed.slopes.items()):
-        return aimed.slopes
-    total = {i: torch.zeros_like(s) for i, s in aimed.slopes.items()}
+    middle = _derivative(here, there, resolved.target, 0.5)
+    if all(torch.equal(s, middle[i]) and torch.equal(s, base.gradients.get(i, s)) for i, s in resolved.gradients.items()):
+        return resolved.gradients
+    total = {i: torch.zeros_like(s) for i, s in resolved.gradients.items()}
     for t, weight in nodes(POINTS):
-        for i, slope in _derivative(here, there, aimed.target, t).items():
+        for i, slope in _derivative(here, there, resolved.target, t).items():
             total[i] += weight * slope
     return total
 

@@ -14,7 +14,7 @@ from pellucid.errors import InputError, MethodError
 from pellucid.explanation.attribution import Attribution
 from pellucid.model import Model
 from pellucid.model.where import Where
-from pellucid.tape import aim, record
+from pellucid.tape import record, resolve_target
 from pellucid.target import Target
 from .baseline import brief, filled
 from .deeplift import check_rule, compare
@@ -75,11 +75,11 @@ class DeepShap:
         draws = self.n if self.baselines is None else len(source)
         samples, tally = len(x), Tally(len(x))
         tape = record(model, x)
-        aimed = aim(tape, target, model)
+        resolved = resolve_target(tape, target, model)
         change, gap = (torch.zeros(samples, dtype=torch.float64, device=x.device) for _ in range(2))
         for j in range(draws):
             origin = source.take([(j, j % len(source))] * samples, range(samples))
-            found = compare(tape, record(model, origin), aimed, at, rule=self.rule, keep=True)
+            found = compare(tape, record(model, origin), resolved, at, rule=self.rule, keep=True)
             change, gap = change + found.change, gap + found.gap
             for sample, value in enumerate(found.values):
                 tally.add(sample, value)
@@ -90,7 +90,7 @@ class DeepShap:
         notes = (str(source), _complete(change / done, gap / done), *called_off(tally.count, draws))
         options = (f"baselines={brief(self.baselines)}", f"n={draws}", f"rule={self.rule}", f"seed={self.seed}")
         return Attribution(
-            values, aimed.score, aimed.target, aimed.output, notes=notes, options=options, error=error,
+            values, resolved.score, resolved.target, resolved.output, notes=notes, options=options, error=error,
             forwards=samples * (1 + 2 * done),
         )  # fmt: skip
 

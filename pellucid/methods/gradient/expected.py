@@ -14,10 +14,10 @@ from pellucid.errors import InputError, MethodError
 from pellucid.explanation.attribution import Attribution
 from pellucid.model import Model
 from pellucid.model.where import Where
-from pellucid.tape.forward import ask
+from pellucid.tape.forward import run_batched
 from pellucid.target import Target
 from .baseline import brief, coloured, filled
-from .batched import column, slopes
+from .batched import batched_gradient, column
 from .sampling import Tally, called_off
 
 
@@ -66,7 +66,7 @@ class Expected:
         if self.n < 2:
             raise MethodError(f"n={self.n}", "fewer than two draws", "a mean needs two to tell its error", "Ask for 32, say.")
         source, samples = self._source(model, x), len(x)
-        s, tally = slopes(model, x, target, at), Tally(samples)
+        s, tally = batched_gradient(model, x, target, at), Tally(samples)
         picks, places = draws(self.n, len(source), self.seed)
 
         def contributions(questions: Tensor, rows: Sequence[int]) -> Tensor:
@@ -78,7 +78,7 @@ class Expected:
         def questions(first: int, last: int) -> tuple[Tensor, list[int]]:
             return torch.arange(first, last), [q % samples for q in range(first, last)]
 
-        for first, _, made in ask(contributions, self.n * samples, questions, batch=s.batch, what="gradients"):
+        for first, _, made in run_batched(contributions, self.n * samples, questions, batch=s.batch, what="gradients"):
             for q, value in enumerate(made, first):
                 tally.add(q % samples, value)
         tally.check("The mean over baselines")

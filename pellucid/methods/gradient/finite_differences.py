@@ -15,7 +15,7 @@ from pellucid.errors import InputError, MethodError, ModelError
 from pellucid.explanation.attribution import Attribution
 from pellucid.model import Model
 from pellucid.model.where import Where
-from pellucid.tape.forward import Readout, ask, at_once, inside, settled
+from pellucid.tape.forward import Readout, batch_size, resolve_readout, run_batched, varied_value
 from pellucid.target import Target
 from .batched import check_places, module_path, stretches
 from .sampling import spread
@@ -62,7 +62,7 @@ class FiniteDifferences:
         """The values at the input, or at the value `at`."""
         moves = Moves.to(model, x, target, at, self.cell, self.step, "step")
         up = torch.ones(moves.shape, dtype=torch.float64, device="cpu")
-        answers = moves.ask([up, -up])
+        answers = moves.scores([up, -up])
         slope = (answers[..., 0] - answers[..., 1]) / (2 * moves.width.flatten().double().cpu())
         options = (f"step={self.step}", f"cell={self.cell}")
         return moves.attribution(slope, 2, options)
@@ -113,7 +113,7 @@ class LocalVariance:
         if self.n < 2:
             raise MethodError(f"n={self.n}", "fewer than two draws", "one number does not vary", "Ask for 8, say.")
         moves = Moves.to(model, x, target, at, self.cell, self.sigma, "sigma")
-        answers = moves.ask([normal(moves.shape, generator(self.seed, draw)) for draw in range(self.n)])
+        answers = moves.scores([normal(moves.shape, generator(self.seed, draw)) for draw in range(self.n)])
         variance = answers.var(-1)
         fourth = (answers - answers.mean(-1, keepdim=True)).pow(4).mean(-1)
         error = ((fourth - (self.n - 3) / (self.n - 1) * variance.square()).clamp(min=0) / self.n).sqrt()
@@ -155,11 +155,11 @@ class Moves:
                 "there is no way to go from them", "Clean the input first: torch.nan_to_num, or see where they come from.",
             )  # fmt: skip
         x, path = x.detach(), None if at is None else module_path(at)
-        readout, score, output = settled(model, x.clone(), target, path)  # a copy: networks may write into what they read
-        value = inside(replace(readout, x=x.clone()))
+        readout, score, output = resolve_readout(model, x.clone(), target, path)  # a copy: networks may write into what they read
+        value = varied_value(replace(readout, x=x.clone()))
         check_places(path, value, len(x))
         cells, together = divided(tuple(value.shape[1:]), cell)
-        batch = at_once(x) if stretches(model, x, output) else len(x)
+        batch = batch_size(x) if stretches(model, x, output) else len(x)
         return Moves(replace(readout, x=x), score, output, value, cells.to(value.device), share * spread(value), together, batch)
 
     @property
@@ -172,7 +172,7 @@ class Moves:
         """How many cells there are."""
         return int(self.cells.max()) + 1
 
-    def ask(self, moves: Sequence[Tensor]) -> Tensor:
+    def scores(self, moves: Sequence[Tensor]) -> Tensor:
         """The score for every cell, sample and move, in this order of axes; NaN for what was called off.
 
         Raises:
@@ -188,11 +188,11 @@ class Moves:
             move = torch.stack([moves[r % kinds] for r in rest]).to(self.value)
             return self.value[rows] + self.width[rows] * move * here, rows
 
-        for first, last, score in ask(self.readout, len(found), variants, batch=self.batch):
+        for first, last, score in run_batched(self.readout, len(found), variants, batch=self.batch):
             bad = int((~score.isfinite()).sum())
             if bad:
                 raise ModelError(
-                    f"{self.readout.target} of moved inputs", f"{bad} of {len(score)} answers that are NaN or infinite",
+                    f"{self.readout.target} of moved inputs", f"{bad} of {len(score)} scores that are NaN or infinite",
                     "no difference can be taken from them", "Go a smaller way.",
                 )  # fmt: skip
             found[first:last] = score.double().cpu()

@@ -12,7 +12,7 @@ from torch import Tensor
 from pellucid.explanation.attribution import Attribution
 from pellucid.model import Model
 from pellucid.model.where import Where
-from pellucid.tape import LocalOp, Op, Ref, Tape, aim, find, path, record, walk
+from pellucid.tape import LocalOp, Op, Ref, Tape, find, path, record, resolve_target, walk
 from pellucid.target import Target
 from .saliency import derive
 
@@ -47,17 +47,17 @@ class AtRelus(ABC):
     def attribute(self, model: Model, x: Tensor, target: Target, at: str | Where | None = None) -> Attribution:
         """The values at the input, or at the value `at`, from one forward and one backward pass."""
         tape = record(model, x)
-        aimed = aim(tape, target, model)
+        resolved = resolve_target(tape, target, model)
         end = tape.inputs[0] if at is None else find(tape, at)
-        notes, place = _notes(tape, [op for op in path(tape, aimed.slopes) if _beyond(tape, op, end)]), tape.value(end)
+        notes, place = _notes(tape, [op for op in path(tape, resolved.gradients) if _beyond(tape, op, end)]), tape.value(end)
 
         def step(op: LocalOp, carried: tuple[Tensor | None, ...]) -> list[Tensor | None]:
             g = carried[0]
             return [self.back(op, g)] if g is not None and rectifies(op.tape, op.op) else derive(op, carried)
 
-        arrived = walk(tape, aimed.slopes, step, ends=(end,))
+        arrived = walk(tape, resolved.gradients, step, ends=(end,))
         gradient = arrived.get(end, torch.zeros_like(place))
-        return Attribution(gradient, aimed.score, aimed.target, aimed.output, notes=notes, forwards=2 * len(x))
+        return Attribution(gradient, resolved.score, resolved.target, resolved.output, notes=notes, forwards=2 * len(x))
 
 
 @dataclass(frozen=True)

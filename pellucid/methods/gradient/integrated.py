@@ -15,10 +15,10 @@ from pellucid.errors import MethodError, ModelError
 from pellucid.explanation.attribution import Attribution
 from pellucid.model import Model
 from pellucid.model.where import Where
-from pellucid.tape.forward import ask
+from pellucid.tape.forward import run_batched
 from pellucid.target import Target
 from .baseline import Baseline, brief, filled, sentence
-from .batched import Slopes, column, slopes
+from .batched import BatchedGradient, batched_gradient, column
 
 RULES = ("gauss-legendre", "riemann_left", "riemann_right", "riemann_middle", "riemann_trapezoid")
 MOST = 1024  # steps, when they are doubled
@@ -73,11 +73,11 @@ class Integrated:
     def attribute(self, model: Model, x: Tensor, target: Target, at: str | Where | None = None) -> Attribution:
         """The values at the input, or at the value `at`."""
         nodes(self.rule, self.steps)  # refuses what cannot be before any work
-        line = Line.to(slopes(model, x, target, at), filled(self.baseline, x))
+        line = Line.to(batched_gradient(model, x, target, at), filled(self.baseline, x))
         found = integrate(line, self.rule, self.steps, self.tol)
         notes = (sentence(self.baseline, model, x), *found.notes(self.tol))
         options = (f"steps={self.steps}", f"rule={self.rule}", f"tol={self.tol}", f"baseline={brief(self.baseline)}")
-        return line.slopes.attribution(found.values, notes=notes, options=options, forwards=2 * len(x) + 2 * found.spent)
+        return line.gradient.attribution(found.values, notes=notes, options=options, forwards=2 * len(x) + 2 * found.spent)
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,37 +85,37 @@ class Line:
     """The straight line from a baseline to x, in the space of the input or of the value `at`.
 
     Arguments:
-        slopes: The gradient anywhere on it.
+        gradient: Of the target, anywhere on it.
         origin: Where it starts.
         change: f(x) less f(origin), per sample.
     """
 
-    slopes: Slopes
+    gradient: BatchedGradient
     origin: Tensor
     change: Tensor
 
     @staticmethod
-    def to(slopes: Slopes, baseline: Tensor) -> Line:
+    def to(gradient: BatchedGradient, baseline: Tensor) -> Line:
         """The line from a baseline of the input."""
-        origin = slopes.inside(baseline)
+        origin = gradient.inside(baseline)
         rows = range(len(origin))
-        start = slopes.scores(origin, rows)
+        start = gradient.scores(origin, rows)
         if not start.isfinite().all():
             raise ModelError(
                 "The change from the baseline", f"a score of {start.tolist()} there",
                 "nothing can be taken from what is not finite", "Choose a baseline that the model knows: a blurred picture, say.",
             )  # fmt: skip
-        return Line(slopes, origin, slopes.score - start)
+        return Line(gradient, origin, gradient.score - start)
 
     @property
     def delta(self) -> Tensor:
-        return self.slopes.value - self.origin
+        return self.gradient.value - self.origin
 
     def mean(self, rows: Sequence[int], rule: Sequence[Node]) -> tuple[Tensor, int]:
         """The weighted mean of the gradients on the line, for some samples; and how many gradients were taken before it was
         called off.
         """
-        value, n = self.slopes.value, len(rows)
+        value, n = self.gradient.value, len(rows)
         total = torch.zeros(n, *value.shape[1:], dtype=torch.float64, device=value.device)
         done = 0
 
@@ -124,10 +124,12 @@ class Line:
             where = column([rule[q // n][0] for q in range(first, last)], value)
             return self.origin[own] + where * self.delta[own], own
 
-        for first, last, gradient in ask(self.slopes, n * len(rule), points, batch=self.slopes.batch, what="gradients"):
+        for first, last, gradients in run_batched(
+            self.gradient, n * len(rule), points, batch=self.gradient.batch, what="gradients"
+        ):
             weight = column([rule[q // n][1] for q in range(first, last)], total)
             places = torch.tensor([q % n for q in range(first, last)], device=value.device)
-            total.index_add_(0, places, gradient.double() * weight)
+            total.index_add_(0, places, gradients.double() * weight)
             done = last
         return total, done
 

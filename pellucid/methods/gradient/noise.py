@@ -16,10 +16,10 @@ from pellucid.explanation.attribution import Attribution
 from pellucid.explanation.method import Method, configured, has, member
 from pellucid.model import Model
 from pellucid.model.where import Where
-from pellucid.tape.forward import ask
+from pellucid.tape.forward import run_batched
 from pellucid.target import Target
 from .baseline import Baseline, brief
-from .batched import slopes
+from .batched import batched_gradient
 from .saliency import Gradient
 from .sampling import Tally, called_off, spread
 
@@ -86,7 +86,7 @@ class Noisy:
     def attribute(self, model: Model, x: Tensor, target: Target, at: str | Where | None = None) -> Attribution:
         """The mean, mean square or variance over the copies, with its standard error."""
         self._check()
-        x, s = x.detach(), slopes(model, x, target)
+        x, s = x.detach(), batched_gradient(model, x, target)
         tally, heard, samples = Tally(len(x)), Heard(), len(x)
         scale = self.sigma * spread(x)
 
@@ -100,7 +100,7 @@ class Noisy:
             return x[rows] + scale[rows] * torch.stack([noise[q // samples] for q in range(first, last)]).to(x), rows
 
         batch = s.batch if s.fixed else min(s.batch, self.n * samples // 2)  # two calls at least, to tell what holds for all
-        for first, _, made in ask(explained, self.n * samples, copies, batch=batch, what="noisy copies"):
+        for first, _, made in run_batched(explained, self.n * samples, copies, batch=batch, what="noisy copies"):
             for q, value in enumerate(made, first):
                 tally.add(q % samples, value.double().square() if self.of == "square" else value)
         tally.check(f"The {self.of} of {self.method.name} over noisy copies")
@@ -242,7 +242,7 @@ class OverBaselines:
     def attribute(self, model: Model, x: Tensor, target: Target, at: str | Where | None = None) -> Attribution:
         """The mean over the baselines, with its standard error where there are several."""
         methods, heard, tally = self.methods, Heard(), Tally(len(x))
-        s = slopes(model, x, target)
+        s = batched_gradient(model, x, target)
         for k, method in enumerate(methods, 1):
             for sample, value in enumerate(heard.keep(method.attribute(model, x, s.readout.target, at))):
                 tally.add(sample, value)

@@ -124,22 +124,22 @@ def secants(pair: Pair, m: Tensor) -> Shares:
     """y_i = f(a_i, b_i, ...): the slope of the line through both points."""
     (z, z_r), xs, rs = pair.z, pair.xs, pair.rs
     wide = [(x.expand(z.shape), r.expand(z.shape)) for x, r in zip(xs, rs, strict=True)]
-    slopes = mean_slopes(pair, z.shape)
-    return [(m * c).sum_to_size(x.shape) for c, x in zip(secant(z, z_r, wide, slopes), xs, strict=True)]
+    derivatives = mean_derivatives(pair, z.shape)
+    return [(m * c).sum_to_size(x.shape) for c, x in zip(secant(z, z_r, wide, derivatives), xs, strict=True)]
 
 
-def mean_slopes(pair: Pair, shape: torch.Size) -> list[Tensor]:
+def mean_derivatives(pair: Pair, shape: torch.Size) -> list[Tensor]:
     """The derivative by each operand, entry by entry, between both points: halfway for one operand, the mean for several."""
     total: list[Tensor] = []
     for t, weight in nodes(1 if len(pair.op.ins) == 1 else 8):
         points = [p.expand(shape) for p in pair.between(t)]
         for op in pair.functions:
-            found = [d * (weight / len(pair.functions)) for d in slopes(op, points)]
+            found = [d * (weight / len(pair.functions)) for d in derivatives(op, points)]
             total = [a + b for a, b in zip(total, found, strict=True)] if total else found
     return total
 
 
-def slopes(op: LocalOp, points: Sequence[Tensor]) -> list[Tensor]:
+def derivatives(op: LocalOp, points: Sequence[Tensor]) -> list[Tensor]:
     """The derivative of an entry-wise operation by each operand, entry by entry."""
     if op.op.name == "relu":
         return [(points[0] > 0).to(points[0].dtype)]
@@ -148,7 +148,7 @@ def slopes(op: LocalOp, points: Sequence[Tensor]) -> list[Tensor]:
     return [torch.zeros_like(p) if d is None else d.nan_to_num(0.0, 0.0, 0.0) for d, p in zip(found, points, strict=True)]
 
 
-def secant(z: Tensor, z_r: Tensor, points: Sequence[tuple[Tensor, Tensor]], slopes: Sequence[Tensor]) -> list[Tensor]:
+def secant(z: Tensor, z_r: Tensor, points: Sequence[tuple[Tensor, Tensor]], derivatives: Sequence[Tensor]) -> list[Tensor]:
     """One coefficient per operand, so that coefficients times changes sum to z - z_r.
 
     For one operand it is the quotient, see `ratio`. For several, the slopes, and what those leave in proportion to the squares
@@ -161,14 +161,14 @@ def secant(z: Tensor, z_r: Tensor, points: Sequence[tuple[Tensor, Tensor]], slop
     """
     change = [x - r for x, r in points]
     size = z.abs() + z_r.abs()
-    for d, (x, r) in zip(slopes, points, strict=True):
+    for d, (x, r) in zip(derivatives, points, strict=True):
         size = size + d.abs() * (x.abs() + r.abs())
     if len(points) == 1:
-        return [ratio(z - z_r, change[0], slopes[0], size)]
-    left = z - z_r - torch.stack([d * dx for d, dx in zip(slopes, change, strict=True)]).sum(0)
+        return [ratio(z - z_r, change[0], derivatives[0], size)]
+    left = z - z_r - torch.stack([d * dx for d, dx in zip(derivatives, change, strict=True)]).sum(0)
     square = torch.stack([dx.square() for dx in change]).sum(0)
     rest = torch.where((left.abs() <= noise(size)) | (square == 0), torch.zeros_like(left), left / square)
-    return [d + rest * dx for d, dx in zip(slopes, change, strict=True)]
+    return [d + rest * dx for d, dx in zip(derivatives, change, strict=True)]
 
 
 def ratio(dz: Tensor, dx: Tensor, slope: Tensor, size: Tensor) -> Tensor:

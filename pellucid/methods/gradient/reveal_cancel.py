@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from pellucid.tape import kinds
-from .rescale import Shares, entrywise, linear, mean_slopes, moved, ratio, rescale, slopes
+from .rescale import Shares, derivatives, entrywise, linear, mean_derivatives, moved, ratio, rescale
 from .two_passes import Carried, Pair, made
 
 WEIGHTED = ("convolution", "dense")
@@ -86,7 +86,7 @@ class RevealCancel:
                 ]
             )
         if kind == "scaled":
-            both = zip(mean_slopes(pair, pair.z[0].shape), self.read(pair), strict=True)
+            both = zip(mean_derivatives(pair, pair.z[0].shape), self.read(pair), strict=True)
             self.parts[pair.op.out] = torch.stack([c * torch.where(c >= 0, part, part.flip(0)) for c, part in both]).sum(0)
         if kind == "curved":
             self.parts[pair.op.out] = self._shifted(pair)[0]
@@ -123,12 +123,12 @@ class RevealCancel:
         exchanged = m.flip(0)
         return [
             torch.stack([(c * part).sum_to_size(x.shape) for part in torch.where(c >= 0, m, exchanged)]).to(m.dtype)
-            for c, x in zip(mean_slopes(pair, m[0].shape), pair.xs, strict=True)
+            for c, x in zip(mean_derivatives(pair, m[0].shape), pair.xs, strict=True)
         ]
 
     def _curved(self, pair: Pair, m: Tensor) -> Tensor:
         (parts,), (made, size) = self.read(pair), self._shifted(pair)
-        (a,), (b,) = slopes(pair.here, pair.xs), slopes(pair.there, pair.rs)
+        (a,), (b,) = derivatives(pair.here, pair.xs), derivatives(pair.there, pair.rs)
         slope = (a + b) / 2  # what the quotient comes to as one part vanishes
         return (m * ratio(made, parts, slope, size + slope.abs() * parts.abs().sum(0))).to(m.dtype)
 

@@ -12,7 +12,7 @@ from pellucid.explanation.attribution import Attribution
 from pellucid.explanation.ledger import Row
 from pellucid.model import Model
 from pellucid.model.where import Where
-from pellucid.tape import LocalOp, Tape, aim, find, record, walk
+from pellucid.tape import LocalOp, Tape, find, record, resolve_target, walk
 from pellucid.target import Target
 from pellucid.target.conditioning import Conditioning
 from ..conditioning import conditional_target, propagate_conditional
@@ -38,18 +38,18 @@ class OfGradient(ABC):
     def attribute(self, model: Model, x: Tensor, target: Target, at: str | Where | None = None) -> Attribution:
         """The values at the input, or at the value `at`, from one forward and one backward pass."""
         tape = record(model, x)
-        aimed = aim(tape, target, model)
+        resolved = resolve_target(tape, target, model)
         end = tape.inputs[0] if at is None else find(tape, at)
         place = tape.value(end)
-        rows, many = conditional_target(tape, aimed, self.only, end), max(1, len(self.only))
+        rows, many = conditional_target(tape, resolved, self.only, end), max(1, len(self.only))
         if self.only:
-            gradient, _ = propagate_conditional(tape, aimed.slopes, self.only, end, _segment)
+            gradient, _ = propagate_conditional(tape, resolved.gradients, self.only, end, _segment)
             place = place.repeat_interleave(many, 0) if many > 1 else place
         else:
-            found = walk(tape, aimed.slopes, derive, ends=(end,)).get(end)
+            found = walk(tape, resolved.gradients, derive, ends=(end,)).get(end)
             gradient = x.new_zeros(place.shape) if found is None else found
         values = self.weigh(gradient, place)
-        return Attribution(values, rows.score, rows.target, aimed.output, forwards=(1 + many) * len(x), through=rows.through)
+        return Attribution(values, rows.score, rows.target, resolved.output, forwards=(1 + many) * len(x), through=rows.through)
 
 
 def _segment(tape: Tape, starts: dict[int, Tensor], goal: int) -> tuple[Tensor | None, tuple[Row, ...]]:

@@ -13,10 +13,10 @@ from pellucid.errors import MethodError
 from pellucid.explanation.attribution import Attribution
 from pellucid.model import Model
 from pellucid.model.where import Where
-from pellucid.tape.forward import ask, at_once
+from pellucid.tape.forward import batch_size, run_batched
 from pellucid.target import Target
 from .baseline import Baseline, brief, filled
-from .batched import Slopes, column, slopes
+from .batched import BatchedGradient, batched_gradient, column
 
 ROOTS = ("gradient", "segment")
 PARTS, ROUNDS = 16, 5  # the first crossing is boxed into a part, and that box is cut again: 16^-5 of the way is left
@@ -70,7 +70,7 @@ class SimpleTaylor:
             raise MethodError(
                 f"root={self.root!r}", "no such line", "a root is looked for on a line", f"Use {' or '.join(ROOTS)}."
             )
-        s = slopes(model, x, target, at)
+        s = batched_gradient(model, x, target, at)
         way = self._way(s, x)
         before, places, found = nearest_root(s, way)
         moved = column(places.tolist(), way) * way
@@ -80,7 +80,7 @@ class SimpleTaylor:
         spent = len(x) * (2 + 2 + ROUNDS * (PARTS + 1))
         return s.attribution(values, notes=notes, options=options, forwards=spent)
 
-    def _way(self, s: Slopes, x: Tensor) -> Tensor:
+    def _way(self, s: BatchedGradient, x: Tensor) -> Tensor:
         """The line, from x to its end."""
         if self.root == "segment":
             return s.value - s.inside(filled(self.baseline, x))
@@ -89,7 +89,7 @@ class SimpleTaylor:
         newton = torch.where(length > 0, s.score.double() / length, 0.0)
         return gradient * column((self.reach * newton).tolist(), gradient)
 
-    def _notes(self, s: Slopes, values: Tensor, moved: Tensor, found: Tensor) -> tuple[str, ...]:
+    def _notes(self, s: BatchedGradient, values: Tensor, moved: Tensor, found: Tensor) -> tuple[str, ...]:
         line = "against the gradient" if self.root == "gradient" else "on the way to the baseline"
         score = s.score.double()
         off = (values.double().flatten(1).sum(1) - score).abs()
@@ -105,7 +105,7 @@ class SimpleTaylor:
         return tuple(note for note in (told, none) if note)
 
 
-def nearest_root(s: Slopes, way: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def nearest_root(s: BatchedGradient, way: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Where the score of each sample first changes sign on its way, from 0 to 1: just before, there, and whether it does.
 
     Where it never does: where it comes nearest to zero among the first points that are read.
@@ -128,7 +128,7 @@ def nearest_root(s: Slopes, way: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return torch.where(found, low, nearest), torch.where(found, low + width * share, nearest), found
 
 
-def scored(s: Slopes, way: Tensor, places: Tensor) -> Tensor:
+def scored(s: BatchedGradient, way: Tensor, places: Tensor) -> Tensor:
     """The score at some places on the way of each sample, with the shape of `places`."""
     samples, count = places.shape
     found = torch.zeros(samples * count, dtype=torch.float64)
@@ -137,6 +137,6 @@ def scored(s: Slopes, way: Tensor, places: Tensor) -> Tensor:
         own = [q // count for q in range(first, last)]
         return s.value[own] - column(places.flatten()[first:last].tolist(), way) * way[own], own
 
-    for first, last, score in ask(s.readout, len(found), variants, batch=s.batch if s.fixed else at_once(s.readout.x)):
+    for first, last, score in run_batched(s.readout, len(found), variants, batch=s.batch if s.fixed else batch_size(s.readout.x)):
         found[first:last] = score.double().cpu()
     return found.reshape(samples, count)

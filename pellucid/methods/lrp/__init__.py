@@ -1,4 +1,7 @@
-"""Layer-wise relevance propagation: what reached the decision, and how the model reacted to it."""
+"""Layer-wise relevance propagation: rules for operations, composites of rules, and `lrp` alone, which chooses among them.
+
+The tape that relevance walks back on is in `pellucid/tape`; conditions on its way are in `methods/conditioning.py`.
+"""
 
 from .attention import Attention as Attention
 from .auto import Auto as Auto

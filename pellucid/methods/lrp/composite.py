@@ -1,4 +1,4 @@
-"""Composite: which rule where. The first entry that matches an operation decides."""
+"""The composite: which rule for which operation. The first entry that matches decides. Named ones are in `presets.py`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pellucid.explanation.attribution import Attribution
 from pellucid.explanation.ledger import Ledger, Row, concat_rows
 from pellucid.model import Model
 from pellucid.model.where import Where
-from pellucid.tape import Op, Tape, aim, find, opened, path, record, rewrite
+from pellucid.tape import Op, Tape, find, open_attention, path, record, resolve_target, rewrite
 from pellucid.tape.batch import per_sample
 from pellucid.target import Target
 from pellucid.target.conditioning import Conditioning
@@ -26,8 +26,8 @@ Entry = tuple[Where, Rule]
 
 
 def base(eps: float = 1e-6) -> tuple[Entry, ...]:
-    """The entries for everything without weights: activations and norms pass, sums and means share, views route, gates let the
-    signal through.
+    """The entries for everything without weights: activations and norms pass, sums and means share, views route, gates give all
+    to the signal.
     """
     return (
         (Where(op=("activation", "softmax", "scale", "norm")), Pass()),
@@ -49,7 +49,7 @@ class Composite:
         entries: Pairs of `Where` and `Rule`.
         name: What captions call it.
         notes: Sentences for the caption.
-        strict: Whether an operation without a rule is an error (`NoRule`), or falls back to its derivative, booked as such.
+        strict: Whether an operation without a rule is an error (`NoRule`), or falls back to its gradient, booked as such.
         opened: Whether relevance goes through the weights of an attention as well (AttnLRP), or through the values alone.
         only: Conditions that relevance has to pass on its way (concept relevance); each passage makes a map of its own.
 
@@ -94,70 +94,77 @@ class Composite:
         """
         rules: dict[int, Rule] = {}
         for where, rule in (*self.entries, *base()):
-            meant = where.pick([op for op in ops if op.kind in rule.kinds])
-            for op in meant:
+            matches = where.pick([op for op in ops if op.kind in rule.kinds])
+            for op in matches:
                 rules.setdefault(op.index, rule)
-            if where.op is not None and not meant and any(where.covers(op) for op in ops):
-                raise _unable(where, rule)
+            if where.op is not None and not matches and any(where.covers(op) for op in ops):
+                raise _wrong_kind(where, rule)
         return rules
 
     def attribute(self, model: Model, x: Tensor, target: Target, at: str | Where | None = None) -> Attribution:
         """Relevance at the input, or at the value `at`, with its ledger."""
         found = self._attribute(model, x, target, at, measured=False)
-        return found if closes(found.ledger) else self._attribute(model, x, target, at, measured=True)
+        return found if balances(found.ledger) else self._attribute(model, x, target, at, measured=True)
 
     def _attribute(self, model: Model, x: Tensor, target: Target, at: str | Where | None, *, measured: bool) -> Attribution:
         tape = rewrite(record(model, x))
-        aimed = aim(tape, target, model)
-        ops = path(tape, aimed.slopes)
+        resolved = resolve_target(tape, target, model)
+        ops = path(tape, resolved.gradients)
         composite = replace(self.choose(tape, ops).bounded(model), strict=self.strict, only=self.only)
         tape = composite.prepare(tape)
         end = tape.inputs[0] if at is None else find(tape, at)
-        rows = conditional_target(tape, aimed, self.only, end)
-        values, ledger = composite.carry(tape, aimed.target, end, measured=measured)
+        rows = conditional_target(tape, resolved, self.only, end)
+        values, ledger = composite.carry(tape, resolved.target, end, measured=measured)
         options = tuple(str(composite).splitlines())
         forwards = (1 + max(1, len(self.only))) * len(x)
         return Attribution(
-            values, rows.score, rows.target, aimed.output, ledger, composite.notes, composite.name, options, forwards=forwards,
+            values, rows.score, rows.target, resolved.output, ledger, composite.notes, composite.name, options, forwards=forwards,
             through=rows.through,
         )  # fmt: skip
 
     def carry(self, tape: Tape, target: Target, end: int, *, measured: bool = False) -> tuple[Tensor, Ledger]:
-        """Relevance at the value `end`, and the books. Uses the tape up.
+        """Relevance at the value `end`, shaped like it, and the ledger. Consumes the tape.
 
         Rules that share what they keep in proportion to what inputs got are not linear in the relevance they carry. There, each
         term of a contrast is carried on its own, so that the map of a - b is always the map of a minus the map of b.
         """
         shares = any("share" in (getattr(rule, "bias", ""), getattr(rule, "silent", "")) for _, rule in self.entries)
         parts = [Target((term,)) for term in target.terms] if shares and len(target.terms) > 1 else [target]
-        values, books = tape.value(end).new_zeros(()), []
-        whole = aim(tape, target)
-        rules = self.plan(path(tape, whole.slopes))  # of all terms: they may be read from several heads
+        values, ledgers = tape.value(end).new_zeros(()), []
+        whole = resolve_target(tape, target)
+        rules = self.plan(path(tape, whole.gradients))  # of all terms: they may be read from several heads
         for n, part in enumerate(parts, 1):
-            aimed = whole if part is target else aim(tape, part)
+            resolved = whole if part is target else resolve_target(tape, part)
             if self.only:
-                arrived, ledger = self._pass(tape, aimed.seeds(tape), rules, end, measured=measured)
-                values = values + arrived
+                relevance, ledger = self._conditional(tape, resolved.relevance_seeds(tape), rules, end, measured=measured)
+                values = values + relevance
             else:
                 keep = n < len(parts)
                 found, ledger = propagate(
-                    tape, aimed.seeds(tape), rules, ends=(end,), strict=self.strict, keep=keep, measured=measured
+                    tape, resolved.relevance_seeds(tape), rules, ends=(end,), strict=self.strict, keep=keep, measured=measured
                 )
                 values = values + found[end] if end in found else values
-            books.append(ledger)
-        return values if values.dim() else torch.zeros_like(tape.value(end)), merged(books)
+            ledgers.append(ledger)
+        return values if values.dim() else torch.zeros_like(tape.value(end)), summed(ledgers)
 
-    def _pass(
+    def _conditional(
         self, tape: Tape, seeds: dict[int, Tensor], rules: dict[int, Rule], end: int, *, measured: bool
     ) -> tuple[Tensor, Ledger]:
-        """Relevance at the value `end` of what passes each of the conditions, a row for each; and the books of every row."""
+        """Relevance at the value `end` that passes each of the conditions, a row for each; and the ledger of every row."""
 
         def segment(tape: Tape, starts: dict[int, Tensor], goal: int) -> tuple[Tensor | None, tuple[Row, ...]]:
-            loose = () if starts is seeds else starts
-            arrived, ledger = propagate(
-                tape, starts, rules, ends=(goal,), strict=self.strict, keep=True, measured=measured, loose=loose
+            nonzero_at_zero = () if starts is seeds else starts
+            relevance, ledger = propagate(
+                tape,
+                starts,
+                rules,
+                ends=(goal,),
+                strict=self.strict,
+                keep=True,
+                measured=measured,
+                nonzero_at_zero=nonzero_at_zero,
             )
-            return arrived.get(goal), ledger.rows
+            return relevance.get(goal), ledger.rows
 
         samples, many = tape.samples, len(self.only)
         values, rows = propagate_conditional(tape, seeds, self.only, end, segment)
@@ -172,12 +179,10 @@ class Composite:
 
     def prepare(self, tape: Tape) -> Tape:
         """The tape as these rules read it: with attention as a product of two signals where `opened`."""
-        return opened(tape) if self.opened else tape
+        return open_attention(tape) if self.opened else tape
 
     def bounded(self, model: Model) -> Composite:
-        """With the bounds of every z-box filled in from the model's preprocessing; without one, the extremes of each sample bound
-        it.
-        """
+        """With the bounds of every z-box from the model's preprocessing; without one, each sample bounds its own."""
         if not any(isinstance(rule, ZBox) and (rule.low is None or rule.high is None) for _, rule in self.entries):
             return self
         if model.image_preprocess is None:
@@ -196,19 +201,19 @@ def reads_picture(tape: Tape) -> bool:
     return len(tape.values[tape.inputs[0]].shape) == 4
 
 
-def closes(ledger: Ledger | None) -> bool:
-    """Whether no sample's books miss more than a small part of what they may."""
+def balances(ledger: Ledger | None) -> bool:
+    """Whether the error of every sample is a fifth of its bound at most."""
     return ledger is not None and bool((ledger.error.abs() <= 2e-5 * ledger.volume).all())
 
 
-def merged(books: Sequence[Ledger]) -> Ledger:
-    """Several books in one."""
-    seed, arrived = (torch.stack([getattr(b, side) for b in books]).sum(0) for side in ("seed", "input"))
-    return Ledger(seed, arrived, concat_rows(b.rows for b in books))
+def summed(ledgers: Sequence[Ledger]) -> Ledger:
+    """Several ledgers as one."""
+    seed, reached = (torch.stack([getattr(b, side) for b in ledgers]).sum(0) for side in ("seed", "input"))
+    return Ledger(seed, reached, concat_rows(b.rows for b in ledgers))
 
 
-def _unable(where: Where, rule: Rule) -> MethodError:
+def _wrong_kind(where: Where, rule: Rule) -> MethodError:
     return MethodError(
-        f"{rule} for {where}", "operations of other kinds there", f"this rule takes {', '.join(sorted(rule.kinds))}",
+        f"{rule} for {where}", "operations of other kinds there", f"this rule is for {', '.join(sorted(rule.kinds))}",
         "Choose another rule, or another kind of operation.",
     )  # fmt: skip

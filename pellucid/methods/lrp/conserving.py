@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pellucid.model.where import Where
 from pellucid.tape import Op, Tape
 from .composite import Composite, Entry, base, reads_picture
-from .recurrent import remembering
+from .recurrent import fit_recurrent
 from .rule import WEIGHTED, Rule
 from .rules import Epsilon, Gamma, Norm, Pass, ZBox
 
@@ -47,7 +47,7 @@ def fitted(tape: Tape, ops: Sequence[Op]) -> Composite:
     last, box, *rest = Conserving().entries
     pixels = [box] if reads_picture(tape) else []
     chosen = Composite((*final_dense(tape, ops, last[1]), last, *pixels, *rest), "lrp.conserving")
-    return remembering(chosen, ops)
+    return fit_recurrent(chosen, ops)
 
 
 def final_dense(tape: Tape, ops: Sequence[Op], rule: Rule) -> list[Entry]:

@@ -1,4 +1,4 @@
-"""The one flow behind all rules for linear operations: contributions over their sum, and what became of the rest."""
+"""What all rules for linear operations share: contributions over their sum, and what becomes of bias and stabiliser."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class Stream:
         R: The relevance to share.
         z: The denominator: the sum of the contributions, with the bias if `bias` is given.
         bias: The bias within z.
-        back: From s = R / z to what the inputs get: the transposes of the weights, times the inputs.
+        back: From s = R / z to the shares of the inputs: the transposes of the weights, times the inputs.
         sign: 1 or -1 when z cannot be of the other sign, or R is zero wherever it is.
         weight: By how much R counts in this stream.
-        part: Whether R is only part of what stands at the operation's output.
+        part: Whether R is only part of the relevance at the operation's output.
     """
 
     R: Tensor
@@ -42,9 +42,9 @@ def flow(
     """Share every stream over its contributions, R_i = sum_j x_i w_ij R_j / stab(z_j), and book the rest.
 
     With `bias="spread"`, the bias's share of each unit is spread evenly over the unit's inputs; with "share", the shares of all
-    biases go to those inputs of the whole layer that got relevance of their sign, in proportion to it (`LocalOp.hand_out`).
-    `silent` says the same of what the stabiliser keeps, which is all of it where no input speaks (z = 0). Streams are made one
-    after the other, so that only one is in memory.
+    biases go to those inputs of the whole layer that got relevance of their sign, in proportion to it (`LocalOp.redistribute`).
+    `silent` says the same of what the stabiliser keeps, which is all of it where nothing contributes (z = 0). Streams are made
+    one after the other, so that only one is in memory.
     """
     total, spread = None, None
     booked: dict[str, Tensor] = {}
@@ -70,7 +70,7 @@ def flow(
     handed = (("bias",) if bias == "share" else ()) + (("stabiliser", "dropped") if silent == "share" else ())
     returned = [booked.pop(cause) for cause in handed if cause in booked]
     if returned:
-        total, stuck = op.hand_out(torch.stack(returned).sum(0), total)
+        total, stuck = op.redistribute(torch.stack(returned).sum(0), total)
         booked["dropped"] = _add(booked.get("dropped"), stuck)
     if spread is not None:
         even, left = op.linear.spread(spread)
@@ -82,7 +82,7 @@ def flow(
 def kept_back(
     op: LocalOp, stream: Stream, s: Tensor, eps: float | Tensor, sums: Tensor | None, claimed: tuple[Tensor, Tensor | None] | None
 ) -> dict[str, Tensor]:
-    """What sharing R = s stab(z) over z leaves unclaimed: "dropped" where nothing speaks (z = 0), "stabiliser" elsewhere.
+    """The relevance that no contribution takes: "dropped" where there is none (z = 0), "stabiliser" elsewhere.
 
     Overwrites s, unless `claimed` is given: what the inputs got, and what the bias did, which add up to the sum of s z.
     """
@@ -91,14 +91,14 @@ def kept_back(
     else:
         whole = stream.weight * op.sums(stream.R) if op.total is None or stream.part else stream.weight * op.total
         kept = whole - (op.sums(s.mul_(stream.z)) if claimed is None else _sum(op, *claimed))
-    if not exceeds(kept, whole, 1e-3):  # too little to be worth another look at every unit
+    if not exceeds(kept, whole, 1e-3):  # too little to be worth another pass over every unit
         return {"stabiliser": kept}
     dropped = stream.weight * op.sums(stream.R * (stream.z == 0))
     return {"dropped": dropped, "stabiliser": kept - dropped}
 
 
 def _sum(op: LocalOp, got: Tensor, own: Tensor | None) -> Tensor:
-    amount = per_sample(got, op.tape.values[op.op.ins[0]].placed, op.samples)
+    amount = per_sample(got, op.tape.values[op.op.ins[0]].sample_axis, op.samples)
     return amount if own is None else amount + own
 
 

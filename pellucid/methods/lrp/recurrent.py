@@ -1,4 +1,4 @@
-"""Relevance through recurrent cells as Arras and colleagues published it."""
+"""Recurrent cells: the rules as Arras and colleagues published them, and how other composites are fitted to gates."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .rules import Epsilon, Norm
 
 
 @dataclass(frozen=True)
-class Meeting(Rule):
+class JointSum(Rule):
     """Where parts of one linear operation are added, W x + U h + b, they share by value, as inputs of one layer do; elsewhere
     another rule decides.
 
@@ -32,19 +32,19 @@ class Meeting(Rule):
         return (Norm(self.eps, silent="spread") if op.op.part else self.rule).share(op, R, rectified)
 
 
-def remembering(composite: Composite, ops: Sequence[Op], eps: float = 1e-9) -> Composite:
+def fit_recurrent(composite: Composite, ops: Sequence[Op], eps: float = 1e-9) -> Composite:
     """A composite fitted to recurrent cells, where some ran.
 
     What the input and the state add to a gate, and what a cell keeps and lets in by one gate, share by value. Where all sums
-    share by magnitude, as residual ones do, the AUC of words that are known to tell fell from 1.00 to 0.93 for a GRU, from 1.00
+    share by magnitude, as residual ones do, the AUC of words known to decide fell from 1.00 to 0.93 for a GRU, from 1.00
     to 0.99 for an LSTM; by value everywhere, to 0.94 for an LSTM.
     """
     if not any(op.part for op in ops):
         return composite
-    (plain,) = [rule for where, rule in composite.entries if where.op == ("sum", "pool")][:1]
-    composite = composite.where(op="sum", rule=Meeting(plain, eps)).where(op="lerp", rule=Norm(eps, silent="spread"))
-    told = "Recurrent cells: gates are weights, and the signals they let through take all relevance."
-    return replace(composite, notes=(*composite.notes, told))
+    (other,) = [rule for where, rule in composite.entries if where.op == ("sum", "pool")][:1]
+    composite = composite.where(op="sum", rule=JointSum(other, eps)).where(op="lerp", rule=Norm(eps, silent="spread"))
+    note = "Recurrent cells: gates are weights, and the signals they let through take all relevance."
+    return replace(composite, notes=(*composite.notes, note))
 
 
 def SignalTakeAll(eps: float = 1e-3, *, bias: Bias = "absorb", silent: Silent = "drop") -> Composite:

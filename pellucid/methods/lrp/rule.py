@@ -1,4 +1,4 @@
-"""What a rule is: how the relevance of what an operation made is shared among what it read."""
+"""What a rule is: how the relevance at the output of an operation is shared among its inputs. The rules are in `rules/`."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ EVERYTHING = LINEAR | SHARED | {"activation", "norm", "scale", "softmax", "route
 
 @dataclass(frozen=True)
 class Shares:
-    """What the inputs get, and what is booked as absorbed.
+    """The relevance of the inputs of an operation, and what is booked as absorbed. Together they are the relevance at its output.
 
     Arguments:
-        inputs: One share per tracked input of the operation, None where it gets nothing.
-        booked: What no input got, per cause and sample.
+        inputs: One share per tracked input of the operation, shaped like it; None where it gets nothing.
+        booked: Relevance that no input got, by cause, with shape (batch,).
         rest: The cause of whatever else no input got: the difference is measured and booked under that name.
-        constants: What went to constants, each by its name, where there are several.
+        constants: Relevance of constants, each with its name and with shape (batch,), where there are several.
     """
 
     inputs: list[Tensor | None]
@@ -39,7 +39,7 @@ class Shares:
 
 @dataclass(frozen=True)
 class Rule(ABC):
-    """How one operation hands relevance down. To add a rule: subclass, implement `share`, name it in `lrp/__init__.py`."""
+    """How one operation shares relevance among its inputs. To add one: implement `share`, and name it in `lrp/__init__.py`."""
 
     kinds: ClassVar[frozenset[str]] = EVERYTHING  # the kinds of operation it can take
     gated: ClassVar[bool] = True  # an input entry that is zero gets nothing
@@ -47,11 +47,17 @@ class Rule(ABC):
 
     @abstractmethod
     def share(self, op: LocalOp, R: Tensor, rectified: bool) -> Shares:
-        """The shares of relevance R, shaped like what `op` made. `rectified`: R is zero wherever that is not positive."""
+        """Share relevance among the inputs.
+
+        Arguments:
+            op: The operation: its inputs `xs`, its output `z`, its weights `linear`, and its vector-Jacobian product `pull`.
+            R: The relevance at its output, shaped like it.
+            rectified: Whether R is zero wherever the output is not positive.
+        """
 
     @property
     def tight(self) -> bool:
-        """Whether input entries that are zero get nothing for sure."""
+        """Whether input entries that are zero surely get nothing."""
         return self.gated and "spread" not in (getattr(self, "bias", None), getattr(self, "silent", None))
 
     def __str__(self) -> str:
@@ -71,7 +77,7 @@ def exceeds(amount: Tensor, whole: Tensor, share: float) -> bool:
 
 
 def stabilise(z: Tensor, eps: float | Tensor, sign: int = 0) -> Tensor:
-    """z moved away from zero by eps; zero moves up (a negative zero, which only contributions that are all zero add up to, down).
+    """z moved away from zero by eps; zero moves up (a negative zero, the sum of contributions that are all zero, down).
 
     Arguments:
         sign: 1 or -1 when z is known to have that sign or be zero: saves work.
@@ -86,7 +92,7 @@ def stabilise(z: Tensor, eps: float | Tensor, sign: int = 0) -> Tensor:
 
 
 def divide(R: Tensor, z: Tensor, eps: float | Tensor, sign: int = 0) -> Tensor:
-    """R / z, stabilised; where that leaves no denominator (eps = 0 and z = 0) nothing is handed on."""
+    """R / z, stabilised; where the denominator is zero (eps = 0 and z = 0) the result is zero."""
     den = stabilise(z, eps, sign) if isinstance(eps, Tensor) or eps else z
     if isinstance(eps, Tensor) or not eps:
         return torch.where(den == 0, torch.zeros_like(R), R / den)

@@ -13,7 +13,7 @@ from pellucid.errors import MethodError
 from pellucid.explanation.attribution import Attribution
 from pellucid.model import Model
 from pellucid.model.where import Where
-from pellucid.tape import Tape, aim, record
+from pellucid.tape import Tape, record, resolve_target
 from pellucid.tape.axes.feature_map import FeatureMap
 from pellucid.tape.replay import after, replay
 from pellucid.tape.seed import find_output
@@ -74,8 +74,8 @@ class DVE:
             MethodError: no value between the input and the target is a map, or none that was named.
         """
         tape = record(model, x)
-        aimed = aim(tape, target, model)
-        chosen = choose_map(tape, aimed, self.name, self.layer, at)
+        resolved = resolve_target(tape, target, model)
+        chosen = choose_map(tape, resolved, self.name, self.layer, at)
         maps = chosen.read(tape.value(chosen.id))
         maps = maps.float() if maps.dtype in (torch.float16, torch.bfloat16) else maps
         passes, notes = 0, [BLIND]
@@ -89,7 +89,7 @@ class DVE:
         heat = heat if self.kind == "plain" else self.product(heat).relu()
         settings = tuple(f"{name}={value}" for name, value in vars(self).items() if name != "layer")
         return map_attribution(
-            tape, aimed, chosen, heat[:, 0], at, notes=notes, options=settings, forwards=len(x) * (1 + passes)
+            tape, resolved, chosen, heat[:, 0], at, notes=notes, options=settings, forwards=len(x) * (1 + passes)
         )  # fmt: skip
 
     def product(self, maps: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from pellucid.core.random import stream
 from pellucid.errors import MethodError
 from pellucid.methods.perturb.imputers.imputer import baseline
 from pellucid.methods.perturb.regions.regions import mask_shape, spatial_shape
-from pellucid.tape.forward import ask, at_once
+from pellucid.tape.forward import batch_size, run_batched
 from ..metric import Answer, Compat, Need, Question, Scores, check_compat
 from ..removal.experiment import Scheme
 from ..removal.layout import check_real
@@ -189,7 +189,7 @@ def effects(question: Question, change: Change, n: int) -> Tensor:
             made.append(own - change.drawn(own, [k % n for k in range(start, stop) if k // n == row], question.seed))
         return torch.cat(made), rows
 
-    for first, last, told in ask(question.readout, samples * n, make, batch=at_once(x), what="changed inputs"):
+    for first, last, told in run_batched(question.readout, samples * n, make, batch=batch_size(x), what="changed inputs"):
         found[first:last] = question.readout.check(told).double().cpu()
     return question.score.double().cpu()[:, None] - found.reshape(samples, n)
 

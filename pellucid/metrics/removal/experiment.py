@@ -17,7 +17,7 @@ from pellucid.methods.perturb.imputers.convert import as_imputer
 from pellucid.methods.perturb.imputers.imputer import Constant, Fill, occluded
 from pellucid.methods.perturb.regions.division import Division
 from pellucid.methods.perturb.regions.regions import Partition
-from pellucid.tape.forward import ask, at_once
+from pellucid.tape.forward import batch_size, run_batched
 from ..metric import Question
 from .order import Weigh
 from .steps import Steps
@@ -116,7 +116,9 @@ class Experiment:
         def make(start: int, stop: int) -> tuple[Tensor, Sequence[int]]:
             return self._variants(wanted[start:stop])
 
-        for _, _, readings in ask(self._readings, len(wanted), make, batch=at_once(self.question.x), copies=self.draws):
+        for _, _, readings in run_batched(
+            self._readings, len(wanted), make, batch=batch_size(self.question.x), copies=self.draws
+        ):
             found.append(readings.reshape(-1, self.draws, len(READINGS)).mean(1))
         if found:
             learned = torch.cat(found).cpu()  # it stays on the device until all of it is there
@@ -184,7 +186,7 @@ class Experiment:
 
     def _readings(self, variants: Tensor, rows: Sequence[int]) -> Tensor:
         readout = self.question.readout
-        values = readout.values(variants, rows, spent=True)
+        values = readout.values(variants, rows, overwrite_input=True)
         return readings(self.question, readout.check(readout.read(values, rows)), values[None], rows)
 
 

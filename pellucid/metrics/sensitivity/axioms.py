@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pellucid.errors import MethodError
 from pellucid.methods.perturb.imputers.imputer import baseline
-from pellucid.tape.forward import ask, at_once
+from pellucid.tape.forward import batch_size, run_batched
 from ..faithfulness.correlation import SQUARES
 from ..faithfulness.losses import losses, singles
 from ..metric import Answer, Need, Question, Scores
@@ -66,7 +66,7 @@ def baseline_scores(question: Question, value: float | Tensor | None) -> Tensor:
     def make(start: int, stop: int) -> tuple[Tensor, list[int]]:
         return filled[start:stop].contiguous(), list(range(start, stop))
 
-    found = [told for _, _, told in ask(question.readout, len(x), make, batch=at_once(x), what="baselines")]
+    found = [told for _, _, told in run_batched(question.readout, len(x), make, batch=batch_size(x), what="baselines")]
     return question.readout.check(torch.cat(found)).double().cpu()
 
 

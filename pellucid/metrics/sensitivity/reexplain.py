@@ -12,7 +12,7 @@ from pellucid.errors import MethodError
 from pellucid.explanation.method import Method
 from pellucid.model import Model, Text
 from pellucid.tape import token_inputs
-from pellucid.tape.forward import ask, at_once
+from pellucid.tape.forward import batch_size, run_batched
 from pellucid.target import Target
 from ..metric import Answer, Question
 
@@ -48,7 +48,7 @@ class Explainer:
         else:  # texts are explained one by one
             tokens = model.preprocess.tokens(variants) if isinstance(model.preprocess, Text) else None
             alone = range(len(variants))
-            texts = (token_inputs.tokenized(model, variants, i, tokens) for i in alone)
+            texts = (token_inputs.tokenized_text(model, variants, i, tokens) for i in alone)
             found = [token_inputs.attribute(self.method, text, target.take([i])) for i, text in enumerate(texts)]
         self.forwards += sum(one.forwards for one in found)
         return torch.cat([one.values.detach() for one in found])
@@ -74,8 +74,8 @@ class Explainer:
             chosen = order[start:stop]
             return torch.cat([change(number, row) for number, row in chosen]), [row for _, row in chosen]
 
-        batch = samples if fixed else at_once(self.x)
-        made = [values for _, _, values in ask(self, n * samples, make, batch=batch, what="maps explained again")]
+        batch = samples if fixed else batch_size(self.x)
+        made = [values for _, _, values in run_batched(self, n * samples, make, batch=batch, what="maps explained again")]
         whole = torch.cat(made)
         if len(whole) < samples:
             raise MethodError(

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pellucid.errors import MethodError
 from pellucid.model import Model
-from pellucid.tape.forward import at_once, heard
+from pellucid.tape.forward import batch_size, forward_values
 from ..metric import Answer, Need, Question, Scores, class_scores
 from .reexplain import Explainer
 from .robustness import Neighbours, explain_moved, row_norms, where_finite
@@ -160,9 +160,9 @@ def output_values(question: Question, sample: int, y: Tensor, at: str | None) ->
     def asked(piece: Tensor) -> Values:
         if at is None:
             return question.readout.values(piece, [sample] * len(piece))
-        return heard(question.model, piece, (at, None))
+        return forward_values(question.model, piece, (at, None))
 
-    pieces = [asked(piece) for piece in torch.split(y, at_once(y))]
+    pieces = [asked(piece) for piece in torch.split(y, batch_size(y))]
     return {name: torch.cat([piece[name] for piece in pieces]) for name in pieces[0]}
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from pellucid.core.progress import report_progress
 from pellucid.model import Model
-from pellucid.tape.forward import at_once, heard
+from pellucid.tape.forward import batch_size, forward_values
 from pellucid.target import Target
 from pellucid.target.activation import Channel
 from ..pictures import Pictures
@@ -201,7 +201,7 @@ def top_activating(
 
 def _batches(source: Pictures) -> Iterator[Tensor]:
     for x in source.everything(BATCH):
-        yield from torch.split(x, at_once(x))
+        yield from torch.split(x, batch_size(x))
 
 
 def _values(
@@ -210,7 +210,7 @@ def _values(
     """The values that all units read, for a batch: from one pass, or from one explanation per layer."""
     addresses = tuple(dict.fromkeys(at for group in groups for at in group.addresses))
     if relevance is None:
-        return heard(model, x, (*addresses, None))
+        return forward_values(model, x, (*addresses, None))
     return {at: relevance(x, at, seen) for at in addresses}
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from pellucid.core.progress import report_progress
-from pellucid.tape.forward import at_once
+from pellucid.tape.forward import batch_size
 from pellucid.target import Target
 from pellucid.target.classes import Logit, LogOdds, Probability
 from ..canvas.latent import Latent
@@ -124,7 +124,7 @@ class Chain:
     def scores(self, codes: Tensor) -> Tensor:
         """The score of the code of each picture."""
         found = []
-        for rows in torch.split(torch.arange(len(codes)), at_once(torch.empty(1, *self.task.frame.shape))):
+        for rows in torch.split(torch.arange(len(codes)), batch_size(torch.empty(1, *self.task.frame.shape))):
             with differentiable(codes), torch.no_grad():
                 values = self.ask(self.task.frame.to_inputs(self.pictures(codes[rows])))
             found.append(objective_of([self.task.targets[row] for row in rows.tolist()])(values).detach())
@@ -166,7 +166,7 @@ def run_chain(
         start: Codes to begin with, one per picture.
         calm: How many steps without noise lead from the chain to a sample; the chain goes on from where it was.
     """
-    begun, size = time.perf_counter(), at_once(torch.empty(1, *chain.task.frame.shape))
+    begun, size = time.perf_counter(), batch_size(torch.empty(1, *chain.task.frame.shape))
     pieces = [list(range(len(chain.task)))[i : i + size] for i in range(0, len(chain.task), size)]
     total, found = steps + (samples - 1) * every, list[tuple[Tensor, Tensor]]()
     notes: list[str] = []

@@ -16,7 +16,7 @@ from torch import Tensor
 from pellucid.model import Model
 from pellucid.model.hooks import listening
 from pellucid.model.outputs import entries, main_output, part, tensors
-from pellucid.tape.forward import heard
+from pellucid.tape.forward import forward_values
 from pellucid.target import Part
 
 Values = dict[str | None, Tensor]
@@ -106,7 +106,7 @@ def layer_activations(model: Model, x: Tensor, addresses: Sequence[str | None]) 
     modules = () if model.module is None else model.module.named_modules()
     names = {id(child): name for name, child in modules if name in paths}
     with listening(names, leave=lambda name, output: order.append(name)):
-        values = heard(model, x, (*paths, *parts, None))
+        values = forward_values(model, x, (*paths, *parts, None))
     last = sorted(paths, key=lambda path: max(i for i, name in enumerate(order) if name == path))
     calls = {path: order.count(path) for path in last}
     return LayerActivations(model, calls, None in addresses or bool(parts), names, parts), values

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pellucid.errors import InputError
-from pellucid.tape.forward import heard
+from pellucid.tape.forward import forward_values
 from pellucid.target import Target, Term
 from ..frame import Frame
 from ..objective.activations import differentiable, layer_activations
@@ -208,7 +208,7 @@ def reference_activations(task: Task, shown: Tensor, at: Sequence[str | None]) -
     with torch.no_grad():
         found = []
         for row, where in enumerate(at):
-            values = heard(task.model, task.frame.to_inputs(shown[row : row + 1]), (where, None))
+            values = forward_values(task.model, task.frame.to_inputs(shown[row : row + 1]), (where, None))
             found.append(values[where].detach())
     return found
 

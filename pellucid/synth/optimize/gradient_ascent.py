@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from pellucid.errors import InputError
-from pellucid.tape.forward import at_once
+from pellucid.tape.forward import batch_size
 from ..objective.activations import differentiable, layer_activations
 from ..objective.objective import objective_of
 from ..prior.rows import per_picture
@@ -51,7 +51,7 @@ def gradient_ascent(task: Task, plan: Plan, start: Numbers | None = None) -> Opt
     activations, _ = layer_activations(task.model, x, tuple(dict.fromkeys(wanted)))
     rows = sorted(range(len(task)), key=lambda row: activations.depth(task.targets[row].addresses))
     views = plan.robust.views if plan.robust is not None else 1
-    size = len(task) if plan.coupled else max(1, at_once(x) // views)
+    size = len(task) if plan.coupled else max(1, batch_size(x) // views)
     pieces = [rows[i : i + size] for i in range(0, len(rows), size)]
     results: list[OptimizationResult] = []
     for number, piece in enumerate(pieces):

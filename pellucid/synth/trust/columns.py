@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from pellucid.tape.forward import at_once, heard
+from pellucid.tape.forward import batch_size, forward_values
 from pellucid.target import Target
 from ..objective.objective import objective_of
 from ..optimize.task import Task
@@ -48,9 +48,9 @@ def fresh_views(task: Task, images: Tensor, views: int, seed: int) -> list[dict[
     for row, target in enumerate(task.targets):
         changed = robust(images[row : row + 1], generators([task.seeds[row] + UNSEEN + seed]), 0)
         scores, leads = [], []
-        for batch in torch.split(changed, at_once(changed)):
+        for batch in torch.split(changed, batch_size(changed)):
             objective = objective_of([target] * len(batch))
-            values = heard(task.model, task.frame.to_inputs(batch), (*target.addresses, None))
+            values = forward_values(task.model, task.frame.to_inputs(batch), (*target.addresses, None))
             scores.append(objective(values))
             leads.append(objective.leads(values))
         found.append({"moved": float(torch.cat(scores).mean())})

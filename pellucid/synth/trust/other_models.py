@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from pellucid.errors import TargetError
 from pellucid.model import Model, load
-from pellucid.tape.forward import at_once, heard
+from pellucid.tape.forward import batch_size, forward_values
 from pellucid.target import Target, probabilities
 from pellucid.target.classes import OfClass
 from ..frame import framed
@@ -30,8 +30,8 @@ def other_model_opinions(task: Task, images: Tensor, other: Any) -> tuple[list[l
     why = "" if others else "No second network was given: other=..."
     for one in map(load, others):
         one.ready()
-        batches = torch.split(as_inputs(task, one, images), at_once(images))
-        output = torch.cat([heard(one, batch, (None,))[None] for batch in batches])
+        batches = torch.split(as_inputs(task, one, images), batch_size(images))
+        output = torch.cat([forward_values(one, batch, (None,))[None] for batch in batches])
         if output.dim() != 2:
             why = f"{one.name} does not return one score per class."
             continue

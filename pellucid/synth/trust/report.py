@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from pellucid.errors import InputError
-from pellucid.tape.forward import at_once
+from pellucid.tape.forward import batch_size
 from pellucid.target import Target
 from ..optimize.task import Task
 from ..pictures import pictures
@@ -67,7 +67,7 @@ def trust_report(
     targets = list({id(target): target for target in task.targets}.values())
     columns = [next(i for i, one in enumerate(targets) if one is target) for target in task.targets]
     images = images.to(task.frame.device, task.frame.dtype)
-    inputs, size = task.frame.to_inputs(images), at_once(images)
+    inputs, size = task.frame.to_inputs(images), batch_size(images)
     layers = layers_of(task.model, inputs[:size])
     made = Responses.of(task, targets, layers, torch.split(inputs, size))
     source = None if data is None else pictures(task.model, data)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pellucid.core.progress import report_progress
 from pellucid.errors import InputError
-from pellucid.tape.forward import at_once, heard
+from pellucid.tape.forward import batch_size, forward_values
 from pellucid.target import Target
 from ..optimize.task import Task
 from ..pictures import Pictures
@@ -53,7 +53,7 @@ class Responses:
 
 def _batch(task: Task, targets: Sequence[Target], layers: Sequence[str], x: Tensor) -> Responses:
     addresses = dict.fromkeys([*(at for target in targets for at in target.addresses), *layers, None])
-    values = heard(task.model, x, tuple(addresses))
+    values = forward_values(task.model, x, tuple(addresses))
     scores = [target.take([0] * len(x)).read(lambda at: values[at]).float().cpu() for target in targets]
     output, tokens = values[None], len(task.frame.spatial) > 1
     classes = output.argmax(1).cpu() if output.dim() == 2 and output.shape[1] > 1 else None
@@ -71,7 +71,7 @@ def real_responses(
     def inputs() -> Iterable[Tensor]:
         nonlocal done
         for x in islice(source.everything(64), (most + 63) // 64 if source.loader is None else None):
-            for batch in torch.split(x[: max(0, most - done)], at_once(x)):
+            for batch in torch.split(x[: max(0, most - done)], batch_size(x)):
                 done += len(batch)
                 yield batch
             if done >= most:

@@ -22,41 +22,41 @@ SCATTERED = frozenset("roll flip rot90 index index_select gather take masked_sel
 SAMPLE, CHANNEL, OTHER = -1, -2, -3
 
 
-class Run(NamedTuple):
+class AxisFactor(NamedTuple):
     """A factor of an axis: `length` steps of one thing.
 
     Arguments:
         what: SAMPLE, CHANNEL, OTHER, or the axis of the picture (0, 1, ...) along which it goes.
         length: How many steps.
         step: How many places of the picture's grid one step is: after height 14 was cut into 2 windows of 7, the windows are
-            Run(0, 2, step=7), and the places inside them Run(0, 7).
+            AxisFactor(0, 2, step=7), and the places inside them AxisFactor(0, 7).
         inside: For a row of tokens, where its places are: `start` tokens of another kind come before them.
     """
 
     what: int
     length: int
     step: int = 1
-    inside: tuple[Run, ...] = ()
+    inside: tuple[AxisFactor, ...] = ()
     start: int = 0
 
-    def then(self, finer: Run) -> Run | None:
-        """This run and a finer one behind it as one run, if they are one."""
+    def then(self, finer: AxisFactor) -> AxisFactor | None:
+        """This factor and a finer one behind it as one, if they are one."""
         if self.what != finer.what or self.inside or finer.inside:
             return None
         if self.what in (CHANNEL, OTHER):
             return self._replace(length=self.length * finer.length)
         whole = self.step == finer.length * finer.step
-        return Run(self.what, self.length * finer.length, finer.step) if whole else None
+        return AxisFactor(self.what, self.length * finer.length, finer.step) if whole else None
 
-    def cut(self, parts: int) -> tuple[Run, Run] | None:
+    def cut(self, parts: int) -> tuple[AxisFactor, AxisFactor] | None:
         """`parts` coarse steps, and the fine steps within each of them."""
         if self.inside or self.length % parts:
             return None
         fine = self.length // parts
-        return Run(self.what, parts, self.step * fine), Run(self.what, fine, self.step)
+        return AxisFactor(self.what, parts, self.step * fine), AxisFactor(self.what, fine, self.step)
 
 
-Axis = tuple[Run, ...]
+Axis = tuple[AxisFactor, ...]
 Layout = tuple[Axis, ...]
 
 
@@ -73,41 +73,41 @@ class Grid(NamedTuple):
 
 
 def grid(layout: Layout, value: Value, samples: int) -> Grid | None:
-    """How to read a value as a map; None where that cannot be told.
+    """How to read a value as a map; None where that is not known.
 
     Example:
         >>> from ..batch import Batch
         >>> tokens = Value(None, (2, 197, 768), True, Batch(0))
-        >>> row = Run(OTHER, 197, inside=(Run(0, 14), Run(1, 14)), start=1)
-        >>> grid(((Run(SAMPLE, 2),), (row,), (Run(CHANNEL, 768),)), tokens, 2)
+        >>> row = AxisFactor(OTHER, 197, inside=(AxisFactor(0, 14), AxisFactor(1, 14)), start=1)
+        >>> grid(((AxisFactor(SAMPLE, 2),), (row,), (AxisFactor(CHANNEL, 768),)), tokens, 2)
         Grid(batch=0, channel=2, size=(14, 14), start=1)
     """
     batch = _batch_axis(layout, value, samples) if len(layout) == len(value.shape) else None
-    channels = [d for d, axis in enumerate(layout) if any(run.what == CHANNEL for run in axis)]
+    channels = [d for d, axis in enumerate(layout) if any(factor.what == CHANNEL for factor in axis)]
     if batch is None or len(channels) != 1 or channels[0] == batch:
         return None
-    rest = [run for d, axis in enumerate(layout) if d not in (batch, channels[0]) for run in axis]
+    rest = [factor for d, axis in enumerate(layout) if d not in (batch, channels[0]) for factor in axis]
     row = rest[0] if len(rest) == 1 and rest[0].inside else None
-    runs = rest if row is None else row.inside
-    along = [run.what for run in runs]
+    factors = rest if row is None else row.inside
+    along = [factor.what for factor in factors]
     if not along or along != sorted({*along}) or along[0] < 0:
         return None
-    return Grid(batch, channels[0], tuple(run.length for run in runs), 0 if row is None else row.start)
+    return Grid(batch, channels[0], tuple(factor.length for factor in factors), 0 if row is None else row.start)
 
 
 def _batch_axis(layout: Layout, value: Value, samples: int) -> int | None:
     """The axis that counts samples and nothing else."""
     if samples == 1:  # which may be any axis of one entry
-        single = [d for d, n in enumerate(value.shape) if n == 1 and all(run.what == SAMPLE for run in layout[d])]
+        single = [d for d, n in enumerate(value.shape) if n == 1 and all(factor.what == SAMPLE for factor in layout[d])]
         return next(iter(single), None)
     axis = None if value.batch is None or value.batch.every != 1 else value.batch.axis
-    return axis if axis is not None and layout[axis] == (Run(SAMPLE, samples),) else None
+    return axis if axis is not None and layout[axis] == (AxisFactor(SAMPLE, samples),) else None
 
 
 def layouts(tape: Tape) -> dict[int, Layout]:
-    """How the values on a tape lie, as far as that can be told.
+    """How the values on a tape lie, as far as that is known.
 
-    Whether the input counts its channels on axis 1 or on the last one is told by the first operation with weights that reads it.
+    Whether the channels of the input are axis 1 or the last one follows from the first operation with weights that reads it.
     """
     axes = len(tape.values[tape.inputs[0]].shape)
     if axes < 3:
@@ -121,7 +121,7 @@ def _follow(tape: Tape, channel: int) -> dict[int, Layout]:
     shape = tape.values[x].shape
     axes = iter(range(len(shape)))
     known: dict[int, Layout] = {
-        x: tuple((Run(SAMPLE if d == 0 else CHANNEL if d == channel else next(axes), n),) for d, n in enumerate(shape))
+        x: tuple((AxisFactor(SAMPLE if d == 0 else CHANNEL if d == channel else next(axes), n),) for d, n in enumerate(shape))
     }
     for op in tape.ops:
         for out in op.outs:
@@ -137,7 +137,7 @@ def _agrees(tape: Tape, known: Mapping[int, Layout]) -> bool:
     layout = None if first is None else known.get(first.ins[0])
     if first is None or layout is None:
         return False
-    return any(run.what == CHANNEL for run in layout[1 if first.kind == "convolution" else -1])
+    return any(factor.what == CHANNEL for factor in layout[1 if first.kind == "convolution" else -1])
 
 
 def _made(tape: Tape, op: Op, value: Value, known: Mapping[int, Layout]) -> Layout | None:
@@ -151,7 +151,7 @@ def _made(tape: Tape, op: Op, value: Value, known: Mapping[int, Layout]) -> Layo
         return None
     if op.name in kinds.MATRIX_PRODUCTS:
         return _multiplied(op, value, known)
-    if op.name == "as_strided_scatter":  # a flat storage, told as the value that was written there
+    if op.name == "as_strided_scatter":  # a flat storage, seen as the value that was written there
         return sources[0]
     if op.name in PERMUTED:
         return _permuted(op, sources[0])
@@ -165,23 +165,23 @@ def _made(tape: Tape, op: Op, value: Value, known: Mapping[int, Layout]) -> Layo
 def _convolved(value: Value, sources: Sequence[Layout]) -> Layout:
     """(batch, channel, *places), whatever was there before."""
     batch, channels, *sizes = value.shape
-    sample: Axis = (Run(SAMPLE if value.batch is not None and value.batch[:2] == (0, 1) else OTHER, batch),)
-    spread: list[Axis] = [(Run(k, size),) for k, size in enumerate(sizes)]
+    sample: Axis = (AxisFactor(SAMPLE if value.batch is not None and value.batch[:2] == (0, 1) else OTHER, batch),)
+    spread: list[Axis] = [(AxisFactor(k, size),) for k, size in enumerate(sizes)]
     if sources and len(sources[0]) == len(value.shape):
         sample = sources[0][0]
         spread = [_resized(axis, size) for axis, size in zip(sources[0][2:], sizes, strict=True)]
-    return (sample, (Run(CHANNEL, channels),), *spread)
+    return (sample, (AxisFactor(CHANNEL, channels),), *spread)
 
 
 def _resized(axis: Axis, length: int) -> Axis:
     """An axis after its length was changed: a coarser or finer grid, more or fewer channels."""
-    if prod(run.length for run in axis) == length:
+    if prod(factor.length for factor in axis) == length:
         return axis
-    whats = {run.what for run in axis}
+    whats = {factor.what for factor in axis}
     if CHANNEL in whats:
-        return (Run(CHANNEL, length),)
+        return (AxisFactor(CHANNEL, length),)
     (what,) = whats if len(whats) == 1 and not axis[0].inside else (OTHER,)
-    return (Run(what, length),) if len(axis) == 1 else (Run(OTHER, length),)
+    return (AxisFactor(what, length),) if len(axis) == 1 else (AxisFactor(OTHER, length),)
 
 
 def _patches(op: Op, value: Value, before: Shape) -> Layout | None:
@@ -193,7 +193,11 @@ def _patches(op: Op, value: Value, before: Shape) -> Layout | None:
     ]
     if len(value.shape) != 3 or prod(size) != value.shape[2]:
         return None
-    return ((Run(SAMPLE, value.shape[0]),), (Run(CHANNEL, value.shape[1]),), tuple(Run(k, n) for k, n in enumerate(size)))
+    return (
+        (AxisFactor(SAMPLE, value.shape[0]),),
+        (AxisFactor(CHANNEL, value.shape[1]),),
+        tuple(AxisFactor(k, n) for k, n in enumerate(size)),
+    )
 
 
 def _multiplied(op: Op, value: Value, known: Mapping[int, Layout]) -> Layout | None:
@@ -213,9 +217,9 @@ def _mixed(others: Sequence[Axis], axis: Axis, length: int) -> Axis:
 
     Fine steps whose coarse ones are on other axes are entries of patches, which are channels too.
     """
-    elsewhere = {run.what for other in others for run in other}
-    inner = all(run.what in elsewhere and not run.inside for run in axis)
-    return (Run(CHANNEL if inner or any(run.what == CHANNEL for run in axis) else OTHER, length),)
+    elsewhere = {factor.what for other in others for factor in other}
+    inner = all(factor.what in elsewhere and not factor.inside for factor in axis)
+    return (AxisFactor(CHANNEL if inner or any(factor.what == CHANNEL for factor in axis) else OTHER, length),)
 
 
 def _permuted(op: Op, layout: Layout) -> Layout:
@@ -230,31 +234,33 @@ def _permuted(op: Op, layout: Layout) -> Layout:
 
 
 def viewed(layout: Layout, shape: Shape) -> Layout | None:
-    """The same entries in another shape: runs are cut and joined; None where they do not come apart so.
+    """The same entries in another shape: factors are cut and joined; None where they do not come apart so.
 
     Example:
-        >>> rows, columns = (Run(0, 14),), (Run(1, 14),)
+        >>> rows, columns = (AxisFactor(0, 14),), (AxisFactor(1, 14),)
         >>> viewed((rows, columns), (2, 7, 14))
-        ((Run(what=0, length=2, step=7, ...),), (Run(what=0, length=7, step=1, ...),), (Run(what=1, length=14, ...),))
+        ((AxisFactor(what=0, length=2, step=7, ...),), (AxisFactor(what=0, length=7, ...),), (AxisFactor(what=1, ...),))
     """
-    waiting = [run for axis in layout for run in axis if run.length > 1][::-1]  # nobody can tell where a single entry went
+    waiting = [factor for axis in layout for factor in axis if factor.length > 1][
+        ::-1
+    ]  # nobody can tell where a single entry went
     made: list[Axis] = []
     for length in shape:
-        axis: list[Run] = []
+        axis: list[AxisFactor] = []
         left = length
         while left > 1:
             if not waiting:
                 return None
-            run = waiting.pop()
-            if left % run.length:
-                pieces = run.cut(left)
+            factor = waiting.pop()
+            if left % factor.length:
+                pieces = factor.cut(left)
                 if pieces is None:
                     return None
-                run, fine = pieces
+                factor, fine = pieces
                 waiting.append(fine)
-            left //= run.length
-            joined = axis[-1].then(run) if axis else None
-            axis[-1:] = [joined] if joined is not None else [*axis[-1:], run]
+            left //= factor.length
+            joined = axis[-1].then(factor) if axis else None
+            axis[-1:] = [joined] if joined is not None else [*axis[-1:], factor]
         made.append(tuple(axis))
     return tuple(made)
 
@@ -284,20 +290,20 @@ def _kept(tape: Tape, op: Op, value: Value, known: Mapping[int, Layout]) -> Layo
     return tuple(axes)
 
 
-def _either(told: Sequence[Axis], length: int) -> Axis:
-    """An axis of several values that are combined entry by entry, as the one tells it that knows most about it."""
+def _either(axes: Sequence[Axis], length: int) -> Axis:
+    """An axis of several values that are combined entry by entry, as in the value of which most is known."""
 
     def vague(axis: Axis) -> bool:
-        return any(run.what == OTHER and not run.inside for run in axis)
+        return any(factor.what == OTHER and not factor.inside for factor in axis)
 
-    whole = [axis for axis in told if prod(run.length for run in axis) == length]
-    return min(whole, key=vague, default=_resized(told[0], length))
+    whole = [axis for axis in axes if prod(factor.length for factor in axis) == length]
+    return min(whole, key=vague, default=_resized(axes[0], length))
 
 
 def places(axis: Axis) -> Axis:
-    """The runs along the picture, in a row of tokens or by themselves; none if anything else is mixed in."""
-    runs = axis[0].inside if len(axis) == 1 and axis[0].inside else axis
-    return () if any(run.what < 0 for run in runs) else runs
+    """The factors along the picture, in a row of tokens or by themselves; none if anything else is mixed in."""
+    factors = axis[0].inside if len(axis) == 1 and axis[0].inside else axis
+    return () if any(factor.what < 0 for factor in factors) else factors
 
 
 def _shift(tape: Tape, op: Op, d: int, origin: int) -> int | None:
@@ -327,9 +333,9 @@ def _crops(op: Op, d: int, layout: Layout, known: Mapping[int, Layout]) -> bool:
 def _moved(axis: Axis, shift: int, length: int) -> Axis:
     """A row of places after other tokens were put before or behind it, or taken away."""
     inside = places(axis)
-    start, count = shift + (axis[0].start if axis else 0), prod(run.length for run in inside)
+    start, count = shift + (axis[0].start if axis else 0), prod(factor.length for factor in inside)
     if not inside:
         return _resized(axis, length)
     if start < 0 or start + count > length:
-        return (Run(OTHER, length),)
-    return inside if count == length else (Run(OTHER, length, inside=inside, start=start),)
+        return (AxisFactor(OTHER, length),)
+    return inside if count == length else (AxisFactor(OTHER, length, inside=inside, start=start),)

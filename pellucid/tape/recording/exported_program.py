@@ -1,4 +1,4 @@
-"""Exported programs remember which module each of their operations came from: run node by node, they say so."""
+"""Exported programs: run node by node, with the module that each of their operations was exported from."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from torch import Tensor, fx
 STACK = "nn_module_stack"  # where PyTorch's exporter notes the modules around a node, the outermost first
 
 
-class Follower(Protocol):
-    """Who is told which module is running, and what it returned."""
+class ModuleScope(Protocol):
+    """Keeps track of the modules that are running, and of what they return: a recorder."""
 
     scope: list[str]
 
     def leave(self, output: Any) -> None: ...
 
 
-def remembers(module: Callable[..., Any]) -> TypeGuard[fx.GraphModule]:
+def has_modules(module: Callable[..., Any]) -> TypeGuard[fx.GraphModule]:
     """Whether a program knows the modules it was made from."""
     return isinstance(module, fx.GraphModule) and any(STACK in node.meta for node in module.graph.nodes)
 
 
-def followed(program: fx.GraphModule, recorder: Follower, *inputs: Tensor) -> Any:
-    """What the program returns for `inputs`, while the recorder is told of the modules that its operations came from."""
-    return Followed(program, recorder).run(*inputs)
+def run_in_modules(program: fx.GraphModule, recorder: ModuleScope, *inputs: Tensor) -> Any:
+    """What the program returns for `inputs`, while the recorder follows the modules that its operations came from."""
+    return ModuleInterpreter(program, recorder).run(*inputs)
 
 
-class Followed(fx.Interpreter):
+class ModuleInterpreter(fx.Interpreter):
     """Runs a program one node after the other, inside the modules that these came from."""
 
-    def __init__(self, program: fx.GraphModule, recorder: Follower) -> None:
+    def __init__(self, program: fx.GraphModule, recorder: ModuleScope) -> None:
         super().__init__(program)
-        self.extra_traceback = False  # errors are told in our own words
+        self.extra_traceback = False  # errors have messages of our own
         self.recorder = recorder
         self.ends = _ends(program)
 

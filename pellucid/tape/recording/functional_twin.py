@@ -18,7 +18,7 @@ def aten_name(fn: Any) -> str:
     return str(fn._schema.name).partition("::")[2]
 
 
-def written(fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[Tensor]:
+def written_tensors(fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[Tensor]:
     """The tensors that an in-place or `out=` operation writes to."""
     for i, argument in enumerate(fn._schema.arguments):
         if argument.alias_info is not None and argument.alias_info.is_write:
@@ -37,7 +37,7 @@ def overwrite(source: Tensor, shape: tuple[int, ...], dtype: torch.dtype) -> Ten
 
 
 @cache
-def twin(fn: Any) -> tuple[Any, frozenset[str]]:
+def functional_twin(fn: Any) -> tuple[Any, frozenset[str]]:
     """The functional form of an in-place operation, and the names of the arguments that only say where to write."""
     packet, overload = aten_name(fn), fn._overloadname
     outs = frozenset(a.name for a in fn._schema.arguments if a.is_out)

@@ -1,4 +1,4 @@
-"""Where the samples lie when they follow no pattern: packed sequences of different lengths, a batch sorted or cut."""
+"""The sample of every row where they follow no pattern: packed sequences of different lengths, a batch sorted or cut."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import torch
 from torch import Tensor
 
 from pellucid.model.outputs import tensors
-from ..batch import Batch, Placed
+from ..batch import Batch, SampleAxis
 from ..op import fill
 
 LARGEST = 1 << 22  # entries of a value that are followed one by one
 
 
 @dataclass(frozen=True, eq=False)
-class Rows:
-    """Entry j along `axis` belongs to sample samples[j]; where that is -1, nobody's relevance can be there.
+class IrregularSamples:
+    """Entry j along `axis` belongs to sample samples[j]; where that is -1, no relevance can be there.
 
     Example:
-        >>> Rows(0, torch.tensor([0, 1, 0])).owners(3, samples=2)
+        >>> IrregularSamples(0, torch.tensor([0, 1, 0])).owners(3, samples=2)
         tensor([0, 1, 0])
     """
 
@@ -32,70 +32,70 @@ class Rows:
         """The sample of each entry along the axis."""
         return self.samples.clamp(min=0).to(device)
 
-    def fits(self, other: Rows) -> bool:
+    def fits(self, other: IrregularSamples) -> bool:
         """Whether another value lies along the same axis, with as many rows."""
         return self.axis == other.axis and len(self.samples) == len(other.samples)
 
 
-def carried(
+def moved_samples(
     fn: Callable[..., Any], args: Sequence[Any], known: Mapping[int, Tensor], place: int, samples: int
-) -> Batch | Rows | None:
+) -> Batch | IrregularSamples | None:
     """Where the samples lie in output number `place` of an operation that only moves entries, found by moving their numbers.
 
     Arguments:
-        known: By value: for every entry the number of its sample, from 1; 0 for entries that are nobody's; indices as they are.
+        known: By value: for every entry the number of its sample, from 1; 0 for entries of no sample; indices as they are.
 
     Example:
         >>> from pellucid.tape import Ref
         >>> four = marks(Batch(0), (4, 2), 4)
-        >>> carried(torch.index_select, (Ref(0), 0, Ref(1)), {0: four, 1: torch.tensor([2, 0])}, 0, 4).samples
+        >>> moved_samples(torch.index_select, (Ref(0), 0, Ref(1)), {0: four, 1: torch.tensor([2, 0])}, 0, 4).samples
         tensor([2, 0])
     """
     try:
         made = list(tensors(fn(*fill(args, known.__getitem__))))[place]
-    except (RuntimeError, KeyError, IndexError):  # an operation that takes no whole numbers: the samples cannot be told then
+    except (RuntimeError, KeyError, IndexError):  # an operation that takes no whole numbers
         return None
     return regular(made.long(), samples)
 
 
-def together(lies: Sequence[Rows], shape: Sequence[int]) -> Rows | None:
+def joint_samples(lies: Sequence[IrregularSamples], shape: Sequence[int]) -> IrregularSamples | None:
     """Where the samples lie in what is computed entry by entry, or row by row, from values of which some lie so.
 
     Example:
-        >>> together([Rows(0, torch.tensor([2, -1])), Rows(0, torch.tensor([2, 0]))], (2, 5)).samples
+        >>> joint_samples([IrregularSamples(0, torch.tensor([2, -1])), IrregularSamples(0, torch.tensor([2, 0]))], (2, 5)).samples
         tensor([2, 0])
     """
     if not lies or len(shape) <= lies[0].axis or shape[lies[0].axis] != len(lies[0].samples):
         return None
-    return Rows(lies[0].axis, torch.stack([rows.samples for rows in lies if rows.fits(lies[0])]).amax(0))
+    return IrregularSamples(lies[0].axis, torch.stack([rows.samples for rows in lies if rows.fits(lies[0])]).amax(0))
 
 
-def marks(batch: Placed, shape: Sequence[int], samples: int) -> Tensor:
+def marks(batch: SampleAxis, shape: Sequence[int], samples: int) -> Tensor:
     """The number of the sample, from 1, at every entry of a value."""
-    owners = batch.samples if isinstance(batch, Rows) else batch.owners(shape[batch.axis], samples)
+    owners = batch.samples if isinstance(batch, IrregularSamples) else batch.owners(shape[batch.axis], samples)
     return (owners + 1).reshape([-1 if d == batch.axis else 1 for d in range(len(shape))]).expand(tuple(shape)).contiguous()
 
 
-def regular(marked: Tensor, samples: int) -> Batch | Rows | None:
+def regular(marked: Tensor, samples: int) -> Batch | IrregularSamples | None:
     """The axis along which the samples change, and how; None if they change along several.
 
     Example:
         >>> regular(torch.tensor([[1, 2], [1, 0]]), 2)
         Batch(axis=1, every=1)
     """
-    if not marked.numel():  # nobody's rows, as those of an expert that nobody asked
+    if not marked.numel():  # no rows, as those of an expert that no token was routed to
         empty = marked.shape.index(0)
-        return Rows(empty, marked.new_zeros(0))
+        return IrregularSamples(empty, marked.new_zeros(0))
     for axis in range(marked.dim()):
         rows = marked.movedim(axis, 0).flatten(1) if marked.dim() > 1 else marked[:, None]
         highest = rows.amax(1)
         if bool(((rows == 0) | (rows == highest[:, None])).all()):
-            return _pattern(highest - 1, axis, samples) or Rows(axis, highest - 1)
+            return _pattern(highest - 1, axis, samples) or IrregularSamples(axis, highest - 1)
     return None
 
 
 def _pattern(owners: Tensor, axis: int, samples: int) -> Batch | None:
-    """The same told as a regular batch, where it is one for sure."""
+    """The same as a regular batch, where it is one for sure."""
     if bool((owners < 0).any()):
         return None
     changes = torch.nonzero(owners != owners[0])

@@ -10,7 +10,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 
 @contextmanager
-def plain() -> Iterator[None]:
+def plain_kernels() -> Iterator[None]:
     """No autograd, no inference mode, no fused attention; all settings, and the random state, are as before afterwards."""
     fastpath = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)

@@ -1,4 +1,4 @@
-"""Recording: the operations of one forward pass, whatever kind of code ran them. The only file that intercepts PyTorch."""
+"""Recording a tape: every operation of one forward pass, whatever kind of code ran it. The only file that intercepts PyTorch."""
 
 from __future__ import annotations
 
@@ -17,13 +17,17 @@ from .. import kinds
 from ..finite import check
 from ..op import Tape
 from .decompose import encoder, grouped, recurrent
-from .exported_program import followed, remembers
+from .exported_program import has_modules, run_in_modules
 from .functional_twin import aten_name
-from .plain_kernels import plain
+from .plain_kernels import plain_kernels
 from .recorder import Recorder
 from .storage import storage_of
 
-TOLD = {**recurrent.TOLD, **grouped.TOLD, **encoder.TOLD}  # fused kernels, by name, and what they compute
+DECOMPOSITIONS = {
+    **recurrent.DECOMPOSITIONS,
+    **grouped.DECOMPOSITIONS,
+    **encoder.DECOMPOSITIONS,
+}  # fused kernels, by name, and what they compute
 
 
 def record(model: Any, *inputs: Tensor) -> Tape:
@@ -51,10 +55,10 @@ def record(model: Any, *inputs: Tensor) -> Tape:
     for x in inputs:
         check(x)
     recorder = Recorder()
-    with plain(), _follow(module, recorder):
+    with plain_kernels(), _follow(module, recorder):
         copies = [recorder.open(x) for x in inputs]
-        with Intercept(recorder):
-            output = followed(forward, recorder, *copies) if remembers(forward) else forward(*copies)
+        with RecordingMode(recorder):
+            output = run_in_modules(forward, recorder, *copies) if has_modules(forward) else forward(*copies)
         return recorder.close(output, transparent=not is_opaque(module))
 
 
@@ -74,7 +78,7 @@ def _follow(module: nn.Module | None, recorder: Recorder) -> Iterator[None]:
 
 
 def _owned(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    """Every parameter and buffer with its path, the last first: of those that share one, the first is told last."""
+    """Every parameter and buffer with its path, the last first: of those that share one, the first comes last and counts."""
     if is_opaque(module):
         named = (*module.named_parameters(remove_duplicate=False), *module.named_buffers(remove_duplicate=False))
         yield from reversed(named)
@@ -85,7 +89,7 @@ def _owned(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
                 yield f"{path}.{name}" if path else name, tensor
 
 
-class Intercept(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class RecordingMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Shows every ATen operation of a forward pass to a recorder."""
 
     def __init__(self, recorder: Recorder) -> None:
@@ -98,19 +102,19 @@ class Intercept(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 return fn.decompose(*args, **(kwargs or {}))
         if aten_name(fn) == "_convolution":  # what traced programs call
             fn, args = torch.ops.aten.convolution.default, args[:9]
-        told = TOLD.get(aten_name(fn))
-        if told is not None and not fn._schema.is_mutable:
+        decompose = DECOMPOSITIONS.get(aten_name(fn))
+        if decompose is not None and not fn._schema.is_mutable:
             with self:
-                return told(*args, **(kwargs or {}))
+                return decompose(*args, **(kwargs or {}))
         added = aten_name(fn) in kinds.ADDED_PRODUCTS and self.recorder.tracked(args[0])  # a sum, then, and no bias
         if added or aten_name(fn) in kinds.COMPOUND:
             with self:
                 return _decomposition(fn)(*args, **(kwargs or {}))
-        return self.recorder.see(fn, args, kwargs or {})
+        return self.recorder.dispatch(fn, args, kwargs or {})
 
 
-class Between(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Lets somebody answer in place of every ATen operation; a recorder around it sees what that one asks in turn."""
+class InterceptMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Calls a function in place of every ATen operation; a recorder around it sees the operations that this function runs."""
 
     def __init__(self, answer: Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -122,7 +126,7 @@ class Between(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 @cache
 def _decomposition(fn: Any) -> Callable[..., Any]:
-    """PyTorch's own telling of a compound operation."""
+    """PyTorch's own decomposition of a compound operation."""
     from torch._decomp import get_decompositions
 
     return get_decompositions([fn])[fn]

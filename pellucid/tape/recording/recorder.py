@@ -1,4 +1,4 @@
-"""Recorder: writes down the operations of one forward pass, as they are shown to it."""
+"""The recorder: keeps the operations of one forward pass, in-place writes included, as they are dispatched to it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from pellucid.model.outputs import leaves, map_leaves, tensors
 from .. import kinds
 from ..batch import Batch
 from ..op import Op, Ref, Tape, Value
-from .functional_twin import aten_name, overwrite, scatter, twin, written
-from .irregular_samples import Rows
-from .sample_axis import pattern, scattered
+from .functional_twin import aten_name, functional_twin, overwrite, scatter, written_tensors
+from .irregular_samples import IrregularSamples
+from .sample_axis import irregular, pattern
 from .sign import nonnegative
-from .storage import Writes, apart, geometry, storage_of
+from .storage import Writes, disjoint, geometry, storage_of
 
 # Operations whose output can be made again at the price of a copy: their overwritten outputs need not be kept.
 CHEAP = (
@@ -28,7 +28,7 @@ CHEAP = (
 
 
 class Recorder:
-    """Writes down the operations that touch what descends from the input."""
+    """Keeps every operation that touches what descends from the input."""
 
     def __init__(self) -> None:
         self.ops: list[Op] = []
@@ -54,9 +54,9 @@ class Recorder:
         self.inputs.append(self._new(copy, tracked=True, batch=Batch(0)))
         return copy
 
-    def _new(self, tensor: Tensor, *, tracked: bool, **facts: Any) -> int:
+    def _new(self, tensor: Tensor, *, tracked: bool, **attributes: Any) -> int:
         id_ = len(self.values)
-        self.values.append(Value(tensor, tuple(tensor.shape), tracked, **facts))
+        self.values.append(Value(tensor, tuple(tensor.shape), tracked, **attributes))
         storage = storage_of(tensor)
         self._know(tensor, id_, storage)
         self._alive.setdefault(storage, []).append(id_)
@@ -67,7 +67,7 @@ class Recorder:
         self._objects.append(tensor)
 
     def _find(self, tensor: Tensor) -> int | None:
-        """The value this tensor holds now; None if it was never seen."""
+        """The value this tensor holds now; None if it was never recorded."""
         known = self._ids.get(id(tensor))
         if self._writes:
             storage = storage_of(tensor) if known is None else known[1]
@@ -96,7 +96,7 @@ class Recorder:
         for id_, there in reversed(writes.log[known[2] if known else 0 :]):
             if there == here:
                 return id_
-            if not apart(here, there):
+            if not disjoint(here, there):
                 return None
         return known[0] if known else self._constant(tensor) if writes.plain else None
 
@@ -117,7 +117,7 @@ class Recorder:
 
     def _constant(self, tensor: Tensor) -> int:
         storage = storage_of(tensor)
-        return self._new(tensor, tracked=False, given=storage in self.owners, name=self.names.get(storage, ""))
+        return self._new(tensor, tracked=False, is_parameter=storage in self.owners, name=self.names.get(storage, ""))
 
     def _emit(self, fn: Callable[..., Tensor], name: str, args: tuple[Any, ...]) -> int:
         """An operation of our own, that stands for a write or a read through an alias."""
@@ -132,7 +132,7 @@ class Recorder:
         return value.tensor
 
     def _before_write(self, tensor: Tensor, relu: bool) -> None:
-        """Keep what the earlier readers of this storage saw: copies are made at the moment of mutation, not before."""
+        """Keep what earlier readers of this storage read: copies are made at the moment of mutation, not before."""
         storage = storage_of(tensor)
         if tensor.untyped_storage().nbytes() > tensor.numel() * tensor.element_size() and storage not in self._writes:
             self._open_partial(tensor, storage)
@@ -167,8 +167,8 @@ class Recorder:
 
     # -- operations -----------------------------------------------------------------------------------------------------
 
-    def see(self, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Run one operation, and write it down if it concerns us."""
+    def dispatch(self, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Run one operation, and record it if it reads what descends from the input."""
         name = aten_name(fn)
         read = list(tensors((args, kwargs) if kwargs else args))
         if fn._schema.is_mutable:
@@ -177,18 +177,18 @@ class Recorder:
         if not any(i is not None and self.values[i].tracked for i in ids):
             return self._named(name, read, fn(*args, **kwargs))
         known = iter(ids)  # every tensor is looked up once
-        told: list[int] = []
+        ids_read: list[int] = []
 
         def ref(tensor: Tensor) -> Ref:
             id_ = next(known)
-            told.append(self._constant(tensor) if id_ is None else id_)
-            return Ref(told[-1])
+            ids_read.append(self._constant(tensor) if id_ is None else id_)
+            return Ref(ids_read[-1])
 
         refs = map_leaves(args, Tensor, ref), map_leaves(kwargs, Tensor, ref) if kwargs else {}
         out = fn(*args, **kwargs)
         if name == "copy":
-            fn, refs, told = overwrite, ((refs[0][1], tuple(out.shape), out.dtype), {}), told[1:]
-        self._append(fn, name, refs[0], refs[1], out, self._module(read), told)
+            fn, refs, ids_read = overwrite, ((refs[0][1], tuple(out.shape), out.dtype), {}), ids_read[1:]
+        self._append(fn, name, refs[0], refs[1], out, self._module(read), ids_read)
         return out
 
     def _named(self, name: str, read: list[Tensor], out: Any) -> Any:
@@ -207,12 +207,12 @@ class Recorder:
 
     def _mutate(self, fn: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], read: list[Tensor]) -> Any:
         """An in-place operation is recorded as its functional twin; the tensor it wrote to holds the result from here on."""
-        changed = list(written(fn, args, kwargs))
+        changed = list(written_tensors(fn, args, kwargs))
         if not any(self.tracked(t) for t in read) and not any(
             storage_of(t) in self._writes or storage_of(t) in self._alive for t in changed
         ):
             return fn(*args, **kwargs)
-        functional, places = twin(fn)
+        functional, places = functional_twin(fn)
         if functional is None:
             return self._unknown_write(fn, name, args, kwargs, changed)
         reads = {k: self._refs(v) for k, v in kwargs.items() if k not in places}
@@ -234,7 +234,9 @@ class Recorder:
             self.values[ids[0]].shadows = True
         return out
 
-    def _unknown_write(self, fn: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], written: list[Tensor]) -> Any:
+    def _unknown_write(
+        self, fn: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], written_tensors: list[Tensor]
+    ) -> Any:
         raise ModelError(
             f"Recording {name}", "an in-place operation without a functional twin", "what it overwrites could not be read again",
             f"Use the out-of-place form of {name} in the model, or report this.",
@@ -243,7 +245,7 @@ class Recorder:
     def _append(
         self, fn: Any, name: str, args: Any, kwargs: Any, out: Any, module: str, read: list[int] | None = None
     ) -> tuple[int | None, ...]:
-        """Write one operation down; the ids of its tracked outputs. `read`: the values among its arguments, where known."""
+        """Record one operation; the ids of its tracked outputs. `read`: the values among its arguments, where known."""
         ids = [ref.id for ref in leaves((args, kwargs) if kwargs else args, Ref)] if read is None else read
         values = [self.values[i] for i in ids]
         ins = tuple([i for i, value in zip(ids, values, strict=True) if value.tracked])
@@ -257,8 +259,8 @@ class Recorder:
             source = self.values[ins[-1] if name == "as_strided_scatter" else ins[0]] if follows else None
             batch = pattern(name, args, source, made, self.samples) if source is not None else None
             rows = self._rows(fn, name, kind, args, ids, made, place) if follows and batch is None and self.samples > 1 else None
-            facts_ = {"batch": rows} if isinstance(rows, Batch) else {"batch": batch, "rows": rows}
-            outs.append(self._made(made, positive, **facts_) if follows else None)
+            attributes = {"batch": rows} if isinstance(rows, Batch) else {"batch": batch, "irregular": rows}
+            outs.append(self._made(made, positive, **attributes) if follows else None)
             aux.append(None if follows else made)
         self.ops.append(
             Op(len(self.ops), fn, tuple(args), kwargs, ins, tuple(outs), kind, name, module, tuple(aux) if moving else ())
@@ -266,7 +268,7 @@ class Recorder:
         return tuple(outs)
 
     def _made(self, made: Tensor, nonnegative: bool, **lies: Any) -> int:
-        """A new value that the operation being written down made."""
+        """A new value that the operation being recorded made."""
         return self._new(made, tracked=True, producer=len(self.ops), nonnegative=nonnegative, **lies)
 
     def _refs(self, tree: Any) -> Any:
@@ -285,20 +287,26 @@ class Recorder:
                 return owner
         return self.scope[-1] if self.scope else ""
 
-    def _rows(self, fn: Any, name: str, kind: str, args: Any, refs: list[int], made: Tensor, place: int) -> Batch | Rows | None:
-        """Where the samples lie that follow no pattern; what was nobody's before belongs to them from here on."""
+    def _rows(
+        self, fn: Any, name: str, kind: str, args: Any, refs: list[int], made: Tensor, place: int
+    ) -> Batch | IrregularSamples | None:
+        """Where the samples lie that follow no pattern; rows of no sample before belong to them from here on."""
         read = {i: self.values[i] for i in refs}
-        rows, shared = scattered(fn, name, kind, args, read, made, place, self.samples)
-        if shared and isinstance(rows, Rows):
+        rows, shared = irregular(fn, name, kind, args, read, made, place, self.samples)
+        if shared and isinstance(rows, IrregularSamples):
             for i in refs:
                 self._settle(i, rows)
         return rows
 
-    def _settle(self, id_: int, rows: Rows) -> None:
-        """Rows that were nobody's, as those of a state before its first step, belong to whom what they are added to belongs."""
+    def _settle(self, id_: int, rows: IrregularSamples) -> None:
+        """Rows of no sample, as those of a state before its first step, belong to the sample of what they are added to."""
         value = self.values[id_]
-        if isinstance(value.rows, Rows) and value.rows.fits(rows) and bool((value.rows.samples < 0).any()):
-            value.rows = rows
+        if (
+            isinstance(value.irregular, IrregularSamples)
+            and value.irregular.fits(rows)
+            and bool((value.irregular.samples < 0).any())
+        ):
+            value.irregular = rows
             for i in () if value.producer is None else self.ops[value.producer].ins:
                 self._settle(i, rows)
 
@@ -331,5 +339,5 @@ class Recorder:
         return ThreadLost(
             "An explanation of this output", f"that it does not descend from the input: {last}",
             "there is nothing to carry back: a constant output, NumPy, another thread, or a prepacked kernel",
-            "pl.record(model, x).show() lists what was seen.",
+            "pl.record(model, x).show() lists what was recorded.",
         )  # fmt: skip

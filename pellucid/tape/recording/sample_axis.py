@@ -1,4 +1,4 @@
-"""Whose entries are whose: where the samples of the batch lie in what an operation made."""
+"""The sample axis of what an operation made: where the samples of the batch lie in it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..batch import Batch, follow, rearranges
 from ..op import Value
-from .irregular_samples import LARGEST, Rows, carried, marks, together
+from .irregular_samples import LARGEST, IrregularSamples, joint_samples, marks, moved_samples
 
 
 def pattern(name: str, args: Any, source: Value, out: Tensor, samples: int) -> Batch | None:
@@ -23,9 +23,9 @@ def pattern(name: str, args: Any, source: Value, out: Tensor, samples: int) -> B
     return Batch(0, step) if out.numel() % (step * samples) == 0 else None
 
 
-def scattered(
+def irregular(
     fn: Any, name: str, kind: str, args: Any, read: Mapping[int, Value], made: Tensor, place: int, samples: int
-) -> tuple[Batch | Rows | None, bool]:
+) -> tuple[Batch | IrregularSamples | None, bool]:
     """Where the samples lie that follow no pattern, or came out of one or into one; and whether values that are read lie so, too.
 
     Arguments:
@@ -33,22 +33,22 @@ def scattered(
         place: Which of the outputs `made` is.
     """
     if kind == "route" and made.numel() <= LARGEST:
-        if any(value.tracked and value.placed is None for value in read.values()):
+        if any(value.tracked and value.sample_axis is None for value in read.values()):
             return None, False
-        return carried(fn, args, {i: marked(value, samples) for i, value in read.items()}, place, samples), False
-    lies = [value.rows for value in read.values() if isinstance(value.rows, Rows)]
+        return moved_samples(fn, args, {i: marked(value, samples) for i, value in read.items()}, place, samples), False
+    lies = [value.irregular for value in read.values() if isinstance(value.irregular, IrregularSamples)]
     if kind in ("pool", "max") and lies:
-        source = next(value for value in read.values() if value.rows is lies[0])
+        source = next(value for value in read.values() if value.irregular is lies[0])
         moved = follow(name, args, source.shape, Batch(lies[0].axis), tuple(made.shape), samples)
-        return None if moved is None else Rows(moved.axis, lies[0].samples), False
-    rows = together(lies, made.shape) if kind != "unknown" else None
+        return None if moved is None else IrregularSamples(moved.axis, lies[0].samples), False
+    rows = joint_samples(lies, made.shape) if kind != "unknown" else None
     return rows, rows is not None
 
 
 def marked(value: Value, samples: int) -> Tensor:
-    """The number of the sample at every entry; indices stay what they are, other constants are nobody's."""
-    if value.placed is not None:
-        return marks(value.placed, value.shape, samples)
+    """The number of the sample at every entry; indices stay what they are, other constants belong to no sample."""
+    if value.sample_axis is not None:
+        return marks(value.sample_axis, value.shape, samples)
     if value.tensor is None or value.tensor.is_floating_point():
         return torch.zeros((), dtype=torch.int64).expand(value.shape)
     return value.tensor.cpu()

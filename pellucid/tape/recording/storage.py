@@ -30,11 +30,11 @@ def geometry(tensor: Tensor) -> Geometry:
     return tuple(tensor.shape), tuple(tensor.stride()), int(tensor.storage_offset())
 
 
-def apart(a: Geometry, b: Geometry) -> bool:
+def disjoint(a: Geometry, b: Geometry) -> bool:
     """Whether two views of one storage, in steps of the same size, surely share no entry: chunks of a row, rows of a matrix.
 
     Example:
-        >>> apart(((2, 3), (9, 1), 0), ((2, 3), (9, 1), 3)), apart(((2, 3), (9, 1), 0), ((2, 3), (9, 1), 2))
+        >>> disjoint(((2, 3), (9, 1), 0), ((2, 3), (9, 1), 3)), disjoint(((2, 3), (9, 1), 0), ((2, 3), (9, 1), 2))
         (True, False)
     """
     if a[1] != b[1] or 0 in a[1] or list(a[1]) != sorted(a[1], reverse=True):

@@ -1,11 +1,11 @@
-"""Rewrites: Tape -> Tape, the same pass told in fewer and clearer operations."""
+"""Rewrites of a tape: the same pass in fewer and clearer operations, for rules of relevance. Recording is elsewhere."""
 
 import torch
 
 from ..op import Tape
 from .activation import chain as chain
 from .affine import constant_affine as constant_affine, fold as fold
-from .attention import Attention as Attention, attentions as attentions, opened as opened
+from .attention import Attention as Attention, attentions as attentions, open_attention as open_attention
 from .gates import gate as gate
 from .mixture import mix as mix
 from .parts import parts as parts
@@ -14,5 +14,5 @@ from .wide import widen as widen
 
 @torch.no_grad()
 def rewrite(tape: Tape) -> Tape:
-    """All rewrites that relevance wants, in the order in which they see each other's results."""
+    """All rewrites that relevance propagation uses; each reads the result of the one before it."""
     return parts(mix(gate(chain(fold(widen(tape))))))

@@ -10,7 +10,7 @@ from ..op import Op, Tape
 
 
 def chain(tape: Tape) -> Tape:
-    """The same tape with every product or sum of two element-wise functions of one value told as one activation of it.
+    """The same tape with every product or sum of two element-wise functions of one value as one activation of it.
 
     For x * tanh(softplus(x)), x * relu6(x + 3) / 6, 0.5 * x * (1 + erf(x / sqrt(2))): y_i depends on x_i alone, so all relevance
     of y_i is x_i's.

@@ -99,7 +99,7 @@ def constant_affine(tape: Tape, op: Op) -> tuple[Tensor | None, Tensor | None]:
 def _may_be_a_sample(tape: Tape, id_: int, op: Op) -> bool:
     """Whether a constant is one that was computed and has an axis for samples: in a larger batch it could not be folded."""
     value = tape.values[id_]
-    return not value.tracked and not value.given and len(value.shape) == len(tape.values[op.out].shape) > 1
+    return not value.tracked and not value.is_parameter and len(value.shape) == len(tape.values[op.out].shape) > 1
 
 
 def _per_channel(c: Tensor, shape: tuple[int, ...], kind: str) -> bool:

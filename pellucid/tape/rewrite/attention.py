@@ -1,4 +1,4 @@
-"""Attention, as it stands on a tape: a product of matrices one of whose factors comes out of a softmax. Modules are not asked."""
+"""Attention on a tape: a product of matrices one of whose factors comes out of a softmax, whatever the modules are called."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Attention:
         softmax: The operation that makes the weights.
         mix: The product that weighs the values.
         place: Which factor of the product the weights are.
-        queries, keys: How many positions ask, and how many are asked.
+        queries, keys: How many of them there are.
     """
 
     softmax: Op
@@ -57,8 +57,8 @@ def mixes_heads(tape: Tape, op: Op) -> bool:
     )
 
 
-def opened(tape: Tape) -> Tape:
-    """The same tape with attention told as a product of two signals: its weights carry relevance too, not its values alone."""
+def open_attention(tape: Tape) -> Tape:
+    """The same tape with attention as a product of two signals: its weights carry relevance too, not its values alone."""
     return tape.rewritten(
         tuple(replace(op, kind="product", signal=None) if op.kind == "gate" and op.name in MATRICES else op for op in tape.ops)
     )

@@ -1,4 +1,4 @@
-"""Gates: in a product, the factor that opens and closes does not speak for the class; the signal it lets through does."""
+"""Gates: in a product, the factor that opens and closes gets no relevance; the signal it lets through gets all."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from .attention import mixes_heads
 
 
 def gate(tape: Tape) -> Tape:
-    """The same tape with every product that has a gate told as one: `signal` says which operand carries the relevance.
+    """The same tape with every product that has a gate marked as one: `signal` says which operand carries the relevance.
 
     Gates are bounded weights (sigmoid, softmax), statistics of a whole map (variance, norm), denominators, and factors that are
     broadcast. Where the signal is a constant that was computed, as what a recurrent cell holds before its first step, the product
-    is a constant to whatever adds it: the gate does not speak for it.
+    is a constant to whatever adds it: the gate gets no relevance.
 
     References: Arras et al., 2017, Explaining recurrent neural network predictions in sentiment analysis (signal takes all),
         https://doi.org/10.18653/v1/W17-5221
@@ -50,7 +50,7 @@ def _still(tape: Tape, op: Op, weights: set[int]) -> bool:
     if op.kind != "scale" or op.name != "mul" or op.ins[0] not in weights:
         return False
     values = [tape.values[ref.id] for ref in op.refs() if ref.id != op.ins[0]]
-    return any(not value.given and len(value.shape) > 1 for value in values)
+    return any(not value.is_parameter and len(value.shape) > 1 for value in values)
 
 
 def _signal(tape: Tape, op: Op, weights: set[int]) -> int | None:

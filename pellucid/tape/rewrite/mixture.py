@@ -11,9 +11,9 @@ from .affine import uses
 
 
 def mix(tape: Tape) -> Tape:
-    """The same tape with every gated step from one value towards another told as the weighted sum of both.
+    """The same tape with every gated step from one value towards another as the weighted sum of both.
 
-    Told as it was computed, a - b and b may be large and of opposite signs where a and b are alike, and whatever is shared in
+    As it was computed, a - b and b may be large and of opposite signs where a and b are alike, and whatever is shared in
     proportion to them is carried by noise. The gate itself gets nothing, as everywhere.
     """
     readers = uses(tape)

@@ -10,7 +10,7 @@ from .affine import uses
 
 
 def widen(tape: Tape) -> Tape:
-    """The same tape with every `view, matrix product, view` told as one dense operation along the last axis.
+    """The same tape with every `view, matrix product, view` as one dense operation along the last axis.
 
     Its bias, where that is added after the second view, then folds like any other; a batch of one and a larger one read the same.
     """

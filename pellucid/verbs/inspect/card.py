@@ -15,7 +15,7 @@ from pellucid.explanation.method import Method
 from pellucid.model import Columns, Model, Preprocess, Text, load
 from pellucid.model.readers.describe import describe
 from pellucid.tape import Tape, record
-from pellucid.tape.embedding import embedded
+from pellucid.tape.embedding import embed
 from .head import Head, head
 from .layers import Layer, layers
 from .rules import Planned, plan
@@ -135,7 +135,7 @@ def inspect(model: Any, x: Any = None, *, method: str | Method = "lrp", shape: S
     if x.is_floating_point():
         tape, reason = _record(model, x)
     else:  # texts are recorded from their embedding on
-        text = embedded(model, x[:1])
+        text = embed(model, x[:1])
         tape, reason = _record(text.handle(), text.vectors)
     composite, rules = plan(chosen, tape)
     (whole, *_) = model.layers() or (None,)

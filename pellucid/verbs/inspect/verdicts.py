@@ -10,7 +10,7 @@ from pellucid.errors import PellucidError
 from pellucid.explanation.method import member
 from pellucid.methods.cam.attention_flow import unlaid
 from pellucid.methods.layer_choice import choose_map
-from pellucid.tape import Aim, Tape
+from pellucid.tape import ResolvedTarget, Tape
 from pellucid.tape.attention import Tokens, tokens
 from pellucid.tape.axes.feature_map import FeatureMap
 from pellucid.tape.seed import find_output
@@ -72,17 +72,17 @@ def _evidence(tape: Tape | None) -> Evidence:
         return Evidence(None, "", "")
     main = find_output(tape)
     output = tape.value(main)
-    aimed = Aim(as_target(None), output, output, {main: output})
+    resolved = ResolvedTarget(as_target(None), output, output, {main: output})
     try:
-        found: FeatureMap | str = choose_map(tape, aimed, "a map")
+        found: FeatureMap | str = choose_map(tape, resolved, "a map")
     except PellucidError as error:
         found = error.found
-    return Evidence(tape, found, _attention(tape, aimed))
+    return Evidence(tape, found, _attention(tape, resolved))
 
 
-def _attention(tape: Tape, aimed: Aim) -> str:
+def _attention(tape: Tape, resolved: ResolvedTarget) -> str:
     """Why methods of attention have nothing to follow; nothing where they have."""
-    found = tokens(tape, aimed)
+    found = tokens(tape, resolved)
     return unlaid(found) if isinstance(found, Tokens) else found[0]
 
 

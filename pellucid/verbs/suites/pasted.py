@@ -14,7 +14,7 @@ from pellucid.errors import InputError, MethodError
 from pellucid.explanation.method import Method
 from pellucid.metrics.metric import class_scores
 from pellucid.model import Model, load
-from pellucid.tape.forward import at_once, heard
+from pellucid.tape.forward import batch_size, forward_values
 from pellucid.zoo.truth.problem import generator
 from ..attempts import distinct_methods
 from ..evaluate import read_samples
@@ -174,7 +174,7 @@ def _class_kept(model: Model, pasted: Pasted) -> tuple[Pasted, dict[str, Tensor]
 
 def _scores(model: Model, x: Tensor) -> Tensor:
     """One score per class, a few pictures at a time."""
-    output = torch.cat([heard(model, piece, (None,))[None] for piece in torch.split(x, at_once(x))])
+    output = torch.cat([forward_values(model, piece, (None,))[None] for piece in torch.split(x, batch_size(x))])
     found = class_scores(output)
     if found is None:
         raise InputError(

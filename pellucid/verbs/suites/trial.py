@@ -14,7 +14,7 @@ from pellucid.errors import InputError, PellucidError
 from pellucid.explanation.method import Method, attribute
 from pellucid.metrics.metric import Answer
 from pellucid.model import Model
-from pellucid.tape.forward import at_once
+from pellucid.tape.forward import batch_size
 from pellucid.target import as_target
 from ..attempts import attempt_each, raise_first
 from .marks import marks
@@ -76,7 +76,7 @@ class Trial:
 
 def _heat(model: Model, x: Tensor, classes: Tensor, method: Method) -> Tensor:
     """One number per place, with shape (picture, height, width), a few pictures at a time."""
-    size, parts = at_once(x), []
+    size, parts = batch_size(x), []
     for first in range(0, len(x), size):
         rows = slice(first, first + size)
         found = attribute(method, model, x[rows].to(model.device), as_target(classes[rows].tolist()))

@@ -1,4 +1,4 @@
-"""Alpha-beta: what speaks for a unit and what speaks against it, weighted apart."""
+"""Alpha-beta: positive and negative contributions, each with a weight of its own."""
 
 from __future__ import annotations
 

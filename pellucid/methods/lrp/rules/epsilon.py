@@ -1,4 +1,4 @@
-"""Epsilon: every contribution counts with its sign; a small term absorbs what is noise."""
+"""Epsilon: every contribution counts with its sign; a stabiliser absorbs what is noise."""
 
 from __future__ import annotations
 

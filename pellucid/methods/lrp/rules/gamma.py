@@ -107,5 +107,5 @@ class Gamma(Rule):
             even, stuck = op.linear.spread(lost)
             got, left = got + even, op.sums(stuck)
         elif self.silent == "share":
-            got, left = op.hand_out(left, got)
+            got, left = op.redistribute(left, got)
         return Shares([got], {**shares.booked, "dropped": shares.booked.get("dropped", 0.0) + left})

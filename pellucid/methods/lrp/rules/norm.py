@@ -1,4 +1,4 @@
-"""Norm: sums and means share in proportion to their summands."""
+"""Norm: sums, means and other additions share in proportion to their summands. Normalisation layers: `standardise.py`."""
 
 from __future__ import annotations
 
@@ -54,9 +54,9 @@ class Norm(Rule):
     def _shift(self, op: LocalOp, R: Tensor) -> Shares:
         if self.bias != "absorb":
             return Shares([R.sum_to_size(op.x.shape)])
-        constant = op.apply(op.x.new_zeros(()))  # what it makes of nothing
+        constant = op.apply(op.x.new_zeros(()))  # its output for zero
         masked, z = constant.isinf(), op.z
-        if bool(masked.any()):  # scores that are not to count: nothing arrives there
+        if bool(masked.any()):  # masked scores: no relevance arrives there
             constant, R, z = (t.masked_fill(masked, 0) for t in (constant, R, z))
         if self.by == "value":
             s = divide(R, z, self._eps(op, z))

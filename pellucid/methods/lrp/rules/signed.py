@@ -8,7 +8,7 @@ from functools import cached_property
 from torch import Tensor
 
 from pellucid.tape import LocalOp
-from pellucid.tape.linear import Weights, once
+from pellucid.tape.linear import Weights, apply_once
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,12 +23,12 @@ class Signed:
     @cached_property
     def above(self) -> Tensor:
         """x where positive."""
-        return self.op.x if self.op.nonnegative else once(self.op.x, lambda x: x.clamp(min=0))
+        return self.op.x if self.op.nonnegative else apply_once(self.op.x, lambda x: x.clamp(min=0))
 
     @cached_property
     def below(self) -> Tensor | None:
         """x where negative; None if it never is."""
-        return None if self.op.nonnegative else once(self.op.x, lambda x: x.clamp(max=0))
+        return None if self.op.nonnegative else apply_once(self.op.x, lambda x: x.clamp(max=0))
 
     def plus(self) -> Tensor:
         """The sum of the positive contributions, without bias; a tensor of the caller's own."""

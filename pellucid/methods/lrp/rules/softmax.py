@@ -1,4 +1,4 @@
-"""Softmax: weights that speak for one another, taken apart where they are."""
+"""The rule for softmax: its Taylor expansion at the input."""
 
 from __future__ import annotations
 
@@ -38,6 +38,6 @@ class Softmax(Rule):
         got = got.mul_(x.clamp(min=torch.finfo(x.dtype).min))  # where masked, got is zero, and zero times infinity is no number
         if self.bias == "share":
             assert op.total is not None
-            got, stuck = op.hand_out((op.total - op.sums(got)).to(got.dtype), got)
+            got, stuck = op.redistribute((op.total - op.sums(got)).to(got.dtype), got)
             return Shares([got], {"bias": stuck}, rest="stabiliser")
         return Shares([got], rest="bias")

@@ -1,4 +1,4 @@
-"""Standardise: layer, group, instance and root-mean-square norms as the linear maps they are while their spread stands still."""
+"""Standardise: layer, group, instance and root-mean-square norms as linear maps, with their spread held constant."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..rule import Bias, Rule, Shares, divide
 class Standardise(Rule):
     """R_i = x_i (c_i s_i - mean_j c_j s_j), s = R / stab(y), for a norm y = c (x - mean(x)) + b.
 
-    The spread, in c, is held fixed: what is divided by is no evidence. The mean is, as x - mean(x) is linear. A norm that
+    The spread, in c, is held constant: a divisor is no evidence. The mean is, as x - mean(x) is linear. A norm that
     subtracts no mean (root mean square) hands on all but the share of b.
 
     References: Achtibat et al., 2024, AttnLRP, Proposition 3.4, https://proceedings.mlr.press/v235/achtibat24a.html;
@@ -45,7 +45,7 @@ class Standardise(Rule):
             return Shares([got], rest="stabiliser")
         if self.bias == "absorb":
             return Shares([got], {"bias": own}, rest="stabiliser")
-        got, stuck = op.hand_out(own, got)
+        got, stuck = op.redistribute(own, got)
         return Shares([got], {"bias": stuck}, rest="stabiliser")
 
 

@@ -1,4 +1,4 @@
-"""z-box: the rule for pixels, whose values are bounded and whose zero means nothing."""
+"""z-box: the rule for pixels and other bounded inputs."""
 
 from __future__ import annotations
 

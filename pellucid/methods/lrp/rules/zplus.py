@@ -1,4 +1,4 @@
-"""z-plus: only contributions that speak for a unit count."""
+"""z-plus: only positive contributions count."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ZPlus(Rule):
     Arguments:
         eps: The stabiliser of the denominator.
         bias: What becomes of the bias, as in `Epsilon`.
-        silent: What becomes of the relevance of units that no input speaks for, as in `Epsilon`.
+        silent: What becomes of the relevance of units without positive contributions, as in `Epsilon`.
     """
 
     kinds = LINEAR | SHARED

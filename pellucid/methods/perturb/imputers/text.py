@@ -47,5 +47,5 @@ def text_imputer(given: Any, written: TokenizedText) -> tuple[Any, str]:
     if isinstance(given, Own) or (callable(given) and not hasattr(given, "prepare")):
         return given, ""
     id = given if isinstance(given, int) and not isinstance(given, bool) else None
-    vectors, name = written.blanked(id)
+    vectors, name = written.blank_vectors(id)
     return Blank(vectors, name), f"Removed tokens are replaced by {name}."

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from pellucid.errors import PellucidError
-from pellucid.tape.forward import Readout, inside
+from pellucid.tape.forward import Readout, varied_value
 from .plan import MOST, Plan
 
 T = TypeVar("T")
@@ -79,7 +79,7 @@ def accelerate(
     count = len(corners) * copies
     if count < few:
         return _refused(f"{count} windows are too few to prepare for")
-    value = inside(readout)[row : row + 1]
+    value = varied_value(readout)[row : row + 1]
     reads = tuple(dict.fromkeys((*readout.target.addresses, None)))
     try:
         plan = Plan.build(readout.model, readout.x[row : row + 1], size, corners=corners, reads=reads, at=readout.at, most=most)

@@ -16,7 +16,7 @@ from pellucid.errors import MethodError
 from pellucid.explanation.attribution import Attribution
 from pellucid.model import Model
 from pellucid.model.where import Where
-from pellucid.tape.forward import Readout, inside, settled
+from pellucid.tape.forward import Readout, resolve_readout, varied_value
 from pellucid.target import Target
 from ..sampling.study import module_path
 from .masks import (
@@ -136,7 +136,7 @@ class Extremal:
     def attribute(self, model: Model, x: Tensor, target: Target, at: str | Where | None = None) -> Attribution:
         """One mask per sample and area; all are optimised side by side, and none knows of another."""
         with torch.inference_mode(False), torch.no_grad():
-            readout, score, output = settled(model, x.clone(), target, module_path(at))
+            readout, score, output = resolve_readout(model, x.clone(), target, module_path(at))
             game = self.game(readout, output)
             optimiser = Momentum(self.lr * prod(game.grid) / ENTRIES * STEPS / max(self.steps, FEWEST))
             found = optimise(game, game.start(), optimiser, self.steps, tol=self.tol, batch=self.batch)
@@ -151,7 +151,7 @@ class Extremal:
 
     def game(self, readout: Readout, output: Tensor) -> AreaGame:
         """What is optimised for the samples of a readout."""
-        x = inside(readout).clone()
+        x = varied_value(readout).clone()
         places = places_of(x, self.axes)
         if self.null is None and places.neighbours:
             sigmas = [places.width(self.blur) * (1 - level / (self.levels - 1)) for level in range(self.levels - 1)]

@@ -14,7 +14,7 @@ from pellucid.core.random import generator
 from pellucid.explanation.attribution import Attribution
 from pellucid.model import Model
 from pellucid.model.where import Where
-from pellucid.tape.forward import Readout, inside, settled
+from pellucid.tape.forward import Readout, resolve_readout, varied_value
 from pellucid.target import Target
 from pellucid.target.classes import Logit, Probability
 from ..sampling.study import module_path
@@ -113,7 +113,7 @@ class Meaningful:
     def attribute(self, model: Model, x: Tensor, target: Target, at: str | Where | None = None) -> Attribution:
         """One mask per sample; all are optimised side by side, and none knows of another."""
         with torch.inference_mode(False), torch.no_grad():
-            readout, score, output = settled(model, x.clone(), target, module_path(at))
+            readout, score, output = resolve_readout(model, x.clone(), target, module_path(at))
             game = self.game(readout, output)
             found = optimise(game, game.start(), Adam(self.lr), self.steps, tol=self.tol, batch=self.batch)
             masks = game.full(found.masks).clamp(0, 1)
@@ -130,7 +130,7 @@ class Meaningful:
         """What is optimised for the samples of a readout."""
         if self.softmax:
             readout = replace(readout, target=as_probability(readout.target, output))
-        x = inside(readout).clone()
+        x = varied_value(readout).clone()
         places = places_of(x, self.axes)
         null = null_samples(x, places, self.null, self.blur, readout)
         shifts = round(self.jitter * places.scale) if reads_scores(readout, output) and places.neighbours else 1

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pellucid.core.progress import report_progress
 from pellucid.tape.forward import Readout
-from pellucid.tape.gradient import slope
+from pellucid.tape.gradient import gradient_and_score
 
 WATCHED = 10  # steps between two looks at whether a mask still moves
 BATCH_ENTRIES = 2**17  # entries that go through the model at once on a CPU: more of them take longer each, fewer waste overhead
@@ -130,7 +130,7 @@ def gradient(game: Game, masks: Tensor, index: Sequence[int], step: int) -> tupl
         leaf = masks.detach().clone().requires_grad_()
         variants, penalty = game.variants(leaf, index, step), game.penalty(leaf, index, step)
     rows = [game.of[i] for i in index] * (len(variants) // len(index))
-    slopes, scores = slope(game.readout, variants.detach(), rows)
+    slopes, scores = gradient_and_score(game.readout, variants.detach(), rows)
     score_gradients = game.score_gradients(game.readout.check(scores), index).reshape(-1, *[1] * (variants.dim() - 1))
     (grad,) = torch.autograd.grad([variants, penalty], leaf, [(slopes * score_gradients).to(variants), torch.ones_like(penalty)])
     return grad, len(variants)

@@ -14,7 +14,7 @@ from pellucid.errors import InputError, MethodError
 from pellucid.explanation.attribution import Attribution
 from pellucid.model import Model, load
 from pellucid.model.where import Where
-from pellucid.tape.forward import Readout, inside, settled
+from pellucid.tape.forward import Readout, resolve_readout, varied_value
 from pellucid.target import Target, as_target
 from ..imputers.convert import as_imputer
 from ..imputers.imputer import Imputer
@@ -126,8 +126,8 @@ class Perturbation:
                 f"a run of {self.name}", f"a tensor of shape {tuple(x.shape)}", "a run is about one sample",
                 "Take one: x[:1].",
             )  # fmt: skip
-        readout, _, output = settled(loaded, x, as_target(target), module_path(at))
-        study = self.study(readout, inside(readout), 0)
+        readout, _, output = resolve_readout(loaded, x, as_target(target), module_path(at))
+        study = self.study(readout, varied_value(readout), 0)
         return Run(self.name, self.estimator, self.options, study, start(study), output)
 
     def sample(self, model: Any, x: Any, target: Any = None, at: str | Where | None = None) -> Run:
@@ -199,8 +199,8 @@ def attribute(
         explained: What it says of one.
         options: Settings beside those of the method.
     """
-    readout, score, output = settled(model, x, target, module_path(at))
-    value = inside(readout)
+    readout, score, output = resolve_readout(model, x, target, module_path(at))
+    value = varied_value(readout)
     studies = [method.study(readout, value, row) for row in range(len(value))]
     values, errors, forwards, notes = zip(*map(explained, studies), strict=True)
     regions = studies[0].regions

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Protocol
 import torch
 from torch import Tensor
 
-from pellucid.tape.forward import ask, at_once
+from pellucid.tape.forward import batch_size, run_batched
 from ..imputers.imputer import occluded
 from .responses import Responses
 from .shortcut import shortcut
@@ -23,11 +23,12 @@ FEW = 16  # different rows for each that is asked, at most, where rows are looke
 class Backend(Protocol):
     """A way to get answers about rows of a design: through the whole network, or through a part of it.
 
-    `at_once`: how many variants go through together, in multiples of what suits whole samples. `reason`: a sentence about it.
+    `batch_factor`: how many variants go through together, in multiples of what suits whole samples.
+    `reason`: a sentence about it.
     """
 
     @property
-    def at_once(self) -> int: ...
+    def batch_factor(self) -> int: ...
     @property
     def reason(self) -> str: ...
 
@@ -44,7 +45,7 @@ class WholeNetwork:
 
     study: Study
 
-    at_once: ClassVar[int] = 1
+    batch_factor: ClassVar[int] = 1
     reason: ClassVar[str] = ""
 
     def variants(self, index: Sequence[int]) -> Tensor:
@@ -89,8 +90,8 @@ def extend(study: Study, responses: Responses, upto: int | None = None) -> Respo
     def answer(variants: Any, rows: Sequence[int]) -> Tensor:
         return _kept(study, route.values(variants, rows), rows, responses.whole)
 
-    batch = study.batch or at_once(study.value) * route.at_once
-    for _, _, answers in ask(answer, len(asked), make, start=done, batch=batch, copies=study.draws):
+    batch = study.batch or batch_size(study.value) * route.batch_factor
+    for _, _, answers in run_batched(answer, len(asked), make, start=done, batch=batch, copies=study.draws):
         parts.append(study.readout.check(answers).reshape(-1, study.draws, answers.shape[1]))
     known = torch.cat(parts)
     reached = upto if len(known) == len(asked) else int(asked[len(known)])

@@ -37,7 +37,7 @@ class Shortcut:
     corners: Tensor
     reason: str
 
-    at_once: ClassVar[int] = 4  # times as many as whole pictures: windows are smaller
+    batch_factor: ClassVar[int] = 4  # times as many as whole pictures: windows are smaller
 
     def values(self, variants: tuple[Tensor, Tensor], rows: Sequence[int]) -> dict[str | Where | None, Tensor]:
         """What the target reads, for every variant."""

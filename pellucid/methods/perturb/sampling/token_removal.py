@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from pellucid.errors import MethodError
 from pellucid.tape import record
-from pellucid.tape.forward import Readout, heard
+from pellucid.tape.forward import Readout, forward_values
 from .study import Study
 
 PREFIX = 16  # tokens in front of the grid, at most: the class token, registers
@@ -42,7 +42,7 @@ class TokenRemoval:
     prefix: int
     grid: tuple[int, int]
 
-    at_once: ClassVar[int] = 1
+    batch_factor: ClassVar[int] = 1
 
     @property
     def reason(self) -> str:
@@ -87,7 +87,7 @@ def token_removal(study: Study) -> TokenRemoval:
     if study.readout.at is not None or study.value.dim() != 4:
         raise _refusal(study, f"a value of shape {tuple(study.value.shape)}")
     x = study.value
-    readout = replace(study.readout, x=x, target=study.readout.target.take([study.row]), shorter=True)
+    readout = replace(study.readout, x=x, target=study.readout.target.take([study.row]), variable_length=True)
     for name, tokens, prefix, grid in _grids(readout, x):
         found = TokenRemoval(study, replace(readout, at=name), tokens, prefix, grid)
         if _takes_fewer(found):
@@ -125,7 +125,7 @@ def _takes_fewer(found: TokenRemoval) -> bool:
     """Whether the network answers with a token left out, and otherwise, and with all of them as it does by itself."""
     readout, whole = found.readout, found.tokens
     try:
-        own = heard(readout.model, readout.x, (None,))[None]
+        own = forward_values(readout.model, readout.x, (None,))[None]
         same, fewer = (readout.values(tokens, [0])[None] for tokens in (whole, whole[:, :-1]))
     except Exception:  # whatever a network does that counts its tokens
         return False

@@ -1,4 +1,4 @@
-"""PyTorch's fused transformer layers, which scripted code takes in eval mode, told as the attention and products they compute."""
+"""PyTorch's fused transformer layers, which scripted code takes in eval mode, decomposed into attention and products."""
 
 from __future__ import annotations
 
@@ -90,4 +90,7 @@ def _attended(
     return (A @ v).transpose(1, 2).reshape(batch, -1, width), A
 
 
-TOLD: dict[str, Callable[..., Any]] = {"_transformer_encoder_layer_fwd": encoder_layer, "_native_multi_head_attention": attention}
+DECOMPOSITIONS: dict[str, Callable[..., Any]] = {
+    "_transformer_encoder_layer_fwd": encoder_layer,
+    "_native_multi_head_attention": attention,
+}

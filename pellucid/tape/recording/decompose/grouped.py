@@ -1,4 +1,4 @@
-"""Grouped matrix products, as mixtures of experts compute them, told as one product per group."""
+"""Grouped matrix products, as in mixtures of experts, decomposed into one product per group."""
 
 from __future__ import annotations
 
@@ -32,4 +32,4 @@ def grouped_mm(
     return made if out_dtype is None else made.to(out_dtype)
 
 
-TOLD: dict[str, Callable[..., Any]] = {"_grouped_mm": grouped_mm}
+DECOMPOSITIONS: dict[str, Callable[..., Any]] = {"_grouped_mm": grouped_mm}

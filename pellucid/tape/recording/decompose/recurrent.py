@@ -1,4 +1,4 @@
-"""Fused recurrent kernels told as the sums and products they compute, step by step, as a plain loop over time has them."""
+"""Fused recurrent kernels decomposed into sums and products, step by step, as in a plain loop over time."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def step(mode: int, of_input: Tensor, of_hidden: Tensor, state: State) -> State:
 def layer(
     mode: int, xs: Tensor | Sequence[Tensor], weights: Sequence[Tensor], state: State, *, biased: bool, backwards: bool = False
 ) -> tuple[list[Tensor], State]:
-    """One layer in one direction over all steps; what it says at each, and the state it ends in.
+    """One layer in one direction over all steps; its output at each, and the state it ends in.
 
     Steps may have fewer rows than the one before: sequences, longest first, that have ended. Backwards, they enter as time goes
     down to their last word.
@@ -70,7 +70,7 @@ def layer(
         of_inputs = linear(xs, w_input, b_input).unbind(0)
     else:
         of_inputs = linear(torch.cat(list(xs)), w_input, b_input).split_with_sizes(rows)
-    said: dict[int, Tensor] = {}
+    hidden: dict[int, Tensor] = {}
     ended: list[State] = []
     state = _rows(start, 0, rows[order[0]])
     for t in order:
@@ -82,10 +82,10 @@ def layer(
             state = _rows(state, 0, need)
         h, c = step(mode, of_inputs[t], linear(state[0], w_hidden, b_hidden), state)
         state = (linear(h, project[0]) if project else h), c
-        said[t] = state[0]
+        hidden[t] = state[0]
     for part in reversed(ended):
         state = _joined(state, part)
-    return [said[t] for t in range(len(xs))], state
+    return [hidden[t] for t in range(len(xs))], state
 
 
 def _rows(state: State, first: int, last: int) -> State:
@@ -104,11 +104,11 @@ def stacked(
     ends: list[State] = []
     ways = 2 if both else 1
     for first in range(0, len(groups), ways):
-        told = [
+        directions = [
             layer(mode, xs, groups[k], states[k], biased=biased, backwards=k > first) for k in range(first, first + ways)
         ]  # fmt: skip
-        xs = [torch.cat(parts, 1) if both else parts[0] for parts in zip(*(said for said, _ in told), strict=True)]
-        ends += [end for _, end in told]
+        xs = [torch.cat(parts, 1) if both else parts[0] for parts in zip(*(hidden for hidden, _ in directions), strict=True)]
+        ends += [end for _, end in directions]
     return xs, ends
 
 
@@ -117,8 +117,8 @@ def mkldnn_rnn_layer(*args: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     x, w_input, w_hidden, b_input, b_hidden, h, c, backwards = args[:8]
     biased = bool(args[12])
     weights = (w_input, w_hidden, b_input, b_hidden) if biased else (w_input, w_hidden)
-    said, (h, c) = layer(LSTM, x, weights, (h, c), biased=biased, backwards=backwards)
-    return torch.stack(said), h, c, x.new_empty(0)
+    hidden, (h, c) = layer(LSTM, x, weights, (h, c), biased=biased, backwards=backwards)
+    return torch.stack(hidden), h, c, x.new_empty(0)
 
 
 def cudnn_rnn(*args: Any) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
@@ -141,8 +141,8 @@ def _network(
     groups = [weights[k : k + each] for k in range(0, len(weights), each)]
     states = list(zip(h.unbind(0), (h if c is None else c).unbind(0), strict=True))
     xs = x.split_with_sizes(list(sizes)) if len(sizes) else x.unbind(1 if first else 0)
-    said, ends = stacked(mode, list(xs), groups, states, biased=each >= 4, both=both)
-    outputs = torch.cat(said) if len(sizes) else torch.stack(said, 1 if first else 0)
+    hidden, ends = stacked(mode, list(xs), groups, states, biased=each >= 4, both=both)
+    outputs = torch.cat(hidden) if len(sizes) else torch.stack(hidden, 1 if first else 0)
     h, c = (torch.stack(parts) for parts in zip(*ends, strict=True))
     return outputs, h, c if mode == LSTM else x.new_empty(0)
 
@@ -171,7 +171,7 @@ def lerp(a: Tensor, b: Tensor, weight: Tensor | float) -> Tensor:
     return a + weight * (b - a)
 
 
-TOLD: dict[str, Callable[..., Any]] = {
+DECOMPOSITIONS: dict[str, Callable[..., Any]] = {
     "mkldnn_rnn_layer": mkldnn_rnn_layer,
     "_cudnn_rnn": cudnn_rnn,
     "miopen_rnn": miopen_rnn,

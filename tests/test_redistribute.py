@@ -40,7 +40,7 @@ def local(samples: int, places: int = 1) -> LocalOp:
 
 
 def handed(amount: Tensor, got: Tensor) -> tuple[Tensor, Tensor]:
-    return local(len(got)).hand_out(amount, got.clone())
+    return local(len(got)).redistribute(amount, got.clone())
 
 
 # -- one amount per sample ------------------------------------------------------------------------------------------------
@@ -93,7 +93,7 @@ def test_shares_keep_their_precision_whatever_that_of_the_amount(dtype: torch.dt
 
 
 def test_all_places_of_a_sample_share_one_amount():
-    got, _ = local(3, places=2).hand_out(AMOUNTS["for"][:3], GOT.view(3, 2, 4).clone())
+    got, _ = local(3, places=2).redistribute(AMOUNTS["for"][:3], GOT.view(3, 2, 4).clone())
     torch.testing.assert_close(got.flatten(1), twins.shared(GOT.view(3, 8), AMOUNTS["for"][:3]), rtol=1e-14, atol=0)
 
 
