@@ -1,4 +1,18 @@
-"""What goes wrong, said in four parts: what was asked, what was found, why that cannot be, what to do next."""
+"""The exceptions. Each says in four parts what was asked, what was found, why that cannot be, and what to do next.
+
+PellucidError
+├── PictureError    (ValueError)           a picture cannot be read as the model's input
+├── ModelError      (ValueError)           a model cannot be loaded, or cannot be explained in its state
+├── InputError      (ValueError)           an input does not fit the model, or holds NaN
+    │   └── SampleError (IndexError)           a batch has fewer samples than that
+├── TargetError     (ValueError)           a target does not name one number of the output
+├── WhereError      (LookupError)          an address matches no value, or more than one
+├── MethodError     (LookupError)          no such method, recipe or metric, or it cannot do what was asked
+├── NoRule          (NotImplementedError)  an operation has no rule
+├── ThreadLost      (RuntimeError)         the output does not descend from the input
+├── OutputError     (OSError)              a result cannot be written or read back
+└── MissingExtra    (ImportError)          an optional dependency is not installed
+"""
 
 from __future__ import annotations
 

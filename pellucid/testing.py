@@ -24,12 +24,11 @@ from torch import Tensor
 from pellucid.core.numbers import figure
 from pellucid.errors import InputError
 from pellucid.explanation.method import Method
-from pellucid.metrics.metric import class_scores
 from pellucid.metrics.report.interval import interval
 from pellucid.model import Model, load
-from pellucid.tape.forward import Readout, batch_size, forward_values
+from pellucid.tape.forward import Readout, forward_values
 from pellucid.target import as_target
-from pellucid.verbs.evaluate import evaluate, read_samples
+from pellucid.verbs.evaluate import evaluate, read_samples, scores_of_classes
 from pellucid.verbs.explain import explain
 from pellucid.zoo.truth.problem import generator
 
@@ -247,14 +246,7 @@ def _mask(x: Tensor, where: Tensor) -> Tensor:
 
 def _classes(model: Model, x: Tensor) -> Tensor:
     """The predicted class of each."""
-    output = torch.cat([forward_values(model, piece, (None,))[None] for piece in torch.split(x, batch_size(x))])
-    found = class_scores(output)
-    if found is None:
-        raise InputError(
-            "assert_not_clever_hans", f"outputs of shape {tuple(output.shape)}", "flips are flips of a class",
-            "Give a model with one score per class, or no watermark.",
-        )  # fmt: skip
-    return found.argmax(1).cpu()
+    return scores_of_classes(model, x, "assert_not_clever_hans").argmax(1).cpu()
 
 
 def _control_flips(model: Model, x: Tensor, where: Tensor, draws: int, rng: torch.Generator) -> Tensor:

@@ -14,21 +14,14 @@ from torch.nn import functional
 
 from pellucid.core.formats import encoded, save
 from pellucid.core.numbers import figure
-from pellucid.errors import InputError, MethodError, WhereError
+from pellucid.errors import InputError
 from pellucid.explanation.explanation import Explanation
 from pellucid.explanation.method import Method
 from pellucid.explanation.serialization import summary
-from pellucid.methods.layer_choice import choose_map
-from pellucid.model import Model, load
-from pellucid.model.where import Where
+from pellucid.model import load
 from pellucid.synth.maximized import Maximized, Maximizer, document
 from pellucid.synth.pictures import pictures
-from pellucid.tape import Tape, find, path, record, resolve_target, rewrite
-from pellucid.tape.axes.channel_axis import axes_of
-from pellucid.tape.seed import find_output
-from pellucid.target import Target, as_target, channel
-from pellucid.target.condition import Axes, Condition
-from pellucid.target.selection import channels
+from .channel_layer import ChannelLayer, find_layer
 from .examples import Examples, examples
 from .explain import check_carries, explain
 from .inputs import read_inputs
@@ -212,7 +205,7 @@ def concepts(
             "Concepts", f"a batch of {len(whole)} samples", "channels are told of one decision", "Pass one of them: x[:1]."
         )
     batch = read_inputs(model, x)
-    inputs, layer = batch.x, layer_of(batch.model, batch.x, target, at)
+    inputs, layer = batch.x, find_layer(batch.model, batch.x, target, at)
     inside = explain(model, x, target, method, at=layer.at, strict=strict)
     every = _all_channels(layer, inside.values, float(whole.output[0]))
     shown = _select(every, layer, which, top, against)
@@ -226,7 +219,7 @@ def concepts(
     return Concepts(layer.at, shown, every, whole, maps, found, drawn, layer.others, notes, layer.sizes)
 
 
-def similarity_note(maps: Explanation, layer: Layer) -> list[str]:
+def similarity_note(maps: Explanation, layer: ChannelLayer) -> list[str]:
     """A note where the maps hardly differ, as those of deep channels, which see all of the picture."""
     found = [maps.heat(n).double() for n in range(len(maps)) if not maps.nothing(n)]
     if len(found) < 2 or found[0].shape[0] < ALIKE_PX:
@@ -245,106 +238,7 @@ def similarity_note(maps: Explanation, layer: Layer) -> list[str]:
     ]
 
 
-@dataclass(frozen=True, eq=False)
-class Layer:
-    """A layer whose channels are looked at.
-
-    Arguments:
-        at: Its address.
-        axes: How its value lies.
-        value: What it returned.
-        others: Which layers could have been asked for.
-    """
-
-    at: str
-    axes: Axes
-    value: Tensor
-    others: tuple[str, ...]
-    notes: tuple[str, ...] = ()
-
-    @property
-    def sizes(self) -> tuple[int, ...]:
-        return tuple(self.axes.shape[d] for d in self.axes.places)
-
-    @property
-    def tokens(self) -> bool:
-        """Whether channels stand on the last axis, as those of tokens do."""
-        return self.axes.channel != 1
-
-    def rows(self, t: Tensor) -> Tensor:
-        """A tensor that lies as the value does, as (channel, place)."""
-        assert self.axes.channel is not None
-        return t.movedim(self.axes.channel, 0).reshape(t.shape[self.axes.channel], -1)
-
-    def only(self, number: int) -> Condition:
-        return channels(number, axis=self.axes.channel)
-
-    def unit(self, number: int) -> Target:
-        return channel(self.at, number, tokens="all" if self.tokens else None)
-
-
-def layer_of(model: Model, x: Tensor, target: Any, at: str | Where | None) -> Layer:
-    """The layer at an address; without one, the last that has maps.
-
-    Raises:
-        WhereError: no layer with channels is there; the message names those there are.
-    """
-    tape = record(model, x)
-    rewritten, notes = rewrite(tape), tuple[str, ...]()
-    named = _layers(rewritten)
-    if at is None:
-        at, which = _last_layer(tape, rewritten, named, model, target)
-        notes = (f"{at} is the last layer {which}; at= names another one.",)
-    id = find(rewritten, at)
-    axes = axes_of(rewritten, id, str(at))
-    if axes.channel is None or (axes.batch is None and len(x) > 1) or axes.shape[axes.channel] < 2:
-        raise WhereError(
-            f"Concepts at {at}", f"a value of shape {axes.shape}", "it has no channels to tell apart",
-            f"Name one of {', '.join(list(named)[-6:]) or 'the layers inside'}.",
-        )  # fmt: skip
-    return Layer(str(at), axes, tape.value(id), tuple(named), notes)
-
-
-def _last_layer(tape: Tape, rewritten: Tape, named: dict[str, int], model: Model, target: Any) -> tuple[str, str]:
-    """The last layer with maps, by an address that leads to it; where there is none, the last one inside. And which it is."""
-    try:
-        chosen = choose_map(tape, resolve_target(tape, as_target(target), model), "concepts")
-    except MethodError:
-        chosen = None
-    if chosen is not None:
-        made = tape.values[chosen.id].producer
-        for address in (chosen.name, "" if made is None else tape.ops_by_index[made].module):
-            if address in named and find(rewritten, address) == chosen.id:
-                return address, "with maps"
-        before = [name for name, id in named.items() if id <= chosen.id and len(rewritten.values[id].shape) == len(chosen.shape)]
-        if before:
-            return before[-1], "with maps"
-    if not named:
-        raise WhereError(
-            "Concepts without at=", "no named layer by which the decision comes", "there are no channels to tell apart",
-            "Explain the input itself: pl.explain(model, x).",
-        )  # fmt: skip
-    return list(named)[-1], "inside"
-
-
-def _layers(tape: Tape) -> dict[str, int]:
-    """The layers with channels that relevance comes by, in the order in which they ran, the output not among them."""
-    if tape.returned:
-        ran = {name: ids[-1] for name, ids in tape.returned.items() if name}
-    else:
-        modules = dict.fromkeys(op.module for op in tape.ops_by_index if op.module)
-        ran = {name: find(tape, name) for name in modules}
-    output = find_output(tape)
-    passed = {i for op in path(tape, (output,)) for i in (*op.outs, *op.inner)}
-    found: dict[str, int] = {}
-    for name, id in sorted(ran.items(), key=lambda item: (item[1], item[0].count("."))):
-        shape = tape.values[id].shape
-        if id in passed and id != output and id not in found.values() and len(shape) > 1 and max(shape[1:]) > 1:
-            found[name] = id
-    return found
-
-
-def _all_channels(layer: Layer, values: Tensor, score: float) -> tuple[Concept, ...]:
+def _all_channels(layer: ChannelLayer, values: Tensor, score: float) -> tuple[Concept, ...]:
     """All channels, what speaks most for the decision first."""
     relevance, value = layer.rows(values), layer.rows(layer.value)
     sizes = layer.sizes
@@ -357,7 +251,9 @@ def _all_channels(layer: Layer, values: Tensor, score: float) -> tuple[Concept, 
     return tuple(found)
 
 
-def _select(every: Sequence[Concept], layer: Layer, which: Sequence[int] | None, top: int, against: int) -> tuple[Concept, ...]:
+def _select(
+    every: Sequence[Concept], layer: ChannelLayer, which: Sequence[int] | None, top: int, against: int
+) -> tuple[Concept, ...]:
     if which is not None:
         numbered = {one.channel: one for one in every}
         wanted = [int(number) for number in which]

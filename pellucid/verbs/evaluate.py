@@ -16,12 +16,12 @@ from pellucid.core.progress import report_progress
 from pellucid.errors import InputError, MethodError, PellucidError
 from pellucid.explanation.method import Method, has
 from pellucid.methods.perturb.regions.division import Division
-from pellucid.metrics.metric import Answer, Metric, Question, Scores, question as as_question
+from pellucid.metrics.metric import Answer, Metric, Question, Scores, class_scores, question as as_question
 from pellucid.metrics.removal.layout import channels_first, for_tokens, split_texts, with_regions
 from pellucid.metrics.report.concat import concat, group_by_shape
 from pellucid.metrics.report.table import Cost, Table
 from pellucid.model import Model, load
-from pellucid.tape.forward import batch_size
+from pellucid.tape.forward import batch_size, forward_values
 from pellucid.target import as_target
 from .attempts import attempt, attempt_each, distinct, distinct_methods, raise_first, skipped
 from .explain import explain
@@ -243,6 +243,22 @@ def read_samples(model: Model, images: Any) -> Tensor:
     if len({x.shape[1:] for x in batches}) > 1:
         raise _shape_error(batches)
     return torch.cat(batches)
+
+
+def scores_of_classes(model: Model, x: Tensor, question: str) -> Tensor:
+    """One score per class for every sample, with shape (n, classes), a few samples at a time.
+
+    Arguments:
+        question: What they are for, in a message: "pasted_object".
+    """
+    output = torch.cat([forward_values(model, piece, (None,))[None] for piece in torch.split(x, batch_size(x))])
+    scores = class_scores(output)
+    if scores is None:
+        raise InputError(
+            f"{question} for {model.name}", f"outputs of shape {tuple(output.shape)}", "it compares predicted classes",
+            "Give a model with one score per class.",
+        )  # fmt: skip
+    return scores
 
 
 def _shape_error(samples: Sequence[Tensor], error: Exception | None = None) -> InputError:

@@ -12,12 +12,10 @@ from torch import Tensor
 from pellucid import zoo
 from pellucid.errors import InputError, MethodError
 from pellucid.explanation.method import Method
-from pellucid.metrics.metric import class_scores
 from pellucid.model import Model, load
-from pellucid.tape.forward import batch_size, forward_values
 from pellucid.zoo.truth.problem import generator
 from ..attempts import distinct_methods
-from ..evaluate import read_samples
+from ..evaluate import read_samples, scores_of_classes
 from .findings import Findings
 from .marks import HIT, LOAD, NETSHARE, WIN
 from .trial import Trial
@@ -83,7 +81,7 @@ def pasted_object(
     model.ready()
     x = read_samples(model, list(zoo.pictures().values()) if images is None else images)
     _check(x, objects, places, side)
-    classes = _scores(model, x).argmax(1)
+    classes = scores_of_classes(model, x, "pasted_object").argmax(1)
     trial = Trial(chosen, len(objects) * len(chosen))
     for kind in objects:
         pasted, controls = _class_kept(model, _pasted(model, x, classes, kind, places, side, seed))
@@ -165,20 +163,8 @@ def _paste(x: Tensor, masks: Tensor, patches: Tensor) -> Tensor:
 
 def _class_kept(model: Model, pasted: Pasted) -> tuple[Pasted, dict[str, Tensor]]:
     """Those whose class the model still names, and the controls."""
-    outputs = {name: _scores(model, getattr(pasted, name)) for name in ("x", "bare", "other")}
+    outputs = {name: scores_of_classes(model, getattr(pasted, name), "pasted_object") for name in ("x", "bare", "other")}
     score = {name: output.gather(1, pasted.classes[:, None])[:, 0] for name, output in outputs.items()}
     kept = outputs["x"].argmax(1) == pasted.classes
     controls = {KEPT: kept, REVEALED: (score["bare"] - score["x"])[kept], ANEW: (score["other"] - score["x"]).abs()[kept]}
     return Pasted(*(getattr(pasted, name)[kept] for name in ("x", "bare", "other", "masks", "classes"))), controls
-
-
-def _scores(model: Model, x: Tensor) -> Tensor:
-    """One score per class, a few pictures at a time."""
-    output = torch.cat([forward_values(model, piece, (None,))[None] for piece in torch.split(x, batch_size(x))])
-    found = class_scores(output)
-    if found is None:
-        raise InputError(
-            f"pasted_object for {model.name}", f"outputs of shape {tuple(output.shape)}", "it asks what class is kept",
-            "Give a model with one score per class.",
-        )  # fmt: skip
-    return found
