@@ -90,11 +90,10 @@ def _object(source: Any) -> Model:
         return _function(source)
     a_class = isinstance(source, type)
     raise ModelError(
-        "a model",
-        f"the class {source.__name__}" if a_class else f"an object of type {type(source).__name__}",
+        "a model", f"the class {source.__name__}" if a_class else f"an object of type {type(source).__name__}",
         "a class must be instantiated before it can compute" if a_class else "it cannot be called with a tensor",
         "Pass an nn.Module, an exported program, a function of tensors, the path of a file or the name of a built-in model.",
-    )
+    )  # fmt: skip
 
 
 def _of_keras(source: Any) -> bool:

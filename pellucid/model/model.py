@@ -204,11 +204,10 @@ class Model:
             )  # fmt: skip
         if self.image_preprocess is None:
             raise ModelError(
-                f"a picture for {self.name}",
-                "a model that does not say how pictures become its input",
+                f"a picture for {self.name}", "a model that does not say how pictures become its input",
                 "a guessed scale or crop would give a plausible and wrong explanation",
                 "Load it with preprocess=pl.Preprocess((height, width), resize=..., mean=..., std=...), or pass a tensor.",
-            )
+            )  # fmt: skip
         return self.image_preprocess
 
     @property

@@ -105,11 +105,9 @@ class Direction(Term):
         assert self.vector is not None
         if value.dim() < 2 or value.shape[1] != self.vector.numel():
             raise TargetError(
-                str(self),
-                f"a value of shape {tuple(value.shape)}",
-                f"the vector has {self.vector.numel()} entries, one per channel",
-                "Let them agree.",
-            )
+                str(self), f"a value of shape {tuple(value.shape)}",
+                f"the vector has {self.vector.numel()} entries, one per channel", "Let them agree.",
+            )  # fmt: skip
         means = value.flatten(2).mean(2) if value.dim() > 2 else value
         return means @ self.vector.to(means)
 
@@ -140,11 +138,9 @@ class Function(Term):
         if not isinstance(score, Tensor) or score.dim() != 1 or len(score) != len(value):
             shape = tuple(score.shape) if isinstance(score, Tensor) else type(score).__name__
             raise TargetError(
-                str(self),
-                f"a result of shape {shape}",
-                f"one number for each of {len(value)} samples is needed",
+                str(self), f"a result of shape {shape}", f"one number for each of {len(value)} samples is needed",
                 "Return a tensor of shape (batch,).",
-            )
+            )  # fmt: skip
         return score
 
     def text(self, sample: int = 0) -> str:

@@ -54,11 +54,9 @@ class OfClass(Term):
     def _find(self, name: str, names: Names | None) -> int:
         if names is None:
             raise TargetError(
-                f"{self.word} {name!r}",
-                "no labels",
-                "a class can only be named where the model's labels are known",
+                f"{self.word} {name!r}", "no labels", "a class can only be named where the model's labels are known",
                 "Give its index.",
-            )
+            )  # fmt: skip
         return names.find(name)
 
     def text(self, sample: int = 0) -> str:
@@ -78,11 +76,9 @@ class OfClass(Term):
         index = self.index if isinstance(self.index, tuple) else (self.index,) * batch
         if len(index) != batch:
             raise TargetError(
-                f"{len(index)} targets",
-                f"a batch of {batch}",
-                "each sample needs one",
+                f"{len(index)} targets", f"a batch of {batch}", "each sample needs one",
                 "Give one class for all, or one per sample.",
-            )
+            )  # fmt: skip
         for i in index:
             if not isinstance(i, int) or not -count <= i < count:
                 raise TargetError(

@@ -76,11 +76,9 @@ class Token(Term):
 
     def _unfit(self, value: Tensor) -> TargetError:
         return TargetError(
-            str(self),
-            f"outputs of shape {tuple(value.shape)}",
-            "tokens are read from (batch, position, vocabulary)",
+            str(self), f"outputs of shape {tuple(value.shape)}", "tokens are read from (batch, position, vocabulary)",
             "Check both numbers.",
-        )
+        )  # fmt: skip
 
     def text(self, sample: int = 0) -> str:
         ids = self.id if isinstance(self.id, tuple) else (self.id,)

@@ -89,11 +89,9 @@ class Shares:
     def __post_init__(self) -> None:
         if not self.shares or not all(0 < share <= 1 for share in self.shares):
             raise InputError(
-                f"Shares({self.shares})",
-                "numbers outside of (0, 1]",
-                "they are shares of the regions",
+                f"Shares({self.shares})", "numbers outside of (0, 1]", "they are shares of the regions",
                 "Ask for (0.1, 0.5), say.",
-            )
+            )  # fmt: skip
 
     def counts(self, n: int) -> tuple[int, ...]:
         chosen = [min(n, max(1, round(share * n))) for share in self.shares]

@@ -47,11 +47,9 @@ class Column:
     def __post_init__(self) -> None:
         if not (math.isfinite(self.std) and self.std > 0 and math.isfinite(self.mean)):
             raise ModelError(
-                f"the column {self.name!r}",
-                f"mean {self.mean}, std {self.std}",
-                "numbers are divided by the std",
+                f"the column {self.name!r}", f"mean {self.mean}, std {self.std}", "numbers are divided by the std",
                 "Correct them.",
-            )
+            )  # fmt: skip
         if len(set(self.values)) < len(self.values) or len(self.values) == 1:
             why = "a category is one of several different values"
             raise ModelError(f"the column {self.name!r}", f"the values {', '.join(self.values)}", why, "Name each once.")

@@ -78,11 +78,10 @@ def read_picture(picture: Picture) -> Image.Image:
     if isinstance(picture, str | os.PathLike):
         return _from_path(picture)
     raise PictureError(
-        "a picture",
-        f"an object of type {type(picture).__name__}",
+        "a picture", f"an object of type {type(picture).__name__}",
         "a picture is a path, the bytes of a file, a PIL picture or an array",
         "Pass one of those; a tensor needs no reading and goes to the model as it is.",
-    )
+    )  # fmt: skip
 
 
 def _from_path(path: str | os.PathLike[str]) -> Image.Image:
@@ -111,11 +110,10 @@ def _from_array(array: np.ndarray[Any, Any]) -> Image.Image:
     fits = array.dtype == np.uint8 and (array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (1, 3, 4))) and array.size
     if not fits:
         raise PictureError(
-            "an array as a picture",
-            f"{array.dtype} of shape {array.shape}",
+            "an array as a picture", f"{array.dtype} of shape {array.shape}",
             "a picture is uint8 of shape (height, width), (height, width, 3) or (height, width, 4)",
             "Convert it to 0-255 bytes with the channels last; values that are preprocessed already go in as a tensor.",
-        )
+        )  # fmt: skip
     return Image.fromarray(array[..., 0] if array.shape[2:] == (1,) else array)
 
 
@@ -143,11 +141,9 @@ def _check_frames(image: ImageFile.ImageFile, asked: str) -> None:
     frames = getattr(image, "n_frames", 1)
     if frames > 1:
         raise PictureError(
-            asked,
-            f"{frames} frames",
-            "an explanation is of one picture, and which frame is meant cannot be guessed",
+            asked, f"{frames} frames", "an explanation is of one picture, and which frame is meant cannot be guessed",
             f"Open it with PIL, call seek(n) for a frame n of 0-{frames - 1}, and pass that picture object.",
-        )
+        )  # fmt: skip
 
 
 def _rgb(image: Image.Image, asked: str) -> Image.Image:
@@ -178,11 +174,9 @@ def _eight_bits(image: Image.Image, asked: str) -> Image.Image:
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))  # the high byte, as Pillow reads 16-bit colour
     if image.mode in ("I", "F"):
         raise PictureError(
-            asked,
-            f"pixels of {'32-bit integers' if image.mode == 'I' else 'floating point'}",
-            "nothing says which value is white",
-            "Scale it to 0-255 and save it with eight bits a channel.",
-        )
+            asked, f"pixels of {'32-bit integers' if image.mode == 'I' else 'floating point'}",
+            "nothing says which value is white", "Scale it to 0-255 and save it with eight bits a channel.",
+        )  # fmt: skip
     return image
 
 
@@ -201,8 +195,6 @@ def _refusing(asked: str) -> Iterator[None]:
         raise
     except Exception as error:
         raise PictureError(
-            asked,
-            f"data that cannot be decoded ({type(error).__name__}: {error})",
-            "the picture is cut short or damaged",
+            asked, f"data that cannot be decoded ({type(error).__name__}: {error})", "the picture is cut short or damaged",
             "Fetch or export it again.",
-        ) from None
+        ) from None  # fmt: skip

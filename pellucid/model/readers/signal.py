@@ -125,11 +125,9 @@ class Signal:
         if not bool(values.isfinite().all()):
             broken = int((~values.isfinite()).sum())
             raise InputError(
-                "a series",
-                f"{broken} of {values.numel()} values that are no numbers",
-                "they cannot be computed with",
+                "a series", f"{broken} of {values.numel()} values that are no numbers", "they cannot be computed with",
                 "Fill the gaps first.",
-            )
+            )  # fmt: skip
         return values
 
 
@@ -144,9 +142,7 @@ def _array(data: Any) -> Tensor:
         ) from None  # fmt: skip
     if not 1 <= values.dim() <= 3 or values.numel() == 0:
         raise InputError(
-            "a series",
-            f"numbers of shape {tuple(values.shape)}",
-            "it has channels and steps of time",
+            "a series", f"numbers of shape {tuple(values.shape)}", "it has channels and steps of time",
             "Give (time,) or (channel, time).",
-        )
+        )  # fmt: skip
     return values.reshape(*[1] * (3 - values.dim()), *values.shape)

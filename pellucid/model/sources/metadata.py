@@ -226,8 +226,7 @@ def _named(interpolation: Any) -> str:
 
 def _refusal(how: Any, why: str) -> ModelError:
     return ModelError(
-        "preprocess=",
-        f"an object of type {type(how).__name__}",
+        "preprocess=", f"an object of type {type(how).__name__}",
         f"it does not say how pictures become the input in the terms of pl.Preprocess ({why})",
         "Pass pl.Preprocess((height, width), resize=..., mean=..., std=...).",
-    )
+    )  # fmt: skip

@@ -36,11 +36,9 @@ def hidden(n: int = 256, *, seed: int = 0, occluder: str | None = None, visible:
     """
     if occluder not in (None, *OCCLUDERS):
         raise MethodError(
-            f"hidden parts behind {occluder!r}",
-            "no such occluder",
-            f"there are {len(OCCLUDERS)}",
+            f"hidden parts behind {occluder!r}", "no such occluder", f"there are {len(OCCLUDERS)}",
             f"Choose one of {', '.join(OCCLUDERS)}.",
-        )
+        )  # fmt: skip
     rng = generator(1_000_003 * (seed + 1) + world)
     labels, seen, fills, ground, shown = _drawn(n, rng, occluder, visible, world)
     own = _templates(world)[labels]

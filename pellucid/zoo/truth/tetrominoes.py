@@ -45,11 +45,9 @@ def tetrominoes(
     """
     if kind not in STRENGTH:
         raise MethodError(
-            f"tetrominoes(kind={kind!r})",
-            "no such problem",
-            f"there are {len(STRENGTH)}",
+            f"tetrominoes(kind={kind!r})", "no such problem", f"there are {len(STRENGTH)}",
             f"Choose one of {', '.join(STRENGTH)}.",
-        )
+        )  # fmt: skip
     rng = generator(seed)
     labels = torch.arange(n) % 2  # as many of either
     a = STRENGTH[kind] if strength is None else strength
