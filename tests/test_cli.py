@@ -446,7 +446,7 @@ def test_unusual_pictures_are_read(folder, kind):
     [
         (["--target", "Egyptian mouse"], "Nearest: "),
         (["--target", "1000"], "classes run 0-999"),
-        (["--versus", "-1"], "none is spelled so"),
+        (["--versus", "-1"], "none of them matches"),
         (["--target", "tabby", "--versus", "281"], "the same class twice"),
         (["--method", "lpr"], "Nearest: lrp"),
         (["--at", "stages.9"], "the nearest are stages.6"),

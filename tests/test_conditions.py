@@ -347,7 +347,7 @@ def test_little_through_a_channel_is_no_warning_as_long_as_it_arrives():
         ({"at": "3", "only": pl.heads(0, of=2)}, "do not divide"),
         ({"at": "3", "only": pl.heads(7, of=3)}, "heads run 0-2"),
         ({"at": "3", "only": pl.channels(0, axis=7)}, "no such axis"),
-        ({"at": "3", "only": pl.channels(0, axis=0)}, "count channels"),
+        ({"at": "3", "only": pl.channels(0, axis=0)}, "channel axis is not known"),
         ({"at": "3", "only": pl.channels([[0], [1]])}, "each sample has one"),
         ({"at": "3", "only": []}, "no map to make"),
         ({"at": "3", "only": "channel 3"}, "pl.channels([17, 33])"),

@@ -355,20 +355,20 @@ def test_reliability_is_the_confidence_left_where_parts_go_by_chance(net, x):
 
 
 def test_parts_that_overlap_are_refused(net, x, values):
-    with pytest.raises(pl.InputError, match="found regions that may overlap; each can be taken away once"):
+    with pytest.raises(pl.InputError, match="found overlapping regions; each place can be removed only once"):
         scored(PixelFlipping(Scheme(Sliding(4), 0.0, Log(8))), net, x, values)
 
 
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda: Every(0), "found a number below 1; a step takes something away. Ask for at least 1."),
+        (lambda: Every(0), "found a number below 1; each step removes something. Ask for at least 1."),
         (lambda: Every(1, most=0), "found a number below 1"),
         (lambda: Log(1), "found fewer than 2 points; a curve has two ends. Ask for 15, say."),
         (lambda: Shares(()), "they are shares of the regions. Ask for"),
         (lambda: Shares((1.5,)), "they are shares of the regions. Ask for"),
         (lambda: Tiles(0), "found a side below 1; a tile holds at least one place. Ask for 9, say."),
-        (lambda: Scheme(Entries(), 0.0, Log(8), draws=0), "found no draw; an answer is the mean of at least one. Ask for 1."),
+        (lambda: Scheme(Entries(), 0.0, Log(8), draws=0), "found no draw; a reading is a mean over draws. Ask for 1."),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(make, said):
@@ -379,7 +379,7 @@ def test_settings_that_make_no_sense_are_refused(make, said):
 
 def test_an_explanation_of_a_value_inside_is_refused(net, x):
     e = pl.explain(net, x, CLASS, "gradient", at="0")
-    with pytest.raises(pl.InputError, match="found an explanation in terms of 0; parts of the input are what is taken away"):
+    with pytest.raises(pl.InputError, match="found an explanation in terms of 0; metrics need a value per entry of the input"):
         Answer.of(e)
 
 

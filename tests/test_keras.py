@@ -123,7 +123,7 @@ def test_a_model_that_was_never_called_is_refused():
 
 def test_pictures_that_lie_channels_last_are_refused_with_the_turn_they_need():
     model = pl.load(made()[0])
-    with pytest.raises(InputError, match="channels stand before height and width here"):
+    with pytest.raises(InputError, match="channels come before height and width"):
         model(X.permute(0, 2, 3, 1))
 
 

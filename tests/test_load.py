@@ -207,7 +207,7 @@ def test_weights_without_a_builder_are_refused(net: Net, tmp_path: Path) -> None
     path = tmp_path / "net.pth"
     torch.save(net.state_dict(), path)
     message = refusal(path)
-    assert "net.pth: found weights without an architecture; numbers alone do not say how to compute." in message
+    assert "net.pth: found weights without an architecture; weights alone do not define a network." in message
     assert "builder=lambda: Net(classes=10), a function without arguments that returns it." in message
 
 

@@ -110,7 +110,7 @@ def test_a_whole_name_outranks_a_synonym() -> None:
 
 def test_an_unknown_class_suggests_the_nearest_three(model: Model) -> None:
     message = refusal(model.find, "expresso", error=TargetError)
-    assert 'class "expresso": found 7 other names; none is spelled so. Nearest: "espresso" (2), ' in message
+    assert 'class "expresso": found 7 other names; none of them matches. Nearest: "espresso" (2), ' in message
     message = refusal(model.find, "cat", error=TargetError)
     nearest = message.partition("Nearest: ")[2]
     assert nearest == '"Persian cat" (1), "Egyptian cat" (0), "tabby, tabby cat" (4).'
@@ -118,7 +118,7 @@ def test_an_unknown_class_suggests_the_nearest_three(model: Model) -> None:
 
 def test_an_ambiguous_class_lists_its_numbers(model: Model) -> None:
     message = refusal(model.find, "crane", error=TargetError)
-    assert 'class "crane": found 2 classes of that name: 3, 5; one of them must be meant. Pass the number, such as 3.' in message
+    assert 'class "crane": found 2 classes of that name: 3, 5; the name has to be unique. Pass the number, such as 3.' in message
 
 
 def test_a_name_for_a_model_without_labels_is_refused() -> None:

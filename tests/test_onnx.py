@@ -96,7 +96,7 @@ def test_a_batch_that_cannot_be_loosened_is_filled_up(tmp_path, count):
 
 def test_pictures_that_lie_channels_last_are_refused_with_the_turn_they_need(net, tmp_path):
     model = pl.load(onnx_nets.save(net, tmp_path / "net.onnx", nhwc=True))
-    with pytest.raises(InputError, match=r"found shape \(2, 8, 8, 3\); channels stand before height and width here. Turn it"):
+    with pytest.raises(InputError, match=r"found shape \(2, 8, 8, 3\); channels come before height and width. Turn it"):
         model(X.permute(0, 2, 3, 1))
 
 

@@ -252,7 +252,7 @@ def test_boxes_that_are_not_there_are_refused(x):
     refusal(lambda: pl.explain(net, x, pl.detection(5, 0).of("scores")), "boxes run 0-4")
     refusal(lambda: pl.explain(net, x, pl.detection(0, 9).of("scores")), "classes run 0-2")
     refusal(lambda: pl.explain(nn.Linear(6, 2).eval(), x, pl.detection(0, 1)), r"boxes are read from \(batch, boxes, classes\)")
-    refusal(lambda: pl.explain(net, x, pl.detection(0, 0, skip=3).of("scores")), "scores of classes come after")
+    refusal(lambda: pl.explain(net, x, pl.detection(0, 0, skip=3).of("scores")), "no scores of classes are left")
 
 
 @pytest.mark.parametrize("method", ["lrp", "occlusion"])
@@ -262,7 +262,7 @@ def test_a_list_of_detections_says_what_to_explain_instead(x, method):
     def net(x: Tensor) -> Any:
         return [{"boxes": row[None, :4], "labels": torch.ones(1, dtype=torch.long), "scores": row[4:5]} for row in x]
 
-    refusal(lambda: pl.explain(net, x, method=method), r"sorted and thinned out.*pl\.detection")
+    refusal(lambda: pl.explain(net, x, method=method), r"sorted and suppressed.*pl\.detection")
 
 
 # -- steps of time, numbers --------------------------------------------------------------------------------------------------
@@ -341,7 +341,7 @@ def test_what_cannot_be_a_reference_is_refused(embedder, x):
     refusal(lambda: pl.similarity(), "neither of an embedding and an input")
     refusal(lambda: pl.similarity(torch.ones(5), input=x), "both of an embedding and an input")
     refusal(lambda: pl.similarity(torch.ones(5), kind="l2"), "no kind has that name")
-    refusal(lambda: pl.explain(embedder, x, pl.similarity(torch.ones(4))), "both have to be as long")
+    refusal(lambda: pl.explain(embedder, x, pl.similarity(torch.ones(4))), "both need the same length")
     refusal(lambda: as_target(pl.similarity(input=x)).resolve(lambda at: x, None), "no model")
 
 

@@ -91,7 +91,7 @@ def test_objects_in_an_array_are_not_opened(tmp_path):
 def test_series_that_do_not_fit_are_refused(series):
     refusal(lambda: ECG.read(series[:1]), r"2 channels \(I, II\): found 1 channels and 300 samples")
     refusal(lambda: pl.Signal(250, length=200).read(series), "Cut out the part that is meant")
-    refusal(lambda: pl.Signal(250, length=400).read(series), "what is missing is not made up")
+    refusal(lambda: pl.Signal(250, length=400).read(series), "missing samples are not made up")
     refusal(lambda: ECG.read(np.full((2, 3), np.nan)), "6 of 6 values that are no numbers")
     refusal(lambda: ECG.read("nowhere.csv"), "no file of that name")
     refusal(lambda: ECG.read([[1, 2], [3]]), "an object of type list")

@@ -60,7 +60,7 @@ def test_a_name_says_kind_model_and_weights(text, name, weights, random):
     [
         ("timm:", "a part of it is empty"),
         ("timm:resnet18@", "a part of it is empty"),
-        ("timm:resnet18?best", "found the option 'best'; it is random or pretrained"),
+        ("timm:resnet18?best", "found the option 'best'; only ?random and ?pretrained exist"),
         ("timm:resnet18@w.pth?random", "exclude each other"),
         ("tim:resnet18", "Did you mean timm:resnet18?"),
         ("keras:resnet", "found the source 'keras'; models come from timm, torchvision, hf, or files"),
@@ -80,7 +80,7 @@ def test_a_timm_name_with_random_weights_is_the_same_network_every_time_and_draw
     assert torch.equal(torch.random.get_rng_state(), before)
     x = torch.rand(1, *one.shape)
     assert torch.equal(one(x), two(x))
-    assert "random weights" in one.source and one.notes == ("The weights are random: nothing was learned.",)
+    assert "random weights" in one.source and one.notes == ("The weights are random: the network is untrained.",)
     assert one.labels is None and one.fingerprint is None
     one.ready()
 
@@ -115,7 +115,7 @@ def test_weights_of_a_file_say_how_many_classes_there_are(tmp_path):
 def test_timm_names_that_are_none_suggest_some():
     pytest.importorskip("timm")
     assert "Nearest: resnet18" in refusal("timm:resnet_18?random")
-    assert "nothing is tagged so. Nearest: resnet18." in refusal("timm:resnet18.best?random")
+    assert "no weights have that tag. Nearest: resnet18." in refusal("timm:resnet18.best?random")
 
 
 def test_a_hub_that_does_not_answer_is_said_at_once_with_the_way_around(unreachable):
@@ -235,14 +235,14 @@ def test_random_weights_of_a_folder_need_none(folder):
     assert "found no weights beside config.json" in refusal(f"hf:{path}")
     model = pl.load(f"hf:{path}?random")
     assert model(torch.zeros(1, 3, 32, 32))["logits"].shape == (1, 3)
-    assert model.notes == ("The weights are random: nothing was learned.",)
+    assert model.notes == ("The weights are random: the network is untrained.",)
 
 
 def test_weights_that_are_missing_in_the_file_are_named(folder):
     path, net = folder
     state = {name: tensor for name, tensor in net.state_dict().items() if not name.startswith("classifier")}
     safetensors.torch.save_file(state, path / "model.safetensors", metadata={"format": "pt"})
-    assert pl.load(path).notes == ("Not in the file, and drawn at random: classifier.bias, classifier.weight.",)
+    assert pl.load(path).notes == ("Not in the file, and initialised at random: classifier.bias, classifier.weight.",)
 
 
 def test_code_in_a_folder_needs_trust(folder):
@@ -251,7 +251,7 @@ def test_code_in_a_folder_needs_trust(folder):
     (path / "config.json").write_text(json.dumps(config | {"auto_map": {"AutoModel": "mine.Net"}}))
     message = refusal(path)
     assert "a model whose own Python code is to run (AutoModel); opening it can run any code its author chose" in message
-    assert "--trust" in message
+    assert "trust=True" in message
 
 
 def test_folders_that_are_no_models(folder, tmp_path):

@@ -291,7 +291,7 @@ def test_a_boolean_is_no_index():
 
 
 def test_a_logit_of_a_map_asks_which_part_of_it():
-    refusal(lambda: read(1, MAPS), r"a class has a whole map of scores there\. Say which part: pl\.mask")
+    refusal(lambda: read(1, MAPS), r"each class has a map of scores\. Say which part: pl\.mask")
     assert read(None, MAPS) == MAPS[:, 2].mean((1, 2)).tolist(), "without a class, the predicted mask of the largest: all of it"
 
 

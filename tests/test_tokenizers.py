@@ -298,7 +298,7 @@ def test_the_shell_refuses_in_words(folders: dict[str, Path], tmp_path: Path) ->
     model = "--model", f"hf:{folders['bert']}", "--out", str(tmp_path), "--format", "txt"
     for words, said in (
         (("--text", " "), "blank"), ((), "Nothing to explain"), ((str(tmp_path / "none.txt"),), "cannot be read"),
-        (("--text", "a", "--like", "b", "--target", "good"), "ask for one of both"),
+        (("--text", "a", "--like", "b", "--target", "good"), "give one or the other"),
     ):  # fmt: skip
         done = shell("explain", *words, *model)
         assert done.exit_code == 2 and said in done.output

@@ -81,7 +81,7 @@ class EffectiveComplexity:
         check_compat(self.name, self.compat)
         if not 0 < self.share <= 1:
             raise MethodError(
-                f"effective_complexity with share={self.share}", "a share that is none", "it is a part of the whole map",
+                f"effective_complexity with share={self.share}", "a number that is not a share", "it is a share of the whole map",
                 "Give one in (0, 1], such as 0.9.",
             )  # fmt: skip
 

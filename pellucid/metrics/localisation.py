@@ -119,7 +119,7 @@ class TopK:
     def __post_init__(self) -> None:
         if not self.k > 0:
             raise MethodError(
-                f"top_k with k={self.k}", "no place", "nothing would be looked at", "Give k=100, or a share: k=0.05."
+                f"top_k with k={self.k}", "no place", "there would be no place to compare", "Give k=100, or a share: k=0.05."
             )
 
     def score(self, question: Question, answer: Answer) -> Scores:
@@ -230,6 +230,6 @@ def _scores(values: Tensor, heat: Tensor, mask: Tensor) -> Scores:
 def _check_pooling(pooling: str) -> None:
     if pooling not in POOLINGS:
         raise MethodError(
-            f"relevance_mass with pooling={pooling!r}", f"{len(POOLINGS)} ways, none of that name",
+            f"relevance_mass with pooling={pooling!r}", f"{len(POOLINGS)} ways to pool, none of that name",
             "relevance has to become one number per place that is not negative", f"Choose one of {', '.join(POOLINGS)}.",
         )  # fmt: skip

@@ -139,7 +139,7 @@ def question(model: Model, x: Tensor, target: Target, **how: Any) -> Question:
     output = values[None]
     if not output.isfinite().all():
         do = "Check weights and input scale."
-        raise ModelError("An evaluation", "an output that is not finite", "there is nothing to compare with", do)
+        raise ModelError("An evaluation", "an output that is not finite", "scores cannot be compared with it", do)
     readout = Readout(model, x, target.resolve(lambda at: values[at], model))
     made = Question(readout, output, readout.read(values, range(len(x))), **how)
     return made if made.masks is None else _check_masks(made)
@@ -151,7 +151,7 @@ def _check_masks(made: Question) -> Question:
     if masks.shape != (len(x), *places):
         raise InputError(
             "An evaluation with masks", f"masks of shape {tuple(masks.shape)}, and samples of shape {tuple(x.shape[1:])}",
-            "a mask says of every place of a sample whether the truth lies there",
+            "a mask has one value per place of a sample",
             f"Give shape {(len(x), *places)}{_hint(masks, x)}.",
         )  # fmt: skip
     return replace(made, masks=masks.bool().to(x.device))
@@ -194,7 +194,7 @@ class Answer:
         """
         if e.at is not None:
             raise InputError(
-                f"A judgement of {e.method}", f"an explanation in terms of {e.at}", "parts of the input are what is taken away",
+                f"A judgement of {e.method}", f"an explanation in terms of {e.at}", "metrics need a value per entry of the input",
                 "Explain without `at`.",
             )  # fmt: skip
         return Answer(e.values, e.signed, e.shared, method)
@@ -258,6 +258,6 @@ def check_compat(name: str, compat: str | None) -> None:
     """
     if compat not in (None, "quantus-0.6"):
         raise MethodError(
-            f"{name} with compat={compat!r}", "a library whose variant is not here", "the published definition is the default",
+            f"{name} with compat={compat!r}", "an unknown library", "the published definition is the default",
             'Leave it out, or give "quantus-0.6".',
         )  # fmt: skip

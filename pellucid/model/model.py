@@ -199,7 +199,7 @@ class Model:
         if self.preprocess is not None and self.image_preprocess is None:
             kind = type(self.preprocess).__name__
             raise ModelError(
-                f"a picture for {self.name}", f"a model that reads its input by {kind}", "a picture is none of that",
+                f"a picture for {self.name}", f"a model that reads its input by {kind}", "a picture cannot be read that way",
                 f"Pass what {kind} reads, or a tensor.",
             )  # fmt: skip
         if self.image_preprocess is None:
@@ -236,10 +236,10 @@ def _no_such_label(model: Model, label: str, indices: tuple[int, ...]) -> Target
         return TargetError(asked, "a model without class names", "a name cannot be looked up", do)
     if indices:
         found = f"{len(indices)} classes of that name: {', '.join(map(str, indices))}"
-        return TargetError(asked, found, "one of them must be meant", f"Pass the number, such as {indices[0]}.")
+        return TargetError(asked, found, "the name has to be unique", f"Pass the number, such as {indices[0]}.")
     names = sorted(set(model.labels), key=lambda other: (-_likeness(label.casefold(), other.casefold()), other))[:3]
     nearest = ", ".join(f'"{name}" ({model.labels.index(name)})' for name in names)
-    return TargetError(asked, f"{len(model.labels)} other names", "none is spelled so", f"Nearest: {nearest}.")
+    return TargetError(asked, f"{len(model.labels)} other names", "none of them matches", f"Nearest: {nearest}.")
 
 
 def _likeness(asked: str, label: str) -> float:

@@ -154,8 +154,8 @@ def check_samples(output: Any, paths: Sequence[str]) -> None:
     several = isinstance(output, (list, tuple)) and len(output) > 0 and all(isinstance(item, dict) for item in output)
     if several and {path.partition(".")[2] for path in paths} >= {"boxes", "scores"}:
         raise TargetError(
-            "A target", f"a list of {len(output)} dict(s) of {', '.join(output[0])}: a detector's boxes, sorted and thinned out",
-            "which box stands where changes with the input, so that no number of them is one function of it",
+            "A target", f"a list of {len(output)} dict(s) of {', '.join(output[0])}: a detector's boxes, sorted and suppressed",
+            "the order of the boxes changes with the input, so that no entry is one function of it",
             "Explain the scores before that: load a function that returns them as (batch, boxes, classes) and use "
             "pl.detection(box, class), or read a layer, such as pl.channel('head.classification_head', class).",
         )  # fmt: skip
@@ -165,7 +165,7 @@ def part(candidates: Sequence[tuple[str, T]], path: str) -> T:
     """The one at a path; its last name is enough where no other has it.
 
     Raises:
-        TargetError: none is called so, or several are.
+        TargetError: no input has that name, or several are.
 
     Example:
         >>> part([("logits", 1), ("aux.logits", 2), ("aux.boxes", 3)], "boxes")
@@ -179,5 +179,5 @@ def part(candidates: Sequence[tuple[str, T]], path: str) -> T:
     near = get_close_matches(path, names, n=1)
     raise TargetError(
         f'the part "{path}" of the output', f"{len(ending)} of that name" if ending else f"the parts {', '.join(names)}",
-        "one of them is meant", f'Name one by its path{f", such as {near[0]!r}" if near else ""}.',
+        "the name has to be unique", f'Name one by its path{f", such as {near[0]!r}" if near else ""}.',
     )  # fmt: skip

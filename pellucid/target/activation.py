@@ -106,7 +106,7 @@ class Direction(Term):
         if value.dim() < 2 or value.shape[1] != self.vector.numel():
             raise TargetError(
                 str(self), f"a value of shape {tuple(value.shape)}",
-                f"the vector has {self.vector.numel()} entries, one per channel", "Let them agree.",
+                f"the vector has {self.vector.numel()} entries, one per channel", "Make them match.",
             )  # fmt: skip
         means = value.flatten(2).mean(2) if value.dim() > 2 else value
         return means @ self.vector.to(means)

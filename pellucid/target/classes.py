@@ -120,7 +120,7 @@ class Logit(OfClass):
         scores = _classes(value, self.text())
         if scores.dim() > 2:
             raise TargetError(
-                self.text(), f"outputs of shape {tuple(scores.shape)}", "a class has a whole map of scores there",
+                self.text(), f"outputs of shape {tuple(scores.shape)}", "each class has a map of scores",
                 'Say which part: pl.mask(class, "predicted"), pl.mask(class, mask), pl.box(class, top, left, bottom, right); for '
                 "outputs (batch, boxes, classes) pl.detection(box, class), for series pl.step(time, class), for texts "
                 "pl.token(id, position).",

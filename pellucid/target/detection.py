@@ -90,7 +90,7 @@ class Detection(OfClass):
         rows = value.transpose(1, 2) if self._last(value) else value
         if not 0 <= self.skip < rows.shape[2]:
             raise TargetError(
-                f"pl.detection(skip={self.skip})", f"{rows.shape[2]} channels", "scores of classes come after those left out",
+                f"pl.detection(skip={self.skip})", f"{rows.shape[2]} channels", "no scores of classes are left",
                 "Leave out fewer, or say boxes_last.",
             )  # fmt: skip
         return rows[:, :, self.skip :]
@@ -100,5 +100,5 @@ class Detection(OfClass):
         if len(boxes) != batch or not all(-count <= box < count for box in boxes):
             raise TargetError(
                 self.text(), f"{count} boxes for each of {batch} sample(s)", f"boxes run 0-{count - 1}, one for every sample",
-                "Ask for one of those; boxes_last= says which axis counts them.",
+                "Ask for one of those; boxes_last= says which axis the boxes are on.",
             )  # fmt: skip

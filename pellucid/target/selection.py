@@ -78,9 +78,7 @@ def _whole(what: str, numbers: Sequence[Any]) -> Indices:
         raise _nothing(what)
     for one in numbers:
         if isinstance(one, bool) or not isinstance(one, int):
-            raise InputError(
-                f"pl.{what}: {one!r}", f"a {type(one).__name__}", "they are counted by whole numbers", "Pass whole numbers."
-            )
+            raise InputError(f"pl.{what}: {one!r}", f"a {type(one).__name__}", "indices are integers", "Pass whole numbers.")
     return tuple(numbers)
 
 
@@ -120,8 +118,8 @@ class Channels(Condition):
         axis = axes.channel if self.axis is None else self._axis(axes)
         if axis is None or axis == axes.batch:
             raise InputError(
-                f"{self} of {axes.where}", f"a value of shape {axes.shape}", "none of its axes is known to count channels",
-                "Say which does: pl.channels([17], axis=1).",
+                f"{self} of {axes.where}", f"a value of shape {axes.shape}", "its channel axis is not known",
+                "Name it: pl.channels([17], axis=1).",
             )  # fmt: skip
         count = axes.shape[axis] if self.of is None else self._heads(axes, axes.shape[axis])
         if not self.each:
@@ -142,7 +140,7 @@ class Channels(Condition):
             what = "channel" if self.of is None else "head"
             raise InputError(
                 f"{what} {wrong[0]} of {axes.where}", f"a value of shape {axes.shape}", f"{what}s run 0-{count - 1}",
-                "Ask for some of those; axis= says which axis counts them.",
+                "Ask for some of those; axis= names the channel axis.",
             )  # fmt: skip
         row = torch.zeros(count, dtype=torch.bool)
         row[[one % count for one in index]] = True

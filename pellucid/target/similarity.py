@@ -53,11 +53,11 @@ class Similarity(Term):
             return self
         if not callable(getattr(names, "forward", None)):
             raise TargetError(
-                self.text(), "no model", "the reference is what a model makes of an input", "Give the embedding itself."
+                self.text(), "no model", "the reference is computed by a model from an input", "Give the embedding itself."
             )
         if self.at is not None and not isinstance(self.at, Part):
             raise TargetError(
-                self.text(), f"a value inside the model, at {self.at}", "a reference is made as an output",
+                self.text(), f"a value inside the model, at {self.at}", "references are computed from outputs only",
                 "Give the embedding itself as the reference.",
             )  # fmt: skip
         return replace(self, reference=pooled(_embedded(names, self.input, self.at)), input=None)
@@ -69,7 +69,7 @@ class Similarity(Term):
         if rows.shape[1] != found.shape[1] or len(rows) not in (1, len(found)):
             raise TargetError(
                 self.text(), f"a reference of shape {tuple(reference.shape)}, and outputs of shape {tuple(value.shape)}",
-                "both have to be as long, and of references there is one, or one per sample", "Make their lengths agree.",
+                "both need the same length, and one reference for all samples or one per sample", "Make them match.",
             )  # fmt: skip
         dots = (found * rows).sum(1)
         if self.kind == "dot":

@@ -252,6 +252,6 @@ def _enough(name: str, n: int, least: int = 2) -> None:
 def _share(name: str, share: float) -> None:
     if not 0 < share < 1:
         raise MethodError(
-            f"{name} with share={share}", "a share that is none", "some parts are taken away, and some are left",
+            f"{name} with share={share}", "a number that is not a share", "some regions are removed, and some are kept",
             "Give one in (0, 1), such as 0.2.",
         )  # fmt: skip

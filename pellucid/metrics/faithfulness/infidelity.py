@@ -59,7 +59,7 @@ class Squares:
     def __post_init__(self) -> None:
         if not 0 < self.largest <= 1:
             raise MethodError(
-                f"Squares(largest={self.largest})", "a share that is none", "a square lies within the sample",
+                f"Squares(largest={self.largest})", "a number that is not a share", "a square lies within the sample",
                 "Give one in (0, 1], such as 0.25.",
             )  # fmt: skip
 
@@ -136,8 +136,8 @@ class Infidelity:
         check_compat(self.name, self.compat)
         if self.n < 1 or self.units not in ("contribution", "slope"):
             raise MethodError(
-                f"infidelity with n={self.n}, units={self.units!r}", "no change, or units that are not known",
-                "it is the mean error of what a map says of changes", 'Ask for n=100, units="contribution" or "slope".',
+                f"infidelity with n={self.n}, units={self.units!r}", "no perturbation, or unknown units",
+                "it is the mean squared error over perturbations", 'Ask for n=100, units="contribution" or "slope".',
             )  # fmt: skip
 
     def score(self, question: Question, answer: Answer) -> Scores:
@@ -149,7 +149,7 @@ class Infidelity:
         values = infidelity(self.said(question, answer), lost, normalize=self.normalize)
         values = torch.where(torch.tensor(answer.finite), values, torch.nan)
         forwards = 0 if known else int(lost.isfinite().sum())
-        return Scores(values, forwards, notes=(f"The map is read as {self.units}s.",))
+        return Scores(values, forwards, notes=(f"The map is interpreted as {self.units}s.",))
 
     def said(self, question: Question, answer: Answer) -> Tensor:
         """What the map says of every change, I' R, with shape (sample, n)."""

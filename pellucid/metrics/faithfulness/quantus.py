@@ -43,7 +43,7 @@ def across_samples(question: Question, answer: Answer, scheme: Scheme, reading: 
     before = study.forwards
     found = steps(question, answer, scheme, reading).nanmean()
     values = torch.where(torch.tensor(answer.finite), found, torch.nan)
-    note = "It is correlated across samples, as in Quantus 0.6.0: all of them have the same score."
+    note = "The correlation is across samples, as in Quantus 0.6.0: all of them have the same score."
     return Scores(values, study.forwards - before, notes=(note,))
 
 

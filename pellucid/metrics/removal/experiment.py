@@ -46,7 +46,7 @@ class Scheme:
 
     def __post_init__(self) -> None:
         if self.draws < 1:
-            raise InputError(f"Scheme(draws={self.draws})", "no draw", "an answer is the mean of at least one", "Ask for 1.")
+            raise InputError(f"Scheme(draws={self.draws})", "no draw", "a reading is a mean over draws", "Ask for 1.")
 
     @property
     def key(self) -> Hashable:
@@ -232,7 +232,7 @@ def _parts(question: Question, regions: Division) -> list[Partition]:
         part = regions.of(question.x[i : i + 1], question.model).to(question.x.device)
         if not isinstance(part, Partition):
             raise InputError(
-                f"a removal curve over {regions}", "regions that may overlap", "each can be taken away once",
+                f"a removal curve over {regions}", "overlapping regions", "each place can be removed only once",
                 "Divide the input: pl.perturb.Grid(n), Superpixels(n), Entries().",
             )  # fmt: skip
         found.append(part)

@@ -108,5 +108,5 @@ def reduce_all(metric: Reduction, study: Experiment, most: Ranks, least: Ranks, 
 
 def _notes(metric: Reduction, question: Question) -> tuple[str, ...]:
     if question.classes is None and metric.reading == "probability":
-        return ("The output has no classes, so the target itself is read in place of a probability.",)
+        return ("The output has no classes, so the target itself is read instead of a probability.",)
     return ()

@@ -36,7 +36,7 @@ class Every:
     def __post_init__(self) -> None:
         if (self.by is not None and self.by < 1) or (self.most is not None and self.most < 1):
             raise InputError(
-                f"Every(by={self.by}, most={self.most})", "a number below 1", "a step takes something away", "Ask for at least 1."
+                f"Every(by={self.by}, most={self.most})", "a number below 1", "each step removes something", "Ask for at least 1."
             )
 
     def counts(self, n: int) -> tuple[int, ...]:

@@ -108,7 +108,7 @@ class Table:
                 return floor
         if (method, metric) not in self.scores:
             known = ", ".join(f"{m} by {n}" for m, n in self.scores) or "none"
-            raise MethodError(f"{method} by {metric}", f"scores of {known}", "nobody judged that", "Evaluate it first.")
+            raise MethodError(f"{method} by {metric}", f"scores of {known}", "this score was not computed", "Evaluate it first.")
         return self.scores[method, metric].values
 
     @property

@@ -150,7 +150,7 @@ class InputInvariance:
         model, folded = shift_input(question.model, check_real(question.x, self.name), self.shift)
         again = Explainer.of(question, answer, model)
         maps = again.maps(question.x + self.shift)
-        note = "The shift is subtracted before the model: the samples do not go straight into a layer."
+        note = "The shift is subtracted before the model: its first operation is no dense layer or convolution."
         return Scores(relative_distance(answer, maps), again.forwards, notes=() if folded else (note,))
 
 
@@ -175,8 +175,8 @@ class ImplementationInvariance:
         model, number = split_layers(question.model, question.seed)
         if not number:
             raise MethodError(
-                f"implementation_invariance of {question.model.name}", "no dense layer or convolution that can be seen",
-                "they are computed in another way", "Load the module itself: pl.load(net).",
+                f"implementation_invariance of {question.model.name}", "no dense layer or convolution among its modules",
+                "the metric reimplements these", "Load the module itself: pl.load(net).",
             )  # fmt: skip
         again = Explainer.of(question, answer, model)
         maps = again.maps(question.x)

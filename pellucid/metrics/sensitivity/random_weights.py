@@ -43,7 +43,7 @@ def weighted_layers(model: Model) -> tuple[str, ...]:
         seen |= own
     if not found:
         raise MethodError(
-            f"a random copy of {model.name}", "no module with weights", "there is nothing to be made random",
+            f"a random copy of {model.name}", "no module with weights", "there are no weights to randomise",
             "Load a module with parameters, not a function.",
         )  # fmt: skip
     return tuple(found)

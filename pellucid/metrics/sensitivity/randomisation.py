@@ -298,6 +298,6 @@ def _check(name: str, order: str, similarity: str, stages: int | None) -> None:
     check_similarity(name, similarity)
     if order not in ORDERS or (stages is not None and stages < 1):
         raise MethodError(
-            f"{name} with order={order!r}, stages={stages}", "an order that is not known, or no stage",
-            "layers become random one after the other", f"Choose one of {', '.join(ORDERS)}, and stages=16.",
+            f"{name} with order={order!r}, stages={stages}", "an unknown order, or no stage",
+            "layers are randomised one after the other", f"Choose one of {', '.join(ORDERS)}, and stages=16.",
         )  # fmt: skip

@@ -37,8 +37,8 @@ class Neighbours:
     def __post_init__(self) -> None:
         if self.n < 1 or not self.radius > 0 or self.kind not in ("uniform", "normal"):
             raise MethodError(
-                f"Neighbours(n={self.n}, radius={self.radius}, kind={self.kind!r})", "no samples that are near and others",
-                "maps are compared with those of samples nearby", 'Ask for n=10, radius=0.02, kind="uniform", say.',
+                f"Neighbours(n={self.n}, radius={self.radius}, kind={self.kind!r})", "no neighbouring samples",
+                "maps are compared with those of neighbours", 'Ask for n=10, radius=0.02, kind="uniform", say.',
             )  # fmt: skip
 
     def noise(self, x: Tensor, seed: int, round_: int = 0) -> Tensor:

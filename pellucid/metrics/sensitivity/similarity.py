@@ -42,7 +42,7 @@ def check_similarity(name: str, how: str) -> None:
     """
     if how not in WAYS:
         raise MethodError(
-            f"{name} with similarity={how!r}", f"{len(WAYS)} ways to compare maps, none of that name", "maps are compared",
+            f"{name} with similarity={how!r}", f"{len(WAYS)} similarities, none of that name", "maps are compared",
             f"Choose one of {', '.join(WAYS)}.",
         )  # fmt: skip
 

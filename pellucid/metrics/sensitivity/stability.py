@@ -148,7 +148,7 @@ def last_but_one(model: Model) -> str:
     own: list[str] = [name for name, child in named if name and any(True for _ in child.parameters(recurse=False))]
     if len(own) < 2:
         raise MethodError(
-            f"relative_representation_stability of {model.name}", f"{len(own)} modules with weights that can be seen",
+            f"relative_representation_stability of {model.name}", f"{len(own)} modules with weights",
             "a representation inside the model is compared", "Name a module: RelativeRepresentationStability(at=...).",
         )  # fmt: skip
     return own[-2]

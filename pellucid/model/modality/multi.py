@@ -73,7 +73,7 @@ class MultiInput(Modality):
         """
         if name not in self.names:
             known = ", ".join(map(repr, self.names))
-            raise InputError(f"the input {name!r}", f"the inputs {known}", "none is called so", "Name one of these.")
+            raise InputError(f"the input {name!r}", f"the inputs {known}", "no input has that name", "Name one of these.")
         return self.names.index(name)
 
     def shares(self, row: Tensor) -> str:

@@ -101,7 +101,7 @@ class Column:
         if not math.isfinite(number):
             found = "nothing" if cell is None or cell == "" else repr(cell)
             raise InputError(
-                f"the column {self.name!r}", found, "a number is needed there", "Fill it in: what stands there is never guessed."
+                f"the column {self.name!r}", found, "a number is needed there", "Fill it in: missing values are never guessed."
             )
         return number
 
@@ -163,7 +163,7 @@ class Columns:
         stds = [1.0] * len(names) if std is None else [float(s) for s in std]
         if not len(names) == len(listed) == len(means) == len(stds):
             found = f"{len(names)} names, {len(listed)} units, {len(means)} means, {len(stds)} scales"
-            raise ModelError("the columns of a table", found, "every column has one of each", "Let them agree.")
+            raise ModelError("the columns of a table", found, "every column needs one of each", "Make them match.")
         made = (Column(str(n), str(u), m, s) for n, u, m, s in zip(names, listed, means, stds, strict=True))
         return Columns(tuple(made), source)
 
@@ -249,7 +249,7 @@ class Columns:
             near = get_close_matches(missing[0], list(map(str, row)), n=1)
             raise InputError(
                 f"row {number} of a table", f"no column {missing[0]!r}" + (f" (but {near[0]!r})" if near else ""),
-                f"the model reads {len(self.columns)} columns", "Add it under that name: what stands there is never guessed.",
+                f"the model reads {len(self.columns)} columns", "Add it under that name: missing values are never guessed.",
             )  # fmt: skip
         return [entry for column in self.columns for entry in column.encode(row[column.name])]
 

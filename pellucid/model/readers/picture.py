@@ -103,7 +103,7 @@ def _check_file(path: Path, asked: str) -> None:
         do = "Check the path; addresses on the web are not fetched."
         raise PictureError(asked, "no file of that name", "there is nothing to read", do)
     if not path.is_file():
-        raise PictureError(asked, "a device or a pipe", "nothing says where it ends", "Save it to a file first.")
+        raise PictureError(asked, "a device or a pipe", "it has no end", "Save it to a file first.")
 
 
 def _from_array(array: np.ndarray[Any, Any]) -> Image.Image:

@@ -100,7 +100,7 @@ class Preprocess:
             raise PictureError(
                 "a picture resized for the model",
                 f"{image.width} x {image.height} pixels, which would become {width} x {height}",
-                "it is far longer than wide, and the crop would show next to nothing of it", "Cut out the part that is meant.",
+                "it is so elongated that the crop would show almost nothing of it", "Cut out the part that is meant.",
             )  # fmt: skip
         return image.resize((width, height), INTERPOLATIONS[self.interpolation])
 

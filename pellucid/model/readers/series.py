@@ -46,7 +46,7 @@ def read_series(path: str | os.PathLike[str]) -> SeriesFile:
         raise InputError(asked, found, "there is nothing to read", "Check the path.")
     if path.suffix.lower() not in readers:
         do = f"Save it as one of {', '.join(readers)}."
-        raise InputError(asked, f"a file of kind {path.suffix or 'unknown'}", "nobody here reads that", do)
+        raise InputError(asked, f"a file of kind {path.suffix or 'unknown'}", "that format is not read", do)
     try:
         series = readers[path.suffix.lower()](path)
     except InputError:

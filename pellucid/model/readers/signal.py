@@ -62,7 +62,7 @@ class Signal:
             given = getattr(self, name)
             if isinstance(given, tuple) and self.channels and len(given) != len(self.channels):
                 found = f"{len(given)} numbers for {len(self.channels)} channels"
-                raise ModelError(f"Signal({name}=...)", found, "there is one for all, or one per channel", "Let them agree.")
+                raise ModelError(f"Signal({name}=...)", found, "there is one for all, or one per channel", "Make them match.")
 
     def read(self, data: Any) -> tuple[Tensor, Series]:
         """A series as a batch of one, and what it is about.
@@ -115,12 +115,12 @@ class Signal:
             named = f" ({', '.join(self.channels)})"
             raise InputError(
                 f"a series of {len(self.channels)} channels{named}", f"{channels} channels and {length} samples",
-                "the model reads other ones", "Give (channel, time): one row per channel; in a CSV file, one column.",
+                "the model reads other channels", "Give (channel, time): one row per channel; in a CSV file, one column.",
             )  # fmt: skip
         if self.length is not None and length != self.length:
             raise InputError(
                 f"a series of {self.length} samples", f"{length}", "the model takes no other length",
-                "Cut out the part that is meant." if length > self.length else "Record more; what is missing is not made up.",
+                "Cut out the part that is meant." if length > self.length else "Record more: missing samples are not made up.",
             )  # fmt: skip
         if not bool(values.isfinite().all()):
             broken = int((~values.isfinite()).sum())
@@ -137,12 +137,12 @@ def _array(data: Any) -> Tensor:
         values = torch.as_tensor(np.asarray(data, dtype=np.float64) if not isinstance(data, Tensor) else data).double().cpu()
     except (TypeError, ValueError):
         raise InputError(
-            "a series", f"an object of type {type(data).__name__}", "it holds no numbers in equal rows",
+            "a series", f"an object of type {type(data).__name__}", "it holds no numbers in rows of equal length",
             "Give a .csv, .npy or .wav file, or an array (channel, time).",
         ) from None  # fmt: skip
     if not 1 <= values.dim() <= 3 or values.numel() == 0:
         raise InputError(
-            "a series", f"numbers of shape {tuple(values.shape)}", "it has channels and steps of time",
+            "a series", f"numbers of shape {tuple(values.shape)}", "a series has channels and time steps",
             "Give (time,) or (channel, time).",
         )  # fmt: skip
     return values.reshape(*[1] * (3 - values.dim()), *values.shape)

@@ -69,7 +69,7 @@ class Text:
         found = self.backend.encode(text)
         if not text.strip() or not any(not special for special in found.special):
             what = f"{text!r}, which is blank" if not text.strip() else f"{text[:40]!r}, of which the tokenizer keeps nothing"
-            raise InputError("A text to explain", what, "there is no token that could be evidence", "Pass some words.")
+            raise InputError("A text to explain", what, "there is no token to attribute relevance to", "Pass some words.")
         return found.cut(self.limit)
 
     def read(self, given: Any) -> tuple[Tensor, Tokens]:
@@ -128,7 +128,7 @@ class Text:
         pieces = ", ".join(repr(self.piece(i)) for i in ids) or "nothing"
         raise InputError(
             f"the token {token!r}", f"{len(ids)} tokens: {pieces}", "one is needed",
-            "Name one of them, as the tokenizer writes it; a blank before a word often belongs to its token.",
+            "Name one of them, as the tokenizer writes it; the space before a word often belongs to its token.",
         )  # fmt: skip
 
     @property

@@ -227,7 +227,7 @@ class FunctionTokenizer:
             return Encoded(ids, tuple(stretches), (False,) * len(ids))
         raise ModelError(
             "A text, by a tokenizer of your own", f"{len(ids)} ids for {len(stretches)} words, and not where each stands",
-            "which part of the text a token is cannot be told", "Return (ids, spans), a (start, end) in characters for each id.",
+            "their places in the text are unknown", "Return (ids, spans), a (start, end) in characters for each id.",
         )  # fmt: skip
 
     def decode(self, ids: Sequence[int]) -> tuple[str, Encoded]:

@@ -33,7 +33,7 @@ def with_weights(reference: Reference, build: Builder, trust: bool) -> tuple[nn.
     assert path is not None
     if not path.is_file():
         do = "Check the path; without @ the trained weights of the hub are asked for."
-        raise ModelError(f"model {reference}", f"no file {path}", "the weights are to come from there", do)
+        raise ModelError(f"model {reference}", f"no file {path}", "the weights are read from there", do)
     state = read(path, trust)
     module = initialised(build)
     last, own = list(module.state_dict().items())[-1]

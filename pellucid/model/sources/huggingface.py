@@ -152,7 +152,7 @@ def _opened(kind: Any, path: Path, asked: str, trust: bool) -> tuple[nn.Module, 
     if not lost:
         return module.eval(), ()
     few = ", ".join(lost[:3]) + (f" and {len(lost) - 3} more" if len(lost) > 3 else "")
-    return module.eval(), (f"Not in the file, and drawn at random: {few}.",)
+    return module.eval(), (f"Not in the file, and initialised at random: {few}.",)
 
 
 def _drawn(transformers: ModuleType, kind: Any, path: Path, trust: bool) -> tuple[nn.Module, tuple[str, ...]]:
@@ -161,7 +161,7 @@ def _drawn(transformers: ModuleType, kind: Any, path: Path, trust: bool) -> tupl
         torch.manual_seed(SEED)
         make = kind.from_config if hasattr(kind, "from_config") else kind
         module: nn.Module = make(config)
-    return module.eval(), ("The weights are random: nothing was learned.",)
+    return module.eval(), ("The weights are random: the network is untrained.",)
 
 
 @contextmanager

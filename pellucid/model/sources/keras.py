@@ -111,7 +111,7 @@ def _backend(keras: Any) -> str:
 
 
 def _wrong_backend(asked: str, found: str) -> ModelError:
-    why = "only what PyTorch computes can be followed"
+    why = "only computations of PyTorch can be recorded"
     do = f"Set {VARIABLE}=torch in the environment before Keras is imported; files saved on another backend load there too."
     return ModelError(asked, f"Keras on the backend {found}", why, do)
 

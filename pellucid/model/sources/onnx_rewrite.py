@@ -18,5 +18,5 @@ def channels_last(x: Tensor, shape: tuple[int, ...] | None) -> Tensor:
     """
     if shape is not None and tuple(x.shape[1:]) == (*shape[1:], shape[0]) != shape:
         do = "Turn it: x.permute(0, 3, 1, 2)."
-        raise InputError("An input", f"shape {tuple(x.shape)}", "channels stand before height and width here", do)
+        raise InputError("An input", f"shape {tuple(x.shape)}", "channels come before height and width", do)
     return x.permute(0, 2, 3, 1)

@@ -40,13 +40,13 @@ class Reference:
         named, mark, option = rest.partition("?")
         if mark and option not in ("random", "pretrained"):
             do = f"Ask for {kind}:{named}?random, or {kind}:{named} for trained weights."
-            raise ModelError(f"model {text}", f"the option {option!r}", "it is random or pretrained", do)
+            raise ModelError(f"model {text}", f"the option {option!r}", "only ?random and ?pretrained exist", do)
         name, at, weights = named.partition("@")
         name = name.removesuffix("/") if kind == "hf" and not Path(name).exists() else name
         if not name or (at and not weights) or (weights and option == "random"):
             why = "a file of weights and random ones exclude each other" if name and weights else "a part of it is empty"
             do = f"Write {kind}:NAME, {kind}:NAME@WEIGHTS or {kind}:NAME?random."
-            raise ModelError(f"model {text}", "no name that says what is meant", why, do)
+            raise ModelError(f"model {text}", "no complete name", why, do)
         return cls(kind, name, weights or None, option == "random")
 
     @property

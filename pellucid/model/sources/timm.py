@@ -34,7 +34,7 @@ def load(reference: Reference, trust: bool) -> Model:
         module, source, fingerprint = _trained(timm, reference, create, said)
     model = metadata.with_metadata(Model(module, reference.name, source, module, fingerprint=fingerprint))
     if reference.random:  # what its outputs are called was never learned
-        return replace(model, labels=None, notes=("The weights are random: nothing was learned.",))
+        return replace(model, labels=None, notes=("The weights are random: the network is untrained.",))
     trained = not reference.weights
     return model if trained else replace(model, labels=None, notes=())
 
@@ -58,7 +58,9 @@ def _builder(timm: ModuleType, reference: Reference) -> Any:
         known = [f"{architecture}.{tag}" for tag in tags] if architecture in names else names
         near = ", ".join(get_close_matches(reference.name, known, n=3, cutoff=0.5))
         do = f"Nearest: {near}." if near else "timm.list_models() lists them."
-        why = f"timm {timm.__version__} has {len(names)} architectures" if architecture not in names else "nothing is tagged so"
+        why = (
+            f"timm {timm.__version__} has {len(names)} architectures" if architecture not in names else "no weights have that tag"
+        )
         raise ModelError(f"model {reference}", f"no {reference.name} in timm", why, do)
     return partial(timm.create_model, reference.name)
 
@@ -67,7 +69,7 @@ def _trained(timm: ModuleType, reference: Reference, create: Any, said: str) -> 
     cfg = timm.get_pretrained_cfg(reference.name)
     do = f"Give a file of weights: {reference}@weights.safetensors; or look at the architecture alone: {reference}?random."
     if cfg is None or not cfg.has_weights:
-        why = "nobody published any for timm"
+        why = "none were published for timm"
         raise ModelError(f"model {reference}", "an architecture without trained weights", why, do)
     name = f"{cfg.hf_hub_id or cfg.url}"
     here = _cached(cfg)

@@ -61,7 +61,7 @@ def load(reference: Reference, trust: bool) -> Model:
     said = f"torchvision {torchvision.__version__}"
     if reference.random:
         module = initialised(create)
-        notes = ("The weights are random: nothing was learned.",)
+        notes = ("The weights are random: the network is untrained.",)
         model = Model(module, reference.name, f"{said}, random weights", module, notes=notes)
         return replace(model, preprocess=_reading(models, reference))
     if reference.file:

@@ -73,7 +73,7 @@ def build(builder: Callable[[], nn.Module] | None, path: Path) -> nn.Module:
     asked = f"model {path}"
     do = "Say how the network is made: builder=lambda: Net(classes=10), a function without arguments that returns it."
     if builder is None:
-        raise ModelError(asked, "weights without an architecture", "numbers alone do not say how to compute", do)
+        raise ModelError(asked, "weights without an architecture", "weights alone do not define a network", do)
     if isinstance(builder, nn.Module) or not callable(builder):
         raise ModelError(asked, f"a builder of type {type(builder).__name__}", "it is called to make a new network", do)
     with torch.random.fork_rng(devices=[]):
