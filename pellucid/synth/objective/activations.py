@@ -20,7 +20,16 @@ from pellucid.tape.forward import forward_values
 from pellucid.target import Part
 
 Values = dict[str | None, Tensor]
-"""Activations by address: the path of a module, a part of the output, or None for the model's main output."""
+"""Activations by address: the path of a module, what goes into one, a part of the output, or None for the main output."""
+
+
+class InputOf(str):
+    """The address of what goes into a module: `InputOf("fc")`. A string that no path of a module can be, as a `Part` is."""
+
+    __slots__ = ()
+
+    def __new__(cls, path: str) -> InputOf:
+        return super().__new__(cls, f">{path}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +41,7 @@ class LayerActivations:
 
     Arguments:
         model: The network.
-        calls: How often each module runs in one pass, in the order in which they return for the last time.
+        calls: How often each value is computed in one pass, in the order in which they are computed for the last time.
         output: Whether the model's main output is wanted as well; then the pass runs to its end.
         names: The address of each module, by its identity.
         parts: The parts of the output that are wanted besides the main one.
@@ -57,15 +66,19 @@ class LayerActivations:
         """The values by address, None for the main output."""
         complete, left, values = _Complete(), dict(self.calls), Values()
 
-        def record(name: str, output: Any) -> None:
+        def record(at: str, output: Any) -> None:
+            if at not in left:
+                return
             value = next(tensors(output))
-            left[name] -= 1
+            left[at] -= 1
             if not self.output and not any(left.values()):
-                values[name] = value
+                values[at] = value
                 raise complete
-            values[name] = value.clone()  # an operation after it may write there
+            values[at] = value.clone()  # an operation after it may write there
 
-        with listening(self.names, leave=record):
+        inputs = any(isinstance(at, InputOf) for at in left)
+        enter = (lambda name, args: record(InputOf(name), args)) if inputs else None
+        with listening(self.names, enter=enter, leave=record):
             try:
                 output = self.model.forward(x.clone())  # a network may write into its input
             except _Complete as signal:
@@ -84,7 +97,8 @@ class LayerActivations:
 
     def only(self, addresses: Sequence[str | None]) -> LayerActivations:
         """The same for some of its addresses."""
-        names = {module: name for module, name in self.names.items() if name in addresses}
+        paths = {at[1:] if isinstance(at, InputOf) else at for at in addresses}
+        names = {module: name for module, name in self.names.items() if name in paths}
         parts = tuple(part for part in self.parts if part in addresses)
         calls = {at: n for at, n in self.calls.items() if at in addresses}
         return replace(self, calls=calls, output=None in addresses or bool(parts), names=names, parts=parts)
