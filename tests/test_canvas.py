@@ -118,7 +118,7 @@ def test_a_given_picture_has_to_fit():
 
 
 def test_a_sigmoid_needs_bounds():
-    with pytest.raises(InputError, match=r"inputs have no known bounds; a sigmoid runs between two bounds\. Say them"):
+    with pytest.raises(InputError, match=r"inputs have no known bounds; a sigmoid runs between two bounds\. Pass bounds"):
         pictures(Pixel(sigmoid=True), framed(1, 2, 2, bounded=False), 0)
 
 

@@ -88,7 +88,7 @@ def test_likeness_is_product_times_cosine(power):
 
 def test_pairs_are_compared_with_their_own_reference():
     x = values(6, 4)  # three pictures, each followed by its reference
-    distance = Distance(None, beside=True).read(x)
+    distance = Distance(None, paired=True).read(x)
     torch.testing.assert_close(distance, (x[0::2] - x[1::2]).norm(dim=1).repeat_interleave(2))
     frame = Frame((4,))
     torch.testing.assert_close(FeatureDistance(None)(values(1, 4), frame, {None: x}), distance.mean()[None])
@@ -178,7 +178,7 @@ def test_statistics_are_drawn_towards_those_remembered():
     without, held = (maximize(model, 1, DeepInversion(statistics=r, steps=80, coarse=0.0)) for r in (0.0, 1.0))
     assert far(held) < 0.5 * far(without) and not held.notes
     assert maximize(net(norm=False), 1, DeepInversion(steps=3, coarse=0.0)).notes == (NO_STATISTICS,)
-    with pytest.raises(MethodError, match=r"which is not a module; what its batch norms remember cannot be read"):
+    with pytest.raises(MethodError, match=r"which is not a module; the statistics of its batch norms cannot be read"):
         maximize(lambda x: x.flatten(1), 1, DeepInversion(), steps=3)
 
 

@@ -18,10 +18,11 @@ from pellucid.core.progress import watched
 from pellucid.errors import InputError, MethodError, ModelError, OutputError, WhereError
 from pellucid.synth.frame import Frame, framed
 from pellucid.synth.generator import GeneratorPrior, Losses, training as module
-from pellucid.synth.generator.chain import LADDER, Chain, as_condition, tune_prior_weight
+from pellucid.synth.generator.chain import Chain, as_condition
 from pellucid.synth.generator.codes import measure_codes
 from pellucid.synth.generator.decoder import Architecture, Decoder, critic
 from pellucid.synth.generator.encoder import Place, encoder
+from pellucid.synth.generator.tuning import LADDER, tune_prior_weight
 from pellucid.synth.optimize.task import Task
 from pellucid.synth.pictures import pictures
 from pellucid.synth.recipes.dgn_am import DgnAm
@@ -103,7 +104,7 @@ def test_codes_lead_back_to_pictures_not_seen(net, prior):
     assert (made - x).square().mean() < 0.25 * x.var(0).mean()
     assert prior.place == Place("9", incoming=True) and prior.codes.shape == (24,)
     assert set(prior.provenance["held_out"]) == {"image", "features", "code"}
-    assert "of pictures it did not see it misses: image" in prior.caption
+    assert "its errors on pictures that it was not trained on: image" in prior.caption
 
 
 def test_what_is_made_reads_as_intended_by_a_network_trained_apart(net, other, prior):
@@ -390,7 +391,7 @@ def test_any_generator_can_be_wrapped(net):
         Ppgn(wrapped).maximize(asked(net, [0]))
     with pytest.raises(ModelError, match="in training mode"):
         GeneratorPrior.wrap(nn.Sequential(nn.Linear(5, 4), nn.Dropout()).train(), 5)
-    with pytest.raises(MethodError, match="codes need room"):
+    with pytest.raises(MethodError, match="the low bounds are below the high ones"):
         GeneratorPrior.wrap(Bright().eval(), 5, bounds=(1.0, 1.0))
 
 
@@ -493,8 +494,8 @@ def test_the_prior_step_leaves_pictures_apart(net, prior, monkeypatch):
 def test_settings_that_cannot_be_are_refused(net, prior):
     data = blobs(64)[0]
     for settings, words in (
-        ({"minutes": None}, "it needs an end"),
-        ({"steps": 0}, "it needs an end"),
+        ({"minutes": None}, "it needs a limit"),
+        ({"steps": 0}, "it needs a limit"),
         ({"width": 0}, "width 0"),
         ({"bounds": (1, 1)}, "nothing varies"),
         ({"losses": Losses}, None),
@@ -502,7 +503,7 @@ def test_settings_that_cannot_be_are_refused(net, prior):
         if words is not None:
             with pytest.raises((MethodError, InputError), match=words):
                 GeneratorPrior.fit(net, data=data, **settings)
-    with pytest.raises(MethodError, match="a decoder learns from distances that count"):
+    with pytest.raises(MethodError, match="a decoder learns from distances with a weight"):
         Losses(0, 0, 0)
     with pytest.raises(MethodError, match="e1 at most 1"):
         Ppgn(e1=1.5)
@@ -536,8 +537,8 @@ def test_layers_and_data_that_cannot_be_are_refused(net, prior, tmp_path):
     with pytest.raises(WhereError, match="the prior was fitted to codes of shape"):
         Ppgn(prior, e1=0.1).maximize(asked(convolutional(classes=7)[:7].append(nn.Linear(144, 30)).append(nn.ReLU()).append(
             nn.Linear(30, 4)).append(nn.Identity()).eval()[:10], [0]))  # fmt: skip
-    with pytest.raises(InputError, match="Pictures of a generator prior: found shape"):
-        prior.pictures(prior.codes.mean[None], Frame((3, 12, 12)))
+    with pytest.raises(InputError, match="A canvas made by a generator: found pictures of shape"):
+        prior.canvas(Frame((3, 12, 12))).draw((prior.codes.mean[None],), Frame((3, 12, 12)))
 
 
 @pytest.mark.parametrize("sides", [(16,), (16, 16), (8, 16)])

@@ -1,4 +1,4 @@
-"""Frame: the shape of a network's input, and what its values mean when they are shown."""
+"""Frame: the shape of a network's input, and the conversion between its units and pictures in [0, 1]."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from pellucid.model import Columns, Model, Signal
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """What a canvas fills. Pictures lie between 0 (the lowest value) and 1 (the highest); the network is fed its own units.
+    """What a canvas fills: pictures with values from 0 (the lowest input) to 1 (the highest); inputs are in the network's units.
 
     Arguments:
         shape: Of one input, without the batch: (channel, height, width), (channel, length), (features,).
         low, high: What 0 and 1 are in the network's units, broadcast over `shape`; both None: no bounds are known, and pictures
             are in the network's own units.
-        device, dtype: Where the pictures live.
+        device, dtype: Of the pictures.
 
     Example:
         >>> frame = Frame((1, 2, 2), low=torch.tensor(-2.0), high=torch.tensor(2.0))
@@ -35,6 +35,7 @@ class Frame:
 
     @property
     def bounded(self) -> bool:
+        """Whether pictures lie in [0, 1]; else they are in the network's units."""
         return self.low is not None
 
     @property
@@ -44,40 +45,40 @@ class Frame:
 
     @property
     def mean(self) -> Tensor:
-        """The picture that the network calls zero, in [0, 1]; zero without bounds."""
+        """The picture whose input is zero, (1, *shape): for most networks the mean of their training data."""
         return self.to_pictures(torch.zeros(1, *self.shape, device=self.device, dtype=self.dtype))
 
     def to_inputs(self, pictures: Tensor) -> Tensor:
-        """Pictures in the network's units."""
+        """Pictures (n, *shape) as inputs, in the network's units."""
         if self.low is None or self.high is None:
             return pictures
         low, high = self.low.to(pictures), self.high.to(pictures)
         return low + (high - low) * pictures
 
     def to_pictures(self, inputs: Tensor) -> Tensor:
-        """Inputs of the network as pictures."""
+        """Inputs of the network (n, *shape) as pictures."""
         if self.low is None or self.high is None:
             return inputs
         low, high = self.low.to(inputs), self.high.to(inputs)
         return (inputs - low) / (high - low)
 
     def resized(self, *spatial: int) -> Frame:
-        """The same for inputs of another size."""
+        """The frame of inputs of another size."""
         return Frame((self.shape[0], *spatial), self.low, self.high, self.device, self.dtype)
 
 
 def framed(model: Model, shape: tuple[int, ...] | None = None, bounds: tuple[float, float] | None = None) -> Frame:
-    """The frame of a model's input: what it says of its pictures, unless told otherwise.
+    """The frame of a model's input: by its preprocessing, unless a shape and bounds are given.
 
     Raises:
-        InputError: the model does not say what its input is shaped like, and nobody else does.
+        InputError: the model does not know the shape of its input, and none is given.
     """
     preprocess = model.image_preprocess
     shape = input_shape(model) if shape is None else shape
     if shape is None and preprocess is None:
         raise InputError(
-            f"A picture for {model.name}", "a model that does not say what its input is shaped like", "a canvas needs a size",
-            "Say it: shape=(1, 28, 28), and bounds=(0, 1) if its values have any.",
+            f"A picture for {model.name}", "a model that does not know the shape of its input", "a canvas needs a size",
+            "Pass it: shape=(1, 28, 28), and bounds=(0, 1) if its values have any.",
         )  # fmt: skip
     low, high = (None, None) if bounds is None else (torch.tensor(float(bound)) for bound in bounds)
     if preprocess is not None and bounds is None:
@@ -89,7 +90,7 @@ def framed(model: Model, shape: tuple[int, ...] | None = None, bounds: tuple[flo
 
 
 def input_shape(model: Model) -> tuple[int, ...] | None:
-    """The shape of one input that is no picture, where the model says it: of a row of a table, of a series of fixed length."""
+    """The shape of one input that is a row of a table or a series of fixed length; None for others."""
     how = model.preprocess
     if isinstance(how, Columns):
         return (how.width,)

@@ -1,4 +1,7 @@
-"""Maximized: the pictures a climb led to, with all that is needed to judge, show and repeat them."""
+"""Maximized: the pictures of a maximization, with all that is needed to evaluate, show and repeat them; the protocol of recipes.
+
+How they are painted is in `pellucid.render.maximized`.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,6 @@ from pellucid.model.outputs import main_output
 from pellucid.tape.forward import batch_size, forward_values
 from .examples.example import Example, Examples
 from .examples.search import search
-from .frame import Frame
 from .objective.objective import objective_of
 from .optimize.result import OptimizationResult
 from .optimize.task import Plan, Task
@@ -33,22 +35,22 @@ from .trust.trust import Trust
 
 @dataclass(frozen=True, eq=False)
 class Maximized:
-    """What a network looks for: pictures that score high, one per target and seed.
+    """What a network looks for: pictures with high scores, one per target and seed.
 
     Arguments:
         images: With shape (n, *shape of the input), in [0, 1] where bounds are known, else in the network's units; on the CPU.
-        scores: The target of each, of the picture itself: not of a view, and not in the type the climb computed in.
-        targets: What each was wanted to show, in words.
+        scores: The target of each, (n,): of the picture itself, not of a view, and in full precision.
+        targets: The target of each, as text.
         recipe: The name of the recipe.
-        seeds: Where each began.
-        trace: The score by step and picture, as seen in the climb; NaN where a picture was not moved any more.
-        fired: For which pictures any gradient was found at all.
-        classes: What the network says of each: its top classes, as (index, label, probability).
+        seeds: The seed of each.
+        trace: The score by step and picture, (steps, n), of views where there are any; NaN where a picture was not moved.
+        fired: Which pictures got a gradient at some step, (n,).
+        classes: The network's top classes of each, as (index, label, probability).
         snapshots: The same pictures at other moments: "last", "best", "majority".
-        notes: Sentences a reader of the pictures has to know.
+        notes: Remarks for the reader, whole sentences.
         provenance: What it takes to repeat this. Plain JSON.
-        extras: What a recipe gives besides, tensors by name.
-        task: What was asked, with one target per picture: the model, the frame.
+        extras: Further tensors of a recipe, by name.
+        task: The model, the frame, and one target per picture.
         real: Real pictures to be shown beside them, see `beside`.
 
     Example:
@@ -77,12 +79,12 @@ class Maximized:
         return len(self.images)
 
     def __repr__(self) -> str:
-        what = self.headline() if len(self) == 1 else f"{self.recipe}"
-        return f"Maximized({what}, images {tuple(self.images.shape)})"
+        headline = self.headline() if len(self) == 1 else self.recipe
+        return f"Maximized({headline}, images {tuple(self.images.shape)})"
 
     @property
     def called_off(self) -> bool:
-        """Whether somebody stopped it before its time."""
+        """Whether it was called off before its end."""
         return any(note.startswith("Called off") for note in self.notes)
 
     def headline(self, picture: int = 0) -> str:
@@ -90,18 +92,18 @@ class Maximized:
         return f"{self.recipe} -> {self.targets[picture]} = {figure(float(self.scores[picture]))}"
 
     def caption(self, picture: int = 0) -> str:
-        """What a reader has to know about one picture: headline, what the network says of it, notes."""
-        said = [f"The network says {label} ({p:.1%})." for _, label, p in self.classes[picture][:1]] if self.classes else []
-        return " ".join([f"{self.headline(picture)}.", *said, *self.notes])
+        """The text for one picture: headline, predicted class, notes."""
+        predicted = [f"The network says {label} ({p:.1%})." for _, label, p in self.classes[picture][:1]] if self.classes else []
+        return " ".join([f"{self.headline(picture)}.", *predicted, *self.notes])
 
     def beside(self, data: Any = None, *, top: int = 3, by: str = "activation", crop: bool = True) -> Maximized:
-        """The same, with the real pictures that each target answers to most, to be shown beside what was made.
+        """The same, with the real pictures that activate each target most, to be shown beside the synthesised ones.
 
         Arguments:
             data: Pictures of yours; None: those the maximization was given.
             top: How many per target.
-            by: "activation", or "relevance": which pictures a unit inside is used for.
-            crop: Whether they are cropped to what the unit can see.
+            by: "activation", or "relevance" of a unit inside for the class of each picture.
+            crop: Whether they are cropped to the unit's receptive field.
 
         Raises:
             InputError: there are no pictures, or this came without the task it was made for.
@@ -112,11 +114,11 @@ class Maximized:
         return replace(self, real=real.computed())
 
     def examples(self, picture: int = 0) -> tuple[Example, ...]:
-        """The real pictures beside one that was made."""
+        """The real pictures beside one that was synthesised."""
         return () if self.real is None else self.real[picture]
 
     def trust(self, data: Any = None, other: Any = None, **options: Any) -> Trust:
-        """How far to trust these pictures, measured: by real pictures, fresh transformations, other networks, other seeds.
+        """How far to trust these pictures, measured against real pictures, fresh transformations, other networks and other seeds.
 
         Arguments:
             data: Real pictures; None: those the maximization was given, if any.
@@ -140,60 +142,65 @@ class Maximized:
     def save(self, path: str | os.PathLike[str], **options: Any) -> Path:
         """Write a contact sheet (.png), parameters and scores (.json), or everything (.safetensors), whole or not at all.
 
-        Sheet and .json take `trust=`, a report to be told with the pictures.
+        Sheet and .json take `trust=`, a report to be shown with the pictures.
         """
         return save(self, path, "maximized", **options)
 
 
 @runtime_checkable
 class Maximizer(Protocol):
-    """Anything that maximizes: a recipe. A frozen dataclass, its fields the published settings."""
+    """A recipe: a frozen dataclass whose fields are the published settings."""
 
     @property
     def name(self) -> str: ...
 
     def maximize(self, task: Task) -> Maximized:
-        """The pictures."""
+        """The pictures of a task, one per target.
+
+        Raises:
+            MethodError: the recipe cannot be applied to this task.
+        """
 
 
-def maximized(task: Task, recipe: str, plan: Plan, climbed: OptimizationResult, *, frame: Frame | None = None) -> Maximized:
-    """The result of a climb, its pictures scored as they are."""
+def maximized(task: Task, recipe: str, plan: Plan, result: OptimizationResult) -> Maximized:
+    """The result of a recipe, its pictures scored as they are, without transformations."""
     plan = task.changed(plan)
-    chosen, frame = climbed.kept(plan.keep), frame or task.frame
-    scores, classes = scored(task, chosen, frame)
-    snapshots = {"last": climbed.pictures, "best": climbed.best, "majority": climbed.majority}
-    notes = list(climbed.notes)
-    if plan.keep == "majority" and not bool(climbed.led.all()):
+    chosen = result.kept(plan.keep)
+    scores, classes = scored(task, chosen)
+    snapshots = {"last": result.pictures, "best": result.best, "majority": result.majority}
+    notes = list(result.notes)
+    if plan.keep == "majority" and not bool(result.led.all()):
         notes.append("Where the class or channel never led its layer, the picture with the best score is shown.")
-    made = {"recipe": recipe, "settings": plan.lines(), "steps": climbed.steps, "precision": task.precision}
-    made |= {"steps per second": round(climbed.steps / climbed.seconds, 2) if climbed.seconds else None}
+    made = {"recipe": recipe, "settings": plan.lines(), "steps": result.steps, "precision": task.precision}
+    made |= {"steps per second": round(result.steps / result.seconds, 2) if result.seconds else None}
     return Maximized(
         chosen.float().cpu(), scores, tuple(target.text() for target in task.targets), recipe, task.seeds,
-        climbed.trace.float().cpu(), climbed.fired.cpu(), classes,
-        {name: pictures.float().cpu() for name, pictures in snapshots.items()}, tuple(notes), made,
-        task=replace(task, frame=frame),
+        result.trace.float().cpu(), result.fired.cpu(), classes,
+        {name: pictures.float().cpu() for name, pictures in snapshots.items()}, tuple(notes), made, task=task,
     )  # fmt: skip
 
 
 def with_given(p: Maximized, task: Task) -> Maximized:
-    """The same with the picture that each began with or is about, and the target of that one, to be shown beside it."""
+    """The same with the pictures they started from or are about, and the scores of these, to be shown beside them."""
     given = p.extras.get("given", task.start)
     if given is None or len(given) != len(p) or given.shape[1:] != p.images.shape[1:]:
         return p
-    scores, _ = scored(task, given, task.frame)
+    scores, _ = scored(task, given)
     return replace(p, extras={**p.extras, "given": given.float().cpu(), "given scores": scores})
 
 
 @torch.no_grad()
-def scored(task: Task, pictures: Tensor, frame: Frame) -> tuple[Tensor, tuple[tuple[tuple[int, str, float], ...], ...]]:
-    """The target of each picture, and what the network says of it, looked at as it is."""
+def scored(task: Task, pictures: Tensor) -> tuple[Tensor, tuple[tuple[tuple[int, str, float], ...], ...]]:
+    """The score of each picture by its target, (n,), and the network's top classes of each."""
     scores, classes = [], []
     size = batch_size(pictures)
     for start in range(0, len(pictures), size):
-        some = task.take(range(start, min(start + size, len(pictures))))
-        addresses = [at for target in some.targets for at in target.addresses]
-        values = forward_values(task.model, frame.to_inputs(pictures[start : start + size]), (*dict.fromkeys(addresses), None))
-        scores.append(objective_of(some.targets)(values))
+        batch = task.take(range(start, min(start + size, len(pictures))))
+        addresses = [at for target in batch.targets for at in target.addresses]
+        values = forward_values(
+            task.model, task.frame.to_inputs(pictures[start : start + size]), (*dict.fromkeys(addresses), None)
+        )
+        scores.append(objective_of(batch.targets)(values))
         classes += [tuple(task.model.top(row)) for row in main_output(values[None])]
     return torch.cat(scores).float().cpu(), tuple(classes)
 
@@ -202,7 +209,7 @@ def document(p: Maximized, trust: Trust | None = None) -> dict[str, Any]:
     """Everything but the pictures, as plain data."""
     each = [
         {"target": target, "score": float(p.scores[i]), "seed": p.seeds[i], "fired": bool(p.fired[i]),
-         "classes": [list(found) for found in p.classes[i]] if p.classes else []}
+         "classes": [list(one) for one in p.classes[i]] if p.classes else []}
         for i, target in enumerate(p.targets)
     ]  # fmt: skip
     for one, score in zip(each, p.extras.get("given scores", ()), strict=False):
@@ -220,5 +227,5 @@ def to_safetensors(p: Maximized) -> bytes:
     tensors = {"images": p.images, "scores": p.scores, "trace": p.trace, "fired": p.fired}
     tensors |= {f"snapshots.{name}": pictures for name, pictures in p.snapshots.items()}
     tensors |= {f"extras.{name}": tensor for name, tensor in p.extras.items()}
-    told = json.dumps(finite({name: part for name, part in document(p).items() if name != "trace"}))
-    return safetensors.save({name: tensor.contiguous().clone() for name, tensor in tensors.items()}, {"maximized": told})
+    text = json.dumps(finite({name: part for name, part in document(p).items() if name != "trace"}))
+    return safetensors.save({name: tensor.contiguous().clone() for name, tensor in tensors.items()}, {"maximized": text})

@@ -1,4 +1,7 @@
-"""What a maximization is made of: a canvas, priors, robustness. Each is one file, and none knows the others."""
+"""Protocols: what a maximization is composed of, for those who write their own: canvas, penalty, projection, robustness.
+
+Step rules are `optimize.ascent.Ascent`, recipes `maximized.Maximizer`. None of the parts knows of the others.
+"""
 
 from __future__ import annotations
 
@@ -11,72 +14,88 @@ from torch import Tensor
 from .frame import Frame
 
 Draws = Sequence[torch.Generator]
-"""One generator on the CPU per picture, so that a picture alone gets the draws it gets in a batch, on any device."""
+"""One generator on the CPU per picture, so that a picture alone gets the random numbers it gets in a batch, on any device."""
 
 
 @runtime_checkable
 class Canvas(Protocol):
-    """How a picture is told by numbers that are moved."""
+    """A parameterisation of pictures by numbers: tensors (n, ...), one row per picture, real or complex.
+
+    Two methods are optional. Without `inverse(pictures, frame)`, the numbers that draw given pictures (n, *frame.shape), nothing
+    starts from given pictures unless the canvas is literal. Without `enlarged(numbers, frame, larger, draws)`, the numbers that
+    draw the same pictures in a larger frame, all steps are made at the full size.
+    """
 
     @property
     def name(self) -> str: ...
 
     @property
     def literal(self) -> bool:
-        """Whether the numbers are the picture, so that projections can work on it."""
+        """Whether the numbers are the picture itself, so that projections can work on it."""
 
     def start(self, frame: Frame, draws: Draws) -> tuple[Tensor, ...]:
-        """The numbers to begin with, one row per picture, on the frame's device."""
+        """The numbers to start from, one row per generator in `draws`, on the frame's device.
+
+        Raises:
+            InputError: the canvas cannot draw pictures of this frame.
+        """
 
     def draw(self, numbers: tuple[Tensor, ...], frame: Frame) -> Tensor:
-        """The pictures they tell, differentiable: shape (n, *frame.shape), in [0, 1] where the frame is bounded."""
+        """The pictures, differentiable by the numbers: (n, *frame.shape), in [0, 1] where the frame is bounded."""
 
     def within(self, numbers: tuple[Tensor, ...], frame: Frame) -> tuple[Tensor, ...]:
-        """The numbers after a step, brought back to where they tell pictures."""
+        """The numbers after a step, brought back to those that are allowed."""
 
 
 @runtime_checkable
 class Penalty(Protocol):
-    """What a picture should rather not be: subtracted from its score."""
+    """A prior that is subtracted from the score."""
 
     def __call__(self, pictures: Tensor, frame: Frame, values: Mapping[str | None, Tensor]) -> Tensor:
-        """One number per picture, differentiable.
+        """One number per picture, (n,), differentiable.
 
         Arguments:
-            pictures: As drawn, before any transformation.
-            values: What the model computed of all views, at the addresses in `addresses`; views of one picture are adjacent.
+            pictures: As drawn, before any transformation: (n, *frame.shape), in [0, 1] where the frame is bounded.
+            values: The activations of all views at `addresses`, (n * views, ...); views of one picture are adjacent.
         """
 
     @property
     def weight(self) -> float:
-        """How many times it is subtracted."""
+        """The factor with which it is subtracted."""
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """The values inside the model that it reads, none as a rule."""
+        """The modules whose values it reads; none as a rule."""
 
 
 @runtime_checkable
 class Projection(Protocol):
-    """What is done to a picture after each step of the ascent. It needs a canvas whose numbers are the picture."""
+    """A prior that changes a picture after each step of the ascent. It needs a canvas whose numbers are the picture."""
 
     def after(self, pictures: Tensor, before: Tensor, slope: Tensor, step: int, frame: Frame) -> Tensor:
-        """The pictures to go on with.
+        """The pictures to go on with, (n, *frame.shape).
 
         Arguments:
             pictures: After the step.
-            before: The same before the step.
-            slope: The derivative of the score by each entry, at `before`.
+            before: Before the step.
+            slope: The gradient of the score by each entry, at `before`.
+            step: The number of the step, from 0.
         """
 
 
 @runtime_checkable
 class Robustness(Protocol):
-    """Random changes of the picture that its score should survive."""
+    """Random transformations under which the score of a picture should stay high."""
 
     @property
     def views(self) -> int:
-        """How many changed versions of a picture are looked at in each step."""
+        """How many transformed versions of a picture are scored in each step."""
 
     def __call__(self, pictures: Tensor, draws: Draws, step: int) -> Tensor:
-        """Changed versions, differentiable: shape (n * views, *frame.shape), those of one picture adjacent."""
+        """Transformed versions, differentiable: (n * views, *frame.shape), those of one picture adjacent.
+
+        Arguments:
+            pictures: (n, *frame.shape), in [0, 1] where the frame is bounded.
+            draws: One generator per picture, which goes on from step to step.
+            step: The number of the step, from 0.
+        """

@@ -1,4 +1,4 @@
-"""Random numbers for pictures, each from a generator of its own."""
+"""Random numbers for a batch of pictures, each from a generator of its own; see also `pellucid.core.random`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .protocols import Draws
 
 
 def generators(seeds: Sequence[int]) -> list[torch.Generator]:
-    """One generator per picture. Pictures of one seed get the same draws, wherever they stand in a batch.
+    """One generator per picture. Pictures of one seed get the same random numbers, wherever they stand in a batch.
 
     Example:
         >>> one, other = normal(generators([7, 7]), (2,))
@@ -24,12 +24,12 @@ def generators(seeds: Sequence[int]) -> list[torch.Generator]:
 
 
 def normal(draws: Draws, shape: Sequence[int], frame: Frame | None = None) -> Tensor:
-    """Standard normal numbers, with shape (n, *shape), where the frame's pictures live."""
+    """Standard normal numbers (n, *shape), on the frame's device."""
     return _placed(torch.stack([torch.randn(tuple(shape), generator=draw) for draw in draws]), frame)
 
 
 def uniform(draws: Draws, shape: Sequence[int], frame: Frame | None = None) -> Tensor:
-    """Numbers between 0 and 1, with shape (n, *shape), where the frame's pictures live."""
+    """Uniform numbers in [0, 1), (n, *shape), on the frame's device."""
     return _placed(torch.stack([torch.rand(tuple(shape), generator=draw) for draw in draws]), frame)
 
 
@@ -38,5 +38,5 @@ def _placed(numbers: Tensor, frame: Frame | None) -> Tensor:
 
 
 def exact(dtype: torch.dtype) -> torch.dtype:
-    """The type to reckon in: at least single precision, for half of it cannot hold small steps."""
+    """The type to compute in: at least single precision, since half precision cannot hold small steps."""
     return torch.promote_types(dtype, torch.float32)

@@ -1,4 +1,4 @@
-"""Random changes of a picture that its score should survive, all in one sampling."""
+"""Robust: random transformations of pictures (shift, scale, rotation, crop, flip, colour, noise), in one resampling."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ EDGES = ("border", "reflect", "wrap")
 
 @dataclass(frozen=True)
 class Robust:
-    """Each view of a picture is it jittered, scaled, rotated, cropped and mirrored at random, recoloured and with noise.
+    """Each view is the picture jittered, scaled, rotated, cropped and mirrored at random, recoloured and with noise.
 
-    All of the geometry is one affine map per view, and all views of all pictures are read in one sampling, with straight lines
-    between pixels. Lengths are shares of the sides, so that 28 pixels and 1024 are treated alike; jitter is rounded to whole
+    All of the geometry is one affine map per view, and all views of all pictures are resampled at once, with bilinear
+    interpolation. Lengths are shares of the sides, so that 28 pixels and 1024 are treated alike; jitter is rounded to whole
     pixels, and alone moves pictures without blurring them. Signals along one axis are moved, scaled and mirrored along it;
     volumes are rotated in the plane of their last two axes; the columns of a table have no place, and only get noise.
 
@@ -31,11 +31,11 @@ class Robust:
         https://doi.org/10.48550/arXiv.2201.12961 (colour shifts)
 
     Arguments:
-        views: How many versions of a picture are looked at in each step.
+        views: How many versions of a picture are scored in each step.
         jitter: The largest shift, as a share of each side, up and down.
         scale: The least and the greatest magnification.
         rotate: The largest angle, in degrees, either way.
-        crop: The side of the box that is looked at, as a share of the picture's, enlarged to fill the view: one number, or the
+        crop: The side of the box that is kept, as a share of the picture's, enlarged to fill the view: one number, or the
             first and the last of a straight line over `over` steps. 1: the whole picture.
         crop_spread: The standard deviation of a crop's relative side, and, `centre_spread`, of where its centre lies.
         flip: Whether half of the views are mirrored left to right.
@@ -43,8 +43,8 @@ class Robust:
         noise: The standard deviation of normal noise on each entry, in the picture's units; two numbers as in `crop`.
         tint: The same for noise that is one number per view and channel.
         over: How many steps the lines of `crop`, `noise` and `tint` take; after that they stay at their ends.
-        edge: What lies beyond the picture: "border" repeats its rim, "reflect" mirrors it, "wrap" begins it anew, and a number is
-            an even colour.
+        edge: What lies beyond the picture: "border" repeats its edge, "reflect" mirrors it, "wrap" repeats the picture, and a
+            number is a uniform colour.
 
     Raises:
         MethodError: a setting outside what it can be.
@@ -83,8 +83,7 @@ class Robust:
         }
         for name, (kept, why) in rules.items():
             if not kept:
-                told = f"{name}={getattr(self, name)!r}"
-                raise MethodError("Robust", told, why, "Correct it, or take Robust.standard().")
+                raise MethodError("Robust", f"{name}={getattr(self, name)!r}", why, "Correct it, or take Robust.standard().")
 
     @classmethod
     def standard(cls, views: int = 1) -> Robust:
@@ -98,18 +97,18 @@ class Robust:
 
     @property
     def moves(self) -> bool:
-        """Whether any geometry is asked for."""
+        """Whether there is any geometry."""
         return self.flip or (self.jitter, self.scale, self.rotate, _pair(self.crop)) != (0, (1, 1), 0, (1, 1))
 
     def __call__(self, pictures: Tensor, draws: Draws, step: int) -> Tensor:
-        """Changed versions (n * views, *shape), those of one picture adjacent; differentiable."""
+        """Transformed versions (n * views, *shape), those of one picture adjacent; differentiable."""
         views = pictures.repeat_interleave(self.views, 0)
         if self.moves and pictures.dim() > 2:
             views = sample_views(pictures, self._maps(pictures, draws, step), self.edge)
         return self._recoloured(views, draws, step)
 
     def _maps(self, pictures: Tensor, draws: Draws, step: int) -> Tensor:
-        """From pixels of a view to those of the picture, both counted from the middle: (n, views, axes, axes + 1)."""
+        """Affine maps from pixels of a view to those of the picture, both counted from the middle: (n, views, axes, axes + 1)."""
         sides = torch.tensor(pictures.shape[2:], dtype=torch.float32)
         d = len(sides)
         u = uniform(draws, (self.views, 2 * d + 6))
@@ -166,7 +165,7 @@ def sample_views(pictures: Tensor, maps: Tensor, edge: float | str) -> Tensor:
 
 
 def _grid(maps: Tensor, spatial: torch.Size, wrap: bool) -> Tensor:
-    """Where each pixel of each view is read, in the units of grid_sample: -1 to 1 from rim to rim, the last axis first."""
+    """Where each pixel of each view is read, in the units of grid_sample: -1 to 1 from edge to edge, the last axis first."""
     axes = [torch.arange(side, device=maps.device, dtype=maps.dtype) - (side - 1) / 2 for side in spatial]
     places = torch.stack(torch.meshgrid(*axes, indexing="ij"), -1)
     sides = torch.tensor(spatial, device=maps.device, dtype=maps.dtype)
@@ -204,6 +203,6 @@ def _pair(line: float | tuple[float, float]) -> tuple[float, float]:
 
 
 def _at(line: float | tuple[float, float], step: int, over: int) -> float:
-    """Where a straight line over so many steps stands."""
+    """The value of a linear schedule over so many steps."""
     first, last = _pair(line)
     return first + (last - first) * min(1.0, step / max(1, over - 1))

@@ -1,4 +1,4 @@
-"""Canvases: how a picture is told by numbers that are moved."""
+"""Canvases: parameterisations of pictures by numbers, which gradient ascent moves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Colours that vary independently, and how they mix to those of pictures."""
+"""Colour: a linear map between independent colour channels and those of pictures."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ IMAGENET = ((0.26, 0.09, 0.02), (0.27, 0.00, -0.05), (0.27, -0.09, 0.03))
 
 @dataclass(frozen=True, eq=False)
 class Colour:
-    """How channels go together: independent ones of unit variance become x' = M x, as correlated as the pixels of pictures are.
+    """How channels correlate: independent ones of unit variance become x' = M x, as correlated as the pixels of pictures are.
 
         M = U S^(1/2) / (the largest norm of its columns),   with U S U^T the covariance of the channels over all pixels
 
     Ascent by numbers before M is ascent with the common variation of the channels taken out; without it, pictures drift into
-    garish colours that the network hardly tells from true ones.
+    garish colours that the network hardly distinguishes from real ones.
 
     References: Olah et al., 2017, Feature visualization, https://doi.org/10.23915/distill.00007 (the matrix of ImageNet as in its
         code, Lucid; ours is fitted to any number of channels)
@@ -69,7 +69,7 @@ class Colour:
 
     @classmethod
     def independent(cls, channels: int) -> Colour:
-        """The identity: each channel for itself."""
+        """The identity: no correlation."""
         return cls(torch.eye(channels), "none: each channel for itself")
 
     def __repr__(self) -> str:
@@ -80,7 +80,7 @@ class Colour:
         return torch.einsum("ij,nj...->ni...", self.matrix.to(t), t)
 
     def unmix(self, pictures: Tensor) -> Tensor:
-        """Back again; along an axis that pictures do not vary along, nothing."""
+        """The inverse of `mix`; 0 along axes in which pictures do not vary."""
         return torch.einsum("ij,nj...->ni...", torch.linalg.pinv(self.matrix.double()).to(pictures), pictures)
 
 

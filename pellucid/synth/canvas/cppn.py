@@ -1,4 +1,4 @@
-"""Pictures painted by a small network that is told where it is."""
+"""The CPPN canvas: a small network per picture computes the colour of every place from its coordinates."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class CPPN:
         h <- phi(W h + b),   phi(t) = (arctan(t) / 0.67, arctan(t)^2 / 0.6),   x = sigmoid(W_last h + b_last)
 
     Coordinates run from -sqrt(3) to sqrt(3) along each axis, so that they have variance 1. The last layer begins at zero, and
-    the picture grey. Numbers that were found at one size tell the picture at every other.
+    the picture grey. The same numbers draw the picture at every size.
 
     References: Mordvintsev et al., 2018, Differentiable image parameterizations, https://doi.org/10.23915/distill.00012; Stanley,
         2007, Compositional pattern producing networks, https://doi.org/10.1007/s10710-007-9028-8
@@ -69,9 +69,9 @@ class CPPN:
         return (painted.sigmoid() if frame.bounded else painted).to(frame.dtype)
 
     def within(self, numbers: tuple[Tensor, ...], frame: Frame) -> tuple[Tensor, ...]:
-        """All numbers tell a picture: they stay as they are."""
+        """The numbers, all of which are allowed."""
         return numbers
 
     def enlarged(self, numbers: tuple[Tensor, ...], frame: Frame, larger: Frame, draws: Draws) -> tuple[Tensor, ...]:
-        """The same weights: they know no size."""
+        """The same weights, which do not depend on the size."""
         return numbers

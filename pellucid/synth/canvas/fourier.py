@@ -1,4 +1,4 @@
-"""The picture told by its frequencies."""
+"""The Fourier canvas: pictures parameterised by scaled frequencies in independent colours."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Fourier:
     Arguments:
         decay: The power of the frequency: 0 for all frequencies alike, 1 as in photographs.
         deviation: Of the numbers at the start.
-        colour: How channels go together; None: ImageNet's for red, green and blue, none for other channels. `Colour.fit(data)`
+        colour: How channels correlate; None: ImageNet's for red, green and blue, none for other channels. `Colour.fit(data)`
             makes it for any number of channels.
 
     Raises:
@@ -67,7 +67,7 @@ class Fourier:
         return (mixed.sigmoid() if frame.bounded else mixed).to(frame.dtype)
 
     def within(self, numbers: tuple[Tensor, ...], frame: Frame) -> tuple[Tensor, ...]:
-        """All numbers tell a picture: they stay as they are."""
+        """The numbers, all of which are allowed."""
         return numbers
 
     def enlarged(self, numbers: tuple[Tensor, ...], frame: Frame, larger: Frame, draws: Draws) -> tuple[Tensor, ...]:
@@ -78,7 +78,7 @@ class Fourier:
         return (torch.view_as_real(plane).contiguous(),)
 
     def inverse(self, pictures: Tensor, frame: Frame) -> tuple[Tensor, ...]:
-        """The numbers that tell given pictures (n, *shape): the canvas the other way round. Black and white become nearly so."""
+        """The numbers that draw given pictures (n, *shape); black and white only nearly."""
         check_spatial(frame.spatial, "A canvas of frequencies")
         pictures = pictures.detach().to(frame.device, exact(frame.dtype))
         plain = colours_of(frame, self.colour).unmix(pictures.clamp(0.01, 0.99).logit() if frame.bounded else pictures)

@@ -1,4 +1,4 @@
-"""Pictures made by a generator; what is moved is its code."""
+"""The latent canvas: a generator's picture, parameterised by its code."""
 
 from __future__ import annotations
 
@@ -90,7 +90,8 @@ class Latent:
         if pictures.dim() != len(frame.shape) + 1 or pictures.shape[1] != frame.shape[0]:
             raise InputError(
                 "A canvas made by a generator", f"pictures of shape {tuple(pictures.shape[1:])} from it",
-                f"the model's input has shape {frame.shape}", "Wrap the generator so that its channels are the model's.",
+                f"the model's input has shape {frame.shape}",
+                "Wrap a generator with the model's channels, or fit a prior on pictures of this model.",
             )  # fmt: skip
         low, high = self.output
         pictures = (pictures - low) / (high - low)

@@ -1,4 +1,4 @@
-"""Pictures whose spectrum is fixed, and only the phases are free."""
+"""The phase canvas of MACO: the spectrum of pictures is fixed, and their phases are free."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .spectrum import Spectrum, check_spatial, frequencies, hermitian, inverse_f
 
 @dataclass(frozen=True, eq=False)
 class Phase:
-    """How much there is of each frequency is as in photographs and stays so; where the waves have their crests is what is moved.
+    """The magnitude of each frequency is that of photographs and stays so; the phases are what is moved.
 
         x = sigmoid(contrast * M irfft(r u / |u|)),   u complex, one number per frequency and independent colour
 
@@ -69,7 +69,7 @@ class Phase:
         return (mixed.sigmoid() if frame.bounded else mixed).to(frame.dtype)
 
     def within(self, numbers: tuple[Tensor, ...], frame: Frame) -> tuple[Tensor, ...]:
-        """All numbers tell a picture: they stay as they are."""
+        """The numbers, all of which are allowed."""
         return numbers
 
     def enlarged(self, numbers: tuple[Tensor, ...], frame: Frame, larger: Frame, draws: Draws) -> tuple[Tensor, ...]:

@@ -1,4 +1,4 @@
-"""The picture itself as what is moved."""
+"""The pixel canvas: the numbers are the picture itself, or its logits."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from ..random import exact, normal
 
 @dataclass(frozen=True, eq=False)
 class Pixel:
-    """The numbers are the picture, entry by entry; or, with `sigmoid`, their logistic function is.
+    """The numbers are the picture, entry by entry; or, with `sigmoid`, its logits.
 
-    It begins as one even picture with noise, or as a picture given. It suits inputs of any shape, and alone among the canvases it
-    can be worked on by projections (blur, decay, clipping), unless the sigmoid stands between.
+    It starts from a uniform picture with noise, or from a given one. It suits inputs of any shape, and is the only canvas that
+    projections (blur, decay, clipping) work on, without the sigmoid.
 
     References: Erhan et al., 2009, Visualizing higher-layer features of a deep network; Simonyan et al., 2013, Deep inside
         convolutional networks, https://doi.org/10.48550/arXiv.1312.6034
 
     Arguments:
-        level: The even picture, in [0, 1] or in the units of an unbounded frame; None: the picture that the network calls zero,
-            for most networks the mean of their training data.
+        level: The uniform picture, in [0, 1] or in the units of an unbounded frame; None: the picture that the network calls
+            zero, for most networks the mean of their training data.
         noise: The standard deviation of the normal noise on it, in the same units.
-        picture: What to begin with instead of `level`, shaped like the frame.
+        picture: What to start from instead of `level`, shaped like the frame.
         clip: Whether pictures are kept within [0, 1] after each step, where the frame is bounded.
         sigmoid: Whether the numbers are logits of the picture, which then never leaves [0, 1].
 
@@ -61,11 +61,11 @@ class Pixel:
         return not self.sigmoid
 
     def start(self, frame: Frame, draws: Draws) -> tuple[Tensor, ...]:
-        """The even or given pictures, with noise: one tensor (n, *shape)."""
+        """The uniform or given pictures, with noise: one tensor (n, *shape)."""
         if self.sigmoid and not frame.bounded:
             raise InputError(
                 "A pixel canvas with a sigmoid", "a model whose inputs have no known bounds", "a sigmoid runs between two bounds",
-                "Say them, bounds=(0, 1), or use Pixel() without the sigmoid.",
+                "Pass bounds=(0, 1), or use Pixel() without the sigmoid.",
             )  # fmt: skip
         base = self._base(frame).to(frame.device, exact(frame.dtype)).expand(len(draws), *frame.shape)
         pictures = base + self.noise * normal(draws, frame.shape, frame) if self.noise else base.clone()
@@ -96,7 +96,7 @@ class Pixel:
         given = given[None] if given.dim() == len(frame.shape) else given
         if tuple(given.shape) != (1, *frame.shape):
             raise InputError(
-                "A canvas that begins with a given picture", f"one of shape {tuple(self.picture.shape)}",
-                f"the model's input has shape {frame.shape}", "Resize it, or say shape=.",
+                "A canvas that starts from a given picture", f"one of shape {tuple(self.picture.shape)}",
+                f"the model's input has shape {frame.shape}", "Resize it, or pass shape=.",
             )  # fmt: skip
         return given

@@ -1,4 +1,4 @@
-"""Spectra of pictures: how much of each frequency there is, over any number of spatial axes."""
+"""Spectrum: the mean magnitude of each frequency in pictures, with any number of spatial axes; Fourier transforms of pictures."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ PHOTOGRAPHS = (1.25, 1.7, 1.6)  # decay by axis of ImageNet's colours: lines fit
 class Spectrum:
     """How strong each frequency is in pictures of a kind: measured, or 1 / f^decay, as in photographs of anything.
 
-    It is told as a profile over the distance from the centre of the frequency plane, in cycles per pixel, so that it fits frames
+    It is stored as a profile over the distance from the centre of the frequency plane, in cycles per pixel, and so fits frames
     of every size and number of axes. Departure from MACO, which keeps the whole plane of ImageNet's mean spectrum at one size:
-    what directions the pictures prefer is averaged out.
+    the preferred directions of pictures are averaged out.
 
     References: Fel et al., 2023, Unlocking feature visualization for deeper networks with magnitude constrained optimization,
         https://doi.org/10.48550/arXiv.2306.06805; Field, 1987, Relations between the statistics of natural images and the
@@ -165,21 +165,21 @@ def resample(pictures: Tensor, spatial: Sequence[int]) -> Tensor:
     return inverse_fft(resize_spectrum(plane, old, spatial) * math.sqrt(math.prod(spatial) / math.prod(old)), spatial)
 
 
-def check_spatial(spatial: tuple[int, ...], asked: str) -> None:
-    """Refuse inputs whose entries have no neighbours.
+def check_spatial(spatial: tuple[int, ...], what: str) -> None:
+    """Refuse inputs without spatial axes.
 
     Raises:
         InputError: there are no axes behind the channels.
     """
     if not spatial:
         raise InputError(
-            asked, "inputs without spatial axes", "the columns of a table lie beside one another by chance",
+            what, "inputs without spatial axes", "the columns of a table have no order, and so no frequencies",
             "Use pl.synth.Pixel(), which takes any shape.",
         )  # fmt: skip
 
 
 def _between(f: Tensor, radii: Tensor, profile: Tensor) -> Tensor:
-    """The profile at frequencies f: straight between its rings, and on below the first, all told by logarithms."""
+    """The profile at frequencies f, interpolated linearly between its rings, and extrapolated below the first, in logarithms."""
     x, knots = f.clamp(min=1e-12).log().flatten(), radii.log()
     y = profile.clamp(min=1e-12).log()
     right = torch.searchsorted(knots, x).clamp(1, max(1, len(knots) - 1)).clamp(max=len(knots) - 1)

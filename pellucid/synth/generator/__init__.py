@@ -1,4 +1,7 @@
-"""Generator priors: pictures told by codes of the network's own layer, and a decoder fitted to the user's model and data."""
+"""Generator priors: decoders from codes, the values of a layer, to pictures; fitted to the user's model and data.
+
+Not in here: the recipes that search for codes, `recipes/dgn_am.py` and `recipes/ppgn.py`; priors that are formulas, in `prior/`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Codes: what a layer returns for real data, in mean, spread and bounds."""
+"""Codes: the statistics of a layer's values over real data, in mean, standard deviation and bounds."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-FEW = 0.05  # of the mean spread: what a unit that hardly varies is taken to vary
-BANK, ENTRIES = 256, 2**22  # codes that are kept as they are, and how many entries they have at most
+FEW = 0.05  # of the mean standard deviation: added to that of every unit
+BANK, ENTRIES = 256, 2**22  # single codes that are kept, and how many entries they have together, at most
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,8 +19,8 @@ class Codes:
     Arguments:
         shape: Of one code: (features,), (channel, height, width).
         mean, sd: Over the data.
-        low, high: Where codes may be looked for.
-        bank: Some codes of data, (n, *shape), as they are: how units vary together. None for generators that are not ours.
+        low, high: The bounds that codes are kept within.
+        bank: Some codes of data, (n, *shape); None for generators that were not fitted here.
     """
 
     shape: tuple[int, ...]
@@ -32,15 +32,17 @@ class Codes:
 
     @property
     def spread(self) -> Tensor:
-        """The standard deviation, and a little more, so that what never varies can be divided by it."""
+        """The standard deviation and a little more, so that it can be divided by also for units that never vary."""
         floor = FEW * self.sd.mean()
         return self.sd + torch.where(floor > 0, floor, torch.ones_like(floor))
 
     @property
     def variance(self) -> float:
+        """The mean over units."""
         return float(self.sd.square().mean())
 
     def to(self, device: torch.device) -> Codes:
+        """The same on another device."""
         mean, sd, low, high = (t.to(device) for t in (self.mean, self.sd, self.low, self.high))
         return Codes(self.shape, mean, sd, low, high, None if self.bank is None else self.bank.to(device))
 

@@ -1,4 +1,4 @@
-"""Decoder: pictures from codes, and the critic that tells them from real ones."""
+"""Decoder: a network from codes to pictures, and the critic that distinguishes these from real ones."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HIDDEN = 4096  # the width of the published dense layers, which ours have at mos
 
 @dataclass(frozen=True)
 class Architecture:
-    """What a decoder is built from.
+    """The shapes that a decoder is built from.
 
     Arguments:
         code: The shape of a code: (features,), or a map (channel, height, width), (channel, length).
@@ -173,7 +173,7 @@ def critic(plan: Architecture, rng: torch.Generator) -> nn.Module:
 
 
 def channels_last(net: N) -> N:
-    """The network as it runs fastest: convolutions of pictures with channels last, which spares a third of the time on a CPU."""
+    """The network with convolutions in channels-last layout, which saves a third of the time on a CPU."""
     for weight in net.parameters():
         if weight.dim() == 4:
             weight.data = weight.data.contiguous(memory_format=torch.channels_last)

@@ -1,10 +1,14 @@
-"""Fitting: a prior in the making, from what is measured of codes and pictures to the decoder that is kept."""
+"""Fitting of a generator prior: from the statistics of codes and pictures to the trained decoder.
+
+The loop over training steps is in `training.py`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,73 +25,78 @@ from .losses import Scales
 from .store import Parts
 from .training import Training, TrainingResult, TrainingSetup, measure_distances, train
 
-FEW = 20  # pictures, which can be remembered one by one
+FEW = 20  # pictures, which a decoder can memorise
 ENOUGH = 10_000  # pictures that statistics are taken of, at most
 
 
-@dataclass(frozen=True, eq=False)
-class Fitting:
-    """A prior in the making."""
+def fit(
+    model: Model,
+    source: Pictures,
+    at: str | None,
+    bounds: tuple[float, float] | None,
+    width: int,
+    settings: Training,
+    out: Path | None,
+) -> Parts:
+    """A prior for a model: codes, units and losses measured on the data, a decoder trained, and its errors measured.
 
-    model: Model
-    source: Pictures
-    encoder: Encoder
-    frame: Frame
-    codes: Codes
-    setup: TrainingSetup
-    settings: Training
+    Arguments:
+        out: A file that the prior so far is written to now and then, and at the end; None: none.
 
-    @staticmethod
-    def of(
-        model: Model, source: Pictures, at: str | None, bounds: tuple[float, float] | None, width: int, settings: Training
-    ) -> Fitting:
-        """Everything measured, nothing learned."""
-        first = source.first(2)
-        if len(first) < 2:
-            raise InputError(
-                "Pictures to learn from", "a single one", "a decoder learns from how pictures differ", "Bring some thousands."
-            )
-        inner = encoder(model, first, at)
-        codes, low, high = measure_data(source, inner, settings.batch)
-        frame = _frame(model, tuple(first.shape[1:]), bounds, low, high)
-        plan = Architecture(codes.shape, frame.shape, width, frame.bounded)
-        rng = torch.Generator("cpu").manual_seed(source.seed)
-        sample = source.first(512)
-        decoder, scales = Decoder(plan, rng), _scales(sample, inner, frame, codes)
-        _standardise(decoder, codes, frame.to_pictures(sample).float())
-        networks = channels_last(decoder.to(model.device)), channels_last(critic(plan, rng).to(model.device))
-        setup = TrainingSetup(*networks, inner, settings.losses, scales, frame.to_inputs, frame.to_pictures)
-        return Fitting(model, source, inner, frame, codes, setup, settings)
+    Raises:
+        InputError: there are fewer than two pictures, or all are the same.
+        OutputError: the file is no .safetensors file.
+    """
+    if out is not None and out.suffix.lower() not in FORMATS["prior"]:
+        found = f'suffix "{out.suffix}"'
+        raise OutputError(f"save to {out}", found, "priors are safetensors files", "Name it x.safetensors.")
+    first = source.first(2)
+    if len(first) < 2:
+        why = "a decoder learns from how pictures differ"
+        raise InputError("Pictures to learn from", "a single one", why, "Bring some thousands.")
+    inner = encoder(model, first, at)
+    codes, low, high = measure_data(source, inner, settings.batch)
+    frame = _frame(model, tuple(first.shape[1:]), bounds, low, high)
+    setup = _setup(model, source, inner, frame, codes, width, settings)
 
-    def run(self, out: Path | None) -> Parts:
-        """Train the decoder, and measure how well it does. With `out`, the prior so far is written there now and then."""
-        if out is not None and out.suffix.lower() not in FORMATS["prior"]:
-            raise OutputError(
-                f"save to {out}", f'suffix "{out.suffix}"', "priors are safetensors files", "Name it x.safetensors."
-            )
-        keep = None if out is None else lambda so_far: save(self.prior(so_far), out, "prior")
-        prior = self.prior(train(self.setup, self.source, self.settings, keep))
-        if out is not None:
-            save(prior, out, "prior")
-        return prior
+    def parts(result: TrainingResult) -> Parts:
+        provenance, notes = _provenance(model, source, setup, result), result.notes
+        if 0 < len(source) < FEW:
+            notes = (f"It learned from {len(source)} pictures only: what it draws is made of them.", *notes)
+        return Parts(result.decoder.eval(), codes, frame.low, frame.high, inner.code, provenance, notes)
 
-    def prior(self, done: TrainingResult) -> Parts:
-        spared = self.source.held_out()
-        held_out = {} if spared is None else measure_distances(self.setup, done.decoder, spared)
-        provenance = {
-            "model": {"name": self.model.name, "source": self.model.source, "fingerprint": self.model.fingerprint},
-            "pictures": len(self.source),
-            "steps": done.steps,
-            "seconds": round(done.seconds, 1),
-            "seed": self.source.seed,
-            "losses": asdict(self.settings.losses),
-            "distances": done.distances,
-            "held_out": held_out,
-        }
-        low, high = self.frame.low, self.frame.high
-        n = len(self.source)
-        few = (f"It learned from {n} pictures only: what it draws is made of them.",) if 0 < n < FEW else ()
-        return Parts(done.decoder.eval(), self.codes, low, high, self.encoder.code, provenance, (*few, *done.notes))
+    prior = parts(train(setup, source, settings, None if out is None else lambda so_far: save(parts(so_far), out, "prior")))
+    if out is not None:
+        save(prior, out, "prior")
+    return prior
+
+
+def _setup(
+    model: Model, source: Pictures, inner: Encoder, frame: Frame, codes: Codes, width: int, settings: Training
+) -> TrainingSetup:
+    """Networks with their first weights, and the scales of the losses."""
+    architecture = Architecture(codes.shape, frame.shape, width, frame.bounded)
+    rng = torch.Generator("cpu").manual_seed(source.seed)
+    sample = source.first(512)
+    decoder, scales = Decoder(architecture, rng), _scales(sample, inner, frame, codes)
+    _standardise(decoder, codes, frame.to_pictures(sample).float())
+    networks = channels_last(decoder.to(model.device)), channels_last(critic(architecture, rng).to(model.device))
+    return TrainingSetup(*networks, inner, settings.losses, scales, frame.to_inputs, frame.to_pictures)
+
+
+def _provenance(model: Model, source: Pictures, setup: TrainingSetup, result: TrainingResult) -> dict[str, Any]:
+    """How a prior was fitted, and its errors on pictures that were held out; plain JSON."""
+    held_out = source.held_out()
+    return {
+        "model": {"name": model.name, "source": model.source, "fingerprint": model.fingerprint},
+        "pictures": len(source),
+        "steps": result.steps,
+        "seconds": round(result.seconds, 1),
+        "seed": source.seed,
+        "losses": asdict(setup.losses),
+        "distances": result.distances,
+        "held_out": {} if held_out is None else measure_distances(setup, result.decoder, held_out),
+    }
 
 
 def measure_data(source: Pictures, inner: Encoder, batch: int) -> tuple[Codes, float, float]:
@@ -118,7 +127,7 @@ def _frame(model: Model, shape: tuple[int, ...], bounds: tuple[float, float] | N
 
 
 def _scales(x: Tensor, inner: Encoder, frame: Frame, codes: Codes) -> Scales:
-    """What distances are at worst. Where nothing varies there is nothing to miss, and any scale does."""
+    """The scales of the losses: their values for a decoder that always draws the mean; 1 where nothing varies."""
     with torch.no_grad():
         parts = [inner(part)[1] for part in torch.split(x, 64)] if inner.features is not None else [None]
     squares = [float(part.float().square().mean()) for part in parts if part is not None]
@@ -128,7 +137,7 @@ def _scales(x: Tensor, inner: Encoder, frame: Frame, codes: Codes) -> Scales:
 
 
 def _standardise(decoder: Decoder, codes: Codes, pictures: Tensor) -> None:
-    """Let the decoder begin with standardised codes and the mean colour of the data."""
+    """Have the decoder standardise codes, and start from the mean colour of the data."""
     axes = [0, *range(2, pictures.dim())]
     mean, sd = (value.reshape(decoder.level.shape).cpu() for value in (pictures.mean(axes), pictures.std(axes)))
     decoder.center.copy_(codes.mean)

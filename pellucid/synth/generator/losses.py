@@ -1,4 +1,4 @@
-"""Losses: how far pictures made from codes are from the real ones, in the picture, in the network's maps, and in the code."""
+"""Losses of a decoder: distances between real pictures and those made from their codes, in pixels, features and codes."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ softplus = nn.functional.softplus
 
 @dataclass(frozen=True)
 class Losses:
-    """What a decoder is trained to keep small: a weighted sum of four distances between a picture and the one made from its code.
+    """The training loss of a decoder: a weighted sum of four distances between a picture and the one made from its code.
 
         image  |G(h) - x|^2 / var x            features  |C(G(h)) - C(x)|^2 / |C(x)|^2
         code   |E(G(h)) - h|^2 / var h         adversarial  -log D(G(h))
 
     x a picture, h = E(x) its code, C the network's last maps before the code, D a critic that learns to tell G(h) from x. Each
-    distance is divided by what it is at worst, over all the data, so that the same weights serve any network and any data.
+    distance is divided by its value at worst, over all the data, so that the same weights serve any network and any data.
 
     References: Dosovitskiy and Brox, 2016, Generating images with perceptual similarity metrics based on deep networks,
         https://doi.org/10.48550/arXiv.1602.02644. Departures: their distances are not divided by anything, with weights that suit
@@ -45,13 +45,16 @@ class Losses:
         weights = self.image, self.features, self.code, self.adversarial
         if min(weights) < 0 or not any(weights[:3]):
             raise MethodError(
-                "Losses of a prior", f"the weights {weights}", "a decoder learns from distances that count", "Let one be above 0."
+                "Losses of a prior",
+                f"the weights {weights}",
+                "a decoder learns from distances with a weight",
+                "Let one be above 0.",
             )
 
 
 @dataclass(frozen=True)
 class Scales:
-    """What each distance is at worst: the mean square of pictures and codes around their means, and that of maps."""
+    """What distances are divided by: the mean square of pictures and of codes around their means, and that of maps."""
 
     image: float
     features: float
@@ -60,7 +63,7 @@ class Scales:
 
 @dataclass(frozen=True, eq=False)
 class Representation:
-    """What one batch looks like: a picture, or its maps, or its code."""
+    """A batch of pictures, with the features and codes that the network computes for them."""
 
     picture: Tensor
     features: Tensor | None
@@ -81,7 +84,7 @@ def weighted_sum(losses: Losses, found: dict[str, Tensor]) -> Tensor:
 
 
 def adversarial_loss(verdicts: Tensor) -> Tensor:
-    """The adversarial loss: -log of the probability that made pictures are real, by the critic's scores."""
+    """-log of the probability that made pictures are real, by the critic's scores."""
     return softplus(-verdicts).mean()
 
 
@@ -91,7 +94,7 @@ def critic_loss(real: Tensor, made: Tensor) -> Tensor:
 
 
 def percentages(found: dict[str, float] | Sequence[tuple[str, float]]) -> str:
-    """Distances as a reader takes them in.
+    """Distances as text.
 
     Example:
         >>> percentages({"image": 0.104, "code": 0.02})

@@ -1,4 +1,4 @@
-"""GeneratorPrior: pictures that could have been data, told by the codes of a network's own layer."""
+"""GeneratorPrior: a generator of pictures from codes, so that pictures are searched among those that look like data."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ import torch
 from torch import Tensor, nn
 
 from pellucid.core.formats import save
-from pellucid.errors import InputError, MethodError, WhereError
+from pellucid.errors import MethodError, WhereError
 from pellucid.model import Model, load
 from ..canvas.latent import Latent
 from ..frame import Frame
 from ..pictures import pictures
 from .codes import Codes
-from .decoder import RESIZE, Decoder
+from .decoder import Decoder
 from .encoder import Encoder, Place, encoder
-from .fitting import Fitting
+from .fitting import fit
 from .losses import Losses, percentages
 from .store import Parts, read
 from .training import Training
@@ -31,8 +31,8 @@ STARTS = ("data", "real", "normal")
 
 @dataclass(frozen=True, eq=False)
 class GeneratorPrior:
-    """A network that makes pictures from codes, so that looking for a picture becomes looking for a code: whatever is found looks
-    like the data, as far as the network does.
+    """A network that makes pictures from codes. The search for a picture becomes one for its code, and what is found looks like
+    the data, as far as the generator's pictures do.
 
     Made by `fit`, from a model and pictures of its kind, without labels; by `wrap`, from any network that makes pictures; or by
     `load`.
@@ -42,11 +42,11 @@ class GeneratorPrior:
 
     Arguments:
         generator: Codes to pictures: in [0, 1] if bounds are known, else in the network's units.
-        codes: Where codes lie.
+        codes: The statistics and bounds of codes.
         low, high: What 0 and 1 are in the network's units; None: pictures are as the generator makes them.
-        place: Where in the model codes are; None: they are not of a model.
+        place: The value inside the model that codes are; None: they are of no model.
         provenance: How it was made.
-        notes: What a reader of its pictures must know.
+        notes: Remarks for readers of its pictures, whole sentences.
     """
 
     generator: nn.Module
@@ -75,7 +75,7 @@ class GeneratorPrior:
     ) -> GeneratorPrior:
         """A decoder trained to invert the model itself, on pictures without labels; the model and its settings stay as they are.
 
-        Progress is told. Ctrl-C ends the training and keeps what there is.
+        Progress is reported. Ctrl-C ends the training and keeps the result so far.
 
         Arguments:
             model: The network whose codes are decoded; anything `load` takes.
@@ -106,8 +106,7 @@ class GeneratorPrior:
         model.ready()
         source = pictures(model, data, seed)
         with torch.inference_mode(False):
-            fitting = Fitting.of(model, source, at, bounds, width, settings)
-            return GeneratorPrior(*fitting.run(None if out is None else Path(out)))
+            return GeneratorPrior(*fit(model, source, at, bounds, width, settings, None if out is None else Path(out)))
 
     @staticmethod
     def wrap(
@@ -142,7 +141,12 @@ class GeneratorPrior:
         low, high = (-bounds, bounds) if isinstance(bounds, (int, float)) else bounds
         ends = [torch.as_tensor(end, dtype=torch.float32) for end in (mean, sd, low, high)]
         if not bool((ends[2] < ends[3]).all()) or not bool((ends[1] > 0).all()):
-            raise MethodError("A wrapped generator", f"bounds {bounds}, sd {sd}", "codes need room", "Say bounds=2.0, say.")
+            raise MethodError(
+                "A wrapped generator",
+                f"bounds {bounds}, sd {sd}",
+                "the low bounds are below the high ones, and sd above 0",
+                "Pass bounds=2.0, say.",
+            )
         scaled = module if output is None else Scaled(module, *output)
         return GeneratorPrior(scaled, Codes(shape, *ends), provenance={"wrapped": type(module).__name__})
 
@@ -171,37 +175,24 @@ class GeneratorPrior:
         return save(parts, path, "prior")
 
     def __call__(self, codes: Tensor) -> Tensor:
-        """The pictures that codes tell, as the generator makes them, differentiable."""
+        """The pictures of codes (n, *shape), as the generator makes them, differentiable."""
         made: Tensor = self.generator(codes)
         return made
 
     def pictures(self, codes: Tensor, frame: Frame) -> Tensor:
-        """The pictures that codes tell, as those of a frame.
-
-        Raises:
-            InputError: the pictures have other channels than the frame.
-        """
+        """The pictures of codes in the units of a frame, at the generator's own size."""
         made = self(codes)
         if self.low is not None and self.high is not None:
-            made = frame.to_pictures(self.low.to(made) + (self.high - self.low).to(made) * made)
-        elif isinstance(self.generator, Decoder):
-            made = frame.to_pictures(made)
-        if made.dim() != len(frame.shape) + 1 or made.shape[1] != frame.shape[0]:
-            raise InputError(
-                "Pictures of a generator prior", f"shape {tuple(made.shape[1:])}", f"the model takes {frame.shape}",
-                "Fit a prior on pictures of this model, or wrap a generator that makes such.",
-            )  # fmt: skip
-        if tuple(made.shape[2:]) != frame.spatial:
-            made = nn.functional.interpolate(made, frame.spatial, mode=RESIZE[len(frame.spatial)], align_corners=False)
-        return made.clamp(0, 1).to(frame.dtype) if frame.bounded else made.to(frame.dtype)
+            return frame.to_pictures(self.low.to(made) + (self.high - self.low).to(made) * made)
+        return frame.to_pictures(made) if isinstance(self.generator, Decoder) else made
 
     def canvas(self, frame: Frame, *, width: float = 0.5, start: str = "data") -> Latent:
-        """The canvas whose numbers are codes, which begin around those of data.
+        """The canvas whose numbers are codes, which start around those of data.
 
         Arguments:
-            start: "data": at the mean and `width` standard deviations around it, unit by unit; "real": that share of the way from
-                the mean to the code of a picture, drawn from some that were learned from, and "data" where there are none;
-                "normal": as N(0, 1), whatever codes of data are.
+            start: "data": drawn at the mean and `width` standard deviations around it, unit by unit; "real": that share of the
+                way from the mean to the code of a training picture, drawn at random, and "data" where there are none; "normal":
+                N(0, 1), whatever codes of data are.
 
         Raises:
             MethodError: another start than these.
@@ -209,11 +200,12 @@ class GeneratorPrior:
         if start not in STARTS:
             raise MethodError("Where codes begin", repr(start), f"it is one of {', '.join(STARTS)}", "Say start='data'.")
         here = self.to(frame.device)
-        codes = here.codes
-        normal = start == "normal"
-        mean, sd = (torch.zeros_like(codes.mean), torch.ones_like(codes.sd)) if normal else (codes.mean, codes.sd)
-        made, bank = partial(here.pictures, frame=frame), codes.bank if start == "real" else None
-        return Latent(made, mean, sd, 1.0 if normal else width, codes.low, codes.high, codes.shape, bank=bank)
+        codes, draw = here.codes, partial(here.pictures, frame=frame)
+        if start == "normal":
+            mean, sd = torch.zeros_like(codes.mean), torch.ones_like(codes.sd)
+            return Latent(draw, mean, sd, 1.0, codes.low, codes.high, codes.shape)
+        bank = codes.bank if start == "real" else None
+        return Latent(draw, codes.mean, codes.sd, width, codes.low, codes.high, codes.shape, bank=bank)
 
     def encoder(self, model: Model, x: Tensor) -> Encoder:
         """The network up to the codes of this prior.
@@ -243,7 +235,7 @@ class GeneratorPrior:
         return found
 
     def to(self, device: torch.device) -> GeneratorPrior:
-        """The same on another device; the generator that was there stays where it is."""
+        """A copy on another device, or itself."""
         import copy
 
         here = next(chain(self.generator.parameters(), self.generator.buffers()), torch.empty(0)).device
@@ -252,24 +244,23 @@ class GeneratorPrior:
 
     @property
     def origin(self) -> str:
-        """The model it was fitted to, by name."""
-        return str(self.provenance.get("model", {}).get("name", "a model unknown"))
+        """The name of the model it was fitted to."""
+        return str(self.provenance.get("model", {}).get("name", "an unknown model"))
 
     @property
     def caption(self) -> str:
-        """What kind of prior it is, in one sentence."""
+        """What kind of prior it is, and its errors, in one sentence."""
         if "wrapped" in self.provenance:
             return f"Pictures are made by {self.provenance['wrapped']}, a generator of the user's."
-        found = self.provenance.get("held_out") or self.provenance.get("distances") or {}
-        left = percentages(
-            {name: share for name, share in found.items() if name != "adversarial"}
-        )  # which is no share of anything
-        on = "pictures it did not see" if self.provenance.get("held_out") else "the pictures it saw"
-        return f"Pictures are made by a decoder of {self.place}; of {on} it misses: {left}."
+        held_out = self.provenance.get("held_out")
+        errors = dict(held_out or self.provenance.get("distances") or {})
+        errors.pop("adversarial", None)  # which is no share of anything
+        on = "pictures that it was not trained on" if held_out else "its training pictures"
+        return f"Pictures are made by a decoder of {self.place}; its errors on {on}: {percentages(errors)}."
 
 
 class Scaled(nn.Module):
-    """A generator whose black and white become 0 and 1."""
+    """A generator whose output for black and white becomes 0 and 1."""
 
     def __init__(self, module: nn.Module, black: float, white: float) -> None:
         nn.Module.__init__(self)

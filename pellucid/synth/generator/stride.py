@@ -1,4 +1,4 @@
-"""Stride: steps of an ascent measured in the spread of codes."""
+"""Stride: a step rule for codes, with steps measured in standard deviations of each unit."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from ..optimize.ascent import Ascent, Numbers
 class Stride:
     """The steps of `ascent`, each unit's multiplied by how much it varies over data; then all codes by `decay`.
 
-    Codes of one network are a hundred times those of another, and so are those of one unit and the next. Steps that are shares of
-    the standard deviation suit them all.
+    Codes of one network may be a hundred times those of another, and so may those of two units. Steps in standard deviations suit
+    all of them.
 
     Example:
         >>> import torch

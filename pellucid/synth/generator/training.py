@@ -1,11 +1,11 @@
-"""Training: a decoder learns to bring pictures back from their codes, as long as there is time."""
+"""Training of a decoder, which learns to reconstruct pictures from their codes, for a given time or number of steps."""
 
 from __future__ import annotations
 
 import copy
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor, nn
@@ -17,14 +17,14 @@ from .decoder import Decoder
 from .encoder import Encoder
 from .losses import Losses, Representation, Scales, adversarial_loss, critic_loss, distances, weighted_sum
 
-PATIENCE = 0.4  # the critic's loss below which it is left alone, until pictures are better
+PATIENCE = 0.4  # the critic's loss below which it is not trained, until pictures are better
 MEMORY = 0.99  # of the running mean of weights, which is what is kept
-MEASURED = 64  # steps over whose mean the distances are told
+MEASURED = 64  # steps that reported distances are the mean of
 
 
 @dataclass(frozen=True)
 class Training:
-    """How long, and how.
+    """How long to train, and how.
 
     Arguments:
         minutes: The time there is; None: as long as `steps` take.
@@ -50,11 +50,11 @@ class Training:
         if not limits or min(*limits, self.batch, self.lr, self.every) <= 0:
             found = f"minutes={self.minutes}, steps={self.steps}, batch={self.batch}, lr={self.lr}, every={self.every}"
             raise MethodError(
-                "Training of a prior", found, "it needs an end, and numbers above zero", "Say minutes=5 or steps=2000."
+                "Training of a prior", found, "it needs a limit, and numbers above zero", "Say minutes=5 or steps=2000."
             )
 
     def done(self, steps: int, seconds: float) -> tuple[int, int, str]:
-        """How far: what is done, of how much, and of what; by time unless only steps are limited."""
+        """The progress: what is done, of how much, and in which unit; by time unless only steps are limited."""
         if self.minutes is None:
             assert self.steps is not None
             return steps, self.steps, "training steps"
@@ -62,17 +62,20 @@ class Training:
         return min(round(60 * self.minutes), round(60 * self.minutes * share)), round(60 * self.minutes), "seconds of training"
 
     def over(self, steps: int, seconds: float) -> bool:
+        """Whether a limit is reached."""
         late = self.minutes is not None and seconds >= 60 * self.minutes
         return late or (self.steps is not None and steps >= self.steps)
 
 
 @dataclass(frozen=True, eq=False)
 class TrainingResult:
-    """A decoder, and how it got there.
+    """A trained decoder.
 
     Arguments:
         decoder: With the running mean of its weights.
-        distances: In the mean over the last steps, each as a share of its scale.
+        steps, seconds: How long it was trained.
+        distances: The mean over the last steps, each as a share of its scale.
+        notes: Remarks for the reader, whole sentences.
     """
 
     decoder: Decoder
@@ -84,11 +87,11 @@ class TrainingResult:
 
 @dataclass(frozen=True, eq=False)
 class TrainingSetup:
-    """Everything a step needs.
+    """The networks and losses of a training step.
 
     Arguments:
-        to_inputs: From what a decoder returns to what the network takes.
-        to_pictures: The other way.
+        to_inputs: From pictures as the decoder returns them to inputs of the network.
+        to_pictures: The inverse.
     """
 
     decoder: Decoder
@@ -100,6 +103,7 @@ class TrainingSetup:
     to_pictures: Callable[[Tensor], Tensor]
 
     def represent(self, picture: Tensor, x: Tensor) -> Representation:
+        """Pictures, and what the network computes for them as inputs x."""
         codes, features = self.encoder(x)
         return Representation(picture, None if features is None else features.float(), codes.float())
 
@@ -115,10 +119,10 @@ class TrainingSetup:
 def train(
     setup: TrainingSetup, source: Pictures, settings: Training, keep: Callable[[TrainingResult], object] | None = None
 ) -> TrainingResult:
-    """The decoder after training: until time or steps are over, the work is called off, or Ctrl-C; it keeps what there is.
+    """The decoder after training, which ends when time or steps are over, when it is called off, or on Ctrl-C.
 
     Arguments:
-        keep: Called with what there is, now and then.
+        keep: Called with the result so far, now and then.
     """
     started, kept, steps = time.perf_counter(), time.perf_counter(), 0
     mean, last, notes = copy.deepcopy(setup.decoder), list[dict[str, float]](), list[str]()
@@ -168,14 +172,14 @@ def training_steps(setup: TrainingSetup, source: Pictures, settings: Training) -
 
 
 def critic_step(critic: nn.Module, adam: torch.optim.Adam, real: Tensor, made: Tensor) -> None:
-    """One step of the critic, unless it is so far ahead that the decoder would learn nothing from it."""
+    """One step of the critic, unless its loss is so low that the decoder would learn nothing from it."""
     loss = critic_loss(critic(real), critic(made))
     if float(loss.detach()) > PATIENCE:
         step(adam, list(critic.parameters()), loss)
 
 
 def step(adam: torch.optim.Adam, weights: list[nn.Parameter], loss: Tensor) -> None:
-    """One step along the gradient of these weights alone: the user's network gets none."""
+    """One step of Adam on these weights; no other ones, such as the user's network's, get a gradient."""
     for weight, slope in zip(weights, torch.autograd.grad(loss, weights), strict=True):
         weight.grad = slope
     adam.step()
@@ -183,19 +187,16 @@ def step(adam: torch.optim.Adam, weights: list[nn.Parameter], loss: Tensor) -> N
 
 @torch.no_grad()
 def update_mean(mean: Decoder, decoder: Decoder, steps: int) -> None:
-    """Move the running mean of weights; early on it forgets faster."""
+    """Update the running mean of weights, which forgets faster in the first steps."""
     memory = min(MEMORY, steps / (steps + 10))
     torch._foreach_lerp_(list(mean.parameters()), list(decoder.parameters()), 1 - memory)
 
 
 def measure_distances(setup: TrainingSetup, decoder: Decoder, x: Tensor) -> dict[str, float]:
-    """The distances of a decoder on pictures, none learned from."""
+    """The distances of a decoder on pictures that it was not trained on."""
     with torch.no_grad():
-        found = TrainingSetup(decoder, *(getattr(setup, name) for name in FIELDS)).compare(x)[2]
+        found = replace(setup, decoder=decoder).compare(x)[2]
     return {name: float(value) for name, value in found.items()}
-
-
-FIELDS = ("critic", "encoder", "losses", "scales", "to_inputs", "to_pictures")
 
 
 def _means(last: list[dict[str, float]]) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Pictures compared by what a layer makes of them."""
+"""Feature matching: targets and penalties that compare the features of pictures with those of a reference."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .task import Plan, Task
 
 @dataclass(frozen=True, eq=False)
 class Likeness(Term):
-    """How far a layer's values reach along those of a reference, the more so the better they agree: <F, F0> max(0.1, cos)^power.
+    """The scalar product of a layer's values with those of a reference, weighted by their cosine: <F, F0> max(0.1, cos)^power.
 
     Departure from Lucid, whose cosine divides by the length of F alone: a cosine does not depend on that of the reference either.
 
@@ -33,7 +33,7 @@ class Likeness(Term):
     Arguments:
         reference: F0, with shape (1, ...).
         power: 0 is the plain product, and 2 draws caricatures.
-        beside: Whether samples come in pairs, each followed by the reference as it is seen in the same view; see `WithReference`.
+        paired: Whether samples come in pairs, each followed by the reference in the same view; see `WithReference`.
 
     Example:
         >>> Likeness(None, torch.tensor([[3.0, 4.0]]), power=1.0).read(torch.tensor([[6.0, 8.0], [-4.0, 3.0]]))
@@ -42,13 +42,13 @@ class Likeness(Term):
 
     reference: Tensor | None = None
     power: float = 1.0
-    beside: bool = False
+    paired: bool = False
 
     def read(self, value: Tensor) -> Tensor:
-        mine, other = pairs(value, self.reference, beside=self.beside)
+        mine, other = pairs(value, self.reference, paired=self.paired)
         product = (mine * other).sum(1)
         cosine = product / (mine.norm(dim=1) * other.norm(dim=1)).clamp(min=1e-12)
-        return per_sample(product * cosine.clamp(min=0.1).pow(self.power), beside=self.beside)
+        return per_sample(product * cosine.clamp(min=0.1).pow(self.power), paired=self.paired)
 
     def text(self, sample: int = 0) -> str:
         return f"likeness to the picture in {self.at or 'the output'}"
@@ -56,13 +56,13 @@ class Likeness(Term):
 
 @dataclass(frozen=True, eq=False)
 class Distance(Term):
-    """How far a layer's values lie from those of a reference: |F - F0|, or relative and squared, |F - F0|^2 / |F0|^2.
+    """The distance of a layer's values from those of a reference: |F - F0|, or relative and squared, |F - F0|^2 / |F0|^2.
 
     References: Mahendran and Vedaldi, 2015, Understanding deep image representations by inverting them, Eq. 2,
         https://doi.org/10.1109/CVPR.2015.7299155 (the square)
 
     Arguments:
-        reference, beside: As in `Likeness`.
+        reference, paired: As in `Likeness`.
         relative: Whether it is the relative square.
 
     Example:
@@ -73,14 +73,14 @@ class Distance(Term):
 
     reference: Tensor | None = None
     relative: bool = False
-    beside: bool = False
+    paired: bool = False
 
     def read(self, value: Tensor) -> Tensor:
-        mine, other = pairs(value, self.reference, beside=self.beside)
+        mine, other = pairs(value, self.reference, paired=self.paired)
         square = (mine - other).square().sum(1)
         if self.relative:
-            return per_sample(square / other.square().sum(1).clamp(min=1e-12), beside=self.beside)
-        return per_sample((square + 1e-12).sqrt(), beside=self.beside)
+            return per_sample(square / other.square().sum(1).clamp(min=1e-12), paired=self.paired)
+        return per_sample((square + 1e-12).sqrt(), paired=self.paired)
 
     def text(self, sample: int = 0) -> str:
         return f"distance from the picture in {self.at or 'the output'}"
@@ -88,13 +88,13 @@ class Distance(Term):
 
 @dataclass(frozen=True, eq=False)
 class PictureOnly(Term):
-    """A reading of pictures that are each followed by their reference: of the pictures alone."""
+    """A term for pictures that are each followed by their reference, which it leaves out."""
 
     term: Term | None = None
 
     def read(self, value: Tensor) -> Tensor:
         assert self.term is not None
-        return per_sample(self.term.read(value[0::2]), beside=True)
+        return per_sample(self.term.read(value[0::2]), paired=True)
 
     def take(self, rows: Sequence[int]) -> PictureOnly:
         assert self.term is not None
@@ -106,13 +106,13 @@ class PictureOnly(Term):
 
 
 def pictures_only(target: Target) -> Target:
-    """The target of pictures that are each followed by their reference."""
+    """A target for pictures that are each followed by their reference, which it leaves out."""
     return Target(tuple((weight, PictureOnly(term.at, term)) for weight, term in target.terms))
 
 
 @dataclass(frozen=True, eq=False)
 class FeatureDistance:
-    """How far a layer's values lie from those of the reference that follows each picture, over its views: |F - F0|.
+    """A penalty: the distance |F - F0| of a layer's values from those of the reference that follows each picture, over its views.
 
     Arguments:
         at: The layer; None: the output.
@@ -127,36 +127,36 @@ class FeatureDistance:
         return (self.at,)  # type: ignore[return-value]  # None, the output, is an address as well
 
     def __call__(self, pictures: Tensor, frame: Frame, values: Mapping[str | None, Tensor]) -> Tensor:
-        gap = Distance(self.at, beside=True).read(values[self.at])
+        gap = Distance(self.at, paired=True).read(values[self.at])
         return gap.reshape(len(pictures), -1).mean(1)
 
 
-def pairs(value: Tensor, reference: Tensor | None, *, beside: bool) -> tuple[Tensor, Tensor]:
-    """Values and those of the reference, as rows."""
+def pairs(value: Tensor, reference: Tensor | None, *, paired: bool) -> tuple[Tensor, Tensor]:
+    """The values of pictures and those of the reference, as rows."""
     flat = value.flatten(1) if value.dim() > 1 else value[:, None]
-    if beside:
+    if paired:
         return flat[0::2], flat[1::2].detach()
     assert reference is not None
     return flat, reference.to(flat).reshape(1, -1)
 
 
-def per_sample(scores: Tensor, *, beside: bool) -> Tensor:
-    """One number per pair as one per sample of it: their mean is that of the pairs."""
-    return scores.repeat_interleave(2) if beside else scores
+def per_sample(scores: Tensor, *, paired: bool) -> Tensor:
+    """One number per sample: of pairs each number twice, with the same mean."""
+    return scores.repeat_interleave(2) if paired else scores
 
 
 @dataclass(frozen=True, eq=False)
 class WithReference:
-    """Every view of a picture is followed by the same view of its reference: the two are changed alike, except for noise.
+    """Every view of a picture is followed by the same view of its reference: both are transformed alike, except for noise.
 
     Arguments:
-        robust: The changes.
-        references: One per picture, with shape (n, *shape). With one for all, batches may be split.
+        robust: The transformations.
+        references: One per picture, (n, *shape), or one for all, (1, *shape), with which batches may be split.
 
     Example:
         >>> from pellucid.synth.random import generators
-        >>> beside = WithReference(Robust(jitter=0.25, edge="wrap"), torch.eye(4)[None, None])
-        >>> picture, reference = beside(2 * torch.eye(4)[None, None], generators([1]), step=0)
+        >>> both = WithReference(Robust(jitter=0.25, edge="wrap"), torch.eye(4)[None, None])
+        >>> picture, reference = both(2 * torch.eye(4)[None, None], generators([1]), step=0)
         >>> bool((picture == 2 * reference).all())
         True
     """
@@ -178,22 +178,22 @@ class WithReference:
         return torch.stack([seen[:, :channels], seen[:, channels:]], 1).flatten(0, 1)
 
 
-def layer(task: Task, row: int, at: str | None) -> str | None:
-    """Which layer pictures are compared in: the one asked for, or the one the target of that picture reads."""
-    return at if at is not None else task.targets[row].addresses[0]
+def layers(task: Task, at: str | None) -> list[str | None]:
+    """The layer in which each picture is compared: `at`, or the one its target reads."""
+    return [at if at is not None else target.addresses[0] for target in task.targets]
 
 
 def references(recipe: str, task: Task) -> Tensor:
-    """The pictures that a recipe starts from: those given, else the data's, the one whose number is the seed.
+    """The given pictures of a recipe, (n, *frame.shape): those to start from, else of the data those whose numbers are the seeds.
 
     Raises:
-        InputError: there are none.
+        InputError: there are neither.
     """
     if task.start is not None:
         return task.start.to(task.frame.device, task.frame.dtype)
     if task.data is None:
         raise InputError(
-            f"recipe {recipe!r}", "neither a picture to start from nor data", "it shows what a network makes of a picture",
+            f"recipe {recipe!r}", "neither a picture to start from nor data", "the recipe is about a given picture",
             "Pass start=picture, or data=folder: seed 0 then takes its first picture, seed 1 its second.",
         )  # fmt: skip
     source = pictures(task.model, task.data)
@@ -203,37 +203,28 @@ def references(recipe: str, task: Task) -> Tensor:
     return task.frame.to_pictures(found.to(task.frame.device)).to(task.frame.dtype)
 
 
-def reference_activations(task: Task, shown: Tensor, at: Sequence[str | None]) -> list[Tensor]:
-    """What the layers make of pictures, picture by picture: row i of layer i, with shape (1, ...)."""
+def reference_activations(task: Task, pictures: Tensor, at: Sequence[str | None]) -> list[Tensor]:
+    """The values of a layer for each picture, with shape (1, ...)."""
     with torch.no_grad():
-        found = []
-        for row, where in enumerate(at):
-            values = forward_values(task.model, task.frame.to_inputs(shown[row : row + 1]), (where, None))
-            found.append(values[where].detach())
-    return found
+        inputs = [task.frame.to_inputs(pictures[row : row + 1]) for row in range(len(pictures))]
+        return [forward_values(task.model, x, (layer, None))[layer].detach() for x, layer in zip(inputs, at, strict=True)]
 
 
-def input_gradients(task: Task, shown: Tensor, robust: Robustness | None = None, looks: int = 1) -> Tensor:
-    """The derivatives of the targets by the entries of their pictures; with robustness, the mean over so many looks at them."""
-    with differentiable(shown):
-        shown = shown.detach().requires_grad_()
-        ask, _ = layer_activations(
-            task.model, task.frame.to_inputs(shown[:1].detach()), [at for t in task.targets for at in t.addresses]
-        )
-        score, draws, objective = torch.zeros((), device=shown.device), generators(task.seeds), objective_of(task.targets)
-        for look in range(looks):
-            views = shown if robust is None else robust(shown, draws, look)
-            score = score + objective(ask(task.frame.to_inputs(views)), len(views) // len(shown)).sum() / looks
-        return torch.autograd.grad(score, shown)[0]
+def input_gradients(task: Task, pictures: Tensor, robust: Robustness | None = None, steps: int = 1) -> Tensor:
+    """The gradients of the targets by their pictures, (n, *frame.shape); with robustness, the mean over views of some steps."""
+    with differentiable(pictures):
+        pictures = pictures.detach().requires_grad_()
+        addresses = [at for target in task.targets for at in target.addresses]
+        activations, _ = layer_activations(task.model, task.frame.to_inputs(pictures[:1].detach()), addresses)
+        score, draws, objective = torch.zeros((), device=pictures.device), generators(task.seeds), objective_of(task.targets)
+        for step in range(steps):
+            views = pictures if robust is None else robust(pictures, draws, step)
+            score = score + objective(activations(task.frame.to_inputs(views)), len(views) // len(pictures)).sum() / steps
+        return torch.autograd.grad(score, pictures)[0]
 
 
-def with_targets(task: Task, targets: Sequence[Target], start: Tensor | None = None) -> Task:
-    """The same task with other targets, and pictures to start from."""
-    return replace(task, targets=tuple(targets), start=start)
-
-
-def beside(task: Task, plan: Plan, reference: Tensor) -> tuple[Task, Plan]:
-    """A task and its plan with the reference in every view, whatever the user wants views to be."""
+def with_reference(task: Task, plan: Plan, reference: Tensor) -> tuple[Task, Plan]:
+    """The task, and its plan with the user's changes, in which the reference (1, *frame.shape) follows every view."""
     plan = task.changed(plan)
     plan = replace(plan, robust=WithReference(plan.robust or Robust.none(), reference))
     return replace(task, changes={}, steps=None), plan

@@ -1,4 +1,7 @@
-"""Recipes by citation: each composes a canvas, priors, robustness and an ascent as its paper did, and climbs."""
+"""Recipes by citation: each composes a canvas, priors, robustness and an ascent as its paper did.
+
+All of them by name are in `pellucid.catalogue.recipes`.
+"""
 
 from __future__ import annotations
 

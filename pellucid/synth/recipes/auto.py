@@ -1,4 +1,4 @@
-"""The recipe for whoever has no wish."""
+"""Auto: the default recipe, which depends on the kind of input."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .lucid import Lucid
 
 @dataclass(frozen=True)
 class Auto:
-    """Pictures, signals and volumes by `lucid`; rows of a table, which know no neighbours, by `erhan2009`."""
+    """Pictures, signals and volumes by `lucid`; rows of a table, which have no neighbourhoods, by `erhan2009`."""
 
     name: ClassVar[str] = "auto"
 

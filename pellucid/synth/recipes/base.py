@@ -1,4 +1,4 @@
-"""What recipes that are one climb have in common: they only say how."""
+"""PlannedRecipe: recipes that are one optimisation, and so consist of a plan."""
 
 from __future__ import annotations
 
@@ -11,18 +11,15 @@ from ..optimize.task import Plan, Task
 
 
 class PlannedRecipe(ABC):
-    """A recipe that is one climb by a plan."""
+    """A recipe that optimises by one plan."""
 
     name: ClassVar[str]
 
     @abstractmethod
     def plan(self, task: Task) -> Plan:
-        """How to climb."""
+        """How to optimise."""
 
     def maximize(self, task: Task) -> Maximized:
-        """The pictures."""
-        return self.follow(task, self.plan(task))
-
-    def follow(self, task: Task, plan: Plan) -> Maximized:
-        """The pictures of that plan."""
+        """The pictures of the recipe's plan."""
+        plan = self.plan(task)
         return maximized(task, self.name, plan, coarse_to_fine(task, plan))

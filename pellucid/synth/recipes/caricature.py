@@ -1,4 +1,4 @@
-"""Caricatures: what a layer sees in a picture, drawn from nothing."""
+"""Caricatures: pictures from noise whose features at a layer are those of a given picture, exaggerated."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pellucid.target import Target
 from ..canvas import Fourier
 from ..maximized import Maximized, maximized
 from ..optimize.ascent import Adam
-from ..optimize.feature_matching import Likeness, beside, layer, reference_activations, references, with_targets
+from ..optimize.feature_matching import Likeness, layers, reference_activations, references, with_reference
 from ..optimize.gradient_ascent import gradient_ascent
 from ..optimize.per_image import per_image
 from ..optimize.result import OptimizationResult
@@ -19,9 +19,9 @@ from ..robust import Robust
 
 @dataclass(frozen=True)
 class Caricature:
-    """A picture that a layer sees as it sees a given one, only more so: argmax <F(x), F(x0)> max(0.1, cos)^power.
+    """A picture with the features of a given one at a layer, exaggerated: argmax <F(x), F(x0)> max(0.1, cos)^power.
 
-    It begins with noise, and both pictures are jittered, scaled and rotated alike. The layer is the one the target reads, such
+    It starts from noise, and both pictures are jittered, scaled and rotated alike. The layer is the one the target reads, such
     as `pl.energy("features.3")`, or `at`. The given picture is `start=`, or one of `data=`, the one whose number is the seed.
     The result is scored by the target itself; its trace is of the likeness.
 
@@ -44,18 +44,17 @@ class Caricature:
     name: ClassVar[str] = "caricature"
 
     def plan(self, task: Task) -> Plan:
-        """That of every picture, but for what it is compared with."""
-        return Plan(
-            Fourier(), Adam(self.rate), self.steps, robust=Robust.standard() if task.frame.spatial else None, rescue=False
-        )
+        """The plan of every picture, without the picture it is compared with."""
+        robust = Robust.standard() if task.frame.spatial else None
+        return Plan(Fourier(), Adam(self.rate), self.steps, robust=robust, rescue=False)
 
     def maximize(self, task: Task) -> Maximized:
-        shown, at = references(self.name, task), [layer(task, row, self.at) for row in range(len(task))]
-        seen, plan = reference_activations(task, shown, at), self.plan(task)
+        given, at = references(self.name, task), layers(task, self.at)
+        features, plan = reference_activations(task, given, at), self.plan(task)
 
-        def climbed(row: int, alone: Task) -> OptimizationResult:
-            likeness = Target(((1.0, Likeness(at[row], seen[row], self.power, beside=True)),))
-            return gradient_ascent(*beside(with_targets(alone, [likeness]), plan, shown[row : row + 1]))
+        def optimize(row: int, alone: Task) -> OptimizationResult:
+            likeness = Target(((1.0, Likeness(at[row], features[row], self.power, paired=True)),))
+            return gradient_ascent(*with_reference(replace(alone, targets=(likeness,), start=None), plan, given[row : row + 1]))
 
-        found = maximized(task, self.name, plan, per_image(task, climbed))
-        return replace(found, extras={**found.extras, "given": shown})
+        p = maximized(task, self.name, plan, per_image(task, optimize))
+        return replace(p, extras={**p.extras, "given": given})

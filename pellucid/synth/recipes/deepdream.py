@@ -1,4 +1,4 @@
-"""DeepDream: what is in a picture, more so, at every scale."""
+"""DeepDream: what a layer responds to in a picture, amplified, from coarse to fine."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .base import PlannedRecipe
 
 @dataclass(frozen=True)
 class DeepDream(PlannedRecipe):
-    """What a layer finds in a picture, drawn into it: from coarse to fine, each octave adding detail to the one before.
+    """What a layer responds to in a picture, amplified: from coarse to fine, each octave adds detail to the one before.
 
         x <- x + rate g / mean|g|,   at sizes 1 / scale^(octaves - 1), ..., 1 / scale, 1 of the picture's
 
@@ -66,20 +66,20 @@ class DeepDream(PlannedRecipe):
         notes: tuple[str, ...] = ()
         if len(frames) > 1 and not accepts(task, frames[0]):
             frames, notes = frames[-1:], (f"{task.model.name} takes inputs of one size only: one octave in place of several.",)
-        detail, climbed = torch.zeros_like(base), None
+        detail, result = torch.zeros_like(base), None
         for frame in frames:
             ground = resample(base, frame.spatial)
             start = ground + resample(detail, frame.spatial)
-            climbed = gradient_ascent(replace(task, frame=frame, start=start), plan)
-            detail = climbed.pictures - ground
-            if climbed.stopped:
+            result = gradient_ascent(replace(task, frame=frame, start=start), plan)
+            detail = result.pictures - ground
+            if result.stopped:
                 break
-        assert climbed is not None
-        whole = resample(climbed.pictures, task.frame.spatial) if climbed.stopped else climbed.pictures
+        assert result is not None
+        whole = resample(result.pictures, task.frame.spatial) if result.stopped else result.pictures
         whole = whole.clamp(0, 1) if task.frame.bounded else whole
-        climbed = replace(climbed, pictures=whole, best=whole, majority=whole)
-        found = maximized(task, self.name, plan, climbed)
-        return replace(found, notes=(*found.notes, *notes))
+        result = replace(result, pictures=whole, best=whole, majority=whole)
+        p = maximized(task, self.name, plan, result)
+        return replace(p, notes=(*p.notes, *notes))
 
     def _base(self, task: Task) -> Tensor:
         if task.start is not None:

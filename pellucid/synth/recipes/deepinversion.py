@@ -1,4 +1,4 @@
-"""DeepInversion: pictures that look, to the batch norms of a network, like its training data."""
+"""DeepInversion: pictures whose features have the statistics that batch norms hold of the training data."""
 
 from __future__ import annotations
 
@@ -11,26 +11,23 @@ from ..maximized import Maximized, maximized
 from ..objective.log_probability import log_probability
 from ..optimize.ascent import Adam
 from ..optimize.coarse_to_fine import coarse_to_fine
-from ..optimize.feature_matching import with_targets
 from ..optimize.task import Plan, Task, refuse
 from ..prior import L2, BatchNorm, Gradients
 from ..protocols import Penalty
 from ..robust import Robust
 from .base import PlannedRecipe
 
-NO_STATISTICS = (
-    "The network has no batch norm with statistics: nothing of its training data is known, and smoothness alone holds pictures."
-)
+NO_STATISTICS = "The network has no batch norm with statistics of its training data: only the smoothness prior holds."
 
 
 @dataclass(frozen=True)
 class DeepInversion(PlannedRecipe):
-    """The picture of the highest probability whose features have the means and variances that the batch norms remember.
+    """The picture of the highest probability whose features have the means and variances that the batch norms hold.
 
         log p(class | x) - r sum over layers of (|mean - running mean| + |variance - running variance|) - R(x)
 
     R is its differences to four neighbours, and its squared length. No data are needed: the batch norms hold what is known of
-    them. Targets that are no class are climbed as they are. A network without batch norm gets R alone, and a note that says so.
+    them. Targets that are no class are maximized as they are. A network without batch norm gets R alone, and a note that says so.
 
     References: Yin et al., 2020, Dreaming to distill: data-free knowledge transfer via DeepInversion,
         https://doi.org/10.1109/CVPR42600.2020.00874, with the settings of its code: r = 0.05 (0.01 in its examples), the first
@@ -44,7 +41,7 @@ class DeepInversion(PlannedRecipe):
         statistics: r.
         differences, length: The weights of R.
         rate, steps: Of Adam.
-        coarse: The share of the steps that are made at half the size, see `pellucid.synth.optimize.coarse_to_fine`.
+        coarse: The share of the steps that are made at half the size, see `Plan`.
         together: Whether statistics are taken over all pictures at once.
 
     Raises:
@@ -64,7 +61,7 @@ class DeepInversion(PlannedRecipe):
         if task.model.module is None:
             found = f"{task.model.name}, which is not a module"
             raise refuse(
-                self.name, found, "what its batch norms remember cannot be read", "Pass an nn.Module, or take recipe lucid."
+                self.name, found, "the statistics of its batch norms cannot be read", "Pass an nn.Module, or take recipe lucid."
             )
         unit = units(task.frame)
         priors: list[Penalty] = []
@@ -77,9 +74,9 @@ class DeepInversion(PlannedRecipe):
         return Plan(Pixel(noise=1 / unit), ascent, self.steps, tuple(priors), robust, coarse=self.coarse)
 
     def maximize(self, task: Task) -> Maximized:
-        plan, wanted = self.plan(task), [log_probability(target) for target in task.targets]
-        found = maximized(task, self.name, plan, coarse_to_fine(with_targets(task, wanted, task.start), plan))
-        return found if has_statistics(task) else replace(found, notes=(*found.notes, NO_STATISTICS))
+        plan, targets = self.plan(task), tuple(map(log_probability, task.targets))
+        p = maximized(task, self.name, plan, coarse_to_fine(replace(task, targets=targets), plan))
+        return p if has_statistics(task) else replace(p, notes=(*p.notes, NO_STATISTICS))
 
 
 def has_statistics(task: Task) -> bool:
@@ -89,7 +86,7 @@ def has_statistics(task: Task) -> bool:
 
 
 def units(frame: Frame) -> float:
-    """How many of the network's units lie between 0 and 1 of a picture, on average."""
+    """The range of inputs, from 0 to 1 of a picture, in the network's units; the mean over channels."""
     if frame.low is None or frame.high is None:
         return 1.0
     return float((frame.high - frame.low).mean())

@@ -1,4 +1,4 @@
-"""The published schedule of multifaceted pictures, in phases: denoised after every step, first whole, at last in the middle."""
+"""The published schedule of multifaceted pictures: phases with denoising after each step, at last only in the middle."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from ..protocols import Projection
 from ..robust import Robust
 
 SIDE = 227  # pixels a side of the pictures that the schedule was published for
-LIGHT = Pixel(level=175 / UNITS, noise=8 / UNITS)  # the noise about light grey that pictures without a mean begin with
+LIGHT = Pixel(level=175 / UNITS, noise=8 / UNITS)  # the noise about light grey that pictures without a mean start from
 
 
 @dataclass(frozen=True)
 class Phase:
-    """One stretch of the way.
+    """One phase of the schedule.
 
     Arguments:
-        zoom: How many times the picture is larger than what the network sees of it.
-        window: The standard deviation of where it looks, as a share of how far it could move.
+        zoom: How many times the picture is larger than the crop that the network is shown.
+        window: The standard deviation of the crop's place, as a share of how far it can move.
         steps: How many.
         rate, slower: The mean change of an entry at the first and after the last step, on the scale 0..255.
         weight, weaker: That of the denoising, at the first and at the last step; a small one denoises much.
-        margin: The rim that is not drawn on, as a share of the side.
-        probable: Whether a class is climbed by its probability, which falls with the scores of others, or by its own score.
+        margin: The margin that is not changed, as a share of the side.
+        probable: Whether a class is maximized by its log-probability, which falls with the scores of others, or by its score.
     """
 
     zoom: float
@@ -43,7 +43,7 @@ class Phase:
     probable: bool = False
 
     def plan(self, task: Task) -> Plan:
-        """This stretch as a climb."""
+        """The plan of this phase."""
         ascent = Normalised(self.rate / UNITS, schedule="linear", end=self.slower / UNITS)
         if not task.frame.spatial:
             return Plan(LIGHT, ascent, self.steps)
@@ -71,7 +71,7 @@ FROM_NOISE = (
 
 
 def rescaled(phases: tuple[Phase, ...], steps: int | None) -> tuple[Phase, ...]:
-    """The phases in so many steps altogether, each with its share of them."""
+    """The phases with so many steps together, each with its share of them."""
     if steps is None:
         return phases
     total, ends, before = sum(phase.steps for phase in phases), [0], 0

@@ -1,4 +1,4 @@
-"""DGN-AM: the preferred picture among those that a generator makes."""
+"""DGN-AM: the highest scoring picture of a generator, found by optimising its code."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ..optimize.task import Plan, Task
 
 @dataclass(frozen=True, eq=False)
 class DgnAm:
-    """Not the picture is moved but a code, and a generator makes the picture of it: h <- clip(decay (h + step)), x = G(h).
+    """A code is optimised in place of the picture that a generator makes of it: h <- clip(decay (h + step)), x = G(h).
 
     The last picture is the answer, on purpose, not the one with the highest score: the published study found that among pictures
     of a generator it says nothing of how well they are recognised.
@@ -67,17 +67,17 @@ class DgnAm:
         return DgnAm(prior, steps=200, rate=0.1, start="normal", step="normalised", decay=0.99)
 
     def maximize(self, task: Task) -> Maximized:
-        """The last picture of each climb."""
+        """The last picture of each optimisation."""
         prior, task = resolve_prior(self.name, task, self.prior, self.minutes, self.steps)
         canvas = prior.canvas(task.frame, width=self.width, start=self.start)
         plan = Plan(canvas, Stride(self.ascent, prior.codes.spread, self.decay), self.steps, keep="last", rescue=False)
         task, start = start_codes(task, prior)
-        found = maximized(task, self.name, plan, gradient_ascent(task, plan, start))
-        return with_prior(found, prior, self.lines(task))
+        p = maximized(task, self.name, plan, gradient_ascent(task, plan, start))
+        return with_prior(p, prior, self.lines(task))
 
     @property
     def ascent(self) -> Ascent:
-        """The steps, of standardised codes."""
+        """The step rule, for standardised codes."""
         if self.step == "normalised":
             return Normalised(self.rate, schedule="linear")
         return Adam(self.rate)
@@ -89,7 +89,7 @@ class DgnAm:
 
 
 def start_codes(task: Task, prior: GeneratorPrior) -> tuple[Task, tuple[Tensor] | None]:
-    """The codes of the pictures to begin with, if there are any, and the task without these."""
+    """The task without the pictures to start from, and their codes (n, *code), if there are any."""
     if task.start is None:
         return task, None
     x = task.frame.to_inputs(task.start.to(task.frame.device, task.frame.dtype))
@@ -98,7 +98,7 @@ def start_codes(task: Task, prior: GeneratorPrior) -> tuple[Task, tuple[Tensor] 
     return replace(task, start=None), (codes,)
 
 
-def with_prior(found: Maximized, prior: GeneratorPrior, lines: list[str]) -> Maximized:
-    """A result that says which generator made its pictures."""
-    provenance = {**found.provenance, "settings": lines, "prior": {"caption": prior.caption, **prior.provenance}}
-    return replace(found, notes=(*found.notes, *prior.notes), provenance=provenance)
+def with_prior(p: Maximized, prior: GeneratorPrior, lines: list[str]) -> Maximized:
+    """The result with its settings, and the provenance and notes of its generator."""
+    provenance = {**p.provenance, "settings": lines, "prior": {"caption": prior.caption, **prior.provenance}}
+    return replace(p, notes=(*p.notes, *prior.notes), provenance=provenance)

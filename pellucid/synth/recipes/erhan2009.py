@@ -1,4 +1,4 @@
-"""Activation maximization as it began: the input of a given length that a unit likes best."""
+"""Activation maximization as first published: the input of a given length with the highest score."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .base import PlannedRecipe
 
 @dataclass(frozen=True)
 class Erhan2009(PlannedRecipe):
-    """The input of length rho that the unit likes best: argmax a(x) subject to |x| = rho.
+    """The input of length rho with the highest activation: argmax a(x) subject to |x| = rho.
 
         x <- rho (x + eta g) / |x + eta g|
 
@@ -24,8 +24,8 @@ class Erhan2009(PlannedRecipe):
     photographs such pictures look like noise: the network is as happy with it.
 
     References: Erhan, Bengio, Courville and Vincent, 2009, Visualizing higher-layer features of a deep network, technical report
-        1341, University of Montreal. The paper tells neither eta nor the number of steps; ours are `step` as a share of rho along
-        the slope's direction, and `steps`. x is measured from what the network calls zero. Where the inputs have bounds, they are
+        1341, University of Montreal. The paper gives neither eta nor the number of steps; ours are `step` as a share of rho along
+        the gradient, and `steps`. x is measured from what the network calls zero. Where the inputs have bounds, they are
         kept as well, which shortens x.
 
     Arguments:

@@ -1,4 +1,4 @@
-"""Feature visualization: pictures told by frequencies, whose score survives being moved."""
+"""Lucid: feature visualization with a Fourier canvas, and random transformations in each step."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from .base import PlannedRecipe
 
 @dataclass(frozen=True)
 class Lucid(PlannedRecipe):
-    """The picture that scores highest however it is jittered, scaled and rotated, told by its frequencies in independent colours.
+    """The picture with the highest score under jitter, scaling and rotation, parameterised by frequencies in independent colours.
 
-    Both the canvas and the changes keep it from becoming noise: the one makes smooth directions as steep as rough ones, the
-    others take away what only holds at one place of the grid.
+    Both keep it from becoming noise: the canvas makes smooth directions as steep as rough ones, and the transformations remove
+    patterns that work at one place of the grid only.
 
     References: Olah, Mordvintsev and Schubert, 2017, Feature visualization, https://doi.org/10.23915/distill.00007, with the
         settings of its code, Lucid: Adam with 0.05, 512 steps, jitter, scale and angles as in `Robust.standard`.
 
     Arguments:
         rate, steps: Of Adam.
-        views: How many changed versions are looked at in each step; Lucid has one.
+        views: How many transformed versions are scored in each step; Lucid has one.
     """
 
     rate: float = 0.05

@@ -1,4 +1,4 @@
-"""MACO: pictures with the spectrum of photographs, of which only the phases are free."""
+"""MACO: pictures with the spectrum of photographs, of which only the phases are optimised."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from ..canvas import Phase, Spectrum
-from ..maximized import Maximized
+from ..maximized import Maximized, maximized
 from ..optimize.ascent import Adam
+from ..optimize.coarse_to_fine import coarse_to_fine
 from ..optimize.feature_matching import input_gradients
 from ..optimize.task import Plan, Task
 from ..pictures import pictures
@@ -18,15 +19,15 @@ from ..robust import Robust
 from .base import PlannedRecipe
 
 LEARNT = 256  # pictures that a spectrum is fitted to, at most
-LOOKS = 8  # views in which it is measured which places matter
+VIEWS = 8  # random views in which the gradient is measured
 
 
 @dataclass(frozen=True)
 class Maco(PlannedRecipe):
     """The picture that scores highest among those with the spectrum of photographs, seen in many crops.
 
-    What the score needs is drawn; what it does not care for stays a texture of that spectrum. `extras["transparency"]` tells the
-    two apart: the slope of the score by each place, as a share of its 80th percentile, at most 1.
+    What the score depends on is drawn; the rest stays a texture of that spectrum. `extras["transparency"]` distinguishes the two:
+    the gradient of the score by each place, as a share of its 80th percentile, at most 1.
 
     References: Fel et al., 2023, Unlocking feature visualization for deeper networks with magnitude constrained optimization,
         https://doi.org/10.48550/arXiv.2306.06805, with the settings of its codes: NAdam with a rate of 1, 256 steps, 32 crops of
@@ -34,15 +35,15 @@ class Maco(PlannedRecipe):
         (1) Phases are uniform, moved as complex numbers, and the spectrum is kept exactly, see `Phase`; the rate is of those
         numbers, and falls to 0. (2) The canvas is as large as the network's input, so that the whole picture is what is scored;
         crops are larger to match. (3) Without data, the spectrum is a power of the frequency; with data, that of the data, in
-        colours fitted to them. (4) Transparency is measured on the last picture, where the codes add slopes up over all steps.
+        colours fitted to them. (4) Transparency is measured on the last picture, where the codes add gradients up over all steps.
 
     Arguments:
         rate, steps: Of Adam with Nesterov's momentum.
-        crops: How many are looked at in each step.
+        crops: How many are scored in each step.
         crop: Their side at the first and the last step, as a share of the picture's.
         noise: On each entry, in [0, 1].
         contrast: Of the picture, before its sigmoid.
-        coarse: The share of the steps that are made at half the size, see `pellucid.synth.optimize.coarse_to_fine`.
+        coarse: The share of the steps that are made at half the size, see `Plan`.
     """
 
     rate: float = 0.2
@@ -63,8 +64,8 @@ class Maco(PlannedRecipe):
 
     def maximize(self, task: Task) -> Maximized:
         plan = self.plan(task)
-        found = self.follow(task, plan)
-        return replace(found, extras={**found.extras, "transparency": transparency(task, found.images, plan)})
+        p = maximized(task, self.name, plan, coarse_to_fine(task, plan))
+        return replace(p, extras={**p.extras, "transparency": transparency(task, p.images, plan)})
 
     def _spectrum(self, task: Task) -> Spectrum | None:
         if task.data is None:
@@ -73,12 +74,15 @@ class Maco(PlannedRecipe):
 
 
 def transparency(task: Task, images: Tensor, plan: Plan) -> Tensor:
-    """Where the score depends on a picture: its slope by each place, over random views, as a share of its 80th percentile."""
+    """Where the score depends on a picture: its gradient by each place over random views, as a share of its 80th percentile.
+
+    The shape is (n, *spatial), the values in [0, 1].
+    """
     robust, maps = task.changed(plan).robust, []
     for row in range(len(task)):
         picture = images[row : row + 1].to(task.frame.device, task.frame.dtype)
-        slope = input_gradients(task.take([row]), picture, robust, LOOKS).float()
-        map = slope.abs().sum(1) if slope.dim() > 2 else slope.abs()
+        gradient = input_gradients(task.take([row]), picture, robust, VIEWS).float().abs()
+        map = gradient.sum(1) if gradient.dim() > 2 else gradient
         top = map.flatten().quantile(0.8)
         maps.append((map / torch.where(top > 0, top, 1.0)).clamp(max=1).cpu())
     return torch.cat(maps)

@@ -1,4 +1,4 @@
-"""Natural pre-images: a score, or the features of a picture, reached by a picture that is bounded and smooth."""
+"""Natural pre-images: bounded and smooth pictures with a high score, or with the features of a given picture."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ import math
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from torch import Tensor
-
 from pellucid.target import Target
 from ..canvas import Pixel
 from ..maximized import Maximized, maximized
 from ..optimize.ascent import Normalised
-from ..optimize.feature_matching import Distance, input_gradients, layer, reference_activations, references, with_targets
+from ..optimize.feature_matching import Distance, input_gradients, layers, reference_activations, references
 from ..optimize.gradient_ascent import gradient_ascent
 from ..optimize.per_image import per_image
 from ..optimize.result import OptimizationResult
@@ -25,7 +23,7 @@ from .base import PlannedRecipe
 
 SCALE = 255.0  # the paper's pictures run from 0 to 255 and ours from 0 to 1
 TYPICAL = 0.25  # the standard deviation of pixels of photographs, in [0, 1]
-FAINT = 0.1  # of that, the noise a maximization begins with: there is less to be smoothed away
+FAINT = 0.1  # of that, the noise that a maximization starts from: there is less to be smoothed away
 MODES = ("maximize", "invert")
 
 
@@ -47,8 +45,8 @@ class Mahendran2016(PlannedRecipe):
         lambda_alpha = 8e-10 with pictures from 0 to 255, lambda_tv = 1, 10 and 100 in the first, middle and last third of its
         network; steps of SGD with momentum 0.9 and rates that fall in jumps. Departures: steps have a given mean size that falls
         smoothly, so that they suit networks of any scale; Z, which the papers set by layer, is measured: what a step of length
-        sigma along the slope would add at the start, were the score linear, so that each picture climbs by itself; jitter is 1/28
-        of the sides where theirs grows with a layer's stride.
+        sigma along the gradient would add at the start, were the score linear, so that each picture is optimised
+        by itself; jitter is 1/28 of the sides where theirs grows with a layer's stride.
 
     Arguments:
         mode: "maximize" or "invert".
@@ -95,13 +93,15 @@ class Mahendran2016(PlannedRecipe):
     def maximize(self, task: Task) -> Maximized:
         plan = self.plan(task)
         if self.mode == "maximize":
-            return maximized(task, self.name, plan, per_image(task, self._climbed))
-        shown, at = references(self.name, task), [layer(task, row, self.at) for row in range(len(task))]
-        targets = [self._distance(where, seen) for where, seen in zip(at, reference_activations(task, shown, at), strict=True)]
-        found = maximized(task, self.name, plan, gradient_ascent(with_targets(task, targets), plan))
-        return replace(found, extras={**found.extras, "given": shown})
+            return maximized(task, self.name, plan, per_image(task, self._optimize))
+        given, at = references(self.name, task), layers(task, self.at)
+        features = reference_activations(task, given, at)
+        terms = [Distance(layer, one, relative=True) for layer, one in zip(at, features, strict=True)]
+        targets = tuple(Target(((-1.0, term),)) for term in terms)
+        p = maximized(task, self.name, plan, gradient_ascent(replace(task, targets=targets, start=None), plan))
+        return replace(p, extras={**p.extras, "given": given})
 
-    def _climbed(self, row: int, alone: Task) -> OptimizationResult:
+    def _optimize(self, row: int, alone: Task) -> OptimizationResult:
         own = self if self.typical is not None else replace(self, typical=self._measured(alone))
         return gradient_ascent(alone, own.plan(alone))
 
@@ -110,6 +110,3 @@ class Mahendran2016(PlannedRecipe):
         frame, spread = alone.frame, TYPICAL if alone.frame.bounded else 1.0
         picture = frame.mean + FAINT * spread * normal(generators(alone.seeds), frame.shape, frame)
         return spread * math.sqrt(math.prod(frame.shape)) * float(input_gradients(alone, picture.to(frame.dtype)).norm())
-
-    def _distance(self, at: str | None, seen: Tensor) -> Target:
-        return Target(((-1.0, Distance(at, seen, relative=True)),))

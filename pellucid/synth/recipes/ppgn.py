@@ -1,4 +1,4 @@
-"""PPGN: samples of the pictures that a class is of, from a chain of codes."""
+"""PPGN: samples of pictures of a class, by a Markov chain of codes."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import torch
 
 from pellucid.errors import MethodError
 from ..generator.as_canvas import resolve_prior
-from ..generator.chain import Chain, ChainResult, run_chain, tune_prior_weight
+from ..generator.chain import Chain, ChainResult, run_chain
 from ..generator.prior import GeneratorPrior
+from ..generator.tuning import tune_prior_weight
 from ..maximized import Maximized, maximized
 from ..optimize.ascent import Normalised
 from ..optimize.result import OptimizationResult
@@ -21,8 +22,8 @@ from .dgn_am import start_codes, with_prior
 
 @dataclass(frozen=True, eq=False)
 class Ppgn:
-    """Pictures that a class is of and that look like the data: codes wander towards the class, and are drawn to what the network
-    itself makes of the pictures they tell, which is where codes of real pictures stay.
+    """Pictures of a class that look like the data: a chain of codes moves towards the class, and towards the codes that the
+    network computes for the generated pictures, since codes of real pictures stay where they are.
 
         h <- clip(h + e1 (E(G(h)) - h) + e2 sd * left * unit(d log p(c | G(h)) / d(h / sd)) + e3 sd * N(0, 1))
         left = sigmoid(-log-odds(c) / T)
@@ -104,11 +105,11 @@ class Ppgn:
         found = run_chain(chain, e1, steps, self.samples, self.every, self.calm, start)
         every = [row for row in range(len(task)) for _ in range(self.samples)]
         plan = Plan(chain.canvas, Normalised(self.e2), found.steps)
-        result = maximized(task.take(every), self.name, plan, self.climbed(chain, found, every))
-        return with_prior(result, prior, [*self.lines(steps), *self.tuning(e1)])
+        p = maximized(task.take(every), self.name, plan, self.result(chain, found, every))
+        return with_prior(p, prior, [*self.lines(steps), *self.tuning(e1)])
 
-    def climbed(self, chain: Chain, found: ChainResult, every: Sequence[int]) -> OptimizationResult:
-        """Samples as a climb leaves them."""
+    def result(self, chain: Chain, found: ChainResult, every: Sequence[int]) -> OptimizationResult:
+        """The samples as the result of an optimisation."""
         codes = found.codes.flatten(0, 1)
         pictures = torch.cat([chain.pictures(part) for part in torch.split(codes, 64)])
         led = torch.ones(len(pictures), dtype=torch.bool, device=pictures.device)
@@ -118,10 +119,10 @@ class Ppgn:
         )
 
     def tuning(self, e1: torch.Tensor) -> tuple[str, ...]:
-        """What e1 became."""
+        """The tuned e1 as text."""
         weights = sorted(set(e1.tolist()))
-        said = f"{weights[0]:g}" if len(weights) == 1 else f"{weights[0]:g} to {weights[-1]:g}"
-        return (f"tuned e1={said}",) if self.e1 is None else ()
+        text = f"{weights[0]:g}" if len(weights) == 1 else f"{weights[0]:g} to {weights[-1]:g}"
+        return (f"tuned e1={text}",) if self.e1 is None else ()
 
     def lines(self, steps: int) -> list[str]:
         """The settings, for provenance."""

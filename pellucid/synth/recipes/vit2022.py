@@ -1,4 +1,4 @@
-"""Features of vision transformers: pixels, colours shifted, and noise that fades."""
+"""Features of vision transformers: a pixel canvas, random colours, and noise that decreases."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Vit2022(PlannedRecipe):
 
     Arguments:
         rate, steps: Of Adam.
-        views: How many are looked at in each step.
+        views: How many are scored in each step.
         shift: Both limits of the colours.
         noise: At the first step.
         differences: The weight of differences to neighbours.

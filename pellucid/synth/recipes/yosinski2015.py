@@ -1,4 +1,4 @@
-"""Four ways to keep a picture simple while it climbs, and four published mixtures of them."""
+"""Four regularisers (decay, blur, clipping by norm and by contribution), and four published mixtures of them."""
 
 from __future__ import annotations
 
