@@ -33,7 +33,7 @@ from torch import Tensor, nn
 import pellucid as pl
 
 LAYER, UNIT = "layer2", 17
-Climb = Callable[[int], Any]
+Optimize = Callable[[int], Any]
 """Draws with so many steps."""
 
 
@@ -44,13 +44,13 @@ def network() -> nn.Module:
     return resnet18().eval()
 
 
-def ours(net: nn.Module, side: int, units: int, precision: str = "float32") -> Climb:
+def ours(net: nn.Module, side: int, units: int, precision: str = "float32") -> Optimize:
     model = pl.load(net, preprocess=pl.Preprocess((side, side), mean=nets.IMAGENET["mean"], std=nets.IMAGENET["std"]))
     targets = [pl.channel(LAYER, unit) for unit in range(UNIT, UNIT + units)]
     return lambda steps: pl.maximize(model, targets, "lucid", steps=steps, precision=precision)
 
 
-def lucent(net: nn.Module, side: int) -> Climb:
+def lucent(net: nn.Module, side: int) -> Optimize:
     """lucent's render_vis: Fourier canvas, its standard transformations."""
     import kornia
     import kornia.geometry.transform as moved
@@ -71,7 +71,7 @@ def lucent(net: nn.Module, side: int) -> Climb:
     )
 
 
-def horama(net: nn.Module, side: int) -> Climb:
+def horama(net: nn.Module, side: int) -> Optimize:
     """horama's fourier, two crops of the size the network sees."""
     import horama
     import horama.common
@@ -104,12 +104,12 @@ def _cropped(x: Tensor, boxes: Tensor, output_size: tuple[int, int]) -> Tensor:
     return nn.functional.grid_sample(x.expand(len(boxes), -1, -1, -1), grid, align_corners=False)
 
 
-def step_seconds(climb: Climb, steps: int) -> float:
+def step_seconds(optimize: Optimize, steps: int) -> float:
     """Seconds per step: what a long run takes more than a short one."""
     times = []
     for count in (4, 4 + steps):
         begin = time.perf_counter()
-        climb(count)
+        optimize(count)
         times.append(time.perf_counter() - begin)
     return (times[1] - times[0]) / steps
 
@@ -128,7 +128,7 @@ def main() -> None:
     machine.keep_freed_memory()
     torch.set_num_threads(options.threads)
     before, side, batch = machine.load(), options.side, options.batch
-    contestants: dict[str, tuple[Climb, int]] = {
+    contestants: dict[str, tuple[Optimize, int]] = {
         "pellucid, one": (ours(network(), side, 1), 1),
         f"pellucid, {batch} at once": (ours(network(), side, batch), batch),
         "lucent": (lucent(network(), side), 1),
@@ -138,9 +138,9 @@ def main() -> None:
         contestants[f"pellucid, {batch} at once, bfloat16"] = (ours(network(), side, batch, "bfloat16"), batch)
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
     for number in range(options.rounds):
-        for name, (climb, pictures) in contestants.items():
+        for name, (optimize, pictures) in contestants.items():
             seconds[name].append(
-                step_seconds(climb, max(4, options.steps // pictures if pictures > 1 else options.steps)) / pictures
+                step_seconds(optimize, max(4, options.steps // pictures if pictures > 1 else options.steps)) / pictures
             )
             print(f"round {number + 1}, {name}: {1000 * seconds[name][-1]:.1f} ms per picture and step", flush=True)
     lines = [

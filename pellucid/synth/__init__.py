@@ -1,5 +1,6 @@
-"""Activation maximization: canvases, priors, robustness, ascents and recipes, and what they make.
+"""Activation maximization: canvases, priors, robustness, step rules, generators and recipes; examples and trust reports.
 
+Not in here: what is maximized, in `pellucid.target`; the verb, in `pellucid.verbs.maximize`; sheets, in `pellucid.render`.
 The names below are imported when they are first used: the parts bring PyTorch, and some of them much else.
 """
 

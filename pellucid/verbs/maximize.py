@@ -57,7 +57,7 @@ def maximize(
         model: A `Model`, or anything `load` takes: an `nn.Module`, a callable, a file, the name of a built-in model.
         target: A class by index or name, a `Target`, "layer:unit" for a channel of a layer, "layer" for all of them (its
             `energy`, what deepdream and caricature are for), a function of the output; or a list of these, with one picture each,
-            which climb together and end where each would alone.
+            which are optimised together, with the same result as alone.
         recipe: A name from `pl.recipes()`, or a recipe object with settings of your own.
         seed: Where it begins; the same seed gives the same picture.
         seeds: How many pictures per target, from seeds `seed`, `seed + 1`, ...
@@ -148,7 +148,7 @@ def _as_list(target: Any, seeds: int) -> list[Any]:
     targets = list(target) if isinstance(target, (list, tuple)) else [target]
     if not targets or seeds < 1:
         raise TargetError(
-            "A maximization", f"{len(targets)} targets and {seeds} seeds", "there is nothing to climb to",
+            "A maximization", f"{len(targets)} targets and {seeds} seeds", "there is nothing to maximize",
             "Name one target and one seed at least.",
         )  # fmt: skip
     return targets

@@ -11,7 +11,7 @@ from torch import Tensor
 from ..generator.as_canvas import resolve_prior
 from ..generator.prior import GeneratorPrior
 from ..generator.stride import Stride
-from ..maximized import Maximized, maximized
+from ..maximized import Maximized, Maximizer, maximized
 from ..optimize.ascent import Adam, Ascent, Normalised
 from ..optimize.gradient_ascent import gradient_ascent
 from ..optimize.task import Plan, Task
@@ -73,7 +73,7 @@ class DgnAm:
         plan = Plan(canvas, Stride(self.ascent, prior.codes.spread, self.decay), self.steps, keep="last", rescue=False)
         task, start = start_codes(task, prior)
         p = maximized(task, self.name, plan, gradient_ascent(task, plan, start))
-        return with_prior(p, prior, self.lines(task))
+        return with_prior(p, prior, settings(self, task.steps or self.steps, "rate", "start", "width", "step", "decay"))
 
     @property
     def ascent(self) -> Ascent:
@@ -81,11 +81,6 @@ class DgnAm:
         if self.step == "normalised":
             return Normalised(self.rate, schedule="linear")
         return Adam(self.rate)
-
-    def lines(self, task: Task) -> list[str]:
-        """The settings, for provenance."""
-        names = "rate", "start", "width", "step", "decay"
-        return [f"steps={task.steps or self.steps}", *(f"{name}={getattr(self, name)}" for name in names)]
 
 
 def start_codes(task: Task, prior: GeneratorPrior) -> tuple[Task, tuple[Tensor] | None]:
@@ -96,6 +91,11 @@ def start_codes(task: Task, prior: GeneratorPrior) -> tuple[Task, tuple[Tensor] 
     with torch.no_grad():
         codes = prior.encoder(task.model, x[:1]).codes(x).float()
     return replace(task, start=None), (codes,)
+
+
+def settings(recipe: Maximizer, steps: int, *names: str) -> list[str]:
+    """The settings of a recipe in readable lines, for provenance."""
+    return [f"steps={steps}", *(f"{name}={getattr(recipe, name)}" for name in names)]
 
 
 def with_prior(p: Maximized, prior: GeneratorPrior, lines: list[str]) -> Maximized:

@@ -17,7 +17,7 @@ from ..maximized import Maximized, maximized
 from ..optimize.ascent import Normalised
 from ..optimize.result import OptimizationResult
 from ..optimize.task import Plan, Task
-from .dgn_am import start_codes, with_prior
+from .dgn_am import settings, start_codes, with_prior
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,25 +97,25 @@ class Ppgn:
         task, start = start_codes(task, prior)
         chain = Chain.of(task, prior, self.width, self.e2, self.e3, self.temper, self.start, self.noise)
         steps = task.steps or self.steps
-        e1 = (
-            tune_prior_weight(chain, max(1, steps // 2), self.calm)
-            if self.e1 is None
-            else torch.full((len(task),), self.e1, device=chain.spread.device)
-        )
-        found = run_chain(chain, e1, steps, self.samples, self.every, self.calm, start)
+        if self.e1 is None:
+            e1 = tune_prior_weight(chain, max(1, steps // 2), self.calm)
+        else:
+            e1 = torch.full((len(task),), self.e1, device=chain.spread.device)
+        sampled = run_chain(chain, e1, steps, self.samples, self.every, self.calm, start)
         every = [row for row in range(len(task)) for _ in range(self.samples)]
-        plan = Plan(chain.canvas, Normalised(self.e2), found.steps)
-        p = maximized(task.take(every), self.name, plan, self.result(chain, found, every))
-        return with_prior(p, prior, [*self.lines(steps), *self.tuning(e1)])
+        plan = Plan(chain.canvas, Normalised(self.e2), sampled.steps)
+        p = maximized(task.take(every), self.name, plan, self.result(chain, sampled, every))
+        names = "samples", "every", "e1", "e2", "e3", "temper", "calm", "start", "width", "noise"
+        return with_prior(p, prior, [*settings(self, steps, *names), *self.tuning(e1)])
 
-    def result(self, chain: Chain, found: ChainResult, every: Sequence[int]) -> OptimizationResult:
+    def result(self, chain: Chain, sampled: ChainResult, every: Sequence[int]) -> OptimizationResult:
         """The samples as the result of an optimisation."""
-        codes = found.codes.flatten(0, 1)
+        codes = sampled.codes.flatten(0, 1)
         pictures = torch.cat([chain.pictures(part) for part in torch.split(codes, 64)])
         led = torch.ones(len(pictures), dtype=torch.bool, device=pictures.device)
-        trace = found.trace[:, list(every)]
+        trace = sampled.trace[:, list(every)]
         return OptimizationResult(
-            (codes,), pictures, pictures, pictures, led, trace, led, found.notes, found.steps, found.seconds
+            (codes,), pictures, pictures, pictures, led, trace, led, sampled.notes, sampled.steps, sampled.seconds
         )
 
     def tuning(self, e1: torch.Tensor) -> tuple[str, ...]:
@@ -123,8 +123,3 @@ class Ppgn:
         weights = sorted(set(e1.tolist()))
         text = f"{weights[0]:g}" if len(weights) == 1 else f"{weights[0]:g} to {weights[-1]:g}"
         return (f"tuned e1={text}",) if self.e1 is None else ()
-
-    def lines(self, steps: int) -> list[str]:
-        """The settings, for provenance."""
-        names = "samples", "every", "e1", "e2", "e3", "temper", "calm", "start", "width", "noise"
-        return [f"steps={steps}", *(f"{name}={getattr(self, name)}" for name in names)]

@@ -1,4 +1,4 @@
-"""Class models: the picture that a class scores highest, short of being long."""
+"""Class models: the picture with the highest score of a class, with an L2 penalty."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .base import PlannedRecipe
 
 @dataclass(frozen=True)
 class Simonyan2013(PlannedRecipe):
-    """The picture with the highest score of a class, less what its length costs: argmax S(x) - lambda |x|^2.
+    """The picture with the highest score of a class, with an L2 penalty: argmax S(x) - lambda |x|^2.
 
     S is the score before the softmax, whose own probability would also rise by what speaks against other classes. It starts from
     what the network calls zero, the mean picture, and x is measured from there.
