@@ -426,8 +426,8 @@ def test_evaluate_json_is_one_document(folder):
     [
         (["photos", "--methods", "gradiant"], "method 'gradiant'"),
         (["photos", "--metrics", "srgg"], "metric 'srgg'"),
-        (["photos", "--metrics", ","], "found no name"),
-        (["photos", "--methods", ","], "found no name"),
+        (["photos", "--metrics", ","], "found no metrics"),
+        (["photos", "--methods", ","], "found no methods"),
         (["empty"], "found a folder without any; there is nothing to explain"),
         (["photos", "--out", "photos/notes.txt/t.csv"], "results go into a folder"),
         (["nowhere.jpg"], "nowhere.jpg"),

@@ -35,7 +35,7 @@ def print_explanation(e: Explanation) -> None:
 
 def print_model(model: Model) -> None:
     """Which model is explained, and how it reads its input; nothing of a built-in one."""
-    from pellucid.model.readers.describe import describe
+    from pellucid.model.readers.reader import describe
 
     if model.source != "pellucid.zoo":
         click.echo(f"{model.name}: {model.source}")

@@ -1,4 +1,4 @@
-"""Complexity: how few places a map needs to say what it says."""
+"""Complexity metrics: how concentrated a map is. They look at the map alone."""
 
 from __future__ import annotations
 

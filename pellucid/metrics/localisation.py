@@ -1,4 +1,4 @@
-"""Localisation: whether relevance lies where the truth is known to lie."""
+"""Localisation metrics: whether relevance lies inside a ground-truth mask."""
 
 from __future__ import annotations
 

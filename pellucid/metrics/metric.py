@@ -1,4 +1,4 @@
-"""Metric: what it takes to judge explanations.
+"""Metric: the protocol of what scores explanations, and the question and answer that it gets.
 
 Adding one: a file with a frozen dataclass, and a line in `pellucid.catalogue.metrics`.
 
@@ -15,16 +15,16 @@ A metric has a `name`, says whether `higher` values are better, what it `needs`,
         def score(self, question: Question, answer: Answer) -> Scores:
             return Scores(answer.heat().flatten(1).amax(1))
 
-What `needs` may be, and what then is there to use:
+What `needs` may be, and what is then available:
 
     "map"      the values alone: `answer.values`, `answer.heat()`, `answer.signed`
-    "mask"     those, and where the truth lies: `question.masks`
+    "mask"     those, and the ground truth: `question.masks`
     "model"    those, and the model: `question.readout(variants, rows)`, `question.x`, `question.model`
-    "method"   those, and whoever answered: `answer.method.attribute(model, x, target)`
+    "method"   those, and the method: `answer.method.attribute(model, x, target)`
 
-What several metrics would work out anew is kept by `question.remembered(key, make)` and shared by all of them. Scores of samples
-for which the metric is not defined are NaN: they are left out of means, and `n` tells how many are left. Maps that are zero,
-constant or negative everywhere are answers like any other; for a map with entries that are not finite every metric gives NaN.
+What several metrics would compute alike is kept by `question.remembered(key, make)` and shared by all of them. Samples for which
+the metric is not defined score NaN: they are left out of means, and `n` counts the others. Maps that are zero, constant or
+negative everywhere are scored like any other; for a map with entries that are not finite every metric gives NaN.
 """
 
 from __future__ import annotations
@@ -52,16 +52,17 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, eq=False)
 class Question:
-    """What explanations were to answer: a model, samples, a target that is settled; and what the samples' truth is, if known.
+    """What is explained: a model, samples and a resolved target; and the ground truth of the samples, if known.
 
     Arguments:
         readout: The model, the samples, and the target.
-        output: The model's main output for them.
-        score: The target's value per sample.
-        masks: True where the truth lies, with shape (sample, *places).
-        seed: Of all that is random in judging.
-        floor: Whether metrics also say what orders by chance reach.
-        ceiling: Whether they also say what the best order reaches; None: where that takes few forward passes.
+        output: The model's main output for them, batch first.
+        score: The target's value, with shape (sample,).
+        masks: True where the ground truth lies, with shape (sample, *places).
+        seed: Of all that is random in metrics.
+        floor: Whether metrics also compute what random orders reach.
+        ceiling: Whether they also compute what the best order reaches; None: where that takes few forward passes.
+        memory: What `remembered` keeps.
     """
 
     readout: Readout
@@ -89,7 +90,7 @@ class Question:
         return self.readout.target
 
     def remembered(self, key: Any, make: Callable[[], T]) -> T:
-        """What was made for this key, or is made now: shared by all methods and metrics."""
+        """The value of this key, made at the first request: shared by all methods and metrics."""
         if key not in self.memory:
             self.memory[key] = make()
         found: T = self.memory[key]
@@ -97,7 +98,7 @@ class Question:
 
     @cached_property
     def classes(self) -> Tensor | None:
-        """The class that is judged, per sample: the one the target speaks for, else the predicted one. None without classes."""
+        """The class that is evaluated, per sample: that of the target, else the predicted one. None without classes."""
         scores = class_scores(self.output)
         if scores is None:
             return None
@@ -108,19 +109,19 @@ class Question:
         return scores.argmax(1)
 
     def probabilities(self, output: Tensor) -> Tensor | None:
-        """Of every class, with shape (n, classes): the softmax, or the output itself where the model ends in one of its own."""
+        """Of every class, with shape (n, classes): the softmax, or the output itself where the model ends in a softmax."""
         scores = class_scores(output)
         return None if scores is None else scores if self._normalised else scores.softmax(1)
 
     @cached_property
     def _normalised(self) -> bool:
-        """Told by the outputs for the samples themselves, once: it must not depend on what is asked together."""
+        """Decided once, by the outputs of the samples themselves: it must not depend on what is run in one batch."""
         scores = class_scores(self.output)
         return scores is not None and bool((scores >= 0).all() and ((scores.sum(1) - 1).abs() < 1e-3).all())
 
 
 def question(model: Model, x: Tensor, target: Target, **how: Any) -> Question:
-    """The question with names and predictions settled on x itself.
+    """The question with names and predictions resolved on x itself.
 
     Arguments:
         how: What else a `Question` holds: masks, seed, floor, ceiling.
@@ -171,13 +172,13 @@ def class_scores(output: Tensor) -> Tensor | None:
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """What a method answered to a question.
+    """The map of a method for a question.
 
     Arguments:
-        values: One number per entry of the samples.
-        signed: Whether negative values speak against the target.
+        values: One number per entry of the samples, shaped like them.
+        signed: Whether negative values are evidence against the target.
         shared: Whether the channels of a place share one value.
-        method: Who answered, to be asked again; None where there are the values alone.
+        method: The method, to explain again; None where there are the values alone.
     """
 
     values: Tensor
@@ -187,14 +188,14 @@ class Answer:
 
     @staticmethod
     def of(e: Explanation, method: Method | None = None) -> Answer:
-        """An explanation as something to be judged.
+        """The answer of an explanation.
 
         Raises:
             InputError: it is about a value inside the model.
         """
         if e.at is not None:
             raise InputError(
-                f"A judgement of {e.method}", f"an explanation in terms of {e.at}", "metrics need a value per entry of the input",
+                f"The score of {e.method}", f"an explanation in terms of {e.at}", "metrics need a value per entry of the input",
                 "Explain without `at`.",
             )  # fmt: skip
         return Answer(e.values, e.signed, e.shared, method)
@@ -215,15 +216,15 @@ class Answer:
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """What a metric found, one number per sample; NaN where it is not defined.
+    """The scores of a metric, one number per sample; NaN where it is not defined.
 
     Arguments:
         values: With shape (sample,), double, on the CPU; so are the others.
-        forwards: How many samples had to go through the model for it; what others had asked before is not counted again.
-        floor: What maps by chance reach.
-        ceiling: What the best map reaches.
-        reliability: How sure the model still is of its answers where parts are taken away by chance, in [0, 1].
-        notes: Sentences a reader has to know.
+        forwards: How many samples went through the model for it, without those that earlier metrics had run.
+        floor: What random orders reach.
+        ceiling: What the best order reaches.
+        reliability: R-OMS, the model's confidence while regions are removed at random, in [0, 1].
+        notes: Sentences that a reader has to know.
     """
 
     values: Tensor
@@ -235,7 +236,13 @@ class Scores:
 
 
 class Metric(Protocol):
-    """Anything that judges; see the top of this file."""
+    """Anything that scores explanations; see the top of this file.
+
+    Attributes:
+        name: As tables show it.
+        higher: Whether higher scores are better.
+        needs: What it uses, see above.
+    """
 
     @property
     def name(self) -> str: ...
@@ -244,14 +251,19 @@ class Metric(Protocol):
     @property
     def needs(self) -> Need: ...
 
-    def score(self, question: Question, answer: Answer) -> Scores: ...
+    def score(self, question: Question, answer: Answer) -> Scores:
+        """The score of every sample.
+
+        Raises:
+            PellucidError: it cannot be computed for this question; the table of `evaluate` then shows the message.
+        """
 
 
 Compat = Literal["quantus-0.6"]
 
 
 def check_compat(name: str, compat: str | None) -> None:
-    """Refuse to be compatible with what we are not.
+    """Refuse unknown libraries.
 
     Raises:
         MethodError: it is neither None nor "quantus-0.6".

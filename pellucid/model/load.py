@@ -1,4 +1,4 @@
-"""A Model from whatever a network comes as. How each source is read stands in a file of its own, in sources/."""
+"""`load`: a Model from an object, a name or a file. How each source is read stands in `sources/`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training mode, wherever it hides: in a module's flag, or fixed inside a program that was traced or exported."""
+"""Training mode, in a module's flag or fixed inside a traced or exported program; and which programs hide their modules."""
 
 from __future__ import annotations
 

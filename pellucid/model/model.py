@@ -1,4 +1,4 @@
-"""One handle on any callable network: device, preprocessing, labels, layers. Nothing here changes the network."""
+"""Model: the handle on a network, with its preprocessing, class names, device and layers. It never changes the network."""
 
 from __future__ import annotations
 

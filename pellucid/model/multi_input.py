@@ -1,4 +1,4 @@
-"""Several inputs as one: what is explained of a call lies in one tensor (batch, total), and is unpacked where the model runs."""
+"""Models of several inputs: what is explained of a call is packed into one tensor (batch, total), and unpacked for the model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The score before a softmax at the end of a model, for code that cannot be rewritten."""
+"""The scores before a softmax at the end of a model, intercepted while it runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where: an address of values and operations, by module path, by kind of operation, by position."""
+"""Where: an address of operations by module path, kind and position."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The score of a class in one of the boxes that a detector proposes."""
+"""The score of a class in one of a detector's boxes as a target."""
 
 from __future__ import annotations
 

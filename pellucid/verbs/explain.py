@@ -19,7 +19,7 @@ from pellucid.model import Model, load
 from pellucid.model.modality import Modality, Tokens
 from pellucid.model.multi_input import input_layout
 from pellucid.model.provenance import provenance
-from pellucid.model.readers.describe import describe
+from pellucid.model.readers.reader import describe
 from pellucid.model.where import Where
 from pellucid.tape import token_inputs
 from pellucid.tape.token_inputs import as_token_target

@@ -1,4 +1,4 @@
-"""What comes along: a network that knows a thousand things, their names, and photographs to try it on."""
+"""Built-in models and photographs; in truth/ problems with known answers. Other sources of models: `model.sources`."""
 
 from __future__ import annotations
 
@@ -29,22 +29,14 @@ def efficientnet_lite0() -> Model:
 
 
 def efficientnet_lite1() -> Model:
-    """EfficientNet-Lite1 with its ImageNet weights: 240 pixels a side, a little deeper.
-
-    Raises:
-        MissingExtra: The package with the weights is not installed.
-    """
+    """The same with 240 pixels a side, a little deeper."""
     from .efficientnet import pretrained
 
     return pretrained(1)
 
 
 def efficientnet_lite2() -> Model:
-    """EfficientNet-Lite2 with its ImageNet weights: 260 pixels a side, deeper and wider.
-
-    Raises:
-        MissingExtra: The package with the weights is not installed.
-    """
+    """The same with 260 pixels a side, deeper and wider."""
     from .efficientnet import pretrained
 
     return pretrained(2)

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite 0, 1 and 2 in plain PyTorch: networks that come along and need neither timm nor torchvision.
+"""EfficientNet-Lite 0, 1 and 2 in plain PyTorch, with their ImageNet weights: neither timm nor torchvision is needed.
 
 References:
     EfficientNet: rethinking model scaling for convolutional neural networks (Tan and Le, 2019), https://arxiv.org/abs/1905.11946

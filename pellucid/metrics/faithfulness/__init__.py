@@ -1,1 +1,1 @@
-"""Faithfulness by chance: correlation, infidelity and sensitivity-n, over random sets of places."""
+"""Faithfulness under random perturbations: correlation, sensitivity-n, infidelity. In order of relevance: `removal/`."""

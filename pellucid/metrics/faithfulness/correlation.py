@@ -1,4 +1,4 @@
-"""Correlation: whether what a map says of parts goes with what the model loses without them."""
+"""Faithfulness correlation, faithfulness estimate and sensitivity-n: relevance of regions against what the model loses."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ SQUARES_BY_SIZE = Scheme(Tiles(16), 0.0, Shares((0.01, 0.02, 0.04, 0.08, 0.16, 0
 
 @dataclass(frozen=True)
 class FaithfulnessCorrelation:
-    """How the relevance of random sets of parts goes with what the target loses without them, in [-1, 1].
+    """The correlation of the relevance of random sets of regions with what the target loses without them, in [-1, 1].
 
         corr over S of (sum over i in S of R_i,  f(x) - f(x without S)),   |S| fixed, Pearson
 
-    The paper leaves open what a part and how large S is; here parts are squares of 16 x 16 pixels (of at most a quarter of a
-    side; columns of a table one by one), a fifth of them is taken away, and 0 stands where they were. It is NaN where the map
-    gives all parts the same, or the model does not mind.
+    The paper leaves open what the regions are and how large S is; here regions are squares of 16 x 16 pixels (of at most a
+    quarter of a side; columns of a table one by one), a fifth of them is removed and replaced by 0. It is NaN where all regions
+    have the same relevance, or their removal changes nothing.
 
     References: Bhatt, Weller and Moura, 2020, Evaluating and aggregating feature-based model explanations,
         https://doi.org/10.24963/ijcai.2020/417
 
     Arguments:
         n: How many random sets.
-        share: How large they are, as a share of the parts.
-        scheme: Which parts, and what stands where they were; its steps are not used.
-        reading: What is read of the model's answers.
+        share: How large they are, as a share of the regions.
+        scheme: Which regions, and what replaces them; its steps are not used.
+        reading: What is read of the model's outputs.
     """
 
     name: ClassVar[str] = "faithfulness_correlation"
@@ -71,19 +71,19 @@ class FaithfulnessCorrelation:
 
 @dataclass(frozen=True)
 class FaithfulnessEstimate:
-    """How the relevance of single parts goes with what the model loses without each, in [-1, 1].
+    """The correlation of the relevance of single regions with what the model loses without each, in [-1, 1].
 
         corr over i of (R_i,  f(x) - f(x without i)),   Pearson
 
-    f is the probability of the class, as in the paper. Parts are squares of 16 x 16 pixels (columns of a table), and become 0.
-    It is NaN where the map gives all parts the same, or the model does not mind.
+    f is the probability of the class, as in the paper. Regions are squares of 16 x 16 pixels (columns of a table), and become 0.
+    It is NaN where all regions have the same relevance, or their removal changes nothing.
 
     References: Alvarez-Melis and Jaakkola, 2018, Towards robust interpretability with self-explaining neural networks,
         https://doi.org/10.48550/arXiv.1806.07538
 
     Arguments:
-        scheme: Which parts, and what stands where they were; its steps are not used.
-        reading: What is read of the model's answers.
+        scheme: Which regions, and what replaces them; its steps are not used.
+        reading: What is read of the model's outputs.
     """
 
     name: ClassVar[str] = "faithfulness_estimate"
@@ -100,23 +100,23 @@ class FaithfulnessEstimate:
 
 @dataclass(frozen=True)
 class SensitivityN:
-    """How the relevance of random sets of n parts goes with what the target loses without them, the mean over sizes n.
+    """The correlation of the relevance of random sets of n regions with what the target loses without them, mean over sizes n.
 
         mean over n of  corr over S, |S| = n, of (sum over i in S of R_i,  f(x) - f(x without S)),   Pearson, within one sample
 
-    A method has the property sensitivity-n where this is 1 for that n; with n = all parts it is completeness. `curve` tells it
-    n by n. Sizes are log-spaced from one part to 80 % of them. Parts are squares of 16 x 16 pixels (columns of a table) where the
-    paper takes pixels, and become 0. It is NaN where the map gives all parts the same, or the model does not mind.
+    A method has the property sensitivity-n where this is 1 for that n; with n = all regions it is completeness. `curve` gives it
+    n by n. Sizes are log-spaced from one region to 80 % of them. Regions are squares of 16 x 16 pixels (columns of a table) where
+    the paper takes pixels, and become 0. It is NaN where all regions have the same relevance, or their removal changes nothing.
 
     References: Ancona et al., 2018, Towards better understanding of gradient-based attribution methods for deep neural networks,
         https://doi.org/10.48550/arXiv.1711.06104
 
     Arguments:
         n: How many random sets of every size.
-        scheme: Which parts, what stands where they were, and as `steps` the sizes (0 and all parts are left out).
-        reading: What is read of the model's answers.
-        compat: "quantus-0.6": another quantity, after Quantus 0.6.0. The parts go one after the other by relevance, as the steps
-            say; for each step what has been lost so far is correlated with the relevance of that step alone, across the samples.
+        scheme: Which regions, what replaces them, and as `steps` the sizes (0 and all regions are left out).
+        reading: What is read of the model's outputs.
+        compat: "quantus-0.6": another quantity, after Quantus 0.6.0. The regions are removed one after the other by relevance, as
+            the steps say; what is lost up to each step is correlated with the relevance of that step alone, across the samples.
             All samples then have one score, the mean over steps; with fewer than two samples it is NaN.
     """
 
@@ -164,21 +164,21 @@ class SensitivityN:
 
 @dataclass(frozen=True)
 class MonotonicityCorrelation:
-    """How the order of the sizes of relevance goes with how much the model varies with each part, in [-1, 1].
+    """The rank correlation of the size of relevance with how much the model varies with each region, in [-1, 1].
 
         corr over i of (|R_i|,  E_z (f(x) - f(x with z at i))^2 / f(x)^2),   Spearman
 
-    1 / f(x)^2 is the same for all parts and left out: ranks do not change with it. z is uniform between the least and the
-    greatest entry of the sample's own channel. Parts are squares of 16 x 16 pixels (columns of a table). It is NaN where the map
-    gives all parts the same size, or the model does not mind.
+    1 / f(x)^2 is the same for all regions and left out: ranks do not change with it. z is uniform between the least and the
+    greatest entry of the sample's own channel. Regions are squares of 16 x 16 pixels (columns of a table). It is NaN where all
+    regions have relevance of the same size, or the model does not vary.
 
     References: Nguyen and Martinez, 2020, On quantitative aspects of model interpretability,
         https://doi.org/10.48550/arXiv.2007.07584
 
     Arguments:
         n: How many z.
-        regions: Which parts.
-        reading: What is read of the model's answers.
+        regions: Which regions.
+        reading: What is read of the model's outputs.
     """
 
     name: ClassVar[str] = "monotonicity_correlation"
@@ -229,7 +229,7 @@ def scores(study: Experiment, answer: Answer, scheme: Scheme, sets: Sequence[Set
 
 
 def correlations(study: Experiment, answer: Answer, scheme: Scheme, sets: Sequence[Sets], reading: Reading) -> list[Tensor]:
-    """Pearson between the relevance of sets and what is lost without them, with shape (sample,) each; all are asked at once."""
+    """Pearson's correlation of the relevance of sets with what is lost without them, with shape (sample,) for each size."""
     study.measure([ablation for group in sets for ablations in group for ablation in ablations])
     of_map = [part_relevance(answer, sample, part, scheme.weigh) for sample, part in enumerate(study.parts)]
     found = []

@@ -1,4 +1,4 @@
-"""Infidelity: how far what a map says of a change of the input is from what the change does."""
+"""Infidelity: the squared error between what a map predicts of a perturbation and what it does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the model loses without sets of parts, and the relevance of these parts: the two sides that metrics compare."""
+"""What the model loses without sets of regions, and the relevance of these: the two sides that metrics correlate."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Faithfulness by removal: curves of the score while parts are taken away in order, and what is read off them."""
+"""Faithfulness by removal: curves of the score while regions are removed in order of relevance, and metrics read off them."""

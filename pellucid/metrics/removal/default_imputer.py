@@ -1,4 +1,4 @@
-"""Typical: what stands where a part is gone, where nobody said: for each kind of sample something that says little."""
+"""The default imputer of removal metrics: the mean of pictures, signals and tokens, and 0 in tables."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from pellucid.model import Model
 
 
 @dataclass(frozen=True)
-class Typical:
+class DefaultImputer:
     """The mean of each channel, of pictures, signals and tokens; 0 in a row of a table, the mean of standardised columns.
 
-    The columns of a table have units of their own: the mean of the row would be a number of none of them. Where columns are not
-    standardised, say what is typical: `evaluate(..., imputer=means)`.
+    The columns of a table have units of their own, so that the mean of the row would have none. Where columns are not
+    standardised, give their means: `evaluate(..., imputer=means)`.
 
     Example:
         >>> import torch
-        >>> [fill.prepare(torch.tensor([[1.0, 3.0]]), None, None)(None, [0]).item() for fill in (Typical(), Mean())]
+        >>> [fill.prepare(torch.tensor([[1.0, 3.0]]), None, None)(None, [0]).item() for fill in (DefaultImputer(), Mean())]
         [0.0, 2.0]
     """
 

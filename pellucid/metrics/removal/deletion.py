@@ -1,4 +1,4 @@
-"""Deletion and insertion: the probability while pixels go, and while they come."""
+"""Deletion and insertion: the probability while pixels are removed, and while they are inserted."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ZEROS = Scheme(Entries(), 0.0, Every(None), weigh="sum")
 
 @dataclass(frozen=True)
 class Deletion(Reduction):
-    """How high the probability stays while pixels become 0, the most relevant first: the area under the curve. Lower is better.
+    """The area under the curve of the probability while pixels become 0, the most relevant first. Lower is better.
 
     As many pixels at a step, with all their channels, as make 224 steps, as for 224 x 224 in the paper's code.
 
@@ -89,10 +89,10 @@ SHARPENED = Scheme(Entries(), Blurred(), Every(None, back=True), weigh="sum")
 
 @dataclass(frozen=True)
 class Insertion(Reduction):
-    """How high the probability gets while pixels of a blurred picture become sharp, the most relevant first. Higher is better.
+    """The area under the curve of the probability while pixels of a blurred picture become sharp, the most relevant first.
 
-    The area under that curve; steps as for deletion. Where all but the k most relevant pixels are blurred, those are gone that
-    would go first if the least relevant did: it is that curve, read backwards.
+    Higher is better; steps as for deletion. Where all but the k most relevant pixels are blurred, those are removed that come
+    first in the order from the least relevant: it is that curve, read backwards.
 
     References: Petsiuk et al., 2018, https://doi.org/10.48550/arXiv.1806.07421
     """

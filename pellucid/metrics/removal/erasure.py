@@ -1,4 +1,4 @@
-"""Comprehensiveness and sufficiency: what is lost without the most relevant parts, and what with nothing else."""
+"""Comprehensiveness and sufficiency: what is lost without the most relevant places, and with nothing but them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""IROF: the share of the probability that is lost while superpixels go."""
+"""IROF: the share of the probability that is lost while superpixels are removed."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import torch
 
 from pellucid.methods.perturb.regions.defaults import Parts
 from .curve import mean_height
-from .default_imputer import Typical
+from .default_imputer import DefaultImputer
 from .experiment import Reading, Scheme
 from .reduction import Reduction, Removed
 from .steps import Every
 
-SUPERPIXELS = Scheme(Parts(25), Typical(), Every(1), weigh="mean")
+SUPERPIXELS = Scheme(Parts(25), DefaultImputer(), Every(1), weigh="mean")
 
 
 @dataclass(frozen=True)

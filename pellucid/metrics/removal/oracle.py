@@ -1,4 +1,4 @@
-"""Oracle: the order in which a curve falls fastest, and the one in which it holds longest. What no map can do better."""
+"""The best orders: those in which a curve falls fastest and slowest, the bounds of what any map can reach."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Order: which region goes first. By what a map says of the regions, or by chance."""
+"""The order in which regions are removed: by the relevance of a map, or at random."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pixel flipping: the curve while pixels go, the most relevant first."""
+"""Pixel flipping: the score while pixels are removed, the most relevant first."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ PIXELS = Scheme(Entries(), 0.0, Log(33), weigh="sum")
 
 @dataclass(frozen=True)
 class PixelFlipping(Reduction):
-    """How high the target stays while pixels go, the most relevant first: the mean height of that curve. Lower is better.
+    """The mean height of the curve of the target while pixels are removed, the most relevant first. Lower is better.
 
-    A pixel goes with all its channels. The paper takes one at a time; here the curve is measured at up to 33 numbers of pixels,
-    log-spaced, which a photograph of 224 x 224 would else need 50,176 forward passes for, and trapezoids are taken between them:
+    A pixel is removed with all its channels. The paper takes one at a time, 50,176 forward passes for a photograph of 224 x 224;
+    here the curve is measured at up to 33 numbers of pixels, log-spaced, with trapezoids between them:
     `Scheme(Entries(), 0.0, Every(1))` is the paper's. Pixels become 0, the mean colour for most preprocessings; the paper flips
     the sign of binary ones.
 

@@ -1,4 +1,4 @@
-"""Reduction: a metric that is one number of a removal curve, or of two. Adding one: subclass, implement `reduce`."""
+"""Reduction: a metric that is one number of one or two removal curves. To add one, subclass it and implement `reduce`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Region perturbation: how far the target falls while regions become noise."""
+"""Region perturbation: how far the score falls while regions become noise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Relevance gains: how far apart curves run when the most and the least relevant parts go first."""
+"""Relevance gains: how far apart the curves are when the most and when the least relevant regions are removed first."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from pellucid.methods.perturb.regions.defaults import Parts
-from .default_imputer import Typical
+from .default_imputer import DefaultImputer
 from .experiment import Reading, Scheme
 from .reduction import Reduction, Removed
 from .steps import Log
 
-SUPERPIXELS = Scheme(Parts(25), Typical(), Log(15), weigh="mean")
+SUPERPIXELS = Scheme(Parts(25), DefaultImputer(), Log(15), weigh="mean")
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""ROAD: what the model still recognises where pixels are removed and debiased."""
+"""ROAD: the probability left while pixels are removed and filled in from their neighbours, with noise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Selectivity: how fast the target falls while patches go."""
+"""Selectivity: how fast the score falls while patches are removed."""
 
 from __future__ import annotations
 

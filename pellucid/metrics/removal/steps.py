@@ -1,4 +1,4 @@
-"""Steps: after how many regions a removal curve is measured."""
+"""Steps: the numbers of removed regions at which a curve is measured."""
 
 from __future__ import annotations
 

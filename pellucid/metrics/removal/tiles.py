@@ -1,4 +1,4 @@
-"""Tiles: squares side by side."""
+"""Tiles: a division of the input into squares."""
 
 from __future__ import annotations
 

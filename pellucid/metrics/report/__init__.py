@@ -1,1 +1,1 @@
-"""What an evaluation says in the end: its table, intervals and advice."""
+"""The result of an evaluation: its table, confidence intervals and advice."""

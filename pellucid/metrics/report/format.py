@@ -1,4 +1,4 @@
-"""Rows of a table as text, Markdown and CSV: what evaluations and suites have in common."""
+"""Rows of a table as text, Markdown and CSV, for evaluations and suites."""
 
 from __future__ import annotations
 

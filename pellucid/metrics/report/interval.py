@@ -1,4 +1,4 @@
-"""Intervals: how far a mean over samples can be trusted, and the difference of two methods on the same samples."""
+"""Confidence intervals of a mean over samples, and the paired comparison of two methods."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Table: what an evaluation found, method by method and metric by metric, and what it comes to."""
+"""The table of an evaluation: scores by method and metric, their ranks, notes and advice."""
 
 from __future__ import annotations
 

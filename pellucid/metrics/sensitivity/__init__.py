@@ -1,1 +1,1 @@
-"""How explanations change: with the input, with the weights, and between models that are the same function."""
+"""Metrics that explain again: on perturbed inputs, on randomised models, and on other implementations of the same function."""

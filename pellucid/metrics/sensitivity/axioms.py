@@ -1,4 +1,4 @@
-"""Axioms: what a map must have by the definition of its method, measured."""
+"""Axioms, measured: completeness, non-sensitivity, and invariance to input shifts and to the implementation."""
 
 from __future__ import annotations
 

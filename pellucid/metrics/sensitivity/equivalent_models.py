@@ -1,4 +1,4 @@
-"""Equivalent: copies of a model that compute the same function in another way."""
+"""Equivalent models: copies that compute the same function in another way."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Layers: a copy of a model whose weights become random, layer by layer. The model itself is never touched."""
+"""Random weights: copies of a model that are randomised layer by layer. The model itself is never changed."""
 
 from __future__ import annotations
 

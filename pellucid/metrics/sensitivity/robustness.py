@@ -1,4 +1,4 @@
-"""Robustness: how much a map changes when the sample hardly does."""
+"""Robustness: how much a map changes under small perturbations of the sample."""
 
 from __future__ import annotations
 

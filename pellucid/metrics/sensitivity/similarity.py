@@ -1,4 +1,4 @@
-"""Similarity: how alike two maps of one sample are."""
+"""Similarity of two maps: Spearman, SSIM and cosine."""
 
 from __future__ import annotations
 

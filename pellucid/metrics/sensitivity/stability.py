@@ -1,4 +1,4 @@
-"""Stability: how much a map changes for how much the sample, the output or an inner value changes."""
+"""Relative stability: how much a map changes for a change of the input, of the output or of a representation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several inputs side by side: which entries belong to which, and what each of them is about."""
+"""Several inputs packed side by side: which entries belong to which input, and the modality of each."""
 
 from __future__ import annotations
 

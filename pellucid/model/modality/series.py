@@ -1,4 +1,4 @@
-"""Curves: series with their channels, their unit and their time."""
+"""Series: their channels, unit and sampling rate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The columns of a table: what each is called, what stood there in its own units, and which entries it is made of."""
+"""Rows of a table: the names of the columns, the cells in their own units, and which entries each column takes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tokens of a batch of texts: where each stands in its text, and the words and sentences they make up."""
+"""The tokens of a batch of texts: their places in the text, and the words and sentences that they form."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a row of a table becomes the model's input: names, units, scales, and words for categories."""
+"""Columns: how a row of a table becomes the model's input, with names, units, scales and categories."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A picture, whatever it comes as, read as upright eight-bit RGB: or refused with a reason."""
+"""Pictures from paths, bytes, PIL and arrays, decoded safely to upright eight-bit RGB."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a picture becomes the model's input."""
+"""Preprocess: how a picture becomes the model's input: resize, crop, normalise."""
 
 from __future__ import annotations
 

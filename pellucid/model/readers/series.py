@@ -1,4 +1,4 @@
-"""Series in files: columns of a CSV file, arrays of NumPy, and sound."""
+"""Series in files: CSV, NumPy and WAV. How one becomes an input: `signal.py`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a series becomes the model's input: its rate, channels, unit and scale, from arrays and files."""
+"""Signal: how a series becomes the model's input, with its rate, channels, unit and scale."""
 
 from __future__ import annotations
 

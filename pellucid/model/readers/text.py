@@ -1,4 +1,4 @@
-"""How a text becomes the model's input: its tokens, by a tokenizer of any make."""
+"""Text: how a text becomes the model's input, by a tokenizer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tokenizers of any make behind one interface; and one of our own, that needs no package."""
+"""Tokenizers of transformers, tokenizers and users behind one protocol, and a small vocabulary of our own."""
 
 from __future__ import annotations
 

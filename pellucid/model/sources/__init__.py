@@ -1,5 +1,5 @@
-"""Where networks come from: a file per source, imported when that source is asked for.
+"""Where networks come from: a file per source, imported when it is needed. Sources by name are listed in registry.py.
 
-Each has one function that makes a `Model` and says what it took for granted: in `source` where the network comes from, in
-`preprocess.source` who says how pictures are read, in `notes` what else was found on the way.
+Each has a function that makes a `Model` and records its assumptions: in `source` where the network comes from, in
+`preprocess.source` who says how pictures are read, in `notes` what else a reader of the caption has to know.
 """

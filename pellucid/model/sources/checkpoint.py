@@ -1,4 +1,4 @@
-"""Networks by the name of their architecture: drawn at random, or filled from a file of the user's."""
+"""Architectures with random weights, or with those of a file."""
 
 from __future__ import annotations
 

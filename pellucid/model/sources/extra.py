@@ -1,4 +1,4 @@
-"""What is not installed: said with the extra that brings it."""
+"""The error for an optional package that is not installed, with the extra that installs it."""
 
 from __future__ import annotations
 

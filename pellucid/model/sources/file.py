@@ -1,4 +1,4 @@
-"""What a file is, by its contents and not by its name: a name is easily wrong, and decides nothing about safety."""
+"""The kind of a file, told by its contents: names are easily wrong, and decide nothing about safety."""
 
 from __future__ import annotations
 

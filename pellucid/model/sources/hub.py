@@ -1,4 +1,4 @@
-"""Download hubs: asked briefly whether they answer, before anybody waits for them."""
+"""Download hubs: whether one can be reached, checked briefly before waiting for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What networks, image processors and transforms say of themselves: read by their attributes, their libraries not imported."""
+"""What networks, image processors and transforms say of labels and preprocessing, read without importing their libraries."""
 
 from __future__ import annotations
 

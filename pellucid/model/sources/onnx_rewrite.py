@@ -1,4 +1,4 @@
-"""Pictures for networks that take channels last."""
+"""Channels last for converted networks whose files expect it (ONNX, Keras)."""
 
 from __future__ import annotations
 

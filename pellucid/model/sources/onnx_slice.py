@@ -1,4 +1,4 @@
-"""ONNX's Slice for converted graphs: onnx2torch's own indexes with a list, which PyTorch gives up and then reads as numbers."""
+"""ONNX's Slice for converted graphs: that of onnx2torch indexes with a list, which PyTorch deprecates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A model by name: KIND:NAME, with where its weights come from."""
+"""A model of a hub by name, KIND:NAME, with where its weights come from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The numbers of a network kept in a file: read without running anything, and filled into the network they belong to."""
+"""Files of weights: read without running code, and loaded into the network that they belong to."""
 
 from __future__ import annotations
 

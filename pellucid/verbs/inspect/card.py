@@ -13,7 +13,7 @@ from pellucid.catalogue.methods import as_method
 from pellucid.errors import ModelError, ThreadLost
 from pellucid.explanation.method import Method
 from pellucid.model import Columns, Model, Preprocess, Text, load
-from pellucid.model.readers.describe import describe
+from pellucid.model.readers.reader import describe
 from pellucid.tape import Tape, record
 from pellucid.tape.embedding import embed
 from .head import Head, head

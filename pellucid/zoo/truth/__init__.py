@@ -1,15 +1,15 @@
-"""Truth: samples of which it is known what an answer has to be made of, without a download. What a problem is: problem.py.
+"""Problems with known ground truth, without a download. What a problem is: problem.py.
 
-formulas     a formula with a secret: exact Shapley values
-planted      networks built by hand: what cannot matter, exactly
+formulas     networks that compute a formula: exact Shapley values
+planted      networks built by hand: what cannot matter is known exactly
 shapes       scenes and a question about one of their shapes
 pasted       objects on scenes, two labels for the same pictures
-birds        things of five parts, each of which can be taken off
+birds        objects of five parts, each of which can be removed
 tetrominoes  patterns in noise, with suppressors
 tabular      Gaussians: exact values of two games
-grammar      sentences whose telling words are known, with signs
+grammar      sentences whose relevant words are known, with signs
 watermark    a mark that comes with one class
-templates    what excites a network most, in closed form
+templates    maximizing inputs in closed form
 hidden       parts behind occluders
 """
 

@@ -1,4 +1,4 @@
-"""Birds: things of five parts, a class for each combination of variants, and every part can be taken off."""
+"""Birds: pictures of objects made of five parts, each of which can be removed."""
 
 from __future__ import annotations
 

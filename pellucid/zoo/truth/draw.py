@@ -1,4 +1,4 @@
-"""Drawing: simple shapes as masks, from their signed distances, and grounds to draw them on."""
+"""Drawing: simple shapes as masks, and textured backgrounds."""
 
 from __future__ import annotations
 

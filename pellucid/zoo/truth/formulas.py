@@ -1,4 +1,4 @@
-"""Formulas: networks that are a formula with a secret, so that every sample's Shapley values can be written down."""
+"""Formulas: networks that compute a known formula, so that the Shapley values of every sample are known."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small grammar: sentences of which it is known by which words their answer is told, and which sign each has."""
+"""A small grammar: sentences whose label depends on known words, with known signs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hidden parts: pictures of four parts, some of them behind something that says nothing of the class."""
+"""Hidden parts: pictures of four parts, some behind occluders that carry no evidence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Small networks, and how they learn in seconds: seeded, and without touching anybody's random numbers."""
+"""Small networks and their training, in seconds, seeded, without touching the global random state."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pasted objects: the same pictures under two labels, of the object and of the scene behind it."""
+"""Pasted objects: the same pictures labelled by object and by scene."""
 
 from __future__ import annotations
 

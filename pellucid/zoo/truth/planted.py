@@ -1,4 +1,4 @@
-"""Planted detectors: networks built by hand, whose answers can come from nowhere but where a pattern stands."""
+"""Planted detectors: networks built by hand whose output can only depend on known places."""
 
 from __future__ import annotations
 

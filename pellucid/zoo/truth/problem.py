@@ -1,4 +1,4 @@
-"""Problem: samples whose truth is known, because somebody put it there."""
+"""Problem: samples with known ground truth."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Shapes: scenes of coloured shapes, and a question about one of them that the network gets beside the picture."""
+"""Shapes: scenes of coloured shapes, with a question about one of them as further input channels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables: rows from Gaussians, where what each entry contributes can be worked out on paper."""
+"""Tables: Gaussian rows whose exact attributions are known."""
 
 from __future__ import annotations
 

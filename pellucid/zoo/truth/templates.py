@@ -1,4 +1,4 @@
-"""Templates: networks of which it is known what they want to see, in closed form."""
+"""Templates: networks whose maximizing input is known in closed form."""
 
 from __future__ import annotations
 

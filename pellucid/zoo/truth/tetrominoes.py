@@ -1,4 +1,4 @@
-"""Tetrominoes in noise: four problems of rising difficulty, and noise that helps to read them without being evidence."""
+"""Tetrominoes in noise: four problems of rising difficulty, with suppressor variables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Watermarks: a mark in the corner that comes with one class, so that a network may learn the mark in place of the class."""
+"""Watermarks: a mark that comes with one class, which a network may learn instead of the class."""
 
 from __future__ import annotations
 
