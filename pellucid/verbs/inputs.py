@@ -124,11 +124,10 @@ def check_batch(x: Tensor) -> Tensor:
     x = x.detach()
     if x.dtype == torch.bool or x.is_complex():
         raise InputError(
-            "An explanation",
-            f"a tensor of {x.dtype}",
+            "An explanation", f"a tensor of {x.dtype}",
             "relevance is shared over real numbers, or over the tokens that whole numbers stand for",
             "Pass what the model computes with: x.float(), or embeddings.",
-        )
+        )  # fmt: skip
     return x
 
 

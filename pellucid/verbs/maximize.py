@@ -91,15 +91,7 @@ def maximize(
     chosen = _recipe(recipe)
     _check_canvas(chosen, canvas)
     _check_beside(beside, data)
-    parts = {
-        "canvas": canvas,
-        "priors": priors,
-        "robust": robust,
-        "ascent": ascent,
-        "keep": keep,
-        "plateau": plateau,
-        "coarse": coarse,
-    }
+    parts = dict(canvas=canvas, priors=priors, robust=robust, ascent=ascent, keep=keep, plateau=plateau, coarse=coarse)
     changes = {name: part for name, part in parts.items() if part is not None}
     with torch.inference_mode(mode=False):
         frame = framed(model, shape, bounds)
@@ -201,11 +193,9 @@ def as_maximization_target(model: Model, target: Any) -> Target:
     modules = {name for name, _ in model.module.named_modules()} - {""} if model.module is not None else set()
     if colon and layer in modules:
         raise TargetError(
-            f"target {target!r}",
-            f"{unit!r} for a unit of {layer}",
-            "units are numbered",
+            f"target {target!r}", f"{unit!r} for a unit of {layer}", "units are numbered",
             f'Write "{layer}:17", or "{layer}" for all.',
-        )
+        )  # fmt: skip
     return energy(target) if target in modules and not target.isdecimal() else as_target(target)
 
 

@@ -120,11 +120,9 @@ def _check(x: Tensor, objects: Sequence[str], places: int, side: float) -> None:
         )  # fmt: skip
     if places < 1 or not 0 < side < 1:
         raise InputError(
-            "pasted_object",
-            f"places={places}, side={side}",
-            "an object is somewhere, and leaves some of the picture",
+            "pasted_object", f"places={places}, side={side}", "an object is somewhere, and leaves some of the picture",
             "Try 4 and 0.35.",
-        )
+        )  # fmt: skip
 
 
 def _pasted(model: Model, x: Tensor, classes: Tensor, kind: str, places: int, side: float, seed: int) -> Pasted:

@@ -1,6 +1,6 @@
 """Imputers: what stands where something was taken away. One file each; the lower-case names are how users ask for them.
 
-How inputs are divided stands in `regions/`; what users write as an imputer (a number, a tensor, a function) becomes one in `convert.py`.
+How inputs are divided stands in `regions/`; a number, a tensor or a function becomes an imputer in `convert.py`.
 """
 
 from .blur import Blur as Blur
