@@ -65,7 +65,7 @@ def test_a_square_that_is_gone_counts_with_its_whole_relevance():
     change = Squares(largest=1.0)
     gone = change.drawn(x, range(30), 0) != 0
     assert {float(one.sum()) for one in gone} == {1.0, 4.0, 9.0, 16.0}  # squares, of every size
-    said = Infidelity(change, n=30).said(asked(linear(torch.ones(())), x, lambda out: out[:, 0]), Answer(torch.ones_like(x)))
+    said = Infidelity(change, n=30).predicted(asked(linear(torch.ones(())), x, lambda out: out[:, 0]), Answer(torch.ones_like(x)))
     assert said[0].tolist() == gone.flatten(1).sum(1).tolist()
 
 

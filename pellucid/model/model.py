@@ -230,22 +230,22 @@ class Model:
 
 
 def _no_such_label(model: Model, label: str, indices: tuple[int, ...]) -> TargetError:
-    asked = f'class "{label}"'
+    request = f'class "{label}"'
     if model.labels is None:
         do = "Pass a number, or load the model with labels=."
-        return TargetError(asked, "a model without class names", "a name cannot be looked up", do)
+        return TargetError(request, "a model without class names", "a name cannot be looked up", do)
     if indices:
         found = f"{len(indices)} classes of that name: {', '.join(map(str, indices))}"
-        return TargetError(asked, found, "the name has to be unique", f"Pass the number, such as {indices[0]}.")
+        return TargetError(request, found, "the name has to be unique", f"Pass the number, such as {indices[0]}.")
     names = sorted(set(model.labels), key=lambda other: (-_likeness(label.casefold(), other.casefold()), other))[:3]
     nearest = ", ".join(f'"{name}" ({model.labels.index(name)})' for name in names)
-    return TargetError(asked, f"{len(model.labels)} other names", "none of them matches", f"Nearest: {nearest}.")
+    return TargetError(request, f"{len(model.labels)} other names", "none of them matches", f"Nearest: {nearest}.")
 
 
-def _likeness(asked: str, label: str) -> float:
+def _likeness(request: str, label: str) -> float:
     """How near two names are, 0 to 1; 1 more where what was asked is one of the label's words ("cat" in "Egyptian cat")."""
-    word = re.search(rf"\b{re.escape(asked)}\b", label) is not None
-    return word + SequenceMatcher(None, asked, label).ratio()
+    word = re.search(rf"\b{re.escape(request)}\b", label) is not None
+    return word + SequenceMatcher(None, request, label).ratio()
 
 
 def _in_training(model: Model, found: str, do: str) -> ModelError:

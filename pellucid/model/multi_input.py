@@ -92,8 +92,8 @@ class Inputs:
 
     def call(self, x: Tensor) -> tuple[list[Any], dict[str, Any]]:
         """The arguments of the model's own call, for a packed batch, which may have other samples than were given."""
-        told = [(place, self._unpacked(what, x)) for place, what in self.places]
-        return [v for place, v in told if isinstance(place, int)], {place: v for place, v in told if isinstance(place, str)}
+        values = {place: self._unpacked(what, x) for place, what in self.places}
+        return [v for p, v in values.items() if isinstance(p, int)], {p: v for p, v in values.items() if isinstance(p, str)}
 
     def single_sample(self, number: int) -> Inputs:
         """The call for one sample alone."""
@@ -208,10 +208,10 @@ def _check_call(model: Model, given: Any, *, keyed: bool) -> None:
     try:
         takes.bind(**given) if keyed else takes.bind(*given)
     except TypeError as error:
-        asked = f"{model.name} called with {', '.join(map(str, given)) if keyed else f'{len(given)} inputs'}"
+        request = f"{model.name} called with {', '.join(map(str, given)) if keyed else f'{len(given)} inputs'}"
         known = ", ".join(takes.parameters) or "none"
         raise InputError(
-            asked, f"a model of the inputs {known}", str(error), "Give each of them, by position or by its name."
+            request, f"a model of the inputs {known}", str(error), "Give each of them, by position or by its name."
         ) from None
 
 

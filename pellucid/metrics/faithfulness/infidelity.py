@@ -146,12 +146,12 @@ class Infidelity:
         key = ("infidelity", self.change, self.n)
         known = key in question.memory
         lost = question.remembered(key, lambda: effects(question, self.change, self.n))
-        values = infidelity(self.said(question, answer), lost, normalize=self.normalize)
+        values = infidelity(self.predicted(question, answer), lost, normalize=self.normalize)
         values = torch.where(torch.tensor(answer.finite), values, torch.nan)
         forwards = 0 if known else int(lost.isfinite().sum())
         return Scores(values, forwards, notes=(f"The map is interpreted as {self.units}s.",))
 
-    def said(self, question: Question, answer: Answer) -> Tensor:
+    def predicted(self, question: Question, answer: Answer) -> Tensor:
         """What the map says of every change, I' R, with shape (sample, n)."""
         return torch.stack([self._of_sample(question, answer, sample) for sample in range(len(question))])
 
@@ -189,20 +189,20 @@ def effects(question: Question, change: Change, n: int) -> Tensor:
             made.append(own - change.drawn(own, [k % n for k in range(start, stop) if k // n == row], question.seed))
         return torch.cat(made), rows
 
-    for first, last, told in run_batched(question.readout, samples * n, make, batch=batch_size(x), what="changed inputs"):
-        found[first:last] = question.readout.check(told).double().cpu()
+    for first, last, values in run_batched(question.readout, samples * n, make, batch=batch_size(x), what="changed inputs"):
+        found[first:last] = question.readout.check(values).double().cpu()
     return question.score.double().cpu()[:, None] - found.reshape(samples, n)
 
 
-def infidelity(said: Tensor, lost: Tensor, *, normalize: bool) -> Tensor:
+def infidelity(predicted: Tensor, lost: Tensor, *, normalize: bool) -> Tensor:
     """The mean squared error per sample; normalised, of the best multiple of what was said.
 
     Example:
-        >>> said, lost = torch.tensor([[1.0, 2.0]]), torch.tensor([[2.0, 4.0]])
-        >>> infidelity(said, lost, normalize=False).item(), infidelity(said, lost, normalize=True).item()
+        >>> predicted, lost = torch.tensor([[1.0, 2.0]]), torch.tensor([[2.0, 4.0]])
+        >>> infidelity(predicted, lost, normalize=False).item(), infidelity(predicted, lost, normalize=True).item()
         (2.5, 0.0)
     """
     if normalize:
-        energy = said.square().sum(1, keepdim=True)
-        said = said * torch.where(energy > 0, (said * lost).sum(1, keepdim=True) / energy, 0)
-    return (said - lost).square().mean(1)
+        energy = predicted.square().sum(1, keepdim=True)
+        predicted = predicted * torch.where(energy > 0, (predicted * lost).sum(1, keepdim=True) / energy, 0)
+    return (predicted - lost).square().mean(1)

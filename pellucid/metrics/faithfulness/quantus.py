@@ -57,11 +57,11 @@ def steps(question: Question, answer: Answer, scheme: Scheme, reading: Reading) 
         sets[sample] = ablations(sample, order, scheme.steps)[1:]
     lost = losses(study, sets, reading)
     rows = [(lost[i], _step_relevance(answer, i, study.parts[i], order, scheme)) for i, order in known]
-    told = [(a, b) for a, b in rows if a is not None]
-    if len(told) < 2:
+    pairs = [(a, b) for a, b in rows if a is not None]
+    if len(pairs) < 2:
         return torch.full((1,), torch.nan, dtype=torch.float64)
-    number = min(len(a) for a, _ in told)
-    one, other = (torch.stack([row[end][:number] for row in told], 1) for end in (0, 1))
+    number = min(len(a) for a, _ in pairs)
+    one, other = (torch.stack([row[end][:number] for row in pairs], 1) for end in (0, 1))
     return torch.tensor([pearson(a, b) for a, b in zip(one, other, strict=True)], dtype=torch.float64)
 
 

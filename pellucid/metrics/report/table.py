@@ -80,12 +80,12 @@ class Table:
         found, cost = self.scores[method, metric], self.costs[method]
         low, high = interval(found.values, seed=self.seed)
         score, floor, ceiling = _mean(found.values), _mean(found.floor), _mean(found.ceiling)
-        told = {"method": method, "metric": metric, "score": score, "low": low, "high": high}
-        told |= {"n": int((~found.values.isnan()).sum()), "forwards": cost.forwards or None, "seconds": cost.seconds}
-        told |= {"rank": self._rank(method, metric), "better": "higher" if self.metrics[metric].higher else "lower"}
-        told |= {"floor": floor, "ceiling": ceiling, "normalised": _normalised(score, floor, ceiling)}
-        told |= {"reliability": _mean(found.reliability), "judging": found.forwards}
-        return {name: None if value != value else value for name, value in told.items()}
+        row = {"method": method, "metric": metric, "score": score, "low": low, "high": high}
+        row |= {"n": int((~found.values.isnan()).sum()), "forwards": cost.forwards or None, "seconds": cost.seconds}
+        row |= {"rank": self._rank(method, metric), "better": "higher" if self.metrics[metric].higher else "lower"}
+        row |= {"floor": floor, "ceiling": ceiling, "normalised": _normalised(score, floor, ceiling)}
+        row |= {"reliability": _mean(found.reliability), "judging": found.forwards}
+        return {name: None if value != value else value for name, value in row.items()}
 
     def _rank(self, method: str, metric: str) -> float:
         sign = -1 if self.metrics[metric].higher else 1
@@ -118,8 +118,8 @@ class Table:
         for (_, metric), found in self.scores.items():
             for note in found.notes:
                 about.setdefault(note, []).append(metric)
-        said = [f"{', '.join(dict.fromkeys(metrics))}: {note}" for note, metrics in about.items()]
-        return (*said, *(f"{m} by {n}: {error}" if n else f"{m}: {error}" for (m, n), error in self.failures.items()))
+        notes = [f"{', '.join(dict.fromkeys(metrics))}: {note}" for note, metrics in about.items()]
+        return (*notes, *(f"{m} by {n}: {error}" if n else f"{m}: {error}" for (m, n), error in self.failures.items()))
 
     @property
     def advice(self) -> str:

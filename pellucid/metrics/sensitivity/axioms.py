@@ -66,7 +66,7 @@ def baseline_scores(question: Question, value: float | Tensor | None) -> Tensor:
     def make(start: int, stop: int) -> tuple[Tensor, list[int]]:
         return filled[start:stop].contiguous(), list(range(start, stop))
 
-    found = [told for _, _, told in run_batched(question.readout, len(x), make, batch=batch_size(x), what="baselines")]
+    found = [values for _, _, values in run_batched(question.readout, len(x), make, batch=batch_size(x), what="baselines")]
     return question.readout.check(torch.cat(found)).double().cpu()
 
 

@@ -65,9 +65,9 @@ def copy_model(model: Model) -> Model:
             warnings.simplefilter("ignore", FutureWarning)  # PyTorch's own, when it copies an exported program
             module = copy.deepcopy(model.module)
     except Exception as error:
-        said = " ".join(str(error).split())[:200]
+        message = " ".join(str(error).split())[:200]
         raise MethodError(
-            f"a random copy of {model.name}", f"a module that cannot be copied ({said})", "the model itself is never changed",
+            f"a random copy of {model.name}", f"a module that cannot be copied ({message})", "the model itself is never changed",
             "Load it anew, without tensors that carry a graph as attributes.",
         ) from None  # fmt: skip
     return replace(model, forward=module, module=module)

@@ -49,25 +49,25 @@ class RelativeStability(ABC):
     def name(self) -> str: ...
 
     @abstractmethod
-    def distance(self, question: Question, sample: int, y: Tensor, told: Values) -> Tensor:
+    def distance(self, question: Question, sample: int, y: Tensor, values: Values) -> Tensor:
         """How far something moves from a sample to each of its neighbours y, with shape (n,)."""
 
-    def heard(self, model: Model) -> str | None:
-        """The module whose output it asks for."""
+    def layer(self, model: Model) -> str | None:
+        """The module whose output `distance` needs."""
         return None
 
     def score(self, question: Question, answer: Answer) -> Scores:
         again = Explainer.of(question, answer)
         shift = self.neighbours.noise(question.x, question.seed)
         after = explain_moved(again, shift)
-        values, at = answer.values.to(question.x), self.heard(question.model)
+        maps, at = answer.values.to(question.x), self.layer(question.model)
         found = []
-        for sample, own in enumerate(values):  # each with its own neighbours: the same in whatever batch it comes
+        for sample, own in enumerate(maps):  # each with its own neighbours: the same in whatever batch it comes
             y = question.x[sample] + shift[: len(after), 0]
-            told = output_values(question, sample, y, at)
+            values = output_values(question, sample, y, at)
             change = row_norms(relative_change(own - after[:, sample], own, self.eps))
-            ratio = change / self.distance(question, sample, y, told).double().clamp(min=self.eps)
-            kept = same_class(question.output[sample : sample + 1], told[None])
+            ratio = change / self.distance(question, sample, y, values).double().clamp(min=self.eps)
+            kept = same_class(question.output[sample : sample + 1], values[None])
             found.append(ratio[kept].max() if kept.any() else ratio.new_tensor(torch.nan))
         return Scores(where_finite(answer, torch.stack(found)).cpu(), again.forwards + after.shape[0] * after.shape[1])
 
@@ -83,7 +83,7 @@ class RelativeInputStability(RelativeStability):
 
     name: ClassVar[str] = "relative_input_stability"
 
-    def distance(self, question: Question, sample: int, y: Tensor, told: Values) -> Tensor:
+    def distance(self, question: Question, sample: int, y: Tensor, values: Values) -> Tensor:
         x = question.x[sample]
         return row_norms(relative_change(x - y, x, self.eps))
 
@@ -99,8 +99,8 @@ class RelativeOutputStability(RelativeStability):
 
     name: ClassVar[str] = "relative_output_stability"
 
-    def distance(self, question: Question, sample: int, y: Tensor, told: Values) -> Tensor:
-        return row_norms(question.output[sample] - told[None])
+    def distance(self, question: Question, sample: int, y: Tensor, values: Values) -> Tensor:
+        return row_norms(question.output[sample] - values[None])
 
 
 @dataclass(frozen=True)
@@ -119,13 +119,13 @@ class RelativeRepresentationStability(RelativeStability):
 
     at: str | None = None
 
-    def heard(self, model: Model) -> str:
+    def layer(self, model: Model) -> str:
         return self.at or last_but_one(model)
 
-    def distance(self, question: Question, sample: int, y: Tensor, told: Values) -> Tensor:
-        at = self.heard(question.model)
+    def distance(self, question: Question, sample: int, y: Tensor, values: Values) -> Tensor:
+        at = self.layer(question.model)
         before = output_values(question, sample, question.x[sample : sample + 1], at)[at]
-        return row_norms(relative_change(before - told[at], before, self.eps))
+        return row_norms(relative_change(before - values[at], before, self.eps))
 
 
 def same_class(output: Tensor, other: Tensor) -> Tensor:
@@ -157,12 +157,12 @@ def last_but_one(model: Model) -> str:
 def output_values(question: Question, sample: int, y: Tensor, at: str | None) -> Values:
     """The output for variants of a sample, and a value inside the model, a few at a time."""
 
-    def asked(piece: Tensor) -> Values:
+    def run(piece: Tensor) -> Values:
         if at is None:
             return question.readout.values(piece, [sample] * len(piece))
         return forward_values(question.model, piece, (at, None))
 
-    pieces = [asked(piece) for piece in torch.split(y, batch_size(y))]
+    pieces = [run(piece) for piece in torch.split(y, batch_size(y))]
     return {name: torch.cat([piece[name] for piece in pieces]) for name in pieces[0]}
 
 

@@ -89,8 +89,8 @@ class Tokens(Modality):
         """The text, its tokens, words and sentences with their values; padding is counted."""
         row = heat.flatten()
         groups = {"tokens": self.tokens(sample), "words": self.words(sample), "sentences": self.sentences(sample)}
-        told = {name: [piece._asdict() for piece in self.sum_groups(found, row, sample)] for name, found in groups.items()}
-        return {"text": self.texts[sample], **told, "padding": self.kinds[sample].count(PADDING)}
+        sums = {name: [piece._asdict() for piece in self.sum_groups(group, row, sample)] for name, group in groups.items()}
+        return {"text": self.texts[sample], **sums, "padding": self.kinds[sample].count(PADDING)}
 
     def tokens(self, sample: int) -> list[Group]:
         """Every token but padding."""

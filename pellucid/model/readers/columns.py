@@ -280,18 +280,18 @@ def loaded(path: str | os.PathLike[str]) -> Columns:
         ModelError: it cannot be read, or says something else.
     """
     path = Path(path).expanduser()
-    asked = f"the columns in {path}"
+    request = f"the columns in {path}"
     do = 'Write {"columns": [{"name": "age", "unit": "years", "mean": 48, "std": 14}, {"name": "sex", "values": ["f", "m"]}]}.'
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-        described = told["columns"] if isinstance(told, dict) else told
+        data = json.loads(path.read_text(encoding="utf-8"))
+        described = data["columns"] if isinstance(data, dict) else data
         made = [_column(one) for one in described]
     except OSError as error:
-        raise ModelError(asked, error.strerror or str(error), "it cannot be read", do) from None
+        raise ModelError(request, error.strerror or str(error), "it cannot be read", do) from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ModelError(asked, f"{type(error).__name__}: {error}", "that describes no columns", do) from None
+        raise ModelError(request, f"{type(error).__name__}: {error}", "that describes no columns", do) from None
     return Columns(tuple(made), path.name)
 
 
-def _column(told: dict[str, Any]) -> Column:
-    return Column(**told | {"values": tuple(map(str, told.get("values", ())))})
+def _column(data: dict[str, Any]) -> Column:
+    return Column(**data | {"values": tuple(map(str, data.get("values", ())))})

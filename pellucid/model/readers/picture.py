@@ -86,24 +86,24 @@ def read_picture(picture: Picture) -> Image.Image:
 
 def _from_path(path: str | os.PathLike[str]) -> Image.Image:
     path = Path(path).expanduser()
-    asked = f"picture {path}"
+    request = f"picture {path}"
     try:
-        _check_file(path, asked)
+        _check_file(path, request)
         with path.open("rb") as file:
-            return _decode(file, asked)
+            return _decode(file, request)
     except OSError as error:
         found = f"an error of the system ({error.strerror})"
-        raise PictureError(asked, found, "its bytes cannot be read", "Check its name and permissions.") from None
+        raise PictureError(request, found, "its bytes cannot be read", "Check its name and permissions.") from None
 
 
-def _check_file(path: Path, asked: str) -> None:
+def _check_file(path: Path, request: str) -> None:
     if path.is_dir():
-        raise PictureError(asked, "a folder", "one picture is read at a time", "Name a file inside it.")
+        raise PictureError(request, "a folder", "one picture is read at a time", "Name a file inside it.")
     if not path.exists():
         do = "Check the path; addresses on the web are not fetched."
-        raise PictureError(asked, "no file of that name", "there is nothing to read", do)
+        raise PictureError(request, "no file of that name", "there is nothing to read", do)
     if not path.is_file():
-        raise PictureError(asked, "a device or a pipe", "it has no end", "Save it to a file first.")
+        raise PictureError(request, "a device or a pipe", "it has no end", "Save it to a file first.")
 
 
 def _from_array(array: np.ndarray[Any, Any]) -> Image.Image:
@@ -117,64 +117,64 @@ def _from_array(array: np.ndarray[Any, Any]) -> Image.Image:
     return Image.fromarray(array[..., 0] if array.shape[2:] == (1,) else array)
 
 
-def _decode(file: IO[bytes], asked: str) -> Image.Image:
-    with _refusing(asked):
-        image = _opener(file, asked)(file)
-        _check_frames(image, asked)
-        return _rgb(image, asked)
+def _decode(file: IO[bytes], request: str) -> Image.Image:
+    with _refusing(request):
+        image = _opener(file, request)(file)
+        _check_frames(image, request)
+        return _rgb(image, request)
 
 
-def _opener(file: IO[bytes], asked: str) -> Callable[[IO[bytes]], ImageFile.ImageFile]:
+def _opener(file: IO[bytes], request: str) -> Callable[[IO[bytes]], ImageFile.ImageFile]:
     start = file.read(16)
     file.seek(0)
     if not start:
-        raise PictureError(asked, "an empty file", "there are no pixels in it", "Fetch or export the picture again.")
+        raise PictureError(request, "an empty file", "there are no pixels in it", "Fetch or export the picture again.")
     for prefix, decoder in DECODERS:
         if re.match(prefix, start, re.DOTALL):
             return decoder
     raise PictureError(
-        asked, f"a file that begins with {start!r}", f"that is none of {FORMATS}", "Convert the picture to PNG or JPEG first."
+        request, f"a file that begins with {start!r}", f"that is none of {FORMATS}", "Convert the picture to PNG or JPEG first."
     )
 
 
-def _check_frames(image: ImageFile.ImageFile, asked: str) -> None:
+def _check_frames(image: ImageFile.ImageFile, request: str) -> None:
     frames = getattr(image, "n_frames", 1)
     if frames > 1:
         raise PictureError(
-            asked, f"{frames} frames", "an explanation is of one picture, and which frame is meant cannot be guessed",
+            request, f"{frames} frames", "an explanation is of one picture, and which frame is meant cannot be guessed",
             f"Open it with PIL, call seek(n) for a frame n of 0-{frames - 1}, and pass that picture object.",
         )  # fmt: skip
 
 
-def _rgb(image: Image.Image, asked: str) -> Image.Image:
-    _check_size(image, asked)
-    with _refusing(asked):
+def _rgb(image: Image.Image, request: str) -> Image.Image:
+    _check_size(image, request)
+    with _refusing(request):
         image.load()
         turn = UPRIGHT.get(image.getexif().get(ORIENTATION, 1))
-        image = _eight_bits(image, asked)
+        image = _eight_bits(image, request)
         image = _on_white(image) if image.has_transparency_data else image.convert("RGB")
         image = image if turn is None else image.transpose(turn)
         image.info.clear()  # nothing about patients and places, and no camera orientation to be applied a second time
         return image
 
 
-def _check_size(image: Image.Image, asked: str) -> None:
+def _check_size(image: Image.Image, request: str) -> None:
     width, height = image.size
     if min(width, height) < SMALLEST:
         why = f"a side of fewer than {SMALLEST} pixels leaves nothing to compare and so cannot be explained"
-        raise PictureError(asked, f"{width} x {height} pixels", why, "Use the full picture.")
+        raise PictureError(request, f"{width} x {height} pixels", why, "Use the full picture.")
     if width * height > LARGEST:
         found = f"{width} x {height} pixels ({width * height // 1_000_000} megapixels)"
         why = f"more than {LARGEST // 1_000_000} megapixels may be a decompression bomb and are not unpacked"
-        raise PictureError(asked, found, why, "Scale it down first.")
+        raise PictureError(request, found, why, "Scale it down first.")
 
 
-def _eight_bits(image: Image.Image, asked: str) -> Image.Image:
+def _eight_bits(image: Image.Image, request: str) -> Image.Image:
     if image.mode.startswith("I;16"):
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))  # the high byte, as Pillow reads 16-bit colour
     if image.mode in ("I", "F"):
         raise PictureError(
-            asked, f"pixels of {'32-bit integers' if image.mode == 'I' else 'floating point'}",
+            request, f"pixels of {'32-bit integers' if image.mode == 'I' else 'floating point'}",
             "nothing says which value is white", "Scale it to 0-255 and save it with eight bits a channel.",
         )  # fmt: skip
     return image
@@ -187,7 +187,7 @@ def _on_white(image: Image.Image) -> Image.Image:
 
 
 @contextmanager
-def _refusing(asked: str) -> Iterator[None]:
+def _refusing(request: str) -> Iterator[None]:
     """Whatever a decoder trips over (they raise a dozen types) is said in our words."""
     try:
         yield
@@ -195,6 +195,6 @@ def _refusing(asked: str) -> Iterator[None]:
         raise
     except Exception as error:
         raise PictureError(
-            asked, f"data that cannot be decoded ({type(error).__name__}: {error})", "the picture is cut short or damaged",
+            request, f"data that cannot be decoded ({type(error).__name__}: {error})", "the picture is cut short or damaged",
             "Fetch or export it again.",
         ) from None  # fmt: skip

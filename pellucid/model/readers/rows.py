@@ -50,13 +50,13 @@ def read_csv(path: Path) -> list[dict[str, Any]]:
     Raises:
         InputError: there is no such file, or no rows in it.
     """
-    asked, do = f"rows from {path}", "Give a CSV file whose first line names the columns."
+    request, do = f"rows from {path}", "Give a CSV file whose first line names the columns."
     if not path.is_file():
-        raise InputError(asked, "a folder" if path.is_dir() else "no file of that name", "there is nothing to read", do)
+        raise InputError(request, "a folder" if path.is_dir() else "no file of that name", "there is nothing to read", do)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
-        raise InputError(asked, "bytes that are no text in UTF-8", "its words cannot be read", do) from None
+        raise InputError(request, "bytes that are no text in UTF-8", "its words cannot be read", do) from None
     head = text.partition("\n")[0]
     sign = max(",;\t", key=head.count)
     reader = csv.DictReader(text.splitlines(), delimiter=sign, skipinitialspace=True)
@@ -64,10 +64,10 @@ def read_csv(path: Path) -> list[dict[str, Any]]:
     for number, row in enumerate(reader):
         if None in row or None in row.values():
             found = f"{len(row) - (None in row)} names and another number of cells in row {number}"
-            raise InputError(asked, found, "every cell belongs to a column", "Write as many cells as the first line has names.")
+            raise InputError(request, found, "every cell belongs to a column", "Write as many cells as the first line has names.")
         if number >= MOST:
-            raise InputError(asked, f"more than {MOST:,} rows", "an explanation is of a few", "Cut out the rows that are meant.")
+            raise InputError(request, f"more than {MOST:,} rows", "an explanation is of a few", "Select those that are meant.")
         rows.append({name.strip(): cell.strip() for name, cell in row.items()})
     if not rows:
-        raise InputError(asked, "no rows below the first line", "there is nothing to explain", do)
+        raise InputError(request, "no rows below the first line", "there is nothing to explain", do)
     return rows

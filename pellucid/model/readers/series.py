@@ -39,23 +39,23 @@ def read_series(path: str | os.PathLike[str]) -> SeriesFile:
         InputError: there is no such file, it is none of these, or it is damaged.
     """
     path = Path(path).expanduser()
-    asked = f"a series from {path}"
+    request = f"a series from {path}"
     readers = {".csv": _csv, ".tsv": _csv, ".txt": _csv, ".npy": _npy, ".wav": _wav}
     if not path.is_file():
         found = "a folder" if path.is_dir() else "no file of that name"
-        raise InputError(asked, found, "there is nothing to read", "Check the path.")
+        raise InputError(request, found, "there is nothing to read", "Check the path.")
     if path.suffix.lower() not in readers:
         do = f"Save it as one of {', '.join(readers)}."
-        raise InputError(asked, f"a file of kind {path.suffix or 'unknown'}", "that format is not read", do)
+        raise InputError(request, f"a file of kind {path.suffix or 'unknown'}", "that format is not read", do)
     try:
         series = readers[path.suffix.lower()](path)
     except InputError:
         raise
     except Exception as error:  # of csv, numpy and wave: a dozen types
         found = f"data that cannot be read ({type(error).__name__}: {error})"
-        raise InputError(asked, found, "the file is damaged, or of another kind than its name says", "Save it again.") from None
+        raise InputError(request, found, "the file is damaged, or of another kind than its name says", "Save it again.") from None
     if not series.values.numel():
-        raise InputError(asked, "no values", "there is nothing to explain", "Save it again.")
+        raise InputError(request, "no values", "there is nothing to explain", "Save it again.")
     return series
 
 

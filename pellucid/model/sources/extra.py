@@ -5,8 +5,8 @@ from __future__ import annotations
 from pellucid.errors import MissingExtra
 
 
-def missing(asked: str, package: str, extra: str, error: ImportError) -> MissingExtra:
+def missing(request: str, package: str, extra: str, error: ImportError) -> MissingExtra:
     """The refusal where an optional package cannot be imported; where it is there but broken, with what it said."""
     absent = isinstance(error, ModuleNotFoundError) and error.name == package
     found = f"no package {package}" if absent else f"a package {package} that cannot be imported ({error})"
-    return MissingExtra(asked, found, "it reads such models", f"Install it with: pip install 'pellucid[{extra}]'")
+    return MissingExtra(request, found, "it reads such models", f"Install it with: pip install 'pellucid[{extra}]'")

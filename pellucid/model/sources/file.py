@@ -19,13 +19,13 @@ def kind(path: Path) -> str:
     Raises:
         ModelError: It is empty, or none of them.
     """
-    asked = f"model {path}"
+    request = f"model {path}"
     if not path.is_file():
-        raise ModelError(asked, "a device or a pipe", "a model is read from one file", "Name that file.")
+        raise ModelError(request, "a device or a pipe", "a model is read from one file", "Name that file.")
     with path.open("rb") as file:
         start = file.read(64)
     if not start:
-        raise ModelError(asked, "an empty file", "there are no weights in it", "Save or fetch it again.")
+        raise ModelError(request, "an empty file", "there are no weights in it", "Save or fetch it again.")
     if path.suffix == ".safetensors":
         return SAFETENSORS
     if start.startswith(b"PK\x03\x04"):
@@ -37,7 +37,7 @@ def kind(path: Path) -> str:
     if start.startswith(b"\x08") or path.suffix == ".onnx":  # its first field, the version of the format
         return ONNX
     why = "that is no PyTorch, TorchScript, ONNX, Keras or safetensors file"
-    raise ModelError(asked, f"a file that begins with {start[:40]!r}", why, "Check that the file itself was fetched.")
+    raise ModelError(request, f"a file that begins with {start[:40]!r}", why, "Check that the file itself was fetched.")
 
 
 def _archive(path: Path) -> str:

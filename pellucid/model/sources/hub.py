@@ -29,7 +29,7 @@ def offline() -> bool:
     return os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
 
 
-def unreachable(asked: str, host: str, do: str) -> ModelError:
+def unreachable(request: str, host: str, do: str) -> ModelError:
     """The refusal of weights that are not here and cannot be fetched."""
     found = "HF_HUB_OFFLINE, which forbids to fetch" if offline() else f"no answer from {host}"
-    return ModelError(f"model {asked}", found, "its trained weights are not on this machine", do)
+    return ModelError(f"model {request}", found, "its trained weights are not on this machine", do)

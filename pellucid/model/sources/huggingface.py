@@ -40,17 +40,17 @@ def load(reference: Reference, trust: bool) -> Model:
     return folder(path if local else _fetched(reference), str(reference), trust, random=reference.random)
 
 
-def folder(path: Path, asked: str, trust: bool, *, random: bool = False) -> Model:
+def folder(path: Path, request: str, trust: bool, *, random: bool = False) -> Model:
     """The model in a folder, its class names from `id2label`, and how pictures are read from its image processor."""
-    config = _config(path, asked)
+    config = _config(path, request)
     if config.get("auto_map") and not trust:
         found = f"a model whose own Python code is to run ({', '.join(sorted(config['auto_map']))})"
         why = "opening it can run any code its author chose"
-        raise ModelError(f"model {asked}", found, why, "If you trust who made it: trust=True.")
-    transformers = _imported(asked)
-    kind = _class(transformers, config, asked)
-    module, notes = _drawn(transformers, kind, path, trust) if random else _opened(kind, path, asked, trust)
-    name = path.resolve().name if path.exists() else asked
+        raise ModelError(f"model {request}", found, why, "If you trust who made it: trust=True.")
+    transformers = _imported(request)
+    kind = _class(transformers, config, request)
+    module, notes = _drawn(transformers, kind, path, trust) if random else _opened(kind, path, request, trust)
+    name = path.resolve().name if path.exists() else request
     how = "random weights" if random else f"folder {path.name}"
     source = f"transformers {transformers.__version__}, {type(module).__name__}, {how}"
     source += ", trusted by the user" if config.get("auto_map") else ""
@@ -71,8 +71,8 @@ def cached(name: str, file: str) -> str | None:
 
 
 def _fetched(reference: Reference) -> Path:
-    asked = str(reference)
-    _imported(asked)  # says first what is not installed
+    request = str(reference)
+    _imported(request)  # says first what is not installed
     import huggingface_hub
 
     how: dict[str, Any] = {"revision": reference.weights, "allow_patterns": list(KEPT)}
@@ -84,45 +84,45 @@ def _fetched(reference: Reference) -> Path:
         return Path(huggingface_hub.snapshot_download(reference.name, local_files_only=True, **how))
     except Exception:  # not here yet
         if not hub.answers(HOST):
-            raise hub.unreachable(asked, HOST, do) from None
+            raise hub.unreachable(request, HOST, do) from None
     try:
         return Path(huggingface_hub.snapshot_download(reference.name, **how))
     except Exception as error:
         found = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-        raise ModelError(f"model {asked}", found, "it could not be fetched", f"Check the name. {do}") from None
+        raise ModelError(f"model {request}", found, "it could not be fetched", f"Check the name. {do}") from None
 
 
-def _config(path: Path, asked: str) -> dict[str, Any]:
+def _config(path: Path, request: str) -> dict[str, Any]:
     if not path.exists():
         do = "Check the path; names on the hub do not begin with a dot or a slash."
-        raise ModelError(f"model {asked}", f"no folder {path}", "there is nothing to read", do)
+        raise ModelError(f"model {request}", f"no folder {path}", "there is nothing to read", do)
     file = path / "config.json"
     if not file.is_file():
         held = ", ".join(sorted(entry.name for entry in path.iterdir())[:4]) if path.is_dir() else "it is a file"
         why = "that file says which network the weights belong to"
         do = "Save the model with save_pretrained(folder); of other kinds of models, name the file itself."
-        raise ModelError(f"model {asked}", f"no config.json in it ({held or 'it is empty'})", why, do)
+        raise ModelError(f"model {request}", f"no config.json in it ({held or 'it is empty'})", why, do)
     try:
         config: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ModelError(
-            f"model {asked}", f"a config.json that is no JSON ({error})", "it is damaged", "Save it again."
+            f"model {request}", f"a config.json that is no JSON ({error})", "it is damaged", "Save it again."
         ) from None
     return config
 
 
-def _imported(asked: str) -> ModuleType:
+def _imported(request: str) -> ModuleType:
     with suppress(ImportError):
-        torchvision.imported(asked)  # transformers imports it where it is installed
+        torchvision.imported(request)  # transformers imports it where it is installed
     try:
         import transformers
     except ImportError as error:
-        raise missing(asked, "transformers", "hub", error) from None
+        raise missing(request, "transformers", "hub", error) from None
     module: ModuleType = transformers
     return module
 
 
-def _class(transformers: ModuleType, config: dict[str, Any], asked: str) -> Any:
+def _class(transformers: ModuleType, config: dict[str, Any], request: str) -> Any:
     """The class of the network: the one it was saved as."""
     names = config.get("architectures") or ["AutoModel"]
     if config.get("auto_map"):
@@ -130,23 +130,23 @@ def _class(transformers: ModuleType, config: dict[str, Any], asked: str) -> Any:
     found = getattr(transformers, str(names[0]), None)
     if found is None:
         why = f"transformers {transformers.__version__} has no class of that name"
-        raise ModelError(f"model {asked}", f"the architecture {names[0]}", why, "Install the version it was saved with.")
+        raise ModelError(f"model {request}", f"the architecture {names[0]}", why, "Install the version it was saved with.")
     return found
 
 
-def _opened(kind: Any, path: Path, asked: str, trust: bool) -> tuple[nn.Module, tuple[str, ...]]:
+def _opened(kind: Any, path: Path, request: str, trust: bool) -> tuple[nn.Module, tuple[str, ...]]:
     if not any(any(path.glob(pattern)) for pattern in WEIGHTS):
         why = "the numbers of the network are missing"
-        do = f"Put model.safetensors there, or look at the architecture alone: {asked}?random."
-        raise ModelError(f"model {asked}", "no weights beside config.json", why, do)
+        do = f"Put model.safetensors there, or look at the architecture alone: {request}?random."
+        raise ModelError(f"model {request}", "no weights beside config.json", why, do)
     try:
         with _silence(), torch.random.fork_rng(devices=[]):
             module, told = kind.from_pretrained(
                 path, local_files_only=True, output_loading_info=True, trust_remote_code=trust, dtype=torch.float32
             )
     except Exception as error:
-        said = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-        raise ModelError(f"model {asked}", f"a folder that does not load ({said})", "it is incomplete or damaged",
+        message = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        raise ModelError(f"model {request}", f"a folder that does not load ({message})", "it is incomplete or damaged",
                          "Save or fetch it again.") from None  # fmt: skip
     lost = sorted(told["missing_keys"])
     if not lost:

@@ -33,13 +33,13 @@ def load(path: Path, trust: bool) -> Model:
     try:
         network = keras.saving.load_model(path, compile=False, safe_mode=not trust)
     except Exception as error:
-        said = " ".join(str(error).split())
-        if "lambda" in said.lower() and "safe" in said.lower():
+        message = " ".join(str(error).split())
+        if "lambda" in message.lower() and "safe" in message.lower():
             raise untrusted(path, "layers made of Python code (Lambda)") from None
-        if "Could not locate" in said or "custom" in said.lower():
+        if "Could not locate" in message or "custom" in message.lower():
             why = "a layer that Keras does not have must be imported, and registered, before its file is opened"
             do = "Build the model in Python and pass it: pl.load(keras_model)."
-            raise ModelError(f"model {path}", f"a layer that is not known ({said[:160]})", why, do) from None
+            raise ModelError(f"model {path}", f"a layer that is not known ({message[:160]})", why, do) from None
         raise damaged(path, error) from None
     remark = ", trusted by the user" if trust else ""
     return opened(network, path.stem, f"Keras {keras.__version__} file {path.name}{remark}", digest(path))
@@ -85,7 +85,7 @@ class _Inference:
         return self.network(x if len(inputs) == 1 else [x, *inputs[1:]], training=False)
 
 
-def _imported(asked: str) -> ModuleType:
+def _imported(request: str) -> ModuleType:
     """Keras on PyTorch. Where nobody has chosen a backend, PyTorch is, for this import; the environment stays as it was."""
     chosen = VARIABLE in os.environ or "keras" in sys.modules
     if not chosen:
@@ -95,13 +95,13 @@ def _imported(asked: str) -> ModuleType:
     except ImportError as error:
         wanted = os.environ.get(VARIABLE, "torch")
         if error.name and error.name != "keras" and wanted != "torch":
-            raise _wrong_backend(asked, wanted) from None
-        raise missing(asked, "keras", "keras", error) from None
+            raise _wrong_backend(request, wanted) from None
+        raise missing(request, "keras", "keras", error) from None
     finally:
         if not chosen:
             del os.environ[VARIABLE]
     if _backend(keras) != "torch":
-        raise _wrong_backend(asked, _backend(keras))
+        raise _wrong_backend(request, _backend(keras))
     module: ModuleType = keras
     return module
 
@@ -110,10 +110,10 @@ def _backend(keras: Any) -> str:
     return str(keras.config.backend()) if hasattr(keras, "config") else "tensorflow"
 
 
-def _wrong_backend(asked: str, found: str) -> ModelError:
+def _wrong_backend(request: str, found: str) -> ModelError:
     why = "only computations of PyTorch can be recorded"
     do = f"Set {VARIABLE}=torch in the environment before Keras is imported; files saved on another backend load there too."
-    return ModelError(asked, f"Keras on the backend {found}", why, do)
+    return ModelError(request, f"Keras on the backend {found}", why, do)
 
 
 def _channels_last(network: Any, shape: tuple[int | None, ...]) -> bool:

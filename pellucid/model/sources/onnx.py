@@ -85,16 +85,16 @@ class Converted(nn.Module):
         return made[: len(x)] if missing else made
 
 
-def _imported(asked: str) -> tuple[Any, Any]:
+def _imported(request: str) -> tuple[Any, Any]:
     try:
         import onnx
     except ImportError as error:
-        raise missing(asked, "onnx", "onnx", error) from None
-    torchvision.imported(asked)  # onnx2torch imports it
+        raise missing(request, "onnx", "onnx", error) from None
+    torchvision.imported(request)  # onnx2torch imports it
     try:
         import onnx2torch
     except ImportError as error:
-        raise missing(asked, "onnx2torch", "onnx", error) from None
+        raise missing(request, "onnx2torch", "onnx", error) from None
     return onnx, onnx2torch
 
 
@@ -190,9 +190,9 @@ def _converted(onnx2torch: Any, proto: Any, path: Path) -> torch.fx.GraphModule:
             warnings.simplefilter("ignore")  # the converter copies arrays that it does not write to
             graph: torch.fx.GraphModule = onnx2torch.convert(proto)
     except Exception as error:
-        said = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        message = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         do = "Check it with onnx.checker.check_model, or load the PyTorch network it was made from."
-        found = f"a graph that onnx2torch cannot convert ({said})"
+        found = f"a graph that onnx2torch cannot convert ({message})"
         raise ModelError(f"model {path}", found, "it does not run in PyTorch", do) from None
     for name, child in list(graph.named_modules()):
         if type(child).__name__ == "OnnxSlice":

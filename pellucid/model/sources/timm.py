@@ -24,14 +24,14 @@ def load(reference: Reference, trust: bool) -> Model:
     """A network of timm; without a file of weights its trained ones are used: those on this machine, or else from the hub."""
     timm = _imported(str(reference))
     create = _builder(timm, reference)
-    said = f"timm {timm.__version__}"
+    maker = f"timm {timm.__version__}"
     if reference.random:
-        module, source, fingerprint = initialised(create), f"{said}, random weights", None
+        module, source, fingerprint = initialised(create), f"{maker}, random weights", None
     elif reference.weights:
         module, fingerprint = with_weights(reference, create, trust)
-        source = f"{said}, weights of {reference.weights}"
+        source = f"{maker}, weights of {reference.weights}"
     else:
-        module, source, fingerprint = _trained(timm, reference, create, said)
+        module, source, fingerprint = _trained(timm, reference, create, maker)
     model = metadata.with_metadata(Model(module, reference.name, source, module, fingerprint=fingerprint))
     if reference.random:  # what its outputs are called was never learned
         return replace(model, labels=None, notes=("The weights are random: the network is untrained.",))
@@ -39,12 +39,12 @@ def load(reference: Reference, trust: bool) -> Model:
     return model if trained else replace(model, labels=None, notes=())
 
 
-def _imported(asked: str) -> ModuleType:
-    torchvision.imported(asked)  # timm imports it
+def _imported(request: str) -> ModuleType:
+    torchvision.imported(request)  # timm imports it
     try:
         import timm
     except ImportError as error:
-        raise missing(asked, "timm", "hub", error) from None
+        raise missing(request, "timm", "hub", error) from None
     module: ModuleType = timm
     return module
 
@@ -65,7 +65,7 @@ def _builder(timm: ModuleType, reference: Reference) -> Any:
     return partial(timm.create_model, reference.name)
 
 
-def _trained(timm: ModuleType, reference: Reference, create: Any, said: str) -> tuple[nn.Module, str, str | None]:
+def _trained(timm: ModuleType, reference: Reference, create: Any, maker: str) -> tuple[nn.Module, str, str | None]:
     cfg = timm.get_pretrained_cfg(reference.name)
     do = f"Give a file of weights: {reference}@weights.safetensors; or look at the architecture alone: {reference}?random."
     if cfg is None or not cfg.has_weights:
@@ -75,11 +75,11 @@ def _trained(timm: ModuleType, reference: Reference, create: Any, said: str) -> 
     here = _cached(cfg)
     if here is not None:
         module = create(pretrained=True, pretrained_cfg_overlay={"file": here})
-        return module.eval(), f"{said}, weights {name}", digest(here)
+        return module.eval(), f"{maker}, weights {name}", digest(here)
     if not hub.answers(HOST):
         raise hub.unreachable(str(reference), HOST, do)
     try:
-        return create(pretrained=True).eval(), f"{said}, weights {name}", None
+        return create(pretrained=True).eval(), f"{maker}, weights {name}", None
     except Exception as error:
         found = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         raise ModelError(f"model {reference}", found, "its trained weights could not be fetched", do) from None

@@ -24,7 +24,7 @@ OPERATORS = ("nms", "qnms")  # that its import refers to
 _declared: list[torch.library.Library] = []  # a declaration lives as long as this object
 
 
-def imported(asked: str) -> ModuleType:
+def imported(request: str) -> ModuleType:
     """torchvision itself, also where its build does not fit this PyTorch.
 
     The wheel on PyPI is compiled against CUDA; beside a CPU build of PyTorch its extension does not load, and its import then
@@ -35,14 +35,14 @@ def imported(asked: str) -> ModuleType:
         import torchvision
     except RuntimeError as error:
         if "torchvision::" not in str(error) or _declared:
-            raise missing(asked, "torchvision", "hub", ImportError(str(error))) from None
+            raise missing(request, "torchvision", "hub", ImportError(str(error))) from None
         library: Any = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
         for name in OPERATORS:
             library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
         _declared.append(library)
-        return imported(asked)
+        return imported(request)
     except ImportError as error:
-        raise missing(asked, "torchvision", "hub", error) from None
+        raise missing(request, "torchvision", "hub", error) from None
     module: ModuleType = torchvision
     return module
 
@@ -58,17 +58,17 @@ def load(reference: Reference, trust: bool) -> Model:
         why = f"torchvision {torchvision.__version__} has {len(known)} models"
         raise ModelError(f"model {reference}", f"no {reference.name} in torchvision", why, do)
     create = partial(models.get_model, reference.name, weights=None, **_quiet(models, reference.name))
-    said = f"torchvision {torchvision.__version__}"
+    source = f"torchvision {torchvision.__version__}"
     if reference.random:
         module = initialised(create)
         notes = ("The weights are random: the network is untrained.",)
-        model = Model(module, reference.name, f"{said}, random weights", module, notes=notes)
+        model = Model(module, reference.name, f"{source}, random weights", module, notes=notes)
         return replace(model, preprocess=_reading(models, reference))
     if reference.file:
         module, fingerprint = with_weights(reference, create, trust)
-        model = Model(module, reference.name, f"{said}, weights of {reference.weights}", module, fingerprint=fingerprint)
+        model = Model(module, reference.name, f"{source}, weights of {reference.weights}", module, fingerprint=fingerprint)
         return replace(model, preprocess=_reading(models, reference))
-    return _trained(models, reference, said)
+    return _trained(models, reference, source)
 
 
 def _quiet(models: Any, name: str) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def _reading(models: Any, reference: Reference) -> Any:
     return metadata.as_preprocess(transforms, source, strict=False)
 
 
-def _trained(models: Any, reference: Reference, said: str) -> Model:
+def _trained(models: Any, reference: Reference, source: str) -> Model:
     entry = _entry(models, reference)
     do = (
         f"Give a file of weights: torchvision:{reference.name}@weights.safetensors; or look at the architecture alone: "
@@ -113,7 +113,7 @@ def _trained(models: Any, reference: Reference, said: str) -> Model:
     return Model(
         module,
         reference.name,
-        f"{said}, weights {entry}",
+        f"{source}, weights {entry}",
         module,
         metadata.as_preprocess(entry.transforms(), f"torchvision's transforms of {entry}", strict=False),
         tuple(entry.meta["categories"]),

@@ -70,16 +70,16 @@ def state(content: Any, path: Path) -> State:
 
 def build(builder: Callable[[], nn.Module] | None, path: Path) -> nn.Module:
     """The network the builder makes; random numbers it draws for weights that will be replaced are given back."""
-    asked = f"model {path}"
+    request = f"model {path}"
     do = "Say how the network is made: builder=lambda: Net(classes=10), a function without arguments that returns it."
     if builder is None:
-        raise ModelError(asked, "weights without an architecture", "weights alone do not define a network", do)
+        raise ModelError(request, "weights without an architecture", "weights alone do not define a network", do)
     if isinstance(builder, nn.Module) or not callable(builder):
-        raise ModelError(asked, f"a builder of type {type(builder).__name__}", "it is called to make a new network", do)
+        raise ModelError(request, f"a builder of type {type(builder).__name__}", "it is called to make a new network", do)
     with torch.random.fork_rng(devices=[]):
         module = builder()
     if not isinstance(module, nn.Module):
-        raise ModelError(asked, f"a builder that returned {type(module).__name__}", "weights go into an nn.Module", do)
+        raise ModelError(request, f"a builder that returned {type(module).__name__}", "weights go into an nn.Module", do)
     return module
 
 
@@ -138,6 +138,6 @@ def untrusted(path: Path, found: str) -> ModelError:
 
 def damaged(path: Path, error: Exception) -> ModelError:
     """The refusal of a file that does not open."""
-    said = next(iter(str(error).splitlines()), "").strip() or type(error).__name__
-    found = f"data that cannot be read ({said[:200]})"
+    message = next(iter(str(error).splitlines()), "").strip() or type(error).__name__
+    found = f"data that cannot be read ({message[:200]})"
     return ModelError(f"model {path}", found, "the file is cut short or damaged", "Save or fetch it again.")

@@ -83,9 +83,9 @@ def sufficient(label: int) -> list[frozenset[str]]:
     for size in range(1, len(names) + 1):
         for some in combinations(range(len(names)), size):
             same = (kinds[:, list(some)] == kinds[label, list(some)]).all(1)
-            told = frozenset(names[i] for i in some)
-            if int(same.sum()) == 1 and not any(smaller <= told for smaller in found):
-                found.append(told)
+            parameters = frozenset(names[i] for i in some)
+            if int(same.sum()) == 1 and not any(smaller <= parameters for smaller in found):
+                found.append(parameters)
     return found
 
 

@@ -26,16 +26,16 @@ def shapes(n: int = 64, *, seed: int = 0) -> Problem:
     places = torch.rand(n, 4, generator=rng).argsort(1)[:, :things]
     ground = texture(n, 3, SIDE, rng)
     each = torch.stack([_drawn(kinds[:, i], places[:, i], rng) for i in range(things)])
-    asked = choose(things, n, rng)
+    request = choose(things, n, rng)
     rows = torch.arange(n)
-    x = torch.cat([_scene(ground, each, each.any(0)), _question(asked, things)], 1)
-    masks, union = at(each, asked), each.any(0)
+    x = torch.cat([_scene(ground, each, each.any(0)), _question(request, things)], 1)
+    masks, union = at(each, request), each.any(0)
     other = union & ~masks
-    swapped = (asked + 1) % things
+    swapped = (request + 1) % things
     return Problem(
         "shapes",
         x,
-        kinds[rows, asked],
+        kinds[rows, request],
         masks,
         SHAPES,
         parts={"all shapes": union, "other shapes": other},
@@ -62,8 +62,8 @@ def _scene(ground: Tensor, each: Tensor, union: Tensor) -> Tensor:
     return ground
 
 
-def _question(asked: Tensor, things: int) -> Tensor:
-    return torch.eye(things)[asked][:, :, None, None].expand(-1, -1, SIDE, SIDE)
+def _question(request: Tensor, things: int) -> Tensor:
+    return torch.eye(things)[request][:, :, None, None].expand(-1, -1, SIDE, SIDE)
 
 
 def _where(masks: Tensor, pictures: Tensor, x: Tensor) -> Tensor:
