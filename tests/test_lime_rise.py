@@ -264,7 +264,7 @@ def test_a_grid_finer_than_the_picture_is_one_cell_per_place():
         (lambda: rise(p=0.0), "then all rows are the same"),
         (lambda: rise(budget=1), "at least 2 are needed"),
         (lambda: lime(kernel_width=0.0), "the width is above zero"),
-        (lambda: lime(alpha=-1.0), "the ridge not below it"),
+        (lambda: lime(alpha=-1.0), "the ridge zero or more"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(make: Any, message: str):

@@ -1,4 +1,4 @@
-"""Coarse to fine: more windows where the first ones found something."""
+"""Coarse to fine: more windows are evaluated where the first ones changed the target most."""
 
 from __future__ import annotations
 
@@ -83,9 +83,9 @@ class Refined:
             if len(responses) < len(order):
                 break  # called off
         assert responses is not None and heat is not None
-        asked = f"Coarse to fine: {len(responses):,} of {every.n:,} windows were evaluated."
+        evaluated = f"Coarse to fine: {len(responses):,} of {every.n:,} windows were evaluated."
         off = called_off(len(responses), len(order)) if len(responses) < len(order) else ""
-        notes = (getattr(every, "note", ""), *estimate.notes, asked, off)
+        notes = (getattr(every, "note", ""), *estimate.notes, evaluated, off)
         return heat, error, responses.forwards, tuple(filter(None, notes))
 
     def _most(self, windows: Windows, new: Tensor, heat: Tensor) -> Tensor:
@@ -110,11 +110,11 @@ def _steps(boxes: Tensor) -> list[int]:
     return steps
 
 
-def _new(boxes: Tensor, step: int, asked: Tensor) -> Tensor:
+def _new(boxes: Tensor, step: int, evaluated: Tensor) -> Tensor:
     """The numbers of the windows that lie `step` strides apart, the last one always with them, and were not asked yet."""
     there = torch.ones(len(boxes), dtype=torch.bool)
     for axis in range(boxes.shape[2]):
         starts, number = torch.unique(boxes[:, 0, axis], return_inverse=True)
         there &= (number % step == 0) | (number == len(starts) - 1)
-    there[asked] = False
+    there[evaluated] = False
     return there.nonzero()[:, 0]

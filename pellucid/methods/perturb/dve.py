@@ -1,4 +1,4 @@
-"""Deep visual explanation: what stands out in a layer's maps, at coarse and at fine scale at once."""
+"""Deep visual explanation (DVE): what stands out in a layer's feature maps, at coarse and at fine scale at once."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class DVE:
             divergence, passes = divergences(tape, chosen)
             maps, notes = (
                 maps * self.kept(divergence).reshape(*maps.shape[:2], *[1] * len(chosen.size)),
-                self.told(passes, chosen),
+                self.selection_notes(passes, chosen),
             )
         heat = self.product(maps).sum(1, keepdim=True).relu()
         heat = heat if self.kind == "plain" else self.product(heat).relu()
@@ -105,12 +105,12 @@ class DVE:
         best = divergence.topk(min(self.keep, divergence.shape[1]), dim=1).indices
         return torch.zeros_like(divergence).scatter(1, best, 1.0)
 
-    def told(self, asked: int, chosen: FeatureMap) -> list[str]:
+    def selection_notes(self, evaluated: int, chosen: FeatureMap) -> list[str]:
         """What a reader has to know about the selection."""
         keep = min(self.keep, chosen.channels)
-        told = f"DVE with KL-selected maps (our reading): {keep} of {chosen.channels:,}, those that change the prediction most."
-        off = f"Called off after {asked:,} of {chosen.channels:,} maps."
-        return [told, off] if asked < chosen.channels else [told]
+        note = f"DVE with KL-selected maps (our reading): {keep} of {chosen.channels:,}, those that change the prediction most."
+        off = f"Called off after {evaluated:,} of {chosen.channels:,} maps."
+        return [note, off] if evaluated < chosen.channels else [note]
 
 
 def gaussian(size: tuple[int, ...], sigma: float, *, like: Tensor) -> Tensor:
@@ -130,15 +130,15 @@ def divergences(tape: Tape, chosen: FeatureMap) -> tuple[Tensor, int]:
     output = find_output(tape)
     value, p = tape.value(chosen.id), log_probabilities(tape.value(output))
     rest = after(tape, (chosen.id,), (output,))
-    found = torch.zeros(
+    values = torch.zeros(
         len(p), chosen.channels, dtype=value.dtype if value.dtype == torch.float64 else torch.float32, device=p.device
     )
     for i in range(chosen.channels):
         q = log_probabilities(replay(tape, {chosen.id: chosen.without(value, i)}, (output,), rest)[output])
-        found[:, i] = (p.exp() * (p - q)).flatten(1).sum(1)
+        values[:, i] = (p.exp() * (p - q)).flatten(1).sum(1)
         if report_progress((i + 1) * len(p), chosen.channels * len(p), "forward passes"):
             break
-    return found, i + 1
+    return values, i + 1
 
 
 def log_probabilities(scores: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""HSIC: how far the target depends on whether a region is there."""
+"""HSIC: how strongly the target depends on whether a region is present."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Dependence:
     def estimate(self, responses: Responses, target: Target) -> Estimate:
         if not isinstance(responses.design, (QuasiBernoulli, Bernoulli)):
             raise design_error("HSIC", responses.design, "regions have to be there independently of one another")
-        present, y = responses.rows().double().cpu(), responses.read(target).mean(1).double().cpu()
+        present, y = responses.rows().double().cpu(), responses.means(target)
         return Estimate(*dependence(present, y, responses.design.unit(responses.n)))
 
 
@@ -81,15 +81,15 @@ def dependence(present: Tensor, y: Tensor, unit: int = 1) -> tuple[Tensor, Tenso
     Lz = torch.cat([torch.exp(-((rows[:, None] - y) ** 2) / (2 * s**2)) @ z for rows in torch.split(y, BLOCK)])
     parts = 2 * z * (Lz - Lz.mean(0)) / N
     values = parts.mean(0)
-    open_ = torch.nn.functional.pad(parts - values, (0, 0, 0, -N % unit)).reshape(-1, unit, present.shape[1]).sum(1)
-    return values, 2 * open_.square().sum(0).sqrt() / N
+    deviations = torch.nn.functional.pad(parts - values, (0, 0, 0, -N % unit)).reshape(-1, unit, present.shape[1]).sum(1)
+    return values, 2 * deviations.square().sum(0).sqrt() / N
 
 
 def _width(y: Tensor) -> Tensor:
     """The median distance of two answers; their mean distance where most answers are the same."""
-    apart = torch.pdist(y[:, None]) if len(y) > 1 else torch.zeros(1, dtype=y.dtype)
-    middle = apart.median()
-    return middle if middle > 0 else apart.mean().clamp(min=1e-150)
+    distances = torch.pdist(y[:, None]) if len(y) > 1 else torch.zeros(1, dtype=y.dtype)
+    median = distances.median()
+    return median if median > 0 else distances.mean().clamp(min=1e-150)
 
 
 def hsic(

@@ -1,4 +1,4 @@
-"""KernelSHAP: Shapley values as the weights of the linear model that fits all coalitions best."""
+"""KernelSHAP: Shapley values as the coefficients of the linear model that fits all coalitions best."""
 
 from __future__ import annotations
 

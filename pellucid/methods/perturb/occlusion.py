@@ -1,10 +1,11 @@
-"""Difference: how much the target falls when a region is taken away. Occlusion and feature ablation."""
+"""Occlusion and feature ablation: how much the target falls when a region is removed."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import torch.nn.functional as F
 from torch import Tensor
 
 from pellucid.target import Target
@@ -26,19 +27,10 @@ class Difference:
     signed: ClassVar[bool] = True
 
     def estimate(self, responses: Responses, target: Target) -> Estimate:
-        answers = responses.read(target)
+        answers, draws = responses.read(target), responses.draws
         values = responses.read_full(target) - answers.mean(1)
-        if len(values) < responses.n:  # called off: what was not asked is not known, and counts as nothing
-            values = _filled(values, responses.n)
-        draws = responses.draws
-        error = None if draws < 2 else _filled(answers.std(1) / draws**0.5, responses.n)
-        return Estimate(values, error)
-
-
-def _filled(values: Tensor, n: int) -> Tensor:
-    made = values.new_zeros(n)
-    made[: len(values)] = values
-    return made
+        missing = (0, responses.n - len(values))  # called off: regions that were not evaluated count as nothing
+        return Estimate(F.pad(values, missing), None if draws < 2 else F.pad(answers.std(1) / draws**0.5, missing))
 
 
 def occlusion(

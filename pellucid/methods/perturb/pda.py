@@ -1,4 +1,4 @@
-"""Prediction difference analysis: weight of evidence, in bits, of what is seen through every window."""
+"""Prediction difference analysis: the weight of evidence, in bits, of what is inside every window."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ class WeightOfEvidence:
             values += weight * (self._bits(whole, classes) - self._bits(p.mean(1), classes))
             effect += weight * self._slope(p.mean(1), classes)[:, None] * p
         error = effect.std(1) / draws**0.5 if draws > 1 else None
-        missing = (0, responses.n - rows)  # called off: what was not asked is not known, and counts as nothing
+        missing = (0, responses.n - rows)  # called off: windows that were not evaluated count as nothing
         return Estimate(
             F.pad(values, missing), None if error is None else F.pad(error, missing),
             ("Weight of evidence, in bits: 1 where a window doubles the odds of the class, -1 where it halves them.",),
@@ -248,7 +248,7 @@ class Openings(Division):
 
 def _filling(sampler: Imputer, x: Tensor) -> str:
     """What fills the windows of x, in words."""
-    found = sampler.of(x) if isinstance(sampler, Likely) else sampler
-    if isinstance(found, ConditionalGaussian):
+    imputer = sampler.of(x) if isinstance(sampler, Likely) else sampler
+    if isinstance(imputer, ConditionalGaussian):
         return "with draws from a Gaussian given the pixels around it"
-    return "with what is elsewhere in the input" if isinstance(found, Shifted) else f"by {found}"
+    return "with what is elsewhere in the input" if isinstance(imputer, Shifted) else f"by {imputer}"

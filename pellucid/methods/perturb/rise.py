@@ -1,4 +1,4 @@
-"""RISE: what the target is on average when a place can be seen."""
+"""RISE: the mean target over random masks, for every place, weighted by how far the masks show it."""
 
 from __future__ import annotations
 
@@ -98,11 +98,11 @@ def _sums(data: WeightedRows, masks: Iterator[Tensor], *, centred: bool) -> tupl
     f = data.y - (data.w @ data.y) / data.w.sum() if centred else data.y
     first, second, start = torch.zeros(3, 1).double(), torch.zeros(3, 3, 1).double(), 0
     for mask in masks:
-        w, g, left = (part[start : start + len(mask), None] for part in (data.w, f, data.left.sqrt()))
+        w, g, open_share = (part[start : start + len(mask), None] for part in (data.w, f, data.open_share.sqrt()))
         terms = torch.stack([w * g * mask, w * mask, (w * g).expand_as(mask)])
         first = first + terms.sum(1)
-        open_ = _by_unit(terms * left, data.unit)
-        second = second + torch.stack([torch.stack([(a * b).sum(0) for b in open_]) for a in open_])
+        deviations = _by_unit(terms * open_share, data.unit)
+        second = second + torch.stack([torch.stack([(a * b).sum(0) for b in deviations]) for a in deviations])
         start += len(mask)
     return first, second, -(-start // data.unit)
 
@@ -115,9 +115,9 @@ def _by_unit(terms: Tensor, unit: int) -> Tensor:
 
 
 def _ratio(first: Tensor, second: Tensor, units: int, w: Tensor) -> tuple[Tensor, Tensor]:
-    seen = first[1].clamp(min=1e-300)
-    values = first[0] / seen
-    slopes = torch.stack([1 / seen, -values / seen, (-1 / w).expand_as(seen)])
+    shown = first[1].clamp(min=1e-300)
+    values = first[0] / shown
+    slopes = torch.stack([1 / shown, -values / shown, (-1 / w).expand_as(shown)])
     variance = torch.einsum("ap,abp,bp->p", slopes, second, slopes).clamp(min=0)
     error = (variance * units / (units - 1)).sqrt() if units > 1 else torch.full_like(values, torch.inf)
     return values, error.where(first[1] > 0, torch.inf)

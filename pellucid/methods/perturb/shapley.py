@@ -1,4 +1,4 @@
-"""Shapley values from random orders: what every region adds to those before it."""
+"""Shapley values from random orders: the mean of what every region adds to those before it."""
 
 from __future__ import annotations
 
@@ -89,10 +89,10 @@ class Permutations(Design):
     def rows(self, n: int, start: int, stop: int) -> Tensor:
         if self.complete(n):
             return Coalitions(coalition_count(n), self.seed).rows(n, start, stop)
-        asked, step = torch.arange(start, stop), n - 1
+        index, step = torch.arange(start, stop), n - 1
         walks = range(start // step, (stop - 1) // step + 1)
         entered = torch.stack([self.order(n, walk).argsort() for walk in walks])  # when each region enters
-        return entered[asked // step - walks.start] <= (asked % step)[:, None]
+        return entered[index // step - walks.start] <= (index % step)[:, None]
 
     def order(self, n: int, walk: int) -> Tensor:
         """The order in which regions enter."""
@@ -127,7 +127,7 @@ class MarginalContributions:
             raise design_error("marginal contributions", design, "every row has to add one region to the row before")
         if design.complete(n):
             return Kernel().estimate(responses, target)
-        y, group = responses.read(target).mean(1).double().cpu(), 2 if design.antithetic else 1
+        y, group = responses.means(target), 2 if design.antithetic else 1
         walks = len(y) // (n - 1)
         walks = walks // group * group or min(walks, 1)  # what was broken off tells nothing of the regions left
         if not walks:

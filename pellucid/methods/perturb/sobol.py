@@ -1,4 +1,4 @@
-"""Sobol indices: which share of the target's variance a region takes part in."""
+"""Sobol indices: the share of the target's variance that a region takes part in."""
 
 from __future__ import annotations
 
@@ -61,10 +61,10 @@ class SaltelliDesign(Design):
         return n + 1
 
     def rows(self, n: int, start: int, stop: int) -> Tensor:
-        asked = torch.arange(start, stop)
+        index = torch.arange(start, stop)
         first = start // (n + 1)
-        points = quasirandom(2 * n, self.seed, first, -(-stop // (n + 1)))[asked // (n + 1) - first]
-        rows, replaced = points[:, :n].clone(), asked % (n + 1) - 1
+        points = quasirandom(2 * n, self.seed, first, -(-stop // (n + 1)))[index // (n + 1) - first]
+        rows, replaced = points[:, :n].clone(), index % (n + 1) - 1
         changed = (replaced >= 0).nonzero()[:, 0]
         rows[changed, replaced[changed]] = points[changed, n + replaced[changed]]
         return rows
@@ -102,15 +102,15 @@ class TotalIndex:
         design, n = responses.design, responses.n
         if not isinstance(design, SaltelliDesign):
             raise design_error("Sobol indices", design, "every row has to come again with one region changed")
-        y = responses.read(target).mean(1).double().cpu()
+        y = responses.means(target)
         y = y[: len(y) // (n + 1) * (n + 1)].reshape(-1, n + 1)
         if not len(y):
             return Estimate(torch.zeros(n, dtype=torch.float64), torch.full((n,), torch.inf, dtype=torch.float64))
         every = torch.ones(1, len(y), dtype=torch.float64) / len(y)
         rng = stream("bootstrap", design.seed)
         chosen = torch.randint(len(y), (RESAMPLES, len(y)), generator=rng)
-        again = torch.zeros(RESAMPLES, len(y), dtype=torch.float64).scatter_add_(1, chosen, torch.ones(chosen.shape).double())
-        return Estimate(total_index(y, every)[0], total_index(y, again / len(y)).std(0))
+        resampled = torch.zeros(RESAMPLES, len(y), dtype=torch.float64).scatter_add_(1, chosen, torch.ones(chosen.shape).double())
+        return Estimate(total_index(y, every)[0], total_index(y, resampled / len(y)).std(0))
 
 
 def total_index(y: Tensor, weights: Tensor) -> Tensor:

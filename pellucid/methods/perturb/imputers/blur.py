@@ -1,4 +1,4 @@
-"""Blur: what is taken away is seen out of focus."""
+"""The imputer that blurs: a removed place takes the mean of those around it, weighted by a Gaussian."""
 
 from __future__ import annotations
 

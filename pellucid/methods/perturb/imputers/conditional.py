@@ -1,4 +1,4 @@
-"""Draws for holes of any shape, each given the frame of places around it: the working part of the conditional Gaussian."""
+"""Draws for holes of any shape, given the frame of places around them: the working part of the conditional Gaussian."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ class ConditionalLaw:
     def mean(self, known: Tensor) -> Tensor:
         """The mean in the hole, (n, channel, m), given the frame, (n, channel, q); both about the mean of the channel."""
         n, channels = known.shape[:2]
-        given = known.reshape(n, self.groups(channels), -1)
-        return torch.einsum("cmq,ncq->ncm", self.weights.expand(given.shape[1], -1, -1), given).reshape(n, channels, -1)
+        grouped = known.reshape(n, self.groups(channels), -1)
+        return torch.einsum("cmq,ncq->ncm", self.weights.expand(grouped.shape[1], -1, -1), grouped).reshape(n, channels, -1)
 
     def noise(self, z: Tensor) -> Tensor:
         """What draws add to the mean, from standard normal numbers: both with shape (n, channel, m)."""
         n, channels = z.shape[:2]
-        given = z.reshape(n, self.groups(channels), -1)
-        return torch.einsum("cij,ncj->nci", self.factor.expand(given.shape[1], -1, -1), given).reshape(n, channels, -1)
+        grouped = z.reshape(n, self.groups(channels), -1)
+        return torch.einsum("cij,ncj->nci", self.factor.expand(grouped.shape[1], -1, -1), grouped).reshape(n, channels, -1)
 
     def groups(self, channels: int) -> int:
         """How many channels are on their own: all of them, or one that holds them all."""
@@ -86,8 +86,8 @@ def _nearest_covariance(covariance: Tensor) -> Tensor:
     if not torch.linalg.cholesky_ex(covariance - ridge).info.any():
         return covariance
     values, vectors = torch.linalg.eigh(covariance)
-    made: Tensor = (vectors * values.maximum(least[:, None])[:, None]) @ vectors.mT
-    return made
+    filled: Tensor = (vectors * values.maximum(least[:, None])[:, None]) @ vectors.mT
+    return filled
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,10 +124,10 @@ class Conditional:
 
     def patches(self, corners: Tensor, size: Sequence[int], draws: Sequence[int]) -> Tensor:
         """What stands in windows, with shape (n, channel, *size): see `patched`."""
-        made = self.x.new_empty(len(corners), self.x.shape[1], prod(size))
+        filled = self.x.new_empty(len(corners), self.x.shape[1], prod(size))
         for some, _, values in self._parts(torch.ones(tuple(size), dtype=torch.bool), corners.cpu(), draws):
-            made[some.to(made.device)] = values
-        return made.reshape(len(corners), -1, *size)
+            filled[some.to(filled.device)] = values
+        return filled.reshape(len(corners), -1, *size)
 
     def _parts(self, hole: Tensor, corners: Tensor, draws: Sequence[int]) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """Equal holes at several corners, put together where they lie alike in their patches: which of them, the places of each,

@@ -1,4 +1,4 @@
-"""Conditional Gaussian: what would be likely to stand there, given the pixels around."""
+"""The conditional Gaussian imputer: removed pixels are drawn given those around them."""
 
 from __future__ import annotations
 
@@ -74,8 +74,8 @@ class ConditionalGaussian(Imputer):
         return known
 
     def __str__(self) -> str:
-        drawn = "" if self.random else ", random=False"
-        return f"ConditionalGaussian(margin={self.margin}, colour={self.colour}, seed={self.seed}{drawn})"
+        suffix = "" if self.random else ", random=False"
+        return f"ConditionalGaussian(margin={self.margin}, colour={self.colour}, seed={self.seed}{suffix})"
 
 
 def conditional_gaussian(
@@ -112,8 +112,8 @@ def conditional_gaussian(
             "how far pixels are apart depends on the size at which the model sees them",
             "Pass model=, or a tensor of samples.",
         )  # fmt: skip
-    seen = (_pixels(model, picture) for picture in pictures)
-    return ConditionalGaussian(measured(seen, reach=reach, pixels=True), margin, colour, seed)
+    images = (_pixels(model, picture) for picture in pictures)
+    return ConditionalGaussian(measured(images, reach=reach, pixels=True), margin, colour, seed)
 
 
 def shipped() -> Statistics:
@@ -134,9 +134,9 @@ def _scale(known: Statistics, x: Tensor, model: Model | None) -> tuple[Tensor, T
     flat = x[0].flatten(1).double()
     if not known.pixels:
         return flat.new_zeros(len(flat), 1), flat.new_ones(len(flat), 1)
-    told = None if model is None else model.image_preprocess
-    if told is not None and len(told.mean) == len(flat):
-        low, high = (bound.to(flat).reshape(-1, 1) for bound in told.bounds())
+    preprocess = None if model is None else model.image_preprocess
+    if preprocess is not None and len(preprocess.mean) == len(flat):
+        low, high = (bound.to(flat).reshape(-1, 1) for bound in preprocess.bounds())
         return low, high - low
     mean, spread = known.mean.to(flat)[:, None], known.spread.to(flat)[:, None]
     width = flat.std(1, correction=0, keepdim=True).clamp(min=1e-12) / spread

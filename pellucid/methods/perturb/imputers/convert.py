@@ -1,4 +1,4 @@
-"""What users write as an imputer, made one: a number, a tensor, a function, or one for each input by its name."""
+"""The conversion of what users write as an imputer: a number, a tensor, a function, or one for each input by its name."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .imputer import Constant, Imputer, Own
 from .multi_input import Each
 
 
-def as_imputer(given: Any) -> Imputer:
+def as_imputer(value: Any) -> Imputer:
     """The imputer that a user means.
 
     Arguments:
@@ -21,15 +21,15 @@ def as_imputer(given: Any) -> Imputer:
     Raises:
         InputError: it is none of them.
     """
-    if hasattr(given, "prepare"):
-        return given  # type: ignore[no-any-return]
-    if isinstance(given, (int, float, Tensor)):
-        return Constant(given if isinstance(given, Tensor) else float(given))
-    if isinstance(given, Mapping):
-        return Each({name: as_imputer(one) for name, one in given.items()})
-    if callable(given):
-        return Own(given)
+    if hasattr(value, "prepare"):
+        return value  # type: ignore[no-any-return]
+    if isinstance(value, (int, float, Tensor)):
+        return Constant(value if isinstance(value, Tensor) else float(value))
+    if isinstance(value, Mapping):
+        return Each({name: as_imputer(one) for name, one in value.items()})
+    if callable(value):
+        return Own(value)
     raise InputError(
-        f"imputer={given!r}", f"a {type(given).__name__}", "an imputer says what stands where something was taken away",
+        f"imputer={value!r}", f"a {type(value).__name__}", "an imputer says what stands where something was taken away",
         "Pass a number, a tensor, a function (x, gone) -> x, or pl.perturb.blur().",
     )  # fmt: skip

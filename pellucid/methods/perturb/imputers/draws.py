@@ -1,4 +1,4 @@
-"""Random draws by number: the same number means the same random numbers, in whatever batch it comes."""
+"""Random draws of imputers by number: the same number gives the same random numbers, in whatever batch it comes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The imputer: what stands where something was taken away; a constant, the mean, or what a function of the user's says."""
+"""The imputer, what stands where something was removed: its protocol, constants, means, and functions of the user."""
 
 from __future__ import annotations
 
@@ -81,18 +81,18 @@ def baseline(value: float | Tensor, x: Tensor) -> Tensor:
     Raises:
         InputError: it has another shape.
     """
-    made = torch.as_tensor(value, dtype=x.dtype, device=x.device)
-    if made.dim() == 1 and x.dim() > 2 and len(made) == x.shape[1]:
-        made = made.reshape(-1, *[1] * (x.dim() - 2))
-    made = made[None] if made.dim() < x.dim() else made
-    if made.dim() > x.dim() or any(
-        m not in (1, s) for m, s in zip(reversed(made.shape), reversed((1, *x.shape[1:])), strict=False)
+    result = torch.as_tensor(value, dtype=x.dtype, device=x.device)
+    if result.dim() == 1 and x.dim() > 2 and len(result) == x.shape[1]:
+        result = result.reshape(-1, *[1] * (x.dim() - 2))
+    result = result[None] if result.dim() < x.dim() else result
+    if result.dim() > x.dim() or any(
+        m not in (1, s) for m, s in zip(reversed(result.shape), reversed((1, *x.shape[1:])), strict=False)
     ):
         raise InputError(
             "a baseline", f"a value of shape {tuple(torch.as_tensor(value).shape)}, and samples of shape {tuple(x.shape[1:])}",
             "it has to say what stands at every entry", "Give a number, one per channel, or a tensor shaped like a sample.",
         )  # fmt: skip
-    return made.reshape(*[1] * (x.dim() - made.dim()), *made.shape)
+    return result.reshape(*[1] * (x.dim() - result.dim()), *result.shape)
 
 
 @dataclass(frozen=True)

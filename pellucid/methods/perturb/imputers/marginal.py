@@ -1,4 +1,4 @@
-"""Marginal: what stands there in other samples, or elsewhere in this one, whatever lies around it."""
+"""Marginal sampling: a removed place takes the value of other samples, or of elsewhere in this one, whatever lies around it."""
 
 from __future__ import annotations
 
@@ -53,22 +53,22 @@ class Marginal(Imputer):
         order = torch.randperm(len(self.data), generator=rng).tolist() if self.shuffle else list(range(len(self.data)))
 
         def content(draw: int) -> Tensor:
-            found = self._sample(order[draw % len(order)], x, model)
-            return self._sample(order[(draw + 1) % len(order)], x, model) if torch.equal(found, x) else found
+            chosen = self._sample(order[draw % len(order)], x, model)
+            return self._sample(order[(draw + 1) % len(order)], x, model) if torch.equal(chosen, x) else chosen
 
         return SampleFill(tuple(x.shape[1:]), content)
 
     def _sample(self, index: int, x: Tensor, model: Model | None) -> Tensor:
-        given = self.data[index]
-        if not isinstance(given, Tensor):
+        sample = self.data[index]
+        if not isinstance(sample, Tensor):
             assert model is not None
-            given = model.read(given)[0]
-        if given.shape != x.shape[1:]:
+            sample = model.read(sample)[0]
+        if sample.shape != x.shape[1:]:
             raise InputError(
-                "marginal sampling", f"samples of shape {tuple(given.shape)}, and one of shape {tuple(x.shape[1:])} to fill",
+                "marginal sampling", f"samples of shape {tuple(sample.shape)}, and one of shape {tuple(x.shape[1:])} to fill",
                 "a place gets the value at the same place of another sample", "Give samples of the same shape.",
             )  # fmt: skip
-        return given.to(x)[None]
+        return sample.to(x)[None]
 
     def __str__(self) -> str:
         return f"Marginal({len(self.data)} samples, shuffle={self.shuffle}, seed={self.seed})"

@@ -1,4 +1,4 @@
-"""Noise: what is taken away becomes random, each channel on the scale of its own."""
+"""The noise imputer: removed places become random, each channel on its own scale."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Noisy linear: every missing entry a weighted mean of its neighbours, missing or not, plus a little noise."""
+"""Noisy linear imputation (ROAD): every missing entry is a weighted mean of its neighbours, plus a little noise."""
 
 from __future__ import annotations
 
@@ -82,10 +82,10 @@ def smooth_fill(x: Tensor, gone: Tensor, tolerance: float) -> Tensor:
     mean = x.mean(tuple(range(2, x.dim())), keepdim=True)
     known, hole = cut(x - mean, corners, size), cut(gone.expand(-1, -1, *x.shape[2:]), corners, size).to(x)
     weight = cut(_neighbours(torch.ones_like(x[:, :1])), corners, size)  # less than 1 at the border of the picture
-    found = _conjugate_gradients(
+    solution = _conjugate_gradients(
         lambda y: hole * (weight * y - _neighbours(hole * y)), hole * _neighbours(known * (1 - hole)), weight, tolerance
     )
-    return paste(x, torch.lerp(known, found, hole) + mean, corners)
+    return paste(x, torch.lerp(known, solution, hole) + mean, corners)
 
 
 def _bounding_windows(gone: Tensor) -> tuple[Tensor, list[int]]:
@@ -118,25 +118,25 @@ def _conjugate_gradients(apply: Callable[[Tensor], Tensor], right: Tensor, diago
     def dot(a: Tensor, b: Tensor) -> Tensor:
         return (a * b).sum(axes, keepdim=True)
 
-    found, rest = torch.zeros_like(right), right
-    turned = rest / diagonal
-    way, size = turned, dot(rest, turned)
+    solution, residual = torch.zeros_like(right), right
+    preconditioned = residual / diagonal
+    direction, size = preconditioned, dot(residual, preconditioned)
     enough = tolerance**2 * dot(right, right)
     for _ in range(right[0, 0].numel()):
-        open_ = dot(rest, rest) > enough
-        if not open_.any():
+        unsolved = dot(residual, residual) > enough
+        if not unsolved.any():
             break
-        pushed = apply(way)
-        step = torch.where(open_, size / dot(way, pushed), 0)
-        found, rest = found + step * way, rest - step * pushed
-        turned = rest / diagonal
-        size, before = dot(rest, turned), size
-        way = turned + torch.where(open_, size / before, 0) * way
-    return found
+        image = apply(direction)
+        step = torch.where(unsolved, size / dot(direction, image), 0)
+        solution, residual = solution + step * direction, residual - step * image
+        preconditioned = residual / diagonal
+        size, previous = dot(residual, preconditioned), size
+        direction = preconditioned + torch.where(unsolved, size / previous, 0) * direction
+    return solution
 
 
 def _mean_of_rest(x: Tensor, gone: Tensor) -> Tensor:
     """The mean of what is left of a row (1, columns); of all of it where nothing is left. With shape (k, 1)."""
-    left = (~gone).to(x)
-    count = left.sum(1, keepdim=True)
-    return torch.where(count > 0, (left * x).sum(1, keepdim=True) / count.clamp(min=1), x.mean(1, keepdim=True))
+    present = (~gone).to(x)
+    count = present.sum(1, keepdim=True)
+    return torch.where(count > 0, (present * x).sum(1, keepdim=True) / count.clamp(min=1), x.mean(1, keepdim=True))

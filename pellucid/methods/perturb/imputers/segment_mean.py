@@ -1,4 +1,4 @@
-"""Segment mean: every region becomes one colour, its own mean."""
+"""The segment mean imputer: every removed region takes its own mean colour."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What pictures look like up close: how the colour of a pixel goes with the colours around it."""
+"""Statistics of patches: how the colour of a pixel correlates with those around it."""
 
 from __future__ import annotations
 
@@ -107,18 +107,18 @@ def measured(samples: Iterable[Tensor], *, reach: int = REACH, pixels: bool = Fa
         >>> measured([torch.tensor([[0.0, 1.0, 0.0, 1.0]])], reach=1).mean
         tensor([0.5000], dtype=torch.float64)
     """
-    given = [sample.detach().double().cpu() for sample in samples]
-    if not given or given[0].dim() < 2 or min(prod(sample.shape[1:]) for sample in given) < 2:
-        found = f"samples of shape {tuple(given[0].shape)}" if given else "no samples"
+    data = [sample.detach().double().cpu() for sample in samples]
+    if not data or data[0].dim() < 2 or min(prod(sample.shape[1:]) for sample in data) < 2:
+        description = f"samples of shape {tuple(data[0].shape)}" if data else "no samples"
         raise InputError(
-            "statistics of patches", found, "they tell how an entry goes with those around it",
+            "statistics of patches", description, "they tell how an entry goes with those around it",
             "Give pictures, or samples with shape (channel, length), (channel, height, width) or the like.",
         )  # fmt: skip
-    steps = tuple(min(reach, *(sample.shape[axis] - 1 for sample in given)) for axis in range(1, given[0].dim()))
-    products = sum(_products(sample, steps) for sample in given)
+    steps = tuple(min(reach, *(sample.shape[axis] - 1 for sample in data)) for axis in range(1, data[0].dim()))
+    products = sum(_products(sample, steps) for sample in data)
     assert isinstance(products, Tensor)
-    low = torch.stack([sample.flatten(1).amin(1) for sample in given]).amin(0)
-    high = torch.stack([sample.flatten(1).amax(1) for sample in given]).amax(0)
+    low = torch.stack([sample.flatten(1).amin(1) for sample in data]).amin(0)
+    high = torch.stack([sample.flatten(1).amax(1) for sample in data]).amax(0)
     mean, covariance = _moments(products)
     return Statistics(mean, _nearest_covariance(covariance), low, high, pixels)
 

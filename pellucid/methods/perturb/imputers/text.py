@@ -36,16 +36,16 @@ class Blank(Constant):
         return f"Blank({self.name})"
 
 
-def text_imputer(given: Any, written: TokenizedText) -> tuple[Any, str]:
+def text_imputer(imputer: Any, written: TokenizedText) -> tuple[Any, str]:
     """What stands where tokens are taken away, and a sentence about it.
 
     Arguments:
-        given: `LeftOut`, a token id, or a function of vectors; for anything else the tokenizer's blank stands in.
+        imputer: `LeftOut`, a token id, or a function of vectors; for anything else the tokenizer's blank stands in.
     """
-    if isinstance(given, LeftOut):
-        return given, "Removed tokens are left out: the model reads a shorter text."
-    if isinstance(given, Own) or (callable(given) and not hasattr(given, "prepare")):
-        return given, ""
-    id = given if isinstance(given, int) and not isinstance(given, bool) else None
+    if isinstance(imputer, LeftOut):
+        return imputer, "Removed tokens are left out: the model reads a shorter text."
+    if isinstance(imputer, Own) or (callable(imputer) and not hasattr(imputer, "prepare")):
+        return imputer, ""
+    id = imputer if isinstance(imputer, int) and not isinstance(imputer, bool) else None
     vectors, name = written.blank_vectors(id)
     return Blank(vectors, name), f"Removed tokens are replaced by {name}."

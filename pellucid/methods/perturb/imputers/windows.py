@@ -1,4 +1,4 @@
-"""Windows of a sample, cut out and pasted in: for who fills, or computes with, windows alone and not whole samples."""
+"""Windows of a sample, cut out and pasted in, for code that fills or computes windows and not whole samples."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def patched(fill: Fill, sample: Tensor, corners: Tensor, size: Sequence[int], dr
         >>> patched(lambda gone, draws: -x, x, torch.tensor([[0, 1], [2, 2]]), (1, 2), [0, 0]).tolist()
         [[[[-1.0, -2.0]]], [[[-10.0, -11.0]]]]
     """
-    quick = getattr(fill, "patches", None)
-    if quick is not None:
-        found: Tensor = quick(corners, size, draws)
-        return found
+    direct = getattr(fill, "patches", None)
+    if direct is not None:
+        content: Tensor = direct(corners, size, draws)
+        return content
     gone = torch.zeros(len(corners), 1, *sample.shape[2:], dtype=torch.bool, device=sample.device)
     gone = paste(gone, torch.ones(len(corners), 1, *size, dtype=torch.bool, device=sample.device), corners)
     content = fill(gone, draws)
@@ -56,10 +56,10 @@ def paste(x: Tensor, patches: Tensor, corners: Tensor) -> Tensor:
         >>> paste(torch.zeros(1, 1, 4), torch.ones(1, 1, 2), torch.tensor([[1]]))
         tensor([[[0., 1., 1., 0.]]])
     """
-    made = x.expand(len(corners), *x.shape[1:]).clone(memory_format=torch.contiguous_format)
+    result = x.expand(len(corners), *x.shape[1:]).clone(memory_format=torch.contiguous_format)
     index = window_index(x.shape[2:], corners, patches.shape[2:])
-    made.flatten(2).scatter_(2, index[:, None].expand(-1, x.shape[1], -1), patches.flatten(2).to(x.dtype))
-    return made
+    result.flatten(2).scatter_(2, index[:, None].expand(-1, x.shape[1], -1), patches.flatten(2).to(x.dtype))
+    return result
 
 
 def window_index(sides: Sequence[int], corners: Tensor, size: Sequence[int]) -> Tensor:

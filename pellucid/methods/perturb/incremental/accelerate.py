@@ -152,7 +152,7 @@ def _agree(quick: Tensor, dense: Tensor) -> bool:
 
 def _time(work: Callable[[], T], device: torch.device) -> tuple[T, float]:
     begin = time.perf_counter()
-    made = work()
+    result = work()
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-    return made, time.perf_counter() - begin
+    return result, time.perf_counter() - begin

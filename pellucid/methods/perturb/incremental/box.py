@@ -54,14 +54,14 @@ class MapLayout:
 
     def rows(self, value: Tensor) -> Tensor:
         """(n, *places, channels) from a value of this form, with any number of samples and any stretch of the picture."""
-        turned = value.permute(self.samples, *self.axes, *self.others)
-        return turned.reshape(*turned.shape[: 1 + len(self.axes)], -1)
+        permuted = value.permute(self.samples, *self.axes, *self.others)
+        return permuted.reshape(*permuted.shape[: 1 + len(self.axes)], -1)
 
     def value(self, rows: Tensor) -> Tensor:
         """The value that these rows hold; channels last in memory."""
         order = (self.samples, *self.axes, *self.others)
-        turned = rows.reshape(*rows.shape[:-1], *(self.shape[a] for a in self.others))
-        return turned.permute([order.index(a) for a in range(len(order))])
+        permuted = rows.reshape(*rows.shape[:-1], *(self.shape[a] for a in self.others))
+        return permuted.permute([order.index(a) for a in range(len(order))])
 
     def bordered(self, value: Tensor, fill: float) -> Tensor:
         """All rows of one sample in one list, with a border of `fill` past the end of every axis of the picture.
@@ -129,10 +129,10 @@ def layout_after(tape: Tape, op: Op, source: MapLayout, out: int) -> MapLayout |
     after = tape.values[out].shape
     axes = []
     for axis in source.axes:
-        found = follow(op.name, op.args, before, Batch(axis), after, before[axis])
-        if found is None or found.every != 1 or after[found.axis] != before[axis]:
+        there = follow(op.name, op.args, before, Batch(axis), after, before[axis])
+        if there is None or there.every != 1 or after[there.axis] != before[axis]:
             return None
-        axes.append(found.axis)
+        axes.append(there.axis)
     return layout_of(tape, out, tuple(axes)) if len(set(axes)) == len(axes) else None
 
 
@@ -189,14 +189,14 @@ class WindowPositions:
             InputError: a window reaches out of the picture, or is none that the plan is made for.
         """
         columns = _inside(corners, self.size, self.picture).to(self.places[0].device).unbind(1)
-        found = tuple(number[column] for number, column in zip(self.numbers, columns, strict=True))
-        if any(bool((f < 0).any()) for f in found):
-            bad = next(row.tolist() for row, *at in zip(corners, *found, strict=True) if min(at) < 0)
+        positions = tuple(number[column] for number, column in zip(self.numbers, columns, strict=True))
+        if any(bool((f < 0).any()) for f in positions):
+            bad = next(row.tolist() for row, *at in zip(corners, *positions, strict=True) if min(at) < 0)
             raise InputError(
                 f"A window at {tuple(bad)}", "a plan made for other corners", "boxes are as small as the corners allow",
                 "Build the plan with those corners, or with corners=None for any.",
             )  # fmt: skip
-        return found
+        return positions
 
 
 def extents(marked: Tensor) -> Tensor:
@@ -207,13 +207,13 @@ def extents(marked: Tensor) -> Tensor:
         tensor([[[0, 2],
                  [1, 3]]])
     """
-    found = []
+    ranges = []
     for axis in range(1, marked.dim()):
         others = [a for a in range(1, marked.dim()) if a != axis]
         along = (marked.any(others[0]) if len(others) == 1 else marked.amax(others) if others else marked).long()
         last = along.shape[1] - along.flip(1).argmax(1)
-        found.append(torch.stack([along.argmax(1), torch.where(along.any(1), last, 0)], 1))
-    return torch.stack(found, 1)
+        ranges.append(torch.stack([along.argmax(1), torch.where(along.any(1), last, 0)], 1))
+    return torch.stack(ranges, 1)
 
 
 def windows_around(extent: Tensor, picture: Sequence[int]) -> tuple[tuple[int, ...], Tensor]:

@@ -1,4 +1,4 @@
-"""Convolutions, transposed or not, in any number of dimensions."""
+"""Steps of convolutions, transposed or not, in any number of dimensions."""
 
 from __future__ import annotations
 
@@ -52,10 +52,10 @@ def _plain(draft: Draft, op: Op, box: Box, settings: Settings, groups: int) -> P
         return None
     sizes = draft.shape(op.out)[2:]
     taps = [settings.taps(axis, sizes[axis], low[axis]) if b else None for axis, b in enumerate(boxed)]
-    source, made = region_and_box(draft, op, box, (None, None, *taps))
-    left = settings.left(taps)
-    rest = (None, left.stride, left.padding, left.dilation, False, [0] * d, groups)
-    return PlanStep(op, convolve, (source, *draft.weight(op), *rest), boxes={op.out: made})
+    source, output = region_and_box(draft, op, box, (None, None, *taps))
+    remaining = settings.remaining(taps)
+    rest = (None, remaining.stride, remaining.padding, remaining.dilation, False, [0] * d, groups)
+    return PlanStep(op, convolve, (source, *draft.weight(op), *rest), boxes={op.out: output})
 
 
 def _transposed(draft: Draft, op: Op, box: Box, settings: Settings, groups: int) -> PlanStep | None:
@@ -70,10 +70,10 @@ def _transposed(draft: Draft, op: Op, box: Box, settings: Settings, groups: int)
         cut, offset = spread.read(spans[-1])
         cuts.append(cut)
         offsets.append(Lookup(Cut(offset, spans[-1].length).positions(), n))
-    made = draft.box(op.out, box, spans)
+    output = draft.box(op.out, box, spans)
     source = Fetch.of(op.ins[0], box.layout, box, cuts)
     rest = (None, settings.stride, [0] * d, settings.dilation, True, [0] * d, groups)
-    return PlanStep(op, _convolve_and_cut, (made.layout, offsets, source, *draft.weight(op), *rest), boxes={op.out: made})
+    return PlanStep(op, _convolve_and_cut, (output.layout, offsets, source, *draft.weight(op), *rest), boxes={op.out: output})
 
 
 def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, pad: list[int] | None, *settings: Any) -> Tensor:
@@ -85,8 +85,8 @@ def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, pad: list[int] | No
 def _convolve_and_cut(layout: MapLayout, positions: Sequence[Tensor], *convolved: Any) -> Tensor:
     """Along each axis of the picture, what lies at the positions given for each window."""
     z = convolve(*convolved)
-    for axis, wanted in zip(layout.axes, positions, strict=True):
+    for axis, index in zip(layout.axes, positions, strict=True):
         shape = [1] * z.dim()
-        shape[0], shape[axis] = wanted.shape
-        z = z.gather(axis, wanted.view(shape).expand(*z.shape[:axis], wanted.shape[1], *z.shape[axis + 1 :]))
+        shape[0], shape[axis] = index.shape
+        z = z.gather(axis, index.view(shape).expand(*z.shape[:axis], index.shape[1], *z.shape[axis + 1 :]))
     return z

@@ -1,4 +1,4 @@
-"""Operations on whole maps: where a change is felt everywhere, or no rule knows better, the rest is computed densely."""
+"""Operations on whole maps: where a change reaches everywhere, or no rule is known, the rest is computed densely."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def dense(draft: Draft, op: Op) -> PlanStep:
     Raises:
         ModelError: it mixes samples, so that one window's answer would depend on the others.
     """
-    values = [value for value in (*op.ins, *op.outs) if value is not None and value in draft.wanted]
+    values = [value for value in (*op.ins, *op.outs) if value is not None and value in draft.needed]
     if any(draft.tape.values[value].batch is None for value in values):
         raise mixed_samples(op)
     if op.kind == "convolution":

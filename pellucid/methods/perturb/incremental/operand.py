@@ -227,8 +227,8 @@ def first_sample(tensor: Tensor, batch: Batch, samples: int) -> Tensor:
         (tensor([1, 2]), tensor([1, 3]))
     """
     axis, shape = batch.axis, tensor.shape
-    apart = tensor.reshape(*shape[:axis], -1, samples, batch.every, *shape[axis + 1 :])
-    return apart.select(axis + 1, 0).flatten(axis, axis + 1)
+    split = tensor.reshape(*shape[:axis], -1, samples, batch.every, *shape[axis + 1 :])
+    return split.select(axis + 1, 0).flatten(axis, axis + 1)
 
 
 def repeated(tensor: Tensor, batch: Batch, n: int) -> Tensor:
@@ -239,8 +239,8 @@ def repeated(tensor: Tensor, batch: Batch, n: int) -> Tensor:
         (tensor([1, 2, 1, 2, 1, 2]), tensor([1, 1, 2, 2]))
     """
     axis, shape = batch.axis, tensor.shape
-    apart = tensor.reshape(*shape[:axis], -1, 1, batch.every, *shape[axis + 1 :])
-    repeated = apart.expand(*apart.shape[: axis + 1], n, *apart.shape[axis + 2 :])
+    split = tensor.reshape(*shape[:axis], -1, 1, batch.every, *shape[axis + 1 :])
+    repeated = split.expand(*split.shape[: axis + 1], n, *split.shape[axis + 2 :])
     return repeated.flatten(axis, axis + 2)
 
 

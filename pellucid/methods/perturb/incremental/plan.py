@@ -1,4 +1,4 @@
-"""Plan: what a network has to compute again when one window of its input changes."""
+"""The plan of incremental inference: what a network has to compute again when one window of its input changes."""
 
 from __future__ import annotations
 

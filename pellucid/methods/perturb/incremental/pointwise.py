@@ -1,4 +1,4 @@
-"""Operations that treat every place of a picture alone, or leave the places alone: they run on boxes as they are."""
+"""Steps of operations that treat every place of a picture alone, or leave the places alone: they run on boxes as they are."""
 
 from __future__ import annotations
 
@@ -83,11 +83,11 @@ def mixed_axes(tape: Tape, op: Op) -> set[int] | None:
     return _axes(args[place] if len(args) > place else default, n)
 
 
-def _axes(given: Any, n: int) -> set[int]:
+def _axes(argument: Any, n: int) -> set[int]:
     """Axes from an argument that names one, some, or (None, or none) all of them."""
-    if given is None or given == () or given == []:
+    if argument is None or argument == () or argument == []:
         return set(range(n))
-    return {axis % n for axis in ((given,) if isinstance(given, int) else given)}
+    return {axis % n for axis in ((argument,) if isinstance(argument, int) else argument)}
 
 
 def _alone(draft: Draft, op: Op, box: Box) -> PlanStep | None:
@@ -96,7 +96,7 @@ def _alone(draft: Draft, op: Op, box: Box) -> PlanStep | None:
     if len(op.ins) > 1 or (fewer and op.name in ("linalg_vector_norm", "copy", "index")):  # there axes cannot be followed
         return None
     boxes = {}
-    for out in draft.wanted.intersection(o for o in op.outs if o is not None):
+    for out in draft.needed.intersection(o for o in op.outs if o is not None):
         layout = layout_after(draft.tape, op, box.layout, out)
         if layout is None:
             return None

@@ -1,4 +1,4 @@
-"""Regions: what an operation has to read so that it makes a box."""
+"""Regions that an operation has to read to compute a box; its kernel, stride, padding and dilation along each axis."""
 
 from __future__ import annotations
 
@@ -52,16 +52,16 @@ class Settings:
     @classmethod
     def of(cls, d: int, kernel: Any, stride: Any, padding: Any, dilation: Any) -> Settings:
         """From PyTorch's arguments for d axes, with its defaults where they are missing."""
-        given = (kernel, stride or kernel, padding or 0, dilation or 1)
-        return cls(*(per_axis(value, d) for value in given))
+        values = (kernel, stride or kernel, padding or 0, dilation or 1)
+        return cls(*(per_axis(value, d) for value in values))
 
     def taps(self, axis: int, size: int, low: int = 0) -> Taps:
         """What outputs read along an axis; `low`: padding before the operation's own."""
         return Taps(self.kernel[axis], self.stride[axis], self.dilation[axis], self.padding[axis] + low, size)
 
-    def left(self, taps: Sequence[Taps | None]) -> Settings:
+    def remaining(self, taps: Sequence[Taps | None]) -> Settings:
         """What is left for the operation to do once regions have been cut out along some axes."""
-        stride = [s if tap is None else tap.left for s, tap in zip(self.stride, taps, strict=True)]
+        stride = [s if tap is None else tap.remaining_stride for s, tap in zip(self.stride, taps, strict=True)]
         padding = [p if tap is None else 0 for p, tap in zip(self.padding, taps, strict=True)]
         return replace(self, stride=stride, padding=padding)
 

@@ -48,9 +48,9 @@ class Schedule:
     def follow(self, run: ForwardPass, *, keep: bool = False) -> None:
         """Run all steps; `keep`: without freeing anything."""
         for step, ends in zip(self.steps, self.ends, strict=True):
-            made = step(run)
+            result = step(run)
             into = run.boxes if step.boxes else run.full_maps
-            for out, tensor in zip(step.op.outs, [made] if isinstance(made, Tensor) else made, strict=False):
+            for out, tensor in zip(step.op.outs, [result] if isinstance(result, Tensor) else result, strict=False):
                 if out is not None:
                     into[out] = tensor
             for value in () if keep else ends:
@@ -59,13 +59,13 @@ class Schedule:
 
     def maps(self) -> dict[Key, MapLayout | None]:
         """The clean values that the steps read, and how they are laid out."""
-        found: dict[Key, MapLayout | None] = {fetch.key: fetch.layout for fetch in self.pasting.values()}
+        kept: dict[Key, MapLayout | None] = {fetch.key: fetch.layout for fetch in self.pasting.values()}
         for operand in (operand for step in self.steps for operand in step.operands()):
             if isinstance(operand, Fetch):
-                found[operand.key] = operand.layout
+                kept[operand.key] = operand.layout
             elif isinstance(operand, Clean):
-                found[operand.value, None] = None
-        return found
+                kept[operand.value, None] = None
+        return kept
 
 
 def schedule(draft: Draft, start: int, reads: Collection[int], *, most: float, reuse: bool) -> Schedule:
@@ -81,7 +81,7 @@ def schedule(draft: Draft, start: int, reads: Collection[int], *, most: float, r
     """
     guard(draft.tape, start)
     ops = path(draft.tape, reads)
-    draft.wanted.update(reads, *(op.ins for op in ops))
+    draft.needed.update(reads, *(op.ins for op in ops))
     steps = [_step(draft, op, most) for op in ops if _changes(draft, op)]
     if reuse:
         steps = _in_place_where_safe(draft.tape, steps, {start, *reads})
@@ -100,7 +100,7 @@ def _step(draft: Draft, op: Op, most: float) -> PlanStep:
     """The step of one operation: on boxes where that can be and is worth it."""
     step = None
     if draft.full_maps.isdisjoint(op.ins):
-        step = next((made for rule in RULES if (made := rule(draft, op)) is not None), None)
+        step = next((result for rule in RULES if (result := rule(draft, op)) is not None), None)
     if step is None or any(box.share > most for box in step.boxes.values() or (draft.boxes[op.ins[0]],)):
         step = dense(draft, op)
     draft.boxes.update(step.boxes)

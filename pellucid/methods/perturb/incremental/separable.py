@@ -1,4 +1,4 @@
-"""Pooling by averages, and resizing: weighted sums over places, with one matrix per axis."""
+"""Steps of average pooling and resizing: weighted sums over places, with one matrix per axis."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def separable(draft: Draft, op: Op) -> PlanStep | None:
         spans.append(reached)
         cuts.append(cut)
         tables.append(Lookup(matrix[reached.cut().positions()[:, :, None], cut.positions()[:, None, :]], n))
-    made = draft.box(op.out, box, spans)
-    return PlanStep(op, _weigh, (region(op.ins[0], box, cuts), box.layout, made.layout, tables), boxes={op.out: made})
+    output = draft.box(op.out, box, spans)
+    return PlanStep(op, _weigh, (region(op.ins[0], box, cuts), box.layout, output.layout, tables), boxes={op.out: output})
 
 
 def _divides(op: Op) -> bool:
@@ -64,8 +64,8 @@ def _idle(draft: Draft, op: Op, axis: int) -> bool:
 def _pooling(op: Op, axis: int) -> tuple[int, int, int]:
     """Kernel, stride and padding of a pooling along one axis."""
     kernel, stride, padding = (*op.args[1:4], *(None,) * 3)[:3]
-    given = (kernel, stride or kernel, padding or 0)
-    one, two, three = (per_axis(value, POOLS[op.name])[axis] for value in given)
+    settings = (kernel, stride or kernel, padding or 0)
+    one, two, three = (per_axis(value, POOLS[op.name])[axis] for value in settings)
     return one, two, three
 
 
@@ -76,8 +76,8 @@ def _matrix(draft: Draft, op: Op, axis: int) -> Tensor:
     shape = [1, size, *[1] * d]
     shape[axis - d] = size
     units = torch.eye(size, dtype=tensor.dtype, device=tensor.device).reshape(shape)
-    made: Tensor = op.fn(units, *_alone(op, axis, d))
-    return made.reshape(size, -1).t()
+    output: Tensor = op.fn(units, *_alone(op, axis, d))
+    return output.reshape(size, -1).t()
 
 
 def _alone(op: Op, axis: int, d: int) -> list[Any]:
@@ -110,6 +110,6 @@ def _weigh(x: Tensor, before: MapLayout, after: MapLayout, matrices: list[Tensor
     n, d, channels = rows.shape[0], len(matrices), rows.shape[-1]
     for axis, matrix in enumerate(matrices):
         lengths = rows.shape[1 : 1 + d]
-        apart = rows.reshape(n, prod(lengths[:axis]), lengths[axis], -1)
-        rows = (matrix[:, None] @ apart).reshape(n, *lengths[:axis], matrix.shape[1], *lengths[axis + 1 :], channels)
+        grouped = rows.reshape(n, prod(lengths[:axis]), lengths[axis], -1)
+        rows = (matrix[:, None] @ grouped).reshape(n, *lengths[:axis], matrix.shape[1], *lengths[axis + 1 :], channels)
     return after.value(rows)

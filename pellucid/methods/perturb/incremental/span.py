@@ -114,7 +114,7 @@ class Taps:
         return Cut(starts, (reached.length - 1) * self.stride + self.field + 1)
 
     @property
-    def left(self) -> int:
+    def remaining_stride(self) -> int:
         """The stride that is left to do once `read` has been cut out."""
         return 1 if self.kernel == 1 else self.stride
 

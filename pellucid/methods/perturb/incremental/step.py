@@ -70,7 +70,7 @@ class Draft:
     tape: Tape
     boxes: dict[int, Box]
     full_maps: set[int] = field(default_factory=set)
-    wanted: set[int] = field(default_factory=set)
+    needed: set[int] = field(default_factory=set)
     weights: dict[int, tuple[Tensor, Tensor | None]] = field(default_factory=dict)
 
     def shape(self, value: int) -> tuple[int, ...]:

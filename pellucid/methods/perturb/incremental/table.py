@@ -1,4 +1,4 @@
-"""A plan as a readable table, and how much it computes."""
+"""A plan as a readable table, with the number of multiply-adds."""
 
 from __future__ import annotations
 

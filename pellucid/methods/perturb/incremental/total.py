@@ -1,4 +1,4 @@
-"""Sums and means over the whole picture: as they were, and what the box adds to them."""
+"""Steps of sums and means over the whole picture: the old sum, plus what changed in the box."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Max-pooling, which reads a window around each place; padding, slices and shuffles, which move places about."""
+"""Steps of max-pooling, which reads a window around each place, and of padding, slices and shuffles, which move places."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def _max_pool(draft: Draft, op: Op, box: Box) -> PlanStep | None:
     settings = Settings.of(d, kernel, stride, padding, dilation)
     sizes, lead = draft.shape(op.out)[-d:], len(box.layout.shape) - d
     taps = [settings.taps(axis, sizes[axis]) if axis + lead in box.layout.axes else None for axis in range(d)]
-    source, made = region_and_box(draft, op, box, (*[None] * lead, *taps), -float("inf"))
-    left = settings.left(taps)  # regions are cut to fit, so that rounding up changes nothing along their axes
-    args = (op.fn, source, left.kernel, left.stride, left.padding, left.dilation, bool(ceil))
-    return PlanStep(op, _values, args, boxes={op.out: made})
+    source, output = region_and_box(draft, op, box, (*[None] * lead, *taps), -float("inf"))
+    remaining = settings.remaining(taps)  # regions are cut to fit, so that rounding up changes nothing along their axes
+    args = (op.fn, source, remaining.kernel, remaining.stride, remaining.padding, remaining.dilation, bool(ceil))
+    return PlanStep(op, _values, args, boxes={op.out: output})
 
 
 def _values(pool: Callable[..., tuple[Tensor, Tensor]], *args: Any) -> Tensor:
@@ -53,19 +53,19 @@ def _pad(draft: Draft, op: Op, box: Box) -> PlanStep | None:
     fill = float(op.args[2]) if len(op.args) > 2 else 0.0
     sizes = draft.shape(op.out)
     taps = [Taps(1, 1, 1, low[axis], sizes[axis]) if axis in padded else None for axis in range(n)]
-    source, made = region_and_box(draft, op, box, taps, fill)
-    return PlanStep(op, _same, (source,), boxes={op.out: made})
+    source, output = region_and_box(draft, op, box, taps, fill)
+    return PlanStep(op, _same, (source,), boxes={op.out: output})
 
 
 def _slice(draft: Draft, op: Op, box: Box) -> PlanStep | None:
-    given = dict(enumerate(op.args))
-    axis, step = given.get(1, 0) % len(box.layout.shape), given.get(4) or 1
-    size, start = draft.shape(op.ins[0])[axis], given.get(2) or 0
+    arguments = dict(enumerate(op.args))
+    axis, step = arguments.get(1, 0) % len(box.layout.shape), arguments.get(4) or 1
+    size, start = draft.shape(op.ins[0])[axis], arguments.get(2) or 0
     start = min(max(start + size if start < 0 else start, 0), size)
     taps: list[Taps | None] = [None] * len(box.layout.shape)
     taps[axis] = Taps(1, step, 1, -start, draft.shape(op.out)[axis])
-    source, made = region_and_box(draft, op, box, taps)
-    return PlanStep(op, _same, (source,), boxes={op.out: made})
+    source, output = region_and_box(draft, op, box, taps)
+    return PlanStep(op, _same, (source,), boxes={op.out: output})
 
 
 def _same(x: Tensor) -> Tensor:
@@ -87,8 +87,8 @@ def _unshuffle(draft: Draft, op: Op, box: Box) -> PlanStep | None:
     if not in_last_axes(box.layout, 2):
         return None
     taps = [Taps(r, r, 1, 0, length) if axis in box.layout.axes else None for axis, length in enumerate(shape)]
-    source, made = region_and_box(draft, op, box, taps)
-    return PlanStep(op, op.fn, (source, r), boxes={op.out: made})
+    source, output = region_and_box(draft, op, box, taps)
+    return PlanStep(op, op.fn, (source, r), boxes={op.out: output})
 
 
 RULES: dict[str, Callable[[Draft, Op, Box], PlanStep | None]] = {

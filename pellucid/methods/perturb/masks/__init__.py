@@ -1,1 +1,1 @@
-"""Masks found by gradient descent: what must stay, or may go, for the score to hold."""
+"""Masks found by gradient descent: meaningful and extremal perturbation. Random masks are designs, in sampling/."""

@@ -30,6 +30,7 @@ from .masks import (
     places_of,
     reads_scores,
     scores_in_words,
+    settings,
 )
 from .optimise import Momentum, batch_size, chunks, optimise
 
@@ -118,6 +119,7 @@ class Extremal:
     name: ClassVar[str] = "extremal"
     signed: ClassVar[bool] = False
     per_token: ClassVar[str] = "none"
+    options = property(settings)
 
     def __post_init__(self) -> None:
         check_settings(self, ("steps", "lr", "growth", "gain", "step", "sigma", "blur"), ("weight",))
@@ -139,14 +141,14 @@ class Extremal:
             readout, score, output = resolve_readout(model, x.clone(), target, module_path(at))
             game = self.game(readout, output)
             optimiser = Momentum(self.lr * prod(game.grid) / ENTRIES * STEPS / max(self.steps, FEWEST))
-            found = optimise(game, game.start(), optimiser, self.steps, tol=self.tol, batch=self.batch)
-            masks = game.full(found.masks).clamp(0, 1)
+            result = optimise(game, game.start(), optimiser, self.steps, tol=self.tol, batch=self.batch)
+            masks = game.full(result.masks).clamp(0, 1)
             notes = game.notes(masks)
         values = game.places.paint(masks.reshape(len(x), len(self.areas), *masks.shape[1:]).sum(1))
-        passes = found.passes + len(masks) * len(GAMES[self.variant]) + 3 * len(x)
+        passes = result.passes + len(masks) * len(GAMES[self.variant]) + 3 * len(x)
         return Attribution(
             values.to(torch.promote_types(x.dtype, torch.float32)), score, readout.target, output,
-            notes=(*notes, *found.notes), options=self.options, shared=game.places.shared, forwards=passes,
+            notes=(*notes, *result.notes), options=self.options, shared=game.places.shared, forwards=passes,
         )  # fmt: skip
 
     def game(self, readout: Readout, output: Tensor) -> AreaGame:
@@ -160,11 +162,6 @@ class Extremal:
             pyramid = torch.stack([null_samples(x, places, self.null, self.blur, readout), x], 1)
         flips = self.flip and reads_scores(readout, output) and x.dim() == 4 and places.shared
         return AreaGame(self, readout, pyramid, places, ScoreRange.of(readout, x, pyramid[:, 0]), flips)
-
-    @property
-    def options(self) -> tuple[str, ...]:
-        names = "areas", "variant", "steps", "lr", "weight", "growth", "gain", "step", "sigma", "levels", "blur", "flip"
-        return tuple(f"{name}={getattr(self, name)}" for name in (*names, "null", "axes", "tol"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -242,8 +239,8 @@ class AreaGame:
         return torch.lerp(low, high, (height - level).expand(-1, *shape)).to(self.pyramid.dtype)
 
     def variants(self, masks: Tensor, index: Sequence[int], step: int) -> Tensor:
-        made = torch.cat(self._views(self.full(masks), [self.of[i] for i in index]))
-        return made.flip(-1) if self.flips and step % 2 == 0 else made
+        samples = torch.cat(self._views(self.full(masks), [self.of[i] for i in index]))
+        return samples.flip(-1) if self.flips and step % 2 == 0 else samples
 
     def score_gradients(self, scores: Tensor, index: Sequence[int]) -> Tensor:
         sizes = self.score_range.size[[self.of[i] for i in index]]

@@ -1,9 +1,9 @@
-"""Masks over the places of a sample: where these lie, what stands where nothing is kept, and what there is to lose."""
+"""Masks over the places of a sample: where places lie, the null image, the range of the score, and numbers in words."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from math import prod
 from typing import Any
 
@@ -108,13 +108,13 @@ def blurred(x: Tensor, places: Places, sigma: float) -> Tensor:
     return apply_along(exact, bells, places.axes).to(x.dtype).contiguous()
 
 
-def null_samples(x: Tensor, places: Places, given: Any, sigma: float, readout: Readout) -> Tensor:
+def null_samples(x: Tensor, places: Places, null: Any, sigma: float, readout: Readout) -> Tensor:
     """What stands where nothing is kept, shaped like x: by an imputer, else x blurred; for a table, zero."""
-    if given is None:
+    if null is None:
         return blurred(x, places, places.width(sigma)) if places.neighbours else torch.zeros_like(x)
     shape = tuple(places.spread(x.new_empty(1, *places.sides)).shape[1:])
     regions = Partition(shape, torch.arange(prod(shape), device=x.device).reshape(shape))
-    gone, imputer = torch.ones(1, *shape, dtype=torch.bool, device=x.device), as_imputer(given)
+    gone, imputer = torch.ones(1, *shape, dtype=torch.bool, device=x.device), as_imputer(null)
     fills = [imputer.prepare(sample, regions, readout.model)(gone, [0]) for sample in (x[i : i + 1] for i in range(len(x)))]
     return torch.cat([fill.to(x).expand(1, *x.shape[1:]) for fill in fills])
 
@@ -142,8 +142,8 @@ class ScoreRange:
     @property
     def size(self) -> Tensor:
         """How far apart they are; 1 where it makes no difference."""
-        apart = (self.full - self.empty).abs()
-        return torch.where(apart > 0, apart, torch.ones_like(apart))
+        difference = (self.full - self.empty).abs()
+        return torch.where(difference > 0, difference, torch.ones_like(difference))
 
     def share(self, scores: Tensor, rows: Sequence[int]) -> Tensor:
         """Scores as shares: 1 for the whole sample, 0 after a fall as large as the difference that keeping nothing makes.
@@ -181,6 +181,11 @@ def scores_in_words(scores: Tensor) -> str:
     """
     words = [figure(float(score)) for score in scores]
     return " / ".join(words) if len(words) < 5 else f"{figure(float(scores.min()))} ... {figure(float(scores.max()))}"
+
+
+def settings(method: Any) -> tuple[str, ...]:
+    """All settings of a method but how many masks go through the model at once, for provenance."""
+    return tuple(f"{field.name}={getattr(method, field.name)}" for field in fields(method) if field.name != "batch")
 
 
 def check_settings(method: Any, above_zero: Sequence[str], not_below_zero: Sequence[str]) -> None:

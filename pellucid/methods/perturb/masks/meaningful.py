@@ -28,6 +28,7 @@ from .masks import (
     places_of,
     reads_scores,
     scores_in_words,
+    settings,
 )
 from .optimise import Adam, batch_size, chunks, optimise
 
@@ -106,6 +107,7 @@ class Meaningful:
     name: ClassVar[str] = "meaningful"
     signed: ClassVar[bool] = False
     per_token: ClassVar[str] = "none"
+    options = property(settings)
 
     def __post_init__(self) -> None:
         check_settings(self, above_zero=("steps", "lr", "size", "jitter", "beta"), not_below_zero=("l1", "tv", "smooth", "blur"))
@@ -115,12 +117,12 @@ class Meaningful:
         with torch.inference_mode(False), torch.no_grad():
             readout, score, output = resolve_readout(model, x.clone(), target, module_path(at))
             game = self.game(readout, output)
-            found = optimise(game, game.start(), Adam(self.lr), self.steps, tol=self.tol, batch=self.batch)
-            masks = game.full(found.masks).clamp(0, 1)
-            left = game.scores(masks, game.of)
+            result = optimise(game, game.start(), Adam(self.lr), self.steps, tol=self.tol, batch=self.batch)
+            masks = game.full(result.masks).clamp(0, 1)
+            remaining = game.scores(masks, game.of)
         values = game.places.paint(1 - masks).to(torch.promote_types(x.dtype, torch.float32))
-        notes = (*game.notes(1 - masks, left), *found.notes)
-        passes = found.passes + 4 * len(x)
+        notes = (*game.notes(1 - masks, remaining), *result.notes)
+        passes = result.passes + 4 * len(x)
         return Attribution(
             values, score, readout.target, output,
             notes=notes, options=self.options, shared=game.places.shared, forwards=passes,
@@ -135,11 +137,6 @@ class Meaningful:
         null = null_samples(x, places, self.null, self.blur, readout)
         shifts = round(self.jitter * places.scale) if reads_scores(readout, output) and places.neighbours else 1
         return DeletionGame(self, readout, x, null, places, ScoreRange.of(readout, x, null), max(1, shifts))
-
-    @property
-    def options(self) -> tuple[str, ...]:
-        names = "steps", "lr", "l1", "tv", "beta", "jitter", "size", "smooth", "blur", "null", "softmax", "axes", "tol", "seed"
-        return tuple(f"{name}={getattr(self, name)}" for name in names)
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,8 +184,8 @@ class DeletionGame:
 
     def scores(self, masks: Tensor, rows: Sequence[int]) -> Tensor:
         """The score under masks over all places."""
-        asked = [(masks[part], [rows[i] for i in part]) for part in chunks(range(len(masks)), batch_size(self.readout))]
-        return self.readout.check(torch.cat([self.readout(self.under(*each), each[1]) for each in asked]))
+        queries = [(masks[part], [rows[i] for i in part]) for part in chunks(range(len(masks)), batch_size(self.readout))]
+        return self.readout.check(torch.cat([self.readout(self.under(*each), each[1]) for each in queries]))
 
     def variants(self, masks: Tensor, index: Sequence[int], step: int) -> Tensor:
         return self.under(self.full(masks), index, self.shift(step))
@@ -196,8 +193,8 @@ class DeletionGame:
     def shift(self, step: int) -> tuple[int, ...]:
         """How far the samples are moved in this step, along each axis."""
         rng = generator(self.method.seed, step)
-        drawn = torch.randint(self.shifts, (len(self.places.axes),), generator=rng, device="cpu").tolist()
-        return tuple(number - (self.shifts - 1) // 2 for number in drawn)
+        offsets = torch.randint(self.shifts, (len(self.places.axes),), generator=rng, device="cpu").tolist()
+        return tuple(number - (self.shifts - 1) // 2 for number in offsets)
 
     def score_gradients(self, scores: Tensor, index: Sequence[int]) -> Tensor:
         return (self.score_range.share(scores, index) > NONE) / self.score_range.size[list(index)]
@@ -218,12 +215,12 @@ class DeletionGame:
         exact = torch.promote_types(self.x.dtype, torch.float32)
         return torch.full((len(self.x), *self.grid), 0.5, dtype=exact, device=self.x.device)
 
-    def notes(self, taken: Tensor, left: Tensor) -> tuple[str, ...]:
+    def notes(self, taken: Tensor, remaining: Tensor) -> tuple[str, ...]:
         """What the masks do, for the caption."""
         how = "Blurring" if self.method.null is None and self.places.neighbours else "Removing"
         kind = "probability" if isinstance(self.readout.target.terms[0][1], Probability) else "score"
         areas = taken.flatten(1).mean(1)
-        full, fallen, empty = map(scores_in_words, (self.score_range.full, left, self.score_range.empty))
+        full, fallen, empty = map(scores_in_words, (self.score_range.full, remaining, self.score_range.empty))
         note = f"{how} {percent(areas)} of the places lowers the {kind} from {full} to {fallen}; all of them, to {empty}."
         if not bool((areas < LEAST).any()):
             return (note,)

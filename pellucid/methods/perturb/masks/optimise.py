@@ -1,4 +1,4 @@
-"""Descent: masks optimised by gradients that reach them through the model, many at once and each on its own."""
+"""The optimisation of masks by gradients that reach them through the model, many at once and each on its own."""
 
 from __future__ import annotations
 

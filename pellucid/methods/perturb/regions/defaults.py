@@ -1,4 +1,4 @@
-"""Parts: the regions that suit an input when nobody asked for any."""
+"""The regions that suit an input when none are given."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Divisions: how users ask for regions."""
+"""Divisions: ways to divide an input into regions, as users ask for them."""
 
 from __future__ import annotations
 

@@ -98,10 +98,10 @@ def divide(division: Any, x: Tensor, model: Model, *, inside: bool = False) -> R
     return MultiInputRegions((x.shape[1],), inputs.sides, parts)
 
 
-def check_names(given: Any, sides: Sequence[InputSlice], what: str) -> None:
+def check_names(named: Any, sides: Sequence[InputSlice], what: str) -> None:
     """Refuse names that no input has."""
     names = [side.name for side in sides]
-    for name in given if isinstance(given, Mapping) else ():
+    for name in named if isinstance(named, Mapping) else ():
         if name not in names:
             known = f"the inputs {', '.join(map(repr, names))}"
             raise InputError(f"{what} of the input {name!r}", known, "none is called so", "Name one of these.")

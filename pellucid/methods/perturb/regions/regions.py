@@ -1,4 +1,4 @@
-"""Regions: the parts of an input that are taken away together."""
+"""Regions: the parts of one sample that are removed together, as masks, and how values per region become a map."""
 
 from __future__ import annotations
 

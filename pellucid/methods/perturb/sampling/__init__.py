@@ -1,1 +1,1 @@
-"""What is asked and how it is read: designs of coalitions, the loop over variants, answers and estimators."""
+"""The loop of perturbation methods: designs of coalitions, queries to the model, responses, and estimators that read them."""

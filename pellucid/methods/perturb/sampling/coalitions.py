@@ -1,4 +1,4 @@
-"""Coalitions: designs for Shapley values, which need few regions together and nearly all of them as much as half of them."""
+"""Designs for Shapley values: coalitions of all sizes, few regions together as often as nearly all of them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from pellucid.core.random import stream
-from .design import Design, check_budget, log_binomials
+from .design import Design, check_budget, log_binomials, stack_rows
 
 NUMBERED = 62  # bits: of more coalitions than that no two draws are the same, and none need be kept apart
 USUAL, LEAST, MOST = 10, 256, 20_000  # rows per region where no budget is given; then at least, and at most
@@ -71,14 +71,14 @@ class Coalitions(Design):
         """Of pairs from one number up to another: the size, and how many of that size came before."""
         room = pairs_by_size(n)
         turn = _last_turn(room, first)
-        at, made = sum(min(most, turn) for most in room), []
+        at, result = sum(min(most, turn) for most in room), []
         while at < last:
             sizes = [size for size, most in enumerate(room, start=1) if most > turn]
             assert sizes, "there are no more coalitions"
             Random(f"{self.seed} {turn}").shuffle(sizes)
-            made += [(size, turn) for size in sizes[max(0, first - at) : last - at]]
+            result += [(size, turn) for size in sizes[max(0, first - at) : last - at]]
             at, turn = at + len(sizes), turn + 1
-        return made
+        return result
 
     def _members(self, n: int, size: int, index: int) -> list[int]:
         """One of the coalitions of a size, in a random order without repetition."""
@@ -122,14 +122,13 @@ class ShapleyKernel(Design):
 
     def rows(self, n: int, start: int, stop: int) -> Tensor:
         sizes = shapley_kernel(n).exp().cumsum(0)
-        return torch.stack([self._row(sizes, i) for i in range(start, stop)])
 
-    def _row(self, sizes: Tensor, i: int) -> Tensor:
-        if self.paired and i % 2:
-            return ~self._row(sizes, i - 1)
-        n, rng = len(sizes) - 1, stream("coalition", self.seed, i)
-        size = torch.searchsorted(sizes, torch.rand(1, generator=rng, dtype=sizes.dtype)).clamp(1, n - 1)
-        return torch.randperm(n, generator=rng) < size
+        def row(i: int) -> Tensor:
+            rng = stream("coalition", self.seed, i)
+            size = torch.searchsorted(sizes, torch.rand(1, generator=rng, dtype=sizes.dtype)).clamp(1, n - 1)
+            return torch.randperm(n, generator=rng) < size
+
+        return stack_rows(row, start, stop, paired=self.paired)
 
 
 def shapley_kernel(n: int) -> Tensor:
@@ -169,13 +168,13 @@ def _last_turn(room: tuple[int, ...], pairs: int) -> int:
 @lru_cache(maxsize=1024)
 def _shuffled(seed: str, most: int, length: int) -> list[int]:
     """The first of the numbers below `most` in a random order, which does not depend on how many are asked for."""
-    rng, made = Random(seed), list[int]()
+    rng, result = Random(seed), list[int]()
     moved: dict[int, int] = {}
     for place in range(length):
         other = rng.randrange(place, most)
-        made.append(moved.get(other, other))
+        result.append(moved.get(other, other))
         moved[other] = moved.get(place, place)
-    return made
+    return result
 
 
 def combination(number: int, n: int, size: int) -> list[int]:
@@ -187,10 +186,10 @@ def combination(number: int, n: int, size: int) -> list[int]:
     """
     members: list[int] = []
     for member in range(n):
-        left = size - len(members)
-        if not left:
+        missing = size - len(members)
+        if not missing:
             break
-        with_it = math.comb(n - member - 1, left - 1)
+        with_it = math.comb(n - member - 1, missing - 1)
         if number < with_it:
             members.append(member)
         else:

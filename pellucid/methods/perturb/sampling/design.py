@@ -1,8 +1,9 @@
-"""Designs: which regions are there and which are taken away, row by row."""
+"""Designs: which regions are present and which are removed, row by row."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import ClassVar, Protocol
 
@@ -121,12 +122,15 @@ class Bernoulli(Design):
         return torch.logaddexp(binomial(n, self.p), binomial(n, 1 - self.p)) - math.log(2)
 
     def rows(self, n: int, start: int, stop: int) -> Tensor:
-        return torch.stack([self._row(n, i) for i in range(start, stop)])
+        def row(i: int) -> Tensor:
+            return torch.rand(n, generator=stream("rows", self.seed, i), dtype=torch.float32) < self.p
 
-    def _row(self, n: int, i: int) -> Tensor:
-        if self.paired and i % 2:
-            return ~self._row(n, i - 1)
-        return torch.rand(n, generator=stream("rows", self.seed, i), dtype=torch.float32) < self.p
+        return stack_rows(row, start, stop, paired=self.paired)
+
+
+def stack_rows(row: Callable[[int], Tensor], start: int, stop: int, *, paired: bool) -> Tensor:
+    """Rows by their numbers; `paired`: every other one is the complement of the one before it."""
+    return torch.stack([~row(i - 1) if paired and i % 2 else row(i) for i in range(start, stop)])
 
 
 def check_budget(what: str, budget: int | None, least: int = 2, regions: int | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Answers weighted so that they stand for rows that another law would have drawn."""
+"""Responses weighted so that they stand for rows that another distribution would have drawn."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class WeightedRows:
     present: Tensor
     y: Tensor
     w: Tensor
-    left: Tensor
+    open_share: Tensor
     unit: int
     notes: tuple[str, ...] = ()
 
@@ -49,7 +49,7 @@ class WeightedRows:
         """With one more row that is no matter of chance."""
         one = torch.ones(1, dtype=torch.float64)
         rows, y = torch.cat([self.present, present[None]]), torch.cat([self.y, y[None]])
-        return replace(self, present=rows, y=y, w=torch.cat([self.w, one]), left=torch.cat([self.left, 0 * one]))
+        return replace(self, present=rows, y=y, w=torch.cat([self.w, one]), open_share=torch.cat([self.open_share, 0 * one]))
 
 
 def weight_rows(responses: Responses, target: Target, law: Tensor, what: str) -> WeightedRows:
@@ -65,7 +65,7 @@ def weight_rows(responses: Responses, target: Target, law: Tensor, what: str) ->
     own = None if design.soft else design.law(n)
     if own is None:
         raise design_error(what, design, "rows with as many regions have to be equally likely in it")
-    present, y = responses.rows().double().cpu(), responses.read(target).mean(1).double().cpu()
+    present, y = responses.rows().double().cpu(), responses.means(target)
     if not own[[0, n]].isfinite().any():
         present = torch.cat([present, torch.zeros(1, n), torch.ones(1, n)])
         ends = responses.read_empty(target).mean(), responses.read_full(target)
@@ -76,10 +76,10 @@ def weight_rows(responses: Responses, target: Target, law: Tensor, what: str) ->
     same = torch.equal(own, law)
     log_w = torch.where(law.isfinite(), 0.0, law)[size] if same else (law - count.log())[size]
     w = (log_w - log_w.max()).exp() if log_w.isfinite().any() else torch.zeros_like(y)
-    asked = torch.zeros(n + 1, dtype=torch.float64) if design.repeats(n) else (count.log() - log_binomials(n)).exp()
-    left = torch.where(asked < 1 - 1e-9, 1 - asked, 0.0)[size]
+    fraction = torch.zeros(n + 1, dtype=torch.float64) if design.repeats(n) else (count.log() - log_binomials(n)).exp()
+    open_share = torch.where(fraction < 1 - 1e-9, 1 - fraction, 0.0)[size]
     return WeightedRows(
-        present, y, w / w.mean().clamp(min=1e-300), left, design.unit(n), () if same else _effective_size(w, law, own)
+        present, y, w / w.mean().clamp(min=1e-300), open_share, design.unit(n), () if same else _effective_size(w, law, own)
     )
 
 

@@ -1,4 +1,4 @@
-"""Linear models of answers by the regions that were there: weighted least squares, with standard errors."""
+"""Weighted least squares of responses on the regions present, with standard errors."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ def regress(data: WeightedRows, X: Tensor, y: Tensor, penalty: Tensor) -> tuple[
     if not known or not len(X):
         return b, torch.full_like(b, torch.inf)
     residual = (yw - Xw @ b)[:, None]
-    rows, residuals, left = (_units(part, data.unit) for part in (Xw, residual, data.left.sqrt()[:, None]))
-    scores = _scores(rows, residuals, left, inverse)
-    return b, (scores @ inverse).square().sum(0).sqrt() * student_factor(_degrees_of_freedom(left[:, :, 0] > 0, len(A)))
+    rows, residuals, open_share = (_units(part, data.unit) for part in (Xw, residual, data.open_share.sqrt()[:, None]))
+    scores = _scores(rows, residuals, open_share, inverse)
+    return b, (scores @ inverse).square().sum(0).sqrt() * student_factor(_degrees_of_freedom(open_share[:, :, 0] > 0, len(A)))
 
 
 def _inverse(A: Tensor) -> tuple[Tensor, bool]:
@@ -52,10 +52,10 @@ def _inverse(A: Tensor) -> tuple[Tensor, bool]:
     return torch.linalg.pinv(A, rtol=SINGULAR, hermitian=True), not len(A)
 
 
-def _degrees_of_freedom(chance: Tensor, p: int) -> int:
+def _degrees_of_freedom(random: Tensor, p: int) -> int:
     """How many numbers tell the errors: units, of which a pair of complements tells one thing, less what was fitted."""
-    units, told = int(chance.any(1).sum()), int(chance.sum()) // min(2, chance.shape[1])
-    return max(1, min(units - 1, told - p))
+    units, pairs = int(random.any(1).sum()), int(random.sum()) // min(2, random.shape[1])
+    return max(1, min(units - 1, pairs - p))
 
 
 def _units(rows: Tensor, unit: int) -> Tensor:
@@ -64,11 +64,11 @@ def _units(rows: Tensor, unit: int) -> Tensor:
     return torch.cat([rows, rows.new_zeros(missing, rows.shape[1])]).reshape(-1, unit, rows.shape[1])
 
 
-def _scores(X: Tensor, residual: Tensor, left: Tensor, inverse: Tensor) -> Tensor:
+def _scores(X: Tensor, residual: Tensor, open_share: Tensor, inverse: Tensor) -> Tensor:
     """X_u' e_u for every unit, with shape (units, p)."""
-    shares, turns = torch.linalg.eigh(torch.eye(X.shape[1], dtype=X.dtype) - X @ inverse @ X.mT)
-    blown = turns @ (turns.mT @ residual / shares.clamp(min=FLOOR).sqrt()[..., None])
-    scores: Tensor = X.mT @ (blown * left)
+    values, vectors = torch.linalg.eigh(torch.eye(X.shape[1], dtype=X.dtype) - X @ inverse @ X.mT)
+    adjusted = vectors @ (vectors.mT @ residual / values.clamp(min=FLOOR).sqrt()[..., None])
+    scores: Tensor = X.mT @ (adjusted * open_share)
     return scores[..., 0]
 
 

@@ -1,4 +1,4 @@
-"""Perturbation: explaining by what happens to the target when parts of the input are taken away."""
+"""Perturbation: the method made of regions, a design, an imputer and an estimator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Queries: what a model answers to the rows of a design about one sample, each row asked once and by the quickest exact way."""
+"""Queries: the model's responses to the rows of a design about one sample, each row once and by the fastest exact way."""
 
 from __future__ import annotations
 
@@ -78,24 +78,24 @@ def extend(study: Study, responses: Responses, upto: int | None = None) -> Respo
         MethodError: tokens are to be removed from a network that needs them all.
     """
     upto = study.rows if upto is None else upto
-    asked, place = _distinct(study, upto)
-    done = int((asked < len(responses)).sum())
-    parts = [responses.answers[asked[:done]]]
-    route = _backend(study, asked[done:].tolist())
+    numbers, place = _distinct(study, upto)
+    done = int((numbers < len(responses)).sum())
+    parts = [responses.answers[numbers[:done]]]
+    backend = _backend(study, numbers[done:].tolist())
 
     def make(first: int, last: int) -> tuple[Any, Sequence[int]]:
-        index = asked[first:last].tolist()
-        return route.variants(index), [study.row] * (len(index) * study.draws)
+        index = numbers[first:last].tolist()
+        return backend.variants(index), [study.row] * (len(index) * study.draws)
 
     def answer(variants: Any, rows: Sequence[int]) -> Tensor:
-        return _kept(study, route.values(variants, rows), rows, responses.whole)
+        return _kept(study, backend.values(variants, rows), rows, responses.whole)
 
-    batch = study.batch or batch_size(study.value) * route.batch_factor
-    for _, _, answers in run_batched(answer, len(asked), make, start=done, batch=batch, copies=study.draws):
+    batch = study.batch or batch_size(study.value) * backend.batch_factor
+    for _, _, answers in run_batched(answer, len(numbers), make, start=done, batch=batch, copies=study.draws):
         parts.append(study.readout.check(answers).reshape(-1, study.draws, answers.shape[1]))
     known = torch.cat(parts)
-    reached = upto if len(known) == len(asked) else int(asked[len(known)])
-    how = route.reason or responses.how
+    reached = upto if len(known) == len(numbers) else int(numbers[len(known)])
+    how = backend.reason or responses.how
     return replace(responses, design=study.design, answers=known[place[:reached]], spared=reached - len(known), how=how)
 
 
@@ -126,8 +126,8 @@ def _distinct(study: Study, upto: int) -> tuple[Tensor, Tensor]:
     rows = study.design.rows(n, 0, upto)
     _, kind = torch.unique((rows * 2 ** torch.arange(n)).sum(1), return_inverse=True)
     first = torch.full((upto,), upto).scatter_reduce(0, kind, every, "amin")[kind]
-    asked = every[first == every]
-    return asked, torch.searchsorted(asked, first)
+    numbers = every[first == every]
+    return numbers, torch.searchsorted(numbers, first)
 
 
 def _kept(study: Study, values: Mapping[Any, Tensor], rows: Sequence[int], whole: bool) -> Tensor:

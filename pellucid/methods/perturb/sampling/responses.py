@@ -1,4 +1,4 @@
-"""Responses: what a model answered to the rows of a design. Everything estimators read, and enough to ask on."""
+"""Responses: the model's outputs for the rows of a design; all that estimators read, and enough to go on with."""
 
 from __future__ import annotations
 
@@ -73,6 +73,10 @@ class Responses:
         """The target for every row and draw, with shape (rows, draws)."""
         return self._read(self.answers.flatten(0, 1), target).reshape(self.answers.shape[:2])
 
+    def means(self, target: Target) -> Tensor:
+        """The target for every row, the mean over random draws, with shape (rows,); in double precision, on the CPU."""
+        return self.read(target).mean(1).double().cpu()
+
     def read_full(self, target: Target | None = None) -> Tensor:
         """The target for the sample itself, a number."""
         return self._read(self.full[None], target)[0]
@@ -110,8 +114,14 @@ class Responses:
 
         kept = {"answers": self.answers, "full": self.full, "empty": self.empty, "rows": self._packed()}
         tensors = {name: t.detach().cpu().contiguous() for name, t in kept.items() if t is not None}
-        told = {"n": self.n, "design": str(self.design), "target": str(self.target), "about": self.told, "spared": self.spared}
-        return write(path, save(tensors, metadata={"pellucid.responses": json.dumps(told)}))
+        metadata = {
+            "n": self.n,
+            "design": str(self.design),
+            "target": str(self.target),
+            "about": self.told,
+            "spared": self.spared,
+        }
+        return write(path, save(tensors, metadata={"pellucid.responses": json.dumps(metadata)}))
 
     def load_into(self, path: str | os.PathLike[str]) -> Responses:
         """These responses with those a file holds in their place, when they answer the same questions.
@@ -124,19 +134,19 @@ class Responses:
         asked, do = f"responses from {path}", "Start again without it."
         try:
             with safe_open(path, "pt") as file:
-                told = json.loads((file.metadata() or {}).get("pellucid.responses", "{}"))
+                metadata = json.loads((file.metadata() or {}).get("pellucid.responses", "{}"))
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (a file, not a dict)
         except (OSError, SafetensorError, ValueError) as error:
             raise OutputError(asked, str(error), "it cannot be read", do) from None
-        if not self._asks(told, tensors):
-            found = f"answers about {told['target']} of {told['n']} regions" if told else "no responses"
+        if not self._matches(metadata, tensors):
+            found = f"answers about {metadata['target']} of {metadata['n']} regions" if metadata else "no responses"
             raise OutputError(asked, found, "they belong to another sample, model, target or design", do)
         design = self.design.longer(self.n, len(tensors["answers"]))
-        return replace(self, design=design, answers=tensors["answers"].to(self.answers), spared=told["spared"])
+        return replace(self, design=design, answers=tensors["answers"].to(self.answers), spared=metadata["spared"])
 
-    def _asks(self, told: dict[str, Any], tensors: dict[str, Tensor]) -> bool:
-        """Whether a file holds answers to questions of this run: of the same sample, and in the same order."""
-        same = told.get("n") == self.n and told.get("target") == str(self.target) and told.get("about") == self.told
+    def _matches(self, metadata: dict[str, Any], tensors: dict[str, Tensor]) -> bool:
+        """Whether a file holds answers to rows of this run: of the same sample, and in the same order."""
+        same = metadata.get("n") == self.n and metadata.get("target") == str(self.target) and metadata.get("about") == self.told
         if not same or tensors["full"].shape != self.full.shape or tensors["answers"].shape[1:] != self.answers.shape[1:]:
             return False
         design = self.design.longer(self.n, len(tensors["answers"]))

@@ -1,4 +1,4 @@
-"""Run: the model's answers about one sample, to be read by any estimator, gone on with, saved, and shown as an explanation."""
+"""Run: the responses about one sample, to be read by any estimator, extended, saved, and shown as an explanation."""
 
 from __future__ import annotations
 
@@ -125,16 +125,16 @@ class Run:
         design = design.longer(n, rows)
         return replace(self, study=replace(self.study, design=design), responses=replace(self.responses, design=design))
 
-    def _estimator(self, given: str | Estimator | None) -> Estimator:
-        if given is None or given == self.name:
+    def _estimator(self, estimator: str | Estimator | None) -> Estimator:
+        if estimator is None or estimator == self.name:
             return self.estimator
-        return estimator_named(given) if isinstance(given, str) else given
+        return estimator_named(estimator) if isinstance(estimator, str) else estimator
 
-    def _target(self, given: Any) -> Target:
+    def _target(self, target: Any) -> Target:
         """Another target, settled by the answer for the sample itself."""
-        if given is None:
+        if target is None:
             return self.responses.target
-        target = as_target(given)
+        target = as_target(target)
         if str(target) == str(self.responses.target):
             return self.responses.target
         return self.responses.settle(target, self.study.readout.model)

@@ -1,4 +1,4 @@
-"""Shortcut: questions that change one small part of a sample, asked through a plan that computes only what the part reaches."""
+"""The incremental way to query a model about single regions: a plan computes only what each region reaches."""
 
 from __future__ import annotations
 
@@ -79,14 +79,14 @@ def _boxes(study: Study) -> Tensor | None:
 
 def _extents(labels: Tensor, n: int) -> Tensor:
     """The extents of labelled regions, by the least and the greatest place of each."""
-    found = []
+    ranges = []
     for axis, length in enumerate(labels.shape):
         place = torch.arange(length, device=labels.device).reshape(-1, *[1] * (labels.dim() - axis - 1)).expand(labels.shape)
         known = labels >= 0
         first = torch.full((n,), length, device=labels.device).scatter_reduce(0, labels[known], place[known], "amin")
         last = torch.zeros(n, dtype=torch.long, device=labels.device).scatter_reduce(0, labels[known], place[known] + 1, "amax")
-        found.append(torch.stack([first, last], 1))
-    return torch.stack(found, 1)
+        ranges.append(torch.stack([first, last], 1))
+    return torch.stack(ranges, 1)
 
 
 def inside_region(regions: Regions, which: Tensor, corners: Tensor, size: Sequence[int]) -> Tensor | None:

@@ -1,4 +1,4 @@
-"""The study of one sample: its regions, which of them are taken away together, and what stands in their place."""
+"""The study of one sample: its regions, which of them are removed together, and what stands in their place."""
 
 from __future__ import annotations
 

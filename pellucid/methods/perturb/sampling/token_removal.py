@@ -1,4 +1,4 @@
-"""Removal: tokens taken out of a vision transformer, so that nothing stands where something was taken away."""
+"""Tokens taken out of a vision transformer, so that nothing stands where something was removed."""
 
 from __future__ import annotations
 
@@ -67,15 +67,15 @@ class TokenRemoval:
                 "A picture with all tokens removed", "a network without a class token", "no token would be left to read",
                 'Use semantics="replace", or take windows away one at a time.',
             )  # fmt: skip
-        made: dict[str | None, Tensor] = {}
+        outputs: dict[str | None, Tensor] = {}
         for count in sorted(set(counts.tolist())):
             which = (counts == count).nonzero().flatten()
             kept = self.tokens.expand(len(which), -1, -1)[stay[which]].reshape(len(which), count, -1)
             values = self.readout.values(kept, [0] * len(kept))
             for at in (None, *self.readout.target.addresses):
                 value = values[at]
-                made.setdefault(at, value.new_empty(len(stay), *value.shape[1:]))[which] = value
-        return made
+                outputs.setdefault(at, value.new_empty(len(stay), *value.shape[1:]))[which] = value
+        return outputs
 
 
 def token_removal(study: Study) -> TokenRemoval:
@@ -89,10 +89,10 @@ def token_removal(study: Study) -> TokenRemoval:
     x = study.value
     readout = replace(study.readout, x=x, target=study.readout.target.take([study.row]), variable_length=True)
     for name, tokens, prefix, grid in _grids(readout, x):
-        found = TokenRemoval(study, replace(readout, at=name), tokens, prefix, grid)
-        if _takes_fewer(found):
-            _covered(found)
-            return found
+        removal = TokenRemoval(study, replace(readout, at=name), tokens, prefix, grid)
+        if _takes_fewer(removal):
+            _covered(removal)
+            return removal
     raise _refusal(study, "no value of tokens over places of which some could be left out")
 
 
@@ -121,9 +121,9 @@ def _layout(n: int, height: int, width: int) -> tuple[int, tuple[int, int]] | No
     return None
 
 
-def _takes_fewer(found: TokenRemoval) -> bool:
+def _takes_fewer(removal: TokenRemoval) -> bool:
     """Whether the network answers with a token left out, and otherwise, and with all of them as it does by itself."""
-    readout, whole = found.readout, found.tokens
+    readout, whole = removal.readout, removal.tokens
     try:
         own = forward_values(readout.model, readout.x, (None,))[None]
         same, fewer = (readout.values(tokens, [0])[None] for tokens in (whole, whole[:, :-1]))
@@ -132,14 +132,14 @@ def _takes_fewer(found: TokenRemoval) -> bool:
     return fewer.shape == own.shape and torch.allclose(same, own, rtol=1e-4, atol=1e-5) and not torch.equal(fewer, same)
 
 
-def _covered(found: TokenRemoval) -> None:
+def _covered(removal: TokenRemoval) -> None:
     """Refuse regions that take no token away."""
-    study, n = found.study, found.study.regions.n
+    study, n = removal.study, removal.study.regions.n
     for first in range(0, n, 64):
         alone = torch.zeros(min(64, n - first), n, dtype=torch.bool, device=study.value.device)
         alone[torch.arange(len(alone)), torch.arange(first, first + len(alone))] = True
-        if bool(found.left(study.regions.gone(alone, range(first, first + len(alone)))).all(1).any()):
-            rows, columns = found.grid
+        if bool(removal.left(study.regions.gone(alone, range(first, first + len(alone)))).all(1).any()):
+            rows, columns = removal.grid
             height, width = (side // k for side, k in zip(study.value.shape[2:], (rows, columns), strict=True))
             raise MethodError(
                 "Regions whose tokens are removed", "one that covers half of no token", "taking it away would change nothing",
@@ -147,9 +147,9 @@ def _covered(found: TokenRemoval) -> None:
             )  # fmt: skip
 
 
-def _refusal(study: Study, found: str) -> MethodError:
+def _refusal(study: Study, value: str) -> MethodError:
     return MethodError(
-        f'semantics="remove" on {study.readout.model.name}', found,
+        f'semantics="remove" on {study.readout.model.name}', value,
         "only a network that takes any number of tokens, as a vision transformer does, can do without some",
         'Use semantics="replace", which is the default.',
     )  # fmt: skip
