@@ -189,8 +189,11 @@ def test_what_the_wrapped_method_says_is_kept_if_it_holds_for_all_copies():
         (Noisy(Gradient(), sigma=0.0), r"sigma=0\.0: found no noise; all copies are the same\. Ask for 0\.15, or use the method"),
         (Noisy(Gradient(), of="median"), r"of='median': found no such summary; .* Use mean, square, variance\."),
         (LocalVariance(n=1), r"n=1: found fewer than two draws; one number does not vary\. Ask for 8, say\."),
-        (LocalVariance(sigma=0.0), r"sigma=0\.0: found no way to go; where nothing moves, nothing varies\. Ask for 0\.1, say\."),
-        (FiniteDifferences(step=-1.0), r"step=-1\.0: found no way to go; where nothing moves"),
+        (
+            LocalVariance(sigma=0.0),
+            r"sigma=0\.0: found a step that is not positive; where nothing moves, nothing varies\. Ask for 0\.1, say\.",
+        ),
+        (FiniteDifferences(step=-1.0), r"step=-1\.0: found a step that is not positive; where nothing moves"),
         (FiniteDifferences(cell=0), r"cell=0: found no places; a cell has one at least\. Ask for cell=1\."),
     ],
 )
@@ -215,11 +218,11 @@ def test_copies_are_told_and_may_be_called_off():
     assert torch.allclose(e.values, pl.explain(net, x, 1, SmoothGrad(done)).values, rtol=0.1, atol=0.1)
 
 
-def test_nothing_is_told_of_fewer_than_two_copies():
+def test_fewer_than_two_copies_have_no_variance():
     net, x = CASE["plain"].net(), CASE["plain"].inputs(batch=300)
     with watched(lambda done, total, what: True), pytest.raises(pl.MethodError) as caught:
         pl.explain(net, x, 1, SmoothGrad(4))
-    assert "found 0 of the draws of some sample when it was called off; two are the least" in str(caught.value)
+    assert "found 0 of the draws of some sample when it was called off; a variance needs two" in str(caught.value)
 
 
 # -- finite differences and local variance -----------------------------------------------------------------------------------
@@ -315,9 +318,9 @@ def test_a_network_that_first_writes_into_its_input_varies_the_same(method: Any)
 
 
 def test_an_input_or_an_answer_that_is_no_number_is_refused():
-    with pytest.raises(pl.InputError, match=r"found 1 entries that are NaN or infinite; there is no way to go from them"):
+    with pytest.raises(pl.InputError, match=r"found 1 entries that are NaN or infinite; no difference can be taken from them"):
         pl.explain(linear, torch.tensor([[1.0, torch.nan, 0.0]], dtype=torch.float64), 0, FiniteDifferences())
-    with pytest.raises(pl.ModelError, match=r"of moved inputs: found \d+ of \d+ scores that are NaN .* Go a smaller way\."):
+    with pytest.raises(pl.ModelError, match=r"of moved inputs: found \d+ of \d+ scores that are NaN .* Take a smaller step\."):
         pl.explain(lambda x: x.log(), torch.tensor([[1.0, 9.0]]), 0, FiniteDifferences(0.5))
 
 

@@ -8,4 +8,4 @@ from .op import Affine as Affine, Op as Op, Ref as Ref, Tape as Tape, Value as V
 from .recording.record import record as record
 from .rewrite import Attention as Attention, attentions as attentions, open_attention as open_attention, rewrite as rewrite
 from .seed import ResolvedTarget as ResolvedTarget, find as find, resolve_target as resolve_target
-from .walk import path as path, walk as walk
+from .walk import chain_rule as chain_rule, path as path, walk as walk

@@ -14,7 +14,7 @@ from .batch import Batch
 from .op import Op, Tape
 from .rewrite import attentions
 from .seed import ResolvedTarget
-from .walk import path, walk
+from .walk import chain_rule, path, walk
 
 Refusal = tuple[str, str]
 """What was found, and why that cannot be."""
@@ -45,7 +45,7 @@ def by_head(tape: Tape, id: int, t: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True, eq=False)
-class Tokens:
+class TokenAttention:
     """All attention between the input and the target, over one row of tokens.
 
     Arguments:
@@ -62,7 +62,7 @@ class Tokens:
     ops: Sequence[Op]
 
 
-def tokens(tape: Tape, resolved: ResolvedTarget) -> Tokens | Refusal:
+def attention_between(tape: Tape, resolved: ResolvedTarget) -> TokenAttention | Refusal:
     """The attention layers on the way to the target, if every token attends to every other in each of them; else why not."""
     ops, known = path(tape, resolved.gradients), layouts(tape)
     between = {op.index for op in ops}
@@ -82,7 +82,7 @@ def tokens(tape: Tape, resolved: ResolvedTarget) -> Tokens | Refusal:
             f"attention over {' and '.join(map(str, counts))} tokens",
             "the tokens change between the layers, so that their weights cannot be chained",
         )
-    return Tokens(tape, layers, counts[0], known, ops)
+    return TokenAttention(tape, layers, counts[0], known, ops)
 
 
 def _unfit(tape: Tape, layer: Layer, known: Mapping[int, Layout]) -> Refusal | None:
@@ -117,19 +117,19 @@ def _kinds(ops: Sequence[Op]) -> str:
 
 
 @torch.no_grad()
-def tokens_read(tokens: Tokens, resolved: ResolvedTarget) -> Tensor:
+def tokens_read(attention: TokenAttention, resolved: ResolvedTarget) -> Tensor:
     """How the target reads the tokens after the last attention, with shape (sample, token): 1 over the number of those it reads.
 
     The class token alone, the last word, or the mean of all: those where the gradient of the target is not zero.
     """
-    last = tokens.layers[-1].product.out
-    gradient = gradients_at(tokens, resolved, (last,))[last]
+    last = attention.layers[-1].product.out
+    gradient = gradients_at(attention, resolved, (last,))[last]
     gradient = gradient.float() if gradient.dtype in (torch.float16, torch.bfloat16) else gradient
-    mask = (by_head(tokens.tape, last, gradient).abs().amax((1, 3)) > 0).to(gradient.dtype)
+    mask = (by_head(attention.tape, last, gradient).abs().amax((1, 3)) > 0).to(gradient.dtype)
     return mask / mask.sum(1, keepdim=True).clamp(min=1)
 
 
-def gradients_at(tokens: Tokens, resolved: ResolvedTarget, wanted: Sequence[int]) -> dict[int, Tensor]:
+def gradients_at(attention: TokenAttention, resolved: ResolvedTarget, wanted: Sequence[int]) -> dict[int, Tensor]:
     """The gradient of the target at some values of the tape, which is kept."""
-    arrived = walk(tokens.tape, resolved.gradients, lambda op, carried: op.pull(*carried), ends=wanted, keep=True)
-    return {i: arrived.get(i, torch.zeros(())).expand(tokens.tape.values[i].shape) for i in wanted}
+    arrived = walk(attention.tape, resolved.gradients, chain_rule, ends=wanted, keep=True)
+    return {i: arrived.get(i, torch.zeros(())).expand(attention.tape.values[i].shape) for i in wanted}

@@ -10,10 +10,9 @@ import torch
 from torch import Tensor
 
 from .forward import Readout, forward_values
-from .local import LocalOp
 from .recording.record import record
 from .seed import resolve_target
-from .walk import walk
+from .walk import chain_rule, walk
 
 
 def gradient_and_score(readout: Readout, variants: Tensor, rows: Sequence[int]) -> tuple[Tensor, Tensor]:
@@ -43,7 +42,7 @@ def gradient_and_score(readout: Readout, variants: Tensor, rows: Sequence[int]) 
     returned = {at: (ref.id,) for at, ref in zip(_inside(readout), tape.output["inside"], strict=True)}
     resolved = resolve_target(replace(tape, returned={**tape.returned, **returned}), readout.target.take(rows))
     (end,) = tape.inputs
-    gradient = walk(tape, resolved.gradients, derive, ends=(end,)).get(end)
+    gradient = walk(tape, resolved.gradients, chain_rule, ends=(end,)).get(end)
     return variants.new_zeros(variants.shape) if gradient is None else gradient, resolved.score
 
 
@@ -55,11 +54,6 @@ def _in_pieces(readout: Readout, variants: Tensor, rows: Sequence[int]) -> tuple
     found = [gradient_and_score(readout, variants[piece], [rows[i] for i in piece]) for piece in pieces]
     gradients, scores = (torch.cat(parts)[: len(variants)] for parts in zip(*found, strict=True))
     return gradients, scores
-
-
-def derive(op: LocalOp, carried: tuple[Tensor | None, ...]) -> list[Tensor | None]:
-    """The chain rule, one operation at a time."""
-    return op.pull(*carried)
 
 
 class _Patched:

@@ -58,6 +58,11 @@ def walk(tape: Tape, seeds: dict[int, Tensor], step: Step, *, ends: Collection[i
     return {**pending, **arrived}
 
 
+def chain_rule(op: LocalOp, carried: tuple[Tensor | None, ...]) -> list[Tensor | None]:
+    """The step that carries gradients: the vector-Jacobian product of one operation."""
+    return op.pull(*carried)
+
+
 def release(tape: Tape, op: Op) -> None:
     """Free what an operation made: nothing earlier on the tape reads it."""
     for o in (*op.outs, *op.inner):

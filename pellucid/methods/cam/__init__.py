@@ -1,4 +1,7 @@
-"""Class activation maps: where, in one layer of a network, the evidence for a class lies; and maps of attention weights."""
+"""Class activation maps of one layer's feature map (`base.py`), and maps of attention weights (`attention_flow.py`).
+
+Which layer is chosen when none is named: `methods/layer_choice.py`.
+"""
 
 from .ablationcam import AblationCAM as AblationCAM
 from .base import CAM as CAM

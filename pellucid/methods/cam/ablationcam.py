@@ -8,7 +8,7 @@ import torch
 
 from pellucid.core.progress import report_progress
 from pellucid.tape.replay import after, places, rescored
-from .base import CAM, Heat, Seen, precise, weighed
+from .base import CAM, Heat, LayerActivation, single_precision, weighted_sum
 
 
 @dataclass(frozen=True)
@@ -24,18 +24,18 @@ class AblationCAM(CAM):
 
     name = "ablationcam"
 
-    def look(self, seen: Seen) -> Heat:
-        tape, resolved, chosen = seen.tape, seen.resolved, seen.map
-        samples, channels = len(seen.x), chosen.channels
+    def heat_of(self, layer: LayerActivation) -> Heat:
+        tape, resolved, chosen = layer.tape, layer.resolved, layer.map
+        samples, channels = len(layer.x), chosen.channels
         rest = after(tape, (chosen.id,), tuple(places(tape, resolved.target).values()))
-        y = precise(resolved.score)
+        y = single_precision(resolved.score)
         w = torch.zeros(samples, channels, dtype=y.dtype, device=y.device)
         for k in range(channels):
-            without = rescored(tape, resolved.target, {chosen.id: chosen.without(seen.value, k)}, rest)
-            w[:, k] = torch.where(y == 0, torch.zeros_like(y), (y - precise(without)) / y)
+            without = rescored(tape, resolved.target, {chosen.id: chosen.without(layer.value, k)}, rest)
+            w[:, k] = torch.where(y == 0, torch.zeros_like(y), (y - single_precision(without)) / y)
             if report_progress((k + 1) * samples, channels * samples, "forward passes"):
                 break
         notes = (f"Called off after {k + 1:,} of {channels:,} channels.",) if k + 1 < channels else ()
         if bool((y <= 0).any()):
             notes = (*notes, "A score below 0 turns the sign of (y - y_k) / y: explain a probability instead.")
-        return Heat(weighed(w.to(seen.A.dtype), seen.A), samples * (k + 2), notes)
+        return Heat(weighted_sum(w.to(layer.A.dtype), layer.A), samples * (k + 2), notes)

@@ -1,4 +1,4 @@
-"""Attention maps: which tokens the target hears, through all layers of attention, laid over the input."""
+"""Attention maps: weights followed from the tokens that the target reads through all layers of attention to the input."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pellucid.explanation.attribution import Attribution
 from pellucid.model import Model
 from pellucid.model.where import Where
 from pellucid.tape import Op, Tape, find, record, resolve_target
-from pellucid.tape.attention import Tokens, tokens, tokens_read
+from pellucid.tape.attention import TokenAttention, attention_between, tokens_read
 from pellucid.tape.axes.feature_map import over_channels
 from pellucid.tape.axes.layout import Grid, grid, places
 from pellucid.tape.seed import ResolvedTarget
@@ -28,7 +28,7 @@ SPREAD = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}
 
 @dataclass(frozen=True)
 class OfAttention(ABC):
-    """A map from attention weights: they are followed from the tokens that the target hears back to those of the input.
+    """A map from attention weights: they are followed from the tokens that the target reads back to those of the input.
 
     Attention is recognised by what ran, a softmax whose result multiplies values, and never by the name of a class. `values` are
     raw: one number per token, the same for all that the token was made of. The pixels of a patch share its number (the mean of
@@ -41,7 +41,7 @@ class OfAttention(ABC):
     per_token: ClassVar[str] = "same"  # all entries of a token's vector hold its number
 
     @abstractmethod
-    def follow(self, found: Tokens, resolved: ResolvedTarget, start: Tensor) -> Tensor:
+    def follow(self, attention: TokenAttention, resolved: ResolvedTarget, start: Tensor) -> Tensor:
         """One number per token, with shape (sample, token), from how the target reads them, `start`."""
 
     @property
@@ -57,16 +57,17 @@ class OfAttention(ABC):
         tape = record(model, x)
         resolved = resolve_target(tape, target, model)
         end = tape.inputs[0] if at is None else find(tape, at)
-        found = tokens(tape, resolved)
-        if not isinstance(found, Tokens):
-            raise _refused(self.name, *found)
-        lay = _laid(self.name, found, end)
-        heat = self.follow(_after(found, end), resolved, tokens_read(found, resolved))
-        values, told = lay(heat)
-        count = f"Weights of {len(found.layers)} layer{'s' * (len(found.layers) > 1)} of attention over {found.count} tokens."
+        attention = attention_between(tape, resolved)
+        if not isinstance(attention, TokenAttention):
+            raise _no_attention(self.name, *attention)
+        to_values = _TokenLayout(self.name, attention, end)
+        heat = self.follow(_after(attention, end), resolved, tokens_read(attention, resolved))
+        values, notes = to_values(heat)
+        several = "s" * (len(attention.layers) > 1)
+        count = f"Weights of {len(attention.layers)} layer{several} of attention over {attention.count} tokens."
         values = values.to(tape.value(end).dtype if tape.value(end).is_floating_point() else heat.dtype)
         return Attribution(
-            values, resolved.score, resolved.target, resolved.output, notes=(count, *told, *self.notes), options=self.options,
+            values, resolved.score, resolved.target, resolved.output, notes=(count, *notes, *self.notes), options=self.options,
             shared=True, forwards=2 * len(x),
         )  # fmt: skip
 
@@ -76,80 +77,83 @@ class OfAttention(ABC):
         return tuple(f"{name}={value}" for name, value in vars(self).items())
 
 
-def _after(found: Tokens, end: int) -> Tokens:
+def _after(attention: TokenAttention, end: int) -> TokenAttention:
     """The layers that ran after a value was made."""
-    made = found.tape.values[end].producer
-    later = [layer for layer in found.layers if made is None or layer.product.index > made]
-    return replace(found, layers=tuple(later))
+    made = attention.tape.values[end].producer
+    later = [layer for layer in attention.layers if made is None or layer.product.index > made]
+    return replace(attention, layers=tuple(later))
 
 
-class _laid:
+class _TokenLayout:
     """How one number per token becomes values that lie as a value of the tape does."""
 
-    def __init__(self, name: str, found: Tokens, end: int) -> None:
-        self.tape, self.count, self.end = found.tape, found.count, end
-        self.shape = found.tape.values[end].shape
-        layout = found.known.get(end)
-        self.picture = None if layout is None else grid(layout, found.tape.values[end], found.tape.samples)
-        self.row = _row(found)
-        self.patches = _patches(found, self.row) if self.row is not None and end == found.tape.inputs[0] else None
+    def __init__(self, name: str, attention: TokenAttention, end: int) -> None:
+        self.tape, self.count, self.end = attention.tape, attention.count, end
+        self.shape = attention.tape.values[end].shape
+        layout = attention.known.get(end)
+        self.input_grid = None if layout is None else grid(layout, attention.tape.values[end], attention.tape.samples)
+        self.row = _row(attention)
+        self.patches = _patches(attention, self.row) if self.row is not None and end == attention.tape.inputs[0] else None
         if not self._fits:
-            raise _misplaced(name, found, self.shape)
+            raise _no_layout(name, attention, self.shape)
 
     @property
     def _fits(self) -> bool:
-        if self.row is not None and self.picture is not None:
-            return len(self.row.size) == len(self.picture.size)
+        if self.row is not None and self.input_grid is not None:
+            return len(self.row.size) == len(self.input_grid.size)
         return self.shape[1:2] == (self.count,)
 
     def __call__(self, heat: Tensor) -> tuple[Tensor, tuple[str, ...]]:
-        if self.row is None or self.picture is None:
+        if self.row is None or self.input_grid is None:
             return heat.reshape(*heat.shape, *[1] * (len(self.shape) - 2)).expand(self.shape).clone(), ()
         inside = heat[:, self.row.start : self.row.start + prod(self.row.size)]
         outside = heat.sum() - inside.sum()
-        left = self.count - prod(self.row.size)
+        without_place = self.count - prod(self.row.size)
         share = float(outside / heat.sum().clamp(min=1e-30))
-        told = (f"{max(share, 0.0):.1%} stays with {left} token{'s' * (left > 1)} of no place.",) if left else ()
+        note = f"{max(share, 0.0):.1%} stays with {without_place} token{'s' * (without_place > 1)} of no place."
         wide = inside.reshape(-1, *self.row.size)
-        if self.row.size != self.picture.size:
-            wide = painted(wide, self.patches, self.tape, self.picture.size)
-        return over_channels(wide, self.shape, self.picture), told
+        if self.row.size != self.input_grid.size:
+            wide = over_pixels(wide, self.patches, self.tape, self.input_grid.size)
+        return over_channels(wide, self.shape, self.input_grid), (note,) if without_place else ()
 
 
-def unlaid(found: Tokens) -> str:
-    """Why the input's places cannot be told from these tokens; nothing where they can."""
+def layout_refusal(attention: TokenAttention) -> str:
+    """Why these tokens cannot be assigned to places of the input; nothing where they can."""
     try:
-        _laid("This method", found, found.tape.inputs[0])
+        _TokenLayout("This method", attention, attention.tape.inputs[0])
     except MethodError as error:
         return error.found
     return ""
 
 
-def _row(found: Tokens) -> Grid | None:
+def _row(attention: TokenAttention) -> Grid | None:
     """Where in the row of tokens the places are, and how many along each axis of the input."""
-    layout = found.known.get(found.layers[0].weights)
-    runs = () if layout is None else places(layout[-1])
-    size = tuple(run.length for run in runs)
-    if not runs or [run.what for run in runs] != list(range(len(runs))) or prod(size) > found.count:
+    layout = attention.known.get(attention.layers[0].weights)
+    factors = () if layout is None else places(layout[-1])
+    size = tuple(factor.length for factor in factors)
+    if not factors or [factor.what for factor in factors] != list(range(len(factors))) or prod(size) > attention.count:
         return None
     assert layout is not None
     return Grid(0, 0, size, layout[-1][0].start if layout[-1][0].inside else 0)
 
 
-def _patches(found: Tokens, row: Grid | None) -> Op | None:
+def _patches(attention: TokenAttention, row: Grid | None) -> Op | None:
     """The convolution that made tokens of patches of the input."""
-    (x,) = found.tape.inputs[:1]
+    (x,) = attention.tape.inputs[:1]
     return next(
         (
             op
-            for op in found.ops
-            if op.kind == "convolution" and row is not None and op.ins == (x,) and found.tape.values[op.out].shape[2:] == row.size
+            for op in attention.ops
+            if op.kind == "convolution"
+            and row is not None
+            and op.ins == (x,)
+            and attention.tape.values[op.out].shape[2:] == row.size
         ),
         None,
     )
 
 
-def painted(heat: Tensor, patches: Op | None, tape: Tape, size: Sequence[int]) -> Tensor:
+def over_pixels(heat: Tensor, patches: Op | None, tape: Tape, size: Sequence[int]) -> Tensor:
     """One number per patch, as one per pixel: the mean over all patches that hold it, 0 where none does.
 
     Without a convolution that cut them, patches divide the picture evenly.
@@ -167,15 +171,15 @@ def painted(heat: Tensor, patches: Op | None, tape: Tape, size: Sequence[int]) -
     return wide[:-1] / wide[-1:].clamp(min=1)
 
 
-def _refused(method: str, found: str, why: str) -> MethodError:
+def _no_attention(method: str, found: str, why: str) -> MethodError:
     return MethodError(
         f"{method} of this model", found, why,
         'Choose a method for any network, such as "lrp", or one for maps, such as "gradcam".',
     )  # fmt: skip
 
 
-def _misplaced(method: str, found: Tokens, shape: Sequence[int]) -> MethodError:
+def _no_layout(method: str, attention: TokenAttention, shape: Sequence[int]) -> MethodError:
     return MethodError(
-        f"{method} of this model", f"attention over {found.count} tokens, and values of shape {tuple(shape)}",
-        "which token belongs to which part of them cannot be told", 'Name a layer that returns the tokens: at="blocks.0".',
+        f"{method} of this model", f"attention over {attention.count} tokens, and values of shape {tuple(shape)}",
+        "which token belongs to which part of them is not known", 'Name a layer that returns the tokens: at="blocks.0".',
     )  # fmt: skip

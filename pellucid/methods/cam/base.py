@@ -1,4 +1,4 @@
-"""Class activation maps: the channels of one map, weighed by what they mean to the target, and laid over the input."""
+"""What all class activation maps share: one layer's feature map, its channels weighted, interpolated to the input."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from pellucid.target import Target
 from ..layer_choice import choose_map, map_attribution
 
 
-class Seen(NamedTuple):
-    """One forward pass, and the map in it that is weighed.
+class LayerActivation(NamedTuple):
+    """One forward pass, and the feature map in it that is weighted.
 
     Arguments:
-        model, x: Who was asked, and about what.
+        model, x: The model, and its input.
         tape: What ran.
         resolved: The target on it.
         map: The map.
@@ -40,11 +40,11 @@ class Seen(NamedTuple):
     @property
     def A(self) -> Tensor:
         """The map, with shape (batch, channel, *places), in single precision at least."""
-        return precise(self.map.read(self.value))
+        return single_precision(self.map.read(self.value))
 
 
 class Heat(NamedTuple):
-    """What a method made of a map.
+    """The result of a method for a feature map.
 
     Arguments:
         heat: One number per place, with shape (batch, *places).
@@ -67,7 +67,7 @@ class CAM(ABC):
 
     Arguments:
         layer: A module path: the map it returned. None: the last map whose places all reach the target and that weights read.
-        relu: Whether negative values are set to 0, as the papers do that ask where evidence *for* a class lies. Values then only
+        relu: Whether negative values are set to 0, as in papers on evidence *for* a class. Values then only
             tell how much: `signed` is False. Without it they tell evidence against the target, too.
     """
 
@@ -82,8 +82,8 @@ class CAM(ABC):
         return not self.relu
 
     @abstractmethod
-    def look(self, seen: Seen) -> Heat:
-        """One number per place of the map, before any ReLU."""
+    def heat_of(self, layer: LayerActivation) -> Heat:
+        """One number per place of the map, with shape (batch, *places), before any ReLU."""
 
     def attribute(self, model: Model, x: Tensor, target: Target, at: str | Where | None = None) -> Attribution:
         """The map at the input, or at the value `at`.
@@ -94,23 +94,23 @@ class CAM(ABC):
         tape = record(model, x)
         resolved = resolve_target(tape, target, model)
         chosen = choose_map(tape, resolved, self.name, self.layer, at)
-        heat, forwards, notes = self.look(Seen(model, x, tape, resolved, chosen, tape.value(chosen.id)))
+        heat, forwards, notes = self.heat_of(LayerActivation(model, x, tape, resolved, chosen, tape.value(chosen.id)))
         heat = heat.relu() if self.relu else heat
         return map_attribution(tape, resolved, chosen, heat, at, notes=notes, options=self.options, forwards=forwards)
 
     @property
     def options(self) -> tuple[str, ...]:
         """Its settings, in readable lines."""
-        told = {name: value for name, value in vars(self).items() if name != "layer"}
-        return tuple(f"{name}={value}" for name, value in told.items())
+        settings = {name: value for name, value in vars(self).items() if name != "layer"}
+        return tuple(f"{name}={value}" for name, value in settings.items())
 
 
-def precise(t: Tensor) -> Tensor:
+def single_precision(t: Tensor) -> Tensor:
     """In single precision at least: sums over many channels need it."""
     return t.float() if t.dtype in (torch.float16, torch.bfloat16) else t
 
 
-def weighed(weights: Tensor, A: Tensor) -> Tensor:
+def weighted_sum(weights: Tensor, A: Tensor) -> Tensor:
     """The sum over channels of weight times map.
 
     Arguments:

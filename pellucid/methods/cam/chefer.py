@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pellucid.tape.attention import Tokens, by_head, gradients_at
+from pellucid.tape.attention import TokenAttention, by_head, gradients_at
 from pellucid.tape.seed import ResolvedTarget
 from .attention_flow import OfAttention
 
@@ -34,14 +34,16 @@ class Chefer(OfAttention):
 
     name = "chefer"
 
-    def follow(self, found: Tokens, resolved: ResolvedTarget, start: Tensor) -> Tensor:
-        gradients = gradients_at(found, resolved, [layer.weights for layer in found.layers]) if found.layers else {}
+    def follow(self, attention: TokenAttention, resolved: ResolvedTarget, start: Tensor) -> Tensor:
+        gradients = gradients_at(attention, resolved, [layer.weights for layer in attention.layers]) if attention.layers else {}
         row = start
-        for layer in reversed(found.layers):
-            A, G = (by_head(found.tape, layer.weights, t) for t in (found.tape.value(layer.weights), gradients[layer.weights]))
+        for layer in reversed(attention.layers):
+            A, G = (
+                by_head(attention.tape, layer.weights, t) for t in (attention.tape.value(layer.weights), gradients[layer.weights])
+            )
             E = (G * A).relu().mean(1).to(row.dtype)
             if self.normalised:
-                E = E + torch.eye(found.count, dtype=E.dtype, device=E.device)
+                E = E + torch.eye(attention.count, dtype=E.dtype, device=E.device)
                 row = torch.einsum("bq,bqk->bk", row, E / E.sum(2, keepdim=True))
             else:
                 row = row + torch.einsum("bq,bqk->bk", row, E)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from .base import CAM, Heat, Seen
+from .base import CAM, Heat, LayerActivation
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class EigenCAM(CAM):
 
     name = "eigencam"
 
-    def look(self, seen: Seen) -> Heat:
-        A = seen.A
+    def heat_of(self, layer: LayerActivation) -> Heat:
+        A = layer.A
         M = A.flatten(2).mT.double()  # components of float32 matrices differ between batches in their last digits
         total = M.sum(2)
         M = M - M.mean(1, keepdim=True) if self.centred else M
@@ -39,4 +39,4 @@ class EigenCAM(CAM):
         heat = U[:, :, 0] * S[:, :1]
         sign = torch.where((heat * total).sum(1, keepdim=True) < 0, -1.0, 1.0)
         notes = ("Blind to the target: it shows what stands out most in this layer.",)
-        return Heat((sign * heat).to(A.dtype).reshape(len(A), *A.shape[2:]), len(seen.x), notes)
+        return Heat((sign * heat).to(A.dtype).reshape(len(A), *A.shape[2:]), len(layer.x), notes)

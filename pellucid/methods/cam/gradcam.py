@@ -1,4 +1,4 @@
-"""Maps weighed by gradients: Grad-CAM and what grew out of it. One forward and one backward pass."""
+"""Feature maps weighted by gradients: Grad-CAM and its successors. One forward and one backward pass."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pellucid.tape import walk
-from .base import CAM, Heat, Seen, precise, weighed
+from pellucid.tape import chain_rule, walk
+from .base import CAM, Heat, LayerActivation, single_precision, weighted_sum
 
 
 @dataclass(frozen=True)
@@ -20,10 +20,10 @@ class OfGradients(CAM):
     def weigh(self, A: Tensor, G: Tensor) -> Tensor:
         """One number per place, (batch, *places), from activations A and gradients G, both (batch, channel, *places)."""
 
-    def look(self, seen: Seen) -> Heat:
-        A, end, samples = seen.A, seen.map.id, len(seen.x)
-        arrived = walk(seen.tape, seen.resolved.gradients, lambda op, carried: op.pull(*carried), ends=(end,))
-        G = precise(seen.map.read(arrived[end])) if end in arrived else torch.zeros_like(A)
+    def heat_of(self, layer: LayerActivation) -> Heat:
+        A, end, samples = layer.A, layer.map.id, len(layer.x)
+        arrived = walk(layer.tape, layer.resolved.gradients, chain_rule, ends=(end,))
+        G = single_precision(layer.map.read(arrived[end])) if end in arrived else torch.zeros_like(A)
         return Heat(self.weigh(A, G), forwards=2 * samples)
 
 
@@ -51,7 +51,7 @@ class GradCAM(OfGradients):
     name = "gradcam"
 
     def weigh(self, A: Tensor, G: Tensor) -> Tensor:
-        return weighed(G.flatten(2).mean(2), A)
+        return weighted_sum(G.flatten(2).mean(2), A)
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class GradCAMPlusPlus(OfGradients):
         total = A.flatten(2).sum(2).reshape(*A.shape[:2], *[1] * (A.dim() - 2))
         below = 2 * G2 + total * G2 * G + self.eps
         a = torch.where((G == 0) | (below == 0), torch.zeros_like(G), G2 / below)
-        return weighed((a * G.relu()).flatten(2).sum(2), A)
+        return weighted_sum((a * G.relu()).flatten(2).sum(2), A)
 
 
 @dataclass(frozen=True)
@@ -131,4 +131,4 @@ class XGradCAM(OfGradients):
     def weigh(self, A: Tensor, G: Tensor) -> Tensor:
         below = A.flatten(2).sum(2) + self.eps
         above = (G * A).flatten(2).sum(2)
-        return weighed(torch.where(below == 0, torch.zeros_like(above), above / below), A)
+        return weighted_sum(torch.where(below == 0, torch.zeros_like(above), above / below), A)

@@ -8,16 +8,16 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from pellucid.tape.attention import Tokens, by_head
+from pellucid.tape.attention import TokenAttention, by_head
 from pellucid.tape.seed import ResolvedTarget
 from .attention_flow import OfAttention
 
 
 @dataclass(frozen=True)
 class AttentionRollout(OfAttention):
-    """Attention rollout: the rows that the target hears of A_L ... A_2 A_1, each A = rownorm(mean over heads of weights + I).
+    """Attention rollout: the rows that the target reads of A_L ... A_2 A_1, each A = rownorm(mean over heads of weights + I).
 
-    The identity stands for the residual connection. It does not read the target, except for which tokens it hears.
+    The identity stands for the residual connection. It does not read the target, except for which tokens it reads.
 
     Arguments:
         heads: How heads are joined: their "mean", as published, or the "max" or "min" of every weight.
@@ -34,11 +34,11 @@ class AttentionRollout(OfAttention):
     def notes(self) -> tuple[str, ...]:
         return ("Blind to the target: it shows where attention went.",)
 
-    def follow(self, found: Tokens, resolved: ResolvedTarget, start: Tensor) -> Tensor:
+    def follow(self, attention: TokenAttention, resolved: ResolvedTarget, start: Tensor) -> Tensor:
         row = start
-        for layer in reversed(found.layers):
-            A = by_head(found.tape, layer.weights, found.tape.value(layer.weights)).to(row.dtype)
+        for layer in reversed(attention.layers):
+            A = by_head(attention.tape, layer.weights, attention.tape.value(layer.weights)).to(row.dtype)
             A = A.mean(1) if self.heads == "mean" else A.amax(1) if self.heads == "max" else A.amin(1)
-            A = A + torch.eye(found.count, dtype=A.dtype, device=A.device)
+            A = A + torch.eye(attention.count, dtype=A.dtype, device=A.device)
             row = torch.einsum("bq,bqk->bk", row, A / A.sum(2, keepdim=True))
         return row

@@ -1,4 +1,4 @@
-"""Score-CAM: maps weighed by what the target is when only their places are seen."""
+"""Score-CAM: feature maps weighted by the target for an input masked by each of them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from pellucid.errors import ModelError
 from pellucid.tape.axes.feature_map import resized
 from pellucid.tape.forward import Readout, batch_size, run_batched
-from .base import CAM, Heat, Seen, precise, weighed
+from .base import CAM, Heat, LayerActivation, single_precision, weighted_sum
 
 
 @dataclass(frozen=True)
@@ -42,28 +42,28 @@ class ScoreCAM(CAM):
 
     name = "scorecam"
 
-    def look(self, seen: Seen) -> Heat:
-        A = seen.A
+    def heat_of(self, layer: LayerActivation) -> Heat:
+        A = layer.A
         samples, channels = A.shape[:2]
 
         def make(first: int, stop: int) -> tuple[Tensor, Sequence[int]]:
             rows = list(range(samples)) * (stop - first)
-            masks = self.masks(A[:, first:stop].movedim(1, 0).flatten(0, 1)[:, None], seen)
-            return masked(seen.x[rows], masks, seen.map.input_grid.channel), rows
+            masks = self.masks(A[:, first:stop].movedim(1, 0).flatten(0, 1)[:, None], layer)
+            return masked(layer.x[rows], masks, layer.map.input_grid.channel), rows
 
-        scores, asked = A.new_zeros(channels, samples), 0
-        fixed = isinstance(seen.model.module, torch.fx.GraphModule)  # exported programs may take batches of one size alone
-        batch = samples if fixed else self.batch or batch_size(seen.x)
-        readout = Readout(seen.model, seen.x, seen.resolved.target)
-        for first, asked, answers in run_batched(readout, channels, make, batch=batch, copies=samples):
-            scores[first:asked] = _checked(answers, seen).reshape(-1, samples)
-        w = torch.cat([self.weigh(scores[:asked].T, A[:, :asked]), A.new_zeros(samples, channels - asked)], 1)
-        notes = (f"Called off after {asked:,} of {channels:,} channels.",) if asked < channels else ()
-        return Heat(weighed(w, A), samples * (1 + asked), notes)
+        scores, done = A.new_zeros(channels, samples), 0
+        fixed = isinstance(layer.model.module, torch.fx.GraphModule)  # exported programs may take batches of one size alone
+        batch = samples if fixed else self.batch or batch_size(layer.x)
+        readout = Readout(layer.model, layer.x, layer.resolved.target)
+        for first, done, block in run_batched(readout, channels, make, batch=batch, copies=samples):
+            scores[first:done] = _check_finite(block, layer).reshape(-1, samples)
+        w = torch.cat([self.weigh(scores[:done].T, A[:, :done]), A.new_zeros(samples, channels - done)], 1)
+        notes = (f"Called off after {done:,} of {channels:,} channels.",) if done < channels else ()
+        return Heat(weighted_sum(w, A), samples * (1 + done), notes)
 
-    def masks(self, maps: Tensor, seen: Seen) -> Tensor:
+    def masks(self, maps: Tensor, layer: LayerActivation) -> Tensor:
         """Maps (n, 1, *places) over the places of the input, from 0 to 1; without a range they are 0."""
-        wide = resized(maps, seen.map.input_grid.size, corners=self.corners)
+        wide = resized(maps, layer.map.input_grid.size, corners=self.corners)
         flat = wide.flatten(1)
         low, high = (end.reshape(-1, *[1] * (wide.dim() - 1)) for end in (flat.amin(1), flat.amax(1)))
         return ((wide - low) / (high - low + 1e-8))[:, 0]
@@ -81,10 +81,10 @@ def masked(x: Tensor, masks: Tensor, channel: int) -> Tensor:
     return x * masks.unsqueeze(channel).to(x.dtype)
 
 
-def _checked(answers: Tensor, seen: Seen) -> Tensor:
-    if bool(answers.isfinite().all()):
-        return precise(answers)
+def _check_finite(scores_here: Tensor, layer: LayerActivation) -> Tensor:
+    if bool(scores_here.isfinite().all()):
+        return single_precision(scores_here)
     raise ModelError(
-        f"{seen.resolved.target} of masked inputs", "scores that are NaN or infinite", "no weight can be made of them",
+        f"{layer.resolved.target} of masked inputs", "scores that are NaN or infinite", "no weight can be made of them",
         "Choose a method that leaves the input as it is, such as gradcam.",
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Explanation by gradients, and the measures of variation around them."""
+"""Methods of gradients: at one point, integrated, over noise, by the multipliers of DeepLIFT, or by finite differences."""
 
 from .deeplift import DeepLift as DeepLift
 from .deepshap import DeepShap as DeepShap

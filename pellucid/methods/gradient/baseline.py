@@ -1,4 +1,4 @@
-"""The baseline: the input at which nothing is said to be there."""
+"""The baseline, the input that stands for absence: checked, expanded to a batch, and described in captions."""
 
 from __future__ import annotations
 

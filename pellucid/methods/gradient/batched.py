@@ -1,4 +1,4 @@
-"""Slopes: the derivative of one target at many variants of the same samples, by the tape, in batches that fit."""
+"""The gradient of one target at many variants of the same samples, read from tapes, in batches that fit into memory."""
 
 from __future__ import annotations
 
@@ -17,11 +17,10 @@ from pellucid.model import Model
 from pellucid.model.hooks import listening
 from pellucid.model.outputs import rebuild
 from pellucid.model.where import Where
-from pellucid.tape import Tape, find, record, resolve_target, walk
+from pellucid.tape import Tape, chain_rule, find, record, resolve_target, walk
 from pellucid.tape.batch import Batch
 from pellucid.tape.forward import Readout, forward_values
 from pellucid.target import Target
-from .saliency import derive
 
 ROOM = {"cpu": 4e8, "cuda": 4e9}  # bytes of tape; measured: on a CPU, gradients cost more per sample in tapes above a gigabyte
 LARGEST = 256  # samples in one batch, at most
@@ -29,18 +28,18 @@ LARGEST = 256  # samples in one batch, at most
 
 @dataclass(frozen=True, eq=False)
 class BatchedGradient:
-    """A model asked how one target would change, at many variants of the same samples.
+    """The gradient of one target at many variants of the same samples.
 
     It reads the tape, not autograd: so it is the same for scripted, traced and exported models, and for those that run without
     gradients.
 
     Arguments:
-        readout: The same model asked for the target itself.
+        readout: The model and the target.
         score: The target on the samples as they are.
         output: The model's main output there.
         value: What variants are of: the input, or what stands at `readout.at`.
         batch: How many variants are computed together. It is set by the size of the tape and never by trial: another batch size
-            rounds otherwise, and the same question shall have the same answer.
+            rounds differently, and the same request shall have the same result.
         fixed: Whether the model takes no other number of samples than `batch`.
     """
 
@@ -65,7 +64,7 @@ class BatchedGradient:
         tape = self.record(variants, rows)
         resolved = resolve_target(tape, self.readout.target.take(rows), self.readout.model)
         end = tape.inputs[-1]
-        gradient = walk(tape, resolved.gradients, derive, ends=(end,)).get(end)
+        gradient = walk(tape, resolved.gradients, chain_rule, ends=(end,)).get(end)
         return torch.zeros_like(variants) if gradient is None else gradient
 
     def everywhere(self, variants: Tensor) -> Tensor:
@@ -100,7 +99,7 @@ class BatchedGradient:
 
 
 def batched_gradient(model: Model, x: Tensor, target: Target, at: str | Where | None = None) -> BatchedGradient:
-    """How a target changes, with names and predictions settled on x itself.
+    """The gradient of a target at variants of x, with names and predictions resolved on x itself.
 
     Raises:
         MethodError: `at` is nothing that can be changed: an operation, or a module inside scripted or compiled code.
@@ -118,13 +117,13 @@ def batched_gradient(model: Model, x: Tensor, target: Target, at: str | Where | 
 
 
 def stretches(model: Model, x: Tensor, output: Tensor) -> bool:
-    """Whether the model takes another number of samples than it was given, and then says the same of each.
+    """Whether the model takes another number of samples than it was given, and then returns the same for each.
 
     Programs exported for a fixed batch do not, nor do networks in which the samples of a batch meet.
     """
     try:
         longer = forward_values(model, x[[*range(len(x)), 0]], ())[None]
-    except Exception:  # whatever the model says to this, it is not made for it
+    except Exception:  # whatever the model raises, it is not made for this
         return False
     if longer.shape != (len(x) + 1, *output.shape[1:]):
         return False

@@ -1,4 +1,4 @@
-"""DeepLIFT: the change of the score from a baseline, told by the changes of all values on the way."""
+"""DeepLIFT: the change of the score from a baseline, propagated by multipliers of the changes of all values on the way."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DeepSHAP: DeepLIFT against many baselines."""
+"""DeepSHAP: DeepLIFT averaged over many baselines, with standard errors."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from torch import Tensor
 
 from pellucid.core.numbers import figure
 from pellucid.core.progress import report_progress
-from pellucid.errors import InputError, MethodError
+from pellucid.errors import MethodError
 from pellucid.explanation.attribution import Attribution
 from pellucid.model import Model
 from pellucid.model.where import Where
 from pellucid.tape import record, resolve_target
 from pellucid.target import Target
-from .baseline import brief, filled
+from .baseline import brief
 from .deeplift import check_rule, compare
-from .expected import Given, Source, Uniform
+from .expected import source_of
 from .sampling import Tally, called_off
 
 
@@ -71,7 +71,9 @@ class DeepShap:
     def attribute(self, model: Model, x: Tensor, target: Target, at: str | Where | None = None) -> Attribution:
         """The values at the input, or at the value `at`, with their standard errors where there are several baselines."""
         check_rule(self.rule)
-        source = self._source(model, x)
+        if self.baselines is None and self.n < 2:
+            raise MethodError(f"n={self.n}", "fewer than two draws", "a mean needs two to tell its error", "Ask for 10, say.")
+        source = source_of(self.baselines, model, x, self.seed)
         draws = self.n if self.baselines is None else len(source)
         samples, tally = len(x), Tally(len(x))
         tape = record(model, x)
@@ -94,23 +96,10 @@ class DeepShap:
             forwards=samples * (1 + 2 * done),
         )  # fmt: skip
 
-    def _source(self, model: Model, x: Tensor) -> Source:
-        if self.baselines is None:
-            if self.n < 2:
-                raise MethodError(f"n={self.n}", "fewer than two draws", "a mean needs two to tell its error", "Ask for 10, say.")
-            return Uniform.within(model, x, self.seed)
-        shape = tuple(self.baselines.shape)
-        if len(shape) != x.dim() or not len(self.baselines):
-            raise InputError(
-                f"baselines of shape {shape}", f"inputs of shape {tuple(x.shape)}", "the first axis counts the baselines",
-                f"Pass them with shape (n, {', '.join(map(str, x.shape[1:]))}).",
-            )  # fmt: skip
-        return Given(torch.cat([filled(one, x[:1]) for one in torch.split(self.baselines, 1)]))
-
 
 def _complete(change: Tensor, gap: Tensor) -> str:
     """How complete the mean is, for captions."""
     worst = int((gap.abs() / change.abs().clamp(min=1e-12)).argmax())
     which = f" (sample {worst}, the one furthest off)" if len(change) > 1 else ""
-    told = f"{figure(float(gap[worst].abs()))} off f(x) - mean of f(baseline) = {figure(float(change[worst]))}"
-    return f"The sum of the map, with what goes past it, is {told}{which}."
+    off = f"{figure(float(gap[worst].abs()))} off f(x) - mean of f(baseline) = {figure(float(change[worst]))}"
+    return f"The sum of the map, with what goes past it, is {off}{which}."

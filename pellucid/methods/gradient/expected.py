@@ -65,7 +65,7 @@ class Expected:
         """The values at the input, or at the value `at`, with their standard errors."""
         if self.n < 2:
             raise MethodError(f"n={self.n}", "fewer than two draws", "a mean needs two to tell its error", "Ask for 32, say.")
-        source, samples = self._source(model, x), len(x)
+        source, samples = source_of(self.baselines, model, x, self.seed), len(x)
         s, tally = batched_gradient(model, x, target, at), Tally(samples)
         picks, places = draws(self.n, len(source), self.seed)
 
@@ -87,17 +87,6 @@ class Expected:
         spent = samples + (2 if at is None else 3) * sum(tally.count)
         return s.attribution(tally.mean, notes=notes, options=options, error=tally.error, forwards=spent)
 
-    def _source(self, model: Model, x: Tensor) -> Source:
-        if self.baselines is None:
-            return Uniform.within(model, x, self.seed)
-        shape = tuple(self.baselines.shape)
-        if len(shape) != x.dim() or not len(self.baselines):
-            raise InputError(
-                f"baselines of shape {shape}", f"inputs of shape {tuple(x.shape)}", "the first axis counts the baselines",
-                f"Pass them with shape (n, {', '.join(map(str, x.shape[1:]))}).",
-            )  # fmt: skip
-        return Given(torch.cat([filled(one, x[:1]) for one in torch.split(self.baselines, 1)]))
-
 
 def draws(n: int, baselines: int, seed: int) -> tuple[list[int], list[float]]:
     """Which baseline, and which place on the line, each draw takes. Baselines take turns, each turn in a random order.
@@ -113,7 +102,7 @@ def draws(n: int, baselines: int, seed: int) -> tuple[list[int], list[float]]:
 
 
 class Source(Protocol):
-    """Where baselines come from."""
+    """Where baselines come from: the caller, or random draws."""
 
     def __len__(self) -> int: ...
     def __str__(self) -> str: ...
@@ -121,9 +110,26 @@ class Source(Protocol):
         """The baselines for some samples, each by the number of its draw and the number drawn."""
 
 
+def source_of(baselines: Tensor | None, model: Model, x: Tensor, seed: int) -> Source:
+    """The baselines of the caller, or uniform ones for None.
+
+    Raises:
+        InputError: they do not fit.
+    """
+    if baselines is None:
+        return Uniform.within(model, x, seed)
+    shape = tuple(baselines.shape)
+    if len(shape) != x.dim() or not len(baselines):
+        raise InputError(
+            f"baselines of shape {shape}", f"inputs of shape {tuple(x.shape)}", "the first axis counts the baselines",
+            f"Pass them with shape (n, {', '.join(map(str, x.shape[1:]))}).",
+        )  # fmt: skip
+    return OwnBaselines(torch.cat([filled(one, x[:1]) for one in torch.split(baselines, 1)]))
+
+
 @dataclass(frozen=True, eq=False)
-class Given:
-    """Baselines that the caller has."""
+class OwnBaselines:
+    """The caller's own baselines."""
 
     baselines: Tensor
 

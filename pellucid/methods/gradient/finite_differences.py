@@ -1,4 +1,4 @@
-"""Measures of variation by plain forward passes: how the score answers when part of the input is moved."""
+"""Sensitivity by forward passes alone: finite differences and local variance of the score, cell by cell of the input."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class FiniteDifferences:
         R_c = (f(x + h e_c) - f(x - h e_c)) / (2 h n_c),   e_c one on the n_c places of cell c, h = step * (max x - min x)
 
     The slope over a finite way, where the gradient is that over an infinitely small one. Like the gradient it explains the
-    variation of the score, not the score. It asks for nothing but forward passes.
+    variation of the score, not the score. It needs forward passes only.
 
     References: Montavon et al., 2018, Methods for interpreting and understanding deep neural networks, Sect. 4.1 (sensitivity
         analysis), https://doi.org/10.1016/j.dsp.2017.10.011
@@ -62,8 +62,8 @@ class FiniteDifferences:
         """The values at the input, or at the value `at`."""
         moves = Moves.to(model, x, target, at, self.cell, self.step, "step")
         up = torch.ones(moves.shape, dtype=torch.float64, device="cpu")
-        answers = moves.scores([up, -up])
-        slope = (answers[..., 0] - answers[..., 1]) / (2 * moves.width.flatten().double().cpu())
+        scores = moves.scores([up, -up])
+        slope = (scores[..., 0] - scores[..., 1]) / (2 * moves.width.flatten().double().cpu())
         options = (f"step={self.step}", f"cell={self.cell}")
         return moves.attribution(slope, 2, options)
 
@@ -75,7 +75,7 @@ class LocalVariance:
         R_c = Var f(x + e_c) / n_c,   e_c normal on the n_c places of cell c, standard deviation sigma * (max x - min x)
 
     Of a linear score that is sigma^2 times the sum of its squared weights in the cell: sensitivity analysis over a finite way. It
-    explains the variation of the score, not the score, and tells no sign. Every cell, and every sample, sees the same noise.
+    explains the variation of the score, not the score, and has no sign. Every cell, and every sample, sees the same noise.
 
     References: Montavon et al., 2018, Methods for interpreting and understanding deep neural networks, Sect. 4.1 (sensitivity
         analysis), https://doi.org/10.1016/j.dsp.2017.10.011; Saltelli et al., 2008, Global sensitivity analysis, Ch. 1 (one
@@ -113,9 +113,9 @@ class LocalVariance:
         if self.n < 2:
             raise MethodError(f"n={self.n}", "fewer than two draws", "one number does not vary", "Ask for 8, say.")
         moves = Moves.to(model, x, target, at, self.cell, self.sigma, "sigma")
-        answers = moves.scores([normal(moves.shape, generator(self.seed, draw)) for draw in range(self.n)])
-        variance = answers.var(-1)
-        fourth = (answers - answers.mean(-1, keepdim=True)).pow(4).mean(-1)
+        scores = moves.scores([normal(moves.shape, generator(self.seed, draw)) for draw in range(self.n)])
+        variance = scores.var(-1)
+        fourth = (scores - scores.mean(-1, keepdim=True)).pow(4).mean(-1)
         error = ((fourth - (self.n - 3) / (self.n - 1) * variance.square()).clamp(min=0) / self.n).sqrt()
         options = (f"sigma={self.sigma}", f"n={self.n}", f"cell={self.cell}", f"seed={self.seed}")
         return moves.attribution(variance, self.n, options, error)
@@ -123,11 +123,11 @@ class LocalVariance:
 
 @dataclass(frozen=True, eq=False)
 class Moves:
-    """A model asked for its score while the cells of each sample are moved, one at a time.
+    """The score of a model while the cells of each sample are moved, one at a time.
 
     Arguments:
-        readout: Whom to ask.
-        score, output: What it says of the samples as they are.
+        readout: The model and its target.
+        score, output: The target and the output for the samples as they are.
         value: What is moved: the input, or what stands at `at`.
         cells: The number of the cell of every entry of a sample.
         width: How far a move of size 1 goes, per sample.
@@ -145,14 +145,16 @@ class Moves:
     batch: int
 
     @staticmethod
-    def to(model: Model, x: Tensor, target: Target, at: str | Where | None, cell: int | None, share: float, called: str) -> Moves:
+    def to(model: Model, x: Tensor, target: Target, at: str | Where | None, cell: int | None, share: float, name: str) -> Moves:
         """For one question; `share` of the range is how far to go."""
         if not share > 0:
-            raise MethodError(f"{called}={share}", "no way to go", "where nothing moves, nothing varies", "Ask for 0.1, say.")
+            raise MethodError(
+                f"{name}={share}", "a step that is not positive", "where nothing moves, nothing varies", "Ask for 0.1, say."
+            )
         if not torch.isfinite(x).all():
             raise InputError(
                 "An explanation of this input", f"{int((~torch.isfinite(x)).sum())} entries that are NaN or infinite",
-                "there is no way to go from them", "Clean the input first: torch.nan_to_num, or see where they come from.",
+                "no difference can be taken from them", "Clean the input first: torch.nan_to_num, or see where they come from.",
             )  # fmt: skip
         x, path = x.detach(), None if at is None else module_path(at)
         readout, score, output = resolve_readout(model, x.clone(), target, path)  # a copy: networks may write into what they read
@@ -173,10 +175,10 @@ class Moves:
         return int(self.cells.max()) + 1
 
     def scores(self, moves: Sequence[Tensor]) -> Tensor:
-        """The score for every cell, sample and move, in this order of axes; NaN for what was called off.
+        """The score for every cell, sample and move, in this order of axes; NaN where the run was called off.
 
         Raises:
-            ModelError: the score is no number somewhere.
+            ModelError: some score is NaN or infinite.
         """
         samples, kinds = len(self.value), len(moves)
         found = torch.full((self.count * samples * kinds,), torch.nan, dtype=torch.float64, device="cpu")
@@ -193,17 +195,17 @@ class Moves:
             if bad:
                 raise ModelError(
                     f"{self.readout.target} of moved inputs", f"{bad} of {len(score)} scores that are NaN or infinite",
-                    "no difference can be taken from them", "Go a smaller way.",
+                    "no difference can be taken from them", "Take a smaller step.",
                 )  # fmt: skip
             found[first:last] = score.double().cpu()
         return found.reshape(self.count, samples, kinds)
 
-    def attribution(self, told: Tensor, kinds: int, options: tuple[str, ...], error: Tensor | None = None) -> Attribution:
+    def attribution(self, per_cell: Tensor, kinds: int, options: tuple[str, ...], error: Tensor | None = None) -> Attribution:
         """Numbers per cell and sample as numbers per entry, each cell's in equal parts."""
-        missing = int(told.isnan().any(1).sum())
+        missing = int(per_cell.isnan().any(1).sum())
         places = self.cells[0] if self.together else self.cells
         sizes = torch.bincount(places.flatten(), minlength=self.count).cpu()[:, None]
-        values, error = (None if t is None else self._laid_out(t.nan_to_num(0.0) / sizes) for t in (told, error))
+        values, error = (None if t is None else self._laid_out(t.nan_to_num(0.0) / sizes) for t in (per_cell, error))
         assert values is not None
         whole = f"The input was moved in {self.count} cells of up to {int(sizes.max())} places, all channels together."
         off = f"Called off before {missing} of {self.count} cells: they are zero."
@@ -214,9 +216,9 @@ class Moves:
             shared=self.together, forwards=forwards,
         )  # fmt: skip
 
-    def _laid_out(self, told: Tensor) -> Tensor:
+    def _laid_out(self, per_cell: Tensor) -> Tensor:
         dtype = torch.promote_types(self.value.dtype, torch.float32)
-        return told.t().to(self.value.device, dtype)[:, self.cells]
+        return per_cell.t().to(self.value.device, dtype)[:, self.cells]
 
 
 def divided(shape: tuple[int, ...], side: int | None) -> tuple[Tensor, bool]:

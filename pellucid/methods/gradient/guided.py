@@ -12,9 +12,8 @@ from torch import Tensor
 from pellucid.explanation.attribution import Attribution
 from pellucid.model import Model
 from pellucid.model.where import Where
-from pellucid.tape import LocalOp, Op, Ref, Tape, find, path, record, resolve_target, walk
+from pellucid.tape import LocalOp, Op, Ref, Tape, chain_rule, find, path, record, resolve_target, walk
 from pellucid.target import Target
-from .saliency import derive
 
 # Nonlinearities that networks choose, of which none is a ReLU; functions such as exp and sqrt belong to norms and the like.
 OTHERS = frozenset(
@@ -32,8 +31,8 @@ class AtRelus(ABC):
     keep their derivative; the caption says which, and how often.
 
     Both methods throw away negative parts on the way, so that they are not linear in the target: the map of a contrast is no
-    difference of maps. Where several ReLUs follow, they restore much of the input whatever the target is: they say more about
-    where edges are than about what speaks for a class.
+    difference of maps. Where several ReLUs follow, they restore much of the input whatever the target is: they show edges
+    more than evidence for a class.
     """
 
     name: ClassVar[str]
@@ -42,7 +41,7 @@ class AtRelus(ABC):
 
     @abstractmethod
     def back(self, op: LocalOp, g: Tensor) -> Tensor | None:
-        """What passes a ReLU backwards, of what stands at its output."""
+        """The gradient at the input of a ReLU, from `g` at its output."""
 
     def attribute(self, model: Model, x: Tensor, target: Target, at: str | Where | None = None) -> Attribution:
         """The values at the input, or at the value `at`, from one forward and one backward pass."""
@@ -53,7 +52,7 @@ class AtRelus(ABC):
 
         def step(op: LocalOp, carried: tuple[Tensor | None, ...]) -> list[Tensor | None]:
             g = carried[0]
-            return [self.back(op, g)] if g is not None and rectifies(op.tape, op.op) else derive(op, carried)
+            return [self.back(op, g)] if g is not None and rectifies(op.tape, op.op) else chain_rule(op, carried)
 
         arrived = walk(tape, resolved.gradients, step, ends=(end,))
         gradient = arrived.get(end, torch.zeros_like(place))

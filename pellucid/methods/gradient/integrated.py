@@ -1,4 +1,4 @@
-"""Gradients along a path: the change of the score from a baseline, shared among the entries that changed."""
+"""Integrated gradients: the mean gradient on a line from a baseline, times the change of each entry."""
 
 from __future__ import annotations
 
@@ -74,10 +74,12 @@ class Integrated:
         """The values at the input, or at the value `at`."""
         nodes(self.rule, self.steps)  # refuses what cannot be before any work
         line = Line.to(batched_gradient(model, x, target, at), filled(self.baseline, x))
-        found = integrate(line, self.rule, self.steps, self.tol)
-        notes = (sentence(self.baseline, model, x), *found.notes(self.tol))
+        integral = integrate(line, self.rule, self.steps, self.tol)
+        notes = (sentence(self.baseline, model, x), *integral.notes(self.tol))
         options = (f"steps={self.steps}", f"rule={self.rule}", f"tol={self.tol}", f"baseline={brief(self.baseline)}")
-        return line.gradient.attribution(found.values, notes=notes, options=options, forwards=2 * len(x) + 2 * found.spent)
+        return line.gradient.attribution(
+            integral.values, notes=notes, options=options, forwards=2 * len(x) + 2 * integral.gradients
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,14 +144,14 @@ class Integral:
         values: The values per entry.
         change: f(x) less f(baseline), per sample, to which they should sum.
         steps: How many gradients the longest sum has.
-        spent: How many gradients were taken, of all samples together.
+        gradients: How many gradients were taken, of all samples together.
         short: How many were called off.
     """
 
     values: Tensor
     change: Tensor
     steps: int
-    spent: int
+    gradients: int
     short: int
 
     @property
@@ -179,13 +181,13 @@ def integrate(line: Line, rule: str, steps: int, tol: float | None) -> Integral:
     """The integral with so many steps, then twice as many for the samples that are off by more than `tol`, and so on."""
     delta, rows = line.delta.double(), list(range(len(line.origin)))
     mean, done = line.mean(rows, nodes(rule, steps))
-    found = Integral(mean * delta, line.change, steps, done, len(rows) * steps - done)
-    while (rows := found.beyond(tol)) and not found.short and 2 * found.steps <= MOST:
-        steps = 2 * found.steps
+    integral = Integral(mean * delta, line.change, steps, done, len(rows) * steps - done)
+    while (rows := integral.beyond(tol)) and not integral.short and 2 * integral.steps <= MOST:
+        steps = 2 * integral.steps
         mean, done = line.mean(rows, nodes(rule, steps))
-        values = found.values.index_copy(0, torch.tensor(rows, device=delta.device), mean * delta[rows])
-        found = Integral(values, line.change, steps, found.spent + done, len(rows) * steps - done)
-    return found
+        values = integral.values.index_copy(0, torch.tensor(rows, device=delta.device), mean * delta[rows])
+        integral = Integral(values, line.change, steps, integral.gradients + done, len(rows) * steps - done)
+    return integral
 
 
 def nodes(rule: str, steps: int) -> list[Node]:

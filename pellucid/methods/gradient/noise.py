@@ -1,4 +1,4 @@
-"""Methods that wrap a method: what it says of noisy copies of the input, or against several baselines, taken together."""
+"""Methods that wrap a method: its mean or variance over noisy copies of the input (SmoothGrad), or its mean over baselines."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ OF = {"mean": "", "square": "_squared", "variance": "_variance"}
 
 @dataclass(frozen=True, eq=False)
 class Noisy:
-    """What a method says of noisy copies of the input: its mean, its mean square, or its variance.
+    """The mean, the mean square or the variance of a method over noisy copies of the input.
 
         mean      E R(x + e)          e normal with standard deviation sigma * (max x - min x)
         square    E R(x + e)^2
@@ -44,7 +44,7 @@ class Noisy:
         https://doi.org/10.48550/arXiv.1810.03307 (variance; captum divides by n where we divide by n - 1)
 
     Arguments:
-        method: Any method. Its books, if it keeps any, are not kept.
+        method: Any method. Its ledger, if it has one, is dropped.
         n: How many copies.
         sigma: The standard deviation of the noise as a share of each sample's range; a sample whose entries are all the same
             counts as of range 1.
@@ -87,12 +87,12 @@ class Noisy:
         """The mean, mean square or variance over the copies, with its standard error."""
         self._check()
         x, s = x.detach(), batched_gradient(model, x, target)
-        tally, heard, samples = Tally(len(x)), Heard(), len(x)
+        tally, calls, samples = Tally(len(x)), WrappedCalls(), len(x)
         scale = self.sigma * spread(x)
 
-        def explained(copies: Tensor, rows: Sequence[int]) -> Tensor:
-            method = taken(self.method, rows, x)
-            return heard.keep(method.attribute(model, copies, s.readout.target.take(rows), at))
+        def explain_copies(copies: Tensor, rows: Sequence[int]) -> Tensor:
+            method = for_rows(self.method, rows, x)
+            return calls.keep(method.attribute(model, copies, s.readout.target.take(rows), at))
 
         def copies(first: int, last: int) -> tuple[Tensor, list[int]]:
             noise = {j: normal(x.shape[1:], generator(self.seed, j)) for j in range(first // samples, -(-last // samples))}
@@ -100,15 +100,15 @@ class Noisy:
             return x[rows] + scale[rows] * torch.stack([noise[q // samples] for q in range(first, last)]).to(x), rows
 
         batch = s.batch if s.fixed else min(s.batch, self.n * samples // 2)  # two calls at least, to tell what holds for all
-        for first, _, made in run_batched(explained, self.n * samples, copies, batch=batch, what="noisy copies"):
-            for q, value in enumerate(made, first):
+        for first, _, block in run_batched(explain_copies, self.n * samples, copies, batch=batch, what="noisy copies"):
+            for q, value in enumerate(block, first):
                 tally.add(q % samples, value.double().square() if self.of == "square" else value)
         tally.check(f"The {self.of} of {self.method.name} over noisy copies")
         values, error = (tally.variance, tally.error_of_variance) if self.of == "variance" else (tally.mean, tally.error)
-        options = (f"n={self.n}", f"sigma={self.sigma}", f"of={self.of}", f"seed={self.seed}", *heard.options(self.method.name))
-        notes = (*heard.notes(self.method.name), *called_off(tally.count, self.n))
-        forwards = heard.forwards and heard.forwards + samples
-        return s.attribution(values, error=error, notes=notes, options=options, shared=heard.shared, forwards=forwards)
+        options = (f"n={self.n}", f"sigma={self.sigma}", f"of={self.of}", f"seed={self.seed}", *calls.options(self.method.name))
+        notes = (*calls.notes(self.method.name), *called_off(tally.count, self.n))
+        forwards = calls.forwards and calls.forwards + samples
+        return s.attribution(values, error=error, notes=notes, options=options, shared=calls.shared, forwards=forwards)
 
     def _check(self) -> None:
         if self.of not in OF:
@@ -121,21 +121,21 @@ class Noisy:
             )
 
 
-class Heard:
-    """What the wrapped method told, call by call, besides its values."""
+class WrappedCalls:
+    """The results of the wrapped method, call by call, besides their values."""
 
     def __init__(self) -> None:
         self.calls: list[Attribution] = []
         self.shared = False
         self.forwards = 0
 
-    def keep(self, found: Attribution) -> Tensor:
-        """Its values; the rest is kept."""
-        counted = found.forwards and (self.forwards or not self.calls)
-        self.forwards = self.forwards + found.forwards if counted else 0
-        self.shared = found.shared
-        self.calls.append(replace(found, values=found.values[:0], error=None, ledger=None))
-        return found.values
+    def keep(self, attribution: Attribution) -> Tensor:
+        """The values; the rest is kept for `options` and `notes`."""
+        counted = attribution.forwards and (self.forwards or not self.calls)
+        self.forwards = self.forwards + attribution.forwards if counted else 0
+        self.shared = attribution.shared
+        self.calls.append(replace(attribution, values=attribution.values[:0], error=None, ledger=None))
+        return attribution.values
 
     def options(self, name: str) -> tuple[str, ...]:
         """The settings of the wrapped method, those that hold for all calls."""
@@ -149,7 +149,7 @@ class Heard:
         return (*([f"`{name}` chose {', '.join(map(str, chosen))}."] if chosen else []), *same)
 
 
-def taken(method: Method, rows: Sequence[int], x: Tensor) -> Method:
+def for_rows(method: Method, rows: Sequence[int], x: Tensor) -> Method:
     """The method for a batch made of those samples of x, where it holds a baseline for each of them."""
     baseline = member(method, "baseline")
     if not isinstance(baseline, Tensor) or baseline.dim() < x.dim() or len(baseline) == 1:
@@ -185,9 +185,9 @@ def VarGrad(n: int = 16, sigma: float = 0.15, *, seed: int = 0) -> Noisy:
 
 @dataclass(frozen=True, eq=False)
 class OverBaselines:
-    """The mean of what a method says against several baselines.
+    """The mean of a method over several baselines.
 
-    Its standard error treats the baselines as drawn from those one could have chosen: it tells how much the choice matters.
+    Its standard error treats the baselines as drawn from those one could have chosen: it says how much the choice matters.
 
     References: Sturmfels et al., 2020, Visualizing the impact of feature attribution baselines,
         https://doi.org/10.23915/distill.00022
@@ -222,12 +222,12 @@ class OverBaselines:
     def methods(self) -> list[Method]:
         """One method per baseline."""
         baselines: Iterable[Any] = self.baselines if self.baselines is not None else ()
-        made = [self._against(baseline) for baseline in baselines]
-        if not made:
+        methods = [self._against(baseline) for baseline in baselines]
+        if not methods:
             raise MethodError(
                 "A mean over baselines", "no baseline", "there is nothing to take a mean of", "Pass [0.0, 1.0], say."
             )
-        return made
+        return methods
 
     def _against(self, baseline: Any) -> Method:
         if hasattr(self.method, "attribute") and has(self.method, "baseline"):
@@ -241,15 +241,15 @@ class OverBaselines:
 
     def attribute(self, model: Model, x: Tensor, target: Target, at: str | Where | None = None) -> Attribution:
         """The mean over the baselines, with its standard error where there are several."""
-        methods, heard, tally = self.methods, Heard(), Tally(len(x))
+        methods, calls, tally = self.methods, WrappedCalls(), Tally(len(x))
         s = batched_gradient(model, x, target)
         for k, method in enumerate(methods, 1):
-            for sample, value in enumerate(heard.keep(method.attribute(model, x, s.readout.target, at))):
+            for sample, value in enumerate(calls.keep(method.attribute(model, x, s.readout.target, at))):
                 tally.add(sample, value)
             if report_progress(k, len(methods), "baselines"):
                 break
         error = tally.error if min(tally.count) > 1 else None
-        notes = (*heard.notes(methods[0].name), *called_off(tally.count, len(methods)))
-        forwards = heard.forwards and heard.forwards + len(x)
-        options = (*(f"baseline={brief(baseline)}" for baseline in self.baselines), *heard.options(methods[0].name))
-        return s.attribution(tally.mean, error=error, notes=notes, options=options, shared=heard.shared, forwards=forwards)
+        notes = (*calls.notes(methods[0].name), *called_off(tally.count, len(methods)))
+        forwards = calls.forwards and calls.forwards + len(x)
+        options = (*(f"baseline={brief(baseline)}" for baseline in self.baselines), *calls.options(methods[0].name))
+        return s.attribution(tally.mean, error=error, notes=notes, options=options, shared=calls.shared, forwards=forwards)

@@ -17,7 +17,7 @@ where r and z_r are the values at the baseline. Then the contributions m (x - r)
 | max, max-pooling | of the winner in the pass where it is greater: (z - z_r) / (x - r) there, between 0 and 1 |
 | sort, top-k, median | of the entries chosen in either pass, in proportion to (x - r)^2 |
 | softmax, log-softmax, logsumexp | see `normalised` |
-| layer, group, instance, RMS norms, standard deviations, Euclidean norms | products and roots as above, told in closed form |
+| layer, group, instance, RMS norms, standard deviations, Euclidean norms | products and roots as above, in closed form |
 | anything else | the mean derivative on the line between both points, at 16 points: complete up to that integral's error |
 
 Where an operation reads something else that differs in both passes, though it does not descend from the input (a comparison, an
@@ -63,12 +63,12 @@ def _shares(pair: Pair, carried: Carried) -> Shares:
         return moved(pair, carried) if pair.constant else _switched(pair, carried)
     first = carried[pair.op.outs.index(pair.op.out)]
     alone = first is not None and sum(m is not None for m in carried) == 1
-    told = _told(pair, first) if alone and first is not None else None
-    return averaged(pair, carried, 1 if pair.op.name in BILINEAR else POINTS) if told is None else told
+    shares = _closed_form(pair, first) if alone and first is not None else None
+    return averaged(pair, carried, 1 if pair.op.name in BILINEAR else POINTS) if shares is None else shares
 
 
-def _told(pair: Pair, m: Tensor) -> Shares | None:
-    """By a rule that adds up exactly, for operations that have one."""
+def _closed_form(pair: Pair, m: Tensor) -> Shares | None:
+    """By a rule that is exactly complete, for operations that have one."""
     name, several = pair.op.name, len(pair.op.ins) > 1
     if name in CLOSED and not several:
         share = CLOSED[name](pair, m)
@@ -106,12 +106,12 @@ def entrywise(pair: Pair) -> bool:
 
 
 def moved(pair: Pair, carried: Carried) -> Shares:
-    """Linear operations hand back what they weigh. A change is no less one for being detached."""
+    """Linear operations: the transpose of their weights. A detached change is still a change."""
     return list(carried) if pair.op.name in ("detach", "detach_copy") else pair.here.pull(*carried)
 
 
 def _switched(pair: Pair, carried: Carried) -> Shares:
-    """What would be linear, were it the same function in both passes."""
+    """Operations that would be linear, were they the same function in both passes."""
     if entrywise(pair):
         return secants(pair, next(c for c in carried if c is not None))
     return averaged(pair, carried, 1)
@@ -175,9 +175,9 @@ def ratio(dz: Tensor, dx: Tensor, slope: Tensor, size: Tensor) -> Tensor:
     """dz / dx; or the slope, where that accounts for dz up to the rounding of numbers of that size: the quotient would only have
     fewer digits.
     """
-    told = (dx != 0) & dz.isfinite() & dx.isfinite()
+    shares = (dx != 0) & dz.isfinite() & dx.isfinite()
     done = (dz - slope * dx).abs() <= noise(size)
-    return torch.where(told & ~done, dz / dx, slope)
+    return torch.where(shares & ~done, dz / dx, slope)
 
 
 def noise(size: Tensor) -> Tensor:
@@ -224,7 +224,7 @@ def quotient(a: Tensor, b: Tensor, a_r: Tensor, b_r: Tensor) -> tuple[Tensor, Te
 
 
 def rooted(pair: Pair, m: Tensor) -> Shares:
-    """a s, where s = 1 / sqrt(v) or 1 / v: the quotient a / (1 / s), told by s."""
+    """a s, where s = 1 / sqrt(v) or 1 / v: the quotient a / (1 / s), in terms of s."""
     which = 1 if _inverts(pair, 1) else 0
     (s, a), (s_r, a_r) = ((t[which], t[1 - which]) for t in (pair.xs, pair.rs))
     by_a, by_b = quotient(a, 1 / s, a_r, 1 / s_r)

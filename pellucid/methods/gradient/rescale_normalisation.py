@@ -1,4 +1,4 @@
-"""Normalisations: entries in relation to all entries of their row, with the change of both accounted for exactly.
+"""The rescale rule for normalisations: softmax, norms and deviations of a row, exactly complete.
 
 Softmax. Let s = softmax(x), and L_i the logarithmic mean of s_i in both passes, (s_i - s'_i) / (log s_i - log s'_i). As log s_i
 is x_i - logsumexp(x) and the s_i sum to one, the change of logsumexp(x) is the mean of all x_j - x'_j weighted by L_j, and

@@ -1,4 +1,4 @@
-"""Selections: maxima, poolings and ranks, where what is made is one of the entries that were read."""
+"""The rescale rule for selections: maxima, poolings and ranks, whose output is one of the entries of the input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The reveal-cancel rule: increases and decreases of a value are carried apart, so that those that cancel are not overlooked."""
+"""The reveal-cancel rule: increases and decreases of a value propagate separately, so that those that cancel still count."""
 
 from __future__ import annotations
 

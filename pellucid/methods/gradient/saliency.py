@@ -1,4 +1,4 @@
-"""Gradients of the target: how it would change, which is not what it is made of."""
+"""Methods of one gradient: gradient, saliency, sensitivity, gradient x input. They explain how the target would change."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pellucid.explanation.attribution import Attribution
 from pellucid.explanation.ledger import Row
 from pellucid.model import Model
 from pellucid.model.where import Where
-from pellucid.tape import LocalOp, Tape, find, record, resolve_target, walk
+from pellucid.tape import Tape, chain_rule, find, record, resolve_target, walk
 from pellucid.target import Target
 from pellucid.target.conditioning import Conditioning
 from ..conditioning import conditional_target, propagate_conditional
@@ -33,7 +33,7 @@ class OfGradient(ABC):
 
     @abstractmethod
     def weigh(self, gradient: Tensor, x: Tensor) -> Tensor:
-        """What becomes of the gradient at x."""
+        """The values from the gradient and x, both shaped like the value explained."""
 
     def attribute(self, model: Model, x: Tensor, target: Target, at: str | Where | None = None) -> Attribution:
         """The values at the input, or at the value `at`, from one forward and one backward pass."""
@@ -46,7 +46,7 @@ class OfGradient(ABC):
             gradient, _ = propagate_conditional(tape, resolved.gradients, self.only, end, _segment)
             place = place.repeat_interleave(many, 0) if many > 1 else place
         else:
-            found = walk(tape, resolved.gradients, derive, ends=(end,)).get(end)
+            found = walk(tape, resolved.gradients, chain_rule, ends=(end,)).get(end)
             gradient = x.new_zeros(place.shape) if found is None else found
         values = self.weigh(gradient, place)
         return Attribution(values, rows.score, rows.target, resolved.output, forwards=(1 + many) * len(x), through=rows.through)
@@ -54,12 +54,7 @@ class OfGradient(ABC):
 
 def _segment(tape: Tape, starts: dict[int, Tensor], goal: int) -> tuple[Tensor | None, tuple[Row, ...]]:
     """The chain rule between two values."""
-    return walk(tape, starts, derive, ends=(goal,), keep=True).get(goal), ()
-
-
-def derive(op: LocalOp, carried: tuple[Tensor | None, ...]) -> list[Tensor | None]:
-    """The chain rule, one operation at a time."""
-    return op.pull(*carried)
+    return walk(tape, starts, chain_rule, ends=(goal,), keep=True).get(goal), ()
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Random draws, the same for every sample of a batch, and what is learnt from them."""
+"""Running moments of random draws, per sample, and the range of samples that scales noise."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Tally:
         third = third + term * step * (n - 2) - 3 * step * second
         self.moments[sample] = [mean + step, second + term, third, fourth]
 
-    def _told(self, which: int) -> Tensor:
+    def _moment(self, which: int) -> Tensor:
         return torch.stack([moments[which] for moments in self.moments])
 
     def _counts(self, like: Tensor) -> Tensor:
@@ -63,12 +63,12 @@ class Tally:
 
     @property
     def mean(self) -> Tensor:
-        return self._told(0)
+        return self._moment(0)
 
     @property
     def variance(self) -> Tensor:
         """Without bias: the squares are divided by one less than the number of draws."""
-        second = self._told(1)
+        second = self._moment(1)
         return second / (self._counts(second) - 1)
 
     @property
@@ -80,23 +80,23 @@ class Tally:
     @property
     def error_of_variance(self) -> Tensor:
         """The standard error of the variance: sqrt((m4 - (n - 3) / (n - 1) s^4) / n), with m4 the fourth central moment."""
-        variance, fourth = self.variance, self._told(3)
+        variance, fourth = self.variance, self._moment(3)
         n = self._counts(variance)
         return ((fourth / n - (n - 3) / (n - 1) * variance.square()).clamp(min=0) / n).sqrt()
 
-    def check(self, asked: str) -> None:
-        """Refuse to speak of a spread that fewer than two draws cannot have.
+    def check(self, request: str) -> None:
+        """Refuse a variance of fewer than two draws.
 
         Raises:
             MethodError: the work was called off too early.
         """
         if min(self.count) < 2:
             raise MethodError(
-                asked, f"{min(self.count)} of the draws of some sample when it was called off",
-                "two are the least that tell a spread", "Let it run longer.",
+                request, f"{min(self.count)} of the draws of some sample when it was called off",
+                "a variance needs two at least", "Let it run longer.",
             )  # fmt: skip
 
 
 def called_off(counts: Sequence[int], n: int) -> tuple[str, ...]:
-    """Says so where fewer draws were made than asked for."""
+    """A note where fewer draws were made than requested."""
     return (f"Called off after {min(counts)} of {n} draws.",) if min(counts) < n else ()

@@ -1,4 +1,4 @@
-"""Simple Taylor decomposition: the score as what it gains on the way from a point where it is zero."""
+"""Simple Taylor decomposition: first-order terms around a root point, where the score is zero."""
 
 from __future__ import annotations
 

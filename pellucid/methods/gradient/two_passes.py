@@ -1,4 +1,4 @@
-"""Pairs: the same operations in two forward passes, one at the input and one at a baseline."""
+"""The same operations in two forward passes, one at the input and one at a baseline, as DeepLIFT compares them."""
 
 from __future__ import annotations
 

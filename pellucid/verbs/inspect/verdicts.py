@@ -8,10 +8,10 @@ from pellucid.catalogue.entry import Entry
 from pellucid.catalogue.methods import methods
 from pellucid.errors import PellucidError
 from pellucid.explanation.method import member
-from pellucid.methods.cam.attention_flow import unlaid
+from pellucid.methods.cam.attention_flow import layout_refusal
 from pellucid.methods.layer_choice import choose_map
 from pellucid.tape import ResolvedTarget, Tape
-from pellucid.tape.attention import Tokens, tokens
+from pellucid.tape.attention import TokenAttention, attention_between
 from pellucid.tape.axes.feature_map import FeatureMap
 from pellucid.tape.seed import find_output
 from pellucid.tape.token_inputs import NONE as NOTHING
@@ -82,8 +82,8 @@ def _evidence(tape: Tape | None) -> Evidence:
 
 def _attention(tape: Tape, resolved: ResolvedTarget) -> str:
     """Why methods of attention have nothing to follow; nothing where they have."""
-    found = tokens(tape, resolved)
-    return unlaid(found) if isinstance(found, Tokens) else found[0]
+    found = attention_between(tape, resolved)
+    return layout_refusal(found) if isinstance(found, TokenAttention) else found[0]
 
 
 def _verdict(entry: Entry, evidence: Evidence, reason: str, text: bool) -> Verdict:
