@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -83,7 +83,8 @@ class Randomization:
         _check(self.name, self.order, self.similarity, self.stages)
 
     def score(self, question: Question, answer: Answer) -> Scores:
-        return _scores(self.curve(question, answer), answer, self.order)
+        found = self.curve(question, answer)
+        return Scores(found.mean, found.forwards, notes=_notes(found, self.order))
 
     def curve(self, question: Question, answer: Answer, draw: Draw | None = None) -> Cascade:
         """How alike the maps are after every stage.
@@ -127,7 +128,8 @@ class SmoothRandomization:
             )  # fmt: skip
 
     def score(self, question: Question, answer: Answer) -> Scores:
-        return _scores(self.curve(question, answer), answer, self.order)
+        found = self.curve(question, answer)
+        return Scores(found.mean, found.forwards, notes=_notes(found, self.order))
 
     def curve(self, question: Question, answer: Answer) -> Cascade:
         """How alike the mean maps are after every stage."""
@@ -272,15 +274,11 @@ def _class_target(question: Question, classes: list[int]) -> Target:
 
 def _similarities(answer: Answer, before: Tensor, after: Tensor, how: Similarity, *, absolute: bool) -> Tensor:
     """Per sample; channels that share one value count once."""
-    pairs: Iterator[tuple[Tensor, Tensor]] = zip(before, after, strict=True)
-    once = answer.shared and before.dim() > 2
-    found = [map_similarity(a[:1] if once else a, b[:1] if once else b, how, absolute=absolute) for a, b in pairs]
+    if answer.shared and before.dim() > 2:
+        before, after = before[:, :1], after[:, :1]
+    found = [map_similarity(a, b, how, absolute=absolute) for a, b in zip(before, after, strict=True)]
     values = torch.tensor(found, dtype=torch.float64)
     return torch.where(torch.tensor(answer.finite), values, torch.nan)
-
-
-def _scores(cascade: Cascade, answer: Answer, order: Order) -> Scores:
-    return Scores(cascade.mean, cascade.forwards, notes=_notes(cascade, order))
 
 
 def _notes(cascade: Cascade, order: Order) -> tuple[str, ...]:
@@ -290,8 +288,8 @@ def _notes(cascade: Cascade, order: Order) -> tuple[str, ...]:
         return ()
     upper = cascade.similarity[:number].abs().nanmean().item()
     first, how = cascade.stages[number - 1][-1], "hardly depend" if upper >= INSENSITIVE else "depend"
-    words = f"The maps {how} on the upper weights: with the layers from {first} on randomised, their similarity is {upper:.2f}."
-    return (words,) if upper == upper else ()
+    note = f"The maps {how} on the upper weights: with the layers from {first} on randomised, their similarity is {upper:.2f}."
+    return (note,) if upper == upper else ()
 
 
 def _check(name: str, order: str, similarity: str, stages: int | None) -> None:

@@ -181,11 +181,25 @@ class Columns:
         )
 
     @staticmethod
-    def load(path: Any) -> Columns:
+    def load(path: str | os.PathLike[str]) -> Columns:
         """Read a JSON file: {"columns": [{"name": "age", "unit": "years", "mean": 48.2, "std": 14.1}, {"name": "smoker",
         "values": ["no", "yes"]}]}.
+
+        Raises:
+            ModelError: it cannot be read, or describes something else.
         """
-        return loaded(path)
+        path = Path(path).expanduser()
+        request = f"the columns in {path}"
+        do = 'Write {"columns": [{"name": "age", "unit": "years", "mean": 48, "std": 9}, {"name": "sex", "values": ["f", "m"]}]}.'
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+            described = data["columns"] if isinstance(data, dict) else data
+            made = [Column(**one | {"values": tuple(map(str, one.get("values", ())))}) for one in described]
+        except OSError as error:
+            raise ModelError(request, error.strerror or str(error), "it cannot be read", do) from None
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ModelError(request, f"{type(error).__name__}: {error}", "that describes no columns", do) from None
+        return Columns(tuple(made), path.name)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -271,27 +285,3 @@ def _fitted(name: str, cells: Sequence[Cell], unit: str) -> Column:
         return Column(name, unit, values=tuple(sorted({str(cell) for cell in cells})))
     std = float(numbers.std(correction=0))
     return Column(name, unit, float(numbers.mean()), std if std > 0 else 1.0)
-
-
-def loaded(path: str | os.PathLike[str]) -> Columns:
-    """Columns from a JSON file.
-
-    Raises:
-        ModelError: it cannot be read, or says something else.
-    """
-    path = Path(path).expanduser()
-    request = f"the columns in {path}"
-    do = 'Write {"columns": [{"name": "age", "unit": "years", "mean": 48, "std": 14}, {"name": "sex", "values": ["f", "m"]}]}.'
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        described = data["columns"] if isinstance(data, dict) else data
-        made = [_column(one) for one in described]
-    except OSError as error:
-        raise ModelError(request, error.strerror or str(error), "it cannot be read", do) from None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ModelError(request, f"{type(error).__name__}: {error}", "that describes no columns", do) from None
-    return Columns(tuple(made), path.name)
-
-
-def _column(data: dict[str, Any]) -> Column:
-    return Column(**data | {"values": tuple(map(str, data.get("values", ())))})
