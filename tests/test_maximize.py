@@ -633,7 +633,7 @@ def test_what_cannot_be_done_is_refused_before_the_work():
 def test_a_target_that_is_no_number_per_picture_is_refused():
     refusal(lambda: pl.maximize(Planted().eval(), lambda out: out, shape=(1, 8, 8)), "one number for each", pl.TargetError)
     maps = nn.Conv2d(1, 3, 3).eval()
-    refusal(lambda: pl.maximize(maps, 0, shape=(1, 8, 8)), "a class has a whole map of scores", pl.TargetError)
+    refusal(lambda: pl.maximize(maps, 0, shape=(1, 8, 8)), "each class has a map of scores", pl.TargetError)
 
 
 def test_a_score_that_autograd_lost_is_refused():
