@@ -24,13 +24,13 @@ from .sampling.study import Study, called_off, painted
 
 @dataclass(frozen=True, eq=False)
 class Refined:
-    """A method of sliding windows, asked coarse to fine.
+    """A method of sliding windows, evaluated coarse to fine.
 
-    First come windows about side by side, so that every place is covered. Then the distance between them is halved until it is
-    the stride that was asked for, and each time only that share of the new windows is asked under which most has been found, for
+    First come windows about side by side, so that every place is covered. Then the distance between them is halved down to the
+    stride of the method, and each time only that share of the new windows is evaluated under which values so far are largest, for
     or against. Windows are those of the full run, and get the very same values: a place has the mean over those of its windows
-    that were asked. On the photograph of a cat, with windows of 10 x 10, 5 apart, and a share of 0.25, 46 % of the windows gave a
-    map that correlates with the full one by 0.97, and by 0.9998 over the strongest twentieth of the places.
+    that were evaluated. On a photograph of a cat, with windows of 10 x 10, 5 apart, and a share of 0.25, 46 % of the windows gave
+    a map that correlates with the full one by 0.97, and by 0.9998 over the strongest twentieth of the places.
 
     Arguments:
         method: What is refined: windows all of one size, each taken away alone.
@@ -63,7 +63,7 @@ class Refined:
         return self.method.signed
 
     def attribute(self, model: Model, x: Tensor, target: Target, at: str | Where | None = None) -> Attribution:
-        """One number per place from the windows that were asked."""
+        """One number per place from the windows that were evaluated."""
         return attribute(self.method, self._explain, model, x, target, at, (f"refined, share={self.share}",))
 
     def _explain(self, study: Study) -> SampleResult:
@@ -89,7 +89,7 @@ class Refined:
         return heat, error, responses.forwards, tuple(filter(None, notes))
 
     def _most(self, windows: Windows, new: Tensor, heat: Tensor) -> Tensor:
-        """Those of the new windows under which most has been found, in their own order."""
+        """The new windows under which values so far are largest, in their own order."""
         boxes = windows.boxes[new.to(windows.boxes.device)]
         size = (boxes[0, 1] - boxes[0, 0]).tolist()
         under = cut(heat.reshape(1, -1, *windows.sides).abs(), boxes[:, 0], size).flatten(1).amax(1)
@@ -111,7 +111,7 @@ def _steps(boxes: Tensor) -> list[int]:
 
 
 def _new(boxes: Tensor, step: int, evaluated: Tensor) -> Tensor:
-    """The numbers of the windows that lie `step` strides apart, the last one always with them, and were not asked yet."""
+    """The numbers of the windows that lie `step` strides apart, the last one always with them, and were not evaluated yet."""
     there = torch.ones(len(boxes), dtype=torch.bool)
     for axis in range(boxes.shape[2]):
         starts, number = torch.unique(boxes[:, 0, axis], return_inverse=True)

@@ -20,7 +20,7 @@ from pellucid.tape.forward import Readout, resolve_readout, varied_value
 from pellucid.target import Target
 from ..sampling.study import module_path
 from .masks import (
-    Places,
+    MaskPlaces,
     ScoreRange,
     apply_along,
     blurred,
@@ -176,7 +176,7 @@ class AreaGame:
     method: Extremal
     readout: Readout
     pyramid: Tensor
-    places: Places
+    places: MaskPlaces
     score_range: ScoreRange
     flips: bool = False
 

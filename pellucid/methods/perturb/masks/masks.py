@@ -22,7 +22,7 @@ LEAST = 1 / 8  # of the mean side: the width of blurs on small inputs, where one
 
 
 @dataclass(frozen=True)
-class Places:
+class MaskPlaces:
     """Where the places of a sample lie: a mask has one number for each.
 
     Arguments:
@@ -51,7 +51,7 @@ class Places:
         there, nor than an eighth of the mean side, whichever is less.
 
         Example:
-            >>> [round(Places((3, n, n), (2, 3), True).width(10.0), 2) for n in (16, 224, 448)]
+            >>> [round(MaskPlaces((3, n, n), (2, 3), True).width(10.0), 2) for n in (16, 224, 448)]
             [2.0, 10.0, 20.0]
         """
         return max(sigma * self.scale, min(sigma, LEAST * PUBLISHED * self.scale))
@@ -70,7 +70,7 @@ class Places:
         return self.spread(masks).expand(len(masks), *self.shape).contiguous()
 
 
-def places_of(x: Tensor, axes: Sequence[int] | None = None) -> Places:
+def places_of(x: Tensor, axes: Sequence[int] | None = None) -> MaskPlaces:
     """Where places lie in the samples of x: along the given axes, else along all behind the channels, or the columns of a table.
 
     Raises:
@@ -83,7 +83,7 @@ def places_of(x: Tensor, axes: Sequence[int] | None = None) -> Places:
     """
     shape = tuple(x.shape[1:])
     if axes is None:
-        return Places(shape, tuple(range(2, x.dim())) or (1,), x.dim() > 2)
+        return MaskPlaces(shape, tuple(range(2, x.dim())) or (1,), x.dim() > 2)
     chosen = tuple(sorted({axis % x.dim() for axis in axes if -x.dim() <= axis < x.dim()}))
     if not chosen or len(chosen) != len(axes) or 0 in chosen:
         raise InputError(
@@ -91,7 +91,7 @@ def places_of(x: Tensor, axes: Sequence[int] | None = None) -> Places:
             f"its places lie along axes 1-{x.dim() - 1}, each named once",
             "Name some of those: axes=(2, 3) for pictures, (1,) for embedded words.",
         )  # fmt: skip
-    return Places(shape, chosen, x.dim() > 2)
+    return MaskPlaces(shape, chosen, x.dim() > 2)
 
 
 def apply_along(t: Tensor, matrices: Sequence[Tensor], axes: Sequence[int]) -> Tensor:
@@ -101,14 +101,14 @@ def apply_along(t: Tensor, matrices: Sequence[Tensor], axes: Sequence[int]) -> T
     return t
 
 
-def blurred(x: Tensor, places: Places, sigma: float) -> Tensor:
+def blurred(x: Tensor, places: MaskPlaces, sigma: float) -> Tensor:
     """x under a Gaussian along the axes of its places; sigma in places."""
     exact = x.to(torch.promote_types(x.dtype, torch.float32))
     bells = [blur_matrix(side, sigma, exact) for side in places.sides]
     return apply_along(exact, bells, places.axes).to(x.dtype).contiguous()
 
 
-def null_samples(x: Tensor, places: Places, null: Any, sigma: float, readout: Readout) -> Tensor:
+def null_samples(x: Tensor, places: MaskPlaces, null: Any, sigma: float, readout: Readout) -> Tensor:
     """What stands where nothing is kept, shaped like x: by an imputer, else x blurred; for a table, zero."""
     if null is None:
         return blurred(x, places, places.width(sigma)) if places.neighbours else torch.zeros_like(x)

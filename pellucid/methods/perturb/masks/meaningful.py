@@ -19,7 +19,7 @@ from pellucid.target import Target
 from pellucid.target.classes import Logit, Probability
 from ..sampling.study import module_path
 from .masks import (
-    Places,
+    MaskPlaces,
     ScoreRange,
     apply_along,
     check_settings,
@@ -151,7 +151,7 @@ class DeletionGame:
     readout: Readout
     x: Tensor
     null: Tensor
-    places: Places
+    places: MaskPlaces
     score_range: ScoreRange
     shifts: int = 1
 
@@ -256,7 +256,7 @@ def _spread(side: int, n: int, sigma: float, like: Tensor) -> Tensor:
     return blur_matrix(side, sigma, like) @ torch.nn.functional.one_hot(cells, n).to(like)
 
 
-def _shifted(t: Tensor, places: Places, shift: Sequence[int]) -> Tensor:
+def _shifted(t: Tensor, places: MaskPlaces, shift: Sequence[int]) -> Tensor:
     """t moved along the axes of its places; what comes in at the border repeats it."""
     for axis, by in zip(places.axes, shift, strict=False):
         if by:

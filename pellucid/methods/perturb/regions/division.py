@@ -17,11 +17,18 @@ from .regions import Partition, Regions, Shape, Windows, mask_shape, partition, 
 
 @dataclass(frozen=True)
 class Division(ABC):
-    """A way to divide an input into regions. Adding one: subclass, implement `of`."""
+    """A way to divide an input into regions. Adding one: a frozen dataclass with `of`."""
 
     @abstractmethod
     def of(self, x: Tensor, model: Model) -> Regions:
-        """The regions of one sample, x with shape (1, ...)."""
+        """The regions of one sample.
+
+        Arguments:
+            x: With shape (1, ...), in the units the model takes.
+
+        Raises:
+            InputError: the division does not fit the sample.
+        """
 
 
 @dataclass(frozen=True)

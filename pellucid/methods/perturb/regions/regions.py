@@ -20,7 +20,7 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True, eq=False)
 class Regions(ABC):
-    """Parts of one sample.
+    """Parts of one sample. Adding one: a frozen dataclass with `n`, `gone` and `paint`.
 
     Arguments:
         shape: The shape of a mask: that of a sample, with length 1 along axes whose entries always go together, as the
@@ -41,10 +41,10 @@ class Regions(ABC):
 
     @abstractmethod
     def gone(self, absent: Tensor, index: Sequence[int]) -> Tensor:
-        """Masks over a sample, with shape (k, *shape): True (or 1) where something is taken away.
+        """Masks over a sample, with shape (k, *shape): True (or 1) where something is removed.
 
         Arguments:
-            absent: Which regions are taken away, with shape (k, n): boolean, or shares in [0, 1].
+            absent: Which regions are removed, with shape (k, n): boolean, or shares in [0, 1].
             index: The numbers of these rows within the design.
         """
 

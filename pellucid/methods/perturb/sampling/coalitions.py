@@ -22,9 +22,9 @@ class Coalitions(Design):
     """Coalitions and their complements, every size as often as any other, none of them twice.
 
     A coalition S of n regions has the leverage 1 / C(n, |S|) in the regression whose solution are the Shapley values: all sizes
-    together tell as much as any other. Sizes take turns, in an order that is random in each round; a size whose coalitions have
-    all been asked takes none. (Half of an even number comes twice as often, as its complement is of the same size.) When all
-    2^n - 2 have been asked, what is estimated from them is exact.
+    together tell as much as any other. Sizes take turns, in an order that is random in each round; a size whose coalitions are
+    used up takes none. (Half of an even number comes twice as often, as its complement is of the same size.) From all 2^n - 2
+    the estimate is exact.
 
     References: Leverage score sampling (Musco and Witter, 2025), https://doi.org/10.48550/arXiv.2410.01917; paired, as Covert
         and Lee, 2021, https://doi.org/10.48550/arXiv.2012.01536. There sizes are drawn, here they take turns.

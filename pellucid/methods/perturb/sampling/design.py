@@ -15,8 +15,8 @@ from pellucid.errors import MethodError
 
 
 class Design(Protocol):
-    """Rows of presence over n regions, the same whenever and in whatever pieces they are asked for. A larger budget keeps the
-    rows of a smaller one, so that a run can go on where it stopped.
+    """Rows of presence over n regions. A row depends on the seed and its number alone, and a larger budget keeps the rows of a
+    smaller one, so that a run can go on where it stopped.
 
     Adding one: a frozen dataclass with `count` and `rows`; the rest has defaults, those of independent rows up to a `budget`.
     """
@@ -42,26 +42,26 @@ class Design(Protocol):
         """Rows from one number up to another, with shape (stop - start, n): True where a region is there."""
 
     def repeats(self, n: int) -> bool:
-        """Whether a row may come again; else what was asked is a growing part of all there is to ask."""
+        """Whether a row may come again; else the rows are a sample without replacement from all there are."""
         return True
 
     def unit(self, n: int) -> int:
-        """How many rows in a row are drawn together; one such unit is independent of the next."""
+        """How many successive rows are drawn together; one such unit is independent of the next."""
         return 1
 
     def law(self, n: int) -> Tensor | None:
         """The log-probability of a row with 0, 1, ... n regions, with shape (n + 1,), where all rows with as many are equally
-        likely: then answers can be weighted as if another such law had drawn the rows. None where they are not."""
+        likely: then responses can be weighted as if another such law had drawn the rows. None where they are not."""
         return None
 
     def longer(self, n: int, budget: int) -> Design:
-        """The same rows and more, with another budget; the same design where nothing more can be asked."""
+        """The same rows and more, with another budget; the same design where there are no more rows."""
         return replace(self, budget=max(budget, self.count(n)))  # type: ignore[type-var]
 
 
 @dataclass(frozen=True)
 class OneOut(Design):
-    """Every region taken away once, alone.
+    """Every region removed once, alone.
 
     Example:
         >>> OneOut().rows(3, 0, 3)
@@ -93,7 +93,7 @@ class Bernoulli(Design):
 
     Arguments:
         budget: How many rows.
-        p: The chance of a region to be there.
+        p: The probability of a region to be there.
         paired: Whether every other row is the complement of the one before it.
     """
 
@@ -134,7 +134,7 @@ def stack_rows(row: Callable[[int], Tensor], start: int, stop: int, *, paired: b
 
 
 def check_budget(what: str, budget: int | None, least: int = 2, regions: int | None = None) -> None:
-    """Refuse a budget that cannot answer.
+    """Refuse a budget that is too small.
 
     Raises:
         MethodError: it is smaller than `least`.

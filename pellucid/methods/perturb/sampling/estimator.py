@@ -40,7 +40,11 @@ class Estimate:
 
 
 class Estimator(Protocol):
-    """From responses to one number per region: a pure function of the responses. `signed`: whether they speak for and against."""
+    """From responses to one number per region: a pure function of the responses. Adding one: a frozen dataclass with `estimate`;
+    the decorator `named` gives it a name.
+
+    `signed`: whether negative values speak against the target.
+    """
 
     @property
     def signed(self) -> bool: ...

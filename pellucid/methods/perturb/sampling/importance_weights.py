@@ -18,14 +18,14 @@ MISSED = 0.01  # of a law's weight may lie on sizes that a design does not reach
 
 @dataclass(frozen=True, eq=False)
 class WeightedRows:
-    """Rows, answers, and how much each of them counts; in double precision, at hand.
+    """Rows, answers, and their weights; in double precision, on the CPU.
 
     Arguments:
         present: Which regions were there, with shape (k, n).
         y: The target, the mean over random draws, with shape (k,).
         w: Weights with mean 1.
-        left: How much of a row's weight is open to chance: 0 where all rows with as many regions have been asked.
-        unit: How many rows in a row were drawn together.
+        open_share: The finite population correction of each row: 0 where all rows with as many regions were evaluated.
+        unit: How many successive rows were drawn together.
         notes: Sentences for the caption.
     """
 
@@ -46,7 +46,7 @@ class WeightedRows:
         return replace(self, w=self.w * factor)
 
     def with_row(self, present: Tensor, y: Tensor) -> WeightedRows:
-        """With one more row that is no matter of chance."""
+        """With one more row that was not drawn at random."""
         one = torch.ones(1, dtype=torch.float64)
         rows, y = torch.cat([self.present, present[None]]), torch.cat([self.y, y[None]])
         return replace(self, present=rows, y=y, w=torch.cat([self.w, one]), open_share=torch.cat([self.open_share, 0 * one]))

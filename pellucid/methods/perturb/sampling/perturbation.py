@@ -44,16 +44,16 @@ class Perturbation:
 
     Arguments:
         name: The catalogue name.
-        division: Into which regions the input is divided.
-        design: Which of them are taken away together, and how often.
+        division: How the input is divided into regions.
+        design: Which of them are removed together, and how often.
         estimator: From the answers to one number per region.
         imputer: What stands where something was taken away: an imputer, a number, a tensor, or a function (x, gone) -> x.
         draws: Random draws of the imputer per row; 1 for one that does not draw.
         tol: Stop before the design is through, once the greatest standard error is below that share of the range of the values.
-        batch: Variants asked at once; None: by the size of the sample, halved when memory runs out.
-        accelerate: "auto" computes only what a region reaches, where that is exact and sooner; "off" asks the whole network.
+        batch: Variants that go through the model at once; None: by the size of the sample, halved when memory runs out.
+        accelerate: "auto" computes only what a region reaches, where that is exact and faster; "off" runs the whole network.
         semantics: "replace" puts the imputer's values where something is taken away. "remove" takes the tokens of those places
-            out of a vision transformer, so that nothing stands there and no fill can speak; fewer tokens also cost less.
+            out of a vision transformer, so that no filling has an influence; fewer tokens also cost less.
 
     Raises:
         InputError: the regions do not fit the input, or the imputer does not.
@@ -99,7 +99,7 @@ class Perturbation:
         return attribute(self, self._explain, model, x, target, at)
 
     def study(self, readout: Readout, value: Tensor, row: int) -> Study:
-        """The questions about one sample."""
+        """What is to be computed for one sample."""
         sample = value[row : row + 1]
         regions = divide(self.division, sample, readout.model, inside=readout.at is not None).to(value.device)
         given, draws = as_imputer(self.imputer), self.draws
@@ -117,7 +117,7 @@ class Perturbation:
         )  # fmt: skip
 
     def begin(self, model: Any, x: Any, target: Any = None, at: str | Where | None = None) -> Run:
-        """A run over one sample, with nothing asked yet: to load answers into, and to go on with."""
+        """A run over one sample without rows yet: to load answers into, and to extend."""
         loaded = load(model)
         loaded.ready()
         x = x.detach().to(loaded.device) if isinstance(x, Tensor) else loaded.read(x)
@@ -155,7 +155,7 @@ class Perturbation:
         return *painted(estimate, study), responses.forwards, tuple(filter(None, notes))
 
     def _ends(self, responses: Responses, estimate: Estimate, upto: int, total: int) -> str | None:
-        """Why nothing more is asked, where the caption has to say it; None to go on."""
+        """Why the run ends, where the caption has to say it; None to go on."""
         if len(responses) < upto:
             return called_off(len(responses), total)
         missing = 0.0 if self.tol is None else estimate.relative_error
@@ -193,10 +193,10 @@ def attribute(
     at: str | Where | None,
     options: tuple[str, ...] = (),
 ) -> Attribution:
-    """What a method says of a batch, sample by sample.
+    """The attribution of a batch, sample by sample.
 
     Arguments:
-        explained: What it says of one.
+        explained: The result for one sample.
         options: Settings beside those of the method.
     """
     readout, score, output = resolve_readout(model, x, target, module_path(at))

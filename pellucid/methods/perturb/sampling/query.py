@@ -17,11 +17,11 @@ from .study import Study
 from .token_removal import token_removal
 
 CLASSES = 4096  # an output of up to so many numbers is kept whole, so that other targets can be read from it later
-FEW = 16  # different rows for each that is asked, at most, where rows are looked through for those that come again
+FEW = 16  # possible rows for each of the design, at most, where rows are searched for repetitions
 
 
 class Backend(Protocol):
-    """A way to get answers about rows of a design: through the whole network, or through a part of it.
+    """A way to compute answers to rows of a design: through the whole network, or a part of it.
 
     `batch_factor`: how many variants go through together, in multiples of what suits whole samples.
     `reason`: a sentence about it.
@@ -33,7 +33,7 @@ class Backend(Protocol):
     def reason(self) -> str: ...
 
     def variants(self, index: Sequence[int]) -> Any:
-        """What goes in for some rows."""
+        """The inputs for some rows."""
 
     def values(self, variants: Any, rows: Sequence[int]) -> Mapping[Any, Tensor]:
         """The main output (None), and what else the target reads, for every variant."""
@@ -56,7 +56,7 @@ class WholeNetwork:
 
 
 def start(study: Study) -> Responses:
-    """The answers for the sample as it is, and for nothing at all where the design wants that; no rows yet.
+    """The answers for the sample itself, and with every region removed where the design needs that; no rows yet.
 
     Raises:
         ModelError: an answer is NaN or infinite.
@@ -106,7 +106,7 @@ def _backend(study: Study, rows: Sequence[int]) -> Backend:
 
 
 def _empty(study: Study, whole: bool) -> Tensor:
-    """The answers where nothing is left, one per draw."""
+    """The answers with every region removed, one per draw."""
     absent = torch.ones(1, study.regions.n, dtype=torch.bool, device=study.value.device)
     gone = study.regions.gone(absent, [0])
     gone = torch.ones_like(gone) if study.design.soft else gone
@@ -119,7 +119,7 @@ def _empty(study: Study, whole: bool) -> Tensor:
 
 
 def _distinct(study: Study, upto: int) -> tuple[Tensor, Tensor]:
-    """Which rows have to be asked, in order, and which of these tells the answer to each row."""
+    """The rows that differ from all before them, and for each row the place of its answer among theirs."""
     n, every = study.regions.n, torch.arange(upto)
     if not study.once or study.design.soft or 2**n > FEW * upto:
         return every, every

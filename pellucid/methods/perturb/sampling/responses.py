@@ -20,21 +20,21 @@ from .design import Design, pack_bits
 
 @dataclass(frozen=True, eq=False)
 class Responses:
-    """The ledger of one run over one sample.
+    """The record of one run over one sample: which rows went through the model, and what it returned.
 
     Arguments:
         n: How many regions there are.
-        design: What was asked, by its rows.
+        design: Which regions were there, row by row.
         answers: The model's output for every row and random draw, with shape (rows, draws, classes); or, where the output is too
             large or the target lies inside the model, the target alone, with one class.
         full: The answer for the sample itself, with shape (classes,).
-        empty: The answers with every region taken away, with shape (draws, classes); None if nobody asked.
+        empty: The answers with every region removed, with shape (draws, classes); None where the design needs none.
         target: What was explained, settled.
         whole: Whether `answers` are outputs, from which other targets can be read.
         regions: The parts of the sample that rows are about.
-        told: What there is to say of imputer and regions.
-        spared: How many rows came again and were not asked again.
-        how: In which way the model was asked, where it was not the plain one.
+        told: Imputer and regions in words; a file of responses has to match it.
+        spared: How many rows repeat others and did not go through the model again.
+        how: A sentence about how answers were computed, where not by the whole network.
     """
 
     n: int
@@ -124,7 +124,7 @@ class Responses:
         return write(path, save(tensors, metadata={"pellucid.responses": json.dumps(metadata)}))
 
     def load_into(self, path: str | os.PathLike[str]) -> Responses:
-        """These responses with those a file holds in their place, when they answer the same questions.
+        """These responses with those of a file in their place, where both are about the same rows of the same sample.
 
         Raises:
             OutputError: the file cannot be read, or belongs to another sample, design or model.

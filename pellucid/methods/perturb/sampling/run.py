@@ -25,12 +25,12 @@ GROWTH, REACH = 1.5, 16  # of a run that goes on for a tolerance: rows from stag
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """The ledger of one run: what was asked about one sample, and what the model answered.
+    """One run over one sample: the rows that went through the model, and what it answered.
 
     Reading it costs no forward pass, whatever estimator or class it is read for.
 
     Arguments:
-        name: Which method asked.
+        name: The method that made the run.
         estimator: What that method makes of the answers.
         options: Its settings, in readable lines, for provenance.
         output: The model's main output for the sample.
@@ -67,8 +67,8 @@ class Run:
 
         Arguments:
             estimator: A name ("lime", "shapley", "banzhaf", "rise", "sobol", "hsic") or an estimator; None: that of
-                the method that asked. Rows drawn for another method are weighted as if they had been drawn for it.
-            target: Another class or target; None: the one that was asked for.
+                the method itself. Rows drawn for another method are weighted as if they had been drawn for it.
+            target: Another class or target; None: that of the run.
 
         Raises:
             MethodError: these rows cannot serve that estimator, or only the first target was kept.
@@ -78,7 +78,7 @@ class Run:
     def extend(
         self, budget: int | None = None, *, tol: float | None = None, estimator: str | Estimator | None = None, target: Any = None
     ) -> Run:
-        """The run gone on with; rows that were answered are kept.
+        """The run with more rows; answers that are there are kept.
 
         Whoever watches the progress may call it off: what is there by then is returned.
 
@@ -101,7 +101,7 @@ class Run:
         return run
 
     def method(self, estimator: str | Estimator | None = None) -> RunMethod:
-        """These answers as a method: `explain(model, x, target, method=run.method("lime"))` asks the model nothing more."""
+        """These answers as a method: `explain(model, x, target, method=run.method("lime"))` needs no forward pass."""
         name = estimator if isinstance(estimator, str) else self.name if estimator is None else type(estimator).__name__
         return RunMethod(name, self._estimator(estimator), self)
 
@@ -146,8 +146,7 @@ class RunMethod:
 
     Arguments:
         name: What it is called.
-        estimator: Who reads.
-        run: What is read.
+        estimator: What reads the run.
     """
 
     name: str

@@ -16,8 +16,8 @@ from ..regions.regions import Partition, Regions, Windows, spatial_shape
 from .design import OneOut
 from .study import Study
 
-# Of the multiply-adds, what a plan has to spare. The two ways are not timed against each other: their answers differ by rounding,
-# and the same question gets the same bits. Networks where a plan spares so much were 1.5 to 7 times as fast with it.
+# The share of multiply-adds that a plan has to save. The two ways are not timed against each other: their answers differ by
+# rounding, and the same call gets the same bits. Networks where a plan saves so much were 1.5 to 7 times as fast with it.
 WORTH = 0.25
 
 
@@ -27,7 +27,7 @@ class Shortcut:
 
     Arguments:
         study: The sample and its regions, of which each row takes one away.
-        plan: What answers in place of the whole network.
+        plan: What computes answers in place of the whole network.
         corners: Of a window around every region, all of one size, with shape (n, axes).
         reason: Why this way, in a sentence.
     """
@@ -56,7 +56,7 @@ class Shortcut:
 
 
 def shortcut(study: Study, rows: Sequence[int]) -> Shortcut | None:
-    """The shortcut for some rows, where there is one that is sooner and exact."""
+    """The shortcut for some rows, where there is one that is exact and faster."""
     boxes = _boxes(study)
     if not study.accelerate or boxes is None:
         return None

@@ -19,18 +19,18 @@ from .estimator import Estimate
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """One sample, its regions, and how the model is asked about them; `sampling.query` asks.
+    """One sample, its regions, and how they are removed: what `sampling.query` takes through the model.
 
     Arguments:
         readout: The model and the target.
         value: What variants are made of: the input, or the value at `readout.at`; with shape (1, ...).
         row: Which sample of the readout's batch this is.
         draws: Random draws per row.
-        batch: Variants asked at once; None: by the size of the sample.
-        told: What there is to say of imputer and regions.
-        once: Whether the same row always gets the same answer, and so has to be asked once only.
-        accelerate: Whether a plan may answer that computes only what a region reaches, where it is exact and sooner.
-        semantics: "replace" what is taken away by the imputer's values, or "remove" its tokens.
+        batch: Variants that go through the model at once; None: by the size of the sample.
+        told: Imputer and regions in words.
+        once: Whether equal rows give equal answers, so that one of them is enough.
+        accelerate: Whether only what a region reaches is computed, where that is exact and faster.
+        semantics: "replace" removed regions by the imputer's values, or "remove" their tokens.
     """
 
     readout: Readout
@@ -59,13 +59,13 @@ class Study:
         return self.value.dim() > 2 and self.regions.shape[0] == 1
 
     def gone(self, index: Sequence[int]) -> Tensor:
-        """What is taken away in some rows of the design: masks over the sample."""
+        """What some rows of the design remove: masks over the sample."""
         first, last = index[0], index[-1] + 1
         rows = self.design.rows(self.regions.n, first, last)[[i - first for i in index]].to(self.value.device)
         return self.regions.gone(1 - rows if self.design.soft else ~rows, index)
 
     def variants(self, index: Sequence[int]) -> Tensor:
-        """The sample with what some rows take away replaced, every draw of a row after the other."""
+        """The sample with what some rows remove replaced, the draws of a row one after another."""
         gone = self.gone(index)
         if self.draws > 1:
             gone = gone.repeat_interleave(self.draws, 0)

@@ -23,14 +23,14 @@ COVERED = 0.5  # of its places: a token that lost so many is taken out
 class TokenRemoval:
     """The tokens of one sample, and where among them the grid lies.
 
-    A token goes once half of its places are gone. What is left keeps its position embedding, and the network runs on fewer
-    tokens, which is also the cheaper the more are gone. Rows that keep equally many go through it together.
+    A token goes once half of its places are gone. The others keep their position embeddings, and the network runs on fewer
+    tokens, which also costs less. Rows that keep equally many go through it together.
 
     References: Jain et al., 2022, Missingness bias in model debugging, https://doi.org/10.48550/arXiv.2204.08945
 
     Arguments:
         study: The sample and its regions.
-        readout: The model, asked from the tokens on.
+        readout: The model, from the tokens on.
         tokens: With shape (1, tokens, channels), positions added.
         prefix: How many of them stand in front of the grid.
         grid: Rows and columns of the others.
@@ -53,7 +53,7 @@ class TokenRemoval:
         return self.left(self.study.gone(index)).repeat_interleave(self.study.draws, 0)
 
     def left(self, gone: Tensor) -> Tensor:
-        """Which tokens stay where masks over the picture say what is gone."""
+        """Which tokens stay under masks over the picture, True where it is gone."""
         share = F.adaptive_avg_pool2d(gone.float().amax(1, keepdim=True), self.grid).flatten(1)
         stay = torch.ones(len(gone), self.prefix + share.shape[1], dtype=torch.bool, device=gone.device)
         stay[:, self.prefix :] = share < COVERED
@@ -122,7 +122,7 @@ def _layout(n: int, height: int, width: int) -> tuple[int, tuple[int, int]] | No
 
 
 def _takes_fewer(removal: TokenRemoval) -> bool:
-    """Whether the network answers with a token left out, and otherwise, and with all of them as it does by itself."""
+    """Whether the network takes one token fewer, with another output, and gives its own output with all of them."""
     readout, whole = removal.readout, removal.tokens
     try:
         own = forward_values(readout.model, readout.x, (None,))[None]
@@ -133,7 +133,7 @@ def _takes_fewer(removal: TokenRemoval) -> bool:
 
 
 def _covered(removal: TokenRemoval) -> None:
-    """Refuse regions that take no token away."""
+    """Refuse regions that remove no token."""
     study, n = removal.study, removal.study.regions.n
     for first in range(0, n, 64):
         alone = torch.zeros(min(64, n - first), n, dtype=torch.bool, device=study.value.device)
