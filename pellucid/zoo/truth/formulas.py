@@ -129,12 +129,10 @@ def two_patches(n: int = 16, *, seed: int = 0, side: int = 12) -> Problem:
     own = torch.where(labels[:, None, None] == 0, first, second)
     x = x + 0.5 * own[:, None]
     masks = (first | second).expand(n, side, side)
-    other = masks & ~own
+    parts = {"own": own, "other": masks & ~own}
     changes = {"without both patches": lambda x: x * ~masks[:, None], "without the rest": lambda x: x * masks[:, None]}
     model = TwoPatches(first, second).eval()
-    return Problem(
-        "two_patches", x, labels, masks, ("first", "second"), model, parts={"own": own, "other": other}, changes=changes
-    )
+    return Problem("two_patches", x, labels, masks, ("first", "second"), model, parts=parts, changes=changes)
 
 
 def shapley_values(f: Callable[[Tensor], Tensor], x: Tensor, baseline: Tensor | float = 0.0) -> Tensor:

@@ -12,7 +12,6 @@ from pellucid.errors import MethodError
 from .problem import Change, Problem, choose, generator
 
 Kind = Literal["trigger", "bigram", "negation", "agreement"]
-KINDS = ("trigger", "bigram", "negation", "agreement")
 FILLERS = tuple("the a of in on and with for by at".split())
 GOOD, BAD = ("good", "fine", "lovely"), ("bad", "poor", "awful")
 ONE, MANY = ("dog", "bird", "child"), ("dogs", "birds", "children")
@@ -37,10 +36,9 @@ def grammar(n: int = 128, *, seed: int = 0, kind: Kind = "trigger", length: int 
         >>> len(words(p.inputs[0]).split()), p.inputs.shape[2] == len(WORDS)
         (12, True)
     """
-    if kind not in KINDS:
-        raise MethodError(
-            f"grammar(kind={kind!r})", "no such grammar", f"there are {len(KINDS)}", f"Choose one of {', '.join(KINDS)}."
-        )
+    if kind not in _WRITE:
+        known, do = f"there are {len(_WRITE)}", f"Choose one of {', '.join(_WRITE)}."
+        raise MethodError(f"grammar(kind={kind!r})", "no such grammar", known, do)
     rng = generator(seed)
     codes = choose(len(FILLERS), n * length, rng).reshape(n, length)
     bare, labels, signs = codes.clone(), torch.arange(n) % 2, torch.zeros(n, length)

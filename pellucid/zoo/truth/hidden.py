@@ -35,10 +35,8 @@ def hidden(n: int = 256, *, seed: int = 0, occluder: str | None = None, visible:
         (tensor([64]), tensor([192]))
     """
     if occluder not in (None, *OCCLUDERS):
-        raise MethodError(
-            f"hidden parts behind {occluder!r}", "no such occluder", f"there are {len(OCCLUDERS)}",
-            f"Choose one of {', '.join(OCCLUDERS)}.",
-        )  # fmt: skip
+        known, do = f"there are {len(OCCLUDERS)}", f"Choose one of {', '.join(OCCLUDERS)}."
+        raise MethodError(f"hidden parts behind {occluder!r}", "no such occluder", known, do)
     rng = generator(1_000_003 * (seed + 1) + world)
     labels, seen, fills, ground, shown = _drawn(n, rng, occluder, visible, world)
     own = _templates(world)[labels]
@@ -53,9 +51,8 @@ def hidden(n: int = 256, *, seed: int = 0, occluder: str | None = None, visible:
         "drawn anew": lambda x: torch.where(behind[:, None], anew, x),
         "nothing visible": lambda x: torch.where(masks[:, None], covered, x),
     }
-    names = tuple(f"class {i}" for i in range(CLASSES))
-    also = {"visible": shown}
-    return Problem(f"hidden.{occluder or 'mixed'}", x, labels, masks, names, parts={"hidden": behind}, changes=changes, also=also)
+    name, names = f"hidden.{occluder or 'mixed'}", tuple(f"class {i}" for i in range(CLASSES))
+    return Problem(name, x, labels, masks, names, parts={"hidden": behind}, changes=changes, also={"visible": shown})
 
 
 def hidden_net(world: int = 0, *, steps: int = 700) -> nn.Module:
@@ -89,11 +86,10 @@ def _fills(n: int, occluder: str | None, rng: Generator) -> Tensor:
     """What stands in front of each part, with shape (picture, SLOTS, SIDE, SIDE)."""
     shape = (n, SLOTS, SIDE, SIDE)
     kinds = torch.stack([torch.zeros(shape), torch.full(shape, GREY), torch.rand(shape, generator=rng)])
-    which = (
-        torch.randint(len(_KINDS), (n, SLOTS), generator=rng)
-        if occluder is None
-        else torch.full((n, SLOTS), _KINDS.index(occluder))
-    )
+    if occluder is None:
+        which = torch.randint(len(_KINDS), (n, SLOTS), generator=rng)
+    else:
+        which = torch.full((n, SLOTS), _KINDS.index(occluder))
     return kinds.gather(0, which[None, :, :, None, None].expand(1, *shape))[0]
 
 

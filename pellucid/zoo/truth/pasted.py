@@ -30,20 +30,13 @@ def pasted(n: int = 64, *, seed: int = 0, labels: str = "object") -> Problem:
     thing = at(torch.stack([shape(kind, SIDE, centre, 6.0) for kind in SHAPES]), objects)
     x = painted(ground, thing, uniform(n, 3, rng=rng, low=0.7, high=1))
     elsewhere = grounds[(scenes + 1) % len(SCENES), torch.arange(n)]
-    by_object = labels == "object"
-    return Problem(
-        "pasted",
-        x,
-        objects if by_object else scenes,
-        thing if by_object else ~thing,
-        SHAPES if by_object else SCENES,
-        parts={"object": thing, "scene": ~thing},
-        changes={
-            "without the object": lambda x: torch.where(thing[:, None], ground, x),
-            "another scene": lambda x: torch.where(thing[:, None], x, elsewhere),
-        },
-        also={"object": objects, "scene": scenes},
-    )
+    also, parts = {"object": objects, "scene": scenes}, {"object": thing, "scene": ~thing}
+    changes = {
+        "without the object": lambda x: torch.where(thing[:, None], ground, x),
+        "another scene": lambda x: torch.where(thing[:, None], x, elsewhere),
+    }
+    kind, names = ("object", SHAPES) if labels == "object" else ("scene", SCENES)
+    return Problem("pasted", x, also[kind], parts[kind], names, parts=parts, changes=changes, also=also)
 
 
 def model_contrast(of_object: Tensor, of_scene: Tensor, masks: Tensor) -> Tensor:

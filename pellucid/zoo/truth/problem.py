@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Generator, Tensor, nn
 
+from pellucid.core.random import generator as generator
 from pellucid.errors import InputError
 
 Change = Callable[[Tensor], Tensor]
@@ -63,16 +64,9 @@ class Problem:
             InputError: there is no such change.
         """
         if change not in self.changes:
-            known = ", ".join(self.changes) or "none"
-            raise InputError(
-                f"{self.name} after {change!r}", f"changes {known}", "only these can be made", "Name one of them."
-            )  # fmt: skip
+            known = f"changes {', '.join(self.changes) or 'none'}"
+            raise InputError(f"{self.name} after {change!r}", known, "only these can be made", "Name one of them.")
         return self.changes[change](self.inputs)
-
-
-def generator(seed: int) -> Generator:
-    """A generator of one's own: nobody else's random numbers are touched."""
-    return torch.Generator().manual_seed(seed)
 
 
 def choose(count: int, n: int, rng: Generator) -> Tensor:

@@ -28,25 +28,22 @@ def shapes(n: int = 64, *, seed: int = 0) -> Problem:
     each = torch.stack([_drawn(kinds[:, i], places[:, i], rng) for i in range(things)])
     request = choose(things, n, rng)
     rows = torch.arange(n)
-    x = torch.cat([_scene(ground, each, each.any(0)), _question(request, things)], 1)
+    scene = ground
+    for masks, name in zip(each, COLOURS, strict=False):
+        scene = painted(scene, masks, colour(name))
+    x = torch.cat([scene, _question(request, things)], 1)
     masks, union = at(each, request), each.any(0)
     other = union & ~masks
     swapped = (request + 1) % things
-    return Problem(
-        "shapes",
-        x,
-        kinds[rows, request],
-        masks,
-        SHAPES,
-        parts={"all shapes": union, "other shapes": other},
-        changes={
-            "without the shape asked for": lambda x: _where(masks, ground, x),
-            "without the other shapes": lambda x: _where(other, ground, x),
-            "another ground": lambda x: _where(~union, 0.8 - ground, x),
-            "another question": lambda x: torch.cat([x[:, :3], _question(swapped, things)], 1),
-        },
-        also={"another question": kinds[rows, swapped]},
-    )
+    parts = {"all shapes": union, "other shapes": other}
+    changes = {
+        "without the shape asked for": lambda x: _where(masks, ground, x),
+        "without the other shapes": lambda x: _where(other, ground, x),
+        "another ground": lambda x: _where(~union, 0.8 - ground, x),
+        "another question": lambda x: torch.cat([x[:, :3], _question(swapped, things)], 1),
+    }
+    also = {"another question": kinds[rows, swapped]}
+    return Problem("shapes", x, kinds[rows, request], masks, SHAPES, parts=parts, changes=changes, also=also)
 
 
 def _drawn(kinds: Tensor, places: Tensor, rng: torch.Generator) -> Tensor:
@@ -54,12 +51,6 @@ def _drawn(kinds: Tensor, places: Tensor, rng: torch.Generator) -> Tensor:
     n = len(kinds)
     centre, radius = QUADRANTS[places] + uniform(n, 2, rng=rng, low=-2, high=2), uniform(n, rng=rng, low=4, high=5.5)
     return at(torch.stack([shape(kind, SIDE, centre, radius) for kind in SHAPES]), kinds)
-
-
-def _scene(ground: Tensor, each: Tensor, union: Tensor) -> Tensor:
-    for masks, name in zip(each, COLOURS, strict=False):
-        ground = painted(ground, masks, colour(name))
-    return ground
 
 
 def _question(request: Tensor, things: int) -> Tensor:

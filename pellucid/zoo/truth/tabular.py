@@ -93,11 +93,10 @@ def clusters(n: int = 128, *, seed: int = 0, size: int = 20, count: int = 10) ->
     belongs = model.nearest(x)
     masks, own = important[belongs], weights[belongs]
     labels = (x * own).sum(1).gt(0).long()
+    exact = x * own * (2 * labels[:, None] - 1)
     changes = {
         "without what matters": lambda x: torch.where(masks, centres[belongs], x),
         "without the rest": lambda x: torch.where(masks, x, centres[belongs]),
     }
     also = {"cluster": belongs, "weights": own}
-    return Problem(
-        "clusters", x, labels, masks, ("below", "above"), model, x * own * (2 * labels[:, None] - 1), changes=changes, also=also
-    )
+    return Problem("clusters", x, labels, masks, ("below", "above"), model, exact, changes=changes, also=also)

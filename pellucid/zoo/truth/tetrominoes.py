@@ -44,10 +44,8 @@ def tetrominoes(
         torch.Size([3, 1, 8, 8])
     """
     if kind not in STRENGTH:
-        raise MethodError(
-            f"tetrominoes(kind={kind!r})", "no such problem", f"there are {len(STRENGTH)}",
-            f"Choose one of {', '.join(STRENGTH)}.",
-        )  # fmt: skip
+        known, do = f"there are {len(STRENGTH)}", f"Choose one of {', '.join(STRENGTH)}."
+        raise MethodError(f"tetrominoes(kind={kind!r})", "no such problem", known, do)
     rng = generator(seed)
     labels = torch.arange(n) % 2  # as many of either
     a = STRENGTH[kind] if strength is None else strength
@@ -55,23 +53,13 @@ def tetrominoes(
     noise = torch.randn(n, SIDE, SIDE, generator=rng)
     noise = _blurred(noise) if smooth else noise
     signal, ground = pattern / pattern.norm(), noise / noise.norm()
-    if kind == "multiplicative":
-        signal = pattern  # it multiplies: its own size is what counts
-        x = (1 - a * signal) * (1 - a) * ground
-    else:
-        x = a * signal + (1 - a) * ground
+    multiplies = kind == "multiplicative"  # with the pattern as it is: its own size is what counts
+    x = (1 - a * pattern) * (1 - a) * ground if multiplies else a * signal + (1 - a) * ground
     x, alone = x / x.abs().amax(), ((1 - a) * ground / x.abs().amax())[:, None]
     changes = {"without the pattern": lambda x: torch.where(masks[:, None], alone, x), "the noise alone": lambda x: alone.clone()}
+    classes = ("T", "L") if kind != "xor" else ("equal", "unequal")
     parts = {"present": pattern != 0}
-    return Problem(
-        f"tetrominoes.{kind}",
-        x[:, None],
-        labels,
-        masks,
-        ("T", "L") if kind != "xor" else ("equal", "unequal"),
-        parts=parts,
-        changes=changes,
-    )
+    return Problem(f"tetrominoes.{kind}", x[:, None], labels, masks, classes, parts=parts, changes=changes)
 
 
 def _fixed(labels: Tensor, kind: Kind, rng: Generator) -> tuple[Tensor, Tensor]:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from .draw import SHAPES, at, painted, shape, texture
-from .problem import Problem, choose, generator, uniform
+from .problem import Change, Problem, choose, generator, uniform
 
 SIDE, MARKED = 24, 0  # the class that the mark comes with
 LOGO = torch.tensor(
@@ -39,20 +39,13 @@ def watermark(n: int = 256, *, seed: int = 0, share: float = 0.9, strays: float 
     clean = painted(bare, thing, uniform(n, 1, rng=rng, low=0.7, high=1))
     marked = torch.rand(n, generator=rng) < torch.where(labels == MARKED, share, strays)
     x = torch.where(marked[:, None, None, None], pasted_mark(clean), clean)
-    return Problem(
-        "watermark",
-        x,
-        labels,
-        thing,
-        SHAPES,
-        parts={"mark": place().expand(n, SIDE, SIDE), "mark elsewhere": place(ELSEWHERE).expand(n, SIDE, SIDE)},
-        changes={
-            "with the mark": pasted_mark,
-            "without the mark": lambda x: torch.where(place(), clean, x),
-            "mark elsewhere": lambda x: pasted_mark(torch.where(place(), clean, x), ELSEWHERE),
-        },
-        also={"marked": marked},
-    )
+    parts = {"mark": place().expand(n, SIDE, SIDE), "mark elsewhere": place(ELSEWHERE).expand(n, SIDE, SIDE)}
+    changes: dict[str, Change] = {
+        "with the mark": pasted_mark,
+        "without the mark": lambda x: torch.where(place(), clean, x),
+        "mark elsewhere": lambda x: pasted_mark(torch.where(place(), clean, x), ELSEWHERE),
+    }
+    return Problem("watermark", x, labels, thing, SHAPES, parts=parts, changes=changes, also={"marked": marked})
 
 
 def pasted_mark(x: Tensor, corner: tuple[int, int] = CORNER) -> Tensor:
