@@ -20,8 +20,7 @@ from pellucid.errors import InputError, SampleError
 from pellucid.model.modality import Modality, MultiInput, Piece, Tokens
 from . import uncertainty
 from .ledger import Ledger
-from .regions import LEAST, SMOOTH, Region, check_share, connected, finer, segments
-from .superpixels import superpixels
+from .regions import LEAST, SMOOTH, Region, check_share, connected, finer, labels_of, segments
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,20 +33,17 @@ class Explanation:
         target: What was explained, in words: 'logit 285 "Egyptian cat"'.
         method: The method's catalogue name: "lrp.epsilon_plus".
         signed: Whether negative values mean evidence against; if not, values only tell how much.
-        ledger: Where the relevance went, for methods that keep a ledger.
         notes: Sentences a reader of the picture has to know; they end the caption.
+        ledger, error, shared, through: As in `Attribution`.
         provenance: What it takes to repeat this: versions, model, options, seed. Plain JSON.
         picture: The pixels the model saw, with shape (height, width, 3) shared by all samples, or one per sample
             with shape (batch, height, width, 3).
         at: The value inside the model that `values` belong to; None is the input.
         classes: The first sample's top classes: (index, label, probability).
         targets: One target per sample where they differ; empty where `target` holds for all.
-        error: The standard error of every value, for methods that sample; shaped like `values`.
-        shared: Whether the channels of a place share one value; then that is the place's own, and not the sum over its channels.
         forwards: How many samples went through the network; 0 where they were not counted.
         subject: What the values are about, where it is no picture: tokens of a text, a row of a table, a series.
         adds: Whether the values add up: to the score, or to how far it lies above a baseline's, less what was lost on the way.
-        through: For each row of values what relevance had to pass, in words: "channel 17 of layer4"; empty without conditions.
 
     Example:
         >>> e = Explanation(torch.tensor([[[[2.0, -1.0], [0.5, 0.0]]]]), torch.tensor([1.5]), "logit 0", "gradient_x_input", True)
@@ -88,8 +84,8 @@ class Explanation:
             SampleError: there are not so many. It is an `IndexError`, too.
         """
         if not -len(self) <= sample < len(self):
-            found = f"an explanation of {len(self)} sample(s)"
-            raise SampleError(f"sample {sample}", found, "there is no such sample", f"Ask for one of 0-{len(self) - 1}.")
+            found, do = f"an explanation of {len(self)} sample(s)", f"Ask for one of 0-{len(self) - 1}."
+            raise SampleError(f"sample {sample}", found, "there is no such sample", do)
         sample %= len(self)
         if sample not in self._samples:
             self._samples[sample] = self._sample(sample) if len(self) > 1 or self.targets else self
@@ -121,9 +117,11 @@ class Explanation:
         return f"{e.target} = {figure(float(e.output))}{passed}"
 
     def sentence(self, sample: int = 0) -> str:
-        """Headline and ledger of one sample, and the standard error of what was sampled."""
+        """Headline and ledger of one sample, the share of each of several inputs, and the standard error of what was sampled."""
         e = self[sample]
-        return " ".join(filter(None, (f"{e.headline()}{e._books()}.", e._shares(), e.exactness())))
+        sums = e.signed and e.adds and not e.shared
+        shares = e.subject.shares(e.values[0]) if sums and isinstance(e.subject, MultiInput) else ""
+        return " ".join(filter(None, (f"{e.headline()}{e._books()}.", shares, e.exactness())))
 
     def exactness(self, sample: int = 0) -> str:
         """The standard errors in words; "" where nothing was sampled."""
@@ -138,20 +136,10 @@ class Explanation:
         return [words for words in (f"No evidence found. {nothing}" if nothing else "", e.doubt(), *ledger) if words]
 
     def nothing(self, sample: int = 0) -> str:
-        """Why there is no evidence to show, where a map is zero, rounding, or no numbers; "" where there is some."""
+        """Why there is no evidence to show, as `uncertainty.nothing` decides; "" where there is some."""
         e = self[sample]
-        heat = e.heat().double()
-        broken, size, largest = int((~heat.isfinite()).sum()), float(heat.abs().sum()), float(heat.abs().max())
-        if broken:
-            return f"{broken:,} of {heat.numel():,} values are not finite (NaN or infinite)."
-        if size == 0:
-            cancel = bool(e.values.any())
-            return "At every place the channels cancel one another." if cancel else "Every value is exactly zero."
         seed = abs(float(e.ledger.passed)) if e.ledger else 0.0
-        if size < 1e-6 * seed:
-            what = "what passed," if e.through else "the score"
-            return f"All absolute values together are {size:.1e}, less than a millionth of {what} {figure(seed)}."
-        return f"The largest absolute value is {largest:.1e}: rounding, not evidence." if largest < 1e-12 else ""
+        return uncertainty.nothing(e.heat(), e.values, seed, "what passed," if e.through else "the score")
 
     def doubt(self, sample: int = 0) -> str:
         """Says so where the map is under-sampled, as `uncertainty.doubt` decides; "" where it can be read as evidence."""
@@ -222,13 +210,13 @@ class Explanation:
         check_share("regions", top)
         e = self[sample]
         heat = e.heat().cpu().double().numpy()
-        labels = None if isinstance(by, str) and by == "connected" else e._labels(by, heat.shape)
+        labels = labels_of(by, heat.shape, e.photograph())
         if e.nothing() or e.doubt():
             return ()
         heat = heat if e.signed else np.abs(heat)
         if labels is None:
             return connected(heat, top, smooth=smooth, least=least, neighbours=e.values.ndim > 2)
-        return segments(finer(heat, *labels.shape), labels.cpu().numpy(), top)
+        return segments(finer(heat, *labels.shape), labels, top)
 
     def part(self, name: str) -> Explanation:
         """The explanation of one of several inputs, with its own shape; the ledger is that of all inputs, and stays with them.
@@ -267,7 +255,7 @@ class Explanation:
         return self._pieces("word", sample)
 
     def sentences(self, sample: int = 0) -> tuple[Piece, ...]:
-        """Sentences of a text, each with the sum of its tokens' values; special tokens stand alone."""
+        """Sentences of a text, as `words`."""
         return self._pieces("sentence", sample)
 
     def photograph(self, sample: int = 0) -> NDArray[np.uint8] | None:
@@ -289,12 +277,14 @@ class Explanation:
     @staticmethod
     def load(path: str | os.PathLike[str]) -> Explanation:
         """Read back what `save` wrote as .safetensors."""
-        found: Explanation = load(path, "explanation")
-        return found
+        e: Explanation = load(path, "explanation")
+        return e
 
     def _laid(self, values: Tensor) -> Tensor:
-        """One sample's values with shape (channels, height, width)."""
-        return channels(values) if self.subject is None else self.subject.arrange(values)
+        """One sample's values with shape (channels, height, width); of signals and rows (channels, 1, length)."""
+        if self.subject is not None:
+            return self.subject.arrange(values)
+        return values.flatten(0, -3) if values.ndim > 2 else values.reshape(-1, 1, values.shape[-1] if values.ndim else 1)
 
     def _pieces(self, by: str, sample: int) -> tuple[Piece, ...]:
         if not isinstance(self.subject, Tokens):
@@ -324,24 +314,6 @@ class Explanation:
     def _samples(self) -> dict[int, Explanation]:
         return {}
 
-    def _labels(self, by: str | Tensor, shape: tuple[int, ...]) -> Tensor:
-        """The segment of every place: labels that were given, or the superpixels of the photograph."""
-        if isinstance(by, Tensor):
-            return fitting(by, shape)
-        if by != "superpixels":
-            do = 'Use "connected", "superpixels", or a tensor of labels.'
-            raise InputError(f'regions(by="{by}")', f'"{by}"', "nobody here finds regions so", do)
-        picture = self.photograph()
-        if picture is None or shape[0] == 1:
-            do = 'Explain a picture given as a file, use by="connected", or pass a tensor of labels.'
-            raise InputError('regions(by="superpixels")', "no photograph below the map", "superpixels are pieces of one", do)
-        return superpixels(picture)
-
-    def _shares(self) -> str:
-        """How much every input gives, where values add up."""
-        sums = self.signed and self.adds and not self.shared
-        return self.subject.shares(self.values[0]) if sums and isinstance(self.subject, MultiInput) else ""
-
     def _books(self) -> str:
         """The ledger as it follows the headline."""
         if self.ledger is None:
@@ -349,18 +321,3 @@ class Explanation:
         seed, output = float(self.ledger.seed), float(self.output)
         start = "" if abs(seed - output) <= 1e-3 * abs(output) else f", from a relevance of {figure(seed)} at the output"
         return f"{start}: {self.ledger.sentence()}"
-
-
-def channels(values: Tensor) -> Tensor:
-    """One sample's values with shape (channels, height, width); of signals and rows (channels, 1, length)."""
-    if values.ndim <= 2:
-        return values.reshape(-1, 1, values.shape[-1] if values.ndim else 1)
-    return values.flatten(0, -3)
-
-
-def fitting(labels: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """Labels that tell the segment of every place."""
-    if tuple(labels.shape) != shape or labels.is_floating_point():
-        found = f"{labels.dtype} of shape {tuple(labels.shape)}"
-        raise InputError("regions(by=labels)", found, f"the map has shape {shape}", "Pass one whole number per place.")
-    return labels

@@ -30,6 +30,11 @@ class Row:
     cause: str
     amount: Tensor
 
+    @property
+    def place(self) -> str:
+        """The operation and its module, in words: "convolution in stem"."""
+        return f"{self.op} in {self.where}" if self.where else self.op
+
 
 @dataclass(frozen=True, eq=False)
 class Ledger:
@@ -118,9 +123,8 @@ class Ledger:
         for cause, amount in self.by_cause().items():
             rest, named = float(amount), dict[str, float]()
             for row in self.rows:
-                if row.cause != cause or cause != "constant operand":
-                    continue
-                named[row.where] = named.get(row.where, 0.0) + float(row.amount)
+                if row.cause == cause == "constant operand":
+                    named[row.where] = named.get(row.where, 0.0) + float(row.amount)
             for name in sorted((name for name in named if name), key=lambda name: -abs(named[name]))[:3]:
                 yield name.removesuffix(".weight"), named[name]
                 rest -= named[name]
@@ -170,8 +174,7 @@ def unbounded(seed: float, size: float, of: str = "the score") -> str:
 
 def without_rule(rows: Iterable[Row]) -> str:
     """Says so where operations without a rule took PyTorch's own derivative."""
-    places = [f"{row.op} in {row.where}" if row.where else row.op for row in rows if row.cause == "native fallback"]
-    places = list(dict.fromkeys(places))
+    places = list(dict.fromkeys(row.place for row in rows if row.cause == "native fallback"))
     if not places:
         return ""
     named = ", ".join(places[:3]) + (f" and {len(places) - 3} more" if len(places) > 3 else "")

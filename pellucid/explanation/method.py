@@ -114,7 +114,9 @@ def instance(given: Any) -> Method:
 def _made(given: Any) -> Any:
     """What a class or a function makes without arguments."""
     kind, name = "class" if isinstance(given, type) else "function", getattr(given, "__name__", repr(given))
-    needed = [one.name for one in signature(given).parameters.values() if one.default is Parameter.empty and _named(one)]
+    variadic = Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD
+    parameters = [one for one in signature(given).parameters.values() if one.kind not in variadic]
+    needed = [one.name for one in parameters if one.default is Parameter.empty]
     if needed:
         arguments = ", ".join(f"{one}=..." for one in needed)
         raise MethodError(
@@ -122,10 +124,6 @@ def _made(given: Any) -> Any:
             f'Make one, {name}({arguments}), if that is what it returns; or pass a name such as "lrp".',
         )  # fmt: skip
     return given()
-
-
-def _named(parameter: Parameter) -> bool:
-    return parameter.kind not in (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
 
 
 def attribute(method: Method, model: Model, x: Tensor, target: Target, at: str | Where | None = None) -> Attribution:

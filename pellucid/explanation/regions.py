@@ -12,6 +12,7 @@ from torch import Tensor
 
 from pellucid.core.blur import smoothed
 from pellucid.errors import InputError
+from .superpixels import superpixels
 
 Heat = NDArray[np.float64]
 Box = tuple[int, int, int, int]
@@ -188,6 +189,29 @@ def touching(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int
         firsts.append(places[here][both])
         seconds.append(places[there][both])
     return np.concatenate(firsts), np.concatenate(seconds)
+
+
+def labels_of(by: str | Tensor, shape: tuple[int, ...], picture: NDArray[np.uint8] | None) -> NDArray[np.int64] | None:
+    """The segment of every place of a map, from what `Explanation.regions` takes as `by`; None where what touches is a region.
+
+    Arguments:
+        shape: Of the map: labels have one entry per place. Superpixels have one per pixel of the picture.
+        picture: The photograph below the map, with shape (height, width, 3), if there is one.
+    """
+    if isinstance(by, Tensor):
+        if tuple(by.shape) != shape or by.is_floating_point():
+            found = f"{by.dtype} of shape {tuple(by.shape)}"
+            raise InputError("regions(by=labels)", found, f"the map has shape {shape}", "Pass one whole number per place.")
+        return by.cpu().numpy()
+    if by == "connected":
+        return None
+    if by != "superpixels":
+        do = 'Use "connected", "superpixels", or a tensor of labels.'
+        raise InputError(f'regions(by="{by}")', f'"{by}"', "nobody here finds regions so", do)
+    if picture is None or shape[0] == 1:
+        do = 'Explain a picture given as a file, use by="connected", or pass a tensor of labels.'
+        raise InputError('regions(by="superpixels")', "no photograph below the map", "superpixels are pieces of one", do)
+    return superpixels(picture).numpy()
 
 
 def finer(heat: Heat, height: int, width: int) -> Heat:

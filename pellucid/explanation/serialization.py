@@ -32,18 +32,14 @@ def load_explanation(path: str | os.PathLike[str]) -> Explanation:
         "classes": tuple(map(tuple, fields["classes"]))
     }
     picture = tensors["picture"].numpy() if "picture" in tensors else None
-    rows: list[tuple[str, str, str]] | None = fields.pop("rows")
-    ledger = None
+    rows, plain = fields.pop("rows"), fields.pop("subject", None)
     if rows is not None:
-        entries = tuple(Row(*row, tensors[f"ledger.row.{index}"]) for index, row in enumerate(rows))
-        ledger = Ledger(tensors["ledger.seed"], tensors["ledger.input"], entries)
-    plain = fields.pop("subject", None)
-    parts = {name.removeprefix(SUBJECT): tensor for name, tensor in tensors.items() if name.startswith(SUBJECT)}
-    subject = None if plain is None else from_plain(plain, parts)
-    error = tensors.get("error")
-    return Explanation(
-        tensors["values"], tensors["output"], ledger=ledger, picture=picture, error=error, subject=subject, **fields
-    )
+        entries = (Row(where, op, cause, tensors[f"ledger.row.{n}"]) for n, (where, op, cause) in enumerate(rows))
+        fields["ledger"] = Ledger(tensors["ledger.seed"], tensors["ledger.input"], tuple(entries))
+    if plain is not None:
+        parts = {name.removeprefix(SUBJECT): tensor for name, tensor in tensors.items() if name.startswith(SUBJECT)}
+        fields["subject"] = from_plain(plain, parts)
+    return Explanation(tensors["values"], tensors["output"], picture=picture, error=tensors.get("error"), **fields)
 
 
 def to_safetensors(e: Explanation) -> bytes:

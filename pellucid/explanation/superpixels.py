@@ -38,8 +38,7 @@ def superpixels(picture: NDArray[np.uint8] | Tensor, n: int = 100, *, compactnes
         why = "it finds the edges along which a picture is cut"
         do = "Install it with: pip install pellucid[segments]. Or pass a tensor of labels of your own."
         raise MissingExtra("superpixels", "no package scikit-image", why, do) from None
-    labels = slic(
-        np.broadcast_to(picture, (*picture.shape[:2], 3)), n_segments=n, compactness=compactness, start_label=0, channel_axis=-1
-    )
+    colours = np.broadcast_to(picture, (*picture.shape[:2], 3))
+    labels = slic(colours, n_segments=n, compactness=compactness, start_label=0, channel_axis=-1)
     _, pieces = np.unique(labels, return_inverse=True)  # numbers without gaps
     return torch.from_numpy(pieces.reshape(labels.shape).astype(np.int64))

@@ -1,4 +1,4 @@
-"""How sure a sampled map is: its values against their standard errors."""
+"""Whether a map shows evidence: whether its values are more than zero and rounding, and than their standard errors."""
 
 from __future__ import annotations
 
@@ -8,6 +8,26 @@ from torch import Tensor
 from pellucid.core.numbers import figure
 
 LEAST, BEYOND = 0.5, 2.0  # reliability, and standard errors from zero, that a map needs to be shown as evidence
+
+
+def nothing(heat: Tensor, values: Tensor, seed: float, what: str) -> str:
+    """Why there is no evidence to show, where a map is zero, rounding, or no numbers; "" where there is some.
+
+    Arguments:
+        heat: The map of one sample.
+        values: The sample's values, of which the map is the sum over channels.
+        seed: Relevance that could have reached it; 0 where that is not known.
+        what: What the seed is, in words.
+    """
+    heat = heat.double()
+    broken, size, largest = int((~heat.isfinite()).sum()), float(heat.abs().sum()), float(heat.abs().max())
+    if broken:
+        return f"{broken:,} of {heat.numel():,} values are not finite (NaN or infinite)."
+    if size == 0:
+        return "At every place the channels cancel one another." if values.any() else "Every value is exactly zero."
+    if size < 1e-6 * seed:
+        return f"All absolute values together are {size:.1e}, less than a millionth of {what} {figure(seed)}."
+    return f"The largest absolute value is {largest:.1e}: rounding, not evidence." if largest < 1e-12 else ""
 
 
 def reliability(heat: Tensor, error: Tensor, *, signed: bool) -> float:

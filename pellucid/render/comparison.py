@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 from PIL import Image
@@ -12,12 +12,12 @@ from torch import Tensor
 from pellucid.core.numbers import figure
 from pellucid.explanation.comparison import Comparison
 from pellucid.explanation.explanation import Explanation
-from .image import GAP, MOST_SAMPLES, chunks, classes, encoded, every_input, framed, labelled, model_name, numbered
+from .image import GAP, MOST_SAMPLES, classes, encoded, every_input, framed, labelled, model_name, numbered
 from .modality.painters import painter
 from .page import body
 from .parts.map import prepare
 from .parts.matrix import agreement
-from .parts.palette import AMBER, FAINT, INK, PAPER, Colour
+from .parts.palette import AMBER, FAINT, INK, Colour
 from .parts.panel import SMALLEST, Size, card, ground, photograph
 from .parts.text import line, paragraph, side_by_side, stack
 from .parts.view import VIEWS, Shown
@@ -27,6 +27,11 @@ IN_A_CELL = 8  # methods, of which a table still fits below the photograph
 WIDE = SMALLEST
 REGIONS = "regions"
 INKS: dict[str, tuple[int, Colour]] = {"fact": (15, INK), "note": (14, FAINT), "warning": (15, AMBER)}  # size in pixels, colour
+
+
+def blank() -> Image.Image:
+    """A speck of paper, where a column has nothing to say."""
+    return stack([], gap=0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,10 +50,10 @@ class Column:
 
     head: str
     panel: Image.Image
-    scale: Image.Image
-    facts: tuple[tuple[str, str], ...]
-    regions: Image.Image
-    key: Image.Image
+    scale: Image.Image = field(default_factory=blank)
+    facts: tuple[tuple[str, str], ...] = ()
+    regions: Image.Image = field(default_factory=blank)
+    key: Image.Image = field(default_factory=blank)
     page: str = ""
 
     def parts(self) -> list[Image.Image]:
@@ -95,7 +100,7 @@ def title(c: Comparison, which: str, wide: int) -> Image.Image:
     """Target and value in large letters; model and number of methods below."""
     e = c.any
     head = f"{e.target} = {figure(float(e.output))}"
-    line = "  ·  ".join(filter(None, (f"{len(c)} methods", model_name(e), f"at {e.at}" if e.at else "", which)))
+    line = "  ·  ".join(filter(None, (f"{len(c)} methods", model_name(e.provenance), f"at {e.at}" if e.at else "", which)))
     return stack([paragraph(head, 28, wide, INK), paragraph(line, 17, wide, FAINT)], gap=2)
 
 
@@ -106,8 +111,8 @@ def input_column(c: Comparison, shown: Shown) -> Column:
     choices = stack(classes(e, prepare(e), WIDE), gap=0)
     pairs = agreement(answered, c.agreement(top=shown.top), WIDE) if 2 <= len(answered) <= IN_A_CELL else blank()
     if picture is None:
-        return Column("", stack([choices, pairs], GAP), blank(), (), blank(), blank())
-    return Column("What the model saw", photograph(picture, column_size(*picture.shape[:2])), choices, (), pairs, blank())
+        return Column("", stack([choices, pairs], GAP))
+    return Column("What the model saw", photograph(picture, column_size(*picture.shape[:2])), choices, regions=pairs)
 
 
 def column(c: Comparison, name: str, shown: Shown) -> Column:
@@ -115,23 +120,18 @@ def column(c: Comparison, name: str, shown: Shown) -> Column:
     head = f"{c.names.index(name) + 1}  {name}"
     if name in c.failures:
         return failed_column(c, name, head)
-    e = c[name]
+    e, said = c[name], tuple(facts(c[name], c.seconds[name]))
     drawn, paint = prepare(e), every_input if e.parts else painter(e).image
     if paint is not None:
-        return Column(head, paint(e, drawn, WIDE), blank(), tuple(facts(e, c.seconds[name])), blank(), blank(), body(e, drawn))
+        return Column(head, paint(e, drawn, WIDE), facts=said, page=body(e, drawn))
     regions = shown.find(e)
     size = column_size(*(drawn.picture.shape[:2] if drawn.picture is not None else drawn.heat.shape))
     size = (size[0], WIDE) if drawn.flat else size
     above, below = VIEWS["map"], VIEWS[REGIONS]
-    below_it = labelled(below.signed if e.signed else below.unsigned, below.paint(drawn, regions, size), WIDE)
-    return Column(
-        head,
-        above.paint(drawn, regions, size),
-        above.words(drawn, regions, WIDE),
-        tuple(facts(e, c.seconds[name])),
-        blank() if drawn.empty else below_it,
-        below.words(drawn, regions, WIDE),
-    )
+    panel, scale = above.paint(drawn, regions, size), above.words(drawn, regions, WIDE)
+    key, name = below.words(drawn, regions, WIDE), below.signed if e.signed else below.unsigned
+    outlined = blank() if drawn.empty else labelled(name, below.paint(drawn, regions, size), WIDE)
+    return Column(head, panel, scale, said, outlined, key)
 
 
 def failed_column(c: Comparison, name: str, head: str) -> Column:
@@ -139,17 +139,14 @@ def failed_column(c: Comparison, name: str, head: str) -> Column:
     error, picture = c.failures[name], c.any.photograph()
     size = (WIDE // 2, WIDE) if picture is None else column_size(*picture.shape[:2])
     panel = card("called off" if name not in c.seconds else "no answer", ground(picture, size), hatched=True)
-    return Column(head, panel, blank(), ((str(error), "warning"),), blank(), blank())
+    return Column(head, panel, facts=((str(error), "warning"),))
 
 
 def facts(e: Explanation, seconds: float) -> list[tuple[str, str]]:
     """What its values add up to, what it cost, and what makes it less than it seems."""
-    spent = f", {e.forwards:,} forward passes" if e.forwards else ""
-    lines = [
-        (sum_text(e), "fact"),
-        (e.exactness(), "fact"),
-        (f"{seconds:,.0f} s{spent}" if seconds >= 10 else f"{seconds:.2g} s{spent}", "note"),
-    ]
+    forwards = f", {e.forwards:,} forward passes" if e.forwards else ""
+    time = f"{seconds:,.0f} s" if seconds >= 10 else f"{seconds:.2g} s"
+    lines = [(sum_text(e), "fact"), (e.exactness(), "fact"), (time + forwards, "note")]
     lines += [(warning, "warning") for warning in e.warnings()] + [(note, "note") for note in e.notes]
     return [line for line in lines if line[0]]
 
@@ -177,12 +174,7 @@ def column_size(height: int, width: int) -> Size:
     return max(1, round(height * zoom)), max(1, round(width * zoom))
 
 
-def blank() -> Image.Image:
-    """A speck of paper, where a column has nothing to say."""
-    return Image.new("RGB", (1, 1), PAPER)
-
-
 def comparison_png(c: Comparison, *, top: float = 0.1, by: str | Tensor = "connected") -> bytes:
     """The sheet as the bytes of a PNG file, with captions and provenance in text chunks."""
     text = "\n".join(one.caption() for e in c.explanations.values() for one in e)
-    return encoded(comparison_sheet(c, top=top, by=by), chunks(text, {name: e.provenance for name, e in c.explanations.items()}))
+    return encoded(comparison_sheet(c, top=top, by=by), text, {name: e.provenance for name, e in c.explanations.items()})

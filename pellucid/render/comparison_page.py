@@ -35,17 +35,14 @@ def section(c: Comparison, shown: Shown) -> str:
     """One sample: the photograph, every method, and how far they agree."""
     e = c.any
     columns = [input_column(c, shown), *(column(c, name, shown) for name in c)]
-    return "\n".join(
-        [
-            f"<section><h1>{escape(f'{e.target} = {figure(float(e.output))}')}</h1>",
-            f'<p class="method">{len(c)} methods</p>',
-            '<div class="methods">',
-            *(panel(one) for one in columns if one.head),
-            "</div>",
-            agreement(c, shown.top),
-            "</section>",
-        ]
-    )
+    head = f"<section><h1>{escape(f'{e.target} = {figure(float(e.output))}')}</h1>"
+    lines = [
+        head,
+        f'<p class="method">{len(c)} methods</p>',
+        '<div class="methods">',
+        *(panel(one) for one in columns if one.head),
+    ]
+    return "\n".join([*lines, "</div>", agreement(c, shown.top), "</section>"])
 
 
 def panel(one: Column) -> str:

@@ -8,12 +8,12 @@ from pellucid.core.numbers import figure
 from pellucid.explanation.explanation import Explanation
 from pellucid.verbs.concepts import Concept, Concepts
 from .examples import example_cell, legend, no_example, outlined
-from .image import chunks, encoded, framed, model_name
+from .image import encoded, framed, model_name
 from .maximized import bounded
 from .parts.map import prepare
 from .parts.palette import AMBER, FAINT, HAIR, INK, PAPER, RED_BLUE
-from .parts.panel import Size, photograph
-from .parts.pixels import GAP, SIDE, drawn
+from .parts.panel import photograph
+from .parts.pixels import GAP, SIDE, drawn, scaled
 from .parts.text import line, paragraph, side_by_side, stack
 from .parts.view import draw_map
 
@@ -37,26 +37,22 @@ def concept_sheet(c: Concepts) -> Image.Image:
 
 def title(c: Concepts, wide: int) -> Image.Image:
     """The decision in large letters, and what it was read from."""
-    head = c.whole.equation()
-    lines = "  ·  ".join(filter(None, [f"concepts at {c.at}", c.whole.method, model_name(c.whole)]))
-    return stack([line(head, 26, wide, INK), line(lines, 16, wide, FAINT)], 2)
+    about = "  ·  ".join(filter(None, [f"concepts at {c.at}", c.whole.method, model_name(c.whole.provenance)]))
+    return stack([line(c.whole.equation(), 26, wide, INK), line(about, 16, wide, FAINT)], 2)
 
 
 def overview(c: Concepts, wide: int) -> Image.Image:
     """What the model saw, the whole map, and how its relevance lies among the channels."""
-    cells = [*([] if c.whole.photograph() is None else [input_panel(c.whole)]), map_cell(c.whole, "all of it")]
+    picture, cells = c.whole.photograph(), [map_cell(c.whole, "all of it")]
+    if picture is not None:
+        saw = paragraph("what the model saw", 13, SIDE, FAINT)
+        cells.insert(0, stack([photograph(picture, scaled(*picture.shape[:2])), saw], 6))
     room = wide - len(cells) * (SIDE + GAP)
     words = [paragraph(c.passage(), 16, room, INK), *(paragraph(w, 15, room, AMBER) for w in c.whole.warnings())]
     image = Image.new("RGB", (wide, max(part.height for part in cells)), PAPER)
     image.paste(side_by_side(cells, SIDE, GAP), (0, 0))
     image.paste(stack(words, 8), (wide - room, 0))
     return image
-
-
-def input_panel(e: Explanation) -> Image.Image:
-    picture = e.photograph()
-    assert picture is not None
-    return stack([photograph(picture, sized(*picture.shape[:2])), paragraph("what the model saw", 13, SIDE, FAINT)], 6)
 
 
 def cells(c: Concepts, place: int) -> list[Image.Image]:
@@ -82,7 +78,7 @@ def peak_box(c: Concepts, place: int) -> tuple[float, float, float, float] | Non
 def map_cell(e: Explanation, words: str, marked: tuple[float, float, float, float] | None = None) -> Image.Image:
     """One map over its picture, over what it is."""
     ready = prepare(e)
-    size = sized(*(ready.heat.shape if ready.picture is None else ready.picture.shape[:2]))
+    size = scaled(*(ready.heat.shape if ready.picture is None else ready.picture.shape[:2]))
     image = outlined(draw_map(ready, (), size))
     if marked is not None and not ready.empty:
         left, top, right, bottom = (round(share * size[n % 2 == 0]) for n, share in enumerate(marked))
@@ -91,20 +87,13 @@ def map_cell(e: Explanation, words: str, marked: tuple[float, float, float, floa
     return stack([image, line(scale, 13, SIDE, FAINT)], 6)
 
 
-def sized(height: int, width: int) -> Size:
-    """The size (height, width) at which a map is drawn here: its longer side is `SIDE`."""
-    longest = max(height, width)
-    return max(1, round(height * SIDE / longest)), max(1, round(width * SIDE / longest))
-
-
 def bar(one: Concept, largest: float, wide: int) -> Image.Image:
     """Number, share, and a bar in the colour of its sign."""
     words = f"channel {one.channel}: {one.relevance:+.3g}, {100 * one.share:+.1f} %"
     image = Image.new("RGB", (wide, 6), HAIR)
     length = round(abs(one.relevance) / largest * wide)
     if length:
-        colour = RED_BLUE.colour(one.relevance, signed=True)
-        ImageDraw.Draw(image).rectangle((0, 0, length - 1, 5), fill=colour)
+        ImageDraw.Draw(image).rectangle((0, 0, length - 1, 5), fill=RED_BLUE.colour(one.relevance, signed=True))
     return stack([line(words, 15, wide, INK), image], 2)
 
 
@@ -122,4 +111,4 @@ def captions(c: Concepts) -> list[str]:
 
 def png(c: Concepts) -> bytes:
     """The sheet as the bytes of a PNG file, with its words in text chunks."""
-    return encoded(concept_sheet(c), chunks(c.text(), c.whole.provenance | {"at": c.at}))
+    return encoded(concept_sheet(c), c.text(), c.whole.provenance | {"at": c.at})

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from pellucid.core.numbers import figure
 from pellucid.synth.examples.example import Example, Examples
-from .image import chunks, encoded, framed
+from .image import encoded, framed
 from .parts.palette import AMBER, FAINT, HAIR, INK, PAPER
 from .parts.pixels import GAP, SIDE, drawn, fitted, painted
 from .parts.text import line, paragraph, side_by_side, stack
@@ -26,17 +26,14 @@ BLUR = 16  # relevance is averaged over the side's 16th part, so that a place is
 def example_sheet(e: Examples) -> Image.Image:
     """A row of examples for each unit, the first 32 of many."""
     wide = SIDE * max((len(row) for row in e.rows), default=1)
-    parts = [paragraph(f"{len(e)} units by {e.by}, of {e.seen:,} real pictures" if len(e) > 1 else heading(e), 17, wide, INK)]
+    what = f"{len(e)} units by {e.by}, of {e.seen:,} real pictures" if len(e) > 1 else f"Real pictures by {e.by}, of {e.seen:,}"
+    parts = [paragraph(what, 17, wide, INK)]
     for unit, row in list(zip(e.units, e.rows, strict=True))[:MOST]:
         cells = [example_cell(e, example, SIDE) for example in row] or [no_example(e.seen, SIDE)]
         parts += [line(unit, 15, wide, INK), side_by_side(cells, SIDE, GAP)]
     left = [f"The first {MOST} of {len(e)} units are shown."] if len(e) > MOST else []
     parts += [paragraph(note, 14, wide, AMBER) for note in (*left, *e.notes)]
     return framed(stack([*parts, paragraph(legend(e), 14, wide, FAINT)], GAP))
-
-
-def heading(e: Examples) -> str:
-    return f"Real pictures by {e.by}, of {e.seen:,}"
 
 
 def legend(e: Examples) -> str:
@@ -98,4 +95,4 @@ def smooth(heat: Tensor) -> Tensor:
 def png(e: Examples) -> bytes:
     """The sheet as the bytes of a PNG file, with names and values in text chunks."""
     text = "\n".join(repr(example) for row in e.rows for example in row)
-    return encoded(example_sheet(e), chunks(text, e.document()))
+    return encoded(example_sheet(e), text, e.document())

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from PIL import Image
+from PIL import Image, ImageOps
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
@@ -24,8 +25,8 @@ from .parts.view import PLAIN, Regions, Shown, View
 
 MARGIN, GAP, COLUMN = 32, 28, 400
 MOST_SAMPLES = 16
-Paint = Callable[["Explanation", Map, int], Image.Image]
 Cell = tuple[Image.Image, Image.Image]  # a panel, and what stands below it
+Words = Callable[[int], list[Image.Image]]  # the caption, so many pixels wide; none of panels without one
 
 
 def picture(
@@ -67,21 +68,16 @@ def sheet(e: Explanation, shown: Shown = PLAIN) -> Image.Image:
 def png(e: Explanation, *, view: str | Sequence[str] = "map", top: float = 0.1, by: str | Tensor = "connected") -> bytes:
     """The sheet as the bytes of a PNG file, with caption and provenance in text chunks."""
     text = "\n".join(one.caption() for one in e)
-    return encoded(sheet(e, Shown(view, top, by)), chunks(text, e.provenance))
+    return encoded(sheet(e, Shown(view, top, by)), text, e.provenance)
 
 
-def chunks(description: str, provenance: dict[str, Any]) -> PngInfo:
-    """What a PNG says about itself."""
-    info = PngInfo()
-    info.add_itxt("Software", "pellucid")
-    info.add_itxt("Description", description)
-    info.add_itxt("provenance", json.dumps(provenance, default=str))
-    return info
-
-
-def encoded(image: Image.Image, info: PngInfo | None = None) -> bytes:
-    """The bytes of a PNG file."""
-    file = io.BytesIO()
+def encoded(image: Image.Image, description: str = "", provenance: Mapping[str, Any] | None = None) -> bytes:
+    """The bytes of a PNG file; with a provenance, it and the description stand in text chunks."""
+    info, file = PngInfo(), io.BytesIO()
+    if provenance is not None:
+        info.add_itxt("Software", "pellucid")
+        info.add_itxt("Description", description)
+        info.add_itxt("provenance", json.dumps(dict(provenance), default=str))
     image.save(file, format="PNG", pnginfo=info)
     return file.getvalue()
 
@@ -90,13 +86,12 @@ def panels(e: Explanation, drawn: Map, shown: Shown = PLAIN, *, captioned: bool 
     """A figure without its title: views of the map over its photograph, on paper, or as rows of bars."""
     views, regions = shown.views(), shown.find(e)
     paint = every_input if e.parts else painter(e).image
+    words: Words = partial(caption, e) if captioned else lambda wide: []
     if paint is not None:
-        return by_modality(e, drawn, paint, captioned=captioned)
-    if drawn.picture is not None:
-        return over_photograph(e, drawn, views, regions, captioned=captioned)
-    if drawn.flat and not drawn.empty:
-        return in_a_row(e, drawn, views, regions, captioned=captioned)
-    return on_paper(e, drawn, views, regions, captioned=captioned)
+        whole = 2 * (COLUMN + 48) + GAP
+        return stack([paint(e, drawn, whole), *classes(e, drawn, COLUMN + 48), *words(whole)], gap=16)
+    layout = over_photograph if drawn.picture is not None else in_a_row if drawn.flat and not drawn.empty else on_paper
+    return layout(e, drawn, views, regions, words)
 
 
 def every_input(e: Explanation, drawn: Map, wide: int) -> Image.Image:
@@ -106,51 +101,38 @@ def every_input(e: Explanation, drawn: Map, wide: int) -> Image.Image:
         made = panels(one, prepare(one))
         made = made if made.width <= wide else made.resize((wide, round(made.height * wide / made.width)))
         parts += [paragraph(name, 19, wide, INK), made]
-    sheet = stack(parts, 16)
-    page = Image.new("RGB", (wide, sheet.height), PAPER)
-    page.paste(sheet, (0, 0))
-    return page
+    return side_by_side([stack(parts, 16)], wide, 0)
 
 
-def by_modality(e: Explanation, drawn: Map, paint: Paint, *, captioned: bool) -> Image.Image:
-    """What the subject's own painter draws, over classes and words."""
-    whole = 2 * (COLUMN + 48) + GAP
-    words = caption(e, whole) if captioned else []
-    return stack([paint(e, drawn, whole), *classes(e, drawn, COLUMN + 48), *words], gap=16)
-
-
-def over_photograph(e: Explanation, drawn: Map, views: list[View], regions: Regions, *, captioned: bool) -> Image.Image:
+def over_photograph(e: Explanation, drawn: Map, views: list[View], regions: Regions, words: Words) -> Image.Image:
     """The photograph over its classes, every view over its legend, words below."""
     assert drawn.picture is not None
     size = panel_size(*drawn.picture.shape[:2])
     wide = max(COLUMN, size[1])
     first = labelled("What the model saw", photograph(drawn.picture, size), wide), stack(classes(e, drawn, wide), GAP)
     body = grid([first, *cells(e, drawn, views, regions, size, wide)], wide)
-    return stack([body, *(caption(e, body.width) if captioned else [])], gap=16)
+    return stack([body, *words(body.width)], gap=16)
 
 
-def on_paper(e: Explanation, drawn: Map, views: list[View], regions: Regions, *, captioned: bool) -> Image.Image:
+def on_paper(e: Explanation, drawn: Map, views: list[View], regions: Regions, words: Words) -> Image.Image:
     """A map on the left, scale, classes and words on the right; of several views each over its legend, the words below."""
     size = (COLUMN // 2, COLUMN) if drawn.flat else panel_size(*drawn.heat.shape)
     wide = max(COLUMN, size[1])
     if len(views) > 1:
         body = grid(cells(e, drawn, views, regions, size, wide), wide)
-        words = caption(e, body.width) if captioned else []
-        return stack([body, *classes(e, drawn, wide), *words], gap=16)
-    words = caption(e, wide) if captioned else []
-    beside = [views[0].words(drawn, regions, wide), *classes(e, drawn, wide), *words]
+        return stack([body, *classes(e, drawn, wide), *words(body.width)], gap=16)
+    beside = [views[0].words(drawn, regions, wide), *classes(e, drawn, wide), *words(wide)]
     return side_by_side([views[0].paint(drawn, regions, size), stack(beside, gap=16)], wide, GAP)
 
 
-def in_a_row(e: Explanation, drawn: Map, views: list[View], regions: Regions, *, captioned: bool) -> Image.Image:
+def in_a_row(e: Explanation, drawn: Map, views: list[View], regions: Regions, words: Words) -> Image.Image:
     """Bars over the whole width, classes and scale below, words below those."""
     wide = COLUMN + 48
     whole = 2 * wide + GAP
     first, *second = [*classes(e, drawn, wide), views[0].words(drawn, regions, wide)]
     below = side_by_side([first, stack(second, GAP)], wide, GAP)
     rest = [part for cell in cells(e, drawn, views[1:], regions, (0, whole), whole) for part in cell]
-    words = caption(e, whole) if captioned else []
-    return stack([views[0].paint(drawn, regions, (0, whole)), below, *rest, *words], gap=16)
+    return stack([views[0].paint(drawn, regions, (0, whole)), below, *rest, *words(whole)], gap=16)
 
 
 def cells(e: Explanation, drawn: Map, views: list[View], regions: Regions, size: Size, wide: int) -> list[Cell]:
@@ -164,8 +146,7 @@ def cells(e: Explanation, drawn: Map, views: list[View], regions: Regions, size:
 
 def classes(e: Explanation, drawn: Map, wide: int) -> list[Image.Image]:
     """The top classes, which are known for the first sample."""
-    accent = drawn.palette.colour(1.0, signed=drawn.signed)
-    return [class_bars(e.classes, wide, accent, e.target)] if e.classes else []
+    return [class_bars(e.classes, wide, drawn.colour(1.0), e.target)] if e.classes else []
 
 
 def grid(parts: list[Cell], wide: int) -> Image.Image:
@@ -183,7 +164,7 @@ def labelled(words: str, image: Image.Image, wide: int) -> Image.Image:
 
 def title(e: Explanation, wide: int, which: str = "") -> Image.Image:
     """Target and value in large letters; method, model and `which` sample below."""
-    about = "  ·  ".join(filter(None, (e.method, model_name(e), f"at {e.at}" if e.at else "", which)))
+    about = "  ·  ".join(filter(None, (e.method, model_name(e.provenance), f"at {e.at}" if e.at else "", which)))
     return stack([paragraph(e.equation(), 26, wide, INK), line(about, 16, wide, FAINT)], gap=2)
 
 
@@ -192,9 +173,9 @@ def numbered(e: Explanation, sample: int) -> str:
     return f"sample {sample % len(e) + 1} of {len(e)}" if len(e) > 1 else ""
 
 
-def model_name(e: Explanation) -> str:
-    """What the provenance calls the model; nothing where it says nothing."""
-    model = e.provenance.get("model", "")
+def model_name(provenance: Mapping[str, Any]) -> str:
+    """What a provenance calls the model; nothing where it says nothing."""
+    model = provenance.get("model", "")
     return str(model.get("name", "")) if isinstance(model, dict) else str(model)
 
 
@@ -208,6 +189,4 @@ def caption(e: Explanation, wide: int) -> list[Image.Image]:
 
 def framed(image: Image.Image) -> Image.Image:
     """The figure with a margin."""
-    page = Image.new("RGB", (image.width + 2 * MARGIN, image.height + 2 * MARGIN), PAPER)
-    page.paste(image, (MARGIN, MARGIN))
-    return page
+    return ImageOps.expand(image, MARGIN, PAPER)

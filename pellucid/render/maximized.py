@@ -13,7 +13,7 @@ from pellucid.core.numbers import figure
 from pellucid.synth.maximized import Maximized
 from pellucid.synth.trust.trust import Trust
 from .examples import example_cell, legend, no_example
-from .image import chunks, encoded, framed
+from .image import encoded, framed, model_name
 from .parts.palette import AMBER, FAINT, INK
 from .parts.pixels import GAP, SIDE, drawn
 from .parts.text import line, paragraph, side_by_side, stack
@@ -93,26 +93,23 @@ def with_given(p: Maximized, cells: Sequence[Image.Image], wide: int, across: in
 
 def captioned(image: Tensor, within: bool, wide: int, head: str, words: str) -> Image.Image:
     """A picture over what it is."""
-    told = [line(head, 15, wide, INK), line(words, 13, wide, FAINT)]
-    return stack([drawn(image, within), stack(told, 2)], 6)
+    return stack([drawn(image, within), stack([line(head, 15, wide, INK), line(words, 13, wide, FAINT)], 2)], 6)
 
 
 def heading(p: Maximized, wide: int) -> Image.Image:
     """Recipe and model."""
-    model = p.provenance.get("model", {})
-    name = model.get("name", "") if isinstance(model, dict) else ""
-    words = "  ·  ".join(filter(None, [p.recipe, name, f"{len(p)} pictures" if len(p) > 1 else ""]))
+    words = "  ·  ".join(filter(None, [p.recipe, model_name(p.provenance), f"{len(p)} pictures" if len(p) > 1 else ""]))
     return line(words, 17, wide, INK)
 
 
 def cell(p: Maximized, index: int, wide: int, trust: Trust | None = None) -> Image.Image:
     """One picture over its words, with the numbers that say most about how far to trust it."""
     lines = [paragraph(f"{p.targets[index]} = {figure(float(p.scores[index]))}", 15, wide, INK)]
-    seed = f"seed {p.seeds[index]}" if len(set(p.seeds)) > 1 else ""
     gain = contrast(p, index)
-    said = [f"{label} {share:.0%}" for _, label, share in (p.classes[index][:1] if p.classes else ())]
-    said += [f"contrast x {gain:.1f}"] if gain > 1 else []
-    lines += [line("  ·  ".join(filter(None, [*said, seed])), 13, wide, FAINT)] if said or seed else []
+    notes = [f"{label} {share:.0%}" for _, label, share in (p.classes[index][:1] if p.classes else ())]
+    notes += [f"contrast x {gain:.1f}"] if gain > 1 else []
+    notes += [f"seed {p.seeds[index]}"] if len(set(p.seeds)) > 1 else []
+    lines += [line("  ·  ".join(notes), 13, wide, FAINT)] if notes else []
     lines += [] if bool(p.fired[index]) else [paragraph("never fired", 13, wide, AMBER)]
     lines += [line(words, 13, wide, FAINT) for words in (trust[index].telling() if trust else ())]
     image = p.images[index] if gain == 1 else middle(p) + gain * (p.images[index] - middle(p))
@@ -156,5 +153,4 @@ def bounded(p: Maximized) -> bool:
 
 def png(p: Maximized, *, across: int | None = None, trust: Trust | None = None) -> bytes:
     """The sheet as the bytes of a PNG file, with captions and provenance in text chunks."""
-    told = "\n".join(p.caption(index) for index in range(len(p)))
-    return encoded(contact_sheet(p, across, trust), chunks(told, dict(p.provenance)))
+    return encoded(contact_sheet(p, across, trust), "\n".join(map(p.caption, range(len(p)))), p.provenance)

@@ -44,8 +44,8 @@ def terminal(
 def map_lines(e: Explanation, drawn: Map, width: int, *, colour: bool, rescale: bool = True) -> list[str]:
     """The map and its scale, without words below; of an empty map nothing, since the caption says why."""
     if e.parts:
-        each = [[f"{name}:", *map_lines(one, prepare(one), width, colour=colour), ""] for name, one in inputs(e)]
-        return [line for lines in each for line in lines]
+        parts = [[f"{name}:", *map_lines(one, prepare(one), width, colour=colour), ""] for name, one in inputs(e)]
+        return [line for lines in parts for line in lines]
     lines_of = painter(e).lines
     if lines_of is not None:
         return lines_of(e, drawn, width, colour)
@@ -55,22 +55,19 @@ def map_lines(e: Explanation, drawn: Map, width: int, *, colour: bool, rescale: 
         return bars(drawn, width, colour=colour)
     height, across = drawn.heat.shape
     cells = grid(height, across, columns=width if colour else min(width // 2, MOST_SIGNS))
-    small = pooled(drawn, cells, rescale=rescale)
+    heat = resized(drawn.heat, cells, soft=drawn.coarse)  # a place per cell, which holds the mean of what it covers
+    small = replace(drawn, heat=heat, scale=each(heat) if rescale else drawn.scale)
     lines = half_blocks(small, cells) if colour else signs(small.strength)
     return [*lines, legend(small, drawn, colour=colour)]
 
 
 def text(e: Explanation) -> str:
     """Every sample in signs with its ledger, without colour."""
-    parts = ["\n".join([terminal(one, 78, colour=False), *ledger_part(one)]) for one in e]
+    ledgers = [[] if one.ledger is None else ["", *ledger_lines(one.ledger)] for one in e]
+    parts = ["\n".join([terminal(one, 78, colour=False), *lines]) for one, lines in zip(e, ledgers, strict=True)]
     if e.classes:
         parts[0] += "\n\n" + "\n".join(f"{share:7.1%}  {label or f'class {index}'}" for index, label, share in e.classes)
     return "\n\n".join(parts)
-
-
-def ledger_part(e: Explanation) -> list[str]:
-    """The ledger of one sample as lines below a blank one."""
-    return [] if e.ledger is None else ["", *ledger_lines(e.ledger)]
 
 
 def grid(height: int, width: int, columns: int) -> Size:
@@ -82,12 +79,6 @@ def grid(height: int, width: int, columns: int) -> Size:
     """
     zoom = columns / max(height, width)
     return max(2, 2 * round(height * zoom / 2)), max(1, round(width * zoom))
-
-
-def pooled(drawn: Map, cells: Size, *, rescale: bool) -> Map:
-    """The map with one place per cell, which holds the mean of what it covers, on a scale of its own."""
-    heat = resized(drawn.heat, cells, soft=drawn.coarse)
-    return replace(drawn, heat=heat, scale=each(heat) if rescale else drawn.scale)
 
 
 def half_blocks(drawn: Map, cells: Size) -> list[str]:
@@ -108,16 +99,10 @@ def signs(strength: Heat) -> list[str]:
 def legend(small: Map, drawn: Map, *, colour: bool) -> str:
     """What the colours (or signs) mean, the scale, and how much is clipped, on one line."""
     across = drawn.heat.shape[1] / small.heat.shape[1]
-    marks = swatches(small) if colour else ("++ + for  - -- against" if small.signed else "++ + unsigned: how much")
+    swatches = "  ".join(f"{ink(small.colour(level))}██{RESET} {text}" for level, text in ends(signed=small.signed, short=True))
+    marks = swatches if colour else ("++ + for  - -- against" if small.signed else "++ + unsigned: how much")
     pool = f" · means of {across:.2g} px" if across > 1 else ""
     return f"{marks} · {small.scale.short(small.heat, signed=small.signed)}{pool}"
-
-
-def swatches(drawn: Map) -> str:
-    """Coloured marks with their meaning."""
-    signed = drawn.signed
-    marks = (f"{ink(drawn.palette.colour(n, signed=signed))}██{RESET} {text}" for n, text in ends(signed=signed, short=True))
-    return "  ".join(marks)
 
 
 def bars(drawn: Map, width: int, *, colour: bool) -> list[str]:
@@ -128,8 +113,9 @@ def bars(drawn: Map, width: int, *, colour: bool) -> list[str]:
     lines = []
     for index in order:
         length = max(1, round(abs(float(strength[index])) * room))
-        tone = ink(drawn.palette.colour(float(strength[index]), signed=drawn.signed))
-        bar = f"{tone}{'█' * length}{RESET}" if colour else ("-" if row[index] < 0 else "+") * length
+        bar = (
+            f"{ink(drawn.colour(strength[index]))}{'█' * length}{RESET}" if colour else ("-" if row[index] < 0 else "+") * length
+        )
         lines.append(f"{index:>8}  {bar} {with_sign(float(row[index]), signed=drawn.signed)}")
     left = row.size - len(order)
     return lines + ([f"          and {left:,} more, each smaller"] if left else [])

@@ -33,7 +33,7 @@ def bars(drawn: Map, wide: int, kept: NDArray[np.bool_] | None = None) -> Image.
         for left, right, *levels in columns(part, wide - LEFT):
             for level in filter(None, levels):
                 box = (LEFT + left, zero - max(level, 0) * reach, LEFT + right, zero - min(level, 0) * reach)
-                draw.rectangle(box, fill=drawn.palette.colour(level, signed=drawn.signed) if painted else HAIR)
+                draw.rectangle(box, fill=drawn.colour(level) if painted else HAIR)
     numbers(draw, drawn.heat.size, wide)
     return image
 

@@ -58,6 +58,9 @@ class Words:
     anchor: str = "l"
 
 
+Mark = Rect | Line | Words
+
+
 @dataclass(frozen=True)
 class Drawing:
     """Marks on paper, in the order in which they are laid.
@@ -72,7 +75,7 @@ class Drawing:
 
     wide: float
     high: float
-    marks: tuple[Rect | Line | Words, ...]
+    marks: tuple[Mark, ...]
 
     def image(self) -> Image.Image:
         """As pixels, in the letters of the font that comes with Pillow."""
@@ -114,7 +117,7 @@ def fitted(words: str, size: int, limit: float) -> str:
     return words if width(words, size) <= limit else shorten(words, size, limit)
 
 
-def _element(mark: Rect | Line | Words) -> str:
+def _element(mark: Mark) -> str:
     if isinstance(mark, Rect):
         place = f'x="{mark.left:.1f}" y="{mark.top:.1f}"'
         size = f'width="{max(0.0, mark.right - mark.left):.1f}" height="{max(0.0, mark.bottom - mark.top):.1f}"'
@@ -133,10 +136,9 @@ def visible(text: str) -> str:
     return "".join(letter if letter >= " " else " " for letter in text)
 
 
-def colour_key(kinds: Iterable[tuple[Colour, str]], base: float) -> list[Rect | Line | Words]:
+def colour_key(kinds: Iterable[tuple[Colour, str]], base: float) -> list[Mark]:
     """Squares in a row, each with what its colour means beside it."""
-    marks: list[Rect | Line | Words] = []
-    left = 0.0
+    marks, left = list[Mark](), 0.0
     for fill, text in kinds:
         marks += [Rect(left, base - 12, left + 13, base + 1, fill), Words(left + 20, base, text, 14, INK)]
         left += 44 + width(text, 14)

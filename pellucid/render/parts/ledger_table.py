@@ -10,7 +10,7 @@ MOST_ROWS = 12
 
 def ledger_rows(ledger: Ledger) -> list[tuple[str, str, str]]:
     """Lines (what, where, amount) for one sample: relevance at both ends, the largest entries, the rest, the error."""
-    entries = [(row.cause, f"{row.op} in {row.where}" if row.where else row.op, float(row.amount)) for row in ledger.rows]
+    entries = [(row.cause, row.place, float(row.amount)) for row in ledger.rows]
     entries.sort(key=lambda line: -abs(line[2]))
     shown, rest = entries[:MOST_ROWS], entries[MOST_ROWS:]
     if rest:

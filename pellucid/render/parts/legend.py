@@ -26,7 +26,7 @@ def key(drawn: Map, wide: int) -> Image.Image:
     image = Image.new("RGB", (wide, 24), PAPER)
     draw, left = ImageDraw.Draw(image), 0
     for level, meaning in ends(signed=drawn.signed):
-        draw.rectangle((left, 5, left + 13, 18), fill=drawn.palette.colour(level, signed=drawn.signed))
+        draw.rectangle((left, 5, left + 13, 18), fill=drawn.colour(level))
         draw.text((left + 22, 18), meaning, INK, font(15), anchor="ls")
         left += 150
     return image

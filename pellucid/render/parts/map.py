@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pellucid.core.blur import smoothed
 from pellucid.errors import InputError
 from pellucid.explanation.explanation import Explanation
-from .palette import RED_BLUE, Palette
+from .palette import PAPER, RED_BLUE, Colour, Palette
 from .scale import Heat, Scale, each, fixed, shared
 
 
@@ -52,6 +52,14 @@ class Map:
         """Whether there are so few places beside the picture that the map is interpolated between them."""
         return self.picture is not None and max(self.heat.shape) * 4 <= max(self.picture.shape[:2])
 
+    def colour(self, level: float) -> Colour:
+        """The full colour of evidence for (above zero) or against."""
+        return self.palette.colour(level, signed=self.signed)
+
+    def on_paper(self, strength: float) -> Colour:
+        """The colour of a strength in [-1, 1] on white paper."""
+        return self.palette.over(strength, PAPER, signed=self.signed)
+
     def sentence(self) -> str:
         """Scale, clipping, and what was done to the map before painting."""
         height, width = self.heat.shape
@@ -71,8 +79,7 @@ def prepare(
         smooth_px: Standard deviation of a Gaussian blur of the map, in places; 0 paints what is there.
     """
     one = e[sample]
-    raw = heat_of(one)
-    nothing = one.nothing()
+    raw, nothing = heat_of(one), one.nothing()
     empty = nothing or one.doubt()
     heat = raw if empty else smoothed(raw, smooth_px)
     chosen = fixed(1.0) if empty and scale == "each" else choose(e, heat, scale)

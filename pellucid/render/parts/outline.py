@@ -29,8 +29,9 @@ def outlines(drawn: Map, regions: tuple[Region, ...], size: Size) -> Image.Image
 
 def isolated(drawn: Map, regions: tuple[Region, ...], size: Size) -> Image.Image:
     """The regions as the model saw them, everything else grey and dark; on paper everything else is pale."""
-    if drawn.empty or drawn.flat or not regions:
-        return placeholder(drawn, regions, size) or background(drawn, size)
+    image = placeholder(drawn, regions, size)
+    if image is not None or not regions:
+        return image or background(drawn, size)
     image = background(drawn, size)
     colours = np.asarray(image, dtype=float)
     inside = np.any([resized_mask(one.mask.numpy(), size) for one in regions], axis=0)[..., None]
@@ -39,15 +40,14 @@ def isolated(drawn: Map, regions: tuple[Region, ...], size: Size) -> Image.Image
     return outlined(Image.fromarray(np.where(inside, colours, outside).round().astype(np.uint8)), drawn, regions)
 
 
-def placeholder(drawn: Map, regions: tuple[Region, ...], size: Size) -> Image.Image | None:
-    """What is drawn where regions cannot be: a card without a map, bars of features that lie in a row."""
+def placeholder(drawn: Map, regions: tuple[Region, ...] | None, size: Size) -> Image.Image | None:
+    """What is drawn where there is no map: a card that says why, or bars of features in a row; those outside regions are grey."""
     if drawn.empty:
         return card(drawn.card, ground(drawn.picture, size), hatched=drawn.card == "under-sampled")
     if drawn.flat:
+        nowhere = np.zeros(drawn.heat.size, dtype=bool)
         return bars(
-            drawn,
-            size[1],
-            np.any([one.mask[0].numpy() for one in regions], axis=0) if regions else np.zeros(drawn.heat.size, bool),
+            drawn, size[1], None if regions is None else np.any([nowhere, *(one.mask[0].numpy() for one in regions)], axis=0)
         )
     return None
 
@@ -60,14 +60,15 @@ def background(drawn: Map, size: Size) -> Image.Image:
 def outlined(image: Image.Image, drawn: Map, regions: tuple[Region, ...]) -> Image.Image:
     """The image with a line along the edge of every region, a thin white one around it, and the share of the larger ones."""
     image = image.copy()
-    for one in reversed(regions):  # the strongest last, so that nothing covers it
+    inks = [drawn.colour(-1.0 if one.against else 1.0) for one in regions]
+    for one, ink in reversed(list(zip(regions, inks, strict=True))):  # the strongest last, so that nothing covers it
         line, halo = rim(resized_mask(one.mask.numpy(), (FINE * image.height, FINE * image.width)))
         image.paste(PAPER, mask=halo)
-        image.paste(colour(drawn, one), mask=line)
+        image.paste(ink, mask=line)
     plates: list[Plate] = []
-    for one in regions:
+    for one, ink in zip(regions, inks, strict=True):
         if one.share >= LABELLED and one.parts == 1:
-            plates += tag(image, one, colour(drawn, one), plates)
+            plates += tag(image, one, ink, plates)
     return image
 
 
@@ -117,11 +118,6 @@ def overlap(one: Plate, other: Plate) -> bool:
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
-def colour(drawn: Map, one: Region) -> Colour:
-    """Of evidence for, against, or without a sign."""
-    return drawn.palette.colour(-1.0 if one.against else 1.0, signed=drawn.signed)
-
-
 def resized_mask(mask: Mask, size: Size) -> Mask:
     """A mask at the size of a panel."""
     image = Image.fromarray((255 * mask).astype(np.uint8))
@@ -143,13 +139,8 @@ def key(drawn: Map, regions: tuple[Region, ...], wide: int) -> Image.Image:
 def legend_lines(drawn: Map, regions: tuple[Region, ...]) -> list[tuple[Colour, str]]:
     """Per kind of evidence its colour, and in words how many regions hold how much of it."""
     kinds = ((1, "for"), (-1, "against")) if drawn.signed else ((1, ""),)
-    return [
-        (
-            drawn.palette.colour(sign, signed=drawn.signed),
-            share_text(drawn, [one for one in regions if one.against == (sign < 0)], sign, kind),
-        )
-        for sign, kind in kinds
-    ]
+    sides = [[one for one in regions if one.against == (sign < 0)] for sign, _ in kinds]
+    return [(drawn.colour(sign), share_text(drawn, side, sign, kind)) for side, (sign, kind) in zip(sides, kinds, strict=True)]
 
 
 def share_text(drawn: Map, ours: list[Region], sign: int, kind: str) -> str:
@@ -173,5 +164,5 @@ def count_text(regions: list[Region]) -> str:
         'no region'
     """
     large, small = sum(one.parts == 1 for one in regions), sum(one.parts for one in regions if one.parts > 1)
-    named = [f"{large} region{'s' if large > 1 else ''}"] if large else []
-    return " and ".join(named + ([f"{small} small pieces"] if small else [])) or "no region"
+    names = f"{large} region{'s' if large > 1 else ''}" if large else "", f"{small} small pieces" if small else ""
+    return " and ".join(filter(None, names)) or "no region"

@@ -53,7 +53,11 @@ class Palette:
 
     def colour(self, strength: float, *, signed: bool) -> Colour:
         """One opaque colour, for swatches and words."""
-        red, green, blue = self.paint(np.array(np.sign(strength)), np.zeros(3), signed=signed).round().astype(int)
+        return self.over(np.sign(strength), (0, 0, 0), signed=signed)
+
+    def over(self, strength: float, ground: Colour, *, signed: bool) -> Colour:
+        """What `paint` makes of a single place."""
+        red, green, blue = self.paint(np.array(strength), np.array(ground, float), signed=signed).round().astype(int)
         return int(red), int(green), int(blue)
 
 

@@ -74,15 +74,11 @@ def card(words: str, below: Pixels, *, hatched: bool = False) -> Image.Image:
         below: What the words lie on, with shape (height, width, 3).
         hatched: Whether stripes run over it: there are values, and they are not to be read.
     """
-    image = Image.fromarray((hatch(below) if hatched else below).round().astype(np.uint8))
+    if hatched:
+        striped = np.less(np.indices(below.shape[:2]).sum(0) % STRIPES, STRIPES // 3)
+        below = np.where(striped[..., None], np.array(STRIPE, dtype=float), 0.4 * below + 0.6 * 255)
+    image = Image.fromarray(below.round().astype(np.uint8))
     text = paragraph(words, 22, max(60, min(image.width - 40, CARD_WIDE, round(width(plain(words), 22)) + 1)), INK)
     box = ImageOps.expand(text, border=14, fill=PAPER)
     image.paste(box, ((image.width - box.width) // 2, (image.height - box.height) // 2))
     return image
-
-
-def hatch(below: Pixels) -> Pixels:
-    """Slanted stripes over what lies below."""
-    rows, columns = np.indices(below.shape[:2])
-    striped = np.less((rows + columns) % STRIPES, STRIPES // 3)
-    return np.where(striped[..., None], np.array(STRIPE, dtype=float), 0.4 * below + 0.6 * 255)

@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from .palette import INK, PAPER
-from .panel import enlarging
+from .panel import Size, enlarging
 from .text import stack
 
 GAP = 16
@@ -19,27 +19,31 @@ CURVE = 96  # pixels a signal is high
 
 
 def drawn(image: Tensor, bounded: bool) -> Image.Image:
-    """A picture (channel, height, width), the middle slice of a volume, or a curve per channel of a signal or a row."""
+    """A picture (channel, height, width), the middle slice of a volume, or a curve per channel of a signal or a row.
+
+    Small pictures are enlarged by a whole number; none is made smaller.
+    """
     if image.dim() > 3:
         image = image[:, image.shape[1] // 2]
     if image.dim() < 3:
         return curves(image if image.dim() == 2 else image[None])
     pixels = painted(image, bounded)
-    return Image.fromarray(pixels).resize(zoomed(pixels), enlarging(pixels.shape[:2]))
+    height, width = pixels.shape[:2]
+    zoom = max(1, math.ceil(SIDE / max(height, width)))
+    return Image.fromarray(pixels).resize((width * zoom, height * zoom), enlarging((height, width)))
 
 
 def fitted(pixels: NDArray[np.uint8], side: int = SIDE) -> Image.Image:
     """A part of a picture, enlarged or made smaller until its longer side is `side`; few pixels are shown as what they are."""
     height, width = pixels.shape[:2]
-    size = max(1, round(width * side / max(height, width))), max(1, round(height * side / max(height, width)))
     sampling = enlarging((height, width)) if max(height, width) < side else Image.Resampling.LANCZOS
-    return Image.fromarray(pixels).resize(size, sampling)
+    return Image.fromarray(pixels).resize(scaled(height, width, side)[::-1], sampling)
 
 
-def zoomed(pixels: NDArray[np.uint8], side: int = SIDE) -> tuple[int, int]:
-    """Width and height of a picture that is shown: enlarged by a whole number where it is small, never made smaller."""
-    zoom = max(1, math.ceil(side / max(pixels.shape[:2])))
-    return pixels.shape[1] * zoom, pixels.shape[0] * zoom
+def scaled(height: int, width: int, side: int = SIDE) -> Size:
+    """The size (height, width) at which the longer side is `side`."""
+    longest = max(height, width)
+    return max(1, round(height * side / longest)), max(1, round(width * side / longest))
 
 
 def painted(image: Tensor, bounded: bool) -> NDArray[np.uint8]:

@@ -35,9 +35,7 @@ class Step:
 
     def label(self, *, signed: bool = True) -> str:
         """Its number, with a sign where it has one."""
-        if self.kind == END:
-            return figure(self.stop)
-        return with_sign(self.value, signed=signed)
+        return figure(self.stop) if self.kind == END else with_sign(self.value, signed=signed)
 
 
 def rises(e: Explanation) -> bool:
@@ -54,20 +52,17 @@ def waterfall(e: Explanation, most: int = MOST) -> list[Step]:
     output = float(e.output)
     total = sum(value for _, _, value in named) + sum(value for _, _, value in rest)
     if e.ledger is not None:
-        base, end = 0.0, float(e.ledger.seed)
+        start, base, end = "begins at zero", 0.0, float(e.ledger.seed)
         lost = float(e.ledger.absorbed + e.ledger.error)
     else:
-        base, end, lost = output - total, output, 0.0
-    steps, at = [Step("begins at zero" if e.ledger is not None else "the baseline scores", "", base, base, END)], base
-    for name, cell, value in named:
-        steps.append(Step(name, cell, at, at + value))
+        start, base, end, lost = "the baseline scores", output - total, output, 0.0
+    changes = [(name, cell, value, COLUMN) for name, cell, value in named]
+    changes += [(f"{len(rest)} other columns", "", sum(value for _, _, value in rest), REST)] if rest else []
+    changes += [("lost on the way", "", lost, LOST)] if abs(lost) > 1e-6 * max(abs(end), 1e-12) else []
+    steps, at = [Step(start, "", base, base, END)], base
+    for name, cell, value, kind in changes:
+        steps.append(Step(name, cell, at, at + value, kind))
         at += value
-    if rest:
-        value = sum(value for _, _, value in rest)
-        steps.append(Step(f"{len(rest)} other columns", "", at, at + value, REST))
-        at += value
-    if e.ledger is not None and abs(lost) > 1e-6 * max(abs(end), 1e-12):
-        steps.append(Step("lost on the way", "", at, at + lost, LOST))
     same = abs(end - output) <= 1e-3 * abs(output)
     return [*steps, Step("the score" if same else "relevance at the output", "", end, end, END)]
 

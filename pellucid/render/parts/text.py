@@ -12,20 +12,7 @@ from .palette import INK, PAPER, Colour
 
 LEADING = 1.4
 GLYPHS = {*map(chr, range(32, 127)), *"©«°±·»“”…™"}  # what the bundled font has
-NEAR = str.maketrans(
-    {
-        "\u2013": "-",
-        "\u2014": "-",
-        "\u2212": "-",
-        "\u00d7": "x",
-        "\u2019": "'",
-        "→": "->",
-        "\n": " ",
-        "\t": " ",
-        "µ": "u",
-        "μ": "u",
-    }
-)
+NEAR: dict[int, int | str] = {**str.maketrans("\u2013\u2014\u2212\u00d7\u2019\n\tµμ", "---x'  uu"), ord("→"): "->"}
 
 
 @cache

@@ -12,11 +12,10 @@ from pellucid.errors import InputError
 from pellucid.explanation.explanation import Explanation
 from pellucid.explanation.regions import Region
 from . import outline
-from .bars import bars
 from .legend import legend
 from .map import Map
 from .palette import HAIR
-from .panel import Size, card, ground, overlay
+from .panel import Size, overlay
 
 Regions = tuple[Region, ...]
 
@@ -41,12 +40,10 @@ class View:
 
 def draw_map(drawn: Map, regions: Regions, size: Size) -> Image.Image:
     """The map over its ground, as bars where places lie in a row, or a card that says why there is none."""
-    if drawn.empty:
-        return card(drawn.card, ground(drawn.picture, size), hatched=drawn.card == "under-sampled")
-    if drawn.flat:
-        return bars(drawn, size[1])
-    image = overlay(drawn, size)
-    return image if drawn.picture is not None else ImageOps.expand(image, border=1, fill=HAIR)
+    image = outline.placeholder(drawn, None, size)
+    if image is not None:
+        return image
+    return overlay(drawn, size) if drawn.picture is not None else ImageOps.expand(overlay(drawn, size), border=1, fill=HAIR)
 
 
 def draw_scale(drawn: Map, regions: Regions, wide: int) -> Image.Image:
@@ -54,13 +51,11 @@ def draw_scale(drawn: Map, regions: Regions, wide: int) -> Image.Image:
     return legend(drawn, wide)
 
 
-FOR, MATTERS = "What speaks for it, and what against", "What matters for it"
+SAY, MATTER = "The regions that say most", "The regions that matter most"
 VIEWS = {
-    "map": View(FOR, MATTERS, draw_map, draw_scale, regions=False),
-    "outlines": View(
-        "The regions that say most, outlined", "The regions that matter most, outlined", outline.outlines, outline.key
-    ),
-    "regions": View("The regions that say most, alone", "The regions that matter most, alone", outline.isolated, outline.key),
+    "map": View("What speaks for it, and what against", "What matters for it", draw_map, draw_scale, regions=False),
+    "outlines": View(f"{SAY}, outlined", f"{MATTER}, outlined", outline.outlines, outline.key),
+    "regions": View(f"{SAY}, alone", f"{MATTER}, alone", outline.isolated, outline.key),
 }
 
 
@@ -85,10 +80,8 @@ class Shown:
         names = [name.strip().lower() for name in (self.view.split(",") if isinstance(self.view, str) else self.view)]
         for name in names:
             if name not in VIEWS:
-                known = ", ".join(VIEWS)
-                raise InputError(
-                    f'view "{name}"', f'"{name}"', "there is no such view", f"Choose among {known}; commas join several."
-                )
+                do = f"Choose among {', '.join(VIEWS)}; commas join several."
+                raise InputError(f'view "{name}"', f'"{name}"', "there is no such view", do)
         return [VIEWS[name] for name in dict.fromkeys(names)]
 
     def find(self, e: Explanation) -> Regions:

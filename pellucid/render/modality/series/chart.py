@@ -10,14 +10,13 @@ from numpy.typing import NDArray
 from pellucid.core.numbers import figure
 from pellucid.explanation.explanation import Explanation
 from pellucid.model.modality.series import Series
-from ...parts.drawing import Drawing, Line, Rect, Words, colour_key, fitted
+from ...parts.drawing import Drawing, Line, Mark, Rect, Words, colour_key, fitted
 from ...parts.map import Map
 from ...parts.palette import AMBER, FAINT, HAIR, INK, Colour, ends
 from ...parts.scale import Heat, Scale, each
 from ...parts.text import wrap
 from ..table.chart import ticks
 
-Mark = Rect | Line | Words
 LEFT, RIGHT, GAP, FOOT = 92, 10, 14, 34  # pixels
 TALL, LOW, MOST = 150, 64, 16  # pixels of a panel, at most and at least; panels
 STRIPS = 240  # of time, at most
@@ -115,9 +114,7 @@ def strip_marks(curves: Series, channel: int, pooled: Strips, drawn: Map, top: f
 
 def shade(level: float, drawn: Map) -> Colour:
     """The colour of a strip: paler than that of bars, so that the curve is seen on it."""
-    painted = drawn.palette.paint(np.array(0.75 * level), np.full(3, 255.0), signed=drawn.signed).round().astype(int)
-    red, green, blue = (int(one) for one in painted)
-    return red, green, blue
+    return drawn.on_paper(0.75 * level)
 
 
 def thinned(curve: Heat, most: int) -> list[tuple[float, float]]:

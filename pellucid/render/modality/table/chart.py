@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from ...parts.drawing import Drawing, Line, Rect, Words, colour_key, fitted
+from ...parts.drawing import Drawing, Line, Mark, Rect, Words, colour_key, fitted
 from ...parts.map import Map
 from ...parts.palette import FAINT, HAIR, INK, Colour, ends
 from ...parts.steps import END, LOST, REST, Step
@@ -28,7 +28,7 @@ def drawing(steps: Sequence[Step], drawn: Map, wide: int) -> Drawing:
         return left + (value - low) / (high - low) * (right - left)
 
     high_px = ROW * len(steps) + FOOT
-    marks: list[Rect | Line | Words] = [Line(((at(tick), 4), (at(tick), high_px - FOOT + 4)), HAIR) for tick in ticks(low, high)]
+    marks: list[Mark] = [Line(((at(tick), 4), (at(tick), high_px - FOOT + 4)), HAIR) for tick in ticks(low, high)]
     if low <= 0 <= high:
         marks.append(Line(((at(0), 4), (at(0), high_px - FOOT + 4)), FAINT))
     for number, step in enumerate(steps):
@@ -41,12 +41,12 @@ def drawing(steps: Sequence[Step], drawn: Map, wide: int) -> Drawing:
     return Drawing(wide, high_px, (*marks, *key(steps, drawn, high_px - 6)))
 
 
-def row(step: Step, top: float, names: float, at: Callable[[float], float], drawn: Map) -> list[Rect | Line | Words]:
+def row(step: Step, top: float, names: float, at: Callable[[float], float], drawn: Map) -> list[Mark]:
     """One bar with its words."""
     base, upper = top + ROW / 2 + 5, top + (ROW - BAR) / 2
     cell = width(step.cell, SIZE)
     name = fitted(step.name, SIZE, names - cell - 28 if step.cell else names - 10)
-    marks: list[Rect | Line | Words] = [Words(0, base, name, SIZE, INK if step.kind != REST else FAINT)]
+    marks: list[Mark] = [Words(0, base, name, SIZE, INK if step.kind != REST else FAINT)]
     if step.cell:
         marks.append(Words(names - 10, base, fitted(step.cell, SIZE, names * 0.6), SIZE, FAINT, "r"))
     start, stop = sorted((at(step.start), at(step.stop)))
@@ -66,8 +66,11 @@ def colour(step: Step, drawn: Map) -> Colour:
     """Of evidence for, against, or of what is neither."""
     if step.kind == LOST or drawn.empty:
         return GREY
-    full = drawn.palette.colour(step.value or 1.0, signed=drawn.signed)
-    return pale(full) if step.kind == REST else full
+    full = drawn.colour(step.value or 1.0)
+    if step.kind != REST:
+        return full
+    red, green, blue = ((level + 255) // 2 for level in full)  # half way to paper
+    return red, green, blue
 
 
 def spread(found: list[float], at: Callable[[float], float]) -> list[float]:
@@ -80,15 +83,9 @@ def spread(found: list[float], at: Callable[[float], float]) -> list[float]:
     return kept
 
 
-def pale(full: Colour) -> Colour:
-    """Half way to paper."""
-    red, green, blue = ((level + 255) // 2 for level in full)
-    return red, green, blue
-
-
-def key(steps: Sequence[Step], drawn: Map, base: float) -> list[Rect | Line | Words]:
+def key(steps: Sequence[Step], drawn: Map, base: float) -> list[Mark]:
     """What the colours mean."""
-    kinds = [(drawn.palette.colour(level, signed=drawn.signed), text) for level, text in ends(signed=drawn.signed)]
+    kinds = [(drawn.colour(level), text) for level, text in ends(signed=drawn.signed)]
     if any(step.kind == LOST for step in steps):
         kinds.append((GREY, "lost on the way: reached no column"))
     return colour_key(kinds, base)

@@ -29,19 +29,11 @@ def image(e: Explanation, drawn: Map, wide: int) -> Image.Image:
         left = f"{len(lines) - MOST_LINES} more lines are not drawn; the page (.html) has all of them."
         parts.append(paragraph(left, 14, wide, AMBER))
     if any("?" in now.text and "?" not in before.text for now, before in zip(spelled, marked, strict=True)):
-        parts.append(
-            paragraph("? stands for letters that this picture has no font for; the page (.html) has them.", 14, wide, FAINT)
-        )
+        unknown = "? stands for letters that this picture has no font for; the page (.html) has them."
+        parts.append(paragraph(unknown, 14, wide, FAINT))
     if not drawn.empty:
-        parts.append(
-            stack(
-                [
-                    colour_bar(drawn, min(wide, 448)),
-                    paragraph(drawn.scale.sentence(drawn.heat, signed=drawn.signed), 14, wide, FAINT),
-                ],
-                gap=8,
-            )
-        )
+        scale = paragraph(drawn.scale.sentence(drawn.heat, signed=drawn.signed), 14, wide, FAINT)
+        parts.append(stack([colour_bar(drawn, min(wide, 448)), scale], gap=8))
     return stack(parts, gap=14)
 
 

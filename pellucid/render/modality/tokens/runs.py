@@ -81,10 +81,7 @@ def strength(value: float, drawn: Map) -> float:
 
 def ground(run: Run, drawn: Map) -> Colour:
     """The colour behind a run."""
-    red, green, blue = (
-        drawn.palette.paint(np.array(run.strength), np.array(PAPER, float), signed=drawn.signed).round().astype(int)
-    )
-    return int(red), int(green), int(blue)
+    return drawn.on_paper(run.strength)
 
 
 def legible(colour: Colour) -> Colour:
