@@ -13,7 +13,7 @@ import pellucid as pl
 from pellucid.errors import InputError, MethodError
 from pellucid.synth.canvas import Fourier, Phase
 from pellucid.synth.frame import Frame
-from pellucid.synth.objective.log_probability import log_probability
+from pellucid.synth.objective.objective import log_probability
 from pellucid.synth.optimize.feature_matching import (
     Distance,
     FeatureDistance,

@@ -29,12 +29,12 @@ from pellucid.core.progress import watched
 from pellucid.model import Model
 from pellucid.synth import Adam, Ball, Decay, Fourier, Normalised, Pixel, Plan, Progress, Robust, Steepest, TotalVariation
 from pellucid.synth.frame import Frame
+from pellucid.synth.maximized import PlannedRecipe
 from pellucid.synth.objective.activations import layer_activations
 from pellucid.synth.objective.objective import objective_of
 from pellucid.synth.optimize.redirected_relu import Redirected
 from pellucid.synth.optimize.task import Task
 from pellucid.synth.recipes import Auto, DeepDream, Erhan2009, Lucid, Simonyan2013, Yosinski2015
-from pellucid.synth.recipes.base import PlannedRecipe
 
 
 def refusal(call: Any, match: str, kind: type[pl.PellucidError]) -> None:

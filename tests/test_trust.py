@@ -18,7 +18,7 @@ from pellucid.model import Model, Preprocess
 from pellucid.synth.frame import Frame
 from pellucid.synth.optimize.task import Task
 from pellucid.synth.trust.activity import centred_ranks, layers_of
-from pellucid.synth.trust.spectra import BINS, spectra
+from pellucid.synth.trust.responses import BINS, spectra
 from pellucid.synth.trust.trust import Trust
 from pellucid.synth.trust.verdict import Neighbour, Opinion, PathLikeness, Verdict
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import torch
 from safetensors import torch as safetensors
@@ -26,6 +27,7 @@ from pellucid.tape.forward import batch_size, forward_values
 from .examples.example import Example, Examples
 from .examples.search import search
 from .objective.objective import objective_of
+from .optimize.coarse_to_fine import coarse_to_fine
 from .optimize.result import OptimizationResult
 from .optimize.task import Plan, Task
 from .pictures import pictures
@@ -160,6 +162,21 @@ class Maximizer(Protocol):
         Raises:
             MethodError: the recipe cannot be applied to this task.
         """
+
+
+class PlannedRecipe(ABC):
+    """A recipe that optimises by one plan."""
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def plan(self, task: Task) -> Plan:
+        """How to optimise."""
+
+    def maximize(self, task: Task) -> Maximized:
+        """The pictures of the recipe's plan."""
+        plan = self.plan(task)
+        return maximized(task, self.name, plan, coarse_to_fine(task, plan))
 
 
 def maximized(task: Task, recipe: str, plan: Plan, result: OptimizationResult) -> Maximized:

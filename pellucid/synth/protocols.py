@@ -23,7 +23,8 @@ class Canvas(Protocol):
 
     Two methods are optional. Without `inverse(pictures, frame)`, the numbers that draw given pictures (n, *frame.shape), nothing
     starts from given pictures unless the canvas is literal. Without `enlarged(numbers, frame, larger, draws)`, the numbers that
-    draw the same pictures in a larger frame, all steps are made at the full size.
+    draw the same pictures in a larger frame, all steps are made at the full size. A class that derives from this one need not say
+    that its numbers are not the picture, and that all of them are allowed.
     """
 
     @property
@@ -32,6 +33,7 @@ class Canvas(Protocol):
     @property
     def literal(self) -> bool:
         """Whether the numbers are the picture itself, so that projections can work on it."""
+        return False
 
     def start(self, frame: Frame, draws: Draws) -> tuple[Tensor, ...]:
         """The numbers to start from, one row per generator in `draws`, on the frame's device.
@@ -45,6 +47,7 @@ class Canvas(Protocol):
 
     def within(self, numbers: tuple[Tensor, ...], frame: Frame) -> tuple[Tensor, ...]:
         """The numbers after a step, brought back to those that are allowed."""
+        return numbers
 
 
 @runtime_checkable
@@ -65,7 +68,8 @@ class Penalty(Protocol):
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """The modules whose values it reads; none as a rule."""
+        """The modules whose values it reads; none for classes that derive from this one and do not say so."""
+        return ()
 
 
 @runtime_checkable

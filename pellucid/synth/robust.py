@@ -69,7 +69,6 @@ class Robust:
     tint: float | tuple[float, float] = 0.0
     over: int = 1
     edge: float | str = 0.5
-
     name: ClassVar[str] = "robust"
 
     def __post_init__(self) -> None:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from pellucid.core.progress import report_progress
+from pellucid.core.random import fork_rng
 from pellucid.errors import ModelError, WhereError
 from pellucid.model import Model
 from pellucid.model.hooks import listening, visible
@@ -141,7 +142,7 @@ def forward_values(
     """
     parts = [at for at in addresses if isinstance(at, Part)]
     paths = {at for at in addresses if at is not None and at not in parts} | set(patch or {})
-    with _values_at(model, paths, patch or {}, variable_length) as values_by_path, torch.random.fork_rng(_devices(x)):
+    with _values_at(model, paths, patch or {}, variable_length) as values_by_path, fork_rng(x.device):
         output = model.forward(x if overwrite_input else x.clone())  # a network may write into its input
     values: dict[str | None, Tensor] = {None: main_output(output)}
     values.update(values_by_path.items())
@@ -193,10 +194,6 @@ def _no_such_value(model: Model, path: str) -> WhereError:
         f"the nearest are {near}",
         "`pellucid inspect` lists all modules.",
     )
-
-
-def _devices(x: Tensor) -> list[torch.device]:
-    return [x.device] if x.device.type == "cuda" else []
 
 
 # -- batches that fit the machine ---------------------------------------------------------------------------------------------

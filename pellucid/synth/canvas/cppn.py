@@ -10,13 +10,13 @@ import torch
 from torch import Tensor
 
 from ..frame import Frame
-from ..protocols import Draws
+from ..protocols import Canvas, Draws
 from ..random import normal
 from .spectrum import check_spatial
 
 
 @dataclass(frozen=True)
-class CPPN:
+class CPPN(Canvas):
     """A small network per picture computes the colour of every place from its coordinates; what is moved is its weights.
 
         h <- phi(W h + b),   phi(t) = (arctan(t) / 0.67, arctan(t)^2 / 0.6),   x = sigmoid(W_last h + b_last)
@@ -42,9 +42,7 @@ class CPPN:
 
     layers: int = 8
     width: int = 24
-
     name: ClassVar[str] = "cppn"
-    literal: ClassVar[bool] = False
 
     def start(self, frame: Frame, draws: Draws) -> tuple[Tensor, ...]:
         """Weights ~ N(0, 1 / inputs) and biases of zero, layer by layer; a last layer of zeros."""
@@ -58,7 +56,6 @@ class CPPN:
         return (*numbers, weight.new_zeros(len(draws), channels, sizes[-1]), weight.new_zeros(len(draws), channels))
 
     def draw(self, numbers: tuple[Tensor, ...], frame: Frame) -> Tensor:
-        """The pictures."""
         root = math.sqrt(3)
         axes = [torch.linspace(-root, root, side).to(numbers[0]) for side in frame.spatial]
         h = torch.stack(torch.meshgrid(*axes, indexing="ij")).flatten(1).expand(len(numbers[0]), -1, -1)
@@ -67,10 +64,6 @@ class CPPN:
             h = torch.cat([bend / 0.67, bend.square() / 0.6], 1)
         painted = (numbers[-2] @ h + numbers[-1][:, :, None]).reshape(-1, *frame.shape)
         return (painted.sigmoid() if frame.bounded else painted).to(frame.dtype)
-
-    def within(self, numbers: tuple[Tensor, ...], frame: Frame) -> tuple[Tensor, ...]:
-        """The numbers, all of which are allowed."""
-        return numbers
 
     def enlarged(self, numbers: tuple[Tensor, ...], frame: Frame, larger: Frame, draws: Draws) -> tuple[Tensor, ...]:
         """The same weights, which do not depend on the size."""

@@ -10,14 +10,14 @@ import torch
 from torch import Tensor
 
 from ..frame import Frame
-from ..protocols import Draws
+from ..protocols import Canvas, Draws
 from ..random import exact, normal
 from .colour import Colour, colours_of
 from .spectrum import check_spatial, frequencies, inverse_fft, resize_spectrum
 
 
 @dataclass(frozen=True, eq=False)
-class Fourier:
+class Fourier(Canvas):
     """The numbers are a scaled spectrum, in colours that vary independently; a sigmoid keeps the picture within bounds.
 
         x = sigmoid(M irfft(z / max(f, 1 / side)^decay) / 4),   z complex, with real and imaginary parts ~ N(0, deviation^2)
@@ -49,9 +49,7 @@ class Fourier:
     decay: float = 1.0
     deviation: float = 0.01
     colour: Colour | None = None
-
     name: ClassVar[str] = "fourier"
-    literal: ClassVar[bool] = False
 
     def start(self, frame: Frame, draws: Draws) -> tuple[Tensor, ...]:
         """Random frequencies: one tensor (n, channel, ..., 2), the last axis real and imaginary parts."""
@@ -61,14 +59,9 @@ class Fourier:
         return (self.deviation * normal(draws, (frame.shape[0], *plane, 2), frame),)
 
     def draw(self, numbers: tuple[Tensor, ...], frame: Frame) -> Tensor:
-        """The pictures."""
         plane = torch.view_as_complex(numbers[0]) * self._scale(frame.spatial).to(numbers[0])
         mixed = colours_of(frame, self.colour).mix(inverse_fft(plane, frame.spatial) / 4)
         return (mixed.sigmoid() if frame.bounded else mixed).to(frame.dtype)
-
-    def within(self, numbers: tuple[Tensor, ...], frame: Frame) -> tuple[Tensor, ...]:
-        """The numbers, all of which are allowed."""
-        return numbers
 
     def enlarged(self, numbers: tuple[Tensor, ...], frame: Frame, larger: Frame, draws: Draws) -> tuple[Tensor, ...]:
         """The same pictures in a larger frame: zeros for the frequencies that are new."""

@@ -12,14 +12,14 @@ from torch.nn import functional
 
 from pellucid.errors import InputError, ModelError
 from ..frame import Frame
-from ..protocols import Draws
+from ..protocols import Canvas, Draws
 from ..random import exact, normal
 
 RESIZE = {1: "linear", 2: "bilinear", 3: "trilinear"}
 
 
 @dataclass(frozen=True, eq=False)
-class Latent:
+class Latent(Canvas):
     """The picture is what a generator makes of a code, and the code is moved: only what the generator can make is looked for.
 
     A code begins as mean + spread * sd * N(0, 1), entry by entry, and is kept between the bounds after every step. With the
@@ -61,9 +61,7 @@ class Latent:
     shape: tuple[int, ...] | None = None
     output: tuple[float, float] = (0.0, 1.0)
     bank: Tensor | None = None
-
     name: ClassVar[str] = "latent"
-    literal: ClassVar[bool] = False
 
     def __repr__(self) -> str:
         return f"Latent({type(self.generator).__name__}, spread={self.spread})"

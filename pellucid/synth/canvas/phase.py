@@ -9,14 +9,14 @@ import torch
 from torch import Tensor
 
 from ..frame import Frame
-from ..protocols import Draws
+from ..protocols import Canvas, Draws
 from ..random import exact, normal
 from .colour import colours_of
 from .spectrum import Spectrum, check_spatial, frequencies, hermitian, inverse_fft, resize_spectrum
 
 
 @dataclass(frozen=True, eq=False)
-class Phase:
+class Phase(Canvas):
     """The magnitude of each frequency is that of photographs and stays so; the phases are what is moved.
 
         x = sigmoid(contrast * M irfft(r u / |u|)),   u complex, one number per frequency and independent colour
@@ -48,9 +48,7 @@ class Phase:
 
     spectrum: Spectrum | None = None
     contrast: float = 1.0
-
     name: ClassVar[str] = "phase"
-    literal: ClassVar[bool] = False
 
     def start(self, frame: Frame, draws: Draws) -> tuple[Tensor, ...]:
         """Random phases: one tensor (n, channel, ..., 2), the last axis real and imaginary parts."""
@@ -61,16 +59,11 @@ class Phase:
         return (normal(draws, (frame.shape[0], *frequencies(frame.spatial).shape, 2), frame),)
 
     def draw(self, numbers: tuple[Tensor, ...], frame: Frame) -> Tensor:
-        """The pictures."""
         u = hermitian(torch.view_as_complex(numbers[0]), frame.spatial)
         spectrum = self._spectrum(frame)
         plane = spectrum.magnitudes(frame).to(numbers[0]) * u / u.abs().clamp(min=1e-12)
         mixed = self.contrast * colours_of(frame, spectrum.colour).mix(inverse_fft(plane, frame.spatial))
         return (mixed.sigmoid() if frame.bounded else mixed).to(frame.dtype)
-
-    def within(self, numbers: tuple[Tensor, ...], frame: Frame) -> tuple[Tensor, ...]:
-        """The numbers, all of which are allowed."""
-        return numbers
 
     def enlarged(self, numbers: tuple[Tensor, ...], frame: Frame, larger: Frame, draws: Draws) -> tuple[Tensor, ...]:
         """The same phases in a larger frame, and random ones for the frequencies that are new: those have a magnitude, too."""

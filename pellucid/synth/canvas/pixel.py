@@ -10,12 +10,12 @@ from torch import Tensor
 
 from pellucid.errors import InputError
 from ..frame import Frame
-from ..protocols import Draws
+from ..protocols import Canvas, Draws
 from ..random import exact, normal
 
 
 @dataclass(frozen=True, eq=False)
-class Pixel:
+class Pixel(Canvas):
     """The numbers are the picture, entry by entry; or, with `sigmoid`, its logits.
 
     It starts from a uniform picture with noise, or from a given one. It suits inputs of any shape, and is the only canvas that
@@ -48,7 +48,6 @@ class Pixel:
     picture: Tensor | None = None
     clip: bool = True
     sigmoid: bool = False
-
     name: ClassVar[str] = "pixel"
 
     def __repr__(self) -> str:

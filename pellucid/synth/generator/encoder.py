@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pellucid.core.random import fork_rng
 from pellucid.errors import WhereError
 from pellucid.model import Model
 from pellucid.model.hooks import listening, visible
@@ -69,7 +70,7 @@ class Encoder:
 
     def values_at(self, x: Tensor, places: Sequence[Place]) -> dict[Place, Tensor]:
         """The values at some places, in one pass that ends with the last of them."""
-        with torch.random.fork_rng(_devices(x)):
+        with fork_rng(x.device):
             values = self.activations.only([place.address for place in places])(x)
         return {place: values[place.address] for place in places}
 
@@ -131,7 +132,7 @@ def _probe(model: Model, x: Tensor) -> list[tuple[Place, tuple[int, ...]]]:
         enter=lambda path, args: record(Place(path, incoming=True), args),
         leave=lambda path, output: record(Place(path), output),
     )
-    with torch.no_grad(), listen, torch.random.fork_rng(_devices(x)):
+    with torch.no_grad(), listen, fork_rng(x.device):
         output = main_output(model.forward(x.clone()))
     return [*events, (Place("", False), tuple(output.shape))]
 
@@ -163,7 +164,3 @@ def _absent(model: Model, at: str, events: Sequence[tuple[Place, tuple[int, ...]
     return WhereError(
         f"Codes of {model.name} at {at}", "nothing of that name that ran", f"the nearest are {near}", "Name one of them: at=..."
     )
-
-
-def _devices(x: Tensor) -> list[torch.device]:
-    return [x.device] if x.device.type == "cuda" else []

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pellucid.core.random import fork_rng
 from pellucid.model import Model
 from pellucid.model.hooks import listening
 from pellucid.model.outputs import entries, main_output, part, tensors
@@ -129,6 +130,5 @@ def layer_activations(model: Model, x: Tensor, addresses: Sequence[str | None]) 
 @contextmanager
 def differentiable(x: Tensor) -> Iterator[None]:
     """Enable gradients, whatever the caller has switched off, and keep a network that draws from the caller's random state."""
-    devices = [x.device] if x.device.type == "cuda" else []
-    with torch.inference_mode(mode=False), torch.enable_grad(), torch.random.fork_rng(devices):
+    with torch.inference_mode(mode=False), torch.enable_grad(), fork_rng(x.device):
         yield

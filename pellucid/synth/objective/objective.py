@@ -1,4 +1,7 @@
-"""Objective: the scores of a batch of pictures, one target each; targets of one kind are read together."""
+"""Objective: the scores of a batch of pictures, one target each; targets of one kind are read together.
+
+Among them the log-probability of a class, which recipes maximize in place of its logit.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from pellucid.errors import TargetError
 from pellucid.target import Target, Term
@@ -68,6 +72,26 @@ class Objective:
             leads = torch.zeros(self.count, dtype=torch.bool, device=means.device) if leads is None else leads
             leads[list(rows)] = means.argmax(1) == torch.tensor(wanted, device=means.device) % means.shape[1]
         return leads
+
+
+@dataclass(frozen=True)
+class LogProbability(OfClass):
+    """The logarithm of the softmax probability of a class: what cross-entropy lowers the negative of."""
+
+    @property
+    def word(self) -> str:
+        return "log-probability"
+
+    def read(self, value: Tensor) -> Tensor:
+        return self.pick(functional.log_softmax(value.float(), 1))
+
+
+def log_probability(target: Target) -> Target:
+    """The target with the log-probability of its class in place of the logit; any other target as it is."""
+    weight, term = target.terms[0]
+    if len(target.terms) > 1 or not isinstance(term, Logit) or weight <= 0:
+        return target
+    return Target(((weight, LogProbability(term.at, term.index, term.labels)),))
 
 
 def objective_of(targets: Sequence[Target]) -> Objective:

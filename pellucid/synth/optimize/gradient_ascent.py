@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from pellucid.core.random import fork_rng
 from pellucid.errors import InputError
 from pellucid.tape.forward import batch_size
 from ..objective.activations import differentiable, layer_activations
@@ -44,7 +45,7 @@ def gradient_ascent(task: Task, plan: Plan, start: Numbers | None = None) -> Opt
     plan = task.changed(plan)
     _check(plan)
     begun = time.perf_counter()
-    with torch.no_grad(), torch.random.fork_rng([task.frame.device] if task.frame.device.type == "cuda" else []):
+    with torch.no_grad(), fork_rng(task.frame.device):
         first = _start(task, plan, None if start is None else tuple(n[:1] for n in start), [0])
         x = task.frame.to_inputs(plan.canvas.draw(first, task.frame))
     wanted = [at for target in task.targets for at in target.addresses] + [at for p in plan.penalties for at in p.addresses]

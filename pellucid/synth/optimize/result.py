@@ -1,14 +1,15 @@
-"""OptimizationResult: the pictures an optimisation led to; and how several make one, in sequence or as a batch."""
+"""OptimizationResult: the pictures an optimisation led to; and how several make one, in sequence, in a batch, one by one."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from .ascent import Numbers
+from .task import Task
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +86,19 @@ def batched(
     return OptimizationResult(
         numbers, pictures, best, majority, led, torch.cat(filled, 1)[:, order], fired, _notes(results), steps, seconds
     )  # fmt: skip
+
+
+def per_image(task: Task, optimize: Callable[[int, Task], OptimizationResult]) -> OptimizationResult:
+    """The results of `optimize(row, task of that picture)` for every picture, as one; once called off, none is begun."""
+    results: list[OptimizationResult] = []
+    for row in range(len(task)):
+        single = task.take([row])
+        if task.seconds is not None:
+            single = replace(single, seconds=task.seconds / len(task))
+        if results and results[-1].stopped:
+            single = replace(single, steps=0)
+        results.append(optimize(row, single))
+    return batched(results)
 
 
 def _notes(results: Sequence[OptimizationResult]) -> tuple[str, ...]:

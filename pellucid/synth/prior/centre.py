@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from ..frame import Frame
+from ..protocols import Penalty
 from .rows import Values, sum_per_picture
 
 
 @dataclass(frozen=True)
-class Centre:
+class Centre(Penalty):
     """One object in the middle: departures from the picture the network calls zero cost more the further out they lie.
 
         sum over pixels of d^2 (x - mean)^2,   d from 0 in the middle to 1 in the corners
@@ -28,7 +28,6 @@ class Centre:
     """
 
     weight: float = 1.0
-    addresses: ClassVar[tuple[str, ...]] = ()
 
     def __call__(self, pictures: Tensor, frame: Frame, values: Values) -> Tensor:
         return sum_per_picture((pictures - frame.mean).square() * eccentricity(frame).to(pictures))

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from pellucid.errors import MethodError
 from ..frame import Frame
+from ..protocols import Penalty
 from .rows import Values, per_picture, sum_per_picture
 
 
 @dataclass(frozen=True)
-class L2:
+class L2(Penalty):
     """The squared length: sum of (x - mean)^2, the mean being what the network calls zero.
 
     References: Simonyan et al., 2013, Deep inside convolutional networks, Eq. 1, https://doi.org/10.48550/arXiv.1312.6034
@@ -25,14 +25,13 @@ class L2:
     """
 
     weight: float = 1.0
-    addresses: ClassVar[tuple[str, ...]] = ()
 
     def __call__(self, pictures: Tensor, frame: Frame, values: Values) -> Tensor:
         return sum_per_picture((pictures - frame.mean).square())
 
 
 @dataclass(frozen=True)
-class AlphaNorm:
+class AlphaNorm(Penalty):
     """The sum of |x - mean|^alpha: hardly anything for moderate colours, much for extreme ones.
 
     References: Mahendran and Vedaldi, 2015, Understanding deep image representations by inverting them, section 3.1,
@@ -45,7 +44,6 @@ class AlphaNorm:
 
     weight: float = 1.0
     alpha: float = 6.0
-    addresses: ClassVar[tuple[str, ...]] = ()
 
     def __call__(self, pictures: Tensor, frame: Frame, values: Values) -> Tensor:
         return sum_per_picture((pictures - frame.mean).abs().pow(self.alpha))

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from pellucid.core.blur import blurred
 from ..frame import Frame
+from ..protocols import Penalty
 from .rows import Values, check_spatial, sum_per_picture
 
 LEAST = 1e-8  # added to squared differences below: roots have no slope at 0
 
 
 @dataclass(frozen=True)
-class TotalVariation:
+class TotalVariation(Penalty):
     """How much neighbours differ: the sum over pixels of (sum of squared differences to the next pixel along each axis)^(beta/2).
 
         R(x) = sum over channels and places of (dx^2 + dy^2)^(beta / 2)
@@ -37,7 +37,6 @@ class TotalVariation:
 
     weight: float = 1.0
     beta: float = 2.0
-    addresses: ClassVar[tuple[str, ...]] = ()
 
     def __call__(self, pictures: Tensor, frame: Frame, values: Values) -> Tensor:
         check_spatial(pictures, "TotalVariation")
@@ -49,7 +48,7 @@ class TotalVariation:
 
 
 @dataclass(frozen=True)
-class Gradients:
+class Gradients(Penalty):
     """The lengths of the differences along each direction, of the whole picture: sum over d of |x - x moved by d|_2.
 
     The four directions are right, down, and both diagonals (all axes and all their diagonals in other dimensions).
@@ -66,7 +65,6 @@ class Gradients:
     """
 
     weight: float = 1.0
-    addresses: ClassVar[tuple[str, ...]] = ()
 
     def __call__(self, pictures: Tensor, frame: Frame, values: Values) -> Tensor:
         check_spatial(pictures, "Gradients")

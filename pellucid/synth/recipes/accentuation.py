@@ -14,8 +14,7 @@ from ..objective.activations import differentiable, layer_activations
 from ..optimize.ascent import Adam
 from ..optimize.feature_matching import Distance, FeatureDistance, pictures_only, references, with_reference
 from ..optimize.gradient_ascent import gradient_ascent
-from ..optimize.per_image import per_image
-from ..optimize.result import OptimizationResult
+from ..optimize.result import OptimizationResult, per_image
 from ..optimize.task import Plan, Task
 from ..random import generators
 from ..robust import Robust

@@ -11,8 +11,7 @@ from ..maximized import Maximized, maximized
 from ..optimize.ascent import Adam
 from ..optimize.feature_matching import Likeness, layers, reference_activations, references, with_reference
 from ..optimize.gradient_ascent import gradient_ascent
-from ..optimize.per_image import per_image
-from ..optimize.result import OptimizationResult
+from ..optimize.result import OptimizationResult, per_image
 from ..optimize.task import Plan, Task
 from ..robust import Robust
 

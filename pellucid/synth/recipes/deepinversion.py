@@ -7,15 +7,14 @@ from typing import ClassVar
 
 from ..canvas import Pixel
 from ..frame import Frame
-from ..maximized import Maximized, maximized
-from ..objective.log_probability import log_probability
+from ..maximized import Maximized, PlannedRecipe, maximized
+from ..objective.objective import log_probability
 from ..optimize.ascent import Adam
 from ..optimize.coarse_to_fine import coarse_to_fine
 from ..optimize.task import Plan, Task, refuse
 from ..prior import L2, BatchNorm, Gradients
 from ..protocols import Penalty
 from ..robust import Robust
-from .base import PlannedRecipe
 
 NO_STATISTICS = "The network has no batch norm with statistics of its training data: only the smoothness prior holds."
 

@@ -10,9 +10,8 @@ from torch import Tensor
 
 from ..generator.as_canvas import resolve_prior
 from ..generator.prior import GeneratorPrior
-from ..generator.stride import Stride
 from ..maximized import Maximized, Maximizer, maximized
-from ..optimize.ascent import Adam, Ascent, Normalised
+from ..optimize.ascent import Adam, Ascent, Normalised, Stride
 from ..optimize.gradient_ascent import gradient_ascent
 from ..optimize.task import Plan, Task
 
@@ -58,7 +57,6 @@ class DgnAm:
     step: str = "adam"
     decay: float = 1.0
     minutes: float = 5.0
-
     name: ClassVar[str] = "dgn_am"
 
     @staticmethod

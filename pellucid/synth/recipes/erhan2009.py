@@ -8,10 +8,10 @@ from typing import ClassVar
 
 from ..canvas import Pixel
 from ..frame import Frame
+from ..maximized import PlannedRecipe
 from ..optimize.ascent import Normalised
 from ..optimize.task import Plan, Task
 from ..prior import Ball
-from .base import PlannedRecipe
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ..canvas import Fourier
+from ..maximized import PlannedRecipe
 from ..optimize.ascent import Adam
 from ..optimize.task import Plan, Task
 from ..robust import Robust
-from .base import PlannedRecipe
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,13 @@ import torch
 from torch import Tensor
 
 from ..canvas import Phase, Spectrum
-from ..maximized import Maximized, maximized
+from ..maximized import Maximized, PlannedRecipe, maximized
 from ..optimize.ascent import Adam
 from ..optimize.coarse_to_fine import coarse_to_fine
 from ..optimize.feature_matching import input_gradients
 from ..optimize.task import Plan, Task
 from ..pictures import pictures
 from ..robust import Robust
-from .base import PlannedRecipe
 
 LEARNT = 256  # pictures that a spectrum is fitted to, at most
 VIEWS = 8  # random views in which the gradient is measured

@@ -8,18 +8,16 @@ from typing import ClassVar
 
 from pellucid.target import Target
 from ..canvas import Pixel
-from ..maximized import Maximized, maximized
+from ..maximized import Maximized, PlannedRecipe, maximized
 from ..optimize.ascent import Normalised
 from ..optimize.feature_matching import Distance, input_gradients, layers, reference_activations, references
 from ..optimize.gradient_ascent import gradient_ascent
-from ..optimize.per_image import per_image
-from ..optimize.result import OptimizationResult
+from ..optimize.result import OptimizationResult, per_image
 from ..optimize.task import Plan, Task, refuse
 from ..prior import AlphaNorm, TotalVariation
 from ..protocols import Penalty
 from ..random import generators, normal
 from ..robust import Robust
-from .base import PlannedRecipe
 
 SCALE = 255.0  # the paper's pictures run from 0 to 255 and ours from 0 to 1
 TYPICAL = 0.25  # the standard deviation of pixels of photographs, in [0, 1]

@@ -13,7 +13,7 @@ from pellucid.target import Target, direction
 from ..facets import Facets, facets, unit_codes
 from ..generator.encoder import code_module, encoder
 from ..maximized import Maximized, maximized
-from ..objective.log_probability import log_probability
+from ..objective.objective import log_probability
 from ..optimize.feature_matching import input_gradients
 from ..optimize.gradient_ascent import gradient_ascent
 from ..optimize.result import OptimizationResult, in_sequence

@@ -76,7 +76,6 @@ class Ppgn:
     width: float = 1.0
     noise: str = "data"
     minutes: float = 5.0
-
     name: ClassVar[str] = "ppgn"
 
     def __post_init__(self) -> None:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ..canvas import Pixel
+from ..maximized import PlannedRecipe
 from ..optimize.ascent import Normalised
 from ..optimize.task import Plan, Task
 from ..prior import L2
 from ..robust import Robust
-from .base import PlannedRecipe
 
 
 @dataclass(frozen=True)

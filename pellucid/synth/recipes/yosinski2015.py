@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ..canvas import Pixel
+from ..maximized import PlannedRecipe
 from ..optimize.ascent import Ascent, Progress, Steepest
 from ..optimize.task import Plan, Task, refuse
 from ..prior import Blur, Decay, SmallContribution, SmallNorm
 from ..protocols import Projection
 from ..robust import Robust
-from .base import PlannedRecipe
 
 SCALE = 255.0  # the paper's pictures run from 0 to 255 and ours from 0 to 1: a rate in its units is 255^2 times one in ours
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from pellucid.core.random import fork_rng
 from pellucid.core.statistics import ranks
 from pellucid.model import Model
 from pellucid.model.hooks import listening, visible
@@ -86,7 +87,7 @@ def layers_of(model: Model, x: Tensor) -> tuple[str, ...]:
             found.pop(name, None)
             found[name] = value  # held until the pass is over, so that no address comes twice
 
-    with torch.no_grad(), listening(names, leave=record), torch.random.fork_rng([x.device] if x.device.type == "cuda" else []):
+    with torch.no_grad(), listening(names, leave=record), fork_rng(x.device):
         output = main_output(model.forward(x.clone()))
     inside = {name: v for name, v in found.items() if not (v.shape == output.shape and torch.equal(v, output))}
     inside = inside or found

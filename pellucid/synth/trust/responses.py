@@ -1,4 +1,4 @@
-"""Responses: what a network computes for pictures that a trust report compares, made and real, in one pass per batch."""
+"""Responses: what a network computes for the pictures that a trust report compares, made and real; their power spectra."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from pellucid.target import Target
 from ..optimize.task import Task
 from ..pictures import Pictures
 from .activity import Activity, activity
-from .spectra import spectra
+
+BINS = 24  # rings of a power spectrum, from the lowest frequency to the highest along an axis
+FAINT = 1e-10  # added to powers: below a thousandth of a grey level out of 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +83,36 @@ def real_responses(
                 return
 
     return Responses.of(task, targets, layers, inputs()), notes
+
+
+def spectra(pictures: Tensor) -> Tensor:
+    """By picture: log10 of the mean power in rings of equal width from 0 to 1/2 cycles per pixel, of the mean over channels.
+
+    The shape is (n, 24), or (n, 0) for rows of a table, which have no frequencies. Rings that no frequency of a small picture
+    falls into take the power of the ring before them. The constant part is left out.
+
+    Example:
+        >>> x = torch.zeros(2, 1, 64)
+        >>> x[1, 0] = torch.cos(torch.arange(64) * torch.pi / 2)
+        >>> loud = spectra(x)[1].exp() > 1
+        >>> loud.nonzero().flatten().tolist()  # a quarter of a cycle per pixel is in the middle
+        [12]
+    """
+    if pictures.dim() < 3 or min(pictures.shape[2:]) < 4:
+        return torch.zeros(len(pictures), 0)
+    grey = pictures.float().mean(1)
+    axes = tuple(range(1, grey.dim()))
+    power = torch.fft.fftn(grey, dim=axes, norm="ortho").abs().square().flatten(1).cpu()
+    squares = torch.meshgrid(*(torch.fft.fftfreq(side).square() for side in grey.shape[1:]), indexing="ij")
+    radius = sum(squares, torch.zeros(())).sqrt().flatten()
+    ring = (radius * 2 * BINS).long()
+    inside = (ring < BINS) & (radius > 0)
+    sums = torch.zeros(len(grey), BINS).index_add_(1, ring[inside], power[:, inside])
+    counts = torch.zeros(BINS).index_add_(0, ring[inside], torch.ones(int(inside.sum())))
+    means = sums / counts.clamp(min=1)
+    filled = torch.where(counts > 0, torch.arange(BINS), -1).cummax(0).values
+    first = int((counts > 0).nonzero()[0])
+    return (means[:, filled.clamp(min=first)] + FAINT).log10()
 
 
 def labels_of(real: Responses | None, classes: Sequence[int] | Tensor | None) -> Tensor | None:
