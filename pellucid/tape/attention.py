@@ -11,28 +11,14 @@ from torch import Tensor
 
 from .axes.layout import CHANNEL, Layout, layouts, places
 from .batch import Batch
+from .local import single_precision
 from .op import Op, Tape
-from .rewrite import attentions
+from .rewrite import Attention, attentions
 from .seed import ResolvedTarget
 from .walk import chain_rule, path, walk
 
 Refusal = tuple[str, str]
 """What was found, and why that cannot be."""
-
-
-@dataclass(frozen=True, eq=False)
-class Layer:
-    """One layer of attention on a tape.
-
-    Arguments:
-        weights: The value that the softmax made, with shape (..., query, key).
-        product: The operation that applies it to the values.
-        place: Where a user would look for it.
-    """
-
-    weights: int
-    product: Op
-    place: str
 
 
 def by_head(tape: Tape, id: int, t: Tensor) -> Tensor:
@@ -56,7 +42,7 @@ class TokenAttention:
     """
 
     tape: Tape
-    layers: tuple[Layer, ...]
+    layers: tuple[Attention, ...]
     count: int
     known: Mapping[int, Layout]
     ops: Sequence[Op]
@@ -65,11 +51,9 @@ class TokenAttention:
 def attention_between(tape: Tape, resolved: ResolvedTarget) -> TokenAttention | Refusal:
     """The attention layers on the way to the target, if every token attends to every other in each of them; else why not."""
     ops, known = path(tape, resolved.gradients), layouts(tape)
-    between = {op.index for op in ops}
-    made = [attention for attention in attentions(tape) if attention.mix.index in between]
-    if any(attention.place for attention in made):
+    layers = attentions(tape, ops)
+    if any(layer.factor for layer in layers):
         return "weights of tokens on the right of what they weigh", "queries and keys cannot be told apart"
-    layers = tuple(Layer(attention.softmax.out, attention.mix, attention.softmax.place) for attention in made)
     if not layers:
         return f"no attention among its {len(ops)} operations ({_kinds(ops)})", "there are no weights of one token for another"
     for layer in layers:
@@ -85,26 +69,29 @@ def attention_between(tape: Tape, resolved: ResolvedTarget) -> TokenAttention | 
     return TokenAttention(tape, layers, counts[0], known, ops)
 
 
-def _unfit(tape: Tape, layer: Layer, known: Mapping[int, Layout]) -> Refusal | None:
+def _unfit(tape: Tape, layer: Attention, known: Mapping[int, Layout]) -> Refusal | None:
     """Why the weights of one layer cannot be read as (sample, head, token, token)."""
     value = tape.values[layer.weights]
     shape = " x ".join(map(str, value.shape))
     if tape.samples > 1 and not (isinstance(value.batch, Batch) and value.batch.axis < len(value.shape) - 2):
-        return f"{layer.place} with weights of shape {shape}", "the samples of the batch cannot be told apart there"
+        return f"{layer.softmax.place} with weights of shape {shape}", "the samples of the batch cannot be told apart there"
     if value.shape[-1] != value.shape[-2]:
         return (
-            f"{layer.place} of {value.shape[-2]} tokens over {value.shape[-1]} others",
+            f"{layer.softmax.place} of {value.shape[-2]} tokens over {value.shape[-1]} others",
             "tokens do not attend to themselves there",
         )
     layout = known.get(layer.weights)
     if layout is None:
         return None
     if any(factor.what == CHANNEL for axis in layout[-2:] for factor in axis):
-        return f"{layer.place}, which weighs channels ({shape})", "weights between channels say nothing of places"
+        return f"{layer.softmax.place}, which weighs channels ({shape})", "weights between channels say nothing of places"
     elsewhere = [factor for axis in layout[:-2] for factor in axis if factor.what >= 0]
     inside = places(layout[-1])
     if elsewhere and inside:
-        return f"{layer.place} within windows of {value.shape[-1]} tokens", "a token does not attend beyond its window there"
+        return (
+            f"{layer.softmax.place} within windows of {value.shape[-1]} tokens",
+            "a token does not attend beyond its window there",
+        )
     return None
 
 
@@ -122,9 +109,9 @@ def tokens_read(attention: TokenAttention, resolved: ResolvedTarget) -> Tensor:
 
     The class token alone, the last word, or the mean of all: those where the gradient of the target is not zero.
     """
-    last = attention.layers[-1].product.out
+    last = attention.layers[-1].mix.out
     gradient = gradients_at(attention, resolved, (last,))[last]
-    gradient = gradient.float() if gradient.dtype in (torch.float16, torch.bfloat16) else gradient
+    gradient = single_precision(gradient)
     mask = (by_head(attention.tape, last, gradient).abs().amax((1, 3)) > 0).to(gradient.dtype)
     return mask / mask.sum(1, keepdim=True).clamp(min=1)
 

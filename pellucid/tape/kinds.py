@@ -15,7 +15,7 @@ def _names(text: str) -> frozenset[str]:
 # z = W x + b with a constant W.
 CONVOLUTIONS = _names("convolution _convolution convolution_overrideable mkldnn_convolution cudnn_convolution")
 ADDED_PRODUCTS = _names("addmm baddbmm addmv addbmm _addmm_activation")
-MATRIX_PRODUCTS = _names("mm addmm bmm baddbmm mv addmv addbmm _addmm_activation")
+MATRIX_PRODUCTS = ADDED_PRODUCTS | _names("mm bmm mv")
 
 # Weighted means and sums over positions: linear, without parameters, weights that are not negative.
 POOLS = _names(
@@ -57,15 +57,11 @@ ACTIVATIONS = _names(
 SIGMOIDS = _names("sigmoid hardsigmoid special_expit _softmax _safe_softmax")
 NOT_NEGATIVE = _names("relu relu6 sigmoid hardsigmoid softplus abs exp sqrt rsqrt square _softmax _safe_softmax special_expit")
 
-NORMS = _names(
-    """native_batch_norm _native_batch_norm_legit _native_batch_norm_legit_no_training cudnn_batch_norm miopen_batch_norm
-    batch_norm_with_update _batch_norm_no_update _batch_norm_with_update native_layer_norm native_group_norm
-    _fused_rms_norm linalg_vector_norm_scaled local_response_norm"""
-)
 BATCH_NORMS = _names(
     """native_batch_norm _native_batch_norm_legit _native_batch_norm_legit_no_training cudnn_batch_norm miopen_batch_norm
     _batch_norm_no_update _batch_norm_with_update batch_norm_with_update"""
 )
+NORMS = BATCH_NORMS | _names("native_layer_norm native_group_norm _fused_rms_norm linalg_vector_norm_scaled local_response_norm")
 SOFTMAXES = _names("_softmax _safe_softmax _log_softmax")
 # Decomposed into the sums and products they stand for.
 COMPOUND = _names("addcmul addcdiv")

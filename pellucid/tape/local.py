@@ -10,10 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pellucid.model.outputs import tensors
 from . import kinds
 from .batch import along, per_sample
 from .linear import Linear, linear
-from .op import Op, Ref, Tape, fill
+from .op import Op, Ref, Tape
 
 aten = torch.ops.aten
 FEW = 1e-6  # of what an input got: less than this counts as nothing
@@ -124,30 +125,24 @@ class LocalOp:
             return [known(self, grads[0])]
         if self.op.kind in ("convolution", "dense") and len(self.op.ins) == 1 and grads[0] is not None:
             return [self.linear.pull(grads[0])]
-        return self._native_pull(grads)
+        return self.pull_at(self.xs, grads)
 
     def apply(self, *us: Tensor) -> Tensor:
         """The operation at other inputs."""
-        made = self._run(us)
-        return made if isinstance(made, Tensor) else next(m for m in made if isinstance(m, Tensor))
+        return self.run(us)[0]
 
-    def _run(self, us: Sequence[Tensor]) -> Any:
+    def run(self, us: Sequence[Tensor]) -> list[Tensor]:
+        """Everything that the operation makes of other inputs."""
         supply = iter(us)
         tracked = set(self.op.ins)
+        return list(tensors(self.op.call(lambda id: next(supply) if id in tracked else usual(self.tape.value(id)))))
 
-        def get(id_: int) -> Tensor:
-            return next(supply) if id_ in tracked else usual(self.tape.value(id_))
-
-        args = fill(self.op.args, get)
-        return self.op.fn(*args, **{k: fill(v, get) for k, v in self.op.kwargs.items()})
-
-    def _native_pull(self, grads: Sequence[Tensor | None]) -> list[Tensor | None]:
-        """Autograd of this operation alone, run once more on leaves of its own."""
+    def pull_at(self, points: Sequence[Tensor], grads: Sequence[Tensor | None]) -> list[Tensor | None]:
+        """The vector-Jacobian product at other inputs, of any precision, by autograd of this operation alone."""
         with torch.inference_mode(False), torch.enable_grad():
-            leaves = [usual(x).detach().requires_grad_() for x in self.xs]
-            made = self._run(leaves)
-        made = [made] if isinstance(made, Tensor) else [m for m in made if isinstance(m, Tensor)]
-        pairs = [(m, g) for m, g in zip(made, grads, strict=False) if g is not None and m.requires_grad]
+            leaves = [usual(point).detach().requires_grad_() for point in points]
+            made = self.run([leaf.to(x.dtype) for leaf, x in zip(leaves, self.xs, strict=True)])
+        pairs = [(m, g.to(m.dtype)) for m, g in zip(made, grads, strict=False) if g is not None and m.requires_grad]
         if not pairs:
             return [None] * len(leaves)
         outputs, seeds = zip(*pairs, strict=True)
@@ -157,6 +152,11 @@ class LocalOp:
 def usual(t: Tensor) -> Tensor:
     """t, as a tensor that autograd takes: those made under `torch.inference_mode` are not."""
     return t.clone() if t.is_inference() and not torch.is_inference_mode_enabled() else t
+
+
+def single_precision(t: Tensor) -> Tensor:
+    """t in single precision at least: sums over many entries, and quotients of differences, need it."""
+    return t.float() if t.dtype in (torch.float16, torch.bfloat16) else t
 
 
 def _relu(op: LocalOp, g: Tensor) -> Tensor:
@@ -184,7 +184,7 @@ def _pool_settings(args: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def _batch_norm(op: LocalOp, g: Tensor) -> Tensor:
     if trains(op.op):  # as instance norms do: the statistics depend on the input
-        (grad,) = op._native_pull([g])
+        (grad,) = op.pull_at(op.xs, [g])
         assert grad is not None
         return grad
     scale, _ = batch_norm(op.tape, op.op)

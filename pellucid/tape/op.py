@@ -120,6 +120,10 @@ class Op:
         """Where a user would look for it: "convolution in layer1.0.conv2"."""
         return f"{self.name} in {self.module}" if self.module else f"{self.name} in the model itself"
 
+    def call(self, get: Callable[[int], Any]) -> Any:
+        """The operation on what `get` makes of the ids of values among its arguments."""
+        return self.fn(*fill(self.args, get), **{k: fill(v, get) for k, v in self.kwargs.items()})
+
     def refs(self) -> Iterator[Ref]:
         """Every value among its arguments, tracked or constant."""
         for arg in (*self.args, *self.kwargs.values()):
@@ -182,7 +186,7 @@ class Tape:
     def replay(self, op: Op, id: int) -> Tensor:
         """What `op` made as value `id`, computed once more."""
         with torch.no_grad():
-            made = op.fn(*fill(op.args, self.value), **{k: fill(v, self.value) for k, v in op.kwargs.items()})
+            made = op.call(self.value)
         return made if isinstance(made, Tensor) else [m for m in made if isinstance(m, Tensor)][op.outs.index(id)]
 
     @property

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,7 +10,7 @@ from torch import Tensor
 from pellucid.errors import MethodError
 from pellucid.model.outputs import tensors
 from pellucid.target import Target
-from .op import Op, Tape, fill
+from .op import Op, Tape
 from .seed import find, find_output
 
 # Made of the shape of a tensor alone, or drawn anew by the model: the same whatever stands in it.
@@ -48,7 +47,7 @@ def replay(
     wanted = (find_output(tape),) if wanted is None else wanted
     replaced = dict(changes)
     for op in after(tape, changes, wanted) if ops is None else ops:
-        made = _run(tape, op, replaced)
+        made = list(tensors(op.call(lambda id: replaced[id] if id in replaced else tape.value(id))))
         replaced.update({i: t for i, t in zip(_places(tape, op), made, strict=True) if i is not None and i not in changes})
     return {i: replaced[i] if i in replaced else tape.value(i) for i in wanted}
 
@@ -83,14 +82,6 @@ def after(tape: Tape, changed: Collection[int], wanted: Collection[int]) -> tupl
             needed.update(ref.id for ref in op.refs())
             needed -= set(changed)
     return tuple(reversed(found))
-
-
-def _run(tape: Tape, op: Op, replaced: Mapping[int, Tensor]) -> list[Tensor]:
-    def get(id: int) -> Tensor:
-        return replaced[id] if id in replaced else tape.value(id)
-
-    made: Any = op.fn(*fill(op.args, get), **{k: fill(v, get) for k, v in op.kwargs.items()})
-    return list(tensors(made))
 
 
 def _places(tape: Tape, op: Op) -> list[int | None]:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import torch
 
 from pellucid.core.progress import report_progress
+from pellucid.tape.local import single_precision
 from pellucid.tape.replay import after, places, rescored
-from .base import CAM, Heat, LayerActivation, single_precision, weighted_sum
+from .base import CAM, Heat, LayerActivation, weighted_sum
 
 
 @dataclass(frozen=True)

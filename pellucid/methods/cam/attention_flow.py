@@ -80,7 +80,7 @@ class OfAttention(ABC):
 def _after(attention: TokenAttention, end: int) -> TokenAttention:
     """The layers that ran after a value was made."""
     made = attention.tape.values[end].producer
-    later = [layer for layer in attention.layers if made is None or layer.product.index > made]
+    later = [layer for layer in attention.layers if made is None or layer.mix.index > made]
     return replace(attention, layers=tuple(later))
 
 

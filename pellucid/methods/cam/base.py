@@ -14,6 +14,7 @@ from pellucid.model import Model
 from pellucid.model.where import Where
 from pellucid.tape import Tape, record, resolve_target
 from pellucid.tape.axes.feature_map import FeatureMap
+from pellucid.tape.local import single_precision
 from pellucid.tape.seed import ResolvedTarget
 from pellucid.target import Target
 from ..layer_choice import choose_map, map_attribution
@@ -103,11 +104,6 @@ class CAM(ABC):
         """Its settings, in readable lines."""
         settings = {name: value for name, value in vars(self).items() if name != "layer"}
         return tuple(f"{name}={value}" for name, value in settings.items())
-
-
-def single_precision(t: Tensor) -> Tensor:
-    """In single precision at least: sums over many channels need it."""
-    return t.float() if t.dtype in (torch.float16, torch.bfloat16) else t
 
 
 def weighted_sum(weights: Tensor, A: Tensor) -> Tensor:

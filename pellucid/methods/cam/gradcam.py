@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from pellucid.tape import chain_rule, walk
-from .base import CAM, Heat, LayerActivation, single_precision, weighted_sum
+from pellucid.tape.local import single_precision
+from .base import CAM, Heat, LayerActivation, weighted_sum
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from torch import Tensor
 from pellucid.errors import ModelError
 from pellucid.tape.axes.feature_map import resized
 from pellucid.tape.forward import Readout, batch_size, run_batched
-from .base import CAM, Heat, LayerActivation, single_precision, weighted_sum
+from pellucid.tape.local import single_precision
+from .base import CAM, Heat, LayerActivation, weighted_sum
 
 
 @dataclass(frozen=True)

@@ -15,13 +15,14 @@ from pellucid.model import Model
 from pellucid.model.where import Where
 from pellucid.tape import LocalOp, ResolvedTarget, Tape, find, path, record, resolve_target, walk
 from pellucid.tape.batch import per_sample
+from pellucid.tape.local import single_precision
 from pellucid.tape.seed import find_output
 from pellucid.tape.walk import release
 from pellucid.target import Target
 from .baseline import Baseline, brief, filled, sentence
 from .rescale import Shares, rescale
 from .reveal_cancel import RevealCancel
-from .two_passes import Carried, Pair, nodes, pairs, precise
+from .two_passes import Carried, Pair, nodes, pairs
 
 RULES = ("rescale", "reveal_cancel")
 POINTS = 64  # for targets that are not linear in what they read, such as probabilities
@@ -164,7 +165,7 @@ def compare(
     sides = pairs(here, there)
     base = _at_baseline(there, resolved)
     carry: Rule = Rescale() if rule == "rescale" else RevealCancel(sides[op.index] for op in path(here, resolved.gradients))
-    change = precise(here.value(end)) - precise(there.value(end))
+    change = single_precision(here.value(end)) - single_precision(there.value(end))
     seeds = {i: carry.seed(slope) for i, slope in _slopes(here, there, resolved, base).items()}
 
     def step(op: LocalOp, carried: Carried) -> Shares:

@@ -36,7 +36,7 @@ from pellucid.tape import LocalOp, Ref, kinds
 from pellucid.tape.local import trains
 from .rescale_normalisation import NORMALISED
 from .rescale_selection import SELECTED, extremum
-from .two_passes import Carried, Pair, nodes, pull_at
+from .two_passes import Carried, Pair, nodes
 
 LINEAR = frozenset("convolution dense pool route scale shift sum".split())
 # Of what it reads, nothing meets itself: exact at the point halfway.
@@ -144,7 +144,7 @@ def derivatives(op: LocalOp, points: Sequence[Tensor]) -> list[Tensor]:
     if op.op.name == "relu":
         return [(points[0] > 0).to(points[0].dtype)]
     slot = op.op.outs.index(op.op.out)
-    found = pull_at(op, points, (*[None] * slot, torch.ones_like(points[0])))
+    found = op.pull_at(points, (*[None] * slot, torch.ones_like(points[0])))
     return [torch.zeros_like(p) if d is None else d.nan_to_num(0.0, 0.0, 0.0) for d, p in zip(found, points, strict=True)]
 
 
@@ -196,7 +196,7 @@ def averaged(pair: Pair, carried: Carried, points: int) -> Shares:
     total: Shares = [None] * len(pair.op.ins)
     for t, weight in nodes(points):
         for op in pair.functions:
-            for k, share in enumerate(pull_at(op, pair.between(t), carried)):
+            for k, share in enumerate(op.pull_at(pair.between(t), carried)):
                 if share is not None:
                     part = share * (weight / len(pair.functions))
                     kept = total[k]

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from pellucid.tape import kinds
 from .rescale import Shares, derivatives, entrywise, linear, mean_derivatives, moved, ratio, rescale
-from .two_passes import Carried, Pair, made
+from .two_passes import Carried, Pair
 
 WEIGHTED = ("convolution", "dense")
 # Linear with one factor per entry: a scale per channel, a sum, a batch norm.
@@ -95,8 +95,8 @@ class RevealCancel:
 
     def _pass(self, pair: Pair) -> None:
         """What is linear without weights of either sign hands both parts on."""
-        read, still = self.read(pair), made(pair.there, pair.rs)
-        up, down = (made(pair.there, [r + p[part] for r, p in zip(pair.rs, read, strict=True)]) for part in (0, 1))
+        read, still = self.read(pair), pair.made_there(pair.rs)
+        up, down = (pair.made_there([r + p[part] for r, p in zip(pair.rs, read, strict=True)]) for part in (0, 1))
         for out, u, d, s in zip(pair.op.outs, up, down, still, strict=True):
             if out is not None:
                 self.parts[out] = torch.stack([u - s, d - s])
@@ -105,7 +105,7 @@ class RevealCancel:
         """By how much y = f(x) moves with the increase of x, and with its decrease; and the size of what that is taken from."""
         ((plus, minus),), (r,), (z, z_r) = self.read(pair), pair.rs, pair.z
         slot = pair.op.outs.index(pair.op.out)
-        up, down = made(pair.there, [r + plus])[slot], made(pair.there, [r + minus])[slot]
+        up, down = pair.made_there([r + plus])[slot], pair.made_there([r + minus])[slot]
         parts = torch.stack([((up - z_r) + (z - down)) / 2, ((down - z_r) + (z - up)) / 2])
         return parts, up.abs() + down.abs() + z.abs() + z_r.abs()
 

@@ -12,10 +12,8 @@ import torch
 from torch import Tensor
 
 from pellucid.errors import MethodError
-from pellucid.model.outputs import tensors
 from pellucid.tape import LocalOp, Op, Ref, Tape
-from pellucid.tape.local import usual
-from pellucid.tape.op import fill
+from pellucid.tape.local import single_precision
 
 Carried = Sequence[Tensor | None]
 
@@ -38,11 +36,11 @@ class Pair:
 
     @property
     def xs(self) -> list[Tensor]:
-        return [precise(x) for x in self.here.xs]
+        return [single_precision(x) for x in self.here.xs]
 
     @property
     def rs(self) -> list[Tensor]:
-        return [precise(r) for r in self.there.xs]
+        return [single_precision(r) for r in self.there.xs]
 
     @property
     def dxs(self) -> list[Tensor]:
@@ -56,7 +54,11 @@ class Pair:
     @property
     def z(self) -> tuple[Tensor, Tensor]:
         """What the operation made: at the input, and at the baseline."""
-        return precise(self.here.z), precise(self.there.z)
+        return single_precision(self.here.z), single_precision(self.there.z)
+
+    def made_there(self, points: Sequence[Tensor]) -> list[Tensor]:
+        """Everything that the operation of the pass at the baseline makes of other inputs."""
+        return self.there.run([p.to(x.dtype) for p, x in zip(points, self.there.xs, strict=True)])
 
     @cached_property
     def constant(self) -> bool:
@@ -132,40 +134,7 @@ def _lie_together(a: Tensor, b: Tensor) -> bool:
     return a.data_ptr() == b.data_ptr() and a.stride() == b.stride()
 
 
-# -- one operation away from where it ran ---------------------------------------------------------------------------------
-
-
-def made(op: LocalOp, points: Sequence[Tensor]) -> list[Tensor]:
-    """Everything the operation makes of other inputs."""
-    supply = iter([p.to(x.dtype) for p, x in zip(points, op.xs, strict=True)])
-    tracked = set(op.op.ins)
-
-    def get(id: int) -> Tensor:
-        return next(supply) if id in tracked else usual(op.tape.value(id))
-
-    args = fill(op.op.args, get)
-    return list(tensors([op.op.fn(*args, **{k: fill(v, get) for k, v in op.op.kwargs.items()})]))
-
-
-def pull_at(op: LocalOp, points: Sequence[Tensor], grads: Carried) -> list[Tensor | None]:
-    """The vector-Jacobian product of the operation at other inputs."""
-    with torch.inference_mode(False), torch.enable_grad():
-        starts = [usual(p).detach().requires_grad_() for p in points]
-        ends = made(op, starts)
-    reached = [(z, g) for z, g in zip(ends, grads, strict=False) if g is not None and z.requires_grad]
-    if not reached:
-        return [None] * len(starts)
-    outputs, seeds = zip(*reached, strict=True)
-    seeds = tuple(g.to(z.dtype) for z, g in zip(outputs, seeds, strict=True))
-    return list(torch.autograd.grad(outputs, starts, seeds, allow_unused=True))
-
-
 def nodes(n: int) -> Iterator[tuple[float, float]]:
     """Points in [0, 1] and weights: a mean over the line that is exact for polynomials up to degree 2 n - 1 (Gauss-Legendre)."""
     points, weights = np.polynomial.legendre.leggauss(n)
     return zip(((points + 1) / 2).tolist(), (weights / 2).tolist(), strict=True)
-
-
-def precise(t: Tensor) -> Tensor:
-    """t with digits enough for quotients of differences: half precision has too few."""
-    return t.float() if t.dtype in (torch.float16, torch.bfloat16) else t

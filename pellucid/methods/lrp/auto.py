@@ -31,8 +31,7 @@ class Auto(Composite):
     name: str = "lrp"
 
     def choose(self, tape: Tape, ops: Sequence[Op]) -> Composite:
-        on_path = {op.index for op in ops}
-        layers = [layer for layer in attentions(tape) if layer.mix.index in on_path]
+        layers = attentions(tape, ops)
         name, reason = (
             ("lrp.attention", _attention(layers)) if layers else ("lrp.conserving", f"{_layers(ops)} and no attention.")
         )

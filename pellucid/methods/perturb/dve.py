@@ -15,6 +15,7 @@ from pellucid.model import Model
 from pellucid.model.where import Where
 from pellucid.tape import Tape, record, resolve_target
 from pellucid.tape.axes.feature_map import FeatureMap
+from pellucid.tape.local import single_precision
 from pellucid.tape.replay import after, replay
 from pellucid.tape.seed import find_output
 from pellucid.target import Target
@@ -76,8 +77,7 @@ class DVE:
         tape = record(model, x)
         resolved = resolve_target(tape, target, model)
         chosen = choose_map(tape, resolved, self.name, self.layer, at)
-        maps = chosen.read(tape.value(chosen.id))
-        maps = maps.float() if maps.dtype in (torch.float16, torch.bfloat16) else maps
+        maps = single_precision(chosen.read(tape.value(chosen.id)))
         passes, notes = 0, [BLIND]
         if self.kind == "kl":
             divergence, passes = divergences(tape, chosen)

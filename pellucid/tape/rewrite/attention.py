@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from .. import kinds
@@ -19,29 +20,36 @@ class Attention:
     Arguments:
         softmax: The operation that makes the weights.
         mix: The product that weighs the values.
-        place: Which factor of the product the weights are.
+        factor: Which factor of the product the weights are, 0 or 1.
         queries, keys: How many of them there are.
     """
 
     softmax: Op
     mix: Op
-    place: int
+    factor: int
     queries: int
     keys: int
 
+    @property
+    def weights(self) -> int:
+        """The value that the softmax made, with shape (..., query, key)."""
+        return self.softmax.out
 
-def attentions(tape: Tape) -> tuple[Attention, ...]:
-    """Every attention of a pass, in the order in which they ran."""
+
+def attentions(tape: Tape, between: Sequence[Op] | None = None) -> tuple[Attention, ...]:
+    """Every attention of a pass, in the order in which they ran; only those that end in one of some operations, where given."""
     weights: dict[int, Op] = {}
+    ends = {op.index for op in (tape.ops if between is None else between)}
     found = []
     for op in tape.ops:
         if op.name in kinds.SOFTMAXES and op.name != "_log_softmax":
             weights[op.out] = op
         elif op.name in MATRICES and len(op.ins) == 2 and (op.ins[0] in weights) != (op.ins[1] in weights):
-            place = 0 if op.ins[0] in weights else 1
-            made = weights[op.ins[place]]
-            shape = tape.values[made.out].shape
-            found.append(Attention(made, op, place, shape[-2] if len(shape) > 1 else 1, shape[-1]))
+            factor = 0 if op.ins[0] in weights else 1
+            softmax = weights[op.ins[factor]]
+            shape = tape.values[softmax.out].shape
+            if op.index in ends:
+                found.append(Attention(softmax, op, factor, shape[-2] if len(shape) > 1 else 1, shape[-1]))
         elif op.ins and all(i in weights for i in op.ins) and (op.kind in BETWEEN or mixes_heads(tape, op)):
             weights.update({o: weights[op.ins[0]] for o in op.outs if o is not None})
     return tuple(found)
