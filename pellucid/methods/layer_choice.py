@@ -235,11 +235,10 @@ def _no_map(tape: Tape, method: str) -> MethodError:
 
 def _not_a_map(tape: Tape, id: int, name: str, method: str) -> MethodError:
     return MethodError(
-        f"{method} at {name}",
-        f"a value of shape {tuple(tape.values[id].shape)}",
+        f"{method} at {name}", f"a value of shape {tuple(tape.values[id].shape)}",
         "it is no map: batch, channels and more than one place cannot be told apart there",
         "Name a layer that returns feature maps or a row of tokens; or name none, and the last map is used.",
-    )
+    )  # fmt: skip
 
 
 def _other_axes(chosen: FeatureMap, method: str) -> MethodError:

@@ -189,11 +189,9 @@ def _no_such_value(model: Model, path: str) -> WhereError:
     known = [name for name in visible(model.module).values() if name]
     near = ", ".join(nearest(path, known)) or "nothing: the inside of scripted and compiled code cannot be seen"
     return WhereError(
-        f"The value at {path}",
-        "nothing of that name that ran",
-        f"the nearest are {near}",
+        f"The value at {path}", "nothing of that name that ran", f"the nearest are {near}",
         "`pellucid inspect` lists all modules.",
-    )
+    )  # fmt: skip
 
 
 # -- batches that fit the machine ---------------------------------------------------------------------------------------------

@@ -95,8 +95,7 @@ def _places(tape: Tape, op: Op) -> list[int | None]:
 
 def _data_dependent(op: Op) -> MethodError:
     return MethodError(
-        "Another value in this forward pass",
-        f"{op.place}, which compares or picks by it",
+        "Another value in this forward pass", f"{op.place}, which compares or picks by it",
         "what the model read from that is kept as it was, so that the rest would not be the model's own",
         "Name a later layer, or choose a method that runs the whole model again, such as occlusion.",
-    )
+    )  # fmt: skip

@@ -61,11 +61,9 @@ def resolve_target(tape: Tape, target: Target, names: Names | None = None) -> Re
             )
         if not score.requires_grad:
             raise TargetError(
-                str(named),
-                "a number that does not depend on the output",
-                "there is nothing to explain",
+                str(named), "a number that does not depend on the output", "there is nothing to explain",
                 "Read it from the output.",
-            )
+            )  # fmt: skip
         gradients = _gradients(score, leaves)
         held = named.with_fixed_scale()
         for_relevance = None if held is named else _gradients(held.read(lambda at: leaves[ids[at]]), leaves)
@@ -137,11 +135,9 @@ def _ambiguous(asked: str, found: list[str], known: list[str]) -> WhereError:
         )
     near = ", ".join(nearest(asked, list(dict.fromkeys(known)))) or "nothing"
     return WhereError(
-        f"The value at {asked}",
-        "nothing of that name that ran",
-        f"the nearest are {near}",
+        f"The value at {asked}", "nothing of that name that ran", f"the nearest are {near}",
         "pl.record(model, x).show() lists all.",
-    )
+    )  # fmt: skip
 
 
 def _not_finite(tape: Tape) -> ModelError:

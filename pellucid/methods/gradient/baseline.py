@@ -47,11 +47,9 @@ def _finite(baseline: Tensor, x: Tensor) -> Tensor:
     bad = int((~torch.isfinite(baseline)).sum())
     if bad:
         raise InputError(
-            "a baseline",
-            f"{bad} of {baseline.numel()} entries that are NaN or infinite",
-            "no path starts there",
+            "a baseline", f"{bad} of {baseline.numel()} entries that are NaN or infinite", "no path starts there",
             "Clean it first.",
-        )
+        )  # fmt: skip
     return baseline
 
 
