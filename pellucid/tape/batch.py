@@ -40,7 +40,7 @@ class Batch(NamedTuple):
 
 
 class SampleAxis(Protocol):
-    """Where the samples lie: regularly, as a `Batch` says, or as a list of rows does."""
+    """Where the samples lie: regularly, as in a `Batch`, or irregularly, row by row."""
 
     @property
     def axis(self) -> int: ...

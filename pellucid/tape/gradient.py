@@ -18,9 +18,9 @@ from .walk import chain_rule, walk
 def gradient_and_score(readout: Readout, variants: Tensor, rows: Sequence[int]) -> tuple[Tensor, Tensor]:
     """The gradient of the target at every variant, shaped like them, and the target itself, with shape (n,).
 
-    It comes from a recorded pass, so it is there for scripted, traced and exported models, and for those that switch autograd off
-    or would lose it on the way, and nobody's `.grad`, hooks on gradients or flags take part in it. A model is seen as it answers
-    to these variants: branches that depend on data are taken anew.
+    It is read from a tape, so it is the same for scripted, traced and exported models, and for those that switch autograd off;
+    no `.grad`, hook or flag of the model takes part. The model runs anew on these variants: branches on data are taken as they
+    decide.
 
     Arguments:
         readout: The model, and a settled target.

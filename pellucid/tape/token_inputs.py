@@ -147,7 +147,7 @@ def with_token_names(model: Model, attribution: Attribution) -> Model:
 
 
 class TokenNames(tuple[str, ...]):
-    """The names of all tokens, each looked up when it is asked for."""
+    """The names of all tokens, each looked up when it is read."""
 
     text: Text
     size: int
@@ -274,5 +274,5 @@ def fold_tokens(attribution: Attribution, method: Method, text: TokenizedText) -
 
 
 def unsigned(method: Method) -> bool:
-    """Whether what a method says of tokens has no sign, though what it says of numbers has one."""
+    """Whether a method's values have no sign for tokens, though they have one for other inputs."""
     return bool(member(method, "per_token") == LENGTH)

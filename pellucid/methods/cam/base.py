@@ -69,7 +69,7 @@ class CAM(ABC):
     Arguments:
         layer: A module path: the map it returned. None: the last map whose places all reach the target and that weights read.
         relu: Whether negative values are set to 0, as in papers on evidence *for* a class. Values then only
-            tell how much: `signed` is False. Without it they tell evidence against the target, too.
+            have no sign: `signed` is False. Without it they are evidence against the target, too.
     """
 
     layer: str | None = None

@@ -18,7 +18,7 @@ class Chefer(OfAttention):
 
     A are the weights and dA the derivative of the target with respect to them. This is the later of the two formulas of these
     authors, for self-attention; the earlier one has relevance in place of A, and norms the rows. The identity that R starts with
-    is left out of the result: it says that a token the target hears was there, whatever the target is.
+    is left out of the result: it says that a token the target reads was there, whatever the target is.
 
     Arguments:
         normalised: Whether layers are multiplied as in rollout, rownorm(E + I), as in the earlier formula.

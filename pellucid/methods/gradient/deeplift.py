@@ -36,12 +36,12 @@ class DeepLift:
 
     where the multiplier of an activation is the slope of the line through both passes, (f(x) - f(r)) / (x - r), and not the
     derivative at one of them: so units that are saturated, or off at x alone, are seen. The values sum to f(x) - f(b); how far
-    their sum is off is told in the caption. The rules of all operations: `pellucid.methods.gradient.rescale`.
+    their sum is off stands in the caption. The rules of all operations: `pellucid.methods.gradient.rescale`.
 
     It runs the network twice and compares operation by operation, so it holds for functions as for modules, in place or not.
     Both passes see the same random numbers, if the network draws any. Targets that are not linear in the output (probabilities)
     are taken along the line between both outputs. With `at`, values are contributions of what stands there in both passes; what
-    goes past it is told in the caption.
+    goes past it stands in the caption.
 
     References: Shrikumar et al., 2017, Learning important features through propagating activation differences,
         https://doi.org/10.48550/arXiv.1704.02685. The paper knows dense layers, convolutions, activations, and a softmax at the

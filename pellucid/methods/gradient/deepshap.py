@@ -30,7 +30,7 @@ class DeepShap:
 
     The values sum to f(x) - E f(b): how the score differs from what it is on the average. For a network of one layer they are
     the Shapley values of independent entries; deeper down that is an approximation. Standard errors treat the baselines as drawn
-    from all there could be, and tell how much the choice matters.
+    from all there could be, and say how much the choice matters.
 
     Without baselines of yours, they are pictures of noise, as for `expected_gradients`, which estimates the same: each entry
     drawn uniformly between black and white where the preprocessing is known, else between the least and the greatest entry of
@@ -72,7 +72,7 @@ class DeepShap:
         """The values at the input, or at the value `at`, with their standard errors where there are several baselines."""
         check_rule(self.rule)
         if self.baselines is None and self.n < 2:
-            raise MethodError(f"n={self.n}", "fewer than two draws", "a mean needs two to tell its error", "Ask for 10, say.")
+            raise MethodError(f"n={self.n}", "fewer than two draws", "a standard error needs two", "Ask for 10, say.")
         source = source_of(self.baselines, model, x, self.seed)
         draws = self.n if self.baselines is None else len(source)
         samples, tally = len(x), Tally(len(x))

@@ -64,7 +64,7 @@ class Expected:
     def attribute(self, model: Model, x: Tensor, target: Target, at: str | Where | None = None) -> Attribution:
         """The values at the input, or at the value `at`, with their standard errors."""
         if self.n < 2:
-            raise MethodError(f"n={self.n}", "fewer than two draws", "a mean needs two to tell its error", "Ask for 32, say.")
+            raise MethodError(f"n={self.n}", "fewer than two draws", "a standard error needs two", "Ask for 32, say.")
         source, samples = source_of(self.baselines, model, x, self.seed), len(x)
         s, tally = batched_gradient(model, x, target, at), Tally(samples)
         picks, places = draws(self.n, len(source), self.seed)

@@ -33,7 +33,7 @@ class Integrated:
         R_i = (x_i - b_i) * integral from 0 to 1 of df/dx_i(b + a (x - b)) da
 
     The exact integral sums to f(x) - f(b). Here it is a weighted sum of gradients at points on the straight line; how far its sum
-    is off is told in the caption, and values are never rescaled to hide it. It explains the score *against that baseline*: where
+    is off stands in the caption, and values are never rescaled to hide it. It explains the score *against that baseline*: where
     an entry equals the baseline's it gets nothing, so that a black baseline finds nothing in black objects. See `OverBaselines`.
 
     With `at`, the line runs between what the module returned for the baseline and what it returned for x, while everything that
@@ -105,7 +105,7 @@ class Line:
         if not start.isfinite().all():
             raise ModelError(
                 "The change from the baseline", f"a score of {start.tolist()} there",
-                "nothing can be taken from what is not finite", "Choose a baseline that the model knows: a blurred picture, say.",
+                "nothing can be taken from what is not finite", "Choose a realistic baseline, such as a blurred picture.",
             )  # fmt: skip
         return Line(gradient, origin, gradient.score - start)
 

@@ -119,7 +119,7 @@ def _group_norm(pair: Pair, m: Tensor) -> Tensor:
 
 
 def _batch_norm(pair: Pair, m: Tensor) -> Tensor:
-    """By the statistics of what it reads, as instance norms are told."""
+    """By the statistics of what it reads, as in instance norms."""
     (x,), (r,), m = pair.xs, pair.rs, _scaled(pair, m, 1, 1)
     dims = [d for d in range(x.dim()) if d != 1]
     return unrows(standardised(rows(x, dims), rows(r, dims), rows(m, dims), float(pair.op.args[-1])), x.shape, dims)

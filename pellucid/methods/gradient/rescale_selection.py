@@ -84,7 +84,7 @@ def ranked(x: Tensor, r: Tensor, m: Tensor, here: Tensor, there: Tensor) -> Tens
 
 
 def _pool(axes: int) -> Rule:
-    """Max-pooling, which tells places by number within the last axes."""
+    """Max-pooling, whose indices count places within the last axes."""
 
     def pool(pair: Pair, m: Tensor) -> Tensor | None:
         here, there = pair.here.op.aux[1], pair.there.op.aux[1]

@@ -75,7 +75,7 @@ class RevealCancel:
         return [self.parts[i] if i in self.parts else signs(dx) for i, dx in zip(pair.op.ins, pair.dxs, strict=True)]
 
     def _learn(self, pair: Pair) -> None:
-        """The parts of what an operation made, where they are not told by the sign of its change."""
+        """The parts of what an operation made, where they do not follow from the sign of its change."""
         kind = _kind(pair)
         if kind == "weighted":
             (up, down), weights = signs(pair.dxs[0]).to(pair.here.x.dtype), pair.here.linear

@@ -28,7 +28,7 @@ class SimpleTaylor:
 
         R_i = df/dx_i(x0) * (x_i - x0_i)
 
-    They sum to f(x) up to what is not linear between x0 and x; the caption tells how much that is. Where the root lies decides
+    They sum to f(x) up to what is not linear between x0 and x; the caption says how much that is. Where the root lies decides
     everything, and it is found so: f is read at 17 evenly spaced points of a line that starts at x; the first interval in which
     it changes sign is cut into 16 again, four times; in what is left f is taken as straight. So x0 is the nearest root *on that
     line*, not in space, and a pair of crossings within one of the first 16 intervals is passed over. Where f does not change sign

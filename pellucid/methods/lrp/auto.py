@@ -17,10 +17,10 @@ EPS = 1e-9
 
 @dataclass(frozen=True)
 class Auto(Composite):
-    """`lrp` alone looks at what ran, never at what a class is called, and says what it chose.
+    """`lrp` alone looks at the operations that ran, never at the names of classes, and notes what it chose.
 
     * Where attention weighs values: AttnLRP, with sums that share by magnitude, and biases that hand on what they keep, as in
-      `Conserving`. Measured on small transformers, that tells as well as gamma everywhere, at half the price.
+      `Conserving`. Measured on small transformers, it is as faithful as gamma everywhere, at half the cost.
     * Elsewhere (convolutional, dense and recurrent networks, mixers): `Conserving`. In recurrent cells the signal takes all.
 
     Pixels, where the first linear operation of a picture is a convolution, take the z-box. The dense layers that end a network,

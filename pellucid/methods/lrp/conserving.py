@@ -18,7 +18,7 @@ def Conserving(*, gamma: float = 0.25, eps: float = 1e-9) -> Composite:
     on.
 
     The share of the biases goes to those inputs of their layer that got relevance of its sign, in proportion to it: every layer
-    hands on all it has, and what speaks against the target is not turned round. Sums share by magnitude, which cannot enlarge
+    hands on all it has, and negative relevance stays negative. Sums share by magnitude, which cannot enlarge
     anything.
     """
     entries = (

@@ -10,7 +10,7 @@ from .layout import grid, layouts
 
 
 def axes_of(tape: Tape, id: int, where: str) -> Axes:
-    """How a value lies, as far as the tape tells it.
+    """How a value lies, as far as it follows from the tape.
 
     Where channels stand is followed from the input on. Where it cannot be followed they stand on axis 1, as in rows and maps, and
     in values with three axes on the last, as in rows of tokens, unless a convolution made them.
