@@ -205,7 +205,7 @@ def test_a_baseline_of_another_kind_is_refused():
 
 def test_a_baseline_without_a_score_is_refused():
     with pytest.raises(
-        pl.ModelError, match=r"The change from the baseline: found a score of \[-inf\] there; .* Choose a baseline"
+        pl.ModelError, match=r"The change from the baseline: found a score of \[-inf\] there; .* Choose a realistic baseline"
     ):
         pl.explain(lambda x: x.log(), torch.tensor([[2.0]]), 0, Integrated(2))
 
