@@ -17,8 +17,15 @@ POOLINGS = ("positive", "absolute", "square", "largest")
 TOLERANCE = 15 / 224  # of the side of a picture: 15 pixels of one of 224
 
 
+class LocalisationMetric:
+    """What all of them have in common."""
+
+    higher: ClassVar[bool] = True
+    needs: ClassVar[Need] = "mask"
+
+
 @dataclass(frozen=True)
-class RelevanceMass:
+class RelevanceMass(LocalisationMetric):
     """The share of all relevance that lies in the mask: sum over S of R / sum of R.
 
     It is defined for relevance that is not negative; how channels are pooled into such is part of the definition. A map without
@@ -32,8 +39,6 @@ class RelevanceMass:
     """
 
     name: ClassVar[str] = "relevance_mass"
-    higher: ClassVar[bool] = True
-    needs: ClassVar[Need] = "mask"
 
     pooling: Pooling = "positive"
 
@@ -46,22 +51,20 @@ class RelevanceMass:
 
 
 @dataclass(frozen=True)
-class EnergyPointingGame:
+class EnergyPointingGame(LocalisationMetric):
     """The share of all positive relevance that lies in the mask: `RelevanceMass` of the positive part, under its other name.
 
     References: Wang et al., 2020, Score-CAM, https://doi.org/10.1109/CVPRW50498.2020.00020
     """
 
     name: ClassVar[str] = "energy_pointing_game"
-    higher: ClassVar[bool] = True
-    needs: ClassVar[Need] = "mask"
 
     def score(self, question: Question, answer: Answer) -> Scores:
         return RelevanceMass().score(question, answer)
 
 
 @dataclass(frozen=True)
-class AttributionLocalisation:
+class AttributionLocalisation(LocalisationMetric):
     """The share of positive relevance in the mask; weighted: as a multiple of the mask's share of the picture, 1 by chance.
 
         mu = R+ in S / R+;    mu_w = mu * (all places) / |S|
@@ -70,8 +73,6 @@ class AttributionLocalisation:
     """
 
     name: ClassVar[str] = "attribution_localisation"
-    higher: ClassVar[bool] = True
-    needs: ClassVar[Need] = "mask"
 
     weighted: bool = True
 
@@ -82,7 +83,7 @@ class AttributionLocalisation:
 
 
 @dataclass(frozen=True)
-class RelevanceRank:
+class RelevanceRank(LocalisationMetric):
     """The share of the mask that the most relevant places fill, as many as the mask has: |top |S| of R, and in S| / |S|.
 
     Where places have equal values, those that may or may not be among the first count by their chance.
@@ -91,8 +92,6 @@ class RelevanceRank:
     """
 
     name: ClassVar[str] = "relevance_rank"
-    higher: ClassVar[bool] = True
-    needs: ClassVar[Need] = "mask"
 
     def score(self, question: Question, answer: Answer) -> Scores:
         heat, mask = _heat_and_mask(question, answer)
@@ -101,7 +100,7 @@ class RelevanceRank:
 
 
 @dataclass(frozen=True)
-class TopK:
+class TopK(LocalisationMetric):
     """The share of the k most relevant places that lie in the mask.
 
     References: Theiner, Mueller-Budack and Ewerth, 2021, https://doi.org/10.48550/arXiv.2104.14995
@@ -111,8 +110,6 @@ class TopK:
     """
 
     name: ClassVar[str] = "top_k"
-    higher: ClassVar[bool] = True
-    needs: ClassVar[Need] = "mask"
 
     k: float = 0.05
 
@@ -130,7 +127,7 @@ class TopK:
 
 
 @dataclass(frozen=True)
-class PointingGame:
+class PointingGame(LocalisationMetric):
     """Whether the most relevant place lies in the mask, or near it.
 
     Of several equally relevant places the share that hits counts. A benchmark averages hits per class and then over classes:
@@ -144,8 +141,6 @@ class PointingGame:
     """
 
     name: ClassVar[str] = "pointing_game"
-    higher: ClassVar[bool] = True
-    needs: ClassVar[Need] = "mask"
 
     tolerance: float | None = None
 
@@ -160,15 +155,13 @@ class PointingGame:
 
 
 @dataclass(frozen=True)
-class ROCAUC:
+class ROCAUC(LocalisationMetric):
     """How probable it is that a place in the mask has more relevance than one outside, half for equal ones.
 
     References: Fawcett, 2006, An introduction to ROC analysis, https://doi.org/10.1016/j.patrec.2005.10.010
     """
 
     name: ClassVar[str] = "roc_auc"
-    higher: ClassVar[bool] = True
-    needs: ClassVar[Need] = "mask"
 
     def score(self, question: Question, answer: Answer) -> Scores:
         heat, mask = _heat_and_mask(question, answer)

@@ -19,7 +19,7 @@ from pellucid.errors import ModelError
 from .model import Model
 from .readers.text import Text
 from .readers.tokenizer import is_tokenizer
-from .sources import exported, file, metadata, registry, state, torchscript, weights
+from .sources import exported, file, metadata, registry, torchscript, weights
 from .sources.checkpoint import digest
 from .sources.reference import Reference
 
@@ -127,9 +127,9 @@ def _named(source: str | os.PathLike[str], builder: Callable[[], nn.Module] | No
 def _file(path: Path, builder: Callable[[], nn.Module] | None, trust: bool) -> Model:
     kind = file.kind(path)
     if kind == file.SAFETENSORS:
-        model = state.safetensors(path, builder)
+        model = weights.load_state(path, builder)
     elif kind == file.PICKLE:
-        model = state.pickle(path, builder, trust)
+        model = weights.load_pickle(path, builder, trust)
     elif kind == file.ONNX:
         model = import_module("pellucid.model.sources.onnx").load(path)
     elif kind == file.KERAS:

@@ -15,11 +15,10 @@ from pellucid.errors import MethodError
 from pellucid.methods.perturb.imputers.noise import Noise
 from pellucid.methods.perturb.regions.division import Division
 from ..metric import Answer, Compat, Need, Question, Scores, check_compat
-from ..removal.experiment import Ablation, Experiment, Reading, Scheme, experiment
-from ..removal.order import by_chance
+from ..removal.experiment import Ablation, Experiment, Reading, Scheme, Sets, experiment, losses, singles
+from ..removal.order import by_chance, part_relevance
 from ..removal.steps import Every, Shares
 from ..removal.tiles import Tiles
-from .losses import Sets, losses, part_relevance, singles
 from .quantus import across_samples
 
 SQUARES = Scheme(Tiles(16), 0.0, Every(1))

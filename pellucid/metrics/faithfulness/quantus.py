@@ -19,9 +19,8 @@ from pellucid.methods.perturb.regions.regions import Partition
 from pellucid.model import Model
 from ..metric import Answer, Question, Scores
 from ..removal.curve import ablations
-from ..removal.experiment import Ablation, Reading, Scheme, experiment
+from ..removal.experiment import Ablation, Reading, Scheme, experiment, losses
 from ..removal.order import rank_regions, relevance
-from .losses import losses
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from pellucid.methods.perturb.imputers.imputer import Fill
 from pellucid.methods.perturb.regions.division import Entries
 from pellucid.methods.perturb.regions.regions import Regions
 from pellucid.model import Model
-from .experiment import Reading, Scheme
+from .experiment import Scheme
 from .reduction import Reduction, Removed
 from .steps import Every
 
@@ -45,7 +45,6 @@ class Deletion(Reduction):
     higher: ClassVar[bool] = False
 
     scheme: Scheme = ZEROS
-    reading: Reading = "probability"
 
     def reduce(self, found: Removed) -> float:
         return auc(found.falling.read(self.reading))
@@ -98,11 +97,9 @@ class Insertion(Reduction):
     """
 
     name: ClassVar[str] = "insertion"
-    higher: ClassVar[bool] = True
     ends: ClassVar[str] = "least"
 
     scheme: Scheme = SHARPENED
-    reading: Reading = "probability"
 
     def reduce(self, found: Removed) -> float:
         return auc(found.holding.read(self.reading))

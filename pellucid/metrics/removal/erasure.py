@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from pellucid.methods.perturb.regions.division import Entries
-from .experiment import Reading, Scheme
+from .experiment import Scheme
 from .reduction import Reduction, Removed
 from .steps import Shares
 
@@ -28,10 +28,8 @@ class Comprehensiveness(Reduction):
     """
 
     name: ClassVar[str] = "comprehensiveness"
-    higher: ClassVar[bool] = True
 
     scheme: Scheme = GONE
-    reading: Reading = "probability"
 
     def reduce(self, found: Removed) -> float:
         f = found.falling.read(self.reading)
@@ -54,7 +52,6 @@ class Sufficiency(Reduction):
     ends: ClassVar[str] = "least"
 
     scheme: Scheme = LEFT
-    reading: Reading = "probability"
 
     def reduce(self, found: Removed) -> float:
         f = found.holding.read(self.reading)

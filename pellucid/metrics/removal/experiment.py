@@ -237,3 +237,27 @@ def _parts(question: Question, regions: Division) -> list[Partition]:
             )  # fmt: skip
         found.append(part)
     return found
+
+
+Sets = Sequence[Sequence[Ablation]]
+"""Per sample, the sets of parts that are removed."""
+
+
+def singles(sample: int, n: int) -> list[Ablation]:
+    """Every part alone.
+
+    Example:
+        >>> [ablation.absent.tolist() for ablation in singles(0, 2)]
+        [[True, False], [False, True]]
+    """
+    return [Ablation(sample, (torch.arange(n) - part) % n, 1) for part in range(n)]
+
+
+def losses(study: Experiment, sets: Sets, reading: Reading) -> list[Tensor | None]:
+    """f(x) - f(x without S), with shape (sets,), double, per sample; None for samples whose run was cancelled."""
+    study.measure([ablation for ablations in sets for ablation in ablations])
+    column, found = READINGS.index(reading), []
+    for sample, ablations in enumerate(sets):
+        without = study.read(ablations)
+        found.append(None if without is None else study.known[sample, b""][column] - without[:, column])
+    return found

@@ -10,7 +10,7 @@ import torch
 from pellucid.methods.perturb.regions.defaults import Parts
 from .curve import mean_height
 from .default_imputer import DefaultImputer
-from .experiment import Reading, Scheme
+from .experiment import Scheme
 from .reduction import Reduction, Removed
 from .steps import Every
 
@@ -29,10 +29,8 @@ class IROF(Reduction):
     """
 
     name: ClassVar[str] = "irof"
-    higher: ClassVar[bool] = True
 
     scheme: Scheme = SUPERPIXELS
-    reading: Reading = "probability"
 
     def reduce(self, found: Removed) -> float:
         f, counts = found.falling.read(self.reading), torch.tensor(found.falling.counts, dtype=torch.float64)

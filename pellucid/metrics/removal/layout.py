@@ -19,7 +19,7 @@ from .experiment import Scheme
 
 
 class ChannelsFirst(nn.Module):
-    """A network whose input has its channels on axis 1, wherever the network itself takes them."""
+    """A network, or a function, whose input has its channels on axis 1, wherever it takes them itself."""
 
     def __init__(self, net: Any, channels: int) -> None:
         super().__init__()
@@ -51,20 +51,9 @@ def channels_first(model: Model, x: Tensor, channels: int) -> tuple[Model, Tenso
         )  # fmt: skip
     if axis == 1:
         return model, x
-    if isinstance(model.module, nn.Module) and model.forward is model.module:
-        made = ChannelsFirst(model.module, axis)
-        return replace(model, forward=made, module=made), x.movedim(axis, 1).contiguous()
-    return replace(model, forward=_ChannelsFirstFunction(model.forward, axis)), x.movedim(axis, 1).contiguous()
-
-
-class _ChannelsFirstFunction:
-    """The same for a function."""
-
-    def __init__(self, fn: Any, channels: int) -> None:
-        self.fn, self.channels = fn, channels
-
-    def __call__(self, x: Tensor) -> Any:
-        return self.fn(x.movedim(1, self.channels))
+    forward = ChannelsFirst(model.forward, axis)
+    module = forward if model.forward is model.module else model.module
+    return replace(model, forward=forward, module=module), x.movedim(axis, 1).contiguous()
 
 
 def with_regions(metric: Metric, regions: Division | Tensor | None = None, imputer: Any = None) -> Metric:

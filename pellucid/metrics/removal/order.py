@@ -67,3 +67,10 @@ def rank_regions(answer: Answer, parts: list[Partition], weigh: Weigh, seed: int
         ranks(relevance(values, part, shared=answer.shared, weigh=weigh), seed) if sound else None
         for values, part, sound in zip(answer.values, parts, answer.finite, strict=True)
     ]
+
+
+def part_relevance(answer: Answer, sample: int, part: Partition, weigh: Weigh = "sum") -> Tensor | None:
+    """One number per part, with shape (n,), double, on the CPU; None where the map is not finite."""
+    if not answer.finite[sample]:
+        return None
+    return relevance(answer.values[sample], part, shared=answer.shared, weigh=weigh).cpu()

@@ -55,20 +55,14 @@ class Reduction(ABC):
             still is the predicted one.
     """
 
+    name: ClassVar[str]
+    higher: ClassVar[bool] = True
     needs: ClassVar[Need] = "model"
     ends: ClassVar[str] = "most"  # "least", or "both": which regions go first
     relative: ClassVar[bool] = False  # whether it is relative to random orders
 
     scheme: Scheme
-    reading: Reading
-
-    @property
-    @abstractmethod
-    def name(self) -> str: ...
-
-    @property
-    @abstractmethod
-    def higher(self) -> bool: ...
+    reading: Reading = "probability"
 
     @abstractmethod
     def reduce(self, found: Removed) -> float:

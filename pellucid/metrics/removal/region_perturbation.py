@@ -29,7 +29,6 @@ class RegionPerturbation(Reduction):
     """
 
     name: ClassVar[str] = "region_perturbation"
-    higher: ClassVar[bool] = True
 
     scheme: Scheme = NOISE
     reading: Reading = "target"
@@ -49,7 +48,6 @@ class ABPC(Reduction):
     """
 
     name: ClassVar[str] = "abpc"
-    higher: ClassVar[bool] = True
     ends: ClassVar[str] = "both"
 
     scheme: Scheme = NOISE

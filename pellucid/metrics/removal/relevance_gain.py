@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from pellucid.methods.perturb.regions.defaults import Parts
 from .default_imputer import DefaultImputer
-from .experiment import Reading, Scheme
+from .experiment import Scheme
 from .reduction import Reduction, Removed
 from .steps import Log
 
@@ -30,11 +30,9 @@ class SRG(Reduction):
     """
 
     name: ClassVar[str] = "srg"
-    higher: ClassVar[bool] = True
     ends: ClassVar[str] = "both"
 
     scheme: Scheme = SUPERPIXELS
-    reading: Reading = "probability"
 
     def reduce(self, found: Removed) -> float:
         return found.holding.area(self.reading) - found.falling.area(self.reading)
@@ -50,11 +48,9 @@ class MRG(Reduction):
     """
 
     name: ClassVar[str] = "mrg"
-    higher: ClassVar[bool] = True
     relative: ClassVar[bool] = True
 
     scheme: Scheme = SUPERPIXELS
-    reading: Reading = "probability"
 
     def reduce(self, found: Removed) -> float:
         return found.chance - found.falling.area(self.reading)
@@ -70,12 +66,10 @@ class LRG(Reduction):
     """
 
     name: ClassVar[str] = "lrg"
-    higher: ClassVar[bool] = True
     ends: ClassVar[str] = "least"
     relative: ClassVar[bool] = True
 
     scheme: Scheme = SUPERPIXELS
-    reading: Reading = "probability"
 
     def reduce(self, found: Removed) -> float:
         return found.holding.area(self.reading) - found.chance

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from pellucid.methods.perturb.imputers.noisy_linear import NoisyLinear
 from pellucid.methods.perturb.regions.division import Entries
-from .experiment import Reading, Scheme
+from .experiment import Scheme
 from .reduction import Reduction, Removed
 from .steps import Shares
 
@@ -30,7 +30,6 @@ class ROAD(Reduction):
     higher: ClassVar[bool] = False
 
     scheme: Scheme = DEBIASED
-    reading: Reading = "probability"
 
     def reduce(self, found: Removed) -> float:
         return float(found.falling.read(self.reading)[1:].mean())
@@ -45,11 +44,9 @@ class ROADCombined(Reduction):
     """
 
     name: ClassVar[str] = "road_combined"
-    higher: ClassVar[bool] = True
     ends: ClassVar[str] = "both"
 
     scheme: Scheme = DEBIASED
-    reading: Reading = "probability"
 
     def reduce(self, found: Removed) -> float:
         least, most = found.holding.read(self.reading), found.falling.read(self.reading)

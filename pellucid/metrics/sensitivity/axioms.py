@@ -12,13 +12,12 @@ from pellucid.errors import MethodError
 from pellucid.methods.perturb.imputers.imputer import baseline
 from pellucid.tape.forward import batch_size, run_batched
 from ..faithfulness.correlation import SQUARES
-from ..faithfulness.losses import losses, singles
 from ..metric import Answer, Need, Question, Scores
-from ..removal.experiment import Reading, Scheme, experiment
+from ..removal.experiment import Reading, Scheme, experiment, losses, singles
 from ..removal.layout import check_real
-from ..removal.order import relevance
+from ..removal.order import part_relevance
 from .equivalent_models import shift_input, split_layers
-from .reexplain import Explainer
+from .reexplain import Explainer, SensitivityMetric
 from .robustness import row_norms, where_finite
 
 
@@ -111,12 +110,11 @@ class NonSensitivity:
         lost = losses(study, [singles(i, part.n) for i, part in enumerate(study.parts)], self.reading)
         found = []
         for sample, (effect, part) in enumerate(zip(lost, study.parts, strict=True)):
-            if effect is None or not answer.finite[sample]:
+            R, score = part_relevance(answer, sample, part, self.scheme.weigh), float(question.score[sample].abs())
+            if effect is None or R is None:
                 found.append(torch.nan)
                 continue
-            R = relevance(answer.values[sample], part, shared=answer.shared, weigh=self.scheme.weigh).cpu().abs()
-            score = float(question.score[sample].abs())
-            found.append(float((self._zero(R, 0.0) ^ self._zero(effect.abs(), score)).sum()))
+            found.append(float((self._zero(R.abs(), 0.0) ^ self._zero(effect.abs(), score)).sum()))
         return Scores(torch.tensor(found, dtype=torch.float64), study.forwards - before)
 
     def _zero(self, size: Tensor, scale: float) -> Tensor:
@@ -126,7 +124,7 @@ class NonSensitivity:
 
 
 @dataclass(frozen=True)
-class InputInvariance:
+class InputInvariance(SensitivityMetric):
     """How much a map changes when all inputs are shifted by a constant and the model takes the shift back. Lower is better.
 
         ||R'(x + m) - R(x)|| / ||R(x)||,   R' of the model g with g(x + m) = f(x)
@@ -141,8 +139,6 @@ class InputInvariance:
     """
 
     name: ClassVar[str] = "input_invariance"
-    higher: ClassVar[bool] = False
-    needs: ClassVar[Need] = "method"
 
     shift: float = 1.0
 
@@ -155,7 +151,7 @@ class InputInvariance:
 
 
 @dataclass(frozen=True)
-class ImplementationInvariance:
+class ImplementationInvariance(SensitivityMetric):
     """How much a map changes when the same function is computed in another way. Lower is better.
 
         ||R'(x) - R(x)|| / ||R(x)||,   R' of a model whose every dense layer and convolution W x is (W / 2 + D) x + (W / 2 - D) x
@@ -168,8 +164,6 @@ class ImplementationInvariance:
     """
 
     name: ClassVar[str] = "implementation_invariance"
-    higher: ClassVar[bool] = False
-    needs: ClassVar[Need] = "method"
 
     def score(self, question: Question, answer: Answer) -> Scores:
         model, number = split_layers(question.model, question.seed)

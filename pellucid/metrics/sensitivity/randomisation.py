@@ -12,9 +12,9 @@ from torch import Tensor
 from pellucid.core.random import stream
 from pellucid.errors import MethodError
 from pellucid.target import Target, logit, mask
-from ..metric import Answer, Need, Question, Scores, class_scores
+from ..metric import Answer, Question, Scores, class_scores
 from .random_weights import ORDERS, Draw, Order, layer_stages, normal_like, randomise
-from .reexplain import Explainer
+from .reexplain import Explainer, SensitivityMetric
 from .similarity import Similarity, check_similarity, map_similarity
 
 INSENSITIVE = 0.7  # the mean similarity from which on a note says that maps hardly depend on the upper weights
@@ -49,7 +49,7 @@ class Cascade:
 
 
 @dataclass(frozen=True)
-class Randomization:
+class Randomization(SensitivityMetric):
     """How alike the maps of a model and of copies of it with random weights are (MPRT). Lower is better: 1 means that the map
     does not depend on what the model learned.
 
@@ -71,8 +71,6 @@ class Randomization:
     """
 
     name: ClassVar[str] = "randomization"
-    higher: ClassVar[bool] = False
-    needs: ClassVar[Need] = "method"
 
     order: Order = "top_down"
     similarity: Similarity = "spearman"
@@ -96,7 +94,7 @@ class Randomization:
 
 
 @dataclass(frozen=True)
-class SmoothRandomization:
+class SmoothRandomization(SensitivityMetric):
     """MPRT of maps that are means over noisy copies of the sample: what is noise in single maps does not count as a difference.
 
     References: Hedstroem et al., 2023, Sanity checks revisited: an exploration to repair the model parameter randomisation test,
@@ -109,8 +107,6 @@ class SmoothRandomization:
     """
 
     name: ClassVar[str] = "smooth_randomization"
-    higher: ClassVar[bool] = False
-    needs: ClassVar[Need] = "method"
 
     n: int = 20
     sigma: float = 0.1
@@ -151,7 +147,7 @@ class SmoothRandomization:
 
 
 @dataclass(frozen=True)
-class EfficientRandomization:
+class EfficientRandomization(SensitivityMetric):
     """How much more complex maps become when all weights are random, relative to before (eMPRT). Higher is better.
 
         (H(R of the random model) - H(R)) / H(R),   H the entropy of a histogram of the map's values, in nats
@@ -167,7 +163,6 @@ class EfficientRandomization:
 
     name: ClassVar[str] = "efficient_randomization"
     higher: ClassVar[bool] = True
-    needs: ClassVar[Need] = "method"
 
     bins: int = 100
 
@@ -189,7 +184,7 @@ class EfficientRandomization:
 
 
 @dataclass(frozen=True)
-class RandomLogit:
+class RandomLogit(SensitivityMetric):
     """How alike the maps for the target's class and for another class are. Lower is better: 1 means that the map does not depend
     on the class.
 
@@ -203,8 +198,6 @@ class RandomLogit:
     """
 
     name: ClassVar[str] = "random_logit"
-    higher: ClassVar[bool] = False
-    needs: ClassVar[Need] = "method"
 
     similarity: Similarity = "spearman"
     absolute: bool = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -14,7 +15,14 @@ from pellucid.model import Model, Text
 from pellucid.tape import token_inputs
 from pellucid.tape.forward import batch_size, run_batched
 from pellucid.target import Target
-from ..metric import Answer, Question
+from ..metric import Answer, Need, Question
+
+
+class SensitivityMetric:
+    """What metrics that explain again have in common; most are better the lower they are."""
+
+    higher: ClassVar[bool] = False
+    needs: ClassVar[Need] = "method"
 
 
 @dataclass(eq=False)

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from pellucid.core.random import stream
 from pellucid.errors import MethodError
-from ..metric import Answer, Need, Question, Scores
+from ..metric import Answer, Question, Scores
 from ..removal.layout import check_real
-from .reexplain import Explainer
+from .reexplain import Explainer, SensitivityMetric
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Neighbours:
 
 
 @dataclass(frozen=True)
-class MaxSensitivity:
+class MaxSensitivity(SensitivityMetric):
     """How far the map moves, at most, when the sample moves by no more than a radius; relative to its length. Lower is better.
 
         max over y, |y_i - x_i| <= r for all i, of  ||R(y) - R(x)|| / ||R(x)||
@@ -73,8 +73,6 @@ class MaxSensitivity:
     """
 
     name: ClassVar[str] = "max_sensitivity"
-    higher: ClassVar[bool] = False
-    needs: ClassVar[Need] = "method"
 
     neighbours: Neighbours = Neighbours()
     rounds: int = 0
@@ -101,7 +99,7 @@ class MaxSensitivity:
 
 
 @dataclass(frozen=True)
-class AvgSensitivity:
+class AvgSensitivity(SensitivityMetric):
     """How far the map moves on average when the sample moves by no more than a radius, relative to its length. Lower is better.
 
         E over y of  ||R(y) - R(x)|| / ||R(x)||,   y_i - x_i uniform in [-r, r]
@@ -114,8 +112,6 @@ class AvgSensitivity:
     """
 
     name: ClassVar[str] = "avg_sensitivity"
-    higher: ClassVar[bool] = False
-    needs: ClassVar[Need] = "method"
 
     neighbours: Neighbours = Neighbours()
     relative: bool = True
@@ -127,7 +123,7 @@ class AvgSensitivity:
 
 
 @dataclass(frozen=True)
-class LocalLipschitz:
+class LocalLipschitz(SensitivityMetric):
     """How far the map moves for every unit that the sample moves, at most among samples nearby. Lower is better.
 
         max over y near x of  ||R(y) - R(x)|| / ||y - x||
@@ -142,8 +138,6 @@ class LocalLipschitz:
     """
 
     name: ClassVar[str] = "local_lipschitz"
-    higher: ClassVar[bool] = False
-    needs: ClassVar[Need] = "method"
 
     neighbours: Neighbours = Neighbours(n=10, radius=0.1, kind="normal")
 

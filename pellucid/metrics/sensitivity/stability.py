@@ -12,8 +12,8 @@ from torch import Tensor
 from pellucid.errors import MethodError
 from pellucid.model import Model
 from pellucid.tape.forward import batch_size, forward_values
-from ..metric import Answer, Need, Question, Scores, class_scores
-from .reexplain import Explainer
+from ..metric import Answer, Question, Scores, class_scores
+from .reexplain import Explainer, SensitivityMetric
 from .robustness import Neighbours, explain_moved, row_norms, where_finite
 
 Values = dict[str | None, Tensor]
@@ -22,7 +22,7 @@ NEAR = Neighbours(n=10, radius=0.05)
 
 
 @dataclass(frozen=True)
-class RelativeStability(ABC):
+class RelativeStability(SensitivityMetric, ABC):
     """How far the map moves, entry by entry relative to itself, for how far something else moves; at most. Lower is better.
 
         max over y of  ||(R(x) - R(y)) / R(x)|| / max(distance, eps)
@@ -38,15 +38,10 @@ class RelativeStability(ABC):
         eps: What takes the place of divisors that are 0, and of distances that are smaller.
     """
 
-    needs: ClassVar[Need] = "method"
-    higher: ClassVar[bool] = False
+    name: ClassVar[str]
 
     neighbours: Neighbours = NEAR
     eps: float = 1e-6
-
-    @property
-    @abstractmethod
-    def name(self) -> str: ...
 
     @abstractmethod
     def distance(self, question: Question, sample: int, y: Tensor, values: Values) -> Tensor:

@@ -28,9 +28,8 @@ def load(path: Path) -> Model:
     model = from_object(program, path.stem, f"exported program {path.name}, trusted by the user")
     if not _ends_in_softmax(program):
         return model
-    return replace(
-        model, forward=BeforeSoftmax(model.forward), notes=("The file ends in a softmax; the scores before it are explained.",)
-    )
+    note = "The file ends in a softmax; the scores before it are explained."
+    return replace(model, forward=BeforeSoftmax(model.forward), notes=(note,))
 
 
 def _ends_in_softmax(program: ExportedProgram) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from importlib import import_module
@@ -23,8 +23,8 @@ from ..readers.text import Text
 from ..readers.tokenizer import ENDLESS
 from . import hub, metadata, torchvision
 from .checkpoint import digest
-from .extra import missing
 from .reference import SEED, Reference
+from .weights import few
 
 HOST = "huggingface.co"
 KEPT = ("*.json", "*.safetensors", "*.txt", "*.model")  # numbers, names and vocabularies; nothing that could be run
@@ -114,12 +114,7 @@ def _config(path: Path, request: str) -> dict[str, Any]:
 def _imported(request: str) -> ModuleType:
     with suppress(ImportError):
         torchvision.imported(request)  # transformers imports it where it is installed
-    try:
-        import transformers
-    except ImportError as error:
-        raise missing(request, "transformers", "hub", error) from None
-    module: ModuleType = transformers
-    return module
+    return hub.optional(request, "transformers", "hub")
 
 
 def _class(transformers: ModuleType, config: dict[str, Any], request: str) -> Any:
@@ -141,18 +136,15 @@ def _opened(kind: Any, path: Path, request: str, trust: bool) -> tuple[nn.Module
         raise ModelError(f"model {request}", "no weights beside config.json", why, do)
     try:
         with _silence(), torch.random.fork_rng(devices=[]):
-            module, told = kind.from_pretrained(
+            module, report = kind.from_pretrained(
                 path, local_files_only=True, output_loading_info=True, trust_remote_code=trust, dtype=torch.float32
             )
     except Exception as error:
         message = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         raise ModelError(f"model {request}", f"a folder that does not load ({message})", "it is incomplete or damaged",
                          "Save or fetch it again.") from None  # fmt: skip
-    lost = sorted(told["missing_keys"])
-    if not lost:
-        return module.eval(), ()
-    few = ", ".join(lost[:3]) + (f" and {len(lost) - 3} more" if len(lost) > 3 else "")
-    return module.eval(), (f"Not in the file, and initialised at random: {few}.",)
+    lost = sorted(report["missing_keys"])
+    return module.eval(), (f"Not in the file, and initialised at random: {few(lost)}.",) if lost else ()
 
 
 def _drawn(transformers: ModuleType, kind: Any, path: Path, trust: bool) -> tuple[nn.Module, tuple[str, ...]]:
@@ -189,26 +181,27 @@ def _silence() -> Iterator[None]:
 
 def _reading(transformers: ModuleType, path: Path) -> Preprocess | None:
     """How pictures are read, where the folder has an image processor that `Preprocess` can follow."""
-    file = next((path / name for name in PROCESSORS if (path / name).is_file()), None)
-    if file is None:
-        return None
+    processor, file = _part(transformers.AutoImageProcessor, path, PROCESSORS)
+    how: Preprocess | None = metadata.as_preprocess(processor, f"{file} of {path.name}", strict=False) if processor else None
+    return how
+
+
+def _part(kind: Any, path: Path, files: Sequence[str]) -> tuple[Any, str]:
+    """An image processor or a tokenizer, and the file that describes it; None where the folder has none that opens."""
+    file = next((name for name in files if (path / name).is_file()), "")
+    if not file:
+        return None, ""
     try:
         with _silence():
-            processor = transformers.AutoImageProcessor.from_pretrained(path, local_files_only=True)
+            return kind.from_pretrained(path, local_files_only=True), file
     except Exception:
-        return None
-    how: Preprocess | None = metadata.as_preprocess(processor, f"{file.name} of {path.name}", strict=False)
-    return how
+        return None, file
 
 
 def _texts(transformers: ModuleType, path: Path, module: nn.Module) -> Text | None:
     """How texts are read, where the folder has a tokenizer."""
-    if not any((path / name).is_file() for name in TOKENIZERS):
-        return None
-    try:
-        with _silence():
-            tokenizer = transformers.AutoTokenizer.from_pretrained(path, local_files_only=True)
-    except Exception:
+    tokenizer, _ = _part(transformers.AutoTokenizer, path, TOKENIZERS)
+    if tokenizer is None:
         return None
     longest = getattr(getattr(module, "config", None), "max_position_embeddings", None)
     limit = longest if isinstance(longest, int) and tokenizer.model_max_length > ENDLESS else None

@@ -14,10 +14,9 @@ from torch import Tensor, nn
 from pellucid.errors import ModelError
 from ..mode import NamedLayers
 from ..model import Model
-from ..softmax import BeforeSoftmax
 from .checkpoint import digest
-from .extra import missing
-from .onnx_rewrite import channels_last
+from .hub import missing
+from .onnx import TURNED, channels_last
 from .weights import damaged, untrusted
 
 SAFE_SINCE = (3, 12)  # earlier ones could be made to run code from files even in their safe mode (CVE-2025-9905, CVE-2025-9906)
@@ -64,13 +63,9 @@ def opened(network: Any, name: str, source: str, fingerprint: str | None) -> Mod
     known = bool(sample) and all(sample)
     shape = ((sample[-1], *sample[:-1]) if turned else tuple(sample)) if known else None
     forward: Any = _Inference(network, shape, turned)
-    source += ", which takes channels last: pictures go in channels first and are turned" if turned else ""
-    notes: tuple[str, ...] = ()
-    if _ends_in_softmax(network):
-        forward = BeforeSoftmax(forward)
-        notes = ("The model ends in a softmax; the scores before it are explained.",)
-    names = NamedLayers({layer: tensors for layer, tensors in _layers(network)})
-    return Model(forward, name, source, names, fingerprint=fingerprint, shape=shape, notes=notes)
+    names = NamedLayers(dict(_layers(network)))
+    model = Model(forward, name, source + (TURNED if turned else ""), names, fingerprint=fingerprint, shape=shape)
+    return model.before_softmax() if _ends_in_softmax(network) else model
 
 
 class _Inference:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pellucid.errors import ModelError
+from ..model import Model
 from ..readers.preprocess import INTERPOLATIONS, Preprocess
 from . import imagenet
-
-if TYPE_CHECKING:
-    from ..model import Model
 
 PILLOW = {int(kind): name for name, kind in INTERPOLATIONS.items()}  # interpolations by Pillow's numbers
 IMAGENET = 1000
@@ -50,14 +48,9 @@ def _of_timm(model: Model, cfg: Mapping[str, Any]) -> Model:
     name = ".".join(str(part) for part in (cfg.get("architecture"), cfg.get("tag")) if part)
     how = model.preprocess or _timm_preprocess(cfg, f"timm's pretrained_cfg of {name or 'this network'}")
     named, note = _timm_labels(model, cfg)
+    model = replace(model, preprocess=how, shape=model.shape or tuple(cfg["input_size"]))
     known = model.labels is not None or named is None
-    return replace(
-        model,
-        preprocess=how,
-        labels=model.labels if known else named,
-        shape=model.shape or tuple(cfg["input_size"]),
-        notes=model.notes if known else (*model.notes, note),
-    )
+    return model if known else replace(model, labels=named, notes=(*model.notes, note))
 
 
 def _timm_preprocess(cfg: Mapping[str, Any], source: str) -> Preprocess | None:
@@ -68,14 +61,8 @@ def _timm_preprocess(cfg: Mapping[str, Any], source: str) -> Preprocess | None:
         return None
     scaled = (math.floor(height / share), math.floor(width / share))
     resize: int | tuple[int, int] = scaled if mode == "squash" else min(scaled)
-    return Preprocess(
-        (height, width),
-        resize,
-        interpolation=cfg.get("interpolation", "bicubic"),
-        mean=tuple(cfg["mean"]),
-        std=tuple(cfg["std"]),
-        source=source,
-    )
+    how, mean, std = cfg.get("interpolation", "bicubic"), tuple(cfg["mean"]), tuple(cfg["std"])
+    return Preprocess((height, width), resize, interpolation=how, mean=mean, std=std, source=source)
 
 
 def _timm_labels(model: Model, cfg: Mapping[str, Any]) -> tuple[tuple[str, ...] | None, str]:
@@ -133,14 +120,8 @@ def _of_preset(preset: Any, source: str) -> Preprocess:
     if not hasattr(preset, "mean"):
         raise _Unsupported("no mean")
     crop, resize = _pair(preset.crop_size), preset.resize_size
-    return Preprocess(
-        crop,
-        resize[0] if len(resize) == 1 else tuple(resize),
-        interpolation=_named(preset.interpolation),
-        mean=tuple(preset.mean),
-        std=tuple(preset.std),
-        source=source,
-    )
+    resize, mean, std = resize[0] if len(resize) == 1 else tuple(resize), tuple(preset.mean), tuple(preset.std)
+    return Preprocess(crop, resize, interpolation=_named(preset.interpolation), mean=mean, std=std, source=source)
 
 
 def _of_processor(processor: Any, source: str) -> Preprocess:
@@ -152,14 +133,9 @@ def _of_processor(processor: Any, source: str) -> Preprocess:
     ones = tuple(1.0 for _ in processor.image_mean or (0, 0, 0))
     zeros = tuple(0.0 for _ in ones)
     mean, std = (processor.image_mean, processor.image_std) if getattr(processor, "do_normalize", True) else (zeros, ones)
-    return Preprocess(
-        crop,
-        _resize(processor, size, crop),
-        interpolation=PILLOW[int(getattr(processor, "resample", None) or 2)],
-        mean=tuple((m + shift) / scale for m in mean),
-        std=tuple(s / scale for s in std),
-        source=source,
-    )
+    mean, std = tuple((m + shift) / scale for m in mean), tuple(s / scale for s in std)
+    how, resize = PILLOW[int(getattr(processor, "resample", None) or 2)], _resize(processor, size)
+    return Preprocess(crop, resize, interpolation=how, mean=mean, std=std, source=source)
 
 
 def _crop(processor: Any, size: Mapping[str, int]) -> tuple[int, int]:
@@ -172,7 +148,7 @@ def _crop(processor: Any, size: Mapping[str, int]) -> tuple[int, int]:
     raise _Unsupported(f"size {dict(size)} without a centre crop: every picture would have a shape of its own")
 
 
-def _resize(processor: Any, size: Mapping[str, int], crop: tuple[int, int]) -> int | tuple[int, int] | None:
+def _resize(processor: Any, size: Mapping[str, int]) -> int | tuple[int, int] | None:
     if not getattr(processor, "do_resize", True):
         return None
     if "height" in size:

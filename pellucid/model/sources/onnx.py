@@ -12,13 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pellucid.errors import ModelError
+from pellucid.errors import InputError, ModelError
 from ..model import Model
-from . import torchvision
+from . import hub, torchvision
 from .checkpoint import digest
-from .extra import missing
-from .onnx_rewrite import channels_last
-from .onnx_slice import Slice
 from .weights import damaged
 
 LARGEST = 2**31 - 1  # bytes of a file: what the format itself can hold
@@ -26,7 +23,6 @@ MOST_NODES = 50_000
 OPSET = 13  # which onnx2torch knows best
 CHANNELS = (1, 3, 4)
 STORE = "initializers."  # where onnx2torch keeps constants
-SOFTMAX_LEFT_OUT = "The file ends in a softmax; the scores before it are explained."
 TURNED = ", which takes channels last: pictures go in channels first and are turned"
 
 
@@ -44,7 +40,7 @@ def load(path: Path) -> Model:
     module = Converted(graph, shape, turned=turned).eval()
     if loose and _takes_any_batch(module):
         module.batch = 0
-    notes = (SOFTMAX_LEFT_OUT,) if softmax else ()
+    notes = ("The file ends in a softmax; the scores before it are explained.",) if softmax else ()
     maker = f", written by {proto.producer_name}" if proto.producer_name else ""
     source = f"ONNX file {path.name}{maker}, through onnx2torch" + (TURNED if turned else "")
     return Model(module, path.stem, source, module, fingerprint=digest(path), shape=module.shape, notes=notes)
@@ -86,16 +82,9 @@ class Converted(nn.Module):
 
 
 def _imported(request: str) -> tuple[Any, Any]:
-    try:
-        import onnx
-    except ImportError as error:
-        raise missing(request, "onnx", "onnx", error) from None
+    onnx = hub.optional(request, "onnx", "onnx")
     torchvision.imported(request)  # onnx2torch imports it
-    try:
-        import onnx2torch
-    except ImportError as error:
-        raise missing(request, "onnx2torch", "onnx", error) from None
-    return onnx, onnx2torch
+    return onnx, hub.optional(request, "onnx2torch", "onnx")
 
 
 def _read(onnx: Any, path: Path) -> Any:
@@ -270,3 +259,46 @@ def _without_softmax(graph: torch.fx.GraphModule) -> bool:
     graph.delete_all_unused_submodules()
     graph.recompile()
     return True
+
+
+def channels_last(x: Tensor, shape: tuple[int, ...] | None) -> Tensor:
+    """(batch, channel, height, width) as (batch, height, width, channel).
+
+    Arguments:
+        shape: Of one sample, channels first, where it is known.
+
+    Raises:
+        InputError: the channels stand last already.
+    """
+    if shape is not None and tuple(x.shape[1:]) == (*shape[1:], shape[0]) != shape:
+        do = "Turn it: x.permute(0, 3, 1, 2)."
+        raise InputError("An input", f"shape {tuple(x.shape)}", "channels come before height and width", do)
+    return x.permute(0, 2, 3, 1)
+
+
+class Slice(nn.Module):
+    """x[start:end:step] along some axes; a negative step walks backwards, as in numpy. That of onnx2torch indexes with a list,
+    which PyTorch deprecates.
+
+    Example:
+        >>> Slice()(torch.arange(6).view(2, 3), torch.tensor([2]), torch.tensor([-99]), torch.tensor([1]), torch.tensor([-1]))
+        tensor([[2, 1, 0],
+                [5, 4, 3]])
+    """
+
+    def forward(self, x: Tensor, starts: Tensor, ends: Tensor, axes: Any = None, steps: Any = None) -> Tensor:
+        count = len(starts)
+        axes = range(count) if axes is None else axes
+        steps = [1] * count if steps is None else steps
+        for start, end, axis, step in zip(*(map(int, part) for part in (starts, ends, axes, steps)), strict=True):
+            x = _along(x, start, end, axis, step)
+        return x
+
+
+def _along(x: Tensor, start: int, end: int, axis: int, step: int) -> Tensor:
+    first, last, stride = slice(start, end, step).indices(x.shape[axis])
+    if stride > 0:
+        whole = [slice(None)] * x.dim()
+        whole[axis] = slice(first, max(first, last), stride)
+        return x[tuple(whole)]
+    return x.index_select(axis, torch.arange(first, last, stride, device=x.device))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from difflib import get_close_matches
 from functools import partial
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -12,9 +13,8 @@ from torch import nn
 
 from pellucid.errors import ModelError
 from ..model import Model
-from . import hub, metadata, torchvision
+from . import hub, huggingface, metadata, torchvision
 from .checkpoint import digest, initialised, with_weights
-from .extra import missing
 from .reference import Reference
 
 HOST = "huggingface.co"
@@ -22,7 +22,8 @@ HOST = "huggingface.co"
 
 def load(reference: Reference, trust: bool) -> Model:
     """A network of timm; without a file of weights its trained ones are used: those on this machine, or else from the hub."""
-    timm = _imported(str(reference))
+    torchvision.imported(str(reference))  # timm imports it
+    timm = hub.optional(str(reference), "timm", "hub")
     create = _builder(timm, reference)
     maker = f"timm {timm.__version__}"
     if reference.random:
@@ -33,20 +34,10 @@ def load(reference: Reference, trust: bool) -> Model:
     else:
         module, source, fingerprint = _trained(timm, reference, create, maker)
     model = metadata.with_metadata(Model(module, reference.name, source, module, fingerprint=fingerprint))
-    if reference.random:  # what its outputs are called was never learned
-        return replace(model, labels=None, notes=("The weights are random: the network is untrained.",))
-    trained = not reference.weights
-    return model if trained else replace(model, labels=None, notes=())
-
-
-def _imported(request: str) -> ModuleType:
-    torchvision.imported(request)  # timm imports it
-    try:
-        import timm
-    except ImportError as error:
-        raise missing(request, "timm", "hub", error) from None
-    module: ModuleType = timm
-    return module
+    if not reference.random and not reference.weights:
+        return model
+    notes = ("The weights are random: the network is untrained.",) if reference.random else ()
+    return replace(model, labels=None, notes=notes)  # what its outputs are called was never learned, or is not known
 
 
 def _builder(timm: ModuleType, reference: Reference) -> Any:
@@ -87,14 +78,6 @@ def _trained(timm: ModuleType, reference: Reference, create: Any, maker: str) ->
 
 def _cached(cfg: Any) -> Any:
     """The file of weights that an earlier download left on this machine."""
-    from pathlib import Path
-
-    from . import huggingface
-
-    if not cfg.hf_hub_id:
-        return None
-    for file in ("model.safetensors", "pytorch_model.bin"):
-        found = huggingface.cached(cfg.hf_hub_id, file)
-        if found:
-            return Path(found)
-    return None
+    files = ("model.safetensors", "pytorch_model.bin") if cfg.hf_hub_id else ()
+    paths = (huggingface.cached(cfg.hf_hub_id, file) for file in files)
+    return next((Path(path) for path in paths if path), None)

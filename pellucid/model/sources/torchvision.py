@@ -15,7 +15,6 @@ from pellucid.errors import ModelError
 from ..model import Model
 from . import hub, metadata
 from .checkpoint import initialised, with_weights
-from .extra import missing
 from .reference import Reference
 
 HOST = "download.pytorch.org"
@@ -35,14 +34,14 @@ def imported(request: str) -> ModuleType:
         import torchvision
     except RuntimeError as error:
         if "torchvision::" not in str(error) or _declared:
-            raise missing(request, "torchvision", "hub", ImportError(str(error))) from None
+            raise hub.missing(request, "torchvision", "hub", ImportError(str(error))) from None
         library: Any = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
         for name in OPERATORS:
             library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
         _declared.append(library)
         return imported(request)
     except ImportError as error:
-        raise missing(request, "torchvision", "hub", error) from None
+        raise hub.missing(request, "torchvision", "hub", error) from None
     module: ModuleType = torchvision
     return module
 
@@ -58,17 +57,16 @@ def load(reference: Reference, trust: bool) -> Model:
         why = f"torchvision {torchvision.__version__} has {len(known)} models"
         raise ModelError(f"model {reference}", f"no {reference.name} in torchvision", why, do)
     create = partial(models.get_model, reference.name, weights=None, **_quiet(models, reference.name))
-    source = f"torchvision {torchvision.__version__}"
+    source, notes = f"torchvision {torchvision.__version__}", tuple[str, ...]()
     if reference.random:
-        module = initialised(create)
-        notes = ("The weights are random: the network is untrained.",)
-        model = Model(module, reference.name, f"{source}, random weights", module, notes=notes)
-        return replace(model, preprocess=_reading(models, reference))
-    if reference.file:
+        module, fingerprint, notes = initialised(create), None, ("The weights are random: the network is untrained.",)
+    elif reference.file:
         module, fingerprint = with_weights(reference, create, trust)
-        model = Model(module, reference.name, f"{source}, weights of {reference.weights}", module, fingerprint=fingerprint)
-        return replace(model, preprocess=_reading(models, reference))
-    return _trained(models, reference, source)
+    else:
+        return _trained(models, reference, source)
+    source += ", random weights" if reference.random else f", weights of {reference.weights}"
+    how = _reading(models, reference)
+    return Model(module, reference.name, source, module, how, fingerprint=fingerprint, notes=notes)
 
 
 def _quiet(models: Any, name: str) -> dict[str, Any]:
@@ -81,13 +79,13 @@ def _quiet(models: Any, name: str) -> dict[str, Any]:
 def _entry(models: Any, reference: Reference) -> Any:
     """The published weights that are meant."""
     entries = models.get_model_weights(reference.name)
-    wanted = reference.weights or "DEFAULT"
-    found = getattr(entries, wanted, None) if wanted == "DEFAULT" or wanted in entries.__members__ else None
-    if found is None:
+    name = reference.weights or "DEFAULT"
+    entry = getattr(entries, name, None) if name == "DEFAULT" or name in entries.__members__ else None
+    if entry is None:
         names = ", ".join(entries.__members__)
         why = f"torchvision publishes {names} for {reference.name}"
-        raise ModelError(f"model {reference}", f"no weights {wanted}", why, "Name one of those, or a file of weights.")
-    return found
+        raise ModelError(f"model {reference}", f"no weights {name}", why, "Name one of those, or a file of weights.")
+    return entry
 
 
 def _reading(models: Any, reference: Reference) -> Any:
@@ -110,12 +108,5 @@ def _trained(models: Any, reference: Reference, source: str) -> Model:
             raise hub.unreachable(str(reference), HOST, do) from None
         raise ModelError(f"model {reference}", f"{error}", "its trained weights could not be fetched", do) from None
     module = models.get_model(reference.name, weights=entry).eval()
-    return Model(
-        module,
-        reference.name,
-        f"{source}, weights {entry}",
-        module,
-        metadata.as_preprocess(entry.transforms(), f"torchvision's transforms of {entry}", strict=False),
-        tuple(entry.meta["categories"]),
-        fingerprint=None,
-    )
+    how = metadata.as_preprocess(entry.transforms(), f"torchvision's transforms of {entry}", strict=False)
+    return Model(module, reference.name, f"{source}, weights {entry}", module, how, tuple(entry.meta["categories"]))

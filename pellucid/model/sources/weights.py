@@ -1,4 +1,4 @@
-"""Files of weights: read without running code, and loaded into the network that they belong to."""
+"""Files of torch.save and safetensors: weights for a network that `builder` makes, or a whole pickled module."""
 
 from __future__ import annotations
 
@@ -12,11 +12,33 @@ import torch
 from torch import Tensor, nn
 
 from pellucid.errors import ModelError
+from ..model import Model
+from . import metadata
 
 State = Mapping[str, Tensor]
+Builder = Callable[[], nn.Module]
 
 NESTED = ("state_dict", "model_state_dict", "model", "model_state", "net")  # where training scripts keep the weights
 WRAPPERS = ("module.", "_orig_mod.", "model.")  # what DataParallel, torch.compile and Lightning put before every name
+
+
+def load_state(path: Path, builder: Builder | None) -> Model:
+    """Weights in a file that cannot hold anything else."""
+    return _filled(path, read_safetensors(path), builder)
+
+
+def load_pickle(path: Path, builder: Builder | None, trust: bool) -> Model:
+    """What torch.save wrote: weights, read without running code, or a trusted module."""
+    content, trusted = read_pickle(path, trust)
+    if isinstance(content, nn.Module):
+        module = content.eval()
+        return metadata.with_metadata(Model(module, path.stem, f"pickled module {path.name}, trusted by the user", module))
+    return _filled(path, state(content, path), builder, ", trusted by the user" if trusted else "")
+
+
+def _filled(path: Path, values: State, builder: Builder | None, remark: str = "") -> Model:
+    module = fill(build(builder, path), values, path).eval()
+    return metadata.with_metadata(Model(module, path.stem, f"state dict {path.name}{remark}", module))
 
 
 def read_safetensors(path: Path) -> State:
@@ -63,12 +85,12 @@ def state(content: Any, path: Path) -> State:
         if isinstance(candidate, Mapping) and candidate and all(isinstance(value, Tensor) for value in candidate.values()):
             return candidate
     found = f"an object of type {type(content).__name__}"
-    found += f" with the keys {_few(map(str, content))}" if isinstance(content, Mapping) else ""
+    found += f" with the keys {few(map(str, content))}" if isinstance(content, Mapping) else ""
     do = "Save model.state_dict() alone, best with safetensors.torch.save_file."
     raise ModelError(f"model {path}", found, "that is no state dict", do)
 
 
-def build(builder: Callable[[], nn.Module] | None, path: Path) -> nn.Module:
+def build(builder: Builder | None, path: Path) -> nn.Module:
     """The network the builder makes; random numbers it draws for weights that will be replaced are given back."""
     request = f"model {path}"
     do = "Say how the network is made: builder=lambda: Net(classes=10), a function without arguments that returns it."
@@ -93,7 +115,7 @@ def fill(module: nn.Module, state: State, path: Path) -> nn.Module:
         "unexpected": [key for key in state if key not in own],
         "of another shape": [_shapes(key, own, state) for key in shared if own[key].shape != state[key].shape],
     }
-    found = "; ".join(f"{len(keys)} {what}: {_few(keys)}" for what, keys in problems.items() if keys)
+    found = "; ".join(f"{len(keys)} {what}: {few(keys)}" for what, keys in problems.items() if keys)
     if found:
         why = f"the weights of {type(module).__name__} have other names or shapes"
         raise ModelError(f"model {path}", found, why, "Give the builder the arguments the network was trained with.")
@@ -120,7 +142,7 @@ def _shapes(key: str, own: State, state: State) -> str:
     return f"{key} {tuple(state[key].shape)} for {tuple(own[key].shape)}"
 
 
-def _few(names: Iterable[str]) -> str:
+def few(names: Iterable[str]) -> str:
     first, *rest = list(names) or ["nothing"]
     return ", ".join([first, *rest[:2]]) + (f" and {len(rest) - 2} more" if len(rest) > 2 else "")
 
