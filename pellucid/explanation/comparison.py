@@ -92,31 +92,17 @@ class Comparison:
         return replace(self, explanations={name: e[sample] for name, e in self.explanations.items()})
 
     def save(self, path: str | os.PathLike[str], **options: Any) -> Path:
-        """Write by suffix (.png, .html, .json), whole or not at all.
-
-        Arguments:
-            options: What the format takes; sheets and pages take `top` and `by`, as `Explanation.regions` does.
-
-        Raises:
-            OutputError: The suffix is unknown, the format takes no such option, or the place cannot be written.
-        """
+        """Write by suffix (.png, .html, .json), as `Explanation.save`; sheets and pages take `top` and `by` of its `regions`."""
         return save(self, path, "comparison", **options)
 
 
 @dataclass(frozen=True, eq=False)
 class ComparedMap:
-    """What of one sample's map is compared.
+    """What of one sample's map is compared."""
 
-    Arguments:
-        heat: Its values, with shape (height, width).
-        signed: Whether their sign counts.
-        regions: True at places in the regions that speak for the target.
-        evidence: Whether it shows any.
-    """
-
-    heat: NDArray[np.float64]
+    heat: NDArray[np.float64]  # with shape (height, width)
     signed: bool
-    regions: NDArray[np.bool_]
+    regions: NDArray[np.bool_]  # true at places in the regions that speak for the target
     evidence: bool
 
 

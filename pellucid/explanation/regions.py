@@ -75,14 +75,6 @@ def connected(
         smooth: Standard deviation of the blur as a share of the map's longer side; 0 for none.
         least: Share of its kind that a region needs to stand alone.
         neighbours: Whether places that touch belong together; features in a row do not.
-
-    Example:
-        >>> heat = np.zeros((8, 8))
-        >>> heat[:2, :2], heat[6:, 5:], heat[4, 0] = 3.0, -1.0, 0.1
-        >>> for found in connected(heat, top=0.25, smooth=0):
-        ...     print(found)
-        Region(99.2% of what speaks for on 6.2% of the places, box (0, 0, 2, 2))
-        Region(100.0% of what speaks against on 9.4% of the places, box (6, 5, 8, 8))
     """
     soft = smoothed(heat, smooth * max(heat.shape)) if neighbours else heat
     chosen = strongest(np.abs(soft), top)

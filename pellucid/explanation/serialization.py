@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from pellucid.errors import OutputError
-from pellucid.model.modality import Modality, from_plain, to_plain
+from pellucid.model.modality import from_plain, to_plain
 from .explanation import Explanation
 from .ledger import Ledger, Row
 from .regions import Region
@@ -92,6 +92,8 @@ def unpack(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
 def summary(e: Explanation) -> dict[str, Any]:
     """The explanation as plain data: captions, ledger, and of the values a summary without arrays."""
     keys = "method", "target", "targets", "at", "through", "signed", "notes", "provenance", "forwards"
+    subject = e.subject
+    samples = [] if subject is None else [subject.to_dict(e.heat(sample), sample) for sample in range(len(e))]
     flat = e.values.detach().cpu().double().reshape(len(e), -1)
     return {name: getattr(e, name) for name in keys} | {
         "output": e.output.tolist(),
@@ -109,14 +111,9 @@ def summary(e: Explanation) -> dict[str, Any]:
             "reliability": None if e.error is None else [one.reliability() for one in e],
         },
         "regions": [[region_to_dict(region) for region in one.regions()] for one in e],
-        "subject": None if e.subject is None else subject_to_dict(e.subject, e),
+        "subject": None if subject is None else {"kind": subject.kind, "samples": samples},
         "ledger": None if e.ledger is None else ledger_to_dict(e.ledger),
     }
-
-
-def subject_to_dict(subject: Modality, e: Explanation) -> dict[str, Any]:
-    """What the values are about, as plain data, one entry per sample."""
-    return {"kind": subject.kind, "samples": [subject.to_dict(e.heat(sample), sample) for sample in range(len(e))]}
 
 
 def region_to_dict(region: Region) -> dict[str, Any]:

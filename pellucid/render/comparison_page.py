@@ -10,7 +10,7 @@ from pellucid.core.numbers import figure
 from pellucid.explanation.comparison import Comparison
 from .comparison import REGIONS, Column, column, input_column
 from .image import MOST_SAMPLES
-from .page import HEAD, inline, table
+from .page import document, inline, table
 from .parts.text import stack
 from .parts.view import Shown
 
@@ -27,8 +27,7 @@ h2 { margin-top: 0; overflow-wrap: anywhere; }
 def comparison_page(c: Comparison, *, top: float = 0.1, by: str | Tensor = "connected") -> str:
     """The whole page: a section per sample, the first `MOST_SAMPLES` of many."""
     shown = Shown(REGIONS, top, by)
-    sections = [section(c.take(sample), shown) for sample in range(min(len(c.any), MOST_SAMPLES))]
-    return "\n".join([HEAD.format(title=escape(repr(c))), STYLE, *sections, "</body>", "</html>", ""])
+    return document(repr(c), [section(c.take(sample), shown) for sample in range(min(len(c.any), MOST_SAMPLES))], f"\n{STYLE}")
 
 
 def section(c: Comparison, shown: Shown) -> str:

@@ -13,8 +13,7 @@ from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
 from pellucid.explanation.explanation import Explanation
-from .modality.multi_input import SCALES, inputs
-from .modality.painters import painter
+from .modality.painters import SCALES, inputs, painter
 from .parts.legend import class_bars
 from .parts.map import Map, prepare
 from .parts.palette import AMBER, FAINT, HAIR, INK, PAPER, RED_BLUE, Palette
@@ -54,15 +53,17 @@ def picture(
 
 def sheet(e: Explanation, shown: Shown = PLAIN) -> Image.Image:
     """All samples under one another on one scale, the first `MOST_SAMPLES` of many."""
-    options: dict[str, Any] = {"view": shown.view, "top": shown.top, "by": shown.by}
-    if len(e) == 1:
-        return picture(e, **options)
-    common = prepare(e, scale="shared").scale
-    figures = [picture(e, sample, scale=common, **options) for sample in range(min(len(e), MOST_SAMPLES))]
-    if len(e) > MOST_SAMPLES:
-        wide = figures[0].width - 2 * MARGIN
-        figures.append(framed(paragraph(f"The first {MOST_SAMPLES} of {len(e)} samples are shown.", 16, wide, AMBER)))
+    samples, scale, left = batch(e)
+    figures = [picture(e, sample, scale=scale, **vars(shown)) for sample in samples]
+    figures += [framed(paragraph(left, 16, figures[0].width - 2 * MARGIN, AMBER))] if left else []
     return stack(figures, gap=0)
+
+
+def batch(e: Explanation) -> tuple[range, Scale, str]:
+    """Which samples are shown, on which scale, and a sentence where these are not all."""
+    some = min(len(e), MOST_SAMPLES)
+    left = f"The first {some} of {len(e)} samples are shown." if some < len(e) else ""
+    return range(some), prepare(e, scale="shared" if len(e) > 1 else "each").scale, left
 
 
 def png(e: Explanation, *, view: str | Sequence[str] = "map", top: float = 0.1, by: str | Tensor = "connected") -> bytes:

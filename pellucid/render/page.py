@@ -11,9 +11,8 @@ from PIL import Image
 from torch import Tensor
 
 from pellucid.explanation.explanation import Explanation
-from .image import MOST_SAMPLES, encoded, numbered, panels
-from .modality.multi_input import SCALES, inputs
-from .modality.painters import painter
+from .image import batch, encoded, numbered, panels
+from .modality.painters import SCALES, inputs, painter
 from .parts.ledger_table import ledger_rows
 from .parts.map import Map, prepare
 from .parts.scale import Scale
@@ -51,13 +50,15 @@ p {{ margin: .4rem 0; }}
 
 def page(e: Explanation, *, view: str | Sequence[str] = "map", top: float = 0.1, by: str | Tensor = "connected") -> str:
     """The whole page: a section per sample, then what it takes to repeat it."""
-    some, shown = min(len(e), MOST_SAMPLES), Shown(view, top, by)
-    parts = [HEAD.format(title=escape(f"{e.method} -> {e.target}"))]
-    scale = prepare(e, scale="shared" if len(e) > 1 else "each").scale
-    parts += [section(e[sample], numbered(e, sample), scale, shown) for sample in range(some)]
-    if some < len(e):
-        parts.append(f'<p class="warning">The first {some} of {len(e)} samples are shown.</p>')
-    return "\n".join([*parts, provenance(e), "</body>", "</html>", ""])
+    shown, (samples, scale, left) = Shown(view, top, by), batch(e)
+    parts = [section(e[sample], numbered(e, sample), scale, shown) for sample in samples]
+    parts += [f'<p class="warning">{left}</p>'] if left else []
+    return document(f"{e.method} -> {e.target}", [*parts, provenance(e)])
+
+
+def document(title: str, parts: Sequence[str], style: str = "") -> str:
+    """The file, with `style` added to its own."""
+    return "\n".join([HEAD.format(title=escape(title)) + style, *parts, "</body>", "</html>", ""])
 
 
 def section(e: Explanation, which: str, scale: Scale, shown: Shown) -> str:

@@ -6,7 +6,7 @@ import json
 from html import escape
 
 from pellucid.explanation.explanation import Explanation
-from .image import MOST_SAMPLES, numbered, panels
+from .image import batch, numbered, panels
 from .modality.painters import painter
 from .modality.tokens.runs import visible
 from .page import inline
@@ -27,14 +27,14 @@ HEAD = """<svg xmlns="http://www.w3.org/2000/svg" width="{wide}" height="{high}"
 
 def svg(e: Explanation) -> str:
     """All samples under one another on one scale, the first `MOST_SAMPLES` of many, each with its caption."""
-    scale = prepare(e, scale="shared" if len(e) > 1 else "each").scale
+    samples, scale, left = batch(e)
     parts, below = [], 0.0
-    for sample in range(min(len(e), MOST_SAMPLES)):
+    for sample in samples:
         figure, high = one_sample(e[sample], numbered(e, sample), scale)
         parts.append(f'<g transform="translate(0 {below:.1f})">\n{figure}\n</g>')
         below += high + 40
-    if len(e) > MOST_SAMPLES:
-        words, high = paragraph(f"The first {MOST_SAMPLES} of {len(e)} samples are shown.", 15, AMBER, below)
+    if left:
+        words, high = paragraph(left, 15, AMBER, below)
         parts.append(words)
         below += high
     description = escape(visible(json.dumps(e.provenance, default=str)))

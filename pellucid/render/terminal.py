@@ -9,8 +9,7 @@ import numpy as np
 
 from pellucid.core.numbers import with_sign
 from pellucid.explanation.explanation import Explanation
-from .modality.multi_input import inputs
-from .modality.painters import painter
+from .modality.painters import inputs, painter
 from .parts.ledger_table import ledger_lines
 from .parts.map import Map, prepare
 from .parts.palette import RED_BLUE, RESET, Palette, ends, ink, paper

@@ -78,5 +78,4 @@ def stripes(n: int, channels: int, side: int, rng: Generator, *, kind: int) -> T
 
 def at(masks: Tensor, labels: Tensor) -> Tensor:
     """Of masks for every label, with shape (label, n, height, width), each sample's own."""
-    found: Tensor = masks[labels, torch.arange(len(labels))]
-    return found
+    return masks[labels, torch.arange(len(labels))]

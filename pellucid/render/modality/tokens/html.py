@@ -52,8 +52,7 @@ def legend(drawn: Map) -> str:
     """What the colours mean, the scale, and what it clips."""
     keys = []
     for level, words in ends(signed=drawn.signed):
-        run = Run(words, level * drawn.scale.limit, level)
-        colour = ground(run, drawn)
+        colour = drawn.on_paper(level)
         number = with_sign(level * drawn.scale.limit, signed=drawn.signed)
         keys.append(f'<span style="{KEY}; background:{web(colour)}; color:{web(legible(colour))}">{words} {number}</span>')
     return f'<p>{"".join(keys)}</p>\n<p class="note">{escape(drawn.scale.sentence(drawn.heat, signed=drawn.signed))}</p>'

@@ -71,12 +71,10 @@ def runs(e: Explanation, drawn: Map, by: str = "token") -> list[Run]:
             made.append(Run(visible(text[start:end]), value, kind="text", words=visible(piece)))
             done, first = end, start
     made += [Run(visible(text[done:]), kind=UNREAD)] if text[done:].strip() else []
-    return [run if run.value is None else replace(run, strength=strength(run.value, drawn)) for run in made]
-
-
-def strength(value: float, drawn: Map) -> float:
-    """A value over the scale; 0 where there is no evidence to show."""
-    return 0.0 if drawn.empty else float(np.clip(value / drawn.scale.limit, -1, 1))
+    if drawn.empty:  # there is no evidence to show
+        return made
+    limit = drawn.scale.limit
+    return [run if run.value is None else replace(run, strength=float(np.clip(run.value / limit, -1, 1))) for run in made]
 
 
 def ground(run: Run, drawn: Map) -> Colour:
