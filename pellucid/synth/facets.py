@@ -118,8 +118,8 @@ def group_by_codes(pictures: Tensor, codes: Tensor, names: Sequence[str | int], 
 
     Example:
         >>> codes = torch.tensor([[0.0, 1.0], [0.0, 1.1], [5.0, 0.0], [5.0, 0.1], [5.1, 0.0]])
-        >>> found = group_by_codes(torch.zeros(5, 1, 2, 2), codes, range(5), k=2, per=2)
-        >>> found.sizes, found.label.tolist(), found.coverage(codes[:2])
+        >>> groups = group_by_codes(torch.zeros(5, 1, 2, 2), codes, range(5), k=2, per=2)
+        >>> groups.sizes, groups.label.tolist(), groups.coverage(codes[:2])
         ((3, 2), [1, 1, 0, 0, 0], 0.4)
     """
     points = codes.double().cpu()
@@ -148,8 +148,8 @@ def kmeans(points: Tensor, k: int, seed: int = 0) -> tuple[Tensor, Tensor]:
         ([0.5, 10.5], True, False)
     """
     rng = torch.Generator("cpu").manual_seed(seed)
-    found = [_lloyd(points, _spread_out(points, k, rng)) for _ in range(RESTARTS)]
-    return min(found, key=lambda one: float((points - one[0][one[1]]).square().sum()))
+    groupings = [_lloyd(points, _spread_out(points, k, rng)) for _ in range(RESTARTS)]
+    return min(groupings, key=lambda one: float((points - one[0][one[1]]).square().sum()))
 
 
 def _spread_out(points: Tensor, k: int, rng: torch.Generator) -> Tensor:
@@ -180,18 +180,18 @@ def _of_target(
     model: Model, source: Pictures, target: Target, at: str | None, k: int
 ) -> tuple[Tensor, Tensor, tuple[str | int, ...]]:
     """The pictures of a target, their codes and names, in one pass over the data."""
-    kept: list[tuple[Tensor, Tensor, Tensor]] = []
-    seen, total = 0, source.count
+    best: list[tuple[Tensor, Tensor, Tensor]] = []
+    count, total = 0, source.count
     for x in source.everything(64):
-        numbers = torch.arange(seen, seen + len(x))
-        kept = [_best([*kept, (x.cpu(), _ranked(model, x, target), numbers)])]
-        seen += len(x)
-        if total and report_progress(seen, total, "pictures looked at"):
+        numbers = torch.arange(count, count + len(x))
+        best = [_best([*best, (x.cpu(), _ranked(model, x, target), numbers)])]
+        count += len(x)
+        if total and report_progress(count, total, "pictures looked at"):
             break
-    pictures, ranks, numbers = kept[0]
+    pictures, ranks, numbers = best[0]
     own = int((ranks[:, 0] > 0).sum())
-    enough = own >= min(2 * k, max(4, seen // 10))  # in a folder of mixed pictures, two per facet at least
-    n = own if enough else min(TOP, max(2 * k, seen // SHARE), len(pictures))
+    enough = own >= min(2 * k, max(4, count // 10))  # in a folder of mixed pictures, two per facet at least
+    n = own if enough else min(TOP, max(2 * k, count // SHARE), len(pictures))
     chosen = pictures[:n]
     inner = encoder(model, chosen[:1].to(model.device), at)
     codes = torch.cat([unit_codes(inner, part.to(model.device)) for part in torch.split(chosen, 64)])

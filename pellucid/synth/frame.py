@@ -10,6 +10,8 @@ from torch import Tensor
 from pellucid.errors import InputError
 from pellucid.model import Columns, Model, Signal
 
+Bounds = tuple[float, float]  # the least and the greatest value of an input
+
 
 @dataclass(frozen=True, eq=False)
 class Frame:
@@ -67,7 +69,7 @@ class Frame:
         return Frame((self.shape[0], *spatial), self.low, self.high, self.device, self.dtype)
 
 
-def framed(model: Model, shape: tuple[int, ...] | None = None, bounds: tuple[float, float] | None = None) -> Frame:
+def framed(model: Model, shape: tuple[int, ...] | None = None, bounds: Bounds | None = None) -> Frame:
     """The frame of a model's input: by its preprocessing, unless a shape and bounds are given.
 
     Raises:

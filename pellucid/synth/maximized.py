@@ -124,8 +124,7 @@ class Maximized:
 
         Arguments:
             data: Real pictures; None: those the maximization was given, if any.
-            other: Another network for the same classes, or a list of them.
-            options: See `pellucid.synth.trust.report.trust_report`: views, most, classes, seed.
+            other, options: As in `pellucid.synth.trust.report.trust_report`: views, most, classes, seed.
 
         Raises:
             InputError: this came without the task it was made for.
@@ -182,18 +181,17 @@ class PlannedRecipe(ABC):
 def maximized(task: Task, recipe: str, plan: Plan, result: OptimizationResult) -> Maximized:
     """The result of a recipe, its pictures scored as they are, without transformations."""
     plan = task.changed(plan)
-    chosen = result.kept(plan.keep)
+    chosen = result.snapshots[plan.keep]
     scores, classes = scored(task, chosen)
-    snapshots = {"last": result.pictures, "best": result.best, "majority": result.majority}
     notes = list(result.notes)
     if plan.keep == "majority" and not bool(result.led.all()):
         notes.append("Where the class or channel never led its layer, the picture with the best score is shown.")
-    made = {"recipe": recipe, "settings": plan.lines(), "steps": result.steps, "precision": task.precision}
-    made |= {"steps per second": round(result.steps / result.seconds, 2) if result.seconds else None}
+    provenance = {"recipe": recipe, "settings": plan.lines(), "steps": result.steps, "precision": task.precision}
+    provenance |= {"steps per second": round(result.steps / result.seconds, 2) if result.seconds else None}
     return Maximized(
         chosen.float().cpu(), scores, tuple(target.text() for target in task.targets), recipe, task.seeds,
         result.trace.float().cpu(), result.fired.cpu(), classes,
-        {name: pictures.float().cpu() for name, pictures in snapshots.items()}, tuple(notes), made, task=task,
+        {name: pictures.float().cpu() for name, pictures in result.snapshots.items()}, tuple(notes), provenance, task=task,
     )  # fmt: skip
 
 
@@ -214,9 +212,8 @@ def scored(task: Task, pictures: Tensor) -> tuple[Tensor, tuple[tuple[tuple[int,
     for start in range(0, len(pictures), size):
         batch = task.take(range(start, min(start + size, len(pictures))))
         addresses = [at for target in batch.targets for at in target.addresses]
-        values = forward_values(
-            task.model, task.frame.to_inputs(pictures[start : start + size]), (*dict.fromkeys(addresses), None)
-        )
+        x = task.frame.to_inputs(pictures[start : start + size])
+        values = forward_values(task.model, x, (*dict.fromkeys(addresses), None))
         scores.append(objective_of(batch.targets)(values))
         classes += [tuple(task.model.top(row)) for row in main_output(values[None])]
     return torch.cat(scores).float().cpu(), tuple(classes)

@@ -140,13 +140,13 @@ def picture_files(folder: Path) -> list[Path]:
         )  # fmt: skip
     if not folder.is_dir():
         raise InputError(f"Pictures in {folder}", "no such folder", "there is nothing to read", "Check its name.")
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
-    if not found:
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    if not paths:
         raise InputError(
             f"Pictures in {folder}", f"none that ends in {', '.join(sorted(SUFFIXES))}", "there is nothing to learn from",
             "Name the folder that holds them, or one above it.",
         )  # fmt: skip
-    return found
+    return paths
 
 
 def _from_paths(model: Model, paths: Sequence[Path], seed: int) -> Pictures:

@@ -23,8 +23,8 @@ class Canvas(Protocol):
 
     Two methods are optional. Without `inverse(pictures, frame)`, the numbers that draw given pictures (n, *frame.shape), nothing
     starts from given pictures unless the canvas is literal. Without `enlarged(numbers, frame, larger, draws)`, the numbers that
-    draw the same pictures in a larger frame, all steps are made at the full size. A class that derives from this one need not say
-    that its numbers are not the picture, and that all of them are allowed.
+    draw the same pictures in a larger frame, all steps are made at the full size. Classes derived from this protocol are not
+    literal and allow all numbers, unless they say otherwise.
     """
 
     @property
@@ -68,7 +68,7 @@ class Penalty(Protocol):
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """The modules whose values it reads; none for classes that derive from this one and do not say so."""
+        """The modules whose values it reads; none, unless a derived class says otherwise."""
         return ()
 
 

@@ -80,8 +80,8 @@ class Robust:
             "scale": (0.5 <= self.scale[0] <= self.scale[1], "it runs from the least, 0.5 or more, to the greatest"),
             "edge": (not isinstance(self.edge, str) or self.edge in EDGES, f"it is a number or one of {', '.join(EDGES)}"),
         }
-        for name, (kept, why) in rules.items():
-            if not kept:
+        for name, (valid, why) in rules.items():
+            if not valid:
                 raise MethodError("Robust", f"{name}={getattr(self, name)!r}", why, "Correct it, or take Robust.standard().")
 
     @classmethod
@@ -158,9 +158,8 @@ def sample_views(pictures: Tensor, maps: Tensor, edge: float | str) -> Tensor:
     mode = {"border": "border", "reflect": "reflection"}.get(str(edge), "zeros")
     grid = _grid(maps.to(pictures.device, exact(pictures.dtype)), spatial, edge == "wrap")
     stacked = grid.reshape(n, views * spatial[0], *spatial[1:], len(spatial)).to(pictures.dtype)
-    seen = functional.grid_sample(pictures - ground, stacked, "bilinear", mode, align_corners=False) + ground
-    seen = seen.reshape(n, channels, views, *spatial).movedim(2, 1)
-    return seen.reshape(n * views, channels, *sides)
+    sampled = functional.grid_sample(pictures - ground, stacked, "bilinear", mode, align_corners=False) + ground
+    return sampled.reshape(n, channels, views, *spatial).movedim(2, 1).reshape(n * views, channels, *sides)
 
 
 def _grid(maps: Tensor, spatial: torch.Size, wrap: bool) -> Tensor:
@@ -177,9 +176,9 @@ def _grid(maps: Tensor, spatial: torch.Size, wrap: bool) -> Tensor:
 
 def _planar(maps: Tensor) -> Tensor:
     """Maps of a line as maps of a plane of one row."""
-    made = torch.zeros(*maps.shape[:2], 2, 3, dtype=maps.dtype, device=maps.device)
-    made[..., 1, 1], made[..., 1, 2] = maps[..., 0, 0], maps[..., 0, 1]
-    return made
+    planar = torch.zeros(*maps.shape[:2], 2, 3, dtype=maps.dtype, device=maps.device)
+    planar[..., 1, 1], planar[..., 1, 2] = maps[..., 0, 0], maps[..., 0, 1]
+    return planar
 
 
 def _turns(angle: Tensor, axes: int) -> Tensor:

@@ -55,9 +55,7 @@ class Colour:
             )  # fmt: skip
         variance, axes = torch.linalg.eigh(torch.cov(pixels.T).reshape(pixels.shape[1], -1))
         root = (axes * variance.clamp(min=0).sqrt()).flip(1)  # the strongest axis first
-        heaviest = root.gather(
-            0, root.abs().argmax(0, keepdim=True)
-        )  # an axis has no sign: its heaviest channel counts as positive
+        heaviest = root.gather(0, root.abs().argmax(0, keepdim=True))  # counts as positive: an axis has no sign
         root = root * torch.where(heaviest < 0, -1.0, 1.0)
         return cls((root / root.norm(dim=0).max()).float(), f"{len(pictures)} pictures")
 
@@ -85,11 +83,7 @@ class Colour:
 
 
 def colours_of(frame: Frame, colour: Colour | None) -> Colour:
-    """The colours of a canvas: those given; else ImageNet's for pictures in red, green and blue, and none for other channels.
-
-    Raises:
-        InputError: those given are of another number of channels.
-    """
+    """The colours of a canvas: those given; else ImageNet's for pictures in red, green and blue, and none for other channels."""
     channels = frame.shape[0]
     if colour is None:
         photographs = channels == 3 and len(frame.spatial) == 2 and frame.bounded

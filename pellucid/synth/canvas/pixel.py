@@ -12,6 +12,7 @@ from pellucid.errors import InputError
 from ..frame import Frame
 from ..protocols import Canvas, Draws
 from ..random import exact, normal
+from .spectrum import resample
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,19 +84,17 @@ class Pixel(Canvas):
 
     def enlarged(self, numbers: tuple[Tensor, ...], frame: Frame, larger: Frame, draws: Draws) -> tuple[Tensor, ...]:
         """The same pictures in a larger frame: their spectrum, with zeros for the frequencies that are new."""
-        from .spectrum import resample
-
         (pictures,) = numbers
         return self.within((resample(pictures, larger.spatial),), larger)
 
     def _base(self, frame: Frame) -> Tensor:
         if self.picture is None:
             return frame.mean if self.level is None else torch.full((1, *frame.shape), float(self.level))
-        given = self.picture.detach()
-        given = given[None] if given.dim() == len(frame.shape) else given
-        if tuple(given.shape) != (1, *frame.shape):
+        picture = self.picture.detach()
+        picture = picture[None] if picture.dim() == len(frame.shape) else picture
+        if tuple(picture.shape) != (1, *frame.shape):
             raise InputError(
                 "A canvas that starts from a given picture", f"one of shape {tuple(self.picture.shape)}",
                 f"the model's input has shape {frame.shape}", "Resize it, or pass shape=.",
             )  # fmt: skip
-        return given
+        return picture

@@ -57,12 +57,12 @@ class Spectrum:
         colour = Colour.fit(pictures) if colour is None else colour
         plain = colour.unmix(pictures.detach().double())
         axes = tuple(range(2, plain.dim()))
-        found = torch.fft.rfftn(plain - plain.mean(axes, keepdim=True), dim=axes).abs().mean(0).flatten(1)
+        magnitude = torch.fft.rfftn(plain - plain.mean(axes, keepdim=True), dim=axes).abs().mean(0).flatten(1)
         f = frequencies(spatial).double().flatten()
         ring = (f / f.max() * (RINGS - 1)).round().long()
         count = torch.bincount(ring[1:], minlength=RINGS)  # without frequency 0
         filled = count > 0
-        sums = torch.zeros(len(found), RINGS, dtype=f.dtype).index_add(1, ring[1:], found[:, 1:].cpu())
+        sums = torch.zeros(len(magnitude), RINGS, dtype=f.dtype).index_add(1, ring[1:], magnitude[:, 1:].cpu())
         radii = torch.zeros(RINGS, dtype=f.dtype).index_add(0, ring[1:], f[1:]) / count.clamp(min=1)
         return cls(profile=(sums / count.clamp(min=1))[:, filled].float(), radii=radii[filled].float(), colour=colour)
 
@@ -76,9 +76,8 @@ class Spectrum:
     @property
     def source(self) -> str:
         """Where it comes from, for the caption."""
-        return (
-            f"1 / f^{self.decay}" if self.profile is None else f"the data ({self.colour.source if self.colour else 'as given'})"
-        )
+        measured = f"the data ({self.colour.source if self.colour else 'as given'})"
+        return f"1 / f^{self.decay}" if self.profile is None else measured
 
     def __repr__(self) -> str:
         return f"Spectrum({self.source})"
@@ -131,16 +130,15 @@ def hermitian(u: Tensor, spatial: Sequence[int]) -> Tensor:
 
     Without it an inverse transform averages the two, and does not keep their magnitudes.
     """
-    side, axes = spatial[-1], tuple(range(u.dim() - len(spatial), u.dim() - 1))
+    axes = tuple(range(u.dim() - len(spatial), u.dim() - 1))
     negative = u.roll([-1] * len(axes), axes).flip(axes).conj() if axes else u.conj()  # k -> -k, with 0 in its place
-    k = torch.arange(side // 2 + 1, device=u.device)
-    return torch.where((k == 0) | (2 * k == side), (u + negative) / 2, u)
+    return torch.where(weights(spatial).to(u.device) == 1, (u + negative) / 2, u)
 
 
 def inverse_fft(plane: Tensor, spatial: Sequence[int]) -> Tensor:
     """Real pictures from half planes, by a transform that keeps sums of squares."""
-    made: Tensor = torch.fft.irfftn(plane, s=tuple(spatial), dim=tuple(range(-len(spatial), 0)), norm="ortho")
-    return made
+    pictures: Tensor = torch.fft.irfftn(plane, s=tuple(spatial), dim=tuple(range(-len(spatial), 0)), norm="ortho")
+    return pictures
 
 
 def resize_spectrum(plane: Tensor, spatial: Sequence[int], larger: Sequence[int]) -> Tensor:
@@ -150,8 +148,8 @@ def resize_spectrum(plane: Tensor, spatial: Sequence[int], larger: Sequence[int]
         last = axis == plane.dim() - 1
         k = torch.arange(0 if last else -top, top + 1, device=plane.device)
         shape = [*plane.shape[:axis], new // 2 + 1 if last else new, *plane.shape[axis + 1 :]]
-        kept = plane.index_select(axis, k % old)
-        plane = torch.zeros(shape, dtype=plane.dtype, device=plane.device).index_copy(axis, k % new, kept)
+        shared = plane.index_select(axis, k % old)
+        plane = torch.zeros(shape, dtype=plane.dtype, device=plane.device).index_copy(axis, k % new, shared)
     return plane
 
 
@@ -166,11 +164,7 @@ def resample(pictures: Tensor, spatial: Sequence[int]) -> Tensor:
 
 
 def check_spatial(spatial: tuple[int, ...], what: str) -> None:
-    """Refuse inputs without spatial axes.
-
-    Raises:
-        InputError: there are no axes behind the channels.
-    """
+    """Refuse inputs without spatial axes."""
     if not spatial:
         raise InputError(
             what, "inputs without spatial axes", "the columns of a table have no order, and so no frequencies",

@@ -202,24 +202,24 @@ class Examples(Sequence[tuple[Example, ...]]):
 
 
 def examples_of(
-    found: TopActivating, targets: Sequence[Target], source: ExampleSource, by: str, *, crop: bool = True, pool: str = "max"
+    best: TopActivating, targets: Sequence[Target], source: ExampleSource, by: str, *, crop: bool = True, pool: str = "max"
 ) -> Examples:
     """The result of a search as examples. A unit with the same value for all pictures has none."""
-    rows, silent = list[tuple[Example, ...]](), tuple(found.silent.tolist())
+    rows, silent = list[tuple[Example, ...]](), tuple(best.silent.tolist())
     for unit, target in enumerate(targets):
-        best = [] if silent[unit] else [(rank, i) for rank, i in enumerate(found.index[unit].tolist()) if i >= 0]
+        ranked = [] if silent[unit] else [(rank, i) for rank, i in enumerate(best.index[unit].tolist()) if i >= 0]
         rows.append(tuple(
-            Example(target, i, source.pictures.name(i), float(found.values[unit, rank]), found.position(unit, rank), source, crop)
-            for rank, i in best
+            Example(target, i, source.pictures.name(i), float(best.values[unit, rank]), best.position(unit, rank), source, crop)
+            for rank, i in ranked
         ))  # fmt: skip
     units = tuple(target.text() for target in targets)
-    return Examples(units, tuple(rows), by, found.seen, silent, tuple(_notes(found, units, silent)), pool)
+    return Examples(units, tuple(rows), by, best.seen, silent, tuple(_notes(best, units, silent)), pool)
 
 
-def _notes(found: TopActivating, units: Sequence[str], silent: Sequence[bool]) -> list[str]:
+def _notes(best: TopActivating, units: Sequence[str], silent: Sequence[bool]) -> list[str]:
     mute = [unit for unit, one in zip(units, silent, strict=True) if one]
-    notes = [f"Called off after {found.seen} pictures; the best of those are shown."] if found.stopped else []
+    notes = [f"Called off after {best.seen} pictures; the best of those are shown."] if best.stopped else []
     if mute:
         which = mute[0] if len(mute) == 1 else f"{len(mute)} units, {mute[0]} among them,"
-        notes.append(f"{which} had the same value for all {found.seen:,} pictures: there is no example.")
+        notes.append(f"{which} had the same value for all {best.seen:,} pictures: there is no example.")
     return notes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -43,18 +44,14 @@ class ReceptiveField:
 
     arrived: Callable[[Tensor], Tensor | None]
     x: Tensor
-    known: dict[tuple[int, bool, int], Tensor | None] = field(default_factory=dict)
-
-    @property
-    def whole(self) -> Box:
-        return tuple((0, side) for side in self.x.shape[2:])
+    masks: dict[tuple[int, bool, int], Tensor | None] = field(default_factory=dict)
 
     def box(self, position: tuple[int, ...]) -> Box:
         """The smallest box that holds all that a unit at `position` depends on."""
         box = []
         for axis, side in enumerate(self.x.shape[2:]):
             if not self._reaches(axis, False, side, position):  # not even all of it arrives: nothing is known
-                return self.whole
+                return tuple((0, side) for side in self.x.shape[2:])
             ends = [self._margin(axis, last, side, position) for last in (False, True)]
             box.append((ends[0], side - ends[1]))
         return tuple(box)
@@ -63,33 +60,21 @@ class ReceptiveField:
         """How many lines from one end the unit does not depend on."""
         if self._reaches(axis, last, 1, position):
             return 0
-        outside, inside = 1, side
-        while inside - outside > 1:
-            middle = (outside + inside) // 2
-            if self._reaches(axis, last, middle, position):
-                inside = middle
-            else:
-                outside = middle
-        return outside
+        return 1 + bisect_left(range(2, side), True, key=lambda lines: self._reaches(axis, last, lines, position))
 
     def _reaches(self, axis: int, last: bool, lines: int, position: tuple[int, ...]) -> bool:
         key = axis, last, lines
-        if key not in self.known:
+        if key not in self.masks:
             x = self.x.clone()
             start = x.shape[2 + axis] - lines if last else 0
             x.narrow(2 + axis, start, lines).fill_(torch.nan)
-            self.known[key] = self.arrived(x)
-        mask = self.known[key]
+            self.masks[key] = self.arrived(x)
+        mask = self.masks[key]
         return mask is None or mask.shape[: len(position)] != mask.shape or bool(mask[position])
 
 
 def receptive_field(model: Model, x: Tensor, at: str, *, tokens: bool = False) -> ReceptiveField:
-    """The receptive fields of the layer `at`.
-
-    Arguments:
-        x: Any input, with shape (1, *shape).
-        tokens: Whether channels stand on the last axis of its value.
-    """
+    """The receptive fields of the layer `at`, from any input (1, *shape); with `tokens`, its channels are on the last axis."""
     activations, _ = layer_activations(model, x, [at])
 
     @torch.no_grad()

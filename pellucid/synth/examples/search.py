@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 from torch import Tensor
 
@@ -14,7 +14,7 @@ from pellucid.target import Target, as_target
 from ..frame import Frame
 from ..pictures import Pictures
 from .example import Examples, ExampleSource, examples_of
-from .top_activating import Relevance, group_units, top_activating
+from .top_activating import Pool, Relevance, group_units, top_activating
 
 
 def search(
@@ -27,7 +27,7 @@ def search(
     top: int,
     by: str = "activation",
     crop: bool = True,
-    pool: Literal["max", "mean"] = "max",
+    pool: Pool = "max",
     target: Any = None,
 ) -> Examples:
     """The `top` best pictures of every unit.
@@ -50,22 +50,18 @@ def search(
 
 
 def relevance(model: Model, method: Method, target: Any) -> Relevance:
-    """The relevance of the value at an address for the class of each picture.
-
-    Arguments:
-        target: One class for all pictures, a list with one for each, or None for the predicted class of each.
-    """
+    """The relevance of the value at an address for a class: one for all pictures, a list, or None: the predicted one."""
     classes = target.tolist() if isinstance(target, Tensor) else target
     several = isinstance(classes, (list, tuple))
 
     def attribute(x: Tensor, at: str | None, first: int) -> Tensor:
-        wanted = list(classes[first : first + len(x)]) if several else classes
-        if several and len(wanted) != len(x):
+        batch = list(classes[first : first + len(x)]) if several else classes
+        if several and len(batch) != len(x):
             raise InputError(
                 "target", f"{len(classes)} classes and more pictures than that", "each picture has one",
                 "Give one for each, or None.",
             )  # fmt: skip
-        return method.attribute(model, x, as_target(wanted), at).values
+        return method.attribute(model, x, as_target(batch), at).values
 
     return attribute
 

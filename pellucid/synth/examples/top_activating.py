@@ -5,7 +5,7 @@ How they become `Examples`, with crops and masks, is in `example.py`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,6 +20,7 @@ from pellucid.target.activation import Channel
 from ..pictures import Pictures
 
 BATCH = 64  # pictures read at once
+Pool = Literal["max", "mean"]
 Relevance = Callable[[Tensor, str | None, int], Tensor]
 """Takes inputs (batch, *shape), an address and the number of the first input; returns the relevance of the value there."""
 
@@ -98,9 +99,9 @@ class TopActivating:
 
     def keep(self, x: Tensor) -> None:
         """Keep the pictures that are among the best, of earlier batches and of this one, and no others."""
-        wanted = set(self.index.flatten().tolist())
-        self.kept = {i: one for i, one in self.kept.items() if i in wanted}
-        self.kept |= {self.seen + i: x[i].cpu().clone() for i in range(len(x)) if self.seen + i in wanted}
+        best = set(self.index.flatten().tolist())
+        self.kept = {i: one for i, one in self.kept.items() if i in best}
+        self.kept |= {self.seen + i: x[i].cpu().clone() for i in range(len(x)) if self.seen + i in best}
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,28 +154,22 @@ class UnitGroup:
 
 def group_units(targets: Sequence[Target]) -> list[UnitGroup]:
     """The units, those of one layer in one group."""
-    found: dict[object, list[int]] = {}
+    rows_by_key: dict[object, list[int]] = {}
     for row, target in enumerate(targets):
         (weight, term), *more = target.terms
         single = isinstance(term, Channel) and weight == 1 and not more and isinstance(term.unit, int)
-        found.setdefault((term.at, term.position, term.tokens) if single else row, []).append(row)  # type: ignore[attr-defined]
-    made = []
-    for key, rows in found.items():
+        rows_by_key.setdefault((term.at, term.position, term.tokens) if single else row, []).append(row)  # type: ignore[attr-defined]
+    groups = []
+    for key, rows in rows_by_key.items():
         term = targets[rows[0]].terms[0][1]
         single = isinstance(key, tuple) and isinstance(term, Channel)
         channels = tuple(targets[row].terms[0][1].unit for row in rows) if single else None  # type: ignore[attr-defined]
-        made.append(UnitGroup(tuple(rows), targets[rows[0]], channels))
-    return made
+        groups.append(UnitGroup(tuple(rows), targets[rows[0]], channels))
+    return groups
 
 
 def top_activating(
-    model: Model,
-    source: Pictures,
-    targets: Sequence[Target],
-    top: int,
-    *,
-    pool: Literal["max", "mean"] = "max",
-    relevance: Relevance | None = None,
+    model: Model, source: Pictures, targets: Sequence[Target], top: int, *, pool: Pool = "max", relevance: Relevance | None = None
 ) -> TopActivating:
     """The `top` best pictures of every unit, in one pass.
 
@@ -186,7 +181,7 @@ def top_activating(
         relevance: Rank by the relevance of a channel, summed over its map, in place of its activation.
     """
     groups, best = group_units(targets), TopActivating.of(len(targets), top)
-    for x in _batches(source):
+    for x in (part for batch in source.everything(BATCH) for part in torch.split(batch, batch_size(batch))):
         values = _values(model, x, groups, relevance, best.seen)
         for group in groups:
             best.add(group.rows, group.read(values.__getitem__, "sum" if relevance else pool))
@@ -199,19 +194,14 @@ def top_activating(
     return best
 
 
-def _batches(source: Pictures) -> Iterator[Tensor]:
-    for x in source.everything(BATCH):
-        yield from torch.split(x, batch_size(x))
-
-
 def _values(
-    model: Model, x: Tensor, groups: Sequence[UnitGroup], relevance: Relevance | None, seen: int
+    model: Model, x: Tensor, groups: Sequence[UnitGroup], relevance: Relevance | None, first: int
 ) -> dict[str | None, Tensor]:
     """The values that all units read, for a batch: from one pass, or from one explanation per layer."""
     addresses = tuple(dict.fromkeys(at for group in groups for at in group.addresses))
     if relevance is None:
         return forward_values(model, x, (*addresses, None))
-    return {at: relevance(x, at, seen) for at in addresses}
+    return {at: relevance(x, at, first) for at in addresses}
 
 
 def _number(place: Sequence[int], sizes: Sequence[int]) -> int:

@@ -150,8 +150,6 @@ class ChainResult:
         codes: By chain and sample, with shape (n, samples, *code).
         trace: The scores by step and chain, (steps, n); NaN for steps that were not made.
         steps: How many were planned.
-        seconds: How long they took.
-        notes: Remarks for the reader, whole sentences.
     """
 
     codes: Tensor
@@ -173,11 +171,11 @@ def run_chain(
     """
     begun, size = time.perf_counter(), batch_size(torch.empty(1, *chain.task.frame.shape))
     pieces = [list(range(len(chain.task)))[i : i + size] for i in range(0, len(chain.task), size)]
-    total, found = steps + (samples - 1) * every, list[tuple[Tensor, Tensor]]()
+    total, parts = steps + (samples - 1) * every, list[tuple[Tensor, Tensor]]()
     notes: list[str] = []
     for number, rows in enumerate(pieces):
         draws = generators([chain.task.seeds[row] for row in rows])
-        kept, trace = [], []
+        sampled, trace = [], []
         codes = chain.start(draws) if start is None else start[0][rows]
         for step in range(total):
             seconds = time.perf_counter() - begun
@@ -189,11 +187,11 @@ def run_chain(
                 codes, scores = chain.step(codes, e1[rows], draws, rows)
             trace.append(scores)
             if step + 1 >= steps and (step + 1 - steps) % every == 0:
-                kept.append(noiseless_steps(chain, codes, e1[rows], draws, rows, calm))
-        kept += [codes] * (samples - len(kept))
+                sampled.append(noiseless_steps(chain, codes, e1[rows], draws, rows, calm))
+        sampled += [codes] * (samples - len(sampled))
         trace += [torch.full((len(rows),), torch.nan, device=codes.device)] * (total - len(trace))
-        found.append((torch.stack(kept, 1), torch.stack(trace)))
-    codes, scores = torch.cat([codes for codes, _ in found]), torch.cat([trace for _, trace in found], 1)
+        parts.append((torch.stack(sampled, 1), torch.stack(trace)))
+    codes, scores = torch.cat([codes for codes, _ in parts]), torch.cat([trace for _, trace in parts], 1)
     return ChainResult(codes, scores, total, time.perf_counter() - begun, tuple(notes))
 
 

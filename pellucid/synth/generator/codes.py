@@ -36,11 +36,6 @@ class Codes:
         floor = FEW * self.sd.mean()
         return self.sd + torch.where(floor > 0, floor, torch.ones_like(floor))
 
-    @property
-    def variance(self) -> float:
-        """The mean over units."""
-        return float(self.sd.square().mean())
-
     def to(self, device: torch.device) -> Codes:
         """The same on another device."""
         mean, sd, low, high = (t.to(device) for t in (self.mean, self.sd, self.low, self.high))

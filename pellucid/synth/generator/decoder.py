@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from pellucid.errors import MethodError
+from ..canvas.latent import RESIZE
 
 N = TypeVar("N", bound=nn.Module)
 CONV: tuple[type[nn.Module], ...] = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
-RESIZE = ("", "linear", "bilinear", "trilinear")
 LEAST, MOST = 4, 512  # places a side at the start of a decoder; channels of a map
 HIDDEN = 4096  # the width of the published dense layers, which ours have at most
 
@@ -114,8 +114,7 @@ class Decoder(nn.Module):
             maps = stage(maps)
             picture = resize(picture, maps.shape[2:]) + tint(maps)
         picture = self.level + self.contrast * resize(picture, self.plan.picture[1:])
-        made: Tensor = picture.sigmoid() if self.plan.bounded else picture
-        return made
+        return torch.sigmoid(picture) if self.plan.bounded else picture
 
 
 def resize(maps: Tensor, sides: Sequence[int]) -> Tensor:
@@ -140,13 +139,13 @@ def head(plan: Architecture) -> nn.Sequential:
 
 def stages(plan: Architecture) -> nn.ModuleList:
     """From maps to maps of twice the sides."""
-    conv, made = CONV[len(plan.start)], nn.ModuleList()
+    conv, doublings = CONV[len(plan.start)], nn.ModuleList()
     for stage, strides in enumerate(plan.strides):
         into, out = plan.channels(stage), plan.channels(stage + 1)
         narrow, smooth = conv(into, out, 3, padding=1), conv(out, out, 3, padding=1)
         doubled = nn.Upsample(scale_factor=strides, mode=RESIZE[len(strides)], align_corners=False)
-        made.append(nn.Sequential(narrow, nn.LeakyReLU(0.3), doubled, smooth, nn.LeakyReLU(0.3)))
-    return made
+        doublings.append(nn.Sequential(narrow, nn.LeakyReLU(0.3), doubled, smooth, nn.LeakyReLU(0.3)))
+    return doublings
 
 
 def tints(plan: Architecture) -> nn.ModuleList:
@@ -185,11 +184,6 @@ def initialised(net: nn.Module, rng: torch.Generator) -> nn.Module:
     net.to_empty(device="cpu")
     with torch.no_grad():
         for parameter in net.parameters():
-            fan = _fan(parameter.shape)
+            fan = math.prod(parameter.shape[1:]) if parameter.dim() > 1 else 0  # the entries a weight sums over; no offset does
             parameter.normal_(0, math.sqrt(2 / (1 + 0.3**2) / fan), generator=rng) if fan else parameter.zero_()
     return net
-
-
-def _fan(shape: Sequence[int]) -> int:
-    """How many entries a weight sums over: 0 for an offset."""
-    return math.prod(shape[1:]) if len(shape) > 1 else 0

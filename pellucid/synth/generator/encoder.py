@@ -76,10 +76,7 @@ class Encoder:
 
 
 def encoder(model: Model, x: Tensor, at: str | Place | None = None) -> Encoder:
-    """The network up to `at`; None: up to what goes into its last dense layer, the class layer.
-
-    Arguments:
-        x: Any input, to see what runs.
+    """The network up to `at`; None: up to what goes into its last dense layer, the class layer. `x` is any input.
 
     Raises:
         WhereError: there is no such module, it did not run, or the model has no dense layer to stop at.
@@ -159,8 +156,8 @@ def _maps_before(code: Place, events: Sequence[tuple[Place, tuple[int, ...]]]) -
 
 
 def _absent(model: Model, at: str, events: Sequence[tuple[Place, tuple[int, ...]]]) -> WhereError:
-    known = list(dict.fromkeys(place.module for place, _ in events if place.module))
-    near = ", ".join(nearest(at, known)) or "nothing: modules of scripted and compiled code cannot be observed"
+    modules = list(dict.fromkeys(place.module for place, _ in events if place.module))
+    near = ", ".join(nearest(at, modules)) or "nothing: modules of scripted and compiled code cannot be observed"
     return WhereError(
         f"Codes of {model.name} at {at}", "nothing of that name that ran", f"the nearest are {near}", "Name one of them: at=..."
     )

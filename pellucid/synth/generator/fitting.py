@@ -16,12 +16,11 @@ from torch import Tensor
 from pellucid.core.formats import FORMATS, save
 from pellucid.errors import InputError, OutputError
 from pellucid.model import Model
-from ..frame import Frame
+from ..frame import Bounds, Frame
 from ..pictures import Pictures
 from .codes import Codes, measure_codes
 from .decoder import Architecture, Decoder, channels_last, critic
 from .encoder import Encoder, encoder
-from .losses import Scales
 from .store import Parts
 from .training import Training, TrainingResult, TrainingSetup, measure_distances, train
 
@@ -30,22 +29,12 @@ ENOUGH = 10_000  # pictures that statistics are taken of, at most
 
 
 def fit(
-    model: Model,
-    source: Pictures,
-    at: str | None,
-    bounds: tuple[float, float] | None,
-    width: int,
-    settings: Training,
-    out: Path | None,
+    model: Model, source: Pictures, at: str | None, bounds: Bounds | None, width: int, settings: Training, out: Path | None
 ) -> Parts:
     """A prior for a model: codes, units and losses measured on the data, a decoder trained, and its errors measured.
 
     Arguments:
         out: A file that the prior so far is written to now and then, and at the end; None: none.
-
-    Raises:
-        InputError: there are fewer than two pictures, or all are the same.
-        OutputError: the file is no .safetensors file.
     """
     if out is not None and out.suffix.lower() not in FORMATS["prior"]:
         found = f'suffix "{out.suffix}"'
@@ -101,23 +90,23 @@ def _provenance(model: Model, source: Pictures, setup: TrainingSetup, result: Tr
 
 def measure_data(source: Pictures, inner: Encoder, batch: int) -> tuple[Codes, float, float]:
     """The statistics of codes over the data, and the lowest and highest input."""
-    ends, seen = [float("inf"), -float("inf")], 0
+    ends, count = [float("inf"), -float("inf")], 0
 
     def coded() -> Iterator[Tensor]:
-        nonlocal seen
+        nonlocal count
         for x in source.one_epoch(batch):
             ends[:] = [min(ends[0], float(x.min())), max(ends[1], float(x.max()))]
-            seen += len(x)
+            count += len(x)
             with torch.no_grad():
                 yield inner.codes(x).float()
-            if seen >= ENOUGH:
+            if count >= ENOUGH:
                 return
 
     codes = measure_codes(coded())
     return codes, ends[0], ends[1]
 
 
-def _frame(model: Model, shape: tuple[int, ...], bounds: tuple[float, float] | None, low: float, high: float) -> Frame:
+def _frame(model: Model, shape: tuple[int, ...], bounds: Bounds | None, low: float, high: float) -> Frame:
     if bounds is None and model.image_preprocess is not None:
         return Frame(shape, *model.image_preprocess.bounds(), model.device, model.dtype)
     low, high = bounds or (low, high)
@@ -126,14 +115,14 @@ def _frame(model: Model, shape: tuple[int, ...], bounds: tuple[float, float] | N
     return Frame(shape, torch.tensor(float(low)), torch.tensor(float(high)), model.device, model.dtype)
 
 
-def _scales(x: Tensor, inner: Encoder, frame: Frame, codes: Codes) -> Scales:
+def _scales(x: Tensor, inner: Encoder, frame: Frame, codes: Codes) -> dict[str, float]:
     """The scales of the losses: their values for a decoder that always draws the mean; 1 where nothing varies."""
     with torch.no_grad():
         parts = [inner(part)[1] for part in torch.split(x, 64)] if inner.features is not None else [None]
     squares = [float(part.float().square().mean()) for part in parts if part is not None]
     picture = float(frame.to_pictures(x).float().var(0).mean())
-    found = picture, sum(squares) / max(1, len(squares)), codes.variance
-    return Scales(*(value if value > 0 else 1.0 for value in found))
+    scales = {"image": picture, "features": sum(squares) / max(1, len(squares)), "code": float(codes.sd.square().mean())}
+    return {name: scale if scale > 0 else 1.0 for name, scale in scales.items()}
 
 
 def _standardise(decoder: Decoder, codes: Codes, pictures: Tensor) -> None:

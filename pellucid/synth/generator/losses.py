@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from pellucid.errors import MethodError
-
-softplus = nn.functional.softplus
 
 
 @dataclass(frozen=True)
@@ -44,60 +41,25 @@ class Losses:
     def __post_init__(self) -> None:
         weights = self.image, self.features, self.code, self.adversarial
         if min(weights) < 0 or not any(weights[:3]):
-            raise MethodError(
-                "Losses of a prior",
-                f"the weights {weights}",
-                "a decoder learns from distances with a weight",
-                "Let one be above 0.",
-            )
+            why = "a decoder learns from distances with a weight"
+            raise MethodError("Losses of a prior", f"the weights {weights}", why, "Let one be above 0.")
 
 
-@dataclass(frozen=True)
-class Scales:
-    """What distances are divided by: the mean square of pictures and of codes around their means, and that of maps."""
+def distances(drawn: Mapping[str, Tensor], real: Mapping[str, Tensor], scales: Mapping[str, float]) -> dict[str, Tensor]:
+    """The distances by name, each as a share of its scale.
 
-    image: float
-    features: float
-    code: float
-
-
-@dataclass(frozen=True, eq=False)
-class Representation:
-    """A batch of pictures, with the features and codes that the network computes for them."""
-
-    picture: Tensor
-    features: Tensor | None
-    code: Tensor
+    Arguments:
+        drawn, real: A batch of pictures ("image"), and the "features" and "code" that the network computes for them.
+        scales: The mean square of pictures and of codes around their means, and that of features.
+    """
+    return {name: (drawn[name] - real[name]).square().mean() / scales[name] for name in real}
 
 
-def distances(made: Representation, real: Representation, scales: Scales) -> dict[str, Tensor]:
-    """The distances between made and real, each as a share of its scale."""
-    found = {"image": (made.picture - real.picture).square().mean() / scales.image}
-    if made.features is not None and real.features is not None:
-        found["features"] = (made.features - real.features).square().mean() / scales.features
-    return found | {"code": (made.code - real.code).square().mean() / scales.code}
-
-
-def weighted_sum(losses: Losses, found: dict[str, Tensor]) -> Tensor:
-    """Their weighted sum."""
-    return torch.stack([getattr(losses, name) * loss for name, loss in found.items()]).sum()
-
-
-def adversarial_loss(verdicts: Tensor) -> Tensor:
-    """-log of the probability that made pictures are real, by the critic's scores."""
-    return softplus(-verdicts).mean()
-
-
-def critic_loss(real: Tensor, made: Tensor) -> Tensor:
-    """The critic's own loss, by its scores of real and of made pictures: 2 log 2 for one that cannot tell."""
-    return softplus(-real).mean() + softplus(made).mean()
-
-
-def percentages(found: dict[str, float] | Sequence[tuple[str, float]]) -> str:
+def percentages(distances: dict[str, float]) -> str:
     """Distances as text.
 
     Example:
         >>> percentages({"image": 0.104, "code": 0.02})
         'image 10 %, code 2 %'
     """
-    return ", ".join(f"{name} {share:.0%}".replace("%", " %") for name, share in dict(found).items())
+    return ", ".join(f"{name} {share:.0%}".replace("%", " %") for name, share in distances.items())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -16,7 +17,7 @@ from pellucid.core.formats import save
 from pellucid.errors import MethodError, WhereError
 from pellucid.model import Model, load
 from ..canvas.latent import Latent
-from ..frame import Frame
+from ..frame import Bounds, Frame
 from ..pictures import pictures
 from .codes import Codes
 from .decoder import Decoder
@@ -66,7 +67,7 @@ class GeneratorPrior:
         minutes: float | None = 5.0,
         steps: int | None = None,
         seed: int = 0,
-        bounds: tuple[float, float] | None = None,
+        bounds: Bounds | None = None,
         width: int = 32,
         batch: int = 64,
         lr: float = 1e-3,
@@ -141,12 +142,8 @@ class GeneratorPrior:
         low, high = (-bounds, bounds) if isinstance(bounds, (int, float)) else bounds
         ends = [torch.as_tensor(end, dtype=torch.float32) for end in (mean, sd, low, high)]
         if not bool((ends[2] < ends[3]).all()) or not bool((ends[1] > 0).all()):
-            raise MethodError(
-                "A wrapped generator",
-                f"bounds {bounds}, sd {sd}",
-                "the low bounds are below the high ones, and sd above 0",
-                "Pass bounds=2.0, say.",
-            )
+            why = "the low bounds are below the high ones, and sd above 0"
+            raise MethodError("A wrapped generator", f"bounds {bounds}, sd {sd}", why, "Pass bounds=2.0, say.")
         scaled = module if output is None else Scaled(module, *output)
         return GeneratorPrior(scaled, Codes(shape, *ends), provenance={"wrapped": type(module).__name__})
 
@@ -176,15 +173,15 @@ class GeneratorPrior:
 
     def __call__(self, codes: Tensor) -> Tensor:
         """The pictures of codes (n, *shape), as the generator makes them, differentiable."""
-        made: Tensor = self.generator(codes)
-        return made
+        pictures: Tensor = self.generator(codes)
+        return pictures
 
     def pictures(self, codes: Tensor, frame: Frame) -> Tensor:
         """The pictures of codes in the units of a frame, at the generator's own size."""
-        made = self(codes)
+        drawn = self(codes)
         if self.low is not None and self.high is not None:
-            return frame.to_pictures(self.low.to(made) + (self.high - self.low).to(made) * made)
-        return frame.to_pictures(made) if isinstance(self.generator, Decoder) else made
+            return frame.to_pictures(self.low.to(drawn) + (self.high - self.low).to(drawn) * drawn)
+        return frame.to_pictures(drawn) if isinstance(self.generator, Decoder) else drawn
 
     def canvas(self, frame: Frame, *, width: float = 0.5, start: str = "data") -> Latent:
         """The canvas whose numbers are codes, which start around those of data.
@@ -199,8 +196,8 @@ class GeneratorPrior:
         """
         if start not in STARTS:
             raise MethodError("Where codes begin", repr(start), f"it is one of {', '.join(STARTS)}", "Say start='data'.")
-        here = self.to(frame.device)
-        codes, draw = here.codes, partial(here.pictures, frame=frame)
+        moved = self.to(frame.device)
+        codes, draw = moved.codes, partial(moved.pictures, frame=frame)
         if start == "normal":
             mean, sd = torch.zeros_like(codes.mean), torch.ones_like(codes.sd)
             return Latent(draw, mean, sd, 1.0, codes.low, codes.high, codes.shape)
@@ -219,25 +216,23 @@ class GeneratorPrior:
                 "Use recipe dgn_am, or fit a prior: pl.synth.GeneratorPrior.fit(model, data).",
             )  # fmt: skip
         try:
-            found = encoder(model, x, self.place)
+            inner = encoder(model, x, self.place)
         except WhereError:
             raise WhereError(
                 f"Codes of {model.name} at {self.place}", "nothing of that name that ran",
                 f"the prior was fitted to {self.origin}", "Fit one for this model, or let recipe dgn_am search its codes.",
             ) from None  # fmt: skip
         with torch.no_grad():
-            shape = tuple(found.codes(x).shape[1:])
+            shape = tuple(inner.codes(x).shape[1:])
         if shape != self.codes.shape:
             raise WhereError(
                 f"Codes of {model.name} at {self.place}", f"values of shape {shape}",
                 f"the prior was fitted to codes of shape {self.codes.shape}", "Fit one for this model.",
             )  # fmt: skip
-        return found
+        return inner
 
     def to(self, device: torch.device) -> GeneratorPrior:
         """A copy on another device, or itself."""
-        import copy
-
         here = next(chain(self.generator.parameters(), self.generator.buffers()), torch.empty(0)).device
         generator = self.generator if here == device else copy.deepcopy(self.generator).to(device)
         return replace(self, generator=generator, codes=self.codes.to(device))
@@ -268,5 +263,5 @@ class Scaled(nn.Module):
         self.eval()
 
     def forward(self, codes: Tensor) -> Tensor:
-        made: Tensor = (self.module(codes) - self.black) / (self.white - self.black)
-        return made
+        scaled: Tensor = (self.module(codes) - self.black) / (self.white - self.black)
+        return scaled

@@ -73,11 +73,11 @@ def read(path: str | os.PathLike[str]) -> Parts:
         mean, sd, low, high = (tensors[f"codes.{name}"] for name in STATISTICS)
         codes = Codes(plan.code, mean, sd, low, high, tensors.get("codes.bank"))
         place = Place(str(about["module"]), bool(about["incoming"]))
-        found = dict(about["provenance"]), tuple(map(str, about["notes"]))
+        rest = dict(about["provenance"]), tuple(map(str, about["notes"]))
     except Exception as error:  # whatever a file made by someone else leads to
         raise _damaged(path, f"{type(error).__name__}: {' '.join(str(error).split())[:200]}") from None
     channels_last(decoder.eval().requires_grad_(False))
-    return Parts(decoder, codes, tensors.get("low"), tensors.get("high"), place, *found)
+    return Parts(decoder, codes, tensors.get("low"), tensors.get("high"), place, *rest)
 
 
 def _opened(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -15,7 +15,9 @@ from pellucid.errors import MethodError
 from ..pictures import Pictures
 from .decoder import Decoder
 from .encoder import Encoder
-from .losses import Losses, Representation, Scales, adversarial_loss, critic_loss, distances, weighted_sum
+from .losses import Losses, distances
+
+softplus = nn.functional.softplus
 
 PATIENCE = 0.4  # the critic's loss below which it is not trained, until pictures are better
 MEMORY = 0.99  # of the running mean of weights, which is what is kept
@@ -24,14 +26,10 @@ MEASURED = 64  # steps that reported distances are the mean of
 
 @dataclass(frozen=True)
 class Training:
-    """How long to train, and how.
+    """How long to train, and how: as in `GeneratorPrior.fit`.
 
     Arguments:
-        minutes: The time there is; None: as long as `steps` take.
-        steps: How many steps; None: as many as there is time for. With a number, twice gives the same.
-        batch: Pictures in a step.
         lr: Of Adam for the decoder; the critic has 0.4 of it.
-        losses: The weights.
         every: Seconds between two checkpoints.
 
     Raises:
@@ -49,9 +47,8 @@ class Training:
         limits = [limit for limit in (self.minutes, self.steps) if limit is not None]
         if not limits or min(*limits, self.batch, self.lr, self.every) <= 0:
             found = f"minutes={self.minutes}, steps={self.steps}, batch={self.batch}, lr={self.lr}, every={self.every}"
-            raise MethodError(
-                "Training of a prior", found, "it needs a limit, and numbers above zero", "Say minutes=5 or steps=2000."
-            )
+            why = "it needs a limit, and numbers above zero"
+            raise MethodError("Training of a prior", found, why, "Say minutes=5 or steps=2000.")
 
     def done(self, steps: int, seconds: float) -> tuple[int, int, str]:
         """The progress: what is done, of how much, and in which unit; by time unless only steps are limited."""
@@ -73,9 +70,7 @@ class TrainingResult:
 
     Arguments:
         decoder: With the running mean of its weights.
-        steps, seconds: How long it was trained.
         distances: The mean over the last steps, each as a share of its scale.
-        notes: Remarks for the reader, whole sentences.
     """
 
     decoder: Decoder
@@ -98,22 +93,23 @@ class TrainingSetup:
     critic: nn.Module
     encoder: Encoder
     losses: Losses
-    scales: Scales
+    scales: Mapping[str, float]
     to_inputs: Callable[[Tensor], Tensor]
     to_pictures: Callable[[Tensor], Tensor]
 
-    def represent(self, picture: Tensor, x: Tensor) -> Representation:
-        """Pictures, and what the network computes for them as inputs x."""
+    def represent(self, picture: Tensor, x: Tensor) -> dict[str, Tensor]:
+        """Pictures, and what the network computes for them as inputs x, by the name of the loss they count in."""
         codes, features = self.encoder(x)
-        return Representation(picture, None if features is None else features.float(), codes.float())
+        inside = {} if features is None else {"features": features.float()}
+        return {"image": picture, **inside, "code": codes.float()}
 
     def compare(self, x: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         """Pictures, those made from their codes, and the distances between them, differentiable by the decoder's weights."""
         with torch.no_grad():
             real = self.represent(self.to_pictures(x).float(), x)
-        picture = self.decoder(real.code)
-        made = self.represent(picture, self.to_inputs(picture).to(x.dtype))
-        return real.picture, picture, distances(made, real, self.scales)
+        picture = self.decoder(real["code"])
+        drawn = self.represent(picture, self.to_inputs(picture).to(x.dtype))
+        return real["image"], picture, distances(drawn, real, self.scales)
 
 
 def train(
@@ -121,18 +117,18 @@ def train(
 ) -> TrainingResult:
     """The decoder after training, which ends when time or steps are over, when it is called off, or on Ctrl-C.
 
-    Arguments:
-        keep: Called with the result so far, now and then.
+    Now and then `keep` is called with the result so far.
     """
-    started, kept, steps = time.perf_counter(), time.perf_counter(), 0
+    started, saved, steps = time.perf_counter(), time.perf_counter(), 0
     mean, last, notes = copy.deepcopy(setup.decoder), list[dict[str, float]](), list[str]()
 
     def state() -> TrainingResult:
-        return TrainingResult(mean, steps, time.perf_counter() - started, _means(last), tuple(notes))
+        means = {name: sum(measured[name] for measured in last) / len(last) for name in last[-1]} if last else {}
+        return TrainingResult(mean, steps, time.perf_counter() - started, means, tuple(notes))
 
     try:
-        for found in training_steps(setup, source, settings):
-            steps, last = steps + 1, [*last, found][-MEASURED:]
+        for measured in training_steps(setup, source, settings):
+            steps, last = steps + 1, [*last, measured][-MEASURED:]
             update_mean(mean, setup.decoder, steps)
             seconds = time.perf_counter() - started
             if report_progress(*settings.done(steps, seconds)):
@@ -140,9 +136,9 @@ def train(
                 break
             if settings.over(steps, seconds):
                 break
-            if keep is not None and time.perf_counter() - kept > settings.every:
+            if keep is not None and time.perf_counter() - saved > settings.every:
                 keep(state())
-                kept = time.perf_counter()
+                saved = time.perf_counter()
         else:
             notes.append(f"Training stopped after {steps} steps: the loss was no longer finite.")
     except KeyboardInterrupt:
@@ -160,20 +156,20 @@ def training_steps(setup: TrainingSetup, source: Pictures, settings: Training) -
     critics = torch.optim.Adam(verdicts, 0.4 * settings.lr, betas=(0.5, 0.999))
     for x in source.batches(settings.batch):
         with torch.inference_mode(False), torch.enable_grad():
-            real, made, found = setup.compare(x.clone())
+            real, drawn, losses = setup.compare(x.clone())
             if setup.losses.adversarial:
-                critic_step(setup.critic, critics, real, made.detach())
-                found["adversarial"] = adversarial_loss(setup.critic(made))
-            loss = weighted_sum(setup.losses, found)
+                critic_step(setup.critic, critics, real, drawn.detach())
+                losses["adversarial"] = softplus(-setup.critic(drawn)).mean()  # -log of the probability that these are real
+            loss = torch.stack([getattr(setup.losses, name) * value for name, value in losses.items()]).sum()
             if not bool(loss.isfinite()):
                 return
             step(adam, weights, loss)
-        yield {name: float(value.detach()) for name, value in found.items()}
+        yield {name: float(value.detach()) for name, value in losses.items()}
 
 
-def critic_step(critic: nn.Module, adam: torch.optim.Adam, real: Tensor, made: Tensor) -> None:
+def critic_step(critic: nn.Module, adam: torch.optim.Adam, real: Tensor, drawn: Tensor) -> None:
     """One step of the critic, unless its loss is so low that the decoder would learn nothing from it."""
-    loss = critic_loss(critic(real), critic(made))
+    loss = softplus(-critic(real)).mean() + softplus(critic(drawn)).mean()  # 2 log 2 for one that cannot tell them apart
     if float(loss.detach()) > PATIENCE:
         step(adam, list(critic.parameters()), loss)
 
@@ -195,9 +191,4 @@ def update_mean(mean: Decoder, decoder: Decoder, steps: int) -> None:
 def measure_distances(setup: TrainingSetup, decoder: Decoder, x: Tensor) -> dict[str, float]:
     """The distances of a decoder on pictures that it was not trained on."""
     with torch.no_grad():
-        found = replace(setup, decoder=decoder).compare(x)[2]
-    return {name: float(value) for name, value in found.items()}
-
-
-def _means(last: list[dict[str, float]]) -> dict[str, float]:
-    return {name: sum(found[name] for found in last) / len(last) for name in last[-1]} if last else {}
+        return {name: float(value) for name, value in replace(setup, decoder=decoder).compare(x)[2].items()}

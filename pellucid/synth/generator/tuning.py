@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from pellucid.target import Target
+from ..objective.objective import term_key
 from .chain import Chain, run_chain
 
 LADDER = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4)  # weights of the prior step that are tried
@@ -27,7 +26,7 @@ def tune_prior_weight(chain: Chain, steps: int, calm: int = 0) -> Tensor:
     """
     targets: dict[Any, list[int]] = {}
     for row, target in enumerate(chain.task.targets):
-        targets.setdefault(_key(target), []).append(row)
+        targets.setdefault(tuple((weight, term_key(term)) for weight, term in target.terms), []).append(row)
     firsts = [rows[0] for rows in targets.values()]
     pilots = [row for row in firsts for _ in LADDER for _ in range(PILOTS)]
     seeds = tuple(pilot for _ in firsts for _ in LADDER for pilot in range(PILOTS))
@@ -40,10 +39,10 @@ def tune_prior_weight(chain: Chain, steps: int, calm: int = 0) -> Tensor:
     first, last = (pilot.probabilities(one, rows).view(shape).mean(2).cpu() for one in scores)
     floor = torch.where(chain.is_class(firsts), 0.0, first.mean(1))[:, None]
     best = (last - floor).amax(1, keepdim=True)
-    kept = (last - floor) >= HELD * best
+    holds = (last - floor) >= HELD * best
     distances = mean_distances(pilot, result.codes[:, 0]).view(-1, len(LADDER))
-    good = kept & (distances >= APART * distances[:, :1])
-    good = torch.where(good.any(1, keepdim=True), good, kept)  # the class comes first
+    good = holds & (distances >= APART * distances[:, :1])
+    good = torch.where(good.any(1, keepdim=True), good, holds)  # the class comes first
     chosen = torch.tensor(LADDER)[[max(i for i, one in enumerate(row) if one) for row in good.tolist()]]
     weights = torch.zeros(len(chain.task))
     for same, weight in zip(targets.values(), chosen.tolist(), strict=True):
@@ -55,14 +54,3 @@ def mean_distances(chain: Chain, codes: Tensor) -> Tensor:
     """The mean distance between the pictures of each group of pilots."""
     pictures = [chain.pictures(part).flatten(1) for part in torch.split(codes, PILOTS)]
     return torch.stack([torch.pdist(part.float()).mean() for part in pictures]).cpu()
-
-
-def _key(target: Target) -> Any:
-    """What equal targets have in common: their terms, with tensors and functions by identity."""
-
-    def parts() -> Iterator[Any]:
-        for weight, term in target.terms:
-            values = vars(term)
-            yield weight, type(term), *((n, v if isinstance(v, (str, int, tuple)) else id(v)) for n, v in values.items())
-
-    return tuple(parts())

@@ -88,8 +88,8 @@ class LayerActivations:
                 return values
         if not self.output:
             return values
-        found = list(entries(output, Tensor)) if self.parts else []
-        return values | {None: main_output(output)} | {at: part(found, at.path) for at in self.parts}
+        outputs = list(entries(output, Tensor)) if self.parts else []
+        return values | {None: main_output(output)} | {at: part(outputs, at.path) for at in self.parts}
 
     def depth(self, addresses: Sequence[str | None]) -> int:
         """How far a pass has to run for these addresses. Targets of the same depth are best computed in one batch."""

@@ -43,11 +43,11 @@ class Objective:
         """One number per picture, shape (count,): the mean over its views, which are adjacent in `values`."""
         scores: Tensor | None = None
         for rows, target in self.groups:
-            seen = [view for row in rows for view in range(row * views, (row + 1) * views)]
+            chosen = [view for row in rows for view in range(row * views, (row + 1) * views)]
             copies = target.take([i for i in range(len(rows)) for _ in range(views)])
             whole = len(rows) == self.count
-            read = copies.read(lambda at, seen=seen, whole=whole: values[at] if whole else values[at][seen])  # type: ignore[misc]
-            read = _checked(copies, read, len(seen)).float().view(len(rows), views).mean(1)
+            read = copies.read(lambda at, rows=chosen, whole=whole: values[at] if whole else values[at][rows])  # type: ignore[misc]
+            read = _checked(copies, read, len(chosen)).float().view(len(rows), views).mean(1)
             if whole:
                 return read
             scores = read.new_zeros(self.count) if scores is None else scores
@@ -68,9 +68,9 @@ class Objective:
                 return None
             means = value.detach().flatten(2).mean(2) if value.dim() > 2 else value.detach()
             means = means.view(self.count, views, -1).mean(1)[list(rows)]
-            wanted = term.index if isinstance(term, Logit) else term.unit
+            best = term.index if isinstance(term, Logit) else term.unit
             leads = torch.zeros(self.count, dtype=torch.bool, device=means.device) if leads is None else leads
-            leads[list(rows)] = means.argmax(1) == torch.tensor(wanted, device=means.device) % means.shape[1]
+            leads[list(rows)] = means.argmax(1) == torch.tensor(best, device=means.device) % means.shape[1]
         return leads
 
 
@@ -98,13 +98,13 @@ def objective_of(targets: Sequence[Target]) -> Objective:
     """The objective of a batch with one resolved target per picture."""
     kinds: dict[Any, list[int]] = {}
     for row, target in enumerate(targets):
-        kinds.setdefault(tuple((weight, _kind(term)) for weight, term in target.terms), []).append(row)
+        kinds.setdefault(tuple((weight, term_key(term, TOGETHER)) for weight, term in target.terms), []).append(row)
     return Objective(tuple((tuple(rows), _merge([targets[row] for row in rows])) for rows in kinds.values()), len(targets))
 
 
-def _kind(term: Term) -> tuple[Any, ...]:
-    """What terms must share to be read together."""
-    values = ((field.name, getattr(term, field.name)) for field in fields(term) if field.name not in TOGETHER)
+def term_key(term: Term, ignored: Sequence[str] = ()) -> tuple[Any, ...]:
+    """What equal terms have in common: their class and fields, but for those ignored; tensors and functions by identity."""
+    values = ((field.name, getattr(term, field.name)) for field in fields(term) if field.name not in ignored)
     return (type(term), *((name, value if isinstance(value, (str, int, float, tuple)) else id(value)) for name, value in values))
 
 

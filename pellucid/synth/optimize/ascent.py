@@ -77,7 +77,7 @@ class Adam:
 
     def step(self, numbers: Numbers, slopes: Numbers, memory: Numbers, step: int, steps: int) -> tuple[Numbers, Numbers]:
         rate = scheduled(self.rate, self.end, self.schedule, step, steps)
-        b1, b2, moved, kept = self.momentum, self.decay, [], []
+        b1, b2, moved, means = self.momentum, self.decay, [], []
         for number, slope, m, v in zip(numbers, slopes, memory[::2], memory[1::2], strict=True):
             g = _real(slope)
             m, v = m.lerp(g, 1 - b1), v.lerp(g * g, 1 - b2)
@@ -85,8 +85,8 @@ class Adam:
             mean = m / (1 - b1 ** (step + 1)) if ahead is None else ahead
             change = rate * mean / ((v / (1 - b2 ** (step + 1))).sqrt() + self.eps)
             moved.append(number + (torch.view_as_complex(change) if number.is_complex() else change))
-            kept += [m, v]
-        return tuple(moved), tuple(kept)
+            means += [m, v]
+        return tuple(moved), tuple(means)
 
 
 @dataclass(frozen=True)
@@ -164,8 +164,7 @@ class Normalised:
 class Progress:
     """Steps that should raise the score by the same amount each: rate = min(largest, desired / |g|^2), per picture.
 
-    References: Yosinski et al., 2015, Understanding neural networks through deep visualization, the rule `progress` of its code,
-        https://doi.org/10.48550/arXiv.1506.06579
+    References: Yosinski et al., 2015, https://doi.org/10.48550/arXiv.1506.06579: the rule `progress` of its code
 
     Arguments:
         desired: By how much the score should rise.
@@ -184,8 +183,8 @@ class Progress:
         assert isinstance(length, Tensor)
         sizes = tuple(first_size(slope, size) for slope, size in zip(slopes, memory, strict=True)) if self.relative else ()
         caps = [self.largest / positive(size) for size in sizes] or [torch.full_like(length, self.largest)] * len(slopes)
-        wanted = self.desired / positive(length)
-        rates = [torch.minimum(wanted, cap) for cap in caps]
+        rate = self.desired / positive(length)
+        rates = [torch.minimum(rate, cap) for cap in caps]
         moved = (n + per_picture(rate, s) * s for n, s, rate in zip(numbers, slopes, rates, strict=True))
         return tuple(moved), sizes
 
@@ -217,9 +216,9 @@ class Stride:
         return tuple(self.decay * (n + spread * (m - n)) for n, m in zip(numbers, moved, strict=True)), memory
 
 
-def first_size(slope: Tensor, known: Tensor) -> Tensor:
+def first_size(slope: Tensor, before: Tensor) -> Tensor:
     """The mean size of a gradient's entries, per picture, from the first step in which it is not zero."""
-    return torch.where(known > 0, known, slope.flatten(1).abs().mean(1))
+    return torch.where(before > 0, before, slope.flatten(1).abs().mean(1))
 
 
 def positive(size: Tensor) -> Tensor:

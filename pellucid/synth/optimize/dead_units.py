@@ -34,14 +34,10 @@ def rescue(
         better = best_restart(dead, objective, [n[rows] for n in numbers])
         numbers = tuple(_put(n, rows, b) for n, b in zip(numbers, better, strict=True))
     new = evaluate_step(dead, objective, tuple(n[rows] for n in numbers), [draws[row] for row in rows], step, redirect=not last)
-    return numbers, replace(
-        evaluation,
-        pictures=_put(evaluation.pictures, rows, new.pictures),
-        scores=_put(evaluation.scores, rows, new.scores),
-        gradients=tuple(_put(old, rows, g) for old, g in zip(evaluation.gradients, new.gradients, strict=True)),
-        dead=_put(evaluation.dead, rows, new.dead) if last else evaluation.dead,
-        finite=_put(evaluation.finite, rows, new.finite),
-    )
+    gradients = tuple(_put(old, rows, g) for old, g in zip(evaluation.gradients, new.gradients, strict=True))
+    names = "pictures", "scores", "finite", *(["dead"] if last else [])
+    others = {name: _put(getattr(evaluation, name), rows, getattr(new, name)) for name in names}
+    return numbers, replace(evaluation, gradients=gradients, **others)
 
 
 def last_rescue(batch: Batch) -> int:

@@ -95,9 +95,14 @@ def evaluate_step(
     total = scores.sum()
     for penalty in plan.penalties if not redirect else ():
         total = total - penalty.weight * penalty(pictures, task.frame, values).sum()
-    _check_differentiable(task, total)
-    *found, inner = torch.autograd.grad(total, (*numbers, x), allow_unused=True)
-    gradients = [torch.zeros_like(n) if g is None else g.detach() for n, g in zip(numbers, found, strict=True)]
+    if not total.requires_grad:
+        raise ModelError(
+            f"Maximizing {task.targets[0]} on {task.model.name}", "a score that does not depend on the picture",
+            "gradient ascent needs a gradient: is there numpy, `no_grad` or a prepacked kernel on the way?",
+            "Let the network compute in PyTorch, with gradients.",
+        )  # fmt: skip
+    *by_numbers, inner = torch.autograd.grad(total, (*numbers, x), allow_unused=True)
+    gradients = [torch.zeros_like(n) if g is None else g.detach() for n, g in zip(numbers, by_numbers, strict=True)]
     finite = scores.isfinite()
     for gradient in gradients:
         finite = finite & gradient.flatten(1).isfinite().all(1)
@@ -108,20 +113,11 @@ def evaluate_step(
 
 def batch_activations(batch: Batch, x: Tensor, *, redirect: bool = False) -> Values:
     """The values that the targets and penalties of a batch read, for inputs x."""
-    wanted = [at for target in batch.task.targets for at in target.addresses]
-    wanted += [at for penalty in batch.plan.penalties for at in penalty.addresses]
-    activations = batch.activations.only(wanted)
+    addresses = [at for target in batch.task.targets for at in target.addresses]
+    addresses += [at for penalty in batch.plan.penalties for at in penalty.addresses]
+    activations = batch.activations.only(addresses)
     with batch.task.autocast:
         if not redirect:
             return activations(x)
         with Redirected():
             return activations(x)
-
-
-def _check_differentiable(task: Task, total: Tensor) -> None:
-    if not total.requires_grad:
-        raise ModelError(
-            f"Maximizing {task.targets[0]} on {task.model.name}", "a score that does not depend on the picture",
-            "gradient ascent needs a gradient: is there numpy, `no_grad` or a prepacked kernel on the way?",
-            "Let the network compute in PyTorch, with gradients.",
-        )  # fmt: skip

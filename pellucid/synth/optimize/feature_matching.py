@@ -58,8 +58,7 @@ class Likeness(Term):
 class Distance(Term):
     """The distance of a layer's values from those of a reference: |F - F0|, or relative and squared, |F - F0|^2 / |F0|^2.
 
-    References: Mahendran and Vedaldi, 2015, Understanding deep image representations by inverting them, Eq. 2,
-        https://doi.org/10.1109/CVPR.2015.7299155 (the square)
+    References: Mahendran and Vedaldi, 2015, Eq. 2, https://doi.org/10.1109/CVPR.2015.7299155 (the square)
 
     Arguments:
         reference, paired: As in `Likeness`.
@@ -174,8 +173,8 @@ class WithReference:
     def __call__(self, pictures: Tensor, draws: Draws, step: int) -> Tensor:
         references = self.references.to(pictures).expand(len(pictures), *pictures.shape[1:])
         channels = pictures.shape[1]
-        seen = self.robust(torch.cat([pictures, references], 1), draws, step)
-        return torch.stack([seen[:, :channels], seen[:, channels:]], 1).flatten(0, 1)
+        views = self.robust(torch.cat([pictures, references], 1), draws, step)
+        return torch.stack([views[:, :channels], views[:, channels:]], 1).flatten(0, 1)
 
 
 def layers(task: Task, at: str | None) -> list[str | None]:
@@ -199,8 +198,8 @@ def references(recipe: str, task: Task) -> Tensor:
     source = pictures(task.model, task.data)
     count = source.count
     numbers = torch.tensor([seed % count if count else seed for seed in task.seeds])
-    found = source.take(numbers) if count else source.first(int(numbers.max()) + 1)[numbers]
-    return task.frame.to_pictures(found.to(task.frame.device)).to(task.frame.dtype)
+    inputs = source.take(numbers) if count else source.first(int(numbers.max()) + 1)[numbers]
+    return task.frame.to_pictures(inputs.to(task.frame.device)).to(task.frame.dtype)
 
 
 def reference_activations(task: Task, pictures: Tensor, at: Sequence[str | None]) -> list[Tensor]:

@@ -48,8 +48,8 @@ def gradient_ascent(task: Task, plan: Plan, start: Numbers | None = None) -> Opt
     with torch.no_grad(), fork_rng(task.frame.device):
         first = _start(task, plan, None if start is None else tuple(n[:1] for n in start), [0])
         x = task.frame.to_inputs(plan.canvas.draw(first, task.frame))
-    wanted = [at for target in task.targets for at in target.addresses] + [at for p in plan.penalties for at in p.addresses]
-    activations, _ = layer_activations(task.model, x, tuple(dict.fromkeys(wanted)))
+    addresses = [at for target in task.targets for at in target.addresses] + [at for p in plan.penalties for at in p.addresses]
+    activations, _ = layer_activations(task.model, x, tuple(dict.fromkeys(addresses)))
     rows = sorted(range(len(task)), key=lambda row: activations.depth(task.targets[row].addresses))
     views = plan.robust.views if plan.robust is not None else 1
     size = len(task) if plan.coupled else max(1, batch_size(x) // views)
@@ -131,16 +131,16 @@ def _start(task: Task, plan: Plan, start: Numbers | None, rows: Sequence[int]) -
         return tuple(numbers[list(rows)].detach() for numbers in start)
     if task.start is None:
         return plan.canvas.start(task.frame, generators([task.seeds[row] for row in rows]))
-    given = task.start[list(rows)]
+    pictures = task.start[list(rows)]
     if plan.canvas.literal:
-        return plan.canvas.within((given.to(task.frame.device, exact(task.frame.dtype)),), task.frame)
+        return plan.canvas.within((pictures.to(task.frame.device, exact(task.frame.dtype)),), task.frame)
     inverse = getattr(plan.canvas, "inverse", None)
     if inverse is None:
         raise InputError(
             "A start from given pictures", f"a {plan.canvas.name} canvas", "it has no `inverse` that finds their numbers",
             "Use pl.synth.Pixel() or pl.synth.Fourier().",
         )  # fmt: skip
-    numbers: Numbers = inverse(given, task.frame)
+    numbers: Numbers = inverse(pictures, task.frame)
     return numbers
 
 

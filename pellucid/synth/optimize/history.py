@@ -73,11 +73,10 @@ class History:
         """Remarks for the reader: targets that never got a gradient, and those that were not finite."""
         fired, broken, targets = self.fired.tolist(), self.broken.tolist(), [target.text() for target in batch.task.targets]
         for target in dict.fromkeys(t for t, f, b in zip(targets, fired, broken, strict=True) if not f and not b):
-            tried = (
-                f", also with rectifiers that let gradients through and from {STARTS} other starts" if batch.plan.rescue else ""
-            )
+            rescued = f", also with rectifiers that let gradients through and from {STARTS} other starts"
+            rescued = rescued if batch.plan.rescue else ""
             yield (
-                f"{target}: this unit never fired. No gradient reached the picture in {len(self.trace)} evaluations{tried}; "
+                f"{target}: this unit never fired. No gradient reached the picture in {len(self.trace)} evaluations{rescued}; "
                 "the picture shown is the one it started from."
             )
         for target in dict.fromkeys(t for t, b in zip(targets, broken, strict=True) if b):

@@ -62,14 +62,6 @@ class _Rectify(torch.autograd.Function):
 Ends = tuple[float | None, float | None]
 
 
-def _relu(*args: Any, **kwargs: Any) -> Ends:
-    return 0, None
-
-
-def _relu6(*args: Any, **kwargs: Any) -> Ends:
-    return 0, 6
-
-
 def _hardtanh(input: Any, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Ends:
     return min_val, max_val
 
@@ -79,14 +71,11 @@ def _clamp(input: Any, min: Any = None, max: Any = None, **kwargs: Any) -> Ends:
     return (min, max) if plain else (None, None)
 
 
-def _least(input: Any, min: Any = None, **kwargs: Any) -> Ends:
-    return (min, None) if isinstance(min, (int, float)) else (None, None)
-
-
+CLAMPS = [torch.clamp, torch.clamp_, Tensor.clamp, Tensor.clamp_, torch.clip, Tensor.clip, Tensor.clip_]
+CLAMPS += [torch.clamp_min, torch.clamp_min_, Tensor.clamp_min, Tensor.clamp_min_]
 RECTIFIERS: dict[Any, Callable[..., Ends]] = (
-    dict.fromkeys([F.relu, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_], _relu)
-    | {F.relu6: _relu6}
+    dict.fromkeys([F.relu, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_], lambda *args, **kwargs: (0, None))
+    | {F.relu6: lambda *args, **kwargs: (0, 6)}
     | dict.fromkeys([F.hardtanh, F.hardtanh_, torch._C._nn.hardtanh, torch._C._nn.hardtanh_], _hardtanh)
-    | dict.fromkeys([torch.clamp, torch.clamp_, Tensor.clamp, Tensor.clamp_, torch.clip, Tensor.clip, Tensor.clip_], _clamp)
-    | dict.fromkeys([torch.clamp_min, torch.clamp_min_, Tensor.clamp_min, Tensor.clamp_min_], _least)
+    | dict.fromkeys(CLAMPS, _clamp)
 )

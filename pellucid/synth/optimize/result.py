@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from .ascent import Numbers
 from .task import Task
@@ -45,9 +46,10 @@ class OptimizationResult:
         """Whether somebody called it off."""
         return any(note.startswith("Called off") for note in self.notes)
 
-    def kept(self, keep: str) -> Tensor:
-        """The pictures that a plan wants."""
-        return {"last": self.pictures, "best": self.best, "majority": self.majority}[keep]
+    @property
+    def snapshots(self) -> dict[str, Tensor]:
+        """The pictures at the moments that a plan may keep."""
+        return {"last": self.pictures, "best": self.best, "majority": self.majority}
 
 
 def in_sequence(results: Sequence[OptimizationResult]) -> OptimizationResult:
@@ -62,30 +64,21 @@ def in_sequence(results: Sequence[OptimizationResult]) -> OptimizationResult:
 def batched(
     results: Sequence[OptimizationResult], rows: Sequence[int] | None = None, seconds: float | None = None
 ) -> OptimizationResult:
-    """Optimisations of different pictures as one.
-
-    Arguments:
-        rows: The place of each of their pictures in the result; None: one result after the other.
-        seconds: How long they took; None: the sum.
-    """
+    """Optimisations of different pictures as one, in `rows` of it or one after the other; `seconds` long, or their sum."""
     count = sum(len(one.pictures) for one in results)
     order = sorted(range(count), key=lambda place: rows[place]) if rows is not None else list(range(count))
     longest = max(len(one.trace) for one in results)
-    filled = [
-        torch.cat([one.trace, one.trace.new_full((longest - len(one.trace), one.trace.shape[1]), torch.nan)]) for one in results
-    ]
+    traces = [pad(one.trace, (0, 0, 0, longest - len(one.trace)), value=torch.nan) for one in results]
 
     def joined(parts: Sequence[Tensor]) -> Tensor:
         return torch.cat(list(parts))[order]
 
-    pictures, best, majority, led, fired = (
-        joined([getattr(one, name) for one in results]) for name in ("pictures", "best", "majority", "led", "fired")
-    )
+    names = "pictures", "best", "majority", "led", "fired"
+    tensors = {name: joined([getattr(one, name) for one in results]) for name in names}
     numbers = tuple(joined(parts) for parts in zip(*(one.numbers for one in results), strict=True))
     steps, seconds = max(one.steps for one in results), sum(one.seconds for one in results) if seconds is None else seconds
-    return OptimizationResult(
-        numbers, pictures, best, majority, led, torch.cat(filled, 1)[:, order], fired, _notes(results), steps, seconds
-    )  # fmt: skip
+    trace = torch.cat(traces, 1)[:, order]
+    return OptimizationResult(numbers, trace=trace, notes=_notes(results), steps=steps, seconds=seconds, **tensors)
 
 
 def per_image(task: Task, optimize: Callable[[int, Task], OptimizationResult]) -> OptimizationResult:

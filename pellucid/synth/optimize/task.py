@@ -116,10 +116,10 @@ class Task:
 
     def changed(self, plan: Plan) -> Plan:
         """The plan with the user's changes."""
-        known = {name: value for name, value in self.changes.items() if value is not None}
-        if "priors" in known:
-            known["priors"] = tuple(known["priors"])
-        plan = replace(plan, **known)
+        changes = {name: value for name, value in self.changes.items() if value is not None}
+        if "priors" in changes:
+            changes["priors"] = tuple(changes["priors"])
+        plan = replace(plan, **changes)
         return plan if self.steps is None else replace(plan, steps=self.steps)
 
     def real(self, most: int) -> Tensor:

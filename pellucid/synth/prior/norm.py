@@ -34,8 +34,7 @@ class L2(Penalty):
 class AlphaNorm(Penalty):
     """The sum of |x - mean|^alpha: hardly anything for moderate colours, much for extreme ones.
 
-    References: Mahendran and Vedaldi, 2015, Understanding deep image representations by inverting them, section 3.1,
-        https://doi.org/10.1109/CVPR.2015.7299155 (alpha = 6)
+    References: Mahendran and Vedaldi, 2015, section 3.1, https://doi.org/10.1109/CVPR.2015.7299155 (alpha = 6)
 
     Example:
         >>> AlphaNorm(alpha=4)(torch.tensor([[[1.0, -2.0]]]), Frame((1, 2)), {})
@@ -90,8 +89,7 @@ class Ball:
 class Decay:
     """After each step, pictures shrink by a share towards the one the network calls zero.
 
-    References: Yosinski et al., 2015, Understanding neural networks through deep visualization, section 3 (L2 decay),
-        https://doi.org/10.48550/arXiv.1506.06579
+    References: Yosinski et al., 2015, section 3 (L2 decay), https://doi.org/10.48550/arXiv.1506.06579
 
     Example:
         >>> x = torch.tensor([[[1.0, -4.0]]])

@@ -29,11 +29,7 @@ def channels_by_place(value: Tensor, n: int) -> Tensor:
 
 
 def check_spatial(pictures: Tensor, prior: str) -> None:
-    """Refuse pictures without spatial axes.
-
-    Raises:
-        MethodError: there are no axes behind the channels.
-    """
+    """Refuse pictures without spatial axes."""
     if pictures.dim() < 3:
         raise MethodError(
             prior, f"inputs of shape {tuple(pictures.shape[1:])}, without spatial axes",

@@ -15,8 +15,7 @@ from .rows import per_picture
 class SmallNorm:
     """After each step, the pixels with the smallest norm over their channels become what the network calls zero.
 
-    References: Yosinski et al., 2015, Understanding neural networks through deep visualization, section 3 (clipping pixels with
-        small norm), https://doi.org/10.48550/arXiv.1506.06579
+    References: Yosinski et al., 2015, section 3 (pixels with small norm), https://doi.org/10.48550/arXiv.1506.06579
 
     Arguments:
         percent: How many of a picture's pixels, from 0 to 100. The columns of a table are pixels each.
@@ -41,8 +40,8 @@ class SmallContribution:
 
         |sum over channels of g (mean - x)|,   to first order what the score changes when the pixel is removed
 
-    References: Yosinski et al., 2015, Understanding neural networks through deep visualization, section 3 (clipping pixels with
-        small contribution), https://doi.org/10.48550/arXiv.1506.06579, with x after the step and g before it, as in its code
+    References: Yosinski et al., 2015, section 3 (pixels with small contribution), https://doi.org/10.48550/arXiv.1506.06579, with
+        x after the step and g before it, as in its code
 
     Arguments:
         percent: How many of a picture's pixels, from 0 to 100.

@@ -10,6 +10,7 @@ from torch import Tensor
 from pellucid.core.blur import blurred
 from ..frame import Frame
 from ..protocols import Penalty
+from .denoise import gradient
 from .rows import Values, check_spatial, sum_per_picture
 
 LEAST = 1e-8  # added to squared differences below: roots have no slope at 0
@@ -24,8 +25,7 @@ class TotalVariation(Penalty):
     Beyond the last row and column nothing differs, so that they count with the differences they have. beta = 1 is the classical
     total variation, which leaves edges sharp; beta = 2 spreads them.
 
-    References: Mahendran and Vedaldi, 2015, Understanding deep image representations by inverting them, Eq. 3,
-        https://doi.org/10.1109/CVPR.2015.7299155
+    References: Mahendran and Vedaldi, 2015, Eq. 3, https://doi.org/10.1109/CVPR.2015.7299155
 
     Raises:
         MethodError: the input has no spatial axes.
@@ -40,10 +40,7 @@ class TotalVariation(Penalty):
 
     def __call__(self, pictures: Tensor, frame: Frame, values: Values) -> Tensor:
         check_spatial(pictures, "TotalVariation")
-        square = torch.zeros_like(pictures)
-        for axis in range(2, pictures.dim()):
-            last = pictures.narrow(axis, pictures.shape[axis] - 1, 1)
-            square = square + pictures.diff(dim=axis, append=last).square()
+        square = sum((part.square() for part in gradient(pictures)), torch.zeros_like(pictures))
         return sum_per_picture(square if self.beta == 2 else (square + LEAST).pow(self.beta / 2))
 
 
@@ -96,8 +93,7 @@ def difference(pictures: Tensor, way: tuple[int, ...]) -> Tensor:
 class Blur:
     """Every so many steps, pictures are blurred by a Gaussian, each channel for itself; beyond the rim they are mirrored.
 
-    References: Yosinski et al., 2015, Understanding neural networks through deep visualization, section 3 (Gaussian blur),
-        https://doi.org/10.48550/arXiv.1506.06579, with the filter of SciPy's `gaussian_filter`, as its code
+    References: Yosinski et al., 2015, section 3, https://doi.org/10.48550/arXiv.1506.06579, with SciPy's filter, as its code
 
     Arguments:
         sigma: The standard deviation, in pixels.

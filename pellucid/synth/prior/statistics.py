@@ -54,8 +54,8 @@ class BatchNorm:
     @classmethod
     def of(cls, module: nn.Module, weight: float = 1.0, first: float = 10.0, *, together: bool = False) -> BatchNorm:
         """All batch norms of a network, in the order of its modules."""
-        found = [(name, layer) for name, layer in module.named_modules() if isinstance(layer, _BatchNorm)]
-        layers = tuple(RunningStatistics.of(name, layer) for name, layer in found if layer.running_mean is not None)
+        norms = [(name, layer) for name, layer in module.named_modules() if isinstance(layer, _BatchNorm)]
+        layers = tuple(RunningStatistics.of(name, layer) for name, layer in norms if layer.running_mean is not None)
         if not layers:
             raise MethodError(
                 "A prior from batch norm statistics", f"none in {type(module).__name__}",

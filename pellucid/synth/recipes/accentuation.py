@@ -12,7 +12,7 @@ from ..canvas import Fourier
 from ..maximized import Maximized, maximized
 from ..objective.activations import differentiable, layer_activations
 from ..optimize.ascent import Adam
-from ..optimize.feature_matching import Distance, FeatureDistance, pictures_only, references, with_reference
+from ..optimize.feature_matching import Distance, FeatureDistance, layers, pictures_only, references, with_reference
 from ..optimize.gradient_ascent import gradient_ascent
 from ..optimize.result import OptimizationResult, per_image
 from ..optimize.task import Plan, Task
@@ -56,19 +56,18 @@ class Accentuation:
         return Plan(Fourier(), Adam(self.rate), self.steps, robust=robust, rescue=False)
 
     def maximize(self, task: Task) -> Maximized:
-        given, plan = references(self.name, task), self.plan(task)
-        at = [self.at if self.at is not None else target.addresses[0] for target in task.targets]
+        pictures, plan, at = references(self.name, task), self.plan(task), layers(task, self.at)
 
-        def optimize(row: int, alone: Task) -> OptimizationResult:
-            reference, target = given[row : row + 1], pictures_only(alone.targets[0])
-            started, paired = with_reference(replace(alone, targets=(target,), start=reference), plan, reference)
+        def optimize(row: int, single: Task) -> OptimizationResult:
+            reference, target = pictures[row : row + 1], pictures_only(single.targets[0])
+            started, paired = with_reference(replace(single, targets=(target,), start=reference), plan, reference)
             distance = Target(((1.0, Distance(at[row], paired=True)),))
             score, gap = (gradient_size(started, paired, one) for one in (target, distance))
             penalty = FeatureDistance(at[row], self.alpha * score / gap if gap > 0 else 0.0)
             return gradient_ascent(started, replace(paired, priors=(*paired.priors, penalty)))
 
         p = maximized(task, self.name, plan, per_image(task, optimize))
-        return replace(p, extras={**p.extras, "transparency": transparency(task, p.images, plan), "given": given})
+        return replace(p, extras={**p.extras, "transparency": transparency(task, p.images, plan), "given": pictures})
 
 
 def gradient_size(task: Task, plan: Plan, target: Target) -> float:

@@ -48,12 +48,13 @@ class Caricature:
         return Plan(Fourier(), Adam(self.rate), self.steps, robust=robust, rescue=False)
 
     def maximize(self, task: Task) -> Maximized:
-        given, at = references(self.name, task), layers(task, self.at)
-        features, plan = reference_activations(task, given, at), self.plan(task)
+        pictures, at = references(self.name, task), layers(task, self.at)
+        features, plan = reference_activations(task, pictures, at), self.plan(task)
 
-        def optimize(row: int, alone: Task) -> OptimizationResult:
+        def optimize(row: int, single: Task) -> OptimizationResult:
             likeness = Target(((1.0, Likeness(at[row], features[row], self.power, paired=True)),))
-            return gradient_ascent(*with_reference(replace(alone, targets=(likeness,), start=None), plan, given[row : row + 1]))
+            single = replace(single, targets=(likeness,), start=None)
+            return gradient_ascent(*with_reference(single, plan, pictures[row : row + 1]))
 
         p = maximized(task, self.name, plan, per_image(task, optimize))
-        return replace(p, extras={**p.extras, "given": given})
+        return replace(p, extras={**p.extras, "given": pictures})

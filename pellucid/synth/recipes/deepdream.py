@@ -51,17 +51,11 @@ class DeepDream(PlannedRecipe):
 
     def plan(self, task: Task) -> Plan:
         """That of one octave."""
-        return Plan(
-            Pixel(noise=0.05),
-            Normalised(self.rate, by="mean"),
-            self.steps,
-            robust=Robust(jitter=self.jitter, edge="wrap") if task.frame.spatial else None,
-        )
+        robust = Robust(jitter=self.jitter, edge="wrap") if task.frame.spatial else None
+        return Plan(Pixel(noise=0.05), Normalised(self.rate, by="mean"), self.steps, robust=robust)
 
     def maximize(self, task: Task) -> Maximized:
-        plan = self.plan(task)
-        base = self._base(task)
-        frames = self._frames(task)
+        plan, base, frames = self.plan(task), self._base(task), self._frames(task)
         notes: tuple[str, ...] = ()
         if len(frames) > 1 and not accepts(task, frames[0]):
             frames, notes = frames[-1:], (f"{task.model.name} takes inputs of one size only: one octave in place of several.",)
@@ -76,8 +70,7 @@ class DeepDream(PlannedRecipe):
         assert result is not None
         whole = resample(result.pictures, task.frame.spatial) if result.stopped else result.pictures
         whole = whole.clamp(0, 1) if task.frame.bounded else whole
-        result = replace(result, pictures=whole, best=whole, majority=whole)
-        p = maximized(task, self.name, plan, result)
+        p = maximized(task, self.name, plan, replace(result, pictures=whole, best=whole, majority=whole))
         return replace(p, notes=(*p.notes, *notes))
 
     def _base(self, task: Task) -> Tensor:
@@ -93,5 +86,4 @@ class DeepDream(PlannedRecipe):
             raise refuse(self.name, found, "octaves grow, and there is one at least", "Take octaves=4, scale=1.4.")
         sides = task.frame.spatial
         sizes = [tuple(round(side / self.scale**k) for side in sides) for k in reversed(range(self.octaves))]
-        kept = [size for size in sizes[:-1] if size and min(size) >= self.least]
-        return [*(task.frame.resized(*size) for size in kept), task.frame]
+        return [*(task.frame.resized(*size) for size in sizes[:-1] if size and min(size) >= self.least), task.frame]

@@ -59,11 +59,9 @@ class DeepInversion(PlannedRecipe):
     def plan(self, task: Task) -> Plan:
         if task.model.module is None:
             found = f"{task.model.name}, which is not a module"
-            raise refuse(
-                self.name, found, "the statistics of its batch norms cannot be read", "Pass an nn.Module, or take recipe lucid."
-            )
-        unit = units(task.frame)
-        priors: list[Penalty] = []
+            why = "the statistics of its batch norms cannot be read"
+            raise refuse(self.name, found, why, "Pass an nn.Module, or take recipe lucid.")
+        unit, priors = units(task.frame), list[Penalty]()
         if has_statistics(task):
             priors += [BatchNorm.of(task.model.module, self.statistics, together=self.together)]
         priors += [Gradients(self.differences * unit)] if task.frame.spatial else []

@@ -50,8 +50,8 @@ class Phase:
         size = SIDE / math.prod(task.frame.spatial) ** (1 / len(task.frame.spatial))
         priors: tuple[Projection, ...] = (Denoise(size * self.weight, size * self.weaker, self.steps),)
         priors = (Inside(self.margin), *priors) if self.margin else priors
-        seen = 1 / self.zoom
-        robust = Robust(crop=seen, centre_spread=self.window * (1 - seen), edge="border") if self.zoom > 1 else None
+        crop = 1 / self.zoom
+        robust = Robust(crop=crop, centre_spread=self.window * (1 - crop), edge="border") if self.zoom > 1 else None
         return Plan(LIGHT, ascent, self.steps, priors, robust)
 
 

@@ -1,19 +1,24 @@
-"""DGN-AM: the highest scoring picture of a generator, found by optimising its code."""
+"""DGN-AM: the highest scoring picture of a generator, found by optimising its code.
+
+Also here, for all recipes that search among codes: the choice of the prior, and its provenance.
+"""
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from ..generator.as_canvas import resolve_prior
 from ..generator.prior import GeneratorPrior
 from ..maximized import Maximized, Maximizer, maximized
-from ..optimize.ascent import Adam, Ascent, Normalised, Stride
+from ..optimize.ascent import Adam, Normalised, Stride
 from ..optimize.gradient_ascent import gradient_ascent
-from ..optimize.task import Plan, Task
+from ..optimize.task import Plan, Task, refuse
+
+TRAINING = 20  # steps of training a decoder for each step of the search
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,17 +73,43 @@ class DgnAm:
         """The last picture of each optimisation."""
         prior, task = resolve_prior(self.name, task, self.prior, self.minutes, self.steps)
         canvas = prior.canvas(task.frame, width=self.width, start=self.start)
-        plan = Plan(canvas, Stride(self.ascent, prior.codes.spread, self.decay), self.steps, keep="last", rescue=False)
+        ascent = Normalised(self.rate, schedule="linear") if self.step == "normalised" else Adam(self.rate)
+        plan = Plan(canvas, Stride(ascent, prior.codes.spread, self.decay), self.steps, keep="last", rescue=False)
         task, start = start_codes(task, prior)
         p = maximized(task, self.name, plan, gradient_ascent(task, plan, start))
         return with_prior(p, prior, settings(self, task.steps or self.steps, "rate", "start", "width", "step", "decay"))
 
-    @property
-    def ascent(self) -> Ascent:
-        """The step rule, for standardised codes."""
-        if self.step == "normalised":
-            return Normalised(self.rate, schedule="linear")
-        return Adam(self.rate)
+
+def resolve_prior(recipe: str, task: Task, prior: Any, minutes: float, steps: int) -> tuple[GeneratorPrior, Task]:
+    """The prior, from its file if one is named, and the task without it; or one fitted to the data, for `minutes` at most, in 20
+    training steps for each of the `steps` of the search.
+
+    Raises:
+        MethodError: there is neither a prior nor data to fit one to.
+    """
+    prior = task.changes.get("canvas") if prior is None else prior
+    prior = GeneratorPrior.load(prior) if isinstance(prior, (str, os.PathLike)) else prior
+    if not isinstance(prior, GeneratorPrior | None):
+        found = f"a prior of type {type(prior).__name__}"
+        raise refuse(recipe, found, "it optimises codes of a generator prior", "Pass canvas=GeneratorPrior.fit(...).")
+    if prior is not None and prior.place is not None and fitted_to_another(prior, task):
+        note = f"The generator was fitted to another model, {prior.origin}: its pictures are not what this one learned from."
+        prior = replace(prior, notes=(*prior.notes, note))
+    if prior is None and task.data is None:
+        raise refuse(
+            recipe, "neither a prior nor data", "it searches among the pictures that a generator makes",
+            "Pass data=, a folder of pictures such as the model was trained on, or canvas=GeneratorPrior.fit(model, data=...).",
+        )  # fmt: skip
+    if prior is None:
+        minutes = minutes if task.seconds is None else min(minutes, task.seconds / 120)
+        prior = GeneratorPrior.fit(task.model, task.data, minutes=minutes, steps=TRAINING * (task.steps or steps))
+    return prior, replace(task, changes={name: part for name, part in task.changes.items() if name != "canvas"})
+
+
+def fitted_to_another(prior: GeneratorPrior, task: Task) -> bool:
+    """Whether a prior was fitted to another model than the task's, by the digests of their files."""
+    fingerprint = prior.provenance.get("model", {}).get("fingerprint")
+    return None not in (fingerprint, task.model.fingerprint) and fingerprint != task.model.fingerprint
 
 
 def start_codes(task: Task, prior: GeneratorPrior) -> tuple[Task, tuple[Tensor] | None]:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ..canvas import Pixel
-from ..frame import Frame
 from ..maximized import PlannedRecipe
 from ..optimize.ascent import Normalised
 from ..optimize.task import Plan, Task
@@ -49,18 +48,13 @@ class Erhan2009(PlannedRecipe):
 
     def plan(self, task: Task) -> Plan:
         rho = self.rho if self.rho is not None else _typical(task)
-        entries = math.prod(task.frame.shape)
-        return Plan(
-            canvas=Pixel(noise=rho / math.sqrt(entries)),
-            ascent=Normalised(self.step * rho, by="length"),
-            priors=(Ball(rho),),
-            steps=self.steps,
-        )
+        canvas = Pixel(noise=rho / math.sqrt(math.prod(task.frame.shape)))
+        return Plan(canvas, Normalised(self.step * rho, by="length"), self.steps, (Ball(rho),))
 
 
 def _typical(task: Task) -> float:
     """The length of the mean input."""
-    frame: Frame = task.frame
+    frame = task.frame
     if task.data is not None:
         return Ball.of(frame.to_pictures(task.real(256)), frame).radius
     variance = float((1 / 12 + (frame.mean - 0.5).square()).mean()) if frame.bounded else 1.0

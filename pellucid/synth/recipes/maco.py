@@ -14,7 +14,6 @@ from ..optimize.ascent import Adam
 from ..optimize.coarse_to_fine import coarse_to_fine
 from ..optimize.feature_matching import input_gradients
 from ..optimize.task import Plan, Task
-from ..pictures import pictures
 from ..robust import Robust
 
 LEARNT = 256  # pictures that a spectrum is fitted to, at most
@@ -58,18 +57,13 @@ class Maco(PlannedRecipe):
         steps = task.steps or self.steps
         robust = Robust(self.crops, crop=self.crop, crop_spread=0.05, centre_spread=0.15, noise=self.noise, over=max(1, steps))
         ascent = Adam(self.rate, nesterov=True, schedule="cosine")
-        canvas = Phase(self._spectrum(task), self.contrast)
-        return Plan(canvas, ascent, self.steps, robust=robust, coarse=self.coarse)
+        spectrum = None if task.data is None else Spectrum.fit(task.frame.to_pictures(task.real(LEARNT)))
+        return Plan(Phase(spectrum, self.contrast), ascent, self.steps, robust=robust, coarse=self.coarse)
 
     def maximize(self, task: Task) -> Maximized:
         plan = self.plan(task)
         p = maximized(task, self.name, plan, coarse_to_fine(task, plan))
         return replace(p, extras={**p.extras, "transparency": transparency(task, p.images, plan)})
-
-    def _spectrum(self, task: Task) -> Spectrum | None:
-        if task.data is None:
-            return None
-        return Spectrum.fit(task.frame.to_pictures(pictures(task.model, task.data).first(LEARNT)))
 
 
 def transparency(task: Task, images: Tensor, plan: Plan) -> Tensor:
@@ -81,7 +75,7 @@ def transparency(task: Task, images: Tensor, plan: Plan) -> Tensor:
     for row in range(len(task)):
         picture = images[row : row + 1].to(task.frame.device, task.frame.dtype)
         gradient = input_gradients(task.take([row]), picture, robust, VIEWS).float().abs()
-        map = gradient.sum(1) if gradient.dim() > 2 else gradient
-        top = map.flatten().quantile(0.8)
-        maps.append((map / torch.where(top > 0, top, 1.0)).clamp(max=1).cpu())
+        heat = gradient.sum(1) if gradient.dim() > 2 else gradient
+        top = heat.flatten().quantile(0.8)
+        maps.append((heat / torch.where(top > 0, top, 1.0)).clamp(max=1).cpu())
     return torch.cat(maps)

@@ -75,8 +75,7 @@ class Mahendran2016(PlannedRecipe):
     def plan(self, task: Task) -> Plan:
         if self.mode not in MODES:
             raise refuse(self.name, f"mode {self.mode!r}", "it maximizes or inverts", f"Choose one of {', '.join(MODES)}.")
-        unit = SCALE if task.frame.bounded else 1.0
-        spread = TYPICAL if task.frame.bounded else 1.0
+        unit, spread = (SCALE, TYPICAL) if task.frame.bounded else (1.0, 1.0)
         square = spread**2 * math.prod(task.frame.shape)
         gain = self.typical or 1.0  # penalties times Z in place of the score by Z: the trace then is the score
         extreme = gain * self.extremeness / 2 * unit ** (self.alpha - 2) / square
@@ -92,19 +91,19 @@ class Mahendran2016(PlannedRecipe):
         plan = self.plan(task)
         if self.mode == "maximize":
             return maximized(task, self.name, plan, per_image(task, self._optimize))
-        given, at = references(self.name, task), layers(task, self.at)
-        features = reference_activations(task, given, at)
+        reference, at = references(self.name, task), layers(task, self.at)
+        features = reference_activations(task, reference, at)
         terms = [Distance(layer, one, relative=True) for layer, one in zip(at, features, strict=True)]
         targets = tuple(Target(((-1.0, term),)) for term in terms)
         p = maximized(task, self.name, plan, gradient_ascent(replace(task, targets=targets, start=None), plan))
-        return replace(p, extras={**p.extras, "given": given})
+        return replace(p, extras={**p.extras, "given": reference})
 
-    def _optimize(self, row: int, alone: Task) -> OptimizationResult:
-        own = self if self.typical is not None else replace(self, typical=self._measured(alone))
-        return gradient_ascent(alone, own.plan(alone))
+    def _optimize(self, row: int, single: Task) -> OptimizationResult:
+        own = self if self.typical is not None else replace(self, typical=self._measured(single))
+        return gradient_ascent(single, own.plan(single))
 
-    def _measured(self, alone: Task) -> float:
+    def _measured(self, single: Task) -> float:
         """Z of one picture."""
-        frame, spread = alone.frame, TYPICAL if alone.frame.bounded else 1.0
-        picture = frame.mean + FAINT * spread * normal(generators(alone.seeds), frame.shape, frame)
-        return spread * math.sqrt(math.prod(frame.shape)) * float(input_gradients(alone, picture.to(frame.dtype)).norm())
+        frame, spread = single.frame, TYPICAL if single.frame.bounded else 1.0
+        picture = frame.mean + FAINT * spread * normal(generators(single.seeds), frame.shape, frame)
+        return spread * math.sqrt(math.prod(frame.shape)) * float(input_gradients(single, picture.to(frame.dtype)).norm())

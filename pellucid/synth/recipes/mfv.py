@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import ClassVar
 
 import torch
@@ -30,9 +31,7 @@ DRAWN = {  # at higher rates, or on longer ways, less is left of the mean pictur
     "lucid": Lucid(rate=0.02, steps=160),
     "maco": Maco(rate=0.05, crops=4, contrast=1.3, crop=(0.95, 0.65)),
 }
-NO_MODULE = (
-    'No module returns the features that facets are grouped by, so pictures are not drawn to theirs: name a layer, at="...".'
-)
+NO_MODULE = 'No module returns the features that facets are grouped by, so pictures are not drawn to theirs: name one, at="...".'
 Stage = tuple[Plan, bool]  # one optimisation, and whether a class is maximized by its log-probability
 
 
@@ -95,11 +94,9 @@ class Mfv:
         """One picture per target and facet."""
         self.check(task)
         source = pictures(task.model, task.data)
-        every = [
-            facets(task.model, source, target, k=self.k, per=self.per, at=self.at, seed=seed)
-            for target, seed in zip(task.targets, task.seeds, strict=True)
-        ]
-        wide = task.take([row for row, found in enumerate(every) for _ in range(len(found))])
+        grouped = partial(facets, task.model, source, k=self.k, per=self.per, at=self.at)
+        every = [grouped(target, seed=seed) for target, seed in zip(task.targets, task.seeds, strict=True)]
+        wide = task.take([row for row, groups in enumerate(every) for _ in range(len(groups))])
         stages, wide = self.stages(wide, every), replace(wide, steps=None)
         begun = self.started(wide, every)
         starts = initial_pictures(begun, stages[0][0])
@@ -110,30 +107,22 @@ class Mfv:
         return self.with_facets(result, task, every, starts)
 
     def check(self, task: Task) -> None:
-        """Refuse settings that are out of range.
-
-        Raises:
-            MethodError: there is no data, or a setting is out of range.
-        """
-        counts = self.k >= 1 and self.per >= 1 and self.pull >= 0
-        valid = counts and self.phases != () and self.start in SCHEDULES and self.draw in (None, "denoised", *DRAWN)
-        if task.data is not None and valid:
-            return
+        """Refuse settings that are out of range."""
         why = "facets are kinds of real pictures"
         if task.data is None:
             raise refuse(self.name, "no data", why, "Pass data=, a folder of pictures or a tensor of inputs.")
-        settings = f"k={self.k}, per={self.per}, start={self.start!r}, draw={self.draw!r}, pull={self.pull}, phases={self.phases}"
-        do = (
-            'Choose "mean" or "noise" as start, "lucid", "maco" or "denoised" as draw, one facet and picture at least, and a '
-            "pull of 0 or more."
-        )
-        raise refuse(self.name, settings, why, do)
+        counts = self.k >= 1 and self.per >= 1 and self.pull >= 0 and self.phases != ()
+        if not counts or self.start not in SCHEDULES or self.draw not in (None, "denoised", *DRAWN):
+            words = 'Choose "mean" or "noise" as start, "lucid", "maco" or "denoised" as draw, '
+            found = ", ".join(f"{name}={getattr(self, name)!r}" for name in ("k", "per", "start", "draw", "pull", "phases"))
+            raise refuse(self.name, found, why, words + "one facet and picture at least, and a pull of 0 or more.")
 
     def started(self, task: Task, every: Sequence[Facets]) -> Task:
         """The task of all facets, with the pictures to start from, or seeds of their own."""
         if self.start == "mean":
-            return replace(task, start=task.frame.to_pictures(torch.cat([found.means for found in every]).to(task.frame.device)))
-        facet = [number for found in every for number in range(len(found))]
+            means = torch.cat([groups.means for groups in every])
+            return replace(task, start=task.frame.to_pictures(means.to(task.frame.device)))
+        facet = [number for groups in every for number in range(len(groups))]
         seeds = tuple(seed + MIX * number for seed, number in zip(task.seeds, facet, strict=True))
         return replace(task, start=None, seeds=seeds)
 
@@ -148,24 +137,24 @@ class Mfv:
         draw = self.drawing(task)
         if draw in DRAWN:
             fits = draw == "maco"  # its spectrum and colours; for others the pictures need not be copied
-            plan = DRAWN[draw].plan(replace(task, data=torch.cat([found.pictures for found in every]) if fits else None))
+            plan = DRAWN[draw].plan(replace(task, data=torch.cat([groups.pictures for groups in every]) if fits else None))
             return [(replace(plan, steps=task.steps or plan.steps), False)]
         phases = rescaled(SCHEDULES[self.start] if self.phases is None else self.phases, task.steps)
         return [(phase.plan(task), phase.probable) for phase in phases]
 
     def with_facets(self, result: Maximized, task: Task, every: Sequence[Facets], starts: Tensor) -> Maximized:
         """The result with its facets, their real pictures, and how much of the data it covers."""
-        made = task.frame.to_inputs(result.images.to(task.frame.device, task.frame.dtype))
-        codes = torch.split(unit_codes(encoder(task.model, made[:1], self.at), made), [len(found) for found in every])
-        covered = [found.coverage(part) for found, part in zip(every, codes, strict=True)]
-        shape = len(result), max(len(rows) for found in every for rows in found.members), *task.frame.shape
+        x = task.frame.to_inputs(result.images.to(task.frame.device, task.frame.dtype))
+        codes = torch.split(unit_codes(encoder(task.model, x[:1], self.at), x), [len(groups) for groups in every])
+        covered = [groups.coverage(part) for groups, part in zip(every, codes, strict=True)]
+        shape = len(result), max(len(rows) for groups in every for rows in groups.members), *task.frame.shape
         members = torch.full(shape, torch.nan)
-        groups = [found.pictures[list(rows)] for found in every for rows in found.members]
-        for row, group in enumerate(groups):
+        samples = [groups.pictures[list(rows)] for groups in every for rows in groups.members]
+        for row, group in enumerate(samples):
             members[row, : len(group)] = task.frame.to_pictures(group).float()
         extras = {"starts": starts.float().cpu(), "members": members, "coverage": torch.tensor(covered)}
         notes = (*result.notes, *dict.fromkeys(map(_coverage, task.targets, every, covered)))
-        provenance = {**result.provenance, "facets": [found.document() for found in every]}
+        provenance = {**result.provenance, "facets": [groups.document() for groups in every]}
         return replace(result, extras={**result.extras, **extras}, notes=notes, provenance=provenance)
 
 
@@ -191,7 +180,7 @@ def with_facet_targets(task: Task, starts: Tensor, every: Sequence[Facets], at: 
     layer = code_module(encoder(task.model, x, at), x)
     if layer is None:
         return task
-    pulls = tuple(direction(layer, vector) for found in every for vector in found.directions)
+    pulls = tuple(direction(layer, vector) for groups in every for vector in groups.directions)
     own, other = (input_gradients(replace(task, targets=t), starts).abs().flatten(1).sum(1) for t in (task.targets, pulls))
     weights = pull * torch.where(other > 0, own / other, 0)
     return replace(task, targets=tuple(t + float(w) * p for t, w, p in zip(task.targets, weights, pulls, strict=True)))
@@ -206,8 +195,7 @@ def initial_pictures(task: Task, plan: Plan) -> Tensor:
         return canvas.draw(canvas.start(task.frame, generators(task.seeds)), task.frame)
 
 
-def _coverage(target: Target, found: Facets, share: float) -> str:
-    return (
-        f"{target}: {len(found)} {'facets' if len(found) > 1 else 'facet'} of {len(found.pictures)} real pictures; the pictures "
-        f"made fall into those that hold {share:.0%} of them."
-    )
+def _coverage(target: Target, groups: Facets, share: float) -> str:
+    count = f"{len(groups)} facets" if len(groups) > 1 else f"{len(groups)} facet"
+    pictures = f"{len(groups.pictures)} real pictures; the pictures made fall into those that hold {share:.0%} of them."
+    return f"{target}: {count} of {pictures}"

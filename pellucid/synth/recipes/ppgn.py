@@ -9,7 +9,6 @@ from typing import ClassVar
 import torch
 
 from pellucid.errors import MethodError
-from ..generator.as_canvas import resolve_prior
 from ..generator.chain import Chain, ChainResult, run_chain
 from ..generator.prior import GeneratorPrior
 from ..generator.tuning import tune_prior_weight
@@ -17,7 +16,7 @@ from ..maximized import Maximized, maximized
 from ..optimize.ascent import Normalised
 from ..optimize.result import OptimizationResult
 from ..optimize.task import Plan, Task
-from .dgn_am import settings, start_codes, with_prior
+from .dgn_am import resolve_prior, settings, start_codes, with_prior
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,13 +78,8 @@ class Ppgn:
     name: ClassVar[str] = "ppgn"
 
     def __post_init__(self) -> None:
-        if (
-            min(self.steps, self.samples, self.every) < 1
-            or min(self.e1 or 0, self.e2, self.e3) < 0
-            or self.temper <= 0
-            or (self.e1 or 0) > 1
-            or self.noise not in ("units", "data")
-        ):
+        counts, weights = min(self.steps, self.samples, self.every) >= 1, min(self.e1 or 0, self.e2, self.e3) >= 0
+        if not counts or not weights or self.temper <= 0 or (self.e1 or 0) > 1 or self.noise not in ("units", "data"):
             found = f"steps={self.steps}, samples={self.samples}, every={self.every}, e1={self.e1}, e2={self.e2}, e3={self.e3}"
             why = "counts are 1 or more, weights 0 or more, e1 at most 1, noise is of units or data"
             raise MethodError("recipe 'ppgn'", f"{found}, noise={self.noise!r}", why, "Correct that one.")
@@ -96,10 +90,8 @@ class Ppgn:
         task, start = start_codes(task, prior)
         chain = Chain.of(task, prior, self.width, self.e2, self.e3, self.temper, self.start, self.noise)
         steps = task.steps or self.steps
-        if self.e1 is None:
-            e1 = tune_prior_weight(chain, max(1, steps // 2), self.calm)
-        else:
-            e1 = torch.full((len(task),), self.e1, device=chain.spread.device)
+        e1 = None if self.e1 is None else torch.full((len(task),), self.e1, device=chain.spread.device)
+        e1 = tune_prior_weight(chain, max(1, steps // 2), self.calm) if e1 is None else e1
         sampled = run_chain(chain, e1, steps, self.samples, self.every, self.calm, start)
         every = [row for row in range(len(task)) for _ in range(self.samples)]
         plan = Plan(chain.canvas, Normalised(self.e2), sampled.steps)
@@ -112,10 +104,8 @@ class Ppgn:
         codes = sampled.codes.flatten(0, 1)
         pictures = torch.cat([chain.pictures(part) for part in torch.split(codes, 64)])
         led = torch.ones(len(pictures), dtype=torch.bool, device=pictures.device)
-        trace = sampled.trace[:, list(every)]
-        return OptimizationResult(
-            (codes,), pictures, pictures, pictures, led, trace, led, sampled.notes, sampled.steps, sampled.seconds
-        )
+        course = sampled.trace[:, list(every)], led, sampled.notes, sampled.steps, sampled.seconds
+        return OptimizationResult((codes,), pictures, pictures, pictures, led, *course)
 
     def tuning(self, e1: torch.Tensor) -> tuple[str, ...]:
         """The tuned e1 as text."""

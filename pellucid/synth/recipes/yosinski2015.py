@@ -41,10 +41,10 @@ class Mixture:
 
     def projections(self) -> tuple[Projection, ...]:
         """In the order of the code."""
-        found: list[Projection] = [Decay(self.decay)] if self.decay else []
-        found += [Blur(self.sigma, self.every)] if self.every else []
-        found += [SmallNorm(self.norm)] if self.norm else []
-        return tuple(found + ([SmallContribution(self.contribution)] if self.contribution else []))
+        priors: list[Projection] = [Decay(self.decay)] if self.decay else []
+        priors += [Blur(self.sigma, self.every)] if self.every else []
+        priors += [SmallNorm(self.norm)] if self.norm else []
+        return tuple(priors + ([SmallContribution(self.contribution)] if self.contribution else []))
 
     def ascent(self, gain: float) -> Ascent:
         """As in the code."""

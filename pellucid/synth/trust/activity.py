@@ -79,20 +79,20 @@ def layers_of(model: Model, x: Tensor) -> tuple[str, ...]:
     names = {module: path for module, path in visible(model.module).items() if path}
     if not names:
         return ()
-    found: dict[str, Tensor] = {}
+    values: dict[str, Tensor] = {}
 
     def record(name: str, output: object) -> None:
         value = next(tensors(output), None)
         if value is not None and value.is_floating_point() and value.dim() > 1 and len(value) == len(x):
-            found.pop(name, None)
-            found[name] = value  # held until the pass is over, so that no address comes twice
+            values.pop(name, None)
+            values[name] = value  # held until the pass is over, so that no address comes twice
 
     with torch.no_grad(), listening(names, leave=record), fork_rng(x.device):
         output = main_output(model.forward(x.clone()))
-    inside = {name: v for name, v in found.items() if not (v.shape == output.shape and torch.equal(v, output))}
-    inside = inside or found
-    alone = {(v.data_ptr(), tuple(v.shape)): name for name, v in inside.items()}  # a container returns what its last part does
-    every = list(alone.values())
+    inside = {name: v for name, v in values.items() if not (v.shape == output.shape and torch.equal(v, output))}
+    inside = inside or values
+    distinct = {(v.data_ptr(), tuple(v.shape)): name for name, v in inside.items()}  # a container returns what its last part does
+    every = list(distinct.values())
     rectified = [name for name in every if _rectified(inside[name])]
     chosen = rectified if 8 * len(rectified) >= len(every) else every  # functional rectifiers are not observed
     step = max(1, len(chosen) / MOST)
@@ -100,11 +100,7 @@ def layers_of(model: Model, x: Tensor) -> tuple[str, ...]:
 
 
 def activity(values: Mapping[str | None, Tensor], layers: Sequence[str], *, tokens: bool) -> Activity:
-    """The activity of a batch, from the values of layers by address.
-
-    Arguments:
-        tokens: Whether values with three axes are (batch, token, channel).
-    """
+    """The activity of a batch, from the values of layers by address; with `tokens`, three axes are (batch, token, channel)."""
     means, peaks = {}, {}
     for name in layers:
         value = values[name].float()

@@ -44,7 +44,7 @@ def fresh_views(task: Task, images: Tensor, views: int, seed: int) -> list[dict[
     if not task.frame.spatial:
         return [{} for _ in images]
     robust = Robust.standard(views) if task.frame.bounded else Robust(views, 12 / 128, (0.9, 1.1), 10.0, edge="border")
-    found = list[dict[str, Any]]()
+    measured = list[dict[str, Any]]()
     for row, target in enumerate(task.targets):
         changed = robust(images[row : row + 1], generators([task.seeds[row] + UNSEEN + seed]), 0)
         scores, leads = [], []
@@ -53,29 +53,29 @@ def fresh_views(task: Task, images: Tensor, views: int, seed: int) -> list[dict[
             values = forward_values(task.model, task.frame.to_inputs(batch), (*target.addresses, None))
             scores.append(objective(values))
             leads.append(objective.leads(values))
-        found.append({"moved": float(torch.cat(scores).mean())})
+        measured.append({"moved": float(torch.cat(scores).mean())})
         ranked = [lead for lead in leads if lead is not None]
         if class_of(target) is not None and len(ranked) == len(leads):
-            found[row]["held"] = float(torch.cat(ranked).float().mean())
-    return found
+            measured[row]["held"] = float(torch.cat(ranked).float().mean())
+    return measured
 
 
 def neighbours(
-    task: Task, images: Tensor, made: Responses, real: Responses | None, source: Pictures | None
+    task: Task, images: Tensor, synthetic: Responses, real: Responses | None, source: Pictures | None
 ) -> list[Neighbour | None]:
     """The real picture nearest to each, with the usual distance between real pictures."""
     if real is None or source is None or len(real) < 2:
         return [None] * len(images)
     codes = real.activity.codes
     usual = float((1 - (codes @ codes.T).fill_diagonal_(-2.0).amax(1)).median())
-    near = (made.activity.codes @ codes.T).max(1)
-    found: list[Neighbour | None] = []
+    near = (synthetic.activity.codes @ codes.T).max(1)
+    nearest: list[Neighbour | None] = []
     for row, (cosine, index) in enumerate(zip(near.values.tolist(), near.indices.tolist(), strict=True)):
         alike = None
         if source.loader is None:
             alike = _correlation(images[row], task.frame.to_pictures(source.take(torch.tensor([index])))[0])
-        found.append(Neighbour(index, source.name(index), 1 - cosine, usual, alike))
-    return found
+        nearest.append(Neighbour(index, source.name(index), 1 - cosine, usual, alike))
+    return nearest
 
 
 def _correlation(one: Tensor, other: Tensor) -> float | None:
@@ -86,25 +86,25 @@ def _correlation(one: Tensor, other: Tensor) -> float | None:
     return float(functional.cosine_similarity(pair[:1], pair[1:])[0])
 
 
-def spectrum(made: Responses, real: Responses | None) -> list[dict[str, Any]]:
+def spectrum(synthetic: Responses, real: Responses | None) -> list[dict[str, Any]]:
     """The distance of each spectrum from the mean of real ones, and the median distance of a real one."""
-    if real is None or not real.spectra.shape[1] or made.spectra.shape[1] != real.spectra.shape[1]:
-        return [{} for _ in range(len(made))]
+    if real is None or not real.spectra.shape[1] or synthetic.spectra.shape[1] != real.spectra.shape[1]:
+        return [{} for _ in range(len(synthetic))]
     mean = real.spectra.mean(0)
     usual = float((real.spectra - mean).square().mean(1).sqrt().median())
-    return [{"spectrum": float((one - mean).square().mean().sqrt()), "usual_spectrum": usual} for one in made.spectra]
+    return [{"spectrum": float((one - mean).square().mean().sqrt()), "usual_spectrum": usual} for one in synthetic.spectra]
 
 
-def new_channels(made: Responses, real: Responses | None, row: int) -> dict[str, Any]:
+def new_channels(synthetic: Responses, real: Responses | None, row: int) -> dict[str, Any]:
     """How many channels that no real picture activates this one does, and how many there are."""
     if real is None:
         return {}
     silent = real.activity.silent()
-    return {"woken": made.activity.newly_active(silent, row), "silent": sum(int(one.sum()) for one in silent.values())}
+    return {"woken": synthetic.activity.newly_active(silent, row), "silent": sum(int(one.sum()) for one in silent.values())}
 
 
 def path_likeness(
-    made: Responses, real: Responses | None, row: int, target: Target, column: int, labels: Tensor | None, *, labelled: bool
+    synthetic: Responses, real: Responses | None, row: int, target: Target, column: int, labels: Tensor | None, *, labelled: bool
 ) -> PathLikeness | None:
     """How the activations along the layers compare with those of the target's own real pictures and of others."""
     if real is None or len(real) < 4:
@@ -114,7 +114,7 @@ def path_likeness(
     if len(own) < 2 or not len(rest):
         return None
     own, rest = own[:OWN], rest[:OTHERS]
-    layers, ours = [], made.activity.ranked()
+    layers, ours = [], synthetic.activity.ranked()
     for name, theirs in real.activity.ranked().items():
         mine, same, others = ours[name][row], theirs[own], theirs[rest]
         pairs = same @ same.T
@@ -135,14 +135,14 @@ def _own(real: Responses, target: Target, column: int, labels: Tensor | None, *,
     return order[: max(2, min(NEAR, len(real) // 4))], "top"
 
 
-def diversity(made: Responses, real: Responses | None, rows: list[int], scores: Tensor) -> dict[str, Any]:
+def diversity(synthetic: Responses, real: Responses | None, rows: list[int], scores: Tensor) -> dict[str, Any]:
     """How the pictures of one target differ, in features and in active channels."""
     if len(rows) < 2:
         return {}
-    alike = [_pairs(ranked[rows]) for ranked in made.activity.ranked().values()]
+    alike = [_pairs(ranked[rows]) for ranked in synthetic.activity.ranked().values()]
     usual = None if real is None or len(real) < 2 else 1 - _pairs(real.activity.codes)
     return {
-        "diversity": 1 - _pairs(made.activity.codes[rows]),
+        "diversity": 1 - _pairs(synthetic.activity.codes[rows]),
         "usual_diversity": usual,
         "stability": sum(alike) / len(alike) if alike else None,
         "spread": float(scores[rows].double().std(correction=0)),

@@ -69,20 +69,20 @@ def trust_report(
     images = images.to(task.frame.device, task.frame.dtype)
     inputs, size = task.frame.to_inputs(images), batch_size(images)
     layers = layers_of(task.model, inputs[:size])
-    made = Responses.of(task, targets, layers, torch.split(inputs, size))
+    synthetic = Responses.of(task, targets, layers, torch.split(inputs, size))
     source = None if data is None else pictures(task.model, data)
     real, notes = (None, []) if source is None else real_responses(task, targets, layers, source, most)
     labels, labelled = labels_of(real, classes), classes is not None
     fresh = fresh_views(task, images, views, seed)
     opinions, why = other_model_opinions(task, images, other)
-    nearest, spectra = neighbours(task, images, made, real, source), spectrum(made, real)
+    nearest, spectra = neighbours(task, images, synthetic, real, source), spectrum(synthetic, real)
     verdicts = tuple(
         Verdict(
             target.text(), task.seeds[row], float(scores[row]), opinions=tuple(opinions[row]), neighbour=nearest[row],
-            path=path_likeness(made, real, row, target, columns[row], labels, labelled=labelled),
+            path=path_likeness(synthetic, real, row, target, columns[row], labels, labelled=labelled),
             **percentile(float(scores[row]), None if real is None else real.scores[:, columns[row]]),
-            **fresh[row], **spectra[row], **new_channels(made, real, row),
-            **diversity(made, real, [i for i, column in enumerate(columns) if column == columns[row]], scores),
+            **fresh[row], **spectra[row], **new_channels(synthetic, real, row),
+            **diversity(synthetic, real, [i for i, column in enumerate(columns) if column == columns[row]], scores),
         )
         for row, target in enumerate(task.targets)
     )  # fmt: skip

@@ -44,13 +44,10 @@ class Responses:
     def of(cls, task: Task, targets: Sequence[Target], layers: Sequence[str], batches: Iterable[Tensor]) -> Responses:
         """The responses to batches of inputs."""
         parts = [_batch(task, targets, layers, x) for x in batches]
+        scores, power = torch.cat([part.scores for part in parts]), torch.cat([part.spectra for part in parts])
         classes = [part.classes for part in parts if part.classes is not None]
-        return cls(
-            torch.cat([part.scores for part in parts]),
-            torch.cat(classes) if len(classes) == len(parts) else None,
-            Activity.concat([part.activity for part in parts]),
-            torch.cat([part.spectra for part in parts]),
-        )
+        every = torch.cat(classes) if len(classes) == len(parts) else None
+        return cls(scores, every, Activity.concat([part.activity for part in parts]), power)
 
 
 def _batch(task: Task, targets: Sequence[Target], layers: Sequence[str], x: Tensor) -> Responses:
@@ -116,11 +113,7 @@ def spectra(pictures: Tensor) -> Tensor:
 
 
 def labels_of(real: Responses | None, classes: Sequence[int] | Tensor | None) -> Tensor | None:
-    """The class of each real picture: as given, else as predicted.
-
-    Raises:
-        InputError: there are fewer classes than pictures.
-    """
+    """The class of each real picture: as given, else as predicted."""
     if real is None or classes is None:
         return None if real is None else real.classes
     labels = torch.as_tensor(classes).flatten()

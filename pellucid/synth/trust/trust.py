@@ -67,14 +67,14 @@ class Trust:
     def columns(self) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
         """The heads and rows of the columns that were measured."""
         rows = [verdict.cells() for verdict in self.verdicts]
-        kept = [i for i in range(len(HEADS)) if i < 2 or any(row[i] != "-" for row in rows)]
-        return tuple(HEADS[i] for i in kept), [tuple(row[i] for i in kept) for row in rows]
+        measured = [i for i in range(len(HEADS)) if i < 2 or any(row[i] != "-" for row in rows)]
+        return tuple(HEADS[i] for i in measured), [tuple(row[i] for i in measured) for row in rows]
 
     def words(self) -> list[str]:
         """What the columns mean, and why others are missing."""
         heads, _ = self.columns()
-        known = [f"{head}: {MEANINGS[head]}." for head in heads if head in MEANINGS]
-        return [*known, *(f"{name}: not measured. {why}" for name, why in self.missing.items()), *self.notes]
+        meanings = [f"{head}: {MEANINGS[head]}." for head in heads if head in MEANINGS]
+        return [*meanings, *(f"{name}: not measured. {why}" for name, why in self.missing.items()), *self.notes]
 
     def __str__(self) -> str:
         """The table, and below it what it means."""
