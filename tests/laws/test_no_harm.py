@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.special  # noqa: F401  (superpixels import it when first used, and it sets warnings of its own)
 import torch
 import torch._dynamo  # PyTorch imports it with its first dispatch mode, and adds a warning filter then
 from torch import Tensor, nn
