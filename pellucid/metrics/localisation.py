@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, get_args
 
 import torch
 from torch import Tensor
@@ -13,7 +13,7 @@ from pellucid.errors import MethodError
 from .metric import Answer, Need, Question, Scores
 
 Pooling = Literal["positive", "absolute", "square", "largest"]
-POOLINGS = ("positive", "absolute", "square", "largest")
+POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
 TOLERANCE = 15 / 224  # of the side of a picture: 15 pixels of one of 224
 
 
@@ -43,7 +43,11 @@ class RelevanceMass(LocalisationMetric):
     pooling: Pooling = "positive"
 
     def __post_init__(self) -> None:
-        _check_pooling(self.pooling)
+        if self.pooling not in POOLINGS:
+            raise MethodError(
+                f"relevance_mass with pooling={self.pooling!r}", f"{len(POOLINGS)} ways to pool, none of that name",
+                "relevance has to become one number per place that is not negative", f"Choose one of {', '.join(POOLINGS)}.",
+            )  # fmt: skip
 
     def score(self, question: Question, answer: Answer) -> Scores:
         heat, mask = _heat_and_mask(question, answer, self.pooling)
@@ -218,11 +222,3 @@ def _scores(values: Tensor, heat: Tensor, mask: Tensor) -> Scores:
     """Undefined without a truth, and for maps that are not finite."""
     known = mask.any(1) & heat.isfinite().all(1)
     return Scores(torch.where(known, values.double(), torch.nan).cpu())
-
-
-def _check_pooling(pooling: str) -> None:
-    if pooling not in POOLINGS:
-        raise MethodError(
-            f"relevance_mass with pooling={pooling!r}", f"{len(POOLINGS)} ways to pool, none of that name",
-            "relevance has to become one number per place that is not negative", f"Choose one of {', '.join(POOLINGS)}.",
-        )  # fmt: skip

@@ -61,8 +61,7 @@ def load(
         Model(Linear, nn.Module, 9 parameters, 3 labels)
     """
     model = _named(source, builder, trust) if isinstance(source, str | os.PathLike) else _object(source)
-    how = _reading(preprocess)
-    known = {"preprocess": how, "labels": None if labels is None else tuple(labels), "name": name}
+    known = {"preprocess": _reading(preprocess), "labels": None if labels is None else tuple(labels), "name": name}
     changes: dict[str, Any] = {field: value for field, value in known.items() if value is not None}
     return replace(model, **changes) if changes else model
 
@@ -149,11 +148,9 @@ def _unknown(text: str) -> ModelError:
         return ModelError(f"model {text}", f"the source {kind!r}", f"models come from {', '.join(registry.HUBS)}, or files", hint)
     near = get_close_matches(text, registry.BUILT_IN, n=1)
     hint = f"Did you mean {near[0]}? " if near else ""
+    name = re.fullmatch(r"[\w-]+", text) and not near
+    do = f"name a source: timm:{text}. `pellucid models` lists them all." if name else "pass an nn.Module."
     return ModelError(
-        f"model {text}",
-        "no file and no built-in model of that name",
-        f"the built-in models are {', '.join(registry.BUILT_IN)}",
-        f"{hint}Check the path, or name a source: timm:{text}. `pellucid models` lists them all."
-        if re.fullmatch(r"[\w.-]+", text) and not near and "." not in text
-        else f"{hint}Check the path, or pass an nn.Module.",
-    )
+        f"model {text}", "no file and no built-in model of that name",
+        f"the built-in models are {', '.join(registry.BUILT_IN)}", f"{hint}Check the path, or {do}",
+    )  # fmt: skip

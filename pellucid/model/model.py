@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
@@ -163,7 +162,8 @@ class Model:
     def layers(self) -> tuple[Layer, ...]:
         """The modules in the order they were defined, the network itself first; none for a plain function."""
         modules = () if self.module is None else self.module.named_modules()
-        return tuple(Layer(name, _class_name(module), _count(module)) for name, module in modules)
+        kinds = ((name, str(getattr(module, "original_name", type(module).__name__)), module) for name, module in modules)
+        return tuple(Layer(name, kind, _count(module)) for name, kind, module in kinds)
 
     def ready(self) -> None:
         """Refuse a network in training mode: dropout and batch statistics would make every explanation one of another function.
@@ -221,12 +221,13 @@ class Model:
     def _names(self) -> dict[str, tuple[int, ...]]:
         """Every name a class goes by, in lower case, and the classes that go by it; a whole name outranks a synonym."""
         labels = [label.casefold() for label in self.labels or ()]
-        found: dict[str, tuple[int, ...]] = {}
+        synonyms: dict[str, tuple[int, ...]] = {}
+        whole: dict[str, tuple[int, ...]] = {}
         for index, label in enumerate(labels):
+            whole[label] = (*whole.get(label, ()), index)
             for name in {part.strip() for part in label.split(",")}:
-                found[name] = (*found.get(name, ()), index)
-        whole = Counter(labels)
-        return found | {label: tuple(i for i, other in enumerate(labels) if other == label) for label in whole}
+                synonyms[name] = (*synonyms.get(name, ()), index)
+        return synonyms | whole
 
 
 def _no_such_label(model: Model, label: str, indices: tuple[int, ...]) -> TargetError:
@@ -251,10 +252,6 @@ def _likeness(request: str, label: str) -> float:
 def _in_training(model: Model, found: str, do: str) -> ModelError:
     why = "dropout and batch statistics would make the explanation one of another function than the one in use"
     return ModelError(f"an explanation of {model.name}", found, why, do)
-
-
-def _class_name(module: nn.Module) -> str:
-    return str(getattr(module, "original_name", type(module).__name__))
 
 
 def _count(module: nn.Module | None) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from math import prod
 from typing import Any
 
@@ -175,17 +176,14 @@ def pack(model: Model, given: Any, read: Callable[[Any, Any], Tensor] | None = N
     samples = _samples(explained)
     sides = tuple(_sides(model, explained))
     numbers = iter(range(len(sides)))
-    places = tuple(
-        (place, next(numbers) if isinstance(value, Tensor) else value) for (place, _), value in zip(items, values, strict=True)
-    )
-    inputs = Inputs(places, sides, samples)
-    called = replace(
-        model, forward=PackedForward(model.forward, inputs), preprocess=sides[0].preprocess if inputs.single else None
-    )
+    filled = [next(numbers) if isinstance(value, Tensor) else value for value in values]
+    inputs = Inputs(tuple(zip((place for place, _ in items), filled, strict=True)), sides, samples)
+    how = sides[0].preprocess if inputs.single else None
+    packed = replace(model, forward=PackedForward(model.forward, inputs), preprocess=how)
     if inputs.single:
-        return called, explained[0][1].to(model.device)
-    wide = _widest([value.dtype for _, value in explained])
-    return called, torch.cat([value.to(model.device, wide).reshape(samples, -1) for _, value in explained], 1)
+        return packed, explained[0][1].to(model.device)
+    wide = reduce(torch.promote_types, [value.dtype for _, value in explained])
+    return packed, torch.cat([value.to(model.device, wide).reshape(samples, -1) for _, value in explained], 1)
 
 
 def single_sample(model: Model, number: int) -> Model:
@@ -200,19 +198,25 @@ def _check_call(model: Model, given: Any, *, keyed: bool) -> None:
     Raises:
         InputError: an input is missing, or there is one that the model does not know.
     """
-    function = getattr(model.forward, "forward", model.forward)  # of modules
-    try:
-        takes = inspect.signature(function)
-    except (TypeError, ValueError):
+    signature = _signature(model)
+    if signature is None:
         return
     try:
-        takes.bind(**given) if keyed else takes.bind(*given)
+        signature.bind(**given) if keyed else signature.bind(*given)
     except TypeError as error:
         request = f"{model.name} called with {', '.join(map(str, given)) if keyed else f'{len(given)} inputs'}"
-        known = ", ".join(takes.parameters) or "none"
+        known = ", ".join(signature.parameters) or "none"
         raise InputError(
             request, f"a model of the inputs {known}", str(error), "Give each of them, by position or by its name."
         ) from None
+
+
+def _signature(model: Model) -> inspect.Signature | None:
+    """Of the model's own call; None where it does not say."""
+    try:
+        return inspect.signature(getattr(model.forward, "forward", model.forward))  # of modules, that of `forward`
+    except (TypeError, ValueError):
+        return None
 
 
 def input_names(model: Model, count: int) -> list[str]:
@@ -222,11 +226,8 @@ def input_names(model: Model, count: int) -> list[str]:
         >>> input_names(Model(lambda picture, *rest: rest, "f", ""), 3)
         ['picture', 'input 2', 'input 3']
     """
-    function = getattr(model.forward, "forward", model.forward)  # of modules
-    try:
-        known = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):
-        known = ()  # type: ignore[assignment]
+    signature = _signature(model)
+    known = signature.parameters.values() if signature is not None else ()
     names = [one.name for one in known if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
     return [names[n] if n < len(names) else f"input {n + 1}" for n in range(count)]
 
@@ -248,12 +249,9 @@ def _value(model: Model, name: str, value: Any, read: Callable[[Any, Any], Tenso
 
 def _tokens(names: Sequence[str], values: Sequence[Tensor | Held]) -> list[Tensor | Held]:
     """With the tokens explained, where whole numbers can be no other thing."""
-    whole = [
-        n
-        for n, value in enumerate(values)
-        if isinstance(value, Held) and isinstance(value.value, Tensor) and not value.given and value.value.dim() > 1
-        and not value.value.is_floating_point() and value.value.dtype != torch.bool
-    ]  # fmt: skip
+    held = {n: value.value for n, value in enumerate(values) if isinstance(value, Held) and not value.given}
+    tensors = {n: value for n, value in held.items() if isinstance(value, Tensor) and value.dim() > 1}
+    whole = [n for n, value in tensors.items() if not value.is_floating_point() and value.dtype != torch.bool]
     chosen = next((n for n in whole if names[n] in ("input_ids", "ids", "tokens")), whole[0] if whole else None)
     return [value.value if n == chosen and isinstance(value, Held) else value for n, value in enumerate(values)]
 
@@ -285,11 +283,3 @@ def _sides(model: Model, explained: Sequence[tuple[str, Tensor]]) -> Iterator[In
         size = prod(value.shape[1:])
         yield InputSlice(name, tuple(value.shape[1:]), start, start + size, value.dtype, _preprocess_of(model, name))
         start += size
-
-
-def _widest(dtypes: Sequence[torch.dtype]) -> torch.dtype:
-    """The type that holds all of them."""
-    widest = dtypes[0]
-    for dtype in dtypes[1:]:
-        widest = torch.promote_types(widest, dtype)
-    return widest

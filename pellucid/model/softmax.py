@@ -10,13 +10,8 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-SOFTMAXES = {
-    torch.softmax,
-    torch.nn.functional.softmax,
-    torch.Tensor.softmax,
-    torch.ops.aten.softmax.int,
-    torch.ops.aten._softmax.default,
-}
+SOFTMAXES: set[Any] = {torch.softmax, torch.nn.functional.softmax, torch.Tensor.softmax}
+SOFTMAXES |= {torch.ops.aten.softmax.int, torch.ops.aten._softmax.default}
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,9 +29,9 @@ class BeforeSoftmax:
     forward: Callable[..., Any]
 
     def __call__(self, *inputs: Tensor) -> Any:
-        with _SoftmaxListener() as heard:
+        with _SoftmaxListener() as listener:
             output = self.forward(*inputs)
-        return heard.score if heard.softmax is output and isinstance(output, Tensor) else output
+        return listener.score if listener.softmax is output and isinstance(output, Tensor) else output
 
 
 class _SoftmaxListener(TorchFunctionMode):
@@ -44,8 +39,7 @@ class _SoftmaxListener(TorchFunctionMode):
     score: Tensor | None = None
 
     def __torch_function__(self, fn: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Any:
-        made = fn(*args, **(kwargs or {}))
+        output = fn(*args, **(kwargs or {}))
         if fn in SOFTMAXES:
-            given = args[0] if args else (kwargs or {}).get("input")
-            self.softmax, self.score = made, given
-        return made
+            self.softmax, self.score = output, args[0] if args else (kwargs or {}).get("input")
+        return output

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Protocol, TypeVar
 
@@ -61,22 +62,17 @@ class Where:
 
     def pick(self, ops: Iterable[P]) -> list[P]:
         """Those of `ops`, given in the order they ran, that are meant."""
-        found = [op for op in ops if self.covers(op)]
+        matches = [op for op in ops if self.covers(op)]
         if self.position is None:
-            return found
+            return matches
         index = {"first": 0, "last": -1}.get(str(self.position), self.position)
         assert isinstance(index, int)
-        return found[index : index + 1 or None] if -len(found) <= index < len(found) else []
+        return matches[index : index + 1 or None] if -len(matches) <= index < len(matches) else []
 
     def __str__(self) -> str:
         what = " or ".join(self.ops) or "anything"
-        order = (
-            ""
-            if self.position is None
-            else f"{self.position} "
-            if isinstance(self.position, str)
-            else f"number {self.position} of "
-        )
+        number = "" if self.position is None else f"number {self.position} of "
+        order = f"{self.position} " if isinstance(self.position, str) else number
         return f"{order}{what}" + (f" in {self.module}" if self.module is not None else "")
 
 
@@ -93,7 +89,5 @@ def inside(path: str, pattern: str) -> bool:
 
 def nearest(name: str, names: Sequence[str], n: int = 3) -> list[str]:
     """The names that look most like `name`, for error messages that help."""
-    from difflib import get_close_matches
-
     lowered = {known.lower(): known for known in names}
     return [lowered[match] for match in get_close_matches(name.lower(), list(lowered), n=n, cutoff=0.0)]

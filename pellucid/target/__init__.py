@@ -21,23 +21,25 @@ from .step import Step
 from .target import Names as Names, Part as Part, Target as Target, Term as Term
 from .token import Token
 
+ClassIndex = int | str | Sequence[int | str] | None  # by index or name, one for all samples or one per sample
 
-def logit(index: int | str | Sequence[int | str] | None = None) -> Target:
+
+def logit(index: ClassIndex = None) -> Target:
     """The model's score of a class, by index or name, one for all samples or one per sample; None: the predicted class."""
     return _of(Logit(index=_class(index)))
 
 
-def probability(index: int | str | Sequence[int | str] | None = None) -> Target:
+def probability(index: ClassIndex = None) -> Target:
     """The softmax probability of a class."""
     return _of(Probability(index=_class(index)))
 
 
-def log_odds(index: int | str | Sequence[int | str] | None = None) -> Target:
+def log_odds(index: ClassIndex = None) -> Target:
     """The log-odds of a class, log p / (1 - p), in nats."""
     return _of(LogOdds(index=_class(index)))
 
 
-def mask(index: int | str | Sequence[int | str] | None = None, mask: Tensor | Literal["predicted"] | None = None) -> Target:
+def mask(index: ClassIndex = None, mask: Tensor | Literal["predicted"] | None = None) -> Target:
     """The mean score of a class over a mask of its map, as segmentation gives it.
 
     Arguments:
@@ -51,7 +53,7 @@ def mask(index: int | str | Sequence[int | str] | None = None, mask: Tensor | Li
     return _of(Region(index=_class(index), mask=mask, name="a mask" if mask is not None else "the whole map"))
 
 
-def box(index: int | str | Sequence[int | str] | None, top: int, left: int, bottom: int, right: int) -> Target:
+def box(index: ClassIndex, top: int, left: int, bottom: int, right: int) -> Target:
     """The mean score of a class over a rectangle of its map, in the map's own pixels; bottom and right are left out."""
     return _of(Box(index=_class(index), corners=(top, left, bottom, right), name=f"rows {top}-{bottom}, columns {left}-{right}"))
 
@@ -71,9 +73,7 @@ def output(*position: int) -> Target:
     return _of(Number(position=position))
 
 
-def step(
-    at: int | tuple[int, int], index: int | str | Sequence[int | str] | None = None, *, classes_first: bool = False
-) -> Target:
+def step(at: int | tuple[int, int], index: ClassIndex = None, *, classes_first: bool = False) -> Target:
     """The score of a class at a step of time, for outputs (batch, time, class).
 
     Arguments:
@@ -85,11 +85,7 @@ def step(
 
 
 def detection(
-    box: int | Sequence[int] | None = None,
-    index: int | str | Sequence[int | str] | None = None,
-    *,
-    boxes_last: bool | None = None,
-    skip: int = 0,
+    box: int | Sequence[int] | None = None, index: ClassIndex = None, *, boxes_last: bool | None = None, skip: int = 0
 ) -> Target:
     """The score of a class in one of the boxes a detector proposes, before they are sorted and thinned out.
 
@@ -131,8 +127,12 @@ def token(id: int | str | None = None, position: int | None = None) -> Target:
 def channel(at: str, unit: int, position: Sequence[int] | None = None, *, tokens: str | int | None = None) -> Target:
     """The mean activation of a channel of the module `at`, or its activation at one position.
 
-    For transformers, whose values are (batch, token, channel), `tokens` says which are averaged over: "patch" (all but the
-    first), "cls" (the first), "all", or the number of one.
+    Arguments:
+        unit: Which channel.
+        position: One index per axis of the map; None: the mean over all.
+        tokens: For values (batch, token, channel), as transformers have them, and (batch, height, width, channel): which tokens
+            are averaged over. "patch" are all but the first of a sequence, and all of a map; "cls" is the first; "all" are all; a
+            number is one of them. None: channels stand on axis 1.
     """
     return _of(Channel(at=at, unit=unit, position=None if position is None else tuple(position), tokens=tokens))
 
@@ -151,7 +151,7 @@ def _of(term: Term) -> Target:
     return Target(((1.0, term),))
 
 
-def _class(index: int | str | Sequence[int | str] | None) -> Class | None:
+def _class(index: ClassIndex) -> Class | None:
     return index if index is None or isinstance(index, (int, str)) else tuple(index)
 
 

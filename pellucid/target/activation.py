@@ -12,6 +12,13 @@ from torch import Tensor
 from pellucid.errors import TargetError
 from .target import Term
 
+TOKENS: dict[str | int | None, str] = {
+    None: "",
+    "patch": " over patches",
+    "all": " over all tokens",
+    "cls": " at the class token",
+}
+
 
 @dataclass(frozen=True)
 class Channel(Term):
@@ -19,10 +26,7 @@ class Channel(Term):
 
     Arguments:
         unit: Which channel, or which for each sample.
-        position: One index per axis of the map; None: the mean over all.
-        tokens: For values (batch, token, channel), as transformers have them, and (batch, height, width, channel): which tokens
-            are averaged over. "patch" are all but the first of a sequence, and all of a map; "cls" is the first; "all" are all; a
-            number is one of them. None: channels stand on axis 1.
+        position, tokens: As in `pellucid.channel`.
 
     Example:
         >>> value = torch.arange(6.0).view(1, 3, 2)  # three tokens, two channels
@@ -56,9 +60,9 @@ class Channel(Term):
     def _selected(self, maps: Tensor) -> Tensor:
         """The activations of the selected tokens."""
         if maps.dim() < 2 or (maps.dim() > 2 and self.tokens not in ("patch", "all")):
-            found = f"a value with {maps.dim() - 1} axes besides samples and channels"
             raise TargetError(
-                str(self), found, "tokens stand in a sequence: (batch, token, channel)",
+                str(self), f"a value with {maps.dim() - 1} axes besides samples and channels",
+                "tokens stand in a sequence: (batch, token, channel)",
                 'Leave out tokens=, or take tokens="all" of a map (batch, height, width, channel).',
             )  # fmt: skip
         count = maps.shape[1]
@@ -85,14 +89,8 @@ class Channel(Term):
 
     def text(self, sample: int = 0) -> str:
         unit = self.unit[sample] if isinstance(self.unit, tuple) else self.unit
-        where: dict[str | int | None, str] = {
-            None: "",
-            "patch": " over patches",
-            "all": " over all tokens",
-            "cls": " at the class token",
-        }
-        told = where.get(self.tokens, f" at token {self.tokens}")
-        return f"channel {unit} of {self.at}{told}" + (f" at {self.position}" if self.position is not None else "")
+        tokens = TOKENS.get(self.tokens, f" at token {self.tokens}")
+        return f"channel {unit} of {self.at}{tokens}" + (f" at {self.position}" if self.position is not None else "")
 
 
 @dataclass(frozen=True)

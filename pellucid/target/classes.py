@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -25,12 +25,10 @@ class OfClass(Term):
         labels: The names that belong to the indices, for captions.
     """
 
+    word: ClassVar[str]
+
     index: Class | None = None
     labels: tuple[str, ...] = ()
-
-    @property
-    @abstractmethod
-    def word(self) -> str: ...
 
     def resolve(self, value: Tensor, names: Names | None) -> Term:
         indices = self._indices(value, names)
@@ -48,8 +46,8 @@ class OfClass(Term):
         if self.index is None:
             scores = _classes(value, self.word)
             return tuple(scores.reshape(*scores.shape[:2], -1).mean(-1).argmax(1).tolist())
-        wanted = self.index if isinstance(self.index, tuple) else (self.index,)
-        return tuple(self._find(name, names) if isinstance(name, str) else int(name) for name in wanted)
+        classes = self.index if isinstance(self.index, tuple) else (self.index,)
+        return tuple(self._find(name, names) if isinstance(name, str) else int(name) for name in classes)
 
     def _find(self, name: str, names: Names | None) -> int:
         if names is None:
@@ -100,9 +98,7 @@ def _classes(value: Tensor, word: str) -> Tensor:
 class Logit(OfClass):
     """The model's score of a class, as it comes out, before any softmax of ours."""
 
-    @property
-    def word(self) -> str:
-        return "logit"
+    word: ClassVar[str] = "logit"
 
     def resolve(self, value: Tensor, names: Names | None) -> Term:
         """Of maps (batch, class, height, width) it is the mean over the predicted mask of the class."""
@@ -132,9 +128,7 @@ class Logit(OfClass):
 class Probability(OfClass):
     """The softmax probability of a class."""
 
-    @property
-    def word(self) -> str:
-        return "probability"
+    word: ClassVar[str] = "probability"
 
     def read(self, value: Tensor) -> Tensor:
         return self.pick(probabilities(_classes(value, self.text())))
@@ -157,9 +151,7 @@ def probabilities(scores: Tensor) -> Tensor:
 class LogOdds(OfClass):
     """The log-odds of a class, log p / (1 - p), in nats: its score over that of all others together."""
 
-    @property
-    def word(self) -> str:
-        return "log-odds"
+    word: ClassVar[str] = "log-odds"
 
     def read(self, value: Tensor) -> Tensor:
         scores = _classes(value, self.text())
@@ -167,8 +159,8 @@ class LogOdds(OfClass):
             raise TargetError(
                 self.text(), f"outputs of shape {tuple(scores.shape)}", "odds compare a class with others", "Explain its logit."
             )
-        chosen, done = self.pick(scores), probabilities(scores) is scores
-        if done:
+        chosen = self.pick(scores)
+        if probabilities(scores) is scores:
             return torch.logit(chosen)
         own = torch.zeros_like(scores, dtype=torch.bool)
         own[self.places(scores)] = True
@@ -186,9 +178,7 @@ class Region(OfClass):
     mask: Tensor | None = None
     name: str = "a mask"
 
-    @property
-    def word(self) -> str:
-        return "mean score of class"
+    word: ClassVar[str] = "mean score of class"
 
     def text(self, sample: int = 0) -> str:
         return f"{super().text(sample)} over {self.name}"
@@ -240,18 +230,18 @@ class Predicted(Region):
         index = self.index if self.index is not None or scores.shape[1] == 1 else _largest(best, scores.shape[1])
         named = Region(self.at, index).resolve(value, names)
         assert isinstance(named, Region) and named.index is not None
-        wanted = named.index if isinstance(named.index, tuple) else (named.index,) * len(scores)
-        which = torch.tensor(wanted, device=scores.device).reshape(-1, *[1] * (best.dim() - 1))
-        found = best == which if scores.shape[1] > 1 else scores[:, 0] > _threshold(scores)
-        if not found.flatten(1).any(1).all():
-            row = int((~found.flatten(1).any(1)).nonzero()[0])
+        classes = named.index if isinstance(named.index, tuple) else (named.index,) * len(scores)
+        which = torch.tensor(classes, device=scores.device).reshape(-1, *[1] * (best.dim() - 1))
+        region = best == which if scores.shape[1] > 1 else scores[:, 0] > _threshold(scores)
+        if not region.flatten(1).any(1).all():
+            row = int((~region.flatten(1).any(1)).nonzero()[0])
             raise TargetError(
                 named.text(row), "no place where it scores highest", "its predicted mask is empty",
                 "Say where: pl.mask(class, mask), or pl.mask(class) for the mean over the whole map.",
             )  # fmt: skip
-        shares = found.flatten(1).double().mean(1)
-        labels = named.labels * len(wanted) if len(named.labels) == 1 else named.labels
-        return Region(self.at, tuple(int(one) for one in wanted), labels, found, _mask_name(shares))
+        shares = region.flatten(1).double().mean(1)
+        labels = named.labels * len(classes) if len(named.labels) == 1 else named.labels
+        return Region(self.at, tuple(int(one) for one in classes), labels, region, _mask_name(shares))
 
 
 def _largest(best: Tensor, count: int) -> tuple[int, ...]:
@@ -284,7 +274,4 @@ class Box(Region):
             )
         mask = torch.zeros(value.shape[2:], dtype=torch.bool, device=value.device)
         mask[top:bottom, left:right] = True
-        return replace(self, mask=mask).over(value)
-
-    def over(self, value: Tensor) -> Tensor:
-        return Region(self.at, self.index, self.labels, self.mask, self.name).read(value)
+        return Region(self.at, self.index, self.labels, mask, self.name).read(value)

@@ -66,7 +66,7 @@ class Condition(ABC):
         """Refuse conditions of another number of samples."""
 
     def take(self, sample: int) -> Condition:
-        """What is asked of one sample."""
+        """The condition on one sample."""
         return self
 
     def __and__(self, other: Condition) -> Condition:

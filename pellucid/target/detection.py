@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -18,9 +19,7 @@ class Detection(OfClass):
     """The score of a class in a box, for outputs (batch, boxes, classes) or (batch, channels, boxes).
 
     Arguments:
-        box: Its number, or one per sample; None: the box where the class scores highest.
-        boxes_last: Whether boxes are counted by the last axis; None: by the longer one.
-        skip: Channels before the scores.
+        box, boxes_last, skip: As in `pellucid.detection`.
         count: How many boxes there are, for captions.
 
     Example:
@@ -35,9 +34,7 @@ class Detection(OfClass):
     skip: int = 0
     count: int = 0
 
-    @property
-    def word(self) -> str:
-        return "score of class"
+    word: ClassVar[str] = "score of class"
 
     def resolve(self, value: Tensor, names: Names | None) -> Term:
         scores = self._scores(value)
@@ -69,8 +66,8 @@ class Detection(OfClass):
         """The box in which the class, or any class, scores highest."""
         if self.index is None:
             return tuple(scores.amax(2).argmax(1).tolist())
-        wanted = self._indices(scores, names)
-        return tuple(replace(self, index=wanted * (len(scores) // len(wanted))).pick(scores.transpose(1, 2)).argmax(1).tolist())
+        classes = self._indices(scores, names)
+        return tuple(replace(self, index=classes * (len(scores) // len(classes))).pick(scores.transpose(1, 2)).argmax(1).tolist())
 
     def _of_boxes(self, scores: Tensor, boxes: Sequence[int]) -> Tensor:
         """The scores of one box per sample, with shape (batch, class)."""

@@ -82,21 +82,21 @@ def _whole(what: str, numbers: Sequence[Any]) -> Indices:
     return tuple(numbers)
 
 
-def _counted(what: str, found: Sequence[Any]) -> str:
+def _counted(what: str, items: Sequence[Any]) -> str:
     """Some things by number, the first six of many.
 
     Example:
         >>> _counted("channel", range(4)), _counted("channel", (1, 5, 7))
         ('channels 0-3', 'channels 1, 5 and 7')
     """
-    told = [str(one) for one in found]
-    if len(told) == 1:
-        return f"{what} {told[0]}"
-    if len(told) > 2 and all(isinstance(one, int) for one in found) and list(found) == list(range(found[0], found[-1] + 1)):
-        return f"{what}s {told[0]}-{told[-1]}"
-    if len(told) > 8:
-        return f"{len(told)} {what}s ({', '.join(told[:6])}, ...)"
-    return f"{what}s {', '.join(told[:-1])} and {told[-1]}"
+    names = [str(one) for one in items]
+    if len(names) == 1:
+        return f"{what} {names[0]}"
+    if len(names) > 2 and all(isinstance(one, int) for one in items) and list(items) == list(range(items[0], items[-1] + 1)):
+        return f"{what}s {names[0]}-{names[-1]}"
+    if len(names) > 8:
+        return f"{len(names)} {what}s ({', '.join(names[:6])}, ...)"
+    return f"{what}s {', '.join(names[:-1])} and {names[-1]}"
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,8 @@ class Similarity(Term):
 
     Arguments:
         reference: One embedding for all samples, with shape (dim,), or one per sample, with shape (batch, dim).
-        input: What the model is to make it of, in place of it.
-        kind: "cosine" or "dot".
-        name: What captions call it.
+        input, kind, name: As in `pellucid.similarity`.
+        fixed: Whether the length of the output is kept constant.
 
     Example:
         >>> Similarity(reference=torch.tensor([1.0, 0.0])).read(torch.tensor([[3.0, 4.0]]))
@@ -34,7 +33,7 @@ class Similarity(Term):
     input: Any = None
     kind: str = "cosine"
     name: str = "a reference"
-    fixed: bool = False  # whether the length of the output is kept constant
+    fixed: bool = False
 
     @staticmethod
     def to(reference: Any, input: Any, kind: str, name: str) -> Similarity:
@@ -46,8 +45,8 @@ class Similarity(Term):
         if kind not in ("cosine", "dot"):
             raise TargetError(f"pl.similarity(kind={kind!r})", repr(kind), "no kind has that name", 'Use "cosine" or "dot".')
         made = None if reference is None else _embedding(reference)
-        called = name or (f'"{" ".join(input.split())[:60]}"' if isinstance(input, str) else "a reference")
-        return Similarity(reference=made, input=input, kind=kind, name=called)
+        title = name or (f'"{" ".join(input.split())[:60]}"' if isinstance(input, str) else "a reference")
+        return Similarity(reference=made, input=input, kind=kind, name=title)
 
     def resolve(self, value: Tensor, names: Names | None) -> Term:
         if self.reference is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -23,9 +24,7 @@ class Step(OfClass):
     steps: tuple[int, int] = (0, 1)
     classes_first: bool = False
 
-    @property
-    def word(self) -> str:
-        return "score of class"
+    word: ClassVar[str] = "score of class"
 
     def resolve(self, value: Tensor, names: Names | None) -> Term:
         return OfClass.resolve(self, self._mean(value), names)

@@ -19,9 +19,7 @@ class Token(Term):
     """The score of a token at a position, for outputs (batch, position, vocabulary).
 
     Arguments:
-        id: The token: its number, or its name where the model has a tokenizer; a tuple has one per sample; None: the one with the
-            highest score there.
-        position: Where; None: at the gap to be filled where a text has one, else at the last position.
+        id, position: As in `pellucid.token`; a tuple of ids has one per sample.
         names: What the tokens are called, for captions.
 
     Example:
@@ -43,16 +41,16 @@ class Token(Term):
         ids = placed.id if isinstance(placed.id, tuple) else (placed.id,)
         if self.names:
             return placed
-        called = getattr(names, "token_name", None)
-        known = [called(i) for i in ids] if called is not None else []
-        return replace(placed, names=tuple(known) if all(name is not None for name in known) else ())
+        token_name = getattr(names, "token_name", None)
+        labels = [token_name(i) for i in ids] if token_name is not None else []
+        return replace(placed, names=tuple(labels) if all(label is not None for label in labels) else ())
 
     def _find(self, name: str, names: Names | None) -> int:
-        found = getattr(names, "token_id", None)
-        if found is None:
+        token_id = getattr(names, "token_id", None)
+        if token_id is None:
             do = "Give its id, or load the model with preprocess=pl.Text(tokenizer)."
             raise TargetError(f"token {name!r}", "no tokenizer", "a token can only be named where one is known", do)
-        return int(found(name))
+        return int(token_id(name))
 
     def take(self, rows: Sequence[int]) -> Token:
         if not isinstance(self.id, tuple):
@@ -85,10 +83,8 @@ class Token(Term):
         place = sample if isinstance(self.id, tuple) else 0
         token = "the predicted token" if self.id is None else f"token {ids[place]!r}"
         name = f' "{printable(self.names[place])}"' if self.names else ""
-        where = (
-            "" if self.position is None else " at the last position" if self.position == LAST else f" at position {self.position}"
-        )
-        return f"{token}{name}{where}"
+        position = {None: "", LAST: " at the last position"}.get(self.position, f" at position {self.position}")
+        return f"{token}{name}{position}"
 
 
 def printable(name: str) -> str:

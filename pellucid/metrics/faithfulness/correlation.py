@@ -25,15 +25,28 @@ SQUARES = Scheme(Tiles(16), 0.0, Every(1))
 SQUARES_BY_SIZE = Scheme(Tiles(16), 0.0, Shares((0.01, 0.02, 0.04, 0.08, 0.16, 0.3, 0.55, 0.8)))
 
 
+class CorrelationMetric:
+    """What metrics that correlate relevance with what the model loses have in common.
+
+    Their regions are squares of 16 x 16 pixels (of at most a quarter of a side; columns of a table one by one), which become 0.
+    They are NaN where all regions have the same relevance, or their removal changes nothing.
+
+    Arguments:
+        scheme: Which regions, and what replaces them; its steps are not used unless a metric says so.
+        reading: What is read of the model's outputs.
+    """
+
+    higher: ClassVar[bool] = True
+    needs: ClassVar[Need] = "model"
+
+
 @dataclass(frozen=True)
-class FaithfulnessCorrelation:
+class FaithfulnessCorrelation(CorrelationMetric):
     """The correlation of the relevance of random sets of regions with what the target loses without them, in [-1, 1].
 
         corr over S of (sum over i in S of R_i,  f(x) - f(x without S)),   |S| fixed, Pearson
 
-    The paper leaves open what the regions are and how large S is; here regions are squares of 16 x 16 pixels (of at most a
-    quarter of a side; columns of a table one by one), a fifth of them is removed and replaced by 0. It is NaN where all regions
-    have the same relevance, or their removal changes nothing.
+    The paper leaves open what the regions are and how large S is; here a fifth of them is removed.
 
     References: Bhatt, Weller and Moura, 2020, Evaluating and aggregating feature-based model explanations,
         https://doi.org/10.24963/ijcai.2020/417
@@ -41,13 +54,10 @@ class FaithfulnessCorrelation:
     Arguments:
         n: How many random sets.
         share: How large they are, as a share of the regions.
-        scheme: Which regions, and what replaces them; its steps are not used.
-        reading: What is read of the model's outputs.
+        scheme, reading: See `CorrelationMetric`.
     """
 
     name: ClassVar[str] = "faithfulness_correlation"
-    higher: ClassVar[bool] = True
-    needs: ClassVar[Need] = "model"
 
     n: int = 100
     share: float = 0.2
@@ -56,7 +66,11 @@ class FaithfulnessCorrelation:
 
     def __post_init__(self) -> None:
         _enough(self.name, self.n)
-        _share(self.name, self.share)
+        if not 0 < self.share < 1:
+            raise MethodError(
+                f"{self.name} with share={self.share}", "a number that is not a share",
+                "some regions are removed, and some are kept", "Give one in (0, 1), such as 0.2.",
+            )  # fmt: skip
 
     def score(self, question: Question, answer: Answer) -> Scores:
         study = experiment(question, self.scheme)
@@ -69,25 +83,21 @@ class FaithfulnessCorrelation:
 
 
 @dataclass(frozen=True)
-class FaithfulnessEstimate:
+class FaithfulnessEstimate(CorrelationMetric):
     """The correlation of the relevance of single regions with what the model loses without each, in [-1, 1].
 
         corr over i of (R_i,  f(x) - f(x without i)),   Pearson
 
-    f is the probability of the class, as in the paper. Regions are squares of 16 x 16 pixels (columns of a table), and become 0.
-    It is NaN where all regions have the same relevance, or their removal changes nothing.
+    f is the probability of the class, as in the paper.
 
     References: Alvarez-Melis and Jaakkola, 2018, Towards robust interpretability with self-explaining neural networks,
         https://doi.org/10.48550/arXiv.1806.07538
 
     Arguments:
-        scheme: Which regions, and what replaces them; its steps are not used.
-        reading: What is read of the model's outputs.
+        scheme, reading: See `CorrelationMetric`.
     """
 
     name: ClassVar[str] = "faithfulness_estimate"
-    higher: ClassVar[bool] = True
-    needs: ClassVar[Need] = "model"
 
     scheme: Scheme = SQUARES
     reading: Reading = "probability"
@@ -98,14 +108,13 @@ class FaithfulnessEstimate:
 
 
 @dataclass(frozen=True)
-class SensitivityN:
+class SensitivityN(CorrelationMetric):
     """The correlation of the relevance of random sets of n regions with what the target loses without them, mean over sizes n.
 
         mean over n of  corr over S, |S| = n, of (sum over i in S of R_i,  f(x) - f(x without S)),   Pearson, within one sample
 
     A method has the property sensitivity-n where this is 1 for that n; with n = all regions it is completeness. `curve` gives it
-    n by n. Sizes are log-spaced from one region to 80 % of them. Regions are squares of 16 x 16 pixels (columns of a table) where
-    the paper takes pixels, and become 0. It is NaN where all regions have the same relevance, or their removal changes nothing.
+    n by n. Sizes are log-spaced from one region to 80 % of them. The paper takes pixels.
 
     References: Ancona et al., 2018, Towards better understanding of gradient-based attribution methods for deep neural networks,
         https://doi.org/10.48550/arXiv.1711.06104
@@ -120,8 +129,6 @@ class SensitivityN:
     """
 
     name: ClassVar[str] = "sensitivity_n"
-    higher: ClassVar[bool] = True
-    needs: ClassVar[Need] = "model"
 
     n: int = 100
     scheme: Scheme = SQUARES_BY_SIZE
@@ -162,14 +169,14 @@ class SensitivityN:
 
 
 @dataclass(frozen=True)
-class MonotonicityCorrelation:
+class MonotonicityCorrelation(CorrelationMetric):
     """The rank correlation of the size of relevance with how much the model varies with each region, in [-1, 1].
 
         corr over i of (|R_i|,  E_z (f(x) - f(x with z at i))^2 / f(x)^2),   Spearman
 
     1 / f(x)^2 is the same for all regions and left out: ranks do not change with it. z is uniform between the least and the
-    greatest entry of the sample's own channel. Regions are squares of 16 x 16 pixels (columns of a table). It is NaN where all
-    regions have relevance of the same size, or the model does not vary.
+    greatest entry of the sample's own channel. It is NaN where all regions have relevance of the same size, or the model does
+    not vary.
 
     References: Nguyen and Martinez, 2020, On quantitative aspects of model interpretability,
         https://doi.org/10.48550/arXiv.2007.07584
@@ -181,8 +188,6 @@ class MonotonicityCorrelation:
     """
 
     name: ClassVar[str] = "monotonicity_correlation"
-    higher: ClassVar[bool] = True
-    needs: ClassVar[Need] = "model"
 
     n: int = 8
     regions: Division = SQUARES.regions
@@ -246,11 +251,3 @@ def correlations(study: Experiment, answer: Answer, scheme: Scheme, sets: Sequen
 def _enough(name: str, n: int, least: int = 2) -> None:
     if n < least:
         raise MethodError(f"{name} with n={n}", f"fewer than {least}", "there is nothing to compare", "Ask for 100, say.")
-
-
-def _share(name: str, share: float) -> None:
-    if not 0 < share < 1:
-        raise MethodError(
-            f"{name} with share={share}", "a number that is not a share", "some regions are removed, and some are kept",
-            "Give one in (0, 1), such as 0.2.",
-        )  # fmt: skip

@@ -188,13 +188,7 @@ def to_csv(table: Table) -> str:
 def to_dict(table: Table) -> dict[str, Any]:
     """The table as plain data: rows, the scores of every sample, advice and notes."""
     scores = [
-        {
-            "method": method,
-            "metric": metric,
-            "values": plain(found.values),
-            "floor": plain(found.floor),
-            "ceiling": plain(found.ceiling),
-        }
+        {"method": method, "metric": metric, **{name: plain(getattr(found, name)) for name in ("values", "floor", "ceiling")}}
         for (method, metric), found in table.scores.items()
     ]
     kept = {name: getattr(table, name) for name in ("asked", "forwards", "seconds", "seed", "advice")}

@@ -23,7 +23,9 @@ class Modality(ABC):
 
     def take(self, rows: Sequence[int]) -> Self:
         """The same for a batch made of those samples, any of them as often as wanted."""
-        return replace(self, **{name: _taken(getattr(self, name), rows) for name in self.per_sample})
+        fields = {name: getattr(self, name) for name in self.per_sample}
+        chosen = {n: v[list(rows)] if isinstance(v, Tensor) else tuple(v[row] for row in rows) for n, v in fields.items()}
+        return replace(self, **chosen)
 
     @abstractmethod
     def fits(self, values: Tensor) -> bool:
@@ -40,7 +42,3 @@ class Modality(ABC):
         Arguments:
             heat: The values of that sample, arranged and summed over channels.
         """
-
-
-def _taken(value: Any, rows: Sequence[int]) -> Any:
-    return value[list(rows)] if isinstance(value, Tensor) else tuple(value[row] for row in rows)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -31,7 +30,7 @@ def load(path: Path) -> Model:
     onnx, onnx2torch = _imported(f"model {path}")
     proto = _read(onnx, path)
     proto = _convertible(onnx, onnx2torch, proto, path)
-    shapes = list(_inputs(proto))
+    shapes = [tuple(axis.dim_value for axis in value.type.tensor_type.shape.dim) for value in _inputs(proto)]
     loose = len(shapes) == 1 and _loosened(onnx, proto, shapes[0])
     graph = _converted(onnx2torch, proto, path)
     turned = len(shapes) == 1 and _channels_last(proto, shapes[0])
@@ -207,12 +206,10 @@ def _house(graph: torch.fx.GraphModule) -> None:
     graph.recompile()
 
 
-def _inputs(proto: Any) -> Iterator[tuple[int, ...]]:
-    """The shapes of the inputs, 0 for an axis of any length; weights that are listed among them are none."""
+def _inputs(proto: Any) -> list[Any]:
+    """The inputs, whose shapes have 0 for an axis of any length; weights that are listed among them are none."""
     weights = {tensor.name for tensor in proto.graph.initializer}
-    for value in proto.graph.input:
-        if value.name not in weights:
-            yield tuple(axis.dim_value for axis in value.type.tensor_type.shape.dim)
+    return [value for value in proto.graph.input if value.name not in weights]
 
 
 def _takes_any_batch(module: Converted) -> bool:
@@ -238,8 +235,7 @@ def _channels_last(proto: Any, shape: tuple[int, ...]) -> bool:
         return True
     if shape[1] in CHANNELS:
         return False
-    weights = {tensor.name for tensor in proto.graph.initializer}
-    name = next(value.name for value in proto.graph.input if value.name not in weights)
+    name = _inputs(proto)[0].name
     readers = [node for node in proto.graph.node if name in node.input]
     orders = [list(entry.ints) for node in readers if node.op_type == "Transpose" for entry in node.attribute]
     return len(readers) == 1 and orders == [[0, 3, 1, 2]]

@@ -150,12 +150,10 @@ def few(names: Iterable[str]) -> str:
 def untrusted(path: Path, found: str) -> ModelError:
     """The refusal of a file that can run code when it is opened."""
     return ModelError(
-        f"model {path}",
-        found,
-        "opening it can run any code its author chose",
+        f"model {path}", found, "opening it can run any code its author chose",
         "Safe is a file of weights alone: where the model is at hand, safetensors.torch.save_file(model.state_dict(), "
         "'model.safetensors'), then load that with builder=. If you trust who made the file: trust=True.",
-    )
+    )  # fmt: skip
 
 
 def damaged(path: Path, error: Exception) -> ModelError:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -78,9 +78,7 @@ class Objective:
 class LogProbability(OfClass):
     """The logarithm of the softmax probability of a class: what cross-entropy lowers the negative of."""
 
-    @property
-    def word(self) -> str:
-        return "log-probability"
+    word: ClassVar[str] = "log-probability"
 
     def read(self, value: Tensor) -> Tensor:
         return self.pick(functional.log_softmax(value.float(), 1))
