@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-import scipy.special  # noqa: F401  (superpixels import it when first used, and it sets warnings of its own)
+import skimage.segmentation
+import sklearn.linear_model
 import torch
 import torch._dynamo  # PyTorch imports it with its first dispatch mode, and adds a warning filter then
 from torch import Tensor, nn
@@ -21,6 +22,7 @@ from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
 import pellucid as pl
 from tests.cases import CASE, ENTRY, EVERY, RELEVANCE, each_method, each_method_for_vectors, expected, made, precision
 
+FIRST_IMPORTS = (skimage.segmentation, sklearn.linear_model)  # what methods import late sets warnings of its own
 HOOKS = [name for name, value in vars(nn.Module()).items() if name.endswith("_hooks") and isinstance(value, dict)]
 GLOBAL_HOOKS = [name for name in dir(global_hooks) if name.startswith("_global_") and name.endswith("_hooks")]
 CASES = ["residual", "mobile", "written", "attending"]
