@@ -18,7 +18,7 @@ import pellucid as pl
 from pellucid import zoo
 from pellucid.core.random import normal
 from pellucid.errors import InputError
-from pellucid.methods.perturb.imputers import (
+from pellucid.methods.perturb import (
     Statistics,
     blur,
     conditional_gaussian,

@@ -138,7 +138,9 @@ def test_the_loss_of_meaningful_is_that_of_the_paper_at_given_masks():
                 right = float(mask[a, b + 1] - mask[a, b]) if b < 7 else 0.0
                 cost += 2e-3 * abs(1 - float(mask[a, b])) + 0.3 * math.hypot(down, right) ** 3
         expected = cost * 28**2 / 8**2 + max(0.0, 1 - (full - p) / abs(full - null))
-        assert float(found.loss(masks[i : i + 1], [i])) == pytest.approx(expected, rel=1e-9)
+        kept = masks[i : i + 1]
+        share = found.score_range.share(found.readout(found.variants(kept, [i], 0), [i]), [i])
+        assert float(found.penalty(kept, [i], 0) + share.clamp(min=0)) == pytest.approx(expected, rel=1e-9)
 
 
 def smooth_by_hand(mask: Tensor, reach: float, margin: int) -> list[list[float]]:

@@ -14,8 +14,8 @@ import pellucid as pl
 from pellucid.core.progress import watched
 from pellucid.core.random import normal
 from pellucid.errors import InputError, MethodError
+from pellucid.methods.perturb import conditional_gaussian, marginal, noise
 from pellucid.methods.perturb.coarse_to_fine import Refined
-from pellucid.methods.perturb.imputers import conditional_gaussian, marginal, noise
 from pellucid.methods.perturb.imputers.conditional_gaussian import ConditionalGaussian, shipped
 from pellucid.methods.perturb.imputers.draws import draw_generator
 from pellucid.methods.perturb.imputers.statistics import measured

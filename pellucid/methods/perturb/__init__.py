@@ -8,28 +8,19 @@ together, what the model answers, and how answers become values), incremental/ (
 from .coarse_to_fine import Refined as Refined
 from .dve import DVE as DVE
 from .hsic import hsic as hsic
-from .imputers import (
-    Blur as Blur,
+from .imputers.blur import Blur as Blur
+from .imputers.conditional_gaussian import (
     ConditionalGaussian as ConditionalGaussian,
-    Marginal as Marginal,
-    Noise as Noise,
-    NoisyLinear as NoisyLinear,
-    SegmentMean as SegmentMean,
-    Shifted as Shifted,
-    Statistics as Statistics,
-    blur as blur,
     conditional_gaussian as conditional_gaussian,
-    constant as constant,
-    marginal as marginal,
-    mean as mean,
-    measured as measured,
-    noise as noise,
-    noisy_linear as noisy_linear,
-    patched as patched,
-    segment_mean as segment_mean,
 )
 from .imputers.imputer import Constant as Constant, Imputer as Imputer, Mean as Mean, Own as Own
+from .imputers.marginal import Marginal as Marginal, Shifted as Shifted, marginal as marginal
+from .imputers.noise import Noise as Noise
+from .imputers.noisy_linear import NoisyLinear as NoisyLinear
+from .imputers.segment_mean import SegmentMean as SegmentMean
+from .imputers.statistics import Statistics as Statistics, measured as measured
 from .imputers.text import LeftOut as LeftOut
+from .imputers.windows import patched as patched
 from .kernel_shap import kernel_shap as kernel_shap
 from .lime import lime as lime
 from .masks.extremal import Extremal as Extremal
@@ -56,3 +47,6 @@ from .sampling.run import Run as Run
 from .sampling.study import Study as Study
 from .shapley import shapley as shapley
 from .sobol import sobol as sobol
+
+# how users ask for imputers
+constant, mean, segment_mean, blur, noise, noisy_linear = Constant, Mean, SegmentMean, Blur, Noise, NoisyLinear

@@ -45,12 +45,8 @@ class Refined:
 
     def __post_init__(self) -> None:
         if not 0 < self.share <= 1:
-            raise MethodError(
-                f"{self.method.name} refined by {self.share}",
-                f"{self.share}",
-                "it is a share of the windows, in (0, 1]",
-                "Try 0.25.",
-            )
+            refined = f"{self.method.name} refined by {self.share}"
+            raise MethodError(refined, f"{self.share}", "it is a share of the windows, in (0, 1]", "Try 0.25.")
 
     @property
     def name(self) -> str:
@@ -85,7 +81,7 @@ class Refined:
         assert responses is not None and heat is not None
         evaluated = f"Coarse to fine: {len(responses):,} of {every.n:,} windows were evaluated."
         off = called_off(len(responses), len(order)) if len(responses) < len(order) else ""
-        notes = (getattr(every, "note", ""), *estimate.notes, evaluated, off)
+        notes = (every.note, *estimate.notes, evaluated, off)
         return heat, error, responses.forwards, tuple(filter(None, notes))
 
     def _most(self, windows: Windows, new: Tensor, heat: Tensor) -> Tensor:

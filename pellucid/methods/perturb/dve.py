@@ -81,10 +81,8 @@ class DVE:
         passes, notes = 0, [BLIND]
         if self.kind == "kl":
             divergence, passes = divergences(tape, chosen)
-            maps, notes = (
-                maps * self.kept(divergence).reshape(*maps.shape[:2], *[1] * len(chosen.size)),
-                self.selection_notes(passes, chosen),
-            )
+            maps = maps * self.kept(divergence).reshape(*maps.shape[:2], *[1] * len(chosen.size))
+            notes = self.selection_notes(passes, chosen)
         heat = self.product(maps).sum(1, keepdim=True).relu()
         heat = heat if self.kind == "plain" else self.product(heat).relu()
         settings = tuple(f"{name}={value}" for name, value in vars(self).items() if name != "layer")
@@ -126,13 +124,12 @@ def gaussian(size: tuple[int, ...], sigma: float, *, like: Tensor) -> Tensor:
 
 
 def divergences(tape: Tape, chosen: FeatureMap) -> tuple[Tensor, int]:
-    """KL(p(. | x), p(. | x without map i)) with shape (batch, channel), and how many of the maps were asked."""
+    """KL(p(. | x), p(. | x without map i)) with shape (batch, channel), and how many of the maps were evaluated."""
     output = find_output(tape)
     value, p = tape.value(chosen.id), log_probabilities(tape.value(output))
     rest = after(tape, (chosen.id,), (output,))
-    values = torch.zeros(
-        len(p), chosen.channels, dtype=value.dtype if value.dtype == torch.float64 else torch.float32, device=p.device
-    )
+    exact = torch.float64 if value.dtype == torch.float64 else torch.float32
+    values = torch.zeros(len(p), chosen.channels, dtype=exact, device=p.device)
     for i in range(chosen.channels):
         q = log_probabilities(replay(tape, {chosen.id: chosen.without(value, i)}, (output,), rest)[output])
         values[:, i] = (p.exp() * (p - q)).flatten(1).sum(1)

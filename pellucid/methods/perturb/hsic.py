@@ -10,8 +10,7 @@ from torch import Tensor
 
 from pellucid.target import Target
 from .imputers.blur import Blur
-from .regions.defaults import Coarse, as_division
-from .regions.division import Division
+from .regions.division import Coarse, Division, as_division
 from .sampling.design import Bernoulli, Design, binomial, check_budget
 from .sampling.estimator import Estimate, named
 from .sampling.importance_weights import design_error
@@ -37,9 +36,6 @@ class QuasiBernoulli(Design):
 
     def __post_init__(self) -> None:
         check_budget("half of the regions at a time", self.budget, 4)
-
-    def count(self, n: int) -> int:
-        return self.budget
 
     def law(self, n: int) -> Tensor | None:
         return binomial(n, 0.5)
@@ -108,14 +104,9 @@ def hsic(
     References: Novello et al., 2022, https://doi.org/10.48550/arXiv.2206.06219
 
     Arguments:
-        grid: Cells along each axis of places; columns of a table are taken one by one.
         budget: Forward passes.
-        imputer: What stands where cells are taken away; None: the input, blurred.
-        regions: A division in place of the grid.
-        draws: Random draws per row, for an imputer that draws.
-        tol: Stop before the budget, once the greatest standard error is below that share of the range of the values.
+        grid, imputer, regions, draws, tol: As in `sobol`.
     """
     fill = Blur() if imputer is None else imputer
-    return Perturbation(
-        "hsic", as_division(regions, Coarse(grid)), QuasiBernoulli(budget, seed), Dependence(), fill, draws, tol, batch
-    )
+    division = as_division(regions, Coarse(grid))
+    return Perturbation("hsic", division, QuasiBernoulli(budget, seed), Dependence(), fill, draws, tol, batch)

@@ -11,8 +11,7 @@ from torch import Tensor
 from pellucid.errors import MethodError
 from pellucid.target import Target
 from .imputers.blur import Blur
-from .regions.defaults import Parts, as_division
-from .regions.division import Division
+from .regions.division import Division, Parts, as_division
 from .sampling.coalitions import Coalitions, ShapleyKernel, shapley_kernel
 from .sampling.design import binomial
 from .sampling.estimator import Estimate, named

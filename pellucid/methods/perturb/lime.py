@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import torch
@@ -14,8 +14,7 @@ from pellucid.target import Target
 from .imputers.imputer import Fill, Imputer, Mean
 from .imputers.segment_mean import SegmentMean
 from .kernel_shap import with_constant
-from .regions.defaults import Parts, as_division
-from .regions.division import Division
+from .regions.division import Division, Parts, as_division
 from .regions.regions import Partition, Regions
 from .sampling.design import Bernoulli, binomial
 from .sampling.estimator import Estimate, named
@@ -73,7 +72,7 @@ class Surrogate:
         near = torch.exp(-(distance**2) / (2 * self.kernel_width**2))
         penalty = self.alpha * torch.eye(n + 1, dtype=torch.float64)
         penalty[0, 0] = 0.0  # the constant costs nothing
-        values, error = regress(data.scaled(near), with_constant(data), data.y, penalty)
+        values, error = regress(replace(data, w=data.w * near), with_constant(data), data.y, penalty)
         return Estimate(values[1:], error[1:], data.notes)
 
 
@@ -96,23 +95,12 @@ def lime(
         mean. Departures: their superpixels are quickshift, ours SLIC; they may choose features first, we fit all.
 
     Arguments:
-        regions: A division, or a tensor with the number of the region at every entry; None: about 50 superpixels, or cells of a
-            grid without scikit-image; single columns of a table.
+        regions, draws, tol: As in `kernel_shap`.
         budget: Forward passes.
         imputer: What stands where regions are taken away; None: the mean of each region, or, where regions are single places as
             the columns of a table, the mean of the channel, or of the row.
         kernel_width, alpha: See `Surrogate`.
-        draws: Random draws per row, for an imputer that draws.
-        tol: Stop before the budget, once the greatest standard error is below that share of the range of the values.
     """
     fill = Grey() if imputer is None else imputer
-    return Perturbation(
-        "lime",
-        as_division(regions, Parts(50)),
-        Bernoulli(budget, seed=seed),
-        Surrogate(kernel_width, alpha),
-        fill,
-        draws,
-        tol,
-        batch,
-    )
+    division, design, estimator = as_division(regions, Parts(50)), Bernoulli(budget, seed=seed), Surrogate(kernel_width, alpha)
+    return Perturbation("lime", division, design, estimator, fill, draws, tol, batch)

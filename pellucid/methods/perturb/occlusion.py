@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pellucid.target import Target
 from .imputers.imputer import Mean
-from .regions.division import Division, Entries, Groups, Sliding
+from .regions.division import Division, Entries, Sliding, as_division
 from .sampling.design import OneOut
 from .sampling.estimator import Estimate
 from .sampling.perturbation import Perturbation
@@ -67,5 +67,5 @@ def feature_ablation(
         regions: A division, or a tensor with the number of the region at every entry; None: every place on its own.
         imputer: What stands in its place; zero by default.
     """
-    division = Groups(regions) if isinstance(regions, Tensor) else regions or Entries()
+    division = as_division(regions, Entries())
     return Perturbation("feature_ablation", division, OneOut(), Difference(), imputer, draws, batch=batch)

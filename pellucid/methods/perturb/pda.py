@@ -17,12 +17,12 @@ from pellucid.target.classes import Logit, LogOdds, Probability
 from .coarse_to_fine import Refined
 from .imputers.conditional import Colour
 from .imputers.conditional_gaussian import ConditionalGaussian, conditional_gaussian
-from .imputers.convert import as_imputer
 from .imputers.imputer import Fill, Imputer
 from .imputers.marginal import Marginal, Shifted
+from .imputers.multi_input import as_imputer
 from .occlusion import Difference
 from .regions.division import Division, Sliding
-from .regions.regions import Regions, Shape, Windows, spatial_shape, table_columns
+from .regions.regions import Regions, Shape, spatial_shape, table_columns
 from .sampling.design import OneOut
 from .sampling.estimator import Estimate, named
 from .sampling.perturbation import Perturbation
@@ -205,17 +205,6 @@ class Likely(Imputer):
         return Shifted(self.seed)
 
 
-@dataclass(frozen=True, eq=False)
-class NotedWindows(Windows):
-    """Windows, and a sentence about them.
-
-    Arguments:
-        note: For the caption.
-    """
-
-    note: str
-
-
 @dataclass(frozen=True)
 class Openings(Division):
     """Windows all of one size, the last ones moved inside; of a size that suits the input where nobody asked for one.
@@ -240,7 +229,7 @@ class Openings(Division):
         side = (windows.boxes[0, 1] - windows.boxes[0, 0]).tolist()
         often = f"{self.draws} times" if self.draws > 1 else "once"
         note = f"{windows.n:,} windows of {' x '.join(map(str, side))}, each filled {often} {_filling(self.sampler, x)}."
-        return NotedWindows(windows.shape, windows.boxes, note)
+        return replace(windows, note=note)
 
     def __str__(self) -> str:
         return f"Openings(size={self.size}, stride={self.stride})"

@@ -153,8 +153,7 @@ def rise(
         p: The chance of a cell to be seen.
         imputer: What stands where cells are taken away, soft at their edges; None: the input, blurred.
         plain: The paper's estimate, in place of the one with a control variate.
-        draws: Random draws per mask, for an imputer that draws.
-        tol: Stop before the budget, once the greatest standard error is below that share of the range of the values.
+        draws, tol: As in `kernel_shap`.
     """
     fill = Blur() if imputer is None else imputer
     design, estimator = Bernoulli(budget, p, seed=seed), MaskMean(plain, p)

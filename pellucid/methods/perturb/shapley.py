@@ -13,8 +13,7 @@ from pellucid.errors import MethodError
 from pellucid.target import Target
 from .imputers.blur import Blur
 from .kernel_shap import Kernel
-from .regions.defaults import Parts, as_division
-from .regions.division import Division
+from .regions.division import Division, Parts, as_division
 from .sampling.coalitions import Coalitions, coalition_count, default_budget
 from .sampling.design import Design, check_budget
 from .sampling.estimator import Estimate
@@ -28,10 +27,7 @@ from .sampling.responses import Responses
 class Permutations(Design):
     """Regions enter one after another in a random order, and next in the reverse of it, and so on with another order.
 
-    Where the budget reaches for all 2^n coalitions they are asked instead, since then nothing is left to chance.
-
-    References: Castro et al., 2009, https://doi.org/10.1016/j.cor.2008.04.004; orders with their reverse: Mitchell et al., 2022,
-        https://doi.org/10.48550/arXiv.2104.12199
+    Where the budget reaches for all 2^n coalitions they are evaluated instead, since then nothing is left to chance.
 
     Arguments:
         budget: How many rows, n - 1 for each order; None: ten per region, from 256 to 20,000.
@@ -161,19 +157,14 @@ def shapley(
 ) -> Perturbation:
     """Shapley values by random orders: the better choice below five forward passes per region; see `kernel_shap`.
 
-    References: Castro et al., 2009, https://doi.org/10.1016/j.cor.2008.04.004; Mitchell et al., 2022,
+    References: Castro et al., 2009, https://doi.org/10.1016/j.cor.2008.04.004; orders with their reverse: Mitchell et al., 2022,
         https://doi.org/10.48550/arXiv.2104.12199
 
     Arguments:
-        regions: A division, or a tensor with the number of the region at every entry; None: about 50 superpixels, or cells of a
-            grid without scikit-image; single columns of a table.
+        regions, imputer, draws, tol: As in `kernel_shap`.
         budget: Forward passes; None: ten per region, from 256 to 20,000. Where they reach for all 2^n coalitions, as for eight
             regions, the values are exact.
-        imputer: What stands where regions are taken away; None: the input, blurred.
-        permutations: How many orders, in place of a budget.
-        antithetic: Whether every order comes with its reverse.
-        draws: Random draws per coalition, for an imputer that draws.
-        tol: Stop before the budget, once the greatest standard error is below that share of the range of the values.
+        permutations, antithetic: How many orders, in place of a budget; and whether every order comes with its reverse.
     """
     design = Permutations(budget, permutations, antithetic, seed=seed)
     fill = Blur() if imputer is None else imputer

@@ -14,8 +14,7 @@ from pellucid.core.random import stream
 from pellucid.errors import MethodError
 from pellucid.target import Target
 from .imputers.blur import Blur
-from .regions.defaults import Coarse, as_division
-from .regions.division import Division
+from .regions.division import Coarse, Division, as_division
 from .sampling.design import Design, check_budget
 from .sampling.estimator import Estimate, named
 from .sampling.importance_weights import design_error
@@ -144,8 +143,7 @@ def sobol(
         budget: Forward passes, one more than regions for each point; None: 32 points.
         imputer: What is mixed in where cells fade; None: the input, blurred.
         regions: A division in place of the grid.
-        draws: Random draws per row, for an imputer that draws.
-        tol: Stop before the budget, once the greatest standard error is below that share of the range of the values.
+        draws, tol: As in `kernel_shap`.
     """
     fill = Blur() if imputer is None else imputer
     division = as_division(regions, Coarse(grid))

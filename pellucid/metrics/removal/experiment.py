@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from pellucid.errors import InputError
-from pellucid.methods.perturb.imputers.convert import as_imputer
 from pellucid.methods.perturb.imputers.imputer import Constant, Fill, occluded
+from pellucid.methods.perturb.imputers.multi_input import as_imputer
 from pellucid.methods.perturb.regions.division import Division
 from pellucid.methods.perturb.regions.regions import Partition
 from pellucid.tape.forward import batch_size, run_batched

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import torch
 
-from pellucid.methods.perturb.regions.defaults import Parts
+from pellucid.methods.perturb.regions.division import Parts
 from .curve import mean_height
 from .default_imputer import DefaultImputer
 from .experiment import Scheme

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from pellucid.errors import InputError
-from pellucid.methods.perturb.regions.defaults import as_division
-from pellucid.methods.perturb.regions.division import Division, Entries, Groups
+from pellucid.methods.perturb.regions.division import Division, Entries, Groups, as_division
 from pellucid.methods.perturb.regions.regions import Partition, partition
 from pellucid.model import Model, Text
 from pellucid.model.modality.tokens import TEXT

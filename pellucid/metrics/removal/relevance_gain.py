@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from pellucid.methods.perturb.regions.defaults import Parts
+from pellucid.methods.perturb.regions.division import Parts
 from .default_imputer import DefaultImputer
 from .experiment import Scheme
 from .reduction import Reduction, Removed

@@ -47,8 +47,6 @@ class Blur(Imputer):
             raise InputError("a blur", f"sigma={self.sigma}", "a Gaussian is wider than 0", "Ask for blur(10), or leave it out.")
 
     def prepare(self, x: Tensor, regions: Regions | None, model: Model | None) -> Fill:
-        content = blurred(x, self._width(x)) if x.dim() > 2 else x.mean(1, keepdim=True)
+        sigma = min(SIGMA, SHARE * min(spatial_shape(x))) if self.sigma is None else self.sigma
+        content = blurred(x, sigma) if x.dim() > 2 else x.mean(1, keepdim=True)
         return SampleFill(tuple(x.shape[1:]), lambda draw: content)
-
-    def _width(self, x: Tensor) -> float:
-        return min(SIGMA, SHARE * min(spatial_shape(x))) if self.sigma is None else self.sigma

@@ -22,8 +22,7 @@ the same random numbers."""
 class Imputer(Protocol):
     """What stands where something was taken away. Adding one: a frozen dataclass with `prepare`; the rest has defaults.
 
-    References of each imputer stand in its own file; `pellucid.methods.perturb.imputers.convert` makes one of a number, a tensor
-    or a function.
+    References of each imputer stand in its own file; `imputers.multi_input.as_imputer` makes one of a number, tensor or function.
     """
 
     @property

@@ -1,9 +1,10 @@
-"""Imputers of several inputs that lie side by side in one tensor: each input is filled in its own way."""
+"""Imputers as users write them: a number, a tensor, a function, or one for each of several inputs by its name."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,7 +13,30 @@ from pellucid.errors import InputError
 from pellucid.model import Columns, Model
 from ..regions.multi_input import MultiInputRegions, check_names, model_of
 from ..regions.regions import Regions, TableColumns
-from .imputer import Constant, Fill, Imputer
+from .imputer import Constant, Fill, Imputer, Own
+
+
+def as_imputer(value: Any) -> Imputer:
+    """The imputer that a user means.
+
+    Arguments:
+        value: A number, a tensor, a function of (x, gone), an imputer, or a mapping from names of inputs to any of these.
+
+    Raises:
+        InputError: it is none of them.
+    """
+    if hasattr(value, "prepare"):
+        return value  # type: ignore[no-any-return]
+    if isinstance(value, (int, float, Tensor)):
+        return Constant(value if isinstance(value, Tensor) else float(value))
+    if isinstance(value, Mapping):
+        return Each({name: as_imputer(one) for name, one in value.items()})
+    if callable(value):
+        return Own(value)
+    raise InputError(
+        f"imputer={value!r}", f"a {type(value).__name__}", "an imputer says what stands where something was taken away",
+        "Pass a number, a tensor, a function (x, gone) -> x, or pl.perturb.blur().",
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)

@@ -100,9 +100,6 @@ class Box:
             shape[axis] = span.length
         return tuple(shape)
 
-    def same_place(self, spans: Sequence[Span]) -> bool:
-        return all(a.same(b) for a, b in zip(self.spans, spans, strict=True))
-
 
 def union(boxes: Sequence[Box]) -> tuple[Span, ...]:
     """The smallest spans that cover all boxes."""
@@ -173,7 +170,7 @@ class WindowPositions:
             number = torch.full((n + 1,), -1)
             number[place] = torch.arange(len(place))
             numbers.append(number)
-        return replace(cls(size, picture, tuple(places), tuple(numbers)).to(device))
+        return cls(size, picture, tuple(places), tuple(numbers)).to(device)
 
     def to(self, device: torch.device) -> WindowPositions:
         return replace(self, places=tuple(p.to(device) for p in self.places), numbers=tuple(n.to(device) for n in self.numbers))

@@ -29,7 +29,7 @@ class ForwardPass:
         at: By axis of the picture: the number of each window's place.
         clean: What the values were before any change.
         pasting: By value: how its box is pasted into the whole map.
-        boxes, wholes: What has been computed: only where it changed, or all of it.
+        boxes, full_maps: What has been computed: only where it changed, or all of it.
     """
 
     n: int
@@ -140,7 +140,7 @@ class Fetch(Operand):
 
     Arguments:
         key: The clean map.
-        form: How the value is laid out.
+        layout: How the value is laid out.
         box: Where it changed; None: nowhere.
         lengths: Of the region.
         source: By axis, place and position in the region: how far into the clean rows.

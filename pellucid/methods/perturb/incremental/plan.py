@@ -18,7 +18,6 @@ from .box import Box, MapLayout, WindowPositions, by, extents, layout_of
 from .operand import ForwardPass, Key, Repeated, first_sample, overwrite_box
 from .schedule import Schedule, schedule
 from .step import Draft
-from .table import table
 
 At = str | Where | None
 MOST = 0.6  # of a map: what is left to save there costs as much to cut out (VGG, ResNet, DenseNet, GoogLeNet, MobileNet, CPU)
@@ -191,7 +190,7 @@ class Plan:
 
     def show(self) -> str:
         """A readable table: one line per operation, and which part of what it makes is computed."""
-        return table(self.schedule)
+        return self.schedule.table()
 
     def __repr__(self) -> str:
         boxed = sum(bool(step.boxes) for step in self.schedule.steps)

@@ -139,7 +139,8 @@ def _aligned(draft: Draft, op: Op) -> PlanStep | None:
 
 def aligned_operand(value: int, box: Box, spans: Sequence[Span]) -> Operand:
     """A changed value where `spans` are: its box itself, or that and what lies around it."""
-    return Patch(value) if box.same_place(spans) else Fetch.of(value, box.layout, box, [span.cut() for span in spans])
+    same = all(a.same(b) for a, b in zip(box.spans, spans, strict=True))
+    return Patch(value) if same else Fetch.of(value, box.layout, box, [span.cut() for span in spans])
 
 
 def _unchanged_operand(tape: Tape, value: int, layout: MapLayout, spans: Sequence[Span]) -> Operand | Tensor:
@@ -148,8 +149,7 @@ def _unchanged_operand(tape: Tape, value: int, layout: MapLayout, spans: Sequenc
     missing = len(layout.shape) - tensor.dim()
     shape = (1,) * missing + tuple(tensor.shape)
     if all(shape[axis] == 1 for axis in layout.axes):
-        held = tensor.narrow(layout.samples - missing, 0, 1) if shape[layout.samples] > 1 else tensor
-        return held
+        return tensor.narrow(layout.samples - missing, 0, 1) if shape[layout.samples] > 1 else tensor
     whole = list(shape)
     for axis in (layout.samples, *layout.axes):
         whole[axis] = layout.shape[axis]

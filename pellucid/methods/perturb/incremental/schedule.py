@@ -12,15 +12,14 @@ import torch
 from torch import Tensor
 
 from pellucid.tape import Op, Tape, kinds, path
-from .box import Box, MapLayout
+from .box import Box, MapLayout, by
 from .convolution import convolution
 from .dense import dense
 from .guard import guard
 from .operand import Changed, Clean, Fetch, ForwardPass, FullMap, Key
 from .pointwise import pointwise
-from .separable import separable
+from .separable import separable, total
 from .step import Draft, PlanStep
-from .total import total
 from .windowed import windowed
 
 RULES: Sequence[Callable[[Draft, Op], PlanStep | None]] = (pointwise, convolution, windowed, total, separable)
@@ -67,6 +66,20 @@ class Schedule:
                 kept[operand.value, None] = None
         return kept
 
+    def table(self) -> str:
+        """One line per operation: index, kind, name, which part of its result is computed, module; then all multiply-adds."""
+        rows = [_row(step) for step in self.steps]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+        done, full = self.multiplications
+        return "\n".join(lines + ([f"{done:,} of {full:,} multiply-adds per window"] if full else []))
+
+
+def _row(step: PlanStep) -> tuple[str, ...]:
+    op, box = step.op, step.boxes.get(step.op.out)
+    part = "whole" if box is None else f"{by(box.lengths)} of {by(box.layout.sizes)}"
+    return str(op.index), op.kind, op.name, part, op.module
+
 
 def schedule(draft: Draft, start: int, reads: Collection[int], *, most: float, reuse: bool) -> Schedule:
     """The schedule from the value `start` to the values `reads`.
@@ -82,7 +95,7 @@ def schedule(draft: Draft, start: int, reads: Collection[int], *, most: float, r
     guard(draft.tape, start)
     ops = path(draft.tape, reads)
     draft.needed.update(reads, *(op.ins for op in ops))
-    steps = [_step(draft, op, most) for op in ops if _changes(draft, op)]
+    steps = [_step(draft, op, most) for op in ops if any(i in draft.boxes or i in draft.full_maps for i in op.ins)]
     if reuse:
         steps = _in_place_where_safe(draft.tape, steps, {start, *reads})
     pasted = {o.value for step in steps for o in step.operands() if isinstance(o, FullMap)}.union(reads) & {*draft.boxes}
@@ -90,10 +103,6 @@ def schedule(draft: Draft, start: int, reads: Collection[int], *, most: float, r
     counts = [_multiplications(draft, step) for step in steps]
     total_counts = sum(done for done, _ in counts), sum(full for _, full in counts)
     return Schedule(tuple(steps), _ends(steps, reads), dict(draft.boxes), pasting, total_counts)
-
-
-def _changes(draft: Draft, op: Op) -> bool:
-    return any(i in draft.boxes or i in draft.full_maps for i in op.ins)
 
 
 def _step(draft: Draft, op: Op, most: float) -> PlanStep:

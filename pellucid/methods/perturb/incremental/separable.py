@@ -1,7 +1,8 @@
-"""Steps of average pooling and resizing: weighted sums over places, with one matrix per axis."""
+"""Steps of weighted sums over places: average pooling and resizing, with one matrix per axis; totals of the whole picture."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 from typing import Any
 
@@ -10,13 +11,14 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from pellucid.tape import Op
-from .box import MapLayout, extents
-from .operand import Lookup, Patch
+from .box import Box, MapLayout, extents
+from .operand import BatchedShape, Clean, Fetch, Lookup, Patch
 from .region import in_last_axes, per_axis, region
 from .span import Cut, Span
 from .step import Draft, PlanStep
-from .total import ADAPTIVE, POOLS
 
+POOLS = {"avg_pool1d": 1, "avg_pool2d": 2, "avg_pool3d": 3}
+ADAPTIVE = {"adaptive_avg_pool1d": 1, "_adaptive_avg_pool2d": 2, "_adaptive_avg_pool3d": 3}
 RESIZED = {
     name: int(name[-2])
     for name in """upsample_linear1d upsample_bilinear2d upsample_trilinear3d upsample_bicubic2d upsample_nearest1d
@@ -28,7 +30,8 @@ DIMENSIONS = POOLS | ADAPTIVE | RESIZED
 def separable(draft: Draft, op: Op) -> PlanStep | None:
     """The step of such an operation, each box with the rows and columns of the matrices that are its own; None for others."""
     box, d = draft.boxes.get(op.ins[0]), DIMENSIONS.get(op.name)
-    if box is None or d is None or not in_last_axes(box.layout, d) or _divides(op):
+    divides = op.name in POOLS and len(op.args) > 6 and op.args[6] is not None  # by a number that belongs to no axis
+    if box is None or d is None or not in_last_axes(box.layout, d) or divides:
         return None
     lead = len(box.layout.shape) - d
     busy = {axis + lead for axis in range(d) if not _idle(draft, op, axis)}
@@ -45,11 +48,6 @@ def separable(draft: Draft, op: Op) -> PlanStep | None:
         tables.append(Lookup(matrix[reached.cut().positions()[:, :, None], cut.positions()[:, None, :]], n))
     output = draft.box(op.out, box, spans)
     return PlanStep(op, _weigh, (region(op.ins[0], box, cuts), box.layout, output.layout, tables), boxes={op.out: output})
-
-
-def _divides(op: Op) -> bool:
-    """Whether a pooling divides by a number of its own, that belongs to no axis."""
-    return op.name in POOLS and len(op.args) > 6 and op.args[6] is not None
 
 
 def _idle(draft: Draft, op: Op, axis: int) -> bool:
@@ -113,3 +111,40 @@ def _weigh(x: Tensor, before: MapLayout, after: MapLayout, matrices: list[Tensor
         grouped = rows.reshape(n, prod(lengths[:axis]), lengths[axis], -1)
         rows = (matrix[:, None] @ grouped).reshape(n, *lengths[:axis], matrix.shape[1], *lengths[axis + 1 :], channels)
     return after.value(rows)
+
+
+def total(draft: Draft, op: Op) -> PlanStep | None:
+    """The step of an operation that adds up the whole picture; None for others."""
+    box = draft.boxes.get(op.ins[0])
+    share = None if box is None or len(op.ins) > 1 else _share(draft, op, box)
+    batch = draft.tape.values[op.out].batch
+    if box is None or share is None or batch is None:
+        return None
+    before = Fetch.of(op.ins[0], box.layout, None, [span.cut() for span in box.spans])
+    shape = tuple(1 if axis == batch.axis else length for axis, length in enumerate(draft.shape(op.out)))
+    return PlanStep(
+        op, _changed, (Patch(op.ins[0]), before, Clean(op.out), BatchedShape(shape, batch.axis), list(box.layout.axes), share)
+    )
+
+
+def _share(draft: Draft, op: Op, box: Box) -> float | None:
+    """What one place counts; None where not all of them do, or not alike, or other axes are added up too."""
+    n, axes, mean = len(box.layout.shape), set(box.layout.axes), 1 / prod(box.layout.sizes)
+    if op.name in ("mean", "sum"):
+        named = {axis % n for axis in op.args[1]} if len(op.args) > 1 and op.args[1] else None
+        plain = named == axes and op.kwargs.get("dtype") is None
+        return None if not plain else mean if op.name == "mean" else 1.0
+    d = (POOLS | ADAPTIVE).get(op.name)
+    if d is None or axes != set(range(n - d, n)) or set(draft.shape(op.out)[-d:]) != {1}:
+        return None
+    return mean if op.name in ADAPTIVE or _covers(op.args, box.layout.sizes) else None
+
+
+def _covers(args: Sequence[Any], sizes: Sequence[int]) -> bool:
+    """Whether an average pooling with these arguments is the plain mean of the whole map."""
+    padding, divisor = (args[3] if len(args) > 3 else ()), (args[6] if len(args) > 6 else None)
+    return tuple(args[1]) == tuple(sizes) and not any(padding) and divisor is None
+
+
+def _changed(patch: Tensor, before: Tensor, clean: Tensor, shape: list[int], axes: list[int], share: float) -> Tensor:
+    return clean + (patch - before).sum(axes).reshape(shape) * share

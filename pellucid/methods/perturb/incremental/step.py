@@ -62,8 +62,8 @@ class Draft:
     Arguments:
         tape: One forward pass.
         boxes: Where the values so far change.
-        wholes: The values that change everywhere.
-        wanted: The values that anything reads.
+        full_maps: The values that change everywhere.
+        needed: The values that anything reads.
         weights: By operation: weight and bias with everything folded in, for steps of the same operation to share.
     """
 

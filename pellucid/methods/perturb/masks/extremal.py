@@ -32,17 +32,14 @@ from .masks import (
     scores_in_words,
     settings,
 )
-from .optimise import Momentum, batch_size, chunks, optimise
+from .optimise import Momentum, optimise, scores_under
 
 STEPS, ENTRIES = 800, 32 * 32  # of a run, and of a mask, that the published rates belong to
 FEWEST = 100  # steps: those of shorter runs are no longer than in one of 100, since longer ones throw masks from 0 to 1 and back
 COLD = 20.0  # inverse temperature of the smooth maximum
 EQUAL = 1e-3  # entries that differ by less are equal: no rounding decides what is kept
-GAMES = {
-    "preserve": (1.0,),
-    "delete": (-1.0,),
-    "dual": (1.0, -1.0),
-}  # what the score counts under M, or under 1 - M where below zero
+# what the score counts under M, or under 1 - M where below zero
+GAMES = {"preserve": (1.0,), "delete": (-1.0,), "dual": (1.0, -1.0)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,12 +77,8 @@ class Extremal:
         step, sigma: The distance and the size of bumps, in places of a picture of 224 x 224.
         levels, blur: How many blurs there are, and the standard deviation of the strongest, in places of such a picture.
         flip: Whether every other step looks at the picture mirrored.
-        null: What stands where nothing is kept, if not a blur: an imputer, a number, a tensor; then there are two levels. The
-            columns of a table are no neighbours; for them None is zero, and bumps are single columns.
-        axes: Along which axes places lie, the batch being 0; None: all behind the channels, or the columns of a table. For
-            embedded words: (1,).
-        tol: Leave a mask alone once ten steps move it by less than this in the mean.
-        batch: How many masks go through the model at once; None: as many as suit the machine.
+        null: As in `Meaningful`, with two levels where it is given; in a table, bumps are single columns.
+        axes, tol, batch: As in `Meaningful`.
 
     Raises:
         MethodError: an area does not lie between 0 and 1, or a setting is out of range.
@@ -239,7 +232,8 @@ class AreaGame:
         return torch.lerp(low, high, (height - level).expand(-1, *shape)).to(self.pyramid.dtype)
 
     def variants(self, masks: Tensor, index: Sequence[int], step: int) -> Tensor:
-        samples = torch.cat(self._views(self.full(masks), [self.of[i] for i in index]))
+        full, rows = self.full(masks), [self.of[i] for i in index]
+        samples = torch.cat([self.under(full if sign > 0 else 1 - full, rows) for sign in GAMES[self.method.variant]])
         return samples.flip(-1) if self.flips and step % 2 == 0 else samples
 
     def score_gradients(self, scores: Tensor, index: Sequence[int]) -> Tensor:
@@ -265,11 +259,12 @@ class AreaGame:
 
     def notes(self, masks: Tensor) -> tuple[str, ...]:
         """What the masks do, for the caption."""
-        views = [self._scores(masks, sign) for sign in GAMES[self.method.variant]]
+        signs = GAMES[self.method.variant]
+        views = [scores_under(self.under, masks if sign > 0 else 1 - masks, self.of, self.readout) for sign in signs]
         each, sentences = len(self.method.areas), []
         for number in range(each):
             area = percent(masks[number::each].flatten(1).mean(1))
-            for sign, scores in zip(GAMES[self.method.variant], views, strict=True):
+            for sign, scores in zip(signs, views, strict=True):
                 how = "Keeping" if sign > 0 else "Removing"
                 sentences.append(f"{how} {area} of the places gives a score of {scores_in_words(scores[number::each])}")
         whole = f"all places give {scores_in_words(self.score_range.full)}, none {scores_in_words(self.score_range.empty)}."
@@ -280,17 +275,6 @@ class AreaGame:
         for axis in range(1, masks.dim()):
             around = around.unfold(axis, 2 * near + 1, 1)
         return _maximum(around.flatten(masks.dim()) * bumps)
-
-    def _views(self, masks: Tensor, rows: Sequence[int]) -> list[Tensor]:
-        """The samples as the variant sees them, once or twice."""
-        return [self.under(masks if sign > 0 else 1 - masks, rows) for sign in GAMES[self.method.variant]]
-
-    def _scores(self, masks: Tensor, sign: float) -> Tensor:
-        keep, scores = masks if sign > 0 else 1 - masks, []
-        for index in chunks(range(len(masks)), batch_size(self.readout)):
-            rows = [self.of[i] for i in index]
-            scores.append(self.readout(self.under(keep[index], rows), rows))
-        return self.readout.check(torch.cat(scores))
 
 
 def _bumps(near: int, axes: int, reach: float) -> Tensor:

@@ -14,7 +14,7 @@ from pellucid.core.blur import blur_matrix
 from pellucid.core.numbers import figure
 from pellucid.errors import InputError, MethodError
 from pellucid.tape.forward import Readout
-from ..imputers.convert import as_imputer
+from ..imputers.multi_input import as_imputer
 from ..regions.regions import Partition, Shape
 
 PUBLISHED = 224  # the side of the pictures that lengths were published for

@@ -30,7 +30,7 @@ from .masks import (
     scores_in_words,
     settings,
 )
-from .optimise import Adam, batch_size, chunks, optimise
+from .optimise import Adam, optimise, scores_under
 
 SIZE = 28  # entries along a side of the mask the weights were published for
 # The share of the score that counts as none of it. It lies off zero, which the null image itself has: no rounding decides then.
@@ -119,13 +119,11 @@ class Meaningful:
             game = self.game(readout, output)
             result = optimise(game, game.start(), Adam(self.lr), self.steps, tol=self.tol, batch=self.batch)
             masks = game.full(result.masks).clamp(0, 1)
-            remaining = game.scores(masks, game.of)
+            remaining = scores_under(game.under, masks, game.of, readout=game.readout)
         values = game.places.paint(1 - masks).to(torch.promote_types(x.dtype, torch.float32))
-        notes = (*game.notes(1 - masks, remaining), *result.notes)
-        passes = result.passes + 4 * len(x)
         return Attribution(
-            values, score, readout.target, output,
-            notes=notes, options=self.options, shared=game.places.shared, forwards=passes,
+            values, score, readout.target, output, notes=(*game.notes(1 - masks, remaining), *result.notes),
+            options=self.options, shared=game.places.shared, forwards=result.passes + 4 * len(x),
         )  # fmt: skip
 
     def game(self, readout: Readout, output: Tensor) -> DeletionGame:
@@ -172,20 +170,13 @@ class DeletionGame:
             return masks
         sigma = self.method.smooth * self.places.scale
         spreads = [_spread(side, n, sigma, masks) for side, n in zip(self.places.sides, self.grid, strict=True)]
-        return 1 - apply_along(
-            1 - masks, spreads, range(1, masks.dim())
-        )  # of what is taken, so that nothing stays exactly nothing
+        return 1 - apply_along(1 - masks, spreads, range(1, masks.dim()))  # of what is taken: nothing stays exactly nothing
 
     def under(self, masks: Tensor, rows: Sequence[int], shift: Sequence[int] = ()) -> Tensor:
         """The samples under masks over all places, moved beneath them by so many places."""
         x, null = (_shifted(t[list(rows)], self.places, shift) for t in (self.x, self.null))
         keep = self.places.spread(masks)
         return (x * keep + null * (1 - keep)).to(self.x.dtype)
-
-    def scores(self, masks: Tensor, rows: Sequence[int]) -> Tensor:
-        """The score under masks over all places."""
-        queries = [(masks[part], [rows[i] for i in part]) for part in chunks(range(len(masks)), batch_size(self.readout))]
-        return self.readout.check(torch.cat([self.readout(self.under(*each), each[1]) for each in queries]))
 
     def variants(self, masks: Tensor, index: Sequence[int], step: int) -> Tensor:
         return self.under(self.full(masks), index, self.shift(step))
@@ -204,11 +195,6 @@ class DeletionGame:
         if self.places.neighbours:
             cost = cost + self.method.tv * roughness(masks, self.method.beta)
         return cost * (SIZE**2 / masks[0].numel())
-
-    def loss(self, masks: Tensor, index: Sequence[int], step: int = 0) -> Tensor:
-        """What is minimised, per mask."""
-        share = self.score_range.share(self.readout(self.variants(masks, index, step), index), index)
-        return self.penalty(masks, index, step) + share.clamp(min=0)
 
     def start(self) -> Tensor:
         """Everything is half there."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -134,6 +134,14 @@ def gradient(game: Game, masks: Tensor, index: Sequence[int], step: int) -> tupl
     score_gradients = game.score_gradients(game.readout.check(scores), index).reshape(-1, *[1] * (variants.dim() - 1))
     (grad,) = torch.autograd.grad([variants, penalty], leaf, [(slopes * score_gradients).to(variants), torch.ones_like(penalty)])
     return grad, len(variants)
+
+
+def scores_under(
+    under: Callable[[Tensor, Sequence[int]], Tensor], masks: Tensor, rows: Sequence[int], readout: Readout
+) -> Tensor:
+    """The scores of samples `rows` under masks over all places, as many at once as suit the machine."""
+    queries = [(masks[part], [rows[i] for i in part]) for part in chunks(range(len(masks)), batch_size(readout))]
+    return readout.check(torch.cat([readout(under(*each), each[1]) for each in queries]))
 
 
 def chunks(index: Sequence[int], size: int) -> list[list[int]]:

@@ -13,7 +13,7 @@ from pellucid.core.numbers import decimals, figure
 from pellucid.errors import InputError
 from pellucid.model import Model
 from pellucid.model.multi_input import InputSlice, input_layout
-from .division import Division, Entries, Groups
+from .division import Entries, as_division
 from .regions import Regions
 
 
@@ -42,13 +42,6 @@ class MultiInputRegions(Regions):
         """Whether the channels of a place go together in every input that has places."""
         wide = [part for side, part in zip(self.sides, self.parts, strict=True) if len(side.shape) > 1]
         return bool(wide) and all(part.shape[0] == 1 for part in wide)
-
-    @property
-    def note(self) -> str:
-        """What regions each input has."""
-        counts = [f"{side.name} {part.n:,}" for side, part in zip(self.sides, self.parts, strict=True)]
-        chosen = dict.fromkeys(filter(None, (getattr(part, "note", "") for part in self.parts)))
-        return " ".join((f"Regions by input: {', '.join(counts)}.", *chosen))
 
     def shares(self, values: Tensor) -> str:
         """How much the regions of each input have together, in words, of values that add up."""
@@ -94,8 +87,12 @@ def divide(division: Any, x: Tensor, model: Model, *, inside: bool = False) -> R
         regions: Regions = division.of(x, model)
         return regions
     check_names(division, inputs.sides, "regions")
-    parts = tuple(_division(division, side).of(side.of(x), model_of(model, side)) for side in inputs.sides)
-    return MultiInputRegions((x.shape[1],), inputs.sides, parts)
+    by_name = division if isinstance(division, Mapping) else dict.fromkeys((side.name for side in inputs.sides), division)
+    divisions = [as_division(by_name.get(side.name), Entries()) for side in inputs.sides]
+    parts = tuple(one.of(side.of(x), model_of(model, side)) for one, side in zip(divisions, inputs.sides, strict=True))
+    counts = ", ".join(f"{side.name} {part.n:,}" for side, part in zip(inputs.sides, parts, strict=True))
+    note = " ".join(dict.fromkeys((f"Regions by input: {counts}.", *filter(None, (part.note for part in parts)))))
+    return MultiInputRegions((x.shape[1],), inputs.sides, parts, note=note)
 
 
 def check_names(named: Any, sides: Sequence[InputSlice], what: str) -> None:
@@ -110,10 +107,3 @@ def check_names(named: Any, sides: Sequence[InputSlice], what: str) -> None:
 def model_of(model: Model, side: InputSlice) -> Model:
     """The model as far as one of its inputs goes: how that is read."""
     return replace(model, preprocess=side.preprocess)
-
-
-def _division(division: Any, side: InputSlice) -> Division:
-    chosen = division.get(side.name) if isinstance(division, Mapping) else division
-    if isinstance(chosen, Tensor):
-        return Groups(chosen)
-    return Entries() if chosen is None else chosen

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import product
 from math import ceil, prod
 from typing import Any, Self
@@ -25,9 +25,11 @@ class Regions(ABC):
     Arguments:
         shape: The shape of a mask: that of a sample, with length 1 along axes whose entries always go together, as the
             colours of a pixel.
+        note: A sentence about them for the caption, where the division chose for itself.
     """
 
     shape: Shape
+    note: str = field(default="", kw_only=True)
 
     @property
     @abstractmethod
@@ -143,8 +145,6 @@ class Cells(Regions):
     Arguments:
         grid: Cells along each of the trailing axes of `shape`.
         seed: Of the shifts.
-
-    References: Petsiuk et al., 2018, https://doi.org/10.48550/arXiv.1806.07421
     """
 
     grid: Shape
@@ -168,9 +168,8 @@ class Cells(Regions):
         wide = [(cells + 1) * step for cells, step in zip(self.grid, cell, strict=True)]
         coarse = absent.float().reshape(k, 1, *self.grid)
         large = torch.nn.functional.interpolate(coarse, size=wide, mode=mode, align_corners=False)
-        return torch.stack([self._cut(large[row, 0], self._shift(i, cell)) for row, i in enumerate(index)]).reshape(
-            k, *self.shape
-        )
+        rows = [self._cut(large[row, 0], self._shift(i, cell)) for row, i in enumerate(index)]
+        return torch.stack(rows).reshape(k, *self.shape)
 
     def _cut(self, large: Tensor, shift: Shape) -> Tensor:
         for axis, (start, side) in enumerate(zip(shift, self.sides, strict=True)):
@@ -195,11 +194,9 @@ class TableColumns(Partition):
     Arguments:
         hot: The entry of each column that is painted: of a category, that of the value which stands there. The sum over the
             entries of a column is then what its region got.
-        note: What captions say of them.
     """
 
     hot: Tensor
-    note: str = ""
 
     def paint(self, values: Tensor) -> Tensor:
         painted = values.new_zeros(self.shape)

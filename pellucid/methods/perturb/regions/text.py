@@ -45,13 +45,7 @@ def sentences() -> OfText:
 
 @dataclass(frozen=True, eq=False)
 class TextRegions(Partition):
-    """Parts of a text. What one of them gets is divided among its tokens, so that the sum over a word is the word's.
-
-    Arguments:
-        note: What they are, for the caption.
-    """
-
-    note: str
+    """Parts of a text. What one of them gets is divided among its tokens, so that the sum over a word is the word's."""
 
     def paint(self, values: Tensor) -> Tensor:
         sizes = torch.bincount(self.labels[self.labels >= 0].flatten(), minlength=self.n).clamp(min=1)
@@ -115,4 +109,4 @@ def _by(by: str, written: TokenizedText) -> TextRegions:
     for number, positions in enumerate(kept):
         labels[list(positions)] = number
     special = "; special tokens stay" if bool((labels < 0).any()) else ""
-    return TextRegions((written.count, 1), labels[:, None], f"Regions are {by}s{special}.")
+    return TextRegions((written.count, 1), labels[:, None], note=f"Regions are {by}s{special}.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from dataclasses import dataclass
 from functools import lru_cache
 from random import Random
@@ -70,7 +71,8 @@ class Coalitions(Design):
     def _turns(self, n: int, first: int, last: int) -> list[tuple[int, int]]:
         """Of pairs from one number up to another: the size, and how many of that size came before."""
         room = pairs_by_size(n)
-        turn = _last_turn(room, first)
+        # the last turn before which there were no more than `first` pairs
+        turn = bisect_right(range(first + 1), first, key=lambda turn: sum(min(most, turn) for most in room)) - 1
         at, result = sum(min(most, turn) for most in room), []
         while at < last:
             sizes = [size for size, most in enumerate(room, start=1) if most > turn]
@@ -93,12 +95,10 @@ class Coalitions(Design):
 
 @dataclass(frozen=True)
 class ShapleyKernel(Design):
-    """Coalitions as the paper draws them: sizes with probability p(s) ~ 1 / (s (n - s)), one by one, again and again.
-
-    References: Lundberg and Lee, 2017, https://doi.org/10.48550/arXiv.1705.07874
+    """Coalitions as Lundberg and Lee draw them: sizes with probability p(s) ~ 1 / (s (n - s)), one by one, again and again.
 
     Arguments:
-        budget: How many rows; None: ten per region, from 256 to 20,000.
+        budget: As in `Coalitions`.
         paired: Whether every other row is the complement of the one before it.
     """
 
@@ -154,15 +154,6 @@ def pairs_by_size(n: int) -> tuple[int, ...]:
     most = log_binomials(n).div(math.log(2)).tolist()  # in bits
     counts = [math.comb(n, size) if most[size] < NUMBERED else 1 << NUMBERED for size in range(1, n // 2 + 1)]
     return tuple(count // 2 if 2 * size == n else count for size, count in enumerate(counts, start=1))
-
-
-def _last_turn(room: tuple[int, ...], pairs: int) -> int:
-    """The last turn before which there were no more than so many pairs."""
-    low, high = 0, pairs + 1
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if sum(min(most, middle) for most in room) <= pairs else (low, middle)
-    return low
 
 
 @lru_cache(maxsize=1024)

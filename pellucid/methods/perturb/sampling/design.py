@@ -18,7 +18,7 @@ class Design(Protocol):
     """Rows of presence over n regions. A row depends on the seed and its number alone, and a larger budget keeps the rows of a
     smaller one, so that a run can go on where it stopped.
 
-    Adding one: a frozen dataclass with `count` and `rows`; the rest has defaults, those of independent rows up to a `budget`.
+    Adding one: a frozen dataclass with `rows`; the rest has defaults, those of independent rows up to a `budget`.
     """
 
     @property
@@ -37,6 +37,7 @@ class Design(Protocol):
         Raises:
             MethodError: the budget does not reach for as many.
         """
+        return self.budget  # type: ignore[attr-defined, no-any-return]
 
     def rows(self, n: int, start: int, stop: int) -> Tensor:
         """Rows from one number up to another, with shape (stop - start, n): True where a region is there."""
@@ -110,9 +111,6 @@ class Bernoulli(Design):
                 "Give a p between 0 and 1, such as 0.5.",
             )  # fmt: skip
 
-    def count(self, n: int) -> int:
-        return self.budget
-
     def unit(self, n: int) -> int:
         return 2 if self.paired else 1
 
@@ -141,10 +139,9 @@ def check_budget(what: str, budget: int | None, least: int = 2, regions: int | N
     """
     if budget is None or budget >= least:
         return
-    found = f"a budget of {budget:,} forward passes" + (f" for {regions:,} regions" if regions else "")
-    raise MethodError(
-        what, found, f"at least {least:,} are needed", f"Give budget={least} or more, or divide the input into fewer regions."
-    )
+    passes = f"a budget of {budget:,} forward passes" + (f" for {regions:,} regions" if regions else "")
+    advice = f"Give budget={least} or more, or divide the input into fewer regions."
+    raise MethodError(what, passes, f"at least {least:,} are needed", advice)
 
 
 def binomial(n: int, p: float) -> Tensor:

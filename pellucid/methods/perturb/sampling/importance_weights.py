@@ -41,10 +41,6 @@ class WeightedRows:
         """How many regions were there, per row."""
         return self.present.sum(1)
 
-    def scaled(self, factor: Tensor) -> WeightedRows:
-        """With every row weighted that much more."""
-        return replace(self, w=self.w * factor)
-
     def with_row(self, present: Tensor, y: Tensor) -> WeightedRows:
         """With one more row that was not drawn at random."""
         one = torch.ones(1, dtype=torch.float64)

@@ -16,13 +16,11 @@ from pellucid.model import Model, load
 from pellucid.model.where import Where
 from pellucid.tape.forward import Readout, resolve_readout, varied_value
 from pellucid.target import Target, as_target
-from ..imputers.convert import as_imputer
-from ..imputers.imputer import Imputer
-from ..imputers.multi_input import for_columns, prepared
+from ..imputers.multi_input import as_imputer, for_columns, prepared
 from ..imputers.text import LeftOut, text_imputer
 from ..regions.division import Division
 from ..regions.multi_input import MultiInputRegions, divide
-from ..regions.regions import Regions, TableColumns
+from ..regions.regions import TableColumns
 from ..regions.text import text_division
 from .design import Design
 from .estimator import Estimate, Estimator
@@ -102,17 +100,21 @@ class Perturbation:
         """What is to be computed for one sample."""
         sample = value[row : row + 1]
         regions = divide(self.division, sample, readout.model, inside=readout.at is not None).to(value.device)
-        given, draws = as_imputer(self.imputer), self.draws
-        self._fits(given, regions)
-        imputer = for_columns(given, regions, readout.model)
-        if imputer is not given and isinstance(regions, TableColumns):
+        chosen, draws = as_imputer(self.imputer), self.draws
+        if (self.design.soft or regions.soft) and not chosen.soft:
+            raise MethodError(
+                f"{self.name} with {chosen}", "masks with values between 0 and 1",
+                "this imputer can only replace whole places", "Use pl.perturb.blur(), mean(), noise() or constant().",
+            )  # fmt: skip
+        imputer = for_columns(chosen, regions, readout.model)
+        if imputer is not chosen and isinstance(regions, TableColumns):
             regions, draws = replace(regions, note="A removed column is set to its mean."), 1  # means do not draw
         fill = prepared(imputer, sample, regions, readout.model)
-        told_of = "removed" if self.semantics == "remove" else str(imputer)
-        told = re.sub(r" at 0x\w+", "", f"{self.division}; {told_of}; draws={draws}")
+        filling = "removed" if self.semantics == "remove" else str(imputer)
+        description = re.sub(r" at 0x\w+", "", f"{self.division}; {filling}; draws={draws}")
         once = not imputer.random and not regions.soft
         return Study(
-            readout, sample, row, regions, self.design, fill, draws, self.batch, told, once, self.accelerate == "auto",
+            readout, sample, row, regions, self.design, fill, draws, self.batch, description, once, self.accelerate == "auto",
             self.semantics,
         )  # fmt: skip
 
@@ -140,18 +142,18 @@ class Perturbation:
 
     def _explain(self, study: Study) -> SampleResult:
         responses, total = start(study), study.rows
-        for upto in self._stages(total):
+        stages = [total * (k + 1) // STAGES for k in range(STAGES)] if self.tol is not None else []
+        for upto in list(filter(None, stages)) or [total]:
             responses = extend(study, responses, upto)
             estimate = self.estimator.estimate(responses, responses.target)
             ends = self._ends(responses, estimate, upto, total)
             if ends is not None:
                 break
         regions = study.regions
-        chosen = getattr(regions, "note", "")  # divisions that choose for themselves say what
         how = responses.how if self.semantics == "remove" else ""
         several = isinstance(regions, MultiInputRegions) and self.name in ADDITIVE and len(study.readout.x) == 1
         shares = regions.shares(estimate.values) if several else ""  # type: ignore[attr-defined]
-        notes = (shares, chosen, how, *estimate.notes, ends or "")
+        notes = (shares, regions.note, how, *estimate.notes, ends or "")
         return *painted(estimate, study), responses.forwards, tuple(filter(None, notes))
 
     def _ends(self, responses: Responses, estimate: Estimate, upto: int, total: int) -> str | None:
@@ -164,18 +166,6 @@ class Perturbation:
         if upto < total:
             return None
         return f"The tolerance of {self.tol:g} was not reached: the largest standard error is {missing:.2g} of the values' range."
-
-    def _stages(self, total: int) -> list[int]:
-        if self.tol is None:
-            return [total]
-        return [total * (k + 1) // STAGES for k in range(STAGES) if total * (k + 1) // STAGES] or [total]
-
-    def _fits(self, imputer: Imputer, regions: Regions) -> None:
-        if (self.design.soft or regions.soft) and not imputer.soft:
-            raise MethodError(
-                f"{self.name} with {imputer}", "masks with values between 0 and 1",
-                "this imputer can only replace whole places", "Use pl.perturb.blur(), mean(), noise() or constant().",
-            )  # fmt: skip
 
     @property
     def options(self) -> tuple[str, ...]:

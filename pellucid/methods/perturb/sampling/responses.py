@@ -131,16 +131,16 @@ class Responses:
         """
         from safetensors import SafetensorError, safe_open
 
-        asked, do = f"responses from {path}", "Start again without it."
+        what, advice = f"responses from {path}", "Start again without it."
         try:
             with safe_open(path, "pt") as file:
                 metadata = json.loads((file.metadata() or {}).get("pellucid.responses", "{}"))
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (a file, not a dict)
         except (OSError, SafetensorError, ValueError) as error:
-            raise OutputError(asked, str(error), "it cannot be read", do) from None
+            raise OutputError(what, str(error), "it cannot be read", advice) from None
         if not self._matches(metadata, tensors):
-            found = f"answers about {metadata['target']} of {metadata['n']} regions" if metadata else "no responses"
-            raise OutputError(asked, found, "they belong to another sample, model, target or design", do)
+            content = f"answers about {metadata['target']} of {metadata['n']} regions" if metadata else "no responses"
+            raise OutputError(what, content, "they belong to another sample, model, target or design", advice)
         design = self.design.longer(self.n, len(tensors["answers"]))
         return replace(self, design=design, answers=tensors["answers"].to(self.answers), spared=metadata["spared"])
 

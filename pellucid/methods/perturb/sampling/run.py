@@ -164,7 +164,7 @@ class RunMethod:
             InputError: the run is about another sample, or another model.
         """
         study, responses = self.run.study, self.run.responses
-        self._same(model, x, at)
+        self._check_same(model, x, at)
         settled = self.run._target(target)
         estimate = self.estimator.estimate(responses, settled)
         values, error = painted(estimate, study)
@@ -176,18 +176,17 @@ class RunMethod:
             shared=study.shared, forwards=responses.forwards,
         )  # fmt: skip
 
-    def _same(self, model: Model, x: Tensor, at: str | Where | None) -> None:
-        readout = self.run.study.readout
-        ours = readout.model
-        known = ours.forward is model.forward if ours.module is None else ours.module is model.module
-        same = {
-            "model": known,
-            "sample": x.shape == readout.x.shape and torch.equal(x, readout.x),
-            "value inside the model": (None if at is None else str(at)) == readout.at,
-        }
-        other = next((what for what, holds in same.items() if not holds), None)
-        if other is not None:
-            raise InputError(
-                f"{self.name} from a run of {self.run.name}", f"another {other}", "a run is about one sample of one model",
-                "Start again: pl.explain(model, x, method=...).",
-            )  # fmt: skip
+    def _check_same(self, model: Model, x: Tensor, at: str | Where | None) -> None:
+        readout, ours = self.run.study.readout, self.run.study.readout.model
+        if not (ours.forward is model.forward if ours.module is None else ours.module is model.module):
+            other = "model"
+        elif x.shape != readout.x.shape or not torch.equal(x, readout.x):
+            other = "sample"
+        elif (None if at is None else str(at)) != readout.at:
+            other = "value inside the model"
+        else:
+            return
+        raise InputError(
+            f"{self.name} from a run of {self.run.name}", f"another {other}", "a run is about one sample of one model",
+            "Start again: pl.explain(model, x, method=...).",
+        )  # fmt: skip

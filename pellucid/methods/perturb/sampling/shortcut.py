@@ -40,7 +40,6 @@ class Shortcut:
     batch_factor: ClassVar[int] = 4  # times as many as whole pictures: windows are smaller
 
     def values(self, variants: tuple[Tensor, Tensor], rows: Sequence[int]) -> dict[str | Where | None, Tensor]:
-        """What the target reads, for every variant."""
         return self.plan.values(*variants)
 
     def variants(self, index: Sequence[int]) -> tuple[Tensor, Tensor]:

@@ -25,12 +25,9 @@ class Study:
         readout: The model and the target.
         value: What variants are made of: the input, or the value at `readout.at`; with shape (1, ...).
         row: Which sample of the readout's batch this is.
-        draws: Random draws per row.
-        batch: Variants that go through the model at once; None: by the size of the sample.
         told: Imputer and regions in words.
         once: Whether equal rows give equal answers, so that one of them is enough.
-        accelerate: Whether only what a region reaches is computed, where that is exact and faster.
-        semantics: "replace" removed regions by the imputer's values, or "remove" their tokens.
+        draws, batch, accelerate, semantics: As in `Perturbation`.
     """
 
     readout: Readout
@@ -79,14 +76,13 @@ class Study:
 
 def painted(estimate: Estimate, study: Study) -> tuple[Tensor, Tensor | None]:
     """Values and standard errors for every entry of the sample."""
-    error = estimate.error
-    return _painted(estimate, study, estimate.values), None if error is None else _painted(estimate, study, error)
+    regions, value = study.regions, study.value
 
+    def paint(numbers: Tensor) -> Tensor:
+        places = numbers.to(value).reshape(regions.shape) if estimate.painted else regions.paint(numbers.to(value))
+        return places.expand(value.shape[1:])
 
-def _painted(estimate: Estimate, study: Study, values: Tensor) -> Tensor:
-    regions, values = study.regions, values.to(study.value)
-    places = values.reshape(regions.shape) if estimate.painted else regions.paint(values)
-    return places.expand(study.value.shape[1:])
+    return paint(estimate.values), None if estimate.error is None else paint(estimate.error)
 
 
 def called_off(done: int, total: int) -> str:

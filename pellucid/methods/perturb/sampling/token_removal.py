@@ -60,7 +60,6 @@ class TokenRemoval:
         return stay
 
     def values(self, stay: Tensor, rows: Sequence[int]) -> dict[str | None, Tensor]:
-        """What the target reads, for every row of tokens that stay."""
         counts = stay.sum(1)
         if not bool(counts.all()):
             raise MethodError(
