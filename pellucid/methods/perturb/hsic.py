@@ -12,7 +12,7 @@ from pellucid.target import Target
 from .imputers.blur import Blur
 from .regions.division import Coarse, Division, as_division
 from .sampling.design import Bernoulli, Design, binomial, check_budget
-from .sampling.estimator import Estimate, named
+from .sampling.estimator import Estimate, Estimator, named
 from .sampling.importance_weights import design_error
 from .sampling.perturbation import Perturbation
 from .sampling.responses import Responses
@@ -26,9 +26,6 @@ class QuasiBernoulli(Design):
     """Every region is there in every other row or so: points of a scrambled Sobol sequence, cut at one half.
 
     Rows then cover pairs of regions more evenly than random ones do.
-
-    Arguments:
-        budget: How many rows.
     """
 
     budget: int = 500
@@ -46,7 +43,7 @@ class QuasiBernoulli(Design):
 
 @named("hsic")
 @dataclass(frozen=True)
-class Dependence:
+class Dependence(Estimator):
     """The Hilbert-Schmidt independence criterion of presence and target: 0 where they know nothing of each other.
 
         HSIC_i = sum (H K_i H) * (H L H) / N^2,   K_i: whether two rows agree on region i,

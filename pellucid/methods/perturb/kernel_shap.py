@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,7 +14,7 @@ from .imputers.blur import Blur
 from .regions.division import Division, Parts, as_division
 from .sampling.coalitions import Coalitions, ShapleyKernel, shapley_kernel
 from .sampling.design import binomial
-from .sampling.estimator import Estimate, named
+from .sampling.estimator import Estimate, Estimator, named
 from .sampling.importance_weights import WeightedRows, weight_rows
 from .sampling.least_squares import regress
 from .sampling.perturbation import Perturbation
@@ -23,7 +23,7 @@ from .sampling.responses import Responses
 
 @named("shapley", "kernel_shap")
 @dataclass(frozen=True)
-class Kernel:
+class Kernel(Estimator):
     """Shapley values by constrained weighted least squares.
 
         phi = argmin sum_S k(S) (f(S) - f(none) - sum_{i in S} phi_i)^2,   k(S) ~ 1 / (C(n, |S|) |S| (n - |S|)),
@@ -34,8 +34,6 @@ class Kernel:
 
     References: Lundberg and Lee, 2017, https://doi.org/10.48550/arXiv.1705.07874, Theorem 2
     """
-
-    signed: ClassVar[bool] = True
 
     def estimate(self, responses: Responses, target: Target) -> Estimate:
         n = responses.n
@@ -55,7 +53,7 @@ class Kernel:
 
 @named("banzhaf")
 @dataclass(frozen=True)
-class Banzhaf:
+class Banzhaf(Estimator):
     """Banzhaf values: how much the target rises with a region, on average over all sets of the others, each as likely.
 
         beta_i = 2^(1-n) sum_{S without i} f(S + i) - f(S)
@@ -66,8 +64,6 @@ class Banzhaf:
     References: Hammer and Holzman, 1992, Approximations of pseudo-Boolean functions, ZOR 36, 3-21; Wang and Jia, 2023, Data
         Banzhaf, https://doi.org/10.48550/arXiv.2205.15466
     """
-
-    signed: ClassVar[bool] = True
 
     def estimate(self, responses: Responses, target: Target) -> Estimate:
         data = weight_rows(responses, target, binomial(responses.n, 0.5), "Banzhaf values")

@@ -17,7 +17,7 @@ from .kernel_shap import with_constant
 from .regions.division import Division, Parts, as_division
 from .regions.regions import Partition, Regions
 from .sampling.design import Bernoulli, binomial
-from .sampling.estimator import Estimate, named
+from .sampling.estimator import Estimate, Estimator, named
 from .sampling.importance_weights import weight_rows
 from .sampling.least_squares import regress
 from .sampling.perturbation import Perturbation
@@ -38,7 +38,7 @@ class Grey(Imputer):
 
 @named("lime")
 @dataclass(frozen=True)
-class Surrogate:
+class Surrogate(Estimator):
     """The weights of a linear model of the answers, by which region is there: what each adds, near the sample.
 
         argmin_b sum_k pi(z_k) (f(z_k) - b_0 - b' z_k)^2 + alpha b'b,   pi(z) = sqrt(exp(-d^2 / width^2)),
@@ -50,8 +50,6 @@ class Surrogate:
         kernel_width: How far rows may be from the sample and still count.
         alpha: The ridge: how much large weights cost. It shrinks all of them, the more, the fewer rows there are.
     """
-
-    signed: ClassVar[bool] = True
 
     kernel_width: float = 0.25
     alpha: float = 1.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -12,19 +12,17 @@ from pellucid.target import Target
 from .imputers.imputer import Mean
 from .regions.division import Division, Entries, Sliding, as_division
 from .sampling.design import OneOut
-from .sampling.estimator import Estimate
+from .sampling.estimator import Estimate, Estimator
 from .sampling.perturbation import Perturbation
 from .sampling.responses import Responses
 
 
 @dataclass(frozen=True)
-class Difference:
+class Difference(Estimator):
     """The target on the sample less the target without the region, f(x) - mean over draws of f(x without it).
 
     The standard error is that of the mean over the draws.
     """
-
-    signed: ClassVar[bool] = True
 
     def estimate(self, responses: Responses, target: Target) -> Estimate:
         answers, draws = responses.read(target), responses.draws

@@ -24,7 +24,7 @@ from .occlusion import Difference
 from .regions.division import Division, Sliding
 from .regions.regions import Regions, Shape, spatial_shape, table_columns
 from .sampling.design import OneOut
-from .sampling.estimator import Estimate, named
+from .sampling.estimator import Estimate, Estimator, named
 from .sampling.perturbation import Perturbation
 from .sampling.responses import Responses
 
@@ -92,9 +92,8 @@ def pda(
         tensor([[[6., 0., 0., 0., 0., 0.]]])
     """
     if compat not in (None, "zintgraf2017"):
-        raise MethodError(
-            f"pda(compat={compat!r})", "an unknown name", "it follows one published code", 'Leave it out, or give "zintgraf2017".'
-        )
+        advice = 'Leave it out, or give "zintgraf2017".'
+        raise MethodError(f"pda(compat={compat!r})", "an unknown name", "it follows one published code", advice)
     if samples < 1:
         raise MethodError(f"pda(samples={samples})", f"{samples} draws", "a window is filled once or more", "Give samples=10.")
     if compat:
@@ -120,7 +119,7 @@ def _margin(window: int | Shape | None, context: int | None) -> int:
 
 @named("pda")
 @dataclass(frozen=True)
-class WeightOfEvidence:
+class WeightOfEvidence(Estimator):
     """log2 odds of the class on the sample, less log2 odds of its mean probability over the draws: in bits.
 
     Probabilities have a Laplace correction, p~ = (p N + 1) / (N + K) for K classes, so that odds stay finite. Standard errors are
@@ -130,8 +129,6 @@ class WeightOfEvidence:
     Arguments:
         seen: N, how many examples the network was trained on.
     """
-
-    signed: ClassVar[bool] = True
 
     seen: int = SEEN
 
@@ -165,7 +162,7 @@ class WeightOfEvidence:
         return torch.log2((p * self.seen + 1) / ((1 - p) * self.seen + classes - 1))
 
     def _slope(self, p: Tensor, classes: int) -> Tensor:
-        """Their derivative."""
+        """The derivative of the odds by the probability."""
         return self.seen / math.log(2) * (1 / (p * self.seen + 1) + 1 / ((1 - p) * self.seen + classes - 1))
 
 
@@ -182,11 +179,7 @@ def _probabilities(term: Any, answers: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Likely(Imputer):
-    """The usual sampler: a Gaussian given the pixels around for pictures, the sample moved by a random distance for all else.
-
-    Arguments:
-        margin, colour, seed: See `ConditionalGaussian`.
-    """
+    """The usual sampler: a `ConditionalGaussian` for pictures, the sample moved by a random distance (`Shifted`) for all else."""
 
     random: ClassVar[bool] = True
     around: ClassVar[bool] = True

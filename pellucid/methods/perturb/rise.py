@@ -17,7 +17,7 @@ from .imputers.blur import Blur
 from .regions.division import Division, Entries
 from .regions.regions import Cells, Regions, mask_shape, spatial_shape
 from .sampling.design import Bernoulli, binomial
-from .sampling.estimator import Estimate, named
+from .sampling.estimator import Estimate, Estimator, named
 from .sampling.importance_weights import WeightedRows, weight_rows
 from .sampling.perturbation import Perturbation
 from .sampling.responses import Responses
@@ -27,11 +27,8 @@ BLOCK, MOST = 64, 2**21  # masks made at once, and places of them, at most
 
 @dataclass(frozen=True)
 class SoftGrid(Division):
-    """A grid of n cells along every axis, drawn large with soft edges, shifted from row to row; columns of a table one by one.
-
-    Arguments:
-        n: Cells along each axis of places, or as many as there are places.
-        seed: Of the shifts.
+    """A grid of n cells along every axis, or as many as there are places, drawn large with soft edges and shifted from row to
+    row by `seed`; columns of a table one by one.
     """
 
     n: int = 7
@@ -49,7 +46,7 @@ class SoftGrid(Division):
 
 @named("rise")
 @dataclass(frozen=True)
-class MaskMean:
+class MaskMean(Estimator):
     """How much higher the target is on average when a place can be seen, than on average over all rows.
 
         S(p) = sum_k (f_k - mean f) M_k(p) / sum_k M_k(p)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,7 +16,7 @@ from .kernel_shap import Kernel
 from .regions.division import Division, Parts, as_division
 from .sampling.coalitions import Coalitions, coalition_count, default_budget
 from .sampling.design import Design, check_budget
-from .sampling.estimator import Estimate
+from .sampling.estimator import Estimate, Estimator
 from .sampling.importance_weights import design_error
 from .sampling.least_squares import student_factor
 from .sampling.perturbation import Perturbation
@@ -58,15 +58,11 @@ class Permutations(Design):
         """Whether all coalitions are asked."""
         return n == 1 or (self.exact and coalition_count(n) <= self._budget(n))
 
-    def orders(self, n: int) -> int:
-        """How many orders are walked through, reverse ones included."""
-        return self._budget(n) // (n - 1) // self._together * self._together
-
     def count(self, n: int) -> int:
         if self.complete(n):
             return coalition_count(n)
         check_budget("Shapley values by permutations", self._budget(n), self._together * (n - 1), n)
-        return self.orders(n) * (n - 1)
+        return self._budget(n) // (n - 1) // self._together * self._together * (n - 1)  # orders, reverse ones included
 
     def repeats(self, n: int) -> bool:
         return not self.complete(n)
@@ -106,7 +102,7 @@ class Permutations(Design):
 
 
 @dataclass(frozen=True)
-class MarginalContributions:
+class MarginalContributions(Estimator):
     """Shapley values as the mean, over random orders, of what a region adds to those before it.
 
         phi_i = E[f(those before i, and i) - f(those before i)]
@@ -114,8 +110,6 @@ class MarginalContributions:
     They sum to f(x) - f(none) in every single order. Standard errors are those of the mean over orders, or over pairs of an order
     and its reverse, widened where they are few (see `student_factor`).
     """
-
-    signed: ClassVar[bool] = True
 
     def estimate(self, responses: Responses, target: Target) -> Estimate:
         design, n = responses.design, responses.n

@@ -16,7 +16,7 @@ from pellucid.target import Target
 from .imputers.blur import Blur
 from .regions.division import Coarse, Division, as_division
 from .sampling.design import Design, check_budget
-from .sampling.estimator import Estimate, named
+from .sampling.estimator import Estimate, Estimator, named
 from .sampling.importance_weights import design_error
 from .sampling.perturbation import Perturbation
 from .sampling.responses import Responses
@@ -83,7 +83,7 @@ def _sequence(dimensions: int, seed: int, length: int) -> Tensor:
 
 @named("sobol")
 @dataclass(frozen=True)
-class TotalIndex:
+class TotalIndex(Estimator):
     """The share of the target's variance that is lost when a region's share is known and fixed, alone or with others.
 
         S_Ti = sum_j (f(A_j) - f(C_ij))^2 / (2 N Var f(A)),   C_ij: A_j with another share of region i

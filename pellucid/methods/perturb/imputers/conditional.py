@@ -15,7 +15,7 @@ from pellucid.core.random import normal
 from pellucid.errors import InputError
 from .draws import draw_generator
 from .statistics import Statistics
-from .windows import bounds, flat_index
+from .windows import bounds, place_index
 
 Colour = Literal["each", "full", "first"]
 FLOOR = 1e-6  # of the variance of a pixel: the least that is left to chance, whatever is known around it
@@ -38,19 +38,17 @@ class ConditionalLaw:
 
     def mean(self, known: Tensor) -> Tensor:
         """The mean in the hole, (n, channel, m), given the frame, (n, channel, q); both about the mean of the channel."""
-        n, channels = known.shape[:2]
-        grouped = known.reshape(n, self.groups(channels), -1)
-        return torch.einsum("cmq,ncq->ncm", self.weights.expand(grouped.shape[1], -1, -1), grouped).reshape(n, channels, -1)
+        return self._product(self.weights, known)
 
     def noise(self, z: Tensor) -> Tensor:
         """What draws add to the mean, from standard normal numbers: both with shape (n, channel, m)."""
-        n, channels = z.shape[:2]
-        grouped = z.reshape(n, self.groups(channels), -1)
-        return torch.einsum("cij,ncj->nci", self.factor.expand(grouped.shape[1], -1, -1), grouped).reshape(n, channels, -1)
+        return self._product(self.factor, z)
 
-    def groups(self, channels: int) -> int:
-        """How many channels are on their own: all of them, or one that holds them all."""
-        return 1 if self.factor.shape[1] != len(self.hole) else channels
+    def _product(self, matrices: Tensor, x: Tensor) -> Tensor:
+        """Of each channel with its own matrix, or of all channels as one."""
+        n, channels = x.shape[:2]
+        grouped = x.reshape(n, 1 if self.factor.shape[1] != len(self.hole) else channels, -1)
+        return torch.einsum("cij,ncj->nci", matrices.expand(grouped.shape[1], -1, -1), grouped).reshape(n, channels, -1)
 
 
 def conditional_law(covariance: Tensor, gone: Tensor) -> ConditionalLaw:
@@ -139,11 +137,11 @@ class Conditional:
         for number, offset in enumerate(offsets):
             some = (kind == number).nonzero()[:, 0]
             own = self._law_of(hole, tuple(patch.tolist()), offset)
-            where = self._numbers(first[some], own.hole)
+            where = place_index(first[some], own.hole, self.x.shape[2:])
             yield some, where, self._values(own, first[some], [draws[i] for i in some.tolist()])
 
     def _values(self, own: ConditionalLaw, first: Tensor, draws: Sequence[int]) -> Tensor:
-        known = self._about_mean[:, self._numbers(first, own.frame)].movedim(0, 1)
+        known = self._about_mean[:, place_index(first, own.frame, self.x.shape[2:])].movedim(0, 1)
         values = own.mean(known)
         if self.random:
             some = sorted(set(draws))
@@ -173,11 +171,6 @@ class Conditional:
                 "nothing is known of pixels that are further apart",
                 "Take away less at once, fit it with a larger reach=, or take pl.perturb.noisy_linear().",
             )  # fmt: skip
-
-    def _numbers(self, first: Tensor, offsets: Tensor) -> Tensor:
-        """Places of patches as numbers, where all places of the sample are one axis: (patches, offsets)."""
-        sides = self.x.shape[2:]
-        return flat_index(first, sides)[:, None] + flat_index(offsets, sides)
 
     def _places(self, gone: Tensor) -> Tensor:
         """Masks over places, on the CPU."""

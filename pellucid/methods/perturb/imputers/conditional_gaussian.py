@@ -87,10 +87,8 @@ def conditional_gaussian(
         data: A tensor of samples as the model takes them, batch first; pictures, or a folder of them, seen as `model` sees them;
             None: the photographs that come along, at 224 x 224 pixels.
         model: Whose crop and size pictures are fitted at.
-        margin: Width of the frame of known places around what is gone.
-        colour: "each" channel given its own pixels, or "full" colour.
+        margin, colour, seed: As in `ConditionalGaussian`.
         reach: The largest patch, frame included, is one wider than that.
-        seed: Of the draws.
 
     Raises:
         InputError: the data are no samples, or pictures come without a model.

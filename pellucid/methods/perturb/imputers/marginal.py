@@ -119,8 +119,7 @@ def marginal(data: Any = None, shuffle: bool = True, seed: int = 0) -> Marginal 
 
     Arguments:
         data: A tensor of samples, batch first; a list of pictures; or a folder of pictures. None: see `Shifted`.
-        shuffle: Whether the order of the samples is drawn; else the first ones are taken.
-        seed: Of the draws.
+        shuffle, seed: As in `Marginal`.
     """
     return Shifted(seed) if data is None else Marginal(samples(data), shuffle, seed)
 

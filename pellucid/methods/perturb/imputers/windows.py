@@ -65,7 +65,12 @@ def paste(x: Tensor, patches: Tensor, corners: Tensor) -> Tensor:
 def window_index(sides: Sequence[int], corners: Tensor, size: Sequence[int]) -> Tensor:
     """The places of windows as numbers into a sample whose places are one axis, with shape (n, places of a window)."""
     within = torch.ones(tuple(size), dtype=torch.bool, device=corners.device).nonzero()
-    return flat_index(corners, sides)[:, None] + flat_index(within, sides)
+    return place_index(corners, within, sides)
+
+
+def place_index(corners: Tensor, offsets: Tensor, sides: Sequence[int]) -> Tensor:
+    """Places at some offsets from corners as numbers, where all places of a sample are one axis: (corners, offsets)."""
+    return flat_index(corners, sides)[:, None] + flat_index(offsets, sides)
 
 
 def flat_index(at: Tensor, sides: Sequence[int]) -> Tensor:

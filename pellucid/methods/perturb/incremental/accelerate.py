@@ -12,7 +12,7 @@ from torch import Tensor
 
 from pellucid.errors import PellucidError
 from pellucid.tape.forward import Readout, varied_value
-from .plan import MOST, Plan
+from .plan import Plan
 
 T = TypeVar("T")
 FEW = 24  # a plan costs two forward passes, its trial five or more
@@ -55,8 +55,6 @@ def accelerate(
     measure: bool = True,
     few: int = FEW,
     least: float = LITTLE,
-    most: float = MOST,
-    seed: int = 0,
 ) -> Choice:
     """The faster of two exact ways to compute outputs for windows of one sample.
 
@@ -73,8 +71,6 @@ def accelerate(
         measure: Whether the two are timed; otherwise the plan is chosen wherever it is right.
         few: The number of windows that are worth a plan.
         least: The share of multiply-adds that a plan has to save.
-        most: The part of a map beyond which all of it is computed.
-        seed: Of the windows for the trial.
     """
     count = len(corners) * copies
     if count < few:
@@ -82,21 +78,19 @@ def accelerate(
     value = varied_value(readout)[row : row + 1]
     reads = tuple(dict.fromkeys((*readout.target.addresses, None)))
     try:
-        plan = Plan.build(readout.model, readout.x[row : row + 1], size, corners=corners, reads=reads, at=readout.at, most=most)
+        plan = Plan.build(readout.model, readout.x[row : row + 1], size, corners=corners, reads=reads, at=readout.at)
         if plan.saves < least:
             return _refused(f"a plan would save {max(plan.saves, 0):.0%} of its multiply-adds")
-        return _compare(plan, readout, row, value, _trial_corners(corners, count, seed), measure, count, seed)
+        return _compare(plan, readout, row, value, _trial_corners(corners, count), measure, count)
     except PellucidError as error:
         return _refused(error.found)
     except (RuntimeError, ValueError, TypeError, IndexError, AssertionError) as error:  # it does not take what a plan gives it
         return _refused(f"a plan for it fails ({str(error).splitlines()[0]})")
 
 
-def _compare(
-    plan: Plan, readout: Readout, row: int, value: Tensor, corners: Tensor, measure: bool, count: int, seed: int
-) -> Choice:
+def _compare(plan: Plan, readout: Readout, row: int, value: Tensor, corners: Tensor, measure: bool, count: int) -> Choice:
     """The plan, if it is exact, and no slower where that matters."""
-    variants, patches = _trial_windows(plan, value, corners, seed)
+    variants, patches = _trial_windows(plan, value, corners)
     rows = [row] * len(variants)
     dense, seconds_dense = _time(lambda: readout.values(variants, rows), value.device)
     quick, seconds_quick = _time(lambda: plan.values(patches, corners), value.device)
@@ -116,9 +110,9 @@ def _refused(reason: str, gain: float = 0.0) -> Choice:
     return Choice(None, f"the whole network was run: {reason}", gain)
 
 
-def _trial_corners(corners: Tensor, count: int, seed: int) -> Tensor:
+def _trial_corners(corners: Tensor, count: int) -> Tensor:
     """Corners to try: the outermost, the one nearest the middle, and a few at random."""
-    rng = torch.Generator().manual_seed(seed)
+    rng = torch.Generator().manual_seed(0)
     signs = torch.cartesian_prod(*[torch.tensor([-1, 1])] * corners.shape[1]).reshape(-1, corners.shape[1])
     outermost = (corners.cpu() @ signs.t()).argmax(0)
     centred = (corners.cpu() - corners.cpu().double().mean(0)).abs().sum(1).argmin()
@@ -126,9 +120,9 @@ def _trial_corners(corners: Tensor, count: int, seed: int) -> Tensor:
     return corners[torch.unique(torch.cat([outermost, centred[None], some])).to(corners.device)]
 
 
-def _trial_windows(plan: Plan, value: Tensor, corners: Tensor, seed: int) -> tuple[Tensor, Tensor]:
+def _trial_windows(plan: Plan, value: Tensor, corners: Tensor) -> tuple[Tensor, Tensor]:
     """Pictures with windows of foreign content, and the picture itself as the last; and the windows alone."""
-    rng = torch.Generator().manual_seed(seed)
+    rng = torch.Generator().manual_seed(0)
     variants = value.repeat(len(corners) + 1, *[1] * (value.dim() - 1))
     mean, spread = value.mean(), value.std() if value.numel() > 1 else value.new_ones(())
     patches = []

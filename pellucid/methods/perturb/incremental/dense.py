@@ -41,9 +41,8 @@ def dense(draft: Draft, op: Op) -> PlanStep:
         args[SHAPED[op.name]] = _shape(draft, op.out if op.name != "as_strided_scatter" else op.ins[-1])
     if op.name in COUNTED:
         args[COUNTED[op.name]] = WindowCount()
-    return PlanStep(
-        op, op.fn, tuple(args), {k: map_leaves(v, Ref, lambda ref: _operand(draft, op, ref)) for k, v in op.kwargs.items()}
-    )
+    kwargs = {k: map_leaves(v, Ref, lambda ref: _operand(draft, op, ref)) for k, v in op.kwargs.items()}
+    return PlanStep(op, op.fn, tuple(args), kwargs)
 
 
 def _shape(draft: Draft, value: int) -> BatchedShape:
@@ -73,7 +72,7 @@ def _rows(draft: Draft, op: Op, constant: Tensor) -> Batch | None:
     batch = draft.tape.values[op.out].batch
     assert batch is not None, "checked before"
     length = draft.shape(op.out)[batch.axis]
-    if op.name in kinds.BATCH_NORMS:  # samples told as channels, as instance norms do
+    if op.name in kinds.BATCH_NORMS:  # samples laid out as channels, as instance norms do
         return Batch(0, batch.every) if batch.axis == 1 and constant.shape == (length,) else None
     full = constant.dim() == len(draft.shape(op.out)) and op.name not in WEIGHTED
     return batch if full and constant.shape[batch.axis] == length else None

@@ -100,10 +100,8 @@ class Plan:
         steps = schedule(boxed, start, set(targets.values()), most=most, reuse=True)
         dense_schedule = schedule(dense, start, set(targets.values()), most=most, reuse=False)
         outputs = {read: i if i in boxed.boxes or i in boxed.full_maps else _fixed(tape, i) for read, i in targets.items()}
-        maps = steps.maps() | {(start, None): None}
-        return cls(
-            windows, layout, start, steps, dense_schedule, outputs, {key: _clean(tape, key, kept) for key, kept in maps.items()}
-        )
+        clean = {key: _clean(tape, key, kept) for key, kept in (steps.maps() | {(start, None): None}).items()}
+        return cls(windows, layout, start, steps, dense_schedule, outputs, clean)
 
     def __call__(self, patches: Tensor, corners: Tensor) -> Tensor:
         """The main output for every window.
@@ -205,9 +203,8 @@ class Plan:
                 f"Windows with content of shape {tuple(patches.shape)}", f"{len(corners)} corners, and a plan for {shape}",
                 "every window has content of its own, of the size the plan is made for", "Build a plan for windows of that size.",
             )  # fmt: skip
-        return ForwardPass(
-            len(corners), self.windows.at(corners), self.clean, self.schedule.pasting, {self.start: patches.to(self.picture)}
-        )
+        boxes = {self.start: patches.to(self.picture)}
+        return ForwardPass(len(corners), self.windows.at(corners), self.clean, self.schedule.pasting, boxes)
 
     def _updated(self, run: ForwardPass, key: Key, kept: Tensor) -> Tensor:
         """What is kept of a value, after a change of one window."""
@@ -232,11 +229,11 @@ def _tape(model: Any, x: Tensor) -> Tape:
         return record(model, x)
 
 
-def _folded(tape: Tape, wanted: Collection[int]) -> Tape:
-    """The tape with batch norms folded, unless something that is wanted would be folded away."""
+def _folded(tape: Tape, needed: Collection[int]) -> Tape:
+    """The tape with batch norms folded, unless something that is needed would be folded away."""
     short = fold(widen(tape))
     values = {*tape.inputs, *(out for op in short.ops for out in op.outs)}
-    return short if values.issuperset(wanted) else tape
+    return short if values.issuperset(needed) else tape
 
 
 def _clean(tape: Tape, key: Key, layout: MapLayout | None) -> Tensor:

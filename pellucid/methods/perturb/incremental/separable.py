@@ -122,9 +122,8 @@ def total(draft: Draft, op: Op) -> PlanStep | None:
         return None
     before = Fetch.of(op.ins[0], box.layout, None, [span.cut() for span in box.spans])
     shape = tuple(1 if axis == batch.axis else length for axis, length in enumerate(draft.shape(op.out)))
-    return PlanStep(
-        op, _changed, (Patch(op.ins[0]), before, Clean(op.out), BatchedShape(shape, batch.axis), list(box.layout.axes), share)
-    )
+    after = Clean(op.out), BatchedShape(shape, batch.axis)
+    return PlanStep(op, _changed, (Patch(op.ins[0]), before, *after, list(box.layout.axes), share))
 
 
 def _share(draft: Draft, op: Op, box: Box) -> float | None:

@@ -260,7 +260,7 @@ class AreaGame:
     def notes(self, masks: Tensor) -> tuple[str, ...]:
         """What the masks do, for the caption."""
         signs = GAMES[self.method.variant]
-        views = [scores_under(self.under, masks if sign > 0 else 1 - masks, self.of, self.readout) for sign in signs]
+        views = [scores_under(self, masks if sign > 0 else 1 - masks) for sign in signs]
         each, sentences = len(self.method.areas), []
         for number in range(each):
             area = percent(masks[number::each].flatten(1).mean(1))

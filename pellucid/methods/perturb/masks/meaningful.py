@@ -119,7 +119,7 @@ class Meaningful:
             game = self.game(readout, output)
             result = optimise(game, game.start(), Adam(self.lr), self.steps, tol=self.tol, batch=self.batch)
             masks = game.full(result.masks).clamp(0, 1)
-            remaining = scores_under(game.under, masks, game.of, readout=game.readout)
+            remaining = scores_under(game, masks)
         values = game.places.paint(1 - masks).to(torch.promote_types(x.dtype, torch.float32))
         return Attribution(
             values, score, readout.target, output, notes=(*game.notes(1 - masks, remaining), *result.notes),

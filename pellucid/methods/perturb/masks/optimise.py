@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -24,6 +24,9 @@ class Game(Protocol):
     def readout(self) -> Readout: ...
     @property
     def of(self) -> Sequence[int]: ...
+
+    def under(self, masks: Tensor, rows: Sequence[int]) -> Tensor:
+        """The samples of these numbers under masks over all places."""
 
     def variants(self, masks: Tensor, index: Sequence[int], step: int) -> Tensor:
         """The samples under these masks, differentiable: one per mask, or more: one per mask, and then again one per mask."""
@@ -106,9 +109,8 @@ def optimise(
     alive, before, state, passes = list(range(len(masks))), masks, optimiser.start(masks), 0
     taken, off = [0] * len(masks), False
     for step in range(steps):
-        grads, went = zip(
-            *(gradient(game, masks[part], part, step) for part in chunks(alive, batch or batch_size(game.readout))), strict=True
-        )
+        parts = chunks(alive, batch or batch_size(game.readout))
+        grads, went = zip(*(gradient(game, masks[part], part, step) for part in parts), strict=True)
         move, now = optimiser.move(torch.cat(grads), tuple(s[alive] for s in state), step)
         masks = replace_rows(masks, alive, (masks[alive] - move).clamp(0, 1))
         state = tuple(replace_rows(s, alive, n) for s, n in zip(state, now, strict=True))
@@ -136,12 +138,11 @@ def gradient(game: Game, masks: Tensor, index: Sequence[int], step: int) -> tupl
     return grad, len(variants)
 
 
-def scores_under(
-    under: Callable[[Tensor, Sequence[int]], Tensor], masks: Tensor, rows: Sequence[int], readout: Readout
-) -> Tensor:
-    """The scores of samples `rows` under masks over all places, as many at once as suit the machine."""
-    queries = [(masks[part], [rows[i] for i in part]) for part in chunks(range(len(masks)), batch_size(readout))]
-    return readout.check(torch.cat([readout(under(*each), each[1]) for each in queries]))
+def scores_under(game: Game, masks: Tensor) -> Tensor:
+    """The scores of the samples of a game under masks over all places, as many at once as suit the machine."""
+    parts = chunks(range(len(masks)), batch_size(game.readout))
+    queries = [(masks[part], [game.of[i] for i in part]) for part in parts]
+    return game.readout.check(torch.cat([game.readout(game.under(*each), each[1]) for each in queries]))
 
 
 def chunks(index: Sequence[int], size: int) -> list[list[int]]:

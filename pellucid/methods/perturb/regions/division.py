@@ -126,9 +126,8 @@ class Superpixels(Division):
         from pellucid.explanation.superpixels import superpixels
 
         if x.dim() != 4:
-            raise InputError(
-                "superpixels", f"an input of shape {tuple(x.shape)}", "they are parts of pictures", "Use pl.perturb.Grid(n)."
-            )
+            shape = f"an input of shape {tuple(x.shape)}"
+            raise InputError("superpixels", shape, "they are parts of pictures", "Use pl.perturb.Grid(n).")
         labels = superpixels(pixels(x, model), n=self.n, compactness=self.compactness)
         return partition(labels[None])
 
@@ -195,11 +194,7 @@ class Groups(Division):
 
 @dataclass(frozen=True)
 class Parts(Division):
-    """About n parts that mean something together: superpixels of a picture, columns of a table, else cells of a grid.
-
-    Arguments:
-        n: How many, about. A table has as many as it has columns.
-    """
+    """About n parts that mean something together: superpixels of a picture, all columns of a table, else cells of a grid."""
 
     n: int = 50
 
@@ -230,11 +225,7 @@ class Parts(Division):
 
 @dataclass(frozen=True)
 class Coarse(Division):
-    """A grid of n cells along every axis, or as many as there are places; columns of a table one by one.
-
-    Arguments:
-        n: Cells along each axis of places.
-    """
+    """A grid of n cells along every axis of places, or as many as there are places; columns of a table one by one."""
 
     n: int = 8
 

@@ -81,9 +81,8 @@ def divide(division: Any, x: Tensor, model: Model, *, inside: bool = False) -> R
     inputs = None if inside else input_layout(model)
     if inputs is None:
         if isinstance(division, Mapping):
-            raise InputError(
-                "regions by the names of inputs", "one input", "there are no names", "Give one division: pl.perturb.Grid(8)."
-            )
+            advice = "Give one division: pl.perturb.Grid(8)."
+            raise InputError("regions by the names of inputs", "one input", "there are no names", advice)
         regions: Regions = division.of(x, model)
         return regions
     check_names(division, inputs.sides, "regions")

@@ -18,11 +18,7 @@ from .regions import Partition, Regions, Windows, partition
 
 @dataclass(frozen=True)
 class OfText(Division):
-    """The parts of a text: every token, word or sentence is one region; special tokens are in none, and stay.
-
-    Arguments:
-        by: "token", "word" or "sentence".
-    """
+    """The parts of a text: every token, word or sentence is one region; special tokens are in none, and stay."""
 
     by: Literal["token", "word", "sentence"] = "token"
 

@@ -42,12 +42,13 @@ class Estimate:
 class Estimator(Protocol):
     """From responses to one number per region: a pure function of the responses. Adding one: a frozen dataclass with `estimate`;
     the decorator `named` gives it a name.
-
-    `signed`: whether negative values speak against the target.
     """
 
     @property
-    def signed(self) -> bool: ...
+    def signed(self) -> bool:
+        """Whether negative values speak against the target."""
+        return True
+
     def estimate(self, responses: Responses, target: Target) -> Estimate:
         """One number per region, for the target of the run or another one.
 

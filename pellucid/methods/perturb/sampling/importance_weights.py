@@ -74,9 +74,8 @@ def weight_rows(responses: Responses, target: Target, law: Tensor, what: str) ->
     w = (log_w - log_w.max()).exp() if log_w.isfinite().any() else torch.zeros_like(y)
     fraction = torch.zeros(n + 1, dtype=torch.float64) if design.repeats(n) else (count.log() - log_binomials(n)).exp()
     open_share = torch.where(fraction < 1 - 1e-9, 1 - fraction, 0.0)[size]
-    return WeightedRows(
-        present, y, w / w.mean().clamp(min=1e-300), open_share, design.unit(n), () if same else _effective_size(w, law, own)
-    )
+    notes = () if same else _effective_size(w, law, own)
+    return WeightedRows(present, y, w / w.mean().clamp(min=1e-300), open_share, design.unit(n), notes)
 
 
 def design_error(what: str, design: Design, why: str) -> MethodError:
@@ -91,9 +90,8 @@ def _check_support(what: str, design: Design, law: Tensor, own: Tensor, count: T
     missed = float((law.exp() - own.exp()).clamp(min=0)[rare].sum())
     if missed > MISSED:
         few, many = (int(size) for size in count.nonzero()[[0, -1], 0])
-        raise design_error(
-            what, design, f"they have {few} to {many} regions, and {missed:.0%} of the weight is on other numbers of them"
-        )
+        why = f"they have {few} to {many} regions, and {missed:.0%} of the weight is on other numbers of them"
+        raise design_error(what, design, why)
 
 
 def _effective_size(w: Tensor, law: Tensor, own: Tensor) -> tuple[str, ...]:

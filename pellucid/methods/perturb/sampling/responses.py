@@ -114,14 +114,8 @@ class Responses:
 
         kept = {"answers": self.answers, "full": self.full, "empty": self.empty, "rows": self._packed()}
         tensors = {name: t.detach().cpu().contiguous() for name, t in kept.items() if t is not None}
-        metadata = {
-            "n": self.n,
-            "design": str(self.design),
-            "target": str(self.target),
-            "about": self.told,
-            "spared": self.spared,
-        }
-        return write(path, save(tensors, metadata={"pellucid.responses": json.dumps(metadata)}))
+        header = {"n": self.n, "design": str(self.design), "target": str(self.target), "about": self.told, "spared": self.spared}
+        return write(path, save(tensors, metadata={"pellucid.responses": json.dumps(header)}))
 
     def load_into(self, path: str | os.PathLike[str]) -> Responses:
         """These responses with those of a file in their place, where both are about the same rows of the same sample.

@@ -110,11 +110,7 @@ class Run:
         return self.responses.save(path)
 
     def load(self, path: str | os.PathLike[str]) -> Run:
-        """This run with the answers of a file, as `save` wrote it, in place of its own.
-
-        Raises:
-            OutputError: the file cannot be read, or belongs to another sample, model, target or design.
-        """
+        """This run with the answers of a file, as `save` wrote it, in place of its own: see `Responses.load_into`."""
         responses = self.responses.load_into(path)
         return replace(self, study=replace(self.study, design=responses.design), responses=responses)
 
@@ -142,12 +138,7 @@ class Run:
 
 @dataclass(frozen=True, eq=False)
 class RunMethod:
-    """A run read by an estimator, as a method: no forward pass is made.
-
-    Arguments:
-        name: What it is called.
-        estimator: What reads the run.
-    """
+    """A run read by an estimator, as a method: no forward pass is made."""
 
     name: str
     estimator: Estimator

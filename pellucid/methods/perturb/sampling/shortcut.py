@@ -26,7 +26,6 @@ class Shortcut:
     """A plan, and where each region lies.
 
     Arguments:
-        study: The sample and its regions, of which each row takes one away.
         plan: What computes answers in place of the whole network.
         corners: Of a window around every region, all of one size, with shape (n, axes).
         reason: Why this way, in a sentence.
@@ -56,8 +55,8 @@ class Shortcut:
 
 def shortcut(study: Study, rows: Sequence[int]) -> Shortcut | None:
     """The shortcut for some rows, where there is one that is exact and faster."""
-    boxes = _boxes(study)
-    if not study.accelerate or boxes is None:
+    boxes = _boxes(study) if study.accelerate else None
+    if boxes is None:
         return None
     size, corners = windows_around(boxes, spatial_shape(study.value))
     choice = accelerate(study.readout, study.row, size, corners[list(rows)], copies=study.draws, measure=False, least=WORTH)

@@ -29,7 +29,6 @@ class TokenRemoval:
     References: Jain et al., 2022, Missingness bias in model debugging, https://doi.org/10.48550/arXiv.2204.08945
 
     Arguments:
-        study: The sample and its regions.
         readout: The model, from the tokens on.
         tokens: With shape (1, tokens, channels), positions added.
         prefix: How many of them stand in front of the grid.
