@@ -177,7 +177,7 @@ def test_the_area_term_of_extremal_is_that_of_the_paper_at_given_masks(monkeypat
 def test_entries_that_are_equal_share_what_is_left_of_the_area():
     found = game(Extremal((0.25,)), CASE["dense"].net(), CASE["dense"].inputs(batch=1), target=1)  # 3 of 12 columns
     smooth = torch.tensor([[0.9] + [0.5] * 8 + [0.1] * 3])
-    assert torch.allclose(found.wanted(smooth, [0]), torch.tensor([[1.0] + [0.25] * 8 + [0.0] * 3]))
+    assert torch.allclose(found.ideal(smooth, [0]), torch.tensor([[1.0] + [0.25] * 8 + [0.0] * 3]))
 
 
 @each_method

@@ -43,12 +43,12 @@ class Kernel(Estimator):
         share = data.size / n
         X, y = data.present - share[:, None], data.y - none.mean() - rise * share
         mass = data.w @ X.square().sum(1) / max(1, n - 1)  # X is blind along (1, ..., 1), where nothing is to be fitted
-        beside, error = regress(data, X, y, mass.clamp(min=1e-300) * torch.ones(n, n, dtype=torch.float64) / n)
+        deviation, error = regress(data, X, y, mass.clamp(min=1e-300) * torch.ones(n, n, dtype=torch.float64) / n)
         if n == 1:
             error = torch.zeros(1, dtype=torch.float64)
         if len(none) > 1:
             error = (error.square() + none.var() / len(none) / n**2).sqrt()
-        return Estimate(beside + rise / n, error, data.notes)
+        return Estimate(deviation + rise / n, error, data.notes)
 
 
 @named("banzhaf")

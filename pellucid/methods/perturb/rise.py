@@ -112,9 +112,9 @@ def _by_unit(terms: Tensor, unit: int) -> Tensor:
 
 
 def _ratio(first: Tensor, second: Tensor, units: int, w: Tensor) -> tuple[Tensor, Tensor]:
-    shown = first[1].clamp(min=1e-300)
-    values = first[0] / shown
-    slopes = torch.stack([1 / shown, -values / shown, (-1 / w).expand_as(shown)])
+    coverage = first[1].clamp(min=1e-300)
+    values = first[0] / coverage
+    slopes = torch.stack([1 / coverage, -values / coverage, (-1 / w).expand_as(coverage)])
     variance = torch.einsum("ap,abp,bp->p", slopes, second, slopes).clamp(min=0)
     error = (variance * units / (units - 1)).sqrt() if units > 1 else torch.full_like(values, torch.inf)
     return values, error.where(first[1] > 0, torch.inf)

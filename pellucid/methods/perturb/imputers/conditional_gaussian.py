@@ -55,23 +55,23 @@ class ConditionalGaussian(Imputer):
             )  # fmt: skip
 
     def prepare(self, x: Tensor, regions: Regions | None, model: Model | None) -> Fill:
-        known = self._of_these(x)
-        start, width = _scale(known, x, model)
-        return Conditional(x, known, start, width, self.margin, self.colour, self.seed, self.random)
+        statistics = self._of_these(x)
+        start, width = _scale(statistics, x, model)
+        return Conditional(x, statistics, start, width, self.margin, self.colour, self.seed, self.random)
 
     def _of_these(self, x: Tensor) -> Statistics:
         """The statistics of as many channels as the sample has: of grey for one."""
-        known, channels = self.statistics, x.shape[1]
-        axes = x.dim() - 2 == len(known.reach)
-        if known.pixels and known.channels == 3 and channels == 1 and axes:
-            known = known.mixed(torch.tensor([LUMA]))
-        if known.channels != channels or not axes:
+        statistics, channels = self.statistics, x.shape[1]
+        axes = x.dim() - 2 == len(statistics.reach)
+        if statistics.pixels and statistics.channels == 3 and channels == 1 and axes:
+            statistics = statistics.mixed(torch.tensor([LUMA]))
+        if statistics.channels != channels or not axes:
             raise InputError(
-                f"a conditional Gaussian over {known.channels} channels and {len(known.reach)} axes",
+                f"a conditional Gaussian over {statistics.channels} channels and {len(statistics.reach)} axes",
                 f"a sample of shape {tuple(x.shape[1:])}", "its statistics are those of other data",
                 "Fit it: pl.perturb.conditional_gaussian(data), or take pl.perturb.marginal() or noise().",
             )  # fmt: skip
-        return known
+        return statistics
 
     def __str__(self) -> str:
         suffix = "" if self.random else ", random=False"
@@ -127,15 +127,15 @@ def _pixels(model: Model, picture: str | os.PathLike[str] | Any) -> Tensor:
     return (x - low) / (high - low)
 
 
-def _scale(known: Statistics, x: Tensor, model: Model | None) -> tuple[Tensor, Tensor]:
+def _scale(statistics: Statistics, x: Tensor, model: Model | None) -> tuple[Tensor, Tensor]:
     """What 0 and 1 of the statistics are in the sample: x = start + width * value, each with shape (channel, 1), in double."""
     flat = x[0].flatten(1).double()
-    if not known.pixels:
+    if not statistics.pixels:
         return flat.new_zeros(len(flat), 1), flat.new_ones(len(flat), 1)
     preprocess = None if model is None else model.image_preprocess
     if preprocess is not None and len(preprocess.mean) == len(flat):
         low, high = (bound.to(flat).reshape(-1, 1) for bound in preprocess.bounds())
         return low, high - low
-    mean, spread = known.mean.to(flat)[:, None], known.spread.to(flat)[:, None]
+    mean, spread = statistics.mean.to(flat)[:, None], statistics.spread.to(flat)[:, None]
     width = flat.std(1, correction=0, keepdim=True).clamp(min=1e-12) / spread
     return flat.mean(1, keepdim=True) - width * mean, width

@@ -36,7 +36,7 @@ class SampleFill:
 
     shape: tuple[int, ...]
     content: Callable[[int], Tensor]
-    known: dict[int, Tensor] = field(default_factory=dict, repr=False)
+    contents: dict[int, Tensor] = field(default_factory=dict, repr=False)
 
     def __call__(self, gone: Tensor, draws: Sequence[int]) -> Tensor:
         if len(set(draws)) == 1:
@@ -49,8 +49,8 @@ class SampleFill:
         return cut(contents.expand(len(contents), *self.shape), corners, size)
 
     def _content_of(self, draw: int) -> Tensor:
-        if draw not in self.known:
-            if len(self.known) >= KEPT:
-                self.known.clear()
-            self.known[draw] = self.content(draw)
-        return self.known[draw]
+        if draw not in self.contents:
+            if len(self.contents) >= KEPT:
+                self.contents.clear()
+            self.contents[draw] = self.content(draw)
+        return self.contents[draw]

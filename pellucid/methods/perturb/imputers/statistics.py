@@ -74,8 +74,8 @@ class Statistics:
         """Write as .safetensors, whole or not at all."""
         from safetensors.torch import save
 
-        kept = {name: getattr(self, name).float().contiguous() for name in ("mean", "covariance", "low", "high")}
-        return write(path, save(kept, metadata={"pixels": str(self.pixels)}))
+        tensors = {name: getattr(self, name).float().contiguous() for name in ("mean", "covariance", "low", "high")}
+        return write(path, save(tensors, metadata={"pixels": str(self.pixels)}))
 
     @staticmethod
     def load(path: str | os.PathLike[str]) -> Statistics:
@@ -83,8 +83,8 @@ class Statistics:
         from safetensors import safe_open
 
         with safe_open(path, "pt") as file:
-            kept = {name: file.get_tensor(name).double() for name in ("mean", "covariance", "low", "high")}
-            return Statistics(**kept, pixels=file.metadata()["pixels"] == "True")
+            tensors = {name: file.get_tensor(name).double() for name in ("mean", "covariance", "low", "high")}
+            return Statistics(**tensors, pixels=file.metadata()["pixels"] == "True")
 
 
 def measured(samples: Iterable[Tensor], *, reach: int = REACH, pixels: bool = False) -> Statistics:

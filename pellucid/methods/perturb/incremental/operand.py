@@ -195,12 +195,12 @@ class Fetch(Operand):
         return (places.clamp_(max=run.n * each) if self.clipped else places).reshape(-1)
 
 
-def overwrite_box(kept: Tensor, run: ForwardPass, value: int, box: Box) -> Tensor:
+def overwrite_box(clean_map: Tensor, run: ForwardPass, value: int, box: Box) -> Tensor:
     """A clean map after the change of the only window of a run."""
     steps = _strides([size + 1 for size in box.layout.sizes])
     places = cross_sum([span.cut().positions() * step for span, step in zip(box.spans, steps, strict=True)], run.at)
     rows = box.layout.rows(run.boxes[value])
-    return kept.index_copy(0, places.reshape(-1), rows.reshape(-1, rows.shape[-1]))
+    return clean_map.index_copy(0, places.reshape(-1), rows.reshape(-1, rows.shape[-1]))
 
 
 def cross_sum(tables: Sequence[Tensor], at: Sequence[Tensor]) -> Tensor:

@@ -100,7 +100,7 @@ class Plan:
         steps = schedule(boxed, start, set(targets.values()), most=most, reuse=True)
         dense_schedule = schedule(dense, start, set(targets.values()), most=most, reuse=False)
         outputs = {read: i if i in boxed.boxes or i in boxed.full_maps else _fixed(tape, i) for read, i in targets.items()}
-        clean = {key: _clean(tape, key, kept) for key, kept in (steps.maps() | {(start, None): None}).items()}
+        clean = {key: _clean(tape, key, map_layout) for key, map_layout in (steps.maps() | {(start, None): None}).items()}
         return cls(windows, layout, start, steps, dense_schedule, outputs, clean)
 
     def __call__(self, patches: Tensor, corners: Tensor) -> Tensor:
@@ -157,7 +157,7 @@ class Plan:
         """
         run = self._run(patch, corner)
         self.schedule.follow(run, keep=True)
-        clean = {key: self._updated(run, key, kept) for key, kept in self.clean.items()}
+        clean = {key: self._updated(run, key, clean_map) for key, clean_map in self.clean.items()}
         clean[self.start, None] = self.picture.clone()
         _window(clean[self.start, None], corner[0], self.windows.size, self.layout.axes).copy_(patch)
         return replace(self, clean=clean)
@@ -206,12 +206,12 @@ class Plan:
         boxes = {self.start: patches.to(self.picture)}
         return ForwardPass(len(corners), self.windows.at(corners), self.clean, self.schedule.pasting, boxes)
 
-    def _updated(self, run: ForwardPass, key: Key, kept: Tensor) -> Tensor:
+    def _updated(self, run: ForwardPass, key: Key, clean_map: Tensor) -> Tensor:
         """What is kept of a value, after a change of one window."""
         value, fill = key
         if value in run.boxes and fill is not None:
-            return overwrite_box(kept, run, value, self.schedule.boxes[value])
-        return run.full_maps[value] if value in run.full_maps and fill is None else kept
+            return overwrite_box(clean_map, run, value, self.schedule.boxes[value])
+        return run.full_maps[value] if value in run.full_maps and fill is None else clean_map
 
 
 def _tape(model: Any, x: Tensor) -> Tape:

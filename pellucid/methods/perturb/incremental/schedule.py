@@ -58,13 +58,13 @@ class Schedule:
 
     def maps(self) -> dict[Key, MapLayout | None]:
         """The clean values that the steps read, and how they are laid out."""
-        kept: dict[Key, MapLayout | None] = {fetch.key: fetch.layout for fetch in self.pasting.values()}
+        layouts: dict[Key, MapLayout | None] = {fetch.key: fetch.layout for fetch in self.pasting.values()}
         for operand in (operand for step in self.steps for operand in step.operands()):
             if isinstance(operand, Fetch):
-                kept[operand.key] = operand.layout
+                layouts[operand.key] = operand.layout
             elif isinstance(operand, Clean):
-                kept[operand.value, None] = None
-        return kept
+                layouts[operand.value, None] = None
+        return layouts
 
     def table(self) -> str:
         """One line per operation: index, kind, name, which part of its result is computed, module; then all multiply-adds."""
@@ -144,11 +144,11 @@ def _multiplications(draft: Draft, step: PlanStep) -> tuple[int, int]:
 # -- in place -------------------------------------------------------------------------------------------------------------
 
 
-def _in_place_where_safe(tape: Tape, steps: Sequence[PlanStep], kept: Collection[int]) -> list[PlanStep]:
+def _in_place_where_safe(tape: Tape, steps: Sequence[PlanStep], reserved: Collection[int]) -> list[PlanStep]:
     """The same steps, those of entry-wise operations in place where nothing else reads their first operand."""
     operands = [operand for step in steps for operand in step.operands()]
     shared = [operand.value for operand in operands if isinstance(operand, Clean)]
-    readers = Counter([*(operand.reads for operand in operands), *kept, *shared])
+    readers = Counter([*(operand.reads for operand in operands), *reserved, *shared])
     return [_in_place(step) if _owns(tape, step, readers) else step for step in steps]
 
 
@@ -157,9 +157,9 @@ def _owns(tape: Tape, step: PlanStep, readers: Counter[int | None]) -> bool:
     if step.fn is not step.op.fn or not isinstance(first, (Changed, Fetch)) or first.reads != step.op.ins[0]:
         return False
     maker = None if before.producer is None else tape.ops_by_index[before.producer]
-    alone = readers[first.reads] == 1 and maker is not None and maker.kind in FRESH
+    unshared = readers[first.reads] == 1 and maker is not None and maker.kind in FRESH
     types = {value.tensor.dtype for value in (before, after) if value.tensor is not None}
-    return (isinstance(first, Fetch) or alone) and before.shape == after.shape and len(types) < 2
+    return (isinstance(first, Fetch) or unshared) and before.shape == after.shape and len(types) < 2
 
 
 def _in_place(step: PlanStep) -> PlanStep:

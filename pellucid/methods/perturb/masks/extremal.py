@@ -243,9 +243,9 @@ class AreaGame:
     def penalty(self, masks: Tensor, index: Sequence[int], step: int) -> Tensor:
         weight: float = self.method.weight * self.method.growth ** (step * STEPS / self.method.steps)
         smooth = self.smooth(masks).flatten(1)
-        return weight * (smooth - self.wanted(smooth.detach(), index)).square().mean(1)
+        return weight * (smooth - self.ideal(smooth.detach(), index)).square().mean(1)
 
-    def wanted(self, smooth: Tensor, index: Sequence[int]) -> Tensor:
+    def ideal(self, smooth: Tensor, index: Sequence[int]) -> Tensor:
         """What the entries (n, all) should be: 1 for as many of the highest as fill the area, 0 for the others. Those at the
         boundary that are equal, as all are at first, share alike.
         """

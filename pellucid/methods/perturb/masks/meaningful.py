@@ -201,11 +201,11 @@ class DeletionGame:
         exact = torch.promote_types(self.x.dtype, torch.float32)
         return torch.full((len(self.x), *self.grid), 0.5, dtype=exact, device=self.x.device)
 
-    def notes(self, taken: Tensor, remaining: Tensor) -> tuple[str, ...]:
+    def notes(self, removed: Tensor, remaining: Tensor) -> tuple[str, ...]:
         """What the masks do, for the caption."""
         how = "Blurring" if self.method.null is None and self.places.neighbours else "Removing"
         kind = "probability" if isinstance(self.readout.target.terms[0][1], Probability) else "score"
-        areas = taken.flatten(1).mean(1)
+        areas = removed.flatten(1).mean(1)
         full, fallen, empty = map(scores_in_words, (self.score_range.full, remaining, self.score_range.empty))
         note = f"{how} {percent(areas)} of the places lowers the {kind} from {full} to {fallen}; all of them, to {empty}."
         if not bool((areas < LEAST).any()):

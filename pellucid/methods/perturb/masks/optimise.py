@@ -107,7 +107,7 @@ def optimise(
         batch: Masks that go through the model at once; None: as many as suit the machine.
     """
     alive, before, state, passes = list(range(len(masks))), masks, optimiser.start(masks), 0
-    taken, off = [0] * len(masks), False
+    counts, off = [0] * len(masks), False
     for step in range(steps):
         parts = chunks(alive, batch or batch_size(game.readout))
         grads, went = zip(*(gradient(game, masks[part], part, step) for part in parts), strict=True)
@@ -116,14 +116,14 @@ def optimise(
         state = tuple(replace_rows(s, alive, n) for s, n in zip(state, now, strict=True))
         passes += 2 * sum(went)
         for i in alive:
-            taken[i] += 1
+            counts[i] += 1
         if tol is not None and (step + 1) % WATCHED == 0:
             moved = (masks - before).abs().flatten(1).mean(1).tolist()
             alive, before = [i for i in alive if moved[i] >= tol], masks
         off = report_progress(step + 1, steps, "steps")
         if off or not alive:
             break
-    return OptimisedMasks(masks, tuple(taken), passes, _notes(taken, steps, off=off))
+    return OptimisedMasks(masks, tuple(counts), passes, _notes(counts, steps, off=off))
 
 
 def gradient(game: Game, masks: Tensor, index: Sequence[int], step: int) -> tuple[Tensor, int]:
@@ -161,8 +161,8 @@ def replace_rows(t: Tensor, index: Sequence[int], values: Tensor) -> Tensor:
     return values if len(index) == len(t) else t.index_copy(0, torch.tensor(index, device=t.device), values)
 
 
-def _notes(taken: Sequence[int], steps: int, *, off: bool) -> tuple[str, ...]:
-    fewest, most = min(taken), max(taken)
+def _notes(counts: Sequence[int], steps: int, *, off: bool) -> tuple[str, ...]:
+    fewest, most = min(counts), max(counts)
     if off and most < steps:
         return (f"Called off after {most} of {steps} steps.",)
     many = f"{fewest}" if fewest == most else f"{fewest}-{most}"

@@ -93,10 +93,10 @@ def extend(study: Study, responses: Responses, upto: int | None = None) -> Respo
     batch = study.batch or batch_size(study.value) * backend.batch_factor
     for _, _, answers in run_batched(answer, len(numbers), make, start=done, batch=batch, copies=study.draws):
         parts.append(study.readout.check(answers).reshape(-1, study.draws, answers.shape[1]))
-    known = torch.cat(parts)
-    reached = upto if len(known) == len(numbers) else int(numbers[len(known)])
+    distinct = torch.cat(parts)
+    reached = upto if len(distinct) == len(numbers) else int(numbers[len(distinct)])
     how = backend.reason or responses.how
-    return replace(responses, design=study.design, answers=known[place[:reached]], spared=reached - len(known), how=how)
+    return replace(responses, design=study.design, answers=distinct[place[:reached]], spared=reached - len(distinct), how=how)
 
 
 def _backend(study: Study, rows: Sequence[int]) -> Backend:

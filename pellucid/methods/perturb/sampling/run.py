@@ -156,12 +156,12 @@ class RunMethod:
         """
         study, responses = self.run.study, self.run.responses
         self._check_same(model, x, at)
-        settled = self.run._target(target)
-        estimate = self.estimator.estimate(responses, settled)
+        resolved = self.run._target(target)
+        estimate = self.estimator.estimate(responses, resolved)
         values, error = painted(estimate, study)
         notes = (called_off(len(responses), study.rows),) if len(responses) < study.rows else ()
         return Attribution(
-            values[None], responses.read_full(settled)[None], settled, self.run.output,
+            values[None], responses.read_full(resolved)[None], resolved, self.run.output,
             notes=(f"Estimated from the {len(responses):,} model outputs of a run of {self.run.name}.", *estimate.notes, *notes),
             options=(*self.run.options, str(self.estimator)), error=None if error is None else error[None],
             shared=study.shared, forwards=responses.forwards,
