@@ -41,7 +41,7 @@ class Method(Protocol):
         Arguments:
             model: A handle on the user's model; nothing of it may change.
             x: The batch, as the model expects it: floating point, samples along axis 0. Of texts, the vectors of their tokens.
-            target: What is explained, as it was asked for: `target.settle` names its classes, given the output.
+            target: What is explained, as it was asked for: `target.resolve` names its classes, given the output.
             at: The address of the value to explain by; None: the input.
 
         Returns:
