@@ -10,7 +10,6 @@ from typing import Any, Protocol, TypeVar
 from pellucid.catalogue.methods import as_method
 from pellucid.errors import MethodError, PellucidError
 from pellucid.explanation.method import Method
-from pellucid.model import Model
 
 
 class Named(Protocol):
@@ -22,18 +21,17 @@ N = TypeVar("N", bound=Named)
 T = TypeVar("T")
 
 
-def distinct(given: Sequence[Any], border: Callable[[Any], N]) -> dict[str, N]:
+def distinct(items: Sequence[Any], border: Callable[[Any], N]) -> dict[str, N]:
     """Several of a kind by names that differ: "gradient", "gradient (2)".
 
     Arguments:
-        given: One or several, each by name or as an object.
+        items: One or several, each by name or as an object.
         border: What makes an object of each.
     """
     named: dict[str, N] = {}
-    for one in [given] if isinstance(given, str) else given:
-        made = border(one)
-        same = sum(other.name == made.name for other in named.values())
-        named[f"{made.name} ({same + 1})" if same else made.name] = made
+    for item in map(border, [items] if isinstance(items, str) else items):
+        same = sum(other.name == item.name for other in named.values())
+        named[f"{item.name} ({same + 1})" if same else item.name] = item
     return named
 
 
@@ -50,7 +48,7 @@ def distinct_methods(methods: Sequence[str | Method] | Mapping[str, str | Method
     return named
 
 
-def attempt(what: str, work: Callable[[], T]) -> T | PellucidError:
+def _attempt(what: str, work: Callable[[], T]) -> T | PellucidError:
     """The result of some work, or why it failed; an error that is not of this package is its cause.
 
     Arguments:
@@ -69,25 +67,46 @@ def attempt(what: str, work: Callable[[], T]) -> T | PellucidError:
 
 
 def attempt_each(
-    methods: Mapping[str, Method], work: Callable[[Method], T], model: Model, called_off: Callable[[int], bool]
+    kind: str, items: Mapping[str, N], work: Callable[[N], T], called_off: Callable[[int], bool], on: str = ""
 ) -> Iterator[tuple[str, T | PellucidError, float]]:
-    """The result of every method, or why it failed, and how many seconds it took; until the user calls the rest off.
+    """The result of every method or metric, or why it failed, and how many seconds it took; until the user calls the rest off.
 
     Arguments:
-        called_off: Reports how many methods are done, and returns whether the rest is called off.
+        kind: "method" or "metric".
+        called_off: Reports how many are done, and returns whether the rest is called off.
+        on: The name of the model, for messages.
     """
-    for number, (name, method) in enumerate(methods.items()):
+    for number, (name, item) in enumerate(items.items()):
         if called_off(number):
             return
         began = time.perf_counter()
-        result = attempt(f"method {name!r} on {model.name}", partial(work, method))
+        result = _attempt(f"{kind} {name!r}{on and f' on {on}'}", partial(work, item))
         yield name, result, time.perf_counter() - began
 
 
-def skipped(kind: str, names: Sequence[str], done: int, total: int, verb: str) -> dict[str, PellucidError]:
-    """Why some methods or metrics have no result: the user called the rest off."""
-    found, do = f"the rest called off after {done} of {total} {kind}s", f"{verb} again, with fewer."
-    return {name: MethodError(f"{kind} {name!r}", found, "it was not begun", do) for name in names}
+def attempt_all(
+    kind: str, items: Mapping[str, N], work: Callable[[N], T], called_off: Callable[[int], bool], verb: str, on: str = ""
+) -> tuple[dict[str, T], dict[str, PellucidError], dict[str, float]]:
+    """As `attempt_each`: the results, why others have none, and how many seconds each took that was begun; all by name.
+
+    Arguments:
+        verb: What the user may call again, for messages: "Compare".
+    """
+    results: dict[str, T] = {}
+    failures: dict[str, PellucidError] = {}
+    seconds: dict[str, float] = {}
+    for name, result, seconds[name] in attempt_each(kind, items, work, called_off, on):
+        if isinstance(result, PellucidError):
+            failures[name] = result
+        else:
+            results[name] = result
+    return results, failures | skipped(kind, list(items), len(seconds), verb), seconds
+
+
+def skipped(kind: str, names: Sequence[str], done: int, verb: str) -> dict[str, PellucidError]:
+    """Why those behind the first `done` methods or metrics have no result: the user called the rest off."""
+    found, do = f"the rest called off after {done} of {len(names)} {kind}s", f"{verb} again, with fewer."
+    return {name: MethodError(f"{kind} {name!r}", found, "it was not begun", do) for name in names[done:]}
 
 
 def raise_first(failures: Mapping[Any, PellucidError]) -> None:

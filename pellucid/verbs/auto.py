@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor
 
+from pellucid.catalogue.methods import as_method
 from pellucid.errors import PellucidError
 from pellucid.explanation.attribution import Attribution
 from pellucid.explanation.method import Method
 from pellucid.metrics.report.advice import FEWEST
+from pellucid.metrics.report.table import Table
 from pellucid.model import Model
 from pellucid.model.where import Where
 from pellucid.tape.token_inputs import adapt
 from pellucid.target import Target
-
-if TYPE_CHECKING:
-    from pellucid.metrics.report.table import Table
+from .evaluate import evaluate
 
 BACKWARD = ("lrp", "integrated_gradients", "gradient_x_input", "gradcam")
 BACKWARD_FOR_TEXTS = BACKWARD[:3]  # of texts: those whose values add up over the vector of a token
@@ -67,8 +67,6 @@ class Auto:
         Raises:
             PellucidError: no candidate can answer; with the error of the first.
         """
-        from pellucid.catalogue.methods import as_method
-
         table = self._evaluate_candidates(model, x, target) if self.table is None else self.table
         name = table.best
         method = as_method(name, strict=self.strict)
@@ -83,8 +81,6 @@ class Auto:
         return replace(attribution, method=method.name, notes=(reason, *attribution.notes, *notes))
 
     def _evaluate_candidates(self, model: Model, x: Tensor, target: Target) -> Table:
-        from .evaluate import evaluate
-
         def evaluated(methods: Sequence[str]) -> Table:
             how = {"floor": False, "ceiling": False, "strict": self.strict, "channels": 1 if self.written is None else -1}
             return evaluate(model, x, methods, ["srg"], target, **how)  # type: ignore[arg-type]

@@ -6,14 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pellucid.core.progress import report_progress
-from pellucid.errors import PellucidError
 from pellucid.explanation.comparison import Comparison
 from pellucid.explanation.explanation import Explanation
 from pellucid.explanation.method import Method
 from pellucid.model import load
 from pellucid.model.where import Where
 from pellucid.target import as_target
-from .attempts import attempt_each, distinct_methods, raise_first, skipped
+from .attempts import attempt_all, distinct_methods, raise_first
 from .explain import Only, run_method, with_conditions
 from .inputs import read_inputs
 
@@ -49,21 +48,15 @@ def compare(
     model = load(model)
     model.ready()
     chosen, batch = distinct_methods(methods, strict), read_inputs(model, x)
-    done: dict[str, Explanation] = {}
-    failures: dict[str, PellucidError] = {}
-    seconds: dict[str, float] = {}
 
     def work(method: Method) -> Explanation:
         conditioned, end = with_conditions(method, only, at)
         return run_method(conditioned, batch, as_target(target), end)
 
-    for name, result, seconds[name] in attempt_each(chosen, work, model, lambda n: report_progress(n, len(chosen), "methods")):
-        if isinstance(result, PellucidError):
-            failures[name] = result
-        else:
-            done[name] = result
-    left = [name for name in chosen if name not in seconds]
-    failures |= skipped("method", left, len(seconds), len(chosen), "Compare")
+    def called_off(done: int) -> bool:
+        return report_progress(done, len(chosen), "methods")
+
+    done, failures, seconds = attempt_all("method", chosen, work, called_off, "Compare", model.name)
     if not done:
         raise_first(failures)
     return Comparison(tuple(chosen), done, failures, seconds)

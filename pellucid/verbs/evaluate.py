@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -23,7 +23,7 @@ from pellucid.metrics.report.table import Cost, Table
 from pellucid.model import Model, load
 from pellucid.tape.forward import batch_size, forward_values
 from pellucid.target import as_target
-from .attempts import attempt, attempt_each, distinct, distinct_methods, raise_first, skipped
+from .attempts import attempt_all, attempt_each, distinct, distinct_methods, raise_first, skipped
 from .explain import explain
 from .inputs import read_inputs, reads_rows
 
@@ -115,22 +115,24 @@ def _judge(question: Question, methods: Mapping[str, Method], metrics: Mapping[s
     failures: dict[tuple[str, str | None], PellucidError] = {}
     steps, judging, ran = 1 + len(metrics), 0.0, 0
 
-    def called_off(number: int, place: int = 0) -> bool:
-        return report_progress(number * steps + place, len(methods) * steps, "answers and judgements")
+    def called_off(number: int, judged: int | None = None) -> bool:
+        place = number * steps + (0 if judged is None else 1 + judged)  # None: that method has yet to answer
+        return report_progress(place, len(methods) * steps, "answers and judgements")
 
-    for name, answer, seconds in attempt_each(methods, partial(_answer, question), question.model, called_off):
-        ran += 1
+    answer_by = partial(_answer, question)
+    for name, answer, seconds in attempt_each("method", methods, answer_by, called_off, question.model.name):
         if isinstance(answer, PellucidError):
             failures[name, None] = answer
-            continue
-        began = time.perf_counter()
-        costs[name] = Cost(answer[1] / len(question), seconds / len(question))
-        judged, failed = _scores(question, answer[0], metrics, partial(called_off, ran - 1))
-        scores |= {(name, metric): score for metric, score in judged.items()}
-        failures |= {(name, metric): error for metric, error in failed.items()}
-        judging += time.perf_counter() - began
-    rest = skipped("method", list(methods)[ran:], ran, len(methods), "Evaluate")
-    failures |= {(name, None): error for name, error in rest.items()}
+        else:
+            began = time.perf_counter()
+            costs[name] = Cost(answer[1] / len(question), seconds / len(question))
+            judge = partial(_score, question, answer[0])
+            judged, failed, _ = attempt_all("metric", metrics, judge, partial(called_off, ran), "Evaluate")
+            scores |= {(name, metric): score for metric, score in judged.items()}
+            failures |= {(name, metric): error for metric, error in failed.items()}
+            judging += time.perf_counter() - began
+        ran += 1
+    failures |= {(name, None): error for name, error in skipped("method", list(methods), ran, "Evaluate").items()}
     if not scores:
         raise_first(failures)
     forwards = sum(one.forwards for one in scores.values()) + len(question)
@@ -138,22 +140,8 @@ def _judge(question: Question, methods: Mapping[str, Method], metrics: Mapping[s
     return Table(dict(metrics), costs, scores, failures, about, forwards, judging, question.seed)
 
 
-def _scores(
-    question: Question, answer: Answer, metrics: Mapping[str, Metric], called_off: Callable[[int], bool]
-) -> tuple[dict[str, Scores], dict[str, PellucidError]]:
-    """The scores of one method by every metric, and why there are none by others."""
-    scores: dict[str, Scores] = {}
-    failures: dict[str, PellucidError] = {}
-    for place, (name, metric) in enumerate(metrics.items(), start=1):
-        if called_off(place):
-            failures |= skipped("metric", [name], place - 1, len(metrics), "Evaluate")
-            continue
-        score = attempt(f"metric {name!r}", partial(metric.score, question, answer))
-        if isinstance(score, PellucidError):
-            failures[name] = score
-        else:
-            scores[name] = score
-    return scores, failures
+def _score(question: Question, answer: Answer, metric: Metric) -> Scores:
+    return metric.score(question, answer)
 
 
 def _answer(question: Question, method: Method) -> tuple[Answer, int]:

@@ -17,7 +17,7 @@ from pellucid.errors import MethodError, PellucidError
 from pellucid.methods.perturb.sampling.least_squares import student_factor
 from pellucid.metrics.report.format import columns, comma_separated, markdown, plain
 from pellucid.metrics.report.interval import interval
-from .marks import Measure
+from .marks import SHARES, Measure
 
 NORMAL = 1.959963984540054  # standard errors that 95 % of all means lie within
 MARKS_IT, SELDOM = 0.5, 0.2  # WIN from which a method is said to mark what hides, and below which it is said to do so seldom
@@ -61,7 +61,7 @@ class Findings:
         return tuple(dict.fromkeys(condition for _, condition, _ in self.scores))
 
     def __getitem__(self, key: tuple[str, str, str]) -> float:
-        """The mean of a method under a condition by a measure: found["lrp", "grey", "win"].
+        """The mean of a method under a condition by a measure: findings["lrp", "grey", "win"].
 
         Raises:
             MethodError: it was not measured.
@@ -79,37 +79,39 @@ class Findings:
 
         `score` is the mean over `n` repetitions, `low` and `high` the ends of its 95 % interval.
         """
-        measured = [self._row(*key) for condition in self.conditions for key in self.scores if key[1] == condition]
-        return measured + [self._control(*key) for key in self.controls]
+        measured = [
+            self._row(method, condition, measure, self.scores[method, condition, measure])
+            for condition in self.conditions
+            for method, own, measure in self.scores
+            if own == condition
+        ]
+        return measured + [self._row("control", condition, name, values) for (name, condition), values in self.controls.items()]
 
-    def _row(self, method: str, condition: str, measure: str) -> dict[str, Any]:
-        values = self.scores[method, condition, measure]
+    def _row(self, method: str, condition: str, measure: str, values: Tensor) -> dict[str, Any]:
         low, high = mean_interval(values, self.repeated)
-        bounded = measure != "load"
-        low, high = (min(max(end, 0.0), 1.0) if bounded and end == end else end for end in (low, high))
-        return _row_dict(method, condition, measure, values, low, high, self.seconds.get(method))
-
-    def _control(self, name: str, condition: str) -> dict[str, Any]:
-        values = self.controls[name, condition]
-        return _row_dict("control", condition, name, values, *mean_interval(values, self.repeated), None)
+        if measure in SHARES:
+            low, high = (min(max(end, 0.0), 1.0) if end == end else end for end in (low, high))
+        row = {"method": method, "condition": condition, "metric": measure, "score": float(values.nanmean()), "low": low}
+        row |= {"high": high, "n": int((~values.isnan()).sum()), "seconds": self.seconds.get(method)}
+        return {name: None if value != value else value for name, value in row.items()}
 
     @property
     def verdict(self) -> str:
         """Which methods mark what hides, in a sentence, by the worst of the conditions."""
         worst = {method: max(self[method, condition, "win"] for condition in self.conditions) for method in self.methods}
-        often = [f"{method} ({share:.2f})" for method, share in worst.items() if share >= MARKS_IT]
-        seldom = [f"{method} ({share:.2f})" for method, share in worst.items() if share < SELDOM]
-        sometimes = [f"{method} ({share:.2f})" for method, share in worst.items() if SELDOM <= share < MARKS_IT]
-        lines = [
-            _sentence("mark more per pixel on what hides than on what is seen at least half of the time", often),
-            _sentence(f"do so in less than a fifth of the pictures with every {self.word}", seldom),
-            _sentence("lie between", sometimes),
-        ]
-        return " ".join(filter(None, lines)) + f" (The greatest WIN of any {self.word} in brackets.)"
+        groups = (
+            ("mark more per pixel on what hides than on what is seen at least half of the time", MARKS_IT, math.inf),
+            (f"do so in less than a fifth of the pictures with every {self.word}", -math.inf, SELDOM),
+            ("lie between", SELDOM, MARKS_IT),
+        )
+        sentences = []
+        for predicate, low, high in groups:
+            members = [f"{method} ({share:.2f})" for method, share in worst.items() if low <= share < high]
+            sentences += [f"These {predicate}: {', '.join(members)}."] if members else []
+        return " ".join([*sentences, f"(The greatest WIN of any {self.word} in brackets.)"])
 
     def __str__(self) -> str:
-        lines = columns(header(self), cells(self))
-        return "\n".join([self.asked, "", *lines, "", *sentences(self)])
+        return "\n".join([self.asked, "", *columns(header(self), cells(self)), "", *sentences(self)])
 
     def __repr__(self) -> str:
         return f"Findings({self.suite}: {len(self.methods)} methods, {', '.join(self.conditions)})"
@@ -135,65 +137,42 @@ def mean_interval(values: Tensor, repeated: str) -> tuple[float, float]:
     """
     if repeated != "seeds":
         return interval(values)
-    known = values[~values.isnan()].double()
-    n = len(known)
+    values = values[~values.isnan()].double()
+    n, mean = len(values), float(values.mean())
     if n < 2:
         return torch.nan, torch.nan
-    margin = NORMAL * student_factor(n - 1) * float(known.std()) / math.sqrt(n)
-    return float(known.mean()) - margin, float(known.mean()) + margin
+    margin = NORMAL * student_factor(n - 1) * float(values.std()) / math.sqrt(n)
+    return mean - margin, mean + margin
 
 
-def _row_dict(
-    method: str, condition: str, measure: str, values: Tensor, low: float, high: float, seconds: float | None
-) -> dict[str, Any]:
-    row = {
-        "method": method,
-        "condition": condition,
-        "metric": measure,
-        "score": float(values.nanmean()),
-        "low": low,
-        "high": high,
-    }
-    row |= {"n": int((~values.isnan()).sum()), "seconds": seconds}
-    return {name: None if value != value else value for name, value in row.items()}
-
-
-def header(found: Findings) -> tuple[str, ...]:
+def header(findings: Findings) -> tuple[str, ...]:
     """The titles of the columns."""
-    measures = (name for measure in found.measures for name in (measure.name.upper(), "95 % interval"))
-    return (found.word, "method", *measures, "seconds")
+    measures = (name for measure in findings.measures for name in (measure.name.upper(), "95 % interval"))
+    return (findings.word, "method", *measures, "seconds")
 
 
-def cells(found: Findings) -> list[tuple[str, ...]]:
-    """The table in words, one row per condition and method, in the order of `heads`."""
-    by = {(row["method"], row["condition"], row["metric"]): row for row in found.rows}
+def cells(findings: Findings) -> list[tuple[str, ...]]:
+    """The table in words, one row per condition and method, in the order of `header`."""
+    by = {(row["method"], row["condition"], row["metric"]): row for row in findings.rows}
     lines = []
-    for condition in found.conditions:
-        for method in found.methods:
-            rows = [by[method, condition, measure.name] for measure in found.measures]
+    for condition in findings.conditions:
+        for method in findings.methods:
+            rows = [by[method, condition, measure.name] for measure in findings.measures]
             numbers = (text for row in rows for text in (_number(row["score"]), _interval(row)))
             lines.append((condition, method, *numbers, _number(rows[0]["seconds"], ".3f")))
     return lines
 
 
-def sentences(found: Findings) -> list[str]:
+def sentences(findings: Findings) -> list[str]:
     """The controls, what the measures mean, the verdict, and notes."""
-    controls = [
-        f"{condition}: "
-        + "; ".join(f"{name} {_number(row['score'])} {_interval(row, brackets=True)}".rstrip() for name, row in rows)
-        for condition, rows in _controls(found).items()
-    ]
-    asks = [f"{measure.name.upper()}: {measure.asks} (want {measure.want:g})." for measure in found.measures]
-    failed = [f"{method}: {error}" for method, error in found.failures.items()]
-    return ["Controls", *controls, "", *asks, "", found.verdict, *found.notes, *failed]
-
-
-def _controls(found: Findings) -> dict[str, list[tuple[str, dict[str, Any]]]]:
-    by: dict[str, list[tuple[str, dict[str, Any]]]] = {}
-    for row in found.rows:
-        if row["method"] == "control":
-            by.setdefault(row["condition"], []).append((row["metric"], row))
-    return by
+    controls = []
+    for condition in dict.fromkeys(condition for _, condition in findings.controls):
+        rows = [row for row in findings.rows if (row["method"], row["condition"]) == ("control", condition)]
+        values = (f"{row['metric']} {_number(row['score'])} {_interval(row, brackets=True)}".rstrip() for row in rows)
+        controls.append(f"{condition}: {'; '.join(values)}")
+    asks = [f"{measure.name.upper()}: {measure.asks} (want {measure.want:g})." for measure in findings.measures]
+    failed = [f"{method}: {error}" for method, error in findings.failures.items()]
+    return ["Controls", *controls, "", *asks, "", findings.verdict, *findings.notes, *failed]
 
 
 def _number(value: float | None, form: str = "z.2f") -> str:
@@ -207,27 +186,23 @@ def _interval(row: dict[str, Any], *, brackets: bool = False) -> str:
     return f"[{text}]" if brackets else text
 
 
-def _sentence(what: str, who: list[str]) -> str:
-    return f"These {what}: {', '.join(who)}." if who else ""
-
-
-def to_dict(found: Findings) -> dict[str, Any]:
+def to_dict(findings: Findings) -> dict[str, Any]:
     """The findings as plain data: rows, every repetition, verdict and notes."""
-    about = {"suite": found.suite, "asked": found.asked, "repeated": found.repeated, "verdict": found.verdict}
+    about = {"suite": findings.suite, "asked": findings.asked, "repeated": findings.repeated, "verdict": findings.verdict}
     each = [
         {"method": method, "condition": condition, "metric": measure, "values": plain(values)}
-        for (method, condition, measure), values in found.scores.items()
+        for (method, condition, measure), values in findings.scores.items()
     ]
-    notes = [*found.notes, *(f"{method}: {error}" for method, error in found.failures.items())]
-    return about | {"rows": found.rows, "notes": notes, "scores": each}
+    notes = [*findings.notes, *(f"{method}: {error}" for method, error in findings.failures.items())]
+    return about | {"rows": findings.rows, "notes": notes, "scores": each}
 
 
-def to_csv(found: Findings) -> str:
+def to_csv(findings: Findings) -> str:
     """One line per row; empty where there is no number."""
-    return comma_separated(found.rows)
+    return comma_separated(findings.rows)
 
 
-def to_markdown(found: Findings) -> str:
+def to_markdown(findings: Findings) -> str:
     """A table for a page, with controls, verdict and notes below."""
-    lines = markdown(header(found), cells(found))
-    return "\n".join([found.asked, "", *lines, "", *sentences(found)]).rstrip()
+    lines = markdown(header(findings), cells(findings))
+    return "\n".join([findings.asked, "", *lines, "", *sentences(findings)]).rstrip()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
-import torch
 from torch import Tensor, nn
 
 from pellucid.core.progress import report_progress
@@ -16,9 +15,8 @@ from pellucid.zoo.truth import OCCLUDERS, Problem, hidden, hidden_net
 from ..attempts import distinct_methods
 from .findings import Findings
 from .marks import HIT, NETSHARE, WIN
-from .trial import Trial
+from .trial import METHODS, Trial
 
-METHODS = ("lrp", "lrp.epsilon", "gradient_x_input", "gradient", "sensitivity")
 NAMED, REVEALED, ANEW, COVERED = "named right", "score when revealed", "|score| when drawn anew", "score with nothing visible"
 
 
@@ -67,20 +65,12 @@ def hidden_parts(
         model = load(_net(world, steps), name=f"hidden parts {world}")
         for occluder in occluders:
             _run(trial, model, occluder, problems[world, occluder])
-    about = f"Hidden parts: {visible} of 4 seen, {n} pictures for each of {len(worlds)} networks, those that are named right"
-    return _findings(trial, about, f"Hidden parts are {1 - visible / 4:.2f} of the area of all parts: a constant map's NETSHARE.")
-
-
-def _findings(trial: Trial, about: str, note: str) -> Findings:
-    """One number per network: the mean over its pictures."""
+    question = f"Hidden parts: {visible} of 4 seen, {n} pictures for each of {len(worlds)} networks, those that are named right"
+    note = f"Hidden parts are {1 - visible / 4:.2f} of the area of all parts: a constant map's NETSHARE."
     nothing = InputError(
         "hidden_parts", "no answer", "no picture was named right, or all was called off", "Train for more steps."
     )
-    scores = trial.scores(lambda found: torch.stack([values.nanmean() for values in found]), nothing)
-    controls = {key: torch.stack(values) for key, values in trial.controls.items()}
-    measures, seconds = (WIN, HIT, NETSHARE), trial.seconds
-    shown = {key: values for key, values in scores.items() if key[2] in {measure.name for measure in measures}}
-    return Findings("hidden-parts", about, "occluder", measures, shown, controls, "seeds", seconds, trial.failures, (note,))
+    return trial.findings("hidden-parts", question, "occluder", (WIN, HIT, NETSHARE), "seeds", note, nothing)
 
 
 def _run(trial: Trial, model: Model, occluder: str, problem: Problem) -> None:

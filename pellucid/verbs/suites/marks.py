@@ -28,6 +28,7 @@ WIN = Measure("win", 0, 0.5, "how often what hides has more relevance per pixel,
 HIT = Measure("hit", 1, None, "how often the pixel of greatest magnitude lies in what is seen")
 NETSHARE = Measure("netshare", 0, None, "the share of what hides in the relevance, signs cancelling within each of the two")
 LOAD = Measure("load", 0, 1, "the magnitude per pixel on what hides, as a multiple of the mean over the picture")
+SHARES = {measure.name for measure in (WIN, HIT, NETSHARE)}  # between 0 and 1
 
 
 def marks(heat: Tensor, seen: Tensor, hides: Tensor) -> dict[str, Tensor]:
@@ -44,8 +45,8 @@ def marks(heat: Tensor, seen: Tensor, hides: Tensor) -> dict[str, Tensor]:
 
     Example:
         >>> heat = torch.tensor([[[1.0, 3.0]]])
-        >>> found = marks(heat, torch.tensor([[[True, False]]]), torch.tensor([[[False, True]]]))
-        >>> {name: round(float(value), 2) for name, value in found.items()}
+        >>> values = marks(heat, torch.tensor([[[True, False]]]), torch.tensor([[[False, True]]]))
+        >>> {name: round(float(value), 2) for name, value in values.items()}
         {'win': 1.0, 'hit': 0.0, 'netshare': 0.75, 'load': 1.5}
     """
     heat, seen, hides = (t.flatten(1).double() for t in (heat, seen, hides))
@@ -53,11 +54,11 @@ def marks(heat: Tensor, seen: Tensor, hides: Tensor) -> dict[str, Tensor]:
     there, here = (size * hides).sum(1) / hides.sum(1), (size * seen).sum(1) / seen.sum(1)
     top = (size == size.amax(1, keepdim=True)).double()
     net_there, net_here = (heat * hides).sum(1).abs(), (heat * seen).sum(1).abs()
-    found = {
+    values = {
         "win": (there > here).double(),
         "hit": (top * seen).sum(1) / top.sum(1),
         "netshare": net_there / (net_there + net_here),
         "load": there / size.mean(1),
     }
-    sound = heat.isfinite().all(1) & (size.sum(1) > 0)
-    return {name: torch.where(sound, value, torch.nan) for name, value in found.items()}
+    marked = heat.isfinite().all(1) & (size.sum(1) > 0)
+    return {name: torch.where(marked, value, torch.nan) for name, value in values.items()}

@@ -18,9 +18,8 @@ from ..attempts import distinct_methods
 from ..evaluate import read_samples, scores_of_classes
 from .findings import Findings
 from .marks import HIT, LOAD, NETSHARE, WIN
-from .trial import Trial
+from .trial import METHODS, Trial
 
-METHODS = ("lrp", "lrp.epsilon", "gradient_x_input", "gradient", "sensitivity")
 OBJECTS = ("grey", "noise", "photograph")
 KEPT, REVEALED, ANEW = "class kept", "score when taken away", "|score| when exchanged for another"
 SIDE = 0.35  # of the side of a picture: an eighth of its area
@@ -87,21 +86,13 @@ def pasted_object(
         pasted, controls = _class_kept(model, _pasted(model, x, classes, kind, places, side, seed))
         trial.check(kind, controls)
         trial.ask(kind, model, pasted.x, pasted.classes, ~pasted.masks, pasted.masks)
-    about = f"Pasted objects: {model.name}, {len(x)} photograph{'s' * (len(x) != 1)}, {places} places each"
-    return _findings(trial, about, side)
-
-
-def _findings(trial: Trial, about: str, side: float) -> Findings:
-    nothing = InputError(
-        "pasted_object",
-        "no picture whose class is kept",
-        "none can be judged",
-        "Take a smaller object, side=0.2, or other pictures.",
-    )
-    scores, controls = trial.scores(torch.cat, nothing), {key: torch.cat(values) for key, values in trial.controls.items()}
+    question = f"Pasted objects: {model.name}, {len(x)} photograph{'s' * (len(x) != 1)}, {places} places each"
     note = f"An object takes {side**2:.0%} of the area. Intervals speak of places on these photographs, not of others."
-    measures, seconds = (LOAD, WIN, HIT, NETSHARE), trial.seconds
-    return Findings("pasted-object", about, "object", measures, scores, controls, "placements", seconds, trial.failures, (note,))
+    nothing = InputError(
+        "pasted_object", "no picture whose class is kept", "none can be judged",
+        "Take a smaller object, side=0.2, or other pictures.",
+    )  # fmt: skip
+    return trial.findings("pasted-object", question, "object", (LOAD, WIN, HIT, NETSHARE), "placements", note, nothing)
 
 
 def _check(x: Tensor, objects: Sequence[str], places: int, side: float) -> None:

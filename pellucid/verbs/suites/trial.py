@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -17,7 +18,10 @@ from pellucid.model import Model
 from pellucid.tape.forward import batch_size
 from pellucid.target import as_target
 from ..attempts import attempt_each, raise_first
-from .marks import marks
+from .findings import Findings
+from .marks import Measure, marks
+
+METHODS = ("lrp", "lrp.epsilon", "gradient_x_input", "gradient", "sensitivity")
 
 
 @dataclass(frozen=True)
@@ -40,8 +44,8 @@ class Trial:
     def ask(self, condition: str, model: Model, x: Tensor, classes: Tensor, seen: Tensor, hides: Tensor) -> None:
         """Explain these pictures by every method that has not failed, unless the user calls it off."""
         left = {name: method for name, method in self.methods.items() if name not in self.failures and len(x)}
-        work, called_off = partial(_heat, model, x, classes), lambda _: report_progress(self._done(), self.total, "answers")
-        for name, heat, seconds in attempt_each(left, work, model, called_off):
+        work = partial(_heat, model, x, classes)
+        for name, heat, seconds in attempt_each("method", left, work, self._called_off, model.name):
             if isinstance(heat, PellucidError):
                 self.failures[name] = heat
                 continue
@@ -49,29 +53,34 @@ class Trial:
             for measure, values in marks(heat, seen, hides).items():
                 self.marked.setdefault((name, condition, measure), []).append(values.cpu())
 
-    def check(self, condition: str, found: Mapping[str, Tensor]) -> None:
+    def check(self, condition: str, controls: Mapping[str, Tensor]) -> None:
         """Keep the values of the controls."""
-        for name, values in found.items():
+        for name, values in controls.items():
             self.controls.setdefault((name, condition), []).append(values.double().cpu())
 
-    def scores(self, reduce: Callable[[list[Tensor]], Tensor], nothing: InputError) -> dict[tuple[str, str, str], Tensor]:
-        """The measures of the methods that never failed, one number per repetition.
+    def findings(
+        self, suite: str, question: str, word: str, measures: tuple[Measure, ...], repeated: Literal["seeds", "placements"],
+        note: str, nothing: InputError,
+    ) -> Findings:  # fmt: skip
+        """The results of the methods that never failed: over seeds the mean of every `ask`, over placements each picture.
 
         Raises:
             PellucidError: all failed: the error of the first, or `nothing` if none was run.
         """
-        found = {key: reduce(values) for key, values in self.marked.items() if key[0] not in self.failures}
-        if not found:
+        if not any(method not in self.failures for method, _, _ in self.marked):
             raise_first(self.failures or {None: nothing})
-        return found
+        names = {measure.name for measure in measures}
+        scores = {
+            key: torch.cat([(one.nanmean() if repeated == "seeds" else one).reshape(-1) for one in values])
+            for key, values in self.marked.items()
+            if key[0] not in self.failures and key[2] in names
+        }
+        controls = {key: torch.cat([one.reshape(-1) for one in values]) for key, values in self.controls.items()}
+        seconds = {name: sum(times) / len(times) for name, times in self.times.items()}
+        return Findings(suite, question, word, measures, scores, controls, repeated, seconds, self.failures, (note,))
 
-    @property
-    def seconds(self) -> dict[str, float]:
-        """How long each method takes for one picture."""
-        return {name: sum(times) / len(times) for name, times in self.times.items()}
-
-    def _done(self) -> int:
-        return sum(map(len, self.times.values())) + len(self.failures)
+    def _called_off(self, _: int) -> bool:
+        return report_progress(sum(map(len, self.times.values())) + len(self.failures), self.total, "answers")
 
 
 def _heat(model: Model, x: Tensor, classes: Tensor, method: Method) -> Tensor:
@@ -79,6 +88,6 @@ def _heat(model: Model, x: Tensor, classes: Tensor, method: Method) -> Tensor:
     size, parts = batch_size(x), []
     for first in range(0, len(x), size):
         rows = slice(first, first + size)
-        found = attribute(method, model, x[rows].to(model.device), as_target(classes[rows].tolist()))
-        parts.append(Answer(found.values.detach().float().cpu(), method.signed, found.shared).heat())
+        attribution = attribute(method, model, x[rows].to(model.device), as_target(classes[rows].tolist()))
+        parts.append(Answer(attribution.values.detach().float().cpu(), method.signed, attribution.shared).heat())
     return torch.cat(parts).to(x.device)
