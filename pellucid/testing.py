@@ -26,7 +26,7 @@ from pellucid.errors import InputError
 from pellucid.explanation.method import Method
 from pellucid.metrics.report.interval import interval
 from pellucid.model import Model, load
-from pellucid.tape.forward import Readout, forward_values
+from pellucid.tape.forward import resolve_readout
 from pellucid.target import as_target
 from pellucid.verbs.evaluate import evaluate, read_samples, scores_of_classes
 from pellucid.verbs.explain import explain
@@ -219,10 +219,9 @@ def _worst(values: Tensor) -> str:
 
 def _at_baseline(model: Model, x: Tensor, baseline: Any, target: Any, output: Tensor) -> Tensor:
     """The score there, of the target as it is resolved on x."""
-    values = forward_values(model, x, (*as_target(target).addresses, None))
-    resolved = as_target(target).resolve(lambda at: values[at], model)
+    readout, *_ = resolve_readout(model, x, as_target(target))
     base = torch.as_tensor(baseline, dtype=x.dtype, device=x.device).expand_as(x).clone()
-    return Readout(model, x, resolved)(base, range(len(x))).double().cpu()
+    return readout(base, range(len(x))).double().cpu()
 
 
 def _turnover(ledger: Any) -> Tensor:

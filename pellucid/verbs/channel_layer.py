@@ -87,8 +87,8 @@ def _last_layer(tape: Tape, rewritten: Tape, named: dict[str, int], model: Model
     except MethodError:
         chosen = None
     if chosen is not None:
-        made = tape.values[chosen.id].producer
-        for address in (chosen.name, "" if made is None else tape.ops_by_index[made].module):
+        producer = tape.values[chosen.id].producer
+        for address in (chosen.name, "" if producer is None else tape.ops_by_index[producer].module):
             if address in named and find(rewritten, address) == chosen.id:
                 return address, "with maps"
         before = [name for name, id in named.items() if id <= chosen.id and len(rewritten.values[id].shape) == len(chosen.shape)]
@@ -111,9 +111,9 @@ def _layers(tape: Tape) -> dict[str, int]:
         ran = {name: find(tape, name) for name in modules}
     output = find_output(tape)
     passed = {i for op in path(tape, (output,)) for i in (*op.outs, *op.inner)}
-    found: dict[str, int] = {}
+    layers: dict[str, int] = {}
     for name, id in sorted(ran.items(), key=lambda item: (item[1], item[0].count("."))):
         shape = tape.values[id].shape
-        if id in passed and id != output and id not in found.values() and len(shape) > 1 and max(shape[1:]) > 1:
-            found[name] = id
-    return found
+        if id in passed and id != output and id not in layers.values() and len(shape) > 1 and max(shape[1:]) > 1:
+            layers[name] = id
+    return layers

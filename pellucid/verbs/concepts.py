@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from pellucid.catalogue.methods import as_method
 from pellucid.core.formats import encoded, save
 from pellucid.core.numbers import figure
 from pellucid.errors import InputError
@@ -21,9 +22,10 @@ from pellucid.explanation.serialization import summary
 from pellucid.model import load
 from pellucid.synth.maximized import Maximized, Maximizer, document
 from pellucid.synth.pictures import pictures
+from pellucid.target import as_target
 from .channel_layer import ChannelLayer, find_layer
 from .examples import Examples, examples
-from .explain import check_carries, explain
+from .explain import check_carries, run_method, with_conditions
 from .inputs import read_inputs
 from .maximize import maximize
 
@@ -98,8 +100,7 @@ class Concepts(Sequence[Concept]):
     @property
     def rows(self) -> list[dict[str, Any]]:
         """Every channel as plain data, what speaks most for the decision first."""
-        names = "channel", "relevance", "share", "peak", "position"
-        return [{name: getattr(one, name) for name in names} for one in self.every]
+        return [vars(one).copy() for one in self.every]
 
     def carried(self) -> int:
         """How many channels together make half of all that speaks for the decision."""
@@ -196,38 +197,38 @@ def concepts(
     """
     model = load(model)
     model.ready()
-    check_carries(method, "channels")
+    chosen, target = as_method(method, strict=strict), as_target(target)
+    check_carries(chosen, "channels")
     if isinstance(data, (str, os.PathLike)):
         pictures(model, data)  # refused now, and not when all else is done
-    whole = explain(model, x, target, method, strict=strict)
+    batch = read_inputs(model, x)
+    whole = run_method(chosen, batch, target, None)
     if len(whole) != 1:
         raise InputError(
             "Concepts", f"a batch of {len(whole)} samples", "channels are told of one decision", "Pass one of them: x[:1]."
         )
-    batch = read_inputs(model, x)
-    inputs, layer = batch.x, find_layer(batch.model, batch.x, target, at)
-    inside = explain(model, x, target, method, at=layer.at, strict=strict)
-    every = _all_channels(layer, inside.values, float(whole.output[0]))
+    layer = find_layer(batch.model, batch.x, target, at)
+    every = _all_channels(layer, run_method(chosen, batch, target, layer.at).values, float(whole.output[0]))
     shown = _select(every, layer, which, top, against)
-    only = [layer.only(one.channel) for one in shown]
-    maps = explain(model, x, target, method, at=layer.at, only=only, strict=strict)
+    conditioned, end = with_conditions(chosen, [layer.only(one.channel) for one in shown], layer.at)
+    maps = run_method(conditioned, batch, target, end)
     units = [layer.unit(one.channel) for one in shown]
-    found = None if data is None or not beside else examples(model, units, data, top=beside, by="relevance", method=method)
+    real = None if data is None or not beside else examples(model, units, data, top=beside, by="relevance", method=method)
     recipe = "auto" if draw is True else draw
-    drawn = None if recipe is False else maximize(model, units, recipe, shape=tuple(inputs.shape[1:]))
+    drawn = None if recipe is False else maximize(model, units, recipe, shape=tuple(batch.x.shape[1:]))
     notes = (*layer.notes, *similarity_note(maps, layer))
-    return Concepts(layer.at, shown, every, whole, maps, found, drawn, layer.others, notes, layer.sizes)
+    return Concepts(layer.at, shown, every, whole, maps, real, drawn, layer.others, notes, layer.sizes)
 
 
 def similarity_note(maps: Explanation, layer: ChannelLayer) -> list[str]:
     """A note where the maps hardly differ, as those of deep channels, which see all of the picture."""
-    found = [maps.heat(n).double() for n in range(len(maps)) if not maps.nothing(n)]
-    if len(found) < 2 or found[0].shape[0] < ALIKE_PX:
+    heats = [maps.heat(n).double() for n in range(len(maps)) if not maps.nothing(n)]
+    n = len(heats)
+    if n < 2 or heats[0].shape[0] < ALIKE_PX:
         return []
-    coarse = [functional.avg_pool2d(heat[None, None], max(1, heat.shape[0] // 16)).flatten() for heat in found]
-    signs = torch.tensor([1.0 if heat.sum() >= 0 else -1.0 for heat in found], dtype=torch.float64)
-    likeness = torch.corrcoef(torch.stack(coarse) * signs[:, None])
-    mean = float((likeness.sum() - len(found)) / (len(found) * (len(found) - 1)))
+    coarse = [functional.avg_pool2d(heat[None, None], max(1, heat.shape[0] // 16)).flatten() for heat in heats]
+    signs = torch.tensor([1.0 if heat.sum() >= 0 else -1.0 for heat in heats], dtype=torch.float64)
+    mean = float((torch.corrcoef(torch.stack(coarse) * signs[:, None]).sum() - n) / (n * (n - 1)))
     if not mean > ALIKE:
         return []
     earlier = layer.others[: layer.others.index(layer.at)] if layer.at in layer.others else layer.others
@@ -241,14 +242,13 @@ def similarity_note(maps: Explanation, layer: ChannelLayer) -> list[str]:
 def _all_channels(layer: ChannelLayer, values: Tensor, score: float) -> tuple[Concept, ...]:
     """All channels, what speaks most for the decision first."""
     relevance, value = layer.rows(values), layer.rows(layer.value)
-    sizes = layer.sizes
     total, peak, place = relevance.double().sum(1), value.amax(1), relevance.abs().argmax(1)
-    found = []
+    every = []
     for number in total.argsort(descending=True, stable=True).tolist():
-        where = tuple(int(i) for i in torch.unravel_index(place[number].cpu(), sizes)) if sizes else ()
+        position = tuple(map(int, torch.unravel_index(place[number].cpu(), layer.sizes))) if layer.sizes else ()
         amount = float(total[number])
-        found.append(Concept(number, amount, amount / abs(score) if score else 0.0, float(peak[number]), where))
-    return tuple(found)
+        every.append(Concept(number, amount, amount / abs(score) if score else 0.0, float(peak[number]), position))
+    return tuple(every)
 
 
 def _select(
@@ -256,15 +256,15 @@ def _select(
 ) -> tuple[Concept, ...]:
     if which is not None:
         numbered = {one.channel: one for one in every}
-        wanted = [int(number) for number in which]
-        wrong = [number for number in wanted if number not in numbered]
-        if wrong or not wanted:
+        numbers = [int(number) for number in which]
+        wrong = [number for number in numbers if number not in numbered]
+        if wrong or not numbers:
             raise InputError(
                 f"channel {wrong[0]} of {layer.at}" if wrong else f"channels of {layer.at}",
                 f"a value of shape {layer.axes.shape}" if wrong else "an empty list", f"channels run 0-{len(every) - 1}",
                 "Ask for some of those.",
             )  # fmt: skip
-        return tuple(numbered[number] for number in wanted)
+        return tuple(numbered[number] for number in numbers)
     if top < 1 or against < 0:
         raise InputError(f"top={top}, against={against}", "less than one channel", "there is nothing to show", "Ask for more.")
     speaking = [one for one in every if one.relevance > 0][:top]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
+from operator import methodcaller
 from typing import Any
 
 import numpy as np
@@ -126,7 +127,7 @@ def _judge(question: Question, methods: Mapping[str, Method], metrics: Mapping[s
         else:
             began = time.perf_counter()
             costs[name] = Cost(answer[1] / len(question), seconds / len(question))
-            judge = partial(_score, question, answer[0])
+            judge = methodcaller("score", question, answer[0])
             judged, failed, _ = attempt_all("metric", metrics, judge, partial(called_off, ran), "Evaluate")
             scores |= {(name, metric): score for metric, score in judged.items()}
             failures |= {(name, metric): error for metric, error in failed.items()}
@@ -138,10 +139,6 @@ def _judge(question: Question, methods: Mapping[str, Method], metrics: Mapping[s
     forwards = sum(one.forwards for one in scores.values()) + len(question)
     about = f"{question.model.name}, {len(question)} sample{'s' * (len(question) != 1)}, {_target(question)}"
     return Table(dict(metrics), costs, scores, failures, about, forwards, judging, question.seed)
-
-
-def _score(question: Question, answer: Answer, metric: Metric) -> Scores:
-    return metric.score(question, answer)
 
 
 def _answer(question: Question, method: Method) -> tuple[Answer, int]:

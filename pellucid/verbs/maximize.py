@@ -103,16 +103,14 @@ def maximize(
         )  # fmt: skip
         p = with_given(chosen.maximize(task), task)
     p = replace(p, provenance=_provenance(model, chosen, task) | dict(p.provenance))
-    if beside is None:
-        beside = 0 if data is None else _examples_to_show(chosen, data)
+    beside = _examples_to_show(chosen, data) if beside is None else beside
     return p.beside(top=beside) if beside and not p.called_off else p
 
 
 def _examples_to_show(recipe: Maximizer, data: Any) -> int:
     """How many real pictures are shown unless somebody says so: none that would have to be given twice."""
-    known = {entry.name for entry in recipes() if entry.data}
     once = not isinstance(data, (str, Tensor)) and hasattr(data, "__next__")
-    return 0 if recipe.name in known or once else BESIDE
+    return 0 if data is None or once or recipe.name in {entry.name for entry in recipes() if entry.data} else BESIDE
 
 
 def _single_input(model: Model, start: Any, shape: Any) -> tuple[Model, Any, tuple[int, ...] | None]:
@@ -136,7 +134,6 @@ def _single_input(model: Model, start: Any, shape: Any) -> tuple[Model, Any, tup
 
 
 def _as_list(target: Any, seeds: int) -> list[Any]:
-    """The targets, one by one."""
     targets = list(target) if isinstance(target, (list, tuple)) else [target]
     if not targets or seeds < 1:
         raise TargetError(

@@ -12,6 +12,7 @@ from torch import Tensor
 from pellucid.catalogue.methods import as_method
 from pellucid.errors import ModelError, ThreadLost
 from pellucid.explanation.method import Method
+from pellucid.metrics.report.format import columns
 from pellucid.model import Columns, Model, Preprocess, Text, load
 from pellucid.model.readers.reader import describe
 from pellucid.tape import Tape, record
@@ -99,7 +100,7 @@ class Card:
 
     def __str__(self) -> str:
         parts = ["\n".join(f"{name:<13}{fact}" for name, fact in self.facts())]
-        parts += [f"{title}\n{align(columns, rows)}" if rows else title for title, columns, rows in self.tables()]
+        parts += ["\n".join([title, *(columns(heads, rows) if rows else [])]) for title, heads, rows in self.tables()]
         return "\n\n".join(parts)
 
     def __repr__(self) -> str:
@@ -139,22 +140,13 @@ def inspect(model: Any, x: Any = None, *, method: str | Method = "lrp", shape: S
         tape, reason = _record(text.handle(), text.vectors)
     composite, rules = plan(chosen, tape)
     (whole, *_) = model.layers() or (None,)
+    parameters = None if whole is None else whole.parameters
+    notes = model.notes + ((f"It cannot be followed: {reason}.",) if reason else ())
     return Card(
-        model.name,
-        model.source,
-        model.fingerprint,
-        tuple(x.shape),
-        model.preprocess,
-        model.labels,
-        None if whole is None else whole.parameters,
-        head(output, tape),
-        model.notes + ((f"It cannot be followed: {reason}.",) if reason else ()),
-        layers(model, tape),
-        chosen.name,
-        composite,
-        rules,
+        model.name, model.source, model.fingerprint, tuple(x.shape), model.preprocess, model.labels, parameters,
+        head(output, tape), notes, layers(model, tape), chosen.name, composite, rules,
         verdicts(tape, reason, text=not x.is_floating_point()),
-    )
+    )  # fmt: skip
 
 
 def example_input(model: Model, x: Any, shape: Sequence[int] | None) -> Tensor:
@@ -191,41 +183,39 @@ def dimensions(shape: Sequence[int]) -> str:
     return " x ".join(map(str, shape)) or "a single number"
 
 
-def align(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table in plain text."""
-    widths = [max(len(row[n]) for row in (columns, *rows)) for n in range(len(columns))]
-    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in (columns, *rows))
-    return "\n".join(lines)
-
-
 def _layers(card: Card, depth: int) -> Table:
     shown = [layer for layer in card.layers if layer.name.count(".") < depth]
     less = f", {len(shown)} of them down to --depth {depth}" if len(shown) < len(card.layers) else ""
-    counts = ["" if layer.parameters is None else f"{layer.parameters:,}" for layer in shown]
-    outputs = [dimensions(layer.output) if layer.output else "" for layer in shown]
-    rows: Rows = [(layer.name, layer.kind, shape, count) for layer, shape, count in zip(shown, outputs, counts, strict=True)]
+    rows: Rows = [
+        (
+            layer.name,
+            layer.kind,
+            dimensions(layer.output) if layer.output else "",
+            "" if layer.parameters is None else f"{layer.parameters:,}",
+        )
+        for layer in shown
+    ]
     return f"Layers that ran: {len(card.layers)}{less}", ("layer", "kind", "output", "parameters"), rows
 
 
 def _rules(card: Card) -> Table:
-    columns = ("kind", "rule", "times", "first at")
+    heads = ("kind", "rule", "times", "first at")
     if not card.rules:
-        return f"{card.method} has no rules: it takes derivatives or forward passes.", columns, []
+        return f"{card.method} has no rules: it takes derivatives or forward passes.", heads, []
     method = card.method if card.composite in ("", card.method) else f"{card.method}, which is {card.composite} here"
     rows: Rows = [(row.kind, row.rule, str(row.count), row.first) for row in card.rules]
-    return f"Rules of {method}, by kind of operation", columns, rows
+    return f"Rules of {method}, by kind of operation", heads, rows
 
 
 def _methods(card: Card) -> list[Table]:
     """The methods by family, those of one verdict in one row."""
     tables: list[Table] = []
     for works, title in ((True, "Methods that work"), (False, "Methods that do not")):
-        listed = [verdict for verdict in card.methods if verdict.works == works]
         grouped: dict[tuple[str, str], list[str]] = {}
-        for verdict in listed:
+        for verdict in (verdict for verdict in card.methods if verdict.works == works):
             grouped.setdefault((verdict.family, verdict.reason), []).append(verdict.name)
         rows: Rows = [(family, ", ".join(names), reason) for (family, reason), names in grouped.items()]
-        if listed:
-            columns = ("family", "methods", "remark" if works else "why")
-            tables.append((f"{title}: {len(listed)} of {len(card.methods)}", columns, rows))
+        if rows:
+            heads = ("family", "methods", "remark" if works else "why")
+            tables.append((f"{title}: {sum(map(len, grouped.values()))} of {len(card.methods)}", heads, rows))
     return tables

@@ -62,8 +62,8 @@ def head(output: Any, tape: Tape | None) -> Head:
     classes = shape[1] if len(shape) > 1 and shape[1] > 1 else 0
     maker = None if tape is None else _maker(tape)
     end = "scores" if maker is None else ENDS.get(maker.name, "scores")
-    if end == "probabilities" and maker is not None and not _over_classes(maker):
-        end = "scores"
+    if end == "probabilities" and maker is not None and len(maker.args) > 1 and maker.args[1] not in (1, -1):
+        end = "scores"  # a softmax over other things than classes
     return Head(shape, classes, end, "" if maker is None else maker.place, main, others)
 
 
@@ -84,18 +84,11 @@ def _maker(tape: Tape) -> Op | None:
     return op
 
 
-def _over_classes(op: Op) -> bool:
-    return len(op.args) < 2 or op.args[1] in (1, -1)
-
-
 def _names(output: Any, value: Tensor) -> tuple[str, tuple[str, ...]]:
     if isinstance(output, dict):
-        names = [str(name) for name, item in output.items() if item is not None]
-        main = next((str(name) for name, item in output.items() if item is value), "")
-    elif isinstance(output, (tuple, list)):
-        names = [str(n) for n in range(len(output))]
-        main = next((str(n) for n, item in enumerate(output) if item is value), "")
+        items = [(str(name), item) for name, item in output.items() if item is not None]
     else:
-        return "", ()
-    others = tuple(name for name in names if name != main)
+        items = [(str(n), item) for n, item in enumerate(output)] if isinstance(output, (tuple, list)) else []
+    main = next((name for name, item in items if item is value), "")
+    others = tuple(name for name, _ in items if name != main)
     return (main, others) if others else ("", ())

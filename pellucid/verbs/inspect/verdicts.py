@@ -43,13 +43,8 @@ def verdicts(tape: Tape | None, reason: str = "", *, text: bool = False) -> tupl
         reason: Why it could not.
         text: Whether the model reads tokens.
     """
-    evidence = _evidence(tape)
-    return tuple(_verdict(entry, evidence, reason, text) for entry in methods())
-
-
-def _explains_no_tokens(entry: Entry) -> bool:
-    """Whether a method does not explain texts."""
-    return bool(member(entry.make(), "per_token") == NOTHING)
+    evidence = Evidence(tape, reason, text, *_map_and_attention(tape))
+    return tuple(Verdict(entry.name, entry.family, *_works(entry, evidence)) for entry in methods())
 
 
 @dataclass(frozen=True)
@@ -57,55 +52,46 @@ class Evidence:
     """What the verdicts rest on.
 
     Arguments:
-        tape: What ran; None where it could not be followed to the output.
+        tape, reason, text: As in `verdicts`.
         map: The feature map that CAM methods would weight, or why there is none.
         no_attention: Why methods of attention have nothing to follow; empty where they have.
     """
 
     tape: Tape | None
+    reason: str
+    text: bool
     map: FeatureMap | str
     no_attention: str
 
 
-def _evidence(tape: Tape | None) -> Evidence:
+def _map_and_attention(tape: Tape | None) -> tuple[FeatureMap | str, str]:
     if tape is None:
-        return Evidence(None, "", "")
+        return "", ""
     main = find_output(tape)
     output = tape.value(main)
     resolved = ResolvedTarget(as_target(None), output, output, {main: output})
+    attention = attention_between(tape, resolved)
+    no_attention = layout_refusal(attention) if isinstance(attention, TokenAttention) else attention[0]
     try:
-        found: FeatureMap | str = choose_map(tape, resolved, "a map")
+        return choose_map(tape, resolved, "a map"), no_attention
     except PellucidError as error:
-        found = error.found
-    return Evidence(tape, found, _attention(tape, resolved))
+        return error.found, no_attention
 
 
-def _attention(tape: Tape, resolved: ResolvedTarget) -> str:
-    """Why methods of attention have nothing to follow; nothing where they have."""
-    found = attention_between(tape, resolved)
-    return layout_refusal(found) if isinstance(found, TokenAttention) else found[0]
-
-
-def _verdict(entry: Entry, evidence: Evidence, reason: str, text: bool) -> Verdict:
-    if text and _explains_no_tokens(entry):
-        return Verdict(entry.name, entry.family, False, "it is made for pictures, and does not explain tokens")
+def _works(entry: Entry, evidence: Evidence) -> tuple[bool, str]:
+    """Whether a method works, and why not, or a remark."""
+    if evidence.text and member(entry.make(), "per_token") == NOTHING:
+        return False, "it is made for pictures, and does not explain tokens"
     if entry.forward:
-        return Verdict(entry.name, entry.family, True, "it takes nothing but forward passes" if evidence.tape is None else "")
+        return True, "it takes nothing but forward passes" if evidence.tape is None else ""
     if evidence.tape is None:
-        return Verdict(entry.name, entry.family, False, reason)
+        return False, evidence.reason
     if entry.attends:
-        why = f"it follows attention, and there is {evidence.no_attention}" if evidence.no_attention else ""
-        return Verdict(entry.name, entry.family, not why, why)
+        return not evidence.no_attention, evidence.no_attention and f"it follows attention, and there is {evidence.no_attention}"
+    if entry.maps and isinstance(evidence.map, str):
+        return False, f"it weights the channels of a map, and there is {evidence.map}"
     if entry.maps:
-        return _map_verdict(entry, evidence.map)
-    _, rows = plan(entry.make(), evidence.tape)
-    without_rule = [row for row in rows if row.rule == NONE]
+        return True, f"the map at {evidence.map}"
+    without_rule = [row for row in plan(entry.make(), evidence.tape)[1] if row.rule == NONE]
     count = sum(row.count for row in without_rule)
-    remark = f"{count} operations without a rule keep their derivative, first {without_rule[0].first}" if without_rule else ""
-    return Verdict(entry.name, entry.family, True, remark)
-
-
-def _map_verdict(entry: Entry, found: FeatureMap | str) -> Verdict:
-    if isinstance(found, str):
-        return Verdict(entry.name, entry.family, False, f"it weights the channels of a map, and there is {found}")
-    return Verdict(entry.name, entry.family, True, f"the map at {found}")
+    return True, f"{count} operations without a rule keep their derivative, first {without_rule[0].first}" if count else ""
