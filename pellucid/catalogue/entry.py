@@ -5,11 +5,11 @@ The rows themselves: methods.py, recipes.py, metrics.py; the papers that they ci
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from importlib.metadata import entry_points
 from inspect import Parameter, signature
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
 from pellucid.errors import MethodError
@@ -90,29 +90,27 @@ class Entry:
         """
         if options:
             self._check(options)
-        return self._factory()(**options)
+        return resolve_name(self.factory)(**options)
 
     def settings(self) -> dict[str, Any]:
         """Its options with their defaults."""
-        return {name: one.default for name, one in signature(self._factory()).parameters.items()}
+        return {name: one.default for name, one in self._parameters().items()}
 
     def kinds(self) -> dict[str, type[int] | type[float]]:
         """The options that are numbers or None, where None leaves the number to the recipe, with the type of the number."""
-        written = {name: str(one.annotation) for name, one in signature(self._factory()).parameters.items()}
-        return {name: kind for name, words in written.items() for kind in (int, float) if words == f"{kind.__name__} | None"}
+        kinds = {f"{kind.__name__} | None": kind for kind in (int, float)}
+        return {name: kinds[str(one.annotation)] for name, one in self._parameters().items() if str(one.annotation) in kinds}
 
-    def _factory(self) -> Callable[..., Any]:
-        module, _, attribute = self.factory.partition(":")
-        found: Callable[..., Any] = getattr(import_module(module), attribute)
-        return found
+    def _parameters(self) -> Mapping[str, Parameter]:
+        return signature(resolve_name(self.factory)).parameters
 
     def _check(self, options: dict[str, Any]) -> None:
-        known = signature(self._factory()).parameters
-        unknown = [name for name in options if name not in known]
-        if unknown and all(one.kind is not Parameter.VAR_KEYWORD for one in known.values()):
-            text = ", ".join(f"{name}={one.default!r}" for name, one in known.items())
+        settings = self._parameters()
+        unsettings = [name for name in options if name not in settings]
+        if unsettings and all(one.kind is not Parameter.VAR_KEYWORD for one in settings.values()):
+            text = ", ".join(f"{name}={one.default!r}" for name, one in settings.items())
             raise MethodError(
-                f"{self.name!r} with {', '.join(unknown)}", f"the settings {text}" if known else "no settings at all",
+                f"{self.name!r} with {', '.join(unsettings)}", f"the settings {text}" if settings else "no settings at all",
                 "only these can be set", "Correct the name, or leave it out.",
             )  # fmt: skip
 
@@ -139,26 +137,26 @@ def installed(group: str) -> tuple[Entry, ...]:
     return tuple(point.load() for point in entry_points(group=group))
 
 
-def find(what: str, name: str, own: Sequence[Entry], every: Callable[[], Sequence[Entry]]) -> Entry:
+def find(what: str, name: str, own: Sequence[Entry], group: str) -> Entry:
     """The entry of that name.
 
     Arguments:
         what: What is listed: "method".
         own: The entries of the package.
-        every: Those and the plug-ins', called where `own` has none of that name: it reads the metadata of all that is installed.
+        group: Of the plug-ins, read where `own` has none of that name: that takes the metadata of all that is installed.
 
     Raises:
         MethodError: there is none; the nearest three are named.
     """
     from pellucid.model.where import nearest  # late: lists must not wait for torch
 
-    known = {entry.name: entry for entry in own}
-    if name not in known:
-        known |= {entry.name: entry for entry in every()}
-    if name not in known:
-        near = ", ".join(nearest(name, list(known)))
+    entries = {entry.name: entry for entry in own}
+    if name not in entries:
+        entries |= {entry.name: entry for entry in installed(group)}
+    if name not in entries:
+        near = ", ".join(nearest(name, list(entries)))
         raise MethodError(
-            f"{what} {name!r}", f"{len(known)} {what}s, none of that name", f"only {what}s of the list can be named",
+            f"{what} {name!r}", f"{len(entries)} {what}s, none of that name", f"only {what}s of the list can be named",
             f"Nearest: {near}. `pellucid {what}s` lists all.",
         )  # fmt: skip
-    return known[name]
+    return entries[name]

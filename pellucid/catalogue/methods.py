@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 lrp = entries_of("methods.lrp")
 grad = entries_of("methods.gradient")
 many = entries_of("methods.gradient", repeats=True)
+forward = entries_of("methods.gradient", repeats=True, forward=True)
 cam = entries_of("methods.cam", signed=False, maps=True)
 attention = entries_of("methods.cam", signed=False, attends=True)
 perturb = entries_of("methods.perturb", repeats=True, forward=True)
@@ -39,15 +40,8 @@ METHODS: tuple[Entry, ...] = (
     many("smoothgrad", "SmoothGrad", "the mean gradient over noisy copies of the input", p.SMILKOV_2017),
     many("smoothgrad_squared", "SmoothGradSquared", "the mean squared gradient over noisy copies", p.HOOKER_2019, signed=False),
     many("vargrad", "VarGrad", "the variance of the gradient over noisy copies", p.ADEBAYO_2018, signed=False),
-    many("finite_differences", "FiniteDifferences", "difference quotients, part by part", p.MONTAVON_2018, forward=True),
-    many(
-        "local_variance",
-        "LocalVariance",
-        "the variance of the score when a part is noise",
-        p.MONTAVON_2018,
-        signed=False,
-        forward=True,
-    ),
+    forward("finite_differences", "FiniteDifferences", "difference quotients, part by part", p.MONTAVON_2018),
+    forward("local_variance", "LocalVariance", "the variance of the score when a part is noise", p.MONTAVON_2018, signed=False),
     grad("gradient_x_input", "GradientXInput", "input times how the score would change", p.SHRIKUMAR_2016, adds=True),
     many("integrated_gradients", "Integrated", "the change of the score from a baseline", p.SUNDARARAJAN_2017, adds=True),
     many("expected_gradients", "Expected", "integrated gradients averaged over baselines", p.ERION_2021, adds=True),
@@ -101,11 +95,11 @@ def method(name: str) -> Method:
     Raises:
         MethodError: there is none; the nearest three are named.
     """
-    found: Method = find("method", name, METHODS + CHOOSERS, methods).make()
-    return found
+    chosen: Method = find("method", name, METHODS + CHOOSERS, "pellucid").make()
+    return chosen
 
 
-def as_method(given: Any, *, strict: bool = False) -> Method:
+def as_method(value: Any, *, strict: bool = False) -> Method:
     """A method, from its name, from a method, or from a class or function that makes one without arguments.
 
     Arguments:
@@ -116,8 +110,8 @@ def as_method(given: Any, *, strict: bool = False) -> Method:
     """
     from pellucid.explanation.method import configured, instance  # late: lists must not wait for torch
 
-    found = method(given) if isinstance(given, str) else instance(given)
-    return configured(found, strict=True) if strict else found
+    chosen = method(value) if isinstance(value, str) else instance(value)
+    return configured(chosen, strict=True) if strict else chosen
 
 
 def adds_up(name: str) -> bool:

@@ -90,5 +90,5 @@ def metric(name: str) -> Metric:
     Raises:
         MethodError: there is none; the nearest three are named.
     """
-    found: Metric = find("metric", name, METRICS, metrics).make()
-    return found
+    chosen: Metric = find("metric", name, METRICS, "pellucid.metrics").make()
+    return chosen

@@ -43,10 +43,10 @@ def recipe(name: str, **options: Any) -> Maximizer:
     Raises:
         MethodError: there is none, and the nearest three are named; or it has no such setting.
     """
-    found: Maximizer = entry(name).make(**options)
-    return found
+    chosen: Maximizer = entry(name).make(**options)
+    return chosen
 
 
 def entry(name: str) -> Entry:
     """The entry of the recipe of that name."""
-    return find("recipe", name, RECIPES, recipes)
+    return find("recipe", name, RECIPES, "pellucid.recipes")
