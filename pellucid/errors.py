@@ -82,3 +82,9 @@ class OutputError(PellucidError, OSError):
 
 class MissingExtra(PellucidError, ImportError):
     """An optional dependency is not installed; the message names the extra that brings it."""
+
+
+def error_to_dict(error: Exception) -> dict[str, str]:
+    """An error as plain data, one of ours with its four parts."""
+    parts = {part: str(getattr(error, part)) for part in ("asked", "found", "why", "do") if hasattr(error, part)}
+    return {"kind": type(error).__name__, "message": str(error)} | parts

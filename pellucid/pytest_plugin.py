@@ -32,7 +32,7 @@ def take_messages() -> list[str]:
     testing = sys.modules.get("pellucid.testing")
     if testing is None:  # no test asserted anything
         return []
-    messages = [f"{'' if found.holds else 'NOT '}{found}" for found in testing.RECENT]
+    messages = [f"{'' if measured.holds else 'NOT '}{measured}" for measured in testing.RECENT]
     testing.RECENT.clear()
     return messages
 

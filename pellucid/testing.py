@@ -114,15 +114,15 @@ def assert_conserves(
     x = read_samples(model, images)
     e = explain(model, x, target, method)
     start = 0.0 if baseline is None else _at_baseline(model, x, baseline, target, e.output)
-    wanted, found = e.output.double() - start, e.values.double().flatten(1).sum(1)
-    scale = torch.maximum(e.output.double().abs(), wanted.abs()).clamp(min=1e-12)
-    off = (found - wanted).abs() / scale
+    score, sums = e.output.double() - start, e.values.double().flatten(1).sum(1)
+    scale = torch.maximum(e.output.double().abs(), score.abs()).clamp(min=1e-12)
+    off = (sums - score).abs() / scale
     books = None if e.ledger is None else e.ledger.error.double().abs() / _turnover(e.ledger)
     worst = int(off.nan_to_num(torch.inf).argmax())
     sums, close = bool((off <= tolerance).all()), books is None or bool((books <= 1e-4).all())
     words = (
         f"of {len(x)} maps by {e.method} the one that is furthest from its score, sample {worst}, sums to "
-        f"{figure(float(found[worst]))} where the score is {figure(float(wanted[worst]))}: {float(off[worst]):.2%} apart, and "
+        f"{figure(float(sums[worst]))} where the score is {figure(float(score[worst]))}: {float(off[worst]):.2%} apart, and "
         f"{tolerance:.2%} was asked for."
     )
     if not sums and e.ledger is not None:
@@ -196,12 +196,12 @@ def assert_not_clever_hans(
     return _report(Measured("not clever hans", not reasons, " ".join(words), values))
 
 
-def _report(found: Measured) -> Measured:
+def _report(measured: Measured) -> Measured:
     """Keeps it for the pytest plugin, and raises where it does not hold."""
-    RECENT.append(found)
-    if not found.holds:
-        raise AssertionError(str(found))
-    return found
+    RECENT.append(measured)
+    if not measured.holds:
+        raise AssertionError(str(measured))
+    return measured
 
 
 def _within(low: float | None, high: float | None) -> str:
@@ -250,12 +250,12 @@ def _classes(model: Model, x: Tensor) -> Tensor:
 
 def _control_flips(model: Model, x: Tensor, where: Tensor, draws: int, rng: torch.Generator) -> Tensor:
     """How often the class changes when a patch of the next images, of the mask's shape, stands there: the control."""
-    before, found = _classes(model, x), []
+    before, changes = _classes(model, x), []
     for draw in range(draws):
         changed, source = x.clone(), _translated(where.cpu(), rng).to(x.device)
         changed[..., where] = x.roll(draw + 1, 0)[..., source]
-        found.append((_classes(model, changed) != before).double())
-    return torch.stack(found).mean(0)
+        changes.append((_classes(model, changed) != before).double())
+    return torch.stack(changes).mean(0)
 
 
 def _loads(
@@ -274,13 +274,13 @@ def _translated(where: Tensor, rng: torch.Generator) -> Tensor:
     """The mask somewhere else, as a whole, overlapping its place as little as ten draws find."""
     rows, columns = where.any(1).nonzero()[:, 0], where.any(0).nonzero()[:, 0]
     block = where[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    found: list[Tensor] = []
+    masks: list[Tensor] = []
     for down, right in torch.rand(10, 2, generator=rng).tolist():
         mask = torch.zeros_like(where)
         row, column = (int(share * (n - m + 1)) for share, n, m in zip((down, right), where.shape, block.shape, strict=True))
         mask[row : row + block.shape[0], column : column + block.shape[1]] = block
-        found.append(mask)
-    return min(found, key=lambda mask: int((mask & where).sum()))
+        masks.append(mask)
+    return min(masks, key=lambda mask: int((mask & where).sum()))
 
 
 def _new_classes(values: dict[str, Tensor]) -> str:

@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from pellucid.cli.arguments import OPTIONS, in_options, suggestion
+from pellucid.cli.arguments import PLACEHOLDERS, in_options, suggestion
 from pellucid.errors import ModelError, NoRule, TargetError
 from tests.test_cli import NET, OWN, PIXELS, WEIGHTS, folder, refused, run
 
@@ -30,7 +30,9 @@ def number():
 """
 COLUMNS = {"columns": [{"name": "age", "mean": 50, "std": 10}, {"name": "smoker", "values": ["no", "yes"]}, {"name": "dose"}]}
 TABLE = ["--model", "dense.safetensors", "--builder", "toynet:dense", "--columns", "columns.json"]
-PYTHON = re.compile(rf"(?<!--with )(?<![\w.-])({'|'.join(OPTIONS)}|masks|preprocess|trust|strict|shape|bounds|canvas)=|\bpl\.")
+PYTHON = re.compile(
+    rf"(?<!--with )(?<![\w.-])({'|'.join(PLACEHOLDERS)}|masks|preprocess|trust|strict|shape|bounds|canvas)=|\bpl\."
+)
 
 
 @pytest.fixture

@@ -10,23 +10,11 @@ import re
 
 from pellucid.errors import PellucidError
 
-OPTIONS = {  # argument: the option, and what follows it where the error names no value
-    "at": ("--at", "LAYER"),
-    "beside": ("--beside", "N"),
-    "builder": ("--builder", "MODULE:FUNCTION"),
-    "by": ("--by", "NAME"),
-    "data": ("--data", "DIR"),
-    "labels": ("--labels", "FILE"),
-    "method": ("--method", "NAME"),
-    "minutes": ("--minutes", "M"),
-    "other": ("--other", "MODEL"),
-    "recipe": ("--recipe", "NAME"),
-    "seeds": ("--seeds", "N"),
-    "start": ("--start", "PICTURE"),
-    "steps": ("--steps", "N"),
-    "target": ("--target", "CLASS"),
-    "top": ("--top", "SHARE"),
-}
+PLACEHOLDERS = {  # argument: what follows the option of that name where the error gives no value
+    "at": "LAYER", "beside": "N", "builder": "MODULE:FUNCTION", "by": "NAME", "data": "DIR", "labels": "FILE", "method": "NAME",
+    "minutes": "M", "other": "MODEL", "recipe": "NAME", "seeds": "N", "start": "PICTURE", "steps": "N", "target": "CLASS",
+    "top": "SHARE",
+}  # fmt: skip
 PIXELS = "--size 224 --resize 256 --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225"
 EXPRESSIONS = {  # what stands in an error: what a user of the command line types or does instead
     r"builder=lambda: \w+\([^)]*\)": "--builder MODULE:FUNCTION",
@@ -46,7 +34,7 @@ EXPRESSIONS = {  # what stands in an error: what a user of the command line type
     r",? [oO]r pass (a tensor|an nn\.Module)[^.;]*": "",
 }
 VALUE = r"""(?P<value>\.\.\.|"[^"]*"|'[^']*'|[\w/:-]+(?:\.\w+)*)?"""
-ARGUMENT = re.compile(rf"(?<![\w.(-])(?P<name>{'|'.join(OPTIONS)})={VALUE}")
+ARGUMENT = re.compile(rf"(?<![\w.(-])(?P<name>{'|'.join(PLACEHOLDERS)})={VALUE}")
 PYTHON = re.compile(r"\bpl\.\w|(?<![\w-])[a-z_]\w*=")
 
 
@@ -82,6 +70,5 @@ def translated(text: str) -> str:
 
 
 def _option(match: re.Match[str]) -> str:
-    option, placeholder = OPTIONS[match["name"]]
-    value = match["value"]
-    return f"{option} {placeholder if value in (None, '...') else value.strip(chr(34) + chr(39))}"
+    name, value = match["name"], match["value"]
+    return f"--{name} {PLACEHOLDERS[name] if value in (None, '...') else value.strip(chr(34) + chr(39))}"

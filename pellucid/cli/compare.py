@@ -38,16 +38,9 @@ METHODS = "lrp,sensitivity,integrated_gradients,gradcam,occlusion"
 @with_model_options
 @debug_option
 def compare(
-    paths: Sequence[str],
-    texts: Sequence[str],
-    methods: str,
-    model_options: ModelOptions,
-    target_options: TargetOptions,
-    out: str,
-    formats: str,
-    as_json: bool,
-    **drawn: Any,
-) -> None:
+    paths: Sequence[str], texts: Sequence[str], methods: str, model_options: ModelOptions, target_options: TargetOptions,
+    out: str, formats: str, as_json: bool, **drawn: Any,
+) -> None:  # fmt: skip
     """Explain one PICTURE by several methods: one sheet with their maps side by side, each on its own stated scale, and below
     each the regions it points to.
 

@@ -41,16 +41,9 @@ OUTER = 2  # layers whose names have fewer dots are listed one by one
 @with_model_options
 @debug_option
 def concepts(
-    picture: str,
-    at: str | None,
-    target: str | None,
-    method: str,
-    model_options: ModelOptions,
-    out: str,
-    formats: str,
-    as_json: bool,
-    **options: Any,
-) -> None:
+    picture: str, at: str | None, target: str | None, method: str, model_options: ModelOptions, out: str, formats: str,
+    as_json: bool, **options: Any,
+) -> None:  # fmt: skip
     """Which channels of a layer the decision on PICTURE is based on, where each is relevant, and what each stands for.
 
     With --data, pictures that rely on a channel most are shown beside its map; with --draw, a picture that excites it most. The

@@ -59,6 +59,6 @@ def demo(out: str) -> None:
     show("cat-contrast", f"Why {name} rather than {other}", photographs["chelsea"], logit(best) - logit(second))
     show("espresso", "An espresso", photographs["coffee"])
     seconds = time.perf_counter() - started
-    kept = [Path(shutil.copy(photographs[key], folder.path / f"{key}.jpg")) for key in ("chelsea", "coffee")]
+    copies = [Path(shutil.copy(photographs[key], folder.path / f"{key}.jpg")) for key in ("chelsea", "coffee")]
     click.echo(f"Written to {folder.path} in {seconds:.1f} s: PNG, JSON and safetensors files, and both photographs.")
-    click.echo(NEXT.format(cat=kept[0], other=other, model=BUILT_IN))
+    click.echo(NEXT.format(cat=copies[0], other=other, model=BUILT_IN))

@@ -34,30 +34,21 @@ def print_failure(ctx: click.Context, error: Exception) -> int:
 def describe(error: Exception) -> tuple[str, int]:
     """The message of an error, and its exit code."""
     if isinstance(error, click.UsageError):
-        return usage_message(error), REFUSED
+        text = error.format_message()
+        text = text if text.endswith((".", "?", "?)")) else f"{text}."
+        return f"{text} Try: {error.ctx.command_path} --help" if error.ctx else text, REFUSED
     if isinstance(error, click.ClickException):
         return error.format_message(), REFUSED
     if isinstance(error, PellucidError):
         return str(in_options(error)), REFUSED
     if isinstance(error, OSError | MemoryError):
         return f"The operating system refused: {error or 'not enough memory'}.", SYSTEM
-    return bug_message(error), BUG
-
-
-def usage_message(error: click.UsageError) -> str:
-    """What is wrong with the command as typed, and where the help is."""
-    text = error.format_message()
-    text = text if text.endswith((".", "?", "?)")) else f"{text}."
-    return f"{text} Try: {error.ctx.command_path} --help" if error.ctx else text
-
-
-def bug_message(error: Exception) -> str:
     text = " ".join(str(error).split())[:300]
     what = f"{type(error).__name__}: {text}" if text else type(error).__name__
     return (
         f"This is a bug in pellucid, not a mistake of yours ({what}). "
         "No half-written file was left. Please report it with what the same command prints when --debug is added."
-    )
+    ), BUG
 
 
 def print_error(text: str, label: str = "Error:") -> None:
@@ -81,13 +72,6 @@ def exit_if_incomplete(*, called_off: bool, failed: bool = False) -> None:
     """Leave with the exit code of work that was interrupted, or that failed in part."""
     if called_off or failed:
         raise Exit(INTERRUPTED if called_off else SOME_FAILED)
-
-
-def to_dict(error: Exception) -> dict[str, str]:
-    """An error as plain data."""
-    error = in_options(error) if isinstance(error, PellucidError) else error
-    parts = {part: str(getattr(error, part)) for part in ("asked", "found", "why", "do") if hasattr(error, part)}
-    return {"kind": type(error).__name__, "message": str(error)} | parts
 
 
 def wants_colour(stream: IO[Any]) -> bool:

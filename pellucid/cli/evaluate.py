@@ -20,6 +20,7 @@ from .target_options import TARGET
 
 if TYPE_CHECKING:
     from pellucid.metrics.report.table import Table
+    from pellucid.verbs.suites import Findings
 
 METHODS, METRICS = "lrp,sensitivity,gradient_x_input", "srg,mrg,lrg,irof"
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
@@ -42,18 +43,9 @@ PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 @with_model_options
 @debug_option
 def evaluate(
-    pictures: Sequence[str],
-    methods: str | None,
-    metrics: str,
-    model_options: ModelOptions,
-    target: str | None,
-    seed: int,
-    ceiling: bool | None,
-    suite: str | None,
-    repeat: int | None,
-    out: str | None,
-    as_json: bool,
-) -> None:
+    pictures: Sequence[str], methods: str | None, metrics: str, model_options: ModelOptions, target: str | None, seed: int,
+    ceiling: bool | None, suite: str | None, repeat: int | None, out: str | None, as_json: bool,
+) -> None:  # fmt: skip
     """Measure which method to trust on a model and PICTURES, files or folders of them: every method scored by every metric.
 
     One table with confidence intervals over the pictures, the scores of random orders and of the best order, and the cost of each
@@ -73,14 +65,14 @@ def evaluate(
     names, files = split_names(usual if methods is None else methods, "--methods", usual), expand(pictures)
     metric_names, progress = split_names(metrics, "--metrics", METRICS), ProgressBar()
     written = tables(out)
+    result: Table | Findings
     if suite is None:
-        t = measure(model_options, files, names, metric_names, progress, target=target, seed=seed, ceiling=ceiling)
-        print_result(t, [t.save(file) for file in written], as_json=as_json)
-        exit_if_incomplete(called_off=progress.called_off, failed=bool(t.failures))
+        result = measure(model_options, files, names, metric_names, progress, target=target, seed=seed, ceiling=ceiling)
+        print_table(result, [result.save(file) for file in written], as_json=as_json)
     else:
-        findings = run_suite(suite, files, names, model_options, repeat=repeat, seed=seed, progress=progress)
-        print_findings(findings, [findings.save(file) for file in written], as_json=as_json)
-        exit_if_incomplete(called_off=progress.called_off, failed=bool(findings.failures))
+        result = run_suite(suite, files, names, model_options, repeat=repeat, seed=seed, progress=progress)
+        print_findings(result, [result.save(file) for file in written], as_json=as_json)
+    exit_if_incomplete(called_off=progress.called_off, failed=bool(result.failures))
 
 
 def measure(
@@ -134,7 +126,7 @@ def tables(out: str | None) -> list[Path]:
     return [path] if single else [path / f"evaluation{suffix}" for suffix in FORMATS["table"]]
 
 
-def print_result(t: Table, files: Sequence[Path], *, as_json: bool) -> None:
+def print_table(t: Table, files: Sequence[Path], *, as_json: bool) -> None:
     """The table for a program or for a person; what failed, on stderr."""
     from pellucid.metrics.report.table import HEADS, cells, to_dict
 

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.exceptions import Exit
 
-from pellucid.errors import InputError, PictureError
+from pellucid.errors import InputError, PellucidError, PictureError, error_to_dict
 from . import output
-from .errors import REFUSED, debug_option, exit_if_incomplete, print_error, print_failure, to_dict
+from .arguments import in_options
+from .errors import REFUSED, debug_option, exit_if_incomplete, print_error, print_failure
 from .files import OUT, Folder, file_names, format_option
 from .inputs import TEXT, Input, named_inputs
 from .model_options import MODEL, ModelOptions, with_model_options
@@ -38,16 +39,9 @@ if TYPE_CHECKING:
 @with_model_options
 @debug_option
 def explain(
-    paths: Sequence[str],
-    texts: Sequence[str],
-    model_options: ModelOptions,
-    method: str,
-    target_options: TargetOptions,
-    out: str,
-    formats: str,
-    as_json: bool,
-    **drawn: Any,
-) -> None:
+    paths: Sequence[str], texts: Sequence[str], model_options: ModelOptions, method: str, target_options: TargetOptions,
+    out: str, formats: str, as_json: bool, **drawn: Any,
+) -> None:  # fmt: skip
     """Which pixels of a PICTURE are evidence for a class, which are evidence against it, and by how much.
 
     PICTURE may also be a text file, a table or a time series, for a model that reads them: `pellucid explain review.txt --model
@@ -78,7 +72,10 @@ def explain(
         except Exception as error:
             if not isinstance(error, PictureError | InputError) and len(failed) == index:
                 raise  # nothing has succeeded yet: what was asked is wrong, not this input
-            print_input_failure(one, error, as_json=as_json)
+            print_failure(click.get_current_context(), error)
+            if as_json:
+                error = in_options(error) if isinstance(error, PellucidError) else error
+                output.print_json(one.record | {"error": error_to_dict(error)})
             failed.append(one)
         else:
             if index == len(failed) and not as_json:  # the first that succeeded
@@ -99,13 +96,6 @@ def print_result(one: Input, e: Explanation, files: Sequence[Path], *, as_json: 
     output.print_files(files)
     if headed:
         click.echo()
-
-
-def print_input_failure(one: Input, error: Exception, *, as_json: bool) -> None:
-    """One input that failed while others go on."""
-    print_failure(click.get_current_context(), error)
-    if as_json:
-        output.print_json(one.record | {"error": to_dict(error)})
 
 
 def finish(inputs: Sequence[Input], failed: Sequence[Input], *, called_off: bool) -> None:

@@ -20,10 +20,10 @@ LONGEST = 120  # characters; file systems take 255 bytes, and method, target and
 OUT = click.option("--out", default=".", metavar="DIR", help="Folder for the results.  [default: the current one]")
 
 
-def format_option(default: str, known: str) -> Callable[[Any], Any]:
+def format_option(default: str, formats: str) -> Callable[[Any], Any]:
     """Adds --format, which `Folder.of` reads."""
     return click.option(
-        "--format", "formats", default=default, show_default=True, metavar="LIST", help=f"Files to write, among {known}."
+        "--format", "formats", default=default, show_default=True, metavar="LIST", help=f"Files to write, among {formats}."
     )
 
 
@@ -98,17 +98,12 @@ def file_names(paths: Sequence[str], *words: str) -> list[str]:
     parents = [slug(Path(path).absolute().parent.name) for path in paths]
     pairs = zip(stems, parents, strict=True)
     names = [stem if folded.count(stem.casefold()) == 1 else f"{parent}-{stem}" for stem, parent in pairs]
-    taken: set[str] = set()
-    return [unused(name, taken) + ending for name in names]
-
-
-def unused(name: str, taken: set[str]) -> str:
-    """`name`, or with the first number behind it that makes it new."""
-    new, number = name, 2
-    while new.casefold() in taken:
-        new, number = f"{name}-{number}", number + 1
-    taken.add(new.casefold())
-    return new
+    distinct: dict[str, str] = {}
+    for name in names:
+        numbered = (name, *(f"{name}-{number}" for number in range(2, len(names) + 2)))
+        new = next(one for one in numbered if one.casefold() not in distinct)
+        distinct[new.casefold()] = new + ending
+    return list(distinct.values())
 
 
 def slug(text: str) -> str:

@@ -48,18 +48,9 @@ if TYPE_CHECKING:
 @with_model_options
 @debug_option
 def maximize(
-    targets: Sequence[str],
-    recipe: str,
-    settings: Sequence[str],
-    model_options: ModelOptions,
-    prior: str | None,
-    judge: bool,
-    others: Sequence[str],
-    out: str,
-    formats: str,
-    as_json: bool,
-    **options: Any,
-) -> None:
+    targets: Sequence[str], recipe: str, settings: Sequence[str], model_options: ModelOptions, prior: str | None, judge: bool,
+    others: Sequence[str], out: str, formats: str, as_json: bool, **options: Any,
+) -> None:  # fmt: skip
     """Find pictures that excite a TARGET most: a class by name or index, a channel of a layer as LAYER:UNIT, or a whole LAYER.
 
     They stand on one sheet, named after targets and recipe (espresso.auto.png), with a JSON file of all settings. With
@@ -120,6 +111,6 @@ def print_picture(p: Maximized, index: int) -> None:
     best = p.classes[index][:1] if p.classes else ()
     predicted = "".join(f"; the model predicts {label} ({share:.1%})" for _, label, share in best)
     click.echo(f"{p.headline(index)}{start}{seed}{predicted}")
-    real = [f"{Path(str(shown.name)).name} ({figure(shown.value)})" for shown in p.examples(index)]
+    real = [f"{Path(str(example.name)).name} ({figure(example.value)})" for example in p.examples(index)]
     if real and p.targets[index] not in p.targets[:index]:
         click.echo(f"  highest among the real pictures: {', '.join(real)}")

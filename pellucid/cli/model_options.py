@@ -97,10 +97,10 @@ class ModelOptions:
             return parse_signal(self.signal)
         if self.mean is None or self.std is None:
             return None
-        known = model.shape[1:] if model.shape is not None and len(model.shape) == 3 else None
-        if self.size is None and known is None:
+        own = model.shape[1:] if model.shape is not None and len(model.shape) == 3 else None
+        if self.size is None and own is None:
             raise click.UsageError(f"--size is needed too: {model.name} does not say how large its input is")
-        size = known if self.size is None else self.size * 2 if len(self.size) == 1 else self.size
+        size = own if self.size is None else self.size * 2 if len(self.size) == 1 else self.size
         resize = self.resize[0] if self.resize is not None and len(self.resize) == 1 else self.resize
         options = {"interpolation": self.interpolation, "mean": self.mean, "std": self.std, "source": "the command line"}
         return Preprocess(size, resize, **options)  # type: ignore[arg-type]
@@ -164,8 +164,8 @@ def parse_signal(text: str) -> Signal:
     for part in filter(None, (part.strip() for part in text.split(","))):
         name, equals, value = (piece.strip() for piece in part.partition("="))
         if not equals or name not in SIGNAL:
-            known = ", ".join(f"{name}=" for name in SIGNAL)
-            raise click.UsageError(f"--signal {text}: {part!r} is none of {known}")
+            names = ", ".join(f"{name}=" for name in SIGNAL)
+            raise click.UsageError(f"--signal {text}: {part!r} is none of {names}")
         try:
             options[name] = SIGNAL[name](value)
         except ValueError:

@@ -53,11 +53,11 @@ def fit(images: str, model_options: ModelOptions, out: str, as_json: bool, **opt
         model.check_reads_pictures()
     with progress(f"learning from {images}"):
         fitted = GeneratorPrior.fit(model, images, out=place, **options)
-    made = fitted.provenance
+    training = fitted.provenance
     if as_json:
-        output.print_json({"file": str(place), "codes": list(fitted.codes.shape), "place": str(fitted.place)} | made)
+        output.print_json({"file": str(place), "codes": list(fitted.codes.shape), "place": str(fitted.place)} | training)
     else:
-        click.echo(f"{made['steps']} steps in {made['seconds']:.0f} seconds, {made['pictures']} pictures.")
+        click.echo(f"{training['steps']} steps in {training['seconds']:.0f} seconds, {training['pictures']} pictures.")
         click.echo(" ".join((fitted.caption, *fitted.notes)))
         output.print_files([place])
     exit_if_incomplete(called_off=progress.called_off)

@@ -33,7 +33,7 @@ class ProgressBar:
     """
 
     def __init__(self, total: int = 1, what: str = "pictures", console: Console | None = None) -> None:
-        self.screen = Screen(console or terminal()) if console or sys.stderr.isatty() else None
+        self.screen = Screen(console) if console or sys.stderr.isatty() else None
         self.total, self.what, self.done = total, what, 0
         self.called_off, self.counts = False, False
 
@@ -72,11 +72,12 @@ class ProgressBar:
 class Screen:
     """What is drawn while work goes on: a spinner with a text, and a bar for each kind of thing that is counted."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console | None = None) -> None:
+        from rich.console import Console
         from rich.spinner import Spinner
 
-        self.console, self.spinner = console, Spinner("dots")
-        self.bars: Progress = bars(console)
+        self.console, self.spinner = console or Console(stderr=True), Spinner("dots")
+        self.bars = bars(self.console)
         self.tasks: dict[str, TaskID] = {}
 
     @contextmanager
@@ -97,14 +98,12 @@ class Screen:
 
     def count(self, done: int, total: int, what: str) -> None:
         """Move the bar of `what`; one that starts again starts anew. What follows a comma may change: "steps, 12 per second"."""
-        from rich.progress import TaskID
-
         label, what = what, what.partition(",")[0]
         task = self.tasks.get(what)
-        known = {} if task is None else {known.id: known for known in self.bars.tasks}
-        if task is None or done < known[task].completed or total != known[task].total:
+        bar = next((bar for bar in self.bars.tasks if bar.id == task), None)
+        if task is None or bar is None or done < bar.completed or total != bar.total:
             if task is not None:
-                self.bars.remove_task(TaskID(task))
+                self.bars.remove_task(task)
             task = self.tasks[what] = self.bars.add_task(label, total=total)
         self.bars.update(task, completed=done, description=label)
 
@@ -114,12 +113,6 @@ def bars(console: Console) -> Progress:
 
     columns = progress.TextColumn("  {task.description}", markup=False), progress.BarColumn(), progress.MofNCompleteColumn()
     return progress.Progress(*columns, progress.TimeRemainingColumn(), console=console, auto_refresh=False)
-
-
-def terminal() -> Console:
-    from rich.console import Console
-
-    return Console(stderr=True)
 
 
 @contextmanager

@@ -30,14 +30,14 @@ def split_names(text: str, option: str, usual: str) -> list[str]:
 
 
 def parse_settings(
-    recipe: str, known: Mapping[str, Any], written: Sequence[str], kinds: Mapping[str, type[int] | type[float]] | None = None
+    recipe: str, defaults: Mapping[str, Any], texts: Sequence[str], kinds: Mapping[str, type] | None = None
 ) -> dict[str, Any]:
     """Settings by name, each of the type of its default; unknown names are left to the recipe to refuse.
 
     Arguments:
         recipe: Its name, for error messages.
-        known: Its settings with their defaults.
-        written: What was typed, NAME=VALUE each.
+        defaults: Its settings with their defaults.
+        texts: What was typed, NAME=VALUE each.
         kinds: The types of the numbers among those whose default is None; others are taken as they read.
 
     Example:
@@ -45,11 +45,13 @@ def parse_settings(
         {'crops': 8, 'crop': (0.5, 0.1), 'at': 'head'}
     """
     settings = {}
-    for one in written:
-        name, equals, value = (part.strip() for part in one.partition("="))
+    for text in texts:
+        name, equals, value = (part.strip() for part in text.partition("="))
         if not equals or not name:
-            raise MethodError(f"--with {one}", "no NAME=VALUE", "a setting has a name and a value", "Write --with steps=64, say.")
-        default = known.get(name)
+            raise MethodError(
+                f"--with {text}", "no NAME=VALUE", "a setting has a name and a value", "Write --with steps=64, say."
+            )
+        default = defaults.get(name)
         kind = (kinds or {}).get(name, type(None)) if default is None else type(default)
         try:
             settings[name] = parse(kind, default, value)

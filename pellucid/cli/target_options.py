@@ -42,13 +42,9 @@ class TargetOptions:
     @property
     def words(self) -> tuple[str, ...]:
         """What distinguishes the files of one target from those of another."""
-        versus = f"vs {self.versus}" if self.versus else ""
-        like = f"like {Path(self.like).stem}" if self.like else ""
-        return (
-            " ".join(filter(None, (self.target, versus, like))),
-            f"row {self.row}" if self.row is not None else "",
-            f"at {self.at}" if self.at else "",
-        )
+        versus, like = self.versus and f"vs {self.versus}", self.like and f"like {Path(self.like).stem}"
+        classes = " ".join(filter(None, (self.target, versus, like)))
+        return classes, "" if self.row is None else f"row {self.row}", f"at {self.at}" if self.at else ""
 
     def check(self, model: Model, methods: Sequence[str], inputs: Sequence[Input] = ()) -> None:
         """Refuse before the first input what would fail on every one."""

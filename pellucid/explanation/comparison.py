@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pellucid.core.formats import encoded, save
 from pellucid.core.statistics import rank_correlation
-from pellucid.errors import PellucidError
+from pellucid.errors import PellucidError, error_to_dict
 from .explanation import Explanation
 from .serialization import summary
 
@@ -132,9 +132,3 @@ def to_dict(c: Comparison) -> dict[str, Any]:
         "failures": {name: error_to_dict(error) for name, error in c.failures.items()},
         "agreement": [vars(pair) for pair in c.agreement()],
     }
-
-
-def error_to_dict(error: PellucidError) -> dict[str, str]:
-    """An error as plain data."""
-    parts = {part: getattr(error, part) for part in ("asked", "found", "why", "do")}
-    return {"kind": type(error).__name__, "message": str(error)} | parts

@@ -132,19 +132,13 @@ class Concepts(Sequence[Concept]):
 
     def document(self) -> dict[str, Any]:
         """All of it as plain data, without pictures."""
+        drawn = None if self.drawn is None else {k: v for k, v in document(self.drawn).items() if k != "trace"}
         return {
-            "at": self.at,
-            "target": self.whole.target,
-            "output": float(self.whole.output[0]),
-            "method": self.whole.method,
-            "sentence": self.sentence(),
-            "shown": [one.channel for one in self.shown],
-            "channels": self.rows,
-            "examples": None if self.examples is None else self.examples.document(),
-            "drawn": None if self.drawn is None else {k: v for k, v in document(self.drawn).items() if k != "trace"},
-            "notes": list(self.notes),
+            "at": self.at, "target": self.whole.target, "output": float(self.whole.output[0]), "method": self.whole.method,
+            "sentence": self.sentence(), "shown": [one.channel for one in self.shown], "channels": self.rows,
+            "examples": None if self.examples is None else self.examples.document(), "drawn": drawn, "notes": list(self.notes),
             "explanation": summary(self.whole),
-        }
+        }  # fmt: skip
 
     def save(self, path: str | os.PathLike[str], **options: Any) -> Path:
         """Write a sheet (.png), all channels and what is known of them (.json), or the table (.txt), whole or not at all."""

@@ -79,9 +79,9 @@ def with_conditions(method: Method, only: Only, at: str | Where | None) -> tuple
     """The method with what relevance has to pass, and the value to explain by: the input, where `at` says where it passes."""
     if only is None:
         return method, at
-    asked = as_conditionings(only, at)
-    check_carries(method, str(asked[0]))
-    return configured(method, only=asked), at if has_addresses(only) else None
+    conditions = as_conditionings(only, at)
+    check_carries(method, str(conditions[0]))
+    return configured(method, only=conditions), at if has_addresses(only) else None
 
 
 def check_carries(method: str | Method, through: str) -> None:
@@ -99,8 +99,8 @@ def run_method(method: Method, batch: Batch, target: Target, at: str | Where | N
     """The explanation by a method; by one that chooses, that of its choice, with the reason in its notes."""
     chosen, reason = method, ""
     if has(method, "resolve"):
-        asked = as_token_target(target, batch.texts[0]) if batch.texts else target
-        chosen, reason = member(method, "resolve")(batch.model, batch.x, asked)
+        token_target = as_token_target(target, batch.texts[0]) if batch.texts else target
+        chosen, reason = member(method, "resolve")(batch.model, batch.x, token_target)
     e = explain_batch(chosen, batch, target, at)
     return replace(e, notes=(reason, *e.notes)) if reason else e
 
@@ -114,10 +114,10 @@ def explain_batch(method: Method, batch: Batch, target: Target, at: str | Where 
         e = concat(rows)
         return replace(e, subject=_modality(batch, e.values, at))
     try:
-        found = attribute(method, batch.model, batch.x, target, at)
+        attribution = attribute(method, batch.model, batch.x, target, at)
     except MethodError as error:
         raise error if input_layout(batch.model) is None else _with_advice(error, method) from None
-    return _explanation(batch, method, found, at)
+    return _explanation(batch, method, attribution, at)
 
 
 def _for_row(method: Method, sample: int) -> Method:
@@ -136,8 +136,9 @@ def _explain_row(method: Method, batch: Batch, number: int, target: Target, at: 
     """The explanation of one sample of a batch."""
     if not batch.texts:
         return explain_batch(method, batch.single_sample(number), target, at)
-    found = token_inputs.attribute(method, batch.texts[number], target, at)
-    e = _explanation(replace(batch, model=token_inputs.with_token_names(batch.model, found), subject=None), method, found, at)
+    attribution = token_inputs.attribute(method, batch.texts[number], target, at)
+    named = token_inputs.with_token_names(batch.model, attribution)
+    e = _explanation(replace(batch, model=named, subject=None), method, attribution, at)
     return replace(e, signed=False) if at is None and token_inputs.unsigned(method) else e
 
 
@@ -150,36 +151,25 @@ def _modality(batch: Batch, values: Tensor, at: str | Where | None) -> Modality 
     return subject if fits and (at is None or isinstance(subject, Tokens)) else None
 
 
-def _explanation(batch: Batch, method: Method, found: Attribution, at: str | Where | None) -> Explanation:
+def _explanation(batch: Batch, method: Method, attribution: Attribution, at: str | Where | None) -> Explanation:
     """An attribution as an explanation."""
     model = batch.model
-    values = found.values.detach()
+    values = attribution.values.detach()
     values = values if values.dtype == torch.float64 else values.float()
-    chosen = found.method if found.method not in (None, method.name) else None
-    noted = any(note.startswith(f"`{method.name}` chose") for note in found.notes)
+    chosen = attribution.method if attribution.method not in (None, method.name) else None
+    noted = any(note.startswith(f"`{method.name}` chose") for note in attribution.notes)
     choice = (f"`{method.name}` chose {chosen}.",) if chosen and not noted else ()
-    notes = choice + found.notes + small_difference(found) + model.notes
-    targets = tuple(found.target.text(i) for i in range(len(values)))
+    notes = choice + attribution.notes + small_difference(attribution) + model.notes
+    targets = tuple(attribution.target.text(i) for i in range(len(values)))
     return Explanation(
-        values.cpu(),
-        found.score.detach().cpu(),
-        targets[0],
-        method.name,
-        method.signed,
-        ledger=None if found.ledger is None else _on_cpu(found.ledger),
-        notes=notes,
-        provenance=_provenance(model, method, found.options),
-        picture=batch.picture,
-        at=None if at is None else str(at),
-        classes=tuple(model.top(token_inputs.target_logits(found)[0])),
-        targets=() if len(set(targets)) == 1 else targets,
-        error=None if found.error is None else found.error.detach().to(values.dtype).cpu(),
-        shared=found.shared,
-        forwards=found.forwards,
-        subject=_modality(batch, values, at),
-        adds=found.ledger is not None or adds_up(method.name),
-        through=found.through,
-    )
+        values.cpu(), attribution.score.detach().cpu(), targets[0], method.name, method.signed,
+        ledger=None if attribution.ledger is None else _on_cpu(attribution.ledger), notes=notes,
+        provenance=_provenance(model, method, attribution.options), picture=batch.picture, at=None if at is None else str(at),
+        classes=tuple(model.top(token_inputs.target_logits(attribution)[0])), targets=() if len(set(targets)) == 1 else targets,
+        error=None if attribution.error is None else attribution.error.detach().to(values.dtype).cpu(),
+        shared=attribution.shared, forwards=attribution.forwards, subject=_modality(batch, values, at),
+        adds=attribution.ledger is not None or adds_up(method.name), through=attribution.through,
+    )  # fmt: skip
 
 
 def _on_cpu(ledger: Any) -> Any:
@@ -197,25 +187,25 @@ def _provenance(model: Model, method: Method, options: tuple[str, ...]) -> dict[
 SMALL = 0.2  # of the relevance in the maps of the terms: a difference below it is noted as small
 
 
-def remainder(found: Attribution) -> float | None:
+def remainder(attribution: Attribution) -> float | None:
     """How much a contrast's map holds, as a share of what its terms are worth together; the largest over the samples.
 
     Of methods that keep a ledger, whose maps are made of the score: it is near 1 where the maps of both terms lie apart, and near
     0 where they are the same. None for other methods, for single targets, and for terms that are read inside the model.
     """
-    terms = found.target.terms
-    if found.ledger is None or len(terms) < 2 or any(term.at is not None for _, term in terms):
+    terms = attribution.target.terms
+    if attribution.ledger is None or len(terms) < 2 or any(term.at is not None for _, term in terms):
         return None
-    if found.values.shape[0] != len(found.output):
+    if attribution.values.shape[0] != len(attribution.output):
         return None
-    worth = sum(abs(weight) * Target(((1.0, term),)).read(lambda at: found.output).abs() for weight, term in terms)
-    share = found.values.flatten(1).abs().sum(1).double() / worth.double().clamp(min=1e-12)  # type: ignore[union-attr]
+    worth = sum(abs(weight) * Target(((1.0, term),)).read(lambda at: attribution.output).abs() for weight, term in terms)
+    share = attribution.values.flatten(1).abs().sum(1).double() / worth.double().clamp(min=1e-12)  # type: ignore[union-attr]
     return float(share.max())
 
 
-def small_difference(found: Attribution) -> tuple[str, ...]:
+def small_difference(attribution: Attribution) -> tuple[str, ...]:
     """A sentence, where what the terms have in common is most of what there is."""
-    share = remainder(found)
+    share = remainder(attribution)
     if share is None or share >= SMALL:
         return ()
     held = f"the map of the difference holds {share:.0%} of what the maps of its terms do"

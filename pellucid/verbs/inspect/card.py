@@ -184,17 +184,12 @@ def dimensions(shape: Sequence[int]) -> str:
 
 
 def _layers(card: Card, depth: int) -> Table:
-    shown = [layer for layer in card.layers if layer.name.count(".") < depth]
-    less = f", {len(shown)} of them down to --depth {depth}" if len(shown) < len(card.layers) else ""
-    rows: Rows = [
-        (
-            layer.name,
-            layer.kind,
-            dimensions(layer.output) if layer.output else "",
-            "" if layer.parameters is None else f"{layer.parameters:,}",
-        )
-        for layer in shown
-    ]
+    listed = [layer for layer in card.layers if layer.name.count(".") < depth]
+    less = f", {len(listed)} of them down to --depth {depth}" if len(listed) < len(card.layers) else ""
+    rows: Rows = []
+    for layer in listed:
+        count = "" if layer.parameters is None else f"{layer.parameters:,}"
+        rows.append((layer.name, layer.kind, dimensions(layer.output) if layer.output else "", count))
     return f"Layers that ran: {len(card.layers)}{less}", ("layer", "kind", "output", "parameters"), rows
 
 

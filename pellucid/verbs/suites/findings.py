@@ -79,12 +79,8 @@ class Findings:
 
         `score` is the mean over `n` repetitions, `low` and `high` the ends of its 95 % interval.
         """
-        measured = [
-            self._row(method, condition, measure, self.scores[method, condition, measure])
-            for condition in self.conditions
-            for method, own, measure in self.scores
-            if own == condition
-        ]
+        order = self.conditions
+        measured = [self._row(*key, self.scores[key]) for key in sorted(self.scores, key=lambda key: order.index(key[1]))]
         return measured + [self._row("control", condition, name, values) for (name, condition), values in self.controls.items()]
 
     def _row(self, method: str, condition: str, measure: str, values: Tensor) -> dict[str, Any]:

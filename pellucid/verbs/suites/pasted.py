@@ -154,6 +154,6 @@ def _class_kept(model: Model, pasted: Pasted) -> tuple[Pasted, dict[str, Tensor]
     """Those whose class the model still names, and the controls."""
     outputs = {name: scores_of_classes(model, getattr(pasted, name), "pasted_object") for name in ("x", "bare", "other")}
     score = {name: output.gather(1, pasted.classes[:, None])[:, 0] for name, output in outputs.items()}
-    kept = outputs["x"].argmax(1) == pasted.classes
-    controls = {KEPT: kept, REVEALED: (score["bare"] - score["x"])[kept], ANEW: (score["other"] - score["x"]).abs()[kept]}
-    return Pasted(*(getattr(pasted, name)[kept] for name in ("x", "bare", "other", "masks", "classes"))), controls
+    same = outputs["x"].argmax(1) == pasted.classes
+    controls = {KEPT: same, REVEALED: (score["bare"] - score["x"])[same], ANEW: (score["other"] - score["x"]).abs()[same]}
+    return Pasted(*(getattr(pasted, name)[same] for name in ("x", "bare", "other", "masks", "classes"))), controls
