@@ -114,15 +114,15 @@ def assert_conserves(
     x = read_samples(model, images)
     e = explain(model, x, target, method)
     start = 0.0 if baseline is None else _at_baseline(model, x, baseline, target, e.output)
-    score, sums = e.output.double() - start, e.values.double().flatten(1).sum(1)
+    score, totals = e.output.double() - start, e.values.double().flatten(1).sum(1)
     scale = torch.maximum(e.output.double().abs(), score.abs()).clamp(min=1e-12)
-    off = (sums - score).abs() / scale
+    off = (totals - score).abs() / scale
     books = None if e.ledger is None else e.ledger.error.double().abs() / _turnover(e.ledger)
     worst = int(off.nan_to_num(torch.inf).argmax())
     sums, close = bool((off <= tolerance).all()), books is None or bool((books <= 1e-4).all())
     words = (
         f"of {len(x)} maps by {e.method} the one that is furthest from its score, sample {worst}, sums to "
-        f"{figure(float(sums[worst]))} where the score is {figure(float(score[worst]))}: {float(off[worst]):.2%} apart, and "
+        f"{figure(float(totals[worst]))} where the score is {figure(float(score[worst]))}: {float(off[worst]):.2%} apart, and "
         f"{tolerance:.2%} was asked for."
     )
     if not sums and e.ledger is not None:
