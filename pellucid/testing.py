@@ -77,10 +77,11 @@ def assert_faithful(
     row, (name,) = t.rows[0], t.methods
     values, chance = t.scores[name, "srg"].values, t.paired("srg", name)
     n, score = row["n"], float("nan") if row["score"] is None else row["score"]
+    floor = "no score" if row["floor"] is None else f"{row['floor']:.3f}"
     enough, better = score >= min_srg, n < 6 or (chance.sure and chance.difference > 0)
     words = (
         f"{name} on {t.asked} has an SRG of {score:.3f}{_within(row['low'], row['high'])}, where random orders have "
-        f"{_figure_or_none(row['floor'])} (p = {chance.p:.2g}) and at least {min_srg:g} was asked for."
+        f"{floor} (p = {chance.p:.2g}) and at least {min_srg:g} was asked for."
     )
     if not (enough and better):
         words += "" if enough else " It is below that."
@@ -206,10 +207,6 @@ def _report(measured: Measured) -> Measured:
 
 def _within(low: float | None, high: float | None) -> str:
     return "" if low is None or low != low else f" [{low:.3g}, {high:.3g}]"
-
-
-def _figure_or_none(value: float | None) -> str:
-    return "no score" if value is None else f"{value:.3f}"
 
 
 def _worst(values: Tensor) -> str:

@@ -56,7 +56,11 @@ class Input:
         if self.text is not None:
             return self.text
         if isinstance(model.preprocess, Columns):
-            return select(as_rows(self.path), row, self.path)
+            rows = as_rows(self.path)
+            if row is None or 0 <= row < len(rows):
+                return rows if row is None else [rows[row]]
+            do = f"Ask for one of 0-{len(rows) - 1}."
+            raise InputError(f"--row {row} of {self.path}", f"{len(rows)} rows", "there is no such row", do)
         if row is not None:
             raise click.UsageError("--row is for tables: say what their columns are with --columns FILE")
         return read_text(Path(self.path)) if reads_texts(model) else self.path
@@ -73,16 +77,6 @@ def named_inputs(paths: Sequence[str], texts: Sequence[str]) -> list[Input]:
     if not inputs:
         raise click.UsageError("Nothing to explain: name a PICTURE or a file of text, or give --text.")
     return inputs
-
-
-def select(rows: list[dict[str, Any]], row: int | None, path: str) -> list[dict[str, Any]]:
-    """One of the rows of a table, or all."""
-    if row is None:
-        return rows
-    if not 0 <= row < len(rows):
-        do = f"Ask for one of 0-{len(rows) - 1}."
-        raise InputError(f"--row {row} of {path}", f"{len(rows)} rows", "there is no such row", do)
-    return [rows[row]]
 
 
 def reads_texts(model: Model) -> bool:

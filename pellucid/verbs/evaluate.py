@@ -89,9 +89,9 @@ def evaluate(
     """
     model = load(model)
     model.ready()
-    chosen = _check_choosers(distinct_methods(methods, strict))
+    chosen = distinct_methods(methods, strict)
     judges = {name: with_regions(metric, regions, imputer) for name, metric in _metrics(metrics).items()}
-    _check(judges, masks)
+    _check(chosen, judges, masks)
     model, groups = _read_groups(model, images)
     whole_target, tables = as_target(target), []
     for numbers, x in groups:
@@ -161,17 +161,6 @@ def _target(question: Question) -> str:
     return texts.pop() if len(texts) == 1 else "each sample's own target"
 
 
-def _check_choosers(methods: dict[str, Method]) -> dict[str, Method]:
-    """The methods, if none of them chooses by an evaluation itself."""
-    for name, method in methods.items():
-        if has(method, "resolve"):
-            raise MethodError(
-                f"method {name!r} in an evaluation", "one that chooses by an evaluation of its own",
-                "it would be judged by itself", "Name the methods that it is to choose from.",
-            )  # fmt: skip
-    return methods
-
-
 def _metrics(values: Sequence[str | Metric] | str) -> dict[str, Metric]:
     """The metrics by names that differ."""
     named = distinct(values, _metric)
@@ -190,8 +179,14 @@ def _metric(values: str | Metric) -> Metric:
     return metric
 
 
-def _check(metrics: Mapping[str, Metric], masks: Any) -> None:
+def _check(methods: Mapping[str, Method], metrics: Mapping[str, Metric], masks: Any) -> None:
     """Refuse before anything is computed what could not be judged."""
+    choosers = [name for name, method in methods.items() if has(method, "resolve")]
+    if choosers:
+        raise MethodError(
+            f"method {choosers[0]!r} in an evaluation", "one that chooses by an evaluation of its own",
+            "it would be judged by itself", "Name the methods that it is to choose from.",
+        )  # fmt: skip
     without_masks = [name for name, metric in metrics.items() if metric.needs == "mask" and masks is None]
     if without_masks:
         raise InputError(

@@ -110,7 +110,7 @@ def explain_batch(method: Method, batch: Batch, target: Target, at: str | Where 
     if batch.rowwise:
         for passage in member(method, "only"):
             passage.check(len(batch.x))
-        rows = [_explain_row(_for_row(method, n), batch, n, target.take([n]), at) for n in range(len(batch.x))]
+        rows = [_explain_row(method, batch, n, target.take([n]), at) for n in range(len(batch.x))]
         e = concat(rows)
         return replace(e, subject=_modality(batch, e.values, at))
     try:
@@ -120,12 +120,6 @@ def explain_batch(method: Method, batch: Batch, target: Target, at: str | Where 
     return _explanation(batch, method, attribution, at)
 
 
-def _for_row(method: Method, sample: int) -> Method:
-    """The method with the conditions of one sample."""
-    only = member(method, "only")
-    return configured(method, only=tuple(one.take(sample) for one in only)) if only else method
-
-
 def _with_advice(error: MethodError, method: Method) -> MethodError:
     """What a method cannot do with several inputs together it may do with one of them."""
     do = f"{error.do} Or explain one input with {method.name} and hold the others: pl.explain(model, (image, pl.held(row)))."
@@ -133,7 +127,9 @@ def _with_advice(error: MethodError, method: Method) -> MethodError:
 
 
 def _explain_row(method: Method, batch: Batch, number: int, target: Target, at: str | Where | None) -> Explanation:
-    """The explanation of one sample of a batch."""
+    """The explanation of one sample of a batch, by the method with the conditions of that sample."""
+    only = member(method, "only")
+    method = configured(method, only=tuple(condition.take(number) for condition in only)) if only else method
     if not batch.texts:
         return explain_batch(method, batch.single_sample(number), target, at)
     attribution = token_inputs.attribute(method, batch.texts[number], target, at)

@@ -16,14 +16,12 @@ from pellucid.model import Model, load
 from pellucid.model.multi_input import input_layout, is_multi_input
 from pellucid.model.provenance import fingerprint, provenance
 from pellucid.synth.frame import Frame, framed
-from pellucid.synth.maximized import Maximized, Maximizer, document, with_given
+from pellucid.synth.maximized import Maximized, Maximizer, with_given
 from pellucid.synth.optimize.task import Task
 from pellucid.tape.forward import forward_values
 from pellucid.target import Target, as_target, channel, energy
 from pellucid.target.classes import Logit, Predicted
 from .inputs import read_inputs, reads_rows
-
-__all__ = ["document", "maximize"]
 
 BESIDE = 3  # real pictures beside those made
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from .card import Card as Card, inspect as inspect
+from .card import Card as Card, Layer as Layer, inspect as inspect
 from .head import Head as Head
-from .layers import Layer as Layer
 from .rules import Planned as Planned
 from .verdicts import Verdict as Verdict

@@ -1,4 +1,4 @@
-"""The card of a model, and the verb that makes it."""
+"""The card of a model, the layers on it, and the verb that makes it."""
 
 from __future__ import annotations
 
@@ -18,12 +18,22 @@ from pellucid.model.readers.reader import describe
 from pellucid.tape import Tape, record
 from pellucid.tape.embedding import embed
 from .head import Head, head
-from .layers import Layer, layers
 from .rules import Planned, plan
 from .verdicts import Verdict, verdicts
 
 Rows = list[tuple[str, ...]]
 Table = tuple[str, tuple[str, ...], Rows]  # a title, the heads of the columns, the rows
+INSIDE = "(the model itself)"
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A module that ran, or an operation where there are no modules; its kind, output shape and number of parameters."""
+
+    name: str
+    kind: str
+    output: tuple[int, ...]
+    parameters: int | None
 
 
 @dataclass(frozen=True)
@@ -75,7 +85,7 @@ class Card:
 
     def tables(self, depth: int = 2) -> list[Table]:
         """The layers down to some depth, the rules, and the methods."""
-        return [_layers(self, depth), _rules(self), *_methods(self)]
+        return [_layer_table(self, depth), _rule_table(self), *_method_tables(self)]
 
     @property
     def _per_token(self) -> bool:
@@ -171,6 +181,21 @@ def example_input(model: Model, x: Any, shape: Sequence[int] | None) -> Tensor:
     return torch.zeros(tuple(shape), dtype=dtype, device=model.device)
 
 
+def layers(model: Model, tape: Tape | None) -> tuple[Layer, ...]:
+    """The modules that ran, in the order they were defined; of a program without modules, its operations.
+
+    Arguments:
+        tape: What ran; None where it could not be followed, and then only the modules are known.
+    """
+    if tape is None:
+        return tuple(Layer(name, kind, (), parameters) for name, kind, parameters in model.layers() if name)
+    if not tape.transparent or not tape.returned:
+        ops = [op for op in tape.ops if any(o is not None for o in op.outs)]
+        return tuple(Layer(op.module or INSIDE, op.name, tape.values[op.out].shape, None) for op in ops)
+    ran = {name: tape.values[ids[-1]].shape for name, ids in tape.returned.items()}
+    return tuple(Layer(name, kind, ran[name], parameters) for name, kind, parameters in model.layers() if name and name in ran)
+
+
 def _record(model: Model, x: Tensor) -> tuple[Tape | None, str]:
     """The operations that ran, or why they cannot be followed from the input to the output."""
     try:
@@ -183,7 +208,7 @@ def dimensions(shape: Sequence[int]) -> str:
     return " x ".join(map(str, shape)) or "a single number"
 
 
-def _layers(card: Card, depth: int) -> Table:
+def _layer_table(card: Card, depth: int) -> Table:
     listed = [layer for layer in card.layers if layer.name.count(".") < depth]
     less = f", {len(listed)} of them down to --depth {depth}" if len(listed) < len(card.layers) else ""
     rows: Rows = []
@@ -193,7 +218,7 @@ def _layers(card: Card, depth: int) -> Table:
     return f"Layers that ran: {len(card.layers)}{less}", ("layer", "kind", "output", "parameters"), rows
 
 
-def _rules(card: Card) -> Table:
+def _rule_table(card: Card) -> Table:
     heads = ("kind", "rule", "times", "first at")
     if not card.rules:
         return f"{card.method} has no rules: it takes derivatives or forward passes.", heads, []
@@ -202,7 +227,7 @@ def _rules(card: Card) -> Table:
     return f"Rules of {method}, by kind of operation", heads, rows
 
 
-def _methods(card: Card) -> list[Table]:
+def _method_tables(card: Card) -> list[Table]:
     """The methods by family, those of one verdict in one row."""
     tables: list[Table] = []
     for works, title in ((True, "Methods that work"), (False, "Methods that do not")):

@@ -131,15 +131,13 @@ def _pasted(model: Model, x: Tensor, classes: Tensor, kind: str, places: int, si
 
 def _patches(model: Model, x: Tensor, kind: str, places: int, size: tuple[int, int], rng: torch.Generator, which: int) -> Tensor:
     """The objects, with shape (placement, channel, *size); `which` of two of the same kind."""
-    n, channels = len(x) * places, x.shape[1]
     if kind == "photograph":  # out of the next photograph, at its middle or at its upper left
         row, column = (((length - part) // 2 if which == 0 else 0) for length, part in zip(x.shape[-2:], size, strict=True))
         return x.roll(-1, 0)[..., row : row + size[0], column : column + size[1]].repeat_interleave(places, 0)
     low, high = model.image_preprocess.bounds() if model.image_preprocess is not None else (x.amin((0, 2, 3)), x.amax((0, 2, 3)))
     low, high = (torch.as_tensor(bound).reshape(-1, 1, 1).cpu() for bound in (low, high))
-    share = (
-        torch.rand(n, channels, *size, generator=rng) if kind == "noise" else torch.full((n, channels, *size), 0.5 - 0.1 * which)
-    )
+    shape = (len(x) * places, x.shape[1], *size)
+    share = torch.rand(shape, generator=rng) if kind == "noise" else torch.full(shape, 0.5 - 0.1 * which)
     return (low + share * (high - low)).to(x.device, x.dtype)
 
 
