@@ -72,7 +72,7 @@ import torch
 
 from pellucid.explanation.attribution import Attribution
 from pellucid.core.progress import report_progress
-from pellucid.tape.forward import settled
+from pellucid.tape.forward import resolve_readout
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Sampled:
     signed: bool = True
 
     def attribute(self, model, x, target, at=None):
-        readout, score, output = settled(model, x, target, at)
+        readout, score, output = resolve_readout(model, x, target, at)
         values, notes = torch.zeros_like(x), ()
         for column in range(x.shape[-1]):
             if report_progress(column, x.shape[-1], "forward passes"):
