@@ -20,11 +20,12 @@ from pellucid.explanation.explanation import Explanation
 from pellucid.explanation.method import Method
 from pellucid.explanation.serialization import summary
 from pellucid.model import load
+from pellucid.synth.examples.example import Examples
 from pellucid.synth.maximized import Maximized, Maximizer, document
 from pellucid.synth.pictures import pictures
 from pellucid.target import as_target
 from .channel_layer import ChannelLayer, find_layer
-from .examples import Examples, examples
+from .examples import examples
 from .explain import check_carries, run_method, with_conditions
 from .inputs import read_inputs
 from .maximize import maximize

@@ -10,7 +10,7 @@ from pellucid.catalogue.methods import as_method
 from pellucid.errors import InputError, MethodError
 from pellucid.explanation.method import Method
 from pellucid.model import Model, load
-from pellucid.synth.examples.example import Example, Examples
+from pellucid.synth.examples.example import Examples
 from pellucid.synth.examples.search import search
 from pellucid.synth.examples.top_activating import group_units
 from pellucid.synth.frame import framed
@@ -18,8 +18,6 @@ from pellucid.synth.pictures import pictures
 from pellucid.tape.forward import forward_values
 from pellucid.target import Target, channel
 from .maximize import as_maximization_target
-
-__all__ = ["Example", "Examples", "examples"]
 
 
 def examples(
@@ -83,7 +81,7 @@ def examples(
 
 
 def _units(model: Model, x: Tensor, units: Any) -> list[Target]:
-    """The targets, settled, each read once: what cannot be read is refused before the pass."""
+    """The targets, resolved, each read once: what cannot be read is refused before the pass."""
     modules = {} if model.module is None else dict(model.module.named_modules())
     labels = {label.casefold() for label in model.labels or ()}
     targets: list[Target] = []
