@@ -829,10 +829,10 @@ def test_colour_is_for_terminals_that_want_it(monkeypatch, environment, expected
 
 
 def test_the_error_of_a_picture_can_be_read_by_a_program():
-    from pellucid.cli.errors import to_dict
+    from pellucid.errors import error_to_dict
 
     error = PictureError("picture a.jpg", "an empty file", "there are no pixels in it", "Fetch it again.")
-    assert to_dict(error) | {"message": ""} == {
+    assert error_to_dict(error) | {"message": ""} == {
         "kind": "PictureError", "message": "", "asked": "picture a.jpg", "found": "an empty file",
         "why": "there are no pixels in it", "do": "Fetch it again.",
     }  # fmt: skip

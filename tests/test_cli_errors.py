@@ -116,7 +116,7 @@ UNLUCKY = [
     (["maximize", "0", *OWN, "--prior", "net.safetensors", "--recipe", "ppgn"], "that `pellucid prior fit` wrote"),
     (["maximize", "0", *OWN, "--prior", "gone"], "Take recipe dgn_am or ppgn"),
     (["maximize", "0", *OWN, "--beside", "2"], "--beside 2: found no pictures of yours"),
-    (["maximize", "0", *WEIGHTS], "Say it: --size 224"),
+    (["maximize", "0", *WEIGHTS], "Pass it: --size 224"),
     (["maximize", "gone:1", *OWN], "`pellucid inspect` lists all modules"),
     (["evaluate", "empty", *OWN], "Pictures end in .jpg"),
     (["evaluate", "cat.jpg", *OWN, "--metrics", "gone"], "`pellucid metrics` lists all"),
