@@ -41,6 +41,7 @@ from pellucid.errors import InputError, MethodError, ModelError
 from pellucid.explanation.explanation import Explanation
 from pellucid.explanation.method import Method
 from pellucid.model import Model
+from pellucid.model.softmax import are_probabilities
 from pellucid.tape.finite import check
 from pellucid.tape.forward import Readout, batch_size, forward_values
 from pellucid.target import Target
@@ -117,7 +118,7 @@ class Question:
     def _normalised(self) -> bool:
         """Decided once, by the outputs of the samples themselves: it must not depend on what is run in one batch."""
         scores = class_scores(self.output)
-        return scores is not None and bool((scores >= 0).all() and ((scores.sum(1) - 1).abs() < 1e-3).all())
+        return scores is not None and are_probabilities(scores)
 
 
 def question(model: Model, x: Tensor, target: Target, **how: Any) -> Question:
@@ -150,17 +151,13 @@ def _check_masks(made: Question) -> Question:
     masks, x = torch.as_tensor(made.masks), made.x
     places = x.shape[2:] if x.dim() > 2 else x.shape[1:]
     if masks.shape != (len(x), *places):
+        hint = ", or say channels=-1 if the channels come last" if masks.shape == x.shape[:-1] else ""
         raise InputError(
             "An evaluation with masks", f"masks of shape {tuple(masks.shape)}, and samples of shape {tuple(x.shape[1:])}",
             "a mask has one value per place of a sample",
-            f"Give shape {(len(x), *places)}{_hint(masks, x)}.",
+            f"Give shape {(len(x), *places)}{hint}.",
         )  # fmt: skip
     return replace(made, masks=masks.bool().to(x.device))
-
-
-def _hint(masks: Tensor, x: Tensor) -> str:
-    """What to do where the mask would fit if the channels came last."""
-    return ", or say channels=-1 if the channels come last" if masks.shape == x.shape[:-1] else ""
 
 
 def class_scores(output: Tensor) -> Tensor | None:

@@ -86,7 +86,9 @@ def _object(source: Any) -> Model:
     if isinstance(source, ExportedProgram):
         return exported.from_object(source)
     if callable(source) and not isinstance(source, type):
-        return _function(source)
+        owner = getattr(source, "__self__", None)  # a method of a network brings its network along
+        name = getattr(source, "__name__", type(source).__name__)
+        return Model(source, name.strip("<>"), "callable", owner if isinstance(owner, nn.Module) else None)
     a_class = isinstance(source, type)
     raise ModelError(
         "a model", f"the class {source.__name__}" if a_class else f"an object of type {type(source).__name__}",
@@ -98,13 +100,6 @@ def _object(source: Any) -> Model:
 def _of_keras(source: Any) -> bool:
     """Whether this is a model of Keras, on whatever backend; Keras is not imported for asking."""
     return any(kind.__module__.startswith("keras.") and kind.__name__ == "Model" for kind in type(source).__mro__)
-
-
-def _function(function: Callable[..., Any]) -> Model:
-    """A plain callable; a method of a network brings its network along."""
-    owner = getattr(function, "__self__", None)
-    name = getattr(function, "__name__", type(function).__name__)
-    return Model(function, name.strip("<>"), "callable", owner if isinstance(owner, nn.Module) else None)
 
 
 def _named(source: str | os.PathLike[str], builder: Callable[[], nn.Module] | None, trust: bool) -> Model:

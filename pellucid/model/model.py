@@ -19,7 +19,7 @@ from . import mode
 from .readers.picture import Picture, read_picture
 from .readers.preprocess import Preprocess
 from .readers.text import Text, check_reads_texts
-from .softmax import BeforeSoftmax
+from .softmax import BeforeSoftmax, are_probabilities
 
 
 class Layer(NamedTuple):
@@ -154,8 +154,7 @@ class Model:
         if output_row.ndim != 1 or len(output_row) < 2:
             return []
         row = output_row.detach().double().cpu()
-        done = bool((row >= 0).all()) and abs(row.sum().item() - 1) < 1e-3
-        best = (row if done else row.softmax(0)).topk(min(n, len(row)))
+        best = (row if are_probabilities(row[None]) else row.softmax(0)).topk(min(n, len(row)))
         indices: list[int] = best.indices.tolist()
         return [(index, self.label(index), value) for index, value in zip(indices, best.values.tolist(), strict=True)]
 

@@ -1,4 +1,4 @@
-"""The scores before a softmax at the end of a model, intercepted while it runs."""
+"""A softmax at the end of a model: whether outputs come from one, and the scores before it, intercepted while it runs."""
 
 from __future__ import annotations
 
@@ -43,3 +43,8 @@ class _SoftmaxListener(TorchFunctionMode):
         if fn in SOFTMAXES:
             self.softmax, self.score = output, args[0] if args else (kwargs or {}).get("input")
         return output
+
+
+def are_probabilities(scores: Tensor) -> bool:
+    """Whether scores, with shape (sample, class, ...), come from a softmax: none is negative, and each sample's sum to 1."""
+    return bool((scores >= 0).all() and ((scores.sum(1) - 1).abs() < 1e-3).all())

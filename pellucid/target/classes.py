@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from pellucid.errors import TargetError
+from pellucid.model.softmax import are_probabilities
 from .number import Number
 from .target import Names, Term
 
@@ -143,7 +144,7 @@ def probabilities(scores: Tensor) -> Tensor:
                 [0.5000, 0.5000]]), tensor([[0.1000, 0.9000]]))
     """
     with torch.no_grad():
-        done = scores.shape[1] > 1 and bool((scores >= 0).all() and ((scores.sum(1) - 1).abs() < 1e-3).all())
+        done = scores.shape[1] > 1 and are_probabilities(scores)
     return scores if done else scores.softmax(1)
 
 
@@ -227,7 +228,9 @@ class Predicted(Region):
                 self.text(), f"outputs of shape {tuple(scores.shape)}", "a mask is part of a map", "Explain pl.logit(class)."
             )
         best = scores.argmax(1)
-        index = self.index if self.index is not None or scores.shape[1] == 1 else _largest(best, scores.shape[1])
+        index = self.index
+        if index is None and scores.shape[1] > 1:  # the class that takes up most of each map
+            index = tuple(int(row.flatten().bincount(minlength=scores.shape[1]).argmax()) for row in best)
         named = Region(self.at, index).resolve(value, names)
         assert isinstance(named, Region) and named.index is not None
         classes = named.index if isinstance(named.index, tuple) else (named.index,) * len(scores)
@@ -242,11 +245,6 @@ class Predicted(Region):
         shares = region.flatten(1).double().mean(1)
         labels = named.labels * len(classes) if len(named.labels) == 1 else named.labels
         return Region(self.at, tuple(int(one) for one in classes), labels, region, _mask_name(shares))
-
-
-def _largest(best: Tensor, count: int) -> tuple[int, ...]:
-    """The class that takes up most of each map."""
-    return tuple(int(row.flatten().bincount(minlength=count).argmax()) for row in best)
 
 
 def _threshold(scores: Tensor) -> float:

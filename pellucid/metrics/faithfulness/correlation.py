@@ -200,7 +200,8 @@ class MonotonicityCorrelation(CorrelationMetric):
         squares: list[Tensor | None] = [None] * len(question)
         forwards = 0
         for z in range(self.n):
-            scheme = Scheme(self.regions, Noise("uniform", seed=_seed(question, z)), Every(1))
+            seed = int(torch.randint(2**31, (), generator=stream("monotonicity", question.seed, z)))
+            scheme = Scheme(self.regions, Noise("uniform", seed=seed), Every(1))
             study = experiment(question, scheme)
             before = study.forwards
             sets = _of(study, singles)
@@ -215,10 +216,6 @@ class MonotonicityCorrelation(CorrelationMetric):
             for size, effect in zip(of_map, squares, strict=True)
         ]
         return Scores(torch.tensor(values, dtype=torch.float64), forwards)
-
-
-def _seed(question: Question, draw: int) -> int:
-    return int(torch.randint(2**31, (), generator=stream("monotonicity", question.seed, draw)))
 
 
 def _of(study: Experiment, sets: Callable[[int, int], list[Ablation]]) -> list[list[Ablation]]:

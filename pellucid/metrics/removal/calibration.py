@@ -87,13 +87,13 @@ def _mean(values: Sequence[float]) -> float:
 
 def _best(study: Experiment, reading: Reading) -> tuple[tuple[Ranks, Ranks] | None, tuple[str, ...]]:
     """The best orders, each end of the curve having its own, and why there are none."""
-    wanted, costs = study.question.ceiling, [cost(part.n) for part in study.parts]
-    if wanted is False:
+    ceiling, costs = study.question.ceiling, [cost(part.n) for part in study.parts]
+    if ceiling is False:
         return None, ()
     if None in costs:
         return None, ("There are too many regions to search for the best order.",)
     needed = study.draws * sum(one for one in costs if one is not None)
-    if wanted is None and needed > AFFORDABLE:
+    if ceiling is None and needed > AFFORDABLE:
         return None, (f"The best order would take up to {needed:,} forward passes; ceiling=True computes it.",)
     best = [best_orders(study, sample, reading) for sample in range(len(study.parts))]
     most, least = ([None if order is None else order[end] for order in best] for end in (0, 1))

@@ -214,16 +214,12 @@ def _experiment(question: Question, scheme: Scheme) -> Experiment:
     x, imputer = question.x, as_imputer(scheme.imputer)
     parts = question.remembered(("parts", scheme.regions), lambda: _parts(question, scheme.regions))
     fills = [imputer.prepare(x[i : i + 1], part, question.model) for i, part in enumerate(parts)]
-    steady = imputer.soft and not imputer.random and all(_same(x[i : i + 1], fill) for i, fill in enumerate(fills))
+    two = torch.zeros(2, *x.shape[1:], dtype=torch.bool, device=x.device)  # masks, for which a steady fill has one content
+    steady = imputer.soft and not imputer.random and all(len(fill(two, [0, 0])) == 1 for fill in fills)
     made = Experiment(question, parts, fills, scheme.draws if imputer.random else 1, steady)
     whole = readings(question, question.score, question.output, range(len(x))).cpu()
     made.known.update({(sample, b""): row for sample, row in enumerate(whole)})
     return made
-
-
-def _same(x: Tensor, fill: Fill) -> bool:
-    """Whether two masks get one content."""
-    return len(fill(torch.zeros(2, *x.shape[1:], dtype=torch.bool, device=x.device), [0, 0])) == 1
 
 
 def _parts(question: Question, regions: Division) -> list[Partition]:

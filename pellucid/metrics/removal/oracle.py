@@ -36,10 +36,9 @@ def best_orders(experiment: Experiment, sample: int, reading: Reading) -> Order 
     n = experiment.parts[sample].n
     if n > GREEDY:
         return None
-    found = experiment.question.remembered(
-        ("oracle", id(experiment), sample, reading), lambda: (_exact if n <= EXACT else _greedy)(experiment, sample, reading)
-    )
-    return found
+    search = _exact if n <= EXACT else _greedy
+    key = ("oracle", id(experiment), sample, reading)
+    return experiment.question.remembered(key, lambda: search(experiment, sample, reading))
 
 
 def _exact(experiment: Experiment, sample: int, reading: Reading) -> Order | None:

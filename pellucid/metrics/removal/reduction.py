@@ -76,7 +76,9 @@ class Reduction(ABC):
         measure(study, orders, self.scheme.steps, self.ends)
         known = question.remembered(("calibration", self), lambda: self.calibrate(study))
         values = reduce_all(self, study, orders, backwards(orders), known.chance)
-        notes = (*_notes(self, question), *known.notes)
+        note = "The output has no classes, so the target itself is read instead of a probability."
+        notes = known.notes
+        notes = (note, *notes) if question.classes is None and self.reading == "probability" else notes
         return Scores(values, study.forwards - before, known.floor, known.ceiling, known.reliability, notes)
 
     def calibrate(self, study: Experiment) -> Calibration:
@@ -98,9 +100,3 @@ def reduce_all(metric: Reduction, study: Experiment, most: Ranks, least: Ranks, 
         there = (metric.ends == "least" or falling is not None) and (metric.ends == "most" or holding is not None)
         values.append(metric.reduce(Removed(falling, holding, area)) if there else torch.nan)
     return torch.tensor(values, dtype=torch.float64)
-
-
-def _notes(metric: Reduction, question: Question) -> tuple[str, ...]:
-    if question.classes is None and metric.reading == "probability":
-        return ("The output has no classes, so the target itself is read instead of a probability.",)
-    return ()

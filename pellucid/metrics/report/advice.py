@@ -52,7 +52,8 @@ class Ranking:
             return f"No method has a score by {self.metric}."
         first, *others = self.ranked
         name = first["method"]
-        score = f"{first['score']:.3g}{_within(first['low'], first['high'])} by {self.metric} on {_samples(first['n'])}"
+        samples = f"{first['n']} sample{'s' * (first['n'] != 1)}"
+        score = f"{first['score']:.3g}{_within(first['low'], first['high'])} by {self.metric} on {samples}"
         if first["n"] < FEWEST:
             return f"{name} ranks first with {score}, which is too few to generalise from: evaluate at least {FEWEST}."
         if not self._beats_chance(first):
@@ -65,7 +66,8 @@ class Ranking:
     def _clear(self, first: Mapping[str, Any], second: Mapping[str, Any], score: str) -> str:
         name, other = first["method"], second["method"]
         found = self.paired(name, other)
-        better = f"{_lead(found)} better than {other}, the next (paired, p = {found.p:.2g})"
+        low, high = sorted((abs(found.low), abs(found.high)))
+        better = f"{abs(found.difference):.3g}{_within(low, high)} better than {other}, the next (paired, p = {found.p:.2g})"
         ranks = [row["rank"] for row in self.rows if row["method"] == name]
         also = f", first by {ranks.count(1)} of {len(ranks)} metrics" if len(ranks) > 1 else ""
         return f"Use {name}: {score}, {better}{also}, at {_cost(first)}."
@@ -95,17 +97,8 @@ class Ranking:
         return found.sure and (found.difference > 0) == (row["better"] == "higher")
 
 
-def _lead(found: Paired) -> str:
-    low, high = sorted((abs(found.low), abs(found.high)))
-    return f"{abs(found.difference):.3g}{_within(low, high)}"
-
-
 def _within(low: float | None, high: float | None) -> str:
     return "" if low is None else f" [{low:.3g}, {high:.3g}]"
-
-
-def _samples(n: int) -> str:
-    return f"{n} sample{'s' * (n != 1)}"
 
 
 def _cost(row: Mapping[str, Any]) -> str:

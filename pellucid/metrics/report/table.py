@@ -83,7 +83,8 @@ class Table:
         row = {"method": method, "metric": metric, "score": score, "low": low, "high": high}
         row |= {"n": int((~found.values.isnan()).sum()), "forwards": cost.forwards or None, "seconds": cost.seconds}
         row |= {"rank": self._rank(method, metric), "better": "higher" if self.metrics[metric].higher else "lower"}
-        row |= {"floor": floor, "ceiling": ceiling, "normalised": _normalised(score, floor, ceiling)}
+        share = (score - floor) / (ceiling - floor) if ceiling != floor else torch.nan
+        row |= {"floor": floor, "ceiling": ceiling, "normalised": share}
         row |= {"reliability": _mean(found.reliability), "judging": found.forwards}
         return {name: None if value != value else value for name, value in row.items()}
 
@@ -158,11 +159,6 @@ class Table:
 
 def _mean(values: Tensor | None) -> float:
     return torch.nan if values is None else float(values.nanmean())
-
-
-def _normalised(score: float, floor: float, ceiling: float) -> float:
-    """Where a score lies between what random orders reach, 0, and the best order, 1."""
-    return (score - floor) / (ceiling - floor) if ceiling != floor else torch.nan
 
 
 def cells(row: dict[str, Any]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pellucid.core.random import stream
 from pellucid.errors import MethodError
-from pellucid.target import Target, logit, mask
+from pellucid.target import logit, mask
 from ..metric import Answer, Question, Scores, class_scores
 from .random_weights import ORDERS, Draw, Order, layer_stages, normal_like, randomise
 from .reexplain import Explainer, SensitivityMetric
@@ -213,7 +213,9 @@ class RandomLogit(SensitivityMetric):
         count = outputs.shape[1]
         step = 1 + int(torch.randint(count - 1, (), generator=stream("other class", question.seed, count)))
         others = ((ours + step) % count).tolist()
-        again = Explainer.of(question, answer, target=_class_target(question, others))
+        target = mask(others) if question.output.dim() > 2 else logit(others)
+        target = target.resolve(lambda at: question.output, question.model)
+        again = Explainer.of(question, answer, target=target)
         found = _similarities(answer, answer.values, again.maps(question.x), self.similarity, absolute=self.absolute)
         mean = found.nanmean().item()
         hardly = f"The maps hardly depend on the class: similarity {mean:.2f} to those of another; a contrast shows more."
@@ -257,12 +259,6 @@ def _cascade(
         found.append(_similarities(answer, before, explain(again), metric.similarity, absolute=metric.absolute))
         forwards += again.forwards
     return Cascade(stages, torch.stack(found), forwards, metric.order != "independent")
-
-
-def _class_target(question: Question, classes: list[int]) -> Target:
-    """The scores of some classes, one per sample."""
-    named = mask(classes) if question.output.dim() > 2 else logit(classes)
-    return named.resolve(lambda at: question.output, question.model)
 
 
 def _similarities(answer: Answer, before: Tensor, after: Tensor, how: Similarity, *, absolute: bool) -> Tensor:

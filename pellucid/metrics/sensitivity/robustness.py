@@ -94,7 +94,7 @@ class MaxSensitivity(SensitivityMetric):
             tried = tried.clamp(-self.neighbours.radius, self.neighbours.radius)
             more, where = _worst(map_distances(again, answer, tried, relative=self.relative), tried)
             better = more > worst
-            worst, at = torch.where(better, more, worst), torch.where(_per_sample(better, x), where, at)
+            worst, at = torch.where(better, more, worst), torch.where(better.reshape(-1, *[1] * (x.dim() - 1)), where, at)
         return Scores(worst.cpu(), again.forwards)
 
 
@@ -180,10 +180,6 @@ def _worst(far: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:
     """The greatest distance of every sample, and the shift that made it."""
     worst, number = far.max(0)
     return worst, shift[number, torch.arange(far.shape[1], device=shift.device)]
-
-
-def _per_sample(chosen: Tensor, x: Tensor) -> Tensor:
-    return chosen.reshape(-1, *[1] * (x.dim() - 1))
 
 
 def row_norms(values: Tensor) -> Tensor:

@@ -152,7 +152,9 @@ def _rgb(image: Image.Image, request: str) -> Image.Image:
         image.load()
         turn = UPRIGHT.get(image.getexif().get(ORIENTATION, 1))
         image = _eight_bits(image, request)
-        image = _on_white(image) if image.has_transparency_data else image.convert("RGB")
+        if image.has_transparency_data:
+            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
+        image = image.convert("RGB")
         image = image if turn is None else image.transpose(turn)
         image.info.clear()  # nothing about patients and places, and no camera orientation to be applied a second time
         return image
@@ -178,12 +180,6 @@ def _eight_bits(image: Image.Image, request: str) -> Image.Image:
             "nothing says which value is white", "Scale it to 0-255 and save it with eight bits a channel.",
         )  # fmt: skip
     return image
-
-
-def _on_white(image: Image.Image) -> Image.Image:
-    image = image.convert("RGBA")
-    white = Image.new("RGBA", image.size, "white")
-    return Image.alpha_composite(white, image).convert("RGB")
 
 
 @contextmanager

@@ -27,7 +27,9 @@ TURNED = ", which takes channels last: pictures go in channels first and are tur
 
 def load(path: Path) -> Model:
     """The network in an ONNX file. The format holds numbers and operations, so that reading it runs nothing of its author's."""
-    onnx, onnx2torch = _imported(f"model {path}")
+    onnx = hub.optional(f"model {path}", "onnx", "onnx")
+    torchvision.imported(f"model {path}")  # onnx2torch imports it
+    onnx2torch = hub.optional(f"model {path}", "onnx2torch", "onnx")
     proto = _read(onnx, path)
     proto = _convertible(onnx, onnx2torch, proto, path)
     shapes = [tuple(axis.dim_value for axis in value.type.tensor_type.shape.dim) for value in _inputs(proto)]
@@ -78,12 +80,6 @@ class Converted(nn.Module):
         parts = [self._graph[0](filled[at : at + self.batch]) for at in range(0, len(filled), self.batch)]
         made = torch.cat(parts) if len(parts) > 1 else parts[0]
         return made[: len(x)] if missing else made
-
-
-def _imported(request: str) -> tuple[Any, Any]:
-    onnx = hub.optional(request, "onnx", "onnx")
-    torchvision.imported(request)  # onnx2torch imports it
-    return onnx, hub.optional(request, "onnx2torch", "onnx")
 
 
 def _read(onnx: Any, path: Path) -> Any:

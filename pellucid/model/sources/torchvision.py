@@ -65,7 +65,9 @@ def load(reference: Reference, trust: bool) -> Model:
     else:
         return _trained(models, reference, source)
     source += ", random weights" if reference.random else f", weights of {reference.weights}"
-    how = _reading(models, reference)
+    published = _entry(models, replace(reference, weights=None)).transforms()  # the user's are taken to be trained on the same
+    origin = f"torchvision's transforms of the published weights of {reference.name}"
+    how = metadata.as_preprocess(published, origin, strict=False)
     return Model(module, reference.name, source, module, how, fingerprint=fingerprint, notes=notes)
 
 
@@ -86,13 +88,6 @@ def _entry(models: Any, reference: Reference) -> Any:
         why = f"torchvision publishes {names} for {reference.name}"
         raise ModelError(f"model {reference}", f"no weights {name}", why, "Name one of those, or a file of weights.")
     return entry
-
-
-def _reading(models: Any, reference: Reference) -> Any:
-    """How pictures are read where the weights are the user's: as for the published ones, and said so."""
-    transforms = _entry(models, replace(reference, weights=None)).transforms()
-    source = f"torchvision's transforms of the published weights of {reference.name}"
-    return metadata.as_preprocess(transforms, source, strict=False)
 
 
 def _trained(models: Any, reference: Reference, source: str) -> Model:

@@ -113,7 +113,9 @@ def fill(module: nn.Module, state: State, path: Path) -> nn.Module:
     problems = {
         "missing": _missing(own, state),
         "unexpected": [key for key in state if key not in own],
-        "of another shape": [_shapes(key, own, state) for key in shared if own[key].shape != state[key].shape],
+        "of another shape": [
+            f"{key} {tuple(state[key].shape)} for {tuple(own[key].shape)}" for key in shared if own[key].shape != state[key].shape
+        ],
     }
     found = "; ".join(f"{len(keys)} {what}: {few(keys)}" for what, keys in problems.items() if keys)
     if found:
@@ -136,10 +138,6 @@ def _missing(own: State, state: State) -> list[str]:
     filled = {own[key].data_ptr() for key in own if key in state and own[key].numel()}
     without = [key for key in own if key not in state and own[key].data_ptr() not in filled]
     return [key for key in without if not key.endswith("num_batches_tracked")]
-
-
-def _shapes(key: str, own: State, state: State) -> str:
-    return f"{key} {tuple(state[key].shape)} for {tuple(own[key].shape)}"
 
 
 def few(names: Iterable[str]) -> str:
