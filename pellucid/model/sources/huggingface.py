@@ -18,7 +18,6 @@ from torch import nn
 
 from pellucid.errors import ModelError
 from ..model import Model
-from ..readers.preprocess import Preprocess
 from ..readers.text import Text
 from ..readers.tokenizer import ENDLESS
 from . import hub, metadata, torchvision
@@ -56,8 +55,9 @@ def folder(path: Path, request: str, trust: bool, *, random: bool = False) -> Mo
     source += ", trusted by the user" if config.get("auto_map") else ""
     model = Model(module, name, source, module, fingerprint=None if random else _digest(path), notes=notes)
     model = metadata.with_metadata(model)
-    read = _reading(transformers, path) or _texts(transformers, path, module)
-    return replace(model, preprocess=read, shape=_shape(module))
+    processor, file = _part(transformers.AutoImageProcessor, path, PROCESSORS)
+    read = metadata.as_preprocess(processor, f"{file} of {path.name}", strict=False) if processor else None
+    return replace(model, preprocess=read or _texts(transformers, path, module), shape=_shape(module))
 
 
 def cached(name: str, file: str) -> str | None:
@@ -177,13 +177,6 @@ def _silence() -> Iterator[None]:
             bars.enable_progress_bar()
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
-
-
-def _reading(transformers: ModuleType, path: Path) -> Preprocess | None:
-    """How pictures are read, where the folder has an image processor that `Preprocess` can follow."""
-    processor, file = _part(transformers.AutoImageProcessor, path, PROCESSORS)
-    how: Preprocess | None = metadata.as_preprocess(processor, f"{file} of {path.name}", strict=False) if processor else None
-    return how
 
 
 def _part(kind: Any, path: Path, files: Sequence[str]) -> tuple[Any, str]:

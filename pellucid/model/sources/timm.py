@@ -63,7 +63,9 @@ def _trained(timm: ModuleType, reference: Reference, create: Any, maker: str) ->
         why = "none were published for timm"
         raise ModelError(f"model {reference}", "an architecture without trained weights", why, do)
     name = f"{cfg.hf_hub_id or cfg.url}"
-    here = _cached(cfg)
+    files = ("model.safetensors", "pytorch_model.bin") if cfg.hf_hub_id else ()
+    paths = (huggingface.cached(cfg.hf_hub_id, file) for file in files)  # of an earlier download
+    here = next((Path(path) for path in paths if path), None)
     if here is not None:
         module = create(pretrained=True, pretrained_cfg_overlay={"file": here})
         return module.eval(), f"{maker}, weights {name}", digest(here)
@@ -74,10 +76,3 @@ def _trained(timm: ModuleType, reference: Reference, create: Any, maker: str) ->
     except Exception as error:
         found = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         raise ModelError(f"model {reference}", found, "its trained weights could not be fetched", do) from None
-
-
-def _cached(cfg: Any) -> Any:
-    """The file of weights that an earlier download left on this machine."""
-    files = ("model.safetensors", "pytorch_model.bin") if cfg.hf_hub_id else ()
-    paths = (huggingface.cached(cfg.hf_hub_id, file) for file in files)
-    return next((Path(path) for path in paths if path), None)
