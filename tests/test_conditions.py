@@ -11,7 +11,7 @@ from torch import Tensor, nn
 import pellucid as pl
 from pellucid.methods import conditioning
 from pellucid.tape import find, path, record, rewrite
-from pellucid.tape.axes.channel_axis import axes_of
+from pellucid.tape.axes.layout import axes_of
 from pellucid.tape.seed import find_output
 from pellucid.tape.stack import stack
 from pellucid.target.condition import Axes, Condition

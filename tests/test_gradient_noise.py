@@ -318,7 +318,7 @@ def test_a_network_that_first_writes_into_its_input_varies_the_same(method: Any)
 
 
 def test_an_input_or_an_answer_that_is_no_number_is_refused():
-    with pytest.raises(pl.InputError, match=r"found 1 entries that are NaN or infinite; no difference can be taken from them"):
+    with pytest.raises(pl.InputError, match=r"found 1 entries of 3 that are NaN or infinite; nothing can be computed from them"):
         pl.explain(linear, torch.tensor([[1.0, torch.nan, 0.0]], dtype=torch.float64), 0, FiniteDifferences())
     with pytest.raises(pl.ModelError, match=r"of moved inputs: found \d+ of \d+ scores that are NaN .* Take a smaller step\."):
         pl.explain(lambda x: x.log(), torch.tensor([[1.0, 9.0]]), 0, FiniteDifferences(0.5))

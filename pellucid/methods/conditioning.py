@@ -17,7 +17,7 @@ from torch import Tensor
 from pellucid.errors import MethodError
 from pellucid.explanation.ledger import Row, before
 from pellucid.tape import Op, Tape
-from pellucid.tape.axes.channel_axis import axes_of
+from pellucid.tape.axes.layout import axes_of
 from pellucid.tape.batch import Batch, per_sample
 from pellucid.tape.seed import ResolvedTarget, find
 from pellucid.tape.stack import repeated, stack

@@ -42,8 +42,8 @@ from pellucid.explanation.explanation import Explanation
 from pellucid.explanation.method import Method
 from pellucid.model import Model
 from pellucid.model.softmax import are_probabilities
-from pellucid.tape.finite import check
 from pellucid.tape.forward import Readout, batch_size, forward_values
+from pellucid.tape.recording.record import check_finite
 from pellucid.target import Target
 from pellucid.target.classes import OfClass
 
@@ -132,7 +132,7 @@ def question(model: Model, x: Tensor, target: Target, **how: Any) -> Question:
         ModelError: the output is not finite.
         TargetError: the target does not name one number per sample of this output.
     """
-    check(x)
+    check_finite(x)
     whole = isinstance(model.module, torch.fx.GraphModule)  # exported programs may take batches of one size alone
     pieces = [
         forward_values(model, piece, (*target.addresses, None)) for piece in torch.split(x, len(x) if whole else batch_size(x))

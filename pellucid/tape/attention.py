@@ -62,36 +62,28 @@ def attention_between(tape: Tape, resolved: ResolvedTarget) -> TokenAttention | 
             return refusal
     counts = sorted({tape.values[layer.weights].shape[-1] for layer in layers})
     if len(counts) > 1:
-        return (
-            f"attention over {' and '.join(map(str, counts))} tokens",
-            "the tokens change between the layers, so that their weights cannot be chained",
-        )
+        several = f"attention over {' and '.join(map(str, counts))} tokens"
+        return several, "the tokens change between the layers, so that their weights cannot be chained"
     return TokenAttention(tape, layers, counts[0], known, ops)
 
 
 def _unfit(tape: Tape, layer: Attention, known: Mapping[int, Layout]) -> Refusal | None:
     """Why the weights of one layer cannot be read as (sample, head, token, token)."""
-    value = tape.values[layer.weights]
+    value, place = tape.values[layer.weights], layer.softmax.place
     shape = " x ".join(map(str, value.shape))
     if tape.samples > 1 and not (isinstance(value.batch, Batch) and value.batch.axis < len(value.shape) - 2):
-        return f"{layer.softmax.place} with weights of shape {shape}", "the samples of the batch cannot be told apart there"
+        return f"{place} with weights of shape {shape}", "the samples of the batch cannot be told apart there"
     if value.shape[-1] != value.shape[-2]:
-        return (
-            f"{layer.softmax.place} of {value.shape[-2]} tokens over {value.shape[-1]} others",
-            "tokens do not attend to themselves there",
-        )
+        return f"{place} of {value.shape[-2]} tokens over {value.shape[-1]} others", "tokens do not attend to themselves there"
     layout = known.get(layer.weights)
     if layout is None:
         return None
     if any(factor.what == CHANNEL for axis in layout[-2:] for factor in axis):
-        return f"{layer.softmax.place}, which weighs channels ({shape})", "weights between channels say nothing of places"
+        return f"{place}, which weighs channels ({shape})", "weights between channels say nothing of places"
     elsewhere = [factor for axis in layout[:-2] for factor in axis if factor.what >= 0]
     inside = places(layout[-1])
     if elsewhere and inside:
-        return (
-            f"{layer.softmax.place} within windows of {value.shape[-1]} tokens",
-            "a token does not attend beyond its window there",
-        )
+        return f"{place} within windows of {value.shape[-1]} tokens", "a token does not attend beyond its window there"
     return None
 
 
@@ -116,7 +108,7 @@ def tokens_read(attention: TokenAttention, resolved: ResolvedTarget) -> Tensor:
     return mask / mask.sum(1, keepdim=True).clamp(min=1)
 
 
-def gradients_at(attention: TokenAttention, resolved: ResolvedTarget, wanted: Sequence[int]) -> dict[int, Tensor]:
+def gradients_at(attention: TokenAttention, resolved: ResolvedTarget, ids: Sequence[int]) -> dict[int, Tensor]:
     """The gradient of the target at some values of the tape, which is kept."""
-    arrived = walk(attention.tape, resolved.gradients, chain_rule, ends=wanted, keep=True)
-    return {i: arrived.get(i, torch.zeros(())).expand(attention.tape.values[i].shape) for i in wanted}
+    arrived = walk(attention.tape, resolved.gradients, chain_rule, ends=ids, keep=True)
+    return {i: arrived.get(i, torch.zeros(())).expand(attention.tape.values[i].shape) for i in ids}

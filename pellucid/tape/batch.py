@@ -16,6 +16,7 @@ VIEWS = frozenset(
     """view _unsafe_view reshape _reshape_alias _reshape_copy view_copy flatten unflatten squeeze unsqueeze squeeze_copy
     unsqueeze_copy""".split()
 )
+PERMUTED = frozenset("permute permute_copy transpose transpose_copy swapaxes t t_copy".split())
 REDUCTIONS = frozenset("mean sum nansum amax amin max min var std var_mean std_mean logsumexp prod median argmax argmin".split())
 
 
@@ -97,7 +98,8 @@ def follow(name: str, args: Sequence[Any], before: Shape, batch: Batch | None, a
         return None
     axis, every = batch
     if name in VIEWS:
-        return _digit(every * prod(before[axis + 1 :]), after, _strides(after), samples)
+        strides = [prod(after[d + 1 :]) for d in range(len(after))]
+        return _digit(every * prod(before[axis + 1 :]), after, strides, samples)
     if name == "as_strided":
         return _digit(every * prod(before[axis + 1 :]), after, args[2], samples)
     moved = _moved(name, args, before, axis, len(after))
@@ -124,20 +126,32 @@ def rearranges(name: str, args: Sequence[Any], axis: int, dims: int) -> bool:
 def _moved(name: str, args: Sequence[Any], before: Shape, axis: int, dims: int) -> int | None:
     """Where an axis went, in an operation that keeps its entries together."""
     n = len(before)
-    if name in ("permute", "permute_copy"):
-        return [d % n for d in args[1]].index(axis)
-    if name in ("transpose", "swapaxes", "t", "transpose_copy", "t_copy"):
-        pair = [d % n for d in args[1:3]] if len(args) > 2 else [0, n - 1]
-        return pair[1 - pair.index(axis)] if axis in pair else axis
+    if name in PERMUTED:
+        return permutation(name, args, n).index(axis)
     if name in ("select", "unbind", "select_copy", "unbind_copy"):
         return _without([args[1] if len(args) > 1 else 0], n, axis)
     if name in REDUCTIONS and dims < n:
-        wanted = args[1] if len(args) > 1 else None
-        return _without(range(n) if wanted is None or wanted == () else [wanted] if isinstance(wanted, int) else wanted, n, axis)
+        axes = args[1] if len(args) > 1 else None
+        return _without(range(n) if axes is None or axes == () else [axes] if isinstance(axes, int) else axes, n, axis)
     if name == "stack":
         place = (args[1] if len(args) > 1 else 0) % (n + 1)
         return axis + (place <= axis)
     return axis + max(dims - n, 0) if name in ("expand", "add", "sub", "mul", "div", "expand_copy") else axis
+
+
+def permutation(name: str, args: Sequence[Any], n: int) -> list[int]:
+    """The axes of what an operation of `PERMUTED` read, in the order in which it returns them.
+
+    Example:
+        >>> permutation("transpose", (None, 0, -1), 3)
+        [2, 1, 0]
+    """
+    if name.startswith("permute"):
+        return [d % n for d in args[1]]
+    a, b = (d % n for d in args[1:3]) if len(args) > 2 else (0, n - 1)
+    order = list(range(n))
+    order[a], order[b] = b, a
+    return order
 
 
 def _without(dims: Sequence[int], n: int, axis: int) -> int | None:
@@ -152,7 +166,3 @@ def _digit(step: int, shape: Shape, strides: Sequence[int], samples: int) -> Bat
         if stride and step % stride == 0 and length % (step // stride * samples) == 0:
             return Batch(axis, step // stride)
     return None
-
-
-def _strides(shape: Shape) -> list[int]:
-    return [prod(shape[d + 1 :]) for d in range(len(shape))]

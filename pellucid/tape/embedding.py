@@ -15,8 +15,7 @@ from pellucid.model import Model
 from pellucid.model.outputs import main_output
 from . import kinds
 from .recording.functional_twin import aten_name
-from .recording.plain_kernels import plain_kernels
-from .recording.record import InterceptMode
+from .recording.record import InterceptMode, plain_kernels
 
 CASTS = frozenset({"_to_copy", "to", "type"})
 LOOKUPS = frozenset({"embedding", "index_select", "_embedding_bag", "_embedding_bag_forward_only"})

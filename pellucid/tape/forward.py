@@ -18,7 +18,7 @@ from pellucid.model.hooks import listening, visible
 from pellucid.model.outputs import entries, main_output, part, rebuild, tensors
 from pellucid.model.where import nearest
 from pellucid.target import Part, Target
-from .finite import check
+from .recording.record import check_finite
 
 LARGEST = 512  # samples in one batch, at most
 
@@ -62,22 +62,30 @@ class Readout:
         Arguments:
             overwrite_input: Whether the network may write into the variants, which are not needed any more.
         """
-        if isinstance(self.model.module, torch.fx.GraphModule) and len(variants) != len(self.x):
-            return self._in_pieces(variants, rows)  # exported programs may take batches of one size alone
+        pieces = self.pieces(variants, rows)
+        parts = [self._values(*piece, overwrite_input and self.at is None) for piece in pieces]
+        if pieces[0][0] is variants:
+            return parts[0]
+        return {at: torch.cat([values[at] for values in parts])[: len(variants)] for at in parts[0]}
+
+    def _values(self, variants: Tensor, rows: Sequence[int], overwrite_input: bool) -> dict[str | None, Tensor]:
         patch = {} if self.at is None else {self.at: variants}
         x = variants if self.at is None else self.x[list(rows)]
-        overwrite_input = overwrite_input and self.at is None
         return forward_values(
             self.model, x, self.target.addresses, patch, variable_length=self.variable_length, overwrite_input=overwrite_input
         )  # fmt: skip
 
-    def _in_pieces(self, variants: Tensor, rows: Sequence[int]) -> dict[str | None, Tensor]:
-        """The same, in batches as large as that of the samples, the last one filled up."""
+    def pieces(self, variants: Tensor, rows: Sequence[int]) -> list[tuple[Tensor, Sequence[int]]]:
+        """Variants and their samples in batches that the model takes.
+
+        Exported programs may take batches of one size alone: as many as there are samples, the last one filled up.
+        """
         size = len(self.x)
+        if not isinstance(self.model.module, torch.fx.GraphModule) or len(variants) == size:
+            return [(variants, rows)]
         places = list(range(len(variants))) + [0] * (-len(variants) % size)
-        pieces = [places[i : i + size] for i in range(0, len(places), size)]
-        parts = [self.values(variants[piece], [rows[i] for i in piece]) for piece in pieces]
-        return {at: torch.cat([values[at] for values in parts])[: len(variants)] for at in parts[0]}
+        batches = [places[i : i + size] for i in range(0, len(places), size)]
+        return [(variants[batch], [rows[i] for i in batch]) for batch in batches]
 
     def check(self, responses: Tensor) -> Tensor:
         """The responses, if all are numbers.
@@ -103,7 +111,7 @@ def resolve_readout(model: Model, x: Tensor, target: Target, at: str | None = No
         TargetError: the target does not name one number per sample of this output.
         WhereError: the target, or `at`, names a module that did not run.
     """
-    check(x)
+    check_finite(x)
     values = forward_values(model, x, (*target.addresses, None, *([at] if at else [])), {})
     output = values[None]
     if not output.isfinite().all():
@@ -175,9 +183,9 @@ def _values_at(model: Model, paths: set[str], patch: dict[str, Tensor], variable
 
 
 def _replaced(name: str, output: Any, value: Tensor, variable_length: bool) -> Any:
-    made = list(tensors(output))
-    if len(made) != 1 or (made[0].dim() != value.dim() if variable_length else made[0].shape != value.shape):
-        shapes = ", ".join(str(tuple(t.shape)) for t in made)
+    outputs = list(tensors(output))
+    if len(outputs) != 1 or (outputs[0].dim() != value.dim() if variable_length else outputs[0].shape != value.shape):
+        shapes = ", ".join(str(tuple(t.shape)) for t in outputs)
         raise WhereError(
             f"A change of what {name} returns", f"{shapes or 'no tensor'}, and {tuple(value.shape)} to put there",
             "one value replaces one other", "Name a module that returns one tensor, batch first.",
@@ -186,8 +194,8 @@ def _replaced(name: str, output: Any, value: Tensor, variable_length: bool) -> A
 
 
 def _no_such_value(model: Model, path: str) -> WhereError:
-    known = [name for name in visible(model.module).values() if name]
-    near = ", ".join(nearest(path, known)) or "nothing: the inside of scripted and compiled code cannot be seen"
+    names = [name for name in visible(model.module).values() if name]
+    near = ", ".join(nearest(path, names)) or "nothing: the inside of scripted and compiled code cannot be seen"
     return WhereError(
         f"The value at {path}", "nothing of that name that ran", f"the nearest are {near}",
         "`pellucid inspect` lists all modules.",

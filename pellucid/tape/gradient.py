@@ -1,15 +1,20 @@
-"""Slope: how the target would change, on variants of the same samples. The gradient beside `Readout`, which only reads."""
+"""The gradient of a target at variants of the same samples, by the tape. Beside `Readout`, which only reads the target."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from .forward import Readout, forward_values
+from pellucid.model import Model
+from pellucid.model.hooks import listening
+from pellucid.model.outputs import rebuild
+from .forward import Readout
+from .op import Tape
 from .recording.record import record
 from .seed import resolve_target
 from .walk import chain_rule, walk
@@ -23,7 +28,7 @@ def gradient_and_score(readout: Readout, variants: Tensor, rows: Sequence[int]) 
     decide.
 
     Arguments:
-        readout: The model, and a settled target.
+        readout: The model, and a target with names and predictions resolved.
         variants: What to put in place of the input, or of the value `readout.at`.
         rows: Which sample each of them is a variant of.
 
@@ -36,40 +41,60 @@ def gradient_and_score(readout: Readout, variants: Tensor, rows: Sequence[int]) 
         >>> gradient_and_score(Readout(model, torch.ones(1, 2), pl.logit(0)), torch.ones(3, 2), [0, 0, 0])[0].shape
         torch.Size([3, 2])
     """
-    if isinstance(readout.model.module, torch.fx.GraphModule) and len(variants) != len(readout.x):
-        return _in_pieces(readout, variants, rows)  # exported programs may take batches of one size alone
-    tape = record(_Patched(readout, rows), variants)
-    returned = {at: (ref.id,) for at, ref in zip(_inside(readout), tape.output["inside"], strict=True)}
-    resolved = resolve_target(replace(tape, returned={**tape.returned, **returned}), readout.target.take(rows))
-    (end,) = tape.inputs
-    gradient = walk(tape, resolved.gradients, chain_rule, ends=(end,)).get(end)
-    return variants.new_zeros(variants.shape) if gradient is None else gradient, resolved.score
-
-
-def _in_pieces(readout: Readout, variants: Tensor, rows: Sequence[int]) -> tuple[Tensor, Tensor]:
-    """The same, in batches as large as that of the samples, the last one filled up."""
-    size = len(readout.x)
-    places = list(range(len(variants))) + [0] * (-len(variants) % size)
-    pieces = [places[i : i + size] for i in range(0, len(places), size)]
-    found = [gradient_and_score(readout, variants[piece], [rows[i] for i in piece]) for piece in pieces]
-    gradients, scores = (torch.cat(parts)[: len(variants)] for parts in zip(*found, strict=True))
+    pieces = readout.pieces(variants, rows)
+    parts = [gradient_and_score_at_once(readout, *piece) for piece in pieces]
+    if pieces[0][0] is variants:
+        return parts[0]
+    gradients, scores = (torch.cat(column)[: len(variants)] for column in zip(*parts, strict=True))
     return gradients, scores
 
 
-class _Patched:
-    """The model as a function of what stands at `readout.at`, answering with the values that the target reads."""
-
-    def __init__(self, readout: Readout, rows: Sequence[int]) -> None:
-        self.readout, self.rows, self.module = readout, list(rows), readout.model.module
-
-    def forward(self, variants: Tensor) -> dict[str, Any]:
-        at, x = self.readout.at, variants
-        if at is not None:
-            x = self.readout.x[self.rows]
-        values = forward_values(self.readout.model, x, self.readout.target.addresses, None if at is None else {at: variants})
-        return {"logits": values[None], "inside": [values[at] for at in _inside(self.readout)]}
+def gradient_and_score_at_once(readout: Readout, variants: Tensor, rows: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """The same in one batch, for models that take any number of variants, or this one."""
+    tape = _record(readout, variants, rows)
+    resolved = resolve_target(tape, readout.target.take(rows))
+    end = tape.inputs[-1]
+    gradient = walk(tape, resolved.gradients, chain_rule, ends=(end,)).get(end)
+    return torch.zeros_like(variants) if gradient is None else gradient, resolved.score
 
 
-def _inside(readout: Readout) -> list[str]:
-    """The modules that the target reads."""
-    return [at for at in readout.target.addresses if at is not None]
+def _record(readout: Readout, variants: Tensor, rows: Sequence[int]) -> Tape:
+    """The tape of the variants; they are its last input."""
+    if readout.at is None:
+        return record(readout.model, variants)
+    patched = PatchedModel(readout.model, readout.at)
+    with patched.replacing():
+        return record(patched, readout.x[list(rows)], variants)
+
+
+@dataclass(frozen=True, eq=False)
+class PatchedModel:
+    """A model that is given what one of its modules returns, beside its input.
+
+    Arguments:
+        model: The model as it is.
+        path: The module.
+    """
+
+    model: Model
+    path: str
+    _value: list[Tensor] = field(default_factory=list)
+
+    @property
+    def module(self) -> nn.Module | None:
+        return self.model.module
+
+    def forward(self, x: Tensor, value: Tensor) -> Any:
+        self._value[:] = [value]
+        return self.model.forward(x)
+
+    @contextmanager
+    def replacing(self) -> Iterator[None]:
+        """The module returns what the model was given, in this block; a tape recorded in it sees that too."""
+        assert self.module is not None
+
+        def leave(path: str, output: Any) -> Any:
+            return rebuild(output, Tensor, lambda _: self._value[0]) if self._value else None
+
+        with listening({id(self.module.get_submodule(self.path)): self.path}, leave=leave):
+            yield

@@ -5,7 +5,9 @@ To teach pellucid a new operation, add its name to the kind that fits; nothing e
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import cache
+from typing import Any
 
 
 def _names(text: str) -> frozenset[str]:
@@ -56,6 +58,9 @@ ACTIVATIONS = _names(
 )
 SIGMOIDS = _names("sigmoid hardsigmoid special_expit _softmax _safe_softmax")
 NOT_NEGATIVE = _names("relu relu6 sigmoid hardsigmoid softplus abs exp sqrt rsqrt square _softmax _safe_softmax special_expit")
+
+# Of kinds that keep entries from falling below zero, those that do not.
+SIGNED = frozenset({"sub", "rsub", "upsample_bicubic2d", "_upsample_bicubic2d_aa"})
 
 BATCH_NORMS = _names(
     """native_batch_norm _native_batch_norm_legit _native_batch_norm_legit_no_training cudnn_batch_norm miopen_batch_norm
@@ -118,3 +123,24 @@ def kind_of(name: str, tracked: tuple[bool, ...]) -> str:
     if name in CONVOLUTIONS and several:
         return "unknown"
     return KIND.get(name, "unknown")
+
+
+def nonnegative(name: str, kind: str, args: Sequence[Any], kwargs: Mapping[str, Any], sources: Sequence[bool]) -> bool:
+    """Whether nothing an operation makes can be below zero, given the same of each value it reads.
+
+    Example:
+        >>> nonnegative("relu", "activation", (), {}, [False]), nonnegative("add", "sum", (), {}, [True, False])
+        (True, False)
+    """
+    if name in NOT_NEGATIVE:
+        return True
+    if name in ("hardtanh", "clamp", "clamp_min"):
+        low = kwargs.get("min", kwargs.get("min_val", args[1] if len(args) > 1 else -1.0))
+        return isinstance(low, (int, float)) and low >= 0
+    if name in SIGNED or not sources or kwargs.get("alpha", 1) < 0:
+        return False
+    if (name == "constant_pad_nd" and len(args) > 2 and args[2] < 0) or (
+        name == "fill" and not (isinstance(args[1], (int, float)) and args[1] >= 0)
+    ):
+        return False
+    return kind in ("max", "pool", "route", "sum", "product") and all(sources)

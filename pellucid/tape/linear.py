@@ -139,15 +139,17 @@ class Convolution(Linear):
     pad: tuple[int, ...] | None = None
 
     def apply(self, x: Tensor, weight: Tensor) -> Tensor:
-        z: Tensor = aten.convolution.default(self._pad(x), weight, None, *self.settings)
+        x = x if self.pad is None else padded(x, list(self.pad))
+        z: Tensor = aten.convolution.default(x, weight, None, *self.settings)
         return z
 
     def transpose(self, s: Tensor, weight: Tensor) -> Tensor:
         if self._tiles(weight):
             return self._untiled(s, weight)
-        like = torch.empty(
-            (s.shape[0], *self._grown), dtype=s.dtype, device=s.device, memory_format=layout(s)
-        )  # only its shape is read
+        shape = [s.shape[0], *self.shape[1:]]
+        for i, p in enumerate(self.pad or ()):
+            shape[-1 - i // 2] += p
+        like = torch.empty(shape, dtype=s.dtype, device=s.device, memory_format=layout(s))  # only its shape is read
         grad: Tensor = aten.convolution_backward.default(s, like, weight, None, *self.settings, [True, False, False])[0]
         return grad if self.pad is None else padded(grad, [-p for p in self.pad])
 
@@ -165,17 +167,6 @@ class Convolution(Linear):
         tiles = s.permute(0, 2, 3, 1) @ weight.flatten(1)
         whole: Tensor = tiles.reshape(*tiles.shape[:-1], channels, height, width).permute(0, 3, 1, 4, 2, 5)
         return whole.reshape(s.shape[0], channels, s.shape[2] * height, s.shape[3] * width)
-
-    @property
-    def _grown(self) -> tuple[int, ...]:
-        """The shape of one padded sample."""
-        sizes = list(self.shape[1:])
-        for i, p in enumerate(self.pad or ()):
-            sizes[-1 - i // 2] += p
-        return tuple(sizes)
-
-    def _pad(self, x: Tensor) -> Tensor:
-        return x if self.pad is None else padded(x, list(self.pad))
 
     def spread(self, amount: Tensor) -> tuple[Tensor, Tensor]:
         # All channels of a group read the same positions: one channel per group tells it all.

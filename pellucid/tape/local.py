@@ -14,7 +14,7 @@ from pellucid.model.outputs import tensors
 from . import kinds
 from .batch import along, per_sample
 from .linear import Linear, linear
-from .op import Op, Ref, Tape
+from .op import Op, Tape
 
 aten = torch.ops.aten
 FEW = 1e-6  # of what an input got: less than this counts as nothing
@@ -170,16 +170,12 @@ def _hardtanh(op: LocalOp, g: Tensor) -> Tensor:
 
 
 def _max_pool(op: LocalOp, g: Tensor) -> Tensor:
-    kernel, stride, padding, dilation, ceil = _pool_settings(op.op.args)
+    defaults: tuple[Any, ...] = (None, None, [], [0, 0], [1, 1], False)
+    settings = (*op.op.args, *defaults[len(op.op.args) :])[1:6]
+    kernel, stride, padding, dilation, ceil = (list(a) if isinstance(a, tuple) else a for a in settings)
     indices = op.op.aux[1]
     assert indices is not None
     return aten.max_pool2d_with_indices_backward(g, op.x, kernel, stride, padding, dilation, ceil, indices)  # type: ignore[no-any-return]
-
-
-def _pool_settings(args: tuple[Any, ...]) -> tuple[Any, ...]:
-    defaults: tuple[Any, ...] = (None, None, [], [0, 0], [1, 1], False)
-    full = (*args, *defaults[len(args) :])
-    return tuple(list(a) if isinstance(a, tuple) else a for a in full[1:6])
 
 
 def _batch_norm(op: LocalOp, g: Tensor) -> Tensor:
@@ -209,20 +205,14 @@ _PULLS = {
 
 def batch_norm(tape: Tape, op: Op) -> tuple[Tensor, Tensor]:
     """The scale and the shift per channel of a batch norm that uses its running statistics."""
-    weight, bias, mean, var, eps = batch_norm_settings(op)
+    _, weight, bias, mean, var, *_, eps = op.args
     m, v = tape.value(mean.id), tape.value(var.id)
-    scale = torch.rsqrt(v + eps)
+    scale = torch.rsqrt(v + float(eps))
     if weight is not None:
         scale = scale * tape.value(weight.id)
     shift = -m * scale if bias is None else tape.value(bias.id) - m * scale
     shape = (-1, *[1] * (len(tape.values[op.ins[0]].shape) - 2))
     return scale.reshape(shape), shift.reshape(shape)
-
-
-def batch_norm_settings(op: Op) -> tuple[Ref | None, Ref | None, Ref, Ref, float]:
-    """weight, bias, running mean, running variance, eps."""
-    _, weight, bias, mean, var, *rest = op.args
-    return weight, bias, mean, var, float(rest[-1])
 
 
 def trains(op: Op) -> bool:

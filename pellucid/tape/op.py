@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pellucid.model.outputs import leaves
 from .batch import Batch, SampleAxis
 
 
@@ -126,16 +127,7 @@ class Op:
 
     def refs(self) -> Iterator[Ref]:
         """Every value among its arguments, tracked or constant."""
-        for arg in (*self.args, *self.kwargs.values()):
-            yield from _refs(arg)
-
-
-def _refs(arg: Any) -> Iterator[Ref]:
-    if isinstance(arg, Ref):
-        yield arg
-    elif isinstance(arg, (tuple, list)):
-        for item in arg:
-            yield from _refs(item)
+        return leaves((self.args, self.kwargs), Ref)
 
 
 def fill(arg: Any, get: Callable[[int], Any]) -> Any:

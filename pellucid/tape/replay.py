@@ -11,7 +11,7 @@ from pellucid.errors import MethodError
 from pellucid.model.outputs import tensors
 from pellucid.target import Target
 from .op import Op, Tape
-from .seed import find, find_output
+from .seed import find_output, places
 
 # Made of the shape of a tensor alone, or drawn anew by the model: the same whatever stands in it.
 UNMOVED = frozenset(
@@ -46,9 +46,13 @@ def replay(
     """
     wanted = (find_output(tape),) if wanted is None else wanted
     replaced = dict(changes)
+
+    def get(id: int) -> Tensor:
+        return replaced[id] if id in replaced else tape.value(id)
+
     for op in after(tape, changes, wanted) if ops is None else ops:
-        made = list(tensors(op.call(lambda id: replaced[id] if id in replaced else tape.value(id))))
-        replaced.update({i: t for i, t in zip(_places(tape, op), made, strict=True) if i is not None and i not in changes})
+        outputs = zip(_places(tape, op), tensors(op.call(get)), strict=True)
+        replaced.update({i: t for i, t in outputs if i is not None and i not in changes})
     return {i: replaced[i] if i in replaced else tape.value(i) for i in wanted}
 
 
@@ -60,11 +64,6 @@ def rescored(tape: Tape, target: Target, changes: Mapping[int, Tensor], ops: Seq
     return target.read(lambda at: values[ids[at]])
 
 
-def places(tape: Tape, target: Target) -> dict[str | None, int]:
-    """The values that a target reads, by address."""
-    return {at: find_output(tape) if at is None else find(tape, at) for at in target.addresses}
-
-
 def after(tape: Tape, changed: Collection[int], wanted: Collection[int]) -> tuple[Op, ...]:
     """The operations that lie between the values `changed` and the values `wanted`, in the order they ran."""
     moved, reached = set(changed), []
@@ -72,16 +71,16 @@ def after(tape: Tape, changed: Collection[int], wanted: Collection[int]) -> tupl
         if any(ref.id in moved for ref in op.refs()):
             reached.append(op)
             moved.update(i for i in _places(tape, op) if i is not None)
-    needed, found = set(wanted) - set(changed), []
+    needed, between = set(wanted) - set(changed), []
     for op in reversed(reached):
         decides = op.kind == "constant" and op.name not in UNMOVED
         if decides and not any(made is not None for made in op.aux):
             raise _data_dependent(op)
         if needed.intersection(i for i in _places(tape, op) if i is not None):
-            found.append(op)
+            between.append(op)
             needed.update(ref.id for ref in op.refs())
             needed -= set(changed)
-    return tuple(reversed(found))
+    return tuple(reversed(between))
 
 
 def _places(tape: Tape, op: Op) -> list[int | None]:
@@ -89,8 +88,8 @@ def _places(tape: Tape, op: Op) -> list[int | None]:
     aux = op.aux or (None,) * len(op.outs)
     if not any(made is not None for made in aux):
         return list(op.outs)
-    seen = {id(value.tensor): i for i, value in enumerate(tape.values) if not value.tracked and value.tensor is not None}
-    return [out if out is not None else seen.get(id(made)) for out, made in zip(op.outs, aux, strict=True)]
+    ids_by_tensor = {id(value.tensor): i for i, value in enumerate(tape.values) if not value.tracked and value.tensor is not None}
+    return [out if out is not None else ids_by_tensor.get(id(made)) for out, made in zip(op.outs, aux, strict=True)]
 
 
 def _data_dependent(op: Op) -> MethodError:

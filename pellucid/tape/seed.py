@@ -46,11 +46,10 @@ def resolve_target(tape: Tape, target: Target, names: Names | None = None) -> Re
         ModelError: the output is not finite.
         WhereError: the target reads a module that did not run.
     """
-    main_id = find_output(tape)
-    output = tape.value(main_id)
+    output = tape.value(find_output(tape))
     if not torch.isfinite(output).all():
         raise _not_finite(tape)
-    ids = {at: main_id if at is None else find(tape, at) for at in target.addresses}
+    ids = places(tape, target)
     named = target.resolve(lambda at: tape.value(ids[at]), names)
     with torch.inference_mode(False), torch.enable_grad():
         leaves = {i: tape.value(i).detach().clone().requires_grad_() for i in set(ids.values())}
@@ -68,6 +67,11 @@ def resolve_target(tape: Tape, target: Target, names: Names | None = None) -> Re
         held = named.with_fixed_scale()
         for_relevance = None if held is named else _gradients(held.read(lambda at: leaves[ids[at]]), leaves)
     return ResolvedTarget(named, score.detach(), output, gradients, for_relevance)
+
+
+def places(tape: Tape, target: Target) -> dict[str | None, int]:
+    """The values that a target reads, by address."""
+    return {at: find_output(tape) if at is None else find(tape, at) for at in target.addresses}
 
 
 def _gradients(score: Tensor, leaves: dict[int, Tensor]) -> dict[int, Tensor]:
@@ -89,13 +93,13 @@ def find_part(tape: Tape, path: str) -> int:
     Raises:
         TargetError: there is no such part, or it does not depend on the input.
     """
-    found = part([(name, ref.id) for name, ref in entries(tape.output, Ref)], path)
-    if not tape.values[found].tracked:
+    id = part([(name, ref.id) for name, ref in entries(tape.output, Ref)], path)
+    if not tape.values[id].tracked:
         raise TargetError(
             f'the part "{path}" of the output', "numbers that the input does not change, or whole numbers",
             "there is nothing to carry back", "Read another part: the scores it was made from.",
         )  # fmt: skip
-    return found
+    return id
 
 
 def find(tape: Tape, at: str | Where) -> int:
@@ -128,28 +132,28 @@ def _leaf(tape: Tape, path: str) -> int:
     return ops[-1].out
 
 
-def _ambiguous(asked: str, found: list[str], known: list[str]) -> WhereError:
-    if found:
+def _ambiguous(address: str, matches: list[str], names: list[str]) -> WhereError:
+    if matches:
         return WhereError(
-            f"The value at {asked}", f"{len(found)} of them: {', '.join(found[:4])}", "one is needed", "Name one of them."
+            f"The value at {address}", f"{len(matches)} of them: {', '.join(matches[:4])}", "one is needed", "Name one of them."
         )
-    near = ", ".join(nearest(asked, list(dict.fromkeys(known)))) or "nothing"
+    near = ", ".join(nearest(address, list(dict.fromkeys(names)))) or "nothing"
     return WhereError(
-        f"The value at {asked}", "nothing of that name that ran", f"the nearest are {near}",
+        f"The value at {address}", "nothing of that name that ran", f"the nearest are {near}",
         "pl.record(model, x).show() lists all.",
     )  # fmt: skip
 
 
 def _not_finite(tape: Tape) -> ModelError:
     """Names the first operation, or the first parameter, that holds NaN or infinity."""
-    found, do = "an output that is not finite", "Check weights and input scale."
+    cause, do = "an output that is not finite", "Check weights and input scale."
     for op in tape.ops:
         constants = [value.tensor for value in (tape.values[ref.id] for ref in op.refs()) if not value.tracked]
         if any(t is not None and t.is_floating_point() and bool(torch.isnan(t).any()) for t in constants):
-            found, do = f"NaN in a weight of {op.place}", "Load weights without NaN."
+            cause, do = f"NaN in a weight of {op.place}", "Load weights without NaN."
             break
-        made = tape.values[op.out].tensor if any(o is not None for o in op.outs) else None
-        if made is not None and not bool(torch.isfinite(made).all()):
-            found = f"an output that is not finite: it starts at {op.place}"
+        output = tape.values[op.out].tensor if any(o is not None for o in op.outs) else None
+        if output is not None and not bool(torch.isfinite(output).all()):
+            cause = f"an output that is not finite: it starts at {op.place}"
             break
-    return ModelError("An explanation", found, "nothing can be computed from NaN or infinity", do)
+    return ModelError("An explanation", cause, "nothing can be computed from NaN or infinity", do)

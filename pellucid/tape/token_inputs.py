@@ -115,9 +115,10 @@ def attribute(method: Method, text: TokenizedText, target: Target, at: str | Whe
     if at is None:
         attribution, more = fold_tokens(attribution, method, text)
         notes = (*notes, *more)
-    kept = [note for note in attribution.notes if not (notes and note.startswith("The baseline"))]  # ours says which text it is
+    # Of two notes on the baseline, ours says which text it is.
+    own_notes = [note for note in attribution.notes if not (notes and note.startswith("The baseline"))]
     error = None if attribution.error is None else _pad_tokens(attribution.error, text, at)
-    return replace(attribution, values=_pad_tokens(attribution.values, text, at), error=error, notes=(*kept, *notes))
+    return replace(attribution, values=_pad_tokens(attribution.values, text, at), error=error, notes=(*own_notes, *notes))
 
 
 def with_keywords(model: Model, beside: Mapping[str, Tensor]) -> Model:
@@ -153,9 +154,9 @@ class TokenNames(tuple[str, ...]):
     size: int
 
     def __new__(cls, text: Text, size: int) -> TokenNames:
-        made = super().__new__(cls)
-        made.text, made.size = text, size
-        return made
+        names = super().__new__(cls)
+        names.text, names.size = text, size
+        return names
 
     def __len__(self) -> int:
         return self.size
@@ -189,19 +190,19 @@ def _check(method: Method) -> None:
 def adapt(method: Method, text: TokenizedText) -> tuple[Method, tuple[str, ...]]:
     """The method for one text: a baseline is the text with blanks for its tokens, what is removed are tokens."""
     if has(method, "of_tokens"):
-        made: tuple[Method, tuple[str, ...]] = member(method, "of_tokens")(text)
-        return made
+        adapted: tuple[Method, tuple[str, ...]] = member(method, "of_tokens")(text)
+        return adapted
     if has(method, "method"):  # a method that wraps another
         inner, notes = adapt(member(method, "method"), text)
         return configured(method, method=inner), notes
     name = next((name for name in ("baseline", "baselines") if has(method, name)), None)
     if name is None:
         return method, ()
-    given, whole = member(method, name), text.embedded
-    if isinstance(given, Tensor) and not given.is_floating_point():
-        rows = given.to(whole.ids).reshape(-1, given.shape[-1])
+    baseline, whole = member(method, name), text.embedded
+    if isinstance(baseline, Tensor) and not baseline.is_floating_point():
+        rows = baseline.to(whole.ids).reshape(-1, baseline.shape[-1])
         return configured(method, **{name: torch.cat([embed(whole.model, one[None]).vectors for one in rows])}), ()
-    if given is not None:
+    if baseline is not None:
         return method, ()
     blank, token = text.blank_vectors()
     kept = "; special tokens stay" if text.tokens is not None and SPECIAL in text.tokens.kinds[0] else ""

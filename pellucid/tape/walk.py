@@ -16,12 +16,12 @@ Step = Callable[[LocalOp, tuple[Tensor | None, ...]], "list[Tensor | None]"]
 
 def path(tape: Tape, starts: Iterable[int]) -> list[Op]:
     """The operations that lie between the inputs and the values `starts`, in the order they ran."""
-    wanted, found = set(starts), []
+    reached, ops = set(starts), []
     for op in reversed(tape.ops):
-        if wanted.intersection(o for o in op.outs if o is not None) and op.kind != "constant":
-            found.append(op)
-            wanted.update(op.ins if op.signal is None else (op.ins[op.signal],))
-    return found[::-1]
+        if reached.intersection(o for o in op.outs if o is not None) and op.kind != "constant":
+            ops.append(op)
+            reached.update(op.ins if op.signal is None else (op.ins[op.signal],))
+    return ops[::-1]
 
 
 @torch.no_grad()
@@ -40,13 +40,13 @@ def walk(tape: Tape, seeds: dict[int, Tensor], step: Step, *, ends: Collection[i
     """
     pending, arrived = dict(seeds), {}
     makers = {i: op for op in tape.ops for i in (*op.outs, *op.inner) if i is not None}
-    wanted = {makers[i].out if i in makers and i in makers[i].inner else i: i for i in ends}
+    goals = {makers[i].out if i in makers and i in makers[i].inner else i: i for i in ends}
     stop = min((makers[i].index if i in makers else -1 for i in ends), default=-1)
     for op in reversed(tape.ops):
         carried = tuple(pending.pop(o, None) if o is not None else None for o in op.outs)
         for o, c in zip(op.outs, carried, strict=True):
-            if c is not None and o in wanted:
-                arrived[wanted[o]] = c
+            if c is not None and o in goals:
+                arrived[goals[o]] = c
         if op.index == stop:
             break
         if any(c is not None for c in carried):

@@ -12,7 +12,7 @@ from pellucid.methods.layer_choice import choose_map
 from pellucid.model import Model
 from pellucid.model.where import Where
 from pellucid.tape import Tape, find, path, record, resolve_target, rewrite
-from pellucid.tape.axes.channel_axis import axes_of
+from pellucid.tape.axes.layout import axes_of
 from pellucid.tape.seed import find_output
 from pellucid.target import Target, as_target, channel
 from pellucid.target.condition import Axes, Condition

@@ -8,7 +8,8 @@ import torch
 
 from pellucid.core.progress import report_progress
 from pellucid.tape.local import single_precision
-from pellucid.tape.replay import after, places, rescored
+from pellucid.tape.replay import after, rescored
+from pellucid.tape.seed import places
 from .base import CAM, Heat, LayerActivation, weighted_sum
 
 

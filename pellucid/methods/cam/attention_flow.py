@@ -59,7 +59,10 @@ class OfAttention(ABC):
         end = tape.inputs[0] if at is None else find(tape, at)
         attention = attention_between(tape, resolved)
         if not isinstance(attention, TokenAttention):
-            raise _no_attention(self.name, *attention)
+            raise MethodError(
+                f"{self.name} of this model", *attention,
+                'Choose a method for any network, such as "lrp", or one for maps, such as "gradcam".',
+            )  # fmt: skip
         to_values = _TokenLayout(self.name, attention, end)
         heat = self.follow(_after(attention, end), resolved, tokens_read(attention, resolved))
         values, notes = to_values(heat)
@@ -79,8 +82,8 @@ class OfAttention(ABC):
 
 def _after(attention: TokenAttention, end: int) -> TokenAttention:
     """The layers that ran after a value was made."""
-    made = attention.tape.values[end].producer
-    later = [layer for layer in attention.layers if made is None or layer.mix.index > made]
+    producer = attention.tape.values[end].producer
+    later = [layer for layer in attention.layers if producer is None or layer.mix.index > producer]
     return replace(attention, layers=tuple(later))
 
 
@@ -95,7 +98,10 @@ class _TokenLayout:
         self.row = _row(attention)
         self.patches = _patches(attention, self.row) if self.row is not None and end == attention.tape.inputs[0] else None
         if not self._fits:
-            raise _no_layout(name, attention, self.shape)
+            raise MethodError(
+                f"{name} of this model", f"attention over {self.count} tokens, and values of shape {self.shape}",
+                "which token belongs to which part of them is not known", 'Name a layer that returns the tokens: at="blocks.0".',
+            )  # fmt: skip
 
     @property
     def _fits(self) -> bool:
@@ -137,20 +143,11 @@ def _row(attention: TokenAttention) -> Grid | None:
     return Grid(0, 0, size, layout[-1][0].start if layout[-1][0].inside else 0)
 
 
-def _patches(attention: TokenAttention, row: Grid | None) -> Op | None:
+def _patches(attention: TokenAttention, row: Grid) -> Op | None:
     """The convolution that made tokens of patches of the input."""
     (x,) = attention.tape.inputs[:1]
-    return next(
-        (
-            op
-            for op in attention.ops
-            if op.kind == "convolution"
-            and row is not None
-            and op.ins == (x,)
-            and attention.tape.values[op.out].shape[2:] == row.size
-        ),
-        None,
-    )
+    read_input = [op for op in attention.ops if op.kind == "convolution" and op.ins == (x,)]
+    return next((op for op in read_input if attention.tape.values[op.out].shape[2:] == row.size), None)
 
 
 def over_pixels(heat: Tensor, patches: Op | None, tape: Tape, size: Sequence[int]) -> Tensor:
@@ -169,17 +166,3 @@ def over_pixels(heat: Tensor, patches: Op | None, tape: Tape, size: Sequence[int
         missing = max(length + pad - wide.shape[d], 0)
         wide = F.pad(wide, [0, 0] * (len(size) - d) + [0, missing]).narrow(d, pad, length)
     return wide[:-1] / wide[-1:].clamp(min=1)
-
-
-def _no_attention(method: str, found: str, why: str) -> MethodError:
-    return MethodError(
-        f"{method} of this model", found, why,
-        'Choose a method for any network, such as "lrp", or one for maps, such as "gradcam".',
-    )  # fmt: skip
-
-
-def _no_layout(method: str, attention: TokenAttention, shape: Sequence[int]) -> MethodError:
-    return MethodError(
-        f"{method} of this model", f"attention over {attention.count} tokens, and values of shape {tuple(shape)}",
-        "which token belongs to which part of them is not known", 'Name a layer that returns the tokens: at="blocks.0".',
-    )  # fmt: skip

@@ -102,8 +102,7 @@ class CAM(ABC):
     @property
     def options(self) -> tuple[str, ...]:
         """Its settings, in readable lines."""
-        settings = {name: value for name, value in vars(self).items() if name != "layer"}
-        return tuple(f"{name}={value}" for name, value in settings.items())
+        return tuple(f"{name}={value}" for name, value in vars(self).items() if name != "layer")
 
 
 def weighted_sum(weights: Tensor, A: Tensor) -> Tensor:

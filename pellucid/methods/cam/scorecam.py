@@ -50,7 +50,7 @@ class ScoreCAM(CAM):
         def make(first: int, stop: int) -> tuple[Tensor, Sequence[int]]:
             rows = list(range(samples)) * (stop - first)
             masks = self.masks(A[:, first:stop].movedim(1, 0).flatten(0, 1)[:, None], layer)
-            return masked(layer.x[rows], masks, layer.map.input_grid.channel), rows
+            return layer.x[rows] * masks.unsqueeze(layer.map.input_grid.channel).to(layer.x.dtype), rows
 
         scores, done = A.new_zeros(channels, samples), 0
         fixed = isinstance(layer.model.module, torch.fx.GraphModule)  # exported programs may take batches of one size alone
@@ -75,11 +75,6 @@ class ScoreCAM(CAM):
             return scores.softmax(1)
         flat = A.flatten(2)
         return scores * (flat.amax(2) > flat.amin(2))
-
-
-def masked(x: Tensor, masks: Tensor, channel: int) -> Tensor:
-    """Inputs seen through masks (n, *places), the same for all their channels."""
-    return x * masks.unsqueeze(channel).to(x.dtype)
 
 
 def _check_finite(scores_here: Tensor, layer: LayerActivation) -> Tensor:

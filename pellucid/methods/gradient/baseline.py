@@ -37,7 +37,7 @@ def filled(baseline: Baseline, x: Tensor) -> Tensor:
 def _finite(baseline: Tensor, x: Tensor) -> Tensor:
     """The baseline, if it broadcasts against x and holds nothing but numbers."""
     ends = zip(reversed(baseline.shape), reversed(x.shape), strict=False)
-    if baseline.dim() > x.dim() or not all(n in (1, wanted) for n, wanted in ends):
+    if baseline.dim() > x.dim() or not all(n in (1, size) for n, size in ends):
         sample = tuple(x.shape[1:])
         raise InputError(
             f"a baseline of shape {tuple(baseline.shape)}", f"inputs of shape {tuple(x.shape)}",

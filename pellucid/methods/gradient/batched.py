@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from pellucid.errors import MethodError
 from pellucid.explanation.attribution import Attribution
 from pellucid.model import Model
-from pellucid.model.hooks import listening
-from pellucid.model.outputs import rebuild
 from pellucid.model.where import Where
-from pellucid.tape import Tape, chain_rule, find, record, resolve_target, walk
+from pellucid.tape import Tape, find, record, resolve_target
 from pellucid.tape.batch import Batch
 from pellucid.tape.forward import Readout, forward_values
+from pellucid.tape.gradient import gradient_and_score_at_once
 from pellucid.target import Target
 
 ROOM = {"cpu": 4e8, "cuda": 4e9}  # bytes of tape; measured: on a CPU, gradients cost more per sample in tapes above a gigabyte
@@ -29,9 +27,6 @@ LARGEST = 256  # samples in one batch, at most
 @dataclass(frozen=True, eq=False)
 class BatchedGradient:
     """The gradient of one target at many variants of the same samples.
-
-    It reads the tape, not autograd: so it is the same for scripted, traced and exported models, and for those that run without
-    gradients.
 
     Arguments:
         readout: The model and the target.
@@ -61,11 +56,7 @@ class BatchedGradient:
         if missing > 0:
             filled = torch.cat([variants, variants[:1].expand(missing, *variants.shape[1:])])
             return self(filled, [*rows, *[rows[0]] * missing])[: len(variants)]
-        tape = self.record(variants, rows)
-        resolved = resolve_target(tape, self.readout.target.take(rows), self.readout.model)
-        end = tape.inputs[-1]
-        gradient = walk(tape, resolved.gradients, chain_rule, ends=(end,)).get(end)
-        return torch.zeros_like(variants) if gradient is None else gradient
+        return gradient_and_score_at_once(self.readout, variants, rows)[0]
 
     def everywhere(self, variants: Tensor) -> Tensor:
         """The gradient at one variant of every sample."""
@@ -84,18 +75,11 @@ class BatchedGradient:
         """The target at every variant, of a copy: networks may write into what they read."""
         return self.readout(variants.clone(), rows)
 
-    def attribution(self, values: Tensor, *, error: Tensor | None = None, **told: Any) -> Attribution:
+    def attribution(self, values: Tensor, *, error: Tensor | None = None, **fields: Any) -> Attribution:
         """Values in the type of the input, or in single precision where that is less, with what is known of the target."""
         dtype = torch.promote_types(self.value.dtype, torch.float32)
         error = None if error is None else error.to(dtype)
-        return Attribution(values.to(dtype), self.score, self.readout.target, self.output, error=error, **told)
-
-    def record(self, variants: Tensor, rows: Sequence[int]) -> Tape:
-        """The tape of the variants; they are its last input."""
-        if self.readout.at is None:
-            return record(self.readout.model, variants)
-        with patched(self.readout.model, self.readout.at) as model:
-            return record(model, self.readout.x[list(rows)], variants)
+        return Attribution(values.to(dtype), self.score, self.readout.target, self.output, error=error, **fields)
 
 
 def batched_gradient(model: Model, x: Tensor, target: Target, at: str | Where | None = None) -> BatchedGradient:
@@ -190,37 +174,3 @@ def _fitting(tape: Tape) -> int:
     each = sum(t.numel() * t.element_size() for t in tensors) / tape.samples
     room = ROOM.get(tensors[0].device.type, ROOM["cpu"])
     return int(min(max(room / each, 1), LARGEST))
-
-
-@dataclass(frozen=True, eq=False)
-class Patched:
-    """A model that is given what one of its modules returns, beside its input.
-
-    Arguments:
-        model: The model as it is.
-        given: What the module returns while the model runs.
-    """
-
-    model: Model
-    given: list[Tensor]
-
-    @property
-    def module(self) -> nn.Module | None:
-        return self.model.module
-
-    def forward(self, x: Tensor, value: Tensor) -> Any:
-        self.given[:] = [value]
-        return self.model.forward(x)
-
-
-@contextmanager
-def patched(model: Model, path: str) -> Iterator[Patched]:
-    """A model whose module `path` returns what it is given, in this block; a tape recorded in it sees that too."""
-    assert model.module is not None
-    given = list[Tensor]()
-
-    def put(name: str, output: Any) -> Any:
-        return rebuild(output, Tensor, lambda _: given[0]) if given else None
-
-    with listening({id(model.module.get_submodule(path)): path}, leave=put):
-        yield Patched(model, given)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -16,13 +16,14 @@ from pellucid.model.where import Where
 from pellucid.tape import LocalOp, ResolvedTarget, Tape, find, path, record, resolve_target, walk
 from pellucid.tape.batch import per_sample
 from pellucid.tape.local import single_precision
-from pellucid.tape.seed import find_output
+from pellucid.tape.seed import places
 from pellucid.tape.walk import release
 from pellucid.target import Target
 from .baseline import Baseline, brief, filled, sentence
+from .integrated import gauss_legendre
 from .rescale import Shares, rescale
 from .reveal_cancel import RevealCancel
-from .two_passes import Carried, Pair, nodes, pairs
+from .two_passes import Carried, Pair, pairs
 
 RULES = ("rescale", "reveal_cancel")
 POINTS = 64  # for targets that are not linear in what they read, such as probabilities
@@ -77,10 +78,10 @@ class DeepLift:
         check_rule(self.rule)
         origin, tape = filled(self.baseline, x), record(model, x)
         resolved = resolve_target(tape, target, model)
-        found = compare(tape, record(model, origin), resolved, at, rule=self.rule)
-        notes = (sentence(self.baseline, model, x), *(() if self.multipliers else found.notes(at)))
+        comparison = compare(tape, record(model, origin), resolved, at, rule=self.rule)
+        notes = (sentence(self.baseline, model, x), *(() if self.multipliers else (comparison.note(at),)))
         options = (f"baseline={brief(self.baseline)}", f"rule={self.rule}", f"multipliers={self.multipliers}")
-        values = found.multipliers if self.multipliers else found.values
+        values = comparison.multipliers if self.multipliers else comparison.values
         return Attribution(
             values, resolved.score, resolved.target, resolved.output, notes=notes, options=options, forwards=3 * len(x)
         )
@@ -115,25 +116,27 @@ class Comparison:
         """How much of the change nothing accounts for."""
         return self.change - self.arrived - self.past
 
-    def notes(self, at: str | Where | None) -> tuple[str, ...]:
+    def note(self, at: str | Where | None) -> str:
         """How complete it is, for captions."""
-        worst = int((self.gap.abs() / self.change.abs().clamp(min=1e-12)).argmax())
-        which = f" (sample {worst}, the one furthest off)" if len(self.change) > 1 else ""
-        change, gap, past = (figure(float(t[worst])) for t in (self.change, self.gap.abs(), self.past))
-        beside = "" if at is None else f", with {past} that goes past {at},"
-        return (f"The sum of the map{beside} is {gap} off f(x) - f(baseline) = {change}{which}.",)
+        past = self.past[furthest_off(self.change, self.gap)]
+        return completeness(self.change, self.gap, "" if at is None else f", with {figure(float(past))} that goes past {at},")
 
 
-class Rule(Protocol):
-    """How multipliers are carried."""
+def furthest_off(change: Tensor, gap: Tensor) -> int:
+    """The sample of which the largest share of its change is missing."""
+    return int((gap.abs() / change.abs().clamp(min=1e-12)).argmax())
 
-    def seed(self, slope: Tensor) -> Tensor: ...
-    def step(self, pair: Pair, carried: Carried) -> Shares: ...
-    def weigh(self, change: Tensor, value: int, m: Tensor) -> Tensor: ...
+
+def completeness(change: Tensor, gap: Tensor, past: str = "", reference: str = "f(baseline)") -> str:
+    """How complete a map is, for captions: how far its sum is off the change of the score, per sample."""
+    worst = furthest_off(change, gap)
+    which = f" (sample {worst}, the one furthest off)" if len(change) > 1 else ""
+    off, total = figure(float(gap[worst].abs())), figure(float(change[worst]))
+    return f"The sum of the map{past} is {off} off f(x) - {reference} = {total}{which}."
 
 
 class Rescale:
-    """One multiplier per value, see `rescale`."""
+    """How multipliers are carried with one of them per value, see `rescale`; with two, see `RevealCancel`."""
 
     def seed(self, slope: Tensor) -> Tensor:
         return slope
@@ -164,7 +167,7 @@ def compare(
     end = here.inputs[0] if at is None else find(here, at)
     sides = pairs(here, there)
     base = _at_baseline(there, resolved)
-    carry: Rule = Rescale() if rule == "rescale" else RevealCancel(sides[op.index] for op in path(here, resolved.gradients))
+    carry = Rescale() if rule == "rescale" else RevealCancel(sides[op.index] for op in path(here, resolved.gradients))
     change = single_precision(here.value(end)) - single_precision(there.value(end))
     seeds = {i: carry.seed(slope) for i, slope in _slopes(here, there, resolved, base).items()}
 
@@ -179,12 +182,9 @@ def compare(
     values = carry.weigh(change, end, m)
     past = {i: carry.weigh(here.value(i) - there.value(i), i, n) for i, n in arrived.items()}
     return Comparison(
-        values,
-        m if m.dim() == values.dim() else m.mean(0),
-        (resolved.score - base.score).double(),
-        _summed(here, {end: values}),
+        values, m if m.dim() == values.dim() else m.mean(0), (resolved.score - base.score).double(), _summed(here, {end: values}),
         _summed(here, past),
-    )
+    )  # fmt: skip
 
 
 def _summed(tape: Tape, values: dict[int, Tensor]) -> Tensor:
@@ -212,7 +212,7 @@ def _slopes(here: Tape, there: Tape, resolved: ResolvedTarget, base: ResolvedTar
     if all(torch.equal(s, middle[i]) and torch.equal(s, base.gradients.get(i, s)) for i, s in resolved.gradients.items()):
         return resolved.gradients
     total = {i: torch.zeros_like(s) for i, s in resolved.gradients.items()}
-    for t, weight in nodes(POINTS):
+    for t, weight in gauss_legendre(POINTS):
         for i, slope in _derivative(here, there, resolved.target, t).items():
             total[i] += weight * slope
     return total
@@ -220,7 +220,7 @@ def _slopes(here: Tape, there: Tape, resolved: ResolvedTarget, base: ResolvedTar
 
 def _derivative(here: Tape, there: Tape, target: Target, t: float) -> dict[int, Tensor]:
     """The derivative of a settled target by all it reads, on the line from the baseline (t = 0) to the input (t = 1)."""
-    ids = {at: find_output(here) if at is None else find(here, at) for at in target.addresses}
+    ids = places(here, target)
     with torch.inference_mode(False), torch.enable_grad():
         points = {i: there.value(i).lerp(here.value(i), t).detach().requires_grad_() for i in set(ids.values())}
         score = target.read(lambda at: points[ids[at]]).sum()

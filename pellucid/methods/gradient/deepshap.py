@@ -8,7 +8,6 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from pellucid.core.numbers import figure
 from pellucid.core.progress import report_progress
 from pellucid.errors import MethodError
 from pellucid.explanation.attribution import Attribution
@@ -17,7 +16,7 @@ from pellucid.model.where import Where
 from pellucid.tape import record, resolve_target
 from pellucid.target import Target
 from .baseline import brief
-from .deeplift import check_rule, compare
+from .deeplift import check_rule, compare, completeness
 from .expected import source_of
 from .sampling import Tally, called_off
 
@@ -81,25 +80,21 @@ class DeepShap:
         change, gap = (torch.zeros(samples, dtype=torch.float64, device=x.device) for _ in range(2))
         for j in range(draws):
             origin = source.take([(j, j % len(source))] * samples, range(samples))
-            found = compare(tape, record(model, origin), resolved, at, rule=self.rule, keep=True)
-            change, gap = change + found.change, gap + found.gap
-            for sample, value in enumerate(found.values):
+            comparison = compare(tape, record(model, origin), resolved, at, rule=self.rule, keep=True)
+            change, gap = change + comparison.change, gap + comparison.gap
+            for sample, value in enumerate(comparison.values):
                 tally.add(sample, value)
             if report_progress(j + 1, draws, "baselines"):
                 break
         done = tally.count[0]
         values, error = tally.mean.to(x.dtype), tally.error.to(x.dtype) if done > 1 else None
-        notes = (str(source), _complete(change / done, gap / done), *called_off(tally.count, draws))
+        notes = (
+            str(source),
+            completeness(change / done, gap / done, ", with what goes past it,", "mean of f(baseline)"),
+            *called_off(tally.count, draws),
+        )
         options = (f"baselines={brief(self.baselines)}", f"n={draws}", f"rule={self.rule}", f"seed={self.seed}")
         return Attribution(
             values, resolved.score, resolved.target, resolved.output, notes=notes, options=options, error=error,
             forwards=samples * (1 + 2 * done),
         )  # fmt: skip
-
-
-def _complete(change: Tensor, gap: Tensor) -> str:
-    """How complete the mean is, for captions."""
-    worst = int((gap.abs() / change.abs().clamp(min=1e-12)).argmax())
-    which = f" (sample {worst}, the one furthest off)" if len(change) > 1 else ""
-    off = f"{figure(float(gap[worst].abs()))} off f(x) - mean of f(baseline) = {figure(float(change[worst]))}"
-    return f"The sum of the map, with what goes past it, is {off}{which}."

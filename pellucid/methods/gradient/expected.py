@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -78,8 +78,8 @@ class Expected:
         def questions(first: int, last: int) -> tuple[Tensor, list[int]]:
             return torch.arange(first, last), [q % samples for q in range(first, last)]
 
-        for first, _, made in run_batched(contributions, self.n * samples, questions, batch=s.batch, what="gradients"):
-            for q, value in enumerate(made, first):
+        for first, _, block in run_batched(contributions, self.n * samples, questions, batch=s.batch, what="gradients"):
+            for q, value in enumerate(block, first):
                 tally.add(q % samples, value)
         tally.check("The mean over baselines")
         notes = (str(source), *called_off(tally.count, self.n))
@@ -101,23 +101,14 @@ def draws(n: int, baselines: int, seed: int) -> tuple[list[int], list[float]]:
     return torch.cat(turns)[:n].tolist(), places
 
 
-class Source(Protocol):
-    """Where baselines come from: the caller, or random draws."""
-
-    def __len__(self) -> int: ...
-    def __str__(self) -> str: ...
-    def take(self, picks: Sequence[tuple[int, int]], rows: Sequence[int]) -> Tensor:
-        """The baselines for some samples, each by the number of its draw and the number drawn."""
-
-
-def source_of(baselines: Tensor | None, model: Model, x: Tensor, seed: int) -> Source:
-    """The baselines of the caller, or uniform ones for None.
+def source_of(baselines: Tensor | None, model: Model, x: Tensor, seed: int) -> OwnBaselines | UniformBaselines:
+    """Where baselines come from: the caller, or, without any, uniform draws.
 
     Raises:
-        InputError: they do not fit.
+        InputError: the baselines do not fit.
     """
     if baselines is None:
-        return Uniform.within(model, x, seed)
+        return UniformBaselines.within(model, x, seed)
     shape = tuple(baselines.shape)
     if len(shape) != x.dim() or not len(baselines):
         raise InputError(
@@ -140,11 +131,12 @@ class OwnBaselines:
         return f"The baselines are {len(self)} inputs of the caller's own."
 
     def take(self, picks: Sequence[tuple[int, int]], rows: Sequence[int]) -> Tensor:
+        """The baselines for some samples, each by the number of its draw and the number drawn."""
         return self.baselines[[pick for _, pick in picks]]
 
 
 @dataclass(frozen=True, eq=False)
-class Uniform:
+class UniformBaselines:
     """A new baseline for every draw, each entry anywhere between two bounds.
 
     Arguments:
@@ -161,16 +153,15 @@ class Uniform:
     words: str
 
     @staticmethod
-    def within(model: Model, x: Tensor, seed: int) -> Uniform:
+    def within(model: Model, x: Tensor, seed: int) -> UniformBaselines:
         """Between black and white, where it is known what they are; else within the range of each sample's channels."""
         shape = tuple(x.shape[1:])
         if model.image_preprocess is not None and coloured(model, x):
             low, high = (bound.to(x).expand(len(x), -1, -1, -1) for bound in model.image_preprocess.bounds())
-            return Uniform(low, high, seed, shape, "black and white")
+            return UniformBaselines(low, high, seed, shape, "black and white")
         entries = tuple(range(1 if x.dim() == 2 else 2, x.dim()))
-        return Uniform(
-            x.amin(entries, True), x.amax(entries, True), seed, shape, "the least and the greatest entry of its channel"
-        )
+        low, high = x.amin(entries, True), x.amax(entries, True)
+        return UniformBaselines(low, high, seed, shape, "the least and the greatest entry of its channel")
 
     def __len__(self) -> int:
         return 1
@@ -180,5 +171,5 @@ class Uniform:
 
     def take(self, picks: Sequence[tuple[int, int]], rows: Sequence[int]) -> Tensor:
         low, high = self.low[list(rows)], self.high[list(rows)]
-        made = {j: torch.rand(self.shape, generator=generator(self.seed, 1 + j), dtype=torch.float64) for j, _ in picks}
-        return low + torch.stack([made[j] for j, _ in picks]).to(low) * (high - low)
+        uniform = {j: torch.rand(self.shape, generator=generator(self.seed, 1 + j), dtype=torch.float64) for j, _ in picks}
+        return low + torch.stack([uniform[j] for j, _ in picks]).to(low) * (high - low)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from pellucid.core.random import generator, normal
-from pellucid.errors import InputError, MethodError, ModelError
+from pellucid.errors import MethodError, ModelError
 from pellucid.explanation.attribution import Attribution
 from pellucid.model import Model
 from pellucid.model.where import Where
@@ -151,11 +151,6 @@ class Moves:
             raise MethodError(
                 f"{name}={share}", "a step that is not positive", "where nothing moves, nothing varies", "Ask for 0.1, say."
             )
-        if not torch.isfinite(x).all():
-            raise InputError(
-                "An explanation of this input", f"{int((~torch.isfinite(x)).sum())} entries that are NaN or infinite",
-                "no difference can be taken from them", "Clean the input first: torch.nan_to_num, or see where they come from.",
-            )  # fmt: skip
         x, path = x.detach(), None if at is None else module_path(at)
         readout, score, output = resolve_readout(model, x.clone(), target, path)  # a copy: networks may write into what they read
         value = varied_value(replace(readout, x=x.clone()))
@@ -181,7 +176,7 @@ class Moves:
             ModelError: some score is NaN or infinite.
         """
         samples, kinds = len(self.value), len(moves)
-        found = torch.full((self.count * samples * kinds,), torch.nan, dtype=torch.float64, device="cpu")
+        scores = torch.full((self.count * samples * kinds,), torch.nan, dtype=torch.float64, device="cpu")
 
         def variants(first: int, last: int) -> tuple[Tensor, list[int]]:
             cells, rest = zip(*(divmod(q, samples * kinds) for q in range(first, last)), strict=True)
@@ -190,15 +185,15 @@ class Moves:
             move = torch.stack([moves[r % kinds] for r in rest]).to(self.value)
             return self.value[rows] + self.width[rows] * move * here, rows
 
-        for first, last, score in run_batched(self.readout, len(found), variants, batch=self.batch):
+        for first, last, score in run_batched(self.readout, len(scores), variants, batch=self.batch):
             bad = int((~score.isfinite()).sum())
             if bad:
                 raise ModelError(
                     f"{self.readout.target} of moved inputs", f"{bad} of {len(score)} scores that are NaN or infinite",
                     "no difference can be taken from them", "Take a smaller step.",
                 )  # fmt: skip
-            found[first:last] = score.double().cpu()
-        return found.reshape(self.count, samples, kinds)
+            scores[first:last] = score.double().cpu()
+        return scores.reshape(self.count, samples, kinds)
 
     def attribution(self, per_cell: Tensor, kinds: int, options: tuple[str, ...], error: Tensor | None = None) -> Attribution:
         """Numbers per cell and sample as numbers per entry, each cell's in equal parts."""

@@ -171,10 +171,10 @@ class Integral:
         worst = int((self.gap / self.change.double().abs().clamp(min=1e-12)).argmax())
         gap, change = float(self.gap[worst]), float(self.change[worst])
         which = f" (sample {worst}, which is the furthest off)" if len(self.values) > 1 else ""
-        told = f"With {self.steps} steps the map's sum is {figure(gap)} off f(x) - f(baseline) = {figure(change)}{which}."
+        summary = f"With {self.steps} steps the map's sum is {figure(gap)} off f(x) - f(baseline) = {figure(change)}{which}."
         off = f"Called off {self.short:,} gradients before the end: the integral is not complete." if self.short else ""
         far = f"That is more than the tolerance, {100 * (tol or 0):g} %." if self.beyond(tol) else ""
-        return tuple(note for note in (told, far, off) if note)
+        return tuple(note for note in (summary, far, off) if note)
 
 
 def integrate(line: Line, rule: str, steps: int, tol: float | None) -> Integral:
@@ -208,10 +208,15 @@ def nodes(rule: str, steps: int) -> list[Node]:
     if steps < least:
         raise MethodError(f"steps={steps}", f"fewer than {least}", f"{rule} needs at least that many", "Ask for 32, say.")
     if rule == "gauss-legendre":
-        points, weights = np.polynomial.legendre.leggauss(steps)
-        return [(float(1 + p) / 2, float(w) / 2) for p, w in zip(points, weights, strict=True)]
+        return gauss_legendre(steps)
     if rule == "riemann_trapezoid":
         last = steps - 1
         return [(k / last, (0.5 if k in (0, last) else 1.0) / last) for k in range(steps)]
     shift = {"riemann_left": 0.0, "riemann_middle": 0.5, "riemann_right": 1.0}[rule]
     return [((k + shift) / steps, 1 / steps) for k in range(steps)]
+
+
+def gauss_legendre(n: int) -> list[Node]:
+    """Points in [0, 1] and weights: a mean over the line that is exact for polynomials up to degree 2 n - 1."""
+    points, weights = np.polynomial.legendre.leggauss(n)
+    return [(float(1 + p) / 2, float(w) / 2) for p, w in zip(points, weights, strict=True)]

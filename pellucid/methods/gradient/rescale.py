@@ -34,9 +34,10 @@ from torch import Tensor
 
 from pellucid.tape import LocalOp, Ref, kinds
 from pellucid.tape.local import trains
+from .integrated import gauss_legendre
 from .rescale_normalisation import NORMALISED
 from .rescale_selection import SELECTED, extremum
-from .two_passes import Carried, Pair, nodes
+from .two_passes import Carried, Pair
 
 LINEAR = frozenset("convolution dense pool route scale shift sum".split())
 # Of what it reads, nothing meets itself: exact at the point halfway.
@@ -131,11 +132,11 @@ def secants(pair: Pair, m: Tensor) -> Shares:
 def mean_derivatives(pair: Pair, shape: torch.Size) -> list[Tensor]:
     """The derivative by each operand, entry by entry, between both points: halfway for one operand, the mean for several."""
     total: list[Tensor] = []
-    for t, weight in nodes(1 if len(pair.op.ins) == 1 else 8):
+    for t, weight in gauss_legendre(1 if len(pair.op.ins) == 1 else 8):
         points = [p.expand(shape) for p in pair.between(t)]
         for op in pair.functions:
-            found = [d * (weight / len(pair.functions)) for d in derivatives(op, points)]
-            total = [a + b for a, b in zip(total, found, strict=True)] if total else found
+            slopes = [d * (weight / len(pair.functions)) for d in derivatives(op, points)]
+            total = [a + b for a, b in zip(total, slopes, strict=True)] if total else slopes
     return total
 
 
@@ -144,8 +145,8 @@ def derivatives(op: LocalOp, points: Sequence[Tensor]) -> list[Tensor]:
     if op.op.name == "relu":
         return [(points[0] > 0).to(points[0].dtype)]
     slot = op.op.outs.index(op.op.out)
-    found = op.pull_at(points, (*[None] * slot, torch.ones_like(points[0])))
-    return [torch.zeros_like(p) if d is None else d.nan_to_num(0.0, 0.0, 0.0) for d, p in zip(found, points, strict=True)]
+    slopes = op.pull_at(points, (*[None] * slot, torch.ones_like(points[0])))
+    return [torch.zeros_like(p) if d is None else d.nan_to_num(0.0, 0.0, 0.0) for d, p in zip(slopes, points, strict=True)]
 
 
 def secant(z: Tensor, z_r: Tensor, points: Sequence[tuple[Tensor, Tensor]], derivatives: Sequence[Tensor]) -> list[Tensor]:
@@ -194,7 +195,7 @@ def averaged(pair: Pair, carried: Carried, points: int) -> Shares:
     With one point this is exact where no operand meets itself: a b - a' b' = (a - a') (b + b') / 2 + (b - b') (a + a') / 2.
     """
     total: Shares = [None] * len(pair.op.ins)
-    for t, weight in nodes(points):
+    for t, weight in gauss_legendre(points):
         for op in pair.functions:
             for k, share in enumerate(op.pull_at(pair.between(t), carried)):
                 if share is not None:

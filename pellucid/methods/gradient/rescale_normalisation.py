@@ -83,8 +83,8 @@ def standardised(x: Tensor, r: Tensor, m: Tensor, eps: float, *, centred: bool =
         x, r = x - x.mean(-1, keepdim=True), r - r.mean(-1, keepdim=True)
     s, s_r = ((t.square().mean(-1, keepdim=True) + eps).sqrt() for t in (x, r))
     y, z, width = (x + r) / 2, (x / s + r / s_r) / 2, (s + s_r) / 2
-    made = (m - y * (m * z).mean(-1, keepdim=True) / width) / width
-    return made - made.mean(-1, keepdim=True) if centred else made
+    m_y = (m - y * (m * z).mean(-1, keepdim=True) / width) / width
+    return m_y - m_y.mean(-1, keepdim=True) if centred else m_y
 
 
 def _scaled(pair: Pair, m: Tensor, place: int, axis: int | None) -> Tensor:
@@ -97,32 +97,29 @@ def _scaled(pair: Pair, m: Tensor, place: int, axis: int | None) -> Tensor:
 
 
 def _layer_norm(pair: Pair, m: Tensor) -> Tensor:
-    return _over_last(pair, _scaled(pair, m, 2, None), float(pair.op.args[4]), centred=True)
+    return _over(pair, range(-len(pair.op.args[1]), 0), _scaled(pair, m, 2, None), pair.op.args[4])
 
 
 def _rms_norm(pair: Pair, m: Tensor) -> Tensor:
     eps = pair.op.args[3] if len(pair.op.args) > 3 and pair.op.args[3] is not None else torch.finfo(m.dtype).eps
-    return _over_last(pair, _scaled(pair, m, 2, None), float(eps), centred=False)
+    return _over(pair, range(-len(pair.op.args[1]), 0), _scaled(pair, m, 2, None), eps, centred=False)
 
 
-def _over_last(pair: Pair, m: Tensor, eps: float, *, centred: bool) -> Tensor:
+def _over(pair: Pair, dims: Sequence[int], m: Tensor, eps: float, *, centred: bool = True) -> Tensor:
     (x,), (r,) = pair.xs, pair.rs
-    dims = range(x.dim() - len(pair.op.args[1]), x.dim())
-    return unrows(standardised(rows(x, dims), rows(r, dims), rows(m, dims), eps, centred=centred), x.shape, dims)
+    return unrows(standardised(rows(x, dims), rows(r, dims), rows(m, dims), float(eps), centred=centred), x.shape, dims)
 
 
 def _group_norm(pair: Pair, m: Tensor) -> Tensor:
     (x,), (r,), m = pair.xs, pair.rs, _scaled(pair, m, 1, 1)
     groups = (x.shape[0], pair.op.args[6], -1)
-    made = standardised(x.reshape(groups), r.reshape(groups), m.reshape(groups), float(pair.op.args[7]))
-    return made.reshape(x.shape)
+    multipliers = standardised(x.reshape(groups), r.reshape(groups), m.reshape(groups), float(pair.op.args[7]))
+    return multipliers.reshape(x.shape)
 
 
 def _batch_norm(pair: Pair, m: Tensor) -> Tensor:
     """By the statistics of what it reads, as in instance norms."""
-    (x,), (r,), m = pair.xs, pair.rs, _scaled(pair, m, 1, 1)
-    dims = [d for d in range(x.dim()) if d != 1]
-    return unrows(standardised(rows(x, dims), rows(r, dims), rows(m, dims), float(pair.op.args[-1])), x.shape, dims)
+    return _over(pair, [d for d in range(m.dim()) if d != 1], _scaled(pair, m, 1, 1), pair.op.args[-1])
 
 
 def _std(pair: Pair, m: Tensor) -> Tensor | None:

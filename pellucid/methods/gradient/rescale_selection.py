@@ -11,6 +11,7 @@ from torch import Tensor
 from .two_passes import Pair
 
 Rule = Callable[[Pair, Tensor], Tensor | None]
+SIGNS = {"max": 1, "amax": 1, "maximum": 1, "min": -1, "amin": -1, "minimum": -1}  # others choose by rank
 
 
 # -- entries to choose from, in rows --------------------------------------------------------------------------------------
@@ -83,33 +84,27 @@ def ranked(x: Tensor, r: Tensor, m: Tensor, here: Tensor, there: Tensor) -> Tens
 # -- operations -----------------------------------------------------------------------------------------------------------
 
 
-def _pool(axes: int) -> Rule:
-    """Max-pooling, whose indices count places within the last axes."""
-
-    def pool(pair: Pair, m: Tensor) -> Tensor | None:
-        here, there = pair.here.op.aux[1], pair.there.op.aux[1]
-        assert here is not None and there is not None
-        (x,), (r,) = pair.xs, pair.rs
-        flat = greatest(x.flatten(-axes), r.flatten(-axes), m.flatten(-axes), here.flatten(-axes), there.flatten(-axes))
-        return flat.reshape(x.shape)
-
-    return pool
+def _pooled(pair: Pair, m: Tensor) -> Tensor:
+    """Max-pooling, whose indices number the places within the last axes."""
+    axis = -3 if "pool3d" in pair.op.name else -2
+    (x,), (r,) = pair.xs, pair.rs
+    a, b, m, here, there = (t.flatten(axis) for t in (x, r, m, *_indices(pair)))
+    return greatest(a, b, m, here, there).reshape(x.shape)
 
 
-def _chosen(sign: int | None) -> Rule:
-    """One entry, or several by rank, along one axis, whose indices are known; sign: greatest (1), least (-1), by rank (None)."""
+def _chosen(pair: Pair, m: Tensor) -> Tensor | None:
+    """One entry, or several by rank, along one axis, whose indices are known."""
+    sign = SIGNS.get(pair.op.name)
+    if len(pair.op.outs) < 2:  # of all entries
+        return _extreme(pair, m) if sign else None
+    (x,), (r,), dims = pair.xs, pair.rs, [_axis(pair)]
+    a, b, (m, here, there) = rows(x, dims), rows(r, dims), (reduced(t, dims, x.shape) for t in (m, *_indices(pair)))
+    return unrows(greatest(a, b, m, here, there, sign) if sign else ranked(a, b, m, here, there), x.shape, dims)
 
-    def chosen(pair: Pair, m: Tensor) -> Tensor | None:
-        if len(pair.op.outs) < 2:  # of all entries
-            return _extreme(sign)(pair, m) if sign else None
-        (x,), (r,), dims = pair.xs, pair.rs, [_axis(pair)]
-        places = [op.aux[1] for op in (pair.here.op, pair.there.op)]
-        here, there = (reduced(t, dims, x.shape) for t in places if t is not None)
-        m = reduced(m, dims, x.shape)
-        choose = greatest(rows(x, dims), rows(r, dims), m, here, there, sign) if sign else None
-        return unrows(ranked(rows(x, dims), rows(r, dims), m, here, there) if choose is None else choose, x.shape, dims)
 
-    return chosen
+def _indices(pair: Pair) -> list[Tensor]:
+    """Which entries are chosen, at the input and at the baseline."""
+    return [indices for indices in (pair.here.op.aux[1], pair.there.op.aux[1]) if indices is not None]
 
 
 def _axis(pair: Pair) -> int:
@@ -121,22 +116,18 @@ def _axis(pair: Pair) -> int:
     return int(pair.op.kwargs.get("dim", default))
 
 
-def _extreme(sign: int) -> Rule:
+def _extreme(pair: Pair, m: Tensor) -> Tensor:
     """The greatest or least of several axes."""
-
-    def extreme(pair: Pair, m: Tensor) -> Tensor:
-        (x,), (r,) = pair.xs, pair.rs
-        dims = (pair.op.args[1] if len(pair.op.args) > 1 else ()) or range(x.dim())
-        a, b = rows(x, dims), rows(r, dims)
-        here, there = ((sign * t).argmax(-1, keepdim=True) for t in (a, b))
-        return unrows(greatest(a, b, reduced(m, dims, x.shape), here, there, sign), x.shape, dims)
-
-    return extreme
+    (x,), (r,), sign = pair.xs, pair.rs, SIGNS[pair.op.name]
+    dims = (pair.op.args[1] if len(pair.op.args) > 1 else ()) or range(x.dim())
+    a, b = rows(x, dims), rows(r, dims)
+    here, there = ((sign * t).argmax(-1, keepdim=True) for t in (a, b))
+    return unrows(greatest(a, b, reduced(m, dims, x.shape), here, there, sign), x.shape, dims)
 
 
 def extremum(pair: Pair, m: Tensor) -> list[Tensor | None]:
     """The greater, or the lesser, of several tensors, entry by entry."""
-    sign, shape = 1 if pair.op.name == "maximum" else -1, m.shape
+    sign, shape = SIGNS[pair.op.name], m.shape
     x, r = (torch.stack([t.expand(shape) for t in ts], -1) for ts in (pair.xs, pair.rs))
     here, there = ((sign * t).argmax(-1, keepdim=True) for t in (x, r))
     parts = greatest(x, r, m.unsqueeze(-1), here, there, sign).unbind(-1)
@@ -144,11 +135,8 @@ def extremum(pair: Pair, m: Tensor) -> list[Tensor | None]:
 
 
 SELECTED: dict[str, Rule] = {
-    **{name: _pool(2) for name in ("max_pool2d_with_indices", "adaptive_max_pool2d", "fractional_max_pool2d")},
-    **{name: _pool(3) for name in ("max_pool3d_with_indices", "adaptive_max_pool3d", "fractional_max_pool3d")},
-    "max": _chosen(1),
-    "min": _chosen(-1),
-    "amax": _extreme(1),
-    "amin": _extreme(-1),
-    **{name: _chosen(None) for name in ("sort", "topk", "kthvalue", "median")},
+    **dict.fromkeys(("max_pool2d_with_indices", "adaptive_max_pool2d", "fractional_max_pool2d"), _pooled),
+    **dict.fromkeys(("max_pool3d_with_indices", "adaptive_max_pool3d", "fractional_max_pool3d"), _pooled),
+    **dict.fromkeys(("max", "min", "sort", "topk", "kthvalue", "median"), _chosen),
+    **dict.fromkeys(("amax", "amin"), _extreme),
 }

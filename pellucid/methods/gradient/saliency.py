@@ -46,8 +46,8 @@ class OfGradient(ABC):
             gradient, _ = propagate_conditional(tape, resolved.gradients, self.only, end, _segment)
             place = place.repeat_interleave(many, 0) if many > 1 else place
         else:
-            found = walk(tape, resolved.gradients, chain_rule, ends=(end,)).get(end)
-            gradient = x.new_zeros(place.shape) if found is None else found
+            arrived = walk(tape, resolved.gradients, chain_rule, ends=(end,)).get(end)
+            gradient = x.new_zeros(place.shape) if arrived is None else arrived
         values = self.weigh(gradient, place)
         return Attribution(values, rows.score, rows.target, resolved.output, forwards=(1 + many) * len(x), through=rows.through)
 

@@ -72,10 +72,10 @@ class SimpleTaylor:
             )
         s = batched_gradient(model, x, target, at)
         way = self._way(s, x)
-        before, places, found = nearest_root(s, way)
+        before, places, crosses = nearest_root(s, way)
         moved = column(places.tolist(), way) * way
         values = s.everywhere(s.value - column(before.tolist(), way) * way) * moved
-        notes = self._notes(s, values, moved, found)
+        notes = self._notes(s, values, moved, crosses)
         options = (f"root={self.root}", f"baseline={brief(self.baseline)}", f"reach={self.reach}")
         spent = len(x) * (2 + 2 + ROUNDS * (PARTS + 1))
         return s.attribution(values, notes=notes, options=options, forwards=spent)
@@ -89,20 +89,20 @@ class SimpleTaylor:
         newton = torch.where(length > 0, s.score.double() / length, 0.0)
         return gradient * column((self.reach * newton).tolist(), gradient)
 
-    def _notes(self, s: BatchedGradient, values: Tensor, moved: Tensor, found: Tensor) -> tuple[str, ...]:
+    def _notes(self, s: BatchedGradient, values: Tensor, moved: Tensor, crosses: Tensor) -> tuple[str, ...]:
         line = "against the gradient" if self.root == "gradient" else "on the way to the baseline"
         score = s.score.double()
         off = (values.double().flatten(1).sum(1) - score).abs()
         worst = int((off / score.abs().clamp(min=1e-12)).argmax())
-        far, which = float(moved.double().flatten(1).norm(dim=1)[worst]), f" of sample {worst}" if len(found) > 1 else ""
-        told = (
+        far, which = float(moved.double().flatten(1).norm(dim=1)[worst]), f" of sample {worst}" if len(crosses) > 1 else ""
+        summary = (
             f"The root{which} lies {figure(far)} from the input {line}; the map's sum there is {figure(float(off[worst]))} off "
             f"f(x) = {figure(float(score[worst]))}."
         )
-        lost = (~found).nonzero().flatten().tolist()
-        where = f" for sample(s) {', '.join(map(str, lost))}" if len(found) > 1 else ""
+        lost = (~crosses).nonzero().flatten().tolist()
+        where = f" for sample(s) {', '.join(map(str, lost))}" if len(crosses) > 1 else ""
         none = f"No root was found {line}{where}: the point with the score nearest zero takes its place." if lost else ""
-        return tuple(note for note in (told, none) if note)
+        return tuple(note for note in (summary, none) if note)
 
 
 def nearest_root(s: BatchedGradient, way: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -111,32 +111,33 @@ def nearest_root(s: BatchedGradient, way: Tensor) -> tuple[Tensor, Tensor, Tenso
     Where it never does: where it comes nearest to zero among the first points that are read.
     """
     low, width = torch.zeros(len(way), dtype=torch.float64), 1.0
-    nearest, found = low, low > 0
+    nearest, crosses = low, low > 0
     steps = torch.arange(PARTS + 1, dtype=torch.float64) / PARTS
     for turn in range(ROUNDS):
         places = low[:, None] + width * steps
         scores = scored(s, way, places)
         crossed = scores[:, :-1].sign() != scores[:, 1:].sign()
         if turn == 0:
-            found, nearest = crossed.any(1), steps[scores.abs().argmin(1)]
+            crosses, nearest = crossed.any(1), steps[scores.abs().argmin(1)]
         least = scores.abs().argmin(1).clamp(max=PARTS - 1)  # where rounding hides the crossing that was seen before
         first = torch.where(crossed.any(1), crossed.int().argmax(1), least)[:, None]
         width = width / PARTS
         low = low + width * first[:, 0]
     before, after = scores.gather(1, first)[:, 0], scores.gather(1, first + 1)[:, 0]
     share = (before / (before - after)).nan_to_num(0.5, 0.5, 0.5).clamp(0, 1)
-    return torch.where(found, low, nearest), torch.where(found, low + width * share, nearest), found
+    return torch.where(crosses, low, nearest), torch.where(crosses, low + width * share, nearest), crosses
 
 
 def scored(s: BatchedGradient, way: Tensor, places: Tensor) -> Tensor:
     """The score at some places on the way of each sample, with the shape of `places`."""
     samples, count = places.shape
-    found = torch.zeros(samples * count, dtype=torch.float64)
+    scores = torch.zeros(samples * count, dtype=torch.float64)
 
     def variants(first: int, last: int) -> tuple[Tensor, list[int]]:
         own = [q // count for q in range(first, last)]
         return s.value[own] - column(places.flatten()[first:last].tolist(), way) * way[own], own
 
-    for first, last, score in run_batched(s.readout, len(found), variants, batch=s.batch if s.fixed else batch_size(s.readout.x)):
-        found[first:last] = score.double().cpu()
-    return found.reshape(samples, count)
+    batch = s.batch if s.fixed else batch_size(s.readout.x)
+    for first, last, score in run_batched(s.readout, len(scores), variants, batch=batch):
+        scores[first:last] = score.double().cpu()
+    return scores.reshape(samples, count)

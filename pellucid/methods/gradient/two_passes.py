@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -106,9 +105,9 @@ def _form(tape: Tape, op: Op) -> tuple[Any, ...]:
     return op.name, op.ins, op.outs, shapes
 
 
-def _parted(found: str) -> MethodError:
+def _parted(difference: str) -> MethodError:
     return MethodError(
-        "The difference from the baseline, operation by operation", found,
+        "The difference from the baseline, operation by operation", difference,
         "the network chooses by its input what to compute, and what ran once only has nothing to be compared with",
         "Choose a baseline that takes the same way, or a method without one: gradient_x_input, lrp.",
     )  # fmt: skip
@@ -126,15 +125,5 @@ def _scalars(tree: Any) -> list[Any]:
 def _same(a: Tensor | None, b: Tensor | None) -> bool:
     if a is None or b is None:
         return a is b
-    return a is b or (a.shape == b.shape and (_lie_together(a, b) or torch.equal(a, b)))
-
-
-def _lie_together(a: Tensor, b: Tensor) -> bool:
-    """Whether both are the same memory, as the weights of a network are."""
-    return a.data_ptr() == b.data_ptr() and a.stride() == b.stride()
-
-
-def nodes(n: int) -> Iterator[tuple[float, float]]:
-    """Points in [0, 1] and weights: a mean over the line that is exact for polynomials up to degree 2 n - 1 (Gauss-Legendre)."""
-    points, weights = np.polynomial.legendre.leggauss(n)
-    return zip(((points + 1) / 2).tolist(), (weights / 2).tolist(), strict=True)
+    same_memory = a.data_ptr() == b.data_ptr() and a.stride() == b.stride()  # as that of the weights of a network
+    return a is b or (a.shape == b.shape and (same_memory or torch.equal(a, b)))

@@ -103,8 +103,8 @@ class Composite:
 
     def attribute(self, model: Model, x: Tensor, target: Target, at: str | Where | None = None) -> Attribution:
         """Relevance at the input, or at the value `at`, with its ledger."""
-        found = self._attribute(model, x, target, at, measured=False)
-        return found if balances(found.ledger) else self._attribute(model, x, target, at, measured=True)
+        attribution = self._attribute(model, x, target, at, measured=False)
+        return attribution if balances(attribution.ledger) else self._attribute(model, x, target, at, measured=True)
 
     def _attribute(self, model: Model, x: Tensor, target: Target, at: str | Where | None, *, measured: bool) -> Attribution:
         tape = rewrite(record(model, x))
@@ -140,10 +140,10 @@ class Composite:
                 values = values + relevance
             else:
                 keep = n < len(parts)
-                found, ledger = propagate(
+                arrived, ledger = propagate(
                     tape, resolved.relevance_seeds(tape), rules, ends=(end,), strict=self.strict, keep=keep, measured=measured
                 )
-                values = values + found[end] if end in found else values
+                values = values + arrived[end] if end in arrived else values
             ledgers.append(ledger)
         return values if values.dim() else torch.zeros_like(tape.value(end)), summed(ledgers)
 
@@ -155,15 +155,9 @@ class Composite:
         def segment(tape: Tape, starts: dict[int, Tensor], goal: int) -> tuple[Tensor | None, tuple[Row, ...]]:
             nonzero_at_zero = () if starts is seeds else starts
             relevance, ledger = propagate(
-                tape,
-                starts,
-                rules,
-                ends=(goal,),
-                strict=self.strict,
-                keep=True,
-                measured=measured,
+                tape, starts, rules, ends=(goal,), strict=self.strict, keep=True, measured=measured,
                 nonzero_at_zero=nonzero_at_zero,
-            )
+            )  # fmt: skip
             return relevance.get(goal), ledger.rows
 
         samples, many = tape.samples, len(self.only)
@@ -188,12 +182,8 @@ class Composite:
         if model.image_preprocess is None:
             return replace(self, notes=(*self.notes, "The preprocessing is not known: the range of each input bounds its box."))
         low, high = model.image_preprocess.bounds()
-        filled = [
-            (where, replace(rule, low=low if rule.low is None else rule.low, high=high if rule.high is None else rule.high))
-            if isinstance(rule, ZBox) else (where, rule)
-            for where, rule in self.entries
-        ]  # fmt: skip
-        return replace(self, entries=tuple(filled))
+        entries = [(where, rule.within(low, high) if isinstance(rule, ZBox) else rule) for where, rule in self.entries]
+        return replace(self, entries=tuple(entries))
 
 
 def reads_picture(tape: Tape) -> bool:

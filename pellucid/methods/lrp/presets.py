@@ -20,21 +20,16 @@ def _composite(
     return Composite(((first,) if first else ()) + entries, name)
 
 
-def _linear(composite: Composite, norms: Standardise) -> Composite:
-    """With norms shared by their contributions too, as everything linear is."""
-    return composite.where(op="norm", rule=norms)
-
-
 def Zero(*, bias: Bias = "absorb", silent: Silent = "drop") -> Composite:
     """LRP-0 everywhere: on a network of ReLUs without biases it is gradient times input."""
     rule = Epsilon(0.0, bias=bias, silent=silent)
-    return _linear(_composite("lrp.zero", rule, rule, eps=0.0), Standardise(0.0, bias))
+    return _composite("lrp.zero", rule, rule, eps=0.0).where(op="norm", rule=Standardise(0.0, bias))
 
 
 def EpsilonEverywhere(eps: float = 1e-6, *, relative: bool = False, bias: Bias = "absorb", silent: Silent = "drop") -> Composite:
     """The epsilon rule for every linear operation."""
     rule = Epsilon(eps, relative=relative, bias=bias, silent=silent)
-    return _linear(_composite("lrp.epsilon", rule, rule), Standardise(eps, bias))
+    return _composite("lrp.epsilon", rule, rule).where(op="norm", rule=Standardise(eps, bias))
 
 
 def GammaEverywhere(gamma: float = 0.25, *, eps: float = 1e-6, bias: Bias = "absorb", silent: Silent = "drop") -> Composite:
@@ -66,9 +61,8 @@ def EpsilonAlpha2Beta1(*, eps: float = 1e-6, bias: Bias = "absorb", silent: Sile
 def EpsilonAlpha2Beta1Flat(*, eps: float = 1e-6, bias: Bias = "absorb", silent: Silent = "drop") -> Composite:
     """`EpsilonAlpha2Beta1` with the flat rule on the first linear operation that ran."""
     first = Where(op=WEIGHTED, position="first"), Flat(eps)
-    return _composite(
-        "lrp.epsilon_alpha2_beta1_flat", AlphaBeta(2, 1, eps, bias, silent), Epsilon(eps, bias=bias, silent=silent), first=first
-    )
+    rules = AlphaBeta(2, 1, eps, bias, silent), Epsilon(eps, bias=bias, silent=silent)
+    return _composite("lrp.epsilon_alpha2_beta1_flat", *rules, first=first)
 
 
 def EpsilonGammaBox(
@@ -87,9 +81,8 @@ def EpsilonGammaBox(
             at hand.
     """
     first = Where(op="convolution", position="first"), ZBox(low, high, eps, silent)
-    return _composite(
-        "lrp.epsilon_gamma_box", Gamma(gamma, eps, bias, silent), Epsilon(eps, bias=bias, silent=silent), first=first
-    )
+    rules = Gamma(gamma, eps, bias, silent), Epsilon(eps, bias=bias, silent=silent)
+    return _composite("lrp.epsilon_gamma_box", *rules, first=first)
 
 
 def ExcitationBackprop(*, eps: float = 1e-6) -> Composite:
@@ -97,9 +90,7 @@ def ExcitationBackprop(*, eps: float = 1e-6) -> Composite:
 
     References: Zhang et al., 2016, Top-down neural attention by excitation backprop, https://doi.org/10.1007/978-3-319-46493-0_33
     """
-    rule = ZPlus(eps)
-    composite = _composite("lrp.excitation_backprop", rule, rule)
-    return composite.where(op="activation", rule=Native("dropped"))
+    return _composite("lrp.excitation_backprop", ZPlus(eps), ZPlus(eps)).where(op="activation", rule=Native("dropped"))
 
 
 def DeepTaylor(low: Bound | None = None, high: Bound | None = None, *, eps: float = 1e-6) -> Composite:
@@ -112,5 +103,4 @@ def DeepTaylor(low: Bound | None = None, high: Bound | None = None, *, eps: floa
     """
     rule = ZPlus(eps, bias="ignore", silent="spread")
     first = Where(op=WEIGHTED, position="first"), ZBox(low, high, eps)
-    composite = _composite("deep_taylor", rule, rule, first=first)
-    return composite.where(op="pool", rule=Flat(eps))
+    return _composite("deep_taylor", rule, rule, first=first).where(op="pool", rule=Flat(eps))

@@ -52,9 +52,8 @@ class RunningLedger:
         if shares.rest:
             bookings.append((shares.rest, left))
         elif op.measured and exceeds(left, self.seed, 5e-7):
-            bookings.append(
-                ("rounding", torch.where(left.abs() <= _rounding_bound(op, carried, got), left, torch.zeros_like(left)))
-            )
+            rounding = left.abs() <= _rounding_bound(op, carried, got)
+            bookings.append(("rounding", torch.where(rounding, left, torch.zeros_like(left))))
         return bookings
 
     def take(self, op: Op) -> Tensor:
@@ -163,15 +162,10 @@ def _track_zeros(op: LocalOp, rule: Rule, ledger: RunningLedger) -> None:
     """Where the relevance of the inputs may be nonzero, from the rule and from what is known of the output."""
     nonzero_at_zero = any(o in ledger.nonzero_at_zero for o in op.op.outs)
     activation = op.op.kind == "activation"
-    tight = (rule.tight and not rule.local) or (
-        rule.local and not nonzero_at_zero and (not activation or op.op.name in KEEP_ZERO)
-    )
-    cut = (
-        activation
-        and isinstance(rule, Pass)
-        and not nonzero_at_zero
-        and (op.op.name == "relu" or (op.op.name == "hardtanh" and op.op.args[1] == 0))
-    )
+    keeps_zero = not nonzero_at_zero and (not activation or op.op.name in KEEP_ZERO)
+    tight = keeps_zero if rule.local else rule.tight
+    rectifies = op.op.name == "relu" or (op.op.name == "hardtanh" and op.op.args[1:2] == (0,))
+    cut = rectifies and activation and isinstance(rule, Pass) and not nonzero_at_zero
     for i in op.op.ins:
         if not tight or op.op.kind in ("norm", "shift"):
             ledger.nonzero_at_zero.add(i)

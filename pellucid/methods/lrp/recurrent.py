@@ -69,10 +69,6 @@ def SignalTakeAll(eps: float = 1e-3, *, bias: Bias = "absorb", silent: Silent = 
         >>> sorted(e.ledger.by_cause())
         ['bias', 'constant operand', 'stabiliser']
     """
-    shared = Norm(eps, bias=bias, silent=silent)
-    entries = (
-        (Where(op=("convolution", "dense")), Epsilon(eps, bias=bias, silent=silent, joint=True)),
-        (Where(op=("sum", "pool", "shift")), shared),
-        *base(eps),
-    )
-    return Composite(entries, "lrp.signal_take_all")
+    linear = Where(op=("convolution", "dense")), Epsilon(eps, bias=bias, silent=silent, joint=True)
+    sums = Where(op=("sum", "pool", "shift")), Norm(eps, bias=bias, silent=silent)
+    return Composite((linear, sums, *base(eps)), "lrp.signal_take_all")

@@ -71,9 +71,8 @@ def exceeds(amount: Tensor, whole: Tensor, share: float) -> bool:
         >>> exceeds(torch.tensor([0.0, 0.2]), torch.tensor([1.0, -1.0]), 0.1)
         True
     """
-    return any(
-        abs(a) > share * abs(w) for a, w in zip(amount.tolist(), whole.tolist(), strict=True)
-    )  # a few numbers: lists are quicker
+    pairs = zip(amount.tolist(), whole.tolist(), strict=True)  # a few numbers: lists are quicker
+    return any(abs(a) > share * abs(w) for a, w in pairs)
 
 
 def stabilise(z: Tensor, eps: float | Tensor, sign: int = 0) -> Tensor:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from math import prod
 from typing import NamedTuple
 
+from pellucid.target.condition import Axes
 from .. import kinds
-from ..batch import REDUCTIONS, VIEWS, Shape
+from ..batch import PERMUTED, REDUCTIONS, VIEWS, Shape, permutation
 from ..op import Op, Tape, Value
 
-PERMUTED = frozenset("permute permute_copy transpose transpose_copy swapaxes t t_copy".split())
 # The same entries in another shape, order or memory: nothing is computed, and no place is left out.
 RESHAPED = frozenset(
     (*VIEWS, *PERMUTED, *"expand clone contiguous alias detach copy _to_copy to as_strided native_dropout".split())
@@ -154,7 +155,7 @@ def _made(tape: Tape, op: Op, value: Value, known: Mapping[int, Layout]) -> Layo
     if op.name == "as_strided_scatter":  # a flat storage, seen as the value that was written there
         return sources[0]
     if op.name in PERMUTED:
-        return _permuted(op, sources[0])
+        return tuple(sources[0][d] for d in permutation(op.name, op.args, len(sources[0])))
     if op.name in VIEWS:
         return viewed(sources[0], value.shape)
     if op.name in DROPPED or (op.name in REDUCTIONS and len(value.shape) < len(sources[0])):
@@ -222,17 +223,6 @@ def _mixed(others: Sequence[Axis], axis: Axis, length: int) -> Axis:
     return (AxisFactor(CHANNEL if inner or any(factor.what == CHANNEL for factor in axis) else OTHER, length),)
 
 
-def _permuted(op: Op, layout: Layout) -> Layout:
-    n = len(layout)
-    order = list(range(n))
-    if op.name.startswith("permute"):
-        order = [d % n for d in op.args[1]]
-    else:
-        a, b = (d % n for d in op.args[1:3]) if len(op.args) > 2 else (0, n - 1)
-        order[a], order[b] = order[b], order[a]
-    return tuple(layout[d] for d in order)
-
-
 def viewed(layout: Layout, shape: Shape) -> Layout | None:
     """The same entries in another shape: factors are cut and joined; None where they do not come apart so.
 
@@ -241,10 +231,9 @@ def viewed(layout: Layout, shape: Shape) -> Layout | None:
         >>> viewed((rows, columns), (2, 7, 14))
         ((AxisFactor(what=0, length=2, step=7, ...),), (AxisFactor(what=0, length=7, ...),), (AxisFactor(what=1, ...),))
     """
-    waiting = [factor for axis in layout for factor in axis if factor.length > 1][
-        ::-1
-    ]  # nobody can tell where a single entry went
-    made: list[Axis] = []
+    waiting = [factor for axis in layout for factor in axis if factor.length > 1]  # nobody can tell where a single entry went
+    waiting.reverse()
+    axes: list[Axis] = []
     for length in shape:
         axis: list[AxisFactor] = []
         left = length
@@ -261,8 +250,8 @@ def viewed(layout: Layout, shape: Shape) -> Layout | None:
             left //= factor.length
             joined = axis[-1].then(factor) if axis else None
             axis[-1:] = [joined] if joined is not None else [*axis[-1:], factor]
-        made.append(tuple(axis))
-    return tuple(made)
+        axes.append(tuple(axis))
+    return tuple(axes)
 
 
 def _dropped(op: Op, value: Value, layout: Layout) -> Layout | None:
@@ -339,3 +328,35 @@ def _moved(axis: Axis, shift: int, length: int) -> Axis:
     if start < 0 or start + count > length:
         return (AxisFactor(OTHER, length),)
     return inside if count == length else (AxisFactor(OTHER, length, inside=inside, start=start),)
+
+
+def axes_of(tape: Tape, id: int, where: str) -> Axes:
+    """How a value lies, as far as it follows from the tape.
+
+    Where channels stand is followed from the input on. Where it cannot be followed they stand on axis 1, as in rows and maps, and
+    in values with three axes on the last, as in rows of tokens, unless a convolution made them.
+    """
+    value = tape.values[id]
+    batch = value.batch.axis if value.batch is not None and value.batch.every == 1 else None
+    ran = replace(tape, ops=tape.ops_by_index)  # rewrites tell views and products as one, in which places cannot be followed
+    layout = layouts(ran).get(id) if len(value.shape) > 2 else None
+    channel_grid = None if layout is None else grid(layout, value, tape.samples)
+    if channel_grid is not None:
+        return Axes(where, value.shape, channel_grid.batch, channel_grid.channel)
+    channel = 2 if len(value.shape) == 3 and not _from_convolution(tape, id) else 1
+    if channel == batch:
+        channel = 0
+    return Axes(where, value.shape, batch, channel if channel < len(value.shape) else None)
+
+
+def _from_convolution(tape: Tape, id: int) -> bool:
+    """Whether a convolution made a value, directly or before what keeps its shape."""
+    made, shape = {o: op for op in tape.ops for o in (*op.outs, *op.inner) if o is not None}, tape.values[id].shape
+    while id in made and tape.values[id].shape == shape:
+        op = made[id]
+        if op.kind in ("convolution", "dense"):
+            return op.kind == "convolution"
+        if not op.ins:
+            break
+        id = op.ins[0]
+    return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol, TypeGuard
 
-from torch import Tensor, fx
+from torch import fx
 
 STACK = "nn_module_stack"  # where PyTorch's exporter notes the modules around a node, the outermost first
 
@@ -23,13 +23,8 @@ def has_modules(module: Callable[..., Any]) -> TypeGuard[fx.GraphModule]:
     return isinstance(module, fx.GraphModule) and any(STACK in node.meta for node in module.graph.nodes)
 
 
-def run_in_modules(program: fx.GraphModule, recorder: ModuleScope, *inputs: Tensor) -> Any:
-    """What the program returns for `inputs`, while the recorder follows the modules that its operations came from."""
-    return ModuleInterpreter(program, recorder).run(*inputs)
-
-
 class ModuleInterpreter(fx.Interpreter):
-    """Runs a program one node after the other, inside the modules that these came from."""
+    """Runs a program one node after the other, while the recorder follows the modules that these came from."""
 
     def __init__(self, program: fx.GraphModule, recorder: ModuleScope) -> None:
         super().__init__(program)
@@ -41,13 +36,13 @@ class ModuleInterpreter(fx.Interpreter):
         modules = [path for path in _around(node).values() if path]
         self.recorder.scope.extend(modules)
         try:
-            made = super().run_node(node)
+            output = super().run_node(node)
             for path in self.ends.get(node, ()):
                 self.recorder.scope.append(path)
-                self.recorder.leave(made)
+                self.recorder.leave(output)
         finally:
             del self.recorder.scope[len(self.recorder.scope) - len(modules) :]
-        return made
+        return output
 
 
 def _around(node: fx.Node) -> dict[str, str]:
@@ -63,9 +58,9 @@ def _ends(program: fx.GraphModule) -> dict[fx.Node, list[str]]:
         for call, path in _around(node).items():
             inside.setdefault(call, {})[node] = None
             paths[call] = path
-    found: dict[fx.Node, list[str]] = {}
+    ends: dict[fx.Node, list[str]] = {}
     for call, nodes in inside.items():
         read = [node for node in nodes if any(user not in nodes for user in node.users)]
         if read and paths[call]:
-            found.setdefault(read[-1], []).append(paths[call])
-    return found
+            ends.setdefault(read[-1], []).append(paths[call])
+    return ends

@@ -45,13 +45,9 @@ def functional_twin(fn: Any) -> tuple[Any, frozenset[str]]:
     candidates = getattr(torch.ops.aten, bare, None)
     if candidates is None:
         return None, outs
-    wanted = [(a.name, str(a.type)) for a in fn._schema.arguments if a.name not in outs]
-    for name in (overload, *candidates.overloads()):
-        found = getattr(candidates, name, None) if name in candidates.overloads() else None
-        if (
-            found is not None
-            and not found._schema.is_mutable
-            and [(a.name, str(a.type)) for a in found._schema.arguments] == wanted
-        ):
-            return found, outs
+    arguments = [(a.name, str(a.type)) for a in fn._schema.arguments if a.name not in outs]
+    for name in sorted(candidates.overloads(), key=lambda name: name != overload):  # the overload of the same name first
+        twin = getattr(candidates, name)
+        if not twin._schema.is_mutable and [(a.name, str(a.type)) for a in twin._schema.arguments] == arguments:
+            return twin, outs
     return None, outs

@@ -52,10 +52,10 @@ def moved_samples(
         tensor([2, 0])
     """
     try:
-        made = list(tensors(fn(*fill(args, known.__getitem__))))[place]
+        output = list(tensors(fn(*fill(args, known.__getitem__))))[place]
     except (RuntimeError, KeyError, IndexError):  # an operation that takes no whole numbers
         return None
-    return regular(made.long(), samples)
+    return regular(output.long(), samples)
 
 
 def joint_samples(lies: Sequence[IrregularSamples], shape: Sequence[int]) -> IrregularSamples | None:

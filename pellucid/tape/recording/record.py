@@ -9,25 +9,22 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from pellucid.errors import InputError
 from pellucid.model.hooks import listening
 from pellucid.model.mode import is_opaque
 from .. import kinds
-from ..finite import check
 from ..op import Tape
 from .decompose import encoder, grouped, recurrent
-from .exported_program import has_modules, run_in_modules
+from .exported_program import ModuleInterpreter, has_modules
 from .functional_twin import aten_name
-from .plain_kernels import plain_kernels
 from .recorder import Recorder
 from .storage import storage_of
 
-DECOMPOSITIONS = {
-    **recurrent.DECOMPOSITIONS,
-    **grouped.DECOMPOSITIONS,
-    **encoder.DECOMPOSITIONS,
-}  # fused kernels, by name, and what they compute
+# Fused kernels, by name, and what they compute.
+DECOMPOSITIONS = {**recurrent.DECOMPOSITIONS, **grouped.DECOMPOSITIONS, **encoder.DECOMPOSITIONS}
 
 
 def record(model: Any, *inputs: Tensor) -> Tape:
@@ -53,13 +50,45 @@ def record(model: Any, *inputs: Tensor) -> Tape:
     forward = getattr(model, "forward", model) if not isinstance(model, nn.Module) else model
     module = model if isinstance(model, nn.Module) else getattr(model, "module", None)
     for x in inputs:
-        check(x)
+        check_finite(x)
     recorder = Recorder()
     with plain_kernels(), _follow(module, recorder):
         copies = [recorder.open(x) for x in inputs]
         with RecordingMode(recorder):
-            output = run_in_modules(forward, recorder, *copies) if has_modules(forward) else forward(*copies)
+            run = ModuleInterpreter(forward, recorder).run if has_modules(forward) else forward
+            output = run(*copies)
         return recorder.close(output, transparent=not is_opaque(module))
+
+
+def check_finite(x: Tensor) -> None:
+    """Refuse an input that holds NaN or infinity.
+
+    Raises:
+        InputError: it does.
+    """
+    if not x.is_floating_point() or bool(torch.isfinite(x).all()):
+        return
+    bad = int((~torch.isfinite(x)).sum())
+    raise InputError(
+        "An explanation of this input", f"{bad} entries of {x.numel()} that are NaN or infinite",
+        "nothing can be computed from them", "Clean the input first: torch.nan_to_num, or see where they come from.",
+    )  # fmt: skip
+
+
+@contextmanager
+def plain_kernels() -> Iterator[None]:
+    """No autograd, no inference mode, no fused attention, so that every model is made of the same few operations.
+
+    All settings, and the random state, are as before afterwards.
+    """
+    fastpath = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    devices = range(torch.cuda.device_count() if torch.cuda.is_initialized() else 0)  # type: ignore[no-untyped-call]
+    try:
+        with torch.inference_mode(False), torch.no_grad(), sdpa_kernel(SDPBackend.MATH), torch.random.fork_rng(devices):
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fastpath)
 
 
 @contextmanager

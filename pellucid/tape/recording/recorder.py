@@ -16,7 +16,6 @@ from ..op import Op, Ref, Tape, Value
 from .functional_twin import aten_name, functional_twin, overwrite, scatter, written_tensors
 from .irregular_samples import IrregularSamples
 from .sample_axis import irregular, pattern
-from .sign import nonnegative
 from .storage import Writes, disjoint, geometry, storage_of
 
 # Operations whose output can be made again at the price of a copy: their overwritten outputs need not be kept.
@@ -86,7 +85,7 @@ class Recorder:
         """The value of a tensor whose storage was written to through another one."""
         id_ = self._unchanged(tensor, writes)
         if id_ is None:
-            id_ = self._gather(tensor, self._flatten(tensor, writes))
+            id_ = self._emit(torch.as_strided, "as_strided", (Ref(self._flatten(tensor, writes)), *geometry(tensor)))
         self._know(tensor, id_, storage)
         return id_
 
@@ -112,9 +111,6 @@ class Recorder:
         assert writes.flat is not None
         return writes.flat
 
-    def _gather(self, tensor: Tensor, flat: int) -> int:
-        return self._emit(torch.as_strided, "as_strided", (Ref(flat), *geometry(tensor)))
-
     def _constant(self, tensor: Tensor) -> int:
         storage = storage_of(tensor)
         return self._new(tensor, tracked=False, is_parameter=storage in self.owners, name=self.names.get(storage, ""))
@@ -122,14 +118,12 @@ class Recorder:
     def _emit(self, fn: Callable[..., Tensor], name: str, args: tuple[Any, ...]) -> int:
         """An operation of our own, that stands for a write or a read through an alias."""
         real = [self._tensor(a.id) if isinstance(a, Ref) else a for a in args]
-        made = fn(*real).clone()
-        return self._append(fn, name, args, {}, made, self._module(()))[0] or self._constant(made)
+        result = fn(*real).clone()
+        return self._append(fn, name, args, {}, result, self._module(()))[0] or self._constant(result)
 
     def _tensor(self, id_: int) -> Tensor:
-        value = self.values[id_]
-        if value.tensor is None:
-            return Tape(tuple(self.ops), self.values, (), None).value(id_)
-        return value.tensor
+        tensor = self.values[id_].tensor
+        return Tape(tuple(self.ops), self.values, (), None).value(id_) if tensor is None else tensor
 
     def _before_write(self, tensor: Tensor, relu: bool) -> None:
         """Keep what earlier readers of this storage read: copies are made at the moment of mutation, not before."""
@@ -138,8 +132,8 @@ class Recorder:
             self._open_partial(tensor, storage)
         for id_ in self._alive.pop(storage, []):
             value = self.values[id_]
-            made = None if value.producer is None else self.ops[value.producer]
-            if made is not None and (made.name in CHEAP or (relu and made.name not in kinds.ROUTES and made.kind != "max")):
+            op = None if value.producer is None else self.ops[value.producer]
+            if op is not None and (op.name in CHEAP or (relu and op.name not in kinds.ROUTES and op.kind != "max")):
                 value.tensor = None  # made again on demand
             elif value.tensor is not None:
                 value.tensor = value.tensor.clone()
@@ -149,9 +143,8 @@ class Recorder:
         size = tensor.untyped_storage().nbytes() // tensor.element_size()
         whole = torch.as_strided(tensor.detach(), (size,), (1,), 0).clone()
         writes = self._writes.setdefault(storage, Writes())
-        readers = [
-            id_ for id_ in self._alive.get(storage, []) if self.values[id_].tracked and self.values[id_].tensor is not None
-        ]
+        alive = {id_: self.values[id_] for id_ in self._alive.get(storage, [])}
+        readers = [id_ for id_, value in alive.items() if value.tracked and value.tensor is not None]
         writes.flat, writes.plain = self._constant(whole), not readers
         if readers:
             widest = max(readers, key=lambda id_: torch.Size(self.values[id_].shape).numel())
@@ -196,8 +189,8 @@ class Recorder:
         at = [storage_of(t) for t in read if t.is_floating_point()]
         known = (self.names[storage] for storage in at if storage in self.names)
         sources = list(dict.fromkeys(name for names in known for name in names.split(" + ")))
-        made = [t for t in tensors(out) if t.is_floating_point()] if sources else []
-        for tensor in made:
+        results = [t for t in tensors(out) if t.is_floating_point()] if sources else []
+        for tensor in results:
             if (storage := storage_of(tensor)) not in self.names:
                 self.names[storage] = " + ".join(sources[:2])
                 self._objects.append(tensor)  # as long as it lives, no other tensor has its storage
@@ -214,33 +207,27 @@ class Recorder:
             return fn(*args, **kwargs)
         functional, places = functional_twin(fn)
         if functional is None:
-            return self._unknown_write(fn, name, args, kwargs, changed)
+            raise ModelError(
+                f"Recording {name}", "an in-place operation without a functional twin",
+                "what it overwrites could not be read again",
+                f"Use the out-of-place form of {name} in the model, or report this.",
+            )  # fmt: skip
         reads = {k: self._refs(v) for k, v in kwargs.items() if k not in places}
         refs = self._refs(args)
         for tensor in changed:
             self._before_write(tensor, relu=name == "relu_")
         out = fn(*args, **kwargs)
-        made = changed[0] if len(changed) == 1 else tuple(changed)
+        results = changed[0] if len(changed) == 1 else tuple(changed)
         if name == "copy_":
             functional, refs, reads = overwrite, (refs[1], tuple(changed[0].shape), changed[0].dtype), {}
-        ids = self._append(functional, name.removesuffix("_"), refs, reads, made, self._module(read))
+        ids = self._append(functional, name.removesuffix("_"), refs, reads, results, self._module(read))
         for tensor, id_ in zip(changed, ids, strict=False):
-            if id_ is None:
-                id_ = self._constant(tensor)
-            self._after_write(tensor, id_)
+            self._after_write(tensor, self._constant(tensor) if id_ is None else id_)
         if name == "relu_" and ids[0] is not None:
             source = self.values[refs[0].id]
             source.upper = ids[0]
             self.values[ids[0]].shadows = True
         return out
-
-    def _unknown_write(
-        self, fn: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], written_tensors: list[Tensor]
-    ) -> Any:
-        raise ModelError(
-            f"Recording {name}", "an in-place operation without a functional twin", "what it overwrites could not be read again",
-            f"Use the out-of-place form of {name} in the model, or report this.",
-        )  # fmt: skip
 
     def _append(
         self, fn: Any, name: str, args: Any, kwargs: Any, out: Any, module: str, read: list[int] | None = None
@@ -253,23 +240,21 @@ class Recorder:
         moving = bool(ins) and kind != "constant"
         outs: list[int | None] = []
         aux: list[Tensor | None] = []
-        positive = nonnegative(name, kind, args, kwargs, [value.nonnegative for value in values])
-        for place, made in enumerate((out,) if isinstance(out, Tensor) else tensors(out)):
-            follows = moving and made.is_floating_point()
+        positive = kinds.nonnegative(name, kind, args, kwargs, [value.nonnegative for value in values])
+        for place, output in enumerate((out,) if isinstance(out, Tensor) else tensors(out)):
+            follows = moving and output.is_floating_point()
             source = self.values[ins[-1] if name == "as_strided_scatter" else ins[0]] if follows else None
-            batch = pattern(name, args, source, made, self.samples) if source is not None else None
-            rows = self._rows(fn, name, kind, args, ids, made, place) if follows and batch is None and self.samples > 1 else None
-            attributes = {"batch": rows} if isinstance(rows, Batch) else {"batch": batch, "irregular": rows}
-            outs.append(self._made(made, positive, **attributes) if follows else None)
-            aux.append(None if follows else made)
+            batch = pattern(name, args, source, output, self.samples) if source is not None else None
+            patternless = follows and batch is None and self.samples > 1
+            rows = self._rows(fn, name, kind, args, ids, output, place) if patternless else None
+            lies: dict[str, Any] = {"batch": rows} if isinstance(rows, Batch) else {"batch": batch, "irregular": rows}
+            value = {"tracked": True, "producer": len(self.ops), "nonnegative": positive, **lies}
+            outs.append(self._new(output, **value) if follows else None)
+            aux.append(None if follows else output)
         self.ops.append(
             Op(len(self.ops), fn, tuple(args), kwargs, ins, tuple(outs), kind, name, module, tuple(aux) if moving else ())
         )
         return tuple(outs)
-
-    def _made(self, made: Tensor, nonnegative: bool, **lies: Any) -> int:
-        """A new value that the operation being recorded made."""
-        return self._new(made, tracked=True, producer=len(self.ops), nonnegative=nonnegative, **lies)
 
     def _refs(self, tree: Any) -> Any:
         """Arguments or outputs with `Ref` for every tensor."""
@@ -295,20 +280,17 @@ class Recorder:
         rows, shared = irregular(fn, name, kind, args, read, made, place, self.samples)
         if shared and isinstance(rows, IrregularSamples):
             for i in refs:
-                self._settle(i, rows)
+                self._assign_samples(i, rows)
         return rows
 
-    def _settle(self, id_: int, rows: IrregularSamples) -> None:
+    def _assign_samples(self, id_: int, rows: IrregularSamples) -> None:
         """Rows of no sample, as those of a state before its first step, belong to the sample of what they are added to."""
         value = self.values[id_]
-        if (
-            isinstance(value.irregular, IrregularSamples)
-            and value.irregular.fits(rows)
-            and bool((value.irregular.samples < 0).any())
-        ):
+        known = value.irregular
+        if isinstance(known, IrregularSamples) and known.fits(rows) and bool((known.samples < 0).any()):
             value.irregular = rows
             for i in () if value.producer is None else self.ops[value.producer].ins:
-                self._settle(i, rows)
+                self._assign_samples(i, rows)
 
     @property
     def samples(self) -> int:
@@ -330,14 +312,11 @@ class Recorder:
         """The finished tape."""
         refs = self._refs(output)
         if not any(self.values[r.id].tracked for r in leaves(refs, Ref)):
-            raise self._lost()
+            last = f"the thread ends after {self.ops[-1].place}" if self.ops else "no operation read the input"
+            raise ThreadLost(
+                "An explanation of this output", f"that it does not descend from the input: {last}",
+                "there is nothing to carry back: a constant output, NumPy, another thread, or a prepacked kernel",
+                "pl.record(model, x).show() lists what was recorded.",
+            )  # fmt: skip
         returned = {name: tuple(ids) for name, ids in self.returned.items()}
         return Tape(tuple(self.ops), self.values, tuple(self.inputs), refs, returned, transparent)
-
-    def _lost(self) -> ThreadLost:
-        last = f"the thread ends after {self.ops[-1].place}" if self.ops else "no operation read the input"
-        return ThreadLost(
-            "An explanation of this output", f"that it does not descend from the input: {last}",
-            "there is nothing to carry back: a constant output, NumPy, another thread, or a prepacked kernel",
-            "pl.record(model, x).show() lists what was recorded.",
-        )  # fmt: skip

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 
+from pellucid.model.outputs import leaves
 from .. import kinds
 from ..local import batch_norm, trains
 from ..op import Affine, Op, Ref, Tape
@@ -42,20 +42,7 @@ def fold(tape: Tape) -> Tape:
 
 def uses(tape: Tape) -> Counter[int]:
     """How many operations read each value; being returned by the model counts too."""
-    counts = Counter(i for op in tape.ops for i in op.ins)
-    counts.update(_ids(tape.output))
-    return counts
-
-
-def _ids(tree: object) -> Iterable[int]:
-    if isinstance(tree, Ref):
-        yield tree.id
-    elif isinstance(tree, dict):
-        for item in tree.values():
-            yield from _ids(item)
-    elif isinstance(tree, tuple):
-        for item in tree:
-            yield from _ids(item)
+    return Counter([*(i for op in tape.ops for i in op.ins), *(ref.id for ref in leaves(tape.output, Ref))])
 
 
 def _affine(tape: Tape, source: Op, op: Op) -> Affine | None:
@@ -63,9 +50,11 @@ def _affine(tape: Tape, source: Op, op: Op) -> Affine | None:
     if source.kind not in LINEAR or len(source.ins) != 1:
         return None
     before = source.affine or Affine()
-    if op.name in kinds.BATCH_NORMS and source.kind == "convolution" and not trains(op):
-        return before.then(*batch_norm(tape, op))
-    if op.name in kinds.BATCH_NORMS and source.kind == "dense" and len(tape.values[op.ins[0]].shape) == 2 and not trains(op):
+    if (
+        op.name in kinds.BATCH_NORMS
+        and not trains(op)
+        and (source.kind == "convolution" or len(tape.values[op.ins[0]].shape) == 2)
+    ):
         return before.then(*batch_norm(tape, op))
     if op.kind not in ("scale", "shift"):
         return None

@@ -67,6 +67,5 @@ def mixes_heads(tape: Tape, op: Op) -> bool:
 
 def open_attention(tape: Tape) -> Tape:
     """The same tape with attention as a product of two signals: its weights carry relevance too, not its values alone."""
-    return tape.rewritten(
-        tuple(replace(op, kind="product", signal=None) if op.kind == "gate" and op.name in MATRICES else op for op in tape.ops)
-    )
+    gates = {op.index for op in tape.ops if op.kind == "gate" and op.name in MATRICES}
+    return tape.rewritten(tuple(replace(op, kind="product", signal=None) if op.index in gates else op for op in tape.ops))

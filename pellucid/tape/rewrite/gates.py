@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import prod
 
 from .. import kinds
 from ..op import Op, Tape
@@ -65,14 +66,7 @@ def _signal(tape: Tape, op: Op, weights: set[int]) -> int | None:
     if (a in weights) != (b in weights):
         return 1 if a in weights else 0
     if op.name == "mul":
-        small = [_size(tape, i) < _size(tape, op.out) for i in op.ins]
+        small = [prod(tape.values[i].shape) < prod(tape.values[op.out].shape) for i in op.ins]
         if small[0] != small[1]:
             return 1 if small[0] else 0
     return None
-
-
-def _size(tape: Tape, id_: int) -> int:
-    n = 1
-    for length in tape.values[id_].shape:
-        n *= length
-    return n

@@ -26,12 +26,12 @@ def parts(tape: Tape) -> Tape:
         made.update({o: op for o in op.outs if o is not None})
     returned = {ref.id for ref in leaves(tape.output, Ref)}
     sums = {op.index: _sums(op, readers, returned) for op in tape.ops if op.kind == "dense" and len(op.ins) == 1}
-    found = {index: met for index, met in sums.items() if met}
-    while lone := [index for index, met in found.items() if not _meets_parts(met, made, found)]:
+    meeting = {index: met for index, met in sums.items() if met}
+    while lone := [index for index, met in meeting.items() if not _meets_parts(met, made, meeting)]:
         for index in lone:
-            del found[index]
-    joined = {op.index for met in found.values() for op in met}
-    return tape.rewritten(tuple(replace(op, part=True) if op.index in found or op.index in joined else op for op in tape.ops))
+            del meeting[index]
+    joined = {*meeting, *(op.index for met in meeting.values() for op in met)}
+    return tape.rewritten(tuple(replace(op, part=True) if op.index in joined else op for op in tape.ops))
 
 
 def _sums(op: Op, readers: Mapping[int, Sequence[Op]], returned: set[int]) -> list[Op]:
@@ -59,9 +59,9 @@ def _hands_on(op: Op, value: int) -> bool:
     return op.kind == "route" and len(op.ins) == 1
 
 
-def _meets_parts(met: Iterable[Op], made: Mapping[int, Op], found: Mapping[int, object]) -> bool:
+def _meets_parts(met: Iterable[Op], made: Mapping[int, Op], meeting: Mapping[int, object]) -> bool:
     """Whether everything else that is added descends from other parts, or is constant."""
-    return all(_origin(i, made) in found for op in met for i in op.ins)
+    return all(_origin(i, made) in meeting for op in met for i in op.ins)
 
 
 def _origin(value: int, made: Mapping[int, Op]) -> int | None:

@@ -47,7 +47,7 @@ class Gamma(Rule):
         if not op.nonnegative:
             return self._mixed(op, R, z)
         shares = flow(op, self._streams(op, R, z, rectified), eps=self.eps, bias=self.bias, silent=self.silent)
-        return shares if rectified else self._settle(op, shares, R * (z == 0))
+        return shares if rectified else self._add_silent(op, shares, R * (z == 0))
 
     def _streams(self, op: LocalOp, R: Tensor, z: Tensor, rectified: bool) -> Iterator[Stream]:
         """Units above zero, over z + gamma z_plus; and units below, over z + gamma z_minus = (1 + gamma) z - gamma z_plus.
@@ -96,9 +96,9 @@ class Gamma(Rule):
         weighed = None if b is None else (1 + half) * b + half * side * b.abs()
         stream = Stream(R - lost if silent else R, whole, weighed, back, part=silent)
         shares = flow(op, [stream], eps=self.eps, bias=self.bias, silent=self.silent)
-        return self._settle(op, shares, lost) if silent else shares
+        return self._add_silent(op, shares, lost) if silent else shares
 
-    def _settle(self, op: LocalOp, shares: Shares, lost: Tensor) -> Shares:
+    def _add_silent(self, op: LocalOp, shares: Shares, lost: Tensor) -> Shares:
         """Units at exactly zero agree with nothing: their relevance is dropped, spread, or shared."""
         (got,) = shares.inputs
         assert got is not None

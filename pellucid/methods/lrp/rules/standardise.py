@@ -114,9 +114,9 @@ def _constant(op: LocalOp, ref: object) -> Tensor | None:
 def _made(op: LocalOp, place: int) -> Tensor:
     """A statistic that the operation made beside its output."""
     out = op.op.outs[place]
-    made = op.op.aux[place] if out is None else op.tape.value(out)
-    assert made is not None
-    return made
+    statistic = op.op.aux[place] if out is None else op.tape.value(out)
+    assert statistic is not None
+    return statistic
 
 
 _READ: dict[str, Callable[[LocalOp], _Norm]] = {

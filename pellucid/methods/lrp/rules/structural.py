@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from pellucid.tape import LocalOp
-from pellucid.tape.bilinear import pulls
 from ..rule import Rule, Shares, divide
 
 # Views and permutations: every entry goes somewhere, nothing else comes in.
@@ -81,21 +80,14 @@ class Gate(Rule):
         return "Gate()" if self.eps == 1e-9 else super().__str__()
 
     def share(self, op: LocalOp, R: Tensor, rectified: bool) -> Shares:
-        shares: list[Tensor | None] = [None] * len(op.op.ins)
-        place = op.op.signal or 0
-        shape = op.tape.values[op.op.ins[place]].shape
-        if op.op.name in ("bmm", "mm", "baddbmm", "addmm"):
-            return self._mixed(op, R, place)
         if op.op.name == "glu":
             return Shares([torch.cat([R, torch.zeros_like(R)], op.op.args[1] if len(op.op.args) > 1 else -1)])
-        shares[place] = R.sum_to_size(shape)
-        return Shares(shares)
-
-    def _mixed(self, op: LocalOp, R: Tensor, place: int) -> Shares:
-        """A product of matrices, as attention times values: the gates weigh the signals."""
-        s = divide(R, op.z, self.eps)
+        place = op.op.signal or 0
         shares: list[Tensor | None] = [None] * len(op.op.ins)
-        grad = pulls(op, s, only=place)[place]
+        if op.op.name not in ("bmm", "mm", "baddbmm", "addmm"):
+            shares[place] = R.sum_to_size(op.tape.values[op.op.ins[place]].shape)
+            return Shares(shares)
+        grad = factor_gradients(op, divide(R, op.z, self.eps), only=place)[place]  # as attention times values
         shares[place] = None if grad is None else op.xs[place] * grad
         return Shares(shares, rest="stabiliser")
 
@@ -119,8 +111,20 @@ class Halve(Rule):
         if op.op.name == "mul":
             return Shares([(R / n).sum_to_size(op.tape.values[i].shape) for i in op.op.ins])
         s = divide(R / n, op.z, self.eps)
-        shares = [None if g is None else g.mul_(x) for x, g in zip(op.xs, pulls(op, s), strict=True)]
+        shares = [None if g is None else g.mul_(x) for x, g in zip(op.xs, factor_gradients(op, s), strict=True)]
         return Shares(shares, rest="stabiliser")
+
+
+def factor_gradients(op: LocalOp, s: Tensor, only: int | None = None) -> list[Tensor | None]:
+    """The vector-Jacobian product of a product of two tracked factors, without running it once more where it is one of matrices.
+
+    Arguments:
+        only: The factor wanted; the others get None where that saves work. None: all of them.
+    """
+    if op.op.name in ("bmm", "mm") and len(op.op.ins) == 2:
+        a, b = op.xs
+        return [None if only == 1 else s @ b.transpose(-1, -2), None if only == 0 else a.transpose(-1, -2) @ s]
+    return op.pull(s)
 
 
 @dataclass(frozen=True)

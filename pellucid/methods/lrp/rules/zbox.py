@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -11,7 +11,7 @@ from torch import Tensor
 from pellucid.tape import LocalOp
 from pellucid.tape.batch import along, by_sample
 from ..flow import Stream, flow
-from ..rule import LINEAR, Bias, Rule, Shares, Silent
+from ..rule import LINEAR, Rule, Shares, Silent
 
 Bound = float | tuple[float, ...] | Tensor
 
@@ -42,6 +42,10 @@ class ZBox(Rule):
         low, high = (_brief(value) for value in (self.low, self.high))
         return f'ZBox(low={low}, high={high}, eps={self.eps}, silent="{self.silent}")'
 
+    def within(self, low: Bound, high: Bound) -> ZBox:
+        """The same rule with these bounds where it has none."""
+        return replace(self, low=low if self.low is None else self.low, high=high if self.high is None else self.high)
+
     def share(self, op: LocalOp, R: Tensor, rectified: bool) -> Shares:
         linear, x = op.linear, op.x
         low = bound(self.low if self.low is not None else extreme(op, Tensor.amin), x)
@@ -52,8 +56,7 @@ class ZBox(Rule):
         def back(s: Tensor) -> Tensor:
             return x * linear.backward(s, raw) - low * linear.backward(s, plus) - high * linear.backward(s, minus)
 
-        bias: Bias = "ignore"
-        return flow(op, [Stream(R, z, None, back)], eps=self.eps, bias=bias, silent=self.silent)
+        return flow(op, [Stream(R, z, None, back)], eps=self.eps, bias="ignore", silent=self.silent)
 
 
 def extreme(op: LocalOp, of: Callable[..., Tensor]) -> Tensor:

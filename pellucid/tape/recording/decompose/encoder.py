@@ -13,18 +13,9 @@ CAUSAL, PADDING = 0, 1  # the numbers of masks: over pairs of tokens, over token
 
 
 def encoder_layer(
-    x: Tensor,
-    width: int,
-    heads: int,
-    w_in: Tensor,
-    b_in: Tensor,
-    w_out: Tensor,
-    b_out: Tensor,
-    gelu: bool,
-    before: bool,
-    eps: float,
-    *weights: Any,
-) -> Tensor:
+    x: Tensor, width: int, heads: int, w_in: Tensor, b_in: Tensor, w_out: Tensor, b_out: Tensor,
+    gelu: bool, before: bool, eps: float, *weights: Any,
+) -> Tensor:  # fmt: skip
     """One layer of `torch.nn.TransformerEncoder`: attention and two dense layers, each beside a residual connection.
 
     Arguments:
@@ -52,24 +43,11 @@ def encoder_layer(
 
 
 def attention(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    width: int,
-    heads: int,
-    w_in: Tensor,
-    b_in: Tensor,
-    w_out: Tensor,
-    b_out: Tensor,
-    mask: Tensor | None = None,
-    need_weights: bool = True,
-    average: bool = True,
-    mask_kind: int | None = None,
-) -> tuple[Tensor, Tensor]:
+    query: Tensor, key: Tensor, value: Tensor, width: int, heads: int, w_in: Tensor, b_in: Tensor, w_out: Tensor, b_out: Tensor,
+    mask: Tensor | None = None, need_weights: bool = True, average: bool = True, mask_kind: int | None = None,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
     """`torch.nn.MultiheadAttention`, and its weights."""
-    q, k, v = (
-        F.linear(t, w, b) for t, w, b in zip((query, key, value), w_in.chunk(3), b_in.chunk(3), strict=True)
-    )  # fmt: skip
+    q, k, v = map(F.linear, (query, key, value), w_in.chunk(3), b_in.chunk(3))
     y, A = _attended(q, k, v, heads, mask, mask_kind)
     weights = (A.mean(1) if average else A) if need_weights else y.new_empty(0)
     return F.linear(y, w_out, b_out), weights

@@ -19,17 +19,16 @@ def grouped_mm(
         tensor([[1., 2., 2.]])
     """
     if ends is None:
-        made = a @ b
+        product = a @ b
     else:
         last = [int(n) for n in ends.tolist()]
+        sizes = [end - start for start, end in zip([0, *last], last, strict=False)]
         if a.dim() == 2:
-            rows = a.split_with_sizes([end - start for start, end in zip([0, *last], last, strict=False)])
-            made = torch.cat([part @ b[k] for k, part in enumerate(rows) if len(part)])
+            product = torch.cat([part @ b[k] for k, part in enumerate(a.split_with_sizes(sizes)) if len(part)])
         else:
-            columns = b.split_with_sizes([end - start for start, end in zip([0, *last], last, strict=False)], 1)
-            made = torch.cat([a[k] @ part for k, part in enumerate(columns)], 1)
-    made = made if bias is None else made + bias
-    return made if out_dtype is None else made.to(out_dtype)
+            product = torch.cat([a[k] @ part for k, part in enumerate(b.split_with_sizes(sizes, 1))], 1)
+    product = product if bias is None else product + bias
+    return product if out_dtype is None else product.to(out_dtype)
 
 
 DECOMPOSITIONS: dict[str, Callable[..., Any]] = {"_grouped_mm": grouped_mm}
