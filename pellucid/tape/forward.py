@@ -130,14 +130,9 @@ def varied_value(readout: Readout) -> Tensor:
 
 @torch.no_grad()
 def forward_values(
-    model: Model,
-    x: Tensor,
-    addresses: Sequence[str | None],
-    patch: dict[str, Tensor] | None = None,
-    *,
-    variable_length: bool = False,
-    overwrite_input: bool = False,
-) -> dict[str | None, Tensor]:
+    model: Model, x: Tensor, addresses: Sequence[str | None], patch: dict[str, Tensor] | None = None, *,
+    variable_length: bool = False, overwrite_input: bool = False,
+) -> dict[str | None, Tensor]:  # fmt: skip
     """The values at some addresses in one forward pass: module paths, and None for the main output.
 
     Arguments:
@@ -206,15 +201,9 @@ def _no_such_value(model: Model, path: str) -> WhereError:
 
 
 def run_batched(
-    readout: Callable[[Tensor, Sequence[int]], Tensor],
-    n: int,
-    make: Callable[[int, int], tuple[Tensor, Sequence[int]]],
-    *,
-    start: int = 0,
-    batch: int = 8,
-    what: str = "forward passes",
-    copies: int = 1,
-) -> Iterator[tuple[int, int, Tensor]]:
+    readout: Callable[[Tensor, Sequence[int]], Tensor], n: int, make: Callable[[int, int], tuple[Tensor, Sequence[int]]], *,
+    start: int = 0, batch: int = 8, what: str = "forward passes", copies: int = 1,
+) -> Iterator[tuple[int, int, Tensor]]:  # fmt: skip
     """The responses to `n` queries, block by block: (first, last + 1, responses).
 
     Blocks halve when memory runs out. Ends early when the progress callback stops it.

@@ -75,7 +75,11 @@ def after(tape: Tape, changed: Collection[int], wanted: Collection[int]) -> tupl
     for op in reversed(reached):
         decides = op.kind == "constant" and op.name not in UNMOVED
         if decides and not any(made is not None for made in op.aux):
-            raise _data_dependent(op)
+            raise MethodError(
+                "Another value in this forward pass", f"{op.place}, which compares or picks by it",
+                "what the model read from that is kept as it was, so that the rest would not be the model's own",
+                "Name a later layer, or choose a method that runs the whole model again, such as occlusion.",
+            )  # fmt: skip
         if needed.intersection(i for i in _places(tape, op) if i is not None):
             between.append(op)
             needed.update(ref.id for ref in op.refs())
@@ -90,11 +94,3 @@ def _places(tape: Tape, op: Op) -> list[int | None]:
         return list(op.outs)
     ids_by_tensor = {id(value.tensor): i for i, value in enumerate(tape.values) if not value.tracked and value.tensor is not None}
     return [out if out is not None else ids_by_tensor.get(id(made)) for out, made in zip(op.outs, aux, strict=True)]
-
-
-def _data_dependent(op: Op) -> MethodError:
-    return MethodError(
-        "Another value in this forward pass", f"{op.place}, which compares or picks by it",
-        "what the model read from that is kept as it was, so that the rest would not be the model's own",
-        "Name a later layer, or choose a method that runs the whole model again, such as occlusion.",
-    )  # fmt: skip

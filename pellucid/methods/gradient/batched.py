@@ -144,28 +144,22 @@ def _inside(tape: Tape, path: str) -> tuple[str, Tensor]:
         )  # fmt: skip
     id_ = find(tape, path)
     value, batch = tape.value(id_), tape.values[id_].batch
-    if tape.samples > 1 and batch not in (None, Batch(0)):
-        raise _misplaced(path, value, tape.samples)
-    check_places(path, value, tape.samples)
+    check_places(path, value, tape.samples, batch)
     return path if path in tape.returned else next(name for name in tape.returned if fnmatchcase(name, path)), value.clone()
 
 
-def check_places(path: str | None, value: Tensor, samples: int) -> None:
-    """Refuse a value whose first axis cannot be that of the samples.
+def check_places(path: str | None, value: Tensor, samples: int, batch: Batch | None = None) -> None:
+    """Refuse a value whose first axis is not that of the samples.
 
     Raises:
-        MethodError: it has another length.
+        MethodError: it has another length, or the samples are known to lie elsewhere.
     """
-    if value.shape[:1] != (samples,):
-        raise _misplaced(path, value, samples)
-
-
-def _misplaced(path: str | None, value: Tensor, samples: int) -> MethodError:
-    return MethodError(
-        f"Variants of the value at {path}", f"shape {tuple(value.shape)} for {samples} sample(s)",
-        "variants are put side by side along the first axis, and there it does not count the samples",
-        "Name a module whose value comes batch first, or explain the input.",
-    )  # fmt: skip
+    if value.shape[:1] != (samples,) or (samples > 1 and batch not in (None, Batch(0))):
+        raise MethodError(
+            f"Variants of the value at {path}", f"shape {tuple(value.shape)} for {samples} sample(s)",
+            "variants are put side by side along the first axis, and there it does not count the samples",
+            "Name a module whose value comes batch first, or explain the input.",
+        )  # fmt: skip
 
 
 def _fitting(tape: Tape) -> int:

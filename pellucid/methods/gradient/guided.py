@@ -48,7 +48,8 @@ class AtRelus(ABC):
         tape = record(model, x)
         resolved = resolve_target(tape, target, model)
         end = tape.inputs[0] if at is None else find(tape, at)
-        notes, place = _notes(tape, [op for op in path(tape, resolved.gradients) if _beyond(tape, op, end)]), tape.value(end)
+        place, producer = tape.value(end), tape.values[end].producer
+        notes = _notes(tape, [op for op in path(tape, resolved.gradients) if producer is None or op.index > producer])
 
         def step(op: LocalOp, carried: tuple[Tensor | None, ...]) -> list[Tensor | None]:
             g = carried[0]
@@ -138,12 +139,6 @@ def _zero(tape: Tape, bound: Any) -> bool:
     if isinstance(bound, Ref):
         return not tape.values[bound.id].tracked and not bool(tape.value(bound.id).any())
     return isinstance(bound, (int, float)) and bound == 0
-
-
-def _beyond(tape: Tape, op: Op, end: int) -> bool:
-    """Whether an operation ran after the value was made."""
-    producer = tape.values[end].producer
-    return producer is None or op.index > producer
 
 
 def _notes(tape: Tape, ops: list[Op]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from pellucid.errors import MethodError
+from .batched import column
 
 
 def spread(x: Tensor) -> Tensor:
@@ -58,9 +59,6 @@ class Tally:
     def _moment(self, which: int) -> Tensor:
         return torch.stack([moments[which] for moments in self.moments])
 
-    def _counts(self, like: Tensor) -> Tensor:
-        return torch.tensor(self.count, dtype=like.dtype, device=like.device).reshape(-1, *[1] * (like.dim() - 1))
-
     @property
     def mean(self) -> Tensor:
         return self._moment(0)
@@ -69,19 +67,19 @@ class Tally:
     def variance(self) -> Tensor:
         """Without bias: the squares are divided by one less than the number of draws."""
         second = self._moment(1)
-        return second / (self._counts(second) - 1)
+        return second / (column(self.count, second) - 1)
 
     @property
     def error(self) -> Tensor:
         """The standard error of the mean."""
         variance = self.variance
-        return (variance / self._counts(variance)).sqrt()
+        return (variance / column(self.count, variance)).sqrt()
 
     @property
     def error_of_variance(self) -> Tensor:
         """The standard error of the variance: sqrt((m4 - (n - 3) / (n - 1) s^4) / n), with m4 the fourth central moment."""
         variance, fourth = self.variance, self._moment(3)
-        n = self._counts(variance)
+        n = column(self.count, variance)
         return ((fourth / n - (n - 3) / (n - 1) * variance.square()).clamp(min=0) / n).sqrt()
 
     def check(self, request: str) -> None:

@@ -98,7 +98,10 @@ class Composite:
             for op in matches:
                 rules.setdefault(op.index, rule)
             if where.op is not None and not matches and any(where.covers(op) for op in ops):
-                raise _wrong_kind(where, rule)
+                raise MethodError(
+                    f"{rule} for {where}", "operations of other kinds there", f"this rule is for {', '.join(sorted(rule.kinds))}",
+                    "Choose another rule, or another kind of operation.",
+                )  # fmt: skip
         return rules
 
     def attribute(self, model: Model, x: Tensor, target: Target, at: str | Where | None = None) -> Attribution:
@@ -200,10 +203,3 @@ def summed(ledgers: Sequence[Ledger]) -> Ledger:
     """Several ledgers as one."""
     seed, reached = (torch.stack([getattr(b, side) for b in ledgers]).sum(0) for side in ("seed", "input"))
     return Ledger(seed, reached, concat_rows(b.rows for b in ledgers))
-
-
-def _wrong_kind(where: Where, rule: Rule) -> MethodError:
-    return MethodError(
-        f"{rule} for {where}", "operations of other kinds there", f"this rule is for {', '.join(sorted(rule.kinds))}",
-        "Choose another rule, or another kind of operation.",
-    )  # fmt: skip

@@ -66,14 +66,9 @@ def EpsilonAlpha2Beta1Flat(*, eps: float = 1e-6, bias: Bias = "absorb", silent: 
 
 
 def EpsilonGammaBox(
-    low: Bound | None = None,
-    high: Bound | None = None,
-    *,
-    gamma: float = 0.25,
-    eps: float = 1e-6,
-    bias: Bias = "absorb",
+    low: Bound | None = None, high: Bound | None = None, *, gamma: float = 0.25, eps: float = 1e-6, bias: Bias = "absorb",
     silent: Silent = "drop",
-) -> Composite:
+) -> Composite:  # fmt: skip
     """gamma on convolutions, epsilon on dense layers, z-box on the first convolution that ran.
 
     Arguments:

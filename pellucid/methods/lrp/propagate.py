@@ -66,16 +66,9 @@ class RunningLedger:
 
 
 def propagate(
-    tape: Tape,
-    seeds: Mapping[int, Tensor],
-    rules: Mapping[int, Rule],
-    *,
-    ends: Collection[int],
-    strict: bool = False,
-    keep: bool = False,
-    measured: bool = False,
-    nonzero_at_zero: Collection[int] = (),
-) -> tuple[dict[int, Tensor], Ledger]:
+    tape: Tape, seeds: Mapping[int, Tensor], rules: Mapping[int, Rule], *, ends: Collection[int], strict: bool = False,
+    keep: bool = False, measured: bool = False, nonzero_at_zero: Collection[int] = (),
+) -> tuple[dict[int, Tensor], Ledger]:  # fmt: skip
     """Propagate relevance from `seeds` back to the values `ends`, by one rule per operation.
 
     Arguments:

@@ -31,13 +31,9 @@ class Flat(Rule):
 
     def share(self, op: LocalOp, R: Tensor, rectified: bool) -> Shares:
         if op.op.kind not in LINEAR:
-            return self._weightless(op, R)
+            n = op.apply(*[torch.ones_like(x) for x in op.xs])
+            return Shares(op.pull(divide(R, n, self.eps)), rest="stabiliser")
         linear = op.linear
         ones = torch.ones_like(linear.raw)
         n = linear.apply(linear.raw.new_ones(linear.shape), ones)
-        s = divide(R, n, self.eps)
-        return Shares([linear.transpose(s, ones)], rest="stabiliser")
-
-    def _weightless(self, op: LocalOp, R: Tensor) -> Shares:
-        n = op.apply(*[torch.ones_like(x) for x in op.xs])
-        return Shares(op.pull(divide(R, n, self.eps)), rest="stabiliser")
+        return Shares([linear.transpose(divide(R, n, self.eps), ones)], rest="stabiliser")

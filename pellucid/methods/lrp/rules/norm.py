@@ -47,7 +47,8 @@ class Norm(Rule):
             left = R - s * z
             rounding = ROUNDING * torch.finfo(R.dtype).eps
             left = left.masked_fill(left.abs() <= rounding * R.abs(), 0)  # or summands that are masked would get some
-            evenly = self._evenly(op, left)
+            count = op.apply(*[torch.ones_like(x) for x in op.xs])
+            evenly = op.pull(left / count.clamp(min=torch.finfo(left.dtype).tiny))
             shares = [e if a is None else a if e is None else a + e for a, e in zip(shares, evenly, strict=True)]
         return Shares(shares, rest="stabiliser")
 
@@ -85,10 +86,6 @@ class Norm(Rule):
 
     def _eps(self, op: LocalOp, z: Tensor) -> float | Tensor:
         return self.eps * op.rms(z) if self.relative else self.eps
-
-    def _evenly(self, op: LocalOp, left: Tensor) -> list[Tensor | None]:
-        ones = [torch.ones_like(x) for x in op.xs]
-        return op.pull(left / op.apply(*ones).clamp(min=torch.finfo(left.dtype).tiny))
 
 
 def summands(op: LocalOp) -> list[Tensor]:
