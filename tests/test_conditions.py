@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 import pellucid as pl
-from pellucid.methods import conditioning
+from pellucid.methods import conditional_relevance
 from pellucid.tape import find, path, record, rewrite
 from pellucid.tape.axes.layout import axes_of
 from pellucid.tape.seed import find_output
@@ -306,15 +306,15 @@ def test_one_recording_serves_all_conditions(case: Case, monkeypatch):
 def test_conditions_on_one_sample_of_a_convolutional_network_are_walked_together(name: str):
     case = CASE[name]
     tape = rewrite(record(case.net(), case.inputs()[:1]))
-    start = conditioning.layer_masks(tape, Conditioning(((middle(case)[0], pl.channels(0)),)))[0].place
-    assert stack(tape, conditioning._ops_between(tape, start, tape.inputs[0]), 4) is not None
+    start = conditional_relevance.layer_masks(tape, Conditioning(((middle(case)[0], pl.channels(0)),)))[0].place
+    assert stack(tape, conditional_relevance._ops_between(tape, start, tape.inputs[0]), 4) is not None
 
 
 @pytest.mark.parametrize("room", [1.0, 1e4, 1e12])
 def test_how_many_are_walked_together_is_no_matter(room: float, monkeypatch):
     asked = [pl.channels(n) for n in range(5)]
     expected = ask(CASE["plain"], "lrp", asked, samples=slice(1)).values
-    monkeypatch.setattr(conditioning, "ROOM", room)
+    monkeypatch.setattr(conditional_relevance, "ROOM", room)
     assert difference(ask(CASE["plain"], "lrp", asked, samples=slice(1)).values, expected) <= 1e-9
 
 

@@ -16,7 +16,7 @@ from torch import nn
 import pellucid as pl
 from pellucid import zoo
 from pellucid.errors import MissingExtra, ModelError
-from pellucid.model.sources import hub, metadata
+from pellucid.model.sources import availability, metadata
 from pellucid.model.sources.reference import Reference
 
 CAT = zoo.pictures()["chelsea"]
@@ -32,8 +32,8 @@ def refusal(source: object, **options: object) -> str:
 @pytest.fixture
 def unreachable(monkeypatch, tmp_path):
     """No hub answers, and none was ever asked from here."""
-    monkeypatch.setattr(hub.socket, "create_connection", lambda *_, **__: (_ for _ in ()).throw(OSError("no network")))
-    monkeypatch.setattr(hub, "getproxies", dict)
+    monkeypatch.setattr(availability.socket, "create_connection", lambda *_, **__: (_ for _ in ()).throw(OSError("no network")))
+    monkeypatch.setattr(availability, "getproxies", dict)
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path), raising=False)
 

@@ -1,4 +1,4 @@
-"""Settings of the process that computes, its memory allocator and threads, which importing a library must not change."""
+"""Settings of the process, memory allocator and threads: set by the command line only, never on import."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The arguments of the Python functions in the words of the command line: `builder=` is `--builder` there.
+"""Arguments of Python functions in messages as options of the command line: `builder=` becomes `--builder`.
 
 Errors are raised by rooms that know Python alone. Before the command line prints one, `in_options` replaces the arguments it
 names by options; no other file knows both. A suggestion that no option can follow is printed as what it is, "In Python: ...".

@@ -1,4 +1,4 @@
-"""Progress of long work: loops report it, and a watcher may show it and call the work off."""
+"""Progress of long work: loops report it, and a watcher may show it and cancel the work."""
 
 from __future__ import annotations
 

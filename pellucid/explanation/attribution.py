@@ -1,4 +1,4 @@
-"""Attribution: what a method returns; `Explanation` holds it, with what readers and painters need besides."""
+"""Attribution: the raw result of a method. `Explanation` adds what describing, drawing and storing it need."""
 
 from __future__ import annotations
 

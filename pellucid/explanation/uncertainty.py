@@ -1,4 +1,4 @@
-"""Whether a map shows evidence: whether its values are more than zero and rounding, and than their standard errors."""
+"""Whether a map shows evidence: whether its values exceed rounding and their standard errors."""
 
 from __future__ import annotations
 

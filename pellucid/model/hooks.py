@@ -1,4 +1,4 @@
-"""The one listener to modules while they run: what they are called with, what they return, and what is returned instead."""
+"""The one place that registers forward hooks: inputs and outputs of modules are read, or replaced."""
 
 from __future__ import annotations
 

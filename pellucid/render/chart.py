@@ -1,4 +1,4 @@
-"""A row of a table as the chart somebody asked for."""
+"""A row of a table as a chart."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Real pictures that units answer to: cropped to what a unit can see, faint where it finds nothing."""
+"""Real pictures that activate a unit most: cropped to its receptive field, dimmed where relevance is low."""
 
 from __future__ import annotations
 

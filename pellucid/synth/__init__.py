@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from .frame import Frame as Frame, framed as framed
     from .generator import GeneratorPrior as GeneratorPrior
     from .maximized import Maximized as Maximized, Maximizer as Maximizer
-    from .optimize.ascent import (
+    from .optimize.result import OptimizationResult as OptimizationResult
+    from .optimize.step_rules import (
         Adam as Adam,
         Ascent as Ascent,
         Normalised as Normalised,
         Progress as Progress,
         Steepest as Steepest,
     )
-    from .optimize.result import OptimizationResult as OptimizationResult
     from .optimize.task import Plan as Plan, Task as Task
     from .prior import (
         L2 as L2,

@@ -1,4 +1,4 @@
-"""The axis of a value that counts the samples of a batch, through everything that moves it: permutations, views, windows."""
+"""Batch: which axis of a value counts the samples, followed through permutations, views and windows. Stored on every value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The gradient of a target at variants of the same samples, by the tape. Beside `Readout`, which only reads the target."""
+"""Slope: the gradient of the target for variants of the same samples. `Readout` in `forward.py` computes its value only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The kinds of ATen operations: what each is to a rule that propagates relevance through it.
+"""The table of ATen operations, each with its kind (linear, view, product ...), which rules go by. Add an operation here.
 
 To teach pellucid a new operation, add its name to the kind that fits; nothing else needs to change.
 """

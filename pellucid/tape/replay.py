@@ -1,4 +1,4 @@
-"""Replay: the rest of a recorded forward pass, run once more after some value was another one."""
+"""Replay: the rest of a recorded forward pass, computed once more after one value was replaced."""
 
 from __future__ import annotations
 

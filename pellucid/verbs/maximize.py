@@ -1,4 +1,4 @@
-"""The verb `maximize`: it normalises what it was given once, and passes one task on."""
+"""The verb `maximize`: checks its arguments, builds a task and runs the recipe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ablation-CAM: maps weighed by how far the target falls without them."""
+"""Ablation-CAM: channels weighted by how far the target falls when each of them is set to zero."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Chefer's relevance: attention weights times how the target answers to them, gathered through the layers."""
+"""Chefer's relevance: attention weights times their gradients, accumulated over the layers."""
 
 from __future__ import annotations
 

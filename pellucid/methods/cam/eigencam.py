@@ -1,4 +1,4 @@
-"""Eigen-CAM: what a map shows most, whatever the target."""
+"""Eigen-CAM: the first principal component of a feature map, whatever the target."""
 
 from __future__ import annotations
 

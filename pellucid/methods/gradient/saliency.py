@@ -10,12 +10,12 @@ from torch import Tensor
 
 from pellucid.explanation.attribution import Attribution
 from pellucid.explanation.ledger import Row
+from pellucid.methods.conditional_relevance import conditional_target, propagate_conditional
 from pellucid.model import Model
 from pellucid.model.where import Where
 from pellucid.tape import Tape, chain_rule, find, record, resolve_target, walk
 from pellucid.target import Target
 from pellucid.target.conditioning import Conditioning
-from ..conditioning import conditional_target, propagate_conditional
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 The tape that relevance walks back on is in `pellucid/tape`; conditions on its way are in `methods/conditioning.py`.
 """
 
-from .attention import Attention as Attention
+from .attnlrp import Attention as Attention
 from .auto import Auto as Auto
 from .composite import Composite as Composite
 from .conserving import Conserving as Conserving, FittedConserving as FittedConserving

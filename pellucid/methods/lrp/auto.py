@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from pellucid.model.where import Where
 from pellucid.tape import Attention as Layer, Op, Tape, attentions
-from .attention import Attention
+from .attnlrp import Attention
 from .composite import Composite, Entry, reads_picture
 from .conserving import fitted
 from .rules import Norm, ZBox

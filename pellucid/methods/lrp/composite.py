@@ -11,13 +11,13 @@ from torch import Tensor
 from pellucid.errors import MethodError
 from pellucid.explanation.attribution import Attribution
 from pellucid.explanation.ledger import Ledger, Row, concat_rows
+from pellucid.methods.conditional_relevance import conditional_target, propagate_conditional
 from pellucid.model import Model
 from pellucid.model.where import Where
 from pellucid.tape import Op, Tape, find, open_attention, path, record, resolve_target, rewrite
 from pellucid.tape.batch import per_sample
 from pellucid.target import Target
 from pellucid.target.conditioning import Conditioning
-from ..conditioning import conditional_target, propagate_conditional
 from .propagate import propagate
 from .rule import Rule
 from .rules import Gate, Halve, Norm, Pass, Route, ZBox

@@ -1,4 +1,4 @@
-"""The conserving composite: every layer hands on all the relevance it has; and how it is fitted to a network."""
+"""The conserving composite: every layer passes on all the relevance it receives; and how it is fitted to a network."""
 
 from __future__ import annotations
 

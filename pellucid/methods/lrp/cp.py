@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .attention import transformer
+from .attnlrp import transformer
 from .composite import Composite
 from .rule import Bias, Silent
 

@@ -20,7 +20,7 @@ from pellucid.errors import ModelError
 from ..model import Model
 from ..readers.text import Text
 from ..readers.tokenizer import ENDLESS
-from . import hub, metadata, torchvision
+from . import availability, metadata, torchvision
 from .checkpoint import digest
 from .reference import SEED, Reference
 from .weights import few
@@ -83,8 +83,8 @@ def _fetched(reference: Reference) -> Path:
     try:
         return Path(huggingface_hub.snapshot_download(reference.name, local_files_only=True, **how))
     except Exception:  # not here yet
-        if not hub.answers(HOST):
-            raise hub.unreachable(request, HOST, do) from None
+        if not availability.answers(HOST):
+            raise availability.unreachable(request, HOST, do) from None
     try:
         return Path(huggingface_hub.snapshot_download(reference.name, **how))
     except Exception as error:
@@ -114,7 +114,7 @@ def _config(path: Path, request: str) -> dict[str, Any]:
 def _imported(request: str) -> ModuleType:
     with suppress(ImportError):
         torchvision.imported(request)  # transformers imports it where it is installed
-    return hub.optional(request, "transformers", "hub")
+    return availability.optional(request, "transformers", "hub")
 
 
 def _class(transformers: ModuleType, config: dict[str, Any], request: str) -> Any:

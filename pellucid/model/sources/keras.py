@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from pellucid.errors import ModelError
 from ..mode import NamedLayers
 from ..model import Model
+from .availability import missing
 from .checkpoint import digest
-from .hub import missing
 from .onnx import TURNED, channels_last
 from .weights import damaged, untrusted
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from pellucid.errors import InputError, ModelError
 from ..model import Model
-from . import hub, torchvision
+from . import availability, torchvision
 from .checkpoint import digest
 from .weights import damaged
 
@@ -27,9 +27,9 @@ TURNED = ", which takes channels last: pictures go in channels first and are tur
 
 def load(path: Path) -> Model:
     """The network in an ONNX file. The format holds numbers and operations, so that reading it runs nothing of its author's."""
-    onnx = hub.optional(f"model {path}", "onnx", "onnx")
+    onnx = availability.optional(f"model {path}", "onnx", "onnx")
     torchvision.imported(f"model {path}")  # onnx2torch imports it
-    onnx2torch = hub.optional(f"model {path}", "onnx2torch", "onnx")
+    onnx2torch = availability.optional(f"model {path}", "onnx2torch", "onnx")
     proto = _read(onnx, path)
     proto = _convertible(onnx, onnx2torch, proto, path)
     shapes = [tuple(axis.dim_value for axis in value.type.tensor_type.shape.dim) for value in _inputs(proto)]

@@ -13,7 +13,7 @@ from torch import nn
 
 from pellucid.errors import ModelError
 from ..model import Model
-from . import hub, huggingface, metadata, torchvision
+from . import availability, huggingface, metadata, torchvision
 from .checkpoint import digest, initialised, with_weights
 from .reference import Reference
 
@@ -23,7 +23,7 @@ HOST = "huggingface.co"
 def load(reference: Reference, trust: bool) -> Model:
     """A network of timm; without a file of weights its trained ones are used: those on this machine, or else from the hub."""
     torchvision.imported(str(reference))  # timm imports it
-    timm = hub.optional(str(reference), "timm", "hub")
+    timm = availability.optional(str(reference), "timm", "hub")
     create = _builder(timm, reference)
     maker = f"timm {timm.__version__}"
     if reference.random:
@@ -69,8 +69,8 @@ def _trained(timm: ModuleType, reference: Reference, create: Any, maker: str) ->
     if here is not None:
         module = create(pretrained=True, pretrained_cfg_overlay={"file": here})
         return module.eval(), f"{maker}, weights {name}", digest(here)
-    if not hub.answers(HOST):
-        raise hub.unreachable(str(reference), HOST, do)
+    if not availability.answers(HOST):
+        raise availability.unreachable(str(reference), HOST, do)
     try:
         return create(pretrained=True).eval(), f"{maker}, weights {name}", None
     except Exception as error:

@@ -13,7 +13,7 @@ import torch
 
 from pellucid.errors import ModelError
 from ..model import Model
-from . import hub, metadata
+from . import availability, metadata
 from .checkpoint import initialised, with_weights
 from .reference import Reference
 
@@ -34,14 +34,14 @@ def imported(request: str) -> ModuleType:
         import torchvision
     except RuntimeError as error:
         if "torchvision::" not in str(error) or _declared:
-            raise hub.missing(request, "torchvision", "hub", ImportError(str(error))) from None
+            raise availability.missing(request, "torchvision", "hub", ImportError(str(error))) from None
         library: Any = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
         for name in OPERATORS:
             library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
         _declared.append(library)
         return imported(request)
     except ImportError as error:
-        raise hub.missing(request, "torchvision", "hub", error) from None
+        raise availability.missing(request, "torchvision", "hub", error) from None
     module: ModuleType = torchvision
     return module
 
@@ -100,7 +100,7 @@ def _trained(models: Any, reference: Reference, source: str) -> Model:
         entry.get_state_dict(progress=False, check_hash=True, weights_only=True)  # fetched, and seen to hold numbers only
     except OSError as error:
         if isinstance(getattr(error, "reason", None), OSError) or isinstance(error, TimeoutError):
-            raise hub.unreachable(str(reference), HOST, do) from None
+            raise availability.unreachable(str(reference), HOST, do) from None
         raise ModelError(f"model {reference}", f"{error}", "its trained weights could not be fetched", do) from None
     module = models.get_model(reference.name, weights=entry).eval()
     how = metadata.as_preprocess(entry.transforms(), f"torchvision's transforms of {entry}", strict=False)

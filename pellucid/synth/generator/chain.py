@@ -20,7 +20,7 @@ from ..canvas.latent import Latent
 from ..objective.activations import LayerActivations, differentiable, layer_activations
 from ..objective.objective import objective_of
 from ..optimize.task import Task
-from ..prior.rows import per_picture
+from ..prior.per_picture import per_picture
 from ..protocols import Draws
 from ..random import generators, normal
 from .encoder import Encoder

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from ..objective.objective import Objective, objective_of
-from ..prior.rows import per_picture
+from ..prior.per_picture import per_picture
 from ..protocols import Draws
 from ..random import generators, normal
-from .ascent import Numbers
 from .evaluate_step import Batch, StepEvaluation, batch_activations, evaluate_step
+from .step_rules import Numbers
 
 REDIRECTED = 16  # first steps in which rectifiers may let gradients through, as in Lucid
 STARTS = 16  # other starts that are tried for a picture whose gradient is zero after that

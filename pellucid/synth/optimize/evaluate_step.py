@@ -13,8 +13,8 @@ from pellucid.errors import ModelError
 from ..objective.activations import LayerActivations, Values
 from ..objective.objective import Objective
 from ..protocols import Draws
-from .ascent import Numbers
 from .redirected_relu import Redirected
+from .step_rules import Numbers
 from .task import Plan, Task
 
 

@@ -16,13 +16,13 @@ from pellucid.errors import InputError
 from pellucid.tape.forward import batch_size
 from ..objective.activations import differentiable, layer_activations
 from ..objective.objective import objective_of
-from ..prior.rows import per_picture
+from ..prior.per_picture import per_picture
 from ..random import exact, generators
-from .ascent import Numbers
 from .dead_units import last_rescue, rescue
 from .evaluate_step import Batch, StepEvaluation, evaluate_step
 from .history import History
 from .result import OptimizationResult, batched
+from .step_rules import Numbers
 from .task import Plan, Task
 
 CHECKED = 16  # steps between checks whether all pictures are done: each check waits for the device

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from ..prior.rows import per_picture
+from ..prior.per_picture import per_picture
 from .dead_units import STARTS
 from .evaluate_step import Batch, StepEvaluation
 

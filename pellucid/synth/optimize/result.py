@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from .ascent import Numbers
+from .step_rules import Numbers
 from .task import Task
 
 

@@ -1,4 +1,4 @@
-"""Task and Plan: what is to be maximized for whom, and how a recipe does it."""
+"""Task: model, targets and settings of a maximization. Plan: canvas, priors and step rule that a recipe chose."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..frame import Frame
 from ..pictures import pictures
 from ..prior import Diversity
 from ..protocols import Canvas, Penalty, Projection, Robustness
-from .ascent import Ascent
+from .step_rules import Ascent
 
 Prior = Penalty | Projection
 Keep = Literal["last", "best", "majority"]

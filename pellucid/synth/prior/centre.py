@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..frame import Frame
 from ..protocols import Penalty
-from .rows import Values, sum_per_picture
+from .per_picture import Values, sum_per_picture
 
 
 @dataclass(frozen=True)

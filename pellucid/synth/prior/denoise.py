@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..frame import Frame
-from .rows import check_spatial
+from .per_picture import check_spatial
 
 UNITS = 255  # weights are published for pictures whose values run from 0 to 255
 

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from pellucid.errors import MethodError
 from ..frame import Frame
-from .rows import Values, channels_by_place
+from .per_picture import Values, channels_by_place
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from torch import Tensor
 from pellucid.errors import MethodError
 from ..frame import Frame
 from ..protocols import Penalty
-from .rows import Values, per_picture, sum_per_picture
+from .per_picture import Values, per_picture, sum_per_picture
 
 
 @dataclass(frozen=True)

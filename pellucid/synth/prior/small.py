@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..frame import Frame
-from .rows import per_picture
+from .per_picture import per_picture
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from pellucid.core.blur import blurred
 from ..frame import Frame
 from ..protocols import Penalty
 from .denoise import gradient
-from .rows import Values, check_spatial, sum_per_picture
+from .per_picture import Values, check_spatial, sum_per_picture
 
 LEAST = 1e-8  # added to squared differences below: roots have no slope at 0
 

@@ -11,10 +11,10 @@ from pellucid.target import Target
 from ..canvas import Fourier
 from ..maximized import Maximized, maximized
 from ..objective.activations import differentiable, layer_activations
-from ..optimize.ascent import Adam
 from ..optimize.feature_matching import Distance, FeatureDistance, layers, pictures_only, references, with_reference
 from ..optimize.gradient_ascent import gradient_ascent
 from ..optimize.result import OptimizationResult, per_image
+from ..optimize.step_rules import Adam
 from ..optimize.task import Plan, Task
 from ..random import generators
 from ..robust import Robust

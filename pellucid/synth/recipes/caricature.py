@@ -8,10 +8,10 @@ from typing import ClassVar
 from pellucid.target import Target
 from ..canvas import Fourier
 from ..maximized import Maximized, maximized
-from ..optimize.ascent import Adam
 from ..optimize.feature_matching import Likeness, layers, reference_activations, references, with_reference
 from ..optimize.gradient_ascent import gradient_ascent
 from ..optimize.result import OptimizationResult, per_image
+from ..optimize.step_rules import Adam
 from ..optimize.task import Plan, Task
 from ..robust import Robust
 

@@ -12,9 +12,9 @@ from ..canvas import Pixel
 from ..canvas.spectrum import resample
 from ..frame import Frame
 from ..maximized import Maximized, PlannedRecipe, maximized
-from ..optimize.ascent import Normalised
 from ..optimize.coarse_to_fine import accepts
 from ..optimize.gradient_ascent import gradient_ascent
+from ..optimize.step_rules import Normalised
 from ..optimize.task import Plan, Task, refuse
 from ..random import generators
 from ..robust import Robust

@@ -9,8 +9,8 @@ from ..canvas import Pixel
 from ..frame import Frame
 from ..maximized import Maximized, PlannedRecipe, maximized
 from ..objective.objective import log_probability
-from ..optimize.ascent import Adam
 from ..optimize.coarse_to_fine import coarse_to_fine
+from ..optimize.step_rules import Adam
 from ..optimize.task import Plan, Task, refuse
 from ..prior import L2, BatchNorm, Gradients
 from ..protocols import Penalty

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from ..canvas import Pixel
-from ..optimize.ascent import Normalised
+from ..optimize.step_rules import Normalised
 from ..optimize.task import Plan, Task
 from ..prior.centre import Inside
 from ..prior.denoise import UNITS, Denoise

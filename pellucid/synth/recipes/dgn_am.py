@@ -14,8 +14,8 @@ from torch import Tensor
 
 from ..generator.prior import GeneratorPrior
 from ..maximized import Maximized, Maximizer, maximized
-from ..optimize.ascent import Adam, Normalised, Stride
 from ..optimize.gradient_ascent import gradient_ascent
+from ..optimize.step_rules import Adam, Normalised, Stride
 from ..optimize.task import Plan, Task, refuse
 
 TRAINING = 20  # steps of training a decoder for each step of the search

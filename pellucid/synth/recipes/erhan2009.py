@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from ..canvas import Pixel
 from ..maximized import PlannedRecipe
-from ..optimize.ascent import Normalised
+from ..optimize.step_rules import Normalised
 from ..optimize.task import Plan, Task
 from ..prior import Ball
 

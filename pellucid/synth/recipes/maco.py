@@ -10,9 +10,9 @@ from torch import Tensor
 
 from ..canvas import Phase, Spectrum
 from ..maximized import Maximized, PlannedRecipe, maximized
-from ..optimize.ascent import Adam
 from ..optimize.coarse_to_fine import coarse_to_fine
 from ..optimize.feature_matching import input_gradients
+from ..optimize.step_rules import Adam
 from ..optimize.task import Plan, Task
 from ..robust import Robust
 

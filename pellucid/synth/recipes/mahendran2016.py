@@ -9,10 +9,10 @@ from typing import ClassVar
 from pellucid.target import Target
 from ..canvas import Pixel
 from ..maximized import Maximized, PlannedRecipe, maximized
-from ..optimize.ascent import Normalised
 from ..optimize.feature_matching import Distance, input_gradients, layers, reference_activations, references
 from ..optimize.gradient_ascent import gradient_ascent
 from ..optimize.result import OptimizationResult, per_image
+from ..optimize.step_rules import Normalised
 from ..optimize.task import Plan, Task, refuse
 from ..prior import AlphaNorm, TotalVariation
 from ..protocols import Penalty

@@ -13,8 +13,8 @@ from ..generator.chain import Chain, ChainResult, run_chain
 from ..generator.prior import GeneratorPrior
 from ..generator.tuning import tune_prior_weight
 from ..maximized import Maximized, maximized
-from ..optimize.ascent import Normalised
 from ..optimize.result import OptimizationResult
+from ..optimize.step_rules import Normalised
 from ..optimize.task import Plan, Task
 from .dgn_am import resolve_prior, settings, start_codes, with_prior
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from ..canvas import Pixel
 from ..maximized import PlannedRecipe
-from ..optimize.ascent import Adam
+from ..optimize.step_rules import Adam
 from ..optimize.task import Plan, Task
 from ..prior import Gradients
 from ..robust import Robust

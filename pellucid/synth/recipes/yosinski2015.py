@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from ..canvas import Pixel
 from ..maximized import PlannedRecipe
-from ..optimize.ascent import Ascent, Progress, Steepest
+from ..optimize.step_rules import Ascent, Progress, Steepest
 from ..optimize.task import Plan, Task, refuse
 from ..prior import Blur, Decay, SmallContribution, SmallNorm
 from ..protocols import Projection

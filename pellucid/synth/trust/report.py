@@ -17,7 +17,7 @@ from pellucid.target import Target
 from ..optimize.task import Task
 from ..pictures import pictures
 from .activity import layers_of
-from .columns import diversity, fresh_views, neighbours, new_channels, path_likeness, percentile, spectrum
+from .measurements import diversity, fresh_views, neighbours, new_channels, path_likeness, percentile, spectrum
 from .other_models import class_of, other_model_opinions
 from .responses import Responses, labels_of, real_responses
 from .trust import Trust

@@ -1,4 +1,4 @@
-"""The sample axis of what an operation made: where the samples of the batch lie in it."""
+"""Where the recorder finds the sample axis of what an operation made."""
 
 from __future__ import annotations
 

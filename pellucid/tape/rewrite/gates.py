@@ -1,4 +1,4 @@
-"""Gates: in a product, the factor that opens and closes gets no relevance; the signal it lets through gets all."""
+"""Gates: of a product signal x gate, the signal gets all the relevance and the gate none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parts: linear operations whose outputs are only added to one another, W x + U h + b, are one operation in all but name."""
+"""Parts: linear operations whose outputs are only added, W x + U h + b, are treated as one linear operation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hidden parts: does a method mark what is seen, or what hides it? An experiment in which the truth is known."""
+"""The experiment with hidden parts: does a method mark the parts that are seen, or the occluders in front of them?"""
 
 from __future__ import annotations
 

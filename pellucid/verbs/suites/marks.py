@@ -1,4 +1,4 @@
-"""Marks: does a map mark what is seen, or what is in front of it?"""
+"""What both experiments measure: the share of relevance on what is seen and on what lies over it."""
 
 from __future__ import annotations
 

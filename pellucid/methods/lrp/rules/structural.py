@@ -1,4 +1,4 @@
-"""Rules for operations that do not mix: activations, views, gates, products; and the last resorts."""
+"""Rules for operations without weights (activations, views, gates, products), and fallback rules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Make the statistics of the photographs that come along: python -m pellucid.methods.perturb.imputers.photographs"""
+"""The script that computes the patch statistics of the photographs that come with the package.
+
+    python -m pellucid.methods.perturb.imputers.photographs
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The guard of incremental inference: it refuses operations that depend on values in ways a tape does not hold."""
+"""The guard of incremental inference: it refuses networks for which recomputing a window only would not be exact."""
 
 from __future__ import annotations
 

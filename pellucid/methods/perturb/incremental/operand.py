@@ -1,4 +1,4 @@
-"""Operands: what an operation reads when it runs on changed windows: boxes, regions cut out of maps, whole maps, shapes."""
+"""What an operation reads when it runs on changed windows: a box, a region cut out of a map, a whole map or a shape."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Responses: the model's outputs for the rows of a design; all that estimators read, and enough to go on with."""
+"""Responses: the model's outputs for the rows of a design: all that estimators read, and enough to resume sampling."""
 
 from __future__ import annotations
 

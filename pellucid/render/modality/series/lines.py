@@ -1,4 +1,4 @@
-"""A series in a terminal: a line per channel, dark where nothing speaks, and the stretch of time that says most."""
+"""A series in a terminal: a line per channel, dark where evidence is near zero, and the stretch of time with most of it."""
 
 from __future__ import annotations
 

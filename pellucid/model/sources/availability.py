@@ -1,4 +1,4 @@
-"""What may be absent: optional packages, and a connection to a hub, checked briefly before waiting for it."""
+"""What may be absent, checked before it is used: optional packages, and a connection to a hub."""
 
 from __future__ import annotations
 

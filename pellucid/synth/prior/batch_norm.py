@@ -12,7 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from pellucid.errors import MethodError
 from ..frame import Frame
-from .rows import Values, channels_by_place
+from .per_picture import Values, channels_by_place
 
 
 @dataclass(frozen=True, eq=False)

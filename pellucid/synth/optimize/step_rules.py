@@ -12,7 +12,7 @@ from typing import Literal, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from ..prior.rows import per_picture
+from ..prior.per_picture import per_picture
 
 Numbers = tuple[Tensor, ...]
 Schedule = Literal["constant", "linear", "cosine"]

@@ -1,4 +1,4 @@
-"""Conditional relevance: propagated in segments, from layer to layer, and at each only the channels or places asked for pass.
+"""Conditional relevance: propagated in segments from layer to layer; at each only the selected channels or places pass.
 
 References: Achtibat et al., 2023, From attribution maps to human-understandable explanations through concept relevance
     propagation, Nature Machine Intelligence, https://doi.org/10.1038/s42256-023-00711-8

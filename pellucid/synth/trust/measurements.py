@@ -1,4 +1,4 @@
-"""Columns: the measurements that a verdict consists of, each a function of what the network computes for pictures, made and real.
+"""The measurements of which a verdict consists, a function each, from what the network computes for made and real pictures.
 
 They return fields of `Verdict` by name, without those that cannot be measured. Those of other networks are in `other_models.py`.
 """
