@@ -1,6 +1,6 @@
 """Protocols: what a maximization is composed of, for those who write their own: canvas, penalty, projection, robustness.
 
-Step rules are `optimize.ascent.Ascent`, recipes `maximized.Maximizer`. None of the parts knows of the others.
+Step rules are `optimize.step_rules.Ascent`, recipes `maximized.Maximizer`. None of the parts knows of the others.
 """
 
 from __future__ import annotations

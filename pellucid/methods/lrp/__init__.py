@@ -1,6 +1,6 @@
 """Layer-wise relevance propagation: rules for operations, composites of rules, and `lrp` alone, which chooses among them.
 
-The tape that relevance walks back on is in `pellucid/tape`; conditions on its way are in `methods/conditioning.py`.
+The tape that relevance walks back on is in `pellucid/tape`; conditions on its way are in `methods/conditional_relevance.py`.
 """
 
 from .attnlrp import Attention as Attention

@@ -1,6 +1,6 @@
 """The script that computes the patch statistics of the photographs that come with the package.
 
-    python -m pellucid.methods.perturb.imputers.photographs
+python -m pellucid.methods.perturb.imputers.photographs
 """
 
 from __future__ import annotations
