@@ -1,6 +1,6 @@
 """The methods, a folder per family: lrp, gradient, cam, perturb. They never import one another; what they share lies below.
 
-The protocol of a method is in `explanation/method.py`. `pl.methods()` lists them: the name is the folder's, so the folder can be called.
+The protocol of a method is in `explanation/method.py`. `pl.methods()` lists them: the folder has the name, so it can be called.
 """
 
 from __future__ import annotations
