@@ -4,7 +4,7 @@ PellucidError
 ├── PictureError    (ValueError)           a picture cannot be read as the model's input
 ├── ModelError      (ValueError)           a model cannot be loaded, or cannot be explained in its state
 ├── InputError      (ValueError)           an input does not fit the model, or holds NaN
-    │   └── SampleError (IndexError)           a batch has fewer samples than that
+│   └── SampleError (IndexError)           a batch has fewer samples than that
 ├── TargetError     (ValueError)           a target does not name one number of the output
 ├── WhereError      (LookupError)          an address matches no value, or more than one
 ├── MethodError     (LookupError)          no such method, recipe or metric, or it cannot do what was asked
