@@ -16,7 +16,7 @@ ENTRY = {entry.name: entry for entry in METHODS}
 # Parts of a whole, whatever the units of the score.
 SHARES = {"ablationcam", "eigencam", "dve", "sobol", "hsic", "meaningful", "extremal", "attention_rollout"}
 EMPTY = {("gradcam", "sequence"), ("xgradcam", "sequence")}  # the ReLU that was published leaves nothing there
-EMPTY |= {("meaningful", "sequence")}  # blurring raises the probability there, so that the best deletion is none; its notes say so
+EMPTY |= {("meaningful", "sequence")}  # blurring raises the probability: the best deletion is none, and notes say so
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
