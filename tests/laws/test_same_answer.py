@@ -21,9 +21,11 @@ each_wiring = pytest.mark.parametrize(("container", "inplace"), WIRINGS, ids=[f"
 @each_method
 @each_case
 def test_eager_is_scripted_is_traced_is_exported_in_place_or_not(case: Case, method: str, container: str, inplace: bool):
-    e = pl.explain(contained(container, case, inplace=inplace), case.inputs(), target=case.target, method=made(method))
-    assert difference(e.values, expected(case, method).values) <= BOUND
-    assert difference(e.output[:, None], expected(case, method).output[:, None]) <= BOUND
+    dtype = precision(case, method)
+    net = contained(container, case, dtype, inplace)
+    e = pl.explain(net, case.inputs(dtype), target=case.target, method=made(method))
+    assert difference(e.values, expected(case, method, dtype).values) <= BOUND
+    assert difference(e.output[:, None], expected(case, method, dtype).output[:, None]) <= BOUND
 
 
 @each_method
