@@ -28,6 +28,7 @@ class Attribution:
             value is the place's own, and not the sum over its channels.
         forwards: How many samples went through the network, those of backward passes once more.
         through: For each row of the values what relevance had to pass, in words; empty where there was no condition.
+        warnings: Sentences on what may make the values wrong, such as a branch without a derivative; facts are `notes`.
     """
 
     values: Tensor
@@ -42,3 +43,4 @@ class Attribution:
     shared: bool = False
     forwards: int = 0
     through: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()

@@ -29,6 +29,7 @@ def concat(single: Sequence[Explanation]) -> Explanation:
         error=None if any(error is None for error in errors) else torch.cat([e for e in errors if e is not None]),
         ledger=None if any(ledger is None for ledger in ledgers) else concat_ledgers([one for one in ledgers if one is not None]),
         notes=tuple(dict.fromkeys(note for e in single for note in e.notes)),
+        doubts=tuple(dict.fromkeys(doubt for e in single for doubt in e.doubts)),
         forwards=sum(e.forwards for e in single),
         through=tuple(words for e in single for words in e.through),
     )

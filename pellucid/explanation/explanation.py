@@ -44,6 +44,7 @@ class Explanation:
         forwards: How many samples went through the network; 0 where they were not counted.
         subject: What the values are about, where it is no picture: tokens of a text, a row of a table, a series.
         adds: Whether the values add up: to the score, or to how far it lies above a baseline's, less what was lost on the way.
+        doubts: What may make the values wrong, known from the method or from checks against the network; part of `warnings`.
 
     Example:
         >>> e = Explanation(torch.tensor([[[[2.0, -1.0], [0.5, 0.0]]]]), torch.tensor([1.5]), "logit 0", "gradient_x_input", True)
@@ -72,6 +73,7 @@ class Explanation:
     subject: Modality | None = None
     adds: bool = False
     through: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """How many samples were explained."""
@@ -133,7 +135,7 @@ class Explanation:
         e = self[sample]
         nothing = e.nothing()
         ledger = [] if e.ledger is None else e.ledger.warnings(0, float(e.values.abs().sum()))
-        return [words for words in (f"No evidence found. {nothing}" if nothing else "", e.doubt(), *ledger) if words]
+        return [words for words in (f"No evidence found. {nothing}" if nothing else "", *e.doubts, e.doubt(), *ledger) if words]
 
     def nothing(self, sample: int = 0) -> str:
         """Why there is no evidence to show, as `uncertainty.nothing` decides; "" where there is some."""

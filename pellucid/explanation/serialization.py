@@ -28,7 +28,7 @@ def load_explanation(path: str | os.PathLike[str]) -> Explanation:
         OutputError: There is no such file, or it is not an explanation.
     """
     fields, tensors = unpack(Path(path))
-    fields |= {name: tuple(fields.get(name, ())) for name in ("notes", "targets", "through")} | {
+    fields |= {name: tuple(fields.get(name, ())) for name in ("notes", "targets", "through", "doubts")} | {
         "classes": tuple(map(tuple, fields["classes"]))
     }
     picture = tensors["picture"].numpy() if "picture" in tensors else None
@@ -63,7 +63,7 @@ def to_safetensors(e: Explanation) -> bytes:
 
 def header(e: Explanation) -> dict[str, Any]:
     """What the tensors of an explanation do not say."""
-    names = "target method signed notes provenance at classes targets shared forwards adds through"
+    names = "target method signed notes provenance at classes targets shared forwards adds through doubts"
     subject = None if e.subject is None else to_plain(e.subject)[0]
     rows = None if e.ledger is None else [(row.where, row.op, row.cause) for row in e.ledger.rows]
     return {name: getattr(e, name) for name in names.split()} | {"subject": subject, "rows": rows}
@@ -91,7 +91,7 @@ def unpack(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
 
 def summary(e: Explanation) -> dict[str, Any]:
     """The explanation as plain data: captions, ledger, and of the values a summary without arrays."""
-    keys = "method", "target", "targets", "at", "through", "signed", "notes", "provenance", "forwards"
+    keys = "method", "target", "targets", "at", "through", "signed", "notes", "doubts", "provenance", "forwards"
     subject = e.subject
     samples = [] if subject is None else [subject.to_dict(e.heat(sample), sample) for sample in range(len(e))]
     flat = e.values.detach().cpu().double().reshape(len(e), -1)

@@ -165,6 +165,7 @@ def _explanation(batch: Batch, method: Method, attribution: Attribution, at: str
         error=None if attribution.error is None else attribution.error.detach().to(values.dtype).cpu(),
         shared=attribution.shared, forwards=attribution.forwards, subject=_modality(batch, values, at),
         adds=attribution.ledger is not None or adds_up(method.name), through=attribution.through,
+        doubts=attribution.warnings,
     )  # fmt: skip
 
 
