@@ -63,10 +63,15 @@ def to_safetensors(e: Explanation) -> bytes:
 
 def header(e: Explanation) -> dict[str, Any]:
     """What the tensors of an explanation do not say."""
-    names = "target method signed notes provenance at classes targets shared forwards adds through doubts"
+    names = "target method signed notes provenance at classes targets shared forwards adds through"
     subject = None if e.subject is None else to_plain(e.subject)[0]
     rows = None if e.ledger is None else [(row.where, row.op, row.cause) for row in e.ledger.rows]
-    return {name: getattr(e, name) for name in names.split()} | {"subject": subject, "rows": rows}
+    return {name: getattr(e, name) for name in names.split()} | {"subject": subject, "rows": rows} | _doubts(e)
+
+
+def _doubts(e: Explanation) -> dict[str, Any]:
+    """What may make the values wrong, where anything may: most explanations have no such entry."""
+    return {"doubts": e.doubts} if e.doubts else {}
 
 
 def unpack(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -91,29 +96,33 @@ def unpack(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
 
 def summary(e: Explanation) -> dict[str, Any]:
     """The explanation as plain data: captions, ledger, and of the values a summary without arrays."""
-    keys = "method", "target", "targets", "at", "through", "signed", "notes", "doubts", "provenance", "forwards"
+    keys = "method", "target", "targets", "at", "through", "signed", "notes", "provenance", "forwards"
     subject = e.subject
     samples = [] if subject is None else [subject.to_dict(e.heat(sample), sample) for sample in range(len(e))]
     flat = e.values.detach().cpu().double().reshape(len(e), -1)
-    return {name: getattr(e, name) for name in keys} | {
-        "output": e.output.tolist(),
-        "caption": [one.caption() for one in e],
-        "classes": [dict(zip(("index", "label", "probability"), entry, strict=True)) for entry in e.classes],
-        "values": {
-            "shape": list(e.values.shape),
-            "dtype": str(e.values.dtype).removeprefix("torch."),
-            "finite": flat.isfinite().all(1).tolist(),
-            "sum": flat.sum(1).tolist(),
-            "absolute_sum": flat.abs().sum(1).tolist(),
-            "minimum": flat.amin(1).tolist(),
-            "maximum": flat.amax(1).tolist(),
-            "standard_error": None if e.error is None else e.error.double().reshape(len(e), -1).amax(1).tolist(),
-            "reliability": None if e.error is None else [one.reliability() for one in e],
-        },
-        "regions": [[region_to_dict(region) for region in one.regions()] for one in e],
-        "subject": None if subject is None else {"kind": subject.kind, "samples": samples},
-        "ledger": None if e.ledger is None else ledger_to_dict(e.ledger),
-    }
+    return (
+        {name: getattr(e, name) for name in keys}
+        | {
+            "output": e.output.tolist(),
+            "caption": [one.caption() for one in e],
+            "classes": [dict(zip(("index", "label", "probability"), entry, strict=True)) for entry in e.classes],
+            "values": {
+                "shape": list(e.values.shape),
+                "dtype": str(e.values.dtype).removeprefix("torch."),
+                "finite": flat.isfinite().all(1).tolist(),
+                "sum": flat.sum(1).tolist(),
+                "absolute_sum": flat.abs().sum(1).tolist(),
+                "minimum": flat.amin(1).tolist(),
+                "maximum": flat.amax(1).tolist(),
+                "standard_error": None if e.error is None else e.error.double().reshape(len(e), -1).amax(1).tolist(),
+                "reliability": None if e.error is None else [one.reliability() for one in e],
+            },
+            "regions": [[region_to_dict(region) for region in one.regions()] for one in e],
+            "subject": None if subject is None else {"kind": subject.kind, "samples": samples},
+            "ledger": None if e.ledger is None else ledger_to_dict(e.ledger),
+        }
+        | _doubts(e)
+    )
 
 
 def region_to_dict(region: Region) -> dict[str, Any]:
