@@ -250,7 +250,7 @@ def test_code_in_a_folder_needs_trust(folder):
     config = json.loads((path / "config.json").read_text())
     (path / "config.json").write_text(json.dumps(config | {"auto_map": {"AutoModel": "mine.Net"}}))
     message = refusal(path)
-    assert "a model whose own Python code is to run (AutoModel); opening it can run any code its author chose" in message
+    assert "a model whose own Python code is to run (auto_map in config.json: AutoModel); opening it can run any code" in message
     assert "trust=True" in message
 
 

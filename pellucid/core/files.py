@@ -50,6 +50,18 @@ def content(data: Any) -> bytes:
     return text.encode(errors="backslashreplace")  # half a character, as in a file name that is not UTF-8, stays readable
 
 
+def parse_json(text: str | bytes) -> Any:
+    """What stands in a JSON file, from wherever it comes.
+
+    Raises:
+        ValueError: it is none, is not in UTF-8, or is nested deeper than anyone writes.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("brackets nested too deep") from None
+
+
 def finite(data: Any) -> Any:
     """Plain data with None for numbers that are not finite, for which JSON has no word, and text for what JSON does not know."""
     return json.loads(json.dumps(data, default=str), parse_constant=lambda _: None)

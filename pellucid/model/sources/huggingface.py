@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import json
+import re
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -16,11 +16,12 @@ from typing import Any
 import torch
 from torch import nn
 
+from pellucid.core.files import parse_json
 from pellucid.errors import ModelError
 from ..model import Model
 from ..readers.text import Text
 from ..readers.tokenizer import ENDLESS
-from . import availability, metadata, torchvision
+from . import availability, metadata, own_code, torchvision
 from .checkpoint import digest
 from .reference import SEED, Reference
 from .weights import few
@@ -30,6 +31,8 @@ KEPT = ("*.json", "*.safetensors", "*.txt", "*.model")  # numbers, names and voc
 WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
 TOKENIZERS = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "vocab.json", "spiece.model", "tokenizer.model")
 PROCESSORS = ("preprocessor_config.json", "processor_config.json")
+TIMEOUT = "TIME_OUT_REMOTE_CODE"  # of transformers: seconds it waits for an answer to whether code may run
+READERS = {"image processor": PROCESSORS, "tokenizer": TOKENIZERS}
 
 
 def load(reference: Reference, trust: bool) -> Model:
@@ -42,22 +45,20 @@ def load(reference: Reference, trust: bool) -> Model:
 def folder(path: Path, request: str, trust: bool, *, random: bool = False) -> Model:
     """The model in a folder, its class names from `id2label`, and how pictures are read from its image processor."""
     config = _config(path, request)
-    if config.get("auto_map") and not trust:
-        found = f"a model whose own Python code is to run ({', '.join(sorted(config['auto_map']))})"
-        why = "opening it can run any code its author chose"
-        raise ModelError(f"model {request}", found, why, "If you trust who made it: trust=True.")
+    code = _check_code(path, request, trust)
     transformers = _imported(request)
     kind = _class(transformers, config, request)
-    module, notes = _drawn(transformers, kind, path, trust) if random else _opened(kind, path, request, trust)
+    module, notes = _drawn(transformers, kind, path, request, trust) if random else _opened(kind, path, request, trust)
     name = path.resolve().name if path.exists() else request
     how = "random weights" if random else f"folder {path.name}"
     source = f"transformers {transformers.__version__}, {type(module).__name__}, {how}"
-    source += ", trusted by the user" if config.get("auto_map") else ""
+    source += ", trusted by the user" if code else ""
     model = Model(module, name, source, module, fingerprint=None if random else _digest(path), notes=notes)
     model = metadata.with_metadata(model)
-    processor, file = _part(transformers.AutoImageProcessor, path, PROCESSORS)
-    read = metadata.as_preprocess(processor, f"{file} of {path.name}", strict=False) if processor else None
-    return replace(model, preprocess=read or _texts(transformers, path, module), shape=_shape(module))
+    read = _pictures(transformers, path, trust) or _texts(transformers, path, module, trust)
+    left = [what for what, files in READERS.items() if not (read or trust) and own_code.of_reader(path, files)]
+    not_run = (f"The {what} in the folder is Python code of its own and was not run; trust=True runs it." for what in left)
+    return replace(model, preprocess=read, shape=_shape(module), notes=(*model.notes, *not_run))
 
 
 def cached(name: str, file: str) -> str | None:
@@ -103,12 +104,32 @@ def _config(path: Path, request: str) -> dict[str, Any]:
         do = "Save the model with save_pretrained(folder); of other kinds of models, name the file itself."
         raise ModelError(f"model {request}", f"no config.json in it ({held or 'it is empty'})", why, do)
     try:
-        config: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
+        config = parse_json(file.read_bytes())
+    except (ValueError, OSError) as error:
         raise ModelError(
             f"model {request}", f"a config.json that is no JSON ({error})", "it is damaged", "Save it again."
         ) from None
+    if not isinstance(config, dict):
+        found = f"a config.json that holds a {type(config).__name__}"
+        raise ModelError(f"model {request}", found, "settings have names", "Save the model with save_pretrained(folder).")
     return config
+
+
+def _check_code(path: Path, request: str, trust: bool) -> list[str]:
+    """What in the folder would run code of its author's, in words.
+
+    Raises:
+        ModelError: there is some, and it is not trusted.
+    """
+    try:
+        found = own_code.of_network(path)
+    except (ValueError, OSError) as error:
+        raise ModelError(f"model {request}", f"a file that is no JSON ({error})", "it is damaged", "Save it again.") from None
+    if found and not trust:
+        what = f"a model whose own Python code is to run ({'; '.join(found[:3])})"
+        why = "opening it can run any code its author chose"
+        raise ModelError(f"model {request}", what, why, "If you trust who made it: trust=True.")
+    return found
 
 
 def _imported(request: str) -> ModuleType:
@@ -119,13 +140,15 @@ def _imported(request: str) -> ModuleType:
 
 def _class(transformers: ModuleType, config: dict[str, Any], request: str) -> Any:
     """The class of the network: the one it was saved as."""
-    names = config.get("architectures") or ["AutoModel"]
+    names = config.get("architectures")
+    name = str(names[0]) if isinstance(names, list) and names else "AutoModel"
     if config.get("auto_map"):
         return transformers.AutoModel
-    found = getattr(transformers, str(names[0]), None)
-    if found is None:
+    found = getattr(transformers, name, None) if name.isidentifier() else None
+    network = isinstance(found, type) and (issubclass(found, nn.Module) or name.startswith("AutoModel"))
+    if not network or not hasattr(found, "from_pretrained"):
         why = f"transformers {transformers.__version__} has no class of that name"
-        raise ModelError(f"model {request}", f"the architecture {names[0]}", why, "Install the version it was saved with.")
+        raise ModelError(f"model {request}", f"the architecture {name}", why, "Install the version it was saved with.")
     return found
 
 
@@ -140,60 +163,78 @@ def _opened(kind: Any, path: Path, request: str, trust: bool) -> tuple[nn.Module
                 path, local_files_only=True, output_loading_info=True, trust_remote_code=trust, dtype=torch.float32
             )
     except Exception as error:
-        message = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-        raise ModelError(f"model {request}", f"a folder that does not load ({message})", "it is incomplete or damaged",
-                         "Save or fetch it again.") from None  # fmt: skip
+        raise _unloadable(request, error) from None
     lost = sorted(report["missing_keys"])
     return module.eval(), (f"Not in the file, and initialised at random: {few(lost)}.",) if lost else ()
 
 
-def _drawn(transformers: ModuleType, kind: Any, path: Path, trust: bool) -> tuple[nn.Module, tuple[str, ...]]:
-    config = transformers.AutoConfig.from_pretrained(path, local_files_only=True, trust_remote_code=trust)
-    with _silence(), torch.random.fork_rng(devices=[]):
-        torch.manual_seed(SEED)
-        make = kind.from_config if hasattr(kind, "from_config") else kind
-        module: nn.Module = make(config)
+def _unloadable(request: str, error: Exception) -> ModelError:
+    called = re.search(r"GLOBAL ([\w.]+)", str(error))
+    if "weights_only" in str(error) and called:
+        found, do = f"weights in a pickle that calls {called[1]}", "Ask for the weights as safetensors: they hold numbers only."
+        return ModelError(f"model {request}", found, "opening it can run any code its author chose", do)
+    found = f"a folder that does not load ({type(error).__name__}: {' '.join(str(error).split())[:200]})"
+    return ModelError(f"model {request}", found, "it is incomplete or damaged", "Save or fetch it again.")
+
+
+def _drawn(transformers: ModuleType, kind: Any, path: Path, request: str, trust: bool) -> tuple[nn.Module, tuple[str, ...]]:
+    try:
+        with _silence(), torch.random.fork_rng(devices=[]):
+            config = transformers.AutoConfig.from_pretrained(path, local_files_only=True, trust_remote_code=trust)
+            torch.manual_seed(SEED)
+            make = kind.from_config if hasattr(kind, "from_config") else kind
+            module: nn.Module = make(config)
+    except Exception as error:
+        raise _unloadable(request, error) from None
     return module.eval(), ("The weights are random: the network is untrained.",)
 
 
 @contextmanager
 def _silence() -> Iterator[None]:
-    """Without bars and advice of the library: what matters is said in notes."""
+    """Without bars, advice and questions of the library: what matters is said in notes, and trust is asked for by `trust=`."""
     import logging
 
-    bars = import_module("transformers.utils.logging")
-    shown = bars.is_progress_bar_enabled()
+    bars, dynamic = (import_module(f"transformers.{name}") for name in ("utils.logging", "dynamic_module_utils"))
+    shown, patience = bars.is_progress_bar_enabled(), getattr(dynamic, TIMEOUT, 0)
     bars.disable_progress_bar()
     loggers = [logging.getLogger(name) for name in ("transformers", "huggingface_hub")]
     levels = [logger.level for logger in loggers]
     try:
+        setattr(dynamic, TIMEOUT, 0)  # so long it waits for an answer on standard input: it refuses, and does not ask
         for logger in loggers:
             logger.setLevel(logging.ERROR)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
+        setattr(dynamic, TIMEOUT, patience)
         if shown:
             bars.enable_progress_bar()
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
 
 
-def _part(kind: Any, path: Path, files: Sequence[str]) -> tuple[Any, str]:
+def _part(kind: Any, path: Path, files: Sequence[str], trust: bool) -> tuple[Any, str]:
     """An image processor or a tokenizer, and the file that describes it; None where the folder has none that opens."""
     file = next((name for name in files if (path / name).is_file()), "")
     if not file:
         return None, ""
     try:
         with _silence():
-            return kind.from_pretrained(path, local_files_only=True), file
+            return kind.from_pretrained(path, local_files_only=True, trust_remote_code=trust), file
     except Exception:
         return None, file
 
 
-def _texts(transformers: ModuleType, path: Path, module: nn.Module) -> Text | None:
+def _pictures(transformers: ModuleType, path: Path, trust: bool) -> Any:
+    """How pictures are read, where the folder has an image processor that says it in our terms."""
+    processor, file = _part(transformers.AutoImageProcessor, path, PROCESSORS, trust)
+    return metadata.as_preprocess(processor, f"{file} of {path.name}", strict=False) if processor else None
+
+
+def _texts(transformers: ModuleType, path: Path, module: nn.Module, trust: bool) -> Text | None:
     """How texts are read, where the folder has a tokenizer."""
-    tokenizer, _ = _part(transformers.AutoTokenizer, path, TOKENIZERS)
+    tokenizer, _ = _part(transformers.AutoTokenizer, path, TOKENIZERS, trust)
     if tokenizer is None:
         return None
     longest = getattr(getattr(module, "config", None), "max_position_embeddings", None)

@@ -35,7 +35,10 @@ def labels(names: Mapping[Any, str]) -> tuple[str, ...] | None:
         >>> labels({1: "dog", 0: "cat"}), labels({0: "LABEL_0", 1: "LABEL_1"})
         (('cat', 'dog'), None)
     """
-    ordered = {int(index): str(name) for index, name in names.items()}
+    try:
+        ordered = {int(index): str(name) for index, name in names.items()}
+    except (TypeError, ValueError, OverflowError):
+        return None
     if sorted(ordered) != list(range(len(ordered))) or all(name == f"LABEL_{i}" for i, name in ordered.items()):
         return None
     return tuple(ordered[i] for i in range(len(ordered)))
@@ -103,7 +106,7 @@ def as_preprocess(how: Any, source: str | None = None, *, strict: bool = True) -
             return _of_preset(how, source or "torchvision's transforms")
         if isinstance(getattr(how, "transforms", None), Sequence):
             return _of_compose(how.transforms, source or "the transforms given by the user")
-    except (_Unsupported, ModelError) as error:
+    except (_Unsupported, ModelError, AttributeError, LookupError, TypeError, ValueError, ArithmeticError) as error:
         if strict:
             raise _refusal(how, str(error)) from None
         return None
