@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 
 import torch
 from torch import Tensor
@@ -37,8 +36,3 @@ def stream(*name: object) -> torch.Generator:
 def normal(shape: Sequence[int], rng: torch.Generator) -> Tensor:
     """Standard normal numbers, in double precision, so that inputs of every type meet the same ones."""
     return torch.randn(tuple(shape), generator=rng, dtype=torch.float64, device="cpu")
-
-
-def fork_rng(device: torch.device) -> AbstractContextManager[None]:
-    """A block after which the random state of the CPU, and of this device, is what it was before."""
-    return torch.random.fork_rng([device] if device.type == "cuda" else [])

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pellucid.core.draws import DeviceGenerators, drawing_from
 from pellucid.errors import InputError
 from pellucid.model import Model
 from pellucid.model.readers.picture import DECODERS, read_picture
@@ -171,14 +172,12 @@ def _from_loader(model: Model, data: Iterable[Any], seed: int) -> Pictures:
 
 def loader_batches(model: Model, loader: Iterable[Any], seed: int) -> Iterator[Tensor]:
     """The batches of a loader. One that shuffles draws from a generator of ours, so that the user's stays as it is."""
-    state = torch.Generator("cpu").manual_seed(seed).get_state()
+    draws = DeviceGenerators(seed)
     source: Iterator[Any] | None = None
     while True:
-        with torch.random.fork_rng([]):
-            torch.set_rng_state(state)
+        with drawing_from(draws):
             source = iter(loader) if source is None else source
             batch = next(source, None)
-            state = torch.get_rng_state()
         if batch is None:
             return
         first = batch[0] if isinstance(batch, (tuple, list)) else batch

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pellucid.core.draws import drawing_apart
 from pellucid.errors import InputError
 from pellucid.model import Model
 from pellucid.model.outputs import main_output
@@ -100,7 +101,7 @@ def embed(model: Model, ids: Tensor) -> Embedded:
     copy = ids.clone()
     lookups = EmbeddingLookups(copy)
     try:
-        with plain_kernels(), InterceptMode(lookups):
+        with plain_kernels(model.module), drawing_apart(model, ids.device), InterceptMode(lookups):
             output = model.forward(copy)
     except IndexError as error:
         raise InputError(

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pellucid.core.draws import drawing_apart
 from pellucid.core.progress import report_progress
-from pellucid.core.random import fork_rng
 from pellucid.errors import ModelError, WhereError
 from pellucid.model import Model
 from pellucid.model.hooks import listening, visible
@@ -145,7 +145,7 @@ def forward_values(
     """
     parts = [at for at in addresses if isinstance(at, Part)]
     paths = {at for at in addresses if at is not None and at not in parts} | set(patch or {})
-    with _values_at(model, paths, patch or {}, variable_length) as values_by_path, fork_rng(x.device):
+    with _values_at(model, paths, patch or {}, variable_length) as values_by_path, drawing_apart(model, x.device):
         output = model.forward(x if overwrite_input else x.clone())  # a network may write into its input
     values: dict[str | None, Tensor] = {None: main_output(output)}
     values.update(values_by_path.items())

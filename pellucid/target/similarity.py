@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pellucid.core.random import fork_rng
+from pellucid.core.draws import drawing_apart
 from pellucid.errors import TargetError
 from pellucid.model.outputs import entries, main_output, part
 from .target import Names, Part, Term
@@ -121,7 +121,7 @@ def pooled(value: Tensor) -> Tensor:
 def _embedded(model: Any, input: Any, at: str | None) -> Tensor:
     """What a model makes of an input, given as it reads it or as a tensor."""
     x = input if isinstance(input, Tensor) else model.read(input)
-    with fork_rng(x.device):
+    with drawing_apart(model, x.device):
         output = model.forward(x.detach().clone().to(model.device))
     found: Tensor = part(list(entries(output, Tensor)), at.path) if isinstance(at, Part) else main_output(output)
     return found

@@ -6,9 +6,9 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
-import torch
 from torch import nn
 
+from pellucid.core.draws import DeviceGenerators, drawing_from
 from pellucid.errors import ModelError
 from . import weights
 from .reference import SEED, Reference
@@ -18,8 +18,7 @@ Builder = Callable[..., nn.Module]
 
 def initialised(build: Builder, **options: int) -> nn.Module:
     """The network with its initial weights, the same every time; the user's random numbers are given back."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(SEED)
+    with drawing_from(DeviceGenerators(SEED)):
         return build(**options).eval()
 
 

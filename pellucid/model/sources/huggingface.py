@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from pellucid.core.draws import DeviceGenerators, drawing_from
 from pellucid.core.files import parse_json
 from pellucid.errors import ModelError
 from ..model import Model
@@ -158,7 +159,7 @@ def _opened(kind: Any, path: Path, request: str, trust: bool) -> tuple[nn.Module
         do = f"Put model.safetensors there, or look at the architecture alone: {request}?random."
         raise ModelError(f"model {request}", "no weights beside config.json", why, do)
     try:
-        with _silence(), torch.random.fork_rng(devices=[]):
+        with _silence(), drawing_from(DeviceGenerators()):
             module, report = kind.from_pretrained(
                 path, local_files_only=True, output_loading_info=True, trust_remote_code=trust, dtype=torch.float32
             )
@@ -179,9 +180,8 @@ def _unloadable(request: str, error: Exception) -> ModelError:
 
 def _drawn(transformers: ModuleType, kind: Any, path: Path, request: str, trust: bool) -> tuple[nn.Module, tuple[str, ...]]:
     try:
-        with _silence(), torch.random.fork_rng(devices=[]):
+        with _silence(), drawing_from(DeviceGenerators(SEED)):
             config = transformers.AutoConfig.from_pretrained(path, local_files_only=True, trust_remote_code=trust)
-            torch.manual_seed(SEED)
             make = kind.from_config if hasattr(kind, "from_config") else kind
             module: nn.Module = make(config)
     except Exception as error:

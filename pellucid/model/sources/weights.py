@@ -11,6 +11,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from pellucid.core.draws import DeviceGenerators, drawing_from
 from pellucid.errors import ModelError
 from ..model import Model
 from . import metadata
@@ -98,7 +99,7 @@ def build(builder: Builder | None, path: Path) -> nn.Module:
         raise ModelError(request, "weights without an architecture", "weights alone do not define a network", do)
     if isinstance(builder, nn.Module) or not callable(builder):
         raise ModelError(request, f"a builder of type {type(builder).__name__}", "it is called to make a new network", do)
-    with torch.random.fork_rng(devices=[]):
+    with drawing_from(DeviceGenerators()):
         module = builder()
     if not isinstance(module, nn.Module):
         raise ModelError(request, f"a builder that returned {type(module).__name__}", "weights go into an nn.Module", do)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from pellucid.core.random import fork_rng
+from pellucid.core.draws import drawing_apart
 from pellucid.errors import PellucidError
 from pellucid.model import Model
 from ..objective.activations import layer_activations
@@ -80,7 +80,7 @@ def receptive_field(model: Model, x: Tensor, at: str, *, tokens: bool = False) -
     @torch.no_grad()
     def arrived(changed: Tensor) -> Tensor | None:
         try:
-            with fork_rng(x.device):
+            with drawing_apart(model, x.device):
                 value = activations(changed)[at][0]
         except (PellucidError, RuntimeError, ValueError, AssertionError, IndexError):
             return None  # a network that refuses NaN: then nothing is known, and the whole input is its field

@@ -128,7 +128,7 @@ class Chain:
         """The score of the code of each picture."""
         scores = []
         for rows in torch.split(torch.arange(len(codes)), batch_size(torch.empty(1, *self.task.frame.shape))):
-            with differentiable(codes), torch.no_grad():
+            with differentiable(self.task.model, codes), torch.no_grad():
                 values = self.activations(self.task.frame.to_inputs(self.pictures(codes[rows])))
             scores.append(objective_of([self.task.targets[row] for row in rows.tolist()])(values).detach())
         return torch.cat(scores)
@@ -183,7 +183,7 @@ def run_chain(
             if notes or report_progress(number * total + step, len(pieces) * total, "steps") or late:
                 notes = notes or [f"{'Stopped' if late else 'Called off'} after {step} of {total} steps."]
                 break
-            with differentiable(codes):
+            with differentiable(chain.task.model, codes):
                 codes, scores = chain.step(codes, e1[rows], draws, rows)
             trace.append(scores)
             if step + 1 >= steps and (step + 1 - steps) % every == 0:
@@ -199,7 +199,7 @@ def noiseless_steps(chain: Chain, codes: Tensor, e1: Tensor, draws: Draws, rows:
     """Codes after some steps without noise."""
     quiet = replace(chain, e3=0.0)
     for _ in range(steps if chain.e3 else 0):
-        with differentiable(codes):
+        with differentiable(chain.task.model, codes):
             codes, _ = quiet.step(codes, e1, draws, rows)
     return codes
 

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pellucid.core.random import fork_rng
+from pellucid.core.draws import drawing_apart
 from pellucid.errors import WhereError
 from pellucid.model import Model
 from pellucid.model.hooks import listening, visible
@@ -70,7 +70,7 @@ class Encoder:
 
     def values_at(self, x: Tensor, places: Sequence[Place]) -> dict[Place, Tensor]:
         """The values at some places, in one pass that ends with the last of them."""
-        with fork_rng(x.device):
+        with drawing_apart(self.activations.model, x.device):
             values = self.activations.only([place.address for place in places])(x)
         return {place: values[place.address] for place in places}
 
@@ -129,7 +129,7 @@ def _probe(model: Model, x: Tensor) -> list[tuple[Place, tuple[int, ...]]]:
         enter=lambda path, args: record(Place(path, incoming=True), args),
         leave=lambda path, output: record(Place(path), output),
     )
-    with torch.no_grad(), listen, fork_rng(x.device):
+    with torch.no_grad(), listen, drawing_apart(model, x.device):
         output = main_output(model.forward(x.clone()))
     return [*events, (Place("", False), tuple(output.shape))]
 

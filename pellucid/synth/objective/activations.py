@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pellucid.core.random import fork_rng
+from pellucid.core.draws import drawing_apart
 from pellucid.model import Model
 from pellucid.model.hooks import listening
 from pellucid.model.outputs import entries, main_output, part, tensors
@@ -128,7 +128,7 @@ def layer_activations(model: Model, x: Tensor, addresses: Sequence[str | None]) 
 
 
 @contextmanager
-def differentiable(x: Tensor) -> Iterator[None]:
+def differentiable(model: Model, x: Tensor) -> Iterator[None]:
     """Enable gradients, whatever the caller has switched off, and keep a network that draws from the caller's random state."""
-    with torch.inference_mode(mode=False), torch.enable_grad(), fork_rng(x.device):
+    with torch.inference_mode(mode=False), torch.enable_grad(), drawing_apart(model, x.device):
         yield

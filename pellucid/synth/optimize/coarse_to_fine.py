@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import torch
 
-from pellucid.core.random import fork_rng
+from pellucid.core.draws import drawing_apart
 from ..frame import Frame
 from ..random import generators
 from .gradient_ascent import gradient_ascent
@@ -42,7 +42,7 @@ def accepts(task: Task, frame: Frame) -> bool:
     """Whether the network accepts inputs of another size."""
     x = frame.to_inputs(torch.full((1, *frame.shape), 0.5, device=frame.device, dtype=frame.dtype))
     try:
-        with torch.no_grad(), fork_rng(frame.device):
+        with torch.no_grad(), drawing_apart(task.model, frame.device):
             task.model(x)
     except Exception:  # whatever it says: it does not
         return False

@@ -211,7 +211,7 @@ def reference_activations(task: Task, pictures: Tensor, at: Sequence[str | None]
 
 def input_gradients(task: Task, pictures: Tensor, robust: Robustness | None = None, steps: int = 1) -> Tensor:
     """The gradients of the targets by their pictures, (n, *frame.shape); with robustness, the mean over views of some steps."""
-    with differentiable(pictures):
+    with differentiable(task.model, pictures):
         pictures = pictures.detach().requires_grad_()
         addresses = [at for target in task.targets for at in target.addresses]
         activations, _ = layer_activations(task.model, task.frame.to_inputs(pictures[:1].detach()), addresses)

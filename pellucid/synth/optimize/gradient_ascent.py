@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from pellucid.core.random import fork_rng
+from pellucid.core.draws import drawing_apart
 from pellucid.errors import InputError
 from pellucid.tape.forward import batch_size
 from ..objective.activations import differentiable, layer_activations
@@ -45,7 +45,7 @@ def gradient_ascent(task: Task, plan: Plan, start: Numbers | None = None) -> Opt
     plan = task.changed(plan)
     _check(plan)
     begun = time.perf_counter()
-    with torch.no_grad(), fork_rng(task.frame.device):
+    with torch.no_grad(), drawing_apart(task.model, task.frame.device):
         first = _start(task, plan, None if start is None else tuple(n[:1] for n in start), [0])
         x = task.frame.to_inputs(plan.canvas.draw(first, task.frame))
     addresses = [at for target in task.targets for at in target.addresses] + [at for p in plan.penalties for at in p.addresses]
@@ -70,7 +70,7 @@ def _ascend(batch: Batch, numbers: Numbers) -> OptimizationResult:
     plan.canvas.start(task.frame, draws)  # so that draws go on where the start left them, whatever it was
     before, memory, note, step = numbers, plan.ascent.begin(numbers), "", 0
     history = History.of(_draw(batch, numbers))
-    with differentiable(numbers[0]):
+    with differentiable(task.model, numbers[0]):
         try:
             for step in range(plan.steps + 1):
                 note = batch.stop_reason(step)

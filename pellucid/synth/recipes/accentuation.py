@@ -75,7 +75,7 @@ def gradient_size(task: Task, plan: Plan, target: Target) -> float:
     assert task.start is not None
     start = (task.start,) if plan.canvas.literal else plan.canvas.inverse(task.start, task.frame)  # type: ignore[attr-defined]
     numbers = tuple(n.detach().requires_grad_() for n in start)
-    with differentiable(numbers[0]):
+    with differentiable(task.model, numbers[0]):
         pictures = plan.canvas.draw(numbers, task.frame)
         views = pictures if plan.robust is None else plan.robust(pictures, generators(task.seeds), 0)
         activations, _ = layer_activations(task.model, task.frame.to_inputs(pictures.detach()), target.addresses)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from pellucid.core.random import fork_rng
+from pellucid.core.draws import drawing_apart
 from pellucid.core.statistics import ranks
 from pellucid.model import Model
 from pellucid.model.hooks import listening, visible
@@ -87,7 +87,7 @@ def layers_of(model: Model, x: Tensor) -> tuple[str, ...]:
             values.pop(name, None)
             values[name] = value  # held until the pass is over, so that no address comes twice
 
-    with torch.no_grad(), listening(names, leave=record), fork_rng(x.device):
+    with torch.no_grad(), listening(names, leave=record), drawing_apart(model, x.device):
         output = main_output(model.forward(x.clone()))
     inside = {name: v for name, v in values.items() if not (v.shape == output.shape and torch.equal(v, output))}
     inside = inside or values

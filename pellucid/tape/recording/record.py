@@ -1,4 +1,4 @@
-"""Recording a tape: every operation of one forward pass, whatever kind of code ran it. The only file that intercepts PyTorch."""
+"""Recording a tape: every operation of one forward pass, whatever kind of code ran it."""
 
 from __future__ import annotations
 
@@ -9,22 +9,28 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from pellucid.core.draws import DeviceGenerators, is_composite, is_random, really_draws
 from pellucid.errors import InputError
 from pellucid.model.hooks import listening
 from pellucid.model.mode import is_opaque
 from .. import kinds
 from ..op import Tape
-from .decompose import encoder, grouped, recurrent
+from .decompose import encoder, fused_attention, grouped, noise, recurrent
 from .exported_program import ModuleInterpreter, has_modules
 from .functional_twin import aten_name
 from .recorder import Recorder
 from .storage import storage_of
 
 # Fused kernels, by name, and what they compute.
-DECOMPOSITIONS = {**recurrent.DECOMPOSITIONS, **grouped.DECOMPOSITIONS, **encoder.DECOMPOSITIONS}
+DECOMPOSITIONS = {
+    **recurrent.DECOMPOSITIONS, **grouped.DECOMPOSITIONS, **encoder.DECOMPOSITIONS, **fused_attention.DECOMPOSITIONS,
+    **noise.DECOMPOSITIONS,
+}  # fmt: skip
+# Modules that take fused layers by themselves, in which their parts do not run.
+FUSING = (nn.MultiheadAttention, nn.TransformerEncoderLayer, nn.TransformerEncoder)
 
 
 def record(model: Any, *inputs: Tensor) -> Tape:
@@ -52,7 +58,7 @@ def record(model: Any, *inputs: Tensor) -> Tape:
     for x in inputs:
         check_finite(x)
     recorder = Recorder()
-    with plain_kernels(), _follow(module, recorder):
+    with plain_kernels(module), _follow(module, recorder):
         copies = [recorder.open(x) for x in inputs]
         with RecordingMode(recorder):
             run = ModuleInterpreter(forward, recorder).run if has_modules(forward) else forward
@@ -76,19 +82,26 @@ def check_finite(x: Tensor) -> None:
 
 
 @contextmanager
-def plain_kernels() -> Iterator[None]:
-    """No autograd, no inference mode, no fused attention, so that every model is made of the same few operations.
+def plain_kernels(module: nn.Module | None) -> Iterator[None]:
+    """No autograd, no inference mode, no fused transformer layers, in this thread alone: every model is made of the same few
+    operations.
 
-    All settings, and the random state, are as before afterwards.
+    Arguments:
+        module: The network, where it is one: most have no layers that could be fused.
     """
-    fastpath = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
-    devices = range(torch.cuda.device_count() if torch.cuda.is_initialized() else 0)  # type: ignore[no-untyped-call]
-    try:
-        with torch.inference_mode(False), torch.no_grad(), sdpa_kernel(SDPBackend.MATH), torch.random.fork_rng(devices):
+    with torch.inference_mode(False), torch.no_grad():
+        if module is not None and not any(isinstance(child, FUSING) for child in module.modules()):
             yield
-    finally:
-        torch.backends.mha.set_fastpath_enabled(fastpath)
+            return
+        with _Unfused():
+            yield
+
+
+class _Unfused(TorchFunctionMode):
+    """Changes nothing; but PyTorch's transformer layers take no fused path where functions are watched."""
+
+    def __torch_function__(self, fn: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Any:
+        return fn(*args, **(kwargs or {}))
 
 
 @contextmanager
@@ -123,23 +136,26 @@ class RecordingMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __init__(self, recorder: Recorder) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.recorder = recorder
+        self.recorder, self.generators = recorder, DeviceGenerators()
 
     def __torch_dispatch__(self, fn: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Any:
-        if _composite(fn):  # left whole by inference tensors and by some exported graphs
+        kwargs = kwargs or {}
+        if is_composite(fn):  # left whole by inference tensors and by some exported graphs
             with self:
-                return fn.decompose(*args, **(kwargs or {}))
+                return fn.decompose(*args, **kwargs)
         if aten_name(fn) == "_convolution":  # what traced programs call
             fn, args = torch.ops.aten.convolution.default, args[:9]
         decompose = DECOMPOSITIONS.get(aten_name(fn))
-        if decompose is not None and not fn._schema.is_mutable:
+        if decompose is not None and not _has_out(fn):
             with self:
-                return decompose(*args, **(kwargs or {}))
+                return decompose(*args, **kwargs)
         added = aten_name(fn) in kinds.ADDED_PRODUCTS and self.recorder.tracked(args[0])  # a sum, then, and no bias
         if added or aten_name(fn) in kinds.COMPOUND:
             with self:
-                return _decomposition(fn)(*args, **(kwargs or {}))
-        return self.recorder.dispatch(fn, args, kwargs or {})
+                return _decomposition(fn)(*args, **kwargs)
+        if is_random(fn) and really_draws(fn, args, kwargs):
+            fn, kwargs = self.generators.redirected(fn, args, kwargs)
+        return self.recorder.dispatch(fn, args, kwargs)
 
 
 class InterceptMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -162,5 +178,6 @@ def _decomposition(fn: Any) -> Callable[..., Any]:
 
 
 @cache
-def _composite(fn: Any) -> bool:
-    return bool(torch._C._dispatch_has_kernel_for_dispatch_key(fn.name(), "CompositeImplicitAutograd"))
+def _has_out(fn: Any) -> bool:
+    """Whether an operation writes what it makes into a tensor that it is given."""
+    return any(argument.is_out for argument in fn._schema.arguments)
