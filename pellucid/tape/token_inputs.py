@@ -19,7 +19,9 @@ from pellucid.model.where import Where
 from pellucid.target import Target
 from pellucid.target.classes import Logit
 from pellucid.target.token import Token
-from .embedding import Embedded, embed
+from .embedding import Embedded, embed, embed_other
+from .held_ids import held_warning
+from .real_ids import RealIds, as_numbers
 
 SUM, LENGTH, SAME, NONE = "sum", "length", "same", "none"
 
@@ -34,6 +36,7 @@ class TokenizedText:
         reader: How the model reads texts; None where that is not known.
         places: Where the tokens are in the row of the batch, without padding.
         length: How long that row is.
+        real_ids: Whether variants are of the ids themselves, and not of their embedding.
     """
 
     embedded: Embedded
@@ -41,6 +44,12 @@ class TokenizedText:
     reader: Text | None
     places: Tensor
     length: int
+    real_ids: bool = False
+
+    @property
+    def form(self) -> Embedded | RealIds:
+        """What variants are of: the embedding, or the ids themselves."""
+        return RealIds(self.embedded) if self.real_ids else self.embedded
 
     @property
     def count(self) -> int:
@@ -59,13 +68,21 @@ class TokenizedText:
         Arguments:
             id: Which one; None: the tokenizer's blank. Without a tokenizer all entries are zero.
         """
-        blank = id if id is not None or self.reader is None else self.reader.blank_id
+        blank = self.blank(id)
         if blank is None:
             keep = ~self.evidence[:, None]
             return self.embedded.vectors * keep, "the zero vector"
-        ids = torch.where(self.evidence, torch.full_like(self.embedded.ids, blank), self.embedded.ids)
         name = f"token {blank}" if self.reader is None else self.reader.piece(blank)
-        return embed(self.embedded.model, ids).vectors, name
+        ids = self.blank_ids(blank)
+        return (as_numbers(ids) if self.real_ids else embed_other(self.embedded.model, ids).vectors), name
+
+    def blank(self, id: int | None = None) -> int | None:
+        """The id that stands where a token is taken away; None where there is none for it."""
+        return id if id is not None or self.reader is None else self.reader.blank_id
+
+    def blank_ids(self, blank: int) -> Tensor:
+        """The ids with one in the place of every token of the text."""
+        return torch.where(self.evidence, torch.full_like(self.embedded.ids, blank), self.embedded.ids)
 
 
 def tokenized_text(
@@ -110,15 +127,20 @@ def attribute(method: Method, text: TokenizedText, target: Target, at: str | Whe
         MethodError: the method has no meaning for tokens.
     """
     _check(method)
+    if at is None and has(method, "changes_ids") and member(method, "changes_ids")(text):
+        text = replace(text, real_ids=True)
     fitted, notes = adapt(method, text)
-    attribution = run_method(fitted, text.embedded.handle(), text.embedded.vectors, resolve_target(target, text), at)
+    attribution = run_method(fitted, text.form.handle(), text.form.vectors, resolve_target(target, text), at)
+    doubts: tuple[str, ...] = ()
     if at is None:
+        doubts = () if text.real_ids else held_warning(text.embedded, text.evidence, _baseline_ids(method, text))
         attribution, more = fold_tokens(attribution, method, text)
         notes = (*notes, *more)
     # Of two notes on the baseline, ours says which text it is.
     own_notes = [note for note in attribution.notes if not (notes and note.startswith("The baseline"))]
     error = None if attribution.error is None else _pad_tokens(attribution.error, text, at)
-    return replace(attribution, values=_pad_tokens(attribution.values, text, at), error=error, notes=(*own_notes, *notes))
+    values, doubts = _pad_tokens(attribution.values, text, at), (*attribution.warnings, *doubts)
+    return replace(attribution, values=values, error=error, notes=(*own_notes, *notes), warnings=doubts)
 
 
 def with_keywords(model: Model, beside: Mapping[str, Tensor]) -> Model:
@@ -200,14 +222,28 @@ def adapt(method: Method, text: TokenizedText) -> tuple[Method, tuple[str, ...]]
         return method, ()
     baseline, whole = member(method, name), text.embedded
     if isinstance(baseline, Tensor) and not baseline.is_floating_point():
-        rows = baseline.to(whole.ids).reshape(-1, baseline.shape[-1])
-        return configured(method, **{name: torch.cat([embed(whole.model, one[None]).vectors for one in rows])}), ()
+        rows = _baseline_ids(method, text)
+        return configured(method, **{name: torch.cat([embed_other(whole.model, one[None]).vectors for one in rows])}), (
+            "The baseline is another text of the caller's own, given as ids.",
+        )
     if baseline is not None:
         return method, ()
     blank, token = text.blank_vectors()
     kept = "; special tokens stay" if text.tokens is not None and SPECIAL in text.tokens.kinds[0] else ""
     note = f"The baseline is the same text with {token} in place of every token{kept}."
     return configured(method, **{name: blank}), (note,)
+
+
+def _baseline_ids(method: Method, text: TokenizedText) -> Tensor:
+    """The ids of the texts that a method compares with; none where it compares with no text."""
+    name = next((name for name in ("baseline", "baselines") if has(method, name)), None)
+    if name is None or has(method, "of_tokens"):
+        inner = member(method, "method") if has(method, "method") else None
+        return text.embedded.ids[:0] if inner is None else _baseline_ids(inner, text)
+    given, blank = member(method, name), text.blank()
+    if isinstance(given, Tensor) and not given.is_floating_point():
+        return given.to(text.embedded.ids).reshape(-1, given.shape[-1])
+    return text.embedded.ids[:0] if given is not None or blank is None else text.blank_ids(blank)
 
 
 def resolve_target(target: Target, text: TokenizedText) -> Target:
@@ -257,14 +293,17 @@ def fold_tokens(attribution: Attribution, method: Method, text: TokenizedText) -
     values, error, how = attribution.values, attribution.error, member(method, "per_token")
     if values.dim() == 2 and values.shape[1] == text.count:
         return attribution, ()
-    if values.shape[1:] != text.embedded.vectors.shape[1:]:
+    if values.shape[1:] != text.form.vectors.shape[1:]:
         raise MethodError(
             f"{attribution.method or method.name} of a text", f"values of shape {tuple(values.shape)}",
-            f"there are {text.count} tokens with vectors of {text.embedded.vectors.shape[-1]} entries",
+            f"there are {text.count} tokens with vectors of {text.form.vectors.shape[-1]} entries",
             "Use another method, or explain a layer: at=...",
         )  # fmt: skip
     if how == SAME:
-        return replace(attribution, values=values[..., 0], error=None if error is None else error[..., 0], shared=False), ()
+        values, error = values[..., 0], None if error is None else error[..., 0]
+        if text.real_ids:  # of numbers in double precision
+            values = values.to(text.embedded.rows.dtype)
+        return replace(attribution, values=values, error=error, shared=False), ()
     if how == LENGTH:
         size = values.norm(dim=-1)
         off = None if error is None else (values * error).norm(dim=-1) / size.clamp(min=1e-30)

@@ -36,6 +36,13 @@ class Blank(Constant):
         return f"Blank({self.name})"
 
 
+def replacement(imputer: Any, written: TokenizedText) -> int | None:
+    """The id that stands where a token is taken away; None where something else does."""
+    if isinstance(imputer, (LeftOut, Own)) or (callable(imputer) and not hasattr(imputer, "prepare")):
+        return None
+    return written.blank(imputer if isinstance(imputer, int) and not isinstance(imputer, bool) else None)
+
+
 def text_imputer(imputer: Any, written: TokenizedText) -> tuple[Any, str]:
     """What stands where tokens are taken away, and a sentence about it.
 
@@ -46,6 +53,5 @@ def text_imputer(imputer: Any, written: TokenizedText) -> tuple[Any, str]:
         return imputer, "Removed tokens are left out: the model reads a shorter text."
     if isinstance(imputer, Own) or (callable(imputer) and not hasattr(imputer, "prepare")):
         return imputer, ""
-    id = imputer if isinstance(imputer, int) and not isinstance(imputer, bool) else None
-    vectors, name = written.blank_vectors(id)
+    vectors, name = written.blank_vectors(replacement(imputer, written))
     return Blank(vectors, name), f"Removed tokens are replaced by {name}."

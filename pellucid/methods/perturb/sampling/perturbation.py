@@ -14,10 +14,10 @@ from pellucid.errors import InputError, MethodError
 from pellucid.explanation.attribution import Attribution
 from pellucid.model import Model, load
 from pellucid.model.where import Where
-from pellucid.tape.forward import Readout, resolve_readout, varied_value
+from pellucid.tape.forward import Readout, batch_size, resolve_readout, varied_value
 from pellucid.target import Target, as_target
 from ..imputers.multi_input import as_imputer, for_columns, prepared
-from ..imputers.text import LeftOut, text_imputer
+from ..imputers.text import LeftOut, replacement, text_imputer
 from ..regions.division import Division
 from ..regions.multi_input import MultiInputRegions, divide
 from ..regions.regions import TableColumns
@@ -77,6 +77,10 @@ class Perturbation:
     def signed(self) -> bool:
         return self.estimator.signed
 
+    def changes_ids(self, written: Any) -> bool:
+        """Whether whole tokens of a text are replaced by another token, or left out: variants then are texts of real ids."""
+        return self.semantics == "remove" or (not self.design.soft and replacement(self.imputer, written) is not None)
+
     def of_tokens(self, written: Any) -> tuple[Perturbation, tuple[str, ...]]:
         """A method that takes away parts of pictures as one that takes away parts of a text.
 
@@ -90,7 +94,9 @@ class Perturbation:
                 f"{self.name} with tokens left out", "masks with values between 0 and 1", "a token is either there or not",
                 'Use semantics="replace", or another method: "shapley".',
             )  # fmt: skip
-        return replace(self, division=division, imputer=imputer, draws=1, accelerate="off", semantics="replace"), (note,)
+        batch = self.batch or batch_size(written.embedded.rows)  # vectors are larger than the ids they are of
+        changed = {"division": division, "imputer": imputer, "batch": batch}
+        return replace(self, draws=1, accelerate="off", semantics="replace", **changed), (note,)
 
     def attribute(self, model: Model, x: Tensor, target: Target, at: str | Where | None = None) -> Attribution:
         """One number per region, painted on the entries of the region."""
