@@ -90,6 +90,9 @@ class EmbeddingLookups:
         if name in BAGS and known.known(args[1]):
             return self.look_up_bag(fn, args, kwargs)
         out = fn(*args, **kwargs)
+        if name == "scatter_" and out.is_floating_point() and (places := known.scattered(args, out.shape)) is not None:
+            rows = self.look_up(places, out, name, args)  # one-hot vectors, written at their places
+            return out if rows is out else out.copy_(rows)
         if not isinstance(out, Tensor) or not out.is_floating_point() or fn._schema.is_mutable:
             self._hold(name, read, out, mutable=fn._schema.is_mutable)
             known.follow(fn, args, kwargs, out)
@@ -112,6 +115,8 @@ class EmbeddingLookups:
         if name in LOOKUPS:
             self.largest = max(self.largest, len(args[0]) if args[0].dim() else 0)
             return lookup_places(known, name, args, out)
+        if name == "scatter":
+            return known.scattered(args, out.shape)
         if name in CASTS:
             places = known.places(args[0])
             return None if known.compares(args[0]) and not _one_hot(places, out) else places
@@ -152,7 +157,7 @@ class EmbeddingLookups:
     def _is_table(self, name: str, args: tuple[Any, ...]) -> bool:
         """Whether rows are of a table that stands for itself; of scores that were computed from other rows, ids choose some."""
         if self.vectors is None:
-            self.tables.append(name not in LOOKUPS or storage_of(args[0]) not in self._descending)
+            self.tables.append(storage_of(args[0]) not in self._descending)
             return self.tables[-1]
         self._asked += 1
         return self._asked <= len(self.tables) and self.tables[self._asked - 1]
@@ -217,7 +222,7 @@ class EmbeddingLookups:
 
     def _tell(self, lines: Tensor, name: str, args: tuple[Any, ...]) -> None:
         """Say which rows depend on several ids, and are held."""
-        if self.vectors is None and name in LOOKUPS and storage_of(args[0]) in self._descending:
+        if self.vectors is None and storage_of(args[0]) in self._descending:
             self.held.append("places that are read at the end, which ids choose")
         elif self.vectors is None and bool((lines == SEVERAL).any()):
             table = self._names.get(storage_of(args[0]), "") if isinstance(args[0], Tensor) else ""

@@ -144,7 +144,7 @@ class Provenance:
         if name in ("cat", "stack"):
             return fn([self.places(one) for one in args[0]], *args[1:])  # type: ignore[no-any-return]
         if name == "scatter":
-            return self._scattered(args, shape)
+            return self.scattered(args, shape)
         if name in ("embedding", "index_select", "index", "gather", "take"):
             looked_up = lookup_places(self, name, args, made)
             return looked_up if looked_up is not None else self._moved(fn, args, kwargs, number)
@@ -158,8 +158,8 @@ class Provenance:
             return self.places(args[0])
         return list(tensors(fn(self.places(args[0]).clone(), *args[1:], **kwargs)))[number]
 
-    def _scattered(self, args: tuple[Any, ...], shape: torch.Size) -> Tensor | None:
-        """Of what is written at places that depend on ids, one to a line: as `one_hot` does."""
+    def scattered(self, args: tuple[Any, ...], shape: torch.Size) -> Tensor | None:
+        """The places of what is written where ids say, one number to a line: as `one_hot` does. None of other writes."""
         own, dim, index = args[:3]
         source = args[3] if len(args) > 3 else None
         if own.dim() == 0 or index.shape[dim] != 1 or self.known(source):
