@@ -60,7 +60,7 @@ def test_a_norm_between_the_last_dense_layers_ends_epsilon_and_nothing_is_blown_
     x = torch.rand(8, 64)
     e, absorbing = pl.explain(net.eval(), x, target=0), pl.explain(net, x, target=0, method="lrp.epsilon")
     lines = e.provenance["method"]["options"]
-    assert sum("Epsilon" in line for line in lines) == 2 and any("Gamma" in line for line in lines)
+    assert sum("dense" in line and "Epsilon" in line for line in lines) == 2 and any("Gamma" in line for line in lines)
     assert (e.values.abs().sum(1) < absorbing.values.abs().sum(1) / 2).all()  # with epsilon to the first layer: 100 times as much
 
 

@@ -17,6 +17,7 @@ VIEWS = frozenset(
     unsqueeze_copy""".split()
 )
 PERMUTED = frozenset("permute permute_copy transpose transpose_copy swapaxes t t_copy".split())
+TRANSFORMED = frozenset("_fft_r2c _fft_c2c _fft_c2r".split())
 REDUCTIONS = frozenset("mean sum nansum amax amin max min var std var_mean std_mean logsumexp prod median argmax argmin".split())
 
 
@@ -97,6 +98,8 @@ def follow(name: str, args: Sequence[Any], before: Shape, batch: Batch | None, a
     if batch is None or not after:
         return None
     axis, every = batch
+    if name in TRANSFORMED and args[1] == axis:  # samples mix
+        return None
     if name in VIEWS:
         strides = [prod(after[d + 1 :]) for d in range(len(after))]
         return _digit(every * prod(before[axis + 1 :]), after, strides, samples)

@@ -23,8 +23,11 @@ MATRIX_PRODUCTS = ADDED_PRODUCTS | _names("mm bmm mv")
 POOLS = _names(
     """avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d _adaptive_avg_pool2d _adaptive_avg_pool3d mean sum cumsum
     upsample_linear1d upsample_bilinear2d upsample_trilinear3d upsample_bicubic2d _upsample_bilinear2d_aa _upsample_bicubic2d_aa
-    fractional_avg_pool nansum index_add scatter_add"""
+    fractional_avg_pool nansum index_add scatter_add unfold_backward"""
 )
+
+# Fourier transforms: linear, without parameters, weights of both signs.
+TRANSFORMS = _names("_fft_r2c _fft_c2c _fft_c2r")
 
 # The winner takes all.
 MAXIMA = _names(
@@ -89,6 +92,7 @@ KINDS: dict[str, frozenset[str]] = {
     "convolution": CONVOLUTIONS,
     "dense": MATRIX_PRODUCTS,
     "pool": POOLS,
+    "transform": TRANSFORMS,
     "max": MAXIMA,
     "route": ROUTES,
     "activation": ACTIVATIONS,

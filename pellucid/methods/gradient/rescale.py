@@ -39,7 +39,7 @@ from .rescale_normalisation import NORMALISED
 from .rescale_selection import SELECTED, extremum
 from .two_passes import Carried, Pair
 
-LINEAR = frozenset("convolution dense pool route scale shift sum".split())
+LINEAR = frozenset("convolution dense pool transform route scale shift sum".split())
 # Of what it reads, nothing meets itself: exact at the point halfway.
 BILINEAR = kinds.MATRIX_PRODUCTS | kinds.CONVOLUTIONS | frozenset("mul _trilinear linalg_cross dot var var_mean".split())
 # y_i = f(a_i, b_i, ...), besides what is of kind "activation".

@@ -10,7 +10,7 @@ from pellucid.tape import Attention as Layer, Op, Tape, attentions
 from .attnlrp import Attention
 from .composite import Composite, Entry, reads_picture
 from .conserving import fitted
-from .rules import Norm, ZBox
+from .rules import Epsilon, Norm, ZBox
 
 EPS = 1e-9
 
@@ -46,6 +46,7 @@ def fitted_attention(tape: Tape) -> Composite:
     bounded = (
         (Where(op=("sum", "pool")), Norm(EPS, by="magnitude", silent="spread")),
         (Where(op="shift"), Norm(EPS, by="magnitude")),
+        (Where(op="transform"), Epsilon(EPS, bias="share", silent="share")),
     )
     return replace(chosen, entries=(*box, *bounded, *chosen.entries))
 

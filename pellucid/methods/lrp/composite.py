@@ -20,18 +20,19 @@ from pellucid.target import Target
 from pellucid.target.conditioning import Conditioning
 from .propagate import propagate
 from .rule import Rule
-from .rules import Gate, Halve, Norm, Pass, Route, ZBox
+from .rules import Epsilon, Gate, Halve, Norm, Pass, Route, ZBox
 
 Entry = tuple[Where, Rule]
 
 
 def base(eps: float = 1e-6) -> tuple[Entry, ...]:
-    """The entries for everything without weights: activations and norms pass, sums and means share, views route, gates give all
-    to the signal.
+    """The entries for everything without weights: activations and norms pass, sums and means share, Fourier transforms share in
+    proportion to their signed contributions, views route, gates give all to the signal.
     """
     return (
         (Where(op=("activation", "softmax", "scale", "norm")), Pass()),
         (Where(op=("sum", "pool", "shift")), Norm(eps)),
+        (Where(op="transform"), Epsilon(eps)),
         (Where(op=("route", "max")), Route()),
         (Where(op="gate"), Gate()),
         (Where(op="product"), Halve(eps)),
@@ -61,6 +62,7 @@ class Composite:
         dense                                        Epsilon(eps=1e-06, relative=False, bias="absorb", silent="drop", joint=False)
         activation or softmax or scale or norm       Pass()
         sum or pool or shift                         Norm(eps=1e-06, by="value", relative=False, bias="absorb", silent="drop")
+        transform                                    Epsilon(eps=1e-06, relative=False, bias="absorb", silent="drop", joint=False)
         route or max                                 Route()
         gate                                         Gate()
         product                                      Halve(eps=1e-06)

@@ -26,6 +26,7 @@ def Conserving(*, gamma: float = 0.25, eps: float = 1e-9) -> Composite:
         (Where(op="convolution", position="first"), ZBox(eps=eps, silent="share")),
         (Where(op=WEIGHTED), Gamma(gamma, eps, "share", "share")),
         (Where(op=("sum", "pool")), Norm(eps, by="magnitude", silent="spread")),
+        (Where(op="transform"), Epsilon(eps, bias="share", silent="share")),
         (Where(op="shift"), Pass()),
         *base(eps),
     )

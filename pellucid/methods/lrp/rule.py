@@ -17,7 +17,9 @@ Silent = Literal["drop", "spread", "share"]
 WEIGHTED = ("convolution", "dense")
 LINEAR = frozenset(WEIGHTED)
 SHARED = frozenset({"sum", "pool", "shift"})  # sums without weights: residual connections, means, added constants
-EVERYTHING = LINEAR | SHARED | {"activation", "norm", "scale", "softmax", "route", "max", "gate", "product", "unknown"}
+EVERYTHING = (
+    LINEAR | SHARED | {"transform", "activation", "norm", "scale", "softmax", "route", "max", "gate", "product", "unknown"}
+)
 
 
 @dataclass(frozen=True)

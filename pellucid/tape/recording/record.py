@@ -18,6 +18,7 @@ from pellucid.model.hooks import listening
 from pellucid.model.mode import is_opaque
 from .. import kinds
 from ..op import Tape
+from .complex_numbers import InPairs
 from .decompose import encoder, fused_attention, grouped, noise, recurrent
 from .exported_program import ModuleInterpreter, has_modules
 from .functional_twin import aten_name
@@ -155,7 +156,8 @@ class RecordingMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 return _decomposition(fn)(*args, **kwargs)
         if is_random(fn) and really_draws(fn, args, kwargs):
             fn, kwargs = self.generators.redirected(fn, args, kwargs)
-        return self.recorder.dispatch(fn, args, kwargs)
+        out = self.recorder.dispatch(fn, args, kwargs)
+        return InPairs(self.recorder, self)(fn, args, kwargs) if out is NotImplemented else out
 
 
 class InterceptMode(TorchDispatchMode):  # type: ignore[no-untyped-call]

@@ -41,6 +41,7 @@ class Recorder:
         self._objects: list[Tensor] = []  # keeps every tensor object alive, so that ids stay unique
         self._alive: dict[int, list[int]] = {}  # storage -> the values that read it as it is now
         self._writes: dict[int, Writes] = {}
+        self._complex = False  # whether any complex number was met
 
     # -- values ---------------------------------------------------------------------------------------------------------
 
@@ -83,6 +84,13 @@ class Recorder:
 
     def _refresh(self, tensor: Tensor, storage: int, writes: Writes) -> int:
         """The value of a tensor whose storage was written to through another one."""
+        if tensor.is_complex():
+            whole, tensor = tensor, torch.view_as_real(tensor)
+            self._objects.append(tensor)
+            self._ids[id(tensor)] = self._ids.get(id(whole), (-1, storage, 0))
+            value = self._refresh(tensor, storage, writes)
+            self._know(whole, value, storage)
+            return value
         id_ = self._unchanged(tensor, writes)
         if id_ is None:
             id_ = self._emit(torch.as_strided, "as_strided", (Ref(self._flatten(tensor, writes)), *geometry(tensor)))
@@ -161,7 +169,10 @@ class Recorder:
     # -- operations -----------------------------------------------------------------------------------------------------
 
     def dispatch(self, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Run one operation, and record it if it reads what descends from the input."""
+        """Run one operation, and record it if it reads what descends from the input.
+
+        NotImplemented, if complex numbers do, or are made: see `complex_numbers`.
+        """
         name = aten_name(fn)
         read = list(tensors((args, kwargs) if kwargs else args))
         if fn._schema.is_mutable:
@@ -169,6 +180,8 @@ class Recorder:
         ids = [self._find(t) for t in read]
         if not any(i is not None and self.values[i].tracked for i in ids):
             return self._named(name, read, fn(*args, **kwargs))
+        if self._complex and name not in kinds.CONSTANTS and any(t.is_complex() for t in read):
+            return NotImplemented
         known = iter(ids)  # every tensor is looked up once
         ids_read: list[int] = []
 
@@ -177,8 +190,11 @@ class Recorder:
             ids_read.append(self._constant(tensor) if id_ is None else id_)
             return Ref(ids_read[-1])
 
-        refs = map_leaves(args, Tensor, ref), map_leaves(kwargs, Tensor, ref) if kwargs else {}
         out = fn(*args, **kwargs)
+        if isinstance(out, Tensor) and out.is_complex():
+            self._complex = True
+            return NotImplemented
+        refs = map_leaves(args, Tensor, ref), map_leaves(kwargs, Tensor, ref) if kwargs else {}
         if name == "copy":
             fn, refs, ids_read = overwrite, ((refs[0][1], tuple(out.shape), out.dtype), {}), ids_read[1:]
         self._append(fn, name, refs[0], refs[1], out, self._module(read), ids_read)
@@ -186,6 +202,8 @@ class Recorder:
 
     def _named(self, name: str, read: list[Tensor], out: Any) -> Any:
         """What is made without the input is known by the parameters it is made of, as positions are by their table."""
+        if isinstance(out, Tensor) and out.is_complex():
+            self._complex = True
         at = [storage_of(t) for t in read if t.is_floating_point()]
         known = (self.names[storage] for storage in at if storage in self.names)
         sources = list(dict.fromkeys(name for names in known for name in names.split(" + ")))
@@ -205,6 +223,8 @@ class Recorder:
             storage_of(t) in self._writes or storage_of(t) in self._alive for t in changed
         ):
             return fn(*args, **kwargs)
+        if self._complex and any(t.is_complex() for t in read):
+            return NotImplemented
         functional, places = functional_twin(fn)
         if functional is None:
             raise ModelError(
@@ -228,6 +248,27 @@ class Recorder:
             source.upper = ids[0]
             self.values[ids[0]].shadows = True
         return out
+
+    def perform(self, fn: Any, name: str, args: Any, kwargs: dict[str, Any]) -> Any:
+        """Run and record an operation of our own."""
+        out = fn(*args, **kwargs)
+        self._append(fn, name, self._refs(args), self._refs(kwargs), out, self._module(tensors((args, kwargs))))
+        return out
+
+    def parts(self, z: Tensor) -> Tensor:
+        """The real and imaginary parts of a complex tensor along a last axis, as what the recorder knows of them."""
+        parts = torch.view_as_real(z.resolve_conj())
+        id_ = self._find(z)
+        if id_ is not None:
+            self._know(parts, id_, storage_of(parts))
+        return parts
+
+    def identify(self, z: Tensor, parts: Tensor) -> None:
+        """A complex tensor whose memory holds these parts is the same value."""
+        self._complex = True
+        id_ = self._find(parts)
+        if id_ is not None:
+            self._know(z, id_, storage_of(z))
 
     def _append(
         self, fn: Any, name: str, args: Any, kwargs: Any, out: Any, module: str, read: list[int] | None = None
@@ -310,9 +351,20 @@ class Recorder:
 
     def close(self, output: Any, *, transparent: bool) -> Tape:
         """The finished tape."""
-        refs = self._refs(output)
+        whole = [t for t in tensors(output) if t.is_complex()] if self._complex else []
+        scores = (
+            map_leaves(output, Tensor, lambda t: torch.view_as_real(t.resolve_conj()) if t.is_complex() else t)
+            if whole
+            else output
+        )
+        refs = self._refs(scores)  # complex ones are none
         if not any(self.values[r.id].tracked for r in leaves(refs, Ref)):
             last = f"the thread ends after {self.ops[-1].place}" if self.ops else "no operation read the input"
+            if whole:
+                raise ModelError(
+                    "An explanation of this output", "complex numbers", "a score is a real number",
+                    "Wrap the model so that it returns one: lambda x: model(x).abs(), or .real.",
+                )  # fmt: skip
             raise ThreadLost(
                 "An explanation of this output", f"that it does not descend from the input: {last}",
                 "there is nothing to carry back: a constant output, NumPy, another thread, or a prepacked kernel",

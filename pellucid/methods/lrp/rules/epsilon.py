@@ -31,7 +31,7 @@ class Epsilon(Rule):
             share in proportion to its summands, then stabilises for all, and its parts do not once more.
     """
 
-    kinds = LINEAR | SHARED | {"norm"}
+    kinds = LINEAR | SHARED | {"norm", "transform"}
     eps: float = 1e-6
     relative: bool = False
     bias: Bias = "absorb"
@@ -39,6 +39,8 @@ class Epsilon(Rule):
     joint: bool = False
 
     def share(self, op: LocalOp, R: Tensor, rectified: bool) -> Shares:
+        if op.op.kind == "transform":
+            return self._transform(op, R)
         if op.op.kind not in LINEAR:
             return Norm(self.eps, relative=self.relative, bias=self.bias, silent=self.silent).share(op, R, rectified)
         linear, x = op.linear, op.x
@@ -48,3 +50,15 @@ class Epsilon(Rule):
             z, b = z - b, None
         eps = 0.0 if self.joint and op.op.part else self.eps * op.rms(z) if self.relative else self.eps
         return flow(op, [Stream(R, z, b, lambda s: linear.pull(s).mul_(x), sign)], eps=eps, bias=self.bias, silent=self.silent)
+
+    def _transform(self, op: LocalOp, R: Tensor) -> Shares:
+        """A Fourier transform has no bias, and its weights are never made: "spread" is as "share"."""
+        eps = self.eps * op.rms(op.z) if self.relative else self.eps
+        silent: Silent = "share" if self.silent == "spread" else self.silent
+
+        def back(s: Tensor) -> Tensor:
+            (got,) = op.pull(s)
+            assert got is not None
+            return got * op.x
+
+        return flow(op, [Stream(R, op.z, None, back)], eps=eps, bias=self.bias, silent=silent)
