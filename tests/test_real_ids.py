@@ -257,3 +257,69 @@ def test_places_of_ids_are_known_through_copies_and_writes() -> None:
     known.follow(torch.ops.aten.add.Tensor, (ids, moved), {}, pair)
     assert known.places(moved).tolist() == [[2, 0, 1]] and known.places(pair).tolist() == [[-2, -2, -2]]
     assert embed(pl.load(lambda x: F.embedding(x, TABLE).sum(1)), ids).held == ()
+
+
+class Wide(nn.Module):
+    """Ids and numbers together, as in recommenders."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.e, self.f = nn.Embedding(10, 4), nn.Linear(14, 2)
+
+    def forward(self, ids: Tensor, dense: Tensor) -> Tensor:
+        return self.f(torch.cat([self.e(ids).flatten(1), dense], 1)).tanh()
+
+
+def test_the_embedding_of_ids_that_are_held_is_a_place_to_explain_by() -> None:
+    network, ids, dense = made(Wide), torch.tensor([[1, 7, 3], [4, 4, 0]]), torch.tensor([[0.3, -1.0], [2.0, 0.5]])
+    rows = network.e(ids).detach().requires_grad_()
+    y = network.f(torch.cat([rows.flatten(1), dense], 1)).tanh()[:, 1]
+    y.sum().backward()
+    assert rows.grad is not None
+    e = pl.explain(network, (ids, dense), 1, "gradient", at="e")
+    torch.testing.assert_close(e.values, rows.grad)
+    assert e.at == "e"
+    torch.testing.assert_close(
+        pl.explain(network, (ids, dense), 1, "gradient_x_input", at="e").values, (rows * rows.grad).detach()
+    )
+    with torch.no_grad():
+        none = network.f(torch.cat([0 * rows.flatten(1), dense], 1)).tanh()[:, 1]
+        other = network(torch.tensor([[2, 2, 5]]).expand(2, 3), dense)[:, 1]
+    whole = pl.explain(network, (ids, dense), 1, pl.gradient.Integrated(64), at="e")
+    torch.testing.assert_close(whole.values.sum((1, 2)), (y - none).detach(), atol=1e-5, rtol=1e-4)
+    assert "The baseline is 0 everywhere, in what `e` returned." in whole.notes
+    against = pl.explain(network, (ids, dense), 1, pl.gradient.Integrated(64, baseline=torch.tensor([2, 2, 5])), at="e")
+    torch.testing.assert_close(against.values.sum((1, 2)), (y - other).detach(), atol=1e-5, rtol=1e-4)
+    for method in ("lrp", "kernel_shap"):
+        assert pl.explain(network, (ids, dense), 1, method, at="e").values.shape == (2, 3, 4)
+    assert pl.explain(network, (ids, dense), 1, "lrp", at="f").values.shape == (2, 2)
+
+
+def test_ids_in_one_line_with_offsets_are_refused_with_advice_that_works() -> None:
+    bag, ids = nn.EmbeddingBag(20, 8), torch.arange(6)
+    with pytest.raises(pl.errors.InputError, match="Explain one bag at a time"):
+        pl.explain(lambda ids, offsets: bag(ids, offsets), (ids, torch.tensor([0, 4])), 1)
+    advised = pl.explain(lambda ids: bag(ids.flatten(), torch.arange(len(ids)) * ids.shape[1]), ids[:4][None], 1, "lrp.zero")
+    torch.testing.assert_close(advised.values[0], bag.weight[:4, 1].detach() / 4)
+
+
+def test_tokens_taken_away_inside_become_what_stands_there_for_the_blank() -> None:
+    class Inside(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.e, self.inner, self.f = nn.Embedding(10, 4), nn.Linear(4, 5), nn.Linear(15, 2)
+
+        def forward(self, ids: Tensor) -> Tensor:
+            return self.f(self.inner(self.e(ids)).tanh().flatten(1))
+
+    network = made(Inside)
+    model = pl.load(network, preprocess=pl.Text(pl.Vocabulary(["a", "b", "c"])))
+    e, ids = pl.explain(model, "a b c", 1, "feature_ablation", at="inner"), model.read("a b c")
+    with torch.no_grad():
+        own, blank, true = network.inner(network.e(ids)), network.inner(network.e(0 * ids)), []
+        for place in range(3):
+            changed = own.clone()
+            changed[0, place] = blank[0, place]
+            true.append((network(ids) - network.f(changed.tanh().flatten(1)))[0, 1])
+    torch.testing.assert_close(e.values[0, :, 0], torch.stack(true))
+    assert "Removed tokens are replaced by what `inner` returns for [PAD]." in e.notes

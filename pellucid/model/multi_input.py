@@ -169,6 +169,7 @@ def pack(model: Model, given: Any, read: Callable[[Any, Any], Tensor] | None = N
     values = values if any(isinstance(value, Tensor) for value in values) else _tokens(names, values)
     explained = [(name, value) for name, value in zip(names, values, strict=True) if isinstance(value, Tensor)]
     if not explained:
+        _check_rows(names, values)
         raise InputError(
             "An explanation of several inputs", f"{', '.join(names) or 'none'}, none of real numbers",
             "relevance is shared over real numbers", "Explain embeddings, or leave one of the inputs unheld.",
@@ -184,6 +185,19 @@ def pack(model: Model, given: Any, read: Callable[[Any, Any], Tensor] | None = N
         return packed, explained[0][1].to(model.device)
     wide = reduce(torch.promote_types, [value.dtype for _, value in explained])
     return packed, torch.cat([value.to(model.device, wide).reshape(samples, -1) for _, value in explained], 1)
+
+
+def _check_rows(names: Sequence[str], values: Sequence[Tensor | Held]) -> None:
+    """Refuse ids that stand one after another, with the places where each sample begins, as embedding bags take them."""
+    lines = [v.value for v in values if isinstance(v, Held) and isinstance(v.value, Tensor) and v.value.dim() == 1]
+    if len(lines) < 2 or any(line.is_floating_point() for line in lines[:2]):
+        return
+    raise InputError(
+        "An explanation of several inputs", f"{' and '.join(names[:2])}, whole numbers in one line each",
+        "ids have a row for every sample, so that it is known whose they are",
+        "Explain one bag at a time: "
+        "pl.explain(lambda ids: model(ids.flatten(), torch.arange(len(ids)) * ids.shape[1]), ids[None]).",
+    )  # fmt: skip
 
 
 def single_sample(model: Model, number: int) -> Model:

@@ -145,7 +145,7 @@ def forward_values(
     """
     parts = [at for at in addresses if isinstance(at, Part)]
     paths = {at for at in addresses if at is not None and at not in parts} | set(patch or {})
-    with _values_at(model, paths, patch or {}, variable_length) as values_by_path, drawing_apart(model, x.device):
+    with values_at(model, paths, patch or {}, variable_length) as values_by_path, drawing_apart(model, x.device):
         output = model.forward(x if overwrite_input else x.clone())  # a network may write into its input
     values: dict[str | None, Tensor] = {None: main_output(output)}
     values.update(values_by_path.items())
@@ -157,7 +157,9 @@ def forward_values(
 
 
 @contextmanager
-def _values_at(model: Model, paths: set[str], patch: dict[str, Tensor], variable_length: bool) -> Iterator[dict[str, Tensor]]:
+def values_at(
+    model: Model, paths: set[str], patch: dict[str, Tensor], variable_length: bool = False
+) -> Iterator[dict[str, Tensor]]:
     """What modules return during this block, by path; with other values in its place where `patch` has some."""
     values_by_path: dict[str, Tensor] = {}
     if not paths:

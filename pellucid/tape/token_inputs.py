@@ -20,6 +20,7 @@ from pellucid.target import Target
 from pellucid.target.classes import Logit
 from pellucid.target.token import Token
 from .embedding import Embedded, embed, embed_other
+from .forward import forward_values
 from .held_ids import held_warning
 from .real_ids import RealIds, as_numbers
 
@@ -37,6 +38,7 @@ class TokenizedText:
         places: Where the tokens are in the row of the batch, without padding.
         length: How long that row is.
         real_ids: Whether variants are of the ids themselves, and not of their embedding.
+        at: A module path: variants are of what that module returned.
     """
 
     embedded: Embedded
@@ -45,6 +47,7 @@ class TokenizedText:
     places: Tensor
     length: int
     real_ids: bool = False
+    at: str | None = None
 
     @property
     def form(self) -> Embedded | RealIds:
@@ -70,11 +73,23 @@ class TokenizedText:
         """
         blank = self.blank(id)
         if blank is None:
-            keep = ~self.evidence[:, None]
-            return self.embedded.vectors * keep, "the zero vector"
+            vectors = self.embedded.vectors if self.at is None else self._value(self.embedded.ids)
+            return vectors * ~self.evidence[:, None], "the zero vector"
         name = f"token {blank}" if self.reader is None else self.reader.piece(blank)
         ids = self.blank_ids(blank)
+        if self.at is not None:
+            return self._value(ids), f"what `{self.at}` returns for {name}"
         return (as_numbers(ids) if self.real_ids else embed_other(self.embedded.model, ids).vectors), name
+
+    def _value(self, ids: Tensor) -> Tensor:
+        """What the module at `at` returned for some ids."""
+        value = forward_values(self.embedded.model, ids, (self.at,))[self.at]
+        if value.dim() != 3 or value.shape[1] != self.count:
+            raise InputError(
+                f"tokens taken away at {self.at}", f"a value of shape {tuple(value.shape)} for {self.count} tokens",
+                "it has no place for each of them", "Take them away from the text itself: leave `at` out.",
+            )  # fmt: skip
+        return value
 
     def blank(self, id: int | None = None) -> int | None:
         """The id that stands where a token is taken away; None where there is none for it."""
@@ -102,7 +117,8 @@ def tokenized_text(
     if ids.dim() != 2:
         raise InputError(
             f"An explanation of {ids.dtype} numbers", f"a tensor of shape {tuple(ids.shape)}",
-            "whole numbers are taken for token ids, with shape (batch, tokens)", "Pass real numbers as such: x.float().",
+            "whole numbers are taken for ids, a row of them for every sample",
+            f"Give rows: pl.explain(lambda ids: model(ids.reshape(-1, {', '.join(map(str, ids.shape[1:]))})), x.flatten(1)).",
         )  # fmt: skip
     kinds = (TEXT,) * ids.shape[1] if tokens is None else tokens.kinds[row]
     places = torch.tensor([place for place, kind in enumerate(kinds) if kind != PADDING], device=ids.device)
@@ -129,6 +145,8 @@ def attribute(method: Method, text: TokenizedText, target: Target, at: str | Whe
     _check(method)
     if at is None and has(method, "changes_ids") and member(method, "changes_ids")(text):
         text = replace(text, real_ids=True)
+    elif has(method, "changes_ids") and at is not None:
+        text = replace(text, at=str(at))
     fitted, notes = adapt(method, text)
     attribution = run_method(fitted, text.form.handle(), text.form.vectors, resolve_target(target, text), at)
     doubts: tuple[str, ...] = ()

@@ -26,6 +26,7 @@ from pellucid.tape.token_inputs import as_token_target
 from pellucid.target import Target, as_target
 from pellucid.target.condition import Condition
 from pellucid.target.conditioning import as_conditionings, has_addresses
+from .held_place import at_place, from_place, held_place
 from .inputs import Batch, read_inputs
 
 Only = Condition | Mapping[str, Condition] | Sequence[Condition | Mapping[str, Condition]] | None
@@ -113,11 +114,25 @@ def explain_batch(method: Method, batch: Batch, target: Target, at: str | Where 
         rows = [_explain_row(method, batch, n, target.take([n]), at) for n in range(len(batch.x))]
         e = concat(rows)
         return replace(e, subject=_modality(batch, e.values, at))
+    place = None if at is None else held_place(batch, at)
+    if place is not None:
+        return _explain_held_place(method, batch, target, place)
     try:
         attribution = attribute(method, batch.model, batch.x, target, at)
     except MethodError as error:
         raise error if input_layout(batch.model) is None else _with_advice(error, method) from None
     return _explanation(batch, method, attribution, at)
+
+
+def _explain_held_place(method: Method, batch: Batch, target: Target, place: str) -> Explanation:
+    """The explanation by a value that comes from what is held, sample by sample."""
+    rows = []
+    for number in range(len(batch.x)):
+        single = batch.single_sample(number) if len(batch.x) > 1 else batch
+        own, fitted = from_place(single, method, place)
+        attribution = at_place(attribute(fitted, own.model, own.x, target.take([number])), place)
+        rows.append(_explanation(own, method, attribution, place))
+    return concat(rows) if len(rows) > 1 else rows[0]
 
 
 def _with_advice(error: MethodError, method: Method) -> MethodError:
