@@ -17,7 +17,7 @@ from pellucid.render import page, picture, svg, terminal
 from pellucid.render.modality.tokens.runs import cells, ground, leftward, legible, ordered, rows, runs, visible
 from pellucid.render.parts.map import prepare
 from pellucid.render.parts.palette import ORANGE_PURPLE, PAPER, RED_BLUE
-from pellucid.target.token import printable
+from pellucid.target.token import spelled
 from tests.test_subject import about
 
 HOSTILE = "<script>alert(1)</script> & \"quotes\" <img src=x onerror='x'> \x1b[31mred\x07 \u202eevil \ud800"
@@ -173,4 +173,4 @@ def test_thousands_of_tokens_are_no_trouble() -> None:
 
 
 def test_names_of_tokens_command_no_terminal() -> None:
-    assert "\x1b" not in printable("\x1b[2J\n")
+    assert "\x1b" not in spelled("\x1b[2J\n")

@@ -75,5 +75,5 @@ def print_result(one: Input, c: Comparison, files: Sequence[Path], *, as_json: b
         return output.print_json(one.record | output.by_format(files) | to_dict(c))
     output.print_classes(c.any)
     for name, e in c.explanations.items():
-        click.echo(f"{c.seconds[name]:7.2f} s  {e.caption()}")
+        output.echo(f"{c.seconds[name]:7.2f} s  {e.caption()}")
     output.print_files(files)

@@ -72,7 +72,7 @@ def print_result(c: Concepts, files: Sequence[Path], *, with_layers: bool, as_js
     output.print_classes(c.whole)
     output.print_text(c.text())
     if with_layers:
-        click.echo(f"Layers to choose from with --at: {outer_layers(c.layers)}.")
+        output.echo(f"Layers to choose from with --at: {outer_layers(c.layers)}.")
     output.print_files(files)
 
 

@@ -49,9 +49,9 @@ def demo(out: str) -> None:
         with progress(title):
             e = explain(model, picture, target)
             folder.write(e, name, view="map,regions")
-        click.echo(click.style(title, bold=True))
+        output.echo(title, bold=True)
         output.print_explanation(e)
-        click.echo()
+        output.echo()
         return e
 
     cat = show("cat", "A cat", photographs["chelsea"])
@@ -60,5 +60,5 @@ def demo(out: str) -> None:
     show("espresso", "An espresso", photographs["coffee"])
     seconds = time.perf_counter() - started
     copies = [Path(shutil.copy(photographs[key], folder.path / f"{key}.jpg")) for key in ("chelsea", "coffee")]
-    click.echo(f"Written to {folder.path} in {seconds:.1f} s: PNG, JSON and safetensors files, and both photographs.")
-    click.echo(NEXT.format(cat=copies[0], other=other, model=BUILT_IN))
+    output.echo(f"Written to {folder.path} in {seconds:.1f} s: PNG, JSON and safetensors files, and both photographs.")
+    output.echo(NEXT.format(cat=copies[0], other=other, model=BUILT_IN))

@@ -15,6 +15,7 @@ import click
 from click.exceptions import Exit
 
 from pellucid.errors import PellucidError
+from pellucid.errors.printable import printable
 from .arguments import in_options
 
 SOME_FAILED, REFUSED, BUG, SYSTEM, INTERRUPTED = 1, 2, 70, 74, 130  # 70 and 74 as in sysexits.h; 130 is 128 + SIGINT
@@ -53,6 +54,7 @@ def describe(error: Exception) -> tuple[str, int]:
 
 def print_error(text: str, label: str = "Error:") -> None:
     """One paragraph on stderr."""
+    text = printable(text, lines=True)
     if sys.stderr.isatty():
         columns = get_terminal_size().columns
         text = textwrap.fill(f"{label} {text}", columns, break_long_words=False, break_on_hyphens=False)

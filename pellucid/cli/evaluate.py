@@ -163,7 +163,7 @@ def print_table(t: Table, files: Sequence[Path], *, as_json: bool) -> None:
     if as_json:
         return output.print_json({"files": [str(file) for file in files]} | to_dict(t))
     output.print_table(HEADS, [cells(row) for row in t.rows])
-    click.echo()
+    output.echo()
     output.print_text(t.advice, *t.notes)
     output.print_files(files)
 
@@ -175,8 +175,8 @@ def print_findings(findings: Findings, files: Sequence[Path], *, as_json: bool) 
     print_failures(findings.failures)
     if as_json:
         return output.print_json({"files": [str(file) for file in files]} | to_dict(findings))
-    click.echo(f"{findings.asked}\n")
+    output.echo(f"{findings.asked}\n")
     output.print_table(header(findings), cells(findings))
-    click.echo()
+    output.echo()
     output.print_text(*sentences(findings))
     output.print_files(files)

@@ -91,11 +91,11 @@ def print_result(one: Input, e: Explanation, files: Sequence[Path], *, as_json: 
 
         return output.print_json(one.record | output.by_format(files) | summary(e))
     if headed:
-        click.echo(click.style(one.label, bold=True))
+        output.echo(one.label, bold=True)
     output.print_explanation(e)
     output.print_files(files)
     if headed:
-        click.echo()
+        output.echo()
 
 
 def finish(inputs: Sequence[Input], failed: Sequence[Input], *, called_off: bool) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from pellucid.errors import OutputError
+from pellucid.errors.printable import printable
 from .settings import split
 
 PAINTED = (".png", ".html")
@@ -93,7 +94,7 @@ def file_names(paths: Sequence[str], *words: str) -> list[str]:
         (['cat.lrp.tiger-cat'], ['a-cat.lrp', 'b-cat.lrp', 'b-cat-2.lrp'])
     """
     ending = "".join(f".{word}" for word in map(slug, words) if word)
-    stems = [Path(path).stem[-LONGEST:] for path in paths]
+    stems = [printable(Path(path).stem)[-LONGEST:] for path in paths]
     folded = [stem.casefold() for stem in stems]  # some file systems take Cat and cat for the same
     parents = [slug(Path(path).absolute().parent.name) for path in paths]
     pairs = zip(stems, parents, strict=True)

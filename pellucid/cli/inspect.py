@@ -42,8 +42,8 @@ def inspect(
     if as_json:
         return output.print_json(card.data())
     for name, fact in card.facts():
-        click.echo(f"{name:<13}{fact}")
+        output.echo(f"{name:<13}{fact}")
     for title, columns, rows in card.tables(depth):
-        click.echo(f"\n{title}")
+        output.echo(f"\n{title}")
         if rows:
             output.print_table(columns, rows)

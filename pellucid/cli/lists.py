@@ -63,9 +63,9 @@ def print_families(entries: Sequence[Entry]) -> None:
     """A table per family, in three columns: more fit few terminals."""
     for family in dict.fromkeys(entry.family for entry in entries):
         members = [entry for entry in entries if entry.family == family]
-        click.echo(click.style(f"{family} ({len(members)})", bold=True))
+        output.echo(f"{family} ({len(members)})", bold=True)
         output.print_table(("", "", ""), [(f"  {e.name}", sign(e), f"{e.summary}\n{source(e)}") for e in members])
-        click.echo()
+        output.echo()
 
 
 def sign(entry: Entry) -> str:
@@ -121,7 +121,7 @@ def print_recipe(entry: Entry, as_json: bool) -> None:
     if as_json:
         plain = {name: value if isinstance(value, PLAIN) else str(value) for name, value in settings.items()}
         return output.print_json({column: getattr(entry, column) for column in RECIPE} | {"settings": plain})
-    click.echo(f"{entry.name}: {entry.summary} ({source(entry)})")
+    output.echo(f"{entry.name}: {entry.summary} ({source(entry)})")
     output.print_table(("setting", "default"), [(name, repr(value)) for name, value in settings.items()])
 
 

@@ -95,9 +95,9 @@ def print_result(p: Maximized, files: Sequence[Path], trust: Trust | None, *, as
         print_picture(p, index)
     output.print_text(*p.notes)
     if trust is not None:
-        click.echo()
+        output.echo()
         output.print_table(*trust.columns())
-        click.echo()
+        output.echo()
         output.print_text(*trust.words())
     output.print_files(files)
 
@@ -110,7 +110,7 @@ def print_picture(p: Maximized, index: int) -> None:
     seed = f", seed {p.seeds[index]}" if len(set(p.seeds)) > 1 else ""
     best = p.classes[index][:1] if p.classes else ()
     predicted = "".join(f"; the model predicts {label} ({share:.1%})" for _, label, share in best)
-    click.echo(f"{p.headline(index)}{start}{seed}{predicted}")
+    output.echo(f"{p.headline(index)}{start}{seed}{predicted}")
     real = [f"{Path(str(example.name)).name} ({figure(example.value)})" for example in p.examples(index)]
     if real and p.targets[index] not in p.targets[:index]:
-        click.echo(f"  highest among the real pictures: {', '.join(real)}")
+        output.echo(f"  highest among the real pictures: {', '.join(real)}")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pellucid.errors.printable import printable
 from .arguments import translated
 from .errors import wants_colour
 
@@ -24,13 +25,22 @@ MARGIN_ROWS = 12  # of a terminal, for the text around a map
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text, one line per result.")
 
 
+def echo(text: str = "", *, bold: bool = False) -> None:
+    """Lines on stdout, with nothing in them that commands a terminal, wherever their words are from."""
+    text = printable(text, lines=True)
+    click.echo(click.style(text, bold=True) if bold else text)
+
+
 def print_explanation(e: Explanation) -> None:
     """The best classes, the map in a terminal, and the caption."""
     print_classes(e)
     for sample in range(min(len(e), MOST_SAMPLES)):
-        click.echo(draw(e, sample) if sys.stdout.isatty() else e.caption(sample))
+        if sys.stdout.isatty():
+            click.echo(draw(e, sample))  # the only place that commands a terminal: its colours
+        else:
+            echo(e.caption(sample))
     if len(e) > MOST_SAMPLES:
-        click.echo(f"and {len(e) - MOST_SAMPLES} more; the files hold all of them.")
+        echo(f"and {len(e) - MOST_SAMPLES} more; the files hold all of them.")
 
 
 def print_model(model: Model) -> None:
@@ -38,16 +48,16 @@ def print_model(model: Model) -> None:
     from pellucid.model.readers.reader import describe
 
     if model.source != "pellucid.zoo":
-        click.echo(f"{model.name}: {model.source}")
+        echo(f"{model.name}: {model.source}")
         what, how = describe(model.preprocess)
-        click.echo(f"{what.capitalize()}: {how}")
+        echo(f"{what.capitalize()}: {how}")
 
 
 def print_classes(e: Explanation) -> None:
     """The best classes with their probabilities."""
     for index, label, share in e.classes:
         named = label and label != f"class {index}"
-        click.echo(f"{share:8.1%}  {f'{label} ({index})' if named else f'class {index}'}")
+        echo(f"{share:8.1%}  {f'{label} ({index})' if named else f'class {index}'}")
 
 
 def draw(e: Explanation, sample: int = 0) -> str:
@@ -63,13 +73,13 @@ def draw(e: Explanation, sample: int = 0) -> str:
 def print_text(*texts: str) -> None:
     """Sentences of a result, which name options where the library names arguments."""
     for text in texts:
-        click.echo(translated(text))
+        echo(translated(text))
 
 
 def print_files(files: Sequence[Path]) -> None:
     """Which files were written."""
     if files:
-        click.echo(f"Written: {', '.join(map(click.format_filename, files))}")
+        echo(f"Written: {', '.join(map(click.format_filename, files))}")
 
 
 def by_format(files: Sequence[Path]) -> dict[str, dict[str, str]]:
@@ -81,7 +91,7 @@ def print_json(data: dict[str, Any]) -> None:
     """One line of JSON; numbers that are not finite become null."""
     from pellucid.core.files import finite
 
-    click.echo(json.dumps(finite(data)))
+    echo(json.dumps(finite(data)))
 
 
 def print_entries(entries: Iterable[Any], columns: Sequence[str]) -> None:
@@ -99,7 +109,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for number, column in enumerate(columns):
         drawn.add_column(column, overflow="fold", no_wrap=not number)  # names stay whole
     for row in rows:
-        drawn.add_row(*row)
+        drawn.add_row(*(printable(cell, lines=True) for cell in row))
     console = Console(markup=False, highlight=False, emoji=False, width=None if sys.stdout.isatty() else 1000)
     with console.capture() as text:
         console.print(drawn)

@@ -57,8 +57,8 @@ def fit(images: str, model_options: ModelOptions, out: str, as_json: bool, **opt
     if as_json:
         output.print_json({"file": str(place), "codes": list(fitted.codes.shape), "place": str(fitted.place)} | training)
     else:
-        click.echo(f"{training['steps']} steps in {training['seconds']:.0f} seconds, {training['pictures']} pictures.")
-        click.echo(" ".join((fitted.caption, *fitted.notes)))
+        output.echo(f"{training['steps']} steps in {training['seconds']:.0f} seconds, {training['pictures']} pictures.")
+        output.echo(" ".join((fitted.caption, *fitted.notes)))
         output.print_files([place])
     exit_if_incomplete(called_off=progress.called_off)
 

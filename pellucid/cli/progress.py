@@ -11,6 +11,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from pellucid.core.progress import watched
+from pellucid.errors.printable import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -94,11 +95,11 @@ class Screen:
     def show(self, text: str) -> None:
         from rich.text import Text
 
-        self.spinner.update(text=Text(text))
+        self.spinner.update(text=Text(printable(text)))
 
     def count(self, done: int, total: int, what: str) -> None:
         """Move the bar of `what`; one that starts again starts anew. What follows a comma may change: "steps, 12 per second"."""
-        label, what = what, what.partition(",")[0]
+        label, what = printable(what), what.partition(",")[0]
         task = self.tasks.get(what)
         bar = next((bar for bar in self.bars.tasks if bar.id == task), None)
         if task is None or bar is None or done < bar.completed or total != bar.total:

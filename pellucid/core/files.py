@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.errors import OutputError
+from pellucid.errors.printable import escaped, printable
 
 
 def write(path: str | os.PathLike[str], data: Any) -> Path:
@@ -45,7 +46,9 @@ def content(data: Any) -> bytes:
     """
     if isinstance(data, bytes):
         return data
-    text = data if isinstance(data, str) else json.dumps(finite(data), indent=2, ensure_ascii=False)
+    text = (
+        printable(data, lines=True) if isinstance(data, str) else escaped(json.dumps(finite(data), indent=2, ensure_ascii=False))
+    )
     text = text if text.endswith("\n") else f"{text}\n"
     return text.encode(errors="backslashreplace")  # half a character, as in a file name that is not UTF-8, stays readable
 

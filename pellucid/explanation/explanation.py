@@ -17,6 +17,7 @@ from torch import Tensor
 from pellucid.core.formats import encoded, load, save
 from pellucid.core.numbers import figure
 from pellucid.errors import InputError, SampleError
+from pellucid.errors.printable import make_printable
 from pellucid.model.modality import Modality, MultiInput, Piece, Tokens
 from . import uncertainty
 from .ledger import Ledger
@@ -74,6 +75,9 @@ class Explanation:
     adds: bool = False
     through: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        make_printable(self, "target", "method", "notes", "doubts", "at", "classes", "targets", "through")
 
     def __len__(self) -> int:
         """How many samples were explained."""

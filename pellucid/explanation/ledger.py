@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from pellucid.core.numbers import decimals, figure, shows
+from pellucid.errors.printable import make_printable
 
 CAUSES = ("bias", "stabiliser", "constant operand", "native fallback", "dropped", "rounding", "elsewhere")
 CONDITIONS = ("other channels", "other heads", "other places", "other channels and places")  # causes: a condition kept it back
@@ -29,6 +30,9 @@ class Row:
     op: str
     cause: str
     amount: Tensor
+
+    def __post_init__(self) -> None:
+        make_printable(self, "where", "op", "cause")
 
     @property
     def place(self) -> str:

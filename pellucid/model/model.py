@@ -15,11 +15,14 @@ from PIL import Image
 from torch import Tensor, nn
 
 from pellucid.errors import ModelError, TargetError
+from pellucid.errors.printable import make_printable, printable
 from . import mode
 from .readers.picture import Picture, read_picture
 from .readers.preprocess import Preprocess
 from .readers.text import Text, check_reads_texts
 from .softmax import BeforeSoftmax, are_probabilities
+
+LONGEST = 100  # letters of a name that are compared: that takes as long as both are long, times each other
 
 
 class Layer(NamedTuple):
@@ -65,6 +68,9 @@ class Model:
     fingerprint: str | None = None
     shape: tuple[int, ...] | None = None
     notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        make_printable(self, "name", "source", "labels", "notes")
 
     def __call__(self, *inputs: Tensor) -> Any:
         """The model's own output, computed without a graph for gradients."""
@@ -124,7 +130,7 @@ class Model:
         Raises:
             TargetError: No class is called so (the nearest three are named), or more than one is.
         """
-        names = self._names.get(label.strip().casefold(), ())
+        names = self._names.get(printable(label).strip().casefold(), ())
         if len(names) == 1:
             return names[0]
         number = re.fullmatch(r"(?:class )?(\d+)", label.strip())
@@ -220,13 +226,13 @@ class Model:
     def _names(self) -> dict[str, tuple[int, ...]]:
         """Every name a class goes by, in lower case, and the classes that go by it; a whole name outranks a synonym."""
         labels = [label.casefold() for label in self.labels or ()]
-        synonyms: dict[str, tuple[int, ...]] = {}
-        whole: dict[str, tuple[int, ...]] = {}
+        synonyms: dict[str, list[int]] = {}
+        whole: dict[str, list[int]] = {}
         for index, label in enumerate(labels):
-            whole[label] = (*whole.get(label, ()), index)
+            whole.setdefault(label, []).append(index)
             for name in {part.strip() for part in label.split(",")}:
-                synonyms[name] = (*synonyms.get(name, ()), index)
-        return synonyms | whole
+                synonyms.setdefault(name, []).append(index)
+        return {name: tuple(indices) for name, indices in (synonyms | whole).items()}
 
 
 def _no_such_label(model: Model, label: str, indices: tuple[int, ...]) -> TargetError:
@@ -235,7 +241,8 @@ def _no_such_label(model: Model, label: str, indices: tuple[int, ...]) -> Target
         do = "Pass a number, or load the model with labels=."
         return TargetError(request, "a model without class names", "a name cannot be looked up", do)
     if indices:
-        found = f"{len(indices)} classes of that name: {', '.join(map(str, indices))}"
+        some = ", ".join(map(str, indices[:10])) + (", ..." if len(indices) > 10 else "")
+        found = f"{len(indices)} classes of that name: {some}"
         return TargetError(request, found, "the name has to be unique", f"Pass the number, such as {indices[0]}.")
     names = sorted(set(model.labels), key=lambda other: (-_likeness(label.casefold(), other.casefold()), other))[:3]
     nearest = ", ".join(f'"{name}" ({model.labels.index(name)})' for name in names)
@@ -244,6 +251,7 @@ def _no_such_label(model: Model, label: str, indices: tuple[int, ...]) -> Target
 
 def _likeness(request: str, label: str) -> float:
     """How near two names are, 0 to 1; 1 more where what was asked is one of the label's words ("cat" in "Egyptian cat")."""
+    request, label = request[:LONGEST], label[:LONGEST]
     word = re.search(rf"\b{re.escape(request)}\b", label) is not None
     return word + SequenceMatcher(None, request, label).ratio()
 

@@ -10,6 +10,7 @@ from html import escape
 from PIL import Image
 from torch import Tensor
 
+from pellucid.errors.printable import printable
 from pellucid.explanation.explanation import Explanation
 from .image import batch, encoded, numbered, panels
 from .modality.painters import SCALES, inputs, painter
@@ -123,5 +124,5 @@ def provenance(e: Explanation) -> str:
 
 def table(rows: list[tuple[str, str, str]] | list[tuple[str, str]], kind: str) -> str:
     """Rows of plain words as an HTML table."""
-    body = "\n".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    body = "\n".join("<tr>" + "".join(f"<td>{escape(printable(cell))}</td>" for cell in row) + "</tr>" for row in rows)
     return f'<table class="{kind}">\n{body}\n</table>'

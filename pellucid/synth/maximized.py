@@ -21,6 +21,7 @@ from pellucid.core.files import finite
 from pellucid.core.formats import save
 from pellucid.core.numbers import figure
 from pellucid.errors import InputError
+from pellucid.errors.printable import make_printable
 from pellucid.methods.lrp import Auto
 from pellucid.model.outputs import main_output
 from pellucid.tape.forward import batch_size, forward_values
@@ -75,6 +76,9 @@ class Maximized:
     extras: Mapping[str, Tensor] = field(default_factory=dict)
     task: Task | None = None
     real: Examples | None = None
+
+    def __post_init__(self) -> None:
+        make_printable(self, "targets", "recipe", "classes", "notes")
 
     def __len__(self) -> int:
         """How many pictures there are."""

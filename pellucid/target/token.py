@@ -82,16 +82,16 @@ class Token(Term):
         ids = self.id if isinstance(self.id, tuple) else (self.id,)
         place = sample if isinstance(self.id, tuple) else 0
         token = "the predicted token" if self.id is None else f"token {ids[place]!r}"
-        name = f' "{printable(self.names[place])}"' if self.names else ""
+        name = f' "{spelled(self.names[place])}"' if self.names else ""
         position = {None: "", LAST: " at the last position"}.get(self.position, f" at position {self.position}")
         return f"{token}{name}{position}"
 
 
-def printable(name: str) -> str:
+def spelled(name: str) -> str:
     r"""A token's name on one line: line breaks and what commands a terminal are spelled.
 
     Example:
-        >>> print(printable("Paris\t"))
+        >>> print(spelled("Paris\t"))
         Paris\t
     """
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in name)

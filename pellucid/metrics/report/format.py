@@ -7,6 +7,8 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
+from pellucid.errors.printable import in_csv, in_markdown
+
 
 def columns(heads: Sequence[str], cells: Sequence[Sequence[str]]) -> list[str]:
     """One line per row, columns below one another.
@@ -27,7 +29,7 @@ def markdown(heads: Sequence[str], cells: Sequence[Sequence[str]]) -> list[str]:
         >>> markdown(("metric", "method", "n"), [("srg", "lrp", "12")])
         ['| metric | method | n |', '|---|---|--:|', '| srg | lrp | 12 |']
     """
-    lines = ["| " + " | ".join(row) + " |" for row in (heads, *cells)]
+    lines = ["| " + " | ".join(map(in_markdown, row)) + " |" for row in (heads, *cells)]
     return [lines[0], "|---|---|" + "--:|" * (len(heads) - 2), *lines[1:]]
 
 
@@ -40,7 +42,7 @@ def comma_separated(rows: Sequence[dict[str, Any]], names: Sequence[str] = ()) -
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, list(rows[0]) if rows else list(names))
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({name: in_csv(value) for name, value in row.items()} for row in rows)
     return text.getvalue()
 
 

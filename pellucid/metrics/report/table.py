@@ -13,6 +13,7 @@ from torch import Tensor
 
 from pellucid.core.formats import save
 from pellucid.errors import MethodError, PellucidError
+from pellucid.errors.printable import in_markdown
 from ..metric import Metric, Scores
 from .advice import Ranking
 from .format import columns, comma_separated, markdown, plain
@@ -194,5 +195,5 @@ def to_dict(table: Table) -> dict[str, Any]:
 def to_markdown(table: Table) -> str:
     """A table for a page, with advice and notes below."""
     lines = markdown(HEADS, [cells(row) for row in table.rows])
-    about = [table.asked, ""] if table.asked else []
-    return "\n".join([*about, *lines, "", table.advice, "", *table.notes]).rstrip()
+    about = [in_markdown(table.asked), ""] if table.asked else []
+    return "\n".join([*about, *lines, "", in_markdown(table.advice), "", *map(in_markdown, table.notes)]).rstrip()

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from pellucid.core.numbers import decimals, figure
 from pellucid.errors import InputError
+from pellucid.errors.printable import make_printable, printable
 from .base import Modality
 
 
@@ -39,6 +40,9 @@ class MultiInput(Modality):
     shapes: tuple[tuple[int, ...], ...]
     subjects: tuple[Modality | None, ...]
     pictures: tuple[Tensor | None, ...]
+
+    def __post_init__(self) -> None:
+        make_printable(self, "names")
 
     def take(self, rows: Sequence[int]) -> MultiInput:
         return replace(self, subjects=tuple(None if one is None else one.take(rows) for one in self.subjects))
@@ -71,6 +75,7 @@ class MultiInput(Modality):
         Raises:
             InputError: none is.
         """
+        name = printable(name)
         if name not in self.names:
             known = ", ".join(map(repr, self.names))
             raise InputError(f"the input {name!r}", f"the inputs {known}", "no input has that name", "Name one of these.")

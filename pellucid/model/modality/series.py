@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
+from pellucid.errors.printable import make_printable
 from .base import Modality
 
 MOST = 5
@@ -36,6 +37,9 @@ class Series(Modality):
     unit: str
     rate: float
     curves: Tensor
+
+    def __post_init__(self) -> None:
+        make_printable(self, "names", "unit")
 
     def fits(self, values: Tensor) -> bool:
         return values.shape == self.curves.shape

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
+from pellucid.errors.printable import make_printable
 from .base import Modality
 
 
@@ -33,6 +34,9 @@ class Table(Modality):
     names: tuple[str, ...]
     widths: tuple[int, ...]
     cells: tuple[tuple[str, ...], ...]
+
+    def __post_init__(self) -> None:
+        make_printable(self, "names", "cells")
 
     def fits(self, values: Tensor) -> bool:
         return values.dim() == 2 and tuple(values.shape) == (len(self.cells), sum(self.widths))

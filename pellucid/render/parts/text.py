@@ -11,6 +11,8 @@ from PIL import Image, ImageDraw, ImageFont
 from .palette import INK, PAPER, Colour
 
 LEADING = 1.4
+WIDEST = 1.2  # of a letter, in its size
+MOST_LETTERS, MOST_WRAPPED = 2000, 6000  # that a line and a paragraph are made of: nobody reads more
 GLYPHS = {*map(chr, range(32, 127)), *"©«°±·»“”…™"}  # what the bundled font has
 NEAR: dict[int, int | str] = {**str.maketrans("\u2013\u2014\u2212\u00d7\u2019\n\tµμ", "---x'  uu"), ord("→"): "->"}
 
@@ -28,6 +30,8 @@ def plain(words: str) -> str:
         >>> plain("Fräulein → 猫")
         'Fraulein -> ?'
     """
+    if words.isascii() and words.isprintable():
+        return words
     spread = unicodedata.normalize("NFKD", words.translate(NEAR))
     return "".join(letter if letter in GLYPHS else "?" for letter in spread if not unicodedata.combining(letter))
 
@@ -38,11 +42,12 @@ def width(words: str, size: int) -> float:
 
 
 def wrap(words: str, size: int, limit: float, *, spelled: bool = True) -> list[str]:
-    """Lines no wider than `limit`; a single word that is wider is broken.
+    """Lines no wider than `limit`; a single word that is wider is broken. Of very long texts the first `MOST_WRAPPED` letters.
 
     Arguments:
         spelled: Whether the words come back in the letters the font has, or as they are.
     """
+    words = words if len(words) <= MOST_WRAPPED else f"{words[:MOST_WRAPPED]} …"
     lines = [""]
     for word in (part for whole in (plain(words) if spelled else words).split() for part in pieces(whole, size, limit)):
         longer = f"{lines[-1]} {word}".strip()
@@ -55,22 +60,38 @@ def wrap(words: str, size: int, limit: float, *, spelled: bool = True) -> list[s
 
 def pieces(word: str, size: int, limit: float) -> list[str]:
     """`word` itself, or its parts if it is wider than a line."""
-    parts = [""]
-    for letter in word:
-        if parts[-1] and width(parts[-1] + letter, size) > limit:
-            parts.append("")
-        parts[-1] += letter
+    if len(word) * size * WIDEST <= limit or width(word, size) <= limit:
+        return [word]
+    parts, start = [], 0
+    while start < len(word):
+        count = max(1, fitting(word, start, size, limit))
+        parts.append(word[start : start + count])
+        start += count
     return parts
+
+
+def fitting(words: str, start: int, size: int, limit: float) -> int:
+    """How many letters from `start` on fit; few more than that are measured, however long the text is."""
+    low, high = 0, 8
+    while start + high < len(words) and width(words[start : start + high], size) <= limit:
+        low, high = high, 2 * high
+    high = min(high, len(words) - start)
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if width(words[start : start + middle], size) <= limit else (low, middle - 1)
+    return low
 
 
 def shorten(words: str, size: int, limit: float) -> str:
     """`words`, cut with an ellipsis where they do not fit."""
-    words = plain(words)
-    if width(words, size) <= limit:
+    words = plain(words[:MOST_LETTERS])
+    fits = fitting(words, 0, size, limit)
+    if fits == len(words):
         return words
-    while words and width(words + "…", size) > limit:
-        words = words[:-1]
-    return words.rstrip() + "…"
+    fits = fitting(words, 0, size, limit - width("…", size))
+    while fits and width(words[:fits] + "…", size) > limit:  # letters move together before some others
+        fits -= 1
+    return words[:fits].rstrip() + "…"
 
 
 def paragraph(words: str, size: int, limit: int, colour: Colour = INK) -> Image.Image:

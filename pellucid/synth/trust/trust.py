@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.core.formats import save
+from pellucid.errors.printable import in_markdown
 from .verdict import Verdict
 
 HEADS = (
@@ -97,8 +98,8 @@ def to_markdown(trust: Trust) -> str:
     """The table and its legend in Markdown."""
     heads, rows = trust.columns()
     lines = [_line(heads), _line(["---"] * len(heads)), *map(_line, rows)]
-    return "\n".join([*lines, "", *(f"* {line}" for line in trust.words())])
+    return "\n".join([*lines, "", *(f"* {in_markdown(line)}" for line in trust.words())])
 
 
 def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
+    return f"| {' | '.join(map(in_markdown, cells))} |"

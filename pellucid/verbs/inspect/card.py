@@ -11,6 +11,7 @@ from torch import Tensor
 
 from pellucid.catalogue.methods import as_method
 from pellucid.errors import ModelError, ThreadLost
+from pellucid.errors.printable import printable
 from pellucid.explanation.method import Method
 from pellucid.metrics.report.format import columns
 from pellucid.model import Columns, Model, Preprocess, Text, load
@@ -111,7 +112,7 @@ class Card:
     def __str__(self) -> str:
         parts = ["\n".join(f"{name:<13}{fact}" for name, fact in self.facts())]
         parts += ["\n".join([title, *(columns(heads, rows) if rows else [])]) for title, heads, rows in self.tables()]
-        return "\n\n".join(parts)
+        return printable("\n\n".join(parts), lines=True)
 
     def __repr__(self) -> str:
         works = sum(verdict.works for verdict in self.methods)

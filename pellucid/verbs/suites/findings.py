@@ -14,6 +14,7 @@ from torch import Tensor
 
 from pellucid.core.formats import save
 from pellucid.errors import MethodError, PellucidError
+from pellucid.errors.printable import in_markdown
 from pellucid.methods.perturb.sampling.least_squares import student_factor
 from pellucid.metrics.report.format import columns, comma_separated, markdown, plain
 from pellucid.metrics.report.interval import interval
@@ -201,4 +202,4 @@ def to_csv(findings: Findings) -> str:
 def to_markdown(findings: Findings) -> str:
     """A table for a page, with controls, verdict and notes below."""
     lines = markdown(header(findings), cells(findings))
-    return "\n".join([findings.asked, "", *lines, "", *sentences(findings)]).rstrip()
+    return "\n".join([in_markdown(findings.asked), "", *lines, "", *map(in_markdown, sentences(findings))]).rstrip()

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from pellucid.core.numbers import with_sign
+from pellucid.errors.printable import printable
 from pellucid.explanation.explanation import Explanation
 from pellucid.model.modality import Tokens
 from pellucid.model.modality.tokens import SPECIAL
@@ -101,17 +102,7 @@ def visible(text: str) -> str:
         >>> visible("a\\x1b[2Jb\\u202ec")
         'a␛[2Jb�c'
     """
-    return "".join(letter if harmless(letter) else picture_of(letter) for letter in text)
-
-
-def harmless(letter: str) -> bool:
-    return letter in "\n\t" or not ("\u202a" <= letter <= "\u202e" or unicodedata.category(letter) in ("Cc", "Cs", "Cn"))
-
-
-def picture_of(letter: str) -> str:
-    """Unicode's pictures of the old control characters; a mark for all others."""
-    code = ord(letter)
-    return chr(0x2400 + code) if code < 0x20 else "␡" if code == 0x7F else "�"
+    return printable(text, lines=True)
 
 
 def cells(text: str) -> int:

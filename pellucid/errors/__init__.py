@@ -16,6 +16,10 @@ PellucidError
 
 from __future__ import annotations
 
+from .printable import printable
+
+LONGEST = 4000  # characters of a part: more is never read, and is what somebody else's file made long
+
 
 class PellucidError(Exception):
     """Something was asked that cannot be done; the message says what to do instead.
@@ -32,12 +36,18 @@ class PellucidError(Exception):
     """
 
     def __init__(self, asked: str, found: str, why: str, do: str) -> None:
+        asked, found, why, do = (printable(cut(part)) for part in (asked, found, why, do))
         super().__init__(f"{asked}: found {found}; {why}. {do}")
         self.asked, self.found, self.why, self.do = asked, found, why, do
 
     def __reduce__(self) -> tuple[type[PellucidError], tuple[str, str, str, str]]:
         """Errors cross processes whole."""
         return type(self), (self.asked, self.found, self.why, self.do)
+
+
+def cut(text: str) -> str:
+    """The text, or its beginning and its end."""
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 200]} ... {text[-100:]}"
 
 
 class PictureError(PellucidError, ValueError):
