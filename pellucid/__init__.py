@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         PictureError as PictureError,
         TargetError as TargetError,
         ThreadLost as ThreadLost,
+        VerificationError as VerificationError,
         WhereError as WhereError,
     )
     from .explanation.comparison import Agreement as Agreement, Comparison as Comparison
@@ -84,6 +85,7 @@ if TYPE_CHECKING:
     from .verbs.inspect import Card as Card, inspect as inspect
     from .verbs.maximize import maximize as maximize
     from .verbs.suites import hidden_parts as hidden_parts, pasted_object as pasted_object
+    from .verbs.verify import Claim as Claim, Verification as Verification, verify as verify
     from .zoo import truth as truth
 
     methods: CallablePackage  # pl.methods() lists them

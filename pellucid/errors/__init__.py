@@ -10,6 +10,7 @@ PellucidError
 ├── MethodError     (LookupError)          no such method, recipe or metric, or it cannot do what was asked
 ├── NoRule          (NotImplementedError)  an operation has no rule
 ├── ThreadLost      (RuntimeError)         the output does not descend from the input
+├── VerificationError (ArithmeticError)    an explanation would not be one of what the network does
 ├── OutputError     (OSError)              a result cannot be written or read back
 └── MissingExtra    (ImportError)          an optional dependency is not installed
 """
@@ -84,6 +85,10 @@ class NoRule(PellucidError, NotImplementedError):
 
 class ThreadLost(PellucidError, RuntimeError):
     """The output does not descend from the input: something left PyTorch's dispatcher on the way."""
+
+
+class VerificationError(PellucidError, ArithmeticError):
+    """A check against the network failed: the explanation would not be one of what the network does."""
 
 
 class OutputError(PellucidError, OSError):

@@ -28,6 +28,7 @@ from pellucid.target.condition import Condition
 from pellucid.target.conditioning import as_conditionings, has_addresses
 from .held_place import at_place, from_place, held_place
 from .inputs import Batch, read_inputs
+from .verify.self_check import SelfCheck
 
 Only = Condition | Mapping[str, Condition] | Sequence[Condition | Mapping[str, Condition]] | None
 
@@ -41,6 +42,7 @@ def explain(
     at: str | Where | None = None,
     only: Only = None,
     strict: bool = False,
+    verify: bool = True,
 ) -> Explanation:
     """Which parts of the input speak for the target, which against, and by how much.
 
@@ -57,6 +59,7 @@ def explain(
             through those channels of that layer; `only={"layer4": pl.channels(17), "layer3": pl.channels([1, 2])}` what
             passes both; of a list each condition gets a row of its own.
         strict: Whether an operation without a rule is an error; else its derivative is used, and the caption says so.
+        verify: Whether the network is checked to do what is explained, once per network and kind of input, see `pl.verify`.
 
     Returns:
         Raw values, shaped like the input (or like the value at `at`), with target, ledger and provenance.
@@ -73,7 +76,7 @@ def explain(
     model = load(model)
     model.ready()
     chosen, at = with_conditions(as_method(method, strict=strict), only, at)
-    return run_method(chosen, read_inputs(model, x), as_target(target), at)
+    return run_method(chosen, read_inputs(model, x), as_target(target), at, verify=verify)
 
 
 def with_conditions(method: Method, only: Only, at: str | Where | None) -> tuple[Method, str | Where | None]:
@@ -96,24 +99,33 @@ def check_carries(method: str | Method, through: str) -> None:
         )  # fmt: skip
 
 
-def run_method(method: Method, batch: Batch, target: Target, at: str | Where | None) -> Explanation:
+def run_method(method: Method, batch: Batch, target: Target, at: str | Where | None, *, verify: bool = True) -> Explanation:
     """The explanation by a method; by one that chooses, that of its choice, with the reason in its notes."""
     chosen, reason = method, ""
     if has(method, "resolve"):
         token_target = as_token_target(target, batch.texts[0]) if batch.texts else target
         chosen, reason = member(method, "resolve")(batch.model, batch.x, token_target)
-    e = explain_batch(chosen, batch, target, at)
+    check = SelfCheck(batch, chosen.name, inside=at is not None, on=verify)
+    with check.recording():
+        e = explain_batch(chosen, batch, target, at, check)
     return replace(e, notes=(reason, *e.notes)) if reason else e
 
 
-def explain_batch(method: Method, batch: Batch, target: Target, at: str | Where | None) -> Explanation:
+def explain_batch(method: Method, batch: Batch, target: Target, at: str | Where | None, check: SelfCheck) -> Explanation:
     """The explanation of a batch, sample by sample where these are texts, or where inputs that are not explained differ."""
     if batch.rowwise:
         for passage in member(method, "only"):
             passage.check(len(batch.x))
-        rows = [_explain_row(method, batch, n, target.take([n]), at) for n in range(len(batch.x))]
+        rows = [_explain_row(method, batch, n, target.take([n]), at, check) for n in range(len(batch.x))]
         e = concat(rows)
         return replace(e, subject=_modality(batch, e.values, at))
+    return _explain_together(method, batch, target, at, check)
+
+
+def _explain_together(
+    method: Method, batch: Batch, target: Target, at: str | Where | None, check: SelfCheck, number: int | None = None
+) -> Explanation:
+    """The explanation of real numbers, all samples of a batch at once; or of one that was taken out of it, by its number."""
     place = None if at is None else held_place(batch, at)
     if place is not None:
         return _explain_held_place(method, batch, target, place)
@@ -121,7 +133,7 @@ def explain_batch(method: Method, batch: Batch, target: Target, at: str | Where 
         attribution = attribute(method, batch.model, batch.x, target, at)
     except MethodError as error:
         raise error if input_layout(batch.model) is None else _with_advice(error, method) from None
-    return _explanation(batch, method, attribution, at)
+    return _explanation(batch, method, check.checked(attribution, number), at)
 
 
 def _explain_held_place(method: Method, batch: Batch, target: Target, place: str) -> Explanation:
@@ -141,13 +153,16 @@ def _with_advice(error: MethodError, method: Method) -> MethodError:
     return MethodError(error.asked, error.found, error.why, do)
 
 
-def _explain_row(method: Method, batch: Batch, number: int, target: Target, at: str | Where | None) -> Explanation:
+def _explain_row(
+    method: Method, batch: Batch, number: int, target: Target, at: str | Where | None, check: SelfCheck
+) -> Explanation:
     """The explanation of one sample of a batch, by the method with the conditions of that sample."""
     only = member(method, "only")
     method = configured(method, only=tuple(condition.take(number) for condition in only)) if only else method
     if not batch.texts:
-        return explain_batch(method, batch.single_sample(number), target, at)
+        return _explain_together(method, batch.single_sample(number), target, at, check, number)
     attribution = token_inputs.attribute(method, batch.texts[number], target, at)
+    attribution = check.checked(attribution, number)
     named = token_inputs.with_token_names(batch.model, attribution)
     e = _explanation(replace(batch, model=named, subject=None), method, attribution, at)
     return replace(e, signed=False) if at is None and token_inputs.unsigned(method) else e

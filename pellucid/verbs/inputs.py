@@ -12,11 +12,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pellucid.core.random import fork_rng
 from pellucid.errors import InputError
 from pellucid.model import Model, Preprocess, Text
 from pellucid.model.modality import Modality, MultiInput
 from pellucid.model.modality.tokens import Tokens, from_ids
 from pellucid.model.multi_input import Inputs, PackedForward, input_layout, is_multi_input, pack, single_sample
+from pellucid.model.outputs import main_output
 from pellucid.tape.token_inputs import TokenizedText, tokenized_text
 
 
@@ -30,6 +32,7 @@ class Batch:
         picture: The pixels behind it, where it was given as a picture.
         subject: What its entries are about, where that is known.
         keywords: What the model is given beside token ids, by keyword, with a number for every token.
+        given: All of it, where it was given by keyword with `input_ids`, as it was given.
     """
 
     model: Model
@@ -37,6 +40,7 @@ class Batch:
     picture: NDArray[np.uint8] | None = None
     subject: Modality | None = None
     keywords: Mapping[str, Tensor] | None = None
+    given: Mapping[str, Tensor] | None = None
 
     @property
     def rowwise(self) -> bool:
@@ -55,6 +59,23 @@ class Batch:
         packed = isinstance(self.model.forward, PackedForward)
         models = (single_sample(self.model, number) if packed else self.model for number in range(len(self.x)))
         return tuple(tokenized_text(model, self.x, number, tokens, self.keywords) for number, model in enumerate(models))
+
+    def own_output(self, *, fresh: bool = False) -> Tensor:
+        """The model's main output for the input as it was given, by one plain call of it: nothing cut, embedded or dropped.
+
+        Arguments:
+            fresh: Whether a model that draws random numbers gets others than those that an explanation gets.
+        """
+        with torch.no_grad(), fork_rng(self.x.device):
+            if fresh:
+                torch.rand(1, device=self.x.device)
+            output = self.model.forward(self.x.clone()) if self.given is None else self.model.forward(**self.given)
+        return main_output(output).detach()
+
+    def altered(self, number: int) -> bool:
+        """Whether a text is not explained as it was given: padding was left out, or some of what was given beside it."""
+        text = self.texts[number]
+        return len(text.places) != text.length or len(self.given or ()) > len(self.keywords or ()) + 1
 
     def single_sample(self, number: int) -> Batch:
         """One sample alone. What it is about is said of the whole batch."""
@@ -107,7 +128,8 @@ def _tokenized(model: Model, values: Mapping[str, Any]) -> Batch:
     tokens = model.preprocess.tokens(ids) if isinstance(model.preprocess, Text) else from_ids(ids)
     tokens = tokens if mask is None else tokens.with_padding(mask.tolist())
     keywords = {name: value.to(model.device) for name, value in others.items() if bool(value.any())}
-    return Batch(model, ids.to(model.device), subject=tokens, keywords=keywords or None)
+    given = {name: torch.as_tensor(value).to(model.device) for name, value in values.items()}
+    return Batch(model, ids.to(model.device), subject=tokens, keywords=keywords or None, given=given)
 
 
 def reads_rows(model: Model) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from typing import Any
 
@@ -64,7 +65,26 @@ def record(model: Any, *inputs: Tensor) -> Tape:
         with RecordingMode(recorder):
             run = ModuleInterpreter(forward, recorder).run if has_modules(forward) else forward
             output = run(*copies)
-        return recorder.close(output, transparent=not is_opaque(module))
+        tape = recorder.close(output, transparent=not is_opaque(module))
+    for observe in _observers.get():
+        observe(tape, model, inputs)
+    return tape
+
+
+Observer = Callable[[Tape, Any, tuple[Tensor, ...]], None]
+"""Called with every tape as it is recorded, the model and its inputs."""
+
+_observers: ContextVar[tuple[Observer, ...]] = ContextVar("observers", default=())
+
+
+@contextmanager
+def observing(*observers: Observer) -> Iterator[None]:
+    """Show every tape that is recorded in this block, and this thread, to these functions and no others, before it is used."""
+    token = _observers.set(observers)
+    try:
+        yield
+    finally:
+        _observers.reset(token)
 
 
 def check_finite(x: Tensor) -> None:

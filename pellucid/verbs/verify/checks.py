@@ -1,0 +1,202 @@
+"""Checks: each claim about a network, how it is measured, and what to do where it fails."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+from pellucid.catalogue.methods import as_method
+from pellucid.explanation.ledger import Ledger
+from pellucid.explanation.method import attribute
+from pellucid.tape.seed import find_output
+from . import slopes
+from .claim import Claim
+from .network import Network
+
+PARTS = 4  # of a sample, set to zero one at a time
+OFFSETS = "bias running_mean pos_emb position_emb embed_pos positional cls_token class_token dist_token wpe token_type".split()
+LARGE = 500_000_000  # parameters: of more no copy is made
+RUN_ONLY = "methods that only run the network, such as occlusion or shapley, do not depend on this"
+
+
+class Unmeasured(Exception):
+    """Why a claim cannot be measured, in a sentence."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One claim and how it is measured.
+
+    Arguments:
+        claim: What should hold.
+        measure: How far it is off.
+        bound: The most for which it holds; None: what two ways of computing the same output may differ by.
+        do: What follows where it fails, and what to do.
+    """
+
+    claim: str
+    measure: Callable[[Network], float]
+    bound: float | None
+    do: str
+
+    def __call__(self, network: Network) -> Claim:
+        """The claim as it was measured. A network may refuse what is asked of it: it takes batches of one size, say."""
+        bound = network.bound if self.bound is None else self.bound
+        try:
+            measured = self.measure(network)
+        except Unmeasured as error:
+            return Claim(self.claim, None, None, bound, str(error))
+        except Exception as error:  # a network raises what it likes
+            return Claim(self.claim, None, None, bound, f"It cannot be measured: {type(error).__name__}: {error}")
+        holds = measured <= bound
+        return Claim(self.claim, holds, measured, bound, "" if holds else self.do)
+
+
+def recorded_output(network: Network) -> float:
+    return network.apart(network.tape.value(find_output(network.tape)), network.output())
+
+
+def derivatives(network: Network) -> float:
+    found = slopes.measure(network.model, [network.x])
+    if found.holds is None:
+        raise Unmeasured("The network is too rough, or too flat, for finite differences.")
+    return found.gap
+
+
+def precision(network: Network) -> float:
+    """The coarsest of all numbers on the tape, by their relative spacing over that of the input's numbers."""
+    dtypes = {value.tensor.dtype for value in network.tape.values if value.tracked and value.tensor is not None}
+    coarsest = max((torch.finfo(dtype).eps for dtype in dtypes if dtype.is_floating_point), default=0.0)
+    return coarsest / slopes.precision(network.x)
+
+
+def balance(network: Network) -> float:
+    ledger = _ledger(network, "lrp")
+    return float((ledger.error.double().abs() / ledger.volume.double().clamp(min=1e-30)).max())
+
+
+def conservation(network: Network) -> float:
+    """LRP-0 of the network without its offsets; of what is no plain module, LRP-0 with what offsets absorb set aside."""
+    twin = without_offsets(network)
+    ledger = _ledger(twin or network, "lrp.zero")
+    if twin is not None:
+        if float(ledger.seed.abs().max()) < 1e-6 * network.size:
+            raise Unmeasured("Without its offsets the network's score is zero.")
+        return float(((ledger.seed - ledger.input).double().abs() / ledger.seed.double().abs()).max())
+    causes = ledger.by_cause()
+    offsets = sum((causes[cause] for cause in ("bias", "constant operand") if cause in causes), torch.zeros_like(ledger.seed))
+    return float(((ledger.seed - ledger.input - offsets).double().abs() / ledger.volume.double()).max())
+
+
+def without_offsets(network: Network) -> Network | None:
+    """The network with biases, running means, positions and tokens of its own set to zero, in a copy; None where that is no
+    plain module.
+    """
+    model = network.model
+    if network.text or model.module is None or model.forward is not model.module:
+        return None
+    if isinstance(model.module, torch.jit.ScriptModule) or sum(p.numel() for p in model.module.parameters()) > LARGE:
+        return None
+    bare = copy.deepcopy(model.module)
+    _zero_offsets(bare)
+    return replace(network, model=replace(model, forward=bare, module=bare))
+
+
+@torch.no_grad()
+def _zero_offsets(module: nn.Module) -> None:
+    for name, tensor in (*module.named_parameters(), *module.named_buffers()):
+        if tensor.is_floating_point() and any(offset in name.lower() for offset in OFFSETS):
+            tensor.zero_()
+
+
+def _ledger(network: Network, method: str) -> Ledger:
+    ledger = attribute(as_method(method), network.model, network.x, network.target).ledger
+    assert ledger is not None
+    return ledger
+
+
+def deterministic(network: Network) -> float:
+    with network.forked():
+        return network.apart(network.call(), network.call())
+
+
+def alone(network: Network) -> float:
+    one = network.x[:1]
+    several = network.x if len(network.x) > 1 else torch.cat([one, network.altered(one, "beside")])
+    return network.apart(network.output(one)[0], network.output(several)[0])
+
+
+def independent(network: Network) -> float:
+    one = network.x[:1]
+    batches = [torch.cat([one, network.altered(one, f"beside {n}", 1.0)]) for n in range(2)]
+    first, second = (network.output(batch)[0] for batch in batches)
+    return network.apart(first, second)
+
+
+def variants(network: Network) -> float:
+    batch = torch.cat(list(_variants(network)))
+    together = network.output(batch)
+    single = torch.cat([network.output(batch[n : n + 1]) for n in range(len(batch))])
+    if together.shape != single.shape:
+        return float("inf")
+    finite = together.isfinite().all(1) & single.isfinite().all(1)
+    return network.apart(together[finite], single[finite])
+
+
+def _variants(network: Network) -> Iterator[Tensor]:
+    """Changed inputs, such as perturbation methods make: all entries scaled, noise added, parts set to zero."""
+    x = network.x[:1]
+    yield x
+    for factor in (0.0, 0.25, 0.5, 2.0):
+        yield factor * x
+    yield network.altered(x, "variant")
+    flat = x.reshape(1, -1)
+    for part in torch.arange(flat.shape[1], device=x.device).tensor_split(PARTS):
+        yield flat.index_fill(1, part, 0.0).reshape(x.shape)
+
+
+DETERMINISTIC = Check(
+    "Two calls with the same input give the same output.", deterministic, 0.0,
+    "The network draws random numbers: a map explains one draw of them. Hold its randomness fixed, or explain several inputs.",
+)  # fmt: skip
+RECORDED = (
+    Check(
+        "The recorded forward pass has the model's own output.", recorded_output, None,
+        f"Relevance and gradients would be of another function; {RUN_ONLY}. Please report this network.",
+    ),
+    Check(
+        "Derivatives by the tape equal finite differences along random directions.", derivatives, slopes.BOUND,
+        "Part of what the input does to the output is not followed, as by a conversion to numbers and back, or has no "
+        f"derivative: gradients and relevance leave it out; {RUN_ONLY}.",
+    ),
+    Check(
+        "Everything is computed in the precision of the input.", precision, 1.0,
+        "Parts run in a lower precision, as under autocast: differences below it are noise. Run the network in float32.",
+    ),
+    Check(
+        "The ledger of `lrp` balances: score = relevance at the input + what was absorbed.", balance, 1e-4,
+        "Relevance is lost or made on the way. Please report this network.",
+    ),
+    Check(
+        "Without offsets, `lrp.zero` returns the score.", conservation, 0.01,
+        "Relevance was absorbed by something else than offsets: the ledger of an explanation by `lrp.zero` says by what.",
+    ),
+)  # fmt: skip
+BATCHED = (
+    Check(
+        "A sample has the same output alone and in a batch.", alone, None,
+        "The network uses its batch as a whole: explain its samples one at a time.",
+    ),
+    Check(
+        "Other samples of a batch have no influence on a sample's output.", independent, None,
+        "Rows influence one another, as the nodes of a graph do, or under batch statistics: a row's own map is not all there is.",
+    ),
+    Check(
+        "Variants of a sample have the same output one by one and in one batch.", variants, None,
+        "The network decides by its data once for a whole batch, or mixes rows: variants have to be run one at a time.",
+    ),
+)  # fmt: skip

@@ -1,0 +1,89 @@
+"""Claim: one property that explanations rely on, with what was measured. Verification: all of them for one network and input."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from pellucid.core.numbers import figure
+from pellucid.metrics.report.format import columns
+
+
+class Claim(NamedTuple):
+    """One property that explanations of a network rely on.
+
+    Arguments:
+        claim: What should hold, as a sentence.
+        holds: Whether it does; None where it could not be measured.
+        measured: How far it is off, as a share or a count; None where it could not be measured.
+        bound: The most for which it holds.
+        do: What follows, and what to do about it; why it could not be measured; "" where it holds.
+    """
+
+    claim: str
+    holds: bool | None
+    measured: float | None
+    bound: float
+    do: str = ""
+
+    @property
+    def verdict(self) -> str:
+        return {True: "holds", False: "FAILS", None: "not measured"}[self.holds]
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What was checked of a network with one input; `print(verification)` shows it.
+
+    Arguments:
+        model: The name of the model.
+        claims: What was checked, in order.
+
+    Example:
+        >>> found = Verification("net", (Claim("Two calls give the same output.", True, 0.0, 0.0),))
+        >>> found.holds, [claim.measured for claim in found]
+        (True, [0.0])
+    """
+
+    model: str
+    claims: tuple[Claim, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing fails."""
+        return not self.failures
+
+    @property
+    def failures(self) -> tuple[Claim, ...]:
+        return tuple(claim for claim in self.claims if claim.holds is False)
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """The claims as plain data: claim, holds, measured, bound, do."""
+        return [claim._asdict() for claim in self.claims]
+
+    def __iter__(self) -> Iterator[Claim]:
+        return iter(self.claims)
+
+    def __len__(self) -> int:
+        return len(self.claims)
+
+    def __getitem__(self, number: int) -> Claim:
+        return self.claims[number]
+
+    def cells(self) -> list[tuple[str, ...]]:
+        """The claims as texts: claim, verdict, measured, bound."""
+        return [(c.claim, c.verdict, "" if c.measured is None else figure(c.measured), figure(c.bound)) for c in self.claims]
+
+    def advice(self) -> list[str]:
+        """What follows from the claims that fail or could not be measured, a line each."""
+        return [f"{claim.claim} {claim.do}" for claim in self.claims if claim.do]
+
+    def __str__(self) -> str:
+        table = columns(("claim", "verdict", "measured", "bound"), self.cells())
+        return "\n".join([*table, *(["", *self.advice()] if self.advice() else [])])
+
+    def __repr__(self) -> str:
+        holding = sum(claim.holds is True for claim in self.claims)
+        return f"Verification({self.model}: {holding} of {len(self.claims)} claims hold, {len(self.failures)} fail)"

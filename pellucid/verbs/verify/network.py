@@ -1,0 +1,77 @@
+"""Network: what is verified, as a function of one batch of real numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from pellucid.core.random import fork_rng
+from pellucid.model import Model
+from pellucid.model.outputs import main_output
+from pellucid.tape import Tape, record
+from pellucid.target import Target, as_target
+from .slopes import direction, plain, precision
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A model and the batch that explanations start from: the input itself, or the vectors of a text's tokens.
+
+    Arguments:
+        model: A handle on a model of one tensor.
+        x: The batch.
+        target: What is explained, for the checks of relevance.
+        text: Whether the batch holds vectors of tokens.
+    """
+
+    model: Model
+    x: Tensor
+    target: Target = field(default_factory=lambda: as_target(None))
+    text: bool = False
+
+    def output(self, x: Tensor | None = None) -> Tensor:
+        """The main output, a row per sample."""
+        x = self.x if x is None else x
+        out = plain(self.model.forward, [x])
+        return out.detach().reshape(len(x), -1)
+
+    @cached_property
+    def tape(self) -> Tape:
+        return record(self.model, self.x)
+
+    @cached_property
+    def size(self) -> float:
+        """The largest entry of the output, which differences are measured against."""
+        return max(float(self.output().double().abs().max()), 1e-30)
+
+    @property
+    def bound(self) -> float:
+        """How far two ways of computing the same output may lie apart, as a share of its largest entry."""
+        return max(1e-4, 30 * precision(self.output()))
+
+    def apart(self, one: Tensor, other: Tensor) -> float:
+        """The largest difference of two outputs, as a share of the largest entry; infinite where they have other shapes."""
+        if one.numel() != other.numel():
+            return float("inf")
+        same = (one == other) | (one.isnan() & other.isnan())
+        off = (one.double().flatten() - other.double().flatten()).abs().masked_fill(same.flatten(), 0.0)
+        return float(off.max()) / self.size if bool(off.isfinite().all()) else float("inf")
+
+    def altered(self, rows: Tensor, name: str, share: float = 0.5) -> Tensor:
+        """Rows with noise added, as other samples of the same kind."""
+        return rows + share * direction(rows, name)
+
+    @contextmanager
+    def forked(self) -> Iterator[None]:
+        """A block in which a model may draw random numbers anew."""
+        with torch.no_grad(), fork_rng(self.x.device):
+            yield
+
+    def call(self) -> Tensor:
+        """The main output of a call that draws its own random numbers."""
+        return main_output(self.model.forward(self.x.clone())).detach()

@@ -1,0 +1,159 @@
+"""SelfCheck: the part of verification that every explanation runs by itself, once per network and kind of input.
+
+It takes two forward passes: a plain call, whose answer has to be the one that is explained, and one beside the input, where the
+output has to have moved along the slopes of the tape. Only where it has not is the network measured with several steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from threading import Lock
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from torch import Tensor
+
+from pellucid.errors import VerificationError
+from pellucid.explanation.attribution import Attribution
+from pellucid.model import Model
+from pellucid.tape import Tape
+from pellucid.tape.recording.record import observing
+from ..inputs import Batch
+from . import slopes
+from .own_output import distance
+
+ROUNDING = 1e-3  # of the largest entry of an output: by more two ways to compute it do not differ
+OUTPUT, SLOPES = "output", "slopes"
+OFF = "verify=False turns this check off."
+
+Finding = tuple[str, str, str] | str | None
+"""An error's last three parts, a doubt in a sentence, or nothing."""
+
+_findings: WeakKeyDictionary[Any, dict[Hashable, Finding]] = WeakKeyDictionary()
+_lock = Lock()
+
+
+@dataclass(eq=False)
+class SelfCheck:
+    """The checks beside one explanation.
+
+    Arguments:
+        batch: What is explained.
+        method: By what, for messages.
+        inside: Whether a value inside the network is explained by.
+        on: Whether anything is checked.
+    """
+
+    batch: Batch
+    method: str
+    inside: bool = False
+    on: bool = True
+    _own: Tensor | None = field(default=None, init=False)
+    _observed: bool = field(default=False, init=False)
+
+    @contextmanager
+    def recording(self) -> Iterator[None]:
+        """A block in which the first tape that is recorded is checked against the network.
+
+        Raises:
+            VerificationError: the network moves by other slopes.
+        """
+        if not self.on:
+            yield
+            return
+        with observing(self._observe):
+            yield
+
+    def checked(self, attribution: Attribution, number: int | None = None) -> Attribution:
+        """The attribution, with what is doubtful about it, of one sample or of all.
+
+        Raises:
+            VerificationError: the network gives another answer to the input as it was given.
+        """
+        if not self.on:
+            return attribution
+        altered = number is not None and bool(self.batch.texts) and self.batch.altered(number)
+        findings = [self._once(OUTPUT, lambda: self._output(attribution, number), again=altered)]
+        if self._observed:
+            findings.append(self._once(SLOPES, lambda: None))
+        doubts = tuple(found for found in findings if isinstance(found, str))
+        return replace(attribution, warnings=(*attribution.warnings, *doubts)) if doubts else attribution
+
+    def _output(self, attribution: Attribution, number: int | None) -> Finding:
+        """The network's own answer against the one that was explained."""
+        try:
+            own = self.batch.own_output(fresh=True) if self._own is None else self._own
+        except Exception:  # as where a network takes no text of that length, though its parts can be explained
+            return None
+        self._own = own
+        bound = max(ROUNDING, 30 * slopes.precision(attribution.output))
+        off = distance(self.batch, own, attribution.output, number)
+        if off <= bound:
+            return None
+        if distance(self.batch, self.batch.own_output(), attribution.output, number) <= bound:
+            return f"The network draws random numbers: another call's output is {off:.0%} apart, and this explains one draw."
+        return (
+            f"an output that is {off:.2g} of its largest entry away from the network's own for this input",
+            "another answer than the network's would be explained", f"pl.verify(model, x) says what differs. {OFF}",
+        )  # fmt: skip
+
+    def _observe(self, tape: Tape, model: Any, inputs: tuple[Tensor, ...]) -> None:
+        if not self._observed:
+            self._observed = True
+            with observing():
+                self._once(SLOPES, lambda: _slopes(tape, model, inputs))
+
+    def _once(self, what: str, measure: Callable[[], Finding], *, again: bool = False) -> Finding:
+        """What is found, or was when this network met such an input before.
+
+        Raises:
+            VerificationError: a map would be wrong.
+        """
+        network, kind = network_of(self.batch.model), (what, self._kind)
+        with _lock:
+            known = _findings.setdefault(network, {})
+        found = known[kind] if kind in known and not again else measure()
+        known[kind] = found
+        if isinstance(found, tuple):
+            raise VerificationError(f"`{self.method}` of {self.batch.model.name}", *found)
+        return found
+
+    @property
+    def _kind(self) -> Hashable:
+        x, keywords = self.batch.x, tuple(self.batch.keywords or ())
+        shape = x.shape[1:] if x.is_floating_point() else x.dim()
+        return x.dtype, shape, keywords, self.inside
+
+
+def _slopes(tape: Tape, model: Any, inputs: tuple[Tensor, ...]) -> Finding:
+    """The output beside the input against where the tape's slopes lead; where it is not there, with several steps."""
+    if not all(x.is_floating_point() for x in inputs):
+        return None
+    try:
+        along = [slopes.direction(x, "self-check") for x in inputs]
+        found = slopes.measure(model, inputs) if slopes.suspicious(model, inputs, tape, along)[0] else None
+    except Exception:  # a network may refuse numbers that it was not made for
+        return None
+    if found is None or found.holds is not False:
+        return None
+    if found.detached:
+        return (
+            f"The network detaches part of what it computes: slopes and relevance leave that out, {found.gap:.0%} of the slope."
+        )
+    return (
+        f"that its output moves by other slopes than those of what was recorded, {found.gap:.0%} apart",
+        "part of what the input does to the output is not followed, or has no derivative, and the map would leave it out",
+        f"Take a method that only runs the network, such as occlusion or shapley; pl.verify(model, x) says more. {OFF}",
+    )  # fmt: skip
+
+
+def network_of(model: Model) -> Any:
+    """What stays the same when a network is loaded anew: its module, or the function itself."""
+    if model.module is not None:
+        return model.module
+    forward: Any = model.forward
+    while hasattr(forward, "forward"):  # what packs inputs, or listens to a softmax
+        forward = forward.forward
+    return getattr(forward, "__func__", forward)
