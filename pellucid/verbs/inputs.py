@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pellucid.core.random import fork_rng
+from pellucid.core.draws import DeviceGenerators, drawing_apart, drawing_from
 from pellucid.errors import InputError
 from pellucid.model import Model, Preprocess, Text
 from pellucid.model.modality import Modality, MultiInput
@@ -33,6 +33,7 @@ class Batch:
         subject: What its entries are about, where that is known.
         keywords: What the model is given beside token ids, by keyword, with a number for every token.
         given: All of it, where it was given by keyword with `input_ids`, as it was given.
+        padded: Whether padding was put there by us, since texts of several lengths were read together.
     """
 
     model: Model
@@ -41,6 +42,7 @@ class Batch:
     subject: Modality | None = None
     keywords: Mapping[str, Tensor] | None = None
     given: Mapping[str, Tensor] | None = None
+    padded: bool = False
 
     @property
     def rowwise(self) -> bool:
@@ -60,22 +62,25 @@ class Batch:
         models = (single_sample(self.model, number) if packed else self.model for number in range(len(self.x)))
         return tuple(tokenized_text(model, self.x, number, tokens, self.keywords) for number, model in enumerate(models))
 
-    def own_output(self, *, fresh: bool = False) -> Tensor:
+    def own_output(self, number: int | None = None, *, seed: int | None = None) -> Tensor:
         """The model's main output for the input as it was given, by one plain call of it: nothing cut, embedded or dropped.
 
         Arguments:
-            fresh: Whether a model that draws random numbers gets others than those that an explanation gets.
+            number: Which sample is wanted; None: all. Texts that were read together are each its own input.
+            seed: Of the random numbers that the model draws, if it draws any; None: those that an explanation gets.
         """
-        with torch.no_grad(), fork_rng(self.x.device):
-            if fresh:
-                torch.rand(1, device=self.x.device)
+        draws = drawing_apart(self.model, self.x.device) if seed is None else drawing_from(DeviceGenerators(seed))
+        with torch.no_grad(), draws:
+            if self.padded and number is not None:
+                return main_output(self.model.forward(self.texts[number].embedded.ids)).detach()
             output = self.model.forward(self.x.clone()) if self.given is None else self.model.forward(**self.given)
-        return main_output(output).detach()
+        found = main_output(output).detach()
+        return found if number is None else found[number : number + 1]
 
     def altered(self, number: int) -> bool:
         """Whether a text is not explained as it was given: padding was left out, or some of what was given beside it."""
         text = self.texts[number]
-        return len(text.places) != text.length or len(self.given or ()) > len(self.keywords or ()) + 1
+        return (not self.padded and len(text.places) != text.length) or len(self.given or ()) > len(self.keywords or ()) + 1
 
     def single_sample(self, number: int) -> Batch:
         """One sample alone. What it is about is said of the whole batch."""
@@ -99,7 +104,7 @@ def read_inputs(model: Model, x: Any) -> Batch:
     if reads_rows(model):
         inputs, subject = model.preprocess.read(x)
         inputs = inputs.to(model.device, model.dtype if inputs.is_floating_point() else None)
-        return Batch(model, inputs, subject=subject)
+        return Batch(model, inputs, subject=subject, padded=not inputs.is_floating_point())
     return Batch(model, model.read(x), np.asarray(model.crop(x).convert("RGB")))
 
 

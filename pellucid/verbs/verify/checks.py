@@ -120,8 +120,7 @@ def _ledger(network: Network, method: str) -> Ledger:
 
 
 def deterministic(network: Network) -> float:
-    with network.forked():
-        return network.apart(network.call(), network.call())
+    return network.apart(network.drawn(0), network.drawn(1))
 
 
 def alone(network: Network) -> float:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import torch
 from torch import Tensor
 
-from pellucid.core.random import fork_rng
+from pellucid.core.draws import DeviceGenerators, drawing_from
 from pellucid.model import Model
 from pellucid.model.outputs import main_output
 from pellucid.tape import Tape, record
@@ -66,12 +64,7 @@ class Network:
         """Rows with noise added, as other samples of the same kind."""
         return rows + share * direction(rows, name)
 
-    @contextmanager
-    def forked(self) -> Iterator[None]:
-        """A block in which a model may draw random numbers anew."""
-        with torch.no_grad(), fork_rng(self.x.device):
-            yield
-
-    def call(self) -> Tensor:
-        """The main output of a call that draws its own random numbers."""
-        return main_output(self.model.forward(self.x.clone())).detach()
+    def drawn(self, seed: int) -> Tensor:
+        """The main output where the model draws the random numbers of a seed, if it draws any."""
+        with torch.no_grad(), drawing_from(DeviceGenerators(seed)):
+            return main_output(self.model.forward(self.x.clone())).detach()

@@ -15,12 +15,12 @@ ALTERED = "The input was altered on the way, as where padding is left out: pass 
 
 def answer_as_called(batch: Batch, network: Network) -> Claim:
     """The claim, for the whole batch."""
-    own = batch.own_output()
     if batch.texts:
-        pairs = [(n, main_output(text.embedded.output)) for n, text in enumerate(batch.texts)]
-        measured = max(distance(batch, own, output, n) for n, output in pairs)
+        outputs = [main_output(text.embedded.output) for text in batch.texts]
+        measured = max(distance(batch, batch.own_output(n), output, n) for n, output in enumerate(outputs))
     else:
-        measured = distance(batch, own, network.output(), None if len(network.x) == len(own) else 0)
+        number = 0 if len(network.x) < len(batch.x) else None
+        measured = distance(batch, batch.own_output(number), network.output())
     holds = measured <= network.bound
     return Claim(NAME, holds, measured, network.bound, "" if holds else ALTERED)
 
@@ -29,14 +29,13 @@ def distance(batch: Batch, own: Tensor, explained: Tensor, number: int | None = 
     """The largest difference of two outputs, as a share of the largest entry.
 
     Arguments:
-        own: The network's own, for the whole batch.
-        explained: The output that is explained: of one sample, of the text without padding, or of the whole batch.
-        number: Which sample that is; None: all of them.
+        own: The network's own.
+        explained: The output that is explained: of a text, without padding.
+        number: Which text that is, where it is one.
     """
-    mine = own if number is None else own[number : number + 1]
-    if batch.texts and number is not None and mine.dim() > 2 and mine.shape[1] == batch.texts[number].length:
-        mine = mine[:, batch.texts[number].places]  # a row for every token, padding included
-    one, other = mine.detach().double().flatten().cpu(), explained.detach().double().flatten().cpu()
+    if batch.texts and number is not None and own.dim() > 2 and own.shape[1] == batch.texts[number].length:
+        own = own[:, batch.texts[number].places]  # a row for every token, padding included
+    one, other = own.detach().double().flatten().cpu(), explained.detach().double().flatten().cpu()
     if one.shape != other.shape:
         return float("inf")
     same = (one == other) | (one.isnan() & other.isnan())

@@ -14,7 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pellucid.core.random import fork_rng, normal, stream
+from pellucid.core.draws import drawing_apart
+from pellucid.core.random import normal, stream
 from pellucid.model.outputs import main_output
 from pellucid.tape import record
 from pellucid.tape.local import LocalOp
@@ -172,7 +173,7 @@ def objective(forward: Forward, weights: Tensor) -> Number:
 
 def plain(forward: Forward, inputs: Sequence[Tensor]) -> Tensor:
     """The main output of a plain call, which changes neither its inputs nor the random state."""
-    with torch.no_grad(), fork_rng(inputs[0].device):
+    with torch.no_grad(), drawing_apart(forward, inputs[0].device):
         output: Tensor = main_output(forward(*(x.clone() for x in inputs)))
     return output
 
