@@ -83,13 +83,13 @@ def conservation(network: Network) -> float:
     """LRP-0 of the network without its offsets; of what is no plain module, LRP-0 with what offsets absorb set aside."""
     twin = without_offsets(network)
     ledger = _ledger(twin or network, "lrp.zero")
-    if twin is not None:
-        if float(ledger.seed.abs().max()) < 1e-6 * network.size:
-            raise Unmeasured("Without its offsets the network's score is zero.")
-        return float(((ledger.seed - ledger.input).double().abs() / ledger.seed.double().abs()).max())
+    if float(ledger.seed.abs().max()) < 1e-6 * network.size:
+        raise Unmeasured("Without its offsets the network's score is zero.")
     causes = ledger.by_cause()
     offsets = sum((causes[cause] for cause in ("bias", "constant operand") if cause in causes), torch.zeros_like(ledger.seed))
-    return float(((ledger.seed - ledger.input - offsets).double().abs() / ledger.volume.double()).max())
+    bare = twin is not None and bool((offsets.abs() <= 1e-6 * ledger.seed.abs()).all())
+    scale = ledger.seed.abs() if bare else ledger.volume  # offsets that are left may take, and give, many times the score
+    return float(((ledger.seed - ledger.input - offsets).double().abs() / scale.double()).max())
 
 
 def without_offsets(network: Network) -> Network | None:

@@ -1,7 +1,8 @@
 """SelfCheck: the part of verification that every explanation runs by itself, once per network and kind of input.
 
-It takes two forward passes: a plain call, whose answer has to be the one that is explained, and one beside the input, where the
-output has to have moved along the slopes of the tape. Only where it has not is the network measured with several steps.
+It takes two or three forward passes: a plain call, whose answer has to be the one that is explained, and one beside the input,
+where the output has to have moved along the slopes of the tape, or else on the other side of it, since a kink may lie on one.
+Only where it has not is the network measured with several steps.
 """
 
 from __future__ import annotations
@@ -132,7 +133,7 @@ def _slopes(tape: Tape, model: Any, inputs: tuple[Tensor, ...]) -> Finding:
         return None
     try:
         along = [slopes.direction(x, "self-check") for x in inputs]
-        found = slopes.measure(model, inputs) if slopes.suspicious(model, inputs, tape, along)[0] else None
+        found = slopes.measure(model, inputs) if slopes.suspicious(model, inputs, tape, along) else None
     except Exception:  # a network may refuse numbers that it was not made for
         return None
     if found is None or found.holds is not False:

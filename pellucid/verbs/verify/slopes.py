@@ -6,7 +6,7 @@ What is differentiated is one number, a random weighting of all entries of the o
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
@@ -26,7 +26,8 @@ from pellucid.tape.walk import chain_rule, walk
 STEPS = (1e-1, 3e-2, 1e-2, 3e-3, 1e-3, 3e-4)  # as shares of the size of the input's entries
 SINGLE_STEP = 3e-3
 DIRECTIONS = 4
-BOUND = 0.05  # of the greater of both slopes
+POINTS = 3
+BOUND = 0.05  # of the greater of both slopes, or of what slopes typically are
 SUSPICION = 0.2  # the same, for one step in one direction
 ROUGH = 0.5  # the same, for slopes in the large
 READABLE = 0.1  # of a slope: with more rounding than this its finite difference says nothing
@@ -74,25 +75,42 @@ def measure(model: Any, inputs: Sequence[Tensor]) -> Slopes:
     """The slopes of the tape against finite differences with several steps, near these inputs.
 
     A kink of the network shows as differences that change with the step, a branch that the tape lacks as differences that settle
-    on another slope than the tape's.
+    on another slope than the tape's. A kink may lie nearer than the smallest step, but not at several points.
     """
-    points = [moved(x, direction(x, "jitter"), JITTER) for x in inputs]
+    found = _measure_at(model, inputs, 0)
+    for point in range(1, POINTS):
+        if found.holds is not False:
+            break
+        found = _measure_at(model, inputs, point)
+    return found
+
+
+def _measure_at(model: Any, inputs: Sequence[Tensor], point: int) -> Slopes:
+    """The same at one point near the inputs."""
+    points = [moved(x, direction(x, f"point {point}"), JITTER) for x in inputs]
     tape = record(model, *points)
     weights = weighting(tape.value(find_output(tape)))
-    slopes = recorded(tape, weights), recorded(tape, weights, detached=True)
     number = objective(model.forward, weights)
     noise = rounding(number, points)
     directions = [[direction(x, n) for x in points] for n in range(DIRECTIONS)]
     central = [[(step, _central(number, points, along, step)) for step in STEPS] for along in directions]
-    found, with_detached = (
-        Slopes.of([judge(slope(along), steps, noise) for along, steps in zip(directions, central, strict=True)])
-        for slope in slopes
-    )
-    return replace(found, detached=found.holds is False and with_detached.holds is True)
+
+    def compared(slope: Slope) -> Slopes:
+        return Slopes.of([
+            judge(slope(along), steps, noise, slope.typical(along)) for along, steps in zip(directions, central, strict=True)
+        ])  # fmt: skip
+
+    found = compared(recorded(tape, weights))
+    if found.holds is not False:
+        return found
+    return replace(found, detached=compared(recorded(tape, weights, detached=True)).holds is True)
 
 
-def judge(slope: float, central: Sequence[tuple[float, float]], noise: float) -> tuple[bool | None, float]:
+def judge(slope: float, central: Sequence[tuple[float, float]], noise: float, typical: float = 0.0) -> tuple[bool | None, float]:
     """Whether a slope is that of finite differences with several steps, the largest first, and how far it is off; None: unclear.
+
+    Arguments:
+        typical: The size of slopes along other directions: a small one among them is no more precise than they are.
 
     Example:
         >>> steps = 1e-1, 1e-2, 1e-3
@@ -101,15 +119,18 @@ def judge(slope: float, central: Sequence[tuple[float, float]], noise: float) ->
         >>> judge(1.0, [(step, step) for step in steps], 1e-9)[0] is None
         True
     """
-    readable = [d for step, d in central if noise / step <= READABLE * max(abs(d), abs(slope))]
-    if not readable:
-        step, difference = central[0]
-        flat = max(abs(difference), abs(slope)) <= noise / step / READABLE
-        return (True, 0.0) if flat else (None, 0.0)
+
+    def size(difference: float) -> float:
+        return max(abs(difference), abs(slope), typical)
 
     def gap(differences: Sequence[float]) -> float:
-        return min(abs(d - slope) / max(abs(d), abs(slope)) for d in differences)
+        return min(abs(d - slope) / size(d) for d in differences)
 
+    readable = [d for step, d in central if noise / step <= READABLE * size(d)]
+    if not readable:
+        step, difference = central[0]
+        flat = size(difference) <= noise / step / READABLE
+        return (True, 0.0) if flat else (None, 0.0)
     fine, coarse = readable[-2:], readable[:2]
     if gap(fine) <= BOUND:
         return True, gap(fine)
@@ -127,20 +148,43 @@ def stands(differences: Sequence[float], slope: float) -> bool:
     return all(abs(d) <= BOUND * abs(slope) for d in differences)
 
 
-def suspicious(model: Any, inputs: Sequence[Tensor], tape: Tape, along: Sequence[Tensor]) -> tuple[bool, Tensor]:
-    """Whether one finite difference, by one forward pass, is far from the tape's slope; and the output beside the input."""
+def suspicious(model: Any, inputs: Sequence[Tensor], tape: Tape, along: Sequence[Tensor]) -> bool:
+    """Whether the output beside the input is far from where the tape's slope leads, on both sides: a kink may lie on one."""
     output = tape.value(find_output(tape))
     weights = weighting(output)
-    slope = recorded(tape, weights)(along)
-    beside = plain(model.forward, [moved(x, v, SINGLE_STEP) for x, v in zip(inputs, along, strict=True)])
-    difference = (_weighted(beside, weights) - _weighted(output, weights)) / SINGLE_STEP
+    slope, value = recorded(tape, weights), _weighted(output, weights)
     noise = 16 * precision(output) * float((weights * output.detach().double().cpu()).abs().sum()) / SINGLE_STEP
-    far = abs(difference - slope) > SUSPICION * max(abs(difference), abs(slope)) + noise
-    return bool(far), beside
+
+    def far(step: float) -> bool:
+        beside = plain(model.forward, [moved(x, v, step) for x, v in zip(inputs, along, strict=True)])
+        difference = (_weighted(beside, weights) - value) / step
+        size = max(abs(difference), abs(slope(along)), slope.typical(along))
+        return abs(difference - slope(along)) > SUSPICION * size + noise
+
+    return far(SINGLE_STEP) and far(-SINGLE_STEP)
 
 
-def recorded(tape: Tape, weights: Tensor, *, detached: bool = False) -> Number:
-    """The slope along a direction of the inputs, by the tape; it is walked once, and left as it was.
+@dataclass(frozen=True, eq=False)
+class Slope:
+    """The derivative of the number by the inputs, as the tape has it; None for an input that it does not depend on."""
+
+    gradients: tuple[Tensor | None, ...]
+
+    def __call__(self, along: Sequence[Tensor]) -> float:
+        """The slope along a direction."""
+        return float(sum(part.sum() for part in self._parts(along)))
+
+    def typical(self, along: Sequence[Tensor]) -> float:
+        """The size of slopes along random directions like this one."""
+        return math.sqrt(sum(float(part.square().sum()) for part in self._parts(along)))
+
+    def _parts(self, along: Sequence[Tensor]) -> Iterator[Tensor]:
+        pairs = zip(self.gradients, along, strict=True)
+        return (g.detach().double().cpu() * v.double().cpu() for g, v in pairs if g is not None)
+
+
+def recorded(tape: Tape, weights: Tensor, *, detached: bool = False) -> Slope:
+    """The slopes by the tape, which is walked once and left as it was.
 
     Arguments:
         detached: Whether what the network detaches is followed.
@@ -148,17 +192,10 @@ def recorded(tape: Tape, weights: Tensor, *, detached: bool = False) -> Number:
     end = find_output(tape)
     overwritten = [value for value in tape.values if value.tensor is None]
     seed = weights.to(tape.value(end))
-    step = through_detached if detached else chain_rule
-    gradients = walk(tape, {end: seed}, step, ends=tape.inputs, keep=True)
+    gradients = walk(tape, {end: seed}, through_detached if detached else chain_rule, ends=tape.inputs, keep=True)
     for value in overwritten:
         value.tensor = None
-    found = [gradients.get(i) for i in tape.inputs]
-
-    def slope(along: Sequence[Tensor]) -> float:
-        pairs = [(g, v) for g, v in zip(found, along, strict=True) if g is not None]
-        return float(sum((g.detach().double().cpu() * v.double().cpu()).sum() for g, v in pairs))
-
-    return slope
+    return Slope(tuple(gradients.get(i) for i in tape.inputs))
 
 
 def through_detached(op: LocalOp, carried: tuple[Tensor | None, ...]) -> list[Tensor | None]:
