@@ -152,6 +152,11 @@ class _Known:
 _KNOWN = _Known()
 
 
+def draws(network: object) -> bool | None:
+    """Whether a network draws random numbers; None where it has not run in `drawing_apart` yet."""
+    return _KNOWN.get(network)
+
+
 def _holder(network: Any) -> Any:
     """The module of a network, else the object whose method it is, else the function itself."""
     module = getattr(network, "module", None)
