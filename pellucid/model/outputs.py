@@ -145,6 +145,23 @@ def main_output(output: Any) -> Tensor:
     return main(real)
 
 
+def with_batch_axis(output: Any, samples: int) -> Any:
+    """What a model returned for one sample, with the axis of the samples where a `.squeeze()` took it away with the others.
+
+    Example:
+        >>> with_batch_axis(torch.tensor(2.0), 1), with_batch_axis(torch.tensor([2.0, 3.0]), 1).shape
+        (tensor([2.]), torch.Size([1, 2]))
+    """
+    if samples != 1 or not any(map(_lacks_batch_axis, tensors(output))):
+        return output
+    return rebuild(output, Tensor, lambda t: t.unsqueeze(0) if _lacks_batch_axis(t) else t)
+
+
+def _lacks_batch_axis(t: Tensor) -> bool:
+    """Whether this cannot be one number, or one list of numbers, for each of one sample."""
+    return t.is_floating_point() and (t.dim() == 0 or (t.dim() == 1 and len(t) != 1))
+
+
 def check_samples(output: Any, paths: Sequence[str]) -> None:
     """Refuse a list with a dict for each sample, as torchvision's detectors return: its boxes have no fixed place.
 

@@ -15,9 +15,10 @@ from pellucid.core.progress import report_progress
 from pellucid.errors import ModelError, WhereError
 from pellucid.model import Model
 from pellucid.model.hooks import listening, visible
-from pellucid.model.outputs import entries, main_output, part, rebuild, tensors
+from pellucid.model.outputs import entries, main_output, part, rebuild, tensors, with_batch_axis
 from pellucid.model.where import nearest
 from pellucid.target import Part, Target
+from .independence import variants_are_apart
 from .recording.record import check_finite
 
 LARGEST = 512  # samples in one batch, at most
@@ -78,10 +79,14 @@ class Readout:
     def pieces(self, variants: Tensor, rows: Sequence[int]) -> list[tuple[Tensor, Sequence[int]]]:
         """Variants and their samples in batches that the model takes.
 
-        Exported programs may take batches of one size alone: as many as there are samples, the last one filled up.
+        Exported programs may take batches of one size alone: as many as there are samples, the last one filled up. Networks whose
+        answers go by what else is in the batch take variants one at a time.
         """
         size = len(self.x)
-        if not isinstance(self.model.module, torch.fx.GraphModule) or len(variants) == size:
+        if not isinstance(self.model.module, torch.fx.GraphModule):
+            alone = len(variants) > 1 and not variants_are_apart(self.model, self.x)
+            return [(variants[n : n + 1], rows[n : n + 1]) for n in range(len(variants))] if alone else [(variants, rows)]
+        if len(variants) == size:
             return [(variants, rows)]
         places = list(range(len(variants))) + [0] * (-len(variants) % size)
         batches = [places[i : i + size] for i in range(0, len(places), size)]
@@ -146,7 +151,7 @@ def forward_values(
     parts = [at for at in addresses if isinstance(at, Part)]
     paths = {at for at in addresses if at is not None and at not in parts} | set(patch or {})
     with values_at(model, paths, patch or {}, variable_length) as values_by_path, drawing_apart(model, x.device):
-        output = model.forward(x if overwrite_input else x.clone())  # a network may write into its input
+        output = with_batch_axis(model.forward(x if overwrite_input else x.clone()), len(x))  # it may write into its input
     values: dict[str | None, Tensor] = {None: main_output(output)}
     values.update(values_by_path.items())
     values.update({at: part(list(entries(output, Tensor)), at.path) for at in parts})

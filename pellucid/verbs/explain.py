@@ -22,12 +22,14 @@ from pellucid.model.provenance import provenance
 from pellucid.model.readers.reader import describe
 from pellucid.model.where import Where
 from pellucid.tape import token_inputs
+from pellucid.tape.independence import rows_are_apart
 from pellucid.tape.token_inputs import as_token_target
 from pellucid.target import Target, as_target
 from pellucid.target.condition import Condition
 from pellucid.target.conditioning import as_conditionings, has_addresses
 from .held_place import at_place, from_place, held_place
 from .inputs import Batch, read_inputs
+from .rows import ROWS_MEET, check_rows, with_the_rest_held
 from .verify.self_check import SelfCheck
 
 Only = Condition | Mapping[str, Condition] | Sequence[Condition | Mapping[str, Condition]] | None
@@ -119,6 +121,12 @@ def explain_batch(method: Method, batch: Batch, target: Target, at: str | Where 
         rows = [_explain_row(method, batch, n, target.take([n]), at, check) for n in range(len(batch.x))]
         e = concat(rows)
         return replace(e, subject=_modality(batch, e.values, at))
+    if not rows_are_apart(batch.model, batch.x):
+        check_rows(method, batch, target, at)
+        held = [with_the_rest_held(batch, n) for n in range(len(batch.x))]
+        rows = [_explain_together(method, row, target.take([n]), at, check, n) for n, row in enumerate(held)]
+        e = concat(rows)
+        return replace(e, notes=(ROWS_MEET, *e.notes), subject=_modality(batch, e.values, at))
     return _explain_together(method, batch, target, at, check)
 
 

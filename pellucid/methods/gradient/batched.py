@@ -17,7 +17,8 @@ from pellucid.model.where import Where
 from pellucid.tape import Tape, find, record, resolve_target
 from pellucid.tape.batch import Batch
 from pellucid.tape.forward import Readout, forward_values
-from pellucid.tape.gradient import gradient_and_score_at_once
+from pellucid.tape.independence import variants_are_apart
+from pellucid.tape.gradient import gradient_and_score
 from pellucid.target import Target
 
 ROOM = {"cpu": 4e8, "cuda": 4e9}  # bytes of tape; measured: on a CPU, gradients cost more per sample in tapes above a gigabyte
@@ -56,7 +57,7 @@ class BatchedGradient:
         if missing > 0:
             filled = torch.cat([variants, variants[:1].expand(missing, *variants.shape[1:])])
             return self(filled, [*rows, *[rows[0]] * missing])[: len(variants)]
-        return gradient_and_score_at_once(self.readout, variants, rows)[0]
+        return gradient_and_score(self.readout, variants, rows)[0]
 
     def everywhere(self, variants: Tensor) -> Tensor:
         """The gradient at one variant of every sample."""
@@ -96,6 +97,8 @@ def batched_gradient(model: Model, x: Tensor, target: Target, at: str | Where | 
         path, value = _inside(tape, path)
         forward_values(model, x.clone(), (path,), {path: value.clone()})  # refuses modules that return several tensors
     readout = Readout(model, x.detach(), resolved.target, path)
+    if not variants_are_apart(model, x):
+        return BatchedGradient(readout, resolved.score, resolved.output, value, 1)
     fixed = not stretches(model, x, resolved.output)
     return BatchedGradient(readout, resolved.score, resolved.output, value, len(x) if fixed else _fitting(tape), fixed)
 

@@ -16,6 +16,7 @@ from pellucid.explanation.attribution import Attribution
 from pellucid.model import Model
 from pellucid.model.where import Where
 from pellucid.tape.forward import Readout, batch_size, resolve_readout, run_batched, varied_value
+from pellucid.tape.independence import variants_are_apart
 from pellucid.target import Target
 from .batched import check_places, module_path, stretches
 from .sampling import spread
@@ -156,7 +157,7 @@ class Moves:
         value = varied_value(replace(readout, x=x.clone()))
         check_places(path, value, len(x))
         cells, together = divided(tuple(value.shape[1:]), cell)
-        batch = batch_size(x) if stretches(model, x, output) else len(x)
+        batch = batch_size(x) if not variants_are_apart(model, x) or stretches(model, x, output) else len(x)
         return Moves(replace(readout, x=x), score, output, value, cells.to(value.device), share * spread(value), together, batch)
 
     @property

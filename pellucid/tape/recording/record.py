@@ -17,6 +17,7 @@ from pellucid.core.draws import DeviceGenerators, is_composite, is_random, reall
 from pellucid.errors import InputError
 from pellucid.model.hooks import listening
 from pellucid.model.mode import is_opaque
+from pellucid.model.outputs import with_batch_axis
 from .. import kinds
 from ..op import Tape
 from .complex_numbers import InPairs
@@ -64,7 +65,7 @@ def record(model: Any, *inputs: Tensor) -> Tape:
         copies = [recorder.open(x) for x in inputs]
         with RecordingMode(recorder):
             run = ModuleInterpreter(forward, recorder).run if has_modules(forward) else forward
-            output = run(*copies)
+            output = with_batch_axis(run(*copies), len(copies[0]) if copies and copies[0].dim() else 0)
         tape = recorder.close(output, transparent=not is_opaque(module))
     for observe in _observers.get():
         observe(tape, model, inputs)

@@ -71,6 +71,7 @@ class Sliding(Division):
 
     def _starts(self, side: int, size: int, stride: int) -> list[int]:
         steps = ceil((side - size) / stride)
+        steps = min(steps, (side - 1) // stride) if self.clip else steps  # none begins beyond the border
         return [i * stride if self.clip else min(i * stride, side - size) for i in range(steps + 1)]
 
     def _each(self, length: int | Shape, sides: Shape, what: str) -> Shape:
