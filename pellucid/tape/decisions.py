@@ -37,7 +37,12 @@ def decides_by_values(model: Model, x: Tensor) -> bool:
         (True, False)
     """
     watch = Watch()
-    with torch.inference_mode(False), torch.no_grad(), drawing_apart(model, x.device), suppress(Exception):  # it may not take one sample alone
+    with (
+        torch.inference_mode(False),
+        torch.no_grad(),
+        drawing_apart(model, x.device),
+        suppress(Exception),
+    ):  # it may not take one sample alone
         copy = watch.follow(x.detach().clone())
         with _Leaving(watch), InterceptMode(watch.dispatch):
             model.forward(copy)

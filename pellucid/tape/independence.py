@@ -1,4 +1,4 @@
-"""Independence: whether a sample gets the same answer whatever else is in its batch. Measured once per network and kind of input."""
+"""Independence: whether a sample gets the same answer whatever else is in its batch, measured once per network."""
 
 from __future__ import annotations
 
@@ -40,6 +40,13 @@ def variants_are_apart(model: Model, x: Tensor) -> bool:
     if isinstance(model.forward, OneRow):
         return False
     return remembered("variants", model, x, lambda: not _meet(model, x[:1]) and not decides_by_values(model, x[:1]))
+
+
+def together_note(model: Model, x: Tensor) -> tuple[str, ...]:
+    """A sentence, where variants of a sample have to run one at a time."""
+    if isinstance(model.forward, OneRow) or variants_are_apart(model, x):
+        return ()
+    return ("The network goes by all that is in its batch, or by numbers it reads: changed inputs ran one at a time.",)
 
 
 def rows_are_apart(model: Model, x: Tensor) -> bool:

@@ -12,9 +12,7 @@ from pellucid.tape.independence import OneRow
 from pellucid.target import Part, Target
 from .inputs import Batch
 
-ROWS_MEET = (
-    "The rows of this batch influence one another: the score of each was explained by that row alone, the others held as they are."
-)
+ROWS_MEET = "The rows of this batch influence one another: each was explained by itself, with the others held as they are."
 
 
 def check_rows(method: Method, batch: Batch, target: Target, at: str | Where | None) -> None:

@@ -17,8 +17,8 @@ from pellucid.model.where import Where
 from pellucid.tape import Tape, find, record, resolve_target
 from pellucid.tape.batch import Batch
 from pellucid.tape.forward import Readout, forward_values
-from pellucid.tape.independence import variants_are_apart
 from pellucid.tape.gradient import gradient_and_score
+from pellucid.tape.independence import together_note, variants_are_apart
 from pellucid.target import Target
 
 ROOM = {"cpu": 4e8, "cuda": 4e9}  # bytes of tape; measured: on a CPU, gradients cost more per sample in tapes above a gigabyte
@@ -80,6 +80,7 @@ class BatchedGradient:
         """Values in the type of the input, or in single precision where that is less, with what is known of the target."""
         dtype = torch.promote_types(self.value.dtype, torch.float32)
         error = None if error is None else error.to(dtype)
+        fields["notes"] = (*fields.get("notes", ()), *together_note(self.readout.model, self.readout.x))
         return Attribution(values.to(dtype), self.score, self.readout.target, self.output, error=error, **fields)
 
 

@@ -16,7 +16,7 @@ from pellucid.explanation.attribution import Attribution
 from pellucid.model import Model
 from pellucid.model.where import Where
 from pellucid.tape.forward import Readout, batch_size, resolve_readout, run_batched, varied_value
-from pellucid.tape.independence import variants_are_apart
+from pellucid.tape.independence import together_note, variants_are_apart
 from pellucid.target import Target
 from .batched import check_places, module_path, stretches
 from .sampling import spread
@@ -205,7 +205,8 @@ class Moves:
         assert values is not None
         whole = f"The input was moved in {self.count} cells of up to {int(sizes.max())} places, all channels together."
         off = f"Called off before {missing} of {self.count} cells: they are zero."
-        notes = (*([whole] if self.together else []), *([off] if missing else []))
+        alone = together_note(self.readout.model, self.readout.x)
+        notes = (*([whole] if self.together else []), *([off] if missing else []), *alone)
         forwards = len(self.value) * (1 + self.count * kinds)
         return Attribution(
             values, self.score, self.readout.target, self.output, notes=notes, options=options, error=error,

@@ -44,6 +44,14 @@ def mixed_samples(op: Op) -> ModelError:
     )  # fmt: skip
 
 
+def reads_batch() -> ModelError:
+    """The error where the program itself looks at numbers, so that the tape does not show what they decide."""
+    return ModelError(
+        "Incremental inference", "a network that goes by all that is in its batch, or by numbers it reads",
+        "the tape of one picture does not say what happens for another", "Run the whole network.",
+    )  # fmt: skip
+
+
 def _unpredictable(op: Op, does: str) -> ModelError:
     return ModelError(
         "Incremental inference", f"{op.place}, which {does}", "the tape of one picture does not say what happens for another",

@@ -10,11 +10,14 @@ import torch
 from torch import Tensor
 
 from pellucid.errors import InputError, PellucidError
+from pellucid.model import load
 from pellucid.model.where import Where
 from pellucid.tape import Tape, find, record
+from pellucid.tape.independence import variants_are_apart
 from pellucid.tape.rewrite import fold, widen
 from pellucid.tape.seed import find_output
 from .box import Box, MapLayout, WindowPositions, by, extents, layout_of
+from .guard import reads_batch
 from .operand import ForwardPass, Key, Repeated, first_sample, overwrite_box
 from .schedule import Schedule, schedule
 from .step import Draft
@@ -87,6 +90,8 @@ class Plan:
             ModelError: the network mixes samples, draws random numbers, or branches on the values.
         """
         tape = _tape(model, x)
+        if not variants_are_apart(load(model), x):
+            raise reads_batch()
         start = tape.inputs[0] if at is None else find(tape, at)
         targets = {read: find_output(tape) if read is None else find(tape, read) for read in reads}
         tape = _folded(tape, {start, *targets.values()})

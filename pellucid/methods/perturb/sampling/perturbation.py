@@ -15,6 +15,7 @@ from pellucid.explanation.attribution import Attribution
 from pellucid.model import Model, load
 from pellucid.model.where import Where
 from pellucid.tape.forward import Readout, batch_size, resolve_readout, varied_value
+from pellucid.tape.independence import together_note
 from pellucid.target import Target, as_target
 from ..imputers.multi_input import as_imputer, for_columns, prepared
 from ..imputers.text import LeftOut, replacement, text_imputer
@@ -204,7 +205,7 @@ def attribute(
     means = (regions.note,) if isinstance(regions, TableColumns) and regions.note else ()
     return Attribution(
         torch.stack(values), score, readout.target, output,
-        notes=(*method.notes, *dict.fromkeys(note for each in notes for note in each)),
+        notes=(*method.notes, *together_note(model, x), *dict.fromkeys(note for each in notes for note in each)),
         options=(*method.options, *options, *means), shared=studies[0].shared,
         error=None if any(error is None for error in errors) else torch.stack(errors), forwards=sum(forwards),
     )  # fmt: skip
