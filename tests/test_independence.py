@@ -106,12 +106,12 @@ def test_variants_go_the_way_that_each_goes_alone(name: str):
 @pytest.mark.parametrize("name", ["a mean", "a statistic"])
 def test_gradients_on_a_line_go_the_way_that_each_point_goes_alone(name: str):
     f, x = DECIDING[name], torch.tensor([[0.9, 0.6, -0.5, 0.1]])
-    total = torch.zeros_like(x)
+    origin, total = torch.tensor([[0.1, -0.2, 0.3, 0.0]]), torch.zeros_like(x)
     for k in range(1, 9):
-        point = (x * ((k - 0.5) / 8)).requires_grad_()
+        point = origin.lerp(x, (k - 0.5) / 8).requires_grad_()
         total += torch.autograd.grad(f(point)[0, 1], point)[0] / 8
-    e = pl.explain(f, x, 1, pl.gradient.Integrated(8, rule="riemann_middle", baseline=0.0))
-    assert torch.allclose(e.values, total * x, rtol=1e-4, atol=1e-6)
+    e = pl.explain(f, x, 1, pl.gradient.Integrated(8, rule="riemann_middle", baseline=origin))
+    assert torch.allclose(e.values, total * (x - origin), rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -156,4 +156,6 @@ def test_a_regressor_that_squeezes_its_output_is_explained_the_same_in_any_batch
 def test_one_sample_of_which_the_batch_axis_was_squeezed_away_has_all_its_classes():
     hidden = lambda x: NET(x[:, :, None, None].squeeze())  # noqa: E731
     for rows in (1, 3):
-        assert torch.allclose(pl.explain(hidden, X[:rows], 2, "occlusion").values, pl.explain(NET, X[:rows], 2, "occlusion").values)
+        assert torch.allclose(
+            pl.explain(hidden, X[:rows], 2, "occlusion").values, pl.explain(NET, X[:rows], 2, "occlusion").values
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -448,3 +449,16 @@ def test_modules_stay_as_they_were():
     before = [p.clone() for p in net.parameters()]
     pl.explain(net, X.clone().requires_grad_(), 0, kernel_shap(Grid(2)))
     assert all(torch.equal(a, b) and a.grad is None for a, b in zip(net.parameters(), before, strict=True))
+
+
+@pytest.mark.parametrize("shape", [(13,), (2, 13), (2, 14, 13), (1, 5, 7, 6)])
+@pytest.mark.parametrize(("window", "stride"), [(1, 3), (2, 3), (3, 4), (2, 5), (1, 20)])
+def test_windows_with_gaps_between_them_begin_inside_and_are_removed_each_alone(shape: tuple[int, ...], window: int, stride: int):
+    x = torch.randn(1, *shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    w = torch.randn(shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    places, expected = shape[-1:] if len(shape) < 3 else shape[1:], torch.zeros_like(x)
+    for corner in itertools.product(*(range(0, side, stride) for side in places)):
+        gone = (..., *(slice(start, start + window) for start in corner))
+        expected[gone] = (x * w)[gone].sum()
+    found = pl.explain(lambda x: (x * w).flatten(1).sum(1, keepdim=True), x, 0, pl.perturb.occlusion(window, stride, 0.0))
+    assert torch.allclose(found.values, expected)
