@@ -139,6 +139,8 @@ class LocalOp:
 
     def pull_at(self, points: Sequence[Tensor], grads: Sequence[Tensor | None]) -> list[Tensor | None]:
         """The vector-Jacobian product at other inputs, of any precision, by autograd of this operation alone."""
+        if self.op.kind == "norm":
+            points, grads = [in_order(point) for point in points], [None if g is None else in_order(g) for g in grads]
         with torch.inference_mode(False), torch.enable_grad():
             leaves = [usual(point).detach().requires_grad_() for point in points]
             made = self.run([leaf.to(x.dtype) for leaf, x in zip(leaves, self.xs, strict=True)])
@@ -152,6 +154,22 @@ class LocalOp:
 def usual(t: Tensor) -> Tensor:
     """t, as a tensor that autograd takes: those made under `torch.inference_mode` are not."""
     return t.clone() if t.is_inference() and not torch.is_inference_mode_enabled() else t
+
+
+def in_order(t: Tensor) -> Tensor:
+    """t with its entries in order in memory.
+
+    PyTorch's derivative of a batch norm is wrong for one sample in channels-last: where an axis has length 1, its stride may say
+    anything, and one of two tensors is then taken to lie otherwise than it does. `contiguous` leaves such strides as they are.
+    """
+    return t if t.stride() == _strides(t.shape) else t.clone(memory_format=torch.contiguous_format)
+
+
+def _strides(shape: Sequence[int]) -> tuple[int, ...]:
+    strides = [1]
+    for n in reversed(shape[1:]):
+        strides.append(strides[-1] * max(n, 1))
+    return tuple(reversed(strides[: len(shape)]))
 
 
 def single_precision(t: Tensor) -> Tensor:
