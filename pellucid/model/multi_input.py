@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from pellucid.errors import InputError
+from .keywords import is_mask
 from .model import Model
 
 
@@ -144,10 +145,10 @@ def is_multi_input(x: Any) -> bool:
 def pack(model: Model, given: Any, read: Callable[[Any, Any], Tensor] | None = None) -> tuple[Model, Tensor]:
     """A model of one tensor (batch, total) in place of one of several inputs, and that tensor.
 
-    Inputs of real numbers are explained. Whole numbers, booleans, what is no tensor and what is `held` are given to the model as
-    they are; where they have a row per sample, that of a batch of one is repeated for every variant of it. Where none are of real
-    numbers, tokens are explained: what is called `input_ids`, else the first of whole numbers. An input that is explained alone
-    is not packed, so that methods for pictures see a picture.
+    Inputs of real numbers are explained. Whole numbers, booleans, masks, what is no tensor and what is `held` are given to the
+    model as they are; where they have a row per sample, that of a batch of one is repeated for every variant. Where none are of
+    real numbers, tokens are explained: what is called `input_ids`, else the first of whole numbers. An input that is explained
+    alone is not packed, so that methods for pictures see a picture.
 
     Arguments:
         given: A tuple or list by position, or a mapping by keyword.
@@ -254,7 +255,7 @@ def _value(model: Model, name: str, value: Any, read: Callable[[Any, Any], Tenso
         value = torch.from_numpy(np.ascontiguousarray(value))
         value = value.to(model.dtype) if value.is_floating_point() else value
     if isinstance(value, Tensor):
-        return value.detach() if value.is_floating_point() else Held(value)
+        return value.detach() if value.is_floating_point() and not is_mask(name) else Held(value)
     how = _preprocess_of(model, name)
     if how is None or read is None or value is None or isinstance(value, (bool, int, float)):
         return Held(value)

@@ -13,10 +13,12 @@ from torch import Tensor
 from pellucid.core.draws import drawing_apart
 from pellucid.errors import InputError, PellucidError
 from pellucid.model import Model
+from pellucid.model.keywords import ForwardWithKeywords
 from pellucid.model.outputs import main_output
 from .lookups import EmbeddingLookups, Lookup
 from .recording.record import InterceptMode, plain_kernels
 from .recording.storage import storage_of
+from .unread import check_length, unread
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,10 +77,11 @@ class Embedded:
             return shorter(self._run, self.ids, vectors, ~removed)
         return self._run(self.ids.expand(len(vectors), *self.ids.shape[1:]).clone(), vectors)
 
-    def _run(self, ids: Tensor, vectors: Tensor) -> Any:
+    def _run(self, ids: Tensor, vectors: Tensor, places: Tensor | None = None) -> Any:
         lookups = EmbeddingLookups(ids, vectors, self.lookups, self.tables)
+        forward = self.model.forward if places is None else model_at(self.model, places).forward
         with InterceptMode(lookups):
-            output = self.model.forward(ids)
+            output = forward(ids)
         lookups.check()
         return output
 
@@ -100,7 +103,7 @@ def embed_other(model: Model, ids: Tensor) -> Embedded:
     Raises:
         InputError: the model does not take them.
     """
-    with _refusals(ids):
+    with _refusals(model, ids):
         return embed(model, ids)
 
 
@@ -110,19 +113,19 @@ def run_other(model: Model, ids: Tensor) -> Any:
     Raises:
         InputError: the model does not take them.
     """
-    with _refusals(ids):
+    with _refusals(model, ids):
         return model.forward(ids)
 
 
 @contextmanager
-def _refusals(ids: Tensor) -> Iterator[None]:
+def _refusals(model: Model, ids: Tensor) -> Iterator[None]:
     """Say of what a model cannot do with other ids than the text's that it is these that it refuses."""
     try:
         yield
     except PellucidError:
         raise
     except IndexError as error:
-        raise _no_row(ids, error) from None
+        raise unread(model, ids, error) from None
     except (ValueError, KeyError, AssertionError, RuntimeError) as error:
         if "memory" in str(error).lower():
             raise
@@ -134,14 +137,24 @@ def _refusals(ids: Tensor) -> Iterator[None]:
         ) from None  # fmt: skip
 
 
-def _no_row(ids: Tensor, error: Exception) -> InputError:
-    return InputError(
-        f"ids from {int(ids.min())} to {int(ids.max())}", str(error).strip(), "the model's table has no such row",
-        "Use the tokenizer that belongs to the model.",
-    )  # fmt: skip
+def model_at(model: Model, places: Tensor) -> Model:
+    """The model for the tokens at some places alone, with what is given beside those, one row of them for each variant.
+
+    Raises:
+        InputError: it is not known what is left of that for fewer tokens.
+    """
+    forward = model.forward
+    if not isinstance(forward, ForwardWithKeywords):
+        return model
+    if not forward.keywords.divisible:
+        raise InputError(
+            f"a shorter text beside {', '.join(forward.keywords.values)}", "a mask over pairs of tokens",
+            "what is left of it for fewer tokens is not known", 'Use semantics="replace".',
+        )  # fmt: skip
+    return replace(model, forward=forward.at(places))
 
 
-def shorter(run: Callable[[Tensor, Tensor], Any], ids: Tensor, vectors: Tensor, kept: Tensor) -> Tensor:
+def shorter(run: Callable[[Tensor, Tensor, Tensor], Any], ids: Tensor, vectors: Tensor, kept: Tensor) -> Tensor:
     """The main output for shorter texts, those of one length together.
 
     The output of a language model at a removed token is that at the last token before it. Of a text from which everything is
@@ -155,7 +168,8 @@ def shorter(run: Callable[[Tensor, Tensor], Any], ids: Tensor, vectors: Tensor, 
     for length in sorted(set(lengths.tolist())):
         rows = (lengths == length).nonzero().flatten()
         own = kept[rows]
-        made = main_output(run(ids[rows][own].reshape(-1, length), vectors[rows][own].reshape(len(rows), length, -1)))
+        left = ids[rows][own].reshape(-1, length), vectors[rows][own].reshape(len(rows), length, -1)
+        made = main_output(run(*left, own.nonzero()[:, 1].reshape(-1, length)))
         for row, tokens_kept, output in zip(rows.tolist(), own, made, strict=True):
             reads = made.dim() == 3 and made.shape[1] == length
             outputs[row] = output[(tokens_kept.cumsum(0) - 1).clamp(min=0)] if reads else output
@@ -167,15 +181,19 @@ def embed(model: Model, ids: Tensor) -> Embedded:
     """A model as a function of the embedding of these ids.
 
     Raises:
-        InputError: they are outside the model's table.
+        InputError: they are outside the model's table, or more than it has positions for, or its forward pass fails on them.
     """
     copy = ids.clone()
     lookups = EmbeddingLookups(copy, names=_names(model))
+    if ids.is_cuda:  # an index outside a table ends a process on a GPU
+        check_length(model, ids)
     try:
         with plain_kernels(model.module), drawing_apart(model, ids.device), InterceptMode(lookups):
             output = model.forward(copy)
-    except IndexError as error:
-        raise _no_row(ids, error) from None
+    except (torch.OutOfMemoryError, PellucidError):
+        raise
+    except (IndexError, RuntimeError, ValueError, TypeError) as error:
+        raise unread(model, ids, error) from error
     rows = torch.cat(lookups.rows, -1) if lookups.rows else torch.zeros(*ids.shape, 0, device=ids.device)
     held = tuple(dict.fromkeys(lookups.held))
     return Embedded(model, ids, rows, tuple(lookups.plan), output, lookups.largest, held, tuple(lookups.tables))

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pellucid.model import Model
-from .embedding import Embedded, run_other, shorter
+from .embedding import Embedded, model_at, run_other, shorter
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,8 +43,9 @@ class RealIds:
             return self.embedded.forward(own.masked_fill(removed[..., None], torch.nan))
         return shorter(self._run, self.embedded.ids, numbers, ~removed)
 
-    def _run(self, ids: Tensor, numbers: Tensor) -> Any:
-        return run_other(self.embedded.model, numbers[..., 0].to(ids.dtype))
+    def _run(self, ids: Tensor, numbers: Tensor, places: Tensor | None = None) -> Any:
+        model = self.embedded.model if places is None else model_at(self.embedded.model, places)
+        return run_other(model, numbers[..., 0].to(ids.dtype))
 
     def handle(self) -> Model:
         """The same as a `Model` of real inputs, for methods."""

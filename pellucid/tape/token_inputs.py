@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from pellucid.errors import InputError, MethodError, TargetError
 from pellucid.explanation.attribution import Attribution
 from pellucid.explanation.method import Method, attribute as run_method, configured, has, member
 from pellucid.model import Model, Text
+from pellucid.model.keywords import ForwardWithKeywords, Keywords
 from pellucid.model.modality.tokens import PADDING, SPECIAL, TEXT, Tokens
 from pellucid.model.outputs import main_output
 from pellucid.model.where import Where
@@ -29,16 +30,17 @@ SUM, LENGTH, SAME, NONE = "sum", "length", "same", "none"
 
 @dataclass(frozen=True, eq=False)
 class TokenizedText:
-    """One text of a batch as a model reads it: without padding, from its embedding on.
+    """One text of a batch as a model reads it: from its embedding on, and without padding, unless the network reads it.
 
     Arguments:
         embedded: The model, from its embedding on.
         tokens: The tokens of this text alone; None where the model has no tokenizer.
         reader: How the model reads texts; None where that is not known.
-        places: Where the tokens are in the row of the batch, without padding.
+        places: Where the tokens are in the row of the batch.
         length: How long that row is.
         real_ids: Whether variants are of the ids themselves, and not of their embedding.
         at: A module path: variants are of what that module returned.
+        notes: What is to be said of its padding.
     """
 
     embedded: Embedded
@@ -48,6 +50,7 @@ class TokenizedText:
     length: int
     real_ids: bool = False
     at: str | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def form(self) -> Embedded | RealIds:
@@ -101,15 +104,23 @@ class TokenizedText:
 
 
 def tokenized_text(
-    model: Model, ids: Tensor, row: int, tokens: Tokens | None = None, beside: Mapping[str, Tensor] | None = None
+    model: Model,
+    ids: Tensor,
+    row: int,
+    tokens: Tokens | None = None,
+    keywords: Keywords | None = None,
+    *,
+    padding_given: bool = False,
 ) -> TokenizedText:
-    """One text of a batch of token ids, embedded by one forward pass.
+    """One text of a batch of token ids, embedded by one forward pass; by two where its padding may matter.
 
     Arguments:
         ids: Whole numbers, with shape (batch, tokens).
         row: Which text.
         tokens: Which of them are text, special tokens or padding; None: every number is a token of the text.
-        beside: What the model is given by keyword, with a number for every token.
+        keywords: What the model is given beside the ids.
+        padding_given: Whether the user gave the ids with their padding; it is left away only where the network's answer stays the
+            same. Else it was put there by a reader, to make a batch.
 
     Raises:
         InputError: they are no token ids for this model.
@@ -121,12 +132,55 @@ def tokenized_text(
             f"Give rows: pl.explain(lambda ids: model(ids.reshape(-1, {', '.join(map(str, ids.shape[1:]))})), x.flatten(1)).",
         )  # fmt: skip
     kinds = (TEXT,) * ids.shape[1] if tokens is None else tokens.kinds[row]
-    places = torch.tensor([place for place, kind in enumerate(kinds) if kind != PADDING], device=ids.device)
-    if beside is not None:
-        model = with_keywords(model, {name: value[row, places][None] for name, value in beside.items()})
     reader = model.preprocess if isinstance(model.preprocess, Text) else None
-    alone = None if tokens is None else tokens.single(row)
-    return TokenizedText(embed(model, ids[row, places][None].long()), alone, reader, places, ids.shape[1])
+    own = None if keywords is None else keywords.row(row)
+
+    def read(kept: list[int]) -> TokenizedText:
+        places = torch.tensor(kept, device=ids.device)
+        called = model if own is None else replace(model, forward=ForwardWithKeywords(model.forward, own.at(places)))
+        alone = None if tokens is None else tokens.single(row, kept)
+        return TokenizedText(embed(called, ids[row, places][None].long()), alone, reader, places, ids.shape[1])
+
+    whole, text = list(range(len(kinds))), [place for place, kind in enumerate(kinds) if kind != PADDING]
+    if not padding_given or not text or len(text) == len(whole) or not (own is None or own.divisible):
+        return read(whole if padding_given or not text else text)
+    return _without_padding(read, whole, text)
+
+
+def _without_padding(read: Callable[[list[int]], TokenizedText], whole: list[int], text: list[int]) -> TokenizedText:
+    """A text without the padding at its ends, where the network answers as it does with it; else as it was given.
+
+    Padding before a text stays where there is an answer for every token, so that positions keep their numbers.
+    """
+    try:
+        given = read(whole)
+    except InputError:  # of what was given there is no answer that ours could differ from
+        return read(text)
+    answer = main_output(given.embedded.output)
+    by_token = answer.dim() > 2 and answer.shape[1] == len(whole)
+    kept = whole[: text[-1] + 1] if by_token else whole[text[0] : text[-1] + 1]
+    if len(kept) == len(whole) or (answer.dim() == 2 and answer.shape[1] == len(whole)):
+        return given
+    try:
+        shorter = read(kept)
+    except InputError:
+        return replace(given, notes=(f"The network takes no text without its padding, {LEFT_AS_GIVEN}",))
+    other = main_output(shorter.embedded.output)
+    if not _same(answer[:, kept] if by_token else answer, other):
+        return replace(given, notes=(f"The network's answer depends on the padding of a text, {LEFT_AS_GIVEN}",))
+    cut = kept[-1] + 1 < len(whole) and by_token
+    return replace(shorter, notes=("The last position is that of the text, before its padding.",)) if cut else shorter
+
+
+LEFT_AS_GIVEN = "which is left as it was given."
+
+
+def _same(a: Tensor, b: Tensor) -> bool:
+    """Whether two answers are the same but for rounding."""
+    if a.shape != b.shape:
+        return False
+    bound = torch.finfo(a.dtype).eps ** 0.6 * a.abs().max()  # seven of ten digits, so that what little is read is noticed
+    return bool((a - b).abs().max() <= bound)
 
 
 def attribute(method: Method, text: TokenizedText, target: Target, at: str | Where | None = None) -> Attribution:
@@ -158,21 +212,7 @@ def attribute(method: Method, text: TokenizedText, target: Target, at: str | Whe
     own_notes = [note for note in attribution.notes if not (notes and note.startswith("The baseline"))]
     error = None if attribution.error is None else _pad_tokens(attribution.error, text, at)
     values, doubts = _pad_tokens(attribution.values, text, at), (*attribution.warnings, *doubts)
-    return replace(attribution, values=values, error=error, notes=(*own_notes, *notes), warnings=doubts)
-
-
-def with_keywords(model: Model, beside: Mapping[str, Tensor]) -> Model:
-    """The model with more that it is given by keyword, the same for every variant of a text."""
-
-    def forward(ids: Tensor) -> Any:
-        if any(value.shape[1] != ids.shape[1] for value in beside.values()):
-            raise InputError(
-                f"a shorter text beside {', '.join(beside)}", f"{ids.shape[1]} tokens",
-                "these have a number for every token of the whole text", 'Use semantics="replace".',
-            )  # fmt: skip
-        return model.forward(ids, **{name: value.expand(len(ids), -1) for name, value in beside.items()})
-
-    return replace(model, forward=forward)
+    return replace(attribution, values=values, error=error, notes=(*own_notes, *notes, *text.notes), warnings=doubts)
 
 
 def target_logits(attribution: Attribution) -> Tensor:

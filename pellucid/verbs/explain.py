@@ -120,7 +120,9 @@ def explain_batch(method: Method, batch: Batch, target: Target, at: str | Where 
             passage.check(len(batch.x))
         rows = [_explain_row(method, batch, n, target.take([n]), at, check) for n in range(len(batch.x))]
         e = concat(rows)
-        return replace(e, subject=_modality(batch, e.values, at))
+        subject = _modality(batch, e.values, at)
+        subject = subject.with_read_padding(e.values) if isinstance(subject, Tokens) and at is None else subject
+        return replace(e, subject=subject)
     if not rows_are_apart(batch.model, batch.x):
         check_rows(method, batch, target, at)
         held = [with_the_rest_held(batch, n) for n in range(len(batch.x))]
@@ -193,7 +195,7 @@ def _explanation(batch: Batch, method: Method, attribution: Attribution, at: str
     chosen = attribution.method if attribution.method not in (None, method.name) else None
     noted = any(note.startswith(f"`{method.name}` chose") for note in attribution.notes)
     choice = (f"`{method.name}` chose {chosen}.",) if chosen and not noted else ()
-    notes = choice + attribution.notes + small_difference(attribution) + model.notes
+    notes = choice + attribution.notes + small_difference(attribution) + batch.notes + model.notes
     targets = tuple(attribution.target.text(i) for i in range(len(values)))
     return Explanation(
         values.cpu(), attribution.score.detach().cpu(), targets[0], method.name, method.signed,
@@ -203,7 +205,7 @@ def _explanation(batch: Batch, method: Method, attribution: Attribution, at: str
         error=None if attribution.error is None else attribution.error.detach().to(values.dtype).cpu(),
         shared=attribution.shared, forwards=attribution.forwards, subject=_modality(batch, values, at),
         adds=attribution.ledger is not None or adds_up(method.name), through=attribution.through,
-        doubts=attribution.warnings,
+        doubts=(*attribution.warnings, *batch.warnings),
     )  # fmt: skip
 
 

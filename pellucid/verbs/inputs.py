@@ -14,7 +14,8 @@ from torch import Tensor
 
 from pellucid.core.draws import DeviceGenerators, drawing_apart, drawing_from
 from pellucid.errors import InputError
-from pellucid.model import Model, Preprocess, Text
+from pellucid.model import Held, Model, Preprocess, Text
+from pellucid.model.keywords import Keywords, is_mask, takes
 from pellucid.model.modality import Modality, MultiInput
 from pellucid.model.modality.tokens import Tokens, from_ids
 from pellucid.model.multi_input import Inputs, PackedForward, input_layout, is_multi_input, pack, single_sample
@@ -31,18 +32,20 @@ class Batch:
         x: The batch.
         picture: The pixels behind it, where it was given as a picture.
         subject: What its entries are about, where that is known.
-        keywords: What the model is given beside token ids, by keyword, with a number for every token.
-        given: All of it, where it was given by keyword with `input_ids`, as it was given.
+        keywords: What the model is given beside token ids, by keyword.
         padded: Whether padding was put there by us, since texts of several lengths were read together.
+        notes: What is to be said of how it was read.
+        warnings: What of that may make a map wrong.
     """
 
     model: Model
     x: Tensor
     picture: NDArray[np.uint8] | None = None
     subject: Modality | None = None
-    keywords: Mapping[str, Tensor] | None = None
-    given: Mapping[str, Tensor] | None = None
+    keywords: Keywords | None = None
     padded: bool = False
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def rowwise(self) -> bool:
@@ -60,7 +63,10 @@ class Batch:
         tokens = self.subject if isinstance(self.subject, Tokens) else None
         packed = isinstance(self.model.forward, PackedForward)
         models = (single_sample(self.model, number) if packed else self.model for number in range(len(self.x)))
-        return tuple(tokenized_text(model, self.x, number, tokens, self.keywords) for number, model in enumerate(models))
+        return tuple(
+            tokenized_text(model, self.x, number, tokens, self.keywords, padding_given=not self.padded)
+            for number, model in enumerate(models)
+        )
 
     def own_output(self, number: int | None = None, *, seed: int | None = None) -> Tensor:
         """The model's main output for the input as it was given, by one plain call of it: nothing cut, embedded or dropped.
@@ -73,14 +79,14 @@ class Batch:
         with torch.no_grad(), draws:
             if self.padded and number is not None:
                 return main_output(self.model.forward(self.texts[number].embedded.ids)).detach()
-            output = self.model.forward(self.x.clone()) if self.given is None else self.model.forward(**self.given)
+            output = self.model.forward(self.x.clone(), **({} if self.keywords is None else self.keywords.values))
         found = main_output(output).detach()
         return found if number is None else found[number : number + 1]
 
     def altered(self, number: int) -> bool:
-        """Whether a text is not explained as it was given: padding was left out, or some of what was given beside it."""
+        """Whether a text is not explained as it was given: padding was left out."""
         text = self.texts[number]
-        return (not self.padded and len(text.places) != text.length) or len(self.given or ()) > len(self.keywords or ()) + 1
+        return not self.padded and len(text.places) != text.length
 
     def single_sample(self, number: int) -> Batch:
         """One sample alone. What it is about is said of the whole batch."""
@@ -94,13 +100,15 @@ def read_inputs(model: Model, x: Any) -> Batch:
         InputError: it is no batch of numbers, or cannot be read.
         PictureError: a picture cannot be read.
     """
-    if isinstance(x, Mapping) and "input_ids" in x and all(map(_holds_integers, x.values())):
+    if isinstance(x, Mapping) and _is_tokenized(x):
         return _tokenized(model, x)
     if is_multi_input(x) and not reads_rows(model):
         return _packed(model, x)
     if isinstance(x, Tensor):
         x = check_batch(x).to(model.device)
-        return Batch(model, x, subject=_modality_of(model.preprocess, x))
+        return Batch(model, x, subject=_modality_of(model.preprocess, x), notes=_notes_on_ids(model, x))
+    if isinstance(model.preprocess, Text):
+        return _from_texts(model, model.preprocess, x)
     if reads_rows(model):
         inputs, subject = model.preprocess.read(x)
         inputs = inputs.to(model.device, model.dtype if inputs.is_floating_point() else None)
@@ -108,33 +116,79 @@ def read_inputs(model: Model, x: Any) -> Batch:
     return Batch(model, model.read(x), np.asarray(model.crop(x).convert("RGB")))
 
 
-def _holds_integers(value: Any) -> bool:
-    """Whether it holds whole numbers and nobody asked for it to be held: beside real ones, as of a picture, tokens are given."""
-    real = value.is_floating_point() if isinstance(value, Tensor) else False
-    return isinstance(value, (Tensor, list, tuple, np.ndarray)) and not real
+def _from_texts(model: Model, how: Text, given: Any) -> Batch:
+    """Texts by their tokenizer. Padding that makes a batch of them is nobody's; one to a fixed length is part of what is read."""
+    parts = how.parts(given)
+    ids, tokens = how.lay_out(parts)
+    notes = tuple(dict.fromkeys(note for part in parts for note in part.notes))
+    warnings = tuple(dict.fromkeys(warning for part in parts for warning in part.warnings))
+    padded = how.fixed_length is None
+    return Batch(model, ids.to(model.device), subject=tokens, padded=padded, notes=notes, warnings=warnings)
+
+
+def _is_tokenized(values: Mapping[Any, Any]) -> bool:
+    """Whether these are token ids and what goes with them; real numbers among them, but for masks, are inputs of their own."""
+    others = any(isinstance(value, Held) or (_is_real(value) and not is_mask(str(name))) for name, value in values.items())
+    return "input_ids" in values and not others
+
+
+def _is_real(value: Any) -> bool:
+    if isinstance(value, np.ndarray):
+        return bool(value.dtype.kind == "f")
+    return isinstance(value, Tensor) and value.is_floating_point()
 
 
 def _tokenized(model: Model, values: Mapping[str, Any]) -> Batch:
-    """What a tokenizer of Hugging Face returns: ids, a mask that says which are padding, and what else has a number per token."""
-    ids = torch.as_tensor(values["input_ids"])
-    if ids.is_floating_point() or ids.dim() != 2 or not ids.numel():
+    """What a tokenizer of Hugging Face returns: ids, a mask that says which are padding, and whatever else the model is given."""
+    ids = _as_tensor(values["input_ids"])
+    if not isinstance(ids, Tensor) or ids.is_floating_point() or ids.dim() != 2 or not ids.numel():
+        found = f"{ids.dtype} of shape {tuple(ids.shape)}" if isinstance(ids, Tensor) else f"a {type(ids).__name__}"
         raise InputError(
-            "input_ids", f"{ids.dtype} of shape {tuple(ids.shape)}", "they are whole numbers, a row of them for every text",
+            "input_ids", found, "they are whole numbers, a row of them for every text",
             'Call the tokenizer with return_tensors="pt".',
         )  # fmt: skip
-    others = {name: torch.as_tensor(value) for name, value in values.items() if name != "input_ids"}
+    others = {name: _as_tensor(value) for name, value in values.items() if name != "input_ids"}
     for name, value in others.items():
-        if value.shape != ids.shape:
+        misfit = name == "attention_mask" and isinstance(value, Tensor) and value.dim() == 2 and value.shape != ids.shape
+        if misfit or (name in ("labels", "label") and isinstance(value, Tensor) and value.dim() < 2):
             raise InputError(
                 f'"{name}" beside input_ids', f"shape {tuple(value.shape)}, and ids of shape {tuple(ids.shape)}",
                 "what goes with tokens has a number for each of them", "Leave it out.",
             )  # fmt: skip
-    mask = others.pop("attention_mask", None)
+    mask = others.get("attention_mask")
     tokens = model.preprocess.tokens(ids) if isinstance(model.preprocess, Text) else from_ids(ids)
-    tokens = tokens if mask is None else tokens.with_padding(mask.tolist())
-    keywords = {name: value.to(model.device) for name, value in others.items() if bool(value.any())}
-    given = {name: torch.as_tensor(value).to(model.device) for name, value in values.items()}
-    return Batch(model, ids.to(model.device), subject=tokens, keywords=keywords or None, given=given)
+    notes = () if mask is not None else _notes_on_ids(model, ids)
+    if isinstance(mask, Tensor) and mask.dim() == 2:
+        tokens = tokens.with_padding(mask.tolist())
+    for name in [name for name, value in others.items() if not takes(model.forward, name) and _says_nothing(name, value)]:
+        del others[name]
+        notes = (*notes, f"{name} is left out, since the network does not take it.")
+    keywords = {name: value.to(model.device) if isinstance(value, Tensor) else value for name, value in others.items()}
+    return Batch(
+        model, ids.to(model.device), subject=tokens, keywords=Keywords(keywords, *ids.shape) if keywords else None,
+        notes=notes,
+    )  # fmt: skip
+
+
+def _as_tensor(value: Any) -> Any:
+    """Numbers as a tensor; anything else as it is."""
+    if isinstance(value, (list, tuple, np.ndarray)):
+        try:
+            return torch.as_tensor(value)
+        except (TypeError, ValueError, RuntimeError):
+            return value
+    return value
+
+
+def _says_nothing(name: str, value: Any) -> bool:
+    """Whether a network that does not take it computes as if it did: of a mask this is our own reading of the padding."""
+    return name == "attention_mask" or (isinstance(value, Tensor) and not bool(value.any()))
+
+
+def _notes_on_ids(model: Model, ids: Tensor) -> tuple[str, ...]:
+    """What is to be said of ids without a mask."""
+    whole = not ids.is_floating_point() and ids.dim() == 2
+    return model.preprocess.notes_on_padding(ids) if whole and isinstance(model.preprocess, Text) else ()
 
 
 def reads_rows(model: Model) -> bool:

@@ -26,7 +26,7 @@ class Piece(NamedTuple):
     Arguments:
         text: As it stands in the text; of a special token its name.
         value: The sum of the relevance of its tokens.
-        start, end: Where it stands in the text, in characters; both 0 for special tokens.
+        start, end: Where it stands in the text, in characters; both 0 for special tokens that the tokenizer put there.
         kind: "text" or "special".
         positions: Its tokens, by where they stand in the input.
     """
@@ -63,17 +63,33 @@ class Tokens(Modality):
     spans: tuple[tuple[Span, ...], ...]
     kinds: tuple[tuple[str, ...], ...]
 
-    def with_padding(self, mask: Sequence[Sequence[int]]) -> Tokens:
-        """The same with padding wherever a mask has 0, and nowhere else."""
+    def with_padding(self, mask: Sequence[Sequence[float]]) -> Tokens:
+        """The same with padding where a mask has 0 at either end of a text, and nowhere else: what it hides inside is a token.
+
+        Example:
+            >>> one = Tokens(("a b c d",), (tuple("abcd"),), (((0, 1), (2, 3), (4, 5), (6, 7)),), (("text",) * 4,))
+            >>> one.with_padding([[1, 0, 1, 0]]).kinds
+            (('text', 'text', 'text', 'padding'),)
+        """
+        kinds = []
+        for row, mine in zip(self.kinds, mask, strict=True):
+            first, last = ends([bool(there) for there in mine])
+            real = [SPECIAL if kind == PADDING else kind for kind in row]
+            kinds.append(tuple(kind if first <= place < last else PADDING for place, kind in enumerate(real)))
+        return replace(self, kinds=tuple(kinds))
+
+    def with_read_padding(self, values: Tensor) -> Tokens:
+        """The same with padding that has a value, since the network reads it, as special tokens."""
+        has_value = (values.reshape(*values.shape[:2], -1) != 0).any(-1).tolist()
         kinds = tuple(
-            tuple(PADDING if not there else SPECIAL if kind == PADDING else kind for kind, there in zip(row, mine, strict=True))
-            for row, mine in zip(self.kinds, mask, strict=True)
+            tuple(SPECIAL if kind == PADDING and some else kind for kind, some in zip(row, mine, strict=True))
+            for row, mine in zip(self.kinds, has_value, strict=True)
         )
         return replace(self, kinds=kinds)
 
-    def single(self, sample: int) -> Tokens:
-        """One text as a batch of its own, without its padding."""
-        real = [place for place, kind in enumerate(self.kinds[sample]) if kind != PADDING]
+    def single(self, sample: int, places: Sequence[int] | None = None) -> Tokens:
+        """One text as a batch of its own, with the tokens at some places; None: without its padding."""
+        real = [place for place, kind in enumerate(self.kinds[sample]) if kind != PADDING] if places is None else places
         pieces, kinds = (tuple(part[sample][i] for i in real) for part in (self.pieces, self.kinds))
         return Tokens((self.texts[sample],), (pieces,), (tuple(self.spans[sample][i] for i in real),), (kinds,))
 
@@ -119,23 +135,53 @@ class Tokens(Modality):
         made = []
         for (start, end), positions in groups:
             special = self.kinds[sample][positions[0]] == SPECIAL
-            words = self.pieces[sample][positions[0]] if special else self.texts[sample][start:end]
+            named = special or start >= end
+            words = " ".join(self.pieces[sample][place] for place in positions) if named else self.texts[sample][start:end]
             value = sum(float(row[position]) for position in positions)
             made.append(Piece(words, value, start, end, SPECIAL if special else TEXT, positions))
         return tuple(made)
 
     def _grouped(self, stretches: list[Span], sample: int) -> list[Group]:
-        """Tokens by the stretches of text they touch, in the order they stand in; special ones alone."""
+        """Tokens by the stretches of text they touch, in their order; special ones alone, blanks with what follows."""
         groups: list[Group] = []
+        blank: tuple[int, ...] = ()  # tokens that hold nothing but blanks, since the last word
+        text = self.texts[sample]
         for span, (position,) in self.tokens(sample):
-            special = self.kinds[sample][position] == SPECIAL
-            touched = (0, 0) if special else cover(stretches, trim(self.texts[sample], span))
+            if self.kinds[sample][position] == SPECIAL:
+                groups, blank = _with_blank(groups, blank), ()
+                groups.append((span, (position,)))
+                continue
+            if not text[slice(*span)].strip():
+                blank = (*blank, position)
+                continue
+            touched = cover(stretches, trim(text, span))
             last, before = groups[-1] if groups else ((0, 0), ())
-            if not special and groups and self.kinds[sample][before[-1]] != SPECIAL and touched[0] < last[1]:
-                groups[-1] = (last[0], max(last[1], touched[1])), (*before, position)
+            if before and self.kinds[sample][before[-1]] != SPECIAL and touched[0] < last[1]:
+                groups[-1] = (last[0], max(last[1], touched[1])), (*before, *blank, position)
             else:
-                groups.append((touched, (position,)))
+                groups.append((touched, (*blank, position)))
+            blank = ()
+        return _with_blank(groups, blank)
+
+
+def _with_blank(groups: list[Group], blank: tuple[int, ...]) -> list[Group]:
+    """With tokens that no word follows, added to the word before them; a group of their own where there is none."""
+    if not blank:
         return groups
+    if not groups:
+        return [((0, 0), blank)]
+    return [*groups[:-1], (groups[-1][0], (*groups[-1][1], *blank))]
+
+
+def ends(there: Sequence[bool]) -> Span:
+    """Where the first that is there stands, and where the last ends; (0, 0) where none is.
+
+    Example:
+        >>> ends([False, True, False, True, False])
+        (1, 4)
+    """
+    found = [place for place, one in enumerate(there) if one]
+    return (found[0], found[-1] + 1) if found else (0, 0)
 
 
 def from_ids(ids: Tensor) -> Tokens:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
-from pellucid.errors import ModelError
+from pellucid.errors import InputError, ModelError
 from ..modality.tokens import Span, words
+from .alignment import spans_by_name
 
 ENDLESS = 10**6  # what tokenizers that know no limit call one is far beyond that
 
@@ -19,15 +21,26 @@ class Encoded(NamedTuple):
     Arguments:
         ids: Their numbers.
         spans: Where each stands in the text, (start, end) in characters; (0, 0) for those that are not in it.
-        special: Which of them are not in it: [CLS], </s>.
+        special: Which of them are no words of it: [CLS], </s>, and those that stand in it and have a span, as in chats.
     """
 
     ids: tuple[int, ...]
     spans: tuple[Span, ...]
     special: tuple[bool, ...]
 
-    def cut(self, limit: int | None) -> Encoded:
-        """The first ones only, with the special tokens that end it.
+    @property
+    def around(self) -> tuple[bool, ...]:
+        """Which of them the tokenizer put around the text; special ones that stand in it are its parts."""
+        return tuple(hidden and start == end for hidden, (start, end) in zip(self.special, self.spans, strict=True))
+
+    def at(self, places: Iterable[int]) -> Encoded:
+        """Some of them only."""
+        kept = list(places)
+        ids, spans, special = (tuple(part[place] for place in kept) for part in (self.ids, self.spans, self.special))
+        return Encoded(ids, spans, special)  # type: ignore[arg-type]
+
+    def cut(self, limit: int | None, *, side: str = "right") -> Encoded:
+        """The first ones only, with the special tokens that end it; the last ones where the left side is cut.
 
         Example:
             >>> Encoded((7, 8, 9, 1), ((0, 1), (1, 2), (2, 3), (0, 0)), (False, False, False, True)).cut(3).ids
@@ -36,15 +49,35 @@ class Encoded(NamedTuple):
         excess = 0 if limit is None else len(self.ids) - limit
         if excess <= 0:
             return self
-        inner = [place for place, special in enumerate(self.special) if not special]
-        gone = set(inner[max(len(inner) - excess, 1) :])
-        kept = [place for place in range(len(self.ids)) if place not in gone]
-        ids, spans, special = (tuple(part[place] for place in kept) for part in (self.ids, self.spans, self.special))
-        return Encoded(ids, spans, special)  # type: ignore[arg-type]
+        inner = [place for place, outside in enumerate(self.around) if not outside]
+        left = max(len(inner) - excess, 1)
+        gone = set(inner[:-left] if side == "left" else inner[left:])
+        return self.at(place for place in range(len(self.ids)) if place not in gone)
+
+    def windows(self, size: int, overlap: int = 0) -> tuple[Encoded, ...]:
+        """Parts of at most `size` tokens, each with the special tokens around it.
+
+        Example:
+            >>> whole = Encoded((7, 8, 9, 1), ((0, 1), (1, 2), (2, 3), (0, 0)), (False, False, False, True))
+            >>> [part.ids for part in whole.windows(3)], [part.ids for part in whole.windows(3, overlap=1)]
+            ([(7, 8, 1), (9, 1)], [(7, 8, 1), (8, 9, 1)])
+        """
+        inner = [place for place, outside in enumerate(self.around) if not outside]
+        room = size - (len(self.ids) - len(inner))
+        if not 0 <= overlap < room:
+            raise InputError(
+                f"windows of {size} tokens, {overlap} of them shared", f"{size - room} special tokens around each",
+                "no room is left for the next tokens of the text", "Give wider windows, or a smaller overlap.",
+            )  # fmt: skip
+        starts = range(0, max(len(inner) - overlap, 1), room - overlap)
+        kept = [set(inner[start : start + room]) for start in starts]
+        return tuple(self.at(place for place, outside in enumerate(self.around) if outside or place in part) for part in kept)
 
 
 class Tokenizer(Protocol):
-    """What is asked of a tokenizer."""
+    """What is asked of a tokenizer. It may also have a `limit`, with what says so, a `length` to which it pads every text, a
+    `cut_side`, "left" or "right", and `padding_is_token`, whether padding has the id of a token that stands in texts.
+    """
 
     def encode(self, text: str) -> Encoded: ...
     def decode(self, ids: Sequence[int]) -> tuple[str, Encoded]:
@@ -124,29 +157,52 @@ class HuggingFaceTokenizer:
     tokenizer: Any
 
     def encode(self, text: str) -> Encoded:
-        limit = self.tokenizer.model_max_length
-        how = {"truncation": True, "max_length": limit} if limit and limit < ENDLESS else {}
         fast = bool(getattr(self.tokenizer, "is_fast", False))
-        found = self.tokenizer(text, return_offsets_mapping=fast, return_special_tokens_mask=True, **how)
-        ids, special = tuple(found["input_ids"]), tuple(map(bool, found["special_tokens_mask"]))
-        if not fast:
-            return align(text, ids, special, self.piece)
-        spans = tuple(
-            (0, 0) if hidden else (int(a), int(b)) for (a, b), hidden in zip(found["offset_mapping"], special, strict=True)
+        found = self.tokenizer(
+            text, return_offsets_mapping=fast, return_special_tokens_mask=True, truncation=False, verbose=False
         )
-        return Encoded(ids, spans, special)
+        ids, around = tuple(found["input_ids"]), tuple(map(bool, found["special_tokens_mask"]))
+        if fast:
+            spans = tuple(
+                (0, 0) if hidden else (int(a), int(b)) for (a, b), hidden in zip(found["offset_mapping"], around, strict=True)
+            )
+        else:
+            spans = align(text, ids, around, self.piece).spans
+        return Encoded(ids, spans, tuple(hidden or i in self._special for hidden, i in zip(around, ids, strict=True)))
 
     def decode(self, ids: Sequence[int]) -> tuple[str, Encoded]:
-        hidden = [i in self.tokenizer.all_special_ids for i in ids]
+        hidden = [i in self._special for i in ids]
         text = self.tokenizer.decode([i for i, special in zip(ids, hidden, strict=True) if not special])
-        again = self.encode(text)
+        again = self.encode(text) if text else Encoded((), (), ())
         if again.ids == tuple(ids):
             return text, again
         bare = [(i, span) for i, span, special in zip(*again, strict=True) if not special]
         if [i for i, _ in bare] == [i for i, special in zip(ids, hidden, strict=True) if not special]:
             inner = iter(span for _, span in bare)
             return text, Encoded(tuple(ids), tuple((0, 0) if special else next(inner) for special in hidden), tuple(hidden))
-        return join(ids, [self.tokenizer.decode([i]) for i in ids], hidden)
+        return join(ids, [self.tokenizer.decode([i]) or self.piece(i) for i in ids], hidden)
+
+    @cached_property
+    def _special(self) -> frozenset[int]:
+        """The ids of special tokens; an unknown word is a part of a text, and none of them."""
+        return frozenset(self.tokenizer.all_special_ids) - {self.tokenizer.unk_token_id}
+
+    @property
+    def limit(self) -> tuple[int, str] | None:
+        """How many tokens it lets a text have, and what says so."""
+        longest = self.tokenizer.model_max_length
+        return (int(longest), "model_max_length of the tokenizer") if longest and longest < ENDLESS else None
+
+    @property
+    def cut_side(self) -> str:
+        """The end at which longer texts are cut."""
+        return str(getattr(self.tokenizer, "truncation_side", "right"))
+
+    @property
+    def padding_is_token(self) -> bool:
+        """Whether the id of padding is that of another token, which may stand in a text."""
+        others = (getattr(self.tokenizer, f"{kind}_token_id", None) for kind in ("bos", "eos", "cls", "sep", "unk", "mask"))
+        return self.special_id("pad") is not None and self.special_id("pad") in others
 
     def piece(self, id: int) -> str:
         found = self.tokenizer.convert_ids_to_tokens(id)
@@ -154,7 +210,7 @@ class HuggingFaceTokenizer:
 
     def as_text(self, id: int) -> str:
         piece = self.piece(id)
-        if id in self.tokenizer.all_special_ids:
+        if id in self._special:
             return piece
         found = str(self.tokenizer.decode([id]))
         return f" {found}" if piece.startswith("▁") and not found.startswith(" ") else found or piece
@@ -176,18 +232,56 @@ class TokenizersTokenizer:
     tokenizer: Any
 
     def encode(self, text: str) -> Encoded:
-        found = self.tokenizer.encode(text)
-        special = tuple(map(bool, found.special_tokens_mask))
-        spans = tuple((0, 0) if hidden else (int(a), int(b)) for (a, b), hidden in zip(found.offsets, special, strict=True))
-        return Encoded(tuple(found.ids), spans, special)
+        found = self._whole.encode(text)
+        kept = [place for place, real in enumerate(found.attention_mask) if real]
+        around = [bool(hidden) for hidden in found.special_tokens_mask]
+        spans = [(0, 0) if hidden else (int(a), int(b)) for (a, b), hidden in zip(found.offsets, around, strict=True)]
+        special = [hidden or piece in self._special for hidden, piece in zip(around, found.tokens, strict=True)]
+        return Encoded(tuple(found.ids), tuple(spans), tuple(special)).at(kept)
 
     def decode(self, ids: Sequence[int]) -> tuple[str, Encoded]:
         special = [self.piece(i) in self._special for i in ids]
-        return join(ids, [self.tokenizer.decode([i], skip_special_tokens=False) for i in ids], special, " ")
+        return join(ids, [self.tokenizer.decode([i], skip_special_tokens=False) or self.piece(i) for i in ids], special, " ")
+
+    @cached_property
+    def _whole(self) -> Any:
+        """The same tokenizer without a limit of its own, so that it is known what is cut."""
+        if self.tokenizer.truncation is None:
+            return self.tokenizer
+        other = deepcopy(self.tokenizer)
+        other.no_truncation()
+        return other
+
+    @property
+    def limit(self) -> tuple[int, str] | None:
+        """How many tokens it lets a text have, and what says so."""
+        own = self.tokenizer.truncation
+        return None if own is None else (int(own["max_length"]), "truncation of the tokenizer")
+
+    @property
+    def length(self) -> int | None:
+        """How long it makes every text, by padding."""
+        return None if not self.tokenizer.padding else self.tokenizer.padding.get("length")
+
+    @property
+    def cut_side(self) -> str:
+        """The end at which longer texts are cut."""
+        own = self.tokenizer.truncation
+        return "right" if own is None else str(own.get("direction", "right"))
+
+    @property
+    def padding_is_token(self) -> bool:
+        """Whether the id of padding is that of another token, which may stand in a text."""
+        return (
+            bool(self.tokenizer.padding) and self.piece(self.tokenizer.padding["pad_id"]) != self.tokenizer.padding["pad_token"]
+        )
 
     @cached_property
     def _special(self) -> frozenset[str]:
-        return frozenset(token.content for token in self.tokenizer.get_added_tokens_decoder().values() if token.special)
+        """The names of special tokens; an unknown word is a part of a text, and none of them."""
+        added = self.tokenizer.get_added_tokens_decoder().values()
+        unknown = getattr(self.tokenizer.model, "unk_token", None)
+        return frozenset(token.content for token in added if token.special and token.content != unknown)
 
     def piece(self, id: int) -> str:
         found = self.tokenizer.id_to_token(id)
@@ -273,14 +367,9 @@ def as_tokenizer(given: Any) -> Tokenizer:
 
 
 def align(text: str, ids: tuple[int, ...], special: tuple[bool, ...], piece: Callable[[int], str]) -> Encoded:
-    """Where tokens stand, found by their names; one that is not found takes no room."""
-    spans, done, low = [], 0, text.lower()
-    for i, hidden in zip(ids, special, strict=True):
-        name = piece(i).replace("##", "").replace("</w>", "").strip("▁Ġ ").lower()
-        start = -1 if hidden or not name else low.find(name, done)
-        spans.append((0, 0) if hidden else (done, done) if start < 0 else (start, start + len(name)))
-        done = spans[-1][1] if not hidden else done
-    return Encoded(ids, tuple(spans), special)
+    """Where tokens stand, found by their names."""
+    inner = iter(spans_by_name(text, [piece(i) for i, hidden in zip(ids, special, strict=True) if not hidden]))
+    return Encoded(ids, tuple((0, 0) if hidden else next(inner) for hidden in special), special)
 
 
 def join(ids: Sequence[int], pieces: Sequence[str], special: Sequence[bool], between: str = "") -> tuple[str, Encoded]:

@@ -123,7 +123,7 @@ class SelfCheck:
 
     @property
     def _kind(self) -> Hashable:
-        x, keywords = self.batch.x, tuple(self.batch.keywords or ())
+        x, keywords = self.batch.x, () if self.batch.keywords is None else tuple(self.batch.keywords.values)
         shape = x.shape[1:] if x.is_floating_point() else x.dim()
         return x.dtype, shape, keywords, self.inside
 

@@ -61,7 +61,9 @@ def runs(e: Explanation, drawn: Map, by: str = "token") -> list[Run]:
         start, end, kind, value = group.start, group.end, group.kind, group.value
         piece = " ".join(subject.pieces[0][position] for position in group.positions)
         if kind == SPECIAL or start >= end:
+            made += [Run(visible(text[done:start]))] if start > done else []
             made.append(Run(visible(piece), value, kind=SPECIAL, words=visible(piece)))
+            done = max(done, end) if end > start else done
         elif start < done and made and made[-1].kind != SPECIAL:
             last = made[-1]
             whole, total = visible(text[first : max(end, done)]), (last.value or 0.0) + value
