@@ -56,8 +56,9 @@ class Network:
         """The largest difference of two outputs, as a share of the largest entry; infinite where they have other shapes."""
         if one.numel() != other.numel():
             return float("inf")
+        one, other = one.double().flatten(), other.double().flatten()
         same = (one == other) | (one.isnan() & other.isnan())
-        off = (one.double().flatten() - other.double().flatten()).abs().masked_fill(same.flatten(), 0.0)
+        off = (one - other).abs().masked_fill(same, 0.0)
         return float(off.max()) / self.size if bool(off.isfinite().all()) else float("inf")
 
     def altered(self, rows: Tensor, name: str, share: float = 0.5) -> Tensor:
