@@ -18,7 +18,7 @@ from pellucid.errors import InputError, MethodError, PellucidError
 from pellucid.explanation.method import Method, has
 from pellucid.methods.perturb.regions.division import Division
 from pellucid.metrics.metric import Answer, Metric, Question, Scores, class_scores, question as as_question
-from pellucid.metrics.removal.layout import channels_first, for_tokens, split_texts, with_regions
+from pellucid.metrics.removal.layout import channels_first, for_sample, for_tokens, split_texts, with_regions
 from pellucid.metrics.report.concat import concat, group_by_shape
 from pellucid.metrics.report.table import Cost, Table
 from pellucid.model import Model, load
@@ -96,7 +96,8 @@ def evaluate(
     whole_target, tables = as_target(target), []
     for numbers, x in groups:
         turned_model, x = (model, x) if channels == 1 else channels_first(model, x, channels)
-        group_metrics = {name: for_tokens(metric, turned_model, x) for name, metric in judges.items()}
+        fitted = for_tokens if imputer is not None else for_sample
+        group_metrics = {name: fitted(metric, turned_model, x) for name, metric in judges.items()}
         some = masks if masks is None or len(groups) == 1 else torch.stack([torch.as_tensor(masks[row]) for row in numbers])
         group_target = whole_target if len(groups) == 1 else whole_target.take(numbers)
         try:

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pellucid.target import Target
-from .imputers.imputer import Mean
+from .imputers.imputer import Mean, Zero
 from .regions.division import Division, Entries, Sliding, as_division
 from .sampling.design import OneOut
 from .sampling.estimator import Estimate, Estimator
@@ -25,7 +25,8 @@ class Difference(Estimator):
     """
 
     def estimate(self, responses: Responses, target: Target) -> Estimate:
-        answers, draws = responses.read(target), responses.draws
+        answers = responses.read(target)
+        draws = answers.shape[1]
         values = responses.read_full(target) - answers.mean(1)
         missing = (0, responses.n - len(values))  # called off: regions that were not evaluated count as nothing
         return Estimate(F.pad(values, missing), None if draws < 2 else F.pad(answers.std(1) / draws**0.5, missing))
@@ -54,7 +55,7 @@ def occlusion(
 
 
 def feature_ablation(
-    regions: Division | Tensor | None = None, imputer: Any = 0.0, draws: int = 1, batch: int | None = None
+    regions: Division | Tensor | None = None, imputer: Any = None, draws: int = 1, batch: int | None = None
 ) -> Perturbation:
     """Feature ablation: every region is taken away once, and all of it gets the fall of the target.
 
@@ -63,7 +64,7 @@ def feature_ablation(
 
     Arguments:
         regions: A division, or a tensor with the number of the region at every entry; None: every place on its own.
-        imputer: What stands in its place; zero by default.
+        imputer: What stands in its place; None: zero, and of columns of a table that are known their mean.
     """
-    division = as_division(regions, Entries())
-    return Perturbation("feature_ablation", division, OneOut(), Difference(), imputer, draws, batch=batch)
+    division, fill = as_division(regions, Entries()), Zero() if imputer is None else imputer
+    return Perturbation("feature_ablation", division, OneOut(), Difference(), fill, draws, batch=batch)

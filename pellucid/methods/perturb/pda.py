@@ -150,7 +150,7 @@ class WeightOfEvidence(Estimator):
             p, whole = _probabilities(term, answers).reshape(rows, draws), _probabilities(term, responses.full[None].double())
             values += weight * (self._bits(whole, classes) - self._bits(p.mean(1), classes))
             effect += weight * self._slope(p.mean(1), classes)[:, None] * p
-        error = effect.std(1) / draws**0.5 if draws > 1 else None
+        error = effect.std(1) / draws**0.5 if draws > 1 and not responses.exact else None
         missing = (0, responses.n - rows)  # called off: windows that were not evaluated count as nothing
         return Estimate(
             F.pad(values, missing), None if error is None else F.pad(error, missing),

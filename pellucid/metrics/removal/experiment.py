@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from pellucid.errors import InputError
+from pellucid.methods.perturb.imputers.column_values import ColumnValues
 from pellucid.methods.perturb.imputers.imputer import Constant, Fill, occluded
 from pellucid.methods.perturb.imputers.multi_input import as_imputer
 from pellucid.methods.perturb.regions.division import Division
@@ -216,7 +217,8 @@ def _experiment(question: Question, scheme: Scheme) -> Experiment:
     fills = [imputer.prepare(x[i : i + 1], part, question.model) for i, part in enumerate(parts)]
     two = torch.zeros(2, *x.shape[1:], dtype=torch.bool, device=x.device)  # masks, for which a steady fill has one content
     steady = imputer.soft and not imputer.random and all(len(fill(two, [0, 0])) == 1 for fill in fills)
-    made = Experiment(question, parts, fills, scheme.draws if imputer.random else 1, steady)
+    draws = imputer.draws if isinstance(imputer, ColumnValues) else scheme.draws if imputer.random else 1
+    made = Experiment(question, parts, fills, draws, steady)
     whole = readings(question, question.score, question.output, range(len(x))).cpu()
     made.known.update({(sample, b""): row for sample, row in enumerate(whole)})
     return made

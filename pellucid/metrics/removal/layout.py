@@ -9,11 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from pellucid.errors import InputError
+from pellucid.methods.perturb.imputers.column_values import ColumnValues
 from pellucid.methods.perturb.regions.division import Division, Entries, Groups, as_division
-from pellucid.methods.perturb.regions.regions import Partition, partition
+from pellucid.methods.perturb.regions.regions import Partition, partition, table_columns
 from pellucid.model import Model, Text
 from pellucid.model.modality.tokens import TEXT
 from ..metric import Metric
+from .default_imputer import DefaultImputer
 from .experiment import Scheme
 
 
@@ -111,6 +113,28 @@ def for_tokens(metric: Metric, model: Model, x: Tensor) -> Metric:
         )  # fmt: skip
     own = scheme.regions if isinstance(scheme.regions, Groups) else TokenRegions(getattr(scheme.regions, "by", "token"))
     return replace(metric, scheme=replace(scheme, regions=own, imputer=float(blank)))
+
+
+def for_table(metric: Metric, model: Model, x: Tensor) -> Metric:
+    """The metric for rows of a table with categories: where zero was usual, columns stand at their mean or at each of their values.
+
+    Example:
+        >>> from pellucid.metrics import SRG
+        >>> from pellucid.model import Column, Columns, load
+        >>> risk = load(nn.Linear(3, 2), preprocess=Columns((Column("age"), Column("smoker", values=("no", "yes")))))
+        >>> for_table(SRG(), risk, torch.zeros(1, 3)).scheme.imputer
+        ColumnValues(2 columns)
+    """
+    scheme, columns = getattr(metric, "scheme", None), table_columns(x[:1], model)
+    if columns is None or not bool(columns.whole.any()) or not isinstance(scheme, Scheme) or not is_dataclass(metric):
+        return metric
+    usual = isinstance(scheme.imputer, DefaultImputer) or (isinstance(scheme.imputer, (int, float)) and scheme.imputer == 0)
+    return replace(metric, scheme=replace(scheme, imputer=ColumnValues(model.preprocess))) if usual else metric
+
+
+def for_sample(metric: Metric, model: Model, x: Tensor) -> Metric:
+    """The metric for what samples are: token ids, rows of a table, or neither."""
+    return for_table(for_tokens(metric, model, x), model, x)
 
 
 def split_texts(model: Model, x: Tensor) -> list[Tensor]:

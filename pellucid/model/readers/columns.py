@@ -239,7 +239,7 @@ class Columns:
 
     def table(self, x: Tensor) -> Table:
         """What stands in every cell of a batch, in words and in its own units."""
-        cells = tuple(tuple(column.shown(row[span]) for column, span in self._spans()) for row in x.tolist())
+        cells = tuple(tuple(column.shown(row[span]) for column, span in self.spans()) for row in x.tolist())
         return Table(self.names, tuple(column.width for column in self.columns), cells)
 
     def typical(self, data: Any = None) -> Tensor:
@@ -267,7 +267,8 @@ class Columns:
             )  # fmt: skip
         return [entry for column in self.columns for entry in column.encode(row[column.name])]
 
-    def _spans(self) -> Iterator[tuple[Column, slice]]:
+    def spans(self) -> Iterator[tuple[Column, slice]]:
+        """Every column with its entries."""
         start = 0
         for column in self.columns:
             yield column, slice(start, start + column.width)

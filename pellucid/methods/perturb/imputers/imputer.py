@@ -94,6 +94,16 @@ def baseline(value: float | Tensor, x: Tensor) -> Tensor:
     return result.reshape(*[1] * (x.dim() - result.dim()), *result.shape)
 
 
+@dataclass(frozen=True, eq=False)
+class Zero(Constant):
+    """Zero in the space of the model's input, where no other value was asked for; columns of a table get their mean."""
+
+    around = True
+
+    def __str__(self) -> str:
+        return "Constant(value=0.0)"
+
+
 @dataclass(frozen=True)
 class Mean(Imputer):
     """The mean of each channel of the sample itself (of the whole row, for a table or a vector)."""

@@ -13,6 +13,7 @@ from pellucid.errors import InputError
 from pellucid.model import Columns, Model
 from ..regions.multi_input import MultiInputRegions, check_names, model_of
 from ..regions.regions import Regions, TableColumns
+from .column_values import ColumnValues
 from .imputer import Constant, Fill, Imputer, Own
 
 
@@ -72,10 +73,10 @@ def prepared(imputer: Imputer, x: Tensor, regions: Regions, model: Model) -> Fil
         return imputer.prepare(x, regions, model)
     own = imputer.imputers if isinstance(imputer, Each) else None
     check_names(own, regions.sides, "imputers")
-    fills = []
-    for side, part in zip(regions.sides, regions.parts, strict=True):
-        one, its_model = imputer if own is None else own.get(side.name, Constant(0.0)), model_of(model, side)
-        fills.append(for_columns(one, part, its_model).prepare(side.of(x), part, its_model))
+    fills = [
+        one.prepare(side.of(x), part, model_of(model, side))
+        for side, part, one in zip(regions.sides, regions.parts, _by_side(imputer, regions, model), strict=True)
+    ]
 
     def fill(gone: Tensor, draws: Sequence[int]) -> Tensor:
         contents = []
@@ -91,9 +92,29 @@ def prepared(imputer: Imputer, x: Tensor, regions: Regions, model: Model) -> Fil
     return fill
 
 
-def for_columns(imputer: Imputer, regions: Regions, model: Model) -> Imputer:
-    """The imputer; for columns of a table, which have nothing around them, their means in place of what stands around."""
+def _by_side(imputer: Imputer, regions: MultiInputRegions, model: Model) -> list[Imputer]:
+    """The imputer of each of several inputs."""
+    own = imputer.imputers if isinstance(imputer, Each) else None
+    each = (imputer if own is None else own.get(side.name, Constant(0.0)) for side in regions.sides)
+    sides = zip(each, regions.parts, regions.sides, strict=True)
+    return [for_columns(one, part, model_of(model, side)) for one, part, side in sides]
+
+
+def for_columns(imputer: Imputer, regions: Regions, model: Model, *, alone: bool = False) -> Imputer:
+    """The imputer; for columns of a table, which have nothing around them, their means and values in place of what stands around.
+
+    Arguments:
+        alone: Whether no two regions are ever taken away together.
+    """
     if not isinstance(regions, TableColumns) or not getattr(imputer, "around", False):
         return imputer
     assert isinstance(model.preprocess, Columns)
-    return Constant(model.preprocess.typical())
+    return ColumnValues(model.preprocess, alone)
+
+
+def column_values(imputer: Imputer, regions: Regions, model: Model) -> ColumnValues | None:
+    """What stands for columns of a table, if there is one, or one among several inputs, whose columns go by their values."""
+    if isinstance(regions, MultiInputRegions):
+        found = [one for one in _by_side(imputer, regions, model) if isinstance(one, ColumnValues)]
+        return max(found, key=lambda one: one.draws, default=None)
+    return imputer if isinstance(imputer, ColumnValues) else None

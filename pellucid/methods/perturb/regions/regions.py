@@ -194,9 +194,16 @@ class TableColumns(Partition):
     Arguments:
         hot: The entry of each column that is painted: of a category, that of the value which stands there. The sum over the
             entries of a column is then what its region got.
+        whole: Which columns are categories: no row has a share of one, so that masks of shares take it away from one half on.
     """
 
     hot: Tensor
+    whole: Tensor
+
+    def gone(self, absent: Tensor, index: Sequence[int]) -> Tensor:
+        if absent.is_floating_point():
+            absent = torch.where(self.whole.to(absent.device), (absent > 0.5).to(absent), absent)
+        return super().gone(absent, index)
 
     def paint(self, values: Tensor) -> Tensor:
         painted = values.new_zeros(self.shape)
@@ -211,7 +218,8 @@ def table_columns(x: Tensor, model: Model | None) -> TableColumns | None:
         return None
     groups = columns.groups
     hot = [int((groups == n).nonzero()[int(x[0].cpu()[groups == n].argmax())]) for n in range(len(columns.columns))]
-    return TableColumns(tuple(x.shape[1:]), groups, torch.tensor(hot))
+    whole = [bool(column.values) for column in columns.columns]
+    return TableColumns(tuple(x.shape[1:]), groups, torch.tensor(hot), torch.tensor(whole))
 
 
 def partition(labels: Tensor) -> Partition:

@@ -17,13 +17,13 @@ from pellucid.model.where import Where
 from pellucid.tape.forward import Readout, batch_size, resolve_readout, varied_value
 from pellucid.tape.independence import together_note
 from pellucid.target import Target, as_target
-from ..imputers.multi_input import as_imputer, for_columns, prepared
+from ..imputers.multi_input import as_imputer, column_values, for_columns, prepared
 from ..imputers.text import LeftOut, replacement, text_imputer
 from ..regions.division import Division
 from ..regions.multi_input import MultiInputRegions, divide
 from ..regions.regions import TableColumns
 from ..regions.text import text_division
-from .design import Design
+from .design import Design, OneOut
 from .estimator import Estimate, Estimator
 from .query import extend, start
 from .responses import Responses
@@ -113,16 +113,17 @@ class Perturbation:
                 f"{self.name} with {chosen}", "masks with values between 0 and 1",
                 "this imputer can only replace whole places", "Use pl.perturb.blur(), mean(), noise() or constant().",
             )  # fmt: skip
-        imputer = for_columns(chosen, regions, readout.model)
-        if imputer is not chosen and isinstance(regions, TableColumns):
-            regions, draws = replace(regions, note="A removed column is set to its mean."), 1  # means do not draw
+        imputer = for_columns(chosen, regions, readout.model, alone=isinstance(self.design, OneOut))
+        values = column_values(imputer, regions, readout.model)
+        if values is not None:
+            regions, draws = replace(regions, note=" ".join(filter(None, (regions.note, values.note)))), values.draws
         fill = prepared(imputer, sample, regions, readout.model)
         filling = "removed" if self.semantics == "remove" else str(imputer)
         description = re.sub(r" at 0x\w+", "", f"{self.division}; {filling}; draws={draws}")
         once = not imputer.random and not regions.soft
         return Study(
             readout, sample, row, regions, self.design, fill, draws, self.batch, description, once, self.accelerate == "auto",
-            self.semantics,
+            self.semantics, exact=values is not None and values.exact,
         )  # fmt: skip
 
     def begin(self, model: Any, x: Any, target: Any = None, at: str | Where | None = None) -> Run:

@@ -67,7 +67,9 @@ def start(study: Study) -> Responses:
     full = _kept(study, values, [study.row], whole)[0]
     empty = None if study.design.common else study.readout.check(_empty(study, whole))
     target, none = study.readout.target.take([study.row]), full.new_zeros(0, study.draws, len(full))
-    return Responses(study.regions.n, study.design, none, full, empty, target, whole, study.regions, study.told)
+    return Responses(
+        study.regions.n, study.design, none, full, empty, target, whole, study.regions, study.told, exact=study.exact
+    )
 
 
 def extend(study: Study, responses: Responses, upto: int | None = None) -> Responses:

@@ -35,6 +35,7 @@ class Responses:
         told: Imputer and regions in words; a file of responses has to match it.
         spared: How many rows repeat others and did not go through the model again.
         how: A sentence about how answers were computed, where not by the whole network.
+        exact: Whether draws are all that there are: readings then are their means, as of a single draw.
     """
 
     n: int
@@ -48,6 +49,7 @@ class Responses:
     told: str = ""
     spared: int = 0
     how: str = ""
+    exact: bool = False
 
     def __len__(self) -> int:
         """How many rows were answered."""
@@ -71,7 +73,7 @@ class Responses:
 
     def read(self, target: Target | None = None) -> Tensor:
         """The target for every row and draw, with shape (rows, draws)."""
-        return self._read(self.answers.flatten(0, 1), target).reshape(self.answers.shape[:2])
+        return self._averaged(self._read(self.answers.flatten(0, 1), target).reshape(self.answers.shape[:2]))
 
     def means(self, target: Target) -> Tensor:
         """The target for every row, the mean over random draws, with shape (rows,); in double precision, on the CPU."""
@@ -84,7 +86,10 @@ class Responses:
     def read_empty(self, target: Target | None = None) -> Tensor:
         """The target with every region taken away, per draw, with shape (draws,)."""
         assert self.empty is not None, "the design asks for it"
-        return self._read(self.empty, target)
+        return self._averaged(self._read(self.empty, target)[None])[0]
+
+    def _averaged(self, readings: Tensor) -> Tensor:
+        return readings.mean(1, keepdim=True) if self.exact else readings
 
     def settle(self, target: Target, names: Names | None) -> Target:
         """Another target, for this sample.

@@ -28,6 +28,7 @@ class Study:
         told: Imputer and regions in words.
         once: Whether equal rows give equal answers, so that one of them is enough.
         draws, batch, accelerate, semantics: As in `Perturbation`.
+        exact: Whether the draws are all that there are, so that their mean has no standard error.
     """
 
     readout: Readout
@@ -42,6 +43,7 @@ class Study:
     once: bool = False
     accelerate: bool = True
     semantics: str = "replace"
+    exact: bool = False
 
     @property
     def rows(self) -> int:
