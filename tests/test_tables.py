@@ -175,7 +175,7 @@ def nothing(model: pl.Model, target: int) -> float:
 
 @pytest.mark.parametrize("method", ["occlusion", "feature_ablation", "shapley", "kernel_shap", "lime", "pda"])
 def test_the_entries_of_a_category_are_taken_away_together(model, method):
-    """A column that is gone stands at its mean: of a category, answers are averaged over its values, and no row has half of one."""
+    """A column that is gone stands at its mean: of a category, answers are averaged over its values."""
     e = pl.explain(model, ROW, 2, method=method)
     x = COLUMNS.encode(ROW)
     others = COLUMNS.encode([ROW | {"smoker": smoker} for smoker in ("yes", "no")])

@@ -50,11 +50,12 @@ class EmbeddingLookups:
         plan: The look-ups that were recorded.
         tables: Of everything that may have been a look-up, whether it was one.
         names: What tables are called, by what they are stored in.
+        followed: Which entries of a row are followed; None: all of them.
     """
 
     def __init__(
         self, ids: Tensor, vectors: Tensor | None = None, plan: Sequence[Lookup] = (), tables: Sequence[bool] = (),
-        names: dict[int, str] | None = None,
+        names: dict[int, str] | None = None, followed: Tensor | None = None,
     ) -> None:  # fmt: skip
         self.shape, self.vectors, self.plan = tuple(ids.shape), vectors, list(plan)
         self.rows: list[Tensor] = []  # what was looked up, with shape (*ids, entries)
@@ -63,7 +64,7 @@ class EmbeddingLookups:
         self.tables = list(tables)
         self._asked, self._looked_up = 0, False
         self._descending: set[int] = set()  # storages of what was computed from rows
-        self._known, self._names = Provenance(ids), names or {}
+        self._known, self._names = Provenance(ids, followed), names or {}
         self._every = torch.arange(ids.numel(), device=ids.device)
 
     def check(self) -> None:
@@ -89,6 +90,8 @@ class EmbeddingLookups:
         name = aten_name(fn)
         if name in BAGS and known.known(args[1]):
             return self.look_up_bag(fn, args, kwargs)
+        if known.real and self.vectors is not None and name in LOOKUPS:
+            args = self._in_range(args)
         out = fn(*args, **kwargs)
         if name == "scatter_" and out.is_floating_point() and (places := known.scattered(args, out.shape)) is not None:
             rows = self.look_up(places, out, name, args)  # one-hot vectors, written at their places
@@ -105,6 +108,21 @@ class EmbeddingLookups:
         else:
             self._hold(name, read, out)
         return out
+
+    def _in_range(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The arguments of a look-up whose rows are replaced, with the first row in the place of codes that are none: variants
+        of real numbers, as between two codes or with noise on them, may lie outside of the table."""
+
+        def first(one: Any) -> Any:
+            if isinstance(one, (list, tuple)):
+                return [first(each) for each in one]
+            if not isinstance(one, Tensor) or one.is_floating_point() or not self._known.known(one):
+                return one
+            inside = one.masked_fill(self._known.places(one) >= 0, 0)
+            self._known.follow(torch.ops.aten.clone.default, (one,), {}, inside)
+            return inside
+
+        return (args[0], *map(first, args[1:]))
 
     def _row_places(self, name: str, args: tuple[Any, ...], read: list[Tensor], out: Tensor) -> Tensor | None:
         """Which id each entry of a result belongs to, where whole numbers become real ones there."""

@@ -37,6 +37,7 @@ class Provenance:
 
     Arguments:
         ids: The numbers whose places are followed.
+        followed: Which entries of a row are; None: all of them. The others are constants.
 
     Example:
         >>> ids = torch.tensor([[7, 8, 9]])
@@ -46,12 +47,13 @@ class Provenance:
         tensor([[0, 1, 2]])
     """
 
-    def __init__(self, ids: Tensor) -> None:
+    def __init__(self, ids: Tensor, followed: Tensor | None = None) -> None:
         self.real = ids.is_floating_point()
         self._flat: dict[int, Tensor] = {}
         self._comparisons: set[int] = set()  # storages whose entries say yes or no of an id
         self._alive: list[Tensor] = []  # so that storages stay unique
-        self._keep(ids, torch.arange(ids.numel(), device=ids.device).reshape(ids.shape))
+        every = torch.arange(ids.numel(), device=ids.device).reshape(ids.shape)
+        self._keep(ids, every if followed is None else every.where(followed, CONSTANT))
 
     def known(self, tensor: Any) -> bool:
         """Whether a tensor is computed from ids."""
@@ -94,7 +96,10 @@ class Provenance:
         for number, made in enumerate(tensors(out)):
             if storage_of(made) in self._flat or (made.is_floating_point() and not self.real):
                 continue  # a view; or real numbers, which are not followed
-            self._keep(made, self._made(name, fn, args, kwargs, made, number))
+            places = self._made(name, fn, args, kwargs, made, number)
+            if places is None and made.is_floating_point():
+                continue  # computed with, and code of nothing any more
+            self._keep(made, places)
             self._mark(name, args, made)
 
     def _keep(self, tensor: Tensor, places: Tensor | None) -> None:

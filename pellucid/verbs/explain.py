@@ -27,6 +27,7 @@ from pellucid.tape.token_inputs import as_token_target
 from pellucid.target import Target, as_target
 from pellucid.target.condition import Condition
 from pellucid.target.conditioning import as_conditionings, has_addresses
+from . import table_inputs
 from .held_place import at_place, from_place, held_place
 from .inputs import Batch, read_inputs
 from .rows import ROWS_MEET, check_rows, with_the_rest_held
@@ -140,7 +141,8 @@ def _explain_together(
     if place is not None:
         return _explain_held_place(method, batch, target, place)
     try:
-        attribution = attribute(method, batch.model, batch.x, target, at)
+        of_table = table_inputs.attribute(method, batch.model, batch.x, target) if at is None else None
+        attribution = of_table or attribute(method, batch.model, batch.x, target, at)
     except MethodError as error:
         raise error if input_layout(batch.model) is None else _with_advice(error, method) from None
     return _explanation(batch, method, check.checked(attribution, number), at)

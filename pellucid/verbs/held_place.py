@@ -1,4 +1,4 @@
-"""Values inside a model that come from what is held, as the embedding of ids beside real numbers, explained as if given."""
+"""Values inside that come from what is held or from codes, as the embedding of ids beside numbers, explained as if given."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from typing import Any
 
 from torch import Tensor
 
+from pellucid.errors import ThreadLost
 from pellucid.explanation.attribution import Attribution
 from pellucid.explanation.method import Method, configured, has, member
 from pellucid.model import Model
 from pellucid.model.multi_input import Held, Inputs, PackedForward
 from pellucid.model.where import Where
 from pellucid.tape import record
+from pellucid.tape.codes import coded_rows
 from pellucid.tape.forward import forward_values, values_at
 from .inputs import Batch
 
@@ -36,12 +38,15 @@ class ForwardFrom:
 
 
 def held_place(batch: Batch, at: str | Where | None) -> str | None:
-    """The path of a module whose value does not descend from what is explained, where others are held that it may come from."""
+    """The path of a module whose value does not descend from what is explained: it comes from what is held, or from codes."""
     path = at.module if isinstance(at, Where) and at.op is None and at.position is None else at
     inputs = getattr(batch.model.forward, "inputs", None)
-    if not isinstance(path, str) or not isinstance(inputs, Inputs) or not _holds_tensors(inputs):
+    if not isinstance(path, str) or not (_holds_tensors(inputs) or coded_rows(batch.model, batch.x) is not None):
         return None
-    return None if path in record(batch.model, batch.x).returned else path
+    try:
+        return None if path in record(batch.model, batch.x).returned else path
+    except ThreadLost:  # nothing but codes
+        return path
 
 
 def from_place(batch: Batch, method: Method, path: str) -> tuple[Batch, Method]:
@@ -51,6 +56,7 @@ def from_place(batch: Batch, method: Method, path: str) -> tuple[Batch, Method]:
         WhereError: there is no such module, or it did not run.
     """
     model, x = batch.model, batch.x
+    assert len(x) == 1, "samples come one by one"
     value = forward_values(model, x, (path,))[path]
     name = next((name for name in ("baseline", "baselines") if has(method, name)), "")
     given = member(method, name) if name else None
@@ -66,8 +72,10 @@ def at_place(attribution: Attribution, path: str) -> Attribution:
     return replace(attribution, notes=tuple(notes))
 
 
-def _holds_tensors(inputs: Inputs) -> bool:
-    return any(isinstance(what, Held) and isinstance(what.value, Tensor) for _, what in inputs.places)
+def _holds_tensors(inputs: Any) -> bool:
+    return isinstance(inputs, Inputs) and any(
+        isinstance(what, Held) and isinstance(what.value, Tensor) for _, what in inputs.places
+    )
 
 
 def _with_ids(model: Model, ids: Tensor) -> Model:

@@ -90,7 +90,10 @@ class Batch:
 
     def single_sample(self, number: int) -> Batch:
         """One sample alone. What it is about is said of the whole batch."""
-        return replace(self, model=single_sample(self.model, number), x=self.x[number : number + 1], subject=None)
+        packed = isinstance(self.model.forward, PackedForward)
+        return replace(
+            self, model=single_sample(self.model, number) if packed else self.model, x=self.x[number : number + 1], subject=None
+        )
 
 
 def read_inputs(model: Model, x: Any) -> Batch:

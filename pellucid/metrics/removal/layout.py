@@ -116,7 +116,7 @@ def for_tokens(metric: Metric, model: Model, x: Tensor) -> Metric:
 
 
 def for_table(metric: Metric, model: Model, x: Tensor) -> Metric:
-    """The metric for rows of a table with categories: where zero was usual, columns stand at their mean or at each of their values.
+    """The metric for rows of a table with categories: where zero was usual, columns stand at their mean, or at every value.
 
     Example:
         >>> from pellucid.metrics import SRG
