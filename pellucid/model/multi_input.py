@@ -191,7 +191,10 @@ def pack(model: Model, given: Any, read: Callable[[Any, Any], Tensor] | None = N
 def _check_rows(names: Sequence[str], values: Sequence[Tensor | Held]) -> None:
     """Refuse ids that stand one after another, with the places where each sample begins, as embedding bags take them."""
     lines = [v.value for v in values if isinstance(v, Held) and isinstance(v.value, Tensor) and v.value.dim() == 1]
-    if len(lines) < 2 or any(line.is_floating_point() for line in lines[:2]):
+    if len(lines) < 2 or any(line.is_floating_point() or not len(line) for line in lines[:2]):
+        return
+    starts = lines[1]
+    if int(starts[0]) != 0 or bool((starts.diff() < 0).any()) or int(starts[-1]) > len(lines[0]):
         return
     raise InputError(
         "An explanation of several inputs", f"{' and '.join(names[:2])}, whole numbers in one line each",

@@ -98,15 +98,15 @@ def _declared(model: Model, x: Tensor) -> Tensor:
 
 def _undeclared(model: Model, x: Tensor) -> Tensor:
     """Which entries are codes though nobody says so: whole numbers that are looked up, and that no slope sees."""
-    none = torch.zeros(x.shape[1], dtype=torch.bool, device=x.device)
-    if x.shape[1] in _without.get(_key(model), ()):
+    none, whole = torch.zeros(x.shape[1], dtype=torch.bool, device=x.device), (x == x.round()).all(0)
+    if not bool(whole.any()) or x.shape[1] in _without.get(_key(model), ()):
         return none
     rows = _look_up(model, x, ~none)[0]
     looked_up = rows.ne(0).flatten(2).any(2).any(0) if rows.shape[2] else none
     unsloped = looked_up & ~_sloped(model, x) if bool(looked_up.any()) else none
     if not bool(unsloped.any()):
         _remember(model, x.shape[1])
-    return unsloped & (x == x.round()).all(0)
+    return unsloped & whole
 
 
 @torch.no_grad()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -139,6 +139,8 @@ class Run:
 @dataclass(frozen=True, eq=False)
 class RunMethod:
     """A run read by an estimator, as a method: no forward pass is made."""
+
+    per_token: ClassVar[str] = "same"
 
     name: str
     estimator: Estimator
