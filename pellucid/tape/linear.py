@@ -260,11 +260,12 @@ def linear(tape: Tape, op: Op) -> Linear:
 
 
 def _dense(tape: Tape, op: Op, affine: Affine, shape: tuple[int, ...], made: tuple[int, ...]) -> Dense:
-    added = op.name in ("addmm", "baddbmm", "addmv", "_addmm_activation")
+    added = op.name in ("addmm", "baddbmm", "addmv")
     bias = op.args[0] if added else None
     left, right = op.args[1:3] if added else op.args[:2]
     x_first = isinstance(left, Ref) and left.id == op.ins[0]
     raw = tape.value((right if x_first else left).id)
+    x_first = x_first or op.name in ("dot", "vdot")  # a weight on the left of a product of vectors is one on the right
     alpha, beta = op.kwargs.get("alpha", 1), op.kwargs.get("beta", 1)
     offset = None if bias is None or beta == 0 else tape.value(bias.id)
     if offset is not None and beta != 1:

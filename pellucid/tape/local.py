@@ -14,7 +14,7 @@ from pellucid.model.outputs import tensors
 from . import kinds
 from .batch import along, per_sample
 from .linear import Linear, linear
-from .op import Op, Tape
+from .op import Op, Ref, Tape, fill
 
 aten = torch.ops.aten
 FEW = 1e-6  # of what an input got: less than this counts as nothing
@@ -70,6 +70,16 @@ class LocalOp:
         """z = W x + b, for convolutions and matrix products."""
         return linear(self.tape, self.op)
 
+    @cached_property
+    def constant(self) -> Tensor | None:
+        """What it makes of zeros, for operations that add what they read; None where they read nothing else."""
+        tracked, values = set(self.op.ins), self.tape.values
+        others = {ref.id for ref in self.op.refs()} - tracked
+        if not any(not values[i].tracked and self.tape.value(i).is_floating_point() for i in others):
+            return None
+        made = self.apply(*[torch.zeros_like(x) for x in self.xs])
+        return made if bool(made.any()) else None
+
     def sums(self, t: Tensor) -> Tensor:
         """The sum of t, shaped like what the operation made, per sample."""
         return per_sample(t, self.tape.values[self.op.out].sample_axis, self.samples)
@@ -123,9 +133,43 @@ class LocalOp:
         known = _PULLS.get(self.op.name)
         if known is not None and len(self.op.ins) == 1 and grads[0] is not None:
             return [known(self, grads[0])]
+        if self.op.kind == "route" and self.op.name in kinds.PLACING and grads[0] is not None:
+            return self._pull_placed(grads[0])
         if self.op.kind in ("convolution", "dense") and len(self.op.ins) == 1 and grads[0] is not None:
             return [self.linear.pull(grads[0])]
-        return self.pull_at(self.xs, grads)
+        shares = self.pull_at(self.xs, grads)
+        if (
+            self.op.name in kinds.STEEP
+            and grads[0] is not None
+            and not all(s is None or bool(s.isfinite().all()) for s in shares)
+        ):
+            return self._pull_where(grads[0])
+        return shares
+
+    def _pull_placed(self, g: Tensor) -> list[Tensor | None]:
+        """What each entry gets that was put into place, once: where several were put, the last one stays.
+
+        PyTorch's own derivative gives to all of them.
+        """
+        base, *between, last = self.op.args[: 4 if self.op.name in ("scatter", "index_copy") else 3]
+        source = self.tape.value(last.id) if isinstance(last, Ref) else g.new_tensor(1.0)
+        numbers = torch.arange(1, source.numel() + 1, dtype=torch.float64, device=g.device).reshape(source.shape)
+        empty = torch.zeros(g.shape, dtype=torch.float64, device=g.device)
+        put = numbers if isinstance(last, Ref) else 1.0
+        places = self.op.fn(empty, *[fill(arg, self.tape.value) for arg in between], put).long()
+        shares: list[Tensor | None] = []
+        for ref in (base, last):
+            if isinstance(ref, Ref) and ref.id in self.op.ins:
+                own = g.new_zeros(source.numel() + 1).index_add(0, places.reshape(-1), g.reshape(-1))[1:].reshape(source.shape)
+                shares.append(g.masked_fill(places > 0, 0) if ref is base else own)
+        return shares
+
+    def _pull_where(self, g: Tensor) -> list[Tensor | None]:
+        """The vector-Jacobian product of an operation entry by entry, with infinite slopes where nothing is carried left out."""
+        still = g == 0
+        points = [torch.where(still, torch.ones_like(x), x) for x in self.xs]
+        shares = [None if s is None else torch.where(still, torch.zeros_like(s), s) for s in self.pull_at(points, [g])]
+        return [None if s is None else s.sum_to_size(x.shape) for s, x in zip(shares, self.xs, strict=True)]
 
     def apply(self, *us: Tensor) -> Tensor:
         """The operation at other inputs."""
@@ -205,6 +249,13 @@ def _batch_norm(op: LocalOp, g: Tensor) -> Tensor:
     return g * scale
 
 
+def _softmax(op: LocalOp, g: Tensor) -> Tensor:
+    got: Tensor = aten._softmax_backward_data(g, op.z, op.op.args[1], op.x.dtype)
+    if bool(got.isnan().any()):  # rows that are masked out altogether
+        got = aten._softmax_backward_data(g, op.z.nan_to_num(0.0), op.op.args[1], op.x.dtype)
+    return got
+
+
 def _view(op: LocalOp, g: Tensor) -> Tensor:
     return g.reshape(op.tape.values[op.op.ins[0]].shape)
 
@@ -213,6 +264,10 @@ _PULLS = {
     "relu": _relu,
     "hardtanh": _hardtanh,
     "max_pool2d_with_indices": _max_pool,
+    "_softmax": _softmax,
+    "_safe_softmax": _softmax,
+    "detach": lambda op, g: torch.zeros_like(g),
+    "detach_copy": lambda op, g: torch.zeros_like(g),
     "view": _view,
     "_unsafe_view": _view,
     "unsqueeze": _view,

@@ -70,6 +70,8 @@ def _apart(tape: Tape, op: Op) -> bool:
     if not moved or not all(_slowest(tape.values[i]) for i in moved):
         return False
     shapes = [tape.values[i].shape for i in moved]
+    if op.name in kinds.INDEXED or op.name in ("index_add", "scatter_add"):
+        return False
     if op.kind in APART or op.name in kinds.BATCH_NORMS:
         constants = [tape.values[ref.id].shape for ref in op.refs() if not tape.values[ref.id].tracked]
         linear = op.kind in ("convolution", "dense")

@@ -43,9 +43,9 @@ LINEAR = frozenset("convolution dense pool transform route scale shift sum".spli
 # Of what it reads, nothing meets itself: exact at the point halfway.
 BILINEAR = kinds.MATRIX_PRODUCTS | kinds.CONVOLUTIONS | frozenset("mul _trilinear linalg_cross dot var var_mean".split())
 # y_i = f(a_i, b_i, ...), besides what is of kind "activation".
-ENTRYWISE = frozenset(
-    """maximum minimum where masked_fill div atan2 hypot copysign remainder fmod i0 special_i0e erfinv lgamma digamma
-    smooth_l1_loss huber_loss mse_loss""".split()
+ENTRYWISE = kinds.CLAMPS | frozenset(
+    """maximum minimum fmax fmin pow xlogy _prelu_kernel where masked_fill div atan2 hypot copysign remainder fmod i0 special_i0e
+    erfinv lgamma digamma smooth_l1_loss huber_loss mse_loss""".split()
 )
 CLOSED = NORMALISED | SELECTED
 POINTS = 16  # exact for polynomials up to degree 32

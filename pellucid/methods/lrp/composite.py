@@ -14,7 +14,7 @@ from pellucid.explanation.ledger import Ledger, Row, concat_rows
 from pellucid.methods.conditional_relevance import conditional_target, propagate_conditional
 from pellucid.model import Model
 from pellucid.model.where import Where
-from pellucid.tape import Op, Tape, find, open_attention, path, record, resolve_target, rewrite
+from pellucid.tape import Op, Tape, find, kinds, open_attention, path, record, resolve_target, rewrite
 from pellucid.tape.batch import per_sample
 from pellucid.target import Target
 from pellucid.target.conditioning import Conditioning
@@ -99,7 +99,7 @@ class Composite:
             matches = where.pick([op for op in ops if op.kind in rule.kinds])
             for op in matches:
                 rules.setdefault(op.index, rule)
-            if where.op is not None and not matches and any(where.covers(op) for op in ops):
+            if where.op is not None and not matches and any(where.covers(op) and not _misnamed(op) for op in ops):
                 raise MethodError(
                     f"{rule} for {where}", "operations of other kinds there", f"this rule is for {', '.join(sorted(rule.kinds))}",
                     "Choose another rule, or another kind of operation.",
@@ -189,6 +189,11 @@ class Composite:
         low, high = model.image_preprocess.bounds()
         entries = [(where, rule.within(low, high) if isinstance(rule, ZBox) else rule) for where, rule in self.entries]
         return replace(self, entries=tuple(entries))
+
+
+def _misnamed(op: Op) -> bool:
+    """Whether an operation has the name of a kind that it is not of: a convolution whose weights depend on the input."""
+    return op.name in kinds.KINDS and op.name != op.kind
 
 
 def reads_picture(tape: Tape) -> bool:

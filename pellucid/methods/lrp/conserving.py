@@ -59,8 +59,14 @@ def final_dense(tape: Tape, ops: Sequence[Op], rule: Rule) -> list[Entry]:
     """
     tail = 0
     for op in reversed(ops):
-        row = op.kind == "dense" and not op.part and tape.values[op.out].shape[:-1] == (tape.samples,)
+        row = op.kind == "dense" and not op.part and _is_row(tape, op.out)
         if (op.kind in WEIGHTED and not row) or (tail and op.kind in ("shift", "scale", "norm")):
             break
         tail += row
     return [(Where(op="dense", position=-1 - n), rule) for n in range(tail - 1, 0, -1)]
+
+
+def _is_row(tape: Tape, value: int) -> bool:
+    """Whether a sample is one row of a value; not a column, as where a weight stands on the left."""
+    batch, shape = tape.values[value].batch, tape.values[value].shape
+    return shape[:-1] == (tape.samples,) and (batch is None or batch.axis == 0)

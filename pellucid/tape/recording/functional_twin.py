@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from pellucid.model.outputs import tensors
+from .decompose.modulated import scattered
 
 
 @cache
@@ -40,6 +41,8 @@ def overwrite(source: Tensor, shape: tuple[int, ...], dtype: torch.dtype) -> Ten
 def functional_twin(fn: Any) -> tuple[Any, frozenset[str]]:
     """The functional form of an in-place operation, and the names of the arguments that only say where to write."""
     packet, overload = aten_name(fn), fn._overloadname
+    if packet == "scatter_" and "reduce" in overload:
+        return scattered, frozenset()
     outs = frozenset(a.name for a in fn._schema.arguments if a.is_out)
     bare = packet if outs else packet.removesuffix("_")
     candidates = getattr(torch.ops.aten, bare, None)

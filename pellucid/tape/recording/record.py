@@ -21,7 +21,7 @@ from pellucid.model.outputs import with_batch_axis
 from .. import kinds
 from ..op import Tape
 from .complex_numbers import InPairs
-from .decompose import encoder, fused_attention, grouped, noise, recurrent
+from .decompose import encoder, fused_attention, grouped, modulated, noise, recurrent
 from .exported_program import ModuleInterpreter, has_modules
 from .functional_twin import aten_name
 from .recorder import Recorder
@@ -30,7 +30,7 @@ from .storage import storage_of
 # Fused kernels, by name, and what they compute.
 DECOMPOSITIONS = {
     **recurrent.DECOMPOSITIONS, **grouped.DECOMPOSITIONS, **encoder.DECOMPOSITIONS, **fused_attention.DECOMPOSITIONS,
-    **noise.DECOMPOSITIONS,
+    **noise.DECOMPOSITIONS, **modulated.DECOMPOSITIONS,
 }  # fmt: skip
 # Modules that take fused layers by themselves, in which their parts do not run.
 FUSING = (nn.MultiheadAttention, nn.TransformerEncoderLayer, nn.TransformerEncoder)
@@ -167,10 +167,20 @@ class RecordingMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 return fn.decompose(*args, **kwargs)
         if aten_name(fn) == "_convolution":  # what traced programs call
             fn, args = torch.ops.aten.convolution.default, args[:9]
+        elif aten_name(fn) == "_embedding_bag_forward_only":  # its twin, of which there is a derivative
+            fn = torch.ops.aten._embedding_bag.default
+        elif aten_name(fn) == "scatter" and "reduce" in kwargs:
+            with self:
+                return modulated.scattered(*args, **kwargs)
         decompose = DECOMPOSITIONS.get(aten_name(fn))
         if decompose is not None and not _has_out(fn):
             with self:
                 return decompose(*args, **kwargs)
+        if aten_name(fn) in modulated.MODULATED and not fn._schema.is_mutable:
+            whole = modulated.decomposition(aten_name(fn), args, self.recorder.tracked)
+            if whole is not None:
+                with self:
+                    return whole(fn, *args, **kwargs)
         added = aten_name(fn) in kinds.ADDED_PRODUCTS and self.recorder.tracked(args[0])  # a sum, then, and no bias
         if added or aten_name(fn) in kinds.COMPOUND:
             with self:

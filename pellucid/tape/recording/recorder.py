@@ -277,7 +277,8 @@ class Recorder:
         ids = [ref.id for ref in leaves((args, kwargs) if kwargs else args, Ref)] if read is None else read
         values = [self.values[i] for i in ids]
         ins = tuple([i for i, value in zip(ids, values, strict=True) if value.tracked])
-        kind = kinds.kind_of(name, tuple([value.tracked for value in values]))
+        reduces = kinds.reduction(name, args, kwargs) if name in kinds.INDEXED else ""
+        kind = kinds.kind_of(name, tuple([value.tracked for value in values]), reduces)
         moving = bool(ins) and kind != "constant"
         outs: list[int | None] = []
         aux: list[Tensor | None] = []

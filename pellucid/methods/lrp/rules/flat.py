@@ -32,6 +32,7 @@ class Flat(Rule):
     def share(self, op: LocalOp, R: Tensor, rectified: bool) -> Shares:
         if op.op.kind not in LINEAR:
             n = op.apply(*[torch.ones_like(x) for x in op.xs])
+            n = n if op.constant is None else n - op.constant
             return Shares(op.pull(divide(R, n, self.eps)), rest="stabiliser")
         linear = op.linear
         ones = torch.ones_like(linear.raw)

@@ -39,39 +39,43 @@ class Norm(Rule):
             return self._shift(op, R)
         if op.op.kind == "sum":
             return self._sum(op, R, rectified)
-        xs = [self._part(x) for x in op.xs]
-        z = op.z if self.by == "value" else op.apply(*xs)
+        xs, constant = [self._part(x) for x in op.xs], op.constant
+        z = op.z if self.by == "value" else op.apply(*xs) if constant is None else op.apply(*xs) - constant + self._part(constant)
         s = divide(R, z, self._eps(op, z))
         shares = [None if g is None else x * g for x, g in zip(xs, op.pull(s), strict=True)]
+        kept = {} if constant is None else {"constant operand": op.sums(s * self._part(constant))}
         if self.silent == "spread":
             left = R - s * z
             rounding = ROUNDING * torch.finfo(R.dtype).eps
             left = left.masked_fill(left.abs() <= rounding * R.abs(), 0)  # or summands that are masked would get some
             count = op.apply(*[torch.ones_like(x) for x in op.xs])
+            count = count if constant is None else count - constant
             evenly = op.pull(left / count.clamp(min=torch.finfo(left.dtype).tiny))
             shares = [e if a is None else a if e is None else a + e for a, e in zip(shares, evenly, strict=True)]
-        return Shares(shares, rest="stabiliser")
+        return Shares(shares, kept, rest="stabiliser")
 
     def _shift(self, op: LocalOp, R: Tensor) -> Shares:
         if self.bias != "absorb":
             return Shares([R.sum_to_size(op.x.shape)])
-        constant = op.apply(op.x.new_zeros(()))  # its output for zero
-        masked, z = constant.isinf(), op.z
-        if bool(masked.any()):  # masked scores: no relevance arrives there
-            constant, R, z = (t.masked_fill(masked, 0) for t in (constant, R, z))
+        x, constant, z = op.x, op.apply(op.x.new_zeros(())), op.z  # its output for zero
+        if op.measured or bool(constant.isinf().any()):
+            R, constant, z = finite(op, R, constant, z)
+            x = x.masked_fill(x.isinf(), 0)
         if self.by == "value":
             s = divide(R, z, self._eps(op, z))
             (got,) = op.pull(s)
             assert got is not None
-            return Shares([got * op.x], {"constant operand": op.sums(s * constant)}, rest="stabiliser")
+            return Shares([got * x], {"constant operand": op.sums(s * constant)}, rest="stabiliser")
         part, whole = self._part(z - constant), self._part(constant)
         got = divide(R, part + whole, self._eps(op, z), 1).mul_(part)
-        return Shares([got.sum_to_size(op.x.shape)], rest="constant operand")
+        return Shares([got.sum_to_size(x.shape)], rest="constant operand")
 
     def _sum(self, op: LocalOp, R: Tensor, rectified: bool) -> Shares:
         parts = [self._part(part) for part in summands(op)]
         signed = self.by == "value"
         z, sign = op.z_where(rectified and not self.relative) if signed else (parts[0] + parts[1], 1)
+        if op.measured:
+            R, z, *parts = finite(op, R, z, *parts)
         s = divide(R, z, self._eps(op, z), sign)
         shares = [part * s for part in parts]
         if self.silent == "spread":
@@ -86,6 +90,14 @@ class Norm(Rule):
 
     def _eps(self, op: LocalOp, z: Tensor) -> float | Tensor:
         return self.eps * op.rms(z) if self.relative else self.eps
+
+
+def finite(op: LocalOp, *tensors: Tensor) -> list[Tensor]:
+    """Tensors that broadcast to what an operation made, with zeros where that is infinite: masked scores, once a mask of large
+    numbers was added twice. No relevance arrives there, and zero times infinity is no number.
+    """
+    masked = ~op.z.isfinite()
+    return [t.masked_fill(masked, 0) for t in tensors] if bool(masked.any()) else list(tensors)
 
 
 def summands(op: LocalOp) -> list[Tensor]:

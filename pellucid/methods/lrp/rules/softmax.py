@@ -32,6 +32,8 @@ class Softmax(Rule):
 
     def share(self, op: LocalOp, R: Tensor, rectified: bool) -> Shares:
         x, p, axis = op.x, op.z, op.op.args[1]
+        if op.measured:  # rows that are masked out altogether are no numbers, which the network replaces
+            p = p.nan_to_num(0.0)
         if op.op.name == "_log_softmax":
             R, p = divide(R, p, self.eps), p.exp()
         got = torch.addcmul(R, p, R.sum(axis, keepdim=True), value=-1)

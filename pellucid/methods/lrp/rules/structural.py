@@ -84,7 +84,7 @@ class Gate(Rule):
             return Shares([torch.cat([R, torch.zeros_like(R)], op.op.args[1] if len(op.op.args) > 1 else -1)])
         place = op.op.signal or 0
         shares: list[Tensor | None] = [None] * len(op.op.ins)
-        if op.op.name not in ("bmm", "mm", "baddbmm", "addmm"):
+        if op.op.name in ("mul", "div"):
             shares[place] = R.sum_to_size(op.tape.values[op.op.ins[place]].shape)
             return Shares(shares)
         grad = factor_gradients(op, divide(R, op.z, self.eps), only=place)[place]  # as attention times values

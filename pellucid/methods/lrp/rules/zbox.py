@@ -10,6 +10,7 @@ from torch import Tensor
 
 from pellucid.tape import LocalOp
 from pellucid.tape.batch import along, by_sample
+from pellucid.tape.linear import Dense
 from ..flow import Stream, flow
 from ..rule import LINEAR, Rule, Shares, Silent
 
@@ -50,6 +51,8 @@ class ZBox(Rule):
         linear, x = op.linear, op.x
         low = bound(self.low if self.low is not None else extreme(op, Tensor.amin), x)
         high = bound(self.high if self.high is not None else extreme(op, Tensor.amax), x)
+        if isinstance(linear, Dense) and (x.dim() == 1 or not linear.right):  # samples are no rows here
+            low, high = low.expand(x.shape).contiguous(), high.expand(x.shape).contiguous()
         raw, plus, minus = linear.weight, linear.positive, linear.negative
         z = linear.forward(x, raw) - linear.forward(low, plus) - linear.forward(high, minus)
 
@@ -89,4 +92,4 @@ def bound(value: Bound, x: Tensor) -> Tensor:
         tensor = tensor.reshape(-1, *x.shape[1:])  # shaped like the model's input, of which x is a view
     if tensor.dim() == x.dim() and tensor.shape[0] == x.shape[0]:
         return tensor
-    return tensor.expand(1, *x.shape[1:]).contiguous()
+    return tensor.expand(1, *x.shape[1:]).contiguous() if x.dim() > 1 else tensor.expand(x.shape).contiguous()
