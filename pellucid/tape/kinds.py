@@ -89,8 +89,10 @@ INDEXED = _names(
 )
 PLACING = _names("index_put _unsafe_index_put _index_put_impl put scatter index_copy")  # where nothing is added up: the last wins
 REDUCTIONS = {
-    **dict.fromkeys(("sum", "add", "mean"), "pool"), "weighted": "transform", **dict.fromkeys(("amax", "amin", "max", "min"), "max"),
-}  # fmt: skip
+    **dict.fromkeys(("sum", "add", "mean"), "pool"),
+    **dict.fromkeys(("amax", "amin", "max", "min"), "max"),
+    "weighted": "transform",
+}
 STATISTICS = _names(
     "mean sum var std var_mean std_mean linalg_vector_norm norm amax amin max min logsumexp _adaptive_avg_pool2d prod"
 )

@@ -162,6 +162,9 @@ class RecordingMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __torch_dispatch__(self, fn: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Any:
         kwargs = kwargs or {}
+        for i in _tensor_places(fn):  # traced programs hand on lengths of axes as tensors, which arrive here as numbers
+            if i < len(args) and isinstance(args[i], (int, float)):
+                args = (*args[:i], torch.tensor(args[i]), *args[i + 1 :])
         if is_composite(fn):  # left whole by inference tensors and by some exported graphs
             with self:
                 return fn.decompose(*args, **kwargs)
@@ -208,6 +211,14 @@ def _decomposition(fn: Any) -> Callable[..., Any]:
     from torch._decomp import get_decompositions
 
     return get_decompositions([fn])[fn]
+
+
+@cache
+def _tensor_places(fn: Any) -> tuple[int, ...]:
+    """The arguments of an operation that are tensors, and may not be numbers."""
+    if torch._C._should_allow_numbers_as_tensors(aten_name(fn)):
+        return ()
+    return tuple(i for i, argument in enumerate(fn._schema.arguments) if str(argument.type) == "Tensor")
 
 
 @cache
