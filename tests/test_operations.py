@@ -28,7 +28,8 @@ def test_every_operation_of_the_table_has_an_example():
 
 # Recorded under the name of a twin, or as the numbers that complex ones are made of.
 RENAMED = frozenset(
-    """detach native_dropout _embedding_bag_forward_only repeat_interleave rrelu_with_noise view_as_complex view_as_real""".split()
+    """detach native_dropout _embedding_bag_forward_only repeat_interleave rrelu_with_noise view_as_complex
+    view_as_real""".split()
 )
 
 

@@ -68,7 +68,7 @@ def per_sample(t: Tensor, batch: SampleAxis | None, samples: int) -> Tensor:
         return t.sum(tuple(range(1, t.dim())))
     if isinstance(batch, Batch):
         return by_sample(t, batch, samples).sum((0, 2))
-    rows = t.movedim(batch.axis, 0).flatten(1).sum(1) if t.dim() > 1 else t
+    rows = t.movedim(batch.axis, 0).flatten(1).sum(1) if t.dim() > 1 else t.reshape(-1)
     return t.new_zeros(samples).index_add(0, batch.owners(len(rows), samples, t.device), rows)
 
 
@@ -80,7 +80,7 @@ def by_sample(t: Tensor, batch: Batch, samples: int) -> Tensor:
 
 def along(each: Tensor, batch: SampleAxis, like: Tensor) -> Tensor:
     """One number per sample in a shape that broadcasts against `like`."""
-    owners = batch.owners(like.shape[batch.axis], len(each), like.device)
+    owners = batch.owners(like.shape[batch.axis] if like.dim() else 1, len(each), like.device)
     return each[owners].reshape(*[-1 if d == batch.axis else 1 for d in range(like.dim())])
 
 

@@ -119,8 +119,9 @@ class LocalOp:
         batch = self.tape.values[self.op.out].sample_axis
         if batch is None or self.samples == 1:
             return t.square().mean().sqrt()
-        count = torch.bincount(batch.owners(t.shape[batch.axis], self.samples, t.device), minlength=self.samples).clamp(min=1)
-        count = count * (t.numel() // t.shape[batch.axis])
+        rows = t.shape[batch.axis] if t.dim() else 1
+        count = torch.bincount(batch.owners(rows, self.samples, t.device), minlength=self.samples).clamp(min=1)
+        count = count * (t.numel() // rows)
         return along((per_sample(t.square(), batch, self.samples) / count).sqrt(), batch, t)
 
     @property

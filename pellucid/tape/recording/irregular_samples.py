@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -32,9 +33,20 @@ class IrregularSamples:
         """The sample of each entry along the axis."""
         return self.samples.clamp(min=0).to(device)
 
+    @cached_property
+    def only(self) -> int | None:
+        """The sample, where all entries belong to one: as in what a loop computes of one sample after the other."""
+        first = int(self.samples[0]) if len(self.samples) else -1
+        return first if first >= 0 and bool((self.samples == first).all()) else None
+
     def fits(self, other: IrregularSamples) -> bool:
         """Whether another value lies along the same axis, with as many rows."""
         return self.axis == other.axis and len(self.samples) == len(other.samples)
+
+
+def of_one_sample(sample: int, shape: Sequence[int]) -> IrregularSamples:
+    """All of a value belongs to one sample; a single number counts as a row of one."""
+    return IrregularSamples(0, torch.full((shape[0] if shape else 1,), sample))
 
 
 def moved_samples(
@@ -83,6 +95,8 @@ def regular(marked: Tensor, samples: int) -> Batch | IrregularSamples | None:
         >>> regular(torch.tensor([[1, 2], [1, 0]]), 2)
         Batch(axis=1, every=1)
     """
+    if not marked.dim():
+        return IrregularSamples(0, marked.reshape(1) - 1)
     if not marked.numel():  # no rows, as those of an expert that no token was routed to
         empty = marked.shape.index(0)
         return IrregularSamples(empty, marked.new_zeros(0))

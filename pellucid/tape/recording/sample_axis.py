@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..batch import Batch, follow, rearranges
 from ..op import Value
-from .irregular_samples import LARGEST, IrregularSamples, joint_samples, marks, moved_samples
+from .irregular_samples import LARGEST, IrregularSamples, joint_samples, marks, moved_samples, of_one_sample
 
 
 def pattern(name: str, args: Any, source: Value, out: Tensor, samples: int) -> Batch | None:
@@ -32,6 +32,13 @@ def irregular(
         read: The values among the arguments, by number.
         place: Which of the outputs `made` is.
     """
+    owners = {
+        value.irregular.only if isinstance(value.irregular, IrregularSamples) else None
+        for value in read.values()
+        if value.tracked
+    }
+    if len(owners) == 1 and (sample := owners.pop()) is not None:
+        return of_one_sample(sample, made.shape), False
     if kind == "route" and made.numel() <= LARGEST:
         if any(value.tracked and value.sample_axis is None for value in read.values()):
             return None, False
