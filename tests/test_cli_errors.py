@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from pellucid.cli.arguments import PLACEHOLDERS, in_options, suggestion
+from pellucid.cli.errors import describe
 from pellucid.errors import ModelError, NoRule, TargetError
 from tests.test_cli import NET, OWN, PIXELS, WEIGHTS, folder, refused, run
 
@@ -168,3 +169,10 @@ def test_an_error_stays_of_its_kind_and_keeps_what_was_found():
     assert isinstance(error, NoRule) and error.asked == "--strict: a rule for sort" and error.found == "steps=3 of it"
     assert isinstance(in_options(TargetError("a", "b", "c", "d.")), TargetError)
     assert str(in_options(ModelError("a", "b", "c", "Pass labels=."))) == "a: found b; c. Pass --labels FILE."
+
+
+def test_memory_that_runs_out_is_no_bug_of_ours():
+    text, code = describe(
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
+    )
+    assert text.startswith("There is not enough memory for that") and code == 74

@@ -45,6 +45,8 @@ def describe(error: Exception) -> tuple[str, int]:
     if isinstance(error, OSError | MemoryError):
         return f"The operating system refused: {error or 'not enough memory'}.", SYSTEM
     text = " ".join(str(error).split())[:300]
+    if type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in text:  # PyTorch's own, which are RuntimeErrors
+        return f"There is not enough memory for that ({text}). Make the input smaller, or the batch.", SYSTEM
     what = f"{type(error).__name__}: {text}" if text else type(error).__name__
     return (
         f"This is a bug in pellucid, not a mistake of yours ({what}). "

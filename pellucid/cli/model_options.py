@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pellucid.core.files import parse_json
 from pellucid.errors import ModelError
 from . import allocator
 from .errors import print_error
@@ -109,8 +109,18 @@ class ModelOptions:
         """The names of the classes: a line each, or JSON: a list, {"cat": 0} or {"0": "cat"}."""
         if self.labels is None:
             return None
-        text = Path(self.labels).read_text(encoding="utf-8")
-        return parse_labels(text, self.labels) if text.lstrip().startswith(("[", "{")) else text.splitlines()
+        try:
+            text = Path(self.labels).read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError:
+            found, do = "bytes that are no text in UTF-8", "Save it in UTF-8, one name a line."
+            raise ModelError(f"--labels {self.labels}", found, "names are words", do) from None
+        if text.lstrip().startswith(("[", "{")):
+            return parse_labels(text, self.labels)
+        names = text.splitlines()
+        if not any(name.strip() for name in names):
+            do = "Write one name a line, in the order of the classes."
+            raise ModelError(f"--labels {self.labels}", "no name", "every class has one", do)
+        return names
 
 
 def with_options(group: type[Any], name: str, options: Sequence[Callable[..., Any]]) -> Callable[..., Any]:
@@ -204,14 +214,14 @@ def parse_labels(text: str, path: str) -> list[str]:
         (['cat', 'dog'], ['cat', 'dog'])
     """
     try:
-        data = json.loads(text)
+        data = parse_json(text)
         if isinstance(data, list):
             return [str(name) for name in data]
         pairs = [(int(key), str(value)) if str(key).isdigit() else (int(value), str(key)) for key, value in data.items()]
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, OverflowError) as error:
         do = "Write one name a line, or a list, or {name: index}."
         raise ModelError(f"--labels {path}", f"JSON that does not name classes ({error})", "nothing else is read", do) from None
-    if sorted(index for index, _ in pairs) != list(range(len(pairs))):
+    if not pairs or sorted(index for index, _ in pairs) != list(range(len(pairs))):
         found = f"the indices {', '.join(str(index) for index, _ in sorted(pairs)[:8])}"
         raise ModelError(f"--labels {path}", found, f"classes run 0-{len(pairs) - 1}", "Number them without gaps.")
     return [name for _, name in sorted(pairs)]

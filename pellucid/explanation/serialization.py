@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import json
 import os
-import struct
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from pellucid.core.conforms import conforms
+from pellucid.core.files import parse_json
+from pellucid.core.tensors import read_tensors
 from pellucid.errors import OutputError
-from pellucid.model.modality import from_plain, to_plain
+from pellucid.model.modality import from_plain, to_plain, tupled
 from .explanation import Explanation
 from .ledger import Ledger, Row
 from .regions import Region
 
 SUBJECT = "subject."  # before the names of a subject's tensors in a file
+HEADER = (
+    *("target", "method", "signed", "notes", "provenance", "at", "classes", "targets", "shared", "forwards", "adds", "through"),
+    "doubts",  # only where there are any
+)
+REMEDY = "Load a .safetensors file that Explanation.save wrote."
 
 
 def load_explanation(path: str | os.PathLike[str]) -> Explanation:
@@ -27,19 +34,85 @@ def load_explanation(path: str | os.PathLike[str]) -> Explanation:
     Raises:
         OutputError: There is no such file, or it is not an explanation.
     """
-    fields, tensors = unpack(Path(path))
-    fields |= {name: tuple(fields.get(name, ())) for name in ("notes", "targets", "through", "doubts")} | {
-        "classes": tuple(map(tuple, fields["classes"]))
-    }
+    told, tensors = unpack(Path(path))
+    try:
+        e = assembled(told, tensors)
+        e.caption(), e.heat()  # what everything that draws it begins with
+    except OutputError:
+        raise
+    except Exception as error:  # whatever a file made by someone else leads to
+        found = f"parts that do not belong together ({type(error).__name__}: {' '.join(str(error).split())[:200]})"
+        raise OutputError(f"load {path}", found, "it is damaged, or of another version", REMEDY) from None
+    return e
+
+
+def assembled(told: Any, tensors: dict[str, Tensor]) -> Explanation:
+    """The explanation that a file describes.
+
+    Arguments:
+        told: What its header says.
+
+    Raises:
+        ValueError, KeyError, TypeError: it describes none.
+    """
+    if not isinstance(told, dict):
+        raise ValueError(f"a header that is a {type(told).__name__}")
+    fields = {name: tupled(value) for name, value in told.items()}
+    rows, plain = fields.pop("rows", None), fields.pop("subject", None)
+    hints = get_type_hints(Explanation)
+    wrong = [name for name, value in fields.items() if name not in HEADER or not conforms(value, hints[name])]
+    if wrong:
+        raise ValueError(f"the field {wrong[0]!r}")
+    ledger = None if rows is None else _ledger(rows, tensors)
+    parts = {name.removeprefix(SUBJECT): tensor for name, tensor in tensors.items() if name.startswith(SUBJECT)}
+    subject = None if plain is None else from_plain(plain, parts)
     picture = tensors["picture"].numpy() if "picture" in tensors else None
-    rows, plain = fields.pop("rows"), fields.pop("subject", None)
-    if rows is not None:
-        entries = (Row(where, op, cause, tensors[f"ledger.row.{n}"]) for n, (where, op, cause) in enumerate(rows))
-        fields["ledger"] = Ledger(tensors["ledger.seed"], tensors["ledger.input"], tuple(entries))
-    if plain is not None:
-        parts = {name.removeprefix(SUBJECT): tensor for name, tensor in tensors.items() if name.startswith(SUBJECT)}
-        fields["subject"] = from_plain(plain, parts)
-    return Explanation(tensors["values"], tensors["output"], picture=picture, error=tensors.get("error"), **fields)
+    e = Explanation(
+        tensors["values"],
+        tensors["output"],
+        picture=picture,
+        error=tensors.get("error"),
+        ledger=ledger,
+        subject=subject,
+        **fields,
+    )
+    check(e)
+    return e
+
+
+def _ledger(rows: Any, tensors: dict[str, Tensor]) -> Ledger:
+    if not conforms(rows, tuple[tuple[str, str, str], ...]):
+        raise ValueError("the rows of the ledger")
+    entries = (Row(where, op, cause, tensors[f"ledger.row.{n}"]) for n, (where, op, cause) in enumerate(rows))
+    return Ledger(tensors["ledger.seed"], tensors["ledger.input"], tuple(entries))
+
+
+def check(e: Explanation) -> None:
+    """Refuse parts whose shapes do not fit one another.
+
+    Raises:
+        ValueError: some do not.
+    """
+    count, ledger = (len(e.values) if e.values.dim() else 0), e.ledger
+    columns = () if ledger is None else (ledger.seed, ledger.input, *(row.amount for row in ledger.rows))
+    shape = () if e.picture is None else e.picture.shape
+    fits = {
+        "values": e.values.dim() > 1 and e.values.numel() > 0 and e.values.is_floating_point(),
+        "output": tuple(e.output.shape) == (count,) and e.output.is_floating_point(),
+        "error": e.error is None or (e.error.shape == e.values.shape and e.error.is_floating_point()),
+        "ledger": all(tuple(column.shape) == (count,) and column.is_floating_point() for column in columns),
+        "targets": len(e.targets) in (0, count) and len(e.through) in (0, count),
+        "picture": e.picture is None or (str(e.picture.dtype) == "uint8" and _is_picture(shape, count)),
+        "subject": e.subject is None or e.subject.fits(e.values),
+    }
+    wrong = [name for name, fine in fits.items() if not fine]
+    if wrong:
+        raise ValueError(f"the {wrong[0]} of {count} samples")
+
+
+def _is_picture(shape: tuple[int, ...], count: int) -> bool:
+    """(height, width, 3), or one for each sample."""
+    return len(shape) in (3, 4) and shape[-1] == 3 and 0 not in shape and (len(shape) == 3 or shape[0] == count)
 
 
 def to_safetensors(e: Explanation) -> bytes:
@@ -63,10 +136,9 @@ def to_safetensors(e: Explanation) -> bytes:
 
 def header(e: Explanation) -> dict[str, Any]:
     """What the tensors of an explanation do not say."""
-    names = "target method signed notes provenance at classes targets shared forwards adds through"
     subject = None if e.subject is None else to_plain(e.subject)[0]
     rows = None if e.ledger is None else [(row.where, row.op, row.cause) for row in e.ledger.rows]
-    return {name: getattr(e, name) for name in names.split()} | {"subject": subject, "rows": rows} | _doubts(e)
+    return {name: getattr(e, name) for name in HEADER[:-1]} | {"subject": subject, "rows": rows} | _doubts(e)
 
 
 def _doubts(e: Explanation) -> dict[str, Any]:
@@ -74,24 +146,16 @@ def _doubts(e: Explanation) -> dict[str, Any]:
     return {"doubts": e.doubts} if e.doubts else {}
 
 
-def unpack(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def unpack(path: Path) -> tuple[Any, dict[str, Tensor]]:
     """Header and tensors of a file that `Explanation.save` wrote."""
-    from safetensors import SafetensorError
-    from safetensors.torch import load
-
-    request, do = f"load {path}", "Load a .safetensors file that Explanation.save wrote."
-    try:
-        data = path.read_bytes()
-        tensors: dict[str, Tensor] = load(data)
-    except OSError as error:
-        raise OutputError(request, error.strerror or str(error), "it cannot be read", do) from None
-    except SafetensorError as error:
-        raise OutputError(request, str(error), "it is not a whole safetensors file", do) from None
-    (length,) = struct.unpack("<Q", data[:8])
-    metadata = json.loads(data[8 : 8 + length]).get("__metadata__", {})
+    request = f"load {path}"
+    metadata, tensors = read_tensors(path, request, REMEDY)
     if "pellucid" not in metadata:
-        raise OutputError(request, f"tensors {', '.join(sorted(tensors)) or 'none'}", "they are no explanation", do)
-    return json.loads(metadata["pellucid"]), tensors
+        raise OutputError(request, f"tensors {', '.join(sorted(tensors)[:5]) or 'none'}", "they are no explanation", REMEDY)
+    try:
+        return parse_json(metadata["pellucid"]), tensors
+    except ValueError as error:
+        raise OutputError(request, f"a header that is no JSON ({error})", "it is damaged", REMEDY) from None
 
 
 def summary(e: Explanation) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from .base import Modality as Modality
 from .multi import MultiInput as MultiInput
-from .serialization import KINDS as KINDS, from_plain as from_plain, to_plain as to_plain
+from .serialization import KINDS as KINDS, from_plain as from_plain, to_plain as to_plain, tupled as tupled
 from .series import Series as Series
 from .table import Table as Table
 from .tokens import Piece as Piece, Tokens as Tokens

@@ -32,6 +32,10 @@ class Modality(ABC):
         """Whether these values, batch first, are of its shape: values of a layer inside may have other places than the input."""
 
     @abstractmethod
+    def whole(self) -> bool:
+        """Whether its fields belong together, as those of a damaged file may not."""
+
+    @abstractmethod
     def arrange(self, values: Tensor) -> Tensor:
         """One sample's values with shape (channel, height, width), a place for each thing; (channel, 1, length) in a row."""
 

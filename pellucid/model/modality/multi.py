@@ -8,6 +8,7 @@ from itertools import accumulate, pairwise
 from math import prod
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor
 
 from pellucid.core.numbers import decimals, figure
@@ -46,6 +47,12 @@ class MultiInput(Modality):
 
     def take(self, rows: Sequence[int]) -> MultiInput:
         return replace(self, subjects=tuple(None if one is None else one.take(rows) for one in self.subjects))
+
+    def whole(self) -> bool:
+        count = {len(self.names), len(self.shapes), len(self.subjects), len(self.pictures)}
+        sizes = all(side > 0 for shape in self.shapes for side in shape)
+        pictures = (picture for picture in self.pictures if picture is not None)
+        return len(count) == 1 and sizes and all(p.dtype == torch.uint8 and p.dim() == 3 and p.shape[2] == 3 for p in pictures)
 
     def fits(self, values: Tensor) -> bool:
         return values.dim() == 2 and values.shape[1] == self._edges[-1]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import Any
+from typing import Any, get_type_hints
 
 from torch import Tensor
 
+from pellucid.core.conforms import conforms
 from pellucid.errors import OutputError
 from .base import Modality
 from .multi import MultiInput
@@ -31,14 +32,24 @@ def from_plain(plain: dict[str, Any], tensors: dict[str, Tensor]) -> Modality:
 
     Raises:
         OutputError: this version knows no such kind.
+        ValueError: the parts are of other types, or do not belong together.
     """
     plain = dict(plain)
     kind = plain.pop("kind", None)
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         do = f"This version reads {', '.join(KINDS)}; a newer one may read it."
         raise OutputError("An explanation from a file", f'an input of kind "{kind}"', "no kind has that name", do)
     own = {name: tensor for name, tensor in tensors.items() if "." not in name}
-    return KINDS[kind](**{name: _whole(tupled(value), tensors) for name, value in plain.items()}, **own)
+    noun, hints = KINDS[kind], get_type_hints(KINDS[kind])
+    parts = {name: _whole(tupled(value), tensors) for name, value in plain.items()} | own
+    wrong = [one.name for one in fields(noun) if one.name not in parts or not conforms(parts[one.name], hints[one.name])]
+    if wrong or len(parts) > len(fields(noun)):
+        raise ValueError(f"{kind} with {wrong[0] if wrong else 'unknown fields'}")
+    made = noun(**parts)
+    lengths = {len(getattr(made, name)) for name in made.per_sample}
+    if len(lengths) > 1 or not made.whole():
+        raise ValueError(f"{kind} whose parts do not belong together")
+    return made
 
 
 def _plain(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:

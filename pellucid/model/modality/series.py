@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, ClassVar
@@ -40,6 +41,12 @@ class Series(Modality):
 
     def __post_init__(self) -> None:
         make_printable(self, "names", "unit")
+
+    def whole(self) -> bool:
+        curves = self.curves
+        return (
+            curves.dim() == 3 and curves.shape[1] == len(self.names) and curves.is_floating_point() and 0 < self.rate < math.inf
+        )
 
     def fits(self, values: Tensor) -> bool:
         return values.shape == self.curves.shape

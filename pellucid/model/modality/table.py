@@ -38,6 +38,10 @@ class Table(Modality):
     def __post_init__(self) -> None:
         make_printable(self, "names", "cells")
 
+    def whole(self) -> bool:
+        columns = {len(self.names), len(self.widths), *map(len, self.cells)}
+        return len(columns) == 1 and min(self.widths, default=0) > 0
+
     def fits(self, values: Tensor) -> bool:
         return values.dim() == 2 and tuple(values.shape) == (len(self.cells), sum(self.widths))
 

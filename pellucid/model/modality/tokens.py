@@ -93,6 +93,15 @@ class Tokens(Modality):
         pieces, kinds = (tuple(part[sample][i] for i in real) for part in (self.pieces, self.kinds))
         return Tokens((self.texts[sample],), (pieces,), (tuple(self.spans[sample][i] for i in real),), (kinds,))
 
+    def whole(self) -> bool:
+        rows = zip(self.texts, self.pieces, self.spans, self.kinds, strict=True)
+        return all(
+            len(pieces) == len(spans) == len(kinds)
+            and {TEXT, SPECIAL, PADDING}.issuperset(kinds)
+            and all(0 <= start <= end <= len(text) for start, end in spans)
+            for text, pieces, spans, kinds in rows
+        )
+
     def fits(self, values: Tensor) -> bool:
         """One value per token, or one vector."""
         return values.dim() in (2, 3) and tuple(values.shape[:2]) == (len(self.texts), len(self.pieces[0]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,10 +22,15 @@ def from_object(program: ExportedProgram, name: str = "exported program", source
 
 def load(path: Path) -> Model:
     """The program in a trusted file; a softmax at its end is left out."""
+    log = logging.getLogger("torch.export")
+    level = log.level
     try:
+        log.setLevel(logging.CRITICAL)  # what it says of a damaged file is said once, by us
         program = torch.export.load(path)
     except Exception as error:
         raise damaged(path, error) from None
+    finally:
+        log.setLevel(level)
     model = from_object(program, path.stem, f"exported program {path.name}, trusted by the user")
     if not _ends_in_softmax(program):
         return model

@@ -44,7 +44,7 @@ def _archive(path: Path) -> str:
     try:
         with zipfile.ZipFile(path) as archive:
             members = {name.partition("/")[2] or name for name in archive.namelist()}
-    except (zipfile.BadZipFile, OSError) as error:
+    except (zipfile.BadZipFile, OSError, ValueError, RuntimeError, EOFError) as error:
         raise weights.damaged(path, error) from None
     if "constants.pkl" in members:  # as torch.load tells them apart
         return TORCHSCRIPT

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from pellucid.core.files import write
-from pellucid.errors import InputError
+from pellucid.core.tensors import read_tensors
+from pellucid.errors import InputError, OutputError
 from .windows import flat_index
 
 REACH = 31  # pixels: what windows with their frames may span, less one
@@ -79,12 +80,20 @@ class Statistics:
 
     @staticmethod
     def load(path: str | os.PathLike[str]) -> Statistics:
-        """Read what `save` wrote."""
-        from safetensors import safe_open
+        """Read what `save` wrote.
 
-        with safe_open(path, "pt") as file:
-            tensors = {name: file.get_tensor(name).double() for name in ("mean", "covariance", "low", "high")}
-            return Statistics(**tensors, pixels=file.metadata()["pixels"] == "True")
+        Raises:
+            OutputError: there is no such file, or it holds no statistics.
+        """
+        request, do = f"statistics from {path}", "Name a file that Statistics.save wrote, or measure them anew."
+        metadata, tensors = read_tensors(Path(path), request, do)
+        wanted = [tensors[name].double() for name in ("mean", "covariance", "low", "high") if name in tensors]
+        channels = wanted[0].shape if wanted else ()
+        fits = len(wanted) == 4 and len(channels) == 1 and wanted[2].shape == wanted[3].shape == channels
+        if not fits or wanted[1].shape[:2] != channels * 2 or not all(side % 2 for side in wanted[1].shape[2:]):
+            found = f"tensors {', '.join(f'{name} {tuple(t.shape)}' for name, t in list(tensors.items())[:5]) or 'none'}"
+            raise OutputError(request, found, "they are no means and covariances of the same channels", do)
+        return Statistics(*wanted, pixels=metadata.get("pixels") == "True")
 
 
 def measured(samples: Iterable[Tensor], *, reach: int = REACH, pixels: bool = False) -> Statistics:

@@ -11,7 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pellucid.core.files import write
+from pellucid.core.files import parse_json, write
+from pellucid.core.tensors import read_tensors
 from pellucid.errors import MethodError, OutputError
 from pellucid.target import Names, Target
 from ..regions.regions import Regions
@@ -128,20 +129,20 @@ class Responses:
         Raises:
             OutputError: the file cannot be read, or belongs to another sample, design or model.
         """
-        from safetensors import SafetensorError, safe_open
-
         what, advice = f"responses from {path}", "Start again without it."
+        told, tensors = read_tensors(Path(path), what, advice)
         try:
-            with safe_open(path, "pt") as file:
-                metadata = json.loads((file.metadata() or {}).get("pellucid.responses", "{}"))
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (a file, not a dict)
-        except (OSError, SafetensorError, ValueError) as error:
-            raise OutputError(what, str(error), "it cannot be read", advice) from None
-        if not self._matches(metadata, tensors):
-            content = f"answers about {metadata['target']} of {metadata['n']} regions" if metadata else "no responses"
+            metadata = parse_json(told.get("pellucid.responses", "{}"))
+            matches = self._matches(metadata, tensors)
+            spared = int(metadata["spared"]) if matches else 0
+        except Exception as error:  # whatever a file made by someone else leads to
+            found = f"parts that do not belong together ({type(error).__name__}: {' '.join(str(error).split())[:200]})"
+            raise OutputError(what, found, "it is damaged", advice) from None
+        if not matches:
+            content = f"answers about {metadata.get('target')} of {metadata.get('n')} regions" if metadata else "no responses"
             raise OutputError(what, content, "they belong to another sample, model, target or design", advice)
         design = self.design.longer(self.n, len(tensors["answers"]))
-        return replace(self, design=design, answers=tensors["answers"].to(self.answers), spared=metadata["spared"])
+        return replace(self, design=design, answers=tensors["answers"].to(self.answers), spared=spared)
 
     def _matches(self, metadata: dict[str, Any], tensors: dict[str, Tensor]) -> bool:
         """Whether a file holds answers to rows of this run: of the same sample, and in the same order."""
