@@ -103,7 +103,8 @@ def _check(codes: Codes, plan: Architecture, bounds: list[Tensor]) -> None:
     """Refuse statistics that do not fit the codes, and bounds that do not fit the pictures."""
     for shape, found in ((plan.code, [codes.mean, codes.sd, codes.low, codes.high]), (plan.picture, bounds)):
         for one in found:
-            if torch.broadcast_shapes(one.shape, shape) != shape or not one.is_floating_point() or not bool(one.isfinite().all()):
+            fits = tuple(one.expand(shape).shape) == shape  # else it raises
+            if not fits or not one.is_floating_point() or not bool(one.isfinite().all()):
                 raise ValueError(f"statistics of shape {tuple(one.shape)} for shape {shape}")
     if codes.bank is not None and (tuple(codes.bank.shape[1:]) != plan.code or not len(codes.bank)):
         raise ValueError(f"a bank of shape {tuple(codes.bank.shape)} of codes of shape {plan.code}")

@@ -93,7 +93,8 @@ class Statistics:
         if not fits or wanted[1].shape[:2] != channels * 2 or not all(side % 2 for side in wanted[1].shape[2:]):
             found = f"tensors {', '.join(f'{name} {tuple(t.shape)}' for name, t in list(tensors.items())[:5]) or 'none'}"
             raise OutputError(request, found, "they are no means and covariances of the same channels", do)
-        return Statistics(*wanted, pixels=metadata.get("pixels") == "True")
+        mean, covariance, low, high = wanted
+        return Statistics(mean, covariance, low, high, pixels=metadata.get("pixels") == "True")
 
 
 def measured(samples: Iterable[Tensor], *, reach: int = REACH, pixels: bool = False) -> Statistics:
