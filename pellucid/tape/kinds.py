@@ -188,6 +188,8 @@ def nonnegative(name: str, kind: str, args: Sequence[Any], kwargs: Mapping[str, 
     if name in ("hardtanh", "clamp", "clamp_min"):
         low = kwargs.get("min", kwargs.get("min_val", args[1] if len(args) > 1 else -1.0))
         return isinstance(low, (int, float)) and low >= 0
+    if name == "threshold":  # what is not above one number is another
+        return bool(args[1] >= 0 and args[2] >= 0)
     if name in SIGNED or not sources or kwargs.get("alpha", 1) < 0:
         return False
     if (name == "constant_pad_nd" and len(args) > 2 and args[2] < 0) or (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -20,6 +21,9 @@ OTHERS = frozenset(
     """leaky_relu elu selu celu gelu silu mish hardswish hardsigmoid sigmoid tanh softplus log_sigmoid_forward _prelu_kernel
     rrelu_with_noise softshrink hardshrink hardtanh threshold glu""".split()
 )
+
+COMPARISONS = frozenset({"gt", "ge", "lt", "le"})
+CHOICES = frozenset({"where", "masked_fill", "index_put", "mul"})
 
 
 @dataclass(frozen=True)
@@ -55,9 +59,12 @@ class AtRelus(ABC):
             g = carried[0]
             return [self.back(op, g)] if g is not None and rectifies(op.tape, op.op) else chain_rule(op, carried)
 
+        doubts = _doubts(tape, path(tape, resolved.gradients))
         arrived = walk(tape, resolved.gradients, step, ends=(end,))
         gradient = arrived.get(end, torch.zeros_like(place))
-        return Attribution(gradient, resolved.score, resolved.target, resolved.output, notes=notes, forwards=2 * len(x))
+        return Attribution(
+            gradient, resolved.score, resolved.target, resolved.output, notes=notes, warnings=doubts, forwards=2 * len(x)
+        )
 
 
 @dataclass(frozen=True)
@@ -153,6 +160,17 @@ def _notes(tape: Tape, ops: list[Op]) -> tuple[str, ...]:
             f"{len(others)} {'activations' if len(others) > 1 else 'activation'} other than ReLU ({names}) kept the derivative."
         )
     return tuple(notes)
+
+
+def _doubts(tape: Tape, ops: Sequence[Op]) -> tuple[str, ...]:
+    """What may be a ReLU that is not recognised: entries chosen by a comparison of what the network computes."""
+    compared = {id(made) for op in tape.ops if op.name in COMPARISONS for made in op.aux if made is not None}
+    for op in ops:
+        if op.name in CHOICES and any(id(tape.values[ref.id].tensor) in compared for ref in op.refs()):
+            return (
+                f"{op.place} chooses entries by a comparison and kept its derivative: if that is a ReLU, this map is another.",
+            )
+    return ()
 
 
 def _plain(name: str) -> str:

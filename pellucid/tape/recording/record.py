@@ -20,6 +20,7 @@ from pellucid.model.mode import is_opaque
 from pellucid.model.outputs import with_batch_axis
 from .. import kinds
 from ..op import Tape
+from ..rewrite.rectifiers import rectifiers
 from .complex_numbers import InPairs
 from .decompose import encoder, fused_attention, grouped, modulated, noise, recurrent
 from .exported_program import ModuleInterpreter, has_modules
@@ -66,7 +67,7 @@ def record(model: Any, *inputs: Tensor) -> Tape:
         with RecordingMode(recorder):
             run = ModuleInterpreter(forward, recorder).run if has_modules(forward) else forward
             output = with_batch_axis(run(*copies), len(copies[0]) if copies and copies[0].dim() else 0)
-        tape = recorder.close(output, transparent=not is_opaque(module))
+        tape = rectifiers(recorder.close(output, transparent=not is_opaque(module)))
     for observe in _observers.get():
         observe(tape, model, inputs)
     return tape
