@@ -164,9 +164,11 @@ def _notes(tape: Tape, ops: list[Op]) -> tuple[str, ...]:
 
 def _doubts(tape: Tape, ops: Sequence[Op]) -> tuple[str, ...]:
     """What may be a ReLU that is not recognised: entries chosen by a comparison of what the network computes."""
-    compared = {id(made) for op in tape.ops if op.name in COMPARISONS for made in op.aux if made is not None}
+    if not any(op.name in COMPARISONS for op in tape.ops):
+        return ()
     for op in ops:
-        if op.name in CHOICES and any(id(tape.values[ref.id].tensor) in compared for ref in op.refs()):
+        masks = (tape.values[ref.id].tensor for ref in op.refs())
+        if op.name in CHOICES and any(mask is not None and mask.dtype == torch.bool for mask in masks):
             return (
                 f"{op.place} chooses entries by a comparison and kept its derivative: if that is a ReLU, this map is another.",
             )
