@@ -28,7 +28,9 @@ class Attribution:
             value is the place's own, and not the sum over its channels.
         forwards: How many samples went through the network, those of backward passes once more.
         through: For each row of the values what relevance had to pass, in words; empty where there was no condition.
-        warnings: Sentences on what may make the values wrong, such as a branch without a derivative; facts are `notes`.
+        warnings: Sentences on what may make the values wrong, such as samples that mix; facts are `notes`.
+        lost: Sentences on branches that could not be followed, for methods that carry something back: warnings, or with
+            strict=True an error.
     """
 
     values: Tensor
@@ -44,3 +46,4 @@ class Attribution:
     forwards: int = 0
     through: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()

@@ -17,10 +17,16 @@ def training_modules(module: nn.Module, name: str = "") -> Iterator[str]:
     """The paths of the modules in training mode, in order; "" is the network itself."""
     if is_exported(module):  # its flag is always on and means nothing
         return
-    if getattr(module, "training", False):  # a frozen script has no flag
+    if getattr(module, "training", False) and not _same_in_training(module):  # a frozen script has no flag
         yield name
     for child, submodule in module.named_children():
         yield from training_modules(submodule, f"{name}.{child}" if name else child)
+
+
+def _same_in_training(module: nn.Module) -> bool:
+    """Whether a layer is one of whole numbers, which PyTorch makes in training mode, and which knows only one mode."""
+    whole = type(module).__module__.startswith(("torch.ao.nn.quantized", "torch.ao.nn.intrinsic.quantized"))
+    return whole and not getattr(module, "dropout", 0)
 
 
 def fixed_training_ops(module: nn.Module) -> Iterator[str]:

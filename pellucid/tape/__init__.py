@@ -3,6 +3,7 @@
 What relevance an operation hands on is decided by rules, in `methods/lrp`; forward passes without a tape are in `forward.py`.
 """
 
+from .branches import check_branches as check_branches
 from .local import LocalOp as LocalOp
 from .op import Affine as Affine, Op as Op, Ref as Ref, Tape as Tape, Value as Value
 from .recording.record import record as record

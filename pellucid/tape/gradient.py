@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from pellucid.model import Model
 from pellucid.model.hooks import listening
 from pellucid.model.outputs import rebuild
+from .branches import check_branches
 from .forward import Readout
 from .op import Tape
 from .recording.record import record
@@ -54,6 +55,7 @@ def gradient_and_score_at_once(readout: Readout, variants: Tensor, rows: Sequenc
     tape = _record(readout, variants, rows)
     resolved = resolve_target(tape, readout.target.take(rows))
     end = tape.inputs[-1]
+    check_branches(tape, resolved.gradients, end, slopes=True)
     gradient = walk(tape, resolved.gradients, chain_rule, ends=(end,)).get(end)
     return torch.zeros_like(variants) if gradient is None else gradient, resolved.score
 

@@ -58,7 +58,7 @@ ACTIVATIONS = _names(
     """relu relu6 hardtanh leaky_relu elu selu celu gelu silu mish hardswish hardsigmoid sigmoid tanh softplus
     log_sigmoid_forward threshold clamp clamp_min clamp_max clip prelu _prelu_kernel rrelu_with_noise softshrink hardshrink
     abs exp exp2 expm1 log log2 log10 log1p sqrt rsqrt pow erf erfc sin cos tan atan asin acos sinh cosh reciprocal square
-    sign floor ceil round trunc frac logit special_expit nan_to_num asinh acosh atanh xlogy"""
+    sign floor ceil round trunc frac logit special_expit nan_to_num asinh acosh atanh xlogy rounding"""
 )
 CLAMPS = _names("clamp clamp_min clamp_max clip")
 # Entry by entry, with slopes that may be infinite where what they make is finite, or is replaced.
@@ -104,6 +104,15 @@ CONSTANTS = _names(
     nonzero bucketize searchsorted _local_scalar_dense item is_nonzero floor_divide one_hot count_nonzero
     new_empty_strided empty_strided"""
 )
+# Of these, what says more than a condition or a place: where it comes back as a number, something of the input was lost.
+NUMBERS = _names("bucketize searchsorted floor_divide one_hot count_nonzero")
+# Made of the shape of a tensor alone, or drawn.
+SHAPED = _names(
+    """zeros_like ones_like full_like empty_like rand_like randn_like randint_like new_zeros new_ones new_full new_empty
+    new_empty_strided empty_strided bernoulli"""
+)
+# Constant between jumps: the derivative is zero wherever there is one.
+STEPS = _names("round floor ceil trunc fix sign sgn heaviside")
 STOCHASTIC = _names("bernoulli bernoulli_ native_dropout rand_like randn_like normal uniform")
 
 KINDS: dict[str, frozenset[str]] = {

@@ -36,6 +36,8 @@ class Value:
         nonnegative: Whether all entries are known to be at least zero, from the operation that made it.
         is_parameter: Whether it is a parameter or a buffer of the model, not computed.
         name: The path of the parameter or buffer that it is, or was computed from: "cls_token".
+        lost_at: Of a constant that was computed from the input all the same, the number of the operation where the thread was
+            lost: whole numbers made of real ones, quantised values.
     """
 
     tensor: Tensor | None
@@ -49,6 +51,7 @@ class Value:
     irregular: SampleAxis | None = None
     is_parameter: bool = False
     name: str = ""
+    lost_at: int | None = None
 
     @property
     def sample_axis(self) -> SampleAxis | None:
@@ -151,6 +154,7 @@ class Tape:
         returned: For every module path, the values that the module returned, one per call.
         transparent: Whether module boundaries could be seen; not so in scripted and compiled code.
         recorded: The operations as they ran, when `ops` was rewritten.
+        numbers: Where values that descend from the input left PyTorch as Python numbers or arrays: "item in pool".
     """
 
     ops: tuple[Op, ...]
@@ -160,6 +164,7 @@ class Tape:
     returned: dict[str, tuple[int, ...]] = field(default_factory=dict)
     transparent: bool = True
     recorded: tuple[Op, ...] = ()
+    numbers: tuple[str, ...] = ()
 
     @property
     def samples(self) -> int:

@@ -51,7 +51,7 @@ def compare(
 
     def work(method: Method) -> Explanation:
         conditioned, end = with_conditions(method, only, at)
-        return run_method(conditioned, batch, as_target(target), end)
+        return run_method(conditioned, batch, as_target(target), end, strict=strict)
 
     def called_off(done: int) -> bool:
         return report_progress(done, len(chosen), "methods")

@@ -197,7 +197,7 @@ def concepts(
     if isinstance(data, (str, os.PathLike)):
         pictures(model, data)  # refused now, and not when all else is done
     batch = read_inputs(model, x)
-    whole = run_method(chosen, batch, target, None)
+    whole = run_method(chosen, batch, target, None, strict=strict)
     if len(whole) != 1:
         raise InputError(
             "Concepts", f"a batch of {len(whole)} samples", "channels are told of one decision", "Pass one of them: x[:1]."
@@ -206,7 +206,7 @@ def concepts(
     every = _all_channels(layer, run_method(chosen, batch, target, layer.at).values, float(whole.output[0]))
     shown = _select(every, layer, which, top, against)
     conditioned, end = with_conditions(chosen, [layer.only(one.channel) for one in shown], layer.at)
-    maps = run_method(conditioned, batch, target, end)
+    maps = run_method(conditioned, batch, target, end, strict=strict)
     units = [layer.unit(one.channel) for one in shown]
     real = None if data is None or not beside else examples(model, units, data, top=beside, by="relevance", method=method)
     recipe = "auto" if draw is True else draw

@@ -61,7 +61,8 @@ def explain(
         only: What relevance has to pass there: `only=pl.channels([17, 33])` with `at="layer4"` explains by the input what passes
             through those channels of that layer; `only={"layer4": pl.channels(17), "layer3": pl.channels([1, 2])}` what
             passes both; of a list each condition gets a row of its own.
-        strict: Whether an operation without a rule is an error; else its derivative is used, and the caption says so.
+        strict: Whether an operation without a rule is an error, and so a branch that cannot be followed; else its derivative is
+            used, and the caption says so.
         verify: Whether the network is checked to do what is explained, once per network and kind of input, see `pl.verify`.
 
     Returns:
@@ -79,7 +80,7 @@ def explain(
     model = load(model)
     model.ready()
     chosen, at = with_conditions(as_method(method, strict=strict), only, at)
-    return run_method(chosen, read_inputs(model, x), as_target(target), at, verify=verify)
+    return run_method(chosen, read_inputs(model, x), as_target(target), at, verify=verify, strict=strict)
 
 
 def with_conditions(method: Method, only: Only, at: str | Where | None) -> tuple[Method, str | Where | None]:
@@ -102,13 +103,15 @@ def check_carries(method: str | Method, through: str) -> None:
         )  # fmt: skip
 
 
-def run_method(method: Method, batch: Batch, target: Target, at: str | Where | None, *, verify: bool = True) -> Explanation:
+def run_method(
+    method: Method, batch: Batch, target: Target, at: str | Where | None, *, verify: bool = True, strict: bool = False
+) -> Explanation:
     """The explanation by a method; by one that chooses, that of its choice, with the reason in its notes."""
     chosen, reason = method, ""
     if has(method, "resolve"):
         token_target = as_token_target(target, batch.texts[0]) if batch.texts else target
         chosen, reason = member(method, "resolve")(batch.model, batch.x, token_target)
-    check = SelfCheck(batch, chosen.name, inside=at is not None, on=verify)
+    check = SelfCheck(batch, chosen.name, inside=at is not None, on=verify, strict=strict)
     with check.recording():
         e = explain_batch(chosen, batch, target, at, check)
     return replace(e, notes=(reason, *e.notes)) if reason else e
@@ -207,7 +210,7 @@ def _explanation(batch: Batch, method: Method, attribution: Attribution, at: str
         error=None if attribution.error is None else attribution.error.detach().to(values.dtype).cpu(),
         shared=attribution.shared, forwards=attribution.forwards, subject=_modality(batch, values, at),
         adds=attribution.ledger is not None or adds_up(method.name), through=attribution.through,
-        doubts=(*attribution.warnings, *batch.warnings),
+        doubts=(*attribution.warnings, *attribution.lost, *batch.warnings),
     )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, NamedTuple
 
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor
 from pellucid.explanation.attribution import Attribution
 from pellucid.model import Model
 from pellucid.model.where import Where
-from pellucid.tape import Tape, record, resolve_target
+from pellucid.tape import Tape, check_branches, record, resolve_target
 from pellucid.tape.axes.feature_map import FeatureMap
 from pellucid.tape.local import single_precision
 from pellucid.tape.seed import ResolvedTarget
@@ -77,6 +77,7 @@ class CAM(ABC):
 
     name: ClassVar[str]
     per_token: ClassVar[str] = "none"
+    by_gradients: ClassVar[bool] = False  # whether it reads the derivative of the target at its layer
 
     @property
     def signed(self) -> bool:
@@ -95,9 +96,11 @@ class CAM(ABC):
         tape = record(model, x)
         resolved = resolve_target(tape, target, model)
         chosen = choose_map(tape, resolved, self.name, self.layer, at)
+        lost = check_branches(tape, resolved.gradients, chosen.id, slopes=True) if self.by_gradients else ()
         heat, forwards, notes = self.heat_of(LayerActivation(model, x, tape, resolved, chosen, tape.value(chosen.id)))
         heat = heat.relu() if self.relu else heat
-        return map_attribution(tape, resolved, chosen, heat, at, notes=notes, options=self.options, forwards=forwards)
+        made = map_attribution(tape, resolved, chosen, heat, at, notes=notes, options=self.options, forwards=forwards)
+        return replace(made, lost=lost) if lost else made
 
     @property
     def options(self) -> tuple[str, ...]:

@@ -17,6 +17,8 @@ from .base import CAM, Heat, LayerActivation, weighted_sum
 class OfGradients(CAM):
     """A map from activations and gradients at one layer."""
 
+    by_gradients = True
+
     @abstractmethod
     def weigh(self, A: Tensor, G: Tensor) -> Tensor:
         """One number per place, (batch, *places), from activations A and gradients G, both (batch, channel, *places)."""

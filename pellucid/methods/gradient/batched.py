@@ -14,7 +14,7 @@ from pellucid.errors import MethodError
 from pellucid.explanation.attribution import Attribution
 from pellucid.model import Model
 from pellucid.model.where import Where
-from pellucid.tape import Tape, find, record, resolve_target
+from pellucid.tape import Tape, check_branches, find, record, resolve_target
 from pellucid.tape.batch import Batch
 from pellucid.tape.forward import Readout, forward_values
 from pellucid.tape.gradient import gradient_and_score
@@ -37,6 +37,7 @@ class BatchedGradient:
         batch: How many variants are computed together. It is set by the size of the tape and never by trial: another batch size
             rounds differently, and the same request shall have the same result.
         fixed: Whether the model takes no other number of samples than `batch`.
+        lost: What of the way back from the target has no derivative, see `check_branches`.
     """
 
     readout: Readout
@@ -45,6 +46,7 @@ class BatchedGradient:
     value: Tensor
     batch: int
     fixed: bool = False
+    lost: tuple[str, ...] = ()
 
     def __call__(self, variants: Tensor, rows: Sequence[int]) -> Tensor:
         """The gradient at every variant.
@@ -81,7 +83,7 @@ class BatchedGradient:
         dtype = torch.promote_types(self.value.dtype, torch.float32)
         error = None if error is None else error.to(dtype)
         fields["notes"] = (*fields.get("notes", ()), *together_note(self.readout.model, self.readout.x))
-        return Attribution(values.to(dtype), self.score, self.readout.target, self.output, error=error, **fields)
+        return Attribution(values.to(dtype), self.score, self.readout.target, self.output, error=error, lost=self.lost, **fields)
 
 
 def batched_gradient(model: Model, x: Tensor, target: Target, at: str | Where | None = None) -> BatchedGradient:
@@ -94,14 +96,16 @@ def batched_gradient(model: Model, x: Tensor, target: Target, at: str | Where | 
     tape = record(model, x)
     resolved = resolve_target(tape, target, model)
     path, value = None if at is None else module_path(at), x.detach()
+    end = tape.inputs[0] if path is None else find(tape, path)
+    lost = check_branches(tape, resolved.gradients, end, slopes=True)
     if path is not None:
         path, value = _inside(tape, path)
         forward_values(model, x.clone(), (path,), {path: value.clone()})  # refuses modules that return several tensors
     readout = Readout(model, x.detach(), resolved.target, path)
     if not variants_are_apart(model, x):
-        return BatchedGradient(readout, resolved.score, resolved.output, value, 1)
+        return BatchedGradient(readout, resolved.score, resolved.output, value, 1, lost=lost)
     fixed = not stretches(model, x, resolved.output)
-    return BatchedGradient(readout, resolved.score, resolved.output, value, len(x) if fixed else _fitting(tape), fixed)
+    return BatchedGradient(readout, resolved.score, resolved.output, value, len(x) if fixed else _fitting(tape), fixed, lost)
 
 
 def stretches(model: Model, x: Tensor, output: Tensor) -> bool:

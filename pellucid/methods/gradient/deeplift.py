@@ -13,7 +13,7 @@ from pellucid.errors import MethodError, ModelError
 from pellucid.explanation.attribution import Attribution
 from pellucid.model import Model
 from pellucid.model.where import Where
-from pellucid.tape import LocalOp, ResolvedTarget, Tape, find, path, record, resolve_target, walk
+from pellucid.tape import LocalOp, ResolvedTarget, Tape, check_branches, find, path, record, resolve_target, walk
 from pellucid.tape.batch import per_sample
 from pellucid.tape.local import single_precision
 from pellucid.tape.seed import places
@@ -78,12 +78,14 @@ class DeepLift:
         check_rule(self.rule)
         origin, tape = filled(self.baseline, x), record(model, x)
         resolved = resolve_target(tape, target, model)
+        end = tape.inputs[0] if at is None else find(tape, at)
+        lost = check_branches(tape, resolved.gradients, end, slopes=False)
         comparison = compare(tape, record(model, origin), resolved, at, rule=self.rule)
         notes = (sentence(self.baseline, model, x), *(() if self.multipliers else (comparison.note(at),)))
         options = (f"baseline={brief(self.baseline)}", f"rule={self.rule}", f"multipliers={self.multipliers}")
         values = comparison.multipliers if self.multipliers else comparison.values
         return Attribution(
-            values, resolved.score, resolved.target, resolved.output, notes=notes, options=options, forwards=3 * len(x)
+            values, resolved.score, resolved.target, resolved.output, notes=notes, options=options, forwards=3 * len(x), lost=lost
         )
 
 

@@ -13,7 +13,7 @@ from pellucid.errors import MethodError
 from pellucid.explanation.attribution import Attribution
 from pellucid.model import Model
 from pellucid.model.where import Where
-from pellucid.tape import record, resolve_target
+from pellucid.tape import check_branches, find, record, resolve_target
 from pellucid.target import Target
 from .baseline import brief
 from .deeplift import check_rule, compare, completeness
@@ -77,6 +77,7 @@ class DeepShap:
         samples, tally = len(x), Tally(len(x))
         tape = record(model, x)
         resolved = resolve_target(tape, target, model)
+        lost = check_branches(tape, resolved.gradients, tape.inputs[0] if at is None else find(tape, at), slopes=False)
         change, gap = (torch.zeros(samples, dtype=torch.float64, device=x.device) for _ in range(2))
         for j in range(draws):
             origin = source.take([(j, j % len(source))] * samples, range(samples))
@@ -96,5 +97,5 @@ class DeepShap:
         options = (f"baselines={brief(self.baselines)}", f"n={draws}", f"rule={self.rule}", f"seed={self.seed}")
         return Attribution(
             values, resolved.score, resolved.target, resolved.output, notes=notes, options=options, error=error,
-            forwards=samples * (1 + 2 * done),
+            forwards=samples * (1 + 2 * done), lost=lost,
         )  # fmt: skip

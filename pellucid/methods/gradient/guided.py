@@ -13,7 +13,7 @@ from torch import Tensor
 from pellucid.explanation.attribution import Attribution
 from pellucid.model import Model
 from pellucid.model.where import Where
-from pellucid.tape import LocalOp, Op, Ref, Tape, chain_rule, find, path, record, resolve_target, walk
+from pellucid.tape import LocalOp, Op, Ref, Tape, chain_rule, check_branches, find, path, record, resolve_target, walk
 from pellucid.target import Target
 
 # Nonlinearities that networks choose, of which none is a ReLU; functions such as exp and sqrt belong to norms and the like.
@@ -52,6 +52,7 @@ class AtRelus(ABC):
         tape = record(model, x)
         resolved = resolve_target(tape, target, model)
         end = tape.inputs[0] if at is None else find(tape, at)
+        lost = check_branches(tape, resolved.gradients, end, slopes=True)
         place, producer = tape.value(end), tape.values[end].producer
         notes = _notes(tape, [op for op in path(tape, resolved.gradients) if producer is None or op.index > producer])
 
@@ -63,7 +64,14 @@ class AtRelus(ABC):
         arrived = walk(tape, resolved.gradients, step, ends=(end,))
         gradient = arrived.get(end, torch.zeros_like(place))
         return Attribution(
-            gradient, resolved.score, resolved.target, resolved.output, notes=notes, warnings=doubts, forwards=2 * len(x)
+            gradient,
+            resolved.score,
+            resolved.target,
+            resolved.output,
+            notes=notes,
+            warnings=doubts,
+            forwards=2 * len(x),
+            lost=lost,
         )
 
 

@@ -13,7 +13,7 @@ from pellucid.explanation.ledger import Row
 from pellucid.methods.conditional_relevance import conditional_target, propagate_conditional
 from pellucid.model import Model
 from pellucid.model.where import Where
-from pellucid.tape import Tape, chain_rule, find, record, resolve_target, walk
+from pellucid.tape import Tape, chain_rule, check_branches, find, record, resolve_target, walk
 from pellucid.target import Target
 from pellucid.target.conditioning import Conditioning
 
@@ -41,6 +41,7 @@ class OfGradient(ABC):
         resolved = resolve_target(tape, target, model)
         end = tape.inputs[0] if at is None else find(tape, at)
         place = tape.value(end)
+        lost = check_branches(tape, resolved.gradients, end, slopes=True)
         rows, many = conditional_target(tape, resolved, self.only, end), max(1, len(self.only))
         if self.only:
             gradient, _ = propagate_conditional(tape, resolved.gradients, self.only, end, _segment)
@@ -49,7 +50,9 @@ class OfGradient(ABC):
             arrived = walk(tape, resolved.gradients, chain_rule, ends=(end,)).get(end)
             gradient = x.new_zeros(place.shape) if arrived is None else arrived
         values = self.weigh(gradient, place)
-        return Attribution(values, rows.score, rows.target, resolved.output, forwards=(1 + many) * len(x), through=rows.through)
+        return Attribution(
+            values, rows.score, rows.target, resolved.output, forwards=(1 + many) * len(x), through=rows.through, lost=lost
+        )
 
 
 def _segment(tape: Tape, starts: dict[int, Tensor], goal: int) -> tuple[Tensor | None, tuple[Row, ...]]:

@@ -14,7 +14,7 @@ from pellucid.explanation.ledger import Ledger, Row, concat_rows
 from pellucid.methods.conditional_relevance import conditional_target, propagate_conditional
 from pellucid.model import Model
 from pellucid.model.where import Where
-from pellucid.tape import Op, Tape, find, kinds, open_attention, path, record, resolve_target, rewrite
+from pellucid.tape import Op, Tape, check_branches, find, kinds, open_attention, path, record, resolve_target, rewrite
 from pellucid.tape.batch import per_sample
 from pellucid.target import Target
 from pellucid.target.conditioning import Conditioning
@@ -118,13 +118,14 @@ class Composite:
         composite = replace(self.choose(tape, ops).bounded(model), strict=self.strict, only=self.only)
         tape = composite.prepare(tape)
         end = tape.inputs[0] if at is None else find(tape, at)
+        lost = check_branches(tape, resolved.gradients, end, slopes=False)
         rows = conditional_target(tape, resolved, self.only, end)
         values, ledger = composite.carry(tape, resolved.target, end, measured=measured)
         options = tuple(str(composite).splitlines())
         forwards = (1 + max(1, len(self.only))) * len(x)
         return Attribution(
             values, rows.score, rows.target, resolved.output, ledger, composite.notes, composite.name, options, forwards=forwards,
-            through=rows.through,
+            through=rows.through, lost=lost,
         )  # fmt: skip
 
     def carry(self, tape: Tape, target: Target, end: int, *, measured: bool = False) -> tuple[Tensor, Ledger]:

@@ -25,6 +25,7 @@ from .complex_numbers import InPairs
 from .decompose import encoder, fused_attention, grouped, modulated, noise, recurrent
 from .exported_program import ModuleInterpreter, has_modules
 from .functional_twin import aten_name
+from .quantised import LAYERS, run_quantised
 from .recorder import Recorder
 from .storage import storage_of
 
@@ -64,7 +65,7 @@ def record(model: Any, *inputs: Tensor) -> Tape:
     recorder = Recorder()
     with plain_kernels(module), _follow(module, recorder):
         copies = [recorder.open(x) for x in inputs]
-        with RecordingMode(recorder):
+        with _Numbers(recorder), RecordingMode(recorder):
             run = ModuleInterpreter(forward, recorder).run if has_modules(forward) else forward
             output = with_batch_axis(run(*copies), len(copies[0]) if copies and copies[0].dim() else 0)
         tape = rectifiers(recorder.close(output, transparent=not is_opaque(module)))
@@ -185,6 +186,8 @@ class RecordingMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
             if whole is not None:
                 with self:
                     return whole(fn, *args, **kwargs)
+        if aten_name(fn) in LAYERS and self.recorder.tracked(args[0]):
+            return run_quantised(self.recorder, self, fn, args)
         added = aten_name(fn) in kinds.ADDED_PRODUCTS and self.recorder.tracked(args[0])  # a sum, then, and no bias
         if added or aten_name(fn) in kinds.COMPOUND:
             with self:
@@ -193,6 +196,21 @@ class RecordingMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
             fn, kwargs = self.generators.redirected(fn, args, kwargs)
         out = self.recorder.dispatch(fn, args, kwargs)
         return InPairs(self.recorder, self)(fn, args, kwargs) if out is NotImplemented else out
+
+
+class _Numbers(TorchFunctionMode):
+    """Tells a recorder what is read as numbers or as an array, which no operation shows."""
+
+    READ = frozenset({Tensor.tolist, Tensor.numpy, Tensor.__array__})
+
+    def __init__(self, recorder: Recorder) -> None:
+        super().__init__()
+        self.recorder = recorder
+
+    def __torch_function__(self, fn: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Any:
+        if fn in self.READ:
+            self.recorder.leaves_as_numbers(args[0], fn.__name__)
+        return fn(*args, **(kwargs or {}))
 
 
 class InterceptMode(TorchDispatchMode):  # type: ignore[no-untyped-call]

@@ -15,6 +15,7 @@ from ..batch import Batch
 from ..op import Op, Ref, Tape, Value
 from .functional_twin import aten_name, functional_twin, overwrite, scatter, written_tensors
 from .irregular_samples import IrregularSamples
+from .loose_ends import LooseEnds
 from .sample_axis import irregular, pattern
 from .storage import Writes, disjoint, geometry, storage_of
 
@@ -42,6 +43,7 @@ class Recorder:
         self._alive: dict[int, list[int]] = {}  # storage -> the values that read it as it is now
         self._writes: dict[int, Writes] = {}
         self._complex = False  # whether any complex number was met
+        self.thread = LooseEnds()
 
     # -- values ---------------------------------------------------------------------------------------------------------
 
@@ -121,7 +123,9 @@ class Recorder:
 
     def _constant(self, tensor: Tensor) -> int:
         storage = storage_of(tensor)
-        return self._new(tensor, tracked=False, is_parameter=storage in self.owners, name=self.names.get(storage, ""))
+        lost_at = self.thread.lost.get(storage) if self.thread else None
+        own = storage in self.owners
+        return self._new(tensor, tracked=False, is_parameter=own, name=self.names.get(storage, ""), lost_at=lost_at)
 
     def _emit(self, fn: Callable[..., Tensor], name: str, args: tuple[Any, ...]) -> int:
         """An operation of our own, that stands for a write or a read through an alias."""
@@ -179,7 +183,10 @@ class Recorder:
             return self._mutate(fn, name, args, kwargs, read)
         ids = [self._find(t) for t in read]
         if not any(i is not None and self.values[i].tracked for i in ids):
-            return self._named(name, read, fn(*args, **kwargs))
+            out = self._named(name, read, fn(*args, **kwargs))
+            if self.thread:
+                self.thread.follow(name, read, tensors(out), self._place(name))
+            return out
         if self._complex and name not in kinds.CONSTANTS and any(t.is_complex() for t in read):
             return NotImplemented
         known = iter(ids)  # every tensor is looked up once
@@ -222,6 +229,8 @@ class Recorder:
         if not any(self.tracked(t) for t in read) and not any(
             storage_of(t) in self._writes or storage_of(t) in self._alive for t in changed
         ):
+            if self.thread:
+                self.thread.follow(name, read, changed, "")
             return fn(*args, **kwargs)
         if self._complex and any(t.is_complex() for t in read):
             return NotImplemented
@@ -293,10 +302,22 @@ class Recorder:
             value = {"tracked": True, "producer": len(self.ops), "nonnegative": positive, **lies}
             outs.append(self._new(output, **value) if follows else None)
             aux.append(None if follows else output)
+        if ins and (not outs or None in outs) and name not in kinds.SHAPED:
+            self.thread.cut(name, kind, out, outs, len(self.ops), values, f"{name} in {module}" if module else name)
         self.ops.append(
             Op(len(self.ops), fn, tuple(args), kwargs, ins, tuple(outs), kind, name, module, tuple(aux) if moving else ())
         )
         return tuple(outs)
+
+    def _place(self, name: str) -> str:
+        return f"{name} in {self.scope[-1]}" if self.scope and self.scope[-1] else name
+
+    def leaves_as_numbers(self, tensor: Tensor, name: str) -> None:
+        """A tensor is read as numbers or an array, by code that is not followed."""
+        if tensor.is_floating_point() and self.tracked(tensor):
+            self.thread.numbers.append(self._place(name))
+        elif self.thread:
+            self.thread.follow(name, [tensor], (), self._place(name))
 
     def _refs(self, tree: Any) -> Any:
         """Arguments or outputs with `Ref` for every tensor."""
@@ -372,4 +393,12 @@ class Recorder:
                 "pl.record(model, x).show() lists what was recorded.",
             )  # fmt: skip
         returned = {name: tuple(ids) for name, ids in self.returned.items()}
-        return Tape(tuple(self.ops), self.values, tuple(self.inputs), refs, returned, transparent)
+        return Tape(
+            tuple(self.ops),
+            self.values,
+            tuple(self.inputs),
+            refs,
+            returned,
+            transparent,
+            numbers=tuple(dict.fromkeys(self.thread.numbers)),
+        )

@@ -17,11 +17,12 @@ from weakref import WeakKeyDictionary
 from torch import Tensor
 
 from pellucid.core.draws import draws
-from pellucid.errors import VerificationError
+from pellucid.errors import NoRule, ThreadLost, VerificationError
 from pellucid.explanation.attribution import Attribution
 from pellucid.model import Model
-from pellucid.tape import Tape
+from pellucid.tape import Tape, check_branches
 from pellucid.tape.recording.record import observing
+from pellucid.tape.seed import find_output
 from ..inputs import Batch
 from . import slopes
 from .own_output import distance
@@ -47,12 +48,14 @@ class SelfCheck:
         method: By what, for messages.
         inside: Whether a value inside the network is explained by.
         on: Whether anything is checked.
+        strict: Whether a branch that cannot be followed is an error.
     """
 
     batch: Batch
     method: str
     inside: bool = False
     on: bool = True
+    strict: bool = False
     _observed: bool = field(default=False, init=False)
 
     @contextmanager
@@ -73,7 +76,13 @@ class SelfCheck:
 
         Raises:
             VerificationError: the network gives another answer to the input as it was given.
+            NoRule: a branch could not be followed, and `strict`.
         """
+        if self.strict and attribution.lost:
+            raise NoRule(
+                f"strict=True: all of `{self.method}`", attribution.lost[0], "part of what the model does is not in the map",
+                'Leave out strict=True for the rest of it, or take a method that only runs the model, such as "occlusion".',
+            )  # fmt: skip
         if not self.on:
             return attribution
         altered = number is not None and bool(self.batch.texts) and self.batch.altered(number)
@@ -132,6 +141,8 @@ def _slopes(tape: Tape, model: Any, inputs: tuple[Tensor, ...]) -> Finding:
     """The output beside the input against where the tape's slopes lead; where it is not there, with several steps."""
     if not all(x.is_floating_point() for x in inputs):
         return None
+    if _known_to_be_lost(tape):
+        return None  # the method says so, if it carries slopes
     try:
         along = [slopes.direction(x, "self-check") for x in inputs]
         found = slopes.measure(model, inputs) if slopes.suspicious(model, inputs, tape, along) else None
@@ -157,6 +168,14 @@ def _known(network: Any) -> dict[Hashable, Finding]:
             return _findings.setdefault(network, {})
     except TypeError:
         return {}
+
+
+def _known_to_be_lost(tape: Tape) -> bool:
+    """Whether the tape itself shows where a branch cannot be followed by slopes."""
+    try:
+        return bool(check_branches(tape, (find_output(tape),), tape.inputs[-1], slopes=True))
+    except ThreadLost:
+        return True
 
 
 def network_of(model: Model) -> Any:
