@@ -301,11 +301,6 @@ RECURRENT = {
 }
 
 
-def test_complex_numbers_end_the_thread_and_it_says_where():
-    with pytest.raises(pl.ThreadLost, match="the thread ends after _fft_r2c"):
-        pl.explain(lambda x: torch.fft.rfft(x).abs() @ W[:4], torch.ones(2, 6, dtype=torch.float64), target=1, method="gradient")
-
-
 @pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
 @each_dtype
 @pytest.mark.parametrize("name", RECURRENT)

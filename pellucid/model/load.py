@@ -16,6 +16,7 @@ from torch import nn
 from torch.export import ExportedProgram
 
 from pellucid.errors import ModelError
+from .mode import int8_note
 from .model import Model
 from .readers.text import Text
 from .readers.tokenizer import is_tokenizer
@@ -82,7 +83,7 @@ def _object(source: Any) -> Model:
     if _of_keras(source):
         return cast(Model, import_module("pellucid.model.sources.keras").from_object(source))
     if isinstance(source, nn.Module):
-        return metadata.with_metadata(Model(source, type(source).__name__, "nn.Module", source))
+        return metadata.with_metadata(Model(source, type(source).__name__, "nn.Module", source, notes=int8_note(source)))
     if isinstance(source, ExportedProgram):
         return exported.from_object(source)
     if callable(source) and not isinstance(source, type):

@@ -15,18 +15,25 @@ SWITCH |= {"native_dropout": 2, "batch_norm": 5, "native_batch_norm": 5}
 
 def training_modules(module: nn.Module, name: str = "") -> Iterator[str]:
     """The paths of the modules in training mode, in order; "" is the network itself."""
-    if is_exported(module):  # its flag is always on and means nothing
+    if is_exported(module) or _of_whole_numbers(module):  # their flags are on and mean nothing
         return
-    if getattr(module, "training", False) and not _same_in_training(module):  # a frozen script has no flag
+    if getattr(module, "training", False):  # a frozen script has no flag
         yield name
     for child, submodule in module.named_children():
         yield from training_modules(submodule, f"{name}.{child}" if name else child)
 
 
-def _same_in_training(module: nn.Module) -> bool:
-    """Whether a layer is one of whole numbers, which PyTorch makes in training mode, and which knows only one mode."""
+def _of_whole_numbers(module: nn.Module) -> bool:
+    """Whether a layer is one of int8, which PyTorch makes in training mode, and which knows only one mode."""
     whole = type(module).__module__.startswith(("torch.ao.nn.quantized", "torch.ao.nn.intrinsic.quantized"))
     return whole and not getattr(module, "dropout", 0)
+
+
+def int8_note(module: nn.Module) -> tuple[str, ...]:
+    """What takes the place of a derivative in dynamically quantised dense layers, in a sentence, where there are any."""
+    if not any(type(child).__module__.startswith("torch.ao.nn.quantized.dynamic") for child in module.modules()):
+        return ()
+    return ("Rounding to int8 has no derivative: the dense layers have that of the float weights which their int8 stands for.",)
 
 
 def fixed_training_ops(module: nn.Module) -> Iterator[str]:

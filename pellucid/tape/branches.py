@@ -11,7 +11,7 @@ import torch
 
 from pellucid.errors import ThreadLost
 from . import kinds
-from .local import LocalOp
+from .local import LocalOp, lacks_derivative
 from .op import Op, Tape
 
 STOPPED = frozenset({"detach", "detach_copy"})
@@ -64,7 +64,13 @@ _DIFFERENTIABLE: dict[Callable[..., Any], bool] = {}
 
 def _has_graph(op: LocalOp) -> bool:
     with torch.inference_mode(False), torch.enable_grad():
-        return any(made.requires_grad for made in op.run([x.detach().clone().requires_grad_() for x in op.xs]))
+        leaves = [x.detach().clone().requires_grad_() for x in op.xs]
+        made = [m for m in op.run(leaves) if m.requires_grad]
+    try:
+        slopes = torch.autograd.grad(made, leaves, [torch.ones_like(m) for m in made], allow_unused=True) if made else ()
+    except (RuntimeError, NotImplementedError) as error:
+        return not lacks_derivative(error)
+    return any(slope is not None for slope in slopes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +117,7 @@ class Ways:
         for op in self.used:
             for i in op.ins:
                 readers[i].append(op)
-        lost = [op for op in self.stopped if not all(self._beside(o, op, readers) for o in op.outs if o is not None)]
+        lost = [op for op in self.stopped if op.kind == "unknown" or not self._only_beside(op, readers)]
         for name, module in dict.fromkeys((op.name, op.module) for op in lost):
             yield _sentence(name, module, slopes)
         cut = {self.tape.ops_by_index[i] for op in self.used for i in self._lost(op)}
@@ -137,6 +143,9 @@ class Ways:
             if not (whole and op.name in CHOICES):  # an index chooses
                 found.append(value.lost_at)
         return found
+
+    def _only_beside(self, op: Op, readers: dict[int, list[Op]]) -> bool:
+        return all(self._beside(o, op, readers) for o in op.outs if o is not None)
 
     def _beside(self, value: int, stopped: Op, readers: dict[int, list[Op]]) -> bool:
         """Whether a value that nothing is carried through only goes with others that are: as their factor, or added to what it
@@ -182,10 +191,13 @@ def _place(name: str, module: str) -> str:
 def _nothing_left(stopped: Sequence[Op], slopes: bool) -> ThreadLost:
     at = stopped[0].place if stopped else "what reads it"
     what = "derivative" if slopes else "rule or derivative"
+    more = (
+        '; or one that goes through steps, "lrp". A straight-through estimator is followed where it is written '
+        "x + (q(x) - x).detach()."
+    )
     return ThreadLost(
         "An explanation by what is carried back",
         f"no way with a {what} from the score to what is explained: each ends, first at {at}",
         "the map would be zero everywhere, whatever the model does",
-        'Take a method that only runs the model, such as "occlusion" or "shapley"; or one that goes through steps, "lrp". A '
-        "straight-through estimator is followed where it is written x + (q(x) - x).detach().",
+        f'Take a method that only runs the model, such as "occlusion" or "shapley"{more if slopes else "."}',
     )  # fmt: skip

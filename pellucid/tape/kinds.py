@@ -113,6 +113,13 @@ SHAPED = _names(
 )
 # Constant between jumps: the derivative is zero wherever there is one.
 STEPS = _names("round floor ceil trunc fix sign sgn heaviside")
+# Steps that are given the slope of the line through them.
+STRAIGHT_THROUGH = _names(
+    """rounding fake_quantize_per_tensor_affine fake_quantize_per_tensor_affine_cachemask
+    _fake_quantize_per_tensor_affine_cachemask_tensor_qparams fake_quantize_per_channel_affine_cachemask
+    _fake_quantize_learnable_per_tensor_affine _fake_quantize_learnable_per_channel_affine fused_moving_avg_obs_fake_quant
+    _fused_moving_avg_obs_fq_helper"""
+)
 STOCHASTIC = _names("bernoulli bernoulli_ native_dropout rand_like randn_like normal uniform")
 
 KINDS: dict[str, frozenset[str]] = {

@@ -193,7 +193,17 @@ class LocalOp:
         if not pairs:
             return [None] * len(leaves)
         outputs, seeds = zip(*pairs, strict=True)
-        return list(torch.autograd.grad(outputs, leaves, seeds, allow_unused=True))
+        try:
+            return list(torch.autograd.grad(outputs, leaves, seeds, allow_unused=True))
+        except (NotImplementedError, RuntimeError) as error:
+            if self.op.kind != "unknown" or not lacks_derivative(error):
+                raise
+            return [None] * len(leaves)  # `check_branches` says so
+
+
+def lacks_derivative(error: Exception) -> bool:
+    """Whether PyTorch says that it knows no derivative of an operation."""
+    return "is not implemented" in str(error) or "no autograd formula" in str(error)
 
 
 def usual(t: Tensor) -> Tensor:

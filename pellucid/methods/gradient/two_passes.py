@@ -119,7 +119,7 @@ def _scalars(tree: Any) -> list[Any]:
         tree = tuple(tree.values())
     if isinstance(tree, (tuple, list)):
         return [leaf for item in tree for leaf in _scalars(item)]
-    return [] if isinstance(tree, Ref) else [tree]
+    return [] if isinstance(tree, (Ref, torch.ScriptObject)) else [tree]  # packed weights know no equality
 
 
 def _same(a: Tensor | None, b: Tensor | None) -> bool:

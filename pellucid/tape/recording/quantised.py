@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -22,16 +21,9 @@ LAYERS = {
 }
 
 
-@dataclass(frozen=True, eq=False)
-class Rounded:
-    """What the layer really made, as a function of what the float layer makes: its slope is one, as in a straight-through
-    estimator.
-    """
-
-    rounding: Tensor
-
-    def __call__(self, z: Tensor) -> Tensor:
-        return z + self.rounding
+def add_rounding(z: Tensor, rounding: Tensor) -> Tensor:
+    """What the layer really made, from what the float layer makes: its slope is one, as in a straight-through estimator."""
+    return z + rounding
 
 
 def run_quantised(recorder: Recorder, recording: AbstractContextManager[Any], fn: Any, args: tuple[Any, ...]) -> Tensor:
@@ -43,5 +35,5 @@ def run_quantised(recorder: Recorder, recording: AbstractContextManager[Any], fn
     with recording:
         z = F.linear(x, weight, None if bias is None else bias.to(x.dtype))
         z = z.relu() if rectified else z
-    rounded: Tensor = recorder.perform(Rounded(made - z), "rounding", (z,), {})
+    rounded: Tensor = recorder.perform(add_rounding, "rounding", (z, made - z), {})
     return rounded

@@ -390,7 +390,7 @@ class Recorder:
             raise ThreadLost(
                 "An explanation of this output", f"that it does not descend from the input: {last}",
                 "there is nothing to carry back: a constant output, NumPy, another thread, or a prepacked kernel",
-                "pl.record(model, x).show() lists what was recorded.",
+                "pl.record(model, x).show() lists what was recorded; occlusion, which only runs the model, needs no thread.",
             )  # fmt: skip
         returned = {name: tuple(ids) for name, ids in self.returned.items()}
         return Tape(

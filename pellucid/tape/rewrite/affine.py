@@ -56,6 +56,8 @@ def _affine(tape: Tape, source: Op, op: Op) -> Affine | None:
         and (source.kind == "convolution" or len(tape.values[op.ins[0]].shape) == 2)
     ):
         return before.then(*batch_norm(tape, op))
+    if op.name == "rounding":  # of an int8 layer: what it adds is part of the bias
+        return before.then(shift=tape.value(op.args[1].id))
     if op.kind not in ("scale", "shift"):
         return None
     scale, shift = constant_affine(tape, op)

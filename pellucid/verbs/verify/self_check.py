@@ -20,7 +20,7 @@ from pellucid.core.draws import draws
 from pellucid.errors import NoRule, ThreadLost, VerificationError
 from pellucid.explanation.attribution import Attribution
 from pellucid.model import Model
-from pellucid.tape import Tape, check_branches
+from pellucid.tape import Tape, check_branches, kinds
 from pellucid.tape.recording.record import observing
 from pellucid.tape.seed import find_output
 from ..inputs import Batch
@@ -171,7 +171,9 @@ def _known(network: Any) -> dict[Hashable, Finding]:
 
 
 def _known_to_be_lost(tape: Tape) -> bool:
-    """Whether the tape itself shows where a branch cannot be followed by slopes."""
+    """Whether the tape itself shows where a branch cannot be followed by slopes, or where steps have those of a line."""
+    if any(op.name in kinds.STRAIGHT_THROUGH for op in tape.ops):
+        return True
     try:
         return bool(check_branches(tape, (find_output(tape),), tape.inputs[-1], slopes=True))
     except ThreadLost:
