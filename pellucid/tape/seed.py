@@ -12,6 +12,7 @@ from pellucid.errors import ModelError, TargetError, WhereError
 from pellucid.model.outputs import check_samples, entries, main, main_output as main_output, part
 from pellucid.model.where import Where, nearest
 from pellucid.target import Names, Part, Target
+from . import kinds
 from .op import Ref, Tape
 
 
@@ -64,9 +65,28 @@ def resolve_target(tape: Tape, target: Target, names: Names | None = None) -> Re
                 "Read it from the output.",
             )  # fmt: skip
         gradients = _gradients(score, leaves)
+        if not any(bool(g.any()) for g in gradients.values()) and _steps(score):
+            raise TargetError(
+                str(named), f"a score made by {_steps(score)}, whose derivative is zero wherever it has one",
+                "there is nothing to carry back", "Leave the steps out of the target, or read the score before them.",
+            )  # fmt: skip
         held = named.with_fixed_scale()
         for_relevance = None if held is named else _gradients(held.read(lambda at: leaves[ids[at]]), leaves)
     return ResolvedTarget(named, score.detach(), output, gradients, for_relevance)
+
+
+def _steps(score: Tensor) -> str:
+    """The first operation in the graph of a score that is constant between jumps; "" where there is none."""
+    waiting = [score.grad_fn]
+    while waiting:
+        node = waiting.pop()
+        if node is None:
+            continue
+        name = type(node).__name__.removesuffix("0").removesuffix("Backward").lower()
+        if name in kinds.STEPS:
+            return name
+        waiting += [following for following, _ in node.next_functions]
+    return ""
 
 
 def places(tape: Tape, target: Target) -> dict[str | None, int]:
