@@ -154,3 +154,32 @@ def test_many_categories_have_equal_shares(alone: bool) -> None:
     for column, count in enumerate((4, 5, 6)):
         shares = torch.bincount(contents[:, column].long(), minlength=count) / len(contents)
         torch.testing.assert_close(shares, torch.full((count,), 1 / count), atol=0 if alone else 0.02, rtol=1e-6)
+
+
+@pytest.mark.parametrize("recipe", ["auto", "simonyan2013"])
+@pytest.mark.parametrize("bounds", [(-2, 2), None])
+def test_the_row_that_is_looked_for_is_a_possible_one(recipe: str, bounds: tuple[float, float] | None) -> None:
+    columns = pl.Columns((pl.Column("age", "", 50.0, 10.0), pl.Column("smoker", values=("no", "yes")), KIND))
+
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.e, self.head = nn.Embedding(5, 2), nn.Linear(5, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.head(torch.cat([x[:, :3], self.e(x[:, 3].long())], 1))
+
+    torch.manual_seed(0)
+    net = Net().eval()
+    model = pl.load(net, preprocess=columns)
+    p = pl.maximize(model, [0, 1], recipe, steps=10, bounds=bounds)
+    assert p.task is not None
+    rows = p.task.frame.to_inputs(p.images)
+    for target, row in enumerate(rows):
+        assert sorted(row[1:3].tolist()) == pytest.approx([0, 1], abs=1e-6)
+        smoker, kind = int(row[2] > 0.5), int(row[3].round())
+        assert float(row[3]) == pytest.approx(kind, abs=1e-5)
+        with torch.no_grad():
+            weight = net.head.weight[target]
+            assert smoker == int(weight[2] > weight[1]) and kind == int((net.e.weight @ weight[3:]).argmax())
+        assert float(p.scores[target]) == pytest.approx(float(model(row[None])[0, target]), abs=1e-5)

@@ -15,6 +15,7 @@ from pellucid.errors import InputError, MethodError, TargetError
 from pellucid.model import Model, load
 from pellucid.model.multi_input import input_layout, is_multi_input
 from pellucid.model.provenance import fingerprint, provenance
+from pellucid.synth.canvas import Row
 from pellucid.synth.frame import Frame, framed
 from pellucid.synth.maximized import Maximized, Maximizer, with_given
 from pellucid.synth.optimize.task import Task
@@ -22,6 +23,7 @@ from pellucid.tape.forward import forward_values
 from pellucid.target import Target, as_target, channel, energy
 from pellucid.target.classes import Logit, Predicted
 from .inputs import read_inputs, reads_rows
+from .possible_rows import best_rows, has_categories
 
 BESIDE = 3  # real pictures beside those made
 
@@ -94,6 +96,9 @@ def maximize(
     with torch.inference_mode(mode=False):
         frame = framed(model, shape, bounds)
         targets = _resolve_targets(model, frame, [as_maximization_target(model, one) for one in _as_list(target, seeds)])
+        if canvas is None and has_categories(model, frame):
+            changes["canvas"] = Row(model.preprocess)
+            start = best_rows(model, frame, targets, seeds) if start is None else start
         task = Task(
             model, tuple(one for one in targets for _ in range(seeds)), frame, tuple(range(seed, seed + seeds)) * len(targets),
             start=_start_images(model, frame, start, len(targets) * seeds), data=data, steps=steps,

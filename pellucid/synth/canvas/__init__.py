@@ -8,4 +8,5 @@ from .fourier import Fourier as Fourier
 from .latent import Latent as Latent
 from .phase import Phase as Phase
 from .pixel import Pixel as Pixel
+from .row import Row as Row
 from .spectrum import Spectrum as Spectrum
