@@ -16,6 +16,7 @@ from pellucid.model import Model
 from pellucid.model.where import Where
 from pellucid.tape import Op, Tape, check_branches, find, kinds, open_attention, path, record, resolve_target, rewrite
 from pellucid.tape.batch import per_sample
+from pellucid.tape.lines import lines
 from pellucid.target import Target
 from pellucid.target.conditioning import Conditioning
 from .propagate import propagate
@@ -53,6 +54,8 @@ class Composite:
         strict: Whether an operation without a rule is an error (`NoRule`), or falls back to its gradient, booked as such.
         opened: Whether relevance goes through the weights of an attention as well (AttnLRP), or through the values alone.
         only: Conditions that relevance has to pass on its way (concept relevance); each passage makes a map of its own.
+        fitted: Rules for operations of this tape by their index, before all entries: where samples go different ways, positions
+            do not say which layers are meant.
 
     Example:
         >>> from pellucid import lrp
@@ -75,6 +78,7 @@ class Composite:
     notes: tuple[str, ...] = ()
     opened: bool = False
     only: tuple[Conditioning, ...] = ()
+    fitted: tuple[tuple[int, Rule], ...] = ()
 
     def where(
         self, module: str | None = None, *, op: str | tuple[str, ...] | None = None, position: str | int | None = None, rule: Rule
@@ -85,18 +89,21 @@ class Composite:
     def __str__(self) -> str:
         return "\n".join(f"{where!s:<44} {rule}" for where, rule in self.entries)
 
-    def plan(self, ops: Sequence[Op]) -> dict[int, Rule]:
+    def plan(self, ops: Sequence[Op], tape: Tape | None = None) -> dict[int, Rule]:
         """The rule for each operation on the path from the input to the target, by its index.
 
-        An entry takes the operations its rule can handle: `Where("layer1")` with a gamma rule leaves the views in layer1 alone.
+        Positions count along the operations of a sample, also where a program loops over the samples of its batch. An entry takes
+        the operations its rule can handle: `Where("layer1")` with a gamma rule leaves the views in layer1 alone.
         For what no entry names, structure (views, gates, activations, sums), `base` decides.
 
         Raises:
             MethodError: an entry names a kind of operation that its rule cannot handle.
         """
-        rules: dict[int, Rule] = {}
+        rules = dict(self.fitted)
+        each = [ops] if tape is None or all(where.position is None for where, _ in self.entries) else lines(tape, ops)
         for where, rule in (*self.entries, *base()):
-            matches = where.pick([op for op in ops if op.kind in rule.kinds])
+            own = each if where.position is not None else [ops]
+            matches = [op for line in own for op in where.pick([op for op in line if op.kind in rule.kinds])]
             for op in matches:
                 rules.setdefault(op.index, rule)
             if where.op is not None and not matches and any(where.covers(op) and not _misnamed(op) for op in ops):
@@ -138,7 +145,7 @@ class Composite:
         parts = [Target((term,)) for term in target.terms] if shares and len(target.terms) > 1 else [target]
         values, ledgers = tape.value(end).new_zeros(()), []
         whole = resolve_target(tape, target)
-        rules = self.plan(path(tape, whole.gradients))  # of all terms: they may be read from several heads
+        rules = self.plan(path(tape, whole.gradients), tape)  # of all terms: they may be read from several heads
         for n, part in enumerate(parts, 1):
             resolved = whole if part is target else resolve_target(tape, part)
             if self.only:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from pellucid.model.where import Where
 from pellucid.tape import Op, Tape
-from .composite import Composite, Entry, base, reads_picture
+from pellucid.tape.lines import lines, part_of_batch
+from .composite import Composite, base, reads_picture
 from .recurrent import fit_recurrent
-from .rule import WEIGHTED, Rule
+from .rule import WEIGHTED
 from .rules import Epsilon, Gamma, Norm, Pass, ZBox
 
 
@@ -47,26 +48,33 @@ def fitted(tape: Tape, ops: Sequence[Op]) -> Composite:
     """`Conserving` for this network: which dense layers end it, and whether its input is a picture."""
     last, box, *rest = Conserving().entries
     pixels = [box] if reads_picture(tape) else []
-    chosen = Composite((*final_dense(tape, ops, last[1]), last, *pixels, *rest), "lrp.conserving")
-    return fit_recurrent(chosen, ops)
+    each = lines(tape, ops)
+    ends = [final_dense(tape, line) for line in each]
+    if len(each) == 1:  # by position, so that a reader sees which
+        final = [(Where(op="dense", position=-2 - n), last[1]) for n in reversed(range(len(ends[0])))]
+        return fit_recurrent(Composite((*final, last, *pixels, *rest), "lrp.conserving"), ops)
+    known = tuple((op.index, last[1]) for end in ends for op in end)
+    return fit_recurrent(Composite((last, *pixels, *rest), "lrp.conserving", fitted=known), ops)
 
 
-def final_dense(tape: Tape, ops: Sequence[Op], rule: Rule) -> list[Entry]:
-    """An entry for each dense layer but the last of those that end the network, where a sample is one row.
+def final_dense(tape: Tape, ops: Sequence[Op]) -> list[Op]:
+    """The dense layers but the last of those that end the network, where a sample is one row.
 
     They end where a norm of its own stands between two of them: what it shifts has both signs, and epsilon enlarges relevance
     without bound where such contributions cancel (66 times the score on a VGG16 of tumours).
     """
-    tail = 0
+    tail: list[Op] = []
     for op in reversed(ops):
-        row = op.kind == "dense" and not op.part and _is_row(tape, op.out)
+        row = op.kind == "dense" and not op.part and _is_row(tape, op)
         if (op.kind in WEIGHTED and not row) or (tail and op.kind in ("shift", "scale", "norm")):
             break
-        tail += row
-    return [(Where(op="dense", position=-1 - n), rule) for n in range(tail - 1, 0, -1)]
+        tail += [op] if row else []
+    return tail[:0:-1]
 
 
-def _is_row(tape: Tape, value: int) -> bool:
-    """Whether a sample is one row of a value; not a column, as where a weight stands on the left."""
-    batch, shape = tape.values[value].batch, tape.values[value].shape
-    return shape[:-1] == (tape.samples,) and (batch is None or batch.axis == 0)
+def _is_row(tape: Tape, op: Op) -> bool:
+    """Whether each sample that an operation ran for is one row of what it made; not a column, as where a weight stands on the left."""
+    samples, rows = part_of_batch(tape, op), tape.values[op.out].shape[:-1]
+    count = tape.samples if samples is None else len(samples)
+    batch = tape.values[op.out].batch
+    return (rows == (count,) and (batch is None or batch.axis == 0)) or (count == 1 and rows == ())

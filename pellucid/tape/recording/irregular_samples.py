@@ -39,6 +39,11 @@ class IrregularSamples:
         first = int(self.samples[0]) if len(self.samples) else -1
         return first if first >= 0 and bool((self.samples == first).all()) else None
 
+    @cached_property
+    def present(self) -> frozenset[int]:
+        """The samples that have a row here, and -1 if some rows belong to none."""
+        return frozenset(self.samples.tolist())
+
     def fits(self, other: IrregularSamples) -> bool:
         """Whether another value lies along the same axis, with as many rows."""
         return self.axis == other.axis and len(self.samples) == len(other.samples)

@@ -36,7 +36,7 @@ def plan(method: Method, tape: Tape | None) -> tuple[str, tuple[Planned, ...]]:
     rewritten = rewrite(tape)
     ops = path(rewritten, (find_output(rewritten),))
     composite = choose(rewritten, ops)
-    rules = composite.plan(ops)
+    rules = composite.plan(ops, rewritten)
     grouped = [(op.kind, str(rules[op.index]) if op.index in rules else NONE) for op in ops]
     first = {pair: op.place for op, pair in zip(reversed(ops), reversed(grouped), strict=True)}
     return composite.name, tuple(Planned(*pair, count, first[pair]) for pair, count in Counter(grouped).items())

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pellucid.tape import LocalOp
-from pellucid.tape.batch import along, by_sample
+from pellucid.tape.batch import Batch, along, by_sample
 from pellucid.tape.linear import Dense
 from ..flow import Stream, flow
 from ..rule import LINEAR, Rule, Shares, Silent
@@ -64,10 +64,16 @@ class ZBox(Rule):
 
 def extreme(op: LocalOp, of: Callable[..., Tensor]) -> Tensor:
     """The least or greatest entry of what an operation reads, per sample, so that a sample alone is explained as in a batch."""
-    x, batch = op.x, op.tape.values[op.op.ins[0]].batch
-    if batch is None or op.samples == 1:
+    x, batch = op.x, op.tape.values[op.op.ins[0]].sample_axis
+    if batch is None or op.samples == 1 or not x.dim():
         return of(x)
-    each = of(of(by_sample(x, batch, op.samples), 2), 0)
+    if isinstance(batch, Batch):
+        each = of(of(by_sample(x, batch, op.samples), 2), 0)
+    else:
+        rows = x.movedim(batch.axis, 0)
+        rows = of(rows.flatten(1), 1) if rows.dim() > 1 else rows
+        owners = batch.owners(len(rows), op.samples, x.device)
+        each = x.new_zeros(op.samples).scatter_reduce(0, owners, rows, of.__name__, include_self=False)
     return along(each, batch, x).expand(x.shape).contiguous()
 
 

@@ -1,0 +1,99 @@
+"""The default relevance does not depend on how a program computes its batch: at once, in a loop, in pieces, under vmap."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import pellucid as pl
+from pellucid.tape import path, record
+from pellucid.tape.lines import lines
+from tests.cases import settle
+
+
+def settled(net: nn.Module, *shape: int) -> nn.Module:
+    """With weights as if trained."""
+    settle(net.eval(), shape)
+    return net.requires_grad_(False)
+
+
+DENSE = settled(nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 3)), 4)
+ROWS = torch.randn(5, 4, generator=torch.Generator().manual_seed(1))
+PICTURES = torch.randn(4, 3, 6, 6, generator=torch.Generator().manual_seed(2))
+SEEING = settled(
+    nn.Sequential(
+        nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 5, 3), nn.ReLU(), nn.Flatten(), nn.Linear(20, 6), nn.ReLU(), nn.Linear(6, 3)
+    ),
+    3, 6, 6,
+)  # fmt: skip
+
+
+def written(x: Tensor) -> Tensor:
+    """Every row into its place of an empty output."""
+    made = torch.zeros(len(x), 3)
+    for n in range(len(x)):
+        made[n] = DENSE(x[n])
+    return made
+
+
+def routed(x: Tensor) -> Tensor:
+    """Two experts, each for the rows that are sent to it."""
+    first, made = x[:, 0] > 0, torch.zeros(len(x), 3)
+    return made.index_put((first.nonzero()[:, 0],), DENSE(x[first])).index_put(((~first).nonzero()[:, 0],), DENSE(x[~first]))
+
+
+LOOPS: dict[str, Callable[[Tensor], Tensor]] = {
+    "rows as batches of one": lambda x: torch.cat([DENSE(row[None]) for row in x]),
+    "rows without a batch axis": lambda x: torch.stack([DENSE(row) for row in x]),
+    "pieces": lambda x: torch.cat([DENSE(piece) for piece in x.split(2)]),
+    "written into place": written,
+    "routed": routed,
+    "vmap": lambda x: torch.vmap(DENSE)(x),
+}
+
+
+@pytest.mark.parametrize("method", ["lrp", "lrp.epsilon_plus_flat", "lrp.epsilon_gamma_box"])
+@pytest.mark.parametrize("name", LOOPS)
+def test_a_loop_over_samples_is_explained_as_the_whole_batch_is(name: str, method: str):
+    whole, loop = pl.explain(DENSE, ROWS, 1, method), pl.explain(LOOPS[name], ROWS, 1, method)
+    assert torch.allclose(loop.values, whole.values, rtol=1e-4, atol=1e-6)
+    assert torch.allclose(pl.explain(LOOPS[name], ROWS[2:3], 1, method).values, whole.values[2:3], rtol=1e-4, atol=1e-6)
+    assert loop.ledger is not None and bool((loop.ledger.error.abs() <= 1e-4 * loop.ledger.volume).all())
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_pictures_in_pieces_are_explained_as_the_whole_batch_is(size: int):
+    whole = pl.explain(SEEING, PICTURES, 1, "lrp")
+    loop = pl.explain(lambda x: torch.cat([SEEING(piece) for piece in x.split(size)]), PICTURES, 1, "lrp")
+    assert torch.allclose(loop.values, whole.values, rtol=1e-4, atol=1e-6)
+
+
+def test_rows_that_go_different_ways_are_explained_as_each_is_alone():
+    other = settled(nn.Linear(4, 3), 4)
+
+    def ways(x: Tensor) -> Tensor:
+        return torch.cat([DENSE(row[None]) if row[0] > 0 else other(row[None]) for row in x])
+
+    assert 0 < int((ROWS[:, 0] > 0).sum()) < 5
+    alone = torch.cat([pl.explain(ways, ROWS[n : n + 1], 1, "lrp").values for n in range(5)])
+    assert torch.allclose(pl.explain(ways, ROWS, 1, "lrp").values, alone, rtol=1e-4, atol=1e-6)
+
+
+def test_a_ragged_batch_is_explained_as_each_sequence_is_alone():
+    cell, head = settled(nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), 5, 8), settled(nn.Linear(8, 3), 8)
+    x = torch.randn(3, 5, 8, generator=torch.Generator().manual_seed(3))
+
+    def ragged(x: Tensor, lengths: tuple[int, ...] = (3, 5, 4)) -> Tensor:
+        return torch.cat([head(cell(row[None, :length]).mean(1)) for row, length in zip(x, lengths, strict=True)])
+
+    alone = [pl.explain(lambda x, n=n: ragged(x, (n,) * len(x)), x[i : i + 1], 1, "lrp").values for i, n in enumerate((3, 5, 4))]
+    assert torch.allclose(pl.explain(ragged, x, 1, "lrp").values, torch.cat(alone), rtol=1e-4, atol=1e-6)
+
+
+def test_every_sample_has_its_line_of_operations():
+    tape = record(lambda x: torch.cat([row[None].tanh().relu() if n else row[None] * 2 for n, row in enumerate(x)]), ROWS[:2])
+    names = [[op.name for op in line] for line in lines(tape, path(tape, [tape.ops[-1].out]))]
+    assert "mul" in names[0] and "tanh" not in names[0] and "tanh" in names[1] and names[0][-1] == names[1][-1] == "cat"
