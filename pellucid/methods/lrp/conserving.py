@@ -73,7 +73,7 @@ def final_dense(tape: Tape, ops: Sequence[Op]) -> list[Op]:
 
 
 def _is_row(tape: Tape, op: Op) -> bool:
-    """Whether each sample that an operation ran for is one row of what it made; not a column, as where a weight stands on the left."""
+    """Whether each sample that an operation ran for is a row of what it made; not a column, as with a weight on the left."""
     samples, rows = part_of_batch(tape, op), tape.values[op.out].shape[:-1]
     count = tape.samples if samples is None else len(samples)
     batch = tape.values[op.out].batch
