@@ -96,11 +96,11 @@ def batched_gradient(model: Model, x: Tensor, target: Target, at: str | Where | 
     tape = record(model, x)
     resolved = resolve_target(tape, target, model)
     path, value = None if at is None else module_path(at), x.detach()
-    end = tape.inputs[0] if path is None else find(tape, path)
-    lost = check_branches(tape, resolved.gradients, end, slopes=True)
     if path is not None:
         path, value = _inside(tape, path)
         forward_values(model, x.clone(), (path,), {path: value.clone()})  # refuses modules that return several tensors
+    end = tape.inputs[0] if path is None else find(tape, path)
+    lost = check_branches(tape, resolved.gradients, end, slopes=True)
     readout = Readout(model, x.detach(), resolved.target, path)
     if not variants_are_apart(model, x):
         return BatchedGradient(readout, resolved.score, resolved.output, value, 1, lost=lost)

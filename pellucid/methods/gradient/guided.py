@@ -64,15 +64,9 @@ class AtRelus(ABC):
         arrived = walk(tape, resolved.gradients, step, ends=(end,))
         gradient = arrived.get(end, torch.zeros_like(place))
         return Attribution(
-            gradient,
-            resolved.score,
-            resolved.target,
-            resolved.output,
-            notes=notes,
-            warnings=doubts,
+            gradient, resolved.score, resolved.target, resolved.output, notes=notes, warnings=doubts, lost=lost,
             forwards=2 * len(x),
-            lost=lost,
-        )
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
