@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from types import CodeType
 from typing import Any
 
 import torch
@@ -17,7 +18,7 @@ def training_modules(module: nn.Module, name: str = "") -> Iterator[str]:
     """The paths of the modules in training mode, in order; "" is the network itself."""
     if is_exported(module) or _of_whole_numbers(module):  # their flags are on and mean nothing
         return
-    if getattr(module, "training", False):  # a frozen script has no flag
+    if getattr(module, "training", False) and not _only_wraps(module):  # a frozen script has no flag
         yield name
     for child, submodule in module.named_children():
         yield from training_modules(submodule, f"{name}.{child}" if name else child)
@@ -34,6 +35,27 @@ def int8_note(module: nn.Module) -> tuple[str, ...]:
     if not any(type(child).__module__.startswith("torch.ao.nn.quantized.dynamic") for child in module.modules()):
         return ()
     return ("Rounding to int8 has no derivative: the dense layers have that of the float weights which their int8 stands for.",)
+
+
+def _only_wraps(module: nn.Module) -> bool:
+    """Whether a module in training mode is a wrapper whose own code never asks, around modules that are all in eval mode."""
+    inside = list(module.children())
+    if not inside or isinstance(module, (torch.jit.ScriptModule, torch.fx.GraphModule)):
+        return False
+    quiet = not any(True for child in inside for _ in training_modules(child))
+    return quiet and not any(_asks(kind) for kind in type(module).__mro__ if kind not in (nn.Module, object))
+
+
+def _asks(kind: type) -> bool:
+    """Whether the code of a class names the flag."""
+    functions = (getattr(f, "__func__", getattr(f, "fget", f)) for f in vars(kind).values())
+    return any(_reads(f.__code__) for f in functions if hasattr(f, "__code__"))
+
+
+def _reads(code: CodeType) -> bool:
+    words = {*code.co_names, *code.co_freevars, *(c for c in code.co_consts if isinstance(c, str))}
+    keywords = {word for c in code.co_consts if isinstance(c, tuple) for word in c}
+    return "training" in words | keywords or any(_reads(c) for c in code.co_consts if isinstance(c, CodeType))
 
 
 def fixed_training_ops(module: nn.Module) -> Iterator[str]:

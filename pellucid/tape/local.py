@@ -257,7 +257,7 @@ def _batch_norm(op: LocalOp, g: Tensor) -> Tensor:
         assert grad is not None
         return grad
     scale, _ = batch_norm(op.tape, op.op)
-    return g * scale
+    return (g * scale).to(g.dtype)  # under autocast the scale has another
 
 
 def _softmax(op: LocalOp, g: Tensor) -> Tensor:

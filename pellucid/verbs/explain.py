@@ -20,6 +20,7 @@ from pellucid.model.modality import Modality, Tokens
 from pellucid.model.multi_input import input_layout
 from pellucid.model.provenance import provenance
 from pellucid.model.readers.reader import describe
+from pellucid.model.surroundings import surrounded
 from pellucid.model.where import Where
 from pellucid.tape import token_inputs
 from pellucid.tape.independence import rows_are_apart
@@ -80,7 +81,8 @@ def explain(
     model = load(model)
     model.ready()
     chosen, at = with_conditions(as_method(method, strict=strict), only, at)
-    return run_method(chosen, read_inputs(model, x), as_target(target), at, verify=verify, strict=strict)
+    with surrounded(model) as own:
+        return run_method(chosen, read_inputs(own, x), as_target(target), at, verify=verify, strict=strict)
 
 
 def with_conditions(method: Method, only: Only, at: str | Where | None) -> tuple[Method, str | Where | None]:

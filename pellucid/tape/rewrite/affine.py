@@ -55,7 +55,7 @@ def _affine(tape: Tape, source: Op, op: Op) -> Affine | None:
         and not trains(op)
         and (source.kind == "convolution" or len(tape.values[op.ins[0]].shape) == 2)
     ):
-        return before.then(*batch_norm(tape, op))
+        return before.then(*(None if t is None else t.to(_precision(tape, source)) for t in batch_norm(tape, op)))
     if op.name == "rounding":  # of an int8 layer: what it adds is part of the bias
         return before.then(shift=tape.value(op.args[1].id))
     if op.kind not in ("scale", "shift"):
@@ -65,7 +65,12 @@ def _affine(tape: Tape, source: Op, op: Op) -> Affine | None:
         return None
     if shift is not None and any(_may_be_a_sample(tape, ref.id, op) for ref in op.refs()):
         return None
-    return before.then(scale, shift)
+    return before.then(*(None if t is None else t.to(_precision(tape, source)) for t in (scale, shift)))
+
+
+def _precision(tape: Tape, linear: Op) -> torch.dtype:
+    """The type that a linear operation computes with; under autocast what is folded into it may have another."""
+    return next(tape.value(ref.id).dtype for ref in linear.args[:3] if isinstance(ref, Ref) and ref.id not in linear.ins)
 
 
 def constant_affine(tape: Tape, op: Op) -> tuple[Tensor | None, Tensor | None]:
