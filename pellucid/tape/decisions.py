@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import torch
@@ -43,8 +44,8 @@ def decides_by_values(model: Model, x: Tensor) -> bool:
         drawing_apart(model, x.device),
         suppress(Exception),
     ):  # it may not take one sample alone
-        copy = watch.follow(x.detach().clone())
-        with _Leaving(watch), InterceptMode(watch.dispatch):
+        copy = x.detach().clone()
+        with watch.watching(copy):
             model.forward(copy)
     return watch.decided
 
@@ -56,6 +57,13 @@ class Watch:
         self.decided = False
         self._storages: set[int] = set()
         self._kept: list[Tensor] = []  # as long as they live, no other tensor has their storage
+
+    @contextmanager
+    def watching(self, x: Tensor) -> Iterator[None]:
+        """A block in which a program runs on x."""
+        self.follow(x)
+        with _Leaving(self), InterceptMode(self.dispatch):
+            yield
 
     def follow(self, tensor: Tensor) -> Tensor:
         """Count a tensor among what descends from the input."""

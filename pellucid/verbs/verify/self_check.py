@@ -21,6 +21,7 @@ from pellucid.errors import NoRule, ThreadLost, VerificationError
 from pellucid.explanation.attribution import Attribution
 from pellucid.model import Model
 from pellucid.tape import Tape, check_branches, kinds
+from pellucid.tape.independence import plain_answer
 from pellucid.tape.recording.record import observing
 from pellucid.tape.seed import find_output
 from ..inputs import Batch
@@ -95,7 +96,7 @@ class SelfCheck:
     def _output(self, attribution: Attribution, number: int | None) -> Finding:
         """The network's own answer against the one that was explained."""
         try:
-            own = self.batch.own_output(number)
+            own = self._own(number)
             if draws(self.batch.model) is not False:
                 own = self.batch.own_output(number, seed=OTHER)
         except Exception:  # as where a network takes no text of that length, though its parts can be explained
@@ -111,11 +112,18 @@ class SelfCheck:
             "another answer than the network's would be explained", f"pl.verify(model, x) says what differs. {OFF}",
         )  # fmt: skip
 
+    def _own(self, number: int | None) -> Tensor:
+        """The network's own answer, which may be known from a comparison of rows or variants."""
+        if self.batch.texts or number is not None:
+            return self.batch.own_output(number)
+        known = plain_answer(self.batch.model, self.batch.x)
+        return self.batch.own_output() if known is None else known
+
     def _observe(self, tape: Tape, model: Any, inputs: tuple[Tensor, ...]) -> None:
         if not self._observed:
             self._observed = True
             with observing():
-                self._once(SLOPES, lambda: _slopes(tape, model, inputs))
+                self._once(SLOPES, lambda: _slopes(tape, model, inputs, len(self.batch.x)))
 
     def _once(self, what: str, measure: Callable[[], Finding], *, again: bool = False) -> Finding:
         """What is found, or was when this network met such an input before.
@@ -137,7 +145,7 @@ class SelfCheck:
         return x.dtype, shape, keywords, self.inside
 
 
-def _slopes(tape: Tape, model: Any, inputs: tuple[Tensor, ...]) -> Finding:
+def _slopes(tape: Tape, model: Any, inputs: tuple[Tensor, ...], rows: int) -> Finding:
     """The output beside the input against where the tape's slopes lead; where it is not there, with several steps."""
     if not all(x.is_floating_point() for x in inputs):
         return None
@@ -145,7 +153,8 @@ def _slopes(tape: Tape, model: Any, inputs: tuple[Tensor, ...]) -> Finding:
         return None  # the method says so, if it carries slopes
     try:
         along = [slopes.direction(x, "self-check") for x in inputs]
-        found = slopes.measure(model, inputs) if slopes.suspicious(model, inputs, tape, along) else None
+        doubtful = slopes.suspicious(model, inputs, tape, along, rows)
+        found = slopes.measure(model, inputs) if doubtful else None
     except Exception:  # a network may refuse numbers that it was not made for
         return None
     if found is None or found.holds is not False:

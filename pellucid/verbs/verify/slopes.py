@@ -148,16 +148,22 @@ def stands(differences: Sequence[float], slope: float) -> bool:
     return all(abs(d) <= BOUND * abs(slope) for d in differences)
 
 
-def suspicious(model: Any, inputs: Sequence[Tensor], tape: Tape, along: Sequence[Tensor]) -> bool:
-    """Whether the output beside the input is far from where the tape's slope leads, on both sides: a kink may lie on one."""
+def suspicious(model: Any, inputs: Sequence[Tensor], tape: Tape, along: Sequence[Tensor], rows: int) -> bool:
+    """Whether the output beside the input is far from where the tape's slope leads, on both sides: a kink may lie on one.
+
+    Arguments:
+        rows: How many rows of a tape are looked at, where it has an output row for each of them; it may hold many variants.
+    """
     output = tape.value(find_output(tape))
+    few = rows if len(output) == len(inputs[-1]) > rows else len(output)
     weights = weighting(output)
-    slope, value = recorded(tape, weights), _weighted(output, weights)
+    weights[few:] = 0
+    slope, value = recorded(tape, weights), _weighted(output[:few], weights[:few])
     noise = 16 * precision(output) * float((weights * output.detach().double().cpu()).abs().sum()) / SINGLE_STEP
 
     def far(step: float) -> bool:
-        beside = plain(model.forward, [moved(x, v, step) for x, v in zip(inputs, along, strict=True)])
-        difference = (_weighted(beside, weights) - value) / step
+        beside = plain(model.forward, [moved(x, v, step)[:few] for x, v in zip(inputs, along, strict=True)])
+        difference = (_weighted(beside, weights[:few]) - value) / step
         size = max(abs(difference), abs(slope(along)), slope.typical(along))
         return abs(difference - slope(along)) > SUSPICION * size + noise
 
