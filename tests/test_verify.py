@@ -146,13 +146,30 @@ def test_a_network_that_writes_into_its_weights_is_found_out() -> None:
 
 
 @pytest.mark.parametrize("method", ["gradient", "lrp", "integrated_gradients", "deeplift", "guided_backprop", "smoothgrad"])
-def test_no_method_with_slopes_explains_half_a_network(method: str) -> None:
+def test_no_method_with_slopes_explains_half_a_network_in_silence(method: str) -> None:
     def net(x: Tensor) -> Tensor:
         return through_numpy(x)
 
-    for _ in range(2):  # what was found once is remembered
-        with pytest.raises(pl.PellucidError):
+    for _ in range(2):  # the first time and later ones
+        assert any("follow" in warning for warning in pl.explain(net, X, 1, method).warnings())
+        with pytest.raises(pl.NoRule):
+            pl.explain(net, X, 1, method, strict=True)
+
+
+def test_a_wrong_derivative_is_refused_and_what_was_found_is_remembered() -> None:
+    """An operation whose author gives its kernel another derivative than what it computes."""
+    library = torch.library.Library("pellucid_tests", "FRAGMENT")
+    library.define("doubled(Tensor x) -> Tensor")
+    library.impl("doubled", lambda x: 2 * x, "CompositeExplicitAutograd")
+    torch.library.register_autograd("pellucid_tests::doubled", lambda ctx, grad: 7 * grad, lib=library)
+
+    def net(x: Tensor) -> Tensor:
+        return HEAD(torch.ops.pellucid_tests.doubled(x))
+
+    for method in ("gradient", "lrp", "gradient"):
+        with pytest.raises(pl.VerificationError, match="other slopes"):
             pl.explain(net, X, 1, method)
+    assert pl.explain(net, X, 1, "gradient", verify=False).values.isfinite().all()
 
 
 def test_methods_that_only_run_the_network_explain_all_of_it() -> None:
