@@ -184,7 +184,8 @@ def _known_to_be_lost(tape: Tape) -> bool:
     if any(op.name in kinds.STRAIGHT_THROUGH for op in tape.ops):
         return True
     try:
-        return bool(check_branches(tape, (find_output(tape),), tape.inputs[-1], slopes=True))
+        lost = check_branches(tape, (find_output(tape),), tape.inputs[-1], slopes=True)
+        return bool(lost) and not tape.numbers  # of what left as numbers only measuring says whether the model computes with it
     except ThreadLost:
         return True
 
