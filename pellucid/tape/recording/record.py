@@ -25,6 +25,7 @@ from .complex_numbers import InPairs
 from .decompose import encoder, fused_attention, grouped, modulated, noise, recurrent
 from .exported_program import ModuleInterpreter, has_modules
 from .functional_twin import aten_name
+from .irregular_layouts import InDense
 from .quantised import LAYERS, run_quantised
 from .recorder import Recorder
 from .storage import storage_of
@@ -135,6 +136,8 @@ def _follow(module: nn.Module | None, recorder: Recorder) -> Iterator[None]:
         yield
         return
     for path, tensor in _owned(module):
+        if tensor.layout != torch.strided:
+            continue
         recorder.owners[storage_of(tensor)], recorder.names[storage_of(tensor)] = path.rpartition(".")[0], path
     names = {id(child): name for name, child in module.named_modules()}
     with listening(
@@ -160,7 +163,7 @@ class RecordingMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __init__(self, recorder: Recorder) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.recorder, self.generators = recorder, DeviceGenerators()
+        self.recorder, self.generators, self.sparse = recorder, DeviceGenerators(), InDense(recorder)
 
     def __torch_dispatch__(self, fn: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Any:
         kwargs = kwargs or {}
@@ -194,7 +197,10 @@ class RecordingMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 return _decomposition(fn)(*args, **kwargs)
         if is_random(fn) and really_draws(fn, args, kwargs):
             fn, kwargs = self.generators.redirected(fn, args, kwargs)
-        out = self.recorder.dispatch(fn, args, kwargs)
+        try:
+            out = self.recorder.dispatch(fn, args, kwargs)
+        except (NotImplementedError, RuntimeError) as error:
+            return self.sparse.answer(error, fn, args, kwargs)
         return InPairs(self.recorder, self)(fn, args, kwargs) if out is NotImplemented else out
 
 
