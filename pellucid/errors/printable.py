@@ -15,6 +15,7 @@ SUSPECT = re.compile(
     r"|[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufdd0-\ufdef\ufeff\ufff0-\ufffb\ufffe\uffff]"
     r"|[\ud800-\udfff\U0001d173-\U0001d17a\U000e0000-\U000e00ff\U000e01f0-\U000e0fff]"
 )
+MARK = "\ufffd"  # its bytes are no controls either, where a terminal does not read UTF-8
 BREAKS = "\t\n\v\f\r\x85\u2028\u2029"
 INVISIBLE = "\xad\u061c\u180e\u200b\u200c\u200d\u200e\u200f\u2060\u2061\u2062\u2063\u2064\ufeff"  # gone without a loss
 MARKUP = re.compile(r"[\\|<`*]|(?<=\])\(")  # what begins something in Markdown
@@ -25,14 +26,14 @@ JOINERS = "\u200c\u200d"  # within words of Persian or Hindi, and within emoji
 def printable(text: str, *, lines: bool = False) -> str:
     r"""The text without what could command a terminal, turn the reading order round, hide, or not be written in UTF-8.
 
-    Letters of all languages and emoji stay. Control characters become their pictures, line breaks a blank.
+    Letters of all languages and emoji stay. Control characters become a mark, line breaks a blank.
 
     Arguments:
         lines: Whether line breaks and tabs stay.
 
     Example:
         >>> printable("a\x1b[2Jb\u202ec\nd"), printable("naïve 東京 \N{WOMAN}\u200d\N{ROCKET}")
-        ('a␛[2Jb�c d', 'naïve 東京 👩\u200d🚀')
+        ('a�[2Jb�c d', 'naïve 東京 👩\u200d🚀')
     """
     if text.isprintable():  # nearly all are, and this is fast
         return text
@@ -57,7 +58,7 @@ def _in_a_line(found: re.Match[str]) -> str:
         return letter
     if letter in INVISIBLE:
         return ""
-    return letter if len(letter) > 1 else _picture(letter)
+    return letter if len(letter) > 1 else MARK
 
 
 def _with_lines(found: re.Match[str]) -> str:
@@ -71,12 +72,6 @@ def _joins(found: re.Match[str]) -> bool:
     first, last = found.start() - 1, found.end()
     sides = (found.string[at] for at in (first, last) if 0 <= at < len(found.string))
     return all(letter > "\x7f" and not SUSPECT.match(letter) for letter in sides)
-
-
-def _picture(letter: str) -> str:
-    """Unicode's pictures of the old control characters; a mark for all others."""
-    code = ord(letter)
-    return chr(0x2400 + code) if code < 0x20 else "␡" if code == 0x7F else "\ufffd"
 
 
 def in_markdown(text: str) -> str:

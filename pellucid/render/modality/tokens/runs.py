@@ -102,7 +102,7 @@ def visible(text: str) -> str:
 
     Example:
         >>> visible("a\\x1b[2Jb\\u202ec")
-        'a␛[2Jb�c'
+        'a�[2Jb�c'
     """
     return printable(text, lines=True)
 
