@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import torch
 from torch import Tensor
 
+from pellucid.core.conforms import conforms
+from pellucid.core.files import parse_json
 from pellucid.errors import InputError, ModelError
 from ..modality.table import Table
 from .rows import as_rows
@@ -192,9 +193,13 @@ class Columns:
         request = f"the columns in {path}"
         do = 'Write {"columns": [{"name": "age", "unit": "years", "mean": 48, "std": 9}, {"name": "sex", "values": ["f", "m"]}]}.'
         try:
-            data = json.loads(path.read_text(encoding="utf-8"))
+            data = parse_json(path.read_text(encoding="utf-8-sig"))
             described = data["columns"] if isinstance(data, dict) else data
             made = [Column(**one | {"values": tuple(map(str, one.get("values", ())))}) for one in described]
+            hints = get_type_hints(Column)
+            wrong = [name for one in made for name, hint in hints.items() if not conforms(getattr(one, name), hint)]
+            if wrong:
+                raise TypeError(f"the {wrong[0]} of a column")
         except OSError as error:
             raise ModelError(request, error.strerror or str(error), "it cannot be read", do) from None
         except (ValueError, KeyError, TypeError, AttributeError) as error:
