@@ -158,3 +158,22 @@ def test_a_configuration_that_is_damaged(tmp_path, config, said):
     (tmp_path / "config.json").write_bytes(config.encode(errors="surrogateescape"))
     with pytest.raises(ModelError, match=said):
         pl.load(f"hf:{tmp_path}?random")
+
+
+@pytest.mark.parametrize("where", ["../secret", "/etc/hostname", "inside/../../secret"])
+def test_constants_of_an_onnx_file_are_read_from_its_own_folder_only(tmp_path, where):
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("onnx2torch")
+    helper, number = onnx.helper, onnx.TensorProto.FLOAT
+    (tmp_path / "secret").write_bytes(bytes(8))
+    (tmp_path / "model").mkdir()
+    constant = helper.make_tensor("c", number, [2], [0.0, 0.0])
+    constant.ClearField("float_data")
+    constant.data_location = onnx.TensorProto.EXTERNAL
+    constant.external_data.add(key="location", value=where)
+    nodes = [helper.make_node("Constant", [], ["k"], value=constant), helper.make_node("Add", ["x", "k"], ["y"])]
+    x, y = (helper.make_tensor_value_info(name, number, [1, 2]) for name in "xy")
+    path = tmp_path / "model" / "net.onnx"
+    path.write_bytes(helper.make_model(helper.make_graph(nodes, "g", [x], [y])).SerializeToString())
+    with pytest.raises(ModelError, match="data outside the file are read only from the model's own folder"):
+        pl.load(path)

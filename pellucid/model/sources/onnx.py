@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -93,7 +94,7 @@ def _read(onnx: Any, path: Path) -> Any:
         raise damaged(path, error) from None
     if not proto.graph.node:
         raise damaged(path, ValueError("no operations in it"))
-    outside = {_location(tensor) for tensor in proto.graph.initializer if tensor.data_location == tensor.EXTERNAL}
+    outside = {_location(tensor) for tensor in _tensors(proto.graph) if tensor.data_location == tensor.EXTERNAL}
     for name in sorted(outside):
         beside = path.parent / name
         if Path(name).name != name or beside.is_symlink() or not beside.is_file():
@@ -102,6 +103,17 @@ def _read(onnx: Any, path: Path) -> Any:
     if outside:
         onnx.load_external_data_for_model(proto, str(path.parent.resolve()))
     return proto
+
+
+def _tensors(graph: Any) -> Iterator[Any]:
+    """Every tensor of a graph: weights, and constants in its operations and in graphs inside these."""
+    yield from graph.initializer
+    for sparse in graph.sparse_initializer:
+        yield from (sparse.values, sparse.indices)
+    for entry in (entry for node in graph.node for entry in node.attribute):
+        yield from (entry.t, *entry.tensors)
+        for inside in (*([entry.g] if entry.HasField("g") else []), *entry.graphs):
+            yield from _tensors(inside)
 
 
 def _location(tensor: Any) -> str:
