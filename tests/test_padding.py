@@ -185,7 +185,7 @@ def test_a_text_longer_than_the_network_is_refused_cut_or_read_by_windows(bert: 
 @pytest.mark.parametrize("text", ["这部 bad", "not 🎉 bad", "café — bad", "e\u0301 👩‍👩‍👧 x"])
 def test_bytes_of_a_letter_stand_at_that_letter(text: str) -> None:
     transformers = pytest.importorskip("transformers")
-    ids, tokens = pl.Text(transformers.ByT5Tokenizer()).batch([text])
+    tokens = pl.Text(transformers.ByT5Tokenizer()).batch([text])[1]
     words = [text[start:end] for (start, end), _ in tokens.words(0)[:-1]]
     assert "".join(words) == "".join(text.split()) and all(word.strip() for word in words)
     for letter, (start, end) in zip(text.encode(), tokens.spans[0], strict=False):
@@ -202,3 +202,11 @@ def test_names_are_found_whatever_a_tokenizer_does_to_letters() -> None:
         ("x y", ["<no>", "<no>"], ["x", "y"]),
     ):
         assert [text[start:end] for start, end in spans_by_name(text, names)] == wanted
+
+
+def test_an_evaluation_refuses_what_it_would_leave_out(bert: Any) -> None:
+    model = pl.load(bert, preprocess=WORDS)
+    given = {"input_ids": IDS, "attention_mask": mask(), "token_type_ids": torch.zeros_like(IDS)}
+    assert pl.evaluate(model, given, ["gradient_x_input"], ["srg"], 1).rows
+    with pytest.raises(pl.InputError, match="attention_mask, token_type_ids beside them"):
+        pl.evaluate(model, {**given, "attention_mask": mask(3)}, ["gradient_x_input"], ["srg"], 1)

@@ -22,11 +22,12 @@ from pellucid.metrics.removal.layout import channels_first, for_sample, for_toke
 from pellucid.metrics.report.concat import concat, group_by_shape
 from pellucid.metrics.report.table import Cost, Table
 from pellucid.model import Model, load
+from pellucid.model.outputs import main_output
 from pellucid.tape.forward import batch_size, forward_values
 from pellucid.target import as_target
 from .attempts import attempt_all, attempt_each, distinct, distinct_methods, raise_first, skipped
 from .explain import explain
-from .inputs import read_inputs, reads_rows
+from .inputs import Batch, read_inputs, reads_rows
 
 SUITE = ("srg", "mrg", "lrg", "irof")  # one set of curves for all of them
 
@@ -200,7 +201,7 @@ def _read_groups(model: Model, images: Any) -> tuple[Model, list[tuple[list[int]
     """All samples, in groups of one shape, each with their numbers; and the model that takes them: of several inputs, by keyword,
     one that unpacks them."""
     if not isinstance(images, Mapping) or reads_rows(model):
-        return model, group_by_shape([own for one in _as_list(images) for own in split_texts(model, read_inputs(model, one).x)])
+        return model, group_by_shape([own for one in _as_list(images) for own in _apart(model, read_inputs(model, one))])
     batch = read_inputs(model, images)
     if batch.rowwise:
         raise InputError(
@@ -208,6 +209,24 @@ def _read_groups(model: Model, images: Any) -> tuple[Model, list[tuple[list[int]
             "Evaluate sample by sample, or hold what is the same for all: pl.held(x, shared=True).",
         )  # fmt: skip
     return batch.model, [(list(range(len(batch.x))), batch.x)]
+
+
+def _apart(model: Model, batch: Batch) -> list[Tensor]:
+    """Batches to be judged together: of token ids every text by itself, without padding; else all samples.
+
+    Raises:
+        InputError: what was given beside the ids matters: metrics ask the model for other texts, without it.
+    """
+    rows = split_texts(model, batch.x)
+    for row, text in zip(rows, batch.texts if batch.keywords is not None else (), strict=False):
+        asked, given = main_output(model(row)), main_output(text.embedded.output)
+        if asked.shape != given.shape or not torch.allclose(asked, given, rtol=1e-3, atol=1e-3 * float(given.abs().max())):
+            assert batch.keywords is not None
+            raise InputError(
+                "An evaluation of token ids", f"{', '.join(batch.keywords.values)} beside them, which changes the answer",
+                "metrics ask the model for other texts, with ids alone", "Load a function of ids that gives them to the model.",
+            )  # fmt: skip
+    return rows
 
 
 def _as_list(images: Any) -> list[Any]:

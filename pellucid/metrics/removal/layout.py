@@ -141,8 +141,9 @@ def split_texts(model: Model, x: Tensor) -> list[Tensor]:
     """Batches to be judged together: of token ids every text by itself, without padding; else all samples."""
     if x.is_floating_point():
         return [x]
-    padding = model.preprocess.padding if isinstance(model.preprocess, Text) else None
-    return [row[row != padding][None] if padding is not None else row[None] for row in x]
+    if not isinstance(model.preprocess, Text):
+        return [row[None] for row in x]
+    return [row[slice(*model.preprocess.extent(row.tolist()))][None] for row in x]
 
 
 def check_real(x: Tensor, what: str) -> Tensor:

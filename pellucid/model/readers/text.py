@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from pellucid.errors import InputError, ModelError
-from ..modality.tokens import PADDING, SPECIAL, TEXT, Tokens, ends
+from ..modality.tokens import PADDING, SPECIAL, TEXT, Span, Tokens, ends
 from .tokenizer import Encoded, Tokenizer, Vocabulary, as_tokenizer
 
 __all__ = ["Encoded", "Text", "Vocabulary"]
@@ -191,7 +191,7 @@ class Text:
         """What stands where in ids that were given as such: their text is put together again from their names."""
         found, texts = [], []
         for row in ids.tolist():
-            first, last = ends(self._are_text(row))
+            first, last = self.extent(row)
             text, one = self.backend.decode(row[first:last])
             texts.append(text)
             found.append(one)
@@ -252,17 +252,17 @@ class Text:
         said = f"Padding has the id of {name}: without an attention_mask every {name} counts as a token of the text."
         return (said,) if more else ()
 
-    def _are_text(self, row: Sequence[int]) -> list[bool]:
-        """Which ids are certainly no padding: all, where padding has the id of a token that texts hold."""
+    def extent(self, row: Sequence[int]) -> Span:
+        """From where to where ids are a text: what is certainly padding stands before or behind it."""
         token = self._backend("padding_is_token", False)
-        return [token or i != self.padding for i in row]
+        return ends([token or i != self.padding for i in row])
 
     def _tokens(self, texts: tuple[str, ...], found: Sequence[Encoded], longest: int, ids: Tensor | None = None) -> Tokens:
         """What stands where; padding wherever the ids have it, or behind the text."""
         pieces, spans, kinds = [], [], []
         for row, one in enumerate(found):
             inside = iter(zip(one.ids, one.spans, one.special, strict=True))
-            start, end = (0, len(one.ids)) if ids is None else ends(self._are_text(ids[row].tolist()))
+            start, end = (0, len(one.ids)) if ids is None else self.extent(ids[row].tolist())
             there = [start <= place < end for place in range(longest)]
             filled = [next(inside) if real else None for real in there]
             name = "" if self.padding is None else self.piece(self.padding)
