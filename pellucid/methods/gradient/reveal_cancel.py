@@ -31,7 +31,8 @@ class RevealCancel:
     That is the paper's, for dense layers, convolutions, and activations. The paper has no more; we add: what has one factor per
     entry (sums, scales, batch norms) hands both parts on, exchanged where the factor is negative, as if it were folded into the
     layer before it; poolings by mean, and what only moves entries, hand both on; all others (products, softmax, norms, maxima)
-    follow the rescale rule, and the change of what they made is one part, by its sign. Sums are as complete as there.
+    follow the rescale rule, and the change of what they made is one part, by its sign; so does f where it has no value at one
+    part alone (a root below zero). Sums are as complete as there.
 
     References: Shrikumar et al., 2017, Learning important features through propagating activation differences, Sections 3.5.1 and
         3.5.3, https://doi.org/10.48550/arXiv.1704.02685. The authors' own code shares a layer's parts by the signs of weights and
@@ -107,7 +108,9 @@ class RevealCancel:
         slot = pair.op.outs.index(pair.op.out)
         up, down = pair.made_there([r + plus])[slot], pair.made_there([r + minus])[slot]
         parts = torch.stack([((up - z_r) + (z - down)) / 2, ((down - z_r) + (z - up)) / 2])
-        return parts, up.abs() + down.abs() + z.abs() + z_r.abs()
+        size = up.abs() + down.abs() + z.abs() + z_r.abs()
+        known = size.isfinite()  # one part alone may lie where there is no value: below zero for a root or a logarithm
+        return torch.where(known, parts, signs(z - z_r)), torch.where(known, size, z.abs() + z_r.abs())
 
     # -- the multipliers, backwards ---------------------------------------------------------------------------------------
 
