@@ -14,7 +14,7 @@ from pellucid.model import Model
 from pellucid.model.hooks import listening
 from pellucid.model.outputs import rebuild
 from .branches import check_branches
-from .forward import Readout
+from .forward import Readout, varied_value
 from .op import Tape
 from .recording.record import record
 from .seed import resolve_target
@@ -58,6 +58,16 @@ def gradient_and_score_at_once(readout: Readout, variants: Tensor, rows: Sequenc
     check_branches(tape, resolved.gradients, end, slopes=True)
     gradient = walk(tape, resolved.gradients, chain_rule, ends=(end,)).get(end)
     return torch.zeros_like(variants) if gradient is None else gradient, resolved.score
+
+
+def lost_slopes(readout: Readout) -> tuple[str, ...]:
+    """What of the way from the target back to what is varied has no derivative, see `check_branches`; one forward pass.
+
+    Raises:
+        ThreadLost: there is no way at all.
+    """
+    tape = _record(readout, varied_value(readout), range(len(readout.x)))
+    return check_branches(tape, resolve_target(tape, readout.target).gradients, tape.inputs[-1], slopes=True)
 
 
 def _record(readout: Readout, variants: Tensor, rows: Sequence[int]) -> Tape:

@@ -17,6 +17,7 @@ from pellucid.explanation.attribution import Attribution
 from pellucid.model import Model
 from pellucid.model.where import Where
 from pellucid.tape.forward import Readout, resolve_readout, varied_value
+from pellucid.tape.gradient import lost_slopes
 from pellucid.target import Target
 from ..sampling.study import module_path
 from .masks import (
@@ -132,16 +133,17 @@ class Extremal:
         """One mask per sample and area; all are optimised side by side, and none knows of another."""
         with torch.inference_mode(False), torch.no_grad():
             readout, score, output = resolve_readout(model, x.clone(), target, module_path(at))
+            lost = lost_slopes(readout)
             game = self.game(readout, output)
             optimiser = Momentum(self.lr * prod(game.grid) / ENTRIES * STEPS / max(self.steps, FEWEST))
             result = optimise(game, game.start(), optimiser, self.steps, tol=self.tol, batch=self.batch)
             masks = game.full(result.masks).clamp(0, 1)
             notes = game.notes(masks)
         values = game.places.paint(masks.reshape(len(x), len(self.areas), *masks.shape[1:]).sum(1))
-        passes = result.passes + len(masks) * len(GAMES[self.variant]) + 3 * len(x)
+        passes = result.passes + len(masks) * len(GAMES[self.variant]) + 4 * len(x)
         return Attribution(
             values.to(torch.promote_types(x.dtype, torch.float32)), score, readout.target, output,
-            notes=(*notes, *result.notes), options=self.options, shared=game.places.shared, forwards=passes,
+            notes=(*notes, *result.notes), options=self.options, shared=game.places.shared, forwards=passes, lost=lost,
         )  # fmt: skip
 
     def game(self, readout: Readout, output: Tensor) -> AreaGame:

@@ -15,6 +15,7 @@ from pellucid.explanation.attribution import Attribution
 from pellucid.model import Model
 from pellucid.model.where import Where
 from pellucid.tape.forward import Readout, resolve_readout, varied_value
+from pellucid.tape.gradient import lost_slopes
 from pellucid.target import Target
 from pellucid.target.classes import Logit, Probability
 from ..sampling.study import module_path
@@ -116,6 +117,7 @@ class Meaningful:
         """One mask per sample; all are optimised side by side, and none knows of another."""
         with torch.inference_mode(False), torch.no_grad():
             readout, score, output = resolve_readout(model, x.clone(), target, module_path(at))
+            lost = lost_slopes(readout)
             game = self.game(readout, output)
             result = optimise(game, game.start(), Adam(self.lr), self.steps, tol=self.tol, batch=self.batch)
             masks = game.full(result.masks).clamp(0, 1)
@@ -123,7 +125,7 @@ class Meaningful:
         values = game.places.paint(1 - masks).to(torch.promote_types(x.dtype, torch.float32))
         return Attribution(
             values, score, readout.target, output, notes=(*game.notes(1 - masks, remaining), *result.notes),
-            options=self.options, shared=game.places.shared, forwards=result.passes + 4 * len(x),
+            options=self.options, shared=game.places.shared, forwards=result.passes + 5 * len(x), lost=lost,
         )  # fmt: skip
 
     def game(self, readout: Readout, output: Tensor) -> DeletionGame:
