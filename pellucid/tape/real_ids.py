@@ -21,6 +21,7 @@ class RealIds:
     Example:
         >>> net = torch.nn.Sequential(torch.nn.Embedding(5, 3), torch.nn.Flatten(), torch.nn.Linear(6, 2)).eval()
         >>> from pellucid.model import load
+        >>> from pellucid.tape.embedding import embed
         >>> text = RealIds(embed(load(net), torch.tensor([[4, 1]])))
         >>> torch.equal(text.forward(torch.tensor([[[4.0], [3.0]]])), net(torch.tensor([[4, 3]])))
         True

@@ -122,8 +122,8 @@ def for_table(metric: Metric, model: Model, x: Tensor) -> Metric:
         >>> from pellucid.metrics import SRG
         >>> from pellucid.model import Column, Columns, load
         >>> risk = load(nn.Linear(3, 2), preprocess=Columns((Column("age"), Column("smoker", values=("no", "yes")))))
-        >>> for_table(SRG(), risk, torch.zeros(1, 3)).scheme.imputer
-        ColumnValues(2 columns)
+        >>> str(for_table(SRG(), risk, torch.zeros(1, 3)).scheme.imputer)
+        'ColumnValues(2 columns)'
     """
     scheme, columns = getattr(metric, "scheme", None), table_columns(x[:1], model)
     if columns is None or not bool(columns.whole.any()) or not isinstance(scheme, Scheme) or not is_dataclass(metric):
