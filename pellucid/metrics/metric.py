@@ -41,7 +41,7 @@ from pellucid.errors import InputError, MethodError, ModelError
 from pellucid.explanation.explanation import Explanation
 from pellucid.explanation.method import Method
 from pellucid.model import Model
-from pellucid.model.softmax import are_probabilities
+from pellucid.model.final_activation import are_probabilities, probabilities
 from pellucid.tape.forward import Readout, batch_size, forward_values
 from pellucid.tape.recording.record import check_finite
 from pellucid.target import Target
@@ -110,15 +110,15 @@ class Question:
         return scores.argmax(1)
 
     def probabilities(self, output: Tensor) -> Tensor | None:
-        """Of every class, with shape (n, classes): the softmax, or the output itself where the model ends in a softmax."""
+        """Of every class, with shape (n, classes), as the model says them; None where there are none."""
         scores = class_scores(output)
-        return None if scores is None else scores if self._normalised else scores.softmax(1)
+        return None if scores is None or self._link == "none" else probabilities(scores, self._link)
 
     @cached_property
-    def _normalised(self) -> bool:
+    def _link(self) -> str:
         """Decided once, by the outputs of the samples themselves: it must not depend on what is run in one batch."""
-        scores = class_scores(self.output)
-        return scores is not None and are_probabilities(scores)
+        known, scores = self.model.links.get(""), class_scores(self.output)
+        return known or ("identity" if scores is not None and are_probabilities(scores) else "softmax")
 
 
 def question(model: Model, x: Tensor, target: Target, **how: Any) -> Question:

@@ -61,6 +61,11 @@ def load(
         >>> load(nn.Linear(2, 3), labels=["cat", "dog", "owl"])
         Model(Linear, nn.Module, 9 parameters, 3 labels)
     """
+    if builder is not None and not _takes_builder(source):
+        raise ModelError(
+            "builder=", f"{source if isinstance(source, str | os.PathLike) else f'a {type(source).__name__}'}, which is whole",
+            "it makes the network for a file that holds weights alone", "Leave it out, or give the file of the weights.",
+        )  # fmt: skip
     model = _named(source, builder, trust) if isinstance(source, str | os.PathLike) else _object(source)
     known = {"preprocess": _reading(preprocess), "labels": None if labels is None else tuple(labels), "name": name}
     changes: dict[str, Any] = {field: value for field, value in known.items() if value is not None}
@@ -72,6 +77,17 @@ def _reading(how: Any) -> Any:
     if how is None or hasattr(how, "read") or isinstance(how, Mapping):
         return how
     return Text(how) if is_tokenizer(how) else metadata.as_preprocess(how)
+
+
+def _takes_builder(source: Any) -> bool:
+    """Whether this may be a file of weights: what is not there is refused for that reason."""
+    if not isinstance(source, str | os.PathLike):
+        return False
+    text = os.fspath(source)
+    path = Path(text).expanduser()
+    if text in registry.BUILT_IN or text.partition(":")[0] in registry.HUBS or path.is_dir():
+        return False
+    return not path.exists() or file.kind(path) in (file.SAFETENSORS, file.PICKLE)
 
 
 def _object(source: Any) -> Model:

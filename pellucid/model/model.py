@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 from functools import cached_property
 from itertools import chain
@@ -17,10 +17,10 @@ from torch import Tensor, nn
 from pellucid.errors import ModelError, TargetError
 from pellucid.errors.printable import make_printable, printable
 from . import mode
+from .final_activation import Endings, FinalActivation, before_activation, probabilities
 from .readers.picture import Picture, read_picture
 from .readers.preprocess import Preprocess
 from .readers.text import Text, check_reads_texts
-from .softmax import BeforeSoftmax, are_probabilities
 
 LONGEST = 100  # letters of a name that are compared: that takes as long as both are long, times each other
 
@@ -49,6 +49,9 @@ class Model:
         fingerprint: A digest of the file it came from.
         shape: Of one sample of its input, where that is known: (channel, height, width) for pictures.
         notes: What was found or assumed when it was loaded, in sentences: captions repeat them.
+        links: How its outputs become probabilities, by their paths, "" for the main one: "softmax", "sigmoid", "identity" (they
+            are probabilities), "exp" (their logarithms), "none" (numbers of a regression). Where nothing is said, several scores
+            are put through a softmax, a single one through a sigmoid.
 
     Example:
         >>> net = nn.Sequential(nn.Linear(2, 2)).eval()
@@ -68,6 +71,7 @@ class Model:
     fingerprint: str | None = None
     shape: tuple[int, ...] | None = None
     notes: tuple[str, ...] = ()
+    links: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         make_printable(self, "name", "source", "labels", "notes")
@@ -99,9 +103,9 @@ class Model:
         return self.check_reads_pictures().crop(image)
 
     def before_softmax(self) -> Model:
-        """The same model up to a softmax at its end: its scores, which a softmax flattens, are explained then.
+        """The same model up to a softmax or sigmoid at its end: its scores, which these flatten, are explained then.
 
-        The model runs as it is, and the call of its softmax is listened to; scripted code calls nothing that can be heard.
+        The model runs as it is, and its operations are listened to. Verbs do this by themselves, see `pellucid.verbs.scores`.
 
         Example:
             >>> model = Model(nn.Softmax(1), "last", "nn.Module")
@@ -109,7 +113,20 @@ class Model:
             tensor([[0., 3.]])
         """
         note = "The model ends in a softmax; the scores before it are explained."
-        return replace(self, forward=BeforeSoftmax(self.forward), notes=(*self.notes, note))
+        return replace(self, forward=before_activation(self.forward), notes=(*self.notes, note), links={"": "softmax"})
+
+    def with_endings(self, endings: Endings, *, scores: bool, told: bool = True) -> Model:
+        """The model with what is known of the activations at its end, see `final_activations`.
+
+        Arguments:
+            scores: Whether it is to return the scores before a softmax or sigmoid.
+            told: Whether captions say what is explained.
+        """
+        removed = scores and any(ending.removable for ending in endings.values())
+        links = {path: end.scores_link or "none" if removed and end.removable else end.link for path, end in endings.items()}
+        notes = (*self.notes, *([_told(endings[""], scores=removed)] if told and "" in endings else []))
+        forward = before_activation(self.forward) if removed else self.forward
+        return replace(self, forward=forward, links={**self.links, **links}, notes=notes)
 
     @property
     def device(self) -> torch.device:
@@ -154,13 +171,14 @@ class Model:
     def top(self, output_row: Tensor, n: int = 5) -> list[tuple[int, str, float]]:
         """The `n` most probable classes of one sample, as (index, label, probability), best first.
 
-        Probabilities are the softmax of the row, or the row itself where the model ends in a softmax of its own.
-        A row that is not a list of scores (one number, a map) has no classes: the answer is empty.
+        Probabilities are what the model says: the softmax of the row, independent sigmoids, or the row itself, as `links` has it.
+        A row that is not a list of scores (one number, a map), or that of a regression, has no classes: the answer is empty.
         """
-        if output_row.ndim != 1 or len(output_row) < 2:
+        link = self.links.get("")
+        if output_row.ndim != 1 or len(output_row) < 2 or link == "none":
             return []
         row = output_row.detach().double().cpu()
-        best = (row if are_probabilities(row[None]) else row.softmax(0)).topk(min(n, len(row)))
+        best = probabilities(row[None], link)[0].topk(min(n, len(row)))
         indices: list[int] = best.indices.tolist()
         return [(index, self.label(index), value) for index, value in zip(indices, best.values.tolist(), strict=True)]
 
@@ -254,6 +272,15 @@ def _likeness(request: str, label: str) -> float:
     request, label = request[:LONGEST], label[:LONGEST]
     word = re.search(rf"\b{re.escape(request)}\b", label) is not None
     return word + SequenceMatcher(None, request, label).ratio()
+
+
+def _told(end: FinalActivation, *, scores: bool) -> str:
+    """What a reader has to know of the activation at the end."""
+    if end.removable and scores:
+        return f"The model ends in a {end.kind}; the scores before it are explained."
+    if end.removable:
+        return f"The model ends in a {end.kind}; what it returns is explained, and flat where that is near 0 or 1."
+    return f"The model ends in a {end.kind}; what it returns are logarithms of probabilities."
 
 
 def _in_training(model: Model, found: str, do: str) -> ModelError:

@@ -77,6 +77,8 @@ def framed(model: Model, shape: tuple[int, ...] | None = None, bounds: Bounds | 
     """
     preprocess = model.image_preprocess
     shape = input_shape(model) if shape is None else shape
+    if preprocess is not None and shape is not None and shape[0] != len(preprocess.mean):
+        preprocess = None  # of other channels: its scale says nothing here
     if shape is None and preprocess is None:
         raise InputError(
             f"A picture for {model.name}", "a model that does not know the shape of its input", "a canvas needs a size",
@@ -92,8 +94,10 @@ def framed(model: Model, shape: tuple[int, ...] | None = None, bounds: Bounds | 
 
 
 def input_shape(model: Model) -> tuple[int, ...] | None:
-    """The shape of one input that is a row of a table or a series of fixed length; None for others."""
+    """The shape of one input that is a row of a table or a series of fixed length, or that the model says; None for others."""
     how = model.preprocess
     if isinstance(how, Columns):
         return (how.width,)
-    return (len(how.channels), how.length) if isinstance(how, Signal) and how.channels and how.length else None
+    if isinstance(how, Signal) and how.channels and how.length:
+        return (len(how.channels), how.length)
+    return model.shape if how is None else None

@@ -11,12 +11,13 @@ import torch
 from torch import Tensor
 
 from pellucid.core.draws import drawing_apart
+from pellucid.core.intercept import InterceptMode
 from pellucid.errors import InputError, PellucidError
 from pellucid.model import Model
 from pellucid.model.keywords import ForwardWithKeywords
 from pellucid.model.outputs import main_output
 from .lookups import EmbeddingLookups, Lookup
-from .recording.record import InterceptMode, plain_kernels
+from .recording.record import plain_kernels
 from .recording.storage import storage_of
 from .unread import check_length, unread
 

@@ -6,10 +6,11 @@ target becomes the seed of relevance stands in `tape.seed`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 from torch import Tensor
+from torch.nn import Module
 
 from pellucid.errors import TargetError
 from .activation import Channel, Direction, Energy, Function
@@ -25,12 +26,19 @@ ClassIndex = int | str | Sequence[int | str] | None  # by index or name, one for
 
 
 def logit(index: ClassIndex = None) -> Target:
-    """The model's score of a class, by index or name, one for all samples or one per sample; None: the predicted class."""
+    """The model's score of a class, by index or name, one for all samples or one per sample; None: the predicted class.
+
+    Where a softmax or a sigmoid ends the model, the score is what goes into it, since both flatten scores.
+    """
     return _of(Logit(index=_class(index)))
 
 
 def probability(index: ClassIndex = None) -> Target:
-    """The softmax probability of a class."""
+    """The probability of a class, as the model says it.
+
+    The softmax of its scores; the sigmoid of a single score, and of labels that are independent of one another; what the model
+    returns, where it ends in a softmax or sigmoid.
+    """
     return _of(Probability(index=_class(index)))
 
 
@@ -124,35 +132,57 @@ def token(id: int | str | None = None, position: int | None = None) -> Target:
     return _of(Token(id=id, position=position))
 
 
-def channel(at: str, unit: int, position: Sequence[int] | None = None, *, tokens: str | int | None = None) -> Target:
+def channel(
+    at: str | Module, unit: int, position: Sequence[int] | None = None, *,
+    tokens: str | int | None = None, axis: int | None = None,
+) -> Target:  # fmt: skip
     """The mean activation of a channel of the module `at`, or its activation at one position.
 
     Arguments:
+        at: The path of a module, or the module itself.
         unit: Which channel.
         position: One index per axis of the map; None: the mean over all.
         tokens: For values (batch, token, channel), as transformers have them, and (batch, height, width, channel): which tokens
             are averaged over. "patch" are all but the first of a sequence, and all of a map; "cls" is the first; "all" are all; a
-            number is one of them. None: channels stand on axis 1.
+            number is one of them. None: all places, wherever channels stand.
+        axis: The axis on which channels stand: 1, as in (batch, channel, height, width), or -1, as in (batch, token, channel).
+            None: by what made the value; a note tells where that is not certain.
     """
-    return _of(Channel(at=at, unit=unit, position=None if position is None else tuple(position), tokens=tokens))
+    if axis not in (None, 1, -1):
+        raise TargetError(f"pl.channel(axis={axis!r})", f"{axis!r}", "channels stand on axis 1 or -1", "Say one of these.")
+    number = unit.tolist() if hasattr(unit, "tolist") else unit  # of PyTorch and NumPy
+    if not isinstance(number, int) or isinstance(number, bool):
+        raise TargetError(f"pl.channel(unit={unit!r})", f"a {type(unit).__name__}", "channels are numbered", "Write 17, say.")
+    tokens = "all" if axis == -1 and tokens is None else tokens
+    place = None if position is None else tuple(position)
+    return _of(Channel(at=at, unit=number, position=place, tokens=tokens, axis=axis))  # type: ignore[arg-type]  # paths are found later
 
 
-def direction(at: str | None, vector: Tensor) -> Target:
+def direction(at: str | Module | None, vector: Tensor) -> Target:
     """How far the mean activation of the module `at` reaches along `vector`."""
-    return _of(Direction(at=at, vector=vector))
+    return _of(Direction(at=at, vector=vector))  # type: ignore[arg-type]
 
 
-def energy(at: str) -> Target:
+def energy(at: str | Module) -> Target:
     """Half the mean squared activation of the module `at`: how much it finds at all."""
-    return _of(Energy(at=at))
+    return _of(Energy(at=at))  # type: ignore[arg-type]
 
 
 def _of(term: Term) -> Target:
     return Target(((1.0, term),))
 
 
-def _class(index: ClassIndex) -> Class | None:
-    return index if index is None or isinstance(index, (int, str)) else tuple(index)
+def _class(index: Any) -> Class | None:
+    plain: Any = index.tolist() if hasattr(index, "tolist") else index  # of PyTorch and NumPy
+    if plain is None or _names_class(plain):
+        return plain  # type: ignore[no-any-return]
+    several = [one.tolist() if hasattr(one, "tolist") else one for one in plain] if isinstance(plain, Iterable) else [plain]
+    if isinstance(plain, Iterable) and several and all(map(_names_class, several)):
+        return tuple(several)
+    raise TargetError(
+        f"class {index!r}", f"a {type(index).__name__}", "a class is an index or a name, one for all samples or one per sample",
+        'Write pl.logit(281), pl.logit("tabby") or pl.logit([281, 285]).',
+    )  # fmt: skip
 
 
 def as_target(target: Any) -> Target:
@@ -168,8 +198,8 @@ def as_target(target: Any) -> Target:
         target = target.tolist()
     if target is None or _names_class(target):
         return logit(target)
-    if isinstance(target, Sequence) and all(_names_class(t) for t in target):
-        return logit(list(target))
+    if isinstance(target, Sequence) and target and all(_names_class(t.tolist() if hasattr(t, "tolist") else t) for t in target):
+        return logit(target)
     if callable(target):
         return _of(Function(fn=target))
     raise TargetError(

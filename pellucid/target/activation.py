@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pellucid.errors import TargetError
-from .target import Term
+from pellucid.errors import PellucidError, TargetError
+from .target import Names, Term
 
 TOKENS: dict[str | int | None, str] = {
     None: "",
@@ -27,6 +27,7 @@ class Channel(Term):
     Arguments:
         unit: Which channel, or which for each sample.
         position, tokens: As in `pellucid.channel`.
+        axis: 1 where somebody said that channels stand there, or it was found out; None: not yet.
 
     Example:
         >>> value = torch.arange(6.0).view(1, 3, 2)  # three tokens, two channels
@@ -37,6 +38,7 @@ class Channel(Term):
     unit: int | tuple[int, ...] = 0
     position: tuple[int, ...] | None = None
     tokens: str | int | None = None
+    axis: int | None = None
 
     def read(self, value: Tensor) -> Tensor:
         channels = value if self.tokens is None else value.movedim(-1, 1)
@@ -44,8 +46,7 @@ class Channel(Term):
         units = self.unit if isinstance(self.unit, tuple) else (self.unit,)
         if not all(-count <= unit < count for unit in units):
             raise TargetError(
-                str(self), f"a value of shape {tuple(value.shape)}", f"channels run 0-{count - 1 if count else 0}",
-                "Ask for one of those.",
+                str(self), f"a value of shape {tuple(value.shape)}", self._range(value, count), "Ask for one of those.",
             )  # fmt: skip
         maps = channels[:, self.unit] if isinstance(self.unit, int) else channels[torch.arange(len(channels)), list(self.unit)]
         if self.tokens is not None:
@@ -53,6 +54,10 @@ class Channel(Term):
         if self.position is not None:
             return self._at(maps, self.position)
         return maps.flatten(1).mean(1) if maps.dim() > 1 else maps
+
+    def _range(self, value: Tensor, count: int) -> str:
+        where = "" if value.dim() < 3 else " along the second axis" if self.tokens is None else " along the last axis"
+        return f"channels run 0-{count - 1}{where}" if count else "it has no channels"
 
     def take(self, rows: Sequence[int]) -> Channel:
         return replace(self, unit=tuple(self.unit[row] for row in rows)) if isinstance(self.unit, tuple) else self
@@ -98,9 +103,11 @@ class Direction(Term):
     """The projection of a layer's activation, averaged over positions, onto a vector over its channels."""
 
     vector: Tensor | None = None
+    axis: int | None = None
 
     def read(self, value: Tensor) -> Tensor:
         assert self.vector is not None
+        value = value.movedim(self.axis, 1) if self.axis is not None and value.dim() > 2 else value
         if value.dim() < 2 or value.shape[1] != self.vector.numel():
             raise TargetError(
                 str(self), f"a value of shape {tuple(value.shape)}",
@@ -126,13 +133,49 @@ class Energy(Term):
 
 @dataclass(frozen=True)
 class Function(Term):
-    """Any function of the output that gives one number per sample."""
+    """Any function of the output that gives one number per sample.
+
+    Arguments:
+        samples: How many there are in the batch that is explained, once resolved.
+        ordered: Whether a row's number depends on where it stands, as of functions that compare the output with a batch of their
+            own: they have no answer for a batch of other rows.
+    """
 
     fn: Callable[[Any], Tensor] | None = None
+    samples: int | None = None
+    ordered: bool = False
+
+    def resolve(self, value: Tensor, names: Names | None) -> Term:
+        """With what holds for this batch alone found out."""
+        if len(value) < 2 or not isinstance(value, Tensor):
+            return replace(self, samples=len(value))
+        with torch.no_grad():
+            turned, score = self.read(value.flip(0)), self.read(value)
+        ordered = not torch.allclose(turned.flip(0), score, rtol=1e-3, atol=1e-5, equal_nan=True)
+        return replace(self, samples=len(value), ordered=ordered)
+
+    def take(self, rows: Sequence[int]) -> Function:
+        if self.ordered and list(rows) != list(range(self.samples or 0)):
+            raise self._of_one_batch(len(rows), "numbers that depend on where a row stands in the batch")
+        return self
+
+    def _of_one_batch(self, count: int, found: str) -> TargetError:
+        first = "" if self.samples is None else f" and not of the {self.samples} that are explained"
+        return TargetError(
+            f"{self} of a batch of {count}", found,
+            f"this method asks for the score of other batches as well,{first} and the function seems to hold one of its own",
+            "Compute the score of a row from that row alone, explain one sample at a time, or take a method that runs the batch "
+            'as it is, such as "lrp" or "gradient_x_input".',
+        )  # fmt: skip
 
     def read(self, value: Tensor) -> Tensor:
         assert self.fn is not None
-        score = self.fn(value)
+        try:
+            score = self.fn(value)
+        except (RuntimeError, IndexError, ValueError) as error:
+            if isinstance(error, PellucidError) or self.samples in (None, len(value)):
+                raise
+            raise self._of_one_batch(len(value), f"{type(error).__name__}: {' '.join(str(error).split())[:150]}") from error
         if not isinstance(score, Tensor) or score.dim() != 1 or len(score) != len(value):
             shape = tuple(score.shape) if isinstance(score, Tensor) else type(score).__name__
             raise TargetError(

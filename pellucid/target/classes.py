@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from pellucid.errors import TargetError
-from pellucid.model.softmax import are_probabilities
+from pellucid.model.final_activation import are_probabilities, probabilities as probabilities
 from .number import Number
-from .target import Names, Term
+from .target import Names, Part, Term
 
 Class = int | str | tuple[int | str, ...]
 
@@ -24,18 +24,22 @@ class OfClass(Term):
     Arguments:
         index: The class: its index or its name; a tuple has one per sample; None is the predicted class.
         labels: The names that belong to the indices, for captions.
+        link: How the output becomes probabilities, see `Model.links`, once the target is resolved; None where nothing says it.
     """
 
     word: ClassVar[str]
+    of_scores: ClassVar[bool] = True
 
     index: Class | None = None
     labels: tuple[str, ...] = ()
+    link: str | None = field(default=None, kw_only=True)
 
     def resolve(self, value: Tensor, names: Names | None) -> Term:
         indices = self._indices(value, names)
         known = tuple(names.label(i) for i in indices) if names is not None else ()
         known = () if all(label == f"class {i}" for label, i in zip(known, indices, strict=False)) else known
-        return replace(self, index=indices if isinstance(self.index, tuple) or self.index is None else indices[0], labels=known)
+        index = indices if isinstance(self.index, tuple) or self.index is None else indices[0]
+        return replace(self, index=index, labels=known, link=link_of(self.at, names))
 
     def take(self, rows: Sequence[int]) -> OfClass:
         if not isinstance(self.index, tuple):
@@ -48,7 +52,9 @@ class OfClass(Term):
             scores = _classes(value, self.word)
             return tuple(scores.reshape(*scores.shape[:2], -1).mean(-1).argmax(1).tolist())
         classes = self.index if isinstance(self.index, tuple) else (self.index,)
-        return tuple(self._find(name, names) if isinstance(name, str) else int(name) for name in classes)
+        count = _classes(value, self.word).shape[1]
+        indices = (self._find(name, names) if isinstance(name, str) else int(name) for name in classes)
+        return tuple(index + count if -count <= index < 0 else index for index in indices)  # -1 is the last, as in lists
 
     def _find(self, name: str, names: Names | None) -> int:
         if names is None:
@@ -104,6 +110,8 @@ class Logit(OfClass):
     def resolve(self, value: Tensor, names: Names | None) -> Term:
         """Of maps (batch, class, height, width) it is the mean over the predicted mask of the class."""
         if self.index is None and value.dim() in (1, 2) and value[:1].numel() == 1:
+            if self.at is None and getattr(names, "links", {}).get("") == "sigmoid":
+                return OfClass.resolve(replace(self, index=0), value, names)
             return Number(self.at)  # one number per sample: there are no classes to choose from
         named = OfClass.resolve(self, value, names)
         if value.dim() < 4:
@@ -127,25 +135,39 @@ class Logit(OfClass):
 
 @dataclass(frozen=True)
 class Probability(OfClass):
-    """The softmax probability of a class."""
+    """The probability of a class, as the model says it."""
 
     word: ClassVar[str] = "probability"
+    of_scores: ClassVar[bool] = False
+
+    def resolve(self, value: Tensor, names: Names | None) -> Term:
+        link = link_of(self.at, names) or _apparent_link(_classes(value, self.text()))
+        if link == "none":
+            raise TargetError(
+                self.text(), "the numbers of a regression", "they are no scores of classes", "Explain one of them: pl.output(0)."
+            )
+        single = self.index is None and value.dim() in (1, 2) and value[:1].numel() == 1
+        named = OfClass.resolve(replace(self, index=0) if single else self, value, names)
+        assert isinstance(named, OfClass)
+        return replace(named, link=link)
 
     def read(self, value: Tensor) -> Tensor:
-        return self.pick(probabilities(_classes(value, self.text())))
+        return self.pick(probabilities(_classes(value, self.text()), self.link))
 
 
-def probabilities(scores: Tensor) -> Tensor:
-    """The softmax over axis 1, or the scores themselves where the model ends in a softmax of its own.
+def link_of(at: str | None, names: Names | None) -> str | None:
+    """How an output becomes probabilities, where the model says it."""
+    if at is not None and not isinstance(at, Part):
+        return None
+    known: str | None = getattr(names, "links", {}).get("" if at is None else at.path)
+    return known
 
-    Example:
-        >>> probabilities(torch.tensor([[0.0, 0.0], [3.0, 3.0]])), probabilities(torch.tensor([[0.1, 0.9]]))
-        (tensor([[0.5000, 0.5000],
-                [0.5000, 0.5000]]), tensor([[0.1000, 0.9000]]))
-    """
-    with torch.no_grad():
-        done = scores.shape[1] > 1 and are_probabilities(scores)
-    return scores if done else scores.softmax(1)
+
+def _apparent_link(scores: Tensor) -> str:
+    """How an output becomes probabilities, by how its numbers look."""
+    if scores.shape[1] == 1:
+        return "sigmoid"
+    return "identity" if are_probabilities(scores.detach()) else "softmax"
 
 
 @dataclass(frozen=True)
@@ -156,12 +178,15 @@ class LogOdds(OfClass):
 
     def read(self, value: Tensor) -> Tensor:
         scores = _classes(value, self.text())
+        if self.link in ("sigmoid", "identity", "exp") and scores.dim() == 2:
+            chosen = self.pick(scores)
+            return chosen if self.link == "sigmoid" else torch.logit(chosen.exp() if self.link == "exp" else chosen)
         if scores.shape[1] < 2 or scores.dim() > 2:
             raise TargetError(
                 self.text(), f"outputs of shape {tuple(scores.shape)}", "odds compare a class with others", "Explain its logit."
             )
         chosen = self.pick(scores)
-        if probabilities(scores) is scores:
+        if self.link is None and probabilities(scores, None) is scores:
             return torch.logit(chosen)
         own = torch.zeros_like(scores, dtype=torch.bool)
         own[self.places(scores)] = True

@@ -6,7 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from torch import Tensor
 
@@ -48,6 +48,8 @@ class Term(ABC):
         at: The address of the value: None for the model's main output, a `Part` of the output, or the path of the module that
             returned it.
     """
+
+    of_scores: ClassVar[bool] = False  # whether it reads the scores before a softmax or sigmoid, where that ends the model
 
     at: str | None = None
 

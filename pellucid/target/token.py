@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -27,6 +28,8 @@ class Token(Term):
         >>> Token(id=1).read(scores), Token().resolve(scores, None)
         (tensor([2.]), Token(at=None, id=(0,), position=-1, names=()))
     """
+
+    of_scores: ClassVar[bool] = True
 
     id: int | str | tuple[int, ...] | None = None
     position: int | None = None

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from torch.nn import Module
+
 from pellucid.core.progress import report_progress
 from pellucid.explanation.comparison import Comparison
 from pellucid.explanation.explanation import Explanation
 from pellucid.explanation.method import Method
 from pellucid.model import load
 from pellucid.model.where import Where
-from pellucid.target import as_target
+from .addresses import address, only_with_paths, with_layers
 from .attempts import attempt_all, distinct_methods, raise_first
 from .explain import Only, run_method, with_conditions
 from .inputs import read_inputs
+from .scores import read_target
 
 
 def compare(
@@ -23,7 +26,7 @@ def compare(
     methods: Sequence[str | Method] | Mapping[str, str | Method] = ("lrp", "sensitivity", "gradient_x_input"),
     target: Any = None,
     *,
-    at: str | Where | None = None,
+    at: str | Where | Module | None = None,
     only: Only = None,
     strict: bool = False,
 ) -> Comparison:
@@ -47,11 +50,13 @@ def compare(
     """
     model = load(model)
     model.ready()
-    chosen, batch = distinct_methods(methods, strict), read_inputs(model, x)
+    chosen = {name: with_layers(model, one) for name, one in distinct_methods(methods, strict).items()}
+    batch, wanted = read_target(read_inputs(model, x), target)
+    only, place = only_with_paths(model, only), address(model, at)
 
     def work(method: Method) -> Explanation:
-        conditioned, end = with_conditions(method, only, at)
-        return run_method(conditioned, batch, as_target(target), end, strict=strict)
+        conditioned, end = with_conditions(method, only, place)
+        return run_method(conditioned, batch, wanted, end, strict=strict)
 
     def called_off(done: int) -> bool:
         return report_progress(done, len(chosen), "methods")

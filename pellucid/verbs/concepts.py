@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional
+from torch.nn import Module, functional
 
 from pellucid.catalogue.methods import as_method
 from pellucid.core.formats import encoded, save
@@ -24,11 +24,13 @@ from pellucid.synth.examples.example import Examples
 from pellucid.synth.maximized import Maximized, Maximizer, document
 from pellucid.synth.pictures import pictures
 from pellucid.target import as_target
+from .addresses import address, with_layers
 from .channel_layer import ChannelLayer, find_layer
 from .examples import examples
 from .explain import check_carries, run_method, with_conditions
 from .inputs import read_inputs
 from .maximize import maximize
+from .scores import read_target
 
 HALF = 0.5  # of all that speaks for a decision
 ALIKE = 0.8  # correlation from which on maps, averaged over the 16th part of their side, tell channels no more apart
@@ -152,7 +154,7 @@ def concepts(
     target: Any = None,
     method: str | Method = "lrp",
     *,
-    at: str | None = None,
+    at: str | Module | None = None,
     which: Sequence[int] | None = None,
     top: int = 6,
     against: int = 2,
@@ -196,13 +198,14 @@ def concepts(
     check_carries(chosen, "channels")
     if isinstance(data, (str, os.PathLike)):
         pictures(model, data)  # refused now, and not when all else is done
-    batch = read_inputs(model, x)
+    batch, target = read_target(read_inputs(model, x), target)
+    chosen = with_layers(model, chosen)
     whole = run_method(chosen, batch, target, None, strict=strict)
     if len(whole) != 1:
         raise InputError(
             "Concepts", f"a batch of {len(whole)} samples", "channels are told of one decision", "Pass one of them: x[:1]."
         )
-    layer = find_layer(batch.model, batch.x, target, at)
+    layer = find_layer(batch.model, batch.x, target, address(model, at))
     every = _all_channels(layer, run_method(chosen, batch, target, layer.at).values, float(whole.output[0]))
     shown = _select(every, layer, which, top, against)
     conditioned, end = with_conditions(chosen, [layer.only(one.channel) for one in shown], layer.at)

@@ -25,9 +25,11 @@ from pellucid.model import Model, load
 from pellucid.model.outputs import main_output
 from pellucid.tape.forward import batch_size, forward_values
 from pellucid.target import as_target
+from .addresses import with_axes, with_layers, with_paths
 from .attempts import attempt_all, attempt_each, distinct, distinct_methods, raise_first, skipped
 from .explain import explain
 from .inputs import Batch, read_inputs, reads_rows
+from .scores import scored
 
 SUITE = ("srg", "mrg", "lrg", "irof")  # one set of curves for all of them
 
@@ -94,7 +96,9 @@ def evaluate(
     judges = {name: with_regions(metric, regions, imputer) for name, metric in _metrics(metrics).items()}
     _check(chosen, judges, masks)
     model, groups = _read_groups(model, images)
-    whole_target, tables = as_target(target), []
+    whole_target, tables = with_paths(model, as_target(target)), []
+    model, (whole_target,) = with_axes(scored(model, groups[0][1], [whole_target]), groups[0][1], [whole_target])
+    chosen = {name: with_layers(model, one) for name, one in chosen.items()}
     for numbers, x in groups:
         turned_model, x = (model, x) if channels == 1 else channels_first(model, x, channels)
         fitted = for_tokens if imputer is not None else for_sample

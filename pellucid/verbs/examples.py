@@ -15,9 +15,12 @@ from pellucid.synth.examples.search import search
 from pellucid.synth.examples.top_activating import group_units
 from pellucid.synth.frame import framed
 from pellucid.synth.pictures import pictures
+from pellucid.tape.axes.channel_axis import FIRST, channel_axis
 from pellucid.tape.forward import forward_values
 from pellucid.target import Target, channel
+from .addresses import address, with_axes
 from .maximize import as_maximization_target
+from .scores import scored
 
 
 def examples(
@@ -76,29 +79,33 @@ def examples(
     source, explainer = pictures(model, data), as_method(method)
     first = next(iter(source.everything(1)))[:1]
     frame = framed(model, tuple(first.shape[1:]))
-    targets = _units(model, first, units)
+    model, targets = _units(model, first, units)
     return search(model, targets, source, frame, explainer, top=top, by=by, crop=crop, pool=pool, target=target)
 
 
-def _units(model: Model, x: Tensor, units: Any) -> list[Target]:
-    """The targets, resolved, each read once: what cannot be read is refused before the pass."""
+def _units(model: Model, x: Tensor, units: Any) -> tuple[Model, list[Target]]:
+    """The targets, resolved, and the model they are read from; what cannot be read is refused here, before the pass."""
     modules = {} if model.module is None else dict(model.module.named_modules())
     labels = {label.casefold() for label in model.labels or ()}
     targets: list[Target] = []
     for one in units if isinstance(units, (list, tuple)) else [units]:
+        one = address(model, one)
         if isinstance(one, str) and one in modules and one and one.casefold() not in labels:
-            value = forward_values(model, x, (one,))[one]
-            targets += [channel(one, unit) for unit in range(value.shape[1] if value.dim() > 1 else 1)]
+            shape = tuple(forward_values(model, x, (one,))[one].shape)
+            found = channel_axis(model, x, one)
+            axis = FIRST if found is None else found.axis
+            targets += [channel(one, unit, axis=axis) for unit in range(shape[axis] if len(shape) > 1 else 1)]
         else:
             targets.append(as_maximization_target(model, one))
     if not targets:
         raise InputError("Examples", "no unit", "there is nothing to look for", 'Name one: "layer4:17", or "layer4" for all.')
+    model, targets = with_axes(scored(model, x, targets), x, targets)
     values = forward_values(model, x, tuple(dict.fromkeys(at for target in targets for at in (*target.addresses, None))))
     resolved = [target.resolve(lambda at: values[at], model) for target in targets]
     for group in group_units(resolved):
         for row in group.rows:
             resolved[row].read(lambda at: values[at])
-    return resolved
+    return model, resolved
 
 
 def _check(top: int, by: str, pool: str) -> None:

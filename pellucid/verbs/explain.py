@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import Module
 
 from pellucid.catalogue.methods import adds_up, as_method
 from pellucid.errors import MethodError
@@ -25,13 +26,15 @@ from pellucid.model.where import Where
 from pellucid.tape import token_inputs
 from pellucid.tape.independence import answers_kept, rows_are_apart
 from pellucid.tape.token_inputs import as_token_target
-from pellucid.target import Target, as_target
+from pellucid.target import Target
 from pellucid.target.condition import Condition
 from pellucid.target.conditioning import as_conditionings, has_addresses
 from . import table_inputs
+from .addresses import address, only_with_paths, with_layers
 from .held_place import at_place, from_place, held_place
 from .inputs import Batch, read_inputs
 from .rows import ROWS_MEET, check_rows, with_the_rest_held
+from .scores import read_target
 from .verify.self_check import SelfCheck
 
 Only = Condition | Mapping[str, Condition] | Sequence[Condition | Mapping[str, Condition]] | None
@@ -43,7 +46,7 @@ def explain(
     target: Any = None,
     method: str | Method = "lrp",
     *,
-    at: str | Where | None = None,
+    at: str | Where | Module | None = None,
     only: Only = None,
     strict: bool = False,
     verify: bool = True,
@@ -58,7 +61,7 @@ def explain(
         target: The class to explain, by index or name, one for all samples or one per sample; a `Target`; a function of the
             output. None: the class the model predicts for each sample.
         method: A name from the catalogue, or a method object. "auto": the first of a few by SRG on this input.
-        at: A module path: explain in terms of what that module returned, in place of the input.
+        at: A module or its path: explain in terms of what that module returned, in place of the input.
         only: What relevance has to pass there: `only=pl.channels([17, 33])` with `at="layer4"` explains by the input what passes
             through those channels of that layer; `only={"layer4": pl.channels(17), "layer3": pl.channels([1, 2])}` what
             passes both; of a list each condition gets a row of its own.
@@ -80,9 +83,11 @@ def explain(
     """
     model = load(model)
     model.ready()
-    chosen, at = with_conditions(as_method(method, strict=strict), only, at)
+    chosen = with_layers(model, as_method(method, strict=strict))
+    chosen, at = with_conditions(chosen, only_with_paths(model, only), address(model, at))
     with surrounded(model) as own:
-        return run_method(chosen, read_inputs(own, x), as_target(target), at, verify=verify, strict=strict)
+        batch, wanted = read_target(read_inputs(own, x), target)
+        return run_method(chosen, batch, wanted, at, verify=verify, strict=strict)
 
 
 def with_conditions(method: Method, only: Only, at: str | Where | None) -> tuple[Method, str | Where | None]:

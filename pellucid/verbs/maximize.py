@@ -9,21 +9,26 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor
+from torch.nn import Embedding, EmbeddingBag, Module
 
 from pellucid.catalogue.recipes import recipe as recipe_named, recipes
-from pellucid.errors import InputError, MethodError, TargetError
+from pellucid.errors import InputError, MethodError, PellucidError, TargetError
 from pellucid.model import Model, load
 from pellucid.model.multi_input import input_layout, is_multi_input
 from pellucid.model.provenance import fingerprint, provenance
 from pellucid.synth.canvas import Row
 from pellucid.synth.frame import Frame, framed
+from pellucid.synth.generator.prior import GeneratorPrior
 from pellucid.synth.maximized import Maximized, Maximizer, with_given
 from pellucid.synth.optimize.task import Task
+from pellucid.synth.revival import revived
 from pellucid.tape.forward import forward_values
 from pellucid.target import Target, as_target, channel, energy
 from pellucid.target.classes import Logit, Predicted
+from .addresses import address, with_axes, with_layers, with_paths
 from .inputs import read_inputs, reads_rows
 from .possible_rows import best_rows, has_categories
+from .scores import scored
 
 BESIDE = 3  # real pictures beside those made
 
@@ -88,14 +93,16 @@ def maximize(
     """
     model, start, shape = _single_input(load(model), start, shape)
     model.ready()
-    chosen = _recipe(recipe)
+    chosen = with_layers(model, _recipe(recipe))
     _check_canvas(chosen, canvas)
     _check_beside(beside, data)
     parts = dict(canvas=canvas, priors=priors, robust=robust, ascent=ascent, keep=keep, plateau=plateau, coarse=coarse)
     changes = {name: part for name, part in parts.items() if part is not None}
     with torch.inference_mode(mode=False):
-        frame = framed(model, shape, bounds)
-        targets = _resolve_targets(model, frame, [as_maximization_target(model, one) for one in _as_list(target, seeds)])
+        frame = _frame(model, canvas, shape, bounds)
+        wanted = [as_maximization_target(model, one) for one in _as_list(target, seeds)]
+        model, wanted = with_axes(scored(model, _even(frame), wanted), _even(frame), wanted)
+        targets = _resolve_targets(model, frame, wanted)
         if canvas is None and has_categories(model, frame):
             changes["canvas"] = Row(model.preprocess)
             start = best_rows(model, frame, targets, seeds) if start is None else start
@@ -104,7 +111,7 @@ def maximize(
             start=_start_images(model, frame, start, len(targets) * seeds), data=data, steps=steps,
             seconds=None if minutes is None else 60 * minutes, changes=changes, precision=precision,
         )  # fmt: skip
-        p = with_given(chosen.maximize(task), task)
+        p = with_given(revived(chosen, task, chosen.maximize(task)), task)
     p = replace(p, provenance=_provenance(model, chosen, task) | dict(p.provenance))
     beside = _examples_to_show(chosen, data) if beside is None else beside
     return p.beside(top=beside) if beside and not p.called_off else p
@@ -185,8 +192,10 @@ def as_maximization_target(model: Model, target: Any) -> Target:
             "A maximization of the predicted class", "no input", "a class is predicted of inputs, and one is looked for here",
             'Name it: target="tabby", target=281 or target="layer4:17".',
         )  # fmt: skip
+    if isinstance(target, Module):
+        return energy(address(model, target))
     if not isinstance(target, str) or target.casefold() in {label.casefold() for label in model.labels or ()}:
-        return as_target(target)
+        return with_paths(model, as_target(target))
     layer, colon, unit = target.rpartition(":")
     if colon and unit.strip().isdecimal():
         return channel(layer, int(unit))
@@ -201,8 +210,13 @@ def as_maximization_target(model: Model, target: Any) -> Target:
 
 def _resolve_targets(model: Model, frame: Frame, targets: Sequence[Target]) -> list[Target]:
     """The targets with all names looked up, read once from an even picture: what cannot be read is refused before any step."""
-    x = frame.to_inputs(torch.full((1, *frame.shape), 0.5 if frame.bounded else 0.0, device=frame.device, dtype=frame.dtype))
-    values = forward_values(model, x, tuple(dict.fromkeys(at for target in targets for at in (*target.addresses, None))))
+    x = _even(frame)
+    try:
+        values = forward_values(model, x, tuple(dict.fromkeys(at for target in targets for at in (*target.addresses, None))))
+    except PellucidError:
+        raise
+    except Exception as error:
+        raise _unfit(model, frame, error) from error
     for target in targets:  # of a map there is no predicted mask yet: whoever names a class alone has to say where
         for term in (term for _, term in target.terms if isinstance(term, (Logit, Predicted)) and values[term.at].dim() > 3):
             Logit(term.at, 0).read(values[term.at])
@@ -210,6 +224,39 @@ def _resolve_targets(model: Model, frame: Frame, targets: Sequence[Target]) -> l
     for target in resolved:
         target.read(lambda at: values[at])
     return resolved
+
+
+def _frame(model: Model, canvas: Any, shape: tuple[int, ...] | None, bounds: tuple[float, float] | None) -> Frame:
+    """What a picture is: as it was asked for, or else as the model says, or as the pictures of a generator prior are."""
+    prior = GeneratorPrior.load(canvas) if isinstance(canvas, (str, os.PathLike)) else canvas
+    if not isinstance(prior, GeneratorPrior):
+        return framed(model, shape, bounds)
+    unknown = model.image_preprocess is None
+    frame = framed(model, prior.shape if shape is None and unknown else shape, bounds)
+    if bounds is not None or not unknown or prior.low is None or prior.high is None:
+        return frame
+    return replace(frame, low=prior.low.to(frame.device), high=prior.high.to(frame.device))
+
+
+def _unfit(model: Model, frame: Frame, error: Exception) -> InputError:
+    """Why the model cannot be called with inputs of this frame."""
+    asked = f"A maximization on {model.name} with inputs of shape {frame.shape}"
+    found = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+    modules = () if model.module is None else model.module.modules()
+    if any(isinstance(module, (Embedding, EmbeddingBag)) for module in modules):
+        return InputError(
+            asked, found, "it looks up whole numbers, such as the tokens of a text, and no gradient leads from one to the next",
+            "Load a function that takes the vectors looked up, pl.load(lambda vectors: ...), and maximize over these.",
+        )  # fmt: skip
+    return InputError(
+        asked, found, "the model cannot be called with such inputs",
+        "Say shape=, that of one input without the batch, channels first: shape=(3, 224, 224).",
+    )  # fmt: skip
+
+
+def _even(frame: Frame) -> Tensor:
+    """An even picture as an input."""
+    return frame.to_inputs(torch.full((1, *frame.shape), 0.5 if frame.bounded else 0.0, device=frame.device, dtype=frame.dtype))
 
 
 def _start_images(model: Model, frame: Frame, start: Any, count: int) -> Tensor | None:

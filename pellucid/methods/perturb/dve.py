@@ -7,11 +7,13 @@ from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from pellucid.core.progress import report_progress
 from pellucid.errors import MethodError
 from pellucid.explanation.attribution import Attribution
 from pellucid.model import Model
+from pellucid.model.final_activation import probabilities
 from pellucid.model.where import Where
 from pellucid.tape import Tape, record, resolve_target
 from pellucid.tape.axes.feature_map import FeatureMap
@@ -19,7 +21,6 @@ from pellucid.tape.local import single_precision
 from pellucid.tape.replay import after, replay
 from pellucid.tape.seed import find_output
 from pellucid.target import Target
-from pellucid.target.classes import probabilities
 from ..layer_choice import choose_map, map_attribution
 
 BLIND = "Blind to the target: it shows what stands out in this layer."
@@ -80,7 +81,7 @@ class DVE:
         maps = single_precision(chosen.read(tape.value(chosen.id)))
         passes, notes = 0, [BLIND]
         if self.kind == "kl":
-            divergence, passes = divergences(tape, chosen)
+            divergence, passes = divergences(tape, chosen, model.links.get(""))
             maps = maps * self.kept(divergence).reshape(*maps.shape[:2], *[1] * len(chosen.size))
             notes = self.selection_notes(passes, chosen)
         heat = self.product(maps).sum(1, keepdim=True).relu()
@@ -123,26 +124,34 @@ def gaussian(size: tuple[int, ...], sigma: float, *, like: Tensor) -> Tensor:
     return torch.exp(-squares / (2 * sigma**2))
 
 
-def divergences(tape: Tape, chosen: FeatureMap) -> tuple[Tensor, int]:
+def divergences(tape: Tape, chosen: FeatureMap, link: str | None = None) -> tuple[Tensor, int]:
     """KL(p(. | x), p(. | x without map i)) with shape (batch, channel), and how many of the maps were evaluated."""
     output = find_output(tape)
-    value, p = tape.value(chosen.id), log_probabilities(tape.value(output))
+    value, p = tape.value(chosen.id), log_probabilities(tape.value(output), link)
     rest = after(tape, (chosen.id,), (output,))
     exact = torch.float64 if value.dtype == torch.float64 else torch.float32
     values = torch.zeros(len(p), chosen.channels, dtype=exact, device=p.device)
     for i in range(chosen.channels):
-        q = log_probabilities(replay(tape, {chosen.id: chosen.without(value, i)}, (output,), rest)[output])
+        q = log_probabilities(replay(tape, {chosen.id: chosen.without(value, i)}, (output,), rest)[output], link)
         values[:, i] = (p.exp() * (p - q)).flatten(1).sum(1)
         if report_progress((i + 1) * len(p), chosen.channels * len(p), "forward passes"):
             break
     return values, i + 1
 
 
-def log_probabilities(scores: Tensor) -> Tensor:
-    """The logarithms of the class probabilities along axis 1, in double precision; a single score is one class against none."""
+def log_probabilities(scores: Tensor, link: str | None = None) -> Tensor:
+    """The logarithms of the class probabilities along axis 1, in double precision; a single score is one class against none.
+
+    Arguments:
+        link: How scores become probabilities, see `Model.links`. Independent labels have two entries each, for it and against it.
+    """
     scores = scores.double()
     scores = scores[:, None] if scores.dim() == 1 else scores
     if scores.shape[1] == 1:
         scores = torch.cat([scores, torch.zeros_like(scores)], 1)
-    p = probabilities(scores)
+    if link == "sigmoid":
+        return torch.cat([functional.logsigmoid(scores), functional.logsigmoid(-scores)], 1)
+    if link == "exp":
+        return scores
+    p = probabilities(scores, link)
     return scores.clamp_min(torch.finfo(torch.float64).tiny).log() if p is scores else scores.log_softmax(1)

@@ -174,7 +174,7 @@ def _of_classes(responses: Responses, target: Target) -> bool:
 
 def _probabilities(term: Any, answers: Tensor) -> Tensor:
     """The probability of the class of a term, for every output."""
-    return Probability(term.at, term.index, term.labels).take([0] * len(answers)).read(answers)
+    return Probability(term.at, term.index, term.labels, link=term.link).take([0] * len(answers)).read(answers)
 
 
 @dataclass(frozen=True)

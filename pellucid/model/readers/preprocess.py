@@ -53,8 +53,8 @@ class Preprocess:
             raise _refusal(found, "nothing fills the crop where the picture is stretched to less than it")
         if self.interpolation not in INTERPOLATIONS:
             raise _refusal(f"interpolation {self.interpolation!r}", f"Pillow knows {', '.join(INTERPOLATIONS)}")
-        if len(self.mean) not in (1, 3) or len(self.mean) != len(self.std):
-            raise _refusal(f"mean {self.mean}, std {self.std}", "a picture has 1 or 3 channels, each with a mean and a std")
+        if not self.mean or len(self.mean) != len(self.std):
+            raise _refusal(f"mean {self.mean}, std {self.std}", "each channel has a mean and a std")
         if not all(std > 0 for std in self.std):
             raise _refusal(f"std {self.std}", "the pixels are divided by it")
 
@@ -72,6 +72,11 @@ class Preprocess:
     def crop(self, image: Image.Image) -> Image.Image:
         """The pixels the model sees, before any are scaled: RGB, or grey for a model of one channel."""
         height, width = self.size
+        if len(self.mean) not in (1, 3):
+            raise PictureError(
+                "a picture for the model", f"a model of {len(self.mean)} channels", "pictures are read as grey or RGB",
+                "Pass a tensor of its channels, scaled as the model expects them.",
+            )  # fmt: skip
         image = self._resized(image.convert("L" if len(self.mean) == 1 else "RGB"))
         left, top = round((image.width - width) / 2), round((image.height - height) / 2)
         return image.crop((left, top, left + width, top + height))

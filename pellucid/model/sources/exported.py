@@ -9,9 +9,11 @@ from pathlib import Path
 import torch
 from torch.export import ExportedProgram
 
+from ..final_activation import BeforeActivation
 from ..model import Model
-from ..softmax import SOFTMAXES, BeforeSoftmax
 from .weights import damaged
+
+SOFTMAXES = {torch.ops.aten.softmax.int, torch.ops.aten._softmax.default}
 
 
 def from_object(program: ExportedProgram, name: str = "exported program", source: str = "ExportedProgram") -> Model:
@@ -35,7 +37,7 @@ def load(path: Path) -> Model:
     if not _ends_in_softmax(program):
         return model
     note = "The file ends in a softmax; the scores before it are explained."
-    return replace(model, forward=BeforeSoftmax(model.forward), notes=(note,))
+    return replace(model, forward=BeforeActivation(model.forward), notes=(note,), links={"": "softmax"})
 
 
 def _ends_in_softmax(program: ExportedProgram) -> bool:

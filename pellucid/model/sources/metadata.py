@@ -22,10 +22,26 @@ def with_metadata(model: Model) -> Model:
     cfg = getattr(module, "pretrained_cfg", None)
     if isinstance(cfg, Mapping) and "input_size" in cfg:
         return _of_timm(model, cfg)
-    names = getattr(getattr(module, "config", None), "id2label", None)
+    config = getattr(module, "config", None)
+    names = getattr(config, "id2label", None)
     if isinstance(names, Mapping):
-        return replace(model, labels=model.labels or labels(names))
+        return replace(model, labels=model.labels or labels(names), links={**links(config), **model.links})
     return model
+
+
+PROBLEMS = {"multi_label_classification": "sigmoid", "single_label_classification": "softmax", "regression": "none"}
+
+
+def links(config: Any) -> dict[str, str]:
+    """How the scores of a model of Hugging Face become probabilities, where its configuration names the problem it learned.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> links(SimpleNamespace(problem_type="multi_label_classification")), links(SimpleNamespace(problem_type=None))
+        ({'': 'sigmoid'}, {})
+    """
+    problem = PROBLEMS.get(str(getattr(config, "problem_type", None)))
+    return {} if problem is None else {"": problem}
 
 
 def labels(names: Mapping[Any, str]) -> tuple[str, ...] | None:
@@ -51,9 +67,31 @@ def _of_timm(model: Model, cfg: Mapping[str, Any]) -> Model:
     name = ".".join(str(part) for part in (cfg.get("architecture"), cfg.get("tag")) if part)
     how = model.preprocess or _timm_preprocess(cfg, f"timm's pretrained_cfg of {name or 'this network'}")
     named, note = _timm_labels(model, cfg)
-    model = replace(model, preprocess=how, shape=model.shape or tuple(cfg["input_size"]))
+    shape, channels = tuple(cfg["input_size"]), _channels(model.module, cfg)
+    if channels is not None and channels != shape[0]:
+        shape, how = (channels, *shape[1:]), model.preprocess
+        told = (
+            f"The network takes {channels} channel(s), timm's pretrained_cfg has {cfg['input_size'][0]}: its scale is not used."
+        )
+        model = replace(model, notes=(*model.notes, told))
+    model = replace(model, preprocess=how, shape=model.shape or shape)
     known = model.labels is not None or named is None
     return model if known else replace(model, labels=named, notes=(*model.notes, note))
+
+
+def _channels(module: Any, cfg: Mapping[str, Any]) -> int | None:
+    """How many channels a network of timm takes, by its first convolution; None where that is not known."""
+    names = cfg.get("first_conv")
+    name = names if isinstance(names, str) else next(iter(names or ()), None)
+    first = None if name is None else dict(module.named_modules()).get(name)
+    weight = getattr(first, "weight", None)
+    if weight is None or weight.dim() < 3:
+        return None
+    count = int(weight.shape[1]) * int(getattr(first, "groups", 1))
+    folded = [one for one in module.modules() if "SpaceToDepth" in type(one).__name__]
+    for one in folded[:1]:  # blocks of pixels become channels before it
+        count //= int(getattr(one, "bs", getattr(one, "block_size", 4))) ** 2
+    return count
 
 
 def _timm_preprocess(cfg: Mapping[str, Any], source: str) -> Preprocess | None:

@@ -183,6 +183,12 @@ class GeneratorPrior:
             return frame.to_pictures(self.low.to(drawn) + (self.high - self.low).to(drawn) * drawn)
         return frame.to_pictures(drawn) if isinstance(self.generator, Decoder) else drawn
 
+    @property
+    @torch.no_grad()
+    def shape(self) -> tuple[int, ...]:
+        """Of the pictures it makes, without the batch."""
+        return tuple(self(self.codes.mean[None]).shape[1:])
+
     def canvas(self, frame: Frame, *, width: float = 0.5, start: str = "data") -> Latent:
         """The canvas whose numbers are codes, which start around those of data.
 

@@ -76,12 +76,13 @@ class Objective:
 
 @dataclass(frozen=True)
 class LogProbability(OfClass):
-    """The logarithm of the softmax probability of a class: what cross-entropy lowers the negative of."""
+    """The logarithm of the probability of a class: what cross-entropy lowers the negative of."""
 
     word: ClassVar[str] = "log-probability"
 
     def read(self, value: Tensor) -> Tensor:
-        return self.pick(functional.log_softmax(value.float(), 1))
+        independent = self.link == "sigmoid"
+        return self.pick(functional.logsigmoid(value.float()) if independent else functional.log_softmax(value.float(), 1))
 
 
 def log_probability(target: Target) -> Target:
@@ -89,7 +90,7 @@ def log_probability(target: Target) -> Target:
     weight, term = target.terms[0]
     if len(target.terms) > 1 or not isinstance(term, Logit) or weight <= 0:
         return target
-    return Target(((weight, LogProbability(term.at, term.index, term.labels)),))
+    return Target(((weight, LogProbability(term.at, term.index, term.labels, link=term.link)),))
 
 
 def objective_of(targets: Sequence[Target]) -> Objective:

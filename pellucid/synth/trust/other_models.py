@@ -10,8 +10,9 @@ from torch.nn import functional
 
 from pellucid.errors import TargetError
 from pellucid.model import Model, load
+from pellucid.model.final_activation import final_activations, probabilities
 from pellucid.tape.forward import batch_size, forward_values
-from pellucid.target import Target, probabilities
+from pellucid.target import Target
 from pellucid.target.classes import OfClass
 from ..frame import framed
 from ..optimize.task import Task
@@ -31,11 +32,12 @@ def other_model_opinions(task: Task, images: Tensor, other: Any) -> tuple[list[l
     for one in map(load, others):
         one.ready()
         batches = torch.split(as_inputs(task, one, images), batch_size(images))
+        one = one.with_endings(final_activations(one.forward, batches[0]), scores=False, told=False)
         output = torch.cat([forward_values(one, batch, (None,))[None] for batch in batches])
         if output.dim() != 2:
             why = f"{one.name} does not return one score per class."
             continue
-        probability = probabilities(output.float())
+        probability = probabilities(output.float(), one.links.get(""))
         for row, target in enumerate(task.targets):
             index, reason = _same_class(task.model, one, target, output.shape[1])
             why = why or reason

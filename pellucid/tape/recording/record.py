@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -15,6 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from pellucid.core.draws import DeviceGenerators, is_composite, is_random, really_draws
 from pellucid.errors import InputError
+from pellucid.model.final_activation import BeforeActivation
 from pellucid.model.hooks import listening
 from pellucid.model.mode import is_opaque
 from pellucid.model.outputs import with_batch_axis
@@ -67,7 +69,7 @@ def record(model: Any, *inputs: Tensor) -> Tape:
     with plain_kernels(module), _follow(module, recorder):
         copies = [recorder.open(x) for x in inputs]
         with _Numbers(recorder), RecordingMode(recorder):
-            run = ModuleInterpreter(forward, recorder).run if has_modules(forward) else forward
+            run = _followed(forward, recorder)
             output = with_batch_axis(run(*copies), len(copies[0]) if copies and copies[0].dim() else 0)
         tape = rectifiers(recorder.close(output, transparent=not is_opaque(module)))
     for observe in _observers.get():
@@ -89,6 +91,13 @@ def observing(*observers: Observer) -> Iterator[None]:
         yield
     finally:
         _observers.reset(token)
+
+
+def _followed(forward: Callable[..., Any], recorder: Recorder) -> Callable[..., Any]:
+    """The forward pass, of exported programs with the modules that their operations came from."""
+    if isinstance(forward, BeforeActivation):
+        return replace(forward, forward=_followed(forward.forward, recorder))
+    return ModuleInterpreter(forward, recorder).run if has_modules(forward) else forward
 
 
 def check_finite(x: Tensor) -> None:
@@ -217,17 +226,6 @@ class _Numbers(TorchFunctionMode):
         if fn in self.READ:
             self.recorder.leaves_as_numbers(args[0], fn.__name__)
         return fn(*args, **(kwargs or {}))
-
-
-class InterceptMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Calls a function in place of every ATen operation; a recorder around it sees the operations that this function runs."""
-
-    def __init__(self, answer: Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.answer = answer
-
-    def __torch_dispatch__(self, fn: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Any:
-        return self.answer(fn, args, kwargs or {})
 
 
 @cache

@@ -364,12 +364,13 @@ class Recorder:
     # -- the end --------------------------------------------------------------------------------------------------------
 
     def leave(self, output: Any) -> None:
-        """A module returned."""
+        """A module returned: of several tensors, as recurrent layers have them, the first is its value."""
         name = self.scope.pop()
         for tensor in tensors(output):
             id_ = self._find(tensor)
             if id_ is not None and self.values[id_].tracked:
                 self.returned.setdefault(name, []).append(id_)
+                return
 
     def close(self, output: Any, *, transparent: bool) -> Tape:
         """The finished tape."""

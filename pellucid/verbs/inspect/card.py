@@ -15,6 +15,7 @@ from pellucid.errors.printable import printable
 from pellucid.explanation.method import Method
 from pellucid.metrics.report.format import columns
 from pellucid.model import Columns, Model, Preprocess, Text, load
+from pellucid.model.final_activation import final_activations
 from pellucid.model.readers.reader import describe
 from pellucid.tape import Tape, record
 from pellucid.tape.embedding import embed
@@ -150,12 +151,13 @@ def inspect(model: Any, x: Any = None, *, method: str | Method = "lrp", shape: S
         text = embed(model, x[:1])
         tape, reason = _record(text.handle(), text.vectors)
     composite, rules = plan(chosen, tape)
+    ending = final_activations(model.forward, x).get("")
     (whole, *_) = model.layers() or (None,)
     parameters = None if whole is None else whole.parameters
     notes = model.notes + ((f"It cannot be followed: {reason}.",) if reason else ())
     return Card(
         model.name, model.source, model.fingerprint, tuple(x.shape), model.preprocess, model.labels, parameters,
-        head(output, tape), notes, layers(model, tape), chosen.name, composite, rules,
+        head(output, tape, ending), notes, layers(model, tape), chosen.name, composite, rules,
         verdicts(tape, reason, text=not x.is_floating_point()),
     )  # fmt: skip
 

@@ -7,21 +7,16 @@ from typing import Any
 
 from torch import Tensor
 
+from pellucid.model.final_activation import FinalActivation
 from pellucid.tape import Op, Tape
 from pellucid.tape.seed import find_output, main_output
 
-# What ends a model, by the operation that made its output, seen through views and copies: what its numbers then are.
-ENDS = {
-    "_softmax": "probabilities",
-    "_safe_softmax": "probabilities",
-    "_log_softmax": "log-probabilities",
-    "sigmoid": "sigmoids",
-    "special_expit": "sigmoids",
-}
+# By the activation that ends a model: what its numbers then are.
+ENDS = {"softmax": "probabilities", "log-softmax": "log-probabilities", "sigmoid": "sigmoids", "log-sigmoid": "log-sigmoids"}
 ADVICE = {
-    "probabilities": "a softmax is built in: model.before_softmax() explains the score before it",
+    "probabilities": "a softmax is built in: the scores before it are explained; pl.probability(class) explains what it returns",
     "log-probabilities": "a log-softmax is built in: each class counts against all others",
-    "sigmoids": "a sigmoid is built in: where it is near 0 or 1, gradients vanish",
+    "sigmoids": "a sigmoid is built in: the scores before it are explained; pl.probability(class) explains what it returns",
 }
 
 
@@ -32,7 +27,7 @@ class Head:
     Arguments:
         shape: Of the main output.
         classes: How many classes there are: 0 where the output is one number per sample.
-        end: "scores", "probabilities", "log-probabilities" or "sigmoids".
+        end: "scores", "probabilities", "log-probabilities", "sigmoids" or "log-sigmoids".
         made_by: The operation that made it: "addmm in fc"; empty where it could not be followed.
         main: Its name among several outputs; empty where it is the only one.
         others: The names of the others.
@@ -49,27 +44,30 @@ class Head:
         """All of it, for a person."""
         made = f", made by {self.made_by}" if self.made_by else ""
         what = _what(self)
-        advice = f" ({ADVICE[self.end]})" if self.end in ADVICE and self.classes else ""
+        advice = f" ({ADVICE[self.end]})" if self.end in ADVICE else ""
         named = f"`{self.main}` of {len(self.others) + 1} outputs: " if self.main else ""
         return f"{named}{what}{made}{advice}"
 
 
-def head(output: Any, tape: Tape | None) -> Head:
-    """The main output of a model, from what it returned and what ran."""
+def head(output: Any, tape: Tape | None, ending: FinalActivation | None = None) -> Head:
+    """The main output of a model, from what it returned and what ran.
+
+    Arguments:
+        ending: The activation that ends it.
+    """
     value = main_output(output)
     main, others = _names(output, value)
     shape = tuple(value.shape)
     classes = shape[1] if len(shape) > 1 and shape[1] > 1 else 0
     maker = None if tape is None else _maker(tape)
-    end = "scores" if maker is None else ENDS.get(maker.name, "scores")
-    if end == "probabilities" and maker is not None and len(maker.args) > 1 and maker.args[1] not in (1, -1):
-        end = "scores"  # a softmax over other things than classes
+    end = "scores" if ending is None else ENDS[ending.kind]
     return Head(shape, classes, end, "" if maker is None else maker.place, main, others)
 
 
 def _what(head: Head) -> str:
     if not head.classes:
-        return "one number per sample" if len(head.shape) < 3 else f"values of shape {head.shape}"
+        kind = {"sigmoids": ", a probability", "log-sigmoids": ", the logarithm of a probability"}.get(head.end, "")
+        return f"one number per sample{kind}" if len(head.shape) < 3 else f"values of shape {head.shape}"
     places = head.shape[2:]
     over = f" at each of {' x '.join(map(str, places))} places (a target names some: pl.mask, pl.box)" if places else ""
     return f"{head.end} of {head.classes} classes{over}"

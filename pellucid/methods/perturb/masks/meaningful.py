@@ -217,11 +217,13 @@ class DeletionGame:
 
 
 def as_probability(target: Target, output: Tensor) -> Target:
-    """The softmax probability of a class, where the target is the logit of one; else the target."""
+    """The probability of a class, where the target is the logit of one; else the target."""
     weight, term = target.terms[0]
     if len(target.terms) > 1 or not isinstance(term, Logit) or weight <= 0 or output.dim() != 2 or output.shape[1] < 2:
         return target
-    return Target(((1.0, Probability(term.at, term.index, term.labels)),))
+    if term.link == "none":
+        return target
+    return Target(((1.0, Probability(term.at, term.index, term.labels, link=term.link)),))
 
 
 def roughness(masks: Tensor, beta: float) -> Tensor:
