@@ -53,7 +53,7 @@ def _fitting(model: Model, x: Tensor, output: tuple[int, ...] | None) -> Model:
     notes = []
     how = model.image_preprocess
     if how is not None and x.dim() == 4 and x.shape[1] != len(how.mean):
-        notes.append(f"The input has {x.shape[1]} channel(s), and the preprocessing {len(how.mean)}: its scale is not used.")
+        notes.append(f"The input has {x.shape[1]} channel(s), and the preprocessing {len(how.mean)}: its scale is left out.")
         model = replace(model, preprocess=None)
     names = len(model.labels or ())
     if names and output is not None and len(output) == 2 and output[1] > 1 and output[1] != names:

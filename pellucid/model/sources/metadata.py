@@ -71,7 +71,7 @@ def _of_timm(model: Model, cfg: Mapping[str, Any]) -> Model:
     if channels is not None and channels != shape[0]:
         shape, how = (channels, *shape[1:]), model.preprocess
         told = (
-            f"The network takes {channels} channel(s), timm's pretrained_cfg has {cfg['input_size'][0]}: its scale is not used."
+            f"The network takes {channels} channel(s), timm's pretrained_cfg has {cfg['input_size'][0]}: its scale is left out."
         )
         model = replace(model, notes=(*model.notes, told))
     model = replace(model, preprocess=how, shape=model.shape or shape)
