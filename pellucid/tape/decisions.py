@@ -11,10 +11,10 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from pellucid.core.draws import drawing_apart
+from pellucid.core.intercept import InterceptMode
 from pellucid.model import Model
 from pellucid.model.outputs import tensors
 from .recording.functional_twin import aten_name, written_tensors
-from .recording.record import InterceptMode
 from .recording.storage import storage_of
 
 # Operations that hand numbers, or how many there are of a kind, to the program.
