@@ -60,7 +60,8 @@ def test_scores_before_the_end_are_explained_and_probabilities_are_the_output(en
     torch.testing.assert_close(e.output, net(X)[:, number].detach())
     torch.testing.assert_close(e.values, bare.values, atol=1e-5, rtol=1e-4)
     assert any("the scores before it are explained" in note for note in e.notes)
-    torch.testing.assert_close(pl.explain(whole, X, pl.probability(index), method).output, said.detach())
+    if end != "detached":  # then no slope leads back from what it returns
+        torch.testing.assert_close(pl.explain(whole, X, pl.probability(index), method).output, said.detach())
 
 
 MADE: list[Callable[[nn.Module], Any]] = [torch.jit.script, lambda net: torch.jit.trace(net, X)]

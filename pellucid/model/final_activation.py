@@ -299,7 +299,7 @@ def _find(forward: Callable[..., Any], x: Tensor, keywords: dict[str, Any], hidi
     for some in (1, len(x)):  # exported programs, and networks over nodes, may take batches of one size alone
         try:
             with drawing_from(DeviceGenerators(0)), listening() as listener:
-                output = forward(x[:some].clone(), **{name: value[:some] for name, value in keywords.items()})
+                output = forward(x[:some].clone(), **_first(keywords, some, len(x)))
             main = main_output(output)
         except Exception:  # whoever runs it next says why
             continue
@@ -309,6 +309,12 @@ def _find(forward: Callable[..., Any], x: Tensor, keywords: dict[str, Any], hidi
         endings.shape = tuple(main_output(with_batch_axis(output, some)).shape)
         return endings
     return Endings()
+
+
+def _first(keywords: dict[str, Any], some: int, count: int) -> dict[str, Any]:
+    """What is given by keyword for the first samples of a batch."""
+    batched = {name for name, value in keywords.items() if isinstance(value, Tensor) and value.dim() and len(value) == count}
+    return {name: value[:some] if name in batched else value for name, value in keywords.items()}
 
 
 def _ending(listener: Listener, output: Tensor, hiding: bool) -> FinalActivation | None:

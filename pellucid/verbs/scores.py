@@ -21,12 +21,12 @@ def read_target(batch: Batch, given: Any) -> tuple[Batch, Target]:
     it is about, see `scored`.
     """
     target = with_paths(batch.model, as_target(given))
-    keywords = {} if batch.keywords is None else dict(batch.keywords)
+    keywords = {} if batch.keywords is None else dict(batch.keywords.values)
     model, (target,) = with_axes(scored(batch.model, batch.x, [target], keywords), batch.x, [target])
     return replace(batch, model=model), target
 
 
-def scored(model: Model, x: Tensor, targets: Sequence[Target], keywords: Mapping[str, Tensor] | None = None) -> Model:
+def scored(model: Model, x: Tensor, targets: Sequence[Target], keywords: Mapping[str, Any] | None = None) -> Model:
     """The model up to a softmax or sigmoid at its end, where the targets are about scores; else as it is.
 
     A softmax and a sigmoid flatten scores, so that `logit`, `log_odds`, `mask`, `step`, `token` and their like mean those before

@@ -15,6 +15,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from pellucid.core.draws import DeviceGenerators, is_composite, is_random, really_draws
+from pellucid.core.intercept import InterceptMode as InterceptMode
 from pellucid.errors import InputError
 from pellucid.model.final_activation import BeforeActivation
 from pellucid.model.hooks import listening

@@ -152,13 +152,14 @@ def inspect(model: Any, x: Any = None, *, method: str | Method = "lrp", shape: S
         tape, reason = _record(text.handle(), text.vectors)
     composite, rules = plan(chosen, tape)
     ending = final_activations(model.forward, x).get("")
+    explained = tape if ending is None or tape is None or not x.is_floating_point() else _before(model, x)
     (whole, *_) = model.layers() or (None,)
     parameters = None if whole is None else whole.parameters
     notes = model.notes + ((f"It cannot be followed: {reason}.",) if reason else ())
     return Card(
         model.name, model.source, model.fingerprint, tuple(x.shape), model.preprocess, model.labels, parameters,
         head(output, tape, ending), notes, layers(model, tape), chosen.name, composite, rules,
-        verdicts(tape, reason, text=not x.is_floating_point()),
+        verdicts(explained, reason, text=not x.is_floating_point()),
     )  # fmt: skip
 
 
@@ -205,6 +206,11 @@ def _record(model: Model, x: Tensor) -> tuple[Tape | None, str]:
         return record(model, x), ""
     except ThreadLost as error:
         return None, error.found.removeprefix("that ")
+
+
+def _before(model: Model, x: Tensor) -> Tape | None:
+    """What runs up to a softmax or sigmoid at the end: of that, methods are judged."""
+    return _record(model.with_endings(final_activations(model.forward, x), scores=True, told=False), x)[0]
 
 
 def dimensions(shape: Sequence[int]) -> str:
