@@ -33,10 +33,17 @@ def revived(recipe: Maximizer, task: Task, p: Maximized) -> Maximized:
     generated = "prior" in p.provenance  # codes of a generator are no pictures of noise
     if p.called_off or generated or p.images.shape[1:] != task.frame.shape or len(p) != len(task):
         return p
-    rows = [row for row in range(len(p)) if _stuck(task.take([row]), p.images[row : row + 1])]
+    rows = [row for row in range(len(p)) if not _risen(p, row) and _stuck(task.take([row]), p.images[row : row + 1])]
     for row in rows:
         p = _revived_row(recipe, task.take([row]), p, row)
     return p
+
+
+def _risen(p: Maximized, row: int) -> bool:
+    """Whether a picture had a gradient, and scores higher than what it began with."""
+    trace = p.trace[:, row][p.trace[:, row].isfinite()]
+    first = float(trace[0]) if len(trace) else float("inf")
+    return bool(p.fired[row]) and float(p.scores[row]) > first + RISE * (1 + abs(first))
 
 
 def _stuck(task: Task, picture: Tensor) -> bool:
