@@ -123,23 +123,7 @@ def branches(d: Draw, x: Tensor) -> nn.Module:
 
 
 def activation(d: Draw, x: Tensor) -> nn.Module:
-    smooth = [
-        nn.GELU,
-        nn.SiLU,
-        nn.Tanh,
-        nn.Sigmoid,
-        nn.Softplus,
-        nn.ELU,
-        nn.SELU,
-        nn.Mish,
-        nn.Hardswish,
-        nn.Softsign,
-        nn.ReLU6,
-        nn.Hardtanh,
-        nn.Tanhshrink,
-        nn.CELU,
-        nn.LogSigmoid,
-    ]
+    smooth = "GELU SiLU Tanh Sigmoid Softplus ELU SELU Mish Hardswish Softsign ReLU6 Hardtanh Tanhshrink CELU LogSigmoid".split()
     sharp = [nn.ReLU, nn.LeakyReLU, lambda: nn.ReLU(True), nn.PReLU, lambda: nn.LeakyReLU(0.2, True), lambda: Apply(torch.abs)]
     return d.settled(d.one(*sharp, *(getattr(nn, name) for name in smooth if d.kind == ANY))())
 
@@ -382,6 +366,33 @@ def picture(d: Draw, x: Tensor) -> nn.Module:
     return d.one(*linear, *(sharp if d.kind else []), *(any_ if d.kind == ANY else []))
 
 
+def looped(d: Draw, x: Tensor) -> nn.Module:
+    """One sample after the other."""
+    inner = d.settled(nn.Linear(x.shape[-1], 3, bias=d.bias))
+
+    def stacked(x: Tensor) -> Tensor:
+        return torch.stack([inner(row) for row in x])
+
+    def filled(x: Tensor) -> Tensor:
+        y = x.new_zeros(*x.shape[:-1], 3)
+        for k in range(len(x)):
+            y[k] = inner(x[k : k + 1])[0]
+        return y
+
+    def joined(x: Tensor) -> Tensor:
+        return torch.cat([inner(row) * 2 for row in x.split(1)])
+
+    return Apply(d.one(stacked, filled, joined), inner)
+
+
+def scripted(d: Draw, x: Tensor) -> nn.Module:
+    """Compiled by TorchScript."""
+    layers = nn.Sequential(nn.Linear(x.shape[-1], 4, bias=d.bias), nn.ReLU(), nn.Linear(4, 3, bias=d.bias))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return torch.jit.script(d.settled(layers))
+
+
 def flat(d: Draw, x: Tensor) -> nn.Module:
     return nn.Flatten()
 
@@ -404,8 +415,8 @@ def rows_of(d: Draw, x: Tensor) -> nn.Module:
 
 def blocks(d: Draw, x: Tensor) -> list[Block]:
     """What may come next, given what it would read."""
-    any_rank: list[Block] = [dense, residual, branches, moved, written, shaped]
-    any_rank += [activation, chosen] if d.kind else []
+    any_rank: list[Block] = [dense, residual, branches, moved, written, shaped, looped]
+    any_rank += [activation, chosen, scripted] if d.kind else []
     any_rank += [activation, normed, table, table] if d.kind == ANY else []
     sequence: list[Block] = [along, along, reduced, flat] + ([attention, heads, recurrent] if d.kind == ANY else [])
     pictures: list[Block] = [convolution, convolution, convolution, picture, picture, picture, flat, rows_of]
