@@ -332,7 +332,7 @@ def test_answers_to_other_questions_are_not_loaded(other: str, tmp_path: Path):
 def test_a_file_that_holds_no_run_is_refused(tmp_path: Path):
     begun = kernel_shap(imputer=0.0).begin(PAYOFF, PAYOFF.everyone, 0)
     (tmp_path / "text.safetensors").write_text("nothing")
-    for name, message in (("text.safetensors", "it cannot be read"), ("none.safetensors", "it cannot be read")):
+    for name, message in (("text.safetensors", "not a whole safetensors file"), ("none.safetensors", "it cannot be read")):
         with pytest.raises(pl.OutputError, match=message):
             begun.load(tmp_path / name)
     e = pl.explain(PAYOFF, PAYOFF.everyone, 0, kernel_shap(imputer=0.0))

@@ -60,6 +60,7 @@ OPTIONAL: dict[str, Any] = {
     # A class variable.
     "per_token": "sum",  # what becomes of the values of a token's vector: "sum", where they are shares of the score; "length" of
     # the vector, where they are slopes; "same", where all of them hold the token's value; "none": it does not explain texts
+    "runs": True,  # whether it runs the network: not so where outputs of earlier are read anew
     # Functions.
     "resolve": None,  # (model, x, target) -> (Method, str): for methods that choose another one; which, and why in a sentence
     "of_tokens": None,  # (text) -> (Method, notes): the method for one `token_inputs.TokenizedText`, where `baseline` does not do

@@ -33,7 +33,7 @@ from . import table_inputs
 from .addresses import address, only_with_paths, with_layers
 from .held_place import at_place, from_place, held_place
 from .inputs import Batch, read_inputs
-from .rows import ROWS_MEET, check_rows, with_the_rest_held
+from .rows import ROWS_MEET, check_rows, of_row, with_the_rest_held
 from .scores import read_target
 from .verify.self_check import SelfCheck
 
@@ -118,7 +118,7 @@ def run_method(
     if has(method, "resolve"):
         token_target = as_token_target(target, batch.texts[0]) if batch.texts else target
         chosen, reason = member(method, "resolve")(batch.model, batch.x, token_target)
-    check = SelfCheck(batch, chosen.name, inside=at is not None, on=verify, strict=strict)
+    check = SelfCheck(batch, chosen.name, inside=at is not None, on=verify and member(chosen, "runs"), strict=strict)
     with check.recording(), answers_kept():
         e = explain_batch(chosen, batch, target, at, check)
     return replace(e, notes=(reason, *e.notes)) if reason else e
@@ -137,7 +137,9 @@ def explain_batch(method: Method, batch: Batch, target: Target, at: str | Where 
     if not rows_are_apart(batch.model, batch.x):
         check_rows(method, batch, target, at)
         held = [with_the_rest_held(batch, n) for n in range(len(batch.x))]
-        rows = [_explain_together(method, row, target.take([n]), at, check, n) for n, row in enumerate(held)]
+        rows = [
+            _explain_together(of_row(method, n, len(batch.x)), row, target.take([n]), at, check, n) for n, row in enumerate(held)
+        ]
         e = concat(rows)
         return replace(e, notes=(ROWS_MEET, *e.notes), subject=_modality(batch, e.values, at))
     return _explain_together(method, batch, target, at, check)

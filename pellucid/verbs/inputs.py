@@ -19,7 +19,6 @@ from pellucid.model.keywords import Keywords, is_mask, takes
 from pellucid.model.modality import Modality, MultiInput
 from pellucid.model.modality.tokens import Tokens, from_ids
 from pellucid.model.multi_input import Inputs, PackedForward, input_layout, is_multi_input, pack, single_sample
-from pellucid.model.outputs import main_output
 from pellucid.tape.token_inputs import TokenizedText, tokenized_text
 
 
@@ -68,20 +67,18 @@ class Batch:
             for number, model in enumerate(models)
         )
 
-    def own_output(self, number: int | None = None, *, seed: int | None = None) -> Tensor:
-        """The model's main output for the input as it was given, by one plain call of it: nothing cut, embedded or dropped.
+    def own_output(self, number: int | None = None, *, seed: int | None = None) -> Any:
+        """What the model returns for the input as it was given, by one plain call of it: nothing cut, embedded or dropped.
 
         Arguments:
-            number: Which sample is wanted; None: all. Texts that were read together are each its own input.
+            number: Which sample is wanted: texts that were read together are each its own input. Else the whole batch runs.
             seed: Of the random numbers that the model draws, if it draws any; None: those that an explanation gets.
         """
         draws = drawing_apart(self.model, self.x.device) if seed is None else drawing_from(DeviceGenerators(seed))
         with torch.no_grad(), draws:
             if self.padded and number is not None:
-                return main_output(self.model.forward(self.texts[number].embedded.ids)).detach()
-            output = self.model.forward(self.x.clone(), **({} if self.keywords is None else self.keywords.values))
-        found = main_output(output).detach()
-        return found if number is None else found[number : number + 1]
+                return self.model.forward(self.texts[number].embedded.ids)
+            return self.model.forward(self.x.clone(), **({} if self.keywords is None else self.keywords.values))
 
     def altered(self, number: int) -> bool:
         """Whether a text is not explained as it was given: padding was left out."""

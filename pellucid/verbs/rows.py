@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from torch import Tensor
+
 from pellucid.errors import MethodError
-from pellucid.explanation.method import Method, member
+from pellucid.explanation.method import Method, configured, member
 from pellucid.model.multi_input import input_layout
 from pellucid.model.where import Where
 from pellucid.tape.independence import OneRow
@@ -37,3 +39,11 @@ def with_the_rest_held(batch: Batch, row: int) -> Batch:
     """One row of a batch, for a network to which the others are part of itself."""
     model = replace(batch.model, forward=OneRow(batch.model.forward, batch.x, row))
     return replace(batch, model=model, x=batch.x[row : row + 1], subject=None, picture=None)
+
+
+def of_row(method: Method, row: int, samples: int) -> Method:
+    """A method with the baseline of one row, where it has one for each."""
+    baseline = member(method, "baseline")
+    if isinstance(baseline, Tensor) and baseline.dim() > 0 and len(baseline) == samples:
+        return configured(method, baseline=baseline[row : row + 1])
+    return method

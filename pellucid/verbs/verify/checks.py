@@ -61,7 +61,7 @@ def recorded_output(network: Network) -> float:
 
 
 def derivatives(network: Network) -> float:
-    found = slopes.measure(network.model, [network.x])
+    found = slopes.measure(network.model, [network.x], network.places)
     if found.holds is None:
         raise Unmeasured("The network is too rough, or too flat, for finite differences.")
     return found.gap

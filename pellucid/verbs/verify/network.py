@@ -25,12 +25,14 @@ class Network:
         x: The batch.
         target: What is explained, for the checks of relevance.
         text: Whether the batch holds vectors of tokens.
+        places: Which tokens a mask lets the network read, where there is one.
     """
 
     model: Model
     x: Tensor
     target: Target = field(default_factory=lambda: as_target(None))
     text: bool = False
+    places: Tensor | None = None
 
     def output(self, x: Tensor | None = None) -> Tensor:
         """The main output, a row per sample."""

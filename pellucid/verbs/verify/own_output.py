@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor
 
-from pellucid.model.outputs import main_output
+from pellucid.model.outputs import main_output, tensors
 from ..inputs import Batch
 from .claim import Claim
 from .network import Network
@@ -20,24 +22,37 @@ def answer_as_called(batch: Batch, network: Network) -> Claim:
         measured = max(distance(batch, batch.own_output(n), output, n) for n, output in enumerate(outputs))
     else:
         number = 0 if len(network.x) < len(batch.x) else None
-        measured = distance(batch, batch.own_output(number), network.output())
+        measured = distance(batch, batch.own_output(), network.output(), number)
     holds = measured <= network.bound
     return Claim(NAME, holds, measured, network.bound, "" if holds else ALTERED)
 
 
-def distance(batch: Batch, own: Tensor, explained: Tensor, number: int | None = None) -> float:
+def distance(batch: Batch, own: Any, explained: Tensor, number: int | None = None) -> float:
     """The largest difference of two outputs, as a share of the largest entry.
 
     Arguments:
-        own: The network's own.
-        explained: The output that is explained: of a text, without padding.
-        number: Which text that is, where it is one.
+        own: What the network returned. Of several tensors the nearest counts: which is the main one is no matter here.
+        explained: The output that is explained.
+        number: Which sample that is of, where it is one.
     """
-    if batch.texts and number is not None and own.dim() > 2 and own.shape[1] == batch.texts[number].length:
-        own = own[:, batch.texts[number].places]  # a row for every token, padding included
-    one, other = own.detach().double().flatten().cpu(), explained.detach().double().flatten().cpu()
-    if one.shape != other.shape:
+    found = [_rows(batch, t.detach(), number) for t in tensors(own) if t.is_floating_point() or t.is_complex()]
+    return min((_apart(rows, explained.detach()) for rows in found), default=float("inf"))
+
+
+def _rows(batch: Batch, own: Tensor, number: int | None) -> Tensor:
+    """What belongs to one sample; of a text without the padding that was left out."""
+    if number is None or own.dim() == 0:
+        return own
+    row = own[number : number + 1] if len(own) > 1 else own
+    if batch.texts and row.dim() > 2 and row.shape[1] == batch.texts[number].length:
+        return row[:, batch.texts[number].places]
+    return row
+
+
+def _apart(one: Tensor, other: Tensor) -> float:
+    if one.numel() != other.numel():
         return float("inf")
+    one, other = one.double().flatten().cpu(), other.double().flatten().cpu()
     same = (one == other) | (one.isnan() & other.isnan())
     off = (one - other).abs().masked_fill(same, 0.0)
     return float(off.max() / one.abs().nan_to_num().max().clamp(min=1e-30)) if len(off) else 0.0

@@ -112,7 +112,7 @@ class SelfCheck:
             "another answer than the network's would be explained", f"pl.verify(model, x) says what differs. {OFF}",
         )  # fmt: skip
 
-    def _own(self, number: int | None) -> Tensor:
+    def _own(self, number: int | None) -> Any:
         """The network's own answer, which may be known from a comparison of rows or variants."""
         if self.batch.texts or number is not None:
             return self.batch.own_output(number)
@@ -123,7 +123,7 @@ class SelfCheck:
         if not self._observed:
             self._observed = True
             with observing():
-                self._once(SLOPES, lambda: _slopes(tape, model, inputs, len(self.batch.x)))
+                self._once(SLOPES, lambda: _slopes(tape, model, inputs, self.batch))
 
     def _once(self, what: str, measure: Callable[[], Finding], *, again: bool = False) -> Finding:
         """What is found, or was when this network met such an input before.
@@ -145,7 +145,7 @@ class SelfCheck:
         return x.dtype, shape, keywords, self.inside
 
 
-def _slopes(tape: Tape, model: Any, inputs: tuple[Tensor, ...], rows: int) -> Finding:
+def _slopes(tape: Tape, model: Any, inputs: tuple[Tensor, ...], batch: Batch) -> Finding:
     """The output beside the input against where the tape's slopes lead; where it is not there, with several steps."""
     if not all(x.is_floating_point() for x in inputs):
         return None
@@ -153,8 +153,9 @@ def _slopes(tape: Tape, model: Any, inputs: tuple[Tensor, ...], rows: int) -> Fi
         return None  # the method says so, if it carries slopes
     try:
         along = [slopes.direction(x, "self-check") for x in inputs]
-        doubtful = slopes.suspicious(model, inputs, tape, along, rows)
-        found = slopes.measure(model, inputs) if doubtful else None
+        read = read_places(batch)
+        doubtful = slopes.suspicious(model, inputs, tape, along, rows=len(batch.x), places=read)
+        found = slopes.measure(model, inputs, read) if doubtful else None
     except Exception:  # a network may refuse numbers that it was not made for
         return None
     if found is None or found.holds is not False:
@@ -168,6 +169,14 @@ def _slopes(tape: Tape, model: Any, inputs: tuple[Tensor, ...], rows: int) -> Fi
         "part of what the input does to the output is not followed, or has no derivative, and the map would leave it out",
         f"Take a method that only runs the network, such as occlusion or shapley; pl.verify(model, x) says more. {OFF}",
     )  # fmt: skip
+
+
+def read_places(batch: Batch) -> Tensor | None:
+    """Which places of the first text a mask lets the network read: what it returns at others is of no meaning to anybody."""
+    mask = None if batch.keywords is None or not batch.texts else batch.keywords.values.get("attention_mask")
+    if not isinstance(mask, Tensor) or mask.shape != batch.x.shape:
+        return None
+    return mask[0, batch.texts[0].places] != 0
 
 
 def _known(network: Any) -> dict[Hashable, Finding]:

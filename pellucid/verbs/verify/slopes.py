@@ -71,25 +71,28 @@ class Slopes:
         return median(self.differing) if self.holds is False else max(self.agreeing, default=0.0)
 
 
-def measure(model: Any, inputs: Sequence[Tensor]) -> Slopes:
+def measure(model: Any, inputs: Sequence[Tensor], places: Tensor | None = None) -> Slopes:
     """The slopes of the tape against finite differences with several steps, near these inputs.
 
     A kink of the network shows as differences that change with the step, a branch that the tape lacks as differences that settle
     on another slope than the tape's. A kink may lie nearer than the smallest step, but not at several points.
+
+    Arguments:
+        places: Which places along the second axis of the output count, where it has one for each.
     """
-    found = _measure_at(model, inputs, 0)
+    found = _measure_at(model, inputs, 0, places)
     for point in range(1, POINTS):
         if found.holds is not False:
             break
-        found = _measure_at(model, inputs, point)
+        found = _measure_at(model, inputs, point, places)
     return found
 
 
-def _measure_at(model: Any, inputs: Sequence[Tensor], point: int) -> Slopes:
+def _measure_at(model: Any, inputs: Sequence[Tensor], point: int, places: Tensor | None) -> Slopes:
     """The same at one point near the inputs."""
     points = [moved(x, direction(x, f"point {point}"), JITTER) for x in inputs]
     tape = record(model, *points)
-    weights = weighting(tape.value(find_output(tape)))
+    weights = weighting(tape.value(find_output(tape)), places)
     number = objective(model.forward, weights)
     noise = rounding(number, points)
     directions = [[direction(x, n) for x in points] for n in range(DIRECTIONS)]
@@ -148,15 +151,18 @@ def stands(differences: Sequence[float], slope: float) -> bool:
     return all(abs(d) <= BOUND * abs(slope) for d in differences)
 
 
-def suspicious(model: Any, inputs: Sequence[Tensor], tape: Tape, along: Sequence[Tensor], rows: int) -> bool:
+def suspicious(
+    model: Any, inputs: Sequence[Tensor], tape: Tape, along: Sequence[Tensor], *, rows: int, places: Tensor | None = None
+) -> bool:
     """Whether the output beside the input is far from where the tape's slope leads, on both sides: a kink may lie on one.
 
     Arguments:
         rows: How many rows of a tape are looked at, where it has an output row for each of them; it may hold many variants.
+        places: As in `measure`.
     """
     output = tape.value(find_output(tape))
     few = rows if len(output) == len(inputs[-1]) > rows else len(output)
-    weights = weighting(output)
+    weights = weighting(output, places)
     weights[few:] = 0
     slope, value = recorded(tape, weights), _weighted(output[:few], weights[:few])
     noise = 16 * precision(output) * float((weights * output.detach().double().cpu()).abs().sum()) / SINGLE_STEP
@@ -232,10 +238,13 @@ def precision(t: Tensor) -> float:
     return torch.finfo(t.dtype).eps if t.is_floating_point() else torch.finfo(torch.float32).eps
 
 
-def weighting(output: Tensor) -> Tensor:
-    """A random weight for every entry of the output."""
-    drawn = normal(output.shape, stream("verify", "weights", tuple(output.shape)))
-    return drawn / math.sqrt(max(1, output.numel()))
+def weighting(output: Tensor, places: Tensor | None = None) -> Tensor:
+    """A random weight for every entry of the output; none where `places` says that it does not count."""
+    drawn: Tensor = normal(output.shape, stream("verify", "weights", tuple(output.shape)))
+    drawn = drawn / math.sqrt(max(1, output.numel()))
+    if places is None or output.dim() < 3 or output.shape[1] != len(places):
+        return drawn
+    return drawn * places.cpu().double().reshape(1, -1, *[1] * (output.dim() - 2))
 
 
 def direction(x: Tensor, name: int | str) -> Tensor:

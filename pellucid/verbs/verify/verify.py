@@ -18,6 +18,7 @@ from .checks import BATCHED, DETERMINISTIC, RECORDED, RUN_ONLY
 from .claim import Claim, Verification
 from .network import Network
 from .own_output import answer_as_called
+from .self_check import read_places
 from .state import changes, state
 
 
@@ -81,7 +82,9 @@ def as_network(batch: Batch, target: Target) -> Network:
         single = batch.single_sample(0) if batch.rowwise else batch
         return Network(single.model, single.x, target)
     text = batch.texts[0]
-    return Network(text.embedded.handle(), text.embedded.vectors, resolve_target(target.take([0]), text), text=True)
+    return Network(
+        text.embedded.handle(), text.embedded.vectors, resolve_target(target.take([0]), text), True, read_places(batch)
+    )
 
 
 def _checked(network: Network) -> list[Claim]:

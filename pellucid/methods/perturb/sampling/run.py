@@ -141,6 +141,7 @@ class RunMethod:
     """A run read by an estimator, as a method: no forward pass is made."""
 
     per_token: ClassVar[str] = "same"
+    runs: ClassVar[bool] = False
 
     name: str
     estimator: Estimator
