@@ -11,7 +11,7 @@ from torch import nn
 import pellucid as pl
 from tests.random_networks import Case, Draw, check, near, tried
 
-FEW, MANY = 150, 2000
+FEW, MANY = 50, 2000
 
 
 @pytest.mark.parametrize("start", range(0, FEW, 25))
