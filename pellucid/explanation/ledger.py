@@ -32,7 +32,8 @@ class Row:
     amount: Tensor
 
     def __post_init__(self) -> None:
-        make_printable(self, "where", "op", "cause")
+        if not f"{self.where}{self.op}{self.cause}".isprintable():  # there are hundreds of rows, and nearly all are
+            make_printable(self, "where", "op", "cause")
 
     @property
     def place(self) -> str:

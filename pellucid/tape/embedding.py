@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils._mode_utils import no_dispatch
 
 from pellucid.core.draws import drawing_apart
 from pellucid.core.intercept import InterceptMode
@@ -73,9 +74,8 @@ class Embedded:
 
     def forward(self, vectors: Tensor) -> Any:
         """The model's output for other vectors, any number of variants. Tokens whose vectors are NaN are removed."""
-        removed = vectors.detach().isnan().any(-1)
-        if bool(removed.any()):
-            return shorter(self._run, self.ids, vectors, ~removed)
+        if any_removed(vectors):
+            return shorter(self._run, self.ids, vectors, ~vectors.detach().isnan().any(-1))
         return self._run(self.ids.expand(len(vectors), *self.ids.shape[1:]).clone(), vectors)
 
     def _run(self, ids: Tensor, vectors: Tensor, places: Tensor | None = None) -> Any:
@@ -153,6 +153,12 @@ def model_at(model: Model, places: Tensor) -> Model:
             "what is left of it for fewer tokens is not known", 'Use semantics="replace".',
         )  # fmt: skip
     return replace(model, forward=forward.at(places))
+
+
+def any_removed(vectors: Tensor) -> bool:
+    """Whether any token is left out. What is read here is no decision of the model, so that nobody who watches it sees it."""
+    with no_dispatch():
+        return bool(vectors.detach().isnan().any())
 
 
 def shorter(run: Callable[[Tensor, Tensor, Tensor], Any], ids: Tensor, vectors: Tensor, kept: Tensor) -> Tensor:

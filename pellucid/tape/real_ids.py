@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pellucid.model import Model
-from .embedding import Embedded, model_at, run_other, shorter
+from .embedding import Embedded, any_removed, model_at, run_other, shorter
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,9 +36,9 @@ class RealIds:
 
     def forward(self, numbers: Tensor) -> Any:
         """The model's output for other ids, any number of variants."""
-        removed = numbers.isnan().any(-1)
-        if not bool(removed.any()):
+        if not any_removed(numbers):
             return self._run(self.embedded.ids, numbers)
+        removed = numbers.isnan().any(-1)
         if bool(removed.all(1).any()):  # of a text from which everything is removed one token is left, with a vector of zeros
             own = self.embedded.vectors.expand(len(numbers), -1, -1)
             return self.embedded.forward(own.masked_fill(removed[..., None], torch.nan))

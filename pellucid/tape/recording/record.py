@@ -38,6 +38,13 @@ DECOMPOSITIONS = {
     **recurrent.DECOMPOSITIONS, **grouped.DECOMPOSITIONS, **encoder.DECOMPOSITIONS, **fused_attention.DECOMPOSITIONS,
     **noise.DECOMPOSITIONS, **modulated.DECOMPOSITIONS,
 }  # fmt: skip
+# What may be recorded as something else than what was called.
+SPECIAL = frozenset(
+    {
+        *DECOMPOSITIONS, *modulated.MODULATED, *LAYERS, *kinds.ADDED_PRODUCTS, *kinds.COMPOUND,
+        *("_convolution", "_embedding_bag_forward_only", "scatter"),
+    }
+)  # fmt: skip
 # Modules that take fused layers by themselves, in which their parts do not run.
 FUSING = (nn.MultiheadAttention, nn.TransformerEncoderLayer, nn.TransformerEncoder)
 
@@ -177,36 +184,44 @@ class RecordingMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __torch_dispatch__(self, fn: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Any:
         kwargs = kwargs or {}
-        for i in _tensor_places(fn):  # traced programs hand on lengths of axes as tensors, which arrive here as numbers
+        places, name, special = _traits(fn)
+        for i in places:  # traced programs hand on lengths of axes as tensors, which arrive here as numbers
             if i < len(args) and isinstance(args[i], (int, float)):
                 args = (*args[:i], torch.tensor(args[i]), *args[i + 1 :])
+        return self._special(fn, name, args, kwargs) if special else self._recorded(fn, args, kwargs)
+
+    def _special(self, fn: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """An operation that may be made of others, or stand for another."""
         if is_composite(fn):  # left whole by inference tensors and by some exported graphs
             with self:
                 return fn.decompose(*args, **kwargs)
-        if aten_name(fn) == "_convolution":  # what traced programs call
-            fn, args = torch.ops.aten.convolution.default, args[:9]
-        elif aten_name(fn) == "_embedding_bag_forward_only":  # its twin, of which there is a derivative
-            fn = torch.ops.aten._embedding_bag.default
-        elif aten_name(fn) == "scatter" and "reduce" in kwargs:
+        if name == "_convolution":  # what traced programs call
+            fn, args, name = torch.ops.aten.convolution.default, args[:9], "convolution"
+        elif name == "_embedding_bag_forward_only":  # its twin, of which there is a derivative
+            fn, name = torch.ops.aten._embedding_bag.default, "_embedding_bag"
+        elif name == "scatter" and "reduce" in kwargs:
             with self:
                 return modulated.scattered(*args, **kwargs)
-        decompose = DECOMPOSITIONS.get(aten_name(fn))
+        decompose = DECOMPOSITIONS.get(name)
         if decompose is not None and not _has_out(fn):
             with self:
                 return decompose(*args, **kwargs)
-        if aten_name(fn) in modulated.MODULATED and not fn._schema.is_mutable:
-            whole = modulated.decomposition(aten_name(fn), args, self.recorder.tracked)
+        if name in modulated.MODULATED and not fn._schema.is_mutable:
+            whole = modulated.decomposition(name, args, self.recorder.tracked)
             if whole is not None:
                 with self:
                     return whole(fn, *args, **kwargs)
-        if aten_name(fn) in LAYERS and self.recorder.tracked(args[0]):
+        if name in LAYERS and self.recorder.tracked(args[0]):
             return run_quantised(self.recorder, self, fn, args)
-        added = aten_name(fn) in kinds.ADDED_PRODUCTS and self.recorder.tracked(args[0])  # a sum, then, and no bias
-        if added or aten_name(fn) in kinds.COMPOUND:
+        added = name in kinds.ADDED_PRODUCTS and self.recorder.tracked(args[0])  # a sum, then, and no bias
+        if added or name in kinds.COMPOUND:
             with self:
                 return _decomposition(fn)(*args, **kwargs)
         if is_random(fn) and really_draws(fn, args, kwargs):
             fn, kwargs = self.generators.redirected(fn, args, kwargs)
+        return self._recorded(fn, args, kwargs)
+
+    def _recorded(self, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         try:
             out = self.recorder.dispatch(fn, args, kwargs)
         except (NotImplementedError, RuntimeError) as error:
@@ -238,11 +253,15 @@ def _decomposition(fn: Any) -> Callable[..., Any]:
 
 
 @cache
-def _tensor_places(fn: Any) -> tuple[int, ...]:
-    """The arguments of an operation that are tensors, and may not be numbers."""
-    if torch._C._should_allow_numbers_as_tensors(aten_name(fn)):
-        return ()
-    return tuple(i for i, argument in enumerate(fn._schema.arguments) if str(argument.type) == "Tensor")
+def _traits(fn: Any) -> tuple[tuple[int, ...], str, bool]:
+    """An operation: which arguments are tensors and may not be numbers, its name, and whether more than recording may be due.
+
+    One look-up, since every operation of every pass comes by.
+    """
+    name = aten_name(fn)
+    numbers = torch._C._should_allow_numbers_as_tensors(name)
+    places = () if numbers else tuple(i for i, a in enumerate(fn._schema.arguments) if str(a.type) == "Tensor")
+    return places, name, is_composite(fn) or is_random(fn) or name in SPECIAL
 
 
 @cache
