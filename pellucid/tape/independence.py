@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
-from contextvars import ContextVar
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -12,6 +11,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor
 
+from pellucid.core.answers import keep_answer, kept_answer
 from pellucid.core.draws import drawing_apart
 from pellucid.model import Model
 from pellucid.model.outputs import main_output, rebuild, tensors, with_batch_axis
@@ -103,7 +103,7 @@ def _influence_one_another(model: Model, x: Tensor) -> bool:
     if whole is None or len(whole) != len(x):
         return False
     rows = sorted({round(place * (len(x) - 1) / (FEW - 1)) for place in range(FEW)})
-    alone = [(row, _answer(model, x[row : row + 1])) for row in rows]
+    alone = [(row, plain_answer(model, x[row : row + 1])) for row in rows]
     other = [row for row, own in alone if own is None or own.shape != whole[:1].shape or _differ(own, whole[row : row + 1])]
     if not other:
         return False
@@ -128,29 +128,21 @@ def _others(x: Tensor) -> Sequence[Tensor]:
     return x.flip(places) * 1.5 + 0.1 * x.abs().amax().clamp(min=1), x * 0.5, x.roll(1, 0).flip(places), torch.zeros_like(x)
 
 
-_answers: ContextVar[list[tuple[Any, Tensor, Tensor | None]] | None] = ContextVar("answers", default=None)
-
-
-@contextmanager
-def answers_kept() -> Iterator[None]:
-    """A block in which the answer to an input is computed once, whoever compares it with something."""
-    token = _answers.set([])
-    try:
-        yield
-    finally:
-        _answers.reset(token)
-
-
 def plain_answer(model: Model, x: Tensor) -> Tensor | None:
     """The main output of a plain call; None where the network does not take this input, or has nothing finite to say."""
-    kept = _answers.get()
-    for forward, given, output in kept or ():
-        if forward is model.forward and given is x:
-            return output
+    known = kept_answer(model.forward, x)
+    if known is not None:
+        return usable(known, len(x))
     output = _answer(model, x)
-    if kept is not None:
-        kept.append((model.forward, x, output))
+    if output is not None:
+        keep_answer(model.forward, x, output)
     return output
+
+
+def usable(output: Any, samples: int) -> Tensor | None:
+    """The main output where it can be compared: finite real numbers, a row per sample."""
+    main = main_output(with_batch_axis(output, samples))
+    return main.detach() if main.dim() and main.is_floating_point() and bool(main.isfinite().all()) else None
 
 
 @torch.no_grad()
@@ -160,10 +152,10 @@ def _answer(model: Model, x: Tensor, watch: Watch | None = None) -> Tensor | Non
         with torch.inference_mode(False), torch.no_grad(), drawing_apart(model, x.device):
             copy = x.detach().clone()
             with nullcontext() if watch is None else watch.watching(copy):
-                output = main_output(with_batch_axis(model.forward(copy), len(x)))
+                output = model.forward(copy)
+        return usable(output, len(x))
     except Exception:  # whatever it raises, it is not made for this
         return None
-    return output.detach() if output.dim() and output.is_floating_point() and bool(output.isfinite().all()) else None
 
 
 def _differ(one: Tensor, other: Tensor) -> bool:

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import Module
 
 from pellucid.catalogue.methods import adds_up, as_method
+from pellucid.core.answers import answers_kept
 from pellucid.errors import MethodError
 from pellucid.explanation.attribution import Attribution
 from pellucid.explanation.concat import concat
@@ -24,7 +25,7 @@ from pellucid.model.readers.reader import describe
 from pellucid.model.surroundings import surrounded
 from pellucid.model.where import Where
 from pellucid.tape import token_inputs
-from pellucid.tape.independence import answers_kept, rows_are_apart
+from pellucid.tape.independence import rows_are_apart
 from pellucid.tape.token_inputs import as_token_target
 from pellucid.target import Target
 from pellucid.target.condition import Condition
@@ -85,7 +86,7 @@ def explain(
     model.ready()
     chosen = with_layers(model, as_method(method, strict=strict))
     chosen, at = with_conditions(chosen, only_with_paths(model, only), address(model, at))
-    with surrounded(model) as own:
+    with surrounded(model) as own, answers_kept():
         batch, wanted = read_target(read_inputs(own, x), target)
         return run_method(chosen, batch, wanted, at, verify=verify, strict=strict)
 
@@ -119,7 +120,7 @@ def run_method(
         token_target = as_token_target(target, batch.texts[0]) if batch.texts else target
         chosen, reason = member(method, "resolve")(batch.model, batch.x, token_target)
     check = SelfCheck(batch, chosen.name, inside=at is not None, on=verify and member(chosen, "runs"), strict=strict)
-    with check.recording(), answers_kept():
+    with check.recording():
         e = explain_batch(chosen, batch, target, at, check)
     return replace(e, notes=(reason, *e.notes)) if reason else e
 
