@@ -159,3 +159,9 @@ def test_one_sample_of_which_the_batch_axis_was_squeezed_away_has_all_its_classe
         assert torch.allclose(
             pl.explain(hidden, X[:rows], 2, "occlusion").values, pl.explain(NET, X[:rows], 2, "occlusion").values
         )
+
+
+def test_an_evaluation_of_rows_that_influence_one_another_is_refused() -> None:
+    net = nn.Linear(4, 3).eval()
+    with pytest.raises(pl.ModelError, match="rows that influence one another"):
+        pl.evaluate(lambda x: net(x - x.mean(0)), torch.randn(3, 4), methods=["gradient"], metrics=["sparseness"])

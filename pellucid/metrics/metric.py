@@ -43,6 +43,7 @@ from pellucid.explanation.method import Method
 from pellucid.model import Model
 from pellucid.model.final_activation import are_probabilities, probabilities
 from pellucid.tape.forward import Readout, batch_size, forward_values
+from pellucid.tape.independence import rows_are_apart
 from pellucid.tape.recording.record import check_finite
 from pellucid.target import Target
 from pellucid.target.classes import OfClass
@@ -129,10 +130,16 @@ def question(model: Model, x: Tensor, target: Target, **how: Any) -> Question:
 
     Raises:
         InputError: x holds NaN or infinity, or the masks do not fit.
-        ModelError: the output is not finite.
+        ModelError: the output is not finite, or rows of a batch influence one another.
         TargetError: the target does not name one number per sample of this output.
     """
     check_finite(x)
+    if not rows_are_apart(model, x):
+        raise ModelError(
+            f"an evaluation of {len(x)} rows of {model.name}", "rows that influence one another",
+            "metrics change one sample and compare its score with what it was, whatever else is in the batch",
+            "Let one sample be the whole batch: pl.evaluate(lambda whole: model(whole[0])[row][None], x[None]).",
+        )  # fmt: skip
     whole = isinstance(model.module, torch.fx.GraphModule)  # exported programs may take batches of one size alone
     pieces = [
         forward_values(model, piece, (*target.addresses, None)) for piece in torch.split(x, len(x) if whole else batch_size(x))
