@@ -10,8 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from pellucid.catalogue.methods import as_method
+from pellucid.errors import ThreadLost
 from pellucid.explanation.ledger import Ledger
 from pellucid.explanation.method import attribute
+from pellucid.tape.branches import check_branches
 from pellucid.tape.seed import find_output
 from . import slopes
 from .claim import Claim
@@ -35,13 +37,13 @@ class Check:
         claim: What should hold.
         measure: How far it is off.
         bound: The most for which it holds; None: what two ways of computing the same output may differ by.
-        do: What follows where it fails, and what to do.
+        do: What follows where it fails, and what to do; or what says so of a network.
     """
 
     claim: str
     measure: Callable[[Network], float]
     bound: float | None
-    do: str
+    do: str | Callable[[Network], str]
 
     def __call__(self, network: Network) -> Claim:
         """The claim as it was measured. A network may refuse what is asked of it: it takes batches of one size, say."""
@@ -52,12 +54,25 @@ class Check:
             return Claim(self.claim, None, None, bound, str(error))
         except Exception as error:  # a network raises what it likes
             return Claim(self.claim, None, None, bound, f"It cannot be measured: {type(error).__name__}: {error}")
-        holds = measured <= bound
-        return Claim(self.claim, holds, measured, bound, "" if holds else self.do)
+        if measured <= bound:
+            return Claim(self.claim, True, measured, bound)
+        return Claim(self.claim, False, measured, bound, self.do if isinstance(self.do, str) else self.do(network))
 
 
 def recorded_output(network: Network) -> float:
     return network.apart(network.tape.value(find_output(network.tape)), network.output())
+
+
+def unfollowed(network: Network) -> tuple[str, ...]:
+    """What of the way from the output back to the input cannot be followed, in sentences."""
+    try:
+        return check_branches(network.tape, (find_output(network.tape),), network.tape.inputs[-1], slopes=True)
+    except ThreadLost as error:
+        return (f"{error.found[:1].upper()}{error.found[1:]}.",)
+
+
+def branches(network: Network) -> float:
+    return float(len(unfollowed(network)))
 
 
 def derivatives(network: Network) -> float:
@@ -166,6 +181,10 @@ RECORDED = (
     Check(
         "The recorded forward pass has the model's own output.", recorded_output, None,
         f"Relevance and gradients would be of another function; {RUN_ONLY}. Please report this network.",
+    ),
+    Check(
+        "Every branch from the input to the output is followed, and has a derivative.", branches, 0.0,
+        lambda network: f"{' '.join(unfollowed(network))} Gradients and relevance leave it out; {RUN_ONLY}.",
     ),
     Check(
         "Derivatives by the tape equal finite differences along random directions.", derivatives, slopes.BOUND,
