@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import wraps
+from typing import Any, TypeVar, cast
 
 import torch
 
+from .load import load
 from .model import Model
+
+Verb = TypeVar("Verb", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,3 +64,22 @@ def surrounded(model: Model) -> Iterator[Model]:
             return
         with torch.device("cpu"):
             yield own
+
+
+def for_the_network_alone(verb: Verb) -> Verb:
+    """A verb, whose first argument is a model, for which autocast and a default device around its call hold inside the network
+    alone.
+
+    Example:
+        >>> score = for_the_network_alone(lambda model, x: (model(x).dtype, (x @ x.T).dtype))
+        >>> with torch.autocast("cpu", torch.bfloat16):
+        ...     score(torch.nn.Linear(2, 1), torch.ones(1, 2))
+        (torch.bfloat16, torch.float32)
+    """
+
+    @wraps(verb)
+    def apart(model: Any, *args: Any, **options: Any) -> Any:
+        with surrounded(load(model)) as own:
+            return verb(own, *args, **options)
+
+    return cast(Verb, apart)

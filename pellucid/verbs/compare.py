@@ -12,6 +12,7 @@ from pellucid.explanation.comparison import Comparison
 from pellucid.explanation.explanation import Explanation
 from pellucid.explanation.method import Method
 from pellucid.model import load
+from pellucid.model.surroundings import for_the_network_alone
 from pellucid.model.where import Where
 from .addresses import address, only_with_paths, with_layers
 from .attempts import attempt_all, distinct_methods, raise_first
@@ -20,6 +21,7 @@ from .inputs import read_inputs
 from .scores import read_target
 
 
+@for_the_network_alone
 def compare(
     model: Any,
     x: Any,

@@ -20,6 +20,7 @@ from pellucid.explanation.explanation import Explanation
 from pellucid.explanation.method import Method
 from pellucid.explanation.serialization import summary
 from pellucid.model import load
+from pellucid.model.surroundings import for_the_network_alone
 from pellucid.synth.examples.example import Examples
 from pellucid.synth.maximized import Maximized, Maximizer, document
 from pellucid.synth.pictures import pictures
@@ -148,6 +149,7 @@ class Concepts(Sequence[Concept]):
         return save(self, path, "concepts", **options)
 
 
+@for_the_network_alone
 def concepts(
     model: Any,
     x: Any,

@@ -23,6 +23,7 @@ from pellucid.metrics.report.concat import concat, group_by_shape
 from pellucid.metrics.report.table import Cost, Table
 from pellucid.model import Model, load
 from pellucid.model.outputs import main_output
+from pellucid.model.surroundings import for_the_network_alone
 from pellucid.tape.forward import batch_size, forward_values
 from pellucid.target import as_target
 from .addresses import with_axes, with_layers, with_paths
@@ -34,6 +35,7 @@ from .scores import scored
 SUITE = ("srg", "mrg", "lrg", "irof")  # one set of curves for all of them
 
 
+@for_the_network_alone
 def evaluate(
     model: Any,
     images: Any,

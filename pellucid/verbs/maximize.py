@@ -16,6 +16,7 @@ from pellucid.errors import InputError, MethodError, PellucidError, TargetError
 from pellucid.model import Model, load
 from pellucid.model.multi_input import input_layout, is_multi_input
 from pellucid.model.provenance import fingerprint, provenance
+from pellucid.model.surroundings import for_the_network_alone
 from pellucid.synth.canvas import Row
 from pellucid.synth.frame import Frame, framed
 from pellucid.synth.generator.prior import GeneratorPrior
@@ -33,6 +34,7 @@ from .scores import scored
 BESIDE = 3  # real pictures beside those made
 
 
+@for_the_network_alone
 def maximize(
     model: Any,
     target: Any,
