@@ -252,7 +252,7 @@ def test_a_softmax_does_not_care_for_what_is_added_to_all():
     x = noise(torch.zeros(2, 5, dtype=torch.float64), 0)
     there = noise(x, 1)
     maps = [
-        pl.explain(lambda x: x.softmax(1), x, target=1, method=DeepLift(there + shift, multipliers=True)).values
+        pl.explain(lambda x: x.softmax(1), x, lambda p: p[:, 1], DeepLift(there + shift, multipliers=True)).values
         for shift in (0.0, 3.0)
     ]
     assert torch.allclose(*maps, rtol=1e-12)
@@ -303,7 +303,7 @@ def test_where_we_depart_from_captum_its_sum_is_off_and_ours_is_not(name: str):
     net = nets.build(name)
     change = score(net, x, nets.TARGET) - score(net, baseline, nets.TARGET)
     captums = torch.tensor(GOLDEN["maps"][name]["deeplift"], dtype=torch.float64).reshape(2, -1).sum(1)
-    ours = pl.explain(net, x, target=nets.TARGET, method=DeepLift(baseline)).values.flatten(1).sum(1)
+    ours = pl.explain(net, x, target=pl.output(nets.TARGET), method=DeepLift(baseline)).values.flatten(1).sum(1)
     assert (captums - change).abs().max() > 0.05 * change.abs().max()
     assert torch.allclose(ours, change, rtol=1e-12)
 

@@ -117,8 +117,9 @@ def test_a_picture_is_shared_or_one_per_sample() -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
 def test_loading_gives_back_every_bit(tmp_path: Path, dtype: torch.dtype) -> None:
-    e = made(at="layer3", targets=("a", "b"), error=torch.rand(2, 3, 5, 4), shared=True, forwards=96)
+    e = made(at="layer3", targets=("a", "b"), shared=True, forwards=96)
     e = replace(e, values=e.values.to(dtype).permute(0, 1, 3, 2).requires_grad_())
+    e = replace(e, error=torch.rand(e.values.shape))
     back = Explanation.load(e.save(tmp_path / "e.safetensors"))
     assert back.values.dtype == dtype and torch.equal(back.values, e.values) and torch.equal(back.output, e.output)
     for name in ("target", "method", "signed", "notes", "provenance", "at", "classes", "targets", "shared", "forwards"):

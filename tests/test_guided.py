@@ -154,7 +154,7 @@ def test_a_network_without_relus_gives_its_gradient_and_one_with_relus_does_not(
 @each_name
 def test_maps_are_captums(name: str, net: str):
     x, _ = nets.inputs(net)
-    found = pl.explain(nets.build(net), x, target=nets.TARGET, method=METHODS[name]).values
+    found = pl.explain(nets.build(net), x, target=pl.output(nets.TARGET), method=METHODS[name]).values
     expected = torch.tensor(GOLDEN["maps"][net][name], dtype=torch.float64).reshape(x.shape)
     assert difference(found, expected) <= 1e-11  # 4e-16 when frozen, to 13 digits
 

@@ -61,12 +61,12 @@ def load(
         >>> load(nn.Linear(2, 3), labels=["cat", "dog", "owl"])
         Model(Linear, nn.Module, 9 parameters, 3 labels)
     """
+    model = _named(source, builder, trust) if isinstance(source, str | os.PathLike) else _object(source)
     if builder is not None and not _takes_builder(source):
         raise ModelError(
             "builder=", f"{source if isinstance(source, str | os.PathLike) else f'a {type(source).__name__}'}, which is whole",
             "it makes the network for a file that holds weights alone", "Leave it out, or give the file of the weights.",
         )  # fmt: skip
-    model = _named(source, builder, trust) if isinstance(source, str | os.PathLike) else _object(source)
     known = {"preprocess": _reading(preprocess), "labels": None if labels is None else tuple(labels), "name": name}
     changes: dict[str, Any] = {field: value for field, value in known.items() if value is not None}
     return replace(model, **changes) if changes else model

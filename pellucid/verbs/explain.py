@@ -27,7 +27,7 @@ from pellucid.model.where import Where
 from pellucid.tape import token_inputs
 from pellucid.tape.independence import rows_are_apart
 from pellucid.tape.token_inputs import as_token_target
-from pellucid.target import Target
+from pellucid.target import Target, as_target
 from pellucid.target.condition import Condition
 from pellucid.target.conditioning import as_conditionings, has_addresses
 from . import table_inputs
@@ -87,7 +87,8 @@ def explain(
     chosen = with_layers(model, as_method(method, strict=strict))
     chosen, at = with_conditions(chosen, only_with_paths(model, only), address(model, at))
     with surrounded(model) as own, answers_kept():
-        batch, wanted = read_target(read_inputs(own, x), target)
+        batch = read_inputs(own, x)
+        batch, wanted = read_target(batch, target) if member(chosen, "runs") else (batch, as_target(target))
         return run_method(chosen, batch, wanted, at, verify=verify, strict=strict)
 
 

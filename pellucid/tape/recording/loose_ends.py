@@ -82,4 +82,5 @@ class LooseEnds:
 
 def _chooses(name: str, kind: str, made: Tensor) -> bool:
     """Whether it is a condition or a place: nothing that says how large the input was."""
-    return made.dtype == torch.bool or kind == "max" or (kind == "constant" and name not in kinds.NUMBERS)
+    counts = name == "_pack_padded_sequence"  # beside the packed values, how many sequences are that long
+    return made.dtype == torch.bool or counts or kind == "max" or (kind == "constant" and name not in kinds.NUMBERS)

@@ -23,13 +23,13 @@ from pellucid.tape.op import Tape
 from pellucid.tape.seed import find_output
 from pellucid.tape.walk import chain_rule, walk
 
-STEPS = (1e-1, 3e-2, 1e-2, 3e-3, 1e-3, 3e-4)  # as shares of the size of the input's entries
+STEPS = (1e-1, 3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5)  # as shares of the size of the input's entries
 SINGLE_STEP = 3e-3
 DIRECTIONS = 4
 POINTS = 3
 BOUND = 0.05  # of the greater of both slopes, or of what slopes typically are
 SUSPICION = 0.2  # the same, for one step in one direction
-ROUGH = 0.5  # the same, for slopes in the large
+ROUGH = 0.5  # of finite differences with large steps: slopes below that are none of a staircase
 READABLE = 0.1  # of a slope: with more rounding than this its finite difference says nothing
 JITTER = 1e-2  # the point is moved by this, off kinks that lie exactly there, as those of black pixels
 CALM = 0.3  # of the gap between both slopes: finite differences closer to one another than this have settled
@@ -139,11 +139,15 @@ def judge(slope: float, central: Sequence[tuple[float, float]], noise: float, ty
         return True, gap(fine)
     if stands(fine, slope):
         return (True if gap(coarse) <= SUSPICION else None), gap(coarse)
-    for pair, least in ((fine, BOUND), (coarse, ROUGH)):
-        settled = abs(pair[0] - pair[-1]) <= CALM * min(abs(d - slope) for d in pair)
-        if len(pair) > 1 and settled and gap(pair) > least:
-            return False, gap(pair)
-    return None, gap(fine)
+    if settled(fine, slope):
+        return False, gap(fine)
+    stairs = max(abs(slope), typical) <= ROUGH * min(map(abs, coarse))  # the network moves in the large, and the tape does not
+    return (False if stairs and settled(coarse, slope) else None), gap(coarse if stairs else fine)
+
+
+def settled(pair: Sequence[float], slope: float) -> bool:
+    """Whether two finite differences are closer to one another than to the slope."""
+    return len(pair) > 1 and abs(pair[0] - pair[1]) <= CALM * min(abs(d - slope) for d in pair)
 
 
 def stands(differences: Sequence[float], slope: float) -> bool:

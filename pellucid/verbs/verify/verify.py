@@ -27,8 +27,8 @@ def verify(model: Any, x: Any = None, target: Any = None, *, shape: Sequence[int
 
     What is compared: the answer to the input as it was given with the one that is explained, before anything was cut, embedded or
     dropped; the recorded forward pass with a plain one; derivatives by the tape with finite differences (g . v against
-    (f(x + h v) - f(x - h v)) / 2h, for random v and six h, so that kinks are told from branches that are not followed); a sample
-    alone with the same one in a batch, and beside other samples; variants one by one with a batch of them; two calls; the ledger
+    (f(x + h v) - f(x - h v)) / 2h, for random v and eight h: kinks are told from branches that are not followed); a sample alone
+    with the same one in a batch, and beside other samples; variants one by one with a batch of them; two calls; the ledger
     of `lrp` and LRP-0 without offsets with the score; and all that must not change with what it was.
 
     `explain` checks the most important of these by itself, once per network and kind of input.

@@ -90,8 +90,6 @@ class Plan:
             ModelError: the network mixes samples, draws random numbers, or branches on the values.
         """
         tape = _tape(model, x)
-        if not variants_are_apart(load(model), x):
-            raise reads_batch()
         start = tape.inputs[0] if at is None else find(tape, at)
         targets = {read: find_output(tape) if read is None else find(tape, read) for read in reads}
         tape = _folded(tape, {start, *targets.values()})
@@ -105,6 +103,8 @@ class Plan:
         steps = schedule(boxed, start, set(targets.values()), most=most, reuse=True)
         dense_schedule = schedule(dense, start, set(targets.values()), most=most, reuse=False)
         outputs = {read: i if i in boxed.boxes or i in boxed.full_maps else _fixed(tape, i) for read, i in targets.items()}
+        if not variants_are_apart(load(model), x):
+            raise reads_batch()
         clean = {key: _clean(tape, key, map_layout) for key, map_layout in (steps.maps() | {(start, None): None}).items()}
         return cls(windows, layout, start, steps, dense_schedule, outputs, clean)
 
