@@ -94,6 +94,7 @@ def assert_ahead(ours: Tensor, theirs: Tensor) -> None:
     assert float(ahead.mean()) > 2 * float(ahead.std()) / len(ahead) ** 0.5
 
 
+@pytest.mark.slow
 def test_attnlrp_beats_gradient_x_input_and_cp_lrp_where_words_are_removed() -> None:
     """Three readers each of two languages, all that were tried of these: 0.34 for AttnLRP, 0.30 for CP-LRP, 0.06 for gradient x
     input, 0.51 for `lrp`. Of the language in which "not" turns a word round the first three readers are read perfectly by the
