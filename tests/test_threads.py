@@ -175,3 +175,22 @@ def test_fused_attention_is_recorded_in_its_parts(masked: bool):
 def test_layers_of_transformers_are_seen_from_inside_with_nothing_switched():
     tape = record(net(Encoder), X)
     assert "layers.layers.0.linear1" in tape.returned
+
+
+def test_a_traced_network_is_run_beside_another_thread() -> None:
+    """Its numbers arrive bare where operations are watched, which they are in programs of several threads."""
+
+    class Offset(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.relu(x.flatten(1).abs().mean(1, keepdim=True) - 0.1)
+
+    done = threading.Event()
+    beside = threading.Thread(target=done.wait)
+    beside.start()
+    try:
+        traced = torch.jit.trace(Offset().eval(), torch.zeros(1, 1, 8, 8), check_trace=False)
+        p = pl.maximize(traced, 0, "simonyan2013", shape=(1, 8, 8), steps=2)
+        assert p.scores.isfinite().all()
+    finally:
+        done.set()
+        beside.join()

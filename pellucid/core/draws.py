@@ -18,6 +18,8 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from .intercept import tensor_places, with_tensors
+
 ONE_AT_A_TIME = threading.Lock()  # the few operations that draw and take no generator
 KEEPS = frozenset({"dropout_p", "dropout", "p"})  # shares that are dropped: none of nothing
 
@@ -76,7 +78,7 @@ class DrawingMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.generators, self.process = generators, os.getpid()
 
     def __torch_dispatch__(self, fn: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Any:
-        kwargs = kwargs or {}
+        args, kwargs = with_tensors(args, tensor_places(fn)), kwargs or {}
         if not is_random(fn) or os.getpid() != self.process:  # a worker of a data loader seeds its own
             return fn(*args, **kwargs)
         if is_composite(fn):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
+import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 
@@ -16,4 +18,23 @@ class InterceptMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.answer = answer
 
     def __torch_dispatch__(self, fn: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Any:
-        return self.answer(fn, args, kwargs or {})
+        return self.answer(fn, with_tensors(args, tensor_places(fn)), kwargs or {})
+
+
+def with_tensors(args: tuple[Any, ...], places: tuple[int, ...]) -> tuple[Any, ...]:
+    """The arguments, with tensors where there have to be some.
+
+    Traced programs hand on lengths of axes, and numbers that they hold, as tensors; a dispatch mode is given bare numbers.
+    """
+    for i in places:
+        if i < len(args) and isinstance(args[i], (int, float)):
+            args = (*args[:i], torch.tensor(args[i]), *args[i + 1 :])
+    return args
+
+
+@cache
+def tensor_places(fn: Any) -> tuple[int, ...]:
+    """The arguments of an operation that are tensors, and may not be numbers."""
+    if torch._C._should_allow_numbers_as_tensors(fn.overloadpacket.__name__):
+        return ()
+    return tuple(i for i, argument in enumerate(fn._schema.arguments) if str(argument.type) == "Tensor")

@@ -10,13 +10,14 @@ import torch
 from torch import Tensor
 
 from pellucid.core.draws import drawing_apart
+from pellucid.core.intercept import InterceptMode
 from pellucid.core.random import generator
 from pellucid.errors import ThreadLost
 from pellucid.model import Columns, Model
 from pellucid.model.outputs import leaves
 from .lookups import EmbeddingLookups, Lookup
 from .op import Ref
-from .recording.record import InterceptMode, plain_kernels, record
+from .recording.record import plain_kernels, record
 from .walk import chain_rule, walk
 
 _without: WeakKeyDictionary[Any, set[int]] = WeakKeyDictionary()  # widths of rows in which a network was seen to read no codes

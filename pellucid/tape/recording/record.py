@@ -15,7 +15,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from pellucid.core.draws import DeviceGenerators, is_composite, is_random, really_draws
-from pellucid.core.intercept import InterceptMode as InterceptMode
+from pellucid.core.intercept import tensor_places, with_tensors
 from pellucid.errors import InputError
 from pellucid.model.final_activation import BeforeActivation
 from pellucid.model.hooks import listening
@@ -185,9 +185,7 @@ class RecordingMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __torch_dispatch__(self, fn: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Any:
         kwargs = kwargs or {}
         places, name, special = _traits(fn)
-        for i in places:  # traced programs hand on lengths of axes as tensors, which arrive here as numbers
-            if i < len(args) and isinstance(args[i], (int, float)):
-                args = (*args[:i], torch.tensor(args[i]), *args[i + 1 :])
+        args = with_tensors(args, places)
         return self._special(fn, name, args, kwargs) if special else self._recorded(fn, args, kwargs)
 
     def _special(self, fn: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -259,9 +257,7 @@ def _traits(fn: Any) -> tuple[tuple[int, ...], str, bool]:
     One look-up, since every operation of every pass comes by.
     """
     name = aten_name(fn)
-    numbers = torch._C._should_allow_numbers_as_tensors(name)
-    places = () if numbers else tuple(i for i, a in enumerate(fn._schema.arguments) if str(a.type) == "Tensor")
-    return places, name, is_composite(fn) or is_random(fn) or name in SPECIAL
+    return tensor_places(fn), name, is_composite(fn) or is_random(fn) or name in SPECIAL
 
 
 @cache
