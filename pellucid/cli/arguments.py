@@ -25,6 +25,8 @@ EXPRESSIONS = {  # what stands in an error: what a user of the command line type
     r"shape=\(1, 28, 28\), and bounds=\(0, 1\)[^.]*": PIXELS,
     r"strict=True": "--strict",
     r"trust=True": "--trust",
+    r"verify=False": "--no-verify",
+    r"pl\.verify\(model, x\)": "`pellucid inspect MODEL --verify`",
     r"^Route it, .*": "Leave out --strict: the derivative is taken there, and the caption says so.",
     r"^Preprocess$": "--size, --resize, --interpolation, --mean, --std",
     r"that argument": "that option",

@@ -30,6 +30,7 @@ class TargetOptions:
         row: One row of a table; None: all of them.
         at: The layer whose output it is explained by; None: the input.
         strict: Whether operations without a rule are refused.
+        verify: Whether the network is checked to do what is explained.
     """
 
     target: str | None
@@ -38,6 +39,7 @@ class TargetOptions:
     row: int | None
     at: str | None
     strict: bool
+    verify: bool
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -66,7 +68,7 @@ class TargetOptions:
         """The result of `explain` or `compare`; if the model fails on that input by itself, the error says so."""
         x = one.read(model, self.row)
         try:
-            return verb(model, x, target=self.resolve(model), at=self.at, strict=self.strict, **options)
+            return verb(model, x, target=self.resolve(model), at=self.at, strict=self.strict, verify=self.verify, **options)
         except PellucidError:
             raise
         except Exception:
@@ -93,6 +95,9 @@ OPTIONS = (
     click.option("--row", type=int, metavar="N", help="Row of a table, counted from 0.  [default: all rows]"),
     click.option("--at", metavar="LAYER", help="Explain by the output of this layer instead of the pixels."),
     click.option("--strict", is_flag=True, help="Refuse operations without a rule, instead of using their derivative."),
+    click.option(
+        "--verify/--no-verify", default=True, help="Check once that the network does what is explained.  [default: check]"
+    ),
 )
 with_target_options = with_options(TargetOptions, "target_options", OPTIONS)
 TOP = click.option(

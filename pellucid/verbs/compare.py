@@ -31,12 +31,13 @@ def compare(
     at: str | Where | Module | None = None,
     only: Only = None,
     strict: bool = False,
+    verify: bool = True,
 ) -> Comparison:
     """The explanations of several methods for one question. A method that fails does not keep the others from answering.
 
     Arguments:
         methods: Names from the catalogue or method objects; a mapping gives them names of your own.
-        model, x, target, at, only, strict: As in `explain`.
+        model, x, target, at, only, strict, verify: As in `explain`.
 
     Returns:
         The explanations by name, what failed and why, and how long each took.
@@ -58,7 +59,7 @@ def compare(
 
     def work(method: Method) -> Explanation:
         conditioned, end = with_conditions(method, only, place)
-        return run_method(conditioned, batch, wanted, end, strict=strict)
+        return run_method(conditioned, batch, wanted, end, strict=strict, verify=verify)
 
     def called_off(done: int) -> bool:
         return report_progress(done, len(chosen), "methods")
