@@ -97,3 +97,17 @@ def test_every_sample_has_its_line_of_operations():
     tape = record(lambda x: torch.cat([row[None].tanh().relu() if n else row[None] * 2 for n, row in enumerate(x)]), ROWS[:2])
     names = [[op.name for op in line] for line in lines(tape, path(tape, [tape.ops[-1].out]))]
     assert "mul" in names[0] and "tanh" not in names[0] and "tanh" in names[1] and names[0][-1] == names[1][-1] == "cat"
+
+
+def test_a_layer_that_is_added_to_itself_is_no_gate_of_a_recurrent_cell() -> None:
+    """Not alone either, where nothing is put together from several samples."""
+    torch.manual_seed(0)
+    first, last, x = nn.Linear(6, 4, bias=False), nn.Linear(4, 3, bias=False), torch.randn(2, 6)
+
+    def looped(x: Tensor) -> Tensor:
+        y = torch.cat([first(row[None]) for row in x])
+        return last(y + y.flip(1))
+
+    together, alone = pl.explain(looped, x, 1), pl.explain(looped, x[1:], 1)
+    assert not any("Recurrent" in note for note in (*together.notes, *alone.notes))
+    torch.testing.assert_close(together.values[1:], alone.values)

@@ -26,7 +26,7 @@ def parts(tape: Tape) -> Tape:
         made.update({o: op for o in op.outs if o is not None})
     returned = {ref.id for ref in leaves(tape.output, Ref)}
     sums = {op.index: _sums(op, readers, returned) for op in tape.ops if op.kind == "dense" and len(op.ins) == 1}
-    meeting = {index: met for index, met in sums.items() if met}
+    meeting: dict[int | None, list[Op]] = {index: met for index, met in sums.items() if met}
     while lone := [index for index, met in meeting.items() if not _meets_parts(met, made, meeting)]:
         for index in lone:
             del meeting[index]
@@ -59,9 +59,10 @@ def _hands_on(op: Op, value: int) -> bool:
     return op.kind == "route" and len(op.ins) == 1
 
 
-def _meets_parts(met: Iterable[Op], made: Mapping[int, Op], meeting: Mapping[int, object]) -> bool:
-    """Whether everything else that is added descends from other parts, or is constant."""
-    return all(_origin(i, made) in meeting for op in met for i in op.ins)
+def _meets_parts(met: Iterable[Op], made: Mapping[int, Op], meeting: Mapping[int | None, object]) -> bool:
+    """Whether everything else that is added descends from other parts, or is constant; what is added to itself is no such sum."""
+    origins = [[_origin(i, made) for i in op.ins] for op in met]
+    return all(len(set(of)) == len(of) and meeting.keys() >= set(of) for of in origins)
 
 
 def _origin(value: int, made: Mapping[int, Op]) -> int | None:
