@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 import pellucid as pl
+from pellucid.verbs.verify.checks import zero_offsets
 
 IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225), "source": "ImageNet's usual statistics"}
 CONVOLUTIONAL = """
@@ -134,9 +135,6 @@ def sensible(net: nn.Module, x: Tensor) -> None:
         _gather_statistics(net, norms, x, rng)
 
 
-OFFSETS = "bias running_mean pos_emb position_emb embed_pos positional cls_token class_token dist_token wpe token_type".split()
-
-
 @torch.no_grad()
 def without_offsets(net: nn.Module) -> nn.Module:
     """A copy in which nothing speaks but the input: biases, means, position embeddings and tokens of its own are zero.
@@ -144,9 +142,7 @@ def without_offsets(net: nn.Module) -> nn.Module:
     The whole of an output then comes from the input, so that relevance that loses nothing sums to it.
     """
     bare = copy.deepcopy(net)
-    for name, tensor in (*bare.named_parameters(), *bare.named_buffers()):
-        if tensor.is_floating_point() and any(offset in name.lower() for offset in OFFSETS):
-            tensor.zero_()
+    zero_offsets(bare)
     return bare
 
 

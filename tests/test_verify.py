@@ -291,3 +291,17 @@ def test_the_command_line_says_it(tmp_path: Any) -> None:
     ran = CliRunner().invoke(main, ["inspect", str(path), "--trust", "--shape", "1,3,2,2", "--verify", "--json"])
     told = json.loads(ran.stdout)
     assert ran.exit_code == 0 and told["holds"] and {row["claim"] for row in told["claims"]} >= {SLOPES, LEFT}
+
+
+def test_methods_of_two_objects_are_two_networks() -> None:
+    class Wrapper:
+        def __init__(self, followed: bool) -> None:
+            self.followed = followed
+
+        def predict(self, x: Tensor) -> Tensor:
+            return HEAD(x) if self.followed else through_numpy(x)
+
+    lost, sound = Wrapper(followed=False), Wrapper(followed=True)
+    with pytest.raises(pl.VerificationError):
+        pl.explain(lost.predict, X, 1, "gradient")
+    torch.testing.assert_close(pl.explain(sound.predict, X, 1, "gradient").values, HEAD.weight[1].detach().expand(2, 6))

@@ -129,6 +129,16 @@ class Model:
         return replace(self, forward=forward, links={**self.links, **links}, notes=notes)
 
     @property
+    def network(self) -> Any:
+        """What stays when a network is loaded anew: its module, the object whose method it is, or the function itself."""
+        if self.module is not None:
+            return self.module
+        forward: Any = self.forward
+        while hasattr(forward, "forward"):  # what packs inputs, or listens to a softmax, is made anew
+            forward = forward.forward
+        return getattr(forward, "__self__", forward)
+
+    @property
     def device(self) -> torch.device:
         return self._weight.device
 

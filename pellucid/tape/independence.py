@@ -67,14 +67,10 @@ def rows_are_apart(model: Model, x: Tensor) -> bool:
 
 def remembered(what: str, model: Model, x: Tensor, measure: Callable[[], bool]) -> bool:
     """What was measured for this network and inputs of this kind, or is now; forgotten with the network."""
-    forward: Any = model.forward
-    inner = forward
-    while model.module is None and hasattr(inner, "forward"):  # what packs inputs, or listens to a softmax, is made anew
-        inner = inner.forward
-    owner = model.module or getattr(inner, "__self__", inner)
+    forward = model.forward
     kind = (what, getattr(forward, "__qualname__", type(forward).__qualname__), tuple(x.shape[1:]), x.dtype, x.device)
     try:
-        known = _KNOWN.setdefault(owner, {})
+        known = _KNOWN.setdefault(model.network, {})
     except TypeError:  # nothing that can be remembered weakly
         return measure()
     if kind not in known:

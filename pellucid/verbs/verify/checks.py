@@ -117,12 +117,13 @@ def without_offsets(network: Network) -> Network | None:
     if isinstance(model.module, torch.jit.ScriptModule) or sum(p.numel() for p in model.module.parameters()) > LARGE:
         return None
     bare = copy.deepcopy(model.module)
-    _zero_offsets(bare)
+    zero_offsets(bare)
     return replace(network, model=replace(model, forward=bare, module=bare))
 
 
 @torch.no_grad()
-def _zero_offsets(module: nn.Module) -> None:
+def zero_offsets(module: nn.Module) -> None:
+    """Set what speaks beside the input to zero, by its name: the whole of an output then comes from the input."""
     for name, tensor in (*module.named_parameters(), *module.named_buffers()):
         if tensor.is_floating_point() and any(offset in name.lower() for offset in OFFSETS):
             tensor.zero_()

@@ -56,12 +56,7 @@ class Network:
 
     def apart(self, one: Tensor, other: Tensor) -> float:
         """The largest difference of two outputs, as a share of the largest entry; infinite where they have other shapes."""
-        if one.numel() != other.numel():
-            return float("inf")
-        one, other = one.double().flatten(), other.double().flatten()
-        same = (one == other) | (one.isnan() & other.isnan())
-        off = (one - other).abs().masked_fill(same, 0.0)
-        return float(off.max()) / self.size if bool(off.isfinite().all()) else float("inf")
+        return apart(one, other, self.size)
 
     def altered(self, rows: Tensor, name: str, share: float = 0.5) -> Tensor:
         """Rows with noise added, as other samples of the same kind."""
@@ -71,3 +66,20 @@ class Network:
         """The main output where the model draws the random numbers of a seed, if it draws any."""
         with torch.no_grad(), drawing_from(DeviceGenerators(seed)):
             return main_output(self.model.forward(self.x.clone())).detach()
+
+
+def apart(one: Tensor, other: Tensor, size: float | None = None) -> float:
+    """The largest difference of two outputs, as a share of the largest entry; infinite where they have other shapes.
+
+    Arguments:
+        size: That entry; None: the largest of the first.
+    """
+    if one.numel() != other.numel():
+        return float("inf")
+    one, other = one.double().flatten().cpu(), other.double().flatten().cpu()
+    if not len(one):
+        return 0.0
+    same = (one == other) | (one.isnan() & other.isnan())
+    off = (one - other).abs().masked_fill(same, 0.0)
+    size = max(float(one.abs().nan_to_num().max()), 1e-30) if size is None else size
+    return float(off.max()) / size if bool(off.isfinite().all()) else float("inf")

@@ -9,7 +9,7 @@ from torch import Tensor
 from pellucid.model.outputs import main_output, tensors
 from ..inputs import Batch
 from .claim import Claim
-from .network import Network
+from .network import Network, apart
 
 NAME = "What is explained is the answer to the input as it was given."
 ALTERED = "The input was altered on the way, as where padding is left out: pass a mask that says what is padding."
@@ -36,7 +36,7 @@ def distance(batch: Batch, own: Any, explained: Tensor, number: int | None = Non
         number: Which sample that is of, where it is one.
     """
     found = [_rows(batch, t.detach(), number) for t in tensors(own) if t.is_floating_point() or t.is_complex()]
-    return min((_apart(rows, explained.detach()) for rows in found), default=float("inf"))
+    return min((apart(rows, explained.detach()) for rows in found), default=float("inf"))
 
 
 def _rows(batch: Batch, own: Tensor, number: int | None) -> Tensor:
@@ -47,12 +47,3 @@ def _rows(batch: Batch, own: Tensor, number: int | None) -> Tensor:
     if batch.texts and row.dim() > 2 and row.shape[1] == batch.texts[number].length:
         return row[:, batch.texts[number].places]
     return row
-
-
-def _apart(one: Tensor, other: Tensor) -> float:
-    if one.numel() != other.numel():
-        return float("inf")
-    one, other = one.double().flatten().cpu(), other.double().flatten().cpu()
-    same = (one == other) | (one.isnan() & other.isnan())
-    off = (one - other).abs().masked_fill(same, 0.0)
-    return float(off.max() / one.abs().nan_to_num().max().clamp(min=1e-30)) if len(off) else 0.0

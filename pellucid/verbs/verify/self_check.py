@@ -19,7 +19,6 @@ from torch import Tensor
 from pellucid.core.draws import draws
 from pellucid.errors import NoRule, ThreadLost, VerificationError
 from pellucid.explanation.attribution import Attribution
-from pellucid.model import Model
 from pellucid.tape import Tape, check_branches, kinds
 from pellucid.tape.independence import plain_answer
 from pellucid.tape.recording.record import observing
@@ -131,7 +130,7 @@ class SelfCheck:
         Raises:
             VerificationError: a map would be wrong.
         """
-        kind, known = (what, self._kind), _known(network_of(self.batch.model))
+        kind, known = (what, self._kind), _known(self.batch.model.network)
         found = known[kind] if kind in known and not again else measure()
         known[kind] = found
         if isinstance(found, tuple):
@@ -197,13 +196,3 @@ def _known_to_be_lost(tape: Tape) -> bool:
         return bool(lost) and not tape.numbers  # of what left as numbers only measuring says whether the model computes with it
     except ThreadLost:
         return True
-
-
-def network_of(model: Model) -> Any:
-    """What stays the same when a network is loaded anew: its module, or the function itself."""
-    if model.module is not None:
-        return model.module
-    forward: Any = model.forward
-    while hasattr(forward, "forward"):  # what packs inputs, or listens to a softmax
-        forward = forward.forward
-    return getattr(forward, "__func__", forward)
