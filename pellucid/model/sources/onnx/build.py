@@ -1,0 +1,227 @@
+"""A graph of an ONNX file made into a module: constants worked out once, weights given to the operations that read them."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from . import constants, operations
+from .graph import Graph, Operation, Step, free_name, keep
+from .operation import Node, find, standard
+
+DRAWN = frozenset(
+    {"RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Bernoulli", "Multinomial", "Dropout"}
+)
+LARGEST_FOLDED = 2**28  # numbers: what is worked out once is kept
+
+
+@dataclass(frozen=True)
+class File:
+    """What holds for every graph of a file.
+
+    Arguments:
+        opsets: Version by domain.
+        functions: Those the file defines itself, by domain and name.
+        notes: What was found while it was built.
+    """
+
+    opsets: Mapping[str, int]
+    functions: Mapping[tuple[str, str], Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def function(self, node: Any) -> Any:
+        return self.functions.get((standard(node.domain), node.op_type))
+
+    def knows(self, node: Any) -> bool:
+        return (
+            self.function(node) is not None
+            or find(node.op_type, node.domain) is not None
+            or operations.body(self, node) is not None
+        )
+
+
+def read_file(proto: Any) -> File:
+    """What a model says of all its graphs."""
+    functions = {(standard(one.domain), one.name): one for one in proto.functions}
+    return File({standard(entry.domain): int(entry.version) for entry in proto.opset_import}, functions)
+
+
+def unknown(file: File, graph: Any) -> Iterator[Any]:
+    """The operations that nothing here computes, those of graphs and functions inside as well."""
+    for node in graph.node:
+        inside = file.function(node)
+        if inside is not None:
+            yield from unknown(file, inside)
+        elif not file.knows(node):
+            yield node
+        for attribute in node.attribute:
+            for one in (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs):
+                yield from unknown(file, one)
+
+
+def build(file: File, proto: Any, around: Sequence[str] = (), attributes: Mapping[str, Any] | None = None) -> Graph:
+    """The graph as a module.
+
+    Arguments:
+        proto: A graph, or a function.
+        around: Names of the graphs around it, which it may read.
+        attributes: What a function was called with.
+    """
+    names = [value if isinstance(value, str) else value.name for value in proto.input]
+    weights = {one.name: constants.tensor(one) for one in getattr(proto, "initializer", ())}
+    weights |= {one.values.name: _dense(one) for one in getattr(proto, "sparse_initializer", ())}
+    outputs = [value if isinstance(value, str) else value.name for value in proto.output]
+    graph = Graph([name for name in names if name not in weights], outputs)
+    builder = _Builder(file, graph, weights, attributes or {})
+    for node in proto.node:
+        builder.add(node)
+    builder.finish()
+    return graph
+
+
+class _Builder:
+    """Adds the nodes of one graph in their order."""
+
+    def __init__(self, file: File, graph: Graph, weights: dict[str, Any], attributes: Mapping[str, Any]) -> None:
+        self.file, self.graph, self.known, self.attributes = file, graph, weights, attributes
+        self.steps: list[Step] = []
+
+    def add(self, proto: Any) -> None:
+        """One node: worked out now where all that it reads is known, as a layer else."""
+        layer, outer = self._layer(proto)
+        inputs, outputs = tuple(proto.input), tuple(proto.output)
+        if self._folded(proto, layer, inputs, outputs, outer):
+            return
+        own = free_name(self.graph, proto.name or next(filter(None, outputs), proto.op_type))
+        self.graph.add_module(own, layer)
+        self.steps.append(Step(own, inputs, outputs, outer))
+
+    def _layer(self, proto: Any) -> tuple[Operation | Graph, tuple[str, ...]]:
+        body = self.file.function(proto)
+        function = None if body is not None else find(proto.op_type, proto.domain)
+        if function is None:
+            return self._call(proto, body if body is not None else operations.body(self.file, proto)), ()
+        outer: dict[str, None] = {}
+        attributes = dict(self._attributes(proto, outer))
+        count = max((at + 1 for at, name in enumerate(proto.output) if name), default=1)
+        version = self.file.opsets.get(standard(proto.domain), 1)
+        name = proto.name or next(filter(None, proto.output), proto.op_type)
+        return Operation(Node(proto.op_type, name, version, attributes, count, standard(proto.domain)), function), tuple(outer)
+
+    def _call(self, proto: Any, body: Any) -> Graph:
+        """A function, called with the attributes of this node, or with its own where the node has none."""
+        given = {entry.name: entry for entry in (*body.attribute_proto, *proto.attribute)}
+        resolved = {name: self.attributes.get(one.ref_attr_name) if one.ref_attr_name else one for name, one in given.items()}
+        own = {standard(entry.domain): int(entry.version) for entry in body.opset_import}
+        file = File({**self.file.opsets, **own}, self.file.functions, self.file.notes)
+        return build(file, body, attributes={name: one for name, one in resolved.items() if one is not None})
+
+    def _attributes(self, proto: Any, outer: dict[str, None]) -> Iterator[tuple[str, Any]]:
+        for entry in proto.attribute:
+            value = self.attributes.get(entry.ref_attr_name) if entry.ref_attr_name else entry
+            if value is None:
+                continue
+            made = self._attribute(value)
+            for one in made if isinstance(made, list) else [made]:
+                if isinstance(one, Graph):
+                    outer.update(dict.fromkeys(read_from_around(one)))
+            yield entry.name, made
+
+    def _attribute(self, entry: Any) -> Any:
+        kinds = entry.AttributeType
+        match entry.type:
+            case kinds.TENSOR:
+                return constants.tensor(entry.t)
+            case kinds.TENSORS:
+                return [constants.tensor(one) for one in entry.tensors]
+            case kinds.SPARSE_TENSOR:
+                return _dense(entry.sparse_tensor)
+            case kinds.GRAPH:
+                return build(self.file, entry.g, attributes=self.attributes)
+            case kinds.GRAPHS:
+                return [build(self.file, one, attributes=self.attributes) for one in entry.graphs]
+            case kinds.STRING:
+                return entry.s.decode("utf-8", "replace")
+            case kinds.STRINGS:
+                return [one.decode("utf-8", "replace") for one in entry.strings]
+            case kinds.TYPE_PROTO:
+                return entry.tp
+            case kinds.INT:
+                return int(entry.i)
+            case kinds.FLOAT:
+                return float(entry.f)
+            case kinds.INTS:
+                return [int(one) for one in entry.ints]
+            case kinds.FLOATS:
+                return [float(one) for one in entry.floats]
+        raise ValueError(f"an attribute {entry.name!r} of no known type")
+
+    def _folded(self, proto: Any, layer: Any, inputs: Sequence[str], outputs: Sequence[str], outer: Sequence[str]) -> bool:
+        """Whether the node reads constants alone, so that it could be worked out."""
+        if proto.op_type in DRAWN or any(name and name not in self.known for name in (*inputs, *outer)):
+            return False
+        around = {"outer": {name: self.known[name] for name in outer}} if outer else {}
+        try:
+            with torch.no_grad(), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                made = layer(*(self.known[name] if name else None for name in inputs), **around)
+        except Exception:
+            return False  # it says so where it runs
+        made = made if isinstance(made, tuple) else (made,)
+        if any(isinstance(one, torch.Tensor) and one.numel() > LARGEST_FOLDED for one in made):
+            return False
+        self.known.update((name, value) for name, value in zip(outputs, made, strict=False) if name)
+        return True
+
+    def finish(self) -> None:
+        """Give every constant that is read a home, and note after which step a value is read no more."""
+        graph = self.graph
+        readers = Counter(name for step in self.steps for name in {*step.inputs, *step.outer})
+        for name in dict.fromkeys((*(name for step in self.steps for name in (*step.inputs, *step.outer)), *graph.outputs)):
+            if name in self.known:
+                self._house(name, self.known[name], readers[name])
+        last = {name: at for at, step in enumerate(self.steps) for name in (*step.inputs, *step.outer, *step.outputs) if name}
+        kept = {*graph.outputs, *self.known}
+        made = {*graph.inputs, *(name for step in self.steps for name in step.outputs)}
+        dead: dict[int, list[str]] = {}
+        for name, at in last.items():
+            if name not in kept and name in made:
+                dead.setdefault(at, []).append(name)
+        graph.steps = tuple(
+            Step(step.layer, step.inputs, step.outputs, step.outer, tuple(dead.get(at, ()))) for at, step in enumerate(self.steps)
+        )
+
+    def _house(self, name: str, value: Any, readers: int) -> None:
+        if not constants.is_number(value) or not value.numel():
+            self.graph.fixed[name] = value
+            return
+        only = next((step for step in self.steps if name in step.inputs), None) if readers == 1 else None
+        child = only.layer if only and isinstance(self.graph.get_submodule(only.layer), Operation) else ""
+        self.graph.homes[name] = (child, keep(self.graph._modules[child] if child else self.graph, name, value))  # type: ignore[arg-type]
+
+
+def read_from_around(graph: Graph) -> list[str]:
+    """The names that a graph reads and does not make."""
+    made = {*graph.inputs, *graph.fixed, *graph.homes}
+    found: dict[str, None] = {}
+    for step in graph.steps:
+        found.update(dict.fromkeys(name for name in (*step.inputs, *step.outer) if name and name not in made))
+        made.update(step.outputs)
+    found.update(dict.fromkeys(name for name in graph.outputs if name not in made))
+    return list(found)
+
+
+def _dense(proto: Any) -> torch.Tensor:
+    """A sparse constant with its zeros."""
+    values: torch.Tensor = constants.tensor(proto.values)
+    indices: torch.Tensor = constants.tensor(proto.indices)
+    shape = list(proto.dims)
+    whole = values.new_zeros(shape)
+    if indices.dim() == 1:
+        return whole.flatten().index_put((indices,), values).view(shape)
+    return whole.index_put(tuple(indices.T), values)

@@ -1,0 +1,71 @@
+"""An ONNX file, read without running anything of its author's, with data beside it only where they lie in its own folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pellucid.errors import ModelError
+from ..weights import damaged
+
+LARGEST = 2**31 - 1  # bytes of a file: what the format itself can hold
+MOST_NODES = 200_000
+
+
+def read(onnx: Any, path: Path) -> Any:
+    """The model in the file.
+
+    Raises:
+        ModelError: it is damaged, too large, or keeps weights where they must not be.
+    """
+    if path.stat().st_size > LARGEST:
+        why = "a file of this format holds at most 2; larger models keep their weights beside it"
+        raise ModelError(f"model {path}", f"{path.stat().st_size / 2**30:.1f} GB", why, "Fetch it again, or export it anew.")
+    try:
+        proto = onnx.load(path, load_external_data=False)
+    except Exception as error:
+        raise damaged(path, error) from None
+    if not proto.graph.node:
+        raise damaged(path, ValueError("no operations in it"))
+    if len(proto.graph.node) > MOST_NODES:
+        found = f"{len(proto.graph.node)} operations"
+        raise ModelError(f"model {path}", found, f"at most {MOST_NODES} are read", "Simplify it.")
+    outside = {_location(tensor) for tensor in _tensors(proto.graph) if tensor.data_location == tensor.EXTERNAL}
+    for name in sorted(outside):
+        beside = path.parent / name
+        if Path(name).name != name or beside.is_symlink() or not beside.is_file():
+            why = "data outside the file are read only from the model's own folder, as plain files"
+            raise ModelError(f"model {path}", f"weights kept in {name!r}", why, "Put that file beside the model, unlinked.")
+    if outside:
+        try:
+            onnx.load_external_data_for_model(proto, str(path.parent.resolve()))
+        except Exception as error:
+            raise damaged(path, error) from None
+    return proto
+
+
+def _tensors(graph: Any) -> Iterator[Any]:
+    """Every tensor of a graph: weights, and constants in its operations and in graphs inside these."""
+    yield from graph.initializer
+    for sparse in graph.sparse_initializer:
+        yield from (sparse.values, sparse.indices)
+    for entry in (entry for node in graph.node for entry in node.attribute):
+        yield from (entry.t, *entry.tensors)
+        for inside in (*([entry.g] if entry.HasField("g") else []), *entry.graphs):
+            yield from _tensors(inside)
+
+
+def _location(tensor: Any) -> str:
+    return next((entry.value for entry in tensor.external_data if entry.key == "location"), "")
+
+
+def inputs(proto: Any) -> list[Any]:
+    """The inputs, whose shapes have 0 for an axis of any length; weights that are listed among them are none."""
+    weights = {tensor.name for tensor in proto.graph.initializer}
+    return [value for value in proto.graph.input if value.name not in weights]
+
+
+def shape(value: Any) -> tuple[int, ...]:
+    """The shape of an input, 0 for an axis of any length."""
+    return tuple(axis.dim_value for axis in value.type.tensor_type.shape.dim)

@@ -1,0 +1,126 @@
+"""A graph of an ONNX file as a module: one child per operation, named as the file names it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from .operation import Function, Node
+
+
+@dataclass(frozen=True)
+class Step:
+    """One operation in its place: where its inputs come from, and what its outputs are called; "" is none.
+
+    Arguments:
+        layer: The child of the graph that computes it.
+        outer: What the graphs inside it read from around them.
+        dead: What no later step reads.
+    """
+
+    layer: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    outer: tuple[str, ...] = ()
+    dead: tuple[str, ...] = ()
+
+
+class Operation(nn.Module):
+    """A node of the file. Weights that only it reads are its parameters; graphs inside it are its children.
+
+    Arguments:
+        node: What the file says of it.
+        function: What computes it.
+    """
+
+    def __init__(self, node: Node, function: Function) -> None:
+        super().__init__()
+        self.node, self.function = node, function
+        for name, value in node.attributes.items():
+            if isinstance(value, nn.Module):
+                self.add_module(free_name(self, name), value)
+
+    def forward(self, *inputs: Any, outer: Mapping[str, Any] | None = None) -> Any:
+        extra = {} if outer is None else {"outer": outer}
+        try:
+            return self.function(self.node, *on_one_device(inputs), **extra)
+        except (RuntimeError, ValueError, TypeError, IndexError) as error:
+            error.add_note(f"in {self.node.kind} `{self.node.name}` of the ONNX file")
+            raise
+
+    def extra_repr(self) -> str:
+        return self.node.kind
+
+
+class Graph(nn.Module):
+    """Operations in the order of the file. It takes its inputs in order, and returns its one output or a tuple of them.
+
+    Arguments:
+        inputs: Names of what it takes.
+        outputs: Names of what it returns.
+    """
+
+    def __init__(self, inputs: Sequence[str], outputs: Sequence[str]) -> None:
+        super().__init__()
+        self.inputs, self.outputs = tuple(inputs), tuple(outputs)
+        self.steps: tuple[Step, ...] = ()
+        self.homes: dict[
+            str, tuple[str, str]
+        ] = {}  # name in the file -> child ("" is this graph itself), its parameter or buffer
+        self.fixed: dict[str, Any] = {}  # whole numbers, sequences: they stay on the CPU, where shapes are computed
+
+    def forward(self, *inputs: Any, outer: Mapping[str, Any] | None = None) -> Any:
+        results = self.run(inputs, outer or {})
+        return results[0] if len(results) == 1 else results
+
+    def run(self, inputs: Sequence[Any], outer: Mapping[str, Any]) -> tuple[Any, ...]:
+        """All outputs.
+
+        Arguments:
+            outer: Values of the graph around this one, by name.
+        """
+        values = {**outer, **self.fixed, **self._learned(), **dict(zip(self.inputs, inputs, strict=False))}
+        for step in self.steps:
+            taken = [values[name] if name else None for name in step.inputs]
+            around = {"outer": {name: values[name] for name in step.outer}} if step.outer or _holds_graphs(self, step) else {}
+            made = self.get_submodule(step.layer)(*taken, **around)
+            made = made if isinstance(made, tuple) else (made,)
+            values.update((name, value) for name, value in zip(step.outputs, made, strict=False) if name)
+            for name in step.dead:
+                del values[name]
+        return tuple(values[name] for name in self.outputs)
+
+    def _learned(self) -> dict[str, Tensor]:
+        return {name: getattr(self._modules[child] if child else self, own) for name, (child, own) in self.homes.items()}
+
+
+def _holds_graphs(graph: Graph, step: Step) -> bool:
+    layer = graph.get_submodule(step.layer)
+    return isinstance(layer, Operation) and bool(layer._modules)
+
+
+def free_name(module: nn.Module, name: str) -> str:
+    """A name that a child, parameter or buffer may have: without dots, and not taken yet."""
+    name = name.replace(".", "/") or "unnamed"
+    while hasattr(module, name) or name in module._modules:
+        name += "_"
+    return name
+
+
+def on_one_device(values: Sequence[Any]) -> Sequence[Any]:
+    """Values with those on the CPU moved to the accelerator where another is there: shapes are computed on the CPU."""
+    devices = {value.device for value in values if isinstance(value, Tensor)}
+    there = next((device for device in devices if device.type != "cpu"), None)
+    if there is None or len(devices) == 1:
+        return values
+    return [value.to(there) if isinstance(value, Tensor) else value for value in values]
+
+
+def keep(module: nn.Module, name: str, value: Tensor) -> str:
+    """Register a constant with decimals as a parameter that is not trained; what it is called there."""
+    own = free_name(module, name)
+    module.register_parameter(own, nn.Parameter(value, requires_grad=False))
+    return own
