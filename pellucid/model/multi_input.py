@@ -216,7 +216,7 @@ def _check_call(model: Model, given: Any, *, keyed: bool) -> None:
     Raises:
         InputError: an input is missing, or there is one that the model does not know.
     """
-    signature = _signature(model)
+    signature = None if _declared(model) else _signature(model)
     if signature is None:
         return
     try:
@@ -246,8 +246,13 @@ def input_names(model: Model, count: int) -> list[str]:
     """
     signature = _signature(model)
     known = signature.parameters.values() if signature is not None else ()
-    names = [one.name for one in known if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
+    names = _declared(model) or [one.name for one in known if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
     return [names[n] if n < len(names) else f"input {n + 1}" for n in range(count)]
+
+
+def _declared(model: Model) -> Sequence[str]:
+    """The names of the inputs of a network that was read from a file, which need not be words of Python."""
+    return tuple(getattr(model.module, "input_names", ()))
 
 
 def _value(model: Model, name: str, value: Any, read: Callable[[Any, Any], Tensor] | None) -> Tensor | Held:

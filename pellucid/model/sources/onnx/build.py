@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from . import constants, operations
-from .graph import Graph, Operation, Step, free_name, keep
+from .graph import Graph, Operation, Step, free_name, keep, mark_dead
 from .operation import Node, find, standard
 
 DRAWN = frozenset(
@@ -185,16 +185,7 @@ class _Builder:
         for name in dict.fromkeys((*(name for step in self.steps for name in (*step.inputs, *step.outer)), *graph.outputs)):
             if name in self.known:
                 self._house(name, self.known[name], readers[name])
-        last = {name: at for at, step in enumerate(self.steps) for name in (*step.inputs, *step.outer, *step.outputs) if name}
-        kept = {*graph.outputs, *self.known}
-        made = {*graph.inputs, *(name for step in self.steps for name in step.outputs)}
-        dead: dict[int, list[str]] = {}
-        for name, at in last.items():
-            if name not in kept and name in made:
-                dead.setdefault(at, []).append(name)
-        graph.steps = tuple(
-            Step(step.layer, step.inputs, step.outputs, step.outer, tuple(dead.get(at, ()))) for at, step in enumerate(self.steps)
-        )
+        graph.steps = mark_dead(graph, self.steps)
 
     def _house(self, name: str, value: Any, readers: int) -> None:
         if not constants.is_number(value) or not value.numel():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor, nn
@@ -66,6 +66,7 @@ class Graph(nn.Module):
     def __init__(self, inputs: Sequence[str], outputs: Sequence[str]) -> None:
         super().__init__()
         self.inputs, self.outputs = tuple(inputs), tuple(outputs)
+        self.names = self.outputs  # what they are called outside, where another value is returned in the place of one
         self.steps: tuple[Step, ...] = ()
         self.homes: dict[
             str, tuple[str, str]
@@ -100,6 +101,17 @@ class Graph(nn.Module):
 def _holds_graphs(graph: Graph, step: Step) -> bool:
     layer = graph.get_submodule(step.layer)
     return isinstance(layer, Operation) and bool(layer._modules)
+
+
+def mark_dead(graph: Graph, steps: Sequence[Step]) -> tuple[Step, ...]:
+    """The steps with what no later one reads, so that it is let go."""
+    last = {name: at for at, step in enumerate(steps) for name in (*step.inputs, *step.outer, *step.outputs) if name}
+    made = {*graph.inputs, *(name for step in steps for name in step.outputs)} - {*graph.outputs, *graph.homes, *graph.fixed}
+    dead: dict[int, list[str]] = {}
+    for name, at in last.items():
+        if name in made:
+            dead.setdefault(at, []).append(name)
+    return tuple(replace(step, dead=tuple(dead.get(at, ()))) for at, step in enumerate(steps))
 
 
 def free_name(module: nn.Module, name: str) -> str:

@@ -2,58 +2,100 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from pellucid.errors import ModelError
 from ...model import Model
 from .. import availability
 from ..channels import TURNED
 from ..checkpoint import digest
-from . import batches, file
+from . import batches, constants, file, halves, metadata, runtime
 from .build import build, read_file, unknown
 from .graph import Graph
-from .network import OnnxNetwork
+from .head import without_softmax
+from .network import OnnxNetwork, Port
 
 CHANNELS = (1, 3, 4)
+SOFTMAX = "The file ends in a softmax; the scores before it are explained."
 
 
 def load(path: Path) -> Model:
     """The network in an ONNX file. The format holds numbers and operations, so that reading it runs nothing of its author's."""
     onnx = availability.optional(f"model {path}", "onnx", "onnx")
     proto = file.read(onnx, path)
-    shapes = [file.shape(value) for value in file.inputs(proto)]
+    maker = f", written by {proto.producer_name}" if proto.producer_name else ""
+    source, mark = f"ONNX file {path.name}{maker}", digest(path)
+    missing = _unknown(proto)
+    if missing:
+        return _elsewhere(path, source, mark, proto, missing)
+    notes = []
+    if half := halves.raised(onnx, proto):
+        notes.append(halves.NOTE.format(half))
     loose = batches.loosen(onnx, proto)
-    graph = _built(proto, path)
-    turned = len(shapes) == 1 and _channels_last(proto, shapes[0])
-    softmax = _without_softmax(graph)
-    shape = shapes[0] if len(shapes) == 1 else ()
-    module = OnnxNetwork(graph, shape, turned=turned).eval()
+    graph, found = _built(proto, path)
+    notes += found
+    if without_softmax(graph):
+        notes.append(SOFTMAX)
+    ports = [Port(value.name, file.shape(value), _dtype(value)) for value in file.inputs(proto)]
+    turned = len(ports) == 1 and _channels_last(proto, ports[0].shape)
+    module = OnnxNetwork(graph, ports, turned=turned).eval()
     if loose and module.takes_any_batch():
         module.batch = 0
-    notes = ("The file ends in a softmax; the scores before it are explained.",) if softmax else ()
-    maker = f", written by {proto.producer_name}" if proto.producer_name else ""
-    source = f"ONNX file {path.name}{maker}" + (TURNED if turned else "")
-    return Model(module, path.stem, source, module, fingerprint=digest(path), shape=module.shape, notes=notes)
+    given = metadata.properties(proto)
+    how, assumed = metadata.preprocess(graph, module.shape, given)
+    shape = file.shape(proto.graph.output[0])
+    names = metadata.labels(given, shape[-1] if shape else 0)
+    source += TURNED if turned else ""
+    told = tuple(filter(None, (*notes, assumed)))
+    return Model(module, path.stem, source, module, how, names, fingerprint=mark, shape=module.shape, notes=told)
 
 
-def _built(proto: Any, path: Path) -> Graph:
-    """The graph; operations that nothing here computes are named, with their place, before anything is made of them."""
+def _unknown(proto: Any) -> list[Any]:
+    return list(unknown(read_file(proto), proto.graph))
+
+
+def _kinds(missing: list[Any]) -> str:
+    return ", ".join(sorted({f"{node.domain}.{node.op_type}".lstrip(".") for node in missing}))
+
+
+def _elsewhere(path: Path, source: str, mark: str, proto: Any, missing: list[Any]) -> Model:
+    """A file with operations that nothing here computes: run by onnxruntime, or refused with their names.
+
+    Raises:
+        ModelError: onnxruntime is not installed.
+    """
+    kinds = _kinds(missing)
+    if runtime.available():
+        session, note = runtime.Session(path), runtime.NOTE.format(kinds)
+        return Model(session, path.stem, f"{source}, run by onnxruntime", fingerprint=mark, notes=(note,))
+    first = missing[0].name or missing[0].output[0]
+    found = (
+        f"{len(missing)} of {len(proto.graph.node)} operations that PyTorch has no counterpart for: {kinds}, first at `{first}`"
+    )
+    why = "relevance and gradients need every operation on the way"
+    do = "Install onnxruntime for methods that only ask for outputs, or load the network that the file was made from."
+    raise ModelError(f"model {path}", found, why, do)
+
+
+def _built(proto: Any, path: Path) -> tuple[Graph, list[str]]:
+    """The graph, and what is to be said of it."""
     source = read_file(proto)
-    missing = list(unknown(source, proto.graph))
-    if missing:
-        kinds = ", ".join(sorted({f"{node.domain}.{node.op_type}".lstrip(".") for node in missing}))
-        first = missing[0].name or missing[0].output[0]
-        found = f"{len(missing)} of {len(proto.graph.node)} operations that are not known here: {kinds}, first at `{first}`"
-        do = "Load the network it was made from, or say in an issue which program wrote the file."
-        raise ModelError(f"model {path}", found, "PyTorch has no counterpart that this reader knows", do)
     try:
-        return build(source, proto.graph)
+        return build(source, proto.graph), list(dict.fromkeys(source.notes))
     except Exception as error:
         message = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         do = "Check it with onnx.checker.check_model, or load the PyTorch network it was made from."
         raise ModelError(f"model {path}", f"a graph that cannot be built ({message})", "it does not run in PyTorch", do) from None
+
+
+def _dtype(value: Any) -> torch.dtype | None:
+    with suppress(ValueError):
+        return constants.dtype(value.type.tensor_type.elem_type)
+    return None
 
 
 def _channels_last(proto: Any, shape: tuple[int, ...]) -> bool:
@@ -68,19 +110,3 @@ def _channels_last(proto: Any, shape: tuple[int, ...]) -> bool:
     readers = [node for node in proto.graph.node if name in node.input]
     orders = [list(entry.ints) for node in readers if node.op_type == "Transpose" for entry in node.attribute]
     return len(readers) == 1 and orders == [[0, 3, 1, 2]]
-
-
-def _without_softmax(graph: Graph) -> bool:
-    """Let a graph whose one output is a softmax over classes return what goes into it; whether it was one."""
-    last = graph.steps[-1] if graph.steps else None
-    if last is None or len(graph.outputs) != 1 or last.outputs[:1] != graph.outputs:
-        return False
-    layer = graph.get_submodule(last.layer)
-    if getattr(getattr(layer, "node", None), "kind", "") != "Softmax":
-        return False
-    graph.steps = tuple(
-        replace(step, dead=tuple(name for name in step.dead if name != last.inputs[0])) for step in graph.steps[:-1]
-    )
-    graph.outputs = (last.inputs[0],)
-    del graph._modules[last.layer]
-    return True
