@@ -6,9 +6,9 @@ from typing import Any
 
 from ...availability import optional
 from ..operation import standard
-from . import arithmetic, convolution, shapes
+from . import arithmetic, convolution, indexing, shapes
 
-FAMILIES = (arithmetic, convolution, shapes)
+FAMILIES = (arithmetic, convolution, indexing, shapes)
 
 
 def body(file: Any, node: Any) -> Any:
