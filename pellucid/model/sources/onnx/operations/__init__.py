@@ -8,7 +8,12 @@ from ...availability import optional
 from ..operation import standard
 from . import arithmetic, convolution, indexing, shapes
 
-FAMILIES = (arithmetic, convolution, indexing, shapes)
+FAMILIES = (
+    arithmetic,
+    convolution,
+    indexing,
+    shapes,
+)
 
 
 def body(file: Any, node: Any) -> Any:
