@@ -1,8 +1,8 @@
-"""The softmax that ends a graph: found as one operation or as the five it is made of, and left out, so that scores are explained."""
+"""The softmax that ends a graph: found as one operation or as the five it is made of, and left out."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from .graph import Graph, Step, mark_dead
@@ -61,10 +61,12 @@ def _score(graph: Graph, step: Step, makers: Mapping[str, Step]) -> str | None:
 def _skip(graph: Graph, step: Step, score: str) -> None:
     """Let what reads a value read the scores instead; steps that nothing reads any more are dropped."""
     gone = step.outputs[0]
-    steps = [
-        replace(one, inputs=tuple(score if name == gone else name for name in one.inputs)) for one in graph.steps if one != step
-    ]
-    graph.outputs = tuple(score if name == gone else name for name in graph.outputs)
+
+    def renamed(names: Iterable[str]) -> tuple[str, ...]:
+        return tuple(score if name == gone else name for name in names)
+
+    steps = [replace(one, inputs=renamed(one.inputs)) for one in graph.steps if one != step]
+    graph.outputs = renamed(graph.outputs)
     needed = set(graph.outputs)
     kept: list[Step] = []
     for one in reversed(steps):

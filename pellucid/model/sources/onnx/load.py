@@ -73,10 +73,8 @@ def _elsewhere(path: Path, source: str, mark: str, proto: Any, missing: list[Any
         session, note = runtime.Session(path), runtime.NOTE.format(kinds)
         return Model(session, path.stem, f"{source}, run by onnxruntime", fingerprint=mark, notes=(note,))
     first = missing[0].name or missing[0].output[0]
-    found = (
-        f"{len(missing)} of {len(proto.graph.node)} operations that PyTorch has no counterpart for: {kinds}, first at `{first}`"
-    )
-    why = "relevance and gradients need every operation on the way"
+    found = f"{len(missing)} of {len(proto.graph.node)} operations that cannot be read: {kinds}, first at `{first}`"
+    why = "PyTorch has no counterpart for them that is known here"
     do = "Install onnxruntime for methods that only ask for outputs, or load the network that the file was made from."
     raise ModelError(f"model {path}", found, why, do)
 

@@ -1,4 +1,4 @@
-"""What an ONNX file says of its classes and its pictures: keys that programs write, and the scaling that its first operations do."""
+"""What an ONNX file says of its classes and pictures: properties that programs write, and the scaling it does itself."""
 
 from __future__ import annotations
 
@@ -116,11 +116,8 @@ def preprocess(graph: Graph, shape: tuple[int, ...] | None, given: Mapping[str, 
     """
     sides = [int(number) for number in re.findall(r"\d+", given.get("imgsz", ""))]
     if given.get("task") and sides:  # as Ultralytics writes it
-        size = (sides[0], sides[-1])
-        how = Preprocess(
-            size, size, interpolation="bilinear", mean=(0.0,) * 3, std=(1.0,) * 3, source="the properties of the file"
-        )
-        return how, "Pictures go in from 0 to 1, stretched to the size the file names."
+        how = _stretched((sides[0], sides[-1]), 3, 1.0, "the properties of the file")
+        return how, "Pictures go in from 0 to 1, stretched to the size that the file names."
     if shape is None or len(shape) != 3 or shape[0] not in (1, 3):
         return None, ""
     named = RANGES.get(given.get("Image.NominalPixelRange", ""))
@@ -128,12 +125,13 @@ def preprocess(graph: Graph, shape: tuple[int, ...] | None, given: Mapping[str, 
     white = named or (found.white if found else None)
     if white is None:
         return None, ""
-    told = "as its properties say" if named else f"the file itself scales them, {found}"
-    how = Preprocess(
-        shape[1:], shape[1:], interpolation="bilinear", mean=(0.0,) * shape[0], std=(1 / white,) * shape[0],  # type: ignore[arg-type]
-        source="the file" if named else "the first operations of the file",
-    )  # fmt: skip
-    return (
-        how,
-        f"Pictures go in from 0 to {white:g} ({told}); that the whole picture is stretched to the size of the input is assumed.",
-    )
+    reason = "as its properties say" if named else f"the file itself scales them, {found}"
+    source = "the properties of the file" if named else "the first operations of the file"
+    note = f"Pictures go in from 0 to {white:g} ({reason}), stretched to the size of the input, which is assumed."
+    return _stretched((shape[1], shape[2]), shape[0], white, source), note
+
+
+def _stretched(size: tuple[int, int], channels: int, white: float, source: str) -> Preprocess:
+    """The whole picture in another shape, from 0 to `white`."""
+    scale = (1 / white,) * channels
+    return Preprocess(size, size, interpolation="bilinear", mean=(0.0,) * channels, std=scale, source=source)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
@@ -29,7 +29,6 @@ class Session:
     """
 
     path: Path
-    names: tuple[str, ...] = field(default=())
 
     @cached_property
     def session(self) -> Any:
