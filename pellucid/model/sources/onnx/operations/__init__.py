@@ -6,14 +6,9 @@ from typing import Any
 
 from ...availability import optional
 from ..operation import standard
-from . import arithmetic, convolution, indexing, shapes
+from . import arithmetic, convolution, indexing, normalisation, pooling, shapes
 
-FAMILIES = (
-    arithmetic,
-    convolution,
-    indexing,
-    shapes,
-)
+FAMILIES = (arithmetic, convolution, indexing, normalisation, pooling, shapes)
 
 
 def body(file: Any, node: Any) -> Any:
