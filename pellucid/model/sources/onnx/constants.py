@@ -33,7 +33,13 @@ def dtype(number: int) -> torch.dtype:
 
 
 def tensor(proto: Any) -> Any:
-    """A constant as a tensor, or as a list of strings, nested as it is shaped."""
+    """A constant as a tensor, or as a list of strings, nested as it is shaped.
+
+    Raises:
+        ValueError: its numbers lie outside the file, and were not read when the file was.
+    """
+    if proto.data_location == proto.EXTERNAL:
+        raise ValueError(f"a constant {proto.name!r} whose numbers lie outside the file")
     array = optional("an ONNX file", "onnx", "onnx").numpy_helper.to_array(proto)
     return from_array(array)
 

@@ -31,7 +31,8 @@ def read(onnx: Any, path: Path) -> Any:
     if len(proto.graph.node) > MOST_NODES:
         found = f"{len(proto.graph.node)} operations"
         raise ModelError(f"model {path}", found, f"at most {MOST_NODES} are read", "Simplify it.")
-    outside = {_location(tensor) for tensor in _tensors(proto.graph) if tensor.data_location == tensor.EXTERNAL}
+    tensors = (tensor for graph in (proto.graph, *proto.functions) for tensor in _tensors(graph))
+    outside = {_location(tensor) for tensor in tensors if tensor.data_location == tensor.EXTERNAL}
     for name in sorted(outside):
         beside = path.parent / name
         if Path(name).name != name or beside.is_symlink() or not beside.is_file():
@@ -46,11 +47,12 @@ def read(onnx: Any, path: Path) -> Any:
 
 
 def _tensors(graph: Any) -> Iterator[Any]:
-    """Every tensor of a graph: weights, and constants in its operations and in graphs inside these."""
-    yield from graph.initializer
-    for sparse in graph.sparse_initializer:
+    """Every tensor of a graph or function: weights, and constants in its operations and in graphs inside these."""
+    entries = [entry for node in graph.node for entry in node.attribute]
+    yield from getattr(graph, "initializer", ())
+    for sparse in (*getattr(graph, "sparse_initializer", ()), *(entry.sparse_tensor for entry in entries)):
         yield from (sparse.values, sparse.indices)
-    for entry in (entry for node in graph.node for entry in node.attribute):
+    for entry in entries:
         yield from (entry.t, *entry.tensors)
         for inside in (*([entry.g] if entry.HasField("g") else []), *entry.graphs):
             yield from _tensors(inside)

@@ -66,15 +66,16 @@ def _elsewhere(path: Path, source: str, mark: str, proto: Any, missing: list[Any
     """A file with operations that nothing here computes: run by onnxruntime, or refused with their names.
 
     Raises:
-        ModelError: onnxruntime is not installed.
+        ModelError: onnxruntime is not installed, or cannot run it either.
     """
     kinds = _kinds(missing)
-    if runtime.available():
-        session, note = runtime.Session(path), runtime.NOTE.format(kinds)
+    session, reason = runtime.opened(path)
+    if session is not None:
+        note = runtime.NOTE.format(kinds)
         return Model(session, path.stem, f"{source}, run by onnxruntime", fingerprint=mark, notes=(note,))
     first = missing[0].name or missing[0].output[0]
     found = f"{len(missing)} of {len(proto.graph.node)} operations that cannot be read: {kinds}, first at `{first}`"
-    why = "PyTorch has no counterpart for them that is known here"
+    why = f"PyTorch has no counterpart for them that is known here, and {reason}"
     do = "Install onnxruntime for methods that only ask for outputs, or load the network that the file was made from."
     raise ModelError(f"model {path}", found, why, do)
 

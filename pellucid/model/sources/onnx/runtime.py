@@ -20,6 +20,18 @@ def available() -> bool:
     return find_spec("onnxruntime") is not None
 
 
+def opened(path: Path) -> tuple[Session | None, str]:
+    """The file in onnxruntime, or why it does not run there either."""
+    if not available():
+        return None, "onnxruntime, which may know them, is not installed"
+    session = Session(path)
+    try:
+        session.session  # noqa: B018  it is opened now
+    except Exception as error:
+        return None, f"onnxruntime cannot run them either ({' '.join(str(error).split())[:160]})"
+    return session, ""
+
+
 @dataclass(frozen=True, eq=False)
 class Session:
     """A file as a function of tensors, without derivatives.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from pkgutil import iter_modules
 from typing import Any
 
 from ...availability import optional
 from ..operation import standard
-from . import arithmetic, convolution, indexing, normalisation, pooling, shapes
 
-FAMILIES = (arithmetic, convolution, indexing, normalisation, pooling, shapes)
+FAMILIES = tuple(import_module(f"{__name__}.{family.name}") for family in iter_modules(__path__))
 
 
 def body(file: Any, node: Any) -> Any:
