@@ -1,4 +1,4 @@
-"""What surrounds the operations of an ONNX file: inputs and outputs by name, its end, halves, what it says of pictures and classes."""
+"""What surrounds the operations of an ONNX file: names, the end of the network, halves, what it says of pictures and classes."""
 
 from __future__ import annotations
 
