@@ -8,20 +8,8 @@ from typing import Any
 
 from ...availability import optional
 from ..operation import standard
-from . import arithmetic, convolution, indexing, normalisation, padding, pooling, regions, resize, shapes, spatial
 
-FAMILIES = (
-    arithmetic,
-    convolution,
-    indexing,
-    normalisation,
-    padding,
-    pooling,
-    regions,
-    resize,
-    shapes,
-    spatial,
-)
+FAMILIES = tuple(import_module(f"{__name__}.{family.name}") for family in iter_modules(__path__))
 
 
 def body(file: Any, node: Any) -> Any:
