@@ -14,19 +14,31 @@ SMALL = {"uint4", "int4", "uint2", "int2"}  # what PyTorch does not compute with
 EIGHT_BITS = {
     "float8_e4m3fn": torch.float8_e4m3fn, "float8_e4m3fnuz": torch.float8_e4m3fnuz,
     "float8_e5m2": torch.float8_e5m2, "float8_e5m2fnuz": torch.float8_e5m2fnuz,
+    "float8_e8m0fnu": torch.float8_e8m0fnu,
+}  # fmt: skip
+KNOWN = {
+    "float": "float32", "double": "float64", "uint4": "uint8", "int4": "int8", "uint2": "uint8", "int2": "int8",
+    "float4e2m1": "float32", **{name.replace("_", ""): name for name in EIGHT_BITS}, "float8e8m0": "float8_e8m0fnu",
 }  # fmt: skip
 
 
-def dtype(number: int) -> torch.dtype:
-    """The format of numbers that the standard gives a number: 1 is float32.
+def format_name(number: int | str) -> str:
+    """What the standard calls a format of numbers, in small letters: 1 is "float". Old files give the name."""
+    if isinstance(number, str):
+        return number.lower()
+    proto = optional("an ONNX file", "onnx", "onnx").TensorProto
+    name: str = proto.DataType.Name(number)
+    return name.lower()
+
+
+def dtype(number: int | str) -> torch.dtype:
+    """The format of numbers that the standard gives a number: 1 is float32. Those of fewer than eight bits are in larger ones.
 
     Raises:
         ValueError: PyTorch has none like it.
     """
-    proto = optional("an ONNX file", "onnx", "onnx").TensorProto
-    name = proto.DataType.Name(number).lower()
-    known = {"float": "float32", "double": "float64", "uint4": "uint8", "int4": "int8", "uint2": "uint8", "int2": "int8"}
-    found = getattr(torch, known.get(name, name), None)
+    name = format_name(number)
+    found = getattr(torch, KNOWN.get(name, name), None)
     if not isinstance(found, torch.dtype):
         raise ValueError(f"numbers of the format {name}, which PyTorch does not have")
     return found
