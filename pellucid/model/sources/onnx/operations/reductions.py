@@ -111,7 +111,7 @@ def place(node: Node, x: Tensor) -> Tensor:
     x = ordered(x)
     if not node.get("select_last_index"):
         return choose(x, axis, keepdim=keep)
-    return choose(x.flip(axis), axis, keepdim=keep).neg() + (x.shape[axis] - 1)
+    return choose(x.flip(axis), axis, keepdim=keep).neg().add(x.shape[axis] - 1)
 
 
 @operation("CumSum", "CumProd")
