@@ -111,3 +111,48 @@ def test_a_layer_that_is_added_to_itself_is_no_gate_of_a_recurrent_cell() -> Non
     together, alone = pl.explain(looped, x, 1), pl.explain(looped, x[1:], 1)
     assert not any("Recurrent" in note for note in (*together.notes, *alone.notes))
     torch.testing.assert_close(together.values[1:], alone.values)
+
+
+class Numbered(nn.Module):
+    """One number per sample, by a matrix times a vector; then classes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = nn.Linear(4, 6, bias=False), nn.Linear(1, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        made: Tensor = self.last((self.first(x).relu() @ self.first.weight[:, 0])[:, None])
+        return made
+
+
+class Mixed(nn.Module):
+    """Positions, by one product over the last axis of a transposed sequence; then two dense layers on each sample as one row."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mix, self.first, self.last = nn.Linear(3, 3, bias=False), nn.Linear(12, 12), nn.Linear(12, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = torch.einsum("ntd,ts->nsd", x, self.mix.weight)
+        made: Tensor = self.last((y + self.first(y.flatten(1)).relu().view(y.shape)).flatten(1))
+        return made
+
+
+@pytest.mark.parametrize(("net", "shape"), [(Numbered(), (4,)), (Mixed(), (3, 4))], ids=["a number each", "positions mixed"])
+def test_what_is_a_row_of_the_batch_is_the_row_of_a_sample_alone(net: nn.Module, shape: tuple[int, ...]) -> None:
+    """So that the same layers are taken to end the network."""
+    net, x = settled(net, *shape), torch.randn(3, *shape, generator=torch.Generator().manual_seed(4))
+    whole, alone = pl.explain(net, x, 1, "lrp"), pl.explain(net, x[2:], 1, "lrp")
+    torch.testing.assert_close(alone.values, whole.values[2:])
+    options = [e.provenance["method"]["options"] for e in (whole, alone)]
+    assert options[0] == options[1] and options[0][0].startswith("number -")
+
+
+def test_a_unit_without_contributions_spreads_its_relevance_in_a_loop_of_vectors_too() -> None:
+    W = torch.tensor([[1.0, -2.0, 3.0], [-1.0, 0.5, -2.0]])
+    x = torch.tensor([[1.0, 0.0, 2.0], [0.5, 3.0, 0.0]])
+    spread = pl.lrp.ZPlus(silent="spread")
+    looped = pl.explain(lambda x: torch.stack([W @ row for row in x]), x, 1, pl.lrp.Composite().where(op="dense", rule=spread))
+    whole = pl.explain(lambda x: x @ W.T, x, 1, pl.lrp.Composite().where(op="dense", rule=spread))
+    torch.testing.assert_close(looped.values, whole.values)
+    assert bool((whole.values[0] != 0).all())  # nothing speaks for the second unit there: an even share for each input

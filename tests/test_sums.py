@@ -178,3 +178,20 @@ def test_a_traced_network_that_asks_for_the_length_of_an_axis_is_recorded(x: Ten
 
     traced = torch.jit.trace(Flat().eval(), x[:, None], check_trace=False)
     assert torch.equal(pl.explain(traced, x[:, None], target=3, method="gradient").values[:, 0, 3], torch.full((2,), 2.0))
+
+
+CANCELLING = {"a mean": lambda y: y.mean(1, keepdim=True), "a sum": lambda y: (y[:, 0] + y[:, 1] + y[:, 2] + y[:, 3])[:, None]}
+
+
+@pytest.mark.parametrize("name", CANCELLING)
+def test_what_rounding_leaves_of_summands_that_cancel_counts_as_zero(name: str):
+    """1e-17 with either sign, by which relevance would be divided: units that nothing contributes to pass nothing on."""
+    x = torch.tensor([[0.1, 0.2, 0.3, 0.7], [0.3, 0.1, 0.7, 0.9]], dtype=torch.float64)
+
+    def net(x: Tensor) -> Tensor:
+        return F.normalize(CANCELLING[name](x - x.mean(1, keepdim=True)))
+
+    assert bool((net(x) != 0).all()) and float(net(x).abs().max()) < 1e-3
+    e = pl.explain(net, x, 0, "lrp.zero", verify=False)
+    assert not e.values.any() and e.ledger is not None
+    torch.testing.assert_close(e.ledger.absorbed, e.output)

@@ -17,7 +17,8 @@ from pellucid.model import Columns, Model
 from pellucid.model.outputs import leaves
 from .lookups import EmbeddingLookups, Lookup
 from .op import Ref
-from .recording.record import plain_kernels, record
+from .recording.plain_kernels import plain_kernels
+from .recording.record import record
 from .walk import chain_rule, walk
 
 _without: WeakKeyDictionary[Any, set[int]] = WeakKeyDictionary()  # widths of rows in which a network was seen to read no codes

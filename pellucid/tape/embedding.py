@@ -18,7 +18,7 @@ from pellucid.model import Model
 from pellucid.model.keywords import ForwardWithKeywords
 from pellucid.model.outputs import main_output
 from .lookups import EmbeddingLookups, Lookup
-from .recording.record import plain_kernels
+from .recording.plain_kernels import plain_kernels
 from .recording.storage import storage_of
 from .unread import check_length, unread
 

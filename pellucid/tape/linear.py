@@ -213,10 +213,11 @@ class Dense(Linear):
 
     def spread(self, amount: Tensor) -> tuple[Tensor, Tensor]:
         axis = -1 if self.right or len(self.shape) == 1 else -2
+        none = amount.new_zeros(()).expand(amount.shape)
         if self.right and self.raw.dim() == 1:  # a matrix times a vector: one output per row
             amount = amount.unsqueeze(-1)
         even = amount.sum(axis, keepdim=True) / self.shape[axis]
-        return even.expand(self.shape).clone(), torch.zeros_like(even)
+        return even.expand(self.shape).clone(), none
 
     def _per_output(self, scale: Tensor) -> Tensor:
         return scale if self.right else scale.reshape(*scale.shape[-1:], 1) if scale.dim() == 1 else scale

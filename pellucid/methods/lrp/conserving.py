@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pellucid.model.where import Where
-from pellucid.tape import Op, Tape
+from pellucid.tape import Op, Ref, Tape
 from pellucid.tape.lines import lines, part_of_batch
 from .composite import Composite, base, reads_picture
 from .recurrent import fit_recurrent
@@ -73,8 +73,12 @@ def final_dense(tape: Tape, ops: Sequence[Op]) -> list[Op]:
 
 
 def _is_row(tape: Tape, op: Op) -> bool:
-    """Whether each sample that an operation ran for is a row of what it made; not a column, as with a weight on the left."""
-    samples, rows = part_of_batch(tape, op), tape.values[op.out].shape[:-1]
+    """Whether each sample that an operation ran for is a row of what it made; not a column, as with a weight on the left.
+
+    A number per sample, as a matrix times a vector makes them, is a row of one.
+    """
+    samples, (x, *_) = part_of_batch(tape, op), op.ins
+    made, read = tape.values[op.out].shape, tape.values[x].shape
     count = tape.samples if samples is None else len(samples)
-    batch = tape.values[op.out].batch
-    return (rows == (count,) and (batch is None or batch.axis == 0)) or (count == 1 and rows == ())
+    rows = made[:-1] if len(made) == len(read) else made
+    return (rows == (count,) and op.args[-2] == Ref(x)) or (count == 1 and rows == ())

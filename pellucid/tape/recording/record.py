@@ -29,6 +29,7 @@ from .decompose import encoder, fused_attention, grouped, modulated, noise, recu
 from .exported_program import ModuleInterpreter, has_modules
 from .functional_twin import aten_name
 from .irregular_layouts import InDense
+from .plain_kernels import plain_kernels
 from .quantised import LAYERS, run_quantised
 from .recorder import Recorder
 from .storage import storage_of
@@ -45,8 +46,6 @@ SPECIAL = frozenset(
         *("_convolution", "_embedding_bag_forward_only", "scatter"),
     }
 )  # fmt: skip
-# Modules that take fused layers by themselves, in which their parts do not run.
-FUSING = (nn.MultiheadAttention, nn.TransformerEncoderLayer, nn.TransformerEncoder)
 
 
 def record(model: Any, *inputs: Tensor) -> Tape:
@@ -121,29 +120,6 @@ def check_finite(x: Tensor) -> None:
         "An explanation of this input", f"{bad} entries of {x.numel()} that are NaN or infinite",
         "nothing can be computed from them", "Clean the input first: torch.nan_to_num, or see where they come from.",
     )  # fmt: skip
-
-
-@contextmanager
-def plain_kernels(module: nn.Module | None) -> Iterator[None]:
-    """No autograd, no inference mode, no fused transformer layers, in this thread alone: every model is made of the same few
-    operations.
-
-    Arguments:
-        module: The network, where it is one: most have no layers that could be fused.
-    """
-    with torch.inference_mode(False), torch.no_grad():
-        if module is not None and not any(isinstance(child, FUSING) for child in module.modules()):
-            yield
-            return
-        with _Unfused():
-            yield
-
-
-class _Unfused(TorchFunctionMode):
-    """Changes nothing; but PyTorch's transformer layers take no fused path where functions are watched."""
-
-    def __torch_function__(self, fn: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Any:
-        return fn(*args, **(kwargs or {}))
 
 
 @contextmanager

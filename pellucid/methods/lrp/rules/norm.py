@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,7 +12,7 @@ from torch import Tensor
 from pellucid.tape import LocalOp
 from ..rule import SHARED, Bias, Rule, Shares, Silent, divide
 
-ROUNDING = 4  # units in the last place of what there is to share
+ROUNDING = 4  # units in the last place of what is shared, or added up
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,9 @@ class Norm(Rule):
         if op.op.kind == "sum":
             return self._sum(op, R, rectified)
         xs, constant = [self._part(x) for x in op.xs], op.constant
-        z = op.z if self.by == "value" else op.apply(*xs) if constant is None else op.apply(*xs) - constant + self._part(constant)
+        z = op.z if self.by == "value" else _sum_of(op, xs, self._part)
+        if self.by == "value" and op.op.kind == "pool":
+            z = without_rounding(z, _sum_of(op, [x.abs() for x in xs], torch.abs))
         s = divide(R, z, self._eps(op, z))
         shares = [None if g is None else x * g for x, g in zip(xs, op.pull(s), strict=True)]
         kept = {} if constant is None else {"constant operand": op.sums(s * self._part(constant))}
@@ -76,6 +79,7 @@ class Norm(Rule):
         z, sign = op.z_where(rectified and not self.relative) if signed else (parts[0] + parts[1], 1)
         if op.measured:
             R, z, *parts = finite(op, R, z, *parts)
+        z = without_rounding(z, parts[0].abs() + parts[1].abs()) if signed else z
         s = divide(R, z, self._eps(op, z), sign)
         shares = [part * s for part in parts]
         if self.silent == "spread":
@@ -98,6 +102,25 @@ def finite(op: LocalOp, *tensors: Tensor) -> list[Tensor]:
     """
     masked = ~op.z.isfinite()
     return [t.masked_fill(masked, 0) for t in tensors] if bool(masked.any()) else list(tensors)
+
+
+def _sum_of(op: LocalOp, parts: list[Tensor], part: Callable[[Tensor], Tensor]) -> Tensor:
+    """What an operation that adds up makes of parts of its summands, the constant one included."""
+    constant, z = op.constant, op.apply(*parts)
+    return z if constant is None else z - constant + part(constant)
+
+
+def without_rounding(z: Tensor, sizes: Tensor) -> Tensor:
+    """A sum, and zero where it is what rounding leaves of summands that cancel: neither its size nor its sign means anything.
+
+    Arguments:
+        sizes: The sum of the sizes of the summands.
+
+    Example:
+        >>> without_rounding(torch.tensor([1.0, 1e-8]), torch.tensor([3.0, 0.2]))
+        tensor([1., 0.])
+    """
+    return z.masked_fill(z.abs() <= ROUNDING * torch.finfo(z.dtype).eps * sizes, 0)
 
 
 def summands(op: LocalOp) -> list[Tensor]:

@@ -35,6 +35,7 @@ def encoder_layer(
         z = F.linear(y, w1, b1)
         return F.linear(F.gelu(z) if gelu else z.relu(), w2, b2)
 
+    x = x.contiguous()  # as the kernel returns it
     if before:
         x = x + attend(norm(x, g1, c1))
         return x + feed(norm(x, g2, c2))

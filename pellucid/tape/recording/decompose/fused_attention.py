@@ -18,9 +18,24 @@ def attention(
         The output, and the weights.
     """
     grouped = q.shape[-3:-2] != k.shape[-3:-2]
-    return torch.ops.aten._scaled_dot_product_attention_math.default(  # type: ignore[no-any-return]
+    y, A = torch.ops.aten._scaled_dot_product_attention_math.default(
         q, k, v, mask, dropout, causal, None, scale=scale, enable_gqa=grouped
     )
+    return laid_out(y, q), A
+
+
+def laid_out(t: Tensor, like: Tensor) -> Tensor:
+    """t, in memory in the order of the axes of `like`, as the kernels return it: the model may view it in another shape.
+
+    Example:
+        >>> laid_out(torch.ones(2, 3, 4), torch.ones(3, 2, 4).transpose(0, 1)).stride()
+        (4, 8, 1)
+    """
+    strides = like.stride()
+    order = sorted(range(like.dim()), key=lambda d: -strides[d])
+    if order == list(range(like.dim())):
+        return t
+    return t.permute(order).contiguous().permute([order.index(d) for d in range(like.dim())])
 
 
 def on_cpu(
