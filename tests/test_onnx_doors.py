@@ -56,9 +56,9 @@ def test_inputs_and_outputs_go_by_the_names_in_the_file(two):
     assert list(made) == ["sum:0", "rectified:0"]
     torch.testing.assert_close(made["sum:0"], A @ W + B @ V)
     torch.testing.assert_close(two.module(**{"right:0": B, "left:0": A})["sum:0"], made["sum:0"])
-    e = pl.explain(two, {"right:0": B, "left:0": A}, target=pl.logit(1, output="sum:0"), method="gradient_x_input")
-    torch.testing.assert_close(e.parts["left:0"], A * W[:, 1], rtol=0, atol=1e-5)
-    torch.testing.assert_close(e.parts["right:0"], B * V[:, 1], rtol=0, atol=1e-5)
+    e = pl.explain(two, {"right:0": B, "left:0": A}, target=pl.logit(1).of("sum:0"), method="gradient_x_input")
+    torch.testing.assert_close(e.part("left:0").values, A * W[:, 1], rtol=0, atol=1e-5)
+    torch.testing.assert_close(e.part("right:0").values, B * V[:, 1], rtol=0, atol=1e-5)
 
 
 def test_an_input_that_is_missing_is_named(two):
