@@ -63,7 +63,7 @@ def test_a_name_says_kind_model_and_weights(text, name, weights, random):
         ("timm:resnet18?best", "found the option 'best'; only ?random and ?pretrained exist"),
         ("timm:resnet18@w.pth?random", "exclude each other"),
         ("tim:resnet18", "Did you mean timm:resnet18?"),
-        ("keras:resnet", "found the source 'keras'; models come from timm, torchvision, hf, or files"),
+        ("keras:resnet", "found the source 'keras'; models come from timm, torchvision, hf, gguf, or files"),
     ],
 )
 def test_names_that_say_nothing(text, said):

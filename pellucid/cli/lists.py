@@ -25,6 +25,7 @@ SOURCES = (
     ("timm:NAME", "a timm architecture; NAME@FILE: with the weights in FILE, NAME?random: with random weights (extra: hub)"),
     ("torchvision:NAME", "a torchvision model; @ and ? as above, or @ the name of its weights (extra: hub)"),
     ("hf:PATH", "a folder, or the name of a model on the Hugging Face hub (extra: hub)"),
+    ("gguf:FILE", "a language model with its tokenizer, as llama.cpp has them (extra: gguf)"),
 )
 
 

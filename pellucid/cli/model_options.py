@@ -50,6 +50,7 @@ class ModelOptions:
         labels: A file with the names of the classes, one per line.
         columns: A JSON file that describes the columns of a table.
         signal: What a series is: "rate=250,unit=mV,channels=I+II".
+        dtype: The type of its numbers, of models that transformers makes.
     """
 
     model: str
@@ -63,6 +64,7 @@ class ModelOptions:
     labels: str | None = None
     columns: str | None = None
     signal: str | None = None
+    dtype: str | None = None
 
     def load(self) -> Model:
         """The model itself."""
@@ -72,7 +74,7 @@ class ModelOptions:
             sys.path.insert(0, os.getcwd())
         builder = None if self.builder is None else find_builder(self.builder)
         self.check()
-        model = load(self.model, builder=builder, trust=self.trust, labels=self.class_names())
+        model = load(self.model, builder=builder, trust=self.trust, labels=self.class_names(), dtype=self.dtype)
         if self.trust and model.fingerprint:
             print_error(f"{model.name}, sha256 {model.fingerprint}.", label="Trusted:")
         preprocess = self.preprocess(model)
@@ -162,6 +164,9 @@ OPTIONS = (
         "--columns", type=click.Path(exists=True, dir_okay=False), metavar="FILE", help="JSON description of table columns."
     ),
     click.option("--signal", metavar="LIST", help="Description of a time series: rate=250,unit=mV,channels=I+II"),
+    click.option(
+        "--dtype", metavar="TYPE", help="Numbers of an hf: or gguf: model: bfloat16, float16 or auto.  [default: float32]"
+    ),
 )
 with_model_options = with_options(ModelOptions, "model_options", OPTIONS)
 

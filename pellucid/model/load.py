@@ -22,6 +22,7 @@ from .readers.text import Text
 from .readers.tokenizer import is_tokenizer
 from .sources import exported, file, metadata, registry, torchscript, weights
 from .sources.checkpoint import digest
+from .sources.number_type import as_number_type
 from .sources.reference import Reference
 
 Source = Model | nn.Module | ExportedProgram | Callable[..., Any] | str | os.PathLike[str]
@@ -35,6 +36,7 @@ def load(
     builder: Callable[[], nn.Module] | None = None,
     trust: bool = False,
     name: str | None = None,
+    dtype: torch.dtype | str | None = None,
 ) -> Model:
     """A handle on a network, wherever it comes from. A network that is passed in is used as it is and never changed.
 
@@ -45,13 +47,15 @@ def load(
     Arguments:
         source: A Model, an nn.Module (scripted or traced too), an ExportedProgram, a Keras model, any callable of tensors, the
             name of a built-in model, the path of a file or of a Hugging Face folder, or a name of a hub: "timm:resnet50",
-            "torchvision:vgg16", "hf:google/vit-base-patch16-224" (with @FILE for its weights, or ?random).
+            "torchvision:vgg16", "hf:google/vit-base-patch16-224" (with @FILE for its weights, or ?random), "gguf:model.gguf".
         preprocess: How a picture, a text, a row of a table or a series becomes the input, where the model does not say: see
             `Model`; also an image processor or a tokenizer of Hugging Face, transforms of torchvision. Never guessed.
         labels: The names of the classes, in order.
         builder: A function without arguments that makes the network whose weights are in the file.
         trust: Open files that can run code. The sha256 of a file is kept as the model's fingerprint, trusted or not.
         name: What to call it; by default its class, its file or its function.
+        dtype: Which type the numbers of a language model get, of "hf:" and "gguf:" alone: "bfloat16" takes half of the memory
+            and three digits; "auto" keeps that of the file. None: float32.
 
     Raises:
         ModelError: There is no such model, the file is damaged or not trusted, or its weights do not fit.
@@ -61,7 +65,10 @@ def load(
         >>> load(nn.Linear(2, 3), labels=["cat", "dog", "owl"])
         Model(Linear, nn.Module, 9 parameters, 3 labels)
     """
-    model = _named(source, builder, trust) if isinstance(source, str | os.PathLike) else _object(source)
+    if dtype is not None and not _takes_dtype(source):
+        raise _no_dtype(source, dtype)
+    number_type = torch.float32 if dtype is None else as_number_type(dtype)
+    model = _named(source, builder, trust, number_type) if isinstance(source, str | os.PathLike) else _object(source)
     if builder is not None and not _takes_builder(source):
         raise ModelError(
             "builder=", f"{source if isinstance(source, str | os.PathLike) else f'a {type(source).__name__}'}, which is whole",
@@ -88,6 +95,21 @@ def _takes_builder(source: Any) -> bool:
     if text in registry.BUILT_IN or text.partition(":")[0] in registry.HUBS or path.is_dir():
         return False
     return not path.exists() or file.kind(path) in (file.SAFETENSORS, file.PICKLE)
+
+
+def _takes_dtype(source: Any) -> bool:
+    """Whether the network is made by transformers, which can make it of numbers of any type."""
+    if not isinstance(source, str | os.PathLike):
+        return False
+    text = os.fspath(source)
+    path = Path(text).expanduser()
+    return text.partition(":")[0] in ("hf", "gguf") or path.is_dir() or (path.is_file() and file.kind(path) == file.GGUF)
+
+
+def _no_dtype(source: Any, dtype: Any) -> ModelError:
+    given = f"{source}" if isinstance(source, str | os.PathLike) else f"a {type(source).__name__}"
+    why = "a network is used as it is; only what transformers makes of a folder or of a GGUF file is made with a type"
+    return ModelError(f"dtype={dtype}", given, why, "Leave it out, or convert the network yourself: net.to(torch.bfloat16).")
 
 
 def _object(source: Any) -> Model:
@@ -119,24 +141,28 @@ def _of_keras(source: Any) -> bool:
     return any(kind.__module__.startswith("keras.") and kind.__name__ == "Model" for kind in type(source).__mro__)
 
 
-def _named(source: str | os.PathLike[str], builder: Callable[[], nn.Module] | None, trust: bool) -> Model:
+def _named(
+    source: str | os.PathLike[str], builder: Callable[[], nn.Module] | None, trust: bool, dtype: torch.dtype | None
+) -> Model:
     """A built-in model, one of a hub, or else a file."""
     text = os.fspath(source)
     kind, colon, _ = text.partition(":")
     if colon and kind in registry.HUBS:
-        return cast(Model, registry.find(registry.HUBS[kind])(Reference.parse(text), trust))
+        return cast(Model, registry.find(registry.HUBS[kind])(replace(Reference.parse(text), dtype=dtype), trust))
     if text in registry.BUILT_IN:
         return cast(Model, registry.find(registry.BUILT_IN[text])())
     path = Path(text).expanduser()
     if not path.exists():
         raise _unknown(text)
     if path.is_dir():
-        return cast(Model, import_module("pellucid.model.sources.huggingface").folder(path, text, trust))
-    return _file(path, builder, trust)
+        return cast(Model, import_module("pellucid.model.sources.huggingface").folder(path, text, trust, dtype=dtype))
+    return _file(path, builder, trust, dtype)
 
 
-def _file(path: Path, builder: Callable[[], nn.Module] | None, trust: bool) -> Model:
+def _file(path: Path, builder: Callable[[], nn.Module] | None, trust: bool, dtype: torch.dtype | None) -> Model:
     kind = file.kind(path)
+    if kind == file.GGUF:
+        return cast(Model, import_module("pellucid.model.sources.gguf").open_file(path, trust, dtype))
     if kind == file.SAFETENSORS:
         model = weights.load_state(path, builder)
     elif kind == file.PICKLE:

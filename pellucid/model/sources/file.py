@@ -10,7 +10,7 @@ from . import weights
 
 SAFETENSORS, PICKLE, ONNX = "safetensors", "pickle", "an ONNX file"
 TORCHSCRIPT, PROGRAM = "a TorchScript file", "an exported program (.pt2)"
-KERAS = "a Keras file"
+KERAS, GGUF = "a Keras file", "a GGUF file"
 
 
 def kind(path: Path) -> str:
@@ -30,13 +30,15 @@ def kind(path: Path) -> str:
         return SAFETENSORS
     if start.startswith(b"PK\x03\x04"):
         return _archive(path)
+    if start.startswith(b"GGUF"):
+        return GGUF
     if start.startswith(b"\x89HDF\r\n"):
         return KERAS
     if start.startswith(b"\x80"):  # how every binary pickle begins
         return PICKLE
     if start.startswith(b"\x08") or path.suffix == ".onnx":  # its first field, the version of the format
         return ONNX
-    why = "that is no PyTorch, TorchScript, ONNX, Keras or safetensors file"
+    why = "that is no PyTorch, TorchScript, ONNX, Keras, GGUF or safetensors file"
     raise ModelError(request, f"a file that begins with {start[:40]!r}", why, "Check that the file itself was fetched.")
 
 

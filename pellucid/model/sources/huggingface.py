@@ -40,16 +40,16 @@ def load(reference: Reference, trust: bool) -> Model:
     """The model in a folder, or on the hub: then what is on this machine already is used, or else it is fetched."""
     path = Path(reference.name).expanduser()
     local = path.exists() or reference.name.startswith((".", "/", "~"))
-    return folder(path if local else _fetched(reference), str(reference), trust, random=reference.random)
+    return folder(path if local else _fetched(reference), str(reference), trust, random=reference.random, dtype=reference.dtype)
 
 
-def folder(path: Path, request: str, trust: bool, *, random: bool = False) -> Model:
+def folder(path: Path, request: str, trust: bool, *, random: bool = False, dtype: torch.dtype | None = torch.float32) -> Model:
     """The model in a folder, its class names from `id2label`, and how pictures are read from its image processor."""
     config = _config(path, request)
     code = _check_code(path, request, trust)
-    transformers = _imported(request)
+    transformers = imported(request)
     kind = _class(transformers, config, request)
-    module, notes = _drawn(transformers, kind, path, request, trust) if random else _opened(kind, path, request, trust)
+    module, notes = _drawn(transformers, kind, path, request, trust) if random else _opened(kind, path, request, trust, dtype)
     name = path.resolve().name if path.exists() else request
     how = "random weights" if random else f"folder {path.name}"
     source = f"transformers {transformers.__version__}, {type(module).__name__}, {how}"
@@ -74,7 +74,7 @@ def cached(name: str, file: str) -> str | None:
 
 def _fetched(reference: Reference) -> Path:
     request = str(reference)
-    _imported(request)  # says first what is not installed
+    imported(request)  # says first what is not installed
     import huggingface_hub
 
     how: dict[str, Any] = {"revision": reference.weights, "allow_patterns": list(KEPT)}
@@ -133,10 +133,11 @@ def _check_code(path: Path, request: str, trust: bool) -> list[str]:
     return found
 
 
-def _imported(request: str) -> ModuleType:
+def imported(request: str, extra: str = "hub") -> ModuleType:
+    """transformers itself, after what it imports where that is installed."""
     with suppress(ImportError):
-        torchvision.imported(request)  # transformers imports it where it is installed
-    return availability.optional(request, "transformers", "hub")
+        torchvision.imported(request)
+    return availability.optional(request, "transformers", extra)
 
 
 def _class(transformers: ModuleType, config: dict[str, Any], request: str) -> Any:
@@ -153,15 +154,15 @@ def _class(transformers: ModuleType, config: dict[str, Any], request: str) -> An
     return found
 
 
-def _opened(kind: Any, path: Path, request: str, trust: bool) -> tuple[nn.Module, tuple[str, ...]]:
+def _opened(kind: Any, path: Path, request: str, trust: bool, dtype: torch.dtype | None) -> tuple[nn.Module, tuple[str, ...]]:
     if not any(any(path.glob(pattern)) for pattern in WEIGHTS):
         why = "the numbers of the network are missing"
         do = f"Put model.safetensors there, or look at the architecture alone: {request}?random."
         raise ModelError(f"model {request}", "no weights beside config.json", why, do)
     try:
-        with _silence(), drawing_from(DeviceGenerators()):
+        with silence(), drawing_from(DeviceGenerators()):
             module, report = kind.from_pretrained(
-                path, local_files_only=True, output_loading_info=True, trust_remote_code=trust, dtype=torch.float32
+                path, local_files_only=True, output_loading_info=True, trust_remote_code=trust, dtype=dtype or "auto"
             )
     except Exception as error:
         raise _unloadable(request, error) from None
@@ -180,7 +181,7 @@ def _unloadable(request: str, error: Exception) -> ModelError:
 
 def _drawn(transformers: ModuleType, kind: Any, path: Path, request: str, trust: bool) -> tuple[nn.Module, tuple[str, ...]]:
     try:
-        with _silence(), drawing_from(DeviceGenerators(SEED)):
+        with silence(), drawing_from(DeviceGenerators(SEED)):
             config = transformers.AutoConfig.from_pretrained(path, local_files_only=True, trust_remote_code=trust)
             make = kind.from_config if hasattr(kind, "from_config") else kind
             module: nn.Module = make(config)
@@ -190,7 +191,7 @@ def _drawn(transformers: ModuleType, kind: Any, path: Path, request: str, trust:
 
 
 @contextmanager
-def _silence() -> Iterator[None]:
+def silence() -> Iterator[None]:
     """Without bars, advice and questions of the library: what matters is said in notes, and trust is asked for by `trust=`."""
     import logging
 
@@ -220,7 +221,7 @@ def _part(kind: Any, path: Path, files: Sequence[str], trust: bool) -> tuple[Any
     if not file:
         return None, ""
     try:
-        with _silence():
+        with silence():
             return kind.from_pretrained(path, local_files_only=True, trust_remote_code=trust), file
     except Exception:
         return None, file
@@ -235,11 +236,14 @@ def _pictures(transformers: ModuleType, path: Path, trust: bool) -> Any:
 def _texts(transformers: ModuleType, path: Path, module: nn.Module, trust: bool) -> Text | None:
     """How texts are read, where the folder has a tokenizer."""
     tokenizer, _ = _part(transformers.AutoTokenizer, path, TOKENIZERS, trust)
-    if tokenizer is None:
-        return None
+    return None if tokenizer is None else as_text(tokenizer, module, path.name)
+
+
+def as_text(tokenizer: Any, module: nn.Module, name: str) -> Text:
+    """How a tokenizer reads texts for a network, at most as many tokens as that has positions."""
     longest = getattr(getattr(module, "config", None), "max_position_embeddings", None)
     limit = longest if isinstance(longest, int) and tokenizer.model_max_length > ENDLESS else None
-    return Text(tokenizer, limit=limit, source=f"the tokenizer of {path.name}")
+    return Text(tokenizer, limit=limit, source=f"the tokenizer of {name}")
 
 
 def _shape(module: nn.Module) -> tuple[int, ...] | None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+import torch
 
 from pellucid.errors import ModelError
 
@@ -16,11 +18,12 @@ class Reference:
     """What was asked for.
 
     Arguments:
-        kind: "timm", "torchvision" or "hf".
+        kind: "timm", "torchvision", "hf" or "gguf".
         name: The architecture there, or the model.
         weights: Where the numbers come from, if not from the hub: a file; for torchvision the name of one of its weights, for
             hf a revision.
         random: Whether the weights are to be drawn at random (seed 0): nothing is fetched then.
+        dtype: Which type the numbers are to have; None: that of the file.
 
     Example:
         >>> Reference.parse("timm:resnet50@mine.safetensors")
@@ -33,10 +36,13 @@ class Reference:
     name: str
     weights: str | None = None
     random: bool = False
+    dtype: torch.dtype | None = field(default=torch.float32, repr=False)
 
     @classmethod
     def parse(cls, text: str) -> Reference:
         kind, _, rest = text.partition(":")
+        if kind == "gguf" and rest:  # a path, which may have any sign in it
+            return cls(kind, rest)
         named, mark, option = rest.partition("?")
         if mark and option not in ("random", "pretrained"):
             do = f"Ask for {kind}:{named}?random, or {kind}:{named} for trained weights."

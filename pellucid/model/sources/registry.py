@@ -16,6 +16,7 @@ HUBS = {
     "timm": "pellucid.model.sources.timm:load",
     "torchvision": "pellucid.model.sources.torchvision:load",
     "hf": "pellucid.model.sources.huggingface:load",
+    "gguf": "pellucid.model.sources.gguf:load",
 }
 
 
