@@ -18,7 +18,7 @@ from pellucid.core.formats import encoded, load, save
 from pellucid.core.numbers import figure
 from pellucid.errors import InputError, SampleError
 from pellucid.errors.printable import make_printable
-from pellucid.model.modality import Modality, MultiInput, Piece, Tokens
+from pellucid.model.modality import Generated, Matrix, Modality, MultiInput, Piece, Tokens
 from . import uncertainty
 from .ledger import Ledger
 from .regions import LEAST, SMOOTH, Region, check_share, connected, finer, labels_of, segments
@@ -263,6 +263,17 @@ class Explanation:
     def sentences(self, sample: int = 0) -> tuple[Piece, ...]:
         """Sentences of a text, as `words`."""
         return self._pieces("sentence", sample)
+
+    def matrix(self, prompt: int = 0) -> Matrix:
+        """Of a generated text, what every new token of one prompt got from every token before it, with the names of both.
+
+        Raises:
+            InputError: no text was generated.
+        """
+        if not isinstance(self.subject, Generated):
+            do = "Explain what a language model generates: pl.explain(model, prompt, pl.generated(20))."
+            raise InputError("the matrix of an explanation", "no generated text", "only new tokens have rows", do)
+        return self.subject.matrix(torch.stack([e.heat().flatten() for e in self]), prompt)
 
     def photograph(self, sample: int = 0) -> NDArray[np.uint8] | None:
         """The pixels the model saw of one sample, with shape (height, width, 3)."""

@@ -6,6 +6,7 @@ from `attribute`, which holds a method to what it says of the score.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import is_dataclass, replace
 from inspect import Parameter, signature
 from typing import Any, Protocol
@@ -62,6 +63,8 @@ OPTIONAL: dict[str, Any] = {
     # the vector, where they are slopes; "same", where all of them hold the token's value; "none": it does not explain texts
     "runs": True,  # whether it runs the network: not so where outputs of earlier are read anew
     # Functions.
+    "attribute_each": None,  # (model, x, targets) -> list[Attribution] | None: for several targets of one sample, from one
+    # recording, or from one pass for every variant; None where it cannot
     "resolve": None,  # (model, x, target) -> (Method, str): for methods that choose another one; which, and why in a sentence
     "of_tokens": None,  # (text) -> (Method, notes): the method for one `token_inputs.TokenizedText`, where `baseline` does not do
     "changes_ids": None,  # (text) -> bool: whether it replaces whole tokens of a `TokenizedText`, and so works on ids themselves
@@ -134,7 +137,22 @@ def attribute(method: Method, model: Model, x: Tensor, target: Target, at: str |
     Raises:
         MethodError: it is not, or the method returns something else than an `Attribution`.
     """
-    found = method.attribute(model, x, target, at)
+    return _held_to_its_word(method, model, method.attribute(model, x, target, at))
+
+
+def attribute_each(method: Method, model: Model, x: Tensor, targets: Sequence[Target]) -> list[Attribution] | None:
+    """The answers of a method for several targets of one sample, from one recording; None where it takes one for each.
+
+    Raises:
+        MethodError: as `attribute` does.
+    """
+    several = member(method, "attribute_each")
+    found = None if several is None else several(model, x, targets)
+    return None if found is None else [_held_to_its_word(method, model, one) for one in found]
+
+
+def _held_to_its_word(method: Method, model: Model, found: Any) -> Attribution:
+    """What a method returned, if it is an attribution whose score is that of its target."""
     if not isinstance(found, Attribution):
         raise MethodError(
             f"`{method.name}` on {model.name}", f"a {type(found).__name__} returned by `attribute`",

@@ -100,7 +100,7 @@ def propagate_conditional(
         arrived, rows = segment(tape, seeds, masks[same[0]][0].id)
         if arrived is None:
             raise _not_reached(masks[same[0]][0])
-        size = _rows_at_once(tape, layers[0], end, len(same))
+        size = rows_at_once(tape, layers[0], end, len(same))
         for first in range(0, len(same), size):
             some = same[first : first + size]
             for n, found, kept in zip(some, *_batched(tape, arrived, [masks[n] for n in some], end, segment), strict=True):
@@ -114,7 +114,7 @@ def _batched(
 ) -> tuple[list[Tensor], list[tuple[Row, ...]]]:
     """Some passages through the same layers at once where the tape can be stacked, else one after the other."""
     count = len(masks)
-    stacked = None if count == 1 else stack(tape, _ops_between(tape, masks[0][0].place, end), count)
+    stacked = None if count == 1 else stack(tape, ops_between(tape, masks[0][0].place, end), count)
     if count > 1 and stacked is None:
         alone = [_batched(tape, arrived, [one], end, segment) for one in masks]
         return [values[0] for values, _ in alone], [rows[0] for _, rows in alone]
@@ -147,17 +147,17 @@ def _propagate(
     return arrived, tuple(bookings)
 
 
-def _ops_between(tape: Tape, start: int, end: int) -> list[Op]:
+def ops_between(tape: Tape, start: int, end: int) -> list[Op]:
     """The operations between a value and another one, with the one that made the former."""
     makers = {i: op.index for op in tape.ops for i in (*op.outs, *op.inner) if i is not None}
     return [op for op in path(tape, (start,)) if op.index >= makers.get(end, -1)]
 
 
-def _rows_at_once(tape: Tape, start: int, end: int, count: int) -> int:
+def rows_at_once(tape: Tape, start: int, end: int, count: int) -> int:
     """How many rows of the values below fit."""
     if tape.samples > 1 or count == 1:
         return 1
-    largest = max(prod(tape.values[i].shape) for op in _ops_between(tape, start, end) for i in (*op.ins, op.out))
+    largest = max(prod(tape.values[i].shape) for op in ops_between(tape, start, end) for i in (*op.ins, op.out))
     x = tape.value(tape.inputs[0])
     room = ROOM if x.device.type == "cpu" else 32 * ROOM
     return max(1, min(MOST, int(room / (largest * x.element_size()))))

@@ -21,7 +21,7 @@ ROUTED = frozenset(
     """transpose permute t select slice unsqueeze squeeze clone alias detach _to_copy contiguous cat split split_with_sizes chunk
     unbind constant_pad_nd reflection_pad1d reflection_pad2d replication_pad1d replication_pad2d roll flip pixel_shuffle
     pixel_unshuffle upsample_nearest1d upsample_nearest2d max_pool2d_with_indices max_pool3d_with_indices adaptive_max_pool2d
-    native_layer_norm _fused_rms_norm _softmax add sub rsub mul div neg bmm mm""".split()
+    native_layer_norm _fused_rms_norm _softmax _safe_softmax add sub rsub mul div neg bmm mm""".split()
 )
 APART = frozenset({"convolution", "dense", "activation", "pool"})
 
@@ -79,7 +79,7 @@ def _apart(tape: Tape, op: Op) -> bool:
         return few and all(len(shape) > 1 for shape in shapes) and not trains(op) and (linear or _broadcasts(tape, op))
     if op.name in VIEWED:
         return op.name != "expand" or shapes[0][0] == shapes[-1][0]
-    return op.name in ROUTED and not (op.name == "_softmax" and op.args[1] % len(shapes[0]) == 0) and _broadcasts(tape, op)
+    return op.name in ROUTED and not (op.kind == "softmax" and op.args[1] % len(shapes[0]) == 0) and _broadcasts(tape, op)
 
 
 def _slowest(value: Value) -> bool:

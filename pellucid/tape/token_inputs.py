@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +11,14 @@ from torch import Tensor
 
 from pellucid.errors import InputError, MethodError, TargetError
 from pellucid.explanation.attribution import Attribution
-from pellucid.explanation.method import Method, attribute as run_method, configured, has, member
+from pellucid.explanation.method import (
+    Method,
+    attribute as run_method,
+    attribute_each as run_method_for_each,
+    configured,
+    has,
+    member,
+)
 from pellucid.model import Model, Text
 from pellucid.model.keywords import ForwardWithKeywords, Keywords
 from pellucid.model.modality.tokens import PADDING, SPECIAL, TEXT, Tokens
@@ -197,15 +204,49 @@ def attribute(method: Method, text: TokenizedText, target: Target, at: str | Whe
         MethodError: the method has no meaning for tokens.
     """
     _check(method)
-    if at is None and has(method, "changes_ids") and member(method, "changes_ids")(text):
-        text = replace(text, real_ids=True)
+    if at is None:
+        text = _in_real_ids(method, text)
     elif has(method, "changes_ids") and at is not None:
         text = replace(text, at=str(at))
     fitted, notes = adapt(method, text)
     attribution = run_method(fitted, text.form.handle(), text.form.vectors, resolve_target(target, text), at)
-    doubts: tuple[str, ...] = ()
+    return _of_tokens(attribution, method, text, notes, _doubts(method, text) if at is None else (), at)
+
+
+def attribute_each(method: Method, text: TokenizedText, targets: Sequence[Target]) -> list[Attribution] | None:
+    """The answers of a method for several targets of one text, from one recording; None where it takes one for each.
+
+    Raises:
+        MethodError: the method has no meaning for tokens.
+    """
+    _check(method)
+    text = _in_real_ids(method, text)
+    fitted, notes = adapt(method, text)
+    resolved = [resolve_target(target, text) for target in targets]
+    found = run_method_for_each(fitted, text.form.handle(), text.form.vectors, resolved)
+    if found is None:
+        return None
+    doubts = _doubts(method, text)
+    return [_of_tokens(one, method, text, notes, doubts) for one in found]
+
+
+def _in_real_ids(method: Method, text: TokenizedText) -> TokenizedText:
+    """The text as ids, for a method that replaces whole tokens; else as it is."""
+    changes = has(method, "changes_ids") and member(method, "changes_ids")(text)
+    return replace(text, real_ids=True) if changes else text
+
+
+def _doubts(method: Method, text: TokenizedText) -> tuple[str, ...]:
+    """What a method that changes vectors does not see."""
+    return () if text.real_ids else held_warning(text.embedded, text.evidence, _baseline_ids(method, text))
+
+
+def _of_tokens(
+    attribution: Attribution, method: Method, text: TokenizedText, notes: tuple[str, ...], doubts: tuple[str, ...],
+    at: str | Where | None = None,
+) -> Attribution:  # fmt: skip
+    """What a method answered, with one number for each token of the text's row in the batch."""
     if at is None:
-        doubts = () if text.real_ids else held_warning(text.embedded, text.evidence, _baseline_ids(method, text))
         attribution, more = fold_tokens(attribution, method, text)
         notes = (*notes, *more)
     # Of two notes on the baseline, ours says which text it is.

@@ -15,6 +15,7 @@ from torch.nn import Module
 from pellucid.errors import TargetError
 from .activation import Channel, Direction, Energy, Function
 from .classes import Box, Class, Logit, LogOdds, Predicted, Probability, Region, probabilities as probabilities
+from .continuation import MOST, Continuation, Generated as Generated, continuation_text, is_sequence as is_sequence
 from .detection import Detection
 from .number import Number
 from .similarity import Similarity
@@ -132,6 +133,53 @@ def token(id: int | str | None = None, position: int | None = None) -> Target:
     return _of(Token(id=id, position=position))
 
 
+def generated(
+    count: int | None = None, *, text: str | Sequence[int] | None = None, temperature: float = 0.0, seed: int = 0
+) -> Generated:
+    """The tokens with which a language model goes on from a prompt, each explained by all tokens before it: for `explain`.
+
+    Arguments:
+        count: How many tokens, at most: the token that ends a text is the last one.
+        text: In place of them, a continuation that is given, as a text or as ids.
+        temperature: 0 takes the token with the highest score; above, tokens are drawn, with p proportional to
+            exp(score / temperature).
+        seed: Of the draws.
+
+    Example:
+        >>> print(generated(20))
+        20 generated tokens
+    """
+    asked = "pl.generated(...)"
+    if (count is None) == (text is None):
+        found = "neither" if count is None else f"count={count!r} and text={text!r}"
+        why = "the model goes on by itself, or along a text that is given"
+        raise TargetError(asked, found, why, 'Write pl.generated(20), or pl.generated(text=" and so on").')
+    if text is not None:
+        return Generated(text=continuation_text("pl.generated(text=...)", text))
+    if not isinstance(count, int) or isinstance(count, bool) or not 0 < count <= MOST:
+        raise TargetError(asked, f"count={count!r}", f"tokens are counted, from 1 to {MOST:,}", "Write pl.generated(20).")
+    if not 0 <= temperature < float("inf"):
+        raise TargetError(asked, f"temperature={temperature!r}", "scores are divided by it", "Give 0, or 0.7, say.")
+    return Generated(count, temperature=float(temperature), seed=seed)
+
+
+def sequence(text: str | Sequence[int], *, kind: Literal["log_probability", "logit"] = "log_probability") -> Target:
+    """The score of a whole continuation of the prompt, the sum over its tokens, each given all before it: for `explain`.
+
+    Arguments:
+        text: The continuation, as it goes on after the prompt: `pl.sequence(" is Paris")`; or its ids.
+        kind: "log_probability", or "logit" for the sum of scores as they come.
+
+    Example:
+        >>> print(sequence(" is Paris") - sequence(" is Rome"))
+        log-probability of " is Paris" - log-probability of " is Rome"
+    """
+    if kind not in ("log_probability", "logit"):
+        do = 'Use "log_probability" or "logit".'
+        raise TargetError(f"pl.sequence(kind={kind!r})", f"{kind!r}", "no score of tokens has that name", do)
+    return _of(Continuation(words=continuation_text("pl.sequence(...)", text), kind=kind))
+
+
 def channel(
     at: str | Module, unit: int, position: Sequence[int] | None = None, *,
     tokens: str | int | None = None, axis: int | None = None,
@@ -194,6 +242,11 @@ def as_target(target: Any) -> Target:
     """
     if isinstance(target, Target):
         return target
+    if isinstance(target, Generated):
+        raise TargetError(
+            str(target), "a verb that reads one score for each input", "every new token has a score of its own",
+            "Explain them: pl.explain(model, prompt, pl.generated(20)); or one score of them all: pl.sequence(text).",
+        )  # fmt: skip
     if hasattr(target, "tolist"):  # of PyTorch and NumPy
         target = target.tolist()
     if target is None or _names_class(target):

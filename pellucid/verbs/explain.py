@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -27,11 +28,12 @@ from pellucid.model.where import Where
 from pellucid.tape import token_inputs
 from pellucid.tape.independence import rows_are_apart
 from pellucid.tape.token_inputs import as_token_target
-from pellucid.target import Target, as_target
+from pellucid.target import Generated, Target, as_target, is_sequence
 from pellucid.target.condition import Condition
 from pellucid.target.conditioning import as_conditionings, has_addresses
 from . import table_inputs
 from .addresses import address, only_with_paths, with_layers
+from .continuation import explain_continuation
 from .held_place import at_place, from_place, held_place
 from .inputs import Batch, read_inputs
 from .rows import ROWS_MEET, check_rows, of_row, with_the_rest_held
@@ -87,9 +89,27 @@ def explain(
     chosen = with_layers(model, as_method(method, strict=strict))
     chosen, at = with_conditions(chosen, only_with_paths(model, only), address(model, at))
     with surrounded(model) as own, answers_kept():
+        if isinstance(target, Generated) or is_sequence(target):
+            run = partial(_run, chosen, at=at, verify=verify, strict=strict)
+            return explain_continuation(own, x, target, run, chosen, inside=at is not None)
         batch = read_inputs(own, x)
         batch, wanted = read_target(batch, target) if member(chosen, "runs") else (batch, as_target(target))
         return run_method(chosen, batch, wanted, at, verify=verify, strict=strict)
+
+
+def _run(
+    method: Method, batch: Batch, targets: Sequence[Target], at: str | Where | None, *, verify: bool, strict: bool
+) -> Explanation | None:
+    """The explanation of one text by a method, a row for each target; None of several for which it needs a recording each."""
+    if len(targets) == 1:
+        return run_method(method, batch, targets[0], at, verify=verify, strict=strict)
+    check = SelfCheck(batch, method.name, on=verify and member(method, "runs"), strict=strict)
+    with check.recording():
+        found = token_inputs.attribute_each(method, batch.texts[0], targets)
+    if found is None:
+        return None
+    rows = [_of_text(replace(batch, subject=None), method, check.checked(one, 0)) for one in found]
+    return concat(rows)
 
 
 def with_conditions(method: Method, only: Only, at: str | Where | None) -> tuple[Method, str | Where | None]:
@@ -189,8 +209,13 @@ def _explain_row(
         return _explain_together(method, batch.single_sample(number), target, at, check, number)
     attribution = token_inputs.attribute(method, batch.texts[number], target, at)
     attribution = check.checked(attribution, number)
+    return _of_text(replace(batch, subject=None), method, attribution, at)
+
+
+def _of_text(batch: Batch, method: Method, attribution: Attribution, at: str | Where | None = None) -> Explanation:
+    """An attribution of one text as an explanation."""
     named = token_inputs.with_token_names(batch.model, attribution)
-    e = _explanation(replace(batch, model=named, subject=None), method, attribution, at)
+    e = _explanation(replace(batch, model=named), method, attribution, at)
     return replace(e, signed=False) if at is None and token_inputs.unsigned(method) else e
 
 

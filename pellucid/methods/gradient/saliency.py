@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -11,6 +12,7 @@ from torch import Tensor
 from pellucid.explanation.attribution import Attribution
 from pellucid.explanation.ledger import Row
 from pellucid.methods.conditional_relevance import conditional_target, propagate_conditional
+from pellucid.methods.several_targets import carry_each
 from pellucid.model import Model
 from pellucid.model.where import Where
 from pellucid.tape import Tape, chain_rule, check_branches, find, record, resolve_target, walk
@@ -53,6 +55,22 @@ class OfGradient(ABC):
         return Attribution(
             values, rows.score, rows.target, resolved.output, forwards=(1 + many) * len(x), through=rows.through, lost=lost
         )
+
+    def attribute_each(self, model: Model, x: Tensor, targets: Sequence[Target]) -> list[Attribution] | None:
+        """The values at the input for several targets of one sample, from one forward pass."""
+        if self.only:
+            return None
+        tape = record(model, x)
+        seeded = [resolve_target(tape, target, model) for target in targets]
+        end = tape.inputs[0]
+        lost = check_branches(tape, seeded[0].gradients, end, slopes=True)
+        carried = carry_each(tape, [one.gradients for one in seeded], end, _segment)
+        return [
+            Attribution(
+                self.weigh(gradient, tape.value(end)), one.score, one.target, one.output, forwards=1 + (n == 0), lost=lost
+            )
+            for n, (one, (gradient, _)) in enumerate(zip(seeded, carried, strict=True))
+        ]
 
 
 def _segment(tape: Tape, starts: dict[int, Tensor], goal: int) -> tuple[Tensor | None, tuple[Row, ...]]:

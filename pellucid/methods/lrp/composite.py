@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -12,6 +12,7 @@ from pellucid.errors import MethodError
 from pellucid.explanation.attribution import Attribution
 from pellucid.explanation.ledger import Ledger, Row, concat_rows
 from pellucid.methods.conditional_relevance import conditional_target, propagate_conditional
+from pellucid.methods.several_targets import carry_each
 from pellucid.model import Model
 from pellucid.model.where import Where
 from pellucid.tape import Op, Tape, check_branches, find, kinds, open_attention, path, record, resolve_target, rewrite
@@ -135,6 +136,49 @@ class Composite:
             through=rows.through, lost=lost,
         )  # fmt: skip
 
+    def attribute_each(self, model: Model, x: Tensor, targets: Sequence[Target]) -> list[Attribution] | None:
+        """Relevance at the input for several targets of one sample, with a ledger each, from one recording."""
+        if self.only or any(len(target.terms) > 1 for target in targets):
+            return None
+        tape = rewrite(record(model, x))
+        seeded = [resolve_target(tape, target, model) for target in targets]
+        ops = path(tape, seeded[0].gradients)
+        composite = replace(self.choose(tape, ops).bounded(model), strict=self.strict)
+        tape, end = composite.prepare(tape), tape.inputs[0]
+        lost = check_branches(tape, seeded[0].gradients, end, slopes=False)
+        rules = composite.plan(path(tape, seeded[0].gradients), tape)
+        seeds = [one.relevance_seeds(tape) for one in seeded]
+        carried = composite._carry_each(tape, seeds, rules, end, measured=False)
+        off = [n for n, (_, ledger) in enumerate(carried) if not balances(ledger)]
+        again = composite._carry_each(tape, [seeds[n] for n in off], rules, end, measured=True) if off else []
+        found = dict(enumerate(carried)) | dict(zip(off, again, strict=True))
+        options = tuple(str(composite).splitlines())
+        return [
+            Attribution(
+                *(found[n][0], one.score, one.target, one.output, found[n][1], composite.notes, composite.name, options),
+                forwards=1 + (n == 0), lost=lost,
+            )
+            for n, one in enumerate(seeded)
+        ]  # fmt: skip
+
+    def _carry_each(
+        self, tape: Tape, seeds: Sequence[dict[int, Tensor]], rules: Mapping[int, Rule], end: int, *, measured: bool
+    ) -> list[tuple[Tensor, Ledger]]:
+        """Relevance at the value `end` from each of several seeds, and its ledger. The tape stays."""
+
+        def segment(tape: Tape, starts: dict[int, Tensor], goal: int) -> tuple[Tensor | None, tuple[Row, ...]]:
+            at_zero = () if any(starts is seed for seed in seeds) else starts
+            relevance, ledger = propagate(
+                tape, starts, rules, ends=(goal,), strict=self.strict, keep=True, measured=measured, nonzero_at_zero=at_zero
+            )
+            return relevance.get(goal), ledger.rows
+
+        batch = tape.values[end].sample_axis
+        return [
+            (values, Ledger(_sum(tape, seed), per_sample(values, batch, 1).double(), rows))
+            for seed, (values, rows) in zip(seeds, carry_each(tape, seeds, end, segment), strict=True)
+        ]
+
     def carry(self, tape: Tape, target: Target, end: int, *, measured: bool = False) -> tuple[Tensor, Ledger]:
         """Relevance at the value `end`, shaped like it, and the ledger. Consumes the tape.
 
@@ -197,6 +241,12 @@ class Composite:
         low, high = model.image_preprocess.bounds()
         entries = [(where, rule.within(low, high) if isinstance(rule, ZBox) else rule) for where, rule in self.entries]
         return replace(self, entries=tuple(entries))
+
+
+def _sum(tape: Tape, seeds: Mapping[int, Tensor]) -> Tensor:
+    """What all seeds hold together, per sample."""
+    held = [per_sample(s, tape.values[i].sample_axis, tape.samples).double() for i, s in seeds.items()]
+    return torch.stack(held).sum(0)
 
 
 def _misnamed(op: Op) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -23,6 +23,8 @@ class Difference(Estimator):
 
     The standard error is that of the mean over the draws.
     """
+
+    null_players: ClassVar[bool] = True
 
     def estimate(self, responses: Responses, target: Target) -> Estimate:
         answers = responses.read(target)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -110,6 +110,8 @@ class MarginalContributions(Estimator):
     They sum to f(x) - f(none) in every single order. Standard errors are those of the mean over orders, or over pairs of an order
     and its reverse, widened where they are few (see `student_factor`).
     """
+
+    null_players: ClassVar[bool] = True
 
     def estimate(self, responses: Responses, target: Target) -> Estimate:
         design, n = responses.design, responses.n

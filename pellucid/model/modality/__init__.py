@@ -6,6 +6,7 @@ How raw texts, rows and files become such an input stands in `model.readers`; ho
 from __future__ import annotations
 
 from .base import Modality as Modality
+from .generated import Generated as Generated, Matrix as Matrix
 from .multi import MultiInput as MultiInput
 from .serialization import KINDS as KINDS, from_plain as from_plain, to_plain as to_plain, tupled as tupled
 from .series import Series as Series

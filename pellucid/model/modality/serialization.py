@@ -10,13 +10,14 @@ from torch import Tensor
 from pellucid.core.conforms import conforms
 from pellucid.errors import OutputError
 from .base import Modality
+from .generated import Generated
 from .multi import MultiInput
 from .series import Series
 from .table import Table
 from .tokens import Tokens
 
 #: Every kind by its name in files: a new one is its file, a line here, and a painter in `pellucid.render.modality.painters`.
-KINDS: dict[str, type[Modality]] = {one.kind: one for one in (Tokens, MultiInput, Table, Series)}
+KINDS: dict[str, type[Modality]] = {one.kind: one for one in (Tokens, Generated, MultiInput, Table, Series)}
 TENSOR, MODALITY = "->tensor", "->subject"  # what stands in plain data in their place
 
 

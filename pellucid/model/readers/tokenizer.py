@@ -89,7 +89,7 @@ class Tokenizer(Protocol):
 
     def id(self, piece: str) -> int | None: ...
     def special_id(self, kind: str) -> int | None:
-        """The id of the token for "pad", "mask" or "unk"."""
+        """The id of the token for "pad", "mask", "unk" or "eos"."""
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,8 @@ class Vocabulary:
         return self.codes.get(piece.lower() if self.lower and piece not in self.codes else piece)
 
     def special_id(self, kind: str) -> int | None:
-        return {"pad": 0, "unk": 1, "mask": None if self.mask is None else self.codes[self.mask]}[kind]
+        named = {"mask": self.mask, "eos": self.last}
+        return {"pad": 0, "unk": 1}.get(kind) if kind not in named else self.codes.get(named[kind] or "")
 
 
 @dataclass(frozen=True, eq=False)
@@ -297,8 +298,9 @@ class TokenizersTokenizer:
     def special_id(self, kind: str) -> int | None:
         if kind == "pad" and self.tokenizer.padding:
             return int(self.tokenizer.padding["pad_id"])
-        named = {"pad": ("[PAD]", "<pad>", "<|pad|>"), "mask": ("[MASK]", "<mask>"), "unk": ("[UNK]", "<unk>")}[kind]
-        return next((i for i in map(self.id, named) if i is not None), None)
+        named = {"pad": ("[PAD]", "<pad>", "<|pad|>"), "mask": ("[MASK]", "<mask>"), "unk": ("[UNK]", "<unk>")}
+        named["eos"] = ("</s>", "<eos>", "[EOS]", "<|endoftext|>")
+        return next((i for i in map(self.id, named[kind]) if i is not None), None)
 
 
 @dataclass(frozen=True, eq=False)

@@ -49,6 +49,11 @@ class Estimator(Protocol):
         """Whether negative values speak against the target."""
         return True
 
+    @property
+    def null_players(self) -> bool:
+        """Whether a region without which no answer changes gets exactly nothing, and leaves what others get as it is."""
+        return False
+
     def estimate(self, responses: Responses, target: Target) -> Estimate:
         """One number per region, for the target of the run or another one.
 

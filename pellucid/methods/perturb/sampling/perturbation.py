@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal
 
@@ -13,10 +13,12 @@ from torch import Tensor
 from pellucid.errors import InputError, MethodError
 from pellucid.explanation.attribution import Attribution
 from pellucid.model import Model, load
+from pellucid.model.outputs import main_output
 from pellucid.model.where import Where
 from pellucid.tape.forward import Readout, batch_size, resolve_readout, varied_value
 from pellucid.tape.independence import together_note
 from pellucid.target import Target, as_target
+from pellucid.target.number import Number
 from ..imputers.multi_input import as_imputer, column_values, for_columns, prepared
 from ..imputers.text import LeftOut, replacement, text_imputer
 from ..regions.division import Division
@@ -103,6 +105,28 @@ class Perturbation:
         """One number per region, painted on the entries of the region."""
         return attribute(self, self._explain, model, x, target, at)
 
+    def attribute_each(self, model: Model, x: Tensor, targets: Sequence[Target]) -> list[Attribution] | None:
+        """One number per region for several targets of one sample, which all are read from the same answers."""
+        if not self.estimator.null_players or self.tol is not None or self.semantics == "remove":
+            return None
+        _, _, output = resolve_readout(model, x, targets[0])
+        several = Scores(model.forward, tuple(target.resolve(lambda at: output, model) for target in targets))
+        columns = [Target(((1.0, Number(position=(n,))),)) for n in range(len(targets))]
+        readout, _, scores = resolve_readout(replace(model, forward=several, labels=None, links={}), x, columns[0])
+        study = self.study(readout, x, 0)
+        responses = extend(study, start(study))
+        estimates = [self.estimator.estimate(responses, column) for column in columns]
+        off = called_off(len(responses), study.rows) if len(responses) < study.rows else ""
+        notes = [tuple(filter(None, (*self.notes, study.regions.note, *one.notes, off))) for one in estimates]
+        found = [painted(estimate, study) for estimate in estimates]
+        return [
+            Attribution(
+                values[None], scores[:, n], target, output, notes=notes[n], options=self.options, shared=study.shared,
+                error=None if error is None else error[None], forwards=responses.forwards if n == 0 else 0,
+            )
+            for n, ((values, error), target) in enumerate(zip(found, several.targets, strict=True))
+        ]  # fmt: skip
+
     def study(self, readout: Readout, value: Tensor, row: int) -> Study:
         """What is to be computed for one sample."""
         sample = value[row : row + 1]
@@ -180,6 +204,18 @@ class Perturbation:
         filled = 'semantics="remove"' if self.semantics == "remove" else as_imputer(self.imputer)
         parts = self.division, self.design, self.estimator, filled
         return tuple(str(part) for part in parts) + ((f"draws={self.draws}",) if self.draws > 1 else ())
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """A network's scores for several targets, with shape (batch, targets): what is kept of outputs too large to keep."""
+
+    forward: Callable[..., Any]
+    targets: tuple[Target, ...]
+
+    def __call__(self, x: Tensor) -> Tensor:
+        output = main_output(self.forward(x))
+        return torch.stack([target.take([0] * len(x)).read(lambda at: output) for target in self.targets], 1)
 
 
 def attribute(

@@ -1,0 +1,69 @@
+"""A language model as a function of a prompt and what follows it, in one row of ids: it returns the scores of what follows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pellucid.errors import MethodError
+from .model import Model
+from .outputs import main_output
+
+
+@dataclass(frozen=True, eq=False)
+class Continued:
+    """A language model that reads a prompt with one or several continuations, given in one row of ids, one after the other.
+
+    Every continuation is read right after the prompt, by itself. Of the output those positions are left that foretell a token of
+    a continuation: with shape (batch, tokens of all continuations, vocabulary).
+
+    Arguments:
+        forward: The model's own, of (batch, tokens) ids; of one with an encoder, of these and `decoder_input_ids`.
+        prompt: How many tokens stand before all continuations; of a model with an encoder, those of the source among them.
+        lengths: How many tokens each continuation has. The last one of each is never read, since nothing follows it, and the
+            very last one may be left out of the row.
+        source: How many of the prompt's tokens the encoder reads; 0 where there is none.
+
+    Example:
+        >>> counted = Continued(lambda ids: ids[..., None] + torch.arange(3), prompt=2, lengths=(1, 2))
+        >>> counted(torch.tensor([[10, 20, 31, 41, 42]]))[0, :, 0]
+        tensor([20, 20, 41])
+    """
+
+    forward: Callable[..., Any]
+    prompt: int
+    lengths: tuple[int, ...]
+    source: int = 0
+
+    def __call__(self, ids: Tensor) -> Tensor:
+        self._check(ids)
+        first, scores = self.prompt, []
+        for length in self.lengths:
+            whole = length == sum(self.lengths)
+            read = ids[:, : first + length - 1]
+            read = read if whole else torch.cat([ids[:, : self.prompt], read[:, first:]], 1)
+            scores.append(main_output(self._run(read))[:, self.prompt - self.source - 1 :])
+            first += length
+        return scores[0] if len(scores) == 1 else torch.cat(scores, 1)
+
+    def _run(self, ids: Tensor) -> Any:
+        if not self.source:
+            return self.forward(ids)
+        return self.forward(ids[:, : self.source], decoder_input_ids=ids[:, self.source :])
+
+    def _check(self, ids: Tensor) -> None:
+        """Refuse rows of which tokens were left out: which of them follow the prompt would not be known."""
+        length = self.prompt + sum(self.lengths)
+        if ids.shape[1] not in (length, length - 1):
+            raise MethodError(
+                "A continuation explained by leaving tokens out", f"{ids.shape[1]} of {length} tokens",
+                "new tokens stand at places that are counted from the prompt on", 'Replace them: semantics="replace".',
+            )  # fmt: skip
+
+    def on(self, model: Model) -> Model:
+        """The model that is read so."""
+        return replace(model, forward=self)
