@@ -303,7 +303,9 @@ REFUSED = {
         pl.InputError, "position_ids beside its ids",
     ),
     "a layer": (lambda: pl.explain(seeded(gpt2), PROMPT, pl.generated(3), at="transformer.h.0"), pl.MethodError, "at="),
-    "words without a tokenizer": (lambda: pl.explain(seeded(gpt2), PROMPT, pl.sequence(" w")), pl.TargetError, "a model without a tokenizer"),
+    "words without a tokenizer": (
+        lambda: pl.explain(seeded(gpt2), PROMPT, pl.sequence(" w")), pl.TargetError, "a model without a tokenizer",
+    ),
     "another verb": (lambda: pl.compare(seeded(gpt2), PROMPT, target=pl.generated(3)), pl.TargetError, "pl.explain"),
     "a sum with a token": (
         lambda: pl.explain(seeded(gpt2), PROMPT, pl.sequence([3]) - pl.token(4)), pl.TargetError, "beside other scores",
