@@ -53,7 +53,7 @@ def as_positions(value: Any, start: int = 0) -> Tensor:
 
 def shaped(strings: Sequence[str], shape: Sequence[int]) -> Any:
     """Strings as nested lists of a shape."""
-    return chosen(strings, torch.arange(len(strings)).view(*shape))
+    return chosen(strings, torch.arange(len(strings)).view(torch.Size(shape)))
 
 
 def chosen(strings: Sequence[str], positions: Tensor) -> Any:
