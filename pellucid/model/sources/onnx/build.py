@@ -26,42 +26,52 @@ class File:
 
     Arguments:
         opsets: Version by domain.
-        functions: Those the file defines itself, by domain and name.
+        functions: Those the file defines itself, by domain, name and overload.
         notes: What was found while it was built.
     """
 
     opsets: Mapping[str, int]
-    functions: Mapping[tuple[str, str], Any] = field(default_factory=dict)
+    functions: Mapping[tuple[str, str, str], Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
-    def function(self, node: Any) -> Any:
-        return self.functions.get((standard(node.domain), node.op_type))
+    def body(self, node: Any) -> Any:
+        """What an operation is made of: a function of the file, or of the standard for what nothing here computes; else None."""
+        own = self.functions.get(_called(node))
+        return own if own is not None or find(node.op_type, node.domain) is not None else operations.body(self, node)
 
-    def knows(self, node: Any) -> bool:
-        return (
-            self.function(node) is not None
-            or find(node.op_type, node.domain) is not None
-            or operations.body(self, node) is not None
-        )
+    def within(self, body: Any) -> File:
+        """The same for a function, which has versions of its own."""
+        own = {standard(entry.domain): int(entry.version) for entry in body.opset_import}
+        return File({**self.opsets, **own}, self.functions, self.notes)
+
+
+def _called(node: Any) -> tuple[str, str, str]:
+    return standard(node.domain), node.op_type, node.overload
 
 
 def read_file(proto: Any) -> File:
     """What a model says of all its graphs."""
-    functions = {(standard(one.domain), one.name): one for one in proto.functions}
+    functions = {(standard(one.domain), one.name, one.overload): one for one in proto.functions}
     return File({standard(entry.domain): int(entry.version) for entry in proto.opset_import}, functions)
 
 
-def unknown(file: File, graph: Any) -> Iterator[Any]:
-    """The operations that nothing here computes, those of graphs and functions inside as well."""
+def unknown(file: File, graph: Any, entered: set[tuple[str, str, str]] | None = None) -> Iterator[Any]:
+    """The operations that nothing here computes, those of graphs and functions inside as well.
+
+    Arguments:
+        entered: Functions that were gone through.
+    """
+    entered = set() if entered is None else entered
     for node in graph.node:
-        inside = file.function(node)
-        if inside is not None:
-            yield from unknown(file, inside)
-        elif not file.knows(node):
+        body = file.body(node)
+        if body is None and find(node.op_type, node.domain) is None:
             yield node
+        elif body is not None and _called(node) not in entered:
+            entered.add(_called(node))
+            yield from unknown(file.within(body), body, entered)
         for attribute in node.attribute:
             for one in (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs):
-                yield from unknown(file, one)
+                yield from unknown(file, one, entered)
 
 
 def build(file: File, proto: Any, around: Sequence[str] = (), attributes: Mapping[str, Any] | None = None) -> Graph:
@@ -102,10 +112,9 @@ class _Builder:
         self.steps.append(Step(own, inputs, outputs, outer))
 
     def _layer(self, proto: Any) -> tuple[Operation | Graph, tuple[str, ...]]:
-        body = self.file.function(proto)
-        function = None if body is not None else find(proto.op_type, proto.domain)
-        if function is None:
-            return self._call(proto, body if body is not None else operations.body(self.file, proto)), ()
+        body, function = self.file.body(proto), find(proto.op_type, proto.domain)
+        if body is not None or function is None:
+            return self._call(proto, body), ()
         outer: dict[str, None] = {}
         attributes = dict(self._attributes(proto, outer))
         count = max((at + 1 for at, name in enumerate(proto.output) if name), default=1)
@@ -117,9 +126,7 @@ class _Builder:
         """A function, called with the attributes of this node, or with its own where the node has none."""
         given = {entry.name: entry for entry in (*body.attribute_proto, *proto.attribute)}
         resolved = {name: self.attributes.get(one.ref_attr_name) if one.ref_attr_name else one for name, one in given.items()}
-        own = {standard(entry.domain): int(entry.version) for entry in body.opset_import}
-        file = File({**self.file.opsets, **own}, self.file.functions, self.file.notes)
-        return build(file, body, attributes={name: one for name, one in resolved.items() if one is not None})
+        return build(self.file.within(body), body, attributes={name: one for name, one in resolved.items() if one is not None})
 
     def _attributes(self, proto: Any, outer: dict[str, None]) -> Iterator[tuple[str, Any]]:
         for entry in proto.attribute:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +29,12 @@ def read(onnx: Any, path: Path) -> Any:
         raise damaged(path, error) from None
     if not proto.graph.node:
         raise damaged(path, ValueError("no operations in it"))
-    if len(proto.graph.node) > MOST_NODES:
-        found = f"{len(proto.graph.node)} operations"
-        raise ModelError(f"model {path}", found, f"at most {MOST_NODES} are read", "Simplify it.")
+    try:
+        count = _operations(proto)
+    except RecursionError:
+        raise damaged(path, ValueError("a function that calls itself, or graphs in graphs without end")) from None
+    if count > MOST_NODES:
+        raise ModelError(f"model {path}", f"{count} operations", f"at most {MOST_NODES} are read", "Simplify it.")
     tensors = (tensor for graph in (proto.graph, *proto.functions) for tensor in _tensors(graph))
     outside = {_location(tensor) for tensor in tensors if tensor.data_location == tensor.EXTERNAL}
     for name in sorted(outside):
@@ -46,6 +50,26 @@ def read(onnx: Any, path: Path) -> Any:
     return proto
 
 
+def _operations(proto: Any) -> int:
+    """How many operations a model is made of, each call of a function counted as all that is in it."""
+    functions = {(one.domain, one.name, one.overload): one for one in proto.functions}
+
+    @cache
+    def inside(called: tuple[str, str, str]) -> int:
+        return count(functions[called]) if called in functions else 1
+
+    def count(graph: Any) -> int:
+        graphs = (one for node in graph.node for entry in node.attribute for one in _graphs(entry))
+        return sum(inside((node.domain, node.op_type, node.overload)) for node in graph.node) + sum(map(count, graphs))
+
+    return count(proto.graph)
+
+
+def _graphs(attribute: Any) -> Iterator[Any]:
+    yield from [attribute.g] if attribute.HasField("g") else []
+    yield from attribute.graphs
+
+
 def _tensors(graph: Any) -> Iterator[Any]:
     """Every tensor of a graph or function: weights, and constants in its operations and in graphs inside these."""
     entries = [entry for node in graph.node for entry in node.attribute]
@@ -54,7 +78,7 @@ def _tensors(graph: Any) -> Iterator[Any]:
         yield from (sparse.values, sparse.indices)
     for entry in entries:
         yield from (entry.t, *entry.tensors)
-        for inside in (*([entry.g] if entry.HasField("g") else []), *entry.graphs):
+        for inside in _graphs(entry):
             yield from _tensors(inside)
 
 

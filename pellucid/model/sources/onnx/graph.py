@@ -83,7 +83,8 @@ class Graph(nn.Module):
         Arguments:
             outer: Values of the graph around this one, by name.
         """
-        values = {**outer, **self.fixed, **self._learned(), **dict(zip(self.inputs, inputs, strict=False))}
+        given = {**dict.fromkeys(self.inputs), **dict(zip(self.inputs, inputs, strict=False))}  # left out of a call: None
+        values = {**outer, **self.fixed, **self._learned(), **given}
         for step in self.steps:
             taken = [values[name] if name else None for name in step.inputs]
             around = {"outer": {name: values[name] for name in step.outer}} if step.outer or _holds_graphs(self, step) else {}

@@ -8,20 +8,8 @@ from typing import Any
 
 from ...availability import optional
 from ..operation import standard
-from . import arithmetic, control_flow, convolution, indexing, normalisation, pooling, sequences, shapes, strings, tuple
 
-FAMILIES = (
-    arithmetic,
-    control_flow,
-    convolution,
-    indexing,
-    normalisation,
-    pooling,
-    sequences,
-    shapes,
-    strings,
-    tuple,
-)
+FAMILIES = tuple(import_module(f"{__name__}.{family.name}") for family in iter_modules(__path__))
 
 
 def body(file: Any, node: Any) -> Any:

@@ -76,9 +76,7 @@ def _scanned(node: Node, inputs: Sequence[Any], backwards: Sequence[int] | None,
     columns = [torch.stack(column) for column in zip(*rows, strict=True)]
     ahead = node.get("scan_output_directions", [0] * len(columns))
     along = node.get("scan_output_axes", [0] * len(columns))
-    stacked = [
-        (one.flip(0) if first else one).movedim(0, axis) for one, first, axis in zip(columns, ahead, along, strict=True)
-    ]
+    stacked = [(one.flip(0) if first else one).movedim(0, axis) for one, first, axis in zip(columns, ahead, along, strict=True)]
     return (*states, *stacked)
 
 

@@ -50,9 +50,13 @@ def split_to_sequence(node: Node, x: Tensor, sizes: Tensor | None = None) -> lis
     axis = node.get("axis", 0)
     if sizes is not None:
         given = integers(sizes)
-        whole = range(0, x.shape[axis], given[0])
-        return list(x.split_with_sizes(given if sizes.dim() else [min(given[0], whole.stop - at) for at in whole], axis))
+        return list(x.split_with_sizes(given, axis) if sizes.dim() else x.tensor_split(_starts(given[0], x.shape[axis]), axis))
     return list(x.split_with_sizes([1] * x.shape[axis], axis) if node.get("keepdims", 1) else x.unbind(axis))
+
+
+def _starts(size: int, length: int) -> list[int]:
+    """Where all parts of a size but the first begin."""
+    return list(range(size, length, size))
 
 
 @operation("ConcatFromSequence")
