@@ -17,6 +17,7 @@ from .operation import Node, find, standard
 DRAWN = frozenset(
     {"RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Bernoulli", "Multinomial", "Dropout"}
 )
+NOTE_OF_CHANCE = "The file draws random numbers; they are the same at every run."
 LARGEST_FOLDED = 2**28  # numbers: what is worked out once is kept
 
 
@@ -107,9 +108,16 @@ class _Builder:
         inputs, outputs = tuple(proto.input), tuple(proto.output)
         if self._folded(proto, layer, inputs, outputs, outer):
             return
+        if self._draws(proto):
+            self.file.notes.append(NOTE_OF_CHANCE)
         own = free_name(self.graph, proto.name or next(filter(None, outputs), proto.op_type))
         self.graph.add_module(own, layer)
         self.steps.append(Step(own, inputs, outputs, outer))
+
+    def _draws(self, proto: Any) -> bool:
+        """Whether random numbers are drawn: dropout does so only where the file says that it trains."""
+        trains = proto.input[2] if proto.op_type == "Dropout" and len(proto.input) > 2 else ""
+        return proto.op_type in DRAWN and (proto.op_type != "Dropout" or bool(trains and self.known.get(trains, True)))
 
     def _layer(self, proto: Any) -> tuple[Operation | Graph, tuple[str, ...]]:
         body, function = self.file.body(proto), find(proto.op_type, proto.domain)

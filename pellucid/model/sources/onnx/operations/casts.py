@@ -84,18 +84,12 @@ def reinterpret(node: Node, x: Tensor) -> Tensor:
 
 
 def _text(x: Any) -> Any:
-    """Numbers as they are written, nested as they are shaped."""
-    if not isinstance(x, Tensor):
-        return x
-    if x.dtype is torch.bool or not x.is_floating_point():
-        return _each(x.tolist(), lambda value: str(int(value)))
-    values = x.detach().cpu()
-    array = (values if values.dtype in (torch.float16, torch.float32, torch.float64) else values.float()).numpy()
-    return _each(array.astype(str).tolist(), _spelled)
+    """Numbers as onnxruntime writes them, nested as they are shaped."""
+    return _each(x.tolist(), _spelled) if isinstance(x, Tensor) else x
 
 
-def _spelled(text: str) -> str:
-    """Special numbers as the standard spells them."""
+def _spelled(value: float) -> str:
+    text = f"{value:.8g}" if isinstance(value, float) else str(int(value))
     return {"nan": "NaN", "inf": "INF", "-inf": "-INF"}.get(text, text)
 
 

@@ -54,7 +54,7 @@ class Cell:
         forget = 1 - i if self.node.get("input_forget") else f(self.clip(z_f if self.peepholes is None else z_f + p_f * c))
         c = forget * c + i * g(self.clip(z_c))
         o = f(self.clip(z_o if self.peepholes is None else z_o + p_o * c))
-        return o * out(self.clip(c)), c
+        return o * out(c), c
 
     def _gru(self, of_input: Tensor, h: Tensor) -> Tensor:
         """h = n + z (h - n), where the reset gate r is in n, before or after the weights."""

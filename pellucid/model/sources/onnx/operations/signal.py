@@ -19,7 +19,7 @@ def transform(node: Node, x: Tensor, length: Tensor | None = None, axis: Tensor 
     z = x.squeeze(-1) if x.shape[-1] == 1 else torch.view_as_complex(x.contiguous())
     name = f"{'i' * bool(node.get('inverse'))}{'r' * bool(node.get('onesided'))}fft"
     made: Tensor = getattr(torch.fft, name)(z, size, along)
-    return torch.view_as_real(made) if made.is_complex() else made.unsqueeze(-1)
+    return torch.view_as_real(made.resolve_conj()) if made.is_complex() else made.unsqueeze(-1)
 
 
 @operation("STFT")
