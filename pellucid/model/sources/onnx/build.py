@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from . import constants, operations
+from . import constants, operations, quantised
 from .graph import Graph, Operation, Step, free_name, keep, mark_dead
 from .operation import Node, find, standard
 
@@ -88,7 +88,7 @@ def build(file: File, proto: Any, around: Sequence[str] = (), attributes: Mappin
     weights |= {one.values.name: _dense(one) for one in getattr(proto, "sparse_initializer", ())}
     outputs = [value if isinstance(value, str) else value.name for value in proto.output]
     graph = Graph([name for name in names if name not in weights], outputs)
-    builder = _Builder(file, graph, weights, attributes or {})
+    builder = _Builder(file, proto, graph, weights, attributes or {})
     for node in proto.node:
         builder.add(node)
     builder.finish()
@@ -98,9 +98,10 @@ def build(file: File, proto: Any, around: Sequence[str] = (), attributes: Mappin
 class _Builder:
     """Adds the nodes of one graph in their order."""
 
-    def __init__(self, file: File, graph: Graph, weights: dict[str, Any], attributes: Mapping[str, Any]) -> None:
+    def __init__(self, file: File, proto: Any, graph: Graph, weights: dict[str, Any], attributes: Mapping[str, Any]) -> None:
         self.file, self.graph, self.known, self.attributes = file, graph, weights, attributes
         self.steps: list[Step] = []
+        self.formats = formats(proto)
 
     def add(self, proto: Any) -> None:
         """One node: worked out now where all that it reads is known, as a layer else."""
@@ -110,6 +111,8 @@ class _Builder:
             return
         if self._draws(proto):
             self.file.notes.append(NOTE_OF_CHANCE)
+        if proto.op_type in quantised.ROUNDS:
+            self.file.notes.append(quantised.NOTE)
         own = free_name(self.graph, proto.name or next(filter(None, outputs), proto.op_type))
         self.graph.add_module(own, layer)
         self.steps.append(Step(own, inputs, outputs, outer))
@@ -128,7 +131,9 @@ class _Builder:
         count = max((at + 1 for at, name in enumerate(proto.output) if name), default=1)
         version = self.file.opsets.get(standard(proto.domain), 1)
         name = proto.name or next(filter(None, proto.output), proto.op_type)
-        return Operation(Node(proto.op_type, name, version, attributes, count, standard(proto.domain)), function), tuple(outer)
+        known = tuple(self.formats.get(one, 0) for one in proto.input)
+        node = Node(proto.op_type, name, version, attributes, count, standard(proto.domain), known)
+        return Operation(node, function), tuple(outer)
 
     def _call(self, proto: Any, body: Any) -> Graph:
         """A function, called with the attributes of this node, or with its own where the node has none."""
@@ -187,7 +192,7 @@ class _Builder:
                 made = layer(*(self.known[name] if name else None for name in inputs), **around)
         except Exception:
             return False  # it says so where it runs
-        made = made if isinstance(made, tuple) else (made,)
+        made = tuple(map(quantised.plain, made if isinstance(made, tuple) else (made,)))
         if any(isinstance(one, torch.Tensor) and one.numel() > LARGEST_FOLDED for one in made):
             return False
         self.known.update((name, value) for name, value in zip(outputs, made, strict=False) if name)
@@ -209,6 +214,15 @@ class _Builder:
         only = next((step for step in self.steps if name in step.inputs), None) if readers == 1 else None
         child = only.layer if only and isinstance(self.graph.get_submodule(only.layer), Operation) else ""
         self.graph.homes[name] = (child, keep(self.graph._modules[child] if child else self.graph, name, value))  # type: ignore[arg-type]
+
+
+def formats(proto: Any) -> dict[str, int]:
+    """The numbers that the standard gives formats, by the names of values whose format the file says."""
+    values = (*proto.input, *getattr(proto, "value_info", ()), *proto.output)
+    found = {value.name: value.type.tensor_type.elem_type for value in values if not isinstance(value, str)}
+    made = [(node.output[0], entry.t) for node in proto.node if node.op_type == "Constant" for entry in node.attribute]
+    found |= {name: tensor.data_type for name, tensor in made}
+    return found | {tensor.name: tensor.data_type for tensor in getattr(proto, "initializer", ())}
 
 
 def read_from_around(graph: Graph) -> list[str]:

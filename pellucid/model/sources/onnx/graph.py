@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from . import quantised
 from .operation import Function, Node
 
 
@@ -46,7 +47,7 @@ class Operation(nn.Module):
     def forward(self, *inputs: Any, outer: Mapping[str, Any] | None = None) -> Any:
         extra = {} if outer is None else {"outer": outer}
         try:
-            return self.function(self.node, *on_one_device(inputs), **extra)
+            return quantised.apply(self.node, self.function, on_one_device(inputs), **extra)
         except (RuntimeError, ValueError, TypeError, IndexError) as error:
             error.add_note(f"in {self.node.kind} `{self.node.name}` of the ONNX file")
             raise
@@ -93,7 +94,7 @@ class Graph(nn.Module):
             values.update((name, value) for name, value in zip(step.outputs, made, strict=False) if name)
             for name in step.dead:
                 del values[name]
-        return tuple(values[name] for name in self.outputs)
+        return tuple(quantised.plain(values[name]) for name in self.outputs)
 
     def _learned(self) -> dict[str, Tensor]:
         return {name: getattr(self._modules[child] if child else self, own) for name, (child, own) in self.homes.items()}
@@ -125,11 +126,12 @@ def free_name(module: nn.Module, name: str) -> str:
 
 def on_one_device(values: Sequence[Any]) -> Sequence[Any]:
     """Values with those on the CPU moved to the accelerator where another is there: shapes are computed on the CPU."""
-    devices = {value.device for value in values if isinstance(value, Tensor)}
+    held = (Tensor, quantised.Quantised)
+    devices = {value.device for value in values if isinstance(value, held)}
     there = next((device for device in devices if device.type != "cpu"), None)
     if there is None or len(devices) == 1:
         return values
-    return [value.to(there) if isinstance(value, Tensor) else value for value in values]
+    return [value.to(there) if isinstance(value, held) else value for value in values]
 
 
 def keep(module: nn.Module, name: str, value: Tensor) -> str:

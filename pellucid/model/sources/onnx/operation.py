@@ -24,6 +24,7 @@ class Node:
         attributes: Numbers, strings, lists of them, tensors, and graphs, by their names in the file.
         outputs: How many outputs are read; those after the last one need not be computed.
         domain: "" for the operations of the standard.
+        formats: Of the inputs, by the numbers that the standard gives them; 0 where the file does not say.
     """
 
     kind: str
@@ -32,6 +33,7 @@ class Node:
     attributes: Mapping[str, Any] = field(default_factory=dict)
     outputs: int = 1
     domain: str = ""
+    formats: tuple[int, ...] = ()
 
     def get(self, name: str, default: Any = None) -> Any:
         """An attribute, or what the standard says where the file leaves it out."""

@@ -23,7 +23,7 @@ def cast(node: Node, x: Any) -> Any:
     numbers = _numbers(x) if isinstance(x, (str, list)) else x
     if name in BITS:
         return low_bits(numbers, name)
-    return _four_bits(numbers) if name == "float4e2m1" else converted(node, numbers, constants.dtype(node.get("to")))
+    return four_bits(numbers) if name == "float4e2m1" else converted(node, numbers, constants.dtype(node.get("to")))
 
 
 @operation("CastLike")
@@ -54,7 +54,7 @@ def low_bits(x: Tensor, name: str) -> Tensor:
     return low.to(torch.uint8) if name.startswith("u") else low.sub(size * (low >= size // 2)).to(torch.int8)
 
 
-def _four_bits(x: Tensor) -> Tensor:
+def four_bits(x: Tensor) -> Tensor:
     """The nearest of 0, 0.5, 1, 1.5, 2, 3, 4, 6 and their negatives, of two as near the one whose last bit is zero."""
     x = x.float().nan_to_num(-0.0)
     step = 2 ** (x.abs().clamp(1, 4).log2().floor() - 1)

@@ -83,14 +83,3 @@ def _grid(over: Windows, x: Tensor, moves: Tensor) -> Tensor:
         at = (start + place[:, None]).view(shape).expand(*over.sizes, *moves.shape[-2:]).flatten(0, 1)
         axes.append(2 * (at + moves[:, :, axis]) / max(length - 1, 1) - 1)
     return torch.stack(axes[::-1], -1)
-
-
-@operation("ConvInteger")
-def whole_convolution(
-    node: Node, x: Tensor, weight: Tensor, x_zero: Tensor | None = None, weight_zero: Tensor | None = None
-) -> Tensor:
-    """A convolution of whole numbers, each less its zero point."""
-    zero = 0 if weight_zero is None else weight_zero.double().reshape(-1, *(1,) * (weight.dim() - 1))
-    x = x.double() - (0 if x_zero is None else x_zero.double())
-    y: Tensor = convolution(node, x, weight.double() - zero)
-    return y.round().to(torch.int32)
