@@ -22,6 +22,12 @@ def loosen(onnx: Any, proto: Any) -> bool:
         target = onnx.numpy_helper.to_array(constants[node.input[1]]).copy()
         before = sizes.get(node.input[0])
         if len(target) and target[0] == shape[0] and before and before[0].dim_value == shape[0]:
+            if any(entry.name == "allowzero" and entry.i for entry in node.attribute):
+                if 0 in target:
+                    continue
+                kept = [entry for entry in node.attribute if entry.name != "allowzero"]
+                del node.attribute[:]
+                node.attribute.extend(kept)
             target[0] = 0  # as it stands in the input
             name = f"{node.input[1]} of {node.name or node.output[0]}"
             proto.graph.initializer.append(onnx.numpy_helper.from_array(target, name))

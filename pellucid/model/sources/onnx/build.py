@@ -213,7 +213,13 @@ class _Builder:
             return
         only = next((step for step in self.steps if name in step.inputs), None) if readers == 1 else None
         child = only.layer if only and isinstance(self.graph.get_submodule(only.layer), Operation) else ""
-        self.graph.homes[name] = (child, keep(self.graph._modules[child] if child else self.graph, name, value))  # type: ignore[arg-type]
+        home = self.graph.get_submodule(child) if child else self.graph
+        self.graph.homes[name] = (child, keep(home, name, value, learned=not (only and _counted(home, only, name))))
+
+
+def _counted(layer: Any, step: Step, name: str) -> bool:
+    """Whether a constant is a mean or variance of a batch norm, which was counted and not learned."""
+    return isinstance(layer, Operation) and layer.node.kind == "BatchNormalization" and step.inputs.index(name) > 2
 
 
 def formats(proto: Any) -> dict[str, int]:

@@ -134,8 +134,11 @@ def on_one_device(values: Sequence[Any]) -> Sequence[Any]:
     return [value.to(there) if isinstance(value, held) else value for value in values]
 
 
-def keep(module: nn.Module, name: str, value: Tensor) -> str:
-    """Register a constant with decimals as a parameter that is not trained; what it is called there."""
+def keep(module: nn.Module, name: str, value: Tensor, *, learned: bool = True) -> str:
+    """Register a constant with decimals, as a parameter where it was learned; what it is called there."""
     own = free_name(module, name)
-    module.register_parameter(own, nn.Parameter(value, requires_grad=False))
+    if learned:
+        module.register_parameter(own, nn.Parameter(value, requires_grad=False))
+    else:
+        module.register_buffer(own, value)
     return own
