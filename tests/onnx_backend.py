@@ -119,7 +119,8 @@ def compare(ours: Any, theirs: Any, case: Case) -> None:
         left, right = (
             one if exact else one.to(torch.complex128 if one.is_complex() else torch.float64) for one in (ours, theirs)
         )
-        torch.testing.assert_close(left, right, rtol=0 if exact else case.rtol, atol=0 if exact else case.atol, equal_nan=True)
+        rtol = 0 if exact else max(case.rtol, torch.finfo(theirs.dtype).eps)  # of halves, the last place
+        torch.testing.assert_close(left, right, rtol=rtol, atol=0 if exact else case.atol, equal_nan=True)
     else:
         assert ours == theirs, f"{ours!r} in place of {theirs!r}"
 
