@@ -8,5 +8,11 @@ from .local import LocalOp as LocalOp
 from .op import Affine as Affine, Op as Op, Ref as Ref, Tape as Tape, Value as Value
 from .recording.record import record as record
 from .rewrite import Attention as Attention, attentions as attentions, open_attention as open_attention, rewrite as rewrite
-from .seed import ResolvedTarget as ResolvedTarget, find as find, resolve_target as resolve_target
+from .seed import (
+    ResolvedTarget as ResolvedTarget,
+    find as find,
+    name_target as name_target,
+    read_alone as read_alone,
+    resolve_target as resolve_target,
+)
 from .walk import chain_rule as chain_rule, path as path, walk as walk

@@ -13,7 +13,9 @@ from pellucid.model.outputs import check_samples, entries, main, main_output as 
 from pellucid.model.where import Where, nearest
 from pellucid.target import Names, Part, Target
 from . import kinds
+from .local import usual
 from .op import Ref, Tape
+from .rewrite.position import at_position
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,13 +49,10 @@ def resolve_target(tape: Tape, target: Target, names: Names | None = None) -> Re
         ModelError: the output is not finite.
         WhereError: the target reads a module that did not run.
     """
-    output = tape.value(find_output(tape))
-    if not torch.isfinite(output).all():
-        raise _not_finite(tape)
     ids = places(tape, target)
-    named = target.resolve(lambda at: tape.value(ids[at]), names)
+    named, output = name_target(tape, target, names)
     with torch.inference_mode(False), torch.enable_grad():
-        leaves = {i: tape.value(i).detach().clone().requires_grad_() for i in set(ids.values())}
+        leaves = {i: usual(tape.value(i)).detach().requires_grad_() for i in set(ids.values())}
         score = named.read(lambda at: leaves[ids[at]])
         if score.dim() != 1:
             raise TargetError(
@@ -73,6 +72,42 @@ def resolve_target(tape: Tape, target: Target, names: Names | None = None) -> Re
         held = named.with_fixed_scale()
         for_relevance = None if held is named else _gradients(held.read(lambda at: leaves[ids[at]]), leaves)
     return ResolvedTarget(named, score.detach(), output, gradients, for_relevance)
+
+
+def name_target(tape: Tape, target: Target, names: Names | None = None) -> tuple[Target, Tensor]:
+    """The target with names and predictions resolved, and the model's main output.
+
+    Raises:
+        TargetError: there are no such classes.
+        ModelError: the output is not finite.
+    """
+    output = tape.value(find_output(tape))
+    if not all_finite(output):
+        raise _not_finite(tape)
+    ids = places(tape, target)
+    return target.resolve(lambda at: tape.value(ids[at]), names), output
+
+
+def read_alone(tape: Tape, target: Target, end: int) -> tuple[Tape, Target]:
+    """The pass and the target where every term reads one and the same position of the output: as of that position alone.
+
+    Arguments:
+        target: With predictions resolved.
+        end: The value that is wanted, which stays whole.
+    """
+    positions = {term.position_read for _, term in target.terms}
+    position = positions.pop()
+    if position is None or positions or target.addresses != (None,):
+        return tape, target
+    output = find_output(tape)
+    target.read(lambda at: tape.value(output))  # what cannot be read is refused by its own position
+    short = at_position(tape, output, position, end)
+    return (tape, target) if short is tape else (short, target.at_its_position())
+
+
+def all_finite(t: Tensor) -> bool:
+    """Whether no entry is NaN or infinite, in one pass and without another tensor of that size."""
+    return not t.numel() or bool(torch.stack(torch.aminmax(t)).isfinite().all())
 
 
 def _steps(score: Tensor) -> str:

@@ -77,6 +77,15 @@ class Term(ABC):
         """The same for the seed of relevance: what only scales the score, as the length of an embedding, is kept constant."""
         return self
 
+    @property
+    def position_read(self) -> int | None:
+        """The one position, along the second axis of the value, that it reads once resolved; None where it reads more."""
+        return None
+
+    def at_its_position(self) -> Term:
+        """The same, read from a value that has this position alone."""
+        return self
+
     def take(self, rows: Sequence[int]) -> Term:
         """The reading for a batch made of those samples, once resolved; a sample may be repeated."""
         return self
@@ -119,6 +128,10 @@ class Target:
         terms = tuple((weight, term.with_fixed_scale()) for weight, term in self.terms)
         same = all(now is before for (_, now), (_, before) in zip(terms, self.terms, strict=True))
         return self if same else Target(terms)
+
+    def at_its_position(self) -> Target:
+        """The same, read from values that have its one position alone, see `Term.position_read`."""
+        return Target(tuple((weight, term.at_its_position()) for weight, term in self.terms))
 
     def take(self, rows: Sequence[int]) -> Target:
         """The target for a batch made of those samples, once resolved; a sample may be repeated.

@@ -55,6 +55,13 @@ class Token(Term):
             raise TargetError(f"token {name!r}", "no tokenizer", "a token can only be named where one is known", do)
         return int(token_id(name))
 
+    @property
+    def position_read(self) -> int | None:
+        return self.position
+
+    def at_its_position(self) -> Term:
+        return replace(self, position=LAST)
+
     def take(self, rows: Sequence[int]) -> Token:
         if not isinstance(self.id, tuple):
             return self

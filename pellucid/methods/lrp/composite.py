@@ -15,7 +15,20 @@ from pellucid.methods.conditional_relevance import conditional_target, propagate
 from pellucid.methods.several_targets import carry_each
 from pellucid.model import Model
 from pellucid.model.where import Where
-from pellucid.tape import Op, Tape, check_branches, find, kinds, open_attention, path, record, resolve_target, rewrite
+from pellucid.tape import (
+    Op,
+    Tape,
+    check_branches,
+    find,
+    kinds,
+    name_target,
+    open_attention,
+    path,
+    read_alone,
+    record,
+    resolve_target,
+    rewrite,
+)
 from pellucid.tape.batch import per_sample
 from pellucid.tape.lines import lines
 from pellucid.target import Target
@@ -121,18 +134,21 @@ class Composite:
 
     def _attribute(self, model: Model, x: Tensor, target: Target, at: str | Where | None, *, measured: bool) -> Attribution:
         tape = rewrite(record(model, x))
-        resolved = resolve_target(tape, target, model)
+        end = tape.inputs[0] if at is None else find(tape, at)
+        target, output = name_target(tape, target, model)
+        tape, read = (tape, target) if self.only else read_alone(tape, target, end)
+        resolved = resolve_target(tape, read)
         ops = path(tape, resolved.gradients)
         composite = replace(self.choose(tape, ops).bounded(model), strict=self.strict, only=self.only)
         tape = composite.prepare(tape)
-        end = tape.inputs[0] if at is None else find(tape, at)
         lost = check_branches(tape, resolved.gradients, end, slopes=False)
         rows = conditional_target(tape, resolved, self.only, end)
         values, ledger = composite.carry(tape, resolved.target, end, measured=measured)
+        target = rows.target if self.only else target
         options = tuple(str(composite).splitlines())
         forwards = (1 + max(1, len(self.only))) * len(x)
         return Attribution(
-            values, rows.score, rows.target, resolved.output, ledger, composite.notes, composite.name, options, forwards=forwards,
+            values, rows.score, target, output, ledger, composite.notes, composite.name, options, forwards=forwards,
             through=rows.through, lost=lost,
         )  # fmt: skip
 
