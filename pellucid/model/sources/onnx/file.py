@@ -94,4 +94,4 @@ def inputs(proto: Any) -> list[Any]:
 
 def shape(value: Any) -> tuple[int, ...]:
     """The shape of an input, 0 for an axis of any length."""
-    return tuple(axis.dim_value for axis in value.type.tensor_type.shape.dim)
+    return tuple(max(axis.dim_value, 0) for axis in value.type.tensor_type.shape.dim)
