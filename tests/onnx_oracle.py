@@ -1,4 +1,4 @@
-"""One operation of ONNX, in any version of the standard, through our reader and through onnxruntime or the standard's own reference."""
+"""One operation of ONNX, in any version of the standard: our reader against onnxruntime, or the reference of the standard."""
 
 from __future__ import annotations
 
@@ -18,25 +18,29 @@ from pellucid.model.sources.onnx.build import build, read_file
 IR_VERSION = 8
 
 
+def row(*operation: Any, **how: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """What `agree` is called with: a line in a table of tests."""
+    return operation, how
+
+
+def name(value: Any) -> str:
+    """What a line in a table is called in the report of a run."""
+    return f"{value[0]}-{value[1]}" if isinstance(value, tuple) else " ".join(f"{key}={one}" for key, one in value.items())
+
+
 def model(
-    kind: str,
-    opset: int,
-    inputs: Sequence[Any],
-    *,
-    constant: Sequence[int] = (),
-    outputs: int = 1,
-    domain: str = "",
-    **attributes: Any,
+    kind: str, opset: int, inputs: Sequence[Any], *, constant: Sequence[int] = (), outputs: int = 1, domain: str = "", **more: Any
 ) -> Any:
     """A model of one operation.
 
     Arguments:
         inputs: An array each, or None for one that is left out.
         constant: Which of them stand in the file.
+        more: Its attributes.
     """
     names = ["" if array is None else f"x{at}" for at, array in enumerate(inputs)]
     made = [f"y{at}" for at in range(outputs)]
-    node = helper.make_node(kind, names, made, "it", domain=domain, **attributes)
+    node = helper.make_node(kind, names, made, "it", domain=domain, **more)
     fed = [
         helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(array.dtype), array.shape)
         for at, (name, array) in enumerate(zip(names, inputs, strict=True))
