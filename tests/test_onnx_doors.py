@@ -175,3 +175,15 @@ def test_class_names_and_size_of_pictures_are_read_from_the_properties(tmp_path)
 def test_names_that_do_not_fit_are_left_out(tmp_path, text):
     model = picture_net(tmp_path, [helper.make_node("Relu", ["input"], ["x"], "relu")], [], properties={"names": text})
     assert model.labels is None
+
+
+def test_the_page_lists_the_operations_that_are_read_and_those_that_are_not():
+    import importlib.util
+
+    pages = Path(__file__).resolve().parents[1] / "docs"
+    spec = importlib.util.spec_from_file_location("make_onnx", pages / "make_onnx.py")
+    assert spec is not None and spec.loader is not None
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    assert (pages / "onnx.md").read_text(encoding="utf-8") == made.page(), "run python docs/make_onnx.py"
+    assert sum(map(len, made.families().values())) == len({key for key in made.TABLE if key[0] != "doctest"})
