@@ -12,6 +12,7 @@ from torch import Tensor
 from ..operation import Node, integers, operation
 
 LINEAR = {3: "linear", 4: "bilinear", 5: "trilinear"}
+OLD = "outwards"
 HALF_PIXEL = ("half_pixel", "pytorch_half_pixel", "half_pixel_symmetric")
 
 
@@ -66,8 +67,7 @@ class Way:
 def resize(node: Node, x: Tensor, *inputs: Tensor | None) -> Tensor:
     """To sizes or by scales, in the order of the inputs since version 11: region, scales, sizes."""
     if node.opset < 11:
-        shrinks = min(inputs[0].tolist()) < 1  # type: ignore[union-attr]
-        return _resized(x, _by_scales(x, inputs[0]), replace(_old(node), rounding="ceil" if shrinks else "floor"))
+        return _resized(x, _by_scales(x, inputs[0]), _old(node))
     region, scales, sizes = (*(one if one is not None and one.numel() else None for one in inputs), None, None, None)[:3]
     axes = [axis % x.dim() for axis in node.get("axes") or range(x.dim())]
     if sizes is not None:
@@ -99,9 +99,9 @@ def upsample(node: Node, x: Tensor, scales: Tensor | None = None) -> Tensor:
 
 
 def _old(node: Node) -> Way:
-    """Before version 11 positions are divided by the scale, and the nearest entry is the one before."""
+    """Before version 11 positions are divided by the scale; the nearest entry is the one before, or after where an axis shrinks."""
     mode = node.get("mode", "nearest")
-    return Way("linear" if mode == "bilinear" else mode, "asymmetric", "floor")
+    return Way("linear" if mode == "bilinear" else mode, "asymmetric", OLD)
 
 
 def _by_scales(x: Tensor, scales: Tensor | None, axes: Sequence[int] | None = None) -> list[Axis]:
@@ -170,44 +170,52 @@ def _along(x: Tensor, axis: Axis, way: Way) -> Tensor:
         y = (x.movedim(axis.at, -1) @ weights.mT).movedim(-1, axis.at)
     if way.transform != "tf_crop_and_resize":
         return y
-    at = _positions(axis, way, torch.float64)
+    at = _positions(axis, way)
     inside = ((at >= 0) & (at <= axis.length - 1)).to(x.device).view(-1, *(1,) * (x.dim() - 1 - axis.at))
     return torch.where(inside, y, way.outside)
 
 
-def _positions(axis: Axis, way: Way, dtype: torch.dtype) -> Tensor:
+def _positions(axis: Axis, way: Way) -> Tensor:
     """Where in the input each entry of the output lies."""
-    at = torch.arange(axis.size, dtype=dtype)
-    return TRANSFORMS[way.transform](at, axis)
+    return TRANSFORMS[way.transform](torch.arange(axis.size, dtype=torch.float64), axis)
+
+
+def _divided(at: Tensor, axis: Axis) -> Tensor:
+    """Positions by the scale: by the lengths where they say the same, else in the 32 bits that scales come in."""
+    return at * axis.length / axis.size if axis.whole else (at.float() / axis.scale).double()
+
+
+def _size(axis: Axis) -> float:
+    return axis.size if axis.whole else axis.scale * axis.length
 
 
 def _aligned(at: Tensor, axis: Axis) -> Tensor:
-    size = axis.scale * axis.length
+    size = _size(axis)
     return torch.zeros_like(at) if size == 1 else at * (axis.length - 1) / (size - 1)
 
 
 def _cropped(at: Tensor, axis: Axis) -> Tensor:
-    (begin, end), last, size = axis.part, axis.length - 1, axis.scale * axis.length
+    (begin, end), last, size = axis.part, axis.length - 1, _size(axis)
     inner = torch.full_like(at, 0.5) if size == 1 else at / (size - 1)
     return begin * last + inner * (end - begin) * last
 
 
 def _half_pixel(at: Tensor, axis: Axis) -> Tensor:
-    return (at + 0.5) / axis.scale - 0.5
+    return _divided(at + 0.5, axis) - 0.5
 
 
 def _symmetric(at: Tensor, axis: Axis) -> Tensor:
     """The centre of the input at the centre of the output, where the size was rounded as well."""
-    return axis.length / 2 * (1 - axis.size / (axis.scale * axis.length)) + _half_pixel(at, axis)
+    return axis.length / 2 * (1 - axis.size / _size(axis)) + _half_pixel(at, axis)
 
 
 TRANSFORMS: dict[str, Callable[[Tensor, Axis], Tensor]] = {
     "half_pixel": _half_pixel,
     "half_pixel_symmetric": _symmetric,
-    "pytorch_half_pixel": lambda at, axis: _half_pixel(at, axis) if axis.size > 1 else torch.full_like(at, -0.5),
+    "pytorch_half_pixel": lambda at, axis: _half_pixel(at, axis) if axis.size > 1 else torch.zeros_like(at),
     "align_corners": _aligned,
-    "asymmetric": lambda at, axis: at / axis.scale,
-    "tf_half_pixel_for_nn": lambda at, axis: (at + 0.5) / axis.scale,
+    "asymmetric": _divided,
+    "tf_half_pixel_for_nn": lambda at, axis: _divided(at + 0.5, axis),
     "tf_crop_and_resize": _cropped,
 }
 ROUNDINGS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -219,9 +227,9 @@ ROUNDINGS: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 def _nearest(axis: Axis, way: Way) -> Tensor:
-    """The entry that each entry of the output repeats; positions in 32 bits, in which quotients such as 1 / (1 / 3) are whole."""
-    at = ROUNDINGS[way.rounding](_positions(axis, way, torch.float32))
-    return at.long().clamp(0, axis.length - 1)
+    """The entry that each entry of the output repeats."""
+    rounding = ("floor" if axis.scale >= 1 else "ceil") if way.rounding == OLD else way.rounding
+    return ROUNDINGS[rounding](_positions(axis, way)).long().clamp(0, axis.length - 1)
 
 
 def _weights(axis: Axis, way: Way) -> Tensor:
@@ -232,7 +240,7 @@ def _weights(axis: Axis, way: Way) -> Tensor:
     shrink = min(axis.scale, 1.0) if way.antialias else 1.0
     reach = int((2 if way.mode == "cubic" else 1) / shrink) + 2
     entries = torch.arange(-reach, axis.length + reach, dtype=torch.float64)
-    distance = (shrink * (entries - _positions(axis, way, torch.float64)[:, None])).abs()
+    distance = (shrink * (entries - _positions(axis, way)[:, None])).abs()
     weights = _cubic(distance, way.steepness) if way.mode == "cubic" else (1 - distance).clamp(min=0)
     weights = weights / weights.sum(1, keepdim=True)
     inner = weights[:, reach:-reach]
