@@ -1,4 +1,4 @@
-"""Resizing, margins, sampling, regions and boxes of ONNX, in old and new versions: as onnxruntime or the reference computes them."""
+"""Resizing, margins, sampling, regions and boxes of ONNX, old and new: as onnxruntime or the reference computes them."""
 
 from __future__ import annotations
 

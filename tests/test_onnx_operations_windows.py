@@ -1,4 +1,4 @@
-"""Convolutions, pools and normalisations of ONNX in old and new versions: as onnxruntime or the standard's reference computes them."""
+"""Convolutions, pools and normalisations of ONNX, old and new: as onnxruntime or the reference computes them."""
 
 from __future__ import annotations
 
@@ -181,7 +181,8 @@ def test_a_normalisation(kind):
 
 def test_old_and_rare_normalisations():
     agree("LRN", 13, noise(4, 4, 3, 5), size=4, by="reference")
-    agree("LayerNormalization", 17, PICTURE, noise(9), None, outputs=3)
+    agree("LayerNormalization", 17, PICTURE, noise(9), noise(9), outputs=3)
+    agree("LayerNormalization", 17, PICTURE, noise(9), outputs=3, by="reference")
     agree("MeanVarianceNormalization", 13, PICTURE)
     grouped = PICTURE.reshape(2, 2, -1)
     scaled = (grouped - grouped.mean(2, keepdims=True)) / np.sqrt(grouped.var(2, keepdims=True) + 1e-5)

@@ -99,7 +99,7 @@ def upsample(node: Node, x: Tensor, scales: Tensor | None = None) -> Tensor:
 
 
 def _old(node: Node) -> Way:
-    """Before version 11 positions are divided by the scale; the nearest entry is the one before, or after where an axis shrinks."""
+    """Before version 11: positions are divided by the scale, and rounded down, or up along axes that shrink."""
     mode = node.get("mode", "nearest")
     return Way("linear" if mode == "bilinear" else mode, "asymmetric", OLD)
 
