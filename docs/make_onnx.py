@@ -8,8 +8,8 @@ from typing import Any
 
 import onnx
 
-from pellucid.model.sources.onnx.operations import FAMILIES
 from pellucid.model.sources.onnx.operation import TABLE
+from pellucid.model.sources.onnx.operations import FAMILIES
 
 PAGE = Path(__file__).with_name("onnx.md")
 START, END = "<!-- lists: python docs/make_onnx.py -->\n", "<!-- end of lists -->\n"
