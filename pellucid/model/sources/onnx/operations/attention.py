@@ -76,13 +76,13 @@ class Scores:
         scale: What they are multiplied by; None: 1 / sqrt(entries).
         softcap: Where they are bent to stay below it; 0: not.
         precision: The format that the softmax is computed in, as the standard counts formats.
-        mode: Which stage is told.
+        stage: Which of them is told: the products, capped, with the mask, or the weights.
     """
 
     scale: float | None = None
     softcap: float = 0.0
     precision: int | None = None
-    mode: int = 0
+    stage: int = 0
 
 
 def attend(
@@ -108,7 +108,7 @@ def _step_by_step(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, scores: 
     biased = capped if bias is None else capped + bias
     precise = biased if scores.precision is None else biased.to(constants.dtype(scores.precision))
     weights = (precise.softmax(-1) if bias is None else _zero_where_nothing(precise, bias)).to(q.dtype)
-    return weights @ v, (raw, capped, biased, weights)[scores.mode]
+    return weights @ v, (raw, capped, biased, weights)[scores.stage]
 
 
 def _zero_where_nothing(scores: Tensor, bias: Tensor) -> Tensor:
@@ -138,7 +138,7 @@ def padded(mask: Tensor | None, keys: int) -> Tensor | None:
 
 def heads(x: Tensor, count: int) -> Tensor:
     """(batch, places, heads * entries) as (batch, heads, places, entries)."""
-    return x.unflatten(-1, (count, -1)).transpose(1, 2)
+    return x.reshape(*x.shape[:2], count, x.shape[2] // count).transpose(1, 2)
 
 
 def merged(x: Tensor) -> Tensor:
