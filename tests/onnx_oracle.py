@@ -29,7 +29,7 @@ def name(value: Any) -> str:
 
 
 def model(
-    kind: str, opset: int, inputs: Sequence[Any], *, constant: Sequence[int] = (), outputs: int = 1, domain: str = "", **more: Any
+    kind: str, opset: int, inputs: Sequence[Any], /, *, constant: Sequence[int] = (), outputs: int = 1, domain: str = "", **more: Any
 ) -> Any:
     """A model of one operation.
 
@@ -73,6 +73,7 @@ def reference(proto: Any, inputs: Sequence[Any]) -> list[Any]:
 def agree(
     kind: str,
     opset: int,
+    /,
     *inputs: Any,
     constant: Sequence[int] = (),
     outputs: int = 1,

@@ -13,6 +13,7 @@ from ..operation import Function, Node, operation
 from ..quantised import ACCEPTED, Quantised, same
 from .casts import converted, four_bits
 
+INNER = 0.49  # what is nearer than a half to the last whole number is rounded to it, not cut off
 LIMITS = {"uint4": (0, 15), "int4": (-8, 7), "uint2": (0, 3), "int2": (-2, 1)}
 MICROSOFT = "com.microsoft"
 
@@ -86,9 +87,9 @@ def rounded(node: Node, x: Tensor, scale: Tensor, zero: Tensor | None, name: str
         return _fewer_decimals(node, steps, scale, name)
     dtype = constants.dtype(name)
     low, high = LIMITS.get(name) or (torch.iinfo(dtype).min, torch.iinfo(dtype).max)
-    own = steps.dtype
     offset = torch.zeros((), device=steps.device) if zero is None else zero.to(torch.float32)
-    steps = torch.clamp(steps.float() if own in (torch.float16, torch.bfloat16) else steps, low - offset, high - offset)
+    wide = steps.float() if steps.dtype in (torch.float16, torch.bfloat16) else steps
+    steps = torch.clamp(wide, low - offset - INNER, high - offset + INNER)
     whole = torch.fake_quantize_per_tensor_affine(steps, 1.0, 0, -(2**31), 2**31 - 1)
     return Quantised(whole, scale, None if zero is None else offset, dtype)
 
