@@ -66,6 +66,7 @@ def test_to_whole_numbers_of_few_bits():
 
 def test_the_format_of_other_numbers():
     agree("CastLike", 15, X, np.int64(1), like=19)
+    agree("CastLike", 15, X, np.array("a", object), like=19)
 
 
 def test_the_same_bits():

@@ -17,21 +17,24 @@ ROUNDED_TO_LARGEST = {torch.float8_e4m3fn: 464.0}  # what is above becomes NaN; 
 @operation("Cast")
 def cast(node: Node, x: Any) -> Any:
     """The same numbers in the format `to`."""
-    name = constants.format_name(node.get("to"))
-    if name == "string":
-        return _text(x)
-    numbers = _numbers(x) if isinstance(x, (str, list)) else x
-    if name in BITS:
-        return low_bits(numbers, name)
-    return four_bits(numbers) if name == "float4e2m1" else converted(node, numbers, constants.dtype(node.get("to")))
+    return _in_format(node, x, constants.format_name(node.get("to")))
 
 
 @operation("CastLike")
 def cast_like(node: Node, x: Any, like: Any) -> Any:
-    """The same numbers in the format of others."""
-    if not isinstance(like, Tensor):
+    """The same numbers in the format of others, which PyTorch may hold in a larger one than the file says."""
+    number = node.formats[1] if node.formats else 0
+    if number:
+        return _in_format(node, x, constants.format_name(number))
+    return converted(node, _numbers(x), like.dtype) if isinstance(like, Tensor) else _text(x)
+
+
+def _in_format(node: Node, x: Any, name: str) -> Any:
+    if name == "string":
         return _text(x)
-    return converted(node, _numbers(x) if isinstance(x, (str, list)) else x, like.dtype)
+    if name in BITS:
+        return low_bits(_numbers(x), name)
+    return four_bits(_numbers(x)) if name == "float4e2m1" else converted(node, _numbers(x), constants.dtype(name))
 
 
 def converted(node: Node, x: Tensor, dtype: torch.dtype) -> Tensor:
@@ -95,6 +98,8 @@ def _spelled(value: float) -> str:
 
 def _numbers(x: Any) -> Tensor:
     """Text as the numbers that it spells; whole ones stay exact."""
+    if isinstance(x, Tensor):
+        return x
     values = _each(x, _number)
     return torch.tensor(values, dtype=torch.int64 if _whole(values) else torch.float64)
 
