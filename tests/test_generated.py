@@ -3,6 +3,7 @@ have it; the score of a whole continuation; encoders with decoders."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,9 +11,11 @@ from typing import Any
 
 import pytest
 import torch
+from click.testing import CliRunner
 from torch import Tensor, nn
 
 import pellucid as pl
+from pellucid.cli import main
 from pellucid.methods.lrp import composite
 from pellucid.model.readers.going_on import added
 
@@ -330,3 +333,46 @@ def test_a_generated_text_comes_back_from_its_file(tmp_path: Path):
     back = pl.Explanation.load(e.save(tmp_path / "e.safetensors"))
     assert torch.equal(back.values, e.values) and back.targets == e.targets
     assert back.matrix(1).rows == e.matrix(1).rows and torch.equal(back.matrix(1).values, e.matrix(1).values)
+
+
+def folder(path: Path) -> Path:
+    """A small language model with its tokenizer, as transformers saves them."""
+    transformers, tokenizers = pytest.importorskip("transformers"), pytest.importorskip("tokenizers")
+    net = seeded(gpt2)
+    net.save_pretrained(path)
+    words = {"<s>": 0, "</s>": 1, "<u>": 2, **{f"w{n}": n + 3 for n in range(47)}}
+    made = tokenizers.Tokenizer(tokenizers.models.WordLevel(words, unk_token="<u>"))
+    made.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    names = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<u>"}
+    transformers.PreTrainedTokenizerFast(tokenizer_object=made, **names).save_pretrained(path)
+    return path
+
+
+def run(*arguments: str) -> Any:
+    return CliRunner().invoke(main, ["explain", *arguments])
+
+
+def test_the_command_line_lets_a_model_go_on(tmp_path: Path):
+    model, out = f"hf:{folder(tmp_path / 'model')}", tmp_path / "out"
+    done = run("--text", "w3 w9 w3", "--model", model, "--generate", "4", "--out", str(out), "--format", "png,svg,html,txt,json")
+    assert done.exit_code == 0, done.output
+    assert "4 new tokens" in done.output and "each the one with the highest score" in " ".join(done.output.split())
+    files = {file.suffix: file for file in out.iterdir()}
+    matrices = json.loads(files[".json"].read_text())["subject"]["matrices"]
+    assert len(matrices[0]["values"]) == 4 == len(matrices[0]["rows"]) and matrices[0]["columns"][:3] == ["w3", "w9", "w3"]
+    page = files[".html"].read_text()
+    assert page.count('type="radio"') == 4 and "<script" not in page and all(name in page for name in matrices[0]["rows"])
+    assert all(f">{name.strip()}</text>" in files[".svg"].read_text() for name in matrices[0]["columns"])
+    given = run("--text", "w3 w9 w3", "--model", model, "--continuation", " w7 w1", "--out", str(out))
+    assert given.exit_code == 0 and "2 new tokens" in given.output
+    both = run("--text", "w3 w9 w3", "--model", model, "--sequence", " w7 w1", "--versus", " w2", "--out", str(out))
+    assert both.exit_code == 0 and 'log-probability of " w7 w1" - log-probability of " w2"' in both.output
+    twice = run("--text", "w3", "--model", model, "--generate", "4", "--target", "w3")
+    assert twice.exit_code == 2 and "--target and --generate" in twice.output
+
+
+def test_a_token_of_a_generated_text_is_shown_with_the_text_before_it(tmp_path: Path):
+    e = pl.explain(pl.load(seeded(gpt2), preprocess=READER), "w3 w9 w3", pl.generated(text=" w7 w1"))
+    words = e[1].save(tmp_path / "one.txt").read_text()
+    assert "w3" in words and 'token "w1", new token 2' in words
+    assert e[1].save(tmp_path / "one.html").read_text().count("<mark") >= 4

@@ -33,6 +33,8 @@ def echo(text: str = "", *, bold: bool = False) -> None:
 
 def print_explanation(e: Explanation) -> None:
     """The best classes, the map in a terminal, and the caption."""
+    if print_generated(e):
+        return
     print_classes(e)
     for sample in range(min(len(e), MOST_SAMPLES)):
         if sys.stdout.isatty():
@@ -41,6 +43,19 @@ def print_explanation(e: Explanation) -> None:
             echo(e.caption(sample))
     if len(e) > MOST_SAMPLES:
         echo(f"and {len(e) - MOST_SAMPLES} more; the files hold all of them.")
+
+
+def print_generated(e: Explanation) -> bool:
+    """All tokens of a generated text, a line each; False where there is none, or one token of it."""
+    from pellucid.render.terminal import whole
+
+    tty = sys.stdout.isatty()
+    found = whole(e, min(get_terminal_size()[0], 120), colour=tty and wants_colour(sys.stdout))
+    if found and tty:
+        click.echo(found)  # its colours command the terminal
+    elif found:
+        echo(found)
+    return bool(found)
 
 
 def print_model(model: Model) -> None:

@@ -15,7 +15,7 @@ from pellucid.core.conforms import conforms
 from pellucid.core.files import parse_json
 from pellucid.core.tensors import read_tensors
 from pellucid.errors import OutputError
-from pellucid.model.modality import from_plain, to_plain, tupled
+from pellucid.model.modality import Generated, from_plain, to_plain, tupled
 from .explanation import Explanation
 from .ledger import Ledger, Row
 from .regions import Region
@@ -182,11 +182,19 @@ def summary(e: Explanation) -> dict[str, Any]:
                 "reliability": None if e.error is None else [one.reliability() for one in e],
             },
             "regions": [[region_to_dict(region) for region in one.regions()] for one in e],
-            "subject": None if subject is None else {"kind": subject.kind, "samples": samples},
+            "subject": None if subject is None else {"kind": subject.kind, "samples": samples} | _matrices(e),
             "ledger": None if e.ledger is None else ledger_to_dict(e.ledger),
         }
         | _doubts(e)
     )
+
+
+def _matrices(e: Explanation) -> dict[str, Any]:
+    """Of generated texts, a matrix for each prompt: the values, and the tokens that its rows and columns are of."""
+    if not isinstance(e.subject, Generated):
+        return {}
+    found = [(number, e.matrix(number)) for number in e.subject.prompt_numbers]
+    return {"matrices": [{"prompt": number, **one._asdict(), "values": one.values.tolist()} for number, one in found]}
 
 
 def region_to_dict(region: Region) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
 from pellucid.explanation.explanation import Explanation
-from .modality.painters import SCALES, inputs, painter
+from .modality.painters import SCALES, WHOLE, inputs, painter, prompts
 from .parts.legend import class_bars
 from .parts.map import Map, prepare
 from .parts.palette import AMBER, FAINT, HAIR, INK, PAPER, RED_BLUE, Palette
@@ -23,6 +23,7 @@ from .parts.text import line, paragraph, side_by_side, stack
 from .parts.view import PLAIN, Regions, Shown, View
 
 MARGIN, GAP, COLUMN = 32, 28, 400
+WHOLE_WIDE = 924  # pixels of a generated text
 MOST_SAMPLES = 16
 Cell = tuple[Image.Image, Image.Image]  # a panel, and what stands below it
 Words = Callable[[int], list[Image.Image]]  # the caption, so many pixels wide; none of panels without one
@@ -53,10 +54,19 @@ def picture(
 
 def sheet(e: Explanation, shown: Shown = PLAIN) -> Image.Image:
     """All samples under one another on one scale, the first `MOST_SAMPLES` of many."""
+    texts = prompts(e)
+    if texts:
+        return stack([framed(stack([about_all(one), WHOLE.image(one, WHOLE_WIDE)], 10)) for one in texts[:MOST_SAMPLES]], 0)
     samples, scale, left = batch(e)
     figures = [picture(e, sample, scale=scale, **vars(shown)) for sample in samples]
     figures += [framed(paragraph(left, 16, figures[0].width - 2 * MARGIN, AMBER))] if left else []
     return stack(figures, gap=0)
+
+
+def about_all(e: Explanation) -> Image.Image:
+    """Method and model, of all rows of a generated text."""
+    words = "  ·  ".join(filter(None, (e.method, model_name(e.provenance), f"{len(e)} new tokens")))
+    return line(words, 16, WHOLE_WIDE, FAINT)
 
 
 def batch(e: Explanation) -> tuple[range, Scale, str]:

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from pellucid.errors.printable import printable
 from pellucid.explanation.explanation import Explanation
-from .image import batch, encoded, numbered, panels
-from .modality.painters import SCALES, inputs, painter
+from .image import MOST_SAMPLES, batch, encoded, numbered, panels
+from .modality.painters import SCALES, WHOLE, inputs, painter, prompts
 from .parts.ledger_table import ledger_rows
 from .parts.map import Map, prepare
 from .parts.scale import Scale
@@ -51,6 +51,10 @@ p {{ margin: .4rem 0; }}
 
 def page(e: Explanation, *, view: str | Sequence[str] = "map", top: float = 0.1, by: str | Tensor = "connected") -> str:
     """The whole page: a section per sample, then what it takes to repeat it."""
+    texts = prompts(e)
+    if texts:
+        sections = [WHOLE.html(one, number) for number, one in enumerate(texts[:MOST_SAMPLES])]
+        return document(f"{e.method} -> generated text", [*sections, provenance(e)], WHOLE.style)
     shown, (samples, scale, left) = Shown(view, top, by), batch(e)
     parts = [section(e[sample], numbered(e, sample), scale, shown) for sample in samples]
     parts += [f'<p class="warning">{left}</p>'] if left else []

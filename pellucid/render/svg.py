@@ -6,8 +6,8 @@ import json
 from html import escape
 
 from pellucid.explanation.explanation import Explanation
-from .image import batch, numbered, panels
-from .modality.painters import painter
+from .image import MOST_SAMPLES, batch, numbered, panels
+from .modality.painters import WHOLE, painter, prompts
 from .modality.tokens.runs import visible
 from .page import inline
 from .parts.map import prepare
@@ -27,10 +27,9 @@ HEAD = """<svg xmlns="http://www.w3.org/2000/svg" width="{wide}" height="{high}"
 
 def svg(e: Explanation) -> str:
     """All samples under one another on one scale, the first `MOST_SAMPLES` of many, each with its caption."""
-    samples, scale, left = batch(e)
+    figures, left = every_figure(e)
     parts, below = [], 0.0
-    for sample in samples:
-        figure, high = one_sample(e[sample], numbered(e, sample), scale)
+    for figure, high in figures:
         parts.append(f'<g transform="translate(0 {below:.1f})">\n{figure}\n</g>')
         below += high + 40
     if left:
@@ -41,6 +40,15 @@ def svg(e: Explanation) -> str:
     title, high = escape(visible(f"{e.method} -> {e.target}")), round(below + 2 * MARGIN)
     head = HEAD.format(wide=WIDE + 2 * MARGIN, high=high, title=title, description=description, margin=MARGIN, letters=LETTERS)
     return "\n".join([head.rstrip(), *parts, "</g>", "</svg>", ""])
+
+
+def every_figure(e: Explanation) -> tuple[list[tuple[str, float]], str]:
+    """A figure for every sample, or for every generated text, with their heights; and a sentence where these are not all."""
+    texts = prompts(e)
+    if texts:
+        return [WHOLE.svg(one, WIDE) for one in texts[:MOST_SAMPLES]], ""
+    samples, scale, left = batch(e)
+    return [one_sample(e[sample], numbered(e, sample), scale) for sample in samples], left
 
 
 def one_sample(e: Explanation, which: str, scale: Scale) -> tuple[str, float]:

@@ -9,7 +9,8 @@ import numpy as np
 
 from pellucid.core.numbers import with_sign
 from pellucid.explanation.explanation import Explanation
-from .modality.painters import inputs, painter
+from .modality.generated.words import sentences
+from .modality.painters import WHOLE, inputs, painter, prompts
 from .parts.ledger_table import ledger_lines
 from .parts.map import Map, prepare
 from .parts.palette import RED_BLUE, RESET, Palette, ends, ink, paper
@@ -40,6 +41,14 @@ def terminal(
     return "\n".join([*map_lines(one, drawn, width, colour=colour, rescale=isinstance(scale, str)), *words])
 
 
+def whole(e: Explanation, width: int = 80, *, colour: bool = True) -> str:
+    """All rows of generated texts as lines for a terminal; "" where there is no such text, or one row of it."""
+    return "\n\n".join(
+        "\n".join([*WHOLE.lines(one, width, colour), *textwrap.wrap(" ".join([*sentences(one), *one.notes]), width)])
+        for one in prompts(e)
+    )
+
+
 def map_lines(e: Explanation, drawn: Map, width: int, *, colour: bool, rescale: bool = True) -> list[str]:
     """The map and its scale, without words below; of an empty map nothing, since the caption says why."""
     if e.parts:
@@ -62,6 +71,8 @@ def map_lines(e: Explanation, drawn: Map, width: int, *, colour: bool, rescale: 
 
 def text(e: Explanation) -> str:
     """Every sample in signs with its ledger, without colour."""
+    if prompts(e):
+        return whole(e, 78, colour=False)
     ledgers = [[] if one.ledger is None else ["", *ledger_lines(one.ledger)] for one in e]
     parts = ["\n".join([terminal(one, 78, colour=False), *lines]) for one, lines in zip(e, ledgers, strict=True)]
     if e.classes:

@@ -9,10 +9,13 @@ from dataclasses import replace
 
 from pellucid.explanation.explanation import Explanation
 from ..parts.painter import Painter
-from . import series, table, tokens
+from . import generated, series, table, tokens
+from .generated import WHOLE as WHOLE, prompts as prompts
 
 #: By the `kind` of `pellucid.model.modality`.
-PAINTERS: dict[str, Painter] = {"tokens": tokens.PAINTER, "table": table.PAINTER, "curves": series.PAINTER}
+PAINTERS: dict[str, Painter] = {
+    "tokens": tokens.PAINTER, "generated": generated.PAINTER, "table": table.PAINTER, "curves": series.PAINTER,
+}  # fmt: skip
 SCALES = "Every input is painted on a scale of its own; the caption says how much each gives."
 
 

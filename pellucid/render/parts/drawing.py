@@ -48,6 +48,7 @@ class Words:
 
     Arguments:
         anchor: Whether they begin ("l"), stand around ("m"), or end ("r") at `left`.
+        upward: Whether they read from below to above, beginning at `base`.
     """
 
     left: float
@@ -56,6 +57,7 @@ class Words:
     size: int = 14
     colour: Colour = INK
     anchor: str = "l"
+    upward: bool = False
 
 
 Mark = Rect | Line | Words
@@ -92,7 +94,9 @@ class Drawing:
         image = fine.reduce(FINER)
         write = ImageDraw.Draw(image)
         for mark in self.marks:
-            if isinstance(mark, Words):
+            if isinstance(mark, Words) and mark.upward:
+                _write_upward(image, mark)
+            elif isinstance(mark, Words):
                 write.text((mark.left, mark.base), plain(mark.text), mark.colour, font(mark.size), anchor=f"{mark.anchor}s")
         return image
 
@@ -105,6 +109,16 @@ class Drawing:
         box = f'viewBox="0 0 {self.wide:.0f} {self.high:.0f}"'
         style = "max-width:100%; height:auto; display:block; margin:0 0 1.2rem"
         return f'<svg width="{self.wide:.0f}" height="{self.high:.0f}" {box} style="{style}" role="img">\n{self.svg()}\n</svg>'
+
+
+def _write_upward(image: Image.Image, mark: Words) -> None:
+    """Words that read from below to above, with their base line at `left`."""
+    words = plain(mark.text)
+    ink = Image.new("L", (max(1, round(width(words, mark.size)) + 2), 2 * mark.size))
+    ImageDraw.Draw(ink).text((0, round(1.4 * mark.size)), words, 255, font(mark.size), anchor="ls")
+    turned = ink.transpose(Image.Transpose.ROTATE_90)
+    place = round(mark.left - 1.4 * mark.size), round(mark.base - turned.height)
+    image.paste(Image.new("RGB", turned.size, mark.colour), place, turned)
 
 
 def fitted(words: str, size: int, limit: float) -> str:
@@ -127,6 +141,7 @@ def _element(mark: Mark) -> str:
         points = " ".join(f"{x:.1f},{y:.1f}" for x, y in mark.points)
         return f'<polyline points="{points}" fill="none" stroke="{web(mark.colour)}" stroke-width="{mark.wide:g}"/>'
     where = f'x="{mark.left:.1f}" y="{mark.base:.1f}" text-anchor="{ANCHORS[mark.anchor]}"'
+    where += f' transform="rotate(-90 {mark.left:.1f} {mark.base:.1f})"' if mark.upward else ""
     how = f'font-family="system-ui, sans-serif" font-size="{mark.size}" fill="{web(mark.colour)}"'
     return f"<text {where} {how}>{escape(visible(mark.text))}</text>"
 

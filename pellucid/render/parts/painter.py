@@ -15,6 +15,27 @@ PAGE = 864  # pixels
 
 
 @dataclass(frozen=True)
+class Whole:
+    """How all rows of an explanation that belong together are shown at once: those of one generated text.
+
+    Every function gets the explanation of these rows.
+
+    Arguments:
+        lines: Lines for a terminal: `lines(e, width, colour)`.
+        image: A figure, exactly so many pixels wide: `image(e, wide)`.
+        html: A section of a page: `html(e, number)`, where numbers tell sections apart.
+        svg: Elements of an SVG so many pixels wide, and their height: `svg(e, wide)`.
+        style: What a page needs besides.
+    """
+
+    lines: Callable[[Explanation, int, bool], list[str]]
+    image: Callable[[Explanation, int], Image.Image]
+    html: Callable[[Explanation, int], str]
+    svg: Callable[[Explanation, int], tuple[str, float]]
+    style: str = ""
+
+
+@dataclass(frozen=True)
 class Painter:
     """How one kind of subject is shown; what is None is shown as any row or map is.
 

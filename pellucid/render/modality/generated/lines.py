@@ -1,0 +1,49 @@
+"""A generated text in a terminal: the text, then every new token with the tokens before it that say most."""
+
+from __future__ import annotations
+
+from pellucid.core.numbers import figure, with_sign
+from pellucid.explanation.explanation import Explanation
+from ...parts.palette import RESET, ends, ink, paper
+from ..tokens.runs import Run, cells, legible, rows
+from .layout import Layout, layout
+from .matrix import scale_words
+from .words import text_parts
+
+MOST = 6  # tokens beside each new one
+DIM = "\x1b[2m"
+
+
+def lines(e: Explanation, width: int, colour: bool) -> list[str]:
+    """The text in lines, a line per new token, and what its marks mean."""
+    shown, (prompt, new) = layout(e), text_parts(e)
+    text = ["".join(run.text for run in row) for row in rows([Run(f"{prompt} »{new}")], width)]
+    left = min(24, max(cells(name) for name in shown.rows))
+    body = [line(shown, row, float(e.output[row]), left, width, colour=colour) for row in range(len(shown.rows))]
+    return [*text, "", *body, legend(shown, colour=colour)]
+
+
+def line(shown: Layout, row: int, score: float, left: int, width: int, *, colour: bool) -> str:
+    """One new token, its score, and the tokens that say most of it."""
+    name = shown.rows[row][:left]
+    head = f"{row + 1:>3} {name}{' ' * (left - cells(name))} {figure(score):>7} <"
+    used, parts = cells(head), [head]
+    for column in shown.strongest(row, MOST):
+        words = f" {shown.columns[column]} {with_sign(shown.heat[row, column], signed=shown.signed)}"
+        if used + cells(words) + 1 > width:
+            break
+        used += cells(words) + 1
+        parts.append(painted(shown, words, shown.strength(row, column)) if colour else words)
+    return " ".join(parts)
+
+
+def painted(shown: Layout, words: str, strength: float) -> str:
+    """Words on the ground of a strength."""
+    back = shown.drawn.on_paper(strength)
+    return f"{paper(back)}{ink(legible(back))}{words} {RESET}"
+
+
+def legend(shown: Layout, *, colour: bool) -> str:
+    """What the colours mean, the scale, and what is kept off it."""
+    marks = "  ".join(painted(shown, f" {words}", level) for level, words in ends(signed=shown.signed, short=True)) + " · "
+    return f"{marks if colour else ''}{scale_words(shown)}"
