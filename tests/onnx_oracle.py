@@ -29,7 +29,15 @@ def name(value: Any) -> str:
 
 
 def model(
-    kind: str, opset: int, inputs: Sequence[Any], /, *, constant: Sequence[int] = (), outputs: int = 1, domain: str = "", **more: Any
+    kind: str,
+    opset: int,
+    inputs: Sequence[Any],
+    /,
+    *,
+    constant: Sequence[int] = (),
+    outputs: int = 1,
+    domain: str = "",
+    **more: Any,
 ) -> Any:
     """A model of one operation.
 

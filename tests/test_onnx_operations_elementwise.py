@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from tests.onnx_oracle import agree, name, row
 
@@ -102,3 +103,25 @@ def test_a_gated_activation():
 def test_activations_of_onnxruntime(kind):
     bias = (ROW,) if kind in ("BiasGelu", "FastGelu") else ()
     agree(kind, 1, X, *bias, domain="com.microsoft", atol=1e-3 if kind == "FastGelu" else 1e-5)
+
+
+def test_fused_activations_of_its_other_providers():
+    masked = X + ROW
+    weights = np.exp(masked) / np.exp(masked).sum(-1, keepdims=True)
+    agree("BiasSoftmax", 1, X, ROW, domain="com.microsoft", axis=2, expected=[weights])
+    agree("BiasAdd", 1, X, ROW, P, domain="com.microsoft", expected=[X + ROW + P])
+    left, right = masked[..., :2], torch.from_numpy(masked[..., 2:])
+    agree("BiasSplitGelu", 1, X, ROW, domain="com.microsoft", expected=[left * torch.nn.functional.gelu(right).numpy()])
+
+
+IMAGE = RNG.standard_normal((2, 3, 4, 5)).astype(np.float32)
+EARLY = [
+    row("ImageScaler", 1, IMAGE, scale=2.0, bias=[1.0, 2.0, 3.0]), row("Crop", 1, IMAGE, border=[1, 2, 0, 1]),
+    row("Crop", 1, IMAGE, border=[1, 2, 0, 0], scale=[2, 3]), row("Scale", 1, IMAGE, scale=2.0),
+    *(row(kind, 1, IMAGE, alpha=2.0, beta=0.5) for kind in ("Affine", "ScaledTanh", "ParametricSoftplus")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("operation", "how"), EARLY, ids=name)
+def test_operations_that_the_standard_took_out_again(operation, how):
+    agree(*operation, **how)

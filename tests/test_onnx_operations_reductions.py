@@ -72,6 +72,8 @@ ROWS = [
     row("FusedMatMul", 1, normal(3, 2, 4), normal(2, 4, 5), domain="com.microsoft", transBatchA=1),
     row("FusedMatMul", 1, normal(4, 2, 3), normal(5, 2, 4), domain="com.microsoft", **dict.fromkeys(BOTH_TURNED, 1)),
     row("FusedGemm", 1, P[0], normal(4, 5), normal(5), domain="com.microsoft", activation="LeakyRelu", activation_alpha=0.2),
+    *(row("CDist", 1, P[0], normal(5, 4), domain="com.microsoft", metric=name) for name in ("euclidean", "sqeuclidean")),
+    row("TransposeMatMul", 1, P, normal(2, 5, 4), domain="com.microsoft", transB=1),
     row("Inverse", 1, normal(2, 3, 3), domain="com.microsoft", atol=1e-3),
 ]  # fmt: skip
 

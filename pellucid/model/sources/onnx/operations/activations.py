@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -42,6 +43,18 @@ def biased_gelu(node: Node, x: Tensor, bias: Tensor) -> Tensor:
 @operation("FastGelu", domain="com.microsoft")
 def fast_gelu(node: Node, x: Tensor, bias: Tensor | None = None) -> Tensor:
     return F.gelu(x if bias is None else x + bias, approximate="tanh")
+
+
+@operation("BiasSplitGelu", domain="com.microsoft")
+def split_gelu(node: Node, x: Tensor, bias: Tensor) -> Tensor:
+    """a gelu(b), of the two halves of x + bias"""
+    value, gate = (x + bias).chunk(2, -1)
+    return value * F.gelu(gate)
+
+
+@operation("BiasAdd", domain="com.microsoft")
+def biased_sum(node: Node, x: Tensor, bias: Tensor, skip: Tensor) -> Tensor:
+    return x + bias + skip
 
 
 @operation("Swish")
@@ -150,6 +163,12 @@ SCALED: dict[str, tuple[Any, ...]] = {  # and the defaults of alpha and beta
 def softmax(node: Node, x: Tensor) -> Tensor:
     rows, axis = _rows(node, x)
     return rows.softmax(axis).view(x.shape)
+
+
+@operation("BiasSoftmax", domain="com.microsoft")
+def biased_softmax(node: Node, x: Tensor, bias: Tensor) -> Tensor:
+    """Softmax of masked scores, over all axes from `axis` on."""
+    return softmax(replace(node, opset=1), x + bias)
 
 
 @operation("LogSoftmax")

@@ -19,7 +19,7 @@ def matmul(node: Node, a: Tensor, b: Tensor) -> Tensor:
     return a @ b
 
 
-@operation("FusedMatMul", domain="com.microsoft")
+@operation("FusedMatMul", "TransposeMatMul", domain="com.microsoft")
 def fused_matmul(node: Node, a: Tensor, b: Tensor) -> Tensor:
     """alpha A B, each transposed where asked: its last two axes, or the first before those between (`transBatch`)."""
     left, right = (_transposed(node, x, which) for x, which in ((a, "A"), (b, "B")))
@@ -63,6 +63,13 @@ def einsum(node: Node, *tensors: Tensor) -> Tensor:
 @operation("Det")
 def determinant(node: Node, x: Tensor) -> Tensor:
     return x.det()
+
+
+@operation("CDist", domain="com.microsoft")
+def distances(node: Node, a: Tensor, b: Tensor) -> Tensor:
+    """Euclidean distances of rows of one matrix from rows of another, or their squares."""
+    squares = (a.unsqueeze(1) - b).square().sum(-1)
+    return squares if node.get("metric", "sqeuclidean") == "sqeuclidean" else squares.sqrt()
 
 
 @operation("Inverse", domain="com.microsoft")
