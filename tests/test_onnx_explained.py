@@ -1,187 +1,134 @@
-"""ONNX files: an operation between two dense layers is explained as in the same network of PyTorch, and of a known kind."""
+"""Layers of ONNX files are explained as the same layers of PyTorch: convolution, the layer in question, dense."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
-import numpy as np
+import onnx
 import pytest
 import torch
-from onnx import helper, numpy_helper
-from torch import nn
-from torch.nn import functional as F
+import torch.nn.functional as F
+from onnx import TensorProto, helper, numpy_helper
+from torch import Tensor, nn
 
 import pellucid as pl
-from tests import onnx_nets
 
-BY = "com.microsoft"
-WIDTH = 8
-RNG = torch.Generator().manual_seed(0)
-X, V, W = (torch.randn(*shape, generator=RNG) for shape in ((4, 6), (WIDTH,), (WIDTH, WIDTH)))
-FIRST, SLOPES = torch.randn(WIDTH, 6, generator=RNG), torch.rand(WIDTH, generator=RNG)
-LAST = torch.tensor([-1])
+METHODS = ("gradient_x_input", "lrp.epsilon", "lrp.epsilon_plus", "deeplift")
+X = torch.linspace(-1, 1, 2 * 3 * 8 * 8).reshape(2, 3, 8, 8).sin()
+DRAW = torch.Generator().manual_seed(0)
 
 
-class Network(nn.Module):
-    """Dense, a function, dense."""
-
-    def __init__(self, function, after):
-        super().__init__()
-        self.function = function
-        self.first, self.second, self.b = nn.Parameter(FIRST), nn.Parameter(after), nn.Parameter(torch.arange(3.0))
-
-    def forward(self, x):
-        return F.linear(self.function(F.linear(x, self.first)), self.second, self.b)
+def noise(*shape: int) -> Tensor:
+    return torch.randn(shape, generator=DRAW)
 
 
-def node(kind, *inputs, out="z", by="", **attributes):
-    return helper.make_node(kind, list(inputs), [out], f"{kind}-{out}", domain=by, **attributes)
+class Layer(NamedTuple):
+    """One layer, of an input with shape (batch, 4, 6, 6), in both."""
+
+    kind: str
+    function: Callable[..., Tensor]
+    weights: Sequence[Tensor | None] = ()
+    attributes: dict[str, Any] = {}  # noqa: RUF012  never changed
+    opset: int = 17
 
 
-def file(path: Path, nodes, constants, net, version):
-    """The same network, with a function that reads "h" and makes "z"."""
-    weights = {"w1": net.first, "w2": net.second, "b2": net.b, **constants}
-    tensors = [numpy_helper.from_array(np.asarray(one.detach()), name) for name, one in weights.items()]
-    whole = [node("Gemm", "input", "w1", out="h", transB=1), *nodes, node("Gemm", "z", "w2", "b2", out="y", transB=1)]
-    return onnx_nets.write(whole, tensors, ["N", 6], "y", ["N", 3], path, opset=version, domains={BY: 1})
+W, SIDES = noise(4, 4, 3, 3), torch.tensor([0, 0, 1, 2, 0, 0, 0, 1])
+SCALE, SHIFT, MEAN, VARIANCE = noise(4), noise(4), noise(4), noise(4) ** 2 + 0.5
+GRID = (noise(1, 5, 4, 2) * 0.5).clamp(-1, 1)
+SCALES = torch.tensor([1.0, 1.0, 2.0, 1.5])
 
-
-def one(kind, function, *constants, version=20, by="", **attributes):
-    """A row of the table: an operation of one changing value and constants."""
-    known = {f"c{at}": constant for at, constant in enumerate(constants)}
-    return [node(kind, "h", *known, by=by, **attributes)], function, known, version
-
-
-def several(nodes, function, version=20, **constants):
-    return nodes, function, constants, version
-
-
-def by_hand(x):
-    centred = x - x.mean(-1, keepdim=True)
-    return centred / (centred.pow(2).mean(-1, keepdim=True) + 1e-5).sqrt()
-
-
-def spectrum(x):
-    return torch.view_as_real(torch.fft.rfft(x)).square().sum(-1)
-
-
-S = torch.tensor
-ROWS = {
-    **{kind: one(kind, function) for kind, function in {
-        "Relu": torch.relu, "Sigmoid": torch.sigmoid, "Tanh": torch.tanh, "Softplus": F.softplus, "HardSwish": F.hardswish,
-        "Mish": F.mish, "Gelu": F.gelu, "Elu": F.elu, "Selu": F.selu, "LeakyRelu": F.leaky_relu, "Exp": torch.exp,
-    }.items()},
-    "Gelu-tanh": one("Gelu", lambda x: F.gelu(x, approximate="tanh"), approximate="tanh"),
-    "BiasGelu": one("BiasGelu", lambda x: F.gelu(x + V), V, by=BY), "Swish": one("Swish", F.silu, version=24),
-    "SwiGLU": several([node("SwiGLU", "h", "h")], lambda x: F.silu(x) * x, version=28),
-    "PRelu": one("PRelu", lambda x: F.prelu(x, SLOPES), SLOPES), "Softmax": one("Softmax", lambda x: x.softmax(-1)),
-    "Clip": one("Clip", F.relu6, S(0.0), S(6.0)), "Clip-6": one("Clip", F.relu6, version=6, min=0.0, max=6.0),
-    "Softmax-11": one("Softmax", lambda x: x.softmax(-1), version=11),
-    "LogSoftmax": one("LogSoftmax", lambda x: x.log_softmax(-1)),
-    "Add": one("Add", lambda x: x + V, V), "Mul": one("Mul", lambda x: x * V, V), "Div": one("Div", lambda x: x / V, V),
-    "Max": one("Max", lambda x: torch.maximum(x, V), V), "Pow": one("Pow", lambda x: x**2, S(2.0)),
-    "Mean": several([node("Sin", "h", out="s"), node("Mean", "h", "s")], lambda x: (x + x.sin()) / 2),
-    "product": several([node("Sin", "h", out="s"), node("Mul", "h", "s")], lambda x: x * x.sin()),
-    "MatMul": one("MatMul", lambda x: x @ W, W), "Gemm": one("Gemm", lambda x: F.linear(x, W, V), W, V, transB=1),
-    "Gemm-scaled": one("Gemm", lambda x: 0.5 * (x @ W) + 2 * V, W, V, alpha=0.5, beta=2.0),
-    "FusedGemm": one("FusedGemm", lambda x: F.linear(x, W, V).relu(), W, V, by=BY, transB=1, activation="Relu"),
-    "FusedMatMul": one("FusedMatMul", lambda x: 0.5 * (x @ W.T), W, by=BY, transB=1, alpha=0.5),
-    "Einsum": one("Einsum", lambda x: torch.einsum("ij,jk->ik", x, W), W, equation="ij,jk->ik"),
-    **{kind: one(kind, function, LAST) for kind, function in {
-        "ReduceSum": lambda x: x.sum(1, True), "ReduceMean": lambda x: x.mean(1, True), "ReduceMax": lambda x: x.amax(1, True),
-        "ReduceL1": lambda x: x.abs().sum(1, True), "ReduceSumSquare": lambda x: x.square().sum(1, True),
-        "ReduceLogSumExp": lambda x: x.logsumexp(1, True), "CumSum": lambda x: x.cumsum(1),
-    }.items()},
-    "Cast": several([node("Cast", "h", out="d", to=11), node("Cast", "d", to=1)], lambda x: x.double().float()),
-    "Dropout": one("Dropout", lambda x: x),
-    "a norm": several(
-        [node("ReduceL2", "h", "last", out="n"), node("Div", "h", "n")], lambda x: x / x.norm(dim=1, keepdim=True), 18, last=LAST
+LAYERS = {
+    "convolution": Layer("Conv", lambda x, w, b: F.conv2d(x, w, b, 2, 1), (W, SHIFT), {"strides": [2, 2], "pads": [1] * 4}),
+    "convolution with uneven margins": Layer(
+        "Conv", lambda x, w: F.conv2d(F.pad(x, (1, 2, 0, 1)), w), (W,), {"pads": [0, 1, 1, 2]}
     ),
-    "a Gelu written out": several(
-        [node("Div", "h", "two", out="a"), node("Erf", "a", out="b"), node("Add", "b", "one", out="c"),
-         node("Mul", "h", "c", out="d"), node("Mul", "d", "half")], F.gelu, two=S(2**0.5), one=S(1.0), half=S(0.5)),
-    "a layer norm written out": several(
-        [node("ReduceMean", "h", out="m", axes=[-1]), node("Sub", "h", "m", out="a"), node("Pow", "a", "two", out="b"),
-         node("ReduceMean", "b", out="v", axes=[-1]), node("Add", "v", "eps", out="e"), node("Sqrt", "e", out="s"),
-         node("Div", "a", "s")], by_hand, 13, two=S(2.0), eps=S(1e-5)),
-    "a spectrum": several(
-        [node("Unsqueeze", "h", "last", out="u"), node("DFT", "u", out="f", axis=1, onesided=1), node("Mul", "f", "f", out="q"),
-         node("ReduceSum", "q", "last", keepdims=0)], spectrum, 17, last=LAST),
+    "grouped convolution": Layer("Conv", lambda x, w: F.conv2d(x, w, groups=4), (W[:, :1],), {"group": 4}),
+    "transposed convolution": Layer(
+        "ConvTranspose", lambda x, w, b: F.conv_transpose2d(x, w, b, 2, 1, 1), (W, SHIFT),
+        {"strides": [2, 2], "pads": [1] * 4, "output_padding": [1, 1]},
+    ),
+    "max pool": Layer("MaxPool", lambda x: F.max_pool2d(x, 3, 2, 1), (), {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1] * 4}),
+    "average pool": Layer("AveragePool", lambda x: F.avg_pool2d(x, 3, 2, 1, count_include_pad=False), (),
+                          {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1] * 4}),
+    "mean of all": Layer("GlobalAveragePool", lambda x: F.adaptive_avg_pool2d(x, 1)),
+    "largest of all": Layer("GlobalMaxPool", lambda x: F.adaptive_max_pool2d(x, 1)),
+    "batch norm": Layer(
+        "BatchNormalization", lambda x, s, b, m, v: F.batch_norm(x, m, v, s, b, eps=1e-3), (SCALE, SHIFT, MEAN, VARIANCE),
+        {"epsilon": 1e-3},
+    ),
+    "instance norm": Layer("InstanceNormalization", lambda x, s, b: F.instance_norm(x, weight=s, bias=b), (SCALE, SHIFT)),
+    "layer norm": Layer("LayerNormalization", lambda x, s: F.layer_norm(x, (6,), s), (noise(6),)),
+    "group norm": Layer("GroupNormalization", lambda x, s, b: F.group_norm(x, 2, s, b), (SCALE, SHIFT), {"num_groups": 2}, 21),
+    "rms norm": Layer("RMSNormalization", lambda x, s: F.rms_norm(x, (6,), s, 1e-5), (noise(6),), {}, 23),
+    "lrn": Layer("LRN", lambda x: F.local_response_norm(x, 3, 0.1, 0.75, 2.0), (), {"size": 3, "alpha": 0.1, "bias": 2.0}),
+    "lp norm": Layer("LpNormalization", lambda x: F.normalize(x, dim=1), (), {"axis": 1}),
+    "bilinear": Layer("Resize", lambda x: F.interpolate(x, scale_factor=(2, 1.5), mode="bilinear"), (None, SCALES), {"mode": "linear"}),
+    "bicubic": Layer("Resize", lambda x: F.interpolate(x, scale_factor=(2, 1.5), mode="bicubic"), (None, SCALES), {"mode": "cubic"}),
+    "nearest": Layer("Resize", lambda x: F.interpolate(x, scale_factor=(2, 1.5)), (None, SCALES),
+                     {"nearest_mode": "floor", "coordinate_transformation_mode": "asymmetric"}),
+    "nearest, exactly": Layer("Resize", lambda x: F.interpolate(x, scale_factor=(2, 1.5), mode="nearest-exact"), (None, SCALES),
+                              {"nearest_mode": "round_prefer_ceil"}),
+    "without aliases": Layer(
+        "Resize", lambda x: F.interpolate(x, (3, 4), mode="bilinear", antialias=True), (None, None, torch.tensor([2, 4, 3, 4])),
+        {"mode": "linear", "antialias": 1, "exclude_outside": 1}, 18,
+    ),
+    "zeros around": Layer("Pad", lambda x, sides: F.pad(x, (2, 1, 1, 0)), (SIDES,)),
+    "mirrored around": Layer("Pad", lambda x, sides: F.pad(x, (2, 1, 1, 0), "reflect"), (SIDES,), {"mode": "reflect"}),
+    "repeated around": Layer("Pad", lambda x, sides: F.pad(x, (2, 1, 1, 0), "replicate"), (SIDES,), {"mode": "edge"}),
+    "wrapped around": Layer("Pad", lambda x, sides: F.pad(x, (2, 1, 1, 0), "circular"), (SIDES,), {"mode": "wrap"}, 19),
+    "channels into space": Layer("DepthToSpace", lambda x: F.pixel_shuffle(x, 2), (), {"blocksize": 2, "mode": "CRD"}),
+    "space into channels": Layer("SpaceToDepth", _space_to_depth := lambda x: F.pixel_unshuffle(x, 2).view(
+        -1, 4, 4, 3, 3).transpose(1, 2).flatten(1, 2), (), {"blocksize": 2}),
+    "sampled": Layer("GridSample", lambda x, grid: F.grid_sample(x, grid.expand(len(x), -1, -1, -1), align_corners=False), (GRID,)),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("operation", ROWS)
-def test_an_operation_is_explained_as_in_pytorch(operation, tmp_path):
-    nodes, function, constants, version = ROWS[operation]
-    size = function(torch.ones(1, WIDTH)).shape[1]
-    net = Network(function, torch.randn(3, size, generator=torch.Generator().manual_seed(1))).eval()
-    model = pl.load(file(tmp_path / "net.onnx", nodes, constants, net, version))
-    torch.testing.assert_close(model(X), net(X).detach(), rtol=0, atol=1e-5)
-    for method in ("gradient_x_input", "lrp.epsilon"):
-        ours, theirs = (pl.explain(one, X, target=1, method=method).values for one in (model, net))
-        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
-    assert operation == "a norm" or "unknown" not in {row.kind for row in pl.inspect(model).rules}
-
-
-LAYERS = {"LSTM": (nn.LSTM, (0, 3, 1, 2)), "GRU": (nn.GRU, (1, 0, 2)), "RNN": (nn.RNN, (0,))}  # the standard's order of gates
-
-
-class Recurrent(nn.Module):
-    """A recurrent layer over all steps and a dense one of its last state."""
-
-    def __init__(self, kind, *, both):
+class Twin(nn.Module):
+    def __init__(self, layer: Layer) -> None:
         super().__init__()
-        self.layer, self.order, self.both = LAYERS[kind][0](2, 4, bidirectional=both), LAYERS[kind][1], both
-        self.dense = nn.Linear(8 if both else 4, 3)
+        self.layer = layer
+        self.conv = nn.Conv2d(3, 4, 3)
+        self.dense = nn.Linear(self.between(X).shape[1], 3)
 
-    def forward(self, x):
-        state = self.layer(x.transpose(0, 1))[1]
-        state = state[0] if isinstance(state, tuple) else state
-        return self.dense(state.transpose(0, 1).flatten(1))
+    def between(self, x: Tensor) -> Tensor:
+        weights = [weight for weight in self.layer.weights if weight is not None and self.layer.kind != "Resize"]
+        return self.layer.function(self.conv(x).relu(), *weights).flatten(1)
 
-    def weights(self):
-        """As a file has them."""
-        ways = ("", "_reverse")[: 1 + self.both]
-
-        def stacked(name):
-            return [
-                torch.cat([getattr(self.layer, f"{name}_l0{way}").chunk(len(self.order))[k] for k in self.order]) for way in ways
-            ]
-
-        biases = [torch.cat(pair) for pair in zip(stacked("bias_ih"), stacked("bias_hh"), strict=True)]
-        return {"w": torch.stack(stacked("weight_ih")), "r": torch.stack(stacked("weight_hh")), "b": torch.stack(biases),
-                "w2": self.dense.weight, "b2": self.dense.bias}  # fmt: skip
+    def forward(self, x: Tensor) -> Tensor:
+        return self.dense(self.between(x))
 
 
-@pytest.mark.parametrize("both", [False, True], ids=["forward", "both ways"])
-@pytest.mark.parametrize("how", ["in one call", "in cells"])
-@pytest.mark.parametrize("kind", LAYERS)
-def test_a_recurrent_layer_is_explained_as_in_pytorch(kind, how, both, tmp_path):
+def twin(layer: Layer) -> Twin:
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        net = Recurrent(kind, both=both).eval()
-    attributes = {"linear_before_reset": 1} if kind == "GRU" else {}
-    attributes |= {"clip": 50.0} if how == "in cells" else {}  # which PyTorch's own layers do not have
-    way = "bidirectional" if both else "forward"
+        return Twin(layer).eval()
+
+
+def saved(net: Twin, path: Any) -> Any:
+    layer = net.layer
+    named = {f"w{at}": weight for at, weight in enumerate(layer.weights) if weight is not None}
+    inputs = ["" if weight is None else f"w{at}" for at, weight in enumerate(layer.weights)]
     nodes = [
-        node("Transpose", "input", out="t", perm=[1, 0, 2]),
-        helper.make_node(kind, ["t", "w", "r", "b"], ["", "h"], "layer", hidden_size=4, direction=way, **attributes),
-        node("Transpose", "h", out="n", perm=[1, 0, 2]),
-        node("Flatten", "n", out="f"),
-        node("Gemm", "f", "w2", "b2", out="y", transB=1),
+        helper.make_node("Conv", ["x", "conv.weight", "conv.bias"], ["a"], "conv"),
+        helper.make_node("Relu", ["a"], ["b"], "relu"),
+        helper.make_node(layer.kind, ["b", *inputs], ["c"], "it", **layer.attributes),
+        helper.make_node("Flatten", ["c"], ["d"], "flat"),
+        helper.make_node("Gemm", ["d", "dense.weight", "dense.bias"], ["y"], "dense", transB=1),
     ]
-    tensors = [numpy_helper.from_array(one.detach().numpy(), name) for name, one in net.weights().items()]
-    path = onnx_nets.write(nodes, tensors, ["N", 5, 2], "y", ["N", 3], tmp_path / "net.onnx", opset=14)
-    model, x = pl.load(path), torch.randn(3, 5, 2, generator=torch.Generator().manual_seed(0))
-    torch.testing.assert_close(model(x), net(x).detach(), rtol=0, atol=1e-5)
-    for method in ("gradient_x_input", "lrp.epsilon"):
-        ours, theirs = (pl.explain(one, x, target=1, method=method).values for one in (model, net))
-        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
+    weights = [numpy_helper.from_array(value.detach().numpy(), name) for name, value in {**net.state_dict(), **named}.items()]
+    ends = [helper.make_tensor_value_info(n, TensorProto.FLOAT, s) for n, s in (("x", ["N", 3, 8, 8]), ("y", ["N", 3]))]
+    graph = helper.make_graph(nodes, "net", ends[:1], ends[1:], weights)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", layer.opset)], ir_version=8), path)
+    return path
 
 
-def test_chance_is_told(tmp_path):
-    net = Network(lambda x: x, torch.ones(3, WIDTH))
-    noise = [node("RandomNormalLike", "h", out="n"), node("Add", "h", "n")]
-    model = pl.load(file(tmp_path / "noise.onnx", noise, {}, net, 20))
-    assert model.notes == ("The file draws random numbers; they are the same at every run.",) and torch.equal(model(X), model(X))
-    assert pl.load(file(tmp_path / "dropout.onnx", [node("Dropout", "h")], {}, net, 20)).notes == ()
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_layer_is_explained_as_in_pytorch(name, tmp_path):
+    net = twin(LAYERS[name])
+    model = pl.load(saved(net, tmp_path / "net.onnx"))
+    torch.testing.assert_close(model(X), net(X).detach(), rtol=1e-4, atol=1e-5)
+    for method in METHODS:
+        ours, theirs = (pl.explain(one, X, target=1, method=method).values for one in (model, net))
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5, msg=lambda text, method=method: f"{method}: {text}")
+        assert ours.abs().max() > 1e-4

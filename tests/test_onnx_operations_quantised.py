@@ -249,7 +249,8 @@ def test_a_network_of_whole_numbers_is_explained_as_with_its_weights_rounded(net
         node("QGemm", "fq s z dw ds cz db", "y", domain="com.microsoft", transB=1),
     ]  # fmt: skip
     weights = {
-        "s": real(0.02), "z": byte(100), "cz": byte(0, np.int8), "cs": real(steps["conv.weight"]), "ds": real(steps["dense.weight"]),
+        "s": real(0.02), "z": byte(100), "cz": byte(0, np.int8),
+        "cs": real(steps["conv.weight"]), "ds": real(steps["dense.weight"]),
         "cw": bytes_["conv.weight"].to(torch.int8).numpy(), "dw": bytes_["dense.weight"].to(torch.int8).numpy(),
         "cb": offsets["conv.bias"].round().int().numpy(), "db": offsets["dense.bias"].round().int().numpy(),
     }  # fmt: skip

@@ -18,6 +18,7 @@ MODES = {"linear": "bilinear", "cubic": "bicubic"}  # as torch calls them
 def grid_sample(node: Node, x: Tensor, grid: Tensor) -> Tensor:
     """The input at positions in [-1, 1], its last axis first."""
     mode = node.get("mode", "bilinear")
+    grid = grid if len(grid) != 1 else grid.expand(len(x), *grid.shape[1:])  # of a file that fixes its batch
     how = (MODES.get(mode, mode), node.get("padding_mode", "zeros"), bool(node.get("align_corners", 0)))
     if x.dim() == 3:  # one spatial axis: of an image with one row
         return F.grid_sample(x.unsqueeze(2), F.pad(grid, (0, 1)).unsqueeze(1), *how).squeeze(2)
