@@ -168,7 +168,8 @@ def softmax(node: Node, x: Tensor) -> Tensor:
 @operation("BiasSoftmax", domain="com.microsoft")
 def biased_softmax(node: Node, x: Tensor, bias: Tensor) -> Tensor:
     """Softmax of masked scores, over all axes from `axis` on."""
-    return softmax(replace(node, opset=1), x + bias)
+    rows, axis = _rows(replace(node, opset=1), x + bias)
+    return rows.softmax(axis).view(x.shape)
 
 
 @operation("LogSoftmax")
