@@ -85,7 +85,8 @@ class TargetOptions:
         """The result of `explain` or `compare`; if the model fails on that input by itself, the error says so."""
         x = one.read(model, self.row)
         try:
-            return verb(model, x, target=self.resolve(model), at=self.at, strict=self.strict, verify=self.verify, **options)
+            about = {"target": self.resolve(model), "versus": self.other(), "at": self.at}
+            return verb(model, x, strict=self.strict, verify=self.verify, **about, **options)
         except PellucidError:
             raise
         except Exception:
@@ -94,17 +95,23 @@ class TargetOptions:
 
     def resolve(self, model: Model) -> Any:
         """The target, as `pellucid.explain` takes it."""
-        from pellucid.target import generated, logit, sequence, similarity
+        from pellucid.target import generated, sequence, similarity
 
         if self.generate is not None or self.continuation is not None:
             return generated(self.generate, text=self.continuation)
         if self.sequence is not None:
-            return sequence(self.sequence) if self.versus is None else sequence(self.sequence) - sequence(self.versus)
+            return sequence(self.sequence)
 
-        if self.like is not None:
-            typed = reads_texts(model) and not Path(self.like).is_file()
-            return similarity(input=self.like if typed else Input(self.like).read(model), name=f'"{shorten(self.like)}"')
-        return self.target if self.versus is None else logit(self.target) - logit(self.versus)
+        if self.like is None:
+            return self.target
+        typed = reads_texts(model) and not Path(self.like).is_file()
+        return similarity(input=self.like if typed else Input(self.like).read(model), name=f'"{shorten(self.like)}"')
+
+    def other(self) -> Any:
+        """What the target is compared with, as `pellucid.explain` takes it."""
+        from pellucid.target import sequence
+
+        return self.versus if self.versus is None or self.sequence is None else sequence(self.versus)
 
 
 TARGET = click.option("--target", metavar="CLASS", help="Class to explain, by name or index.  [default: the predicted class]")

@@ -32,6 +32,7 @@ def concat(single: Sequence[Explanation]) -> Explanation:
         doubts=tuple(dict.fromkeys(doubt for e in single for doubt in e.doubts)),
         forwards=sum(e.forwards for e in single),
         through=tuple(words for e in single for words in e.through),
+        contrast=tuple(pair for e in single for pair in e.contrast),
     )
 
 

@@ -19,9 +19,11 @@ from pellucid.core.numbers import figure
 from pellucid.errors import InputError, SampleError
 from pellucid.errors.printable import make_printable
 from pellucid.model.modality import Generated, Matrix, Modality, MultiInput, Piece, Tokens
-from . import uncertainty
+from . import sinks, uncertainty
 from .ledger import Ledger
 from .regions import LEAST, SMOOTH, Region, check_share, connected, finer, labels_of, segments
+
+Contrast = tuple[tuple[str, float], tuple[str, float]]  # two things by name and by score
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +48,8 @@ class Explanation:
         subject: What the values are about, where it is no picture: tokens of a text, a row of a table, a series.
         adds: Whether the values add up: to the score, or to how far it lies above a baseline's, less what was lost on the way.
         doubts: What may make the values wrong, known from the method or from checks against the network; part of `warnings`.
+        contrast: Of a difference of two scores, for every sample what positive values speak for and what negative ones do, each
+            with its score: (('" Mary"', 23.4), ('" John"', 18.1)). Empty where one score is explained.
 
     Example:
         >>> e = Explanation(torch.tensor([[[[2.0, -1.0], [0.5, 0.0]]]]), torch.tensor([1.5]), "logit 0", "gradient_x_input", True)
@@ -75,9 +79,10 @@ class Explanation:
     adds: bool = False
     through: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
+    contrast: tuple[Contrast, ...] = ()
 
     def __post_init__(self) -> None:
-        make_printable(self, "target", "method", "notes", "doubts", "at", "classes", "targets", "through")
+        make_printable(self, "target", "method", "notes", "doubts", "at", "classes", "targets", "through", "contrast")
 
     def __len__(self) -> int:
         """How many samples were explained."""
@@ -123,11 +128,12 @@ class Explanation:
         return f"{e.target} = {figure(float(e.output))}{passed}"
 
     def sentence(self, sample: int = 0) -> str:
-        """Headline and ledger of one sample, the share of each of several inputs, and the standard error of what was sampled."""
+        """Headline and ledger of one sample, what is compared, the share of each input, sinks, the error of what was sampled."""
         e = self[sample]
         sums = e.signed and e.adds and not e.shared
         shares = e.subject.shares(e.values[0]) if sums and isinstance(e.subject, MultiInput) else ""
-        return " ".join(filter(None, (f"{e.headline()}{e._books()}.", shares, e.exactness())))
+        apart = sinks.sentence(e.sinks(), float(e.heat().sum()), signed=e.signed)
+        return " ".join(filter(None, (f"{e.headline()}{e._books()}.", e._sides(), shares, apart, e.exactness())))
 
     def exactness(self, sample: int = 0) -> str:
         """The standard errors in words; "" where nothing was sampled."""
@@ -264,6 +270,14 @@ class Explanation:
         """Sentences of a text, as `words`."""
         return self._pieces("sentence", sample)
 
+    def sinks(self, sample: int = 0) -> tuple[Piece, ...]:
+        """Tokens of a text that take relevance without being evidence, see `pellucid.explanation.sinks`; of other inputs none."""
+        if not isinstance(self.subject, Tokens):
+            return ()
+        row = self.heat(sample).flatten()
+        found = sinks.sinks(row, self.subject.kinds[sample])
+        return self.subject.sum_groups([(self.subject.spans[sample][place], (place,)) for place in found], row, sample)
+
     def matrix(self, prompt: int = 0) -> Matrix:
         """Of a generated text, what every new token of one prompt got from every token before it, with the names of both.
 
@@ -325,11 +339,22 @@ class Explanation:
             forwards=round(self.forwards / len(self)),
             subject=None if self.subject is None else self.subject.take([sample]),
             through=self.through[here],
+            contrast=self.contrast[here],
         )
 
     @cached_property
     def _samples(self) -> dict[int, Explanation]:
         return {}
+
+    def _sides(self) -> str:
+        """What both signs speak for, where two scores are compared."""
+        if not self.contrast:
+            return ""
+        (one, first), (other, second) = self.contrast[0]
+        one, other = f"{one} ({figure(first)})", f"{other} ({figure(second)})"
+        return (
+            f"Positive values speak for {one}, negative ones for {other}." if self.signed else f"Compared are {one} and {other}."
+        )
 
     def _books(self) -> str:
         """The ledger as it follows the headline."""

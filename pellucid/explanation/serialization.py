@@ -23,8 +23,9 @@ from .regions import Region
 SUBJECT = "subject."  # before the names of a subject's tensors in a file
 HEADER = (
     *("target", "method", "signed", "notes", "provenance", "at", "classes", "targets", "shared", "forwards", "adds", "through"),
-    "doubts",  # only where there are any
+    *("doubts", "contrast"),  # only where there are any
 )
+SOMETIMES = HEADER[-2:]
 REMEDY = "Load a .safetensors file that Explanation.save wrote."
 
 
@@ -101,7 +102,7 @@ def check(e: Explanation) -> None:
         "output": tuple(e.output.shape) == (count,) and e.output.is_floating_point(),
         "error": e.error is None or (e.error.shape == e.values.shape and e.error.is_floating_point()),
         "ledger": all(tuple(column.shape) == (count,) and column.is_floating_point() for column in columns),
-        "targets": len(e.targets) in (0, count) and len(e.through) in (0, count),
+        "targets": all(len(field) in (0, count) for field in (e.targets, e.through, e.contrast)),
         "picture": e.picture is None or (str(e.picture.dtype) == "uint8" and _is_picture(shape, count)),
         "subject": e.subject is None or e.subject.fits(e.values),
     }
@@ -138,12 +139,19 @@ def header(e: Explanation) -> dict[str, Any]:
     """What the tensors of an explanation do not say."""
     subject = None if e.subject is None else to_plain(e.subject)[0]
     rows = None if e.ledger is None else [(row.where, row.op, row.cause) for row in e.ledger.rows]
-    return {name: getattr(e, name) for name in HEADER[:-1]} | {"subject": subject, "rows": rows} | _doubts(e)
+    usual = {name: getattr(e, name) for name in HEADER if name not in SOMETIMES}
+    return usual | {"subject": subject, "rows": rows} | _sometimes(e)
 
 
-def _doubts(e: Explanation) -> dict[str, Any]:
-    """What may make the values wrong, where anything may: most explanations have no such entry."""
-    return {"doubts": e.doubts} if e.doubts else {}
+def _sometimes(e: Explanation) -> dict[str, Any]:
+    """What may make the values wrong, and what is compared: most explanations have no such entries."""
+    return {name: getattr(e, name) for name in SOMETIMES if getattr(e, name)}
+
+
+def _sinks(e: Explanation) -> dict[str, Any]:
+    """The sinks of every text, where any has some."""
+    found = [[piece._asdict() for piece in one.sinks()] for one in e]
+    return {"sinks": found} if any(found) else {}
 
 
 def unpack(path: Path) -> tuple[Any, dict[str, Tensor]]:
@@ -185,7 +193,8 @@ def summary(e: Explanation) -> dict[str, Any]:
             "subject": None if subject is None else {"kind": subject.kind, "samples": samples} | _matrices(e),
             "ledger": None if e.ledger is None else ledger_to_dict(e.ledger),
         }
-        | _doubts(e)
+        | _sometimes(e)
+        | _sinks(e)
     )
 
 

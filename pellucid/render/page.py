@@ -84,7 +84,7 @@ def section(e: Explanation, which: str, scale: Scale, shown: Shown) -> str:
         *(f'<p class="note">{escape(note)}</p>' for note in e.notes),
     ]
     if e.ledger is not None:
-        lines += ["<h2>Where the score went</h2>", table(ledger_rows(e.ledger), "books")]
+        lines += ["<h2>Where the score went</h2>", table(ledger_rows(e.ledger, e.sinks()), "books")]
     regions = shown.find(e)
     if regions:
         lines += ["<h2>Where the evidence lies</h2>", table(region_rows(regions), "books")]

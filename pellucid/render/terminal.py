@@ -13,7 +13,7 @@ from .modality.generated.words import sentences
 from .modality.painters import WHOLE, inputs, painter, prompts
 from .parts.ledger_table import ledger_lines
 from .parts.map import Map, prepare
-from .parts.palette import RED_BLUE, RESET, Palette, ends, ink, paper
+from .parts.palette import RED_BLUE, RESET, Palette, ink, paper
 from .parts.panel import Size, overlay, resized
 from .parts.scale import Heat, Scale, each
 
@@ -73,7 +73,7 @@ def text(e: Explanation) -> str:
     """Every sample in signs with its ledger, without colour."""
     if prompts(e):
         return whole(e, 78, colour=False)
-    ledgers = [[] if one.ledger is None else ["", *ledger_lines(one.ledger)] for one in e]
+    ledgers = [[] if one.ledger is None else ["", *ledger_lines(one.ledger, one.sinks())] for one in e]
     parts = ["\n".join([terminal(one, 78, colour=False), *lines]) for one, lines in zip(e, ledgers, strict=True)]
     if e.classes:
         parts[0] += "\n\n" + "\n".join(f"{share:7.1%}  {label or f'class {index}'}" for index, label, share in e.classes)
@@ -109,8 +109,13 @@ def signs(strength: Heat) -> list[str]:
 def legend(small: Map, drawn: Map, *, colour: bool) -> str:
     """What the colours (or signs) mean, the scale, and how much is clipped, on one line."""
     across = drawn.heat.shape[1] / small.heat.shape[1]
-    swatches = "  ".join(f"{ink(small.colour(level))}██{RESET} {text}" for level, text in ends(signed=small.signed, short=True))
-    marks = swatches if colour else ("++ + for  - -- against" if small.signed else "++ + unsigned: how much")
+    swatches = "  ".join(f"{ink(small.colour(level))}██{RESET} {text}" for level, text in small.ends(short=True))
+    signs = ("++ +", "- --")
+    marks = (
+        swatches
+        if colour
+        else "  ".join(f"{sign} {text}" for sign, (_, text) in zip(signs, small.ends(short=True), strict=False))
+    )
     pool = f" · means of {across:.2g} px" if across > 1 else ""
     return f"{marks} · {small.scale.short(small.heat, signed=small.signed)}{pool}"
 

@@ -26,7 +26,7 @@ from pellucid.model.outputs import main_output
 from pellucid.model.where import Where
 from pellucid.target import Target
 from pellucid.target.classes import Logit
-from pellucid.target.token import Token
+from pellucid.target.token import Token, spelled
 from .embedding import Embedded, embed, embed_other
 from .forward import forward_values
 from .held_ids import held_warning
@@ -283,7 +283,8 @@ class TokenNames(tuple[str, ...]):
         return self.size
 
     def __getitem__(self, index: Any) -> Any:
-        return self.text.as_text(index)
+        name = self.text.as_text(index)
+        return name if name.strip() else f'"{spelled(name)}"'
 
 
 def _pad_tokens(values: Tensor, text: TokenizedText, at: Any) -> Tensor:

@@ -71,6 +71,10 @@ class OfClass(Term):
         label = self.labels[sample if isinstance(self.index, tuple) else 0] if self.labels else ""
         return f"{self.word} {index}" + (f' "{label}"' if label else "")
 
+    def short(self, sample: int = 0) -> str:
+        label = self.labels[sample if isinstance(self.index, tuple) else 0] if self.labels else ""
+        return f'"{label}"' if label else self.text(sample)
+
     def pick(self, scores: Tensor) -> Tensor:
         """The entries of the class along axis 1, one per sample."""
         return scores[self.places(scores)]

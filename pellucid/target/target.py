@@ -94,6 +94,10 @@ class Term(ABC):
     def text(self, sample: int = 0) -> str:
         """What captions call it for one sample."""
 
+    def short(self, sample: int = 0) -> str:
+        """What it is about, in short: beside a colour that speaks for it."""
+        return self.text(sample)
+
     def __str__(self) -> str:
         return self.text()
 

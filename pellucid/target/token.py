@@ -96,6 +96,9 @@ class Token(Term):
         position = {None: "", LAST: " at the last position"}.get(self.position, f" at position {self.position}")
         return f"{token}{name}{position}"
 
+    def short(self, sample: int = 0) -> str:
+        return f'"{spelled(self.names[sample if isinstance(self.id, tuple) else 0])}"' if self.names else self.text(sample)
+
 
 def spelled(name: str) -> str:
     r"""A token's name on one line: line breaks and what commands a terminal are spelled.

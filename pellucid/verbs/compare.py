@@ -16,6 +16,7 @@ from pellucid.model.surroundings import for_the_network_alone
 from pellucid.model.where import Where
 from .addresses import address, only_with_paths, with_layers
 from .attempts import attempt_all, distinct_methods, raise_first
+from .contrast import against
 from .explain import Only, run_method, with_conditions
 from .inputs import read_inputs
 from .scores import read_target
@@ -28,6 +29,7 @@ def compare(
     methods: Sequence[str | Method] | Mapping[str, str | Method] = ("lrp", "sensitivity", "gradient_x_input"),
     target: Any = None,
     *,
+    versus: Any = None,
     at: str | Where | Module | None = None,
     only: Only = None,
     strict: bool = False,
@@ -37,7 +39,7 @@ def compare(
 
     Arguments:
         methods: Names from the catalogue or method objects; a mapping gives them names of your own.
-        model, x, target, at, only, strict, verify: As in `explain`.
+        model, x, target, versus, at, only, strict, verify: As in `explain`.
 
     Returns:
         The explanations by name, what failed and why, and how long each took.
@@ -54,7 +56,7 @@ def compare(
     model = load(model)
     model.ready()
     chosen = {name: with_layers(model, one) for name, one in distinct_methods(methods, strict).items()}
-    batch, wanted = read_target(read_inputs(model, x), target)
+    batch, wanted = read_target(read_inputs(model, x), against(target, versus))
     only, place = only_with_paths(model, only), address(model, at)
 
     def work(method: Method) -> Explanation:

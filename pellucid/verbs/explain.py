@@ -34,6 +34,7 @@ from pellucid.target.conditioning import as_conditionings, has_addresses
 from . import table_inputs
 from .addresses import address, only_with_paths, with_layers
 from .continuation import explain_continuation
+from .contrast import against, contrast, small_difference
 from .held_place import at_place, from_place, held_place
 from .inputs import Batch, read_inputs
 from .rows import ROWS_MEET, check_rows, of_row, with_the_rest_held
@@ -49,6 +50,7 @@ def explain(
     target: Any = None,
     method: str | Method = "lrp",
     *,
+    versus: Any = None,
     at: str | Where | Module | None = None,
     only: Only = None,
     strict: bool = False,
@@ -63,6 +65,7 @@ def explain(
             real numbers are explained together, `pl.held(x)` keeps one out.
         target: The class to explain, by index or name, one for all samples or one per sample; a `Target`; a function of the
             output. None: the class the model predicts for each sample.
+        versus: Why the target rather than this one, named in the same way: what is explained is the difference of both scores.
         method: A name from the catalogue, or a method object. "auto": the first of a few by SRG on this input.
         at: A module or its path: explain in terms of what that module returned, in place of the input.
         only: What relevance has to pass there: `only=pl.channels([17, 33])` with `at="layer4"` explains by the input what passes
@@ -88,6 +91,7 @@ def explain(
     model.ready()
     chosen = with_layers(model, as_method(method, strict=strict))
     chosen, at = with_conditions(chosen, only_with_paths(model, only), address(model, at))
+    target = against(target, versus)
     with surrounded(model) as own, answers_kept():
         if isinstance(target, Generated) or is_sequence(target):
             run = partial(_run, chosen, at=at, verify=verify, strict=strict)
@@ -246,7 +250,7 @@ def _explanation(batch: Batch, method: Method, attribution: Attribution, at: str
         error=None if attribution.error is None else attribution.error.detach().to(values.dtype).cpu(),
         shared=attribution.shared, forwards=attribution.forwards, subject=_modality(batch, values, at),
         adds=attribution.ledger is not None or adds_up(method.name), through=attribution.through,
-        doubts=(*attribution.warnings, *attribution.lost, *batch.warnings),
+        doubts=(*attribution.warnings, *attribution.lost, *batch.warnings), contrast=contrast(attribution),
     )  # fmt: skip
 
 
@@ -260,31 +264,3 @@ def _provenance(model: Model, method: Method, options: tuple[str, ...]) -> dict[
     how = None if model.preprocess is None else describe(model.preprocess)[1]
     about = {"name": model.name, "source": model.source, "fingerprint": model.fingerprint, "preprocess": how}
     return provenance(model=about, method={"name": method.name, "options": list(options)})
-
-
-SMALL = 0.2  # of the relevance in the maps of the terms: a difference below it is noted as small
-
-
-def remainder(attribution: Attribution) -> float | None:
-    """How much a contrast's map holds, as a share of what its terms are worth together; the largest over the samples.
-
-    Of methods that keep a ledger, whose maps are made of the score: it is near 1 where the maps of both terms lie apart, and near
-    0 where they are the same. None for other methods, for single targets, and for terms that are read inside the model.
-    """
-    terms = attribution.target.terms
-    if attribution.ledger is None or len(terms) < 2 or any(term.at is not None for _, term in terms):
-        return None
-    if attribution.values.shape[0] != len(attribution.output):
-        return None
-    worth = sum(abs(weight) * Target(((1.0, term),)).read(lambda at: attribution.output).abs() for weight, term in terms)
-    share = attribution.values.flatten(1).abs().sum(1).double() / worth.double().clamp(min=1e-12)  # type: ignore[union-attr]
-    return float(share.max())
-
-
-def small_difference(attribution: Attribution) -> tuple[str, ...]:
-    """A sentence, where what the terms have in common is most of what there is."""
-    share = remainder(attribution)
-    if share is None or share >= SMALL:
-        return ()
-    held = f"the map of the difference holds {share:.0%} of what the maps of its terms do"
-    return (f"This method says nearly the same of both: {held}.",)

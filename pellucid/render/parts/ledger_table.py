@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pellucid.core.numbers import decimals, figure
 from pellucid.explanation.ledger import Ledger
+from pellucid.explanation.sinks import name
+from pellucid.model.modality import Piece
 
 MOST_ROWS = 12
 
 
-def ledger_rows(ledger: Ledger) -> list[tuple[str, str, str]]:
-    """Lines (what, where, amount) for one sample: relevance at both ends, the largest entries, the rest, the error."""
+def ledger_rows(ledger: Ledger, sinks: Sequence[Piece] = ()) -> list[tuple[str, str, str]]:
+    """Lines (what, where, amount) for one sample: relevance at both ends, the largest entries, the rest, the error.
+
+    Arguments:
+        sinks: Tokens whose part of what reached the input has a line of its own.
+    """
     entries = [(row.cause, row.place, float(row.amount)) for row in ledger.rows]
     entries.sort(key=lambda line: -abs(line[2]))
     shown, rest = entries[:MOST_ROWS], entries[MOST_ROWS:]
@@ -18,6 +26,8 @@ def ledger_rows(ledger: Ledger) -> list[tuple[str, str, str]]:
     lines = [
         ("output", "relevance of the target", float(ledger.seed)),
         ("input", "relevance that reached it", float(ledger.input)),
+        *((f"sink {name(piece)}", "of that", piece.value) for piece in sinks),
+        *([("other tokens", "of that", float(ledger.input) - sum(piece.value for piece in sinks))] if sinks else []),
         *shown,
         ("error", "unaccounted for", float(ledger.error)),
     ]
@@ -25,8 +35,8 @@ def ledger_rows(ledger: Ledger) -> list[tuple[str, str, str]]:
     return [(what, where, figure(amount, places)) for what, where, amount in lines]
 
 
-def ledger_lines(ledger: Ledger) -> list[str]:
+def ledger_lines(ledger: Ledger, sinks: Sequence[Piece] = ()) -> list[str]:
     """The table in columns of plain text."""
-    lines = ledger_rows(ledger)
+    lines = ledger_rows(ledger, sinks)
     wide = [max(len(line[column]) for line in lines) for column in range(3)]
     return [f"{what:<{wide[0]}}  {where:<{wide[1]}}  {amount:>{wide[2]}}" for what, where, amount in lines]

@@ -7,8 +7,8 @@ from PIL import Image, ImageDraw
 
 from pellucid.core.numbers import figure
 from .map import Map
-from .palette import FAINT, HAIR, INK, PAPER, UNSIGNED, Colour, ends
-from .text import font, paragraph, shorten, stack
+from .palette import FAINT, HAIR, INK, PAPER, UNSIGNED, Colour
+from .text import font, paragraph, shorten, stack, width
 
 BAR, TALL = 235.0, 18  # the bar lies on a pale grey, as most of a map does
 
@@ -25,10 +25,10 @@ def key(drawn: Map, wide: int) -> Image.Image:
     """The colours of bars, whose length is their value."""
     image = Image.new("RGB", (wide, 24), PAPER)
     draw, left = ImageDraw.Draw(image), 0
-    for level, meaning in ends(signed=drawn.signed):
+    for level, meaning in drawn.ends():
         draw.rectangle((left, 5, left + 13, 18), fill=drawn.colour(level))
         draw.text((left + 22, 18), meaning, INK, font(15), anchor="ls")
-        left += 150
+        left += max(150, round(width(meaning, 15)) + 40)
     return image
 
 
@@ -39,7 +39,7 @@ def colour_bar(drawn: Map, wide: int) -> Image.Image:
     strength = np.tile(np.linspace(-1.0 if drawn.signed else 0.0, 1.0, wide), (TALL, 1))
     colours = drawn.palette.paint(strength, np.full((TALL, wide, 3), BAR), signed=drawn.signed)
     image.paste(Image.fromarray(colours.round().astype(np.uint8)), (0, 24))
-    for place, anchor, meaning, number in ticks(figure(drawn.scale.limit), signed=drawn.signed):
+    for place, anchor, meaning, number in ticks(figure(drawn.scale.limit), drawn):
         at = round(place * (wide - 1))
         draw.text((at, 18), meaning, INK, font(15), anchor=anchor + "s")
         draw.line((at, 24 + TALL, at, 27 + TALL), FAINT)
@@ -56,10 +56,11 @@ def swatch(colour: Colour, words: str, wide: int) -> Image.Image:
     return image
 
 
-def ticks(top: str, *, signed: bool) -> tuple[tuple[float, str, str, str], ...]:
+def ticks(top: str, drawn: Map) -> tuple[tuple[float, str, str, str], ...]:
     """Place, anchor, meaning and number of the ticks of a colour bar that ends at `top`."""
-    if signed:
-        return (0.0, "l", "speaks against", f"-{top}"), (0.5, "m", "", "0"), (1.0, "r", "speaks for", f"+{top}")
+    if drawn.signed:
+        (_, high), (_, low) = drawn.ends()
+        return (0.0, "l", low, f"-{top}"), (0.5, "m", "", "0"), (1.0, "r", high, f"+{top}")
     return (0.0, "l", UNSIGNED, "0"), (1.0, "r", "", top)
 
 

@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from pellucid.core.blur import smoothed
 from pellucid.errors import InputError
 from pellucid.explanation.explanation import Explanation
-from .palette import PAPER, RED_BLUE, Colour, Palette
+from .palette import PAPER, RED_BLUE, Colour, Palette, ends
 from .scale import Heat, Scale, each, fixed, shared
+
+LONGEST_NAME = 24
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,8 @@ class Map:
         card: What stands in its place: "no evidence found", or "under-sampled".
         picture: The pixels below, with shape (height, width, 3), or None for white paper.
         smooth_px: Standard deviation of the blur that `heat` went through, in places.
+        sinks: Places in a row that are shown apart from it: the scale is that of the others.
+        sides: What each end of a difference speaks for, by name; nothing of a single score.
     """
 
     heat: Heat
@@ -36,6 +40,17 @@ class Map:
     smooth_px: float
     palette: Palette
     card: str = ""
+    sinks: tuple[int, ...] = ()
+    sides: tuple[str, str] | tuple[()] = ()
+
+    @property
+    def scaled(self) -> Heat:
+        """The values that the scale is made for."""
+        return np.delete(self.heat, self.sinks, axis=1) if self.sinks else self.heat
+
+    def ends(self, *, short: bool = False) -> tuple[tuple[float, str], ...]:
+        """The ends of the scale of colours, by strength and meaning."""
+        return ends(signed=self.signed, short=short, sides=self.sides)
 
     @property
     def strength(self) -> Heat:
@@ -65,7 +80,7 @@ class Map:
         height, width = self.heat.shape
         how = f" The map has {height} x {width} places and is interpolated between them." if self.coarse else ""
         blur = f" Smoothed over {self.smooth_px:g} px." if self.smooth_px else ""
-        return self.scale.sentence(self.heat, signed=self.signed, end="Bars end" if self.flat else "Full colour") + how + blur
+        return self.scale.sentence(self.scaled, signed=self.signed, end="Bars end" if self.flat else "Full colour") + how + blur
 
 
 def prepare(
@@ -82,10 +97,29 @@ def prepare(
     raw, nothing = heat_of(one), one.nothing()
     empty = nothing or one.doubt()
     heat = raw if empty else smoothed(raw, smooth_px)
-    chosen = fixed(1.0) if empty and scale == "each" else choose(e, heat, scale)
+    apart = () if empty else sinks_of(one)
+    chosen = fixed(1.0) if empty and scale == "each" else choose(e, np.delete(heat, apart, axis=1) if apart else heat, scale)
     picture = one.photograph() if len(heat) > 1 else None  # features in a row lie nowhere on a photograph
     card = "no evidence found" if nothing else "under-sampled" if empty else ""
-    return Map(heat, chosen, e.signed, empty, picture, smooth_px, palette, card)
+    return Map(heat, chosen, e.signed, empty, picture, smooth_px, palette, card, apart, sides_of(one))
+
+
+def sides_of(e: Explanation) -> tuple[str, str] | tuple[()]:
+    """What both ends of the scale speak for, where two scores are compared."""
+    if not e.contrast:
+        return ()
+    (one, _), (other, _) = e.contrast[0]
+    return short(one), short(other)
+
+
+def short(name: str) -> str:
+    """A name that fits beside a swatch."""
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+
+
+def sinks_of(e: Explanation) -> tuple[int, ...]:
+    """The places of the sinks of one text."""
+    return tuple(place for piece in e.sinks() for place in piece.positions)
 
 
 def heat_of(e: Explanation) -> Heat:
@@ -102,7 +136,8 @@ def choose(e: Explanation, heat: Heat, scale: str | float | Scale) -> Scale:
     if scale == "each":
         return each(heat, **percentile)
     if scale == "shared":
-        return shared([heat_of(one) for one in e if not one.doubt()], **percentile)
+        heats = (np.delete(heat_of(one), sinks_of(one), axis=1) for one in e if not one.doubt())
+        return shared(list(heats), **percentile)
     if isinstance(scale, str):
         raise InputError(f'scale="{scale}"', f'"{scale}"', "no scale has that name", 'Use "each", "shared" or a number.')
     return fixed(scale)

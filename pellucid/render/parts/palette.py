@@ -82,8 +82,19 @@ ORANGE_PURPLE = Palette(
 PALETTES = {palette.name: palette for palette in (RED_BLUE, ORANGE_PURPLE)}
 
 
-def ends(*, signed: bool, short: bool = False) -> tuple[tuple[float, str], ...]:
-    """The ends of a scale of colours, by strength and meaning."""
+def ends(*, signed: bool, short: bool = False, sides: tuple[str, str] | tuple[()] = ()) -> tuple[tuple[float, str], ...]:
+    """The ends of a scale of colours, by strength and meaning.
+
+    Arguments:
+        sides: What each end speaks for, where two scores are compared.
+
+    Example:
+        >>> ends(signed=True, sides=("cat", "dog"), short=True)
+        ((1.0, 'for cat'), (-1.0, 'for dog'))
+    """
+    if signed and sides:
+        says = "for" if short else "speaks for"
+        return ((1.0, f"{says} {sides[0]}"), (-1.0, f"{says} {sides[1]}"))
     if signed:
         return ((1.0, "for"), (-1.0, "against")) if short else ((1.0, "speaks for"), (-1.0, "speaks against"))
     return ((1.0, "unsigned: how much" if short else UNSIGNED),)

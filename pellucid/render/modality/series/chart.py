@@ -12,7 +12,7 @@ from pellucid.explanation.explanation import Explanation
 from pellucid.model.modality.series import Series
 from ...parts.drawing import Drawing, Line, Mark, Rect, Words, colour_key, fitted
 from ...parts.map import Map
-from ...parts.palette import AMBER, FAINT, HAIR, INK, Colour, ends
+from ...parts.palette import AMBER, FAINT, HAIR, INK, Colour
 from ...parts.scale import Heat, Scale, each
 from ...parts.text import wrap
 from ..table.chart import ticks
@@ -64,7 +64,7 @@ def drawing(e: Explanation, drawn: Map, wide: int) -> Drawing:
         for line in wrap(words, 14, wide, spelled=False):
             marks.append(Words(0, below + 14, line, 14, ink))
             below += 20
-    marks += [] if drawn.empty else colour_key([(shade(n, drawn), text) for n, text in ends(signed=drawn.signed)], below + 18)
+    marks += [] if drawn.empty else colour_key([(shade(n, drawn), text) for n, text in drawn.ends()], below + 18)
     return Drawing(wide, below + (6 if drawn.empty else 30), tuple(marks))
 
 

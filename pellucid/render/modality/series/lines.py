@@ -8,7 +8,7 @@ from pellucid.core.numbers import figure
 from pellucid.explanation.explanation import Explanation
 from pellucid.model.modality.series import Series
 from ...parts.map import Map
-from ...parts.palette import INK, RESET, ends, ink, paper
+from ...parts.palette import INK, RESET, ink, paper
 from .chart import shade, strips, strongest
 
 LEVELS = "▁▂▃▄▅▆▇█"
@@ -48,5 +48,5 @@ def legend(drawn: Map, limit: float, *, colour: bool) -> str:
     full = f"full at {'±' if drawn.signed else ''}{figure(limit)}"
     if not colour:
         return ("# + for  - = against · " if drawn.signed else "# + unsigned: how much · ") + full
-    marks = (f"{ground(level, drawn)}  {RESET} {text}" for level, text in ends(signed=drawn.signed, short=True))
+    marks = (f"{ground(level, drawn)}  {RESET} {text}" for level, text in drawn.ends(short=True))
     return f"{'  '.join(marks)} · {full}"

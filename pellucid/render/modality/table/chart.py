@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from ...parts.drawing import Drawing, Line, Mark, Rect, Words, colour_key, fitted
 from ...parts.map import Map
-from ...parts.palette import FAINT, HAIR, INK, Colour, ends
+from ...parts.palette import FAINT, HAIR, INK, Colour
 from ...parts.steps import END, LOST, REST, Step
 from ...parts.text import width
 
@@ -85,7 +85,7 @@ def spread(found: list[float], at: Callable[[float], float]) -> list[float]:
 
 def key(steps: Sequence[Step], drawn: Map, base: float) -> list[Mark]:
     """What the colours mean."""
-    kinds = [(drawn.colour(level), text) for level, text in ends(signed=drawn.signed)]
+    kinds = [(drawn.colour(level), text) for level, text in drawn.ends()]
     if any(step.kind == LOST for step in steps):
         kinds.append((GREY, "lost on the way: reached no column"))
     return colour_key(kinds, base)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pellucid.explanation.explanation import Explanation
-from pellucid.model.modality.tokens import SPECIAL
 from ...parts.map import Map
-from ...parts.palette import RESET, ends, ink, paper
-from .runs import UNREAD, Run, ground, legible, rows, runs
+from ...parts.palette import RESET, ink, paper
+from .runs import SINK, UNREAD, Run, ground, legible, rows, runs, sink_runs
 
 SIGNS = ((0.6, "++"), (0.2, "+"), (-0.2, ""), (-0.6, "-"))  # from this strength on
 
@@ -17,6 +16,8 @@ def lines(e: Explanation, drawn: Map, width: int, colour: bool) -> list[str]:
     """The text in lines, then what its marks mean."""
     marked = runs(e, drawn) if colour else [signed(run) for run in runs(e, drawn, by="word")]
     text = ["".join(painted(run, drawn) if colour else run.text for run in row) for row in rows(marked, width)]
+    aside = [*rows(sink_runs(e, drawn), width)] if drawn.sinks else []
+    text += ["".join(painted(run, drawn) if colour else run.text for run in row).rstrip() for row in aside]
     return text if drawn.empty else [*text, legend(drawn, colour=colour)]
 
 
@@ -27,14 +28,14 @@ def painted(run: Run, drawn: Map) -> str:
     if run.value is None:
         return run.text
     back = ground(run, drawn)
-    slant = "\x1b[3m" if run.kind == SPECIAL else ""
+    slant = "\x1b[3m" if run.outlined else ""
     return f"{paper(back)}{ink(legible(back))}{slant}{run.text}{RESET}"
 
 
 def signed(run: Run) -> Run:
     """One run with signs behind it that say how much it speaks."""
-    if run.value is None:
-        return run
+    if run.value is None or run.kind == SINK:
+        return run if run.value is None else replace(run, text=f"{run.text}(*)")
     mark = next((sign for level, sign in SIGNS if run.strength >= level), "--")
     return replace(run, text=f"{run.text}{mark and f'({mark})'}")
 
@@ -42,8 +43,8 @@ def signed(run: Run) -> Run:
 def legend(drawn: Map, *, colour: bool) -> str:
     """What the marks mean, the scale, and how much it clips."""
     if colour:
-        runs = (Run(f" {text} ", level, level, "text") for level, text in ends(signed=drawn.signed, short=True))
+        runs = (Run(f" {text} ", level, level, "text") for level, text in drawn.ends(short=True))
         marks = "  ".join(painted(run, drawn) for run in runs)
     else:
-        marks = "(++) for  (--) against" if drawn.signed else "(++) unsigned: how much"
-    return f"{marks} · {drawn.scale.short(drawn.heat, signed=drawn.signed)}"
+        marks = "  ".join(f"({'--' if level < 0 else '++'}) {text}" for level, text in drawn.ends(short=True))
+    return f"{marks} · {drawn.scale.short(drawn.scaled, signed=drawn.signed)}"

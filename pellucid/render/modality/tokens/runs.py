@@ -13,11 +13,11 @@ from pellucid.core.numbers import with_sign
 from pellucid.errors.printable import printable
 from pellucid.explanation.explanation import Explanation
 from pellucid.model.modality import Tokens
-from pellucid.model.modality.tokens import SPECIAL
+from pellucid.model.modality.tokens import SPECIAL, TEXT
 from ...parts.map import Map
 from ...parts.palette import INK, PAPER, Colour
 
-PLAIN, UNREAD = "plain", "unread"
+PLAIN, UNREAD, SINK = "plain", "unread", "sink"
 MIRROR = str.maketrans("()[]{}<>«»", ")(][}{><»«")
 
 
@@ -29,7 +29,8 @@ class Run:
         text: As it stands in the text, with nothing in it that could harm a terminal or a page.
         value: The sum over its tokens; None between tokens.
         strength: The value over the scale, in [-1, 1].
-        kind: "text" of a token, "special" of a token that is not in the text, "plain" between tokens, "unread" after the last.
+        kind: "text" of a token, "special" of a token that is not in the text, "template" of one that a chat puts around it,
+            "sink" of one that is shown apart, "plain" between tokens, "unread" after the last.
         words: What is said of it: the names of its tokens.
     """
 
@@ -38,6 +39,11 @@ class Run:
     strength: float = 0.0
     kind: str = PLAIN
     words: str = ""
+
+    @property
+    def outlined(self) -> bool:
+        """Whether it is a token, and no word of the text or one that is not coloured."""
+        return self.value is not None and self.kind != TEXT
 
     @property
     def blank(self) -> bool:
@@ -55,6 +61,7 @@ def runs(e: Explanation, drawn: Map, by: str = "token") -> list[Run]:
     subject = e.subject
     assert isinstance(subject, Tokens)
     text, row = subject.texts[0], drawn.heat[0]
+    apart = set(drawn.sinks).intersection
     made: list[Run] = []
     done, first = 0, 0  # how far the text is done, and where the last run that is a token starts
     for group in subject.sum_groups(subject.groups(by, 0), torch.from_numpy(row), 0):
@@ -62,22 +69,34 @@ def runs(e: Explanation, drawn: Map, by: str = "token") -> list[Run]:
         piece = " ".join(subject.pieces[0][position] for position in group.positions)
         if kind == SPECIAL or start >= end:
             made += [Run(visible(text[done:start]))] if start > done else []
-            made.append(Run(visible(piece), value, kind=SPECIAL, words=visible(piece)))
+            made.append(Run(visible(piece), value, kind=SINK if apart(group.positions) else SPECIAL, words=visible(piece)))
             done = max(done, end) if end > start else done
-        elif start < done and made and made[-1].kind != SPECIAL:
+        elif start < done and made and made[-1].kind not in (SPECIAL, SINK):
             last = made[-1]
             whole, total = visible(text[first : max(end, done)]), (last.value or 0.0) + value
             made[-1] = replace(last, text=whole, value=total, words=f"{last.words} {visible(piece)}")
             done = max(end, done)
         else:
             made += [Run(visible(text[done:start]))] if start > done else []
-            made.append(Run(visible(text[start:end]), value, kind="text", words=visible(piece)))
+            made.append(Run(visible(text[start:end]), value, kind=SINK if apart(group.positions) else kind, words=visible(piece)))
             done, first = end, start
     made += [Run(visible(text[done:]), kind=UNREAD)] if text[done:].strip() else []
     if drawn.empty:  # there is no evidence to show
         return made
     limit = drawn.scale.limit
-    return [run if run.value is None else replace(run, strength=float(np.clip(run.value / limit, -1, 1))) for run in made]
+    strengths = (0.0 if run.value is None or run.kind == SINK else float(np.clip(run.value / limit, -1, 1)) for run in made)
+    return [replace(run, strength=strength) for run, strength in zip(made, strengths, strict=True)]
+
+
+def sink_runs(e: Explanation, drawn: Map) -> list[Run]:
+    """A row of its own for the sinks, each with its value; nothing where there are none."""
+    if not drawn.sinks:
+        return []
+    made = [Run("Kept apart: ")]
+    for piece in e.sinks():
+        made.append(Run(visible(piece.text.strip() or repr(piece.text)), piece.value, kind=SINK, words=visible(piece.text)))
+        made.append(Run(f" {with_sign(piece.value, signed=drawn.signed)}   "))
+    return made
 
 
 def ground(run: Run, drawn: Map) -> Colour:
@@ -159,7 +178,7 @@ def glued(marked: list[Run]) -> list[list[Run]]:
     for run in marked:
         for part in split(run.text):
             piece = replace(run, text=part)
-            alone = run.kind == SPECIAL or not part.strip()
+            alone = run.kind in (SPECIAL, SINK) or not part.strip()
             if alone or not open_:
                 words.append([piece])
             else:
@@ -215,12 +234,14 @@ def ordered(line: list[Run], *, leftward: bool) -> list[Run]:
 
 def leftward(marked: list[Run]) -> bool:
     """Whether a text as a whole reads from right to left; special tokens have no say."""
-    return bool(direction("".join(run.text for run in marked if run.kind != SPECIAL)))
+    return bool(direction("".join(run.text for run in marked if run.kind not in (SPECIAL, SINK))))
 
 
 def turned(run: Run) -> Run:
     """Brackets open the other way among letters that read leftward; where such letters stand beside them, the font knows."""
-    return run if run.kind == SPECIAL or direction(run.text) is not None else replace(run, text=run.text.translate(MIRROR))
+    return (
+        run if run.kind in (SPECIAL, SINK) or direction(run.text) is not None else replace(run, text=run.text.translate(MIRROR))
+    )
 
 
 def direction(text: str) -> bool | None:
