@@ -101,7 +101,6 @@ class TargetOptions:
             return generated(self.generate, text=self.continuation)
         if self.sequence is not None:
             return sequence(self.sequence)
-
         if self.like is None:
             return self.target
         typed = reads_texts(model) and not Path(self.like).is_file()
