@@ -113,5 +113,5 @@ def lp_norm(node: Node, x: Tensor) -> Tensor:
 def mean_variance_norm(node: Node, x: Tensor) -> Tensor:
     """(x - mean) / deviation over the axes given, else over all but the channels."""
     axes = node.get("axes", [0, 2, 3])
-    deviation = (x.square().mean(axes, keepdim=True) - x.mean(axes, keepdim=True).square()).sqrt()
-    return (x - x.mean(axes, keepdim=True)) / (deviation + 1e-9)
+    centred = x - x.mean(axes, keepdim=True)
+    return centred / (centred.square().mean(axes, keepdim=True).sqrt() + 1e-9)

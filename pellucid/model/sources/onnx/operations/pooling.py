@@ -91,7 +91,13 @@ def lp_pool(node: Node, x: Tensor) -> Tensor:
     """(sum of |x|^p)^(1/p) of each window."""
     over = windows(node, x.shape[2:], node.get("kernel_shape"))
     p = node.get("p", 2)
-    return _sums(x.abs().pow(p), over).pow(1 / p)
+    return _root(_sums(x.abs().pow(p), over), p)
+
+
+def _root(sums: Tensor, p: float) -> Tensor:
+    """sums^(1/p), whose slope at 0, where nothing could change it but itself, is 0 in place of infinity."""
+    empty = sums == 0
+    return sums.masked_fill(empty, 1.0).pow(1 / p).masked_fill(empty, 0.0)
 
 
 @operation("GlobalAveragePool")
@@ -109,8 +115,8 @@ def global_max_pool(node: Node, x: Tensor) -> Tensor:
 
 @operation("GlobalLpPool")
 def global_lp_pool(node: Node, x: Tensor) -> Tensor:
-    norm: Tensor = torch.linalg.vector_norm(x, node.get("p", 2), tuple(range(2, x.dim())), keepdim=True)
-    return norm
+    p = node.get("p", 2)
+    return _root(x.abs().pow(p).sum(tuple(range(2, x.dim())), keepdim=True), p)
 
 
 @operation("MaxUnpool")

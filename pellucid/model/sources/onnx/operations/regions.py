@@ -73,8 +73,8 @@ def max_roi_pool(node: Node, x: Tensor, regions: Tensor) -> Tensor:
     columns = _covers(ends[:, 0], ends[:, 2], width, x.shape[3])
     down = [torch.where(rows[:, cell, None, :, None], images, -math.inf).amax(2) for cell in range(height)]
     across = [torch.where(columns[:, cell, None, None], torch.stack(down, 2), -math.inf).amax(3) for cell in range(width)]
-    pooled = torch.stack(across, 3)
-    return torch.where(pooled.isneginf(), 0.0, pooled)
+    filled = rows.any(-1)[:, None, :, None] & columns.any(-1)[:, None, None]
+    return torch.where(filled, torch.stack(across, 3), 0.0)
 
 
 def _covers(first: Tensor, last: Tensor, cells: int, length: int) -> Tensor:
