@@ -187,3 +187,14 @@ def test_the_page_lists_the_operations_that_are_read_and_those_that_are_not():
     spec.loader.exec_module(made)
     assert (pages / "onnx.md").read_text(encoding="utf-8") == made.page(), "run python docs/make_onnx.py"
     assert sum(map(len, made.families().values())) == len({key for key in made.TABLE if key[0] != "doctest"})
+
+
+def test_zeros_around_pictures_are_the_convolutions_own_however_many_axes_they_name():
+    conv = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4), torch.nn.ReLU()).eval()
+    conv[1].running_mean.copy_(torch.tensor([0.2, -0.1, 0.3, 0.1]))
+    x = torch.rand(2, 3, 6, 6, generator=G)
+    maps = [
+        pl.explain(lambda v, pads=pads: conv(torch.nn.functional.pad(v, pads)).mean((2, 3)), x, 1, "lrp").values
+        for pads in ((1, 1, 1, 1), (1, 1, 1, 1, 0, 0, 0, 0))
+    ]
+    torch.testing.assert_close(maps[0], maps[1], rtol=0, atol=1e-7)

@@ -111,5 +111,5 @@ def _pads(tape: Tape, op: Op) -> bool:
     """Whether `op` surrounds positions, not channels, with zeros."""
     if op.name != "constant_pad_nd" or (len(op.args) > 2 and op.args[2] != 0):
         return False
-    pads = op.args[1]
-    return min(pads) >= 0 and len(pads) <= 2 * (len(tape.values[op.ins[0]].shape) - 2)
+    pads, positions = op.args[1], 2 * (len(tape.values[op.ins[0]].shape) - 2)
+    return min(pads) >= 0 and not any(pads[positions:])

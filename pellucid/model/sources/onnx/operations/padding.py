@@ -32,7 +32,9 @@ def pad(node: Node, x: Tensor, pads: Tensor | None = None, value: Tensor | None 
 def margins(x: Tensor, pairs: Sequence[tuple[int, int]], value: float = 0.0) -> Tensor:
     """A constant before and after each axis; negative sizes cut."""
     flat = [size for pair in reversed(pairs) for size in pair]
-    return F.pad(x, flat, value=value) if any(flat) else x
+    while flat and not any(flat[-2:]):  # axes that stay as they are need not be named
+        flat = flat[:-2]
+    return F.pad(x, flat, value=value) if flat else x
 
 
 def _of_itself(x: Tensor, pairs: Pairs, mode: str) -> Tensor:
