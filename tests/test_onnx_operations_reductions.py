@@ -13,6 +13,7 @@ TIES = RNG.integers(0, 3, (3, 5))
 SMALL = RNG.integers(1, 5, (2, 3)).astype(np.int32)
 LARGE = np.array([[2**64 - 1, 1, 2**63, 2**63 - 1]], np.uint64)
 REDUCTIONS = [f"Reduce{name}" for name in "Sum Mean Prod L1 L2 SumSquare LogSum LogSumExp Max Min".split()]
+SELU = {"activation": "Selu", "activation_alpha": 1.5, "activation_gamma": 1.2}
 BOTH_TURNED = ("transA", "transB", "transBatchA", "transBatchB")
 
 
@@ -72,6 +73,7 @@ ROWS = [
     row("FusedMatMul", 1, normal(3, 2, 4), normal(2, 4, 5), domain="com.microsoft", transBatchA=1),
     row("FusedMatMul", 1, normal(4, 2, 3), normal(5, 2, 4), domain="com.microsoft", **dict.fromkeys(BOTH_TURNED, 1)),
     row("FusedGemm", 1, P[0], normal(4, 5), normal(5), domain="com.microsoft", activation="LeakyRelu", activation_alpha=0.2),
+    row("FusedGemm", 1, P[0], normal(4, 5), normal(5), domain="com.microsoft", **SELU),
     *(row("CDist", 1, P[0], normal(5, 4), domain="com.microsoft", metric=name) for name in ("euclidean", "sqeuclidean")),
     row("TransposeMatMul", 1, P, normal(2, 5, 4), domain="com.microsoft", transB=1),
     row("Inverse", 1, normal(2, 3, 3), domain="com.microsoft", atol=1e-3),

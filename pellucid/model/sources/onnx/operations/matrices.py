@@ -51,7 +51,8 @@ def gemm(node: Node, a: Tensor, b: Tensor, c: Tensor | None = None) -> Tensor:
 def fused_gemm(node: Node, a: Tensor, b: Tensor, c: Tensor | None = None) -> Tensor:
     """A dense layer and the activation after it."""
     z: Tensor = gemm(node, a, b, c)
-    return named(node.get("activation"), node.get("activation_alpha"), node.get("activation_beta"))(z)
+    second = node.get("activation_beta", node.get("activation_gamma"))
+    return named(node.get("activation"), node.get("activation_alpha"), second)(z)
 
 
 @operation("Einsum")
