@@ -362,7 +362,7 @@ def test_the_command_line_lets_a_model_go_on(tmp_path: Path):
     assert len(matrices[0]["values"]) == 4 == len(matrices[0]["rows"]) and matrices[0]["columns"][:3] == ["w3", "w9", "w3"]
     page = files[".html"].read_text()
     assert page.count('type="radio"') == 4 and "<script" not in page and all(name in page for name in matrices[0]["rows"])
-    assert all(f">{name.strip()}</text>" in files[".svg"].read_text() for name in matrices[0]["columns"])
+    assert all(f">{name}</text>" in files[".svg"].read_text() for name in matrices[0]["columns"])
     given = run("--text", "w3 w9 w3", "--model", model, "--continuation", " w7 w1", "--out", str(out))
     assert given.exit_code == 0 and "2 new tokens" in given.output
     both = run("--text", "w3 w9 w3", "--model", model, "--sequence", " w7 w1", "--versus", " w2", "--out", str(out))

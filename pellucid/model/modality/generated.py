@@ -16,8 +16,8 @@ class Matrix(NamedTuple):
 
     Arguments:
         values: With shape (new tokens, tokens); zero from the new token itself on.
-        rows: The new tokens, by their names.
-        columns: All tokens, by their names: of an encoder first, where there is one.
+        rows: The new tokens, without the blanks about them.
+        columns: All tokens likewise: of an encoder first, where there is one.
         source: How many of the columns an encoder reads.
     """
 
@@ -83,14 +83,20 @@ class Generated(Tokens):
         """
         rows = self.of_prompt(number)
         places = self.real(rows[0])
-        names = tuple(self.name(rows[0], place) for place in places)
-        return Matrix(heat[rows][:, places], tuple(map(self.new, rows)), names, self.sources[rows[0]])
+        names = tuple(_bare(self.name(rows[0], place)) for place in places)
+        new = tuple(_bare(self.new(row)) for row in rows)
+        return Matrix(heat[rows][:, places], new, names, self.sources[rows[0]])
 
     def to_dict(self, heat: Tensor, sample: int) -> dict[str, Any]:
         """As of any text, with the token that is explained and where it stands."""
         about = {"new_token": self.new(sample), "position": self.places[sample], "prompt": self.prompts[sample]}
         source = {"source_tokens": self.sources[sample]} if self.sources[sample] else {}
         return {**about, **source, **Tokens.to_dict(self, heat, sample)}
+
+
+def _bare(name: str) -> str:
+    """A name without the blanks about it, unless there is nothing else."""
+    return name.strip() or name
 
 
 def earlier(values: Tensor, place: int) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from pellucid.core.numbers import figure, with_sign
 from ...parts.drawing import Drawing, Line, Mark, Rect, Words, fitted
@@ -22,9 +23,9 @@ def matrix(shown: Layout, wide: int) -> Drawing:
     """The whole matrix, in bands of as many columns as are legible side by side."""
     left = 34 + min(LABEL, max(width(name, 14) for name in shown.rows)) + 10
     marks, top = list[Mark](), 0.0
-    for columns, sinks in bands(shown, wide - left):
-        head = max(width(fitted(shown.columns[c], 13, HEAD), 13) for c in (*columns, *sinks)) + 30
-        marks += band(shown, columns, sinks, left, top + head, wide)
+    for columns in bands(shown, wide - left):
+        head = names_high(shown, columns) + (40 if shown.source else 24)
+        marks += band(shown, columns, left, top + head, wide)
         top += head + ROW * min(len(shown.rows), MOST_LINES) + GAP
     if len(shown.rows) > MOST_LINES:
         marks.append(Words(0, top + 14, f"The first {MOST_LINES} of {len(shown.rows)} new tokens are drawn.", 14, FAINT))
@@ -32,37 +33,58 @@ def matrix(shown: Layout, wide: int) -> Drawing:
     return Drawing(wide, top, tuple(marks))
 
 
-def bands(shown: Layout, room: float) -> list[tuple[list[int], tuple[int, ...]]]:
-    """Columns that are drawn side by side; those off the scale stand in the first band."""
-    parts, rest, sinks = list[tuple[list[int], tuple[int, ...]]](), shown.others, shown.sinks
-    while rest or sinks:
-        fits = max(1, int((room - SINK * len(sinks) - GAP * (2 + bool(sinks))) // NARROW))
-        parts.append((rest[:fits], sinks))
-        rest, sinks = rest[fits:], ()
+def bands(shown: Layout, room: float) -> list[list[int]]:
+    """Columns that are drawn side by side."""
+    parts: list[list[int]] = [[]]
+    for column in range(len(shown.columns)):
+        if parts[-1] and taken(shown, [*parts[-1], column], NARROW) > room:
+            parts.append([])
+        parts[-1].append(column)
     return parts
 
 
-def band(shown: Layout, columns: list[int], sinks: tuple[int, ...], left: float, top: float, wide: float) -> list[Mark]:
+def taken(shown: Layout, columns: list[int], cell: float) -> float:
+    """How wide columns are, in pixels."""
+    gaps = sum(gap(shown, before, column) for before, column in pairwise(columns))
+    return gaps + sum(SINK if column in shown.sinks else cell for column in columns)
+
+
+def gap(shown: Layout, before: int, column: int) -> float:
+    """The room between two columns: between what an encoder reads and what is written, and behind numbers."""
+    if shown.source and column == shown.source:
+        return 2.0 * GAP
+    return GAP * (before in shown.sinks and column not in shown.sinks)
+
+
+def band(shown: Layout, columns: list[int], left: float, top: float, wide: float) -> list[Mark]:
     """Some columns of all lines.
 
     Arguments:
         left, top: Where the cells begin.
     """
     marks = list[Mark](lines(shown, left, top))
-    for column in sinks:
-        marks += off_scale(shown, column, left, top)
-        left += SINK
-    left += GAP * bool(sinks)
-    splits = GAP * (columns[:1] < [shown.source] <= columns[-1:]) if shown.source else 0
-    cell = min(WIDE, (wide - left - splits - 4) / max(len(columns), 1))
-    starts = list[tuple[float, int]]()
-    for column in columns:
-        if column == shown.source and shown.source and column != columns[0]:
-            left += splits
-        starts.append((left, column))
-        marks += cells(shown, column, left, top, cell)
-        left += cell
-    return [*marks, *parts_of_text(shown, starts, top, cell)]
+    free = wide - left - 4 - taken(shown, columns, 0.0)
+    cell = min(WIDE, free / max(1, sum(column not in shown.sinks for column in columns)))
+    for before, column in zip([None, *columns], columns, strict=False):
+        left += 0.0 if before is None else gap(shown, before, column)
+        marks += section(shown, columns, column, left, top)
+        marks += off_scale(shown, column, left, top) if column in shown.sinks else cells(shown, column, left, top, cell)
+        left += SINK if column in shown.sinks else cell
+    return marks
+
+
+def names_high(shown: Layout, columns: list[int]) -> float:
+    """How high the names above some columns are, in pixels."""
+    return max(width(fitted(shown.columns[column], 13, HEAD), 13) for column in columns)
+
+
+def section(shown: Layout, columns: list[int], column: int, left: float, top: float) -> Iterator[Mark]:
+    """Where another part of the text begins: its name, where an encoder reads one part; else a line before the new tokens."""
+    if shown.source and column in (columns[0], shown.source):
+        name = "read by the encoder" if column < shown.source else "written so far"
+        yield Words(left + 2, top - names_high(shown, columns) - 16, name, 13, FAINT)
+    if column == shown.first and not shown.source:
+        yield Line(((left - 0.5, top - 4), (left - 0.5, top + ROW * min(len(shown.rows), MOST_LINES))), FAINT)
 
 
 def lines(shown: Layout, left: float, top: float) -> Iterator[Mark]:
@@ -118,14 +140,6 @@ def cells(shown: Layout, column: int, left: float, top: float, wide: float) -> I
 def heading(name: str, left: float, top: float, colour: Colour) -> Words:
     """The name of a column, read upward."""
     return Words(left, top - 6, fitted(name, 13, HEAD), 13, colour, "l", upward=True)
-
-
-def parts_of_text(shown: Layout, starts: list[tuple[float, int]], top: float, cell: float) -> Iterator[Mark]:
-    """A line where the new tokens begin, and what an encoder reads under its name."""
-    high = ROW * min(len(shown.rows), MOST_LINES)
-    for left, column in starts:
-        if column == shown.first:
-            yield Line(((left - 0.5, top - 4), (left - 0.5, top + high)), FAINT)
 
 
 def scale_words(shown: Layout) -> str:
