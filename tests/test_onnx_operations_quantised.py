@@ -261,6 +261,33 @@ def test_a_network_of_whole_numbers_is_explained_as_with_its_weights_rounded(net
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
 
 
+def test_whole_numbers_that_are_moved_about_or_returned_carry_derivatives(tmp_path):
+    """The file takes its numbers from bytes, moves them, and ends in whole ones."""
+    nodes = [
+        node("QuantizeLinear", "x s z", "q"), node("Pad", "q pads z", "p"), node("Transpose", "p", "t", perm=[0, 3, 2, 1]),
+        node("Resize", "t none scales", "r", nearest_mode="floor", coordinate_transformation_mode="asymmetric"),
+        node("Concat", "r r", "c", axis=1), node("GlobalMaxPool", "c", "m"), node("Flatten", "m", "f"),
+        node("QLinearMatMul", "f s z w ws wz ys z", "y"),
+    ]  # fmt: skip
+    weights = {
+        "s": real(0.02), "z": byte(100), "pads": np.array([0, 0, 1, 0, 0, 0, 0, 2]), "none": np.zeros(0, dtype=np.float32),
+        "scales": real(1, 1, 2, 1), "w": whole(20, 3, dtype=np.int8), "ws": real(0.01), "wz": byte(0, np.int8), "ys": real(0.3),
+    }  # fmt: skip
+    model = pl.load(saved(nodes, weights, tmp_path / "net.onnx"))
+    matrix = torch.from_numpy(weights["w"]).float() * 0.01
+
+    def same(x):
+        x = nn.functional.pad(torch.fake_quantize_per_tensor_affine(x, 0.02, 100, 0, 255), (0, 2, 1, 0)).permute(0, 3, 2, 1)
+        x = nn.functional.interpolate(x, scale_factor=(2.0, 1.0))
+        y = nn.functional.adaptive_max_pool2d(torch.cat([x, x], 1), 1).flatten(1) @ matrix
+        return torch.fake_quantize_per_tensor_affine(y, 0.3, 100, 0, 255) / 0.3 + 100
+
+    torch.testing.assert_close(model(PICTURES), same(PICTURES), rtol=0, atol=1e-4)
+    for method in ("gradient_x_input", "lrp.epsilon"):
+        ours, theirs = (pl.explain(one, PICTURES, target=1, method=method).values for one in (model, same))
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
+
+
 def test_scales_worked_out_for_each_input_have_no_part_in_an_explanation(net, tmp_path):
     """Against the same network with the scale that this one input has, given."""
     state = {name: value.detach().numpy() for name, value in net.state_dict().items()}

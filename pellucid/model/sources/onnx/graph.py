@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -78,11 +78,14 @@ class Graph(nn.Module):
         results = self.run(inputs, outer or {})
         return results[0] if len(results) == 1 else results
 
-    def run(self, inputs: Sequence[Any], outer: Mapping[str, Any]) -> tuple[Any, ...]:
+    def run(
+        self, inputs: Sequence[Any], outer: Mapping[str, Any], ends: Callable[[Any], Any] = quantised.plain
+    ) -> tuple[Any, ...]:
         """All outputs.
 
         Arguments:
             outer: Values of the graph around this one, by name.
+            ends: What becomes of an output that is quantised.
         """
         given = {**dict.fromkeys(self.inputs), **dict(zip(self.inputs, inputs, strict=False))}  # left out of a call: None
         values = {**outer, **self.fixed, **self._learned(), **given}
@@ -94,7 +97,7 @@ class Graph(nn.Module):
             values.update((name, value) for name, value in zip(step.outputs, made, strict=False) if name)
             for name in step.dead:
                 del values[name]
-        return tuple(quantised.plain(values[name]) for name in self.outputs)
+        return tuple(ends(values[name]) for name in self.outputs)
 
     def _learned(self) -> dict[str, Tensor]:
         return {name: getattr(self._modules[child] if child else self, own) for name, (child, own) in self.homes.items()}

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from pellucid.errors import InputError
 from ..channels import channels_last
+from . import quantised
 from .graph import Graph, free_name
 
 
@@ -82,7 +83,7 @@ class OnnxNetwork(nn.Module):
 
     def _run(self, values: Sequence[Any]) -> Any:
         graph = self._graph[0]
-        made = graph.run(values, {})
+        made = graph.run(values, {}, quantised.decimal)  # whole numbers would carry no derivatives
         return made[0] if len(made) == 1 else dict(zip(graph.names, made, strict=True))
 
     def _in_batches(self, x: Tensor) -> Any:

@@ -18,7 +18,7 @@ NOTE = (
 # What only moves numbers about or chooses among them, so that it does the same to whole ones and to those they stand for.
 MOVES = frozenset(
     """Reshape Transpose Flatten Squeeze Unsqueeze Identity Slice Split Gather GatherElements GatherND Expand Tile MaxPool
-    GlobalMaxPool DepthToSpace SpaceToDepth Concat ReduceMax ReduceMin""".split()
+    GlobalMaxPool DepthToSpace SpaceToDepth Concat ReduceMax ReduceMin Pad Resize Upsample""".split()
 )
 # What rounds to whole numbers.
 ROUNDS = frozenset(
@@ -90,6 +90,11 @@ def same(one: Tensor | None, other: Tensor | None) -> bool:
     return torch.equal(one.flatten(), other.flatten())
 
 
+def decimal(value: Any) -> Any:
+    """A value whose whole numbers are decimals where they are quantised."""
+    return value.decimals if isinstance(value, Quantised) else value
+
+
 def plain(value: Any) -> Any:
     """A value as the file means it: whole numbers where they are quantised."""
     return value.whole if isinstance(value, Quantised) else value
@@ -100,12 +105,20 @@ def apply(node: Node, function: Callable[..., Any], inputs: Sequence[Any], **ext
     if not any(isinstance(one, Quantised) for one in inputs) or (node.domain, node.kind) in ACCEPTED:
         return function(node, *inputs, **extra)
     if node.kind in DECIMALS:
-        inputs = [one.decimals if isinstance(one, Quantised) else one for one in inputs]
-    elif node.kind in MOVES and not node.domain:
+        inputs = [*map(decimal, inputs)]
+    elif node.kind in MOVES and not node.domain and node.get("mode") not in ("linear", "cubic"):
         data = inputs if node.kind == "Concat" else inputs[:1]
         if _move_together(data):
-            return _moved(function(node, *(one.steps for one in data), *inputs[len(data) :]), data[0])
+            return _moved(function(node, *(one.steps for one in data), *_beside(node, inputs[len(data) :], data[0])), data[0])
     return function(node, *map(plain, inputs), **extra)
+
+
+def _beside(node: Node, inputs: Sequence[Any], like: Quantised) -> Sequence[Any]:
+    """The other inputs of what moves numbers: whole ones that are laid around them count from the zero point too."""
+    if node.kind != "Pad" or node.get("mode", "constant") != "constant":
+        return inputs
+    value = inputs[1] if len(inputs) > 1 and inputs[1] is not None else torch.zeros((), device=like.device)
+    return [inputs[0], value if like.zero is None else value - like.zero, *inputs[2:]]
 
 
 def _move_together(values: Sequence[Any]) -> bool:
