@@ -158,7 +158,8 @@ PLAIN: dict[str, Callable[[Tensor], Tensor]] = {kind.lower(): function for kind,
 SCALED: dict[str, tuple[Any, ...]] = {  # and the defaults of alpha and beta
     "affine": (lambda x, a, b: a * x + b, 1.0, 0.0), "scaledtanh": (lambda x, a, b: a * (b * x).tanh(), 1.0, 1.0),
     "hardsigmoid": (lambda x, a, b: F.hardtanh(a * x + b, 0.0, 1.0), 0.2, 0.5), "leakyrelu": (F.leaky_relu, 0.01),
-    "elu": (F.elu, 1.0), "celu": (F.celu, 1.0), "selu": (lambda x, a, g: g * F.elu(x, a), *SELU), "thresholdedrelu": (lambda x, a: F.threshold(x, a, 0.0), 1.0),
+    "elu": (F.elu, 1.0), "celu": (F.celu, 1.0), "selu": (lambda x, a, g: g * F.elu(x, a), *SELU),
+    "thresholdedrelu": (lambda x, a: F.threshold(x, a, 0.0), 1.0),
 }  # fmt: skip
 
 
