@@ -112,6 +112,16 @@ def test_sound_networks_raise_no_alarm(case: Case) -> None:
     assert all(claim.holds for claim in found if claim.claim in (OWN, SLOPES, OTHERS, VARIANTS, CALLS, LEFT)), found
 
 
+@pytest.mark.parametrize(("off", "holds"), [(1e-5, True), (1e-3, False)])
+def test_a_variant_with_a_far_larger_output_is_measured_against_that(off: float, holds: bool) -> None:
+    """As twice the input has on networks without norms: what rounds otherwise in a batch is a share of it."""
+
+    def net(x: Tensor) -> Tensor:
+        return HEAD(x**10) * (1 + off * (len(x) > 5))
+
+    assert {claim.claim: claim.holds for claim in pl.verify(net, X[:1])}[VARIANTS] is holds
+
+
 def test_what_fails_says_what_to_do_and_what_holds_says_nothing() -> None:
     found = pl.verify(mixing, X)
     assert not found.holds and all(claim.do for claim in found.failures)
