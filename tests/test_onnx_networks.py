@@ -13,7 +13,7 @@ from onnx import numpy_helper
 import pellucid as pl
 
 pytest.importorskip("onnxruntime")
-from tests.onnx_oracle import runtime  # noqa: E402
+from tests.onnx_oracle import runtime
 
 FOLDER = Path(onnx.__file__).parent / "backend" / "test" / "data" / "light"
 
@@ -22,7 +22,9 @@ def scores(name):
     """The network without its softmax, its weights drawn: the wheel leaves all of them at one value."""
     proto, rng = onnx.load(FOLDER / f"light_{name}.onnx"), np.random.default_rng(0)
     shapes = {one.name: numpy_helper.to_array(one) for one in proto.graph.initializer}
-    shapes |= {node.output[0]: numpy_helper.to_array(node.attribute[0].t) for node in proto.graph.node if node.op_type == "Constant"}
+    shapes |= {
+        node.output[0]: numpy_helper.to_array(node.attribute[0].t) for node in proto.graph.node if node.op_type == "Constant"
+    }
     places = {name: (node.op_type, at) for node in proto.graph.node for at, name in enumerate(node.input)}
     nodes = []
     for node in proto.graph.node:

@@ -48,7 +48,7 @@ def load(path: Path) -> Model:
     given = metadata.properties(proto)
     how, assumed = metadata.preprocess(graph, module.shape, given)
     shape = file.shape(proto.graph.output[0])
-    names = metadata.labels(given, shape[-1] if shape else 0)
+    names = metadata.labels(given, shape[-1] if shape else 0) or metadata.listed(graph)
     source += TURNED if turned else ""
     told = tuple(filter(None, (*notes, assumed)))
     return Model(module, path.stem, source, module, how, names, fingerprint=mark, shape=module.shape, notes=told)

@@ -17,6 +17,7 @@ from .graph import Graph
 from .head import kind
 
 CLASSES = ("names", "class_names", "classes", "labels", "id2label", "character")  # keys; the last is PaddlePaddle's
+CLASS_LABELS = ("classlabels_strings", "classlabels_ints", "classlabels_int64s")
 PASSES = frozenset({"Transpose", "Identity", "Cast", "Reshape", "Unsqueeze", "Squeeze"})
 RANGES = {"NominalRange_0_255": 255.0, "Normalized_0_1": 1.0}  # of Windows ML
 BRIGHT = 2.0  # means and deviations above it are of pixels from 0 to 255
@@ -37,6 +38,16 @@ def labels(given: Mapping[str, str], classes: int) -> tuple[str, ...] | None:
         names = _names(given.get(key, ""))
         if names and len(names) == classes:
             return names
+    return None
+
+
+def listed(graph: Graph) -> tuple[str, ...] | None:
+    """The names of the classes that a classifier of scikit-learn's exporter holds, as its operation lists them."""
+    for layer in graph.children():
+        node = getattr(layer, "node", None)
+        for name in CLASS_LABELS if node else ():
+            if found := node.get(name):
+                return tuple(map(str, found))
     return None
 
 
