@@ -97,3 +97,16 @@ def test_a_reset_gate_before_the_weights_or_after_them(way):
     layer.agree(layer.b, None, layer.h, linear_before_reset=1)
     layer.agree(None, None, layer.h, linear_before_reset=1)
     layer.agree(layer.b, np.array([5, 2, 3], np.int32), layer.h, linear_before_reset=1)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("columns", [False, True], ids=["a scale in all", "a scale for each column"])
+def test_weights_of_whole_numbers(way, columns):
+    layer = Layer("LSTM", way)
+    rng, rows = np.random.default_rng(1), 4 * SIZE
+    scales = np.full((layer.directions, rows) if columns else layer.directions, 0.01, np.float32)
+    w, r = (rng.integers(-90, 90, (layer.directions, size, rows)).astype(np.int8) for size in (FEATURES, SIZE))
+    steps = (scales, np.zeros_like(scales, np.int8))
+    rest = (layer.b, None, layer.h[:, :1], layer.c[:, :1], None, *steps, *steps)
+    how = {"outputs": 3, "hidden_size": SIZE, "direction": way, "domain": "com.microsoft", "constant": (1, 2, 8, 9, 10, 11)}
+    agree("DynamicQuantizeLSTM", 1, layer.x[:, :1], w, r, *rest, **how)

@@ -24,7 +24,7 @@ MOVES = frozenset(
 ROUNDS = frozenset(
     """QuantizeLinear DynamicQuantizeLinear QLinearConv QLinearMatMul QLinearAdd QLinearMul QLinearGlobalAveragePool
     QLinearAveragePool QLinearConcat QLinearSigmoid QLinearLeakyRelu QLinearSoftmax QLinearReduceMean QGemm
-    DynamicQuantizeMatMul""".split()
+    DynamicQuantizeMatMul DynamicQuantizeLSTM""".split()
 )
 DECIMALS = frozenset({"Cast", "CastLike"})
 ACCEPTED: set[tuple[str, str]] = set()  # operations that take quantised values themselves, by domain and name

@@ -16,6 +16,7 @@ from torch.nn.functional import linear
 
 from ..operation import Node, integers, operation
 from .activations import SCALED, named
+from .elementwise import One
 
 USUAL = {"LSTM": ("sigmoid", "tanh", "tanh"), "GRU": ("sigmoid", "tanh"), "RNN": ("tanh",)}
 GATES = {"LSTM": (0, 2, 3, 1), "GRU": (1, 0, 2), "RNN": (0,)}  # the blocks of a file's weights (iofc, zrh) in PyTorch's order
@@ -25,7 +26,13 @@ State = tuple[Tensor, Tensor]
 
 @dataclass(frozen=True)
 class Cell:
-    """One direction of a layer: its weights with one block of rows per gate, and its activations in the order f, g, h."""
+    """One direction of a layer.
+
+    Arguments:
+        w, r: Of the input and of the state, with a block of rows per gate.
+        functions: Its activations, in the order f, g, h.
+        read: Through which the weights see the input and, in an LSTM, the state.
+    """
 
     node: Node
     w: Tensor
@@ -33,7 +40,11 @@ class Cell:
     w_bias: Tensor | None
     r_bias: Tensor | None
     peepholes: Tensor | None
-    functions: tuple[Callable[[Tensor], Tensor], ...]
+    functions: tuple[One, ...]
+    read: One | None = None
+
+    def of_state(self, h: Tensor) -> Tensor:
+        return linear(self.read(h) if self.read else h, self.r, self.r_bias)
 
     def clip(self, z: Tensor) -> Tensor:
         bound = self.node.get("clip")
@@ -48,7 +59,7 @@ class Cell:
     def _lstm(self, of_input: Tensor, h: Tensor, c: Tensor) -> State:
         """c = f c + i g;  h = o h(c), where i, o, f may look at c."""
         f, g, out = self.functions
-        z_i, z_o, z_f, z_c = (of_input + linear(h, self.r, self.r_bias)).chunk(4, -1)
+        z_i, z_o, z_f, z_c = (of_input + self.of_state(h)).chunk(4, -1)
         p_i, p_o, p_f = (0, 0, 0) if self.peepholes is None else self.peepholes.chunk(3)
         i = f(self.clip(z_i if self.peepholes is None else z_i + p_i * c))
         forget = 1 - i if self.node.get("input_forget") else f(self.clip(z_f if self.peepholes is None else z_f + p_f * c))
@@ -68,11 +79,11 @@ class Cell:
         return n + z * (h - n)
 
     def _simple(self, of_input: Tensor, h: Tensor) -> Tensor:
-        return self.functions[0](self.clip(of_input + linear(h, self.r, self.r_bias)))
+        return self.functions[0](self.clip(of_input + self.of_state(h)))
 
     def run(self, x: Tensor, state: State, lengths: Tensor | None, *, backwards: bool) -> tuple[Tensor, State]:
         """The output of each step, zero where a sequence has ended, and the state that each sequence ends in."""
-        of_inputs = linear(x, self.w, self.w_bias).unbind(0)
+        of_inputs = linear(self.read(x) if self.read else x, self.w, self.w_bias).unbind(0)
         made: dict[int, Tensor] = {}
         for t in reversed(range(len(of_inputs))) if backwards else range(len(of_inputs)):
             new = self.step(of_inputs[t], state)
@@ -96,6 +107,8 @@ def recurrent(
     h: Tensor | None = None,
     c: Tensor | None = None,
     peepholes: Tensor | None = None,
+    *,
+    read: One | None = None,
 ) -> tuple[Tensor, ...]:
     """A layer in one direction or both.
 
@@ -104,6 +117,7 @@ def recurrent(
         w: Of the input, with shape (direction, gate * size, feature).
         r: Of the state, with shape (direction, gate * size, size).
         b: Of both, one after the other, with shape (direction, 2 * gate * size).
+        read: Through which the weights see the input and the state.
     Returns:
         The state at each step, with shape (step, direction, batch, size), and the states at the end.
     """
@@ -114,9 +128,9 @@ def recurrent(
     states = start if h is None else h, start if c is None else c
     if lengths is not None and all(length == len(x) for length in integers(lengths)):
         lengths = None
-    mode = _mode(node) if lengths is None and peepholes is None else None
+    mode = _mode(node) if lengths is None and peepholes is None and read is None else None
     if mode is None:
-        y, ends = _by_cells(_cells(node, w, r, b, peepholes), x, states, lengths)
+        y, ends = _by_cells(_cells(node, w, r, b, peepholes, read), x, states, lengths)
     else:
         y, ends = _by_torch(mode, node, x, states, [p for d in range(len(w)) for p in _parameters(node, d, w, r, b)])
     ends = ends if node.kind == "LSTM" else ends[:1]
@@ -163,7 +177,7 @@ def _names(node: Node) -> list[list[str]]:
     return [given[count * way : count * (way + 1)] for way in range(ways)]
 
 
-def _functions(node: Node) -> Iterator[tuple[Callable[[Tensor], Tensor], ...]]:
+def _functions(node: Node) -> Iterator[tuple[One, ...]]:
     """The activations of each direction; those that have an alpha or a beta take the next one given."""
     alphas, betas = (iter(node.get(name, ())) for name in ("activation_alpha", "activation_beta"))
     for names in _names(node):
@@ -174,9 +188,9 @@ def _functions(node: Node) -> Iterator[tuple[Callable[[Tensor], Tensor], ...]]:
         )
 
 
-def _cells(node: Node, w: Tensor, r: Tensor, b: Tensor | None, peepholes: Tensor | None) -> list[Cell]:
+def _cells(node: Node, w: Tensor, r: Tensor, b: Tensor | None, peepholes: Tensor | None, read: One | None) -> list[Cell]:
     return [
-        Cell(node, w[d], r[d], *_split(None if b is None else b[d], w.shape[1]), None if peepholes is None else peepholes[d], own)
+        Cell(node, w[d], r[d], *_split(_of(b, d), w.shape[1]), _of(peepholes, d), own, read)
         for d, own in enumerate(_functions(node))
     ]
 
@@ -190,6 +204,10 @@ def _parameters(node: Node, way: int, w: Tensor, r: Tensor, b: Tensor | None) ->
 def _in_order(node: Node, weight: Tensor) -> Tensor:
     blocks = weight.chunk(len(GATES[node.kind]))
     return torch.cat([blocks[k] for k in GATES[node.kind]]) if len(blocks) > 1 else weight
+
+
+def _of(weights: Tensor | None, way: int) -> Tensor | None:
+    return None if weights is None else weights[way]
 
 
 def _split(bias: Tensor | None, size: int) -> tuple[Tensor | None, Tensor | None]:
