@@ -77,7 +77,7 @@ def check(model: Any, chances: Any, *, atol: float = 1e-5) -> None:
 def test_a_logistic_regression_gives_its_chances_and_the_names_of_its_classes(logistic, linear):
     scaler, model = linear
     check(logistic, model.predict_proba(scaler.transform(TABLE)))
-    assert logistic.classes == tuple(NAMES)
+    assert logistic.labels == tuple(NAMES)
 
 
 def test_a_logistic_regression_is_explained_as_the_same_in_pytorch(logistic, linear):

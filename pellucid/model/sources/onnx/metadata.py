@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ...readers.preprocess import Preprocess
-from .graph import Graph
+from .graph import Graph, Operation
 from .head import kind
 
 CLASSES = ("names", "class_names", "classes", "labels", "id2label", "character")  # keys; the last is PaddlePaddle's
@@ -43,12 +43,8 @@ def labels(given: Mapping[str, str], classes: int) -> tuple[str, ...] | None:
 
 def listed(graph: Graph) -> tuple[str, ...] | None:
     """The names of the classes that a classifier of scikit-learn's exporter holds, as its operation lists them."""
-    for layer in graph.children():
-        node = getattr(layer, "node", None)
-        for name in CLASS_LABELS if node else ():
-            if found := node.get(name):
-                return tuple(map(str, found))
-    return None
+    lists = (layer.node.get(name) for layer in graph.children() if isinstance(layer, Operation) for name in CLASS_LABELS)
+    return next((tuple(map(str, found)) for found in lists if found), None)
 
 
 def _names(text: str) -> tuple[str, ...]:
