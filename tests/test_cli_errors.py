@@ -70,7 +70,7 @@ UNLUCKY = [
     (["explain", "empty", *OWN], "Name a file inside it"),
     (["explain", "cat.jpg", "--model", "gone"], "`pellucid models` lists them all"),
     (["explain", "cat.jpg", "--model", "gone.pt"], "Check the path."),
-    (["explain", "cat.jpg", "--model", "odd.xyz"], "no PyTorch, TorchScript, ONNX, Keras or safetensors file"),
+    (["explain", "cat.jpg", "--model", "odd.xyz"], "no PyTorch, TorchScript, ONNX, Keras, GGUF or safetensors file"),
     (["explain", "cat.jpg", "--model", "bad.onnx", *PIXELS], "cut short or damaged"),
     (["explain", "cat.jpg", "--model", "empty"], "no config.json in it"),
     (["explain", "cat.jpg", "--model", "config"], "config?random"),

@@ -11,7 +11,8 @@ import re
 from pellucid.errors import PellucidError
 
 PLACEHOLDERS = {  # argument: what follows the option of that name where the error gives no value
-    "at": "LAYER", "beside": "N", "builder": "MODULE:FUNCTION", "by": "NAME", "data": "DIR", "labels": "FILE", "method": "NAME",
+    "at": "LAYER", "beside": "N", "builder": "MODULE:FUNCTION", "by": "NAME", "data": "DIR", "dtype": "TYPE", "labels": "FILE",
+    "method": "NAME", "versus": "CLASS", "window": "N",
     "minutes": "M", "other": "MODEL", "recipe": "NAME", "seeds": "N", "start": "PICTURE", "steps": "N", "target": "CLASS",
     "top": "SHARE",
 }  # fmt: skip
@@ -21,6 +22,9 @@ EXPRESSIONS = {  # what stands in an error: what a user of the command line type
     r"canvas=GeneratorPrior\.fit\([^)]*\)": "--prior FILE, which `pellucid prior fit` writes",
     r"preprocess=pl\.Columns\([^)]*\)": "--columns FILE",
     r"preprocess=pl\.Preprocess\(.*?=\.\.\.\)": PIXELS,
+    r"pl\.Text\(tokenizer, window=(\d+)\)": r"--window \1",
+    r"chat=True": "--chat",
+    r"pl\.sequence\(([^)]*)\)": r"--sequence \1",
     r"preprocess=pl\.Text\([^)]*\)": "--model hf:FOLDER, a folder that holds its tokenizer too",
     r"shape=\(1, 28, 28\), and bounds=\(0, 1\)[^.]*": PIXELS,
     r"strict=True": "--strict",

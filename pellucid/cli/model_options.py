@@ -21,7 +21,7 @@ from .errors import print_error
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from pellucid.model import Columns, Model, Preprocess, Signal
+    from pellucid.model import Columns, Model, Preprocess, Signal, Text
 
 BUILT_IN = "efficientnet_lite0"
 
@@ -51,6 +51,7 @@ class ModelOptions:
         columns: A JSON file that describes the columns of a table.
         signal: What a series is: "rate=250,unit=mV,channels=I+II".
         dtype: The type of its numbers, of models that transformers makes.
+        chat, window, length: How a text is read: as a turn of a chat, in parts of so many tokens, padded to so many.
     """
 
     model: str
@@ -65,6 +66,9 @@ class ModelOptions:
     columns: str | None = None
     signal: str | None = None
     dtype: str | None = None
+    chat: bool = False
+    window: int | None = None
+    length: int | None = None
 
     def load(self) -> Model:
         """The model itself."""
@@ -89,8 +93,11 @@ class ModelOptions:
         if (self.mean is None) != (self.std is None) or (self.size is not None and self.mean is None):
             raise click.UsageError("--size, --mean and --std belong together: a guessed scale gives a plausible and wrong answer")
 
-    def preprocess(self, model: Model) -> Preprocess | Columns | Signal | None:
+    def preprocess(self, model: Model) -> Preprocess | Columns | Signal | Text | None:
         """How a picture, a row or a series becomes the input, where the options say it; a size may be known from the model."""
+        reads = {name: value for name in ("chat", "window", "length") if (value := getattr(self, name))}
+        if reads:
+            return read_text_by(model, reads)
         from pellucid.model import Columns, Preprocess
 
         if self.columns is not None:
@@ -163,12 +170,29 @@ OPTIONS = (
     click.option(
         "--columns", type=click.Path(exists=True, dir_okay=False), metavar="FILE", help="JSON description of table columns."
     ),
+    click.option("--chat", is_flag=True, help="Read a text as the user's turn of a chat, by the template of the tokenizer."),
+    click.option("--window", type=click.IntRange(1), metavar="N", help="Explain a longer text in parts of N tokens, one by one."),
+    click.option(
+        "--length", type=click.IntRange(1), metavar="N", help="Pad texts to N tokens, for models that take no other number."
+    ),
     click.option("--signal", metavar="LIST", help="Description of a time series: rate=250,unit=mV,channels=I+II"),
     click.option(
         "--dtype", metavar="TYPE", help="Numbers of an hf: or gguf: model: bfloat16, float16 or auto.  [default: float32]"
     ),
 )
 with_model_options = with_options(ModelOptions, "model_options", OPTIONS)
+
+
+def read_text_by(model: Model, options: dict[str, Any]) -> Text:
+    """How the model reads texts, with these options of its reader."""
+    from pellucid.model import Text
+
+    if not isinstance(model.preprocess, Text):
+        names = " and ".join(f"--{name}" for name in options)
+        raise click.UsageError(
+            f"{names}: {model.name} does not say how it reads texts; name a folder or file that holds its tokenizer"
+        )
+    return replace(model.preprocess, **options)
 
 
 def parse_signal(text: str) -> Signal:

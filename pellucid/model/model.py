@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from pellucid.errors import ModelError, TargetError
+from pellucid.errors import InputError, ModelError, TargetError
 from pellucid.errors.printable import make_printable, printable
 from . import mode
 from .final_activation import Endings, FinalActivation, before_activation, probabilities
@@ -166,13 +166,19 @@ class Model:
         raise _no_such_label(self, label, names)
 
     def token_id(self, token: str) -> int:
-        """The id of a token, by its name.
+        """The id of a token, by its name, or by its number where no token is called so.
 
         Raises:
             ModelError: the model does not say how it reads texts.
             InputError: no single token is called so.
         """
-        return check_reads_texts(self.name, self.preprocess).id(token)
+        reader = check_reads_texts(self.name, self.preprocess)
+        try:
+            return reader.id(token)
+        except InputError:
+            if re.fullmatch(r"\d+", token):  # no token, but the number of one
+                return int(token)
+            raise
 
     def token_name(self, id: int) -> str | None:
         """What a token is called; None where that is not known."""

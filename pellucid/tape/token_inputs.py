@@ -21,7 +21,7 @@ from pellucid.explanation.method import (
 )
 from pellucid.model import Model, Text
 from pellucid.model.keywords import ForwardWithKeywords, Keywords
-from pellucid.model.modality.tokens import PADDING, SPECIAL, TEXT, Tokens
+from pellucid.model.modality.tokens import ALONE, PADDING, TEXT, Tokens
 from pellucid.model.outputs import main_output
 from pellucid.model.where import Where
 from pellucid.target import Target
@@ -329,7 +329,7 @@ def adapt(method: Method, text: TokenizedText) -> tuple[Method, tuple[str, ...]]
     if baseline is not None:
         return method, ()
     blank, token = text.blank_vectors()
-    kept = "; special tokens stay" if text.tokens is not None and SPECIAL in text.tokens.kinds[0] else ""
+    kept = "; special tokens stay" if text.tokens is not None and set(ALONE).intersection(text.tokens.kinds[0]) else ""
     note = f"The baseline is the same text with {token} in place of every token{kept}."
     return configured(method, **{name: blank}), (note,)
 

@@ -39,6 +39,7 @@ from .held_place import at_place, from_place, held_place
 from .inputs import Batch, read_inputs
 from .rows import ROWS_MEET, check_rows, of_row, with_the_rest_held
 from .scores import read_target
+from .spelled_targets import with_spellings
 from .verify.self_check import SelfCheck
 
 Only = Condition | Mapping[str, Condition] | Sequence[Condition | Mapping[str, Condition]] | None
@@ -212,7 +213,7 @@ def _explain_row(
     if not batch.texts:
         return _explain_together(method, batch.single_sample(number), target, at, check, number)
     attribution = token_inputs.attribute(method, batch.texts[number], target, at)
-    attribution = check.checked(attribution, number)
+    attribution = check.checked(with_spellings(attribution, target, batch.texts[number].reader), number)
     return _of_text(replace(batch, subject=None), method, attribution, at)
 
 

@@ -15,7 +15,8 @@ from torch import Tensor
 from pellucid.errors import InputError
 from .base import Modality
 
-TEXT, SPECIAL, PADDING = "text", "special", "padding"
+TEXT, SPECIAL, TEMPLATE, PADDING = "text", "special", "template", "padding"
+ALONE = (SPECIAL, TEMPLATE)  # no words of the text, and no part of any
 Span = tuple[int, int]
 Group = tuple[Span, tuple[int, ...]]  # where it stands in the text, and its tokens by their positions
 
@@ -27,7 +28,7 @@ class Piece(NamedTuple):
         text: As it stands in the text; of a special token its name.
         value: The sum of the relevance of its tokens.
         start, end: Where it stands in the text, in characters; both 0 for special tokens that the tokenizer put there.
-        kind: "text" or "special".
+        kind: "text", "special", or "template" of a chat.
         positions: Its tokens, by where they stand in the input.
     """
 
@@ -47,7 +48,7 @@ class Tokens(Modality):
         texts: The texts themselves.
         pieces: Every token's name, as the vocabulary has it, one tuple per text.
         spans: Where every token stands in its text, (start, end) in characters; (0, 0) for special tokens and padding.
-        kinds: "text", "special" or "padding", for every token.
+        kinds: "text", "special", "template" (what a chat puts around a turn) or "padding", for every token.
 
     Example:
         >>> two = Tokens(("a cat",), (("[CLS]", "a", "cat"),), (((0, 0), (0, 1), (2, 5)),), (("special", "text", "text"),))
@@ -97,7 +98,7 @@ class Tokens(Modality):
         rows = zip(self.texts, self.pieces, self.spans, self.kinds, strict=True)
         return all(
             len(pieces) == len(spans) == len(kinds)
-            and {TEXT, SPECIAL, PADDING}.issuperset(kinds)
+            and {TEXT, *ALONE, PADDING}.issuperset(kinds)
             and all(0 <= start <= end <= len(text) for start, end in spans)
             for text, pieces, spans, kinds in rows
         )
@@ -143,11 +144,11 @@ class Tokens(Modality):
         """Groups with the sum of what their tokens have."""
         made = []
         for (start, end), positions in groups:
-            special = self.kinds[sample][positions[0]] == SPECIAL
-            named = special or start >= end
+            kind = self.kinds[sample][positions[0]]
+            named = kind == SPECIAL or start >= end
             words = " ".join(self.pieces[sample][place] for place in positions) if named else self.texts[sample][start:end]
             value = sum(float(row[position]) for position in positions)
-            made.append(Piece(words, value, start, end, SPECIAL if special else TEXT, positions))
+            made.append(Piece(words, value, start, end, kind if kind in ALONE else TEXT, positions))
         return tuple(made)
 
     def _grouped(self, stretches: list[Span], sample: int) -> list[Group]:
@@ -156,7 +157,7 @@ class Tokens(Modality):
         blank: tuple[int, ...] = ()  # tokens that hold nothing but blanks, since the last word
         text = self.texts[sample]
         for span, (position,) in self.tokens(sample):
-            if self.kinds[sample][position] == SPECIAL:
+            if self.kinds[sample][position] in ALONE:
                 groups, blank = _with_blank(groups, blank), ()
                 groups.append((span, (position,)))
                 continue
@@ -165,7 +166,7 @@ class Tokens(Modality):
                 continue
             touched = cover(stretches, trim(text, span))
             last, before = groups[-1] if groups else ((0, 0), ())
-            if before and self.kinds[sample][before[-1]] != SPECIAL and touched[0] < last[1]:
+            if before and self.kinds[sample][before[-1]] not in ALONE and touched[0] < last[1]:
                 groups[-1] = (last[0], max(last[1], touched[1])), (*before, *blank, position)
             else:
                 groups.append((touched, (*blank, position)))

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from pellucid.errors import InputError, ModelError
-from ..modality.tokens import PADDING, SPECIAL, TEXT, Span, Tokens, ends
+from ..modality.tokens import PADDING, Span, Tokens, ends
+from . import chat, spelling
 from .tokenizer import Encoded, Tokenizer, Vocabulary, as_tokenizer
 
 __all__ = ["Encoded", "Text", "Vocabulary"]
@@ -24,12 +25,14 @@ class Part(NamedTuple):
         text: The text itself.
         encoded: Its tokens.
         notes, warnings: What is to be said of how it was read; what of that may make its explanation wrong.
+        turn: Where the user's words stand in it, if it is a chat.
     """
 
     text: str
     encoded: Encoded
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    turn: Span | None = None
 
 
 @dataclass(frozen=True, repr=False)
@@ -49,6 +52,7 @@ class Text:
         length: To how many tokens every text is padded, for networks that take no other number of them.
         special: Whether the tokenizer puts its special tokens around a text; None: yes, but none before a text that begins with
             them, as one that a chat template made.
+        chat: Whether a text is the user's turn of a chat: the tokenizer's own template is put around it.
         blank: The token that stands where one is taken away, by name or id; None: the tokenizer's mask, else its padding, else
             its unknown token.
         source: Where this comes from, for the caption.
@@ -71,10 +75,12 @@ class Text:
     overlap: int = 0
     length: int | None = None
     special: bool | None = None
+    chat: bool = False
 
     def __str__(self) -> str:
         parts = [f", at most {self.limit} tokens" if self.limit else "", f", in windows of {self.window}" if self.window else ""]
         parts += [f", padded to {self.length}" if self.length else ""]
+        parts += [", as a turn of a chat" if self.chat else ""]
         parts += ["" if self.special is None else ", with special tokens" if self.special else ", without special tokens"]
         return f"by {type(self.tokenizer).__name__}{''.join(parts)} ({self.source})"
 
@@ -101,12 +107,11 @@ class Text:
         if not isinstance(text, str):
             kind = f"a {type(text).__name__}"
             raise InputError("A text", kind, "a text is a string, and a batch a list of them", "Pass strings.")
-        found = self.backend.encode(text)
-        around = found.around
+        around = (found := self.backend.encode(text)).around
         if not text.strip() or all(around):
             what = f"{text!r}, which is blank" if not text.strip() else f"{text[:40]!r}, of which the tokenizer keeps nothing"
             raise InputError("A text to explain", what, "there is no token to attribute relevance to", "Pass some words.")
-        if self.special is False:
+        if self.special is False or self.chat:  # a template has its own
             return found.at(place for place, outside in enumerate(around) if not outside), ()
         first = around.index(False)
         twice = first > 0 and found.ids[:first] == found.ids[first : 2 * first]
@@ -163,6 +168,8 @@ class Text:
 
     def _parts(self, text: str) -> list[Part]:
         whole, notes = self._whole(text)
+        if self.chat:
+            return [self._turn(text)]
         n, limit = len(whole.ids), self.longest
         if self.window is not None and n > self.window:
             size = self.window if limit is None else min(self.window, limit[0])
@@ -179,13 +186,20 @@ class Text:
         )
         return [Part(text, whole.cut(limit[0], side=side), notes, (said,))]
 
+    def _turn(self, text: str) -> Part:
+        """A text in the words of a chat."""
+        written, place = chat.as_turn(self.backend, text)
+        whole = self._whole(written)[0]
+        chat.check_fits(len(whole.ids), self.longest, self.window)
+        return Part(written, whole, (chat.note(whole.spans, place),), turn=place)
+
     def lay_out(self, parts: Sequence[Part]) -> tuple[Tensor, Tokens]:
         """Texts as the rows of a batch, padded to one length."""
         read = [part.encoded for part in parts]
         longest = max(self.fixed_length or 0, *(len(one.ids) for one in read))
         filler = self.padding or 0  # without an id of padding it is read by nobody: every text is explained alone
         rows = torch.tensor([[*one.ids, *[filler] * (longest - len(one.ids))] for one in read])
-        return rows, self._tokens(tuple(part.text for part in parts), read, longest)
+        return rows, self._tokens(tuple(part.text for part in parts), read, longest, turns=[part.turn for part in parts])
 
     def tokens(self, ids: Tensor) -> Tokens:
         """What stands where in ids that were given as such: their text is put together again from their names."""
@@ -211,17 +225,7 @@ class Text:
         Raises:
             InputError: no single token is called so.
         """
-        found = self.backend.id(token)
-        if found is not None:
-            return found
-        ids = [i for i, special in zip(*self.backend.encode(token)[::2], strict=True) if not special]
-        if len(ids) == 1 and ids[0] != self.backend.special_id("unk"):
-            return ids[0]
-        pieces = ", ".join(repr(self.piece(i)) for i in ids) or "nothing"
-        raise InputError(
-            f"the token {token!r}", f"{len(ids)} tokens: {pieces}", "one is needed",
-            "Name one of them, as the tokenizer writes it; the space before a word often belongs to its token.",
-        )  # fmt: skip
+        return spelling.find(self.backend, token)
 
     @property
     def padding(self) -> int | None:
@@ -257,7 +261,10 @@ class Text:
         token = self._backend("padding_is_token", False)
         return ends([token or i != self.padding for i in row])
 
-    def _tokens(self, texts: tuple[str, ...], found: Sequence[Encoded], longest: int, ids: Tensor | None = None) -> Tokens:
+    def _tokens(
+        self, texts: tuple[str, ...], found: Sequence[Encoded], longest: int, ids: Tensor | None = None,
+        turns: Sequence[Span | None] = (),
+    ) -> Tokens:  # fmt: skip
         """What stands where; padding wherever the ids have it, or behind the text."""
         pieces, spans, kinds = [], [], []
         for row, one in enumerate(found):
@@ -268,7 +275,8 @@ class Text:
             name = "" if self.padding is None else self.piece(self.padding)
             pieces.append(tuple(name if token is None else self.piece(token[0]) for token in filled))
             spans.append(tuple((0, 0) if token is None else token[1] for token in filled))
-            kinds.append(tuple(PADDING if token is None else SPECIAL if token[2] else TEXT for token in filled))
+            turn = turns[row] if turns else None
+            kinds.append(tuple(PADDING if token is None else chat.kind(token[1], token[2], turn) for token in filled))
         return Tokens(texts, tuple(pieces), tuple(spans), tuple(kinds))
 
 

@@ -183,6 +183,13 @@ class HuggingFaceTokenizer:
             return text, Encoded(tuple(ids), tuple((0, 0) if special else next(inner) for special in hidden), tuple(hidden))
         return join(ids, [self.tokenizer.decode([i]) or self.piece(i) for i in ids], hidden)
 
+    def turn(self, text: str) -> str | None:
+        """The chat in which the text is the user's turn and the model's begins; None without a template of chats."""
+        if not getattr(self.tokenizer, "chat_template", None):
+            return None
+        messages = [{"role": "user", "content": text}]
+        return str(self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+
     @cached_property
     def _special(self) -> frozenset[int]:
         """The ids of special tokens; an unknown word is a part of a text, and none of them."""

@@ -34,10 +34,11 @@ def painted(run: Run, drawn: Map) -> str:
 
 def signed(run: Run) -> Run:
     """One run with signs behind it that say how much it speaks."""
-    if run.value is None or run.kind == SINK:
-        return run if run.value is None else replace(run, text=f"{run.text}(*)")
-    mark = next((sign for level, sign in SIGNS if run.strength >= level), "--")
-    return replace(run, text=f"{run.text}{mark and f'({mark})'}")
+    if run.value is None:
+        return run
+    mark = "*" if run.kind == SINK else next((sign for level, sign in SIGNS if run.strength >= level), "--")
+    words = run.text.rstrip("\n")
+    return replace(run, text=f"{words}{mark and f'({mark})'}{run.text[len(words) :]}")
 
 
 def legend(drawn: Map, *, colour: bool) -> str:

@@ -13,7 +13,7 @@ from pellucid.core.numbers import with_sign
 from pellucid.errors.printable import printable
 from pellucid.explanation.explanation import Explanation
 from pellucid.model.modality import Tokens
-from pellucid.model.modality.tokens import SPECIAL, TEXT
+from pellucid.model.modality.tokens import SPECIAL, TEMPLATE, TEXT
 from ...parts.map import Map
 from ...parts.palette import INK, PAPER, Colour
 
@@ -78,7 +78,14 @@ def runs(e: Explanation, drawn: Map, by: str = "token") -> list[Run]:
             done = max(end, done)
         else:
             made += [Run(visible(text[done:start]))] if start > done else []
-            made.append(Run(visible(text[start:end]), value, kind=SINK if apart(group.positions) else kind, words=visible(piece)))
+            made.append(
+                Run(
+                    visible(spelled_breaks(text[start:end])),
+                    value,
+                    kind=SINK if apart(group.positions) else kind,
+                    words=visible(piece),
+                )
+            )
             done, first = end, start
     made += [Run(visible(text[done:]), kind=UNREAD)] if text[done:].strip() else []
     if drawn.empty:  # there is no evidence to show
@@ -97,6 +104,16 @@ def sink_runs(e: Explanation, drawn: Map) -> list[Run]:
         made.append(Run(visible(piece.text.strip() or repr(piece.text)), piece.value, kind=SINK, words=visible(piece.text)))
         made.append(Run(f" {with_sign(piece.value, signed=drawn.signed)}   "))
     return made
+
+
+def spelled_breaks(text: str) -> str:
+    """A token of line breaks alone with something of it to be seen: its colour.
+
+    Example:
+        >>> spelled_breaks("\\n"), spelled_breaks("end\\n")
+        ('\\\\n\\n', 'end\\n')
+    """
+    return text if text.strip() else text.replace("\n", "\\n\n")
 
 
 def ground(run: Run, drawn: Map) -> Colour:
@@ -234,7 +251,7 @@ def ordered(line: list[Run], *, leftward: bool) -> list[Run]:
 
 def leftward(marked: list[Run]) -> bool:
     """Whether a text as a whole reads from right to left; special tokens have no say."""
-    return bool(direction("".join(run.text for run in marked if run.kind not in (SPECIAL, SINK))))
+    return bool(direction("".join(run.text for run in marked if run.kind not in (SPECIAL, SINK, TEMPLATE))))
 
 
 def turned(run: Run) -> Run:
