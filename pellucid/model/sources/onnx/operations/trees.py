@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -141,7 +142,7 @@ def _older(node: Node, what: str, targets: int) -> Forest:
     leaves = [place[name] for name in zip(node.get(f"{what}_treeids"), node.get(f"{what}_nodeids"), strict=True)]
     splits, said = _either(node, "nodes_values"), _either(node, f"{what}_weights")
     weights = _weights(len(modes), targets, leaves, node.get(f"{what}_ids"), said)
-    inner = {int(child) for ends in (yes, no) for child in ends[modes != LEAF]}
+    inner = {child for ends in (yes, no) for child in ends[modes != LEAF].tolist()}
     roots = [at for at in range(len(modes)) if at not in inner]
     return _measured(Forest(
         torch.tensor(roots), modes, torch.tensor(node.get("nodes_featureids")), splits, splits.new_empty(len(modes), 0),
@@ -173,12 +174,11 @@ def _members(node: Node, modes: Tensor, count: int) -> Tensor:
     values: Tensor | None = node.get("membership_values")
     if values is None:
         return torch.empty(count, 0)
-    sets: list[list[float]] = [[]]
-    for value in values.tolist():
-        sets = [*sets, []] if value != value else [*sets[:-1], [*sets[-1], value]]
+    ends = values.isnan().nonzero().flatten().tolist()
+    sets = [values[start + 1 : end] for start, end in pairwise([-1, *ends, len(values)])]
     table = values.new_full((count, max(map(len, sets))), torch.nan)
     for at, members in zip((modes == MEMBER).nonzero().flatten().tolist(), sets, strict=False):
-        table[at, : len(members)] = values.new_tensor(members)
+        table[at, : len(members)] = members
     return table
 
 
