@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("onnxruntime")
+from pellucid.model.sources.onnx.operations import regions
 from tests.onnx_oracle import agree
 
 RANDOM = np.random.default_rng(0)
@@ -234,7 +235,21 @@ def test_aligned_regions(mode, points):
         agree("RoiAlign", 16, MAP, REGIONS, SAMPLES, coordinate_transformation_mode=transform, by=by, **how)
 
 
+def test_regions_are_pooled_in_parts_where_they_are_many(monkeypatch):
+    monkeypatch.setattr(regions, "LARGEST_PART", 500)
+    test_aligned_regions("avg", 0)
+    test_aligned_regions("max", 2)
+    test_pooled_regions()
+
+
+def test_no_regions():
+    nothing = np.zeros((0, 4), dtype=np.float32)
+    empty = [np.zeros((0, 3, 3, 2), dtype=np.float32)]
+    agree("RoiAlign", 16, MAP, nothing, SAMPLES[:0], output_height=3, output_width=2, expected=empty)
+    agree("MaxRoiPool", 7, MAP, np.zeros((0, 5), dtype=np.float32), pooled_shape=[3, 2], expected=empty)
+
+
 def test_pooled_regions():
-    regions = np.concatenate([SAMPLES[:, None].astype(np.float32), REGIONS], 1)
-    agree("MaxRoiPool", 7, MAP, regions, pooled_shape=[2, 3])
-    agree("MaxRoiPool", 22, MAP, regions, pooled_shape=[3, 3], spatial_scale=0.7, like=7)
+    rows = np.concatenate([SAMPLES[:, None].astype(np.float32), REGIONS], 1)
+    agree("MaxRoiPool", 7, MAP, rows, pooled_shape=[2, 3])
+    agree("MaxRoiPool", 22, MAP, rows, pooled_shape=[3, 3], spatial_scale=0.7, like=7)
