@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 import pellucid as pl
 from pellucid.methods.lrp import composite
-from pellucid.tape import name_target, read_alone, record, rewrite
+from pellucid.tape import LocalOp, Tape, name_target, read_alone, record, rewrite, walk
 
 LENGTH, WIDTH, WORDS = 12, 16, 50
 ENDS = {"bare": lambda y: y, "capped": lambda y: 3.0 * torch.tanh(y / 3.0)}
@@ -109,3 +109,75 @@ def test_the_target_keeps_the_position_that_was_asked_for() -> None:
     assert e.target == "token 7 at position 4"
     with pytest.raises(pl.errors.TargetError, match=r"at position 40.*\(1, 12, 50\)"):
         pl.explain(Speaker().eval(), vectors(), pl.token(7, position=40), "lrp")
+
+
+@pytest.mark.parametrize("room", [0, 20_000, 60_000])
+@pytest.mark.parametrize("method", METHODS)
+def test_a_long_pass_that_is_made_again_part_by_part_gives_the_same_map_to_the_bit(
+    method: str, room: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    net, x, target = Speaker("capped", blocks=4).eval(), vectors(2), pl.token(7, position=9)
+    whole = pl.explain(net, x, target, method)
+    monkeypatch.setattr(composite, "room", lambda device: room)
+    parts = pl.explain(net, x, target, method)
+    assert torch.equal(whole.values, parts.values) and torch.equal(whole.ledger.error, parts.ledger.error)
+
+
+def held(tape: Tape) -> int:
+    """The bytes of what operations of a tape made."""
+    storages = {v.tensor.untyped_storage() for v in tape.values if v.tracked and v.tensor is not None}
+    return sum({s.data_ptr(): s.nbytes() for s in storages}.values())
+
+
+def test_of_a_long_pass_its_borders_are_held_and_what_was_made_last() -> None:
+    net, x = Speaker(blocks=8).eval(), vectors()
+    whole, few = record(net, x), record(net, x, room=10_000)
+    assert held(few) < held(whole) / 3
+    assert all(torch.equal(few.value(i), whole.value(i)) for i, value in enumerate(whole.values) if value.tracked)
+
+
+def test_the_way_back_frees_what_it_has_passed() -> None:
+    net, x = Speaker(blocks=8).eval(), vectors()
+    whole, tape, most = held(record(net, x)), record(net, x, room=10_000), [0]
+
+    def step(op: LocalOp, carried: tuple[Tensor | None, ...]) -> list[Tensor | None]:
+        found = op.pull(*carried)
+        most.append(held(tape))
+        return found
+
+    output = tape.ops[-1].out
+    arrived = walk(tape, {output: torch.ones(1, LENGTH, WORDS)}, step, ends=tape.inputs)
+    leaf = x.clone().requires_grad_()
+    assert torch.allclose(arrived[tape.inputs[0]], torch.autograd.grad(net(leaf).sum(), leaf)[0], atol=1e-4)
+    assert max(most) < whole / 2 and held(tape) == x.numel() * 4
+
+
+def test_what_is_written_in_place_is_told_apart_in_a_long_pass() -> None:
+    def writes(x: Tensor) -> Tensor:
+        for _ in range(6):
+            y = x.clone()
+            z = y * 2
+            y.add_(z).relu_()
+            z.mul_(y)
+            x = y[:, ::2].repeat(1, 2) + z / 10
+        return x.tanh()
+
+    x = torch.randn(1, 16, generator=torch.Generator().manual_seed(0))
+    for room in (0, 100, 300):
+        tape, whole = record(writes, x, room=room), record(writes, x)
+        assert torch.equal(tape.value(tape.output.id), writes(x.clone()))
+        assert [op.name for op in tape.ops] == [op.name for op in whole.ops]
+        assert all(torch.equal(tape.value(op.out), whole.value(op.out)) for op in reversed(whole.ops))
+
+
+def test_numbers_that_were_drawn_are_never_drawn_anew() -> None:
+    def draws(x: Tensor) -> Tensor:
+        for _ in range(5):
+            x = x + F.dropout(x, 0.5, training=True) * torch.rand_like(x)
+        return x
+
+    tape = record(draws, torch.ones(1, 50), room=0)
+    held = tape.value(tape.output.id).clone()
+    for value in tape.values:
+        value.tensor = None if value.empty is not None else value.tensor
+    assert torch.equal(tape.value(tape.output.id), held)

@@ -25,7 +25,7 @@ class Value:
     """One tensor, as it was when it was made.
 
     Arguments:
-        tensor: What it held; None when it was overwritten in place and can be made again by its operation.
+        tensor: What it held; None when it was overwritten in place, or let go, and can be made again by its operation.
         shape: Its shape.
         tracked: Whether it descends from the input.
         batch: Where the samples lie, or None when they follow no pattern.
@@ -38,6 +38,7 @@ class Value:
         name: The path of the parameter or buffer that it is, or was computed from: "cls_token".
         lost_at: Of a constant that was computed from the input all the same, the number of the operation where the thread was
             lost: whole numbers made of real ones, quantised values.
+        empty: Where it was let go while the pass was recorded, an empty tensor of its type; it is let go again after use.
     """
 
     tensor: Tensor | None
@@ -52,6 +53,7 @@ class Value:
     is_parameter: bool = False
     name: str = ""
     lost_at: int | None = None
+    empty: Tensor | None = None
 
     @property
     def sample_axis(self) -> SampleAxis | None:
@@ -173,18 +175,44 @@ class Tape:
         return shape[0] if shape else 1
 
     def value(self, id: int) -> Tensor:
-        """The tensor, made again by its operation if the model has overwritten it since."""
+        """The tensor, made again by its operation if the model has overwritten it since, or if it was let go."""
         value = self.values[id]
         if value.tensor is None:
-            assert value.producer is not None, "an overwritten value has an operation that made it"
-            value.tensor = self.replay(self.ops_by_index[value.producer], id)
+            for op in self._missing(id):
+                self._run_again(op)
+        assert value.tensor is not None
         return value.tensor
+
+    def like(self, id: int) -> Tensor:
+        """A tensor of the type of a value, and on its device; its entries mean nothing."""
+        value = self.values[id]
+        return value.empty if value.tensor is None and value.empty is not None else self.value(id)
+
+    def _missing(self, id: int) -> list[Op]:
+        """The operations that have to run again for a value, in the order they ran. No recursion: they may be thousands."""
+        waiting, found = [id], {}
+        while waiting:
+            value = self.values[waiting.pop()]
+            if value.tensor is None:
+                assert value.producer is not None, "a value without its tensor has an operation that made it"
+                if value.producer not in found:
+                    found[value.producer] = op = self.ops_by_index[value.producer]
+                    waiting += [ref.id for ref in op.refs()]
+        return [found[index] for index in sorted(found)]
 
     def replay(self, op: Op, id: int) -> Tensor:
         """What `op` made as value `id`, computed once more."""
-        with torch.no_grad():
-            made = op.call(self.value)
-        return made if isinstance(made, Tensor) else [m for m in made if isinstance(m, Tensor)][op.outs.index(id)]
+        return self._results(op)[op.outs.index(id)]
+
+    def _run_again(self, op: Op) -> None:
+        for o, result in zip(op.outs, self._results(op), strict=False):
+            if o is not None and self.values[o].tensor is None:
+                self.values[o].tensor = result
+
+    @torch.no_grad()
+    def _results(self, op: Op) -> list[Tensor]:
+        made = op.call(self.value)
+        return [made] if isinstance(made, Tensor) else [m for m in made if isinstance(m, Tensor)]
 
     @property
     def ops_by_index(self) -> tuple[Op, ...]:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from .local import LocalOp
-from .op import Op, Tape
+from .op import Op, Tape, Value
 
 Step = Callable[[LocalOp, tuple[Tensor | None, ...]], "list[Tensor | None]"]
 """One operation: from what is carried to each of its outputs, what each of its tracked inputs gets; None for nothing."""
@@ -42,6 +42,7 @@ def walk(tape: Tape, seeds: dict[int, Tensor], step: Step, *, ends: Collection[i
     makers = {i: op for op in tape.ops for i in (*op.outs, *op.inner) if i is not None}
     goals = {makers[i].out if i in makers and i in makers[i].inner else i: i for i in ends}
     stop = min((makers[i].index if i in makers else -1 for i in ends), default=-1)
+    passing = Passing(tape, keep)
     for op in reversed(tape.ops):
         carried = tuple(pending.pop(o, None) if o is not None else None for o in op.outs)
         for o, c in zip(op.outs, carried, strict=True):
@@ -53,8 +54,7 @@ def walk(tape: Tape, seeds: dict[int, Tensor], step: Step, *, ends: Collection[i
             for i, share in zip(op.ins, step(LocalOp(tape, op), carried), strict=True):
                 if share is not None:
                     pending[i] = pending[i] + share if i in pending else share
-        if not keep:
-            release(tape, op)
+        passing.free(op)
     return {**pending, **arrived}
 
 
@@ -63,13 +63,34 @@ def chain_rule(op: LocalOp, carried: tuple[Tensor | None, ...]) -> list[Tensor |
     return op.pull(*carried)
 
 
-def release(tape: Tape, op: Op) -> None:
-    """Free what an operation made: nothing earlier on the tape reads it."""
-    for o in (*op.outs, *op.inner):
-        if o is None:
-            continue
-        value = tape.values[o]
-        if value.upper is not None:
-            tape.values[value.upper].tensor = None
-        if not value.shadows:  # else the operation before it may still read it in place of what it overwrote
+class Passing:
+    """Frees what operations made once a walk has passed them: nothing earlier on the tape reads it.
+
+    Arguments:
+        keep: Whether the tape is walked again: then only what can be made again, and was let go before, is freed.
+    """
+
+    def __init__(self, tape: Tape, keep: bool) -> None:
+        self.tape, self.keep, self.left = tape, keep, len(tape.ops_by_index)
+
+    def free(self, op: Op) -> None:
+        """Free all that was made by this operation and those after it, also by such as rewrites took out of the way."""
+        for ran in self.tape.ops_by_index[op.index : self.left]:
+            for o in ran.outs:
+                if o is not None:
+                    self._free(self.tape.values[o])
+        self.left = min(self.left, op.index)
+
+    def _free(self, value: Value) -> None:
+        if not self.keep:
+            release(self.tape, value)
+        elif value.empty is not None:
             value.tensor = None
+
+
+def release(tape: Tape, value: Value) -> None:
+    """Free a value that nothing earlier on the tape reads."""
+    if value.upper is not None:
+        tape.values[value.upper].tensor = None
+    if not value.shadows:  # else the operation before it may still read it in place of what it overwrote
+        value.tensor = None

@@ -17,7 +17,7 @@ from pellucid.tape import LocalOp, ResolvedTarget, Tape, check_branches, find, p
 from pellucid.tape.batch import per_sample
 from pellucid.tape.local import single_precision
 from pellucid.tape.seed import places
-from pellucid.tape.walk import release
+from pellucid.tape.walk import Passing
 from pellucid.target import Target
 from .baseline import Baseline, brief, filled, sentence
 from .integrated import gauss_legendre
@@ -172,11 +172,12 @@ def compare(
     carry = Rescale() if rule == "rescale" else RevealCancel(sides[op.index] for op in path(here, resolved.gradients))
     change = single_precision(here.value(end)) - single_precision(there.value(end))
     seeds = {i: carry.seed(slope) for i, slope in _slopes(here, there, resolved, base).items()}
+    passing = Passing(there, keep=False)
 
     def step(op: LocalOp, carried: Carried) -> Shares:
         pair = sides[op.op.index]
         shares = carry.step(pair, carried)
-        release(there, pair.there.op)
+        passing.free(pair.there.op)
         return shares
 
     arrived = walk(here, seeds, step, ends=(end,), keep=keep)

@@ -31,6 +31,7 @@ from pellucid.tape import (
 )
 from pellucid.tape.batch import per_sample
 from pellucid.tape.lines import lines
+from pellucid.tape.recording.retention import room
 from pellucid.target import Target
 from pellucid.target.conditioning import Conditioning
 from .propagate import propagate
@@ -133,7 +134,7 @@ class Composite:
         return attribution if balances(attribution.ledger) else self._attribute(model, x, target, at, measured=True)
 
     def _attribute(self, model: Model, x: Tensor, target: Target, at: str | Where | None, *, measured: bool) -> Attribution:
-        tape = rewrite(record(model, x))
+        tape = rewrite(record(model, x, room=room(x.device)))
         end = tape.inputs[0] if at is None else find(tape, at)
         target, output = name_target(tape, target, model)
         tape, read = (tape, target) if self.only else read_alone(tape, target, end)
@@ -156,7 +157,7 @@ class Composite:
         """Relevance at the input for several targets of one sample, with a ledger each, from one recording."""
         if self.only or any(len(target.terms) > 1 for target in targets):
             return None
-        tape = rewrite(record(model, x))
+        tape = rewrite(record(model, x, room=room(x.device)))
         seeded = [resolve_target(tape, target, model) for target in targets]
         ops = path(tape, seeded[0].gradients)
         composite = replace(self.choose(tape, ops).bounded(model), strict=self.strict)

@@ -48,7 +48,7 @@ SPECIAL = frozenset(
 )  # fmt: skip
 
 
-def record(model: Any, *inputs: Tensor) -> Tape:
+def record(model: Any, *inputs: Tensor, room: int | None = None) -> Tape:
     """The tape of one forward pass of `model` on `inputs`.
 
     Eager, scripted, traced and exported models, functional and in-place code give the same list of operations.
@@ -57,6 +57,8 @@ def record(model: Any, *inputs: Tensor) -> Tape:
     Arguments:
         model: A `Model`, an `nn.Module` or any callable that computes with PyTorch.
         inputs: Tensors, batch first.
+        room: How many bytes of what the operations make are held at a time, see `Retention`: the rest is made again when it is
+            read. None: all of them.
 
     Raises:
         InputError: an input holds NaN or infinity.
@@ -72,7 +74,7 @@ def record(model: Any, *inputs: Tensor) -> Tape:
     module = model if isinstance(model, nn.Module) else getattr(model, "module", None)
     for x in inputs:
         check_finite(x)
-    recorder = Recorder()
+    recorder = Recorder(room)
     with plain_kernels(module), _follow(module, recorder):
         copies = [recorder.open(x) for x in inputs]
         with _Numbers(recorder), RecordingMode(recorder):

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pellucid.core.draws import is_random
 from pellucid.errors import ModelError, ThreadLost
 from pellucid.model.outputs import leaves, map_leaves, tensors
 from .. import kinds
@@ -16,6 +17,7 @@ from ..op import Op, Ref, Tape, Value
 from .functional_twin import aten_name, functional_twin, overwrite, scatter, written_tensors
 from .irregular_samples import IrregularSamples
 from .loose_ends import LooseEnds
+from .retention import Retention
 from .sample_axis import irregular, pattern
 from .storage import Writes, disjoint, geometry, storage_of
 
@@ -28,9 +30,13 @@ CHEAP = (
 
 
 class Recorder:
-    """Keeps every operation that touches what descends from the input."""
+    """Keeps every operation that touches what descends from the input.
 
-    def __init__(self) -> None:
+    Arguments:
+        room: How many bytes of what they make are held at a time, see `Retention`; None: all.
+    """
+
+    def __init__(self, room: int | None = None) -> None:
         self.ops: list[Op] = []
         self.values: list[Value] = []
         self.inputs: list[int] = []
@@ -39,7 +45,7 @@ class Recorder:
         self.names: dict[int, str] = {}  # storage of a parameter, or of what was computed from one -> its path
         self.returned: dict[str, list[int]] = {}
         self._ids: dict[int, tuple[int, int, int]] = {}  # id of a tensor -> its value, storage, version
-        self._objects: list[Tensor] = []  # keeps every tensor object alive, so that ids stay unique
+        self._retention = Retention(room, self._died)
         self._alive: dict[int, list[int]] = {}  # storage -> the values that read it as it is now
         self._writes: dict[int, Writes] = {}
         self._complex = False  # whether any complex number was met
@@ -66,10 +72,16 @@ class Recorder:
 
     def _know(self, tensor: Tensor, id_: int, storage: int) -> None:
         self._ids[id(tensor)] = (id_, storage, self._writes[storage].version if storage in self._writes else 0)
-        self._objects.append(tensor)
+        self._retention.keep(tensor)
 
     def _find(self, tensor: Tensor) -> int | None:
-        """The value this tensor holds now; None if it was never recorded."""
+        """The value this tensor holds now, held again if it was let go; None if it was never recorded."""
+        id_ = self._known(tensor)
+        if id_ is not None and self.values[id_].empty is not None:
+            self._retention.hold_again(tensor, self.values[id_])
+        return id_
+
+    def _known(self, tensor: Tensor) -> int | None:
         known = self._ids.get(id(tensor))
         if self._writes:
             storage = storage_of(tensor) if known is None else known[1]
@@ -82,13 +94,20 @@ class Recorder:
         id_ = self._find(tensor)
         return id_ is not None and self.values[id_].tracked
 
+    def _died(self, key: int) -> None:
+        """A tensor that was let go is no more: its id, and its storage, may be another's."""
+        value, storage, _ = self._ids.pop(key)
+        left = [i for i in self._alive.pop(storage, ()) if i != value]
+        if left:
+            self._alive[storage] = left
+
     # -- in-place writes ------------------------------------------------------------------------------------------------
 
     def _refresh(self, tensor: Tensor, storage: int, writes: Writes) -> int:
         """The value of a tensor whose storage was written to through another one."""
         if tensor.is_complex():
             whole, tensor = tensor, torch.view_as_real(tensor)
-            self._objects.append(tensor)
+            self._retention.keep(tensor)
             self._ids[id(tensor)] = self._ids.get(id(whole), (-1, storage, 0))
             value = self._refresh(tensor, storage, writes)
             self._know(whole, value, storage)
@@ -178,6 +197,7 @@ class Recorder:
         NotImplemented, if complex numbers do, or are made: see `complex_numbers`.
         """
         name = aten_name(fn)
+        self._retention.let_go(self._writes)
         read = list(tensors((args, kwargs) if kwargs else args))
         if fn._schema.is_mutable:
             return self._mutate(fn, name, args, kwargs, read)
@@ -218,7 +238,7 @@ class Recorder:
         for tensor in results:
             if (storage := storage_of(tensor)) not in self.names:
                 self.names[storage] = " + ".join(sources[:2])
-                self._objects.append(tensor)  # as long as it lives, no other tensor has its storage
+                self._retention.keep(tensor)  # as long as it lives, no other tensor has its storage
                 if name == "embedding":
                     self.owners[storage] = self.owners.get(storage_of(read[0]), "")
         return out
@@ -302,6 +322,8 @@ class Recorder:
             value = {"tracked": True, "producer": len(self.ops), "nonnegative": positive, **lies}
             outs.append(self._new(output, **value) if follows else None)
             aux.append(None if follows else output)
+            if outs[-1] is not None and not is_random(fn):
+                self._retention.add(output, self.values[outs[-1]], values)
         if ins and (not outs or None in outs) and name not in kinds.SHAPED:
             self.thread.cut(name, kind, out, outs, len(self.ops), values, f"{name} in {module}" if module else name)
         self.ops.append(
@@ -374,6 +396,11 @@ class Recorder:
 
     def close(self, output: Any, *, transparent: bool) -> Tape:
         """The finished tape."""
+        tape = self._closed(output, transparent=transparent)
+        self._retention.close()
+        return tape
+
+    def _closed(self, output: Any, *, transparent: bool) -> Tape:
         whole = [t for t in tensors(output) if t.is_complex()] if self._complex else []
         scores = (
             map_leaves(output, Tensor, lambda t: torch.view_as_real(t.resolve_conj()) if t.is_complex() else t)

@@ -75,7 +75,7 @@ def _precision(tape: Tape, linear: Op) -> torch.dtype:
 
 def constant_affine(tape: Tape, op: Op) -> tuple[Tensor | None, Tensor | None]:
     """An operation of kind "scale" or "shift" as (scale, shift)."""
-    like = tape.value(op.ins[0])
+    like = tape.like(op.ins[0])
     first = isinstance(op.args[0], Ref) and op.args[0].id == op.ins[0]
     if op.name == "neg":
         return like.new_tensor(-1.0), None
