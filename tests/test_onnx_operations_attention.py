@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from functools import partial
+from math import log
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
+import torch.nn.functional as F
 
-from tests.onnx_oracle import agree
+from tests.onnx_oracle import agree, model, runtime
 
 RANDOM = np.random.default_rng(0)
 fused = partial(agree, domain="com.microsoft", atol=2e-5)
@@ -82,8 +85,6 @@ def test_attention_of_given_queries(ahead):
 def test_packed_queries_keys_and_values_are_those_side_by_side():
     q, k, v = numbers(3, 2, 3, 2, 4)
     parts = (one.reshape(2, 3, 8) for one in (q, k, v))
-    from tests.onnx_oracle import model, runtime
-
     proto = model("MultiHeadAttention", 1, given := list(parts), domain="com.microsoft", num_heads=2)
     expected = runtime(proto, given)
     fused("MultiHeadAttention", 1, np.stack([q, k, v], 3), num_heads=2, expected=expected)
@@ -106,3 +107,59 @@ def test_attention_of_groups_with_a_cache_and_places(interleaved):
     cache = (numbers(2, 2, 3, 16), numbers(2, 2, 3, 16))
     turned = {"do_rotary": 1, "rotary_interleaved": interleaved, **GROUPED}
     fused("GroupQueryAttention", 1, *new, *cache, ints(3, 2), np.array(4, np.int32), *angles, **turned)
+
+
+def steps(*shape: int) -> Any:
+    return RANDOM.integers(0, 255, shape).astype(np.uint8)
+
+
+@pytest.mark.parametrize("mask", [None, SEEN], ids=["all", "masked"])
+def test_attention_of_whole_numbers(mask):
+    scales, zero = (np.array(0.02, np.float32), np.array(0.01, np.float32)), np.array(128, np.uint8)
+    fused("QAttention", 1, steps(2, 3, 8), steps(8, 24), numbers(24), *scales, mask, zero, zero, num_heads=2)
+
+
+@pytest.mark.parametrize("zeros", [None, steps(20, 1)], ids=["in the middle", "given"])
+def test_rows_of_a_table_whose_blocks_share_a_scale(zeros):
+    at, scales = np.array([[1, 3], [19, 0]]), numbers(20, 2)
+    fixed = [0, 2] if zeros is None else [0, 2, 3]
+    fused("GatherBlockQuantized", 1, steps(20, 16), at, scales, zeros, constant=fixed, bits=4, block_size=16, quantize_axis=1)
+    fused("GatherBlockQuantized", 1, steps(20, 32), at, scales, constant=[0, 2], bits=8, block_size=16, quantize_axis=1)
+
+
+@pytest.mark.parametrize("both_ways", [0, 1])
+def test_distances_share_a_bias_the_more_the_further_they_are(both_ways):
+    """Bucket by bucket, as Raffel et al. (2020) have it."""
+    table, length = numbers(8, 3), 12
+    expected = np.zeros((1, 3, length, length), np.float32)
+    count = 4 if both_ways else 8
+    for query in range(length):
+        for key in range(length):
+            far = abs(key - query) if both_ways else max(query - key, 0)
+            half = count // 2
+            bucket = far if far < half else min(count - 1, half + int(log(far / half) / log(10 / half) * (count - half)))
+            expected[0, :, query, key] = table[bucket + (count if both_ways and key > query else 0)]
+    sizes = (np.array(length), np.array(length))
+    fused("RelativePositionBias", 1, table, *sizes, max_distance=10, is_bidirectional=both_ways, expected=[expected])
+
+
+def test_norms_of_groups_of_channels_that_lie_last():
+    x, scale, shift, skip = numbers(2, 4, 5, 8), numbers(8), numbers(8), numbers(2, 8)
+    turned = torch.from_numpy(x + skip[:, None, None]).movedim(-1, 1)
+    made = F.silu(F.group_norm(turned, 2, torch.from_numpy(scale), torch.from_numpy(shift), 1e-3)).movedim(1, -1)
+    options = {"groups": 2, "activation": 1, "epsilon": 1e-3}
+    expected = [made.numpy(), x + skip[:, None, None]]
+    fused("SkipGroupNorm", 1, x, scale, shift, skip, outputs=2, expected=expected, **options)
+    fused("GroupNorm", 1, expected[1], scale, shift, expected=expected[:1], **options)
+
+
+def test_operations_of_the_standard_under_the_name_of_onnxruntime():
+    fused("Trilu", 1, numbers(3, 4), np.array(1), upper=0)
+    fused("Pad", 1, numbers(3, 4), np.array([0, 1, 1, 0]), np.array([2.0], np.float32))
+    fused("GatherND", 1, numbers(3, 4), np.array([[0, 1], [2, 3]]))
+    fused("Range", 1, np.array([1]), np.array([7]), np.array([2]))
+    fused("ExpandDims", 1, numbers(3, 4), np.array(1, np.int32), constant=[1])
+    fused("CausalConvWithState", 1, numbers(2, 4, 5), numbers(4, 1, 3), numbers(4), outputs=2, activation="silu")
+    rates = {"q_num_heads": 2, "kv_num_heads": 2, "update_rule": "gated_delta", "outputs": 2}
+    strength = 1 / (1 + np.exp(-numbers(2, 3, 2)))
+    fused("LinearAttention", 1, numbers(2, 3, 8), numbers(2, 3, 8), numbers(2, 3, 8), None, numbers(2, 3, 2), strength, **rates)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import log
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from torch.nn import functional as F
 from ..operation import Node, operation
 from .attention import Bounds, Scores, attend, both, heads, joined, merged, rotated
 from .normalisation import layer_norm, rms_norm
+from .rounding import accepting, real
 
 FUSED = "com.microsoft"
 
@@ -74,6 +76,52 @@ def attention(
     bounds = Bounds(ahead, right=0 if node.get("unidirectional", 0) else -1)
     made, _ = attend(q, k, v, _masked(node, mask, added, bounds, q, k), Scores(node.get("scale")))
     return (merged(made), torch.stack([k, v])) if node.outputs > 1 else (merged(made),)
+
+
+@accepting("QAttention", domain=FUSED)
+def quantised_attention(
+    node: Node, x: Any, weight: Any, bias: Tensor, x_scale: Tensor, scale: Tensor, mask: Tensor | None = None,
+    x_zero: Tensor | None = None, zero: Tensor | None = None, past: Tensor | None = None,
+) -> tuple[Tensor, ...]:  # fmt: skip
+    """Self-attention whose input and weights are whole numbers that stand for real ones."""
+    made: tuple[Tensor, ...] = attention(node, real(x, x_scale, x_zero), real(weight, scale, zero), bias, mask, past)
+    return made
+
+
+@operation("RelativePositionBias", domain=FUSED)
+def relative_position_bias(node: Node, table: Tensor, queries: Tensor, keys: Tensor) -> Tensor:
+    """What is added to scores for the distance of a key: a row of the table each, or for all in a range that grows with it.
+
+    References:
+        Exploring the Limits of Transfer Learning with a Unified Text-to-Text Transformer (Raffel et al., 2020), section 2.1.
+    """
+    distance = torch.arange(int(keys), device=table.device) - torch.arange(int(queries), device=table.device)[:, None]
+    count = len(table) // 2 if node.get("is_bidirectional", 0) else len(table)
+    far = distance.abs() if node.get("is_bidirectional", 0) else (-distance).clamp(min=0)
+    exact = count // 2
+    share = (far.clamp(min=1) / exact).log() / log(node.get("max_distance") / exact)
+    row = torch.where(far < exact, far, (exact + (share * (count - exact)).long()).clamp(max=count - 1))
+    row = row + count * (distance > 0) if node.get("is_bidirectional", 0) else row
+    return table[row].permute(2, 0, 1)[None]
+
+
+@operation("GroupNorm", domain=FUSED)
+def group_norm(node: Node, x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+    """The norm over groups of channels, which lie last where the file says no other, and SiLU where asked."""
+    last = node.get("channels_last", 1)
+    made = F.group_norm(x.movedim(-1, 1) if last else x, node.get("groups"), scale, shift, node.get("epsilon", 1e-5))
+    made = F.silu(made) if node.get("activation") else made
+    return made.movedim(1, -1) if last else made
+
+
+@operation("SkipGroupNorm", domain=FUSED)
+def skip_group_norm(
+    node: Node, x: Tensor, scale: Tensor, shift: Tensor, skip: Tensor, bias: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """The norm of a sum, and the sum."""
+    wide = skip[:, None, None] if skip.dim() == 2 and x.dim() == 4 else skip
+    total = x + wide if bias is None else x + wide + bias
+    return group_norm(node, total, scale, shift), total
 
 
 @operation("MultiHeadAttention", domain=FUSED)
