@@ -23,7 +23,7 @@ MOVES = frozenset(
 # What rounds to whole numbers.
 ROUNDS = frozenset(
     """QuantizeLinear DynamicQuantizeLinear QLinearConv QLinearMatMul QLinearAdd QLinearMul QLinearGlobalAveragePool
-    QLinearAveragePool QLinearConcat QLinearSigmoid QLinearLeakyRelu QLinearSoftmax QLinearReduceMean QGemm
+    QLinearAveragePool QLinearConcat QLinearSigmoid QLinearLeakyRelu QLinearSoftmax QLinearReduceMean QLinearWhere QGemm
     DynamicQuantizeMatMul DynamicQuantizeLSTM""".split()
 )
 DECIMALS = frozenset({"Cast", "CastLike"})

@@ -15,6 +15,7 @@ NATIVE = {"reflect": "reflect", "edge": "replicate"}  # what torch calls them
 
 
 @operation("Pad")
+@operation("Pad", domain="com.microsoft")
 def pad(node: Node, x: Tensor, pads: Tensor | None = None, value: Tensor | None = None, axes: Tensor | None = None) -> Tensor:
     """A constant, the mirrored or last entries, or those of the other end, around each axis; negative margins cut."""
     sizes = integers(pads) if pads is not None else node.get("pads", node.get("paddings"))

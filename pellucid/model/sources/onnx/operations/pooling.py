@@ -39,6 +39,12 @@ def max_pool(node: Node, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
     return values, _positions(at, x.shape, columns_first=bool(node.get("storage_order", 0)))
 
 
+@operation("NhwcMaxPool", domain="com.microsoft")
+def max_pool_channels_last(node: Node, x: Tensor) -> Tensor:
+    pooled: Tensor = max_pool(node, x.movedim(-1, 1))
+    return pooled.movedim(1, -1)
+
+
 def _unravel(indices: Tensor, lengths: Sequence[int]) -> list[Tensor]:
     """Positions along each axis, from places in rows one after the other."""
     found: list[Tensor] = []

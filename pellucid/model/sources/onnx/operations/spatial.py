@@ -15,6 +15,7 @@ MODES = {"linear": "bilinear", "cubic": "bicubic"}  # as torch calls them
 
 
 @operation("GridSample")
+@operation("GridSample", domain="com.microsoft")
 def grid_sample(node: Node, x: Tensor, grid: Tensor) -> Tensor:
     """The input at positions in [-1, 1], its last axis first."""
     mode = node.get("mode", "bilinear")
