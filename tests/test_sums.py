@@ -195,3 +195,46 @@ def test_what_rounding_leaves_of_summands_that_cancel_counts_as_zero(name: str):
     e = pl.explain(net, x, 0, "lrp.zero", verify=False)
     assert not e.values.any() and e.ledger is not None
     torch.testing.assert_close(e.ledger.absorbed, e.output)
+
+
+def two_branches() -> nn.Module:
+    """The sum of two dense layers with activations, and a head."""
+
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b, self.head = nn.Linear(8, 5), nn.Linear(8, 5), nn.Linear(5, 3, bias=False)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.head(self.a(x).tanh() + self.b(x).tanh())
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(4)
+        return Net().double().eval().requires_grad_(False)
+
+
+def gamma_at_the_sum(gamma: float) -> pl.lrp.Composite:
+    return pl.lrp.Composite().where(op="dense", rule=pl.lrp.Epsilon(0.0)).where(op="sum", rule=pl.lrp.Gamma(gamma, 0.0))
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.25, 3.0])
+@pytest.mark.parametrize("branch", ["a", "b"])
+def test_gamma_on_a_sum_gives_what_agrees_with_it_one_and_gamma_times_its_weight(x: Tensor, gamma: float, branch: str):
+    net, x = two_branches(), x.double()
+    parts = {name: net.get_submodule(name)(x).tanh().detach() for name in "ab"}
+    got = pl.explain(net, x, target=1, method=gamma_at_the_sum(gamma), at=branch).values
+    expected = torch.zeros_like(got)
+    for n in range(len(x)):
+        for j in range(5):
+            z = float(parts["a"][n, j] + parts["b"][n, j])
+            weighed = {name: float(p[n, j]) * (1 + gamma if float(p[n, j]) * z > 0 else 1) for name, p in parts.items()}
+            expected[n, j] = weighed[branch] / sum(weighed.values()) * z * float(net.get_submodule("head").weight[1, j])
+    assert torch.allclose(got, expected, atol=1e-12)
+
+
+def test_gamma_on_a_sum_bounds_what_summands_that_nearly_cancel_get():
+    x = torch.tensor([[1.0, 1.0 - 1e-6]], dtype=torch.float64)
+    R = pl.explain(lambda x: x[:, :1] - x[:, 1:], x, target=0, method=gamma_at_the_sum(0.25)).values
+    z = float(x[0, 0] - x[0, 1])
+    assert torch.allclose(R, torch.tensor([[5.0, -4.0]], dtype=torch.float64) * z, rtol=1e-4)
+    assert R.abs().sum() <= (2 + 0.25) / 0.25 * z

@@ -11,6 +11,7 @@ from torch import Tensor
 from pellucid.tape import LocalOp
 from ..flow import Stream, flow
 from ..rule import LINEAR, Bias, Rule, Shares, Silent
+from .norm import finite, share_sum, summands
 from .signed import Signed
 
 
@@ -20,7 +21,8 @@ class Gamma(Rule):
 
     Generalised to mixed signs: contributions of the sign of z_j weigh 1 + gamma. gamma = 0 is epsilon, gamma -> infinity is
         z-plus
-    where z > 0. Relevance of units with z = 0 is dropped (or spread).
+    where z > 0. Relevance of units with z = 0 is dropped (or spread). On a sum of two, as a residual connection, the contributions
+    are the summands.
 
     References: Montavon et al., 2019, Layer-wise relevance propagation: an overview, https://doi.org/10.1007/978-3-030-28954-6_10;
         Andeol et al., 2021, Learning domain invariant representations by joint Wasserstein distance minimization
@@ -33,13 +35,15 @@ class Gamma(Rule):
             the sum of its contributions, which keeps the denominator away from zero.
     """
 
-    kinds = LINEAR
+    kinds = LINEAR | {"sum"}
     gamma: float = 0.25
     eps: float = 1e-6
     bias: Bias = "absorb"
     silent: Silent = "drop"
 
     def share(self, op: LocalOp, R: Tensor, rectified: bool) -> Shares:
+        if op.op.kind == "sum":
+            return self._sum(op, R)
         b = op.linear.bias
         rectified = rectified and (b is None or self.bias != "ignore")
         z = op.z_where(rectified)[0]
@@ -48,6 +52,14 @@ class Gamma(Rule):
             return self._mixed(op, R, z)
         shares = flow(op, self._streams(op, R, z, rectified), eps=self.eps, bias=self.bias, silent=self.silent)
         return shares if rectified else self._add_silent(op, shares, R * (z == 0))
+
+    def _sum(self, op: LocalOp, R: Tensor) -> Shares:
+        side = torch.ones_like(op.z).copysign(op.z)
+        parts = [part + self.gamma * side * (part * side).clamp(min=0) for part in summands(op)]
+        z = parts[0] + parts[1]
+        if op.measured:
+            R, z, *parts = finite(op, R, z, *parts)
+        return share_sum(op, R, parts, z, self.eps, spread=self.silent != "drop")
 
     def _streams(self, op: LocalOp, R: Tensor, z: Tensor, rectified: bool) -> Iterator[Stream]:
         """Units above zero, over z + gamma z_plus; and units below, over z + gamma z_minus = (1 + gamma) z - gamma z_plus.

@@ -80,20 +80,27 @@ class Norm(Rule):
         if op.measured:
             R, z, *parts = finite(op, R, z, *parts)
         z = without_rounding(z, parts[0].abs() + parts[1].abs()) if signed else z
-        s = divide(R, z, self._eps(op, z), sign)
-        shares = [part * s for part in parts]
-        if self.silent == "spread":
-            half = (R - s * z) / 2
-            shares = [share + half for share in shares]
-        places = [op.tape.values[i].shape for i in op.op.ins]
-        sized: list[Tensor | None] = [share.sum_to_size(place) for share, place in zip(shares, places, strict=True)]
-        return Shares(sized, rest="stabiliser")
+        return share_sum(op, R, parts, z, self._eps(op, z), sign, spread=self.silent == "spread")
 
     def _part(self, x: Tensor) -> Tensor:
         return x if self.by == "value" else x.clamp(min=0) if self.by == "positive" else x.abs()
 
     def _eps(self, op: LocalOp, z: Tensor) -> float | Tensor:
         return self.eps * op.rms(z) if self.relative else self.eps
+
+
+def share_sum(
+    op: LocalOp, R: Tensor, parts: list[Tensor], z: Tensor, eps: float | Tensor, sign: int = 0, *, spread: bool = False
+) -> Shares:
+    """R_i = c_i R / stab(z) for the parts c_i of a sum z; what the stabiliser keeps is spread evenly where asked."""
+    s = divide(R, z, eps, sign)
+    shares = [part * s for part in parts]
+    if spread:
+        half = (R - s * z) / 2
+        shares = [share + half for share in shares]
+    places = [op.tape.values[i].shape for i in op.op.ins]
+    sized: list[Tensor | None] = [share.sum_to_size(place) for share, place in zip(shares, places, strict=True)]
+    return Shares(sized, rest="stabiliser")
 
 
 def finite(op: LocalOp, *tensors: Tensor) -> list[Tensor]:
