@@ -20,9 +20,8 @@ class Gamma(Rule):
     """LRP-gamma: R_i = sum_j x_i (w_ij + gamma w_ij+) R_j / sum_k x_k (w_kj + gamma w_kj+), for x >= 0 and z_j > 0.
 
     Generalised to mixed signs: contributions of the sign of z_j weigh 1 + gamma. gamma = 0 is epsilon, gamma -> infinity is
-        z-plus
-    where z > 0. Relevance of units with z = 0 is dropped (or spread). On a sum of two, as a residual connection, the contributions
-    are the summands.
+    z-plus where z > 0. Relevance of units with z = 0 is dropped (or spread). On a sum of two, as in a residual connection, the
+    contributions are the summands.
 
     References: Montavon et al., 2019, Layer-wise relevance propagation: an overview, https://doi.org/10.1007/978-3-030-28954-6_10;
         Andeol et al., 2021, Learning domain invariant representations by joint Wasserstein distance minimization
