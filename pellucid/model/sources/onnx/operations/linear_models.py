@@ -14,6 +14,8 @@ from ..operation import Node, operation
 from .features import ML
 from .text import chosen
 
+LARGEST = 2**24  # numbers: differences between rows and support vectors that are held at once
+
 
 @operation("LinearRegressor", domain=ML)
 def linear_regressor(node: Node, x: Tensor) -> Tensor:
@@ -118,7 +120,9 @@ def _kernel(node: Node, x: Tensor) -> Tensor:
         case "SIGMOID":
             return (gamma * (x @ vectors.mT) + offset).tanh()
         case "RBF":
-            return (-gamma * (x[:, None] - vectors).square().sum(-1)).exp()
+            size = max(1, LARGEST // max(1, x.numel()))
+            parts = [(x[:, None] - part).square().sum(-1) for part in vectors.split(size)]  # type: ignore[no-untyped-call]
+            return (-gamma * torch.cat(parts, -1)).exp()
     return x @ vectors.mT
 
 
