@@ -149,8 +149,9 @@ def test_what_is_no_code_is_not_refused(tmp_path):
         ("[]", "holds a list"),
         ("\udcff", "no JSON"),
         (json.dumps(BERT | {"architectures": ["pipeline"]}), "the architecture pipeline"),
-        (json.dumps(BERT | {"architectures": "Bert"} | {"hidden_size": -1}), "a folder that does not load"),
-        (json.dumps({"model_type": ["bert"]}), "a folder that does not load"),
+        (json.dumps(BERT | {"architectures": "Bert"}), "the architecture Bert"),
+        (json.dumps(BERT | {"hidden_size": -1}), "a folder that does not load"),
+        (json.dumps({"model_type": ["bert"]}), "names no architecture"),
     ],
 )
 def test_a_configuration_that_is_damaged(tmp_path, config, said):

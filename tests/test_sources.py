@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from torch import nn
 import pellucid as pl
 from pellucid import zoo
 from pellucid.errors import MissingExtra, ModelError
-from pellucid.model.sources import availability, metadata
+from pellucid.model.sources import architectures, availability, metadata
 from pellucid.model.sources.reference import Reference
 
 CAT = zoo.pictures()["chelsea"]
@@ -265,6 +266,94 @@ def test_folders_that_are_no_models(folder, tmp_path):
     assert "found the architecture Perfect; transformers" in refusal(path)
     (path / "config.json").write_text("{")
     assert "found a config.json that is no JSON" in refusal(path)
+
+
+@pytest.mark.parametrize(
+    ("settings", "found", "do"),
+    [
+        (
+            {"model_type": "vit"},
+            "names no architecture (its model_type is vit)",
+            '"architectures": ["ViTForImageClassification"], or',
+        ),
+        ({"model_type": "vit", "architectures": []}, "names no architecture (its model_type is vit)", "or ViTModel."),
+        ({"model_type": "of mine"}, "names no architecture (its model_type is of mine)", 'Add "architectures" to config.json.'),
+        ({"hidden": 3, "sizes": [1]}, "names no architecture (it has hidden, sizes)", 'Add "architectures" to config.json.'),
+        ({"architecture": "resnet10t"}, "a config.json of timm's resnet10t", "timm:resnet10t@FOLDER/model.safetensors"),
+    ],
+)
+def test_settings_that_name_no_architecture_are_told_as_such(folder, settings, found, do):
+    """Without a name the network could have any head, or none, and a map would be one of something else."""
+    path, _ = folder
+    (path / "config.json").write_text(json.dumps(settings))
+    for source in (path, f"hf:{path}?random"):
+        said = refusal(source)
+        assert found in said and do in said
+
+
+class BrokenImport:
+    """Has torchvision raise an error while it is imported, as a build for another PyTorch does."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def find_spec(self, name, path=None, target=None):
+        return ModuleSpec(name, self, is_package=True) if name == "torchvision" else None
+
+    def create_module(self, spec):
+        return None
+
+    def exec_module(self, module):
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("Detected that PyTorch and torchvision were compiled with different CUDA major versions."),
+        OSError("_C.so: undefined symbol: _ZN3c105ErrorC2E"),
+        AttributeError("partially initialized module 'torchvision' has no attribute 'extension'"),
+        ImportError("cannot import name 'GuessedError' from 'torch'"),
+    ],
+)
+@pytest.mark.parametrize("name", ["torchvision:vgg16?random", "timm:resnet10t?random", "hf"])
+def test_a_torchvision_that_does_not_import_is_told_as_such(folder, monkeypatch, name, error):
+    """transformers and timm import it for whatever model; what they say of it names neither."""
+    for module in [module for module in sys.modules if module.split(".")[0] == "torchvision"]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setattr(sys, "meta_path", [BrokenImport(error), *sys.meta_path])
+    with pytest.raises(MissingExtra) as caught:
+        pl.load(folder[0] if name == "hf" else name)
+    said = caught.value
+    assert f"which does not import beside torch {torch.__version__} ({error})" in said.found
+    assert "built for another PyTorch" in said.why
+    minor = int(torch.__version__.split(".")[1]) + 15
+    assert f"pip install --no-deps 'torchvision==0.{minor}.*'" in said.do and "pip uninstall torchvision" in said.do
+
+
+def test_a_torchvision_that_lacks_a_package_says_which(folder, monkeypatch):
+    for module in [module for module in sys.modules if module.split(".")[0] == "torchvision"]:
+        monkeypatch.delitem(sys.modules, module)
+    error = ModuleNotFoundError("No module named 'nothing_here'", name="nothing_here")
+    monkeypatch.setattr(sys, "meta_path", [BrokenImport(error), *sys.meta_path])
+    with pytest.raises(MissingExtra, match=r"it needs nothing_here\. Install it with: pip install nothing_here"):
+        pl.load(folder[0])
+
+
+def test_a_class_that_does_not_import_says_what_of_it_does_not(folder, monkeypatch):
+    transformers = pytest.importorskip("transformers")
+
+    def broken(name):
+        raise ModuleNotFoundError(f"Could not import module '{name}'.") from ImportError("libfoo.so: no such file")
+
+    class Broken:
+        __version__ = transformers.__version__
+        __getattr__ = staticmethod(broken)
+
+    with pytest.raises(
+        MissingExtra, match=r"whose ViTForImageClassification does not import \(ImportError: libfoo.so: no such file"
+    ):
+        architectures.of_config(Broken(), {"architectures": ["ViTForImageClassification"]}, "hf:vit")
 
 
 def test_damaged_weights_of_a_folder(folder):

@@ -6,7 +6,7 @@ import hashlib
 import re
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -22,7 +22,7 @@ from pellucid.errors import ModelError
 from ..model import Model
 from ..readers.text import Text
 from ..readers.tokenizer import ENDLESS
-from . import availability, metadata, own_code, torchvision
+from . import architectures, availability, metadata, own_code, torchvision
 from .checkpoint import digest
 from .reference import SEED, Reference
 from .weights import few
@@ -48,7 +48,7 @@ def folder(path: Path, request: str, trust: bool, *, random: bool = False, dtype
     config = _config(path, request)
     code = _check_code(path, request, trust)
     transformers = imported(request)
-    kind = _class(transformers, config, request)
+    kind = architectures.of_config(transformers, config, request)
     module, notes = _drawn(transformers, kind, path, request, trust) if random else _opened(kind, path, request, trust, dtype)
     name = path.resolve().name if path.exists() else request
     how = "random weights" if random else f"folder {path.name}"
@@ -134,24 +134,10 @@ def _check_code(path: Path, request: str, trust: bool) -> list[str]:
 
 
 def imported(request: str, extra: str = "hub") -> ModuleType:
-    """transformers itself, after what it imports where that is installed."""
-    with suppress(ImportError):
+    """transformers itself, after what it imports where that is installed: torchvision, for whatever model."""
+    if torchvision.is_installed():
         torchvision.imported(request)
     return availability.optional(request, "transformers", extra)
-
-
-def _class(transformers: ModuleType, config: dict[str, Any], request: str) -> Any:
-    """The class of the network: the one it was saved as."""
-    names = config.get("architectures")
-    name = str(names[0]) if isinstance(names, list) and names else "AutoModel"
-    if config.get("auto_map"):
-        return transformers.AutoModel
-    found = getattr(transformers, name, None) if name.isidentifier() else None
-    network = isinstance(found, type) and (issubclass(found, nn.Module) or name.startswith("AutoModel"))
-    if not network or not hasattr(found, "from_pretrained"):
-        why = f"transformers {transformers.__version__} has no class of that name"
-        raise ModelError(f"model {request}", f"the architecture {name}", why, "Install the version it was saved with.")
-    return found
 
 
 def _opened(kind: Any, path: Path, request: str, trust: bool, dtype: torch.dtype | None) -> tuple[nn.Module, tuple[str, ...]]:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from difflib import get_close_matches
 from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from inspect import signature
 from types import ModuleType
 from typing import Any
 
 import torch
 
-from pellucid.errors import ModelError
+from pellucid.errors import MissingExtra, ModelError
 from ..model import Model
 from . import availability, metadata
 from .checkpoint import initialised, with_weights
@@ -29,21 +32,46 @@ def imported(request: str) -> ModuleType:
     The wheel on PyPI is compiled against CUDA; beside a CPU build of PyTorch its extension does not load, and its import then
     fails on two operators that nobody declared. Only then they are declared here: nothing that models compute needs them (they
     suppress boxes of detectors).
+
+    Raises:
+        MissingExtra: there is none, or it does not import beside this PyTorch for another reason.
     """
     try:
         import torchvision
-    except RuntimeError as error:
-        if "torchvision::" not in str(error) or _declared:
-            raise availability.missing(request, "torchvision", "hub", ImportError(str(error))) from None
+    except ModuleNotFoundError as error:
+        raise _broken(request, error) if is_installed() else availability.missing(request, "torchvision", "hub", error) from None
+    except Exception as error:  # whatever a build for another PyTorch runs into
+        if not isinstance(error, RuntimeError) or "torchvision::" not in str(error) or _declared:
+            raise _broken(request, error) from None
         library: Any = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
         for name in OPERATORS:
             library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
         _declared.append(library)
         return imported(request)
-    except ImportError as error:
-        raise availability.missing(request, "torchvision", "hub", error) from None
     module: ModuleType = torchvision
     return module
+
+
+def is_installed() -> bool:
+    """Whether there is a torchvision, which may still not import."""
+    return find_spec("torchvision") is not None
+
+
+def _broken(request: str, error: Exception) -> MissingExtra:
+    """The refusal of a torchvision that does not import."""
+    try:
+        own = f"torchvision {version('torchvision')}"
+    except PackageNotFoundError:
+        own = "a torchvision"
+    message = " ".join(str(error).split())[:200] or type(error).__name__
+    found = f"{own}, which does not import beside torch {torch.__version__} ({message})"
+    if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("torch"):
+        return MissingExtra(request, found, f"it needs {error.name}", f"Install it with: pip install {error.name}")
+    why = "it was built for another PyTorch, and what reads such models imports it"
+    fitting = re.match(r"2\.(\d+)", torch.__version__)
+    spec = f"torchvision==0.{int(fitting[1]) + 15}.*" if fitting else "torchvision"  # 0.15 belongs to 2.0, 0.28 to 2.13
+    do = f"Install the one that belongs to it, from the same index: pip install --no-deps '{spec}'. Language models need none: "
+    return MissingExtra(request, found, why, f"{do}pip uninstall torchvision.")
 
 
 def load(reference: Reference, trust: bool) -> Model:
