@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..operation import Node, operation
 from .elementwise import of_one
+from .unsigned import UNSIGNED
 
 ONE = {
     "Relu": torch.relu, "Sigmoid": torch.sigmoid, "Tanh": torch.tanh, "Softplus": F.softplus, "Softsign": F.softsign,
@@ -86,6 +87,8 @@ def leaky_relu(node: Node, x: Tensor) -> Tensor:
 @operation("PRelu")
 def prelu(node: Node, x: Tensor, slope: Tensor) -> Tensor:
     """x, below zero times a slope: one in all, one per channel, or one per number. Before version 7 a list is one per channel."""
+    if x.dtype in UNSIGNED:
+        return x
     old = node.opset < 7 and slope.dim() == 1
     shape = (1,) * (x.dim() - slope.dim()) + slope.shape
     channels = old or (x.dim() > 1 and slope.numel() == shape[1] == x.shape[1])

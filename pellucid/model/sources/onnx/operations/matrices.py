@@ -63,7 +63,7 @@ def einsum(node: Node, *tensors: Tensor) -> Tensor:
 
 @operation("Det")
 def determinant(node: Node, x: Tensor) -> Tensor:
-    return x.det()
+    return x.det() if x.itemsize > 2 else x.float().det().to(x.dtype)
 
 
 @operation("CDist", domain="com.microsoft")
@@ -79,6 +79,7 @@ def inverse(node: Node, x: Tensor) -> Tensor:
 
 
 @operation("Trilu")
+@wrapped
 def triangle(node: Node, x: Tensor, k: Tensor | None = None) -> Tensor:
     """What is on and above the diagonal k, or on and below it; zero elsewhere."""
     (diagonal,) = integers(k) or [0]
