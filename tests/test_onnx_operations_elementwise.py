@@ -74,7 +74,7 @@ ROWS = [
     row("Mod", 10, I, np.int32(3)), row("Mod", 10, I, np.int32(-3)), row("Mod", 10, I, np.int32(3), fmod=1),
     row("Mod", 10, X, P, fmod=1), row("Mod", 10, *LARGE), row("Div", 14, *LARGE), row("Div", 14, I, np.int32(4)),
     row("Pow", 13, I, S(2.0)), row("Pow", 13, I, np.int64(2)), row("Pow", 12, X, np.int64(3)),
-    row("Pow", 13, X, S(2), constant=(1,)),
+    row("Pow", 13, X, S(2), constant=(1,)), row("Pow", 13, ROW, np.full((1, 1, 1), 2, S), constant=(1,)),
     *(row(kind, version, X, X[::-1]) for kind in ("Less", "Greater") for version in (7, 9)), row("Equal", 7, I, I[::-1]),
     row("Less", 13, *LARGE), row("LessOrEqual", 16, *LARGE), row("Equal", 13, *LARGE), row("Not", 1, X > 0),
     row("Equal", 19, np.array(["a", "b"], object), np.array("b", object)),

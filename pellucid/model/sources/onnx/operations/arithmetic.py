@@ -65,7 +65,7 @@ def power(node: Node, x: Tensor, exponent: Tensor) -> Tensor:
     """x to the exponent, in the numbers of x."""
     y = aligned(node, x, exponent)
     if x.is_floating_point():
-        constant = number(y)
+        constant = number(y) if y.dim() <= x.dim() else None
         return x.pow(y if constant is None else constant).to(x.dtype)
     whole = not y.is_floating_point()
     base = x.to(torch.int64 if whole else torch.float64)

@@ -27,7 +27,13 @@ def short_time_transform(
     node: Node, signal: Tensor, step: Tensor, window: Tensor | None = None, length: Tensor | None = None
 ) -> Tensor:
     """The Fourier transform of each frame of a signal, with shape (batch, frame, frequency, 2)."""
-    z = signal if signal.dim() == 2 else signal.squeeze(-1) if signal.shape[-1] == 1 else torch.view_as_complex(signal)
+    z = (
+        signal
+        if signal.dim() == 2
+        else signal.squeeze(-1)
+        if signal.shape[-1] == 1
+        else torch.view_as_complex(signal.contiguous())
+    )
     size = (integers(length) or [z.shape[1] if window is None else len(window)])[0]
     frames = z.unfold(1, size, integers(step)[0])
     frames = frames if window is None else frames * window
@@ -39,7 +45,7 @@ def short_time_transform(
 def window(node: Node, size: Tensor) -> Tensor:
     """a_0 - a_1 cos(2 pi n / N) + a_2 cos(4 pi n / N), of N numbers, or N - 1 where it is symmetric (`periodic` 0)."""
     (count,) = integers(size)
-    n = torch.arange(count, dtype=torch.float32) / (count if node.get("periodic", 1) else count - 1)
+    n = torch.arange(count, dtype=torch.float64) / (count if node.get("periodic", 1) else count - 1)
     terms = [(-1) ** k * a * torch.cos(2 * torch.pi * k * n) for k, a in enumerate(WINDOWS[node.kind])]
     return torch.stack(terms).sum(0).to(constants.dtype(node.get("output_datatype", 1)))
 
