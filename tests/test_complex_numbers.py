@@ -182,3 +182,16 @@ def test_scripted_and_exported_programs_give_the_same() -> None:
 def test_a_complex_score_is_refused() -> None:
     with pytest.raises(ModelError, match=r"complex numbers.*\.abs\(\)"):
         pl.explain(lambda x: torch.fft.rfft(x), ROW, 0, "gradient")
+
+
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
+def test_the_numbers_of_a_traced_program_keep_their_precision_and_may_be_complex():
+    class Turned(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            z = torch.view_as_complex(x.view(-1, 2, 2)) * (0.6 + 0.1j)
+            return torch.cat([z.real, z.imag], 1) * 0.1 + 0.3 * x.mean(1, keepdim=True)
+
+    x = torch.randn(2, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    traced = torch.jit.trace(Turned().eval(), x, check_trace=False)
+    e = pl.explain(traced, x, 1, "gradient_x_input")
+    torch.testing.assert_close(e.values.sum(1), Turned()(x)[:, 1], rtol=1e-12, atol=0)

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+PRECISION = {float: torch.float64, complex: torch.complex128}  # of the numbers of a program, which lose none on their way
+
 
 class InterceptMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Calls a function in place of every ATen operation; a recorder around it sees the operations that this function runs."""
@@ -27,8 +29,9 @@ def with_tensors(args: tuple[Any, ...], places: tuple[int, ...]) -> tuple[Any, .
     Traced programs hand on lengths of axes, and numbers that they hold, as tensors; a dispatch mode is given bare numbers.
     """
     for i in places:
-        if i < len(args) and isinstance(args[i], (int, float)):
-            args = (*args[:i], torch.tensor(args[i]), *args[i + 1 :])
+        if i < len(args) and isinstance(args[i], (int, float, complex)):
+            number = torch.tensor(args[i], dtype=PRECISION.get(type(args[i])))
+            args = (*args[:i], number, *args[i + 1 :])
     return args
 
 
