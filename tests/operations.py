@@ -27,11 +27,11 @@ def random(*shape: int) -> Tensor:
 
 
 # Kernels of other devices and of other number types, of which no CPU can run an example in double precision; each has a twin in
-# the table that computes the same.
-ELSEWHERE = frozenset(
+# the table that computes the same. And roundings whose slope is that of a line, unlike that of finite differences.
+ELSEWHERE = kinds.STRAIGHT_THROUGH | frozenset(
     """convolution_overrideable mkldnn_convolution cudnn_convolution mkldnn_max_pool2d cudnn_batch_norm miopen_batch_norm
     _batch_norm_with_update _local_scalar_dense item is_nonzero pin_memory bernoulli rand_like randn_like randint_like empty_like
-    new_empty new_empty_strided empty_strided lift lift_fresh rounding""".split()
+    new_empty new_empty_strided empty_strided lift lift_fresh""".split()
 )
 
 INDEX = torch.tensor([0, 0, 1, 3, 3, 3])  # some places are met more than once

@@ -320,3 +320,13 @@ def test_scales_worked_out_for_each_input_have_no_part_in_an_explanation(net, tm
     for method in ("gradient_x_input", "lrp.epsilon"):
         ours, theirs = (pl.explain(one, x, target=1, method=method).values for one in (model, given))
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
+
+
+def test_every_rounding_has_a_rule_and_passes_relevance_on(net, tmp_path):
+    model = pl.load(pairs(net, tmp_path / "net.onnx"))
+    pl.explain(model, PICTURES, target=1, method="lrp.epsilon", strict=True)
+    before, after = (pl.explain(model, PICTURES, target=1, method="lrp.epsilon", at=at).values for at in ("c", "cr"))
+    torch.testing.assert_close(before, after, rtol=1e-5, atol=1e-7)
+    e = pl.explain(model, PICTURES, target=1, method="deeplift")
+    baseline = model(torch.zeros(1, 3, 8, 8)).detach()[:, 1]
+    torch.testing.assert_close(e.values.flatten(1).sum(1), model(PICTURES).detach()[:, 1] - baseline, rtol=0, atol=1e-5)

@@ -53,12 +53,19 @@ ROUTES = _names(
     max_unpool2d max_unpool3d embedding"""
 )
 
+# Steps that are given the slope of the line through them.
+STRAIGHT_THROUGH = _names(
+    """rounding fake_quantize_per_tensor_affine fake_quantize_per_tensor_affine_cachemask
+    _fake_quantize_per_tensor_affine_cachemask_tensor_qparams fake_quantize_per_channel_affine_cachemask
+    _fake_quantize_learnable_per_tensor_affine _fake_quantize_learnable_per_channel_affine fused_moving_avg_obs_fake_quant
+    _fused_moving_avg_obs_fq_helper"""
+)
 # y_i = f(x_i): each entry on its own.
-ACTIVATIONS = _names(
+ACTIVATIONS = STRAIGHT_THROUGH | _names(
     """relu relu6 hardtanh leaky_relu elu selu celu gelu silu mish hardswish hardsigmoid sigmoid tanh softplus
     log_sigmoid_forward threshold clamp clamp_min clamp_max clip prelu _prelu_kernel rrelu_with_noise softshrink hardshrink
     abs exp exp2 expm1 log log2 log10 log1p sqrt rsqrt pow erf erfc sin cos tan atan asin acos sinh cosh reciprocal square
-    sign floor ceil round trunc frac logit special_expit nan_to_num asinh acosh atanh xlogy rounding"""
+    sign floor ceil round trunc frac logit special_expit nan_to_num asinh acosh atanh xlogy"""
 )
 CLAMPS = _names("clamp clamp_min clamp_max clip")
 # Entry by entry, with slopes that may be infinite where what they make is finite, or is replaced.
@@ -113,13 +120,6 @@ SHAPED = _names(
 )
 # Constant between jumps: the derivative is zero wherever there is one.
 STEPS = _names("round floor ceil trunc fix sign sgn heaviside")
-# Steps that are given the slope of the line through them.
-STRAIGHT_THROUGH = _names(
-    """rounding fake_quantize_per_tensor_affine fake_quantize_per_tensor_affine_cachemask
-    _fake_quantize_per_tensor_affine_cachemask_tensor_qparams fake_quantize_per_channel_affine_cachemask
-    _fake_quantize_learnable_per_tensor_affine _fake_quantize_learnable_per_channel_affine fused_moving_avg_obs_fake_quant
-    _fused_moving_avg_obs_fq_helper"""
-)
 STOCHASTIC = _names("bernoulli bernoulli_ native_dropout rand_like randn_like normal uniform")
 
 KINDS: dict[str, frozenset[str]] = {

@@ -19,7 +19,7 @@ from .step import Draft, PlanStep, multiply, on_the_right
 
 # Entry by entry, operands aligned by broadcasting.
 ALIGNED = (
-    (kinds.ACTIVATIONS - {"rrelu_with_noise"})
+    (kinds.ACTIVATIONS - {"rrelu_with_noise"} - (kinds.STRAIGHT_THROUGH - {"rounding"}))
     | kinds.SUMS
     | (kinds.PRODUCTS - {"glu"})
     | frozenset("neg where masked_fill maximum minimum".split())
