@@ -148,3 +148,4 @@ def test_a_forest_gives_its_chances_and_says_that_it_has_no_slope(tmp_path):
     explained = pl.explain(model, X[60:61], target="versicolor", method="shapley")
     assert float(explained.output) == pytest.approx(forest.predict_proba(TABLE[60:61])[0, 1], abs=1e-5)
     assert float(explained.values.abs().max()) > 0.1
+    assert not [note for note in explained.notes if "one at a time" in note], "the names of classes are no decision"

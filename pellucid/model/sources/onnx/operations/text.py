@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils._mode_utils import no_dispatch
 
 from ..operation import Function, Node
 
@@ -62,7 +63,8 @@ def chosen(strings: Sequence[str], positions: Tensor) -> Any:
     def named(value: Any) -> Any:
         return [named(one) for one in value] if isinstance(value, list) else strings[value]
 
-    return named(positions.tolist())
+    with no_dispatch(), torch._C.DisableTorchFunction():  # entry by entry: nothing goes another way by what is read here
+        return named(positions.tolist())
 
 
 def on_text(function: Callable[[str], Any], value: Any) -> Any:

@@ -36,6 +36,7 @@ class Forest:
         yes, no: Where it leads.
         missing: Whether a missing value holds.
         weights: What a leaf says, a column per target.
+        compared: The modes that there are.
         depth: Of the deepest tree.
     """
 
@@ -48,6 +49,7 @@ class Forest:
     no: Tensor
     missing: Tensor
     weights: Tensor
+    compared: tuple[int, ...] = ()
     depth: int = 0
 
     def to(self, device: torch.device) -> Forest:
@@ -64,11 +66,9 @@ class Forest:
     def _holds(self, x: Tensor, at: Tensor) -> Tensor:
         modes, splits = self.modes[at], self.splits[at]
         held = self.missing[at] & x.isnan()
-        for mode in range(MEMBER):
-            if bool((self.modes == mode).any()):
-                held = held | ((modes == mode) & COMPARED[MODES[mode]](x, splits))
-        if self.members.shape[1]:
-            held = held | ((modes == MEMBER) & (x[..., None] == self.members[at]).any(-1))
+        for mode in self.compared:
+            same = COMPARED[MODES[mode]](x, splits) if mode < MEMBER else (x[..., None] == self.members[at]).any(-1)
+            held = held | ((modes == mode) & same)
         return held
 
 
@@ -202,7 +202,7 @@ def _either(node: Node, name: str) -> Tensor:
 
 
 def _measured(forest: Forest) -> Forest:
-    """With the depth, found by walking all ways at once.
+    """With the ways to compare, and the depth, found by walking all ways at once.
 
     Raises:
         ValueError: A way does not end.
@@ -211,6 +211,6 @@ def _measured(forest: Forest) -> Forest:
     for depth in range(len(forest.modes) + 1):
         at = at[forest.modes[at] != LEAF]
         if not len(at):
-            return replace(forest, depth=depth)
+            return replace(forest, compared=tuple({*forest.modes.tolist()} - {LEAF}), depth=depth)
         at = torch.cat([forest.yes[at], forest.no[at]]).unique()  # type: ignore[no-untyped-call]
     raise ValueError("a tree that leads back to itself")
