@@ -57,15 +57,16 @@ class Cell:
         return h, h
 
     def _lstm(self, of_input: Tensor, h: Tensor, c: Tensor) -> State:
-        """c = f c + i g;  h = o h(c), where i, o, f may look at c."""
+        """c = f c + i g;  h = o out(c), where i, o, f may look at c."""
         f, g, out = self.functions
         z_i, z_o, z_f, z_c = (of_input + self.of_state(h)).chunk(4, -1)
-        p_i, p_o, p_f = (0, 0, 0) if self.peepholes is None else self.peepholes.chunk(3)
-        i = f(self.clip(z_i if self.peepholes is None else z_i + p_i * c))
-        forget = 1 - i if self.node.get("input_forget") else f(self.clip(z_f if self.peepholes is None else z_f + p_f * c))
+        i = f(self.clip(self._peek(z_i, c, 0)))
+        forget = 1 - i if self.node.get("input_forget") else f(self.clip(self._peek(z_f, c, 2)))
         c = forget * c + i * g(self.clip(z_c))
-        o = f(self.clip(z_o if self.peepholes is None else z_o + p_o * c))
-        return o * out(c), c
+        return f(self.clip(self._peek(z_o, c, 1))) * out(c), c
+
+    def _peek(self, z: Tensor, c: Tensor, gate: int) -> Tensor:
+        return z if self.peepholes is None else z + self.peepholes.chunk(3)[gate] * c
 
     def _gru(self, of_input: Tensor, h: Tensor) -> Tensor:
         """h = n + z (h - n), where the reset gate r is in n, before or after the weights."""
@@ -153,9 +154,9 @@ def _by_torch(
     way = node.get("direction", "forward")
     both, backwards = way == "bidirectional", way == "reverse"
     state = states if node.kind == "LSTM" else states[0]
-    biased = len(parameters) % 4 == 0 and parameters[2].dim() == 1
+    biased = len(parameters) == (8 if both else 4)
     outputs, *ends = mode(x.flip(0) if backwards else x, state, parameters, biased, 1, 0.0, False, both, False)
-    y = outputs.view(*outputs.shape[:2], 2 if both else 1, -1).transpose(1, 2)
+    y = outputs.reshape(*outputs.shape[:2], 2 if both else 1, -1).transpose(1, 2)
     return y.flip(0) if backwards else y, tuple(ends)
 
 
