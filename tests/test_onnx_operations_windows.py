@@ -156,10 +156,13 @@ def test_batch_norm_of_every_entry():
 
 def test_batch_norm_by_the_statistics_of_the_batch():
     agree("BatchNormalization", 14, PICTURE, *CHANNELS, training_mode=1, outputs=3, momentum=0.7)
-    mean, variance = PICTURE.mean((0, 2, 3), keepdims=True), PICTURE.var((0, 2, 3), keepdims=True)
-    scale, shift = (one.reshape(1, 4, 1, 1) for one in CHANNELS[:2])
+
+
+def test_batch_norm_of_the_first_versions_uses_the_statistics_of_the_file_where_it_makes_no_new_ones():
+    scale, shift, mean, variance = (one.reshape(1, 4, 1, 1) for one in CHANNELS)
     expected = (PICTURE - mean) / np.sqrt(variance + 1e-5) * scale + shift
-    agree("BatchNormalization", 6, PICTURE, *CHANNELS, is_test=0, expected=[expected])
+    for opset, how in ((1, {"is_test": 1, "consumed_inputs": [0] * 5}), (6, {"is_test": 1}), (6, {})):
+        agree("BatchNormalization", opset, PICTURE, *CHANNELS, **how, expected=[expected])
 
 
 NORMS = {

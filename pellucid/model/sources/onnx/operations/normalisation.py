@@ -30,10 +30,10 @@ def batch_norm(
 
 
 def _trains(node: Node) -> bool:
-    """Whether the statistics are those of the batch: asked in version 14, by `is_test` before 7, by the outputs between."""
+    """Whether the statistics are those of the batch: said since version 14; before, where new ones are outputs as well."""
     if node.opset >= 14:
         return bool(node.get("training_mode", 0))
-    return not node.get("is_test", 0) if node.opset < 7 else node.outputs > 1
+    return node.outputs > 1 and not node.get("is_test", 0)
 
 
 def _by_given(x: Tensor, scale: Tensor, shift: Tensor, mean: Tensor, variance: Tensor, eps: float) -> Tensor:
