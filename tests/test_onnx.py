@@ -155,16 +155,16 @@ def test_operations_that_cannot_be_read_are_named_with_their_place(tmp_path, mon
 def test_files_that_only_onnxruntime_knows_are_explained_by_asking(tmp_path):
     pytest.importorskip("onnxruntime")
     path = tmp_path / "net.onnx"
-    points = numpy_helper.from_array(torch.eye(3, 4).numpy(), "points")
-    node = helper.make_node("CDist", ["input", "points"], ["y"], "net/distance", domain="com.microsoft", metric="sqeuclidean")
-    onnx_nets.write([node], [points], ["N", 4], "y", ["N", 3], path, domains={"com.microsoft": 1})
+    nodes = [
+        helper.make_node("UnfoldTensor", ["input"], ["pairs"], "net/pairs", domain="com.microsoft", dim=-1, size=2, step=1),
+        helper.make_node("ReduceSumSquare", ["pairs"], ["y"], "net/sum", axes=[2], keepdims=0),
+    ]
+    onnx_nets.write(nodes, [], ["N", 4], "y", ["N", 3], path, domains={"com.microsoft": 1})
     model = pl.load(path)
-    assert "run by onnxruntime" in model.source and "com.microsoft.CDist PyTorch cannot compute" in model.notes[0]
-    x = torch.tensor([[1.0, 0.5, 0.0, 2.0]])
+    assert "run by onnxruntime" in model.source and "com.microsoft.UnfoldTensor PyTorch cannot compute" in model.notes[0]
+    x = torch.tensor([[1.0, 0.5, -3.0, 2.0]])
     values = pl.explain(model, x, target=1, method="feature_ablation").values
-    torch.testing.assert_close(
-        values, torch.tensor([[1.0, -0.75, 0.0, 4.0]]), rtol=0, atol=1e-5
-    )  # what (x - p)^2 loses without x
+    torch.testing.assert_close(values, torch.tensor([[0.0, 0.25, 9.0, 0.0]]), rtol=0, atol=1e-5)  # what x1^2 + x2^2 loses
     with pytest.raises(ThreadLost):
         pl.explain(model, x, target=1, method="lrp")
 

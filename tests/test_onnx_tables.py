@@ -78,6 +78,7 @@ def test_a_logistic_regression_gives_its_chances_and_the_names_of_its_classes(lo
     scaler, model = linear
     check(logistic, model.predict_proba(scaler.transform(TABLE)))
     assert logistic.labels == tuple(NAMES)
+    assert [layer.kind for layer in logistic.layers()[1:]] == ["Scaler", "LinearClassifier", "ZipMap"]
 
 
 def test_a_logistic_regression_is_explained_as_the_same_in_pytorch(logistic, linear):

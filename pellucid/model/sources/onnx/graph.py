@@ -40,6 +40,7 @@ class Operation(nn.Module):
     def __init__(self, node: Node, function: Function) -> None:
         super().__init__()
         self.node, self.function = node, function
+        self.original_name = node.kind  # what lists of layers say of it
         for name, value in node.attributes.items():
             if isinstance(value, nn.Module):
                 self.add_module(free_name(self, name), value)

@@ -67,6 +67,8 @@ def attention(
     past: Tensor | None = None, added: Tensor | None = None, length: Tensor | None = None,
 ) -> tuple[Tensor, ...]:  # fmt: skip
     """Self-attention with the products that make queries, keys and values of its input."""
+    if length is not None or node.get("do_rotary", 0):
+        raise ValueError("attention with a cache that is shared in place, or with positions that turn it")
     made = x @ weight if bias is None else F.linear(x, weight.mT, bias)
     sizes = node.get("qkv_hidden_sizes") or [made.shape[-1] // 3] * 3
     q, k, v = (heads(one, node.get("num_heads")) for one in made.split_with_sizes(sizes, -1))
