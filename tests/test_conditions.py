@@ -307,7 +307,7 @@ def test_conditions_on_one_sample_of_a_convolutional_network_are_walked_together
     case = CASE[name]
     tape = rewrite(record(case.net(), case.inputs()[:1]))
     start = conditional_relevance.layer_masks(tape, Conditioning(((middle(case)[0], pl.channels(0)),)))[0].place
-    assert stack(tape, conditional_relevance._ops_between(tape, start, tape.inputs[0]), 4) is not None
+    assert stack(tape, conditional_relevance.ops_between(tape, start, tape.inputs[0]), 4) is not None
 
 
 @pytest.mark.parametrize("room", [1.0, 1e4, 1e12])

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 import pellucid as pl
 from pellucid.cli import main
+from pellucid.methods import several_targets
 from pellucid.methods.lrp import composite
 from pellucid.model.readers.going_on import added
 
@@ -74,6 +75,7 @@ def bart() -> nn.Module:
 BART = {"layers": 2, "ffn_dim": 24, "attention_heads": 2}
 DECODERS = {"gpt2": gpt2, "llama": llama, "gemma3": gemma3}
 SEQ2SEQ = {"t5": t5, "bart": bart}
+GIVEN = pl.generated(text=[7, 12, 9])
 METHODS: dict[str, Any] = {
     "lrp": "lrp", "lrp.epsilon": "lrp.epsilon", "lrp.attention": "lrp.attention", "lrp.cp": "lrp.cp",
     "gradient_x_input": "gradient_x_input", "feature_ablation": pl.perturb.feature_ablation(imputer=7),
@@ -117,22 +119,29 @@ def test_the_tokens_are_those_with_the_highest_score(name: str):
 @pytest.mark.parametrize("name", [*DECODERS, *SEQ2SEQ])
 @pytest.mark.parametrize("method", ["lrp", "lrp.epsilon", "lrp.attention"])
 def test_every_rows_books_are_closed(name: str, method: str):
-    e = pl.explain(seeded((DECODERS | SEQ2SEQ)[name]), PROMPT, pl.generated(4), method)
+    e = pl.explain(seeded((DECODERS | SEQ2SEQ)[name]), PROMPT, GIVEN, method)
     assert e.ledger is not None and bool((e.ledger.error.abs() <= 1e-4 * e.ledger.volume).all())
     assert torch.allclose(e.ledger.seed, e.output.double(), rtol=1e-4)
     assert torch.allclose(e.ledger.input, e.values.double().sum(1), atol=1e-5)
 
 
-def test_one_recording_serves_all_tokens(monkeypatch: pytest.MonkeyPatch):
-    recorded = []
+@pytest.mark.parametrize("name", [*DECODERS, *SEQ2SEQ])
+def test_one_recording_and_one_walk_below_the_last_layer_serve_all_tokens(name: str, monkeypatch: pytest.MonkeyPatch):
+    recorded, stacked = [], []
 
     def record(*given: Any) -> Any:
         recorded.append(given)
-        return original(*given)
+        return of_composite(*given)
 
-    original = composite.record
+    def stack(*given: Any) -> Any:
+        stacked.append(of_tape(*given))
+        return stacked[-1]
+
+    of_composite, of_tape = composite.record, several_targets.stack
     monkeypatch.setattr(composite, "record", record)
-    assert len(pl.explain(seeded(llama), PROMPT, pl.generated(4))) == 4 and len(recorded) == 1
+    monkeypatch.setattr(several_targets, "stack", stack)
+    pl.explain(seeded((DECODERS | SEQ2SEQ)[name]), PROMPT, GIVEN, "lrp.epsilon")
+    assert len(recorded) == 1 and len(stacked) == 1 and stacked[0].samples == 3
 
 
 def test_gradients_are_autograds():
@@ -208,23 +217,26 @@ def test_padding_around_a_prompt_is_no_part_of_it():
 @pytest.mark.parametrize("name", SEQ2SEQ)
 def test_an_encoders_tokens_and_the_decoders_are_explained_together(name: str, method: Any):
     net, source = seeded(SEQ2SEQ[name]), PROMPT.shape[1]
-    e = pl.explain(net, PROMPT, pl.generated(3), method)
-    ids = ids_of(e)
-    assert e.matrix().source == source and ids[source] == 2
-    for n in range(len(e)):
+    e = pl.explain(net, PROMPT, GIVEN, method)
+    ids, table = ids_of(e), net.get_input_embeddings()
+    assert e.matrix().source == source and ids[source:] == [2, 7, 12, 9]
+    for n in range(3):
         end = source + 1 + n
-        decoder = torch.tensor([ids[source:end]])
-        with torch.no_grad():
-            assert float(net(PROMPT, decoder_input_ids=decoder).logits[0, -1].max()) == pytest.approx(
-                float(e.output[n]), rel=1e-4
-            )
-        assert e.values[n, :source].any() and not e.values[n, end:].any()
-    if method == "gradient_x_input":
-        table = net.get_input_embeddings()
         one, two = (table(torch.tensor([part])).detach().requires_grad_() for part in (ids[:source], ids[source:end]))
-        net(inputs_embeds=one, decoder_inputs_embeds=two).logits[0, -1, ids[end]].backward()
-        by_hand = torch.cat([(x * x.grad).sum(-1)[0] for x in (one, two)]).detach()
-        assert close(e.values[n, :end], by_hand, 1e-4)
+        score = net(inputs_embeds=one, decoder_inputs_embeds=two).logits[0, -1, ids[end]]
+        assert float(score) == pytest.approx(float(e.output[n]), rel=1e-4)
+        assert e.values[n, :source].any() and not e.values[n, end:].any()
+        if method == "gradient_x_input":
+            score.backward()
+            assert close(e.values[n, :end], torch.cat([(x * x.grad).sum(-1)[0] for x in (one, two)]).detach(), 1e-4)
+
+
+def test_a_decoder_goes_on_with_the_tokens_of_the_highest_score():
+    net = seeded(t5)
+    ids = ids_of(pl.explain(net, PROMPT, pl.generated(3), "gradient"))[6:]
+    with torch.no_grad():
+        best = net(PROMPT, decoder_input_ids=torch.tensor([ids])).logits[0].argmax(-1).tolist()
+    assert ids[0] == 2 and ids[1:] == best[:-1]
 
 
 def log_probability(net: Any, prompt: list[int], new: list[int]) -> float:

@@ -233,6 +233,10 @@ class EmbeddingLookups:
             return table[lines.clamp(min=0), number]
         if len(lines) == len(self._every) and torch.equal(lines, self._every):
             return vectors
+        if len(shape) == len(self.shape) == 2 and shape[0] == self.shape[0] and shape[1] and bool((lines >= 0).all()):
+            start = int(lines[0])  # a part of every row, cut out of it
+            if torch.equal(lines.reshape(shape), self._every.reshape(self.shape)[:, start : start + shape[1]]):
+                return vectors[:, start : start + shape[1]]
         across = self._every.reshape(self.shape).T.flatten() if len(self.shape) == 2 else None
         if across is not None and shape == self.shape[::-1] and torch.equal(lines, across):
             return vectors.transpose(0, 1)

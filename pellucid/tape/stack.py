@@ -37,8 +37,9 @@ def stack(tape: Tape, ops: Iterable[Op], count: int) -> Tape | None:
         return None
     values = [replace(value, tensor=None) if value.tracked else value for value in tape.values]
     stacked = Tape(tape.ops, values, tape.inputs, tape.output, tape.returned, tape.transparent)
-    read = {i for op in ops for i in (*op.ins, op.out)}  # whose entries rules may look at
-    for id in {*tape.inputs, *(i for op in ops for i in _moved(op))}:
+    beside = {i for op in ops for i in _statistics(op)}
+    read = {i for op in ops for i in (*op.ins, op.out)} | beside  # whose entries rules may look at
+    for id in {*tape.inputs, *beside, *(i for op in ops for i in _moved(op))}:
         shape = tape.values[id].shape
         tensor = repeated(tape.value(id), count) if id in read else None
         values[id] = replace(tape.values[id], tensor=tensor, shape=(count * shape[0], *shape[1:]), upper=None, shadows=False)
@@ -64,10 +65,15 @@ def _moved(op: Op) -> list[int]:
     return [i for i in (*op.ins, *outs, *op.inner) if i is not None]
 
 
+def _statistics(op: Op) -> list[int]:
+    """The means and spreads that a norm returns beside its output: rules read them."""
+    return [i for i in op.outs if i is not None and i != op.out] if op.kind == "norm" else []
+
+
 def _apart(tape: Tape, op: Op) -> bool:
     """Whether an operation keeps samples apart along the first axis, whatever their number."""
     moved = _moved(op)
-    if not moved or not all(_slowest(tape.values[i]) for i in moved):
+    if not moved or not all(_slowest(tape.values[i]) for i in (*moved, *_statistics(op))):
         return False
     shapes = [tape.values[i].shape for i in moved]
     if op.name in kinds.INDEXED or op.name in ("index_add", "scatter_add"):
