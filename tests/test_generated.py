@@ -129,9 +129,9 @@ def test_every_rows_books_are_closed(name: str, method: str):
 def test_one_recording_and_one_walk_below_the_last_layer_serve_all_tokens(name: str, monkeypatch: pytest.MonkeyPatch):
     recorded, stacked = [], []
 
-    def record(*given: Any) -> Any:
+    def record(*given: Any, **more: Any) -> Any:
         recorded.append(given)
-        return of_composite(*given)
+        return of_composite(*given, **more)
 
     def stack(*given: Any) -> Any:
         stacked.append(of_tape(*given))
@@ -224,7 +224,7 @@ def test_an_encoders_tokens_and_the_decoders_are_explained_together(name: str, m
         end = source + 1 + n
         one, two = (table(torch.tensor([part])).detach().requires_grad_() for part in (ids[:source], ids[source:end]))
         score = net(inputs_embeds=one, decoder_inputs_embeds=two).logits[0, -1, ids[end]]
-        assert float(score) == pytest.approx(float(e.output[n]), rel=1e-4)
+        assert float(score.detach()) == pytest.approx(float(e.output[n]), rel=1e-4)
         assert e.values[n, :source].any() and not e.values[n, end:].any()
         if method == "gradient_x_input":
             score.backward()

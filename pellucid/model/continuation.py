@@ -18,8 +18,8 @@ from .outputs import main_output
 class Continued:
     """A language model that reads a prompt with one or several continuations, given in one row of ids, one after the other.
 
-    Every continuation is read right after the prompt, by itself. Of the output those positions are left that foretell a token of
-    a continuation: with shape (batch, tokens of all continuations, vocabulary).
+    Every continuation is read right after the prompt, by itself. The output has shape (batch, position, vocabulary); of several
+    continuations those positions only that foretell a token of one, one after the other.
 
     Arguments:
         forward: The model's own, of (batch, tokens) ids; of one with an encoder, of these and `decoder_input_ids`.
@@ -30,8 +30,8 @@ class Continued:
 
     Example:
         >>> counted = Continued(lambda ids: ids[..., None] + torch.arange(3), prompt=2, lengths=(1, 2))
-        >>> counted(torch.tensor([[10, 20, 31, 41, 42]]))[0, :, 0]
-        tensor([20, 20, 41])
+        >>> counted(torch.tensor([[10, 20, 31, 41, 42]]))[0, :, 0], counted.first
+        (tensor([20, 20, 41]), 0)
     """
 
     forward: Callable[..., Any]
@@ -39,16 +39,21 @@ class Continued:
     lengths: tuple[int, ...]
     source: int = 0
 
+    @property
+    def first(self) -> int:
+        """The position of the output that foretells the first new token."""
+        return self.prompt - self.source - 1 if len(self.lengths) == 1 else 0
+
     def __call__(self, ids: Tensor) -> Tensor:
         self._check(ids)
-        first, scores = self.prompt, []
+        start, scores = self.prompt, []
+        if len(self.lengths) == 1:
+            return main_output(self._run(ids[:, : start + self.lengths[0] - 1]))
         for length in self.lengths:
-            whole = length == sum(self.lengths)
-            read = ids[:, : first + length - 1]
-            read = read if whole else torch.cat([ids[:, : self.prompt], read[:, first:]], 1)
+            read = torch.cat([ids[:, : self.prompt], ids[:, start : start + length - 1]], 1)
             scores.append(main_output(self._run(read))[:, self.prompt - self.source - 1 :])
-            first += length
-        return scores[0] if len(scores) == 1 else torch.cat(scores, 1)
+            start += length
+        return torch.cat(scores, 1)
 
     def _run(self, ids: Tensor) -> Any:
         if not self.source:

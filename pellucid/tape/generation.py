@@ -60,13 +60,13 @@ class Prompt:
             raise
         except (IndexError, RuntimeError, ValueError, TypeError, KeyError) as error:
             raise unread(self.model, ids, error) from None
-        if found.dim() != 3 or found.shape[1] != len(new) + 1:
+        if found.dim() != 3 or found.shape[1] != forward.first + len(new) + 1:
             raise ModelError(
                 f"a continuation by {self.model.name}", f"an output of shape {tuple(found.shape)} for {ids.shape[1]} tokens",
                 "a language model returns a row of scores for every token it reads, one for each token that may follow",
                 "Load the class with the head of a language model, as AutoModelForCausalLM or AutoModelForSeq2SeqLM.",
             )  # fmt: skip
-        return found[0]
+        return found[0, forward.first :]
 
 
 def is_encoder_decoder(model: Model) -> bool:

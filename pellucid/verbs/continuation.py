@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import accumulate
 from typing import Any
 
 import torch
@@ -80,9 +81,10 @@ def _each_token(read: ReadPrompt, target: Generated, run: Run, method: Method, n
     new, note = _new_tokens(read, target)
     check_causal(prompt, new)
     tokens, first = read.with_tokens(new), len(prompt.ids)
-    targets = [Target(((1.0, NewToken(id=one, position=n, number=n + 1)),)) for n, one in enumerate(new)]
+    forward = prompt.continued([len(new)])
+    targets = [Target(((1.0, NewToken(id=one, position=forward.first + n, number=n + 1)),)) for n, one in enumerate(new)]
     batch = Batch(
-        prompt.continued([len(new)]).on(prompt.model), prompt.row(new), subject=tokens, padded=True,
+        forward.on(prompt.model), prompt.row(new), subject=tokens, padded=True,
         notes=tuple(filter(None, (note, *read.notes))),
     )  # fmt: skip
     e = run(batch, targets) or _one_by_one(read, batch, targets, run, method)
@@ -126,11 +128,10 @@ def _one_by_one(read: ReadPrompt, batch: Batch, targets: Sequence[Target], run: 
     for n, target in enumerate(targets):
         end = len(prompt.ids) + n
         forward = replace(prompt.continued([1]), prompt=end)
-        term = replace(target.terms[0][1], position=0)  # type: ignore[call-arg]
         shorter = replace(
             batch, model=forward.on(prompt.model), x=x[:, :end], subject=batch.subject.single(0, range(end)),
         )  # fmt: skip
-        e = run(shorter, [Target(((1.0, term),))])
+        e = run(shorter, [target])
         assert e is not None
         rows.append(_widened(e, x.shape[1]))
     anew = f"`{method.name}` was run anew for every token, on the text before it."
@@ -148,22 +149,24 @@ def _common_notes(rows: Sequence[Explanation]) -> tuple[str, ...]:
 
 def _whole(read: ReadPrompt, target: Target, run: Run) -> Explanation:
     """The score of a whole continuation of one prompt, or of several weighed against one another."""
-    ids, notes, terms, first = list[tuple[int, ...]](), list(read.notes), [], 0
+    ids, notes, terms = list[tuple[int, ...]](), list(read.notes), []
     for weight, term in target.terms:
         assert isinstance(term, Continuation)
         found, note = read.ids_of(term.words)
         check_room(read.prompt, len(found))
         check_causal(read.prompt, found)
-        terms.append((weight, replace(term, ids=found, first=first)))
-        ids, notes, first = [*ids, found], [*notes, note], first + len(found)
+        terms.append((weight, replace(term, ids=found)))
+        ids, notes = [*ids, found], [*notes, note]
+    forward, before = read.prompt.continued(list(map(len, ids))), [0, *accumulate(map(len, ids))]
+    placed = [(weight, replace(term, first=forward.first + n)) for (weight, term), n in zip(terms, before, strict=False)]
     grown = read
     for n, one in enumerate(ids):
         grown = replace(read, tokens=replace(grown, prompt=read.prompt).with_tokens(one, " |" if n else ""))
     batch = Batch(
-        read.prompt.continued(list(map(len, ids))).on(read.prompt.model), read.prompt.row([i for one in ids for i in one]),
+        forward.on(read.prompt.model), read.prompt.row([i for one in ids for i in one]),
         subject=grown.tokens, padded=True, notes=tuple(filter(None, notes)),
     )  # fmt: skip
-    e = run(batch, [Target(tuple(terms))])
+    e = run(batch, [Target(tuple(placed))])
     assert e is not None
     return e
 

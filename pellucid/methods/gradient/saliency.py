@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from torch import Tensor
@@ -12,7 +12,7 @@ from torch import Tensor
 from pellucid.explanation.attribution import Attribution
 from pellucid.explanation.ledger import Row
 from pellucid.methods.conditional_relevance import conditional_target, propagate_conditional
-from pellucid.methods.several_targets import carry_each
+from pellucid.methods.several_targets import Seeded, carry_each, seeded
 from pellucid.model import Model
 from pellucid.model.where import Where
 from pellucid.tape import Tape, chain_rule, check_branches, find, record, resolve_target, walk
@@ -61,16 +61,23 @@ class OfGradient(ABC):
         if self.only:
             return None
         tape = record(model, x)
-        seeded = [resolve_target(tape, target, model) for target in targets]
-        end = tape.inputs[0]
-        lost = check_branches(tape, seeded[0].gradients, end, slopes=True)
-        carried = carry_each(tape, [one.gradients for one in seeded], end, _segment)
+        end, begun = tape.inputs[0], list[Seeded]()
+        lost = check_branches(tape, resolve_target(tape, targets[0], model).gradients, end, slopes=True)
+
+        def seeds() -> Iterator[tuple[Tape, dict[int, Tensor]]]:
+            for target in targets:  # one after the other: a row of scores may be as wide as a vocabulary
+                one = seeded(tape, target, model)
+                begun.append(replace(one, tape=tape, resolved=replace(one.resolved, gradients={})))
+                yield one.tape, one.resolved.gradients
+
+        carried = carry_each(tape, seeds(), end, lambda tape, starts, goal, _: _segment(tape, starts, goal))
         return [
             Attribution(
-                self.weigh(gradient, tape.value(end)), one.score, one.target, one.output, forwards=1 + (n == 0), lost=lost
+                self.weigh(found.values, tape.value(end)), one.resolved.score, one.target, one.output, forwards=1 + (n == 0),
+                lost=lost,
             )
-            for n, (one, (gradient, _)) in enumerate(zip(seeded, carried, strict=True))
-        ]
+            for n, (one, found) in enumerate(zip(begun, carried, strict=True))
+        ]  # fmt: skip
 
 
 def _segment(tape: Tape, starts: dict[int, Tensor], goal: int) -> tuple[Tensor | None, tuple[Row, ...]]:

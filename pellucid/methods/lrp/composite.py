@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -12,7 +12,7 @@ from pellucid.errors import MethodError
 from pellucid.explanation.attribution import Attribution
 from pellucid.explanation.ledger import Ledger, Row, concat_rows
 from pellucid.methods.conditional_relevance import conditional_target, propagate_conditional
-from pellucid.methods.several_targets import carry_each
+from pellucid.methods.several_targets import Seeded, carry_each, seeded
 from pellucid.model import Model
 from pellucid.model.where import Where
 from pellucid.tape import (
@@ -158,42 +158,50 @@ class Composite:
         if self.only or any(len(target.terms) > 1 for target in targets):
             return None
         tape = rewrite(record(model, x, room=room(x.device)))
-        seeded = [resolve_target(tape, target, model) for target in targets]
-        ops = path(tape, seeded[0].gradients)
-        composite = replace(self.choose(tape, ops).bounded(model), strict=self.strict)
-        tape, end = composite.prepare(tape), tape.inputs[0]
-        lost = check_branches(tape, seeded[0].gradients, end, slopes=False)
-        rules = composite.plan(path(tape, seeded[0].gradients), tape)
-        seeds = [one.relevance_seeds(tape) for one in seeded]
-        carried = composite._carry_each(tape, seeds, rules, end, measured=False)
-        off = [n for n, (_, ledger) in enumerate(carried) if not balances(ledger)]
-        again = composite._carry_each(tape, [seeds[n] for n in off], rules, end, measured=True) if off else []
-        found = dict(enumerate(carried)) | dict(zip(off, again, strict=True))
+        first = resolve_target(tape, targets[0], model)
+        composite = replace(self.choose(tape, path(tape, first.gradients)).bounded(model), strict=self.strict)
+        tape = composite.prepare(tape)
+        lost = check_branches(tape, first.gradients, tape.inputs[0], slopes=False)
+        found = composite._carry_each(tape, model, targets, measured=False)
+        off = [n for n, (_, _, ledger) in enumerate(found) if not balances(ledger)]
+        again = composite._carry_each(tape, model, [targets[n] for n in off], measured=True) if off else []
+        found = list((dict(enumerate(found)) | dict(zip(off, again, strict=True))).values())
         options = tuple(str(composite).splitlines())
         return [
             Attribution(
-                *(found[n][0], one.score, one.target, one.output, found[n][1], composite.notes, composite.name, options),
+                values, one.resolved.score, one.target, one.output, ledger, composite.notes, composite.name, options,
                 forwards=1 + (n == 0), lost=lost,
             )
-            for n, one in enumerate(seeded)
+            for n, (one, values, ledger) in enumerate(found)
         ]  # fmt: skip
 
     def _carry_each(
-        self, tape: Tape, seeds: Sequence[dict[int, Tensor]], rules: Mapping[int, Rule], end: int, *, measured: bool
-    ) -> list[tuple[Tensor, Ledger]]:
-        """Relevance at the value `end` from each of several seeds, and its ledger. The tape stays."""
+        self, tape: Tape, model: Model, targets: Sequence[Target], *, measured: bool
+    ) -> list[tuple[Seeded, Tensor, Ledger]]:
+        """Relevance at the input from each of several targets, and its ledger. The tape stays."""
+        rules: dict[int, Rule] = {}
+        begun, sums, end = list[Seeded](), list[Tensor](), tape.inputs[0]
 
-        def segment(tape: Tape, starts: dict[int, Tensor], goal: int) -> tuple[Tensor | None, tuple[Row, ...]]:
-            at_zero = () if any(starts is seed for seed in seeds) else starts
+        def seeds() -> Iterator[tuple[Tape, dict[int, Tensor]]]:
+            for target in targets:  # one after the other: a row of scores may be as wide as a vocabulary
+                one = seeded(tape, target, model)
+                rules.update(self.plan(path(one.tape, one.resolved.gradients), one.tape))
+                seed = one.resolved.relevance_seeds(one.tape)
+                sums.append(_sum(one.tape, seed))
+                begun.append(replace(one, tape=tape, resolved=replace(one.resolved, gradients={}, relevance_gradients=None)))
+                yield one.tape, seed
+
+        def segment(tape: Tape, starts: dict[int, Tensor], goal: int, at_target: bool) -> tuple[Tensor | None, tuple[Row, ...]]:
             relevance, ledger = propagate(
-                tape, starts, rules, ends=(goal,), strict=self.strict, keep=True, measured=measured, nonzero_at_zero=at_zero
-            )
+                tape, starts, rules, ends=(goal,), strict=self.strict, keep=True, measured=measured,
+                nonzero_at_zero=() if at_target else starts,
+            )  # fmt: skip
             return relevance.get(goal), ledger.rows
 
-        batch = tape.values[end].sample_axis
+        batch, each = tape.values[end].sample_axis, carry_each(tape, seeds(), end, segment)
         return [
-            (values, Ledger(_sum(tape, seed), per_sample(values, batch, 1).double(), rows))
-            for seed, (values, rows) in zip(seeds, carry_each(tape, seeds, end, segment), strict=True)
+            (one, found.values, Ledger(total, per_sample(found.values, batch, 1).double(), found.rows))
+            for one, total, found in zip(begun, sums, each, strict=True)
         ]
 
     def carry(self, tape: Tape, target: Target, end: int, *, measured: bool = False) -> tuple[Tensor, Ledger]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
+import torch
 
 from pellucid.explanation.concat import concat
 from pellucid.explanation.explanation import Explanation
+from pellucid.explanation.sinks import sinks
 from pellucid.model.modality import Generated, Tokens
-from pellucid.model.modality.tokens import SPECIAL
 from ...parts.map import Map
 from ...parts.palette import RED_BLUE
 from ...parts.scale import Heat, Scale, each, fixed
@@ -80,32 +82,19 @@ def layout(e: Explanation) -> Layout:
     heat: Heat = matrix.values.detach().cpu().double().numpy()
     heat = np.nan_to_num(heat if e.signed else np.abs(heat))
     places = tuple(subject.real(0).index(place) for place in subject.places)
-    sinks = find_sinks(subject, heat, places)
+    apart = find_sinks(subject, heat)
     rows, columns = (tuple(map(label, names)) for names in (matrix.rows, matrix.columns))
-    made = Layout(heat, rows, columns, places, matrix.source, sinks, fixed(1.0), e.signed)
+    made = Layout(heat, rows, columns, places, matrix.source, apart, fixed(1.0), e.signed)
     scale = each(made.rest, percentile=100.0 if made.rest.size < 200 else 99.5)
     return replace(made, scale=scale)
 
 
-def find_sinks(subject: Generated, heat: Heat, places: tuple[int, ...]) -> tuple[int, ...]:
-    """Special tokens at the beginning of the text, and of what a decoder writes; and a first token that takes more than all
-    others do together: where attention goes that has nowhere else to go.
-    """
+def find_sinks(subject: Generated, heat: Heat) -> tuple[int, ...]:
+    """The sinks of all rows together; what a decoder writes begins anew."""
     kinds = [subject.kinds[0][place] for place in subject.real(0)]
-    found = []
-    for start in sorted({0, subject.sources[0]}):
-        here = start
-        while here < places[0] and kinds[here] == SPECIAL:
-            found.append(here)
-            here += 1
-        size = np.abs(heat).sum(0)
-        if (
-            here == start
-            and here < places[0]
-            and size[here] > size[[c for c in range(len(size)) if c not in (*found, here)]].sum()
-        ):
-            found.append(here)
-    return tuple(found)
+    size, parts = torch.from_numpy(np.abs(heat).sum(0)), [0, *([subject.sources[0]] if subject.sources[0] else []), len(kinds)]
+    found = [start + n for start, end in pairwise(parts) for n in sinks(size[start:end], kinds[start:end])]
+    return tuple(place for place in found if place < subject.real(0).index(subject.places[0]))
 
 
 def label(name: str) -> str:
