@@ -66,8 +66,9 @@ def _moved(op: Op) -> list[int]:
 
 
 def _statistics(op: Op) -> list[int]:
-    """The means and spreads that a norm returns beside its output: rules read them."""
-    return [i for i in op.outs if i is not None and i != op.out] if op.kind == "norm" else []
+    """The means and spreads of every position that a norm returns beside its output: rules read them."""
+    own = op.kind == "norm" and op.name in ("native_layer_norm", "_fused_rms_norm")
+    return [i for i in op.outs if i is not None and i != op.out] if own else []
 
 
 def _apart(tape: Tape, op: Op) -> bool:
