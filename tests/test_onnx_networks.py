@@ -11,8 +11,6 @@ import torch
 from onnx import numpy_helper
 
 import pellucid as pl
-
-pytest.importorskip("onnxruntime")
 from tests.onnx_oracle import runtime
 
 FOLDER = Path(onnx.__file__).parent / "backend" / "test" / "data" / "light"

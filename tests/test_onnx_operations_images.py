@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-pytest.importorskip("onnxruntime")
 from pellucid.model.sources.onnx.operations import regions
 from tests.onnx_oracle import agree
 

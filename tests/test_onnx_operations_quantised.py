@@ -10,8 +10,6 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 import pellucid as pl
-
-pytest.importorskip("onnxruntime")
 from tests.onnx_oracle import agree
 
 RANDOM = np.random.default_rng(0)

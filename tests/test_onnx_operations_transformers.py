@@ -6,7 +6,6 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-pytest.importorskip("onnxruntime")
 from tests.onnx_oracle import agree
 
 RANDOM = np.random.default_rng(0)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-pytest.importorskip("onnxruntime")
 from tests.onnx_oracle import agree
 
 RANDOM = np.random.default_rng(0)
