@@ -26,6 +26,7 @@ OWN = "What is explained is the answer to the input as it was given."
 SLOPES = "Derivatives by the tape equal finite differences along random directions."
 CALLS = "Two calls with the same input give the same output."
 OTHERS = "Other samples of a batch have no influence on a sample's output."
+ALONE = "A sample has the same output alone and in a batch."
 VARIANTS = "Variants of a sample have the same output one by one and in one batch."
 LEFT = "Nothing of the model, the input or PyTorch's settings is changed."
 
@@ -120,6 +121,17 @@ def test_a_variant_with_a_far_larger_output_is_measured_against_that(off: float,
         return HEAD(x**10) * (1 + off * (len(x) > 5))
 
     assert {claim.claim: claim.holds for claim in pl.verify(net, X[:1])}[VARIANTS] is holds
+
+
+def test_what_rounding_alone_changes_as_much_is_not_taken_for_a_difference_between_batches() -> None:
+    """A network that enlarges the last digit of its input ten thousand times, and rounds otherwise in a batch."""
+
+    def rough(x: Tensor) -> Tensor:
+        return HEAD((1e4 * x * (1 + 2e-7 * (len(x) > 1))).sin())
+
+    found = {claim.claim: claim for claim in pl.verify(rough, X[:1])}
+    assert found[VARIANTS].holds is None and found[ALONE].holds is None and "last digit" in found[VARIANTS].do
+    assert {claim.claim: claim.holds for claim in pl.verify(lambda x: HEAD(x * (1 + 2e-3 * (len(x) > 1))), X[:1])}[ALONE] is False
 
 
 def test_what_fails_says_what_to_do_and_what_holds_says_nothing() -> None:

@@ -19,6 +19,7 @@ from . import slopes
 from .claim import Claim
 from .network import Network, apart
 
+ROUGH = 10  # times what the last digit of the input does to an output: as much may rounding on the way do
 PARTS = 4  # of a sample, set to zero one at a time
 OFFSETS = "bias running_mean pos_emb position_emb embed_pos positional cls_token class_token dist_token wpe token_type".split()
 LARGE = 500_000_000  # parameters: of more no copy is made
@@ -142,7 +143,28 @@ def deterministic(network: Network) -> float:
 def alone(network: Network) -> float:
     one = network.x[:1]
     several = network.x if len(network.x) > 1 else torch.cat([one, network.altered(one, "beside")])
-    return network.apart(network.output(one)[0], network.output(several)[0])
+    return beyond_rounding(network, one, network.output(one), network.output(several)[:1])
+
+
+def beyond_rounding(network: Network, rows: Tensor, outputs: Tensor, others: Tensor) -> float:
+    """How far two outputs of the same rows are apart, at most; each against the larger of its own and the input's output.
+
+    Batches of other sizes round otherwise. Where a network makes as much of the last digit of its input, as deep ones with random
+    weights may, that is all the difference says.
+    """
+    off = _apart_by_row(network, outputs, others)
+    if max(off, default=0.0) > network.bound:
+        nudged = network.output(network.altered(rows, "rounding", torch.finfo(rows.dtype).eps))
+        rounding = _apart_by_row(network, outputs, nudged)
+        if all(o <= max(network.bound, ROUGH * r) for o, r in zip(off, rounding, strict=True)):
+            raise Unmeasured(
+                f"The last digit of the input moves the output by {max(rounding):.1g} of it; batches round otherwise."
+            )
+    return max(off, default=0.0)
+
+
+def _apart_by_row(network: Network, outputs: Tensor, others: Tensor) -> list[float]:
+    return [apart(a, b, max(network.size, float(a.abs().max()))) for a, b in zip(outputs, others, strict=True)]
 
 
 def independent(network: Network) -> float:
@@ -158,8 +180,8 @@ def variants(network: Network) -> float:
     single = torch.cat([network.output(batch[n : n + 1]) for n in range(len(batch))])
     if together.shape != single.shape:
         return float("inf")
-    pairs = [(t, s) for t, s in zip(together, single, strict=True) if bool(t.isfinite().all() & s.isfinite().all())]
-    return max((apart(t, s, max(network.size, float(s.abs().max()))) for t, s in pairs), default=0.0)  # some may be far larger
+    finite = together.isfinite().all(1) & single.isfinite().all(1)
+    return beyond_rounding(network, batch[finite], together[finite], single[finite])
 
 
 def _variants(network: Network) -> Iterator[Tensor]:
