@@ -48,7 +48,8 @@ LAYERS = {
         "ConvTranspose", lambda x, w, b: F.conv_transpose2d(x, w, b, 2, 1, 1), (W, SHIFT),
         {"strides": [2, 2], "pads": [1] * 4, "output_padding": [1, 1]},
     ),
-    "max pool": Layer("MaxPool", lambda x: F.max_pool2d(x, 3, 2, 1), (), {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1] * 4}),
+    "max pool": Layer("MaxPool", lambda x: F.max_pool2d(x, 3, 2, 1), (),
+                      {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1] * 4}),
     "average pool": Layer("AveragePool", lambda x: F.avg_pool2d(x, 3, 2, 1, count_include_pad=False), (),
                           {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1] * 4}),
     "mean of all": Layer("GlobalAveragePool", lambda x: F.adaptive_avg_pool2d(x, 1)),
@@ -63,8 +64,10 @@ LAYERS = {
     "rms norm": Layer("RMSNormalization", lambda x, s: F.rms_norm(x, (6,), s, 1e-5), (noise(6),), {}, 23),
     "lrn": Layer("LRN", lambda x: F.local_response_norm(x, 3, 0.1, 0.75, 2.0), (), {"size": 3, "alpha": 0.1, "bias": 2.0}),
     "lp norm": Layer("LpNormalization", lambda x: F.normalize(x, dim=1), (), {"axis": 1}),
-    "bilinear": Layer("Resize", lambda x: F.interpolate(x, scale_factor=(2, 1.5), mode="bilinear"), (None, SCALES), {"mode": "linear"}),
-    "bicubic": Layer("Resize", lambda x: F.interpolate(x, scale_factor=(2, 1.5), mode="bicubic"), (None, SCALES), {"mode": "cubic"}),
+    "bilinear": Layer("Resize", lambda x: F.interpolate(x, scale_factor=(2, 1.5), mode="bilinear"),
+                      (None, SCALES), {"mode": "linear"}),
+    "bicubic": Layer("Resize", lambda x: F.interpolate(x, scale_factor=(2, 1.5), mode="bicubic"),
+                      (None, SCALES), {"mode": "cubic"}),
     "nearest": Layer("Resize", lambda x: F.interpolate(x, scale_factor=(2, 1.5)), (None, SCALES),
                      {"nearest_mode": "floor", "coordinate_transformation_mode": "asymmetric"}),
     "nearest, exactly": Layer("Resize", lambda x: F.interpolate(x, scale_factor=(2, 1.5), mode="nearest-exact"), (None, SCALES),
@@ -78,9 +81,10 @@ LAYERS = {
     "repeated around": Layer("Pad", lambda x, sides: F.pad(x, (2, 1, 1, 0), "replicate"), (SIDES,), {"mode": "edge"}),
     "wrapped around": Layer("Pad", lambda x, sides: F.pad(x, (2, 1, 1, 0), "circular"), (SIDES,), {"mode": "wrap"}, 19),
     "channels into space": Layer("DepthToSpace", lambda x: F.pixel_shuffle(x, 2), (), {"blocksize": 2, "mode": "CRD"}),
-    "space into channels": Layer("SpaceToDepth", _space_to_depth := lambda x: F.pixel_unshuffle(x, 2).view(
+    "space into channels": Layer("SpaceToDepth", lambda x: F.pixel_unshuffle(x, 2).view(
         -1, 4, 4, 3, 3).transpose(1, 2).flatten(1, 2), (), {"blocksize": 2}),
-    "sampled": Layer("GridSample", lambda x, grid: F.grid_sample(x, grid.expand(len(x), -1, -1, -1), align_corners=False), (GRID,)),
+    "sampled": Layer("GridSample", lambda x, grid: F.grid_sample(x, grid.expand(len(x), -1, -1, -1), align_corners=False),
+                     (GRID,)),
 }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Whole networks that the onnx wheel brings, with random weights: the scores of onnxruntime, and books of relevance that close."""
+"""Whole networks that the onnx wheel brings, with random weights: the scores of onnxruntime, and books that close."""
 
 from __future__ import annotations
 

@@ -85,18 +85,29 @@ GAPS = {
 }
 
 
-@pytest.mark.parametrize("opset", [7, 8, 10, 11, 12, 22])
-@pytest.mark.parametrize("case", {**POOLS, **ROUNDED_UP, **GAPS})
+EVERY_POOL = {**POOLS, **ROUNDED_UP, **GAPS}
+
+
+def versions(*opsets, ceil, gaps):
+    """Every pool in every version that has it.
+
+    Arguments:
+        ceil, gaps: The versions that brought lengths rounded up, and gaps in windows.
+    """
+    since = {**dict.fromkeys(POOLS, 1), **dict.fromkeys(ROUNDED_UP, ceil), **dict.fromkeys(GAPS, gaps)}
+    return [(case, opset) for case in EVERY_POOL for opset in opsets if opset >= since[case]]
+
+
+@pytest.mark.parametrize(("case", "opset"), versions(7, 8, 10, 11, 12, 22, ceil=10, gaps=10))
 def test_a_max_pool(case, opset):
-    x, attributes = {**POOLS, **ROUNDED_UP, **GAPS}[case]
-    if opset >= 10 or case in POOLS:
-        agree("MaxPool", opset, x, **attributes)
+    x, attributes = EVERY_POOL[case]
+    agree("MaxPool", opset, x, **attributes)
 
 
 @pytest.mark.parametrize("order", [0, 1])
-@pytest.mark.parametrize("case", {**POOLS, **ROUNDED_UP, **GAPS})
+@pytest.mark.parametrize("case", EVERY_POOL)
 def test_where_the_largest_numbers_lie(case, order):
-    x, attributes = {**POOLS, **ROUNDED_UP, **GAPS}[case]
+    x, attributes = EVERY_POOL[case]
     agree("MaxPool", 12, x, outputs=2, storage_order=order, **attributes)
 
 
@@ -106,21 +117,17 @@ def test_a_max_pool_of_bytes():
 
 
 @pytest.mark.parametrize("margins_count", [0, 1])
-@pytest.mark.parametrize("opset", [7, 10, 11, 19, 22])
-@pytest.mark.parametrize("case", {**POOLS, **ROUNDED_UP, **GAPS})
+@pytest.mark.parametrize(("case", "opset"), versions(7, 10, 11, 19, 22, ceil=10, gaps=19))
 def test_an_average_pool(case, opset, margins_count):
-    x, attributes = {**POOLS, **ROUNDED_UP, **GAPS}[case]
-    if case in POOLS or opset >= (19 if case in GAPS else 10):
-        agree("AveragePool", opset, x, count_include_pad=margins_count, **attributes)
+    x, attributes = EVERY_POOL[case]
+    agree("AveragePool", opset, x, count_include_pad=margins_count, **attributes)
 
 
 @pytest.mark.parametrize("p", [1, 2, 3])
-@pytest.mark.parametrize("opset", [7, 11, 18, 22])
-@pytest.mark.parametrize("case", {**POOLS, **ROUNDED_UP, **GAPS})
+@pytest.mark.parametrize(("case", "opset"), versions(7, 11, 18, 22, ceil=18, gaps=18))
 def test_an_lp_pool(case, opset, p):
-    x, attributes = {**POOLS, **ROUNDED_UP, **GAPS}[case]
-    if case in POOLS or opset >= 18:
-        agree("LpPool", opset, x, p=p, **attributes)
+    x, attributes = EVERY_POOL[case]
+    agree("LpPool", opset, x, p=p, **attributes)
 
 
 @pytest.mark.parametrize("kind", ["GlobalAveragePool", "GlobalMaxPool", "GlobalLpPool"])
