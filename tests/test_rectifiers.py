@@ -77,3 +77,25 @@ def test_a_choice_that_may_be_a_relu_is_doubted(network: Callable[[Function], Fu
     e = pl.explain(network(lambda t: torch.where(t > 1e-3, t, 0.0)), X, 1, "guided_backprop")
     assert any("if that is a ReLU" in sentence for sentence in e.warnings())
     assert not pl.explain(network(torch.relu), X, 1, "guided_backprop").warnings()
+
+
+@pytest.mark.parametrize("written", [lambda v: v * torch.sigmoid(v), lambda v: v * torch.nn.functional.relu6(v + 3) / 6])
+def test_an_activation_written_by_hand_after_a_norm_leaves_the_norm_its_rule(written):
+    kinds = {True: torch.nn.functional.silu, False: torch.nn.functional.hardswish}
+    native = kinds[torch.equal(written(torch.ones(1)), torch.nn.functional.silu(torch.ones(1)))]
+    g = torch.Generator().manual_seed(4)
+    conv, norm = torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4).eval()
+    for tensor in (*conv.parameters(), norm.running_mean):
+        tensor.data.copy_(torch.randn(tensor.shape, generator=g))
+    x = torch.randn(2, 3, 6, 6, generator=g)
+
+    def network(activation):
+        def forward(v):
+            z = conv(v)
+            return (activation(norm(z)) + z.tanh()).mean((2, 3))  # z is read twice, so that the norm is not folded into the layer
+
+        return forward
+
+    for method in ("lrp", "lrp.epsilon", "lrp.zero"):
+        ours, theirs = (pl.explain(network(one), x, 1, method).values for one in (written, native))
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
