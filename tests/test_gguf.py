@@ -104,6 +104,7 @@ def test_numbers_are_raised_unless_their_own_type_is_asked_for(net, tmp_path, st
     ids = raised.read(PROMPT)
     assert (raised(ids)["logits"] - net(ids).logits).abs().max() < error
     assert f"{stored}, F32 as {source.name_of(kept)}" in own.source
+    assert any("of every number 3 digits count" in note for note in own.notes) == (kept == torch.float16)
 
 
 def test_a_type_is_asked_for_by_name(path, net):
@@ -115,7 +116,9 @@ def test_a_type_is_asked_for_by_name(path, net):
 
 def test_a_folder_takes_a_type_too(net, tmp_path):
     net.save_pretrained(tmp_path / "saved")
-    assert pl.load(tmp_path / "saved", dtype="bfloat16").dtype == torch.bfloat16
+    half = pl.load(tmp_path / "saved", dtype="bfloat16")
+    assert half.dtype == pl.load(f"hf:{tmp_path / 'saved'}?random", dtype="bfloat16").dtype == torch.bfloat16
+    assert "The network computes in bfloat16: of every number 2 digits count." in half.notes
     assert pl.load(f"hf:{tmp_path / 'saved'}").dtype == torch.float32
 
 

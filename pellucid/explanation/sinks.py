@@ -14,7 +14,7 @@ from torch import Tensor
 from pellucid.core.numbers import decimals, figure
 from pellucid.model.modality.tokens import PADDING, SPECIAL, Piece
 
-MULTIPLE = 5.0  # of what all other tokens have together
+MULTIPLE = 5.0  # of what all other tokens have together: in maps of Gemma 3, words that are evidence have 1.6 times that at most
 FEWEST = 4  # other tokens: in a text of three words one may well decide alone
 NOISE = 1e-3  # of the token: where the others have less, it decides alone, and what they have is no map to be shown
 
@@ -27,7 +27,7 @@ def sinks(row: Tensor, kinds: Sequence[str]) -> tuple[int, ...]:
 
     Arguments:
         row: One value for each token.
-        kinds: "text", "special" or "padding", for each.
+        kinds: "text", "special", "template" or "padding", for each.
 
     Example:
         >>> sinks(Tensor([-7.0, 1.0, 2.0, 0.5]), ("special", "text", "text", "text"))
@@ -37,7 +37,7 @@ def sinks(row: Tensor, kinds: Sequence[str]) -> tuple[int, ...]:
     """
     size = row.detach().double().abs().nan_to_num(nan=0.0)
     real = [place for place, kind in enumerate(kinds) if kind != PADDING]
-    first = next((n for n, place in enumerate(real) if kinds[place] != SPECIAL), 0)  # of special tokens alone there is no start
+    first = next((n for n, place in enumerate(real) if kinds[place] != SPECIAL), 0)  # special tokens alone are no beginning
     found = [place for place in real[:first] if size[place] > 0]
     rest = [place for place in real[first:] if size[place] > 0]
     while len(rest) > FEWEST:

@@ -55,7 +55,7 @@ def load(
         trust: Open files that can run code. The sha256 of a file is kept as the model's fingerprint, trusted or not.
         name: What to call it; by default its class, its file or its function.
         dtype: Which type the numbers of a language model get, of "hf:" and "gguf:" alone: "bfloat16" takes half of the memory
-            and three digits; "auto" keeps that of the file. None: float32.
+            and has two to three digits; "auto" keeps that of the file. None: float32.
 
     Raises:
         ModelError: There is no such model, the file is damaged or not trusted, or its weights do not fit.

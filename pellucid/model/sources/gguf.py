@@ -28,7 +28,7 @@ from ..model import Model
 from . import availability, gguf_header, huggingface
 from .checkpoint import digest
 from .gguf_header import Header
-from .number_type import name_of
+from .number_type import name_of, notes_on
 from .reference import Reference
 from .weights import damaged, few
 
@@ -79,7 +79,7 @@ def open_file(path: Path, trust: bool, dtype: torch.dtype | None = torch.float32
     types = ", ".join(name for name, _ in _types(reader, header).most_common(3))
     how = f"{types} as {name_of(kept)}, {type(module).__name__} of transformers {transformers.__version__}"
     text = None if tokenizer is None else huggingface.as_text(tokenizer, module, path.name)
-    notes = (*lost, *_unread(header, module))
+    notes = (*lost, *_unread(header, module), *notes_on(kept))
     return Model(module, path.stem, f"GGUF file {path.name}, {how}", module, text, fingerprint=digest(path), notes=notes)
 
 

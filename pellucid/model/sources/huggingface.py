@@ -24,6 +24,7 @@ from ..readers.text import Text
 from ..readers.tokenizer import ENDLESS
 from . import architectures, availability, metadata, own_code, torchvision
 from .checkpoint import digest
+from .number_type import notes_on
 from .reference import SEED, Reference
 from .weights import few
 
@@ -50,6 +51,8 @@ def folder(path: Path, request: str, trust: bool, *, random: bool = False, dtype
     transformers = imported(request)
     kind = architectures.of_config(transformers, config, request)
     module, notes = _drawn(transformers, kind, path, request, trust) if random else _opened(kind, path, request, trust, dtype)
+    module = module.to(dtype) if random and dtype is not None else module
+    notes = (*notes, *notes_on(next((p.dtype for p in module.parameters() if p.is_floating_point()), torch.float32)))
     name = path.resolve().name if path.exists() else request
     how = "random weights" if random else f"folder {path.name}"
     source = f"transformers {transformers.__version__}, {type(module).__name__}, {how}"

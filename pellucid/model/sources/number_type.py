@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -25,6 +26,17 @@ def as_number_type(dtype: Any) -> torch.dtype | None:
         return found
     do = f"Name one of {', '.join(TYPES)}, or auto for that of the file."
     raise ModelError(f"dtype={dtype}", f"{dtype!r}", "networks compute with real numbers of these types", do)
+
+
+def notes_on(dtype: torch.dtype) -> tuple[str, ...]:
+    """What a reader has to know of numbers with few digits.
+
+    Example:
+        >>> notes_on(torch.bfloat16)
+        ('The network computes in bfloat16: of every number 2 digits count.',)
+    """
+    digits = int(-math.log10(torch.finfo(dtype).eps))
+    return (f"The network computes in {name_of(dtype)}: of every number {digits} digits count.",) if digits < 6 else ()
 
 
 def name_of(dtype: torch.dtype) -> str:
