@@ -95,6 +95,9 @@ class Continuation(Term):
         what = "log-probability" if self.kind == "log_probability" else "sum of the logits"
         return f"{what} of {as_words(self.words)}"
 
+    def short(self, sample: int = 0) -> str:
+        return as_words(self.words)
+
 
 def as_words(given: Text) -> str:
     """A continuation as captions write it."""
