@@ -9,7 +9,8 @@ from torch.nn import functional as F
 
 import pellucid as pl
 from pellucid.methods.lrp import composite
-from pellucid.tape import LocalOp, Tape, name_target, read_alone, record, rewrite, walk
+from pellucid.tape import LocalOp, Tape, embedding, name_target, read_alone, record, rewrite, walk
+from pellucid.verbs.verify import network, slopes
 
 LENGTH, WIDTH, WORDS = 12, 16, 50
 ENDS = {"bare": lambda y: y, "capped": lambda y: 3.0 * torch.tanh(y / 3.0)}
@@ -181,3 +182,56 @@ def test_numbers_that_were_drawn_are_never_drawn_anew() -> None:
     for value in tape.values:
         value.tensor = None if value.empty is not None else value.tensor
     assert torch.equal(tape.value(tape.output.id), held)
+
+
+def test_the_check_of_a_large_output_reads_its_last_place_and_finds_a_lost_branch(monkeypatch: pytest.MonkeyPatch) -> None:
+    net, x = Speaker("capped").eval(), vectors()
+    monkeypatch.setattr(slopes, "LARGE", 10)
+    _, place, weights = slopes.weighted_output(record(net, x), None)
+    assert (place, weights.shape) == (LENGTH - 1, (1, 1, WORDS))
+    assert slopes.measure(pl.load(net), [x]).holds
+
+    def stops(x: Tensor) -> Tensor:
+        return net(x) + net.head(torch.from_numpy(x.detach().numpy()).square())
+
+    assert slopes.measure(pl.load(stops), [x]).holds is False
+
+
+def test_outputs_are_compared_part_by_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(network, "PART", 7)
+    a = torch.randn(3, 11, generator=torch.Generator().manual_seed(0))
+    b = a.clone()
+    b[2, 9] += 0.5
+    assert network.apart(a, b) == pytest.approx(0.5 / float(a.abs().max()))
+    assert network.apart(a, a) == 0 and network.apart(a[:0], a[:0]) == 0 and network.apart(a, a[:2]) == float("inf")
+    b[0, 0] = float("nan")
+    assert network.apart(a, b) == float("inf") and network.apart(b, b) == 0
+
+
+class Reader(nn.Module):
+    """The same, of token ids; `twice` where a second table is looked up for them."""
+
+    def __init__(self, twice: bool = False) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.words, self.speaker = nn.Embedding(WORDS, WIDTH), Speaker()
+        self.others = nn.Embedding(WORDS, WIDTH) if twice else None
+        self.calls = 0
+
+    def forward(self, ids: Tensor) -> Tensor:
+        self.calls += 1
+        x = self.words(ids)
+        return self.speaker(x if self.others is None else x + self.others(ids))  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("twice", [False, True])
+def test_one_pass_serves_to_embed_a_text_and_to_walk_back(twice: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    net, ids, target = Reader(twice).eval(), torch.randint(0, WORDS, (1, LENGTH), generator=torch.Generator().manual_seed(2)), 7
+    pl.explain(net, ids, target)
+    before = net.calls
+    one = pl.explain(net, ids, target)
+    assert net.calls - before == (3 if twice else 1)  # of two tables: the pass that is given up, to embed, to record
+    monkeypatch.setattr(embedding, "_recorded", lambda model, ids: None)
+    two = pl.explain(net, ids, target)
+    assert torch.equal(one.values, two.values) and torch.equal(one.ledger.error, two.ledger.error)
+    assert torch.equal(pl.explain(net, ids.repeat(2, 1), target).values[:1], two.values)

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils._mode_utils import no_dispatch
 
-from pellucid.core.draws import drawing_apart
+from pellucid.core.draws import drawing_apart, draws
 from pellucid.core.intercept import InterceptMode
 from pellucid.errors import InputError, PellucidError
 from pellucid.model import Model
 from pellucid.model.keywords import ForwardWithKeywords
-from pellucid.model.outputs import main_output
+from pellucid.model.outputs import main_output, with_batch_axis
 from .lookups import EmbeddingLookups, Lookup
+from .op import Tape
 from .recording.plain_kernels import plain_kernels
+from .recording.record import closed, watching
+from .recording.recorder import Recorder
+from .recording.retention import room
 from .recording.storage import storage_of
 from .unread import check_length, unread
 
@@ -38,6 +43,7 @@ class Embedded:
         largest_table: How many rows the largest of the tables has.
         held: What else is computed from the ids, in words.
         tables: Of everything that may have been a look-up, whether it was one.
+        tapes: The tape of that forward pass, with the embedding as its input, where it was recorded and nobody took it yet.
 
     Example:
         >>> net = torch.nn.Sequential(torch.nn.Embedding(5, 3), torch.nn.Flatten(), torch.nn.Linear(6, 2)).eval()
@@ -55,6 +61,7 @@ class Embedded:
     largest_table: int = 0
     held: tuple[str, ...] = ()
     tables: tuple[bool, ...] = ()
+    tapes: list[Tape] = field(default_factory=list)
 
     @property
     def vectors(self) -> Tensor:
@@ -190,10 +197,13 @@ def embed(model: Model, ids: Tensor) -> Embedded:
     Raises:
         InputError: they are outside the model's table, or more than it has positions for, or its forward pass fails on them.
     """
-    copy = ids.clone()
-    lookups = EmbeddingLookups(copy, names=_names(model))
     if ids.is_cuda:  # an index outside a table ends a process on a GPU
         check_length(model, ids)
+    wanted = _recording.get()
+    recorded = _recorded(model, ids.clone()) if wanted and wanted.pop() else None
+    if recorded is not None:
+        return recorded
+    lookups = EmbeddingLookups(copy := ids.clone(), names=_names(model))
     try:
         with plain_kernels(model.module), drawing_apart(model, ids.device), InterceptMode(lookups):
             output = model.forward(copy)
@@ -201,9 +211,44 @@ def embed(model: Model, ids: Tensor) -> Embedded:
         raise
     except (IndexError, RuntimeError, ValueError, TypeError) as error:
         raise unread(model, ids, error) from error
+    return _embedded(model, ids, lookups, output)
+
+
+def _embedded(model: Model, ids: Tensor, lookups: EmbeddingLookups, output: Any) -> Embedded:
     rows = torch.cat(lookups.rows, -1) if lookups.rows else torch.zeros(*ids.shape, 0, device=ids.device)
     held = tuple(dict.fromkeys(lookups.held))
     return Embedded(model, ids, rows, tuple(lookups.plan), output, lookups.largest, held, tuple(lookups.tables))
+
+
+_recording: ContextVar[list[bool] | None] = ContextVar("recording", default=None)
+
+
+@contextmanager
+def recording_text(on: bool) -> Iterator[None]:
+    """Keep the tape of the text that is embedded first in this block: one pass serves to embed it and to walk back through it."""
+    token = _recording.set([on])
+    try:
+        yield
+    finally:
+        _recording.reset(token)
+
+
+def _recorded(model: Model, ids: Tensor) -> Embedded | None:
+    """The same as `embed`, with the tape; None where one pass does not do: several look-ups, random numbers, what is refused."""
+    recorder = Recorder(room(ids.device))
+    lookups = EmbeddingLookups(ids, names=_names(model), opened=recorder.open)
+    try:
+        drawing = drawing_apart(model, ids.device)
+        with plain_kernels(model.module), drawing, watching(model.module, recorder), InterceptMode(lookups):
+            output = model.forward(ids)
+        tape = closed(recorder, with_batch_axis(output, len(ids)), model.module)
+    except Exception:  # said of a plain pass
+        return None
+    if len(lookups.plan) != 1 or draws(model) is not False:
+        return None
+    embedded = _embedded(model, ids, lookups, output)
+    embedded.tapes.append(tape)
+    return embedded
 
 
 def _names(model: Model) -> dict[int, str]:

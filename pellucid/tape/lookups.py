@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.utils._mode_utils import no_dispatch
 
 from pellucid.errors import InputError
 from pellucid.model.outputs import tensors
@@ -36,6 +37,10 @@ class Lookup(NamedTuple):
         return self.width * self.rows
 
 
+class SeveralLookUps(Exception):
+    """Ids are looked up more than once, or in another order: what is looked up first is not all that the model reads of them."""
+
+
 class EmbeddingLookups:
     """Follows ids through a forward pass, and records the rows that are looked up for them, or puts other vectors in their place.
 
@@ -51,16 +56,21 @@ class EmbeddingLookups:
         tables: Of everything that may have been a look-up, whether it was one.
         names: What tables are called, by what they are stored in.
         followed: Which entries of a row are followed; None: all of them.
+        opened: Makes of the rows of the only look-up the tensor that the model gets in their place; None: it gets the rows.
+
+    Raises:
+        SeveralLookUps: there are others, and `opened` is given.
     """
 
     def __init__(
         self, ids: Tensor, vectors: Tensor | None = None, plan: Sequence[Lookup] = (), tables: Sequence[bool] = (),
-        names: dict[int, str] | None = None, followed: Tensor | None = None,
+        names: dict[int, str] | None = None, followed: Tensor | None = None, opened: Callable[[Tensor], Tensor] | None = None,
     ) -> None:  # fmt: skip
         self.shape, self.vectors, self.plan = tuple(ids.shape), vectors, list(plan)
         self.rows: list[Tensor] = []  # what was looked up, with shape (*ids, entries)
         self.held: list[str] = []
         self.count = self.largest = 0
+        self.opened = opened
         self.tables = list(tables)
         self._asked, self._looked_up = 0, False
         self._descending: set[int] = set()  # storages of what was computed from rows
@@ -158,7 +168,7 @@ class EmbeddingLookups:
         if self.vectors is None:
             self._tell(lines, name, args)
             self._record(lines.reshape(-1), out.reshape(-1, wide))
-            return out
+            return self._open(lines.reshape(-1), out)
         if self.count >= len(self.plan) or self.plan[self.count].width != wide:
             self.count = len(self.plan) + 1
             self.check()
@@ -171,6 +181,15 @@ class EmbeddingLookups:
         if bool(mine.all()):
             return arranged
         return torch.where(mine.reshape(*mine.shape, *[1] * (out.dim() - mine.dim())), arranged, out)
+
+    def _open(self, lines: Tensor, out: Tensor) -> Tensor:
+        """What the model gets: the rows, or what is made of them, as long as they are looked up once, in their order."""
+        if self.opened is None:
+            return out
+        if len(self.rows) > 1 or self.rows[0].shape != out.shape or not torch.equal(lines, self._every):
+            raise SeveralLookUps
+        with no_dispatch():
+            return self.opened(self.rows[0])
 
     def _is_table(self, name: str, args: tuple[Any, ...]) -> bool:
         """Whether rows are of a table that stands for itself; of scores that were computed from other rows, ids choose some."""

@@ -26,6 +26,7 @@ from pellucid.model.readers.reader import describe
 from pellucid.model.surroundings import surrounded
 from pellucid.model.where import Where
 from pellucid.tape import token_inputs
+from pellucid.tape.embedding import recording_text
 from pellucid.tape.independence import rows_are_apart
 from pellucid.tape.token_inputs import as_token_target
 from pellucid.target import Generated, Target, as_target, is_sequence
@@ -146,7 +147,7 @@ def run_method(
         token_target = as_token_target(target, batch.texts[0]) if batch.texts else target
         chosen, reason = member(method, "resolve")(batch.model, batch.x, token_target)
     check = SelfCheck(batch, chosen.name, inside=at is not None, on=verify and member(chosen, "runs"), strict=strict)
-    with check.recording():
+    with check.recording(), recording_text(has(chosen, "choose") and len(batch.x) == 1):  # of more texts, tapes would pile up
         e = explain_batch(chosen, batch, target, at, check)
     return replace(e, notes=(reason, *e.notes)) if reason else e
 

@@ -74,16 +74,30 @@ def record(model: Any, *inputs: Tensor, room: int | None = None) -> Tape:
     module = model if isinstance(model, nn.Module) else getattr(model, "module", None)
     for x in inputs:
         check_finite(x)
-    recorder = Recorder(room)
-    with plain_kernels(module), _follow(module, recorder):
-        copies = [recorder.open(x) for x in inputs]
-        with _Numbers(recorder), RecordingMode(recorder):
+    tape = _recorded_before(forward, inputs)
+    if tape is None:
+        recorder = Recorder(room)
+        with plain_kernels(module), watching(module, recorder):
+            copies = [recorder.open(x) for x in inputs]
             run = _followed(forward, recorder)
             output = with_batch_axis(run(*copies), len(copies[0]) if copies and copies[0].dim() else 0)
-        tape = rectifiers(recorder.close(output, transparent=not is_opaque(module)))
+        tape = closed(recorder, output, module)
     for observe in _observers.get():
         observe(tape, model, inputs)
     return tape
+
+
+def closed(recorder: Recorder, output: Any, module: nn.Module | None) -> Tape:
+    """The tape of a pass that is over."""
+    with torch.inference_mode(False), torch.no_grad():
+        return rectifiers(recorder.close(output, transparent=not is_opaque(module)))
+
+
+def _recorded_before(forward: Callable[..., Any], inputs: tuple[Tensor, ...]) -> Tape | None:
+    """The tape of this very pass, where one was recorded when a text was embedded; it is handed out once."""
+    text = getattr(forward, "__self__", None)
+    tapes = getattr(text, "tapes", None)
+    return tapes.pop() if tapes and len(inputs) == 1 and inputs[0] is text.rows else None  # type: ignore[union-attr]
 
 
 Observer = Callable[[Tape, Any, tuple[Tensor, ...]], None]
@@ -122,6 +136,13 @@ def check_finite(x: Tensor) -> None:
         "An explanation of this input", f"{bad} entries of {x.numel()} that are NaN or infinite",
         "nothing can be computed from them", "Clean the input first: torch.nan_to_num, or see where they come from.",
     )  # fmt: skip
+
+
+@contextmanager
+def watching(module: nn.Module | None, recorder: Recorder) -> Iterator[None]:
+    """Show a recorder every operation that runs in this block, and which module runs it."""
+    with _follow(module, recorder), _Numbers(recorder), RecordingMode(recorder):
+        yield
 
 
 @contextmanager

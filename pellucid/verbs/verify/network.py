@@ -15,6 +15,8 @@ from pellucid.tape import Tape, record
 from pellucid.target import Target, as_target
 from .slopes import direction, plain, precision
 
+PART = 2**22  # entries of an output that are compared at a time, in double precision
+
 
 @dataclass(frozen=True, eq=False)
 class Network:
@@ -76,10 +78,19 @@ def apart(one: Tensor, other: Tensor, size: float | None = None) -> float:
     """
     if one.numel() != other.numel():
         return float("inf")
-    one, other = one.double().flatten().cpu(), other.double().flatten().cpu()
-    if not len(one):
+    if not one.numel():
         return 0.0
+    size = max(_largest(one), 1e-30) if size is None else size
+    parts = zip(torch.split(one.reshape(-1), PART), torch.split(other.reshape(-1), PART), strict=True)
+    return max(_farthest(a.double().cpu(), b.double().cpu()) for a, b in parts) / size
+
+
+def _largest(t: Tensor) -> float:
+    """The size of the largest entry that is a number."""
+    return max(float(part.double().abs().nan_to_num().max()) for part in torch.split(t.reshape(-1), PART))
+
+
+def _farthest(one: Tensor, other: Tensor) -> float:
     same = (one == other) | (one.isnan() & other.isnan())
     off = (one - other).abs().masked_fill(same, 0.0)
-    size = max(float(one.abs().nan_to_num().max()), 1e-30) if size is None else size
-    return float(off.max()) / size if bool(off.isfinite().all()) else float("inf")
+    return float(off.max()) if bool(off.isfinite().all()) else float("inf")

@@ -44,6 +44,7 @@ def _rows(batch: Batch, own: Tensor, number: int | None) -> Tensor:
     if number is None or own.dim() == 0:
         return own
     row = own[number : number + 1] if len(own) > 1 else own
-    if batch.texts and row.dim() > 2 and row.shape[1] == batch.texts[number].length:
-        return row[:, batch.texts[number].places]
+    places = batch.texts[number].places if batch.texts else ()
+    if len(places) and row.dim() > 2 and len(places) != row.shape[1] == batch.texts[number].length:
+        return row[:, places]
     return row

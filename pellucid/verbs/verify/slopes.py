@@ -20,6 +20,8 @@ from pellucid.model.outputs import main_output
 from pellucid.tape import record
 from pellucid.tape.local import LocalOp
 from pellucid.tape.op import Tape
+from pellucid.tape.rewrite import widen
+from pellucid.tape.rewrite.position import at_position
 from pellucid.tape.seed import find_output
 from pellucid.tape.walk import chain_rule, walk
 
@@ -32,6 +34,7 @@ SUSPICION = 0.2  # the same, for one step in one direction
 ROUGH = 0.5  # of finite differences with large steps: slopes below that are none of a staircase
 READABLE = 0.1  # of a slope: with more rounding than this its finite difference says nothing
 JITTER = 1e-2  # the point is moved by this, off kinks that lie exactly there, as those of black pixels
+LARGE = 2**22  # entries that a sample's output may have to be read whole
 CALM = 0.3  # of the gap between both slopes: finite differences closer to one another than this have settled
 
 Forward = Callable[..., Any]
@@ -91,9 +94,8 @@ def measure(model: Any, inputs: Sequence[Tensor], places: Tensor | None = None) 
 def _measure_at(model: Any, inputs: Sequence[Tensor], point: int, places: Tensor | None) -> Slopes:
     """The same at one point near the inputs."""
     points = [moved(x, direction(x, f"point {point}"), JITTER) for x in inputs]
-    tape = record(model, *points)
-    weights = weighting(tape.value(find_output(tape)), places)
-    number = objective(model.forward, weights)
+    tape, place, weights = weighted_output(record(model, *points), places)
+    number = objective(model.forward, weights, place)
     noise = rounding(number, points)
     directions = [[direction(x, n) for x in points] for n in range(DIRECTIONS)]
     central = [[(step, _central(number, points, along, step)) for step in STEPS] for along in directions]
@@ -164,15 +166,15 @@ def suspicious(
         rows: How many rows of a tape are looked at, where it has an output row for each of them; it may hold many variants.
         places: As in `measure`.
     """
-    output = tape.value(find_output(tape))
+    tape, place, weights = weighted_output(tape, places)
+    output = at_place(tape.value(find_output(tape)), place)
     few = rows if len(output) == len(inputs[-1]) > rows else len(output)
-    weights = weighting(output, places)
     weights[few:] = 0
     slope, value = recorded(tape, weights), _weighted(output[:few], weights[:few])
     noise = 16 * precision(output) * float((weights * output.detach().double().cpu()).abs().sum()) / SINGLE_STEP
 
     def far(step: float) -> bool:
-        beside = plain(model.forward, [moved(x, v, step)[:few] for x, v in zip(inputs, along, strict=True)])
+        beside = at_place(plain(model.forward, [moved(x, v, step)[:few] for x, v in zip(inputs, along, strict=True)]), place)
         difference = (_weighted(beside, weights[:few]) - value) / step
         size = max(abs(difference), abs(slope(along)), slope.typical(along))
         return abs(difference - slope(along)) > SUSPICION * size + noise
@@ -219,9 +221,31 @@ def through_detached(op: LocalOp, carried: tuple[Tensor | None, ...]) -> list[Te
     return list(carried) if op.op.name == "detach" else chain_rule(op, carried)
 
 
-def objective(forward: Forward, weights: Tensor) -> Number:
+def weighted_output(tape: Tape, places: Tensor | None) -> tuple[Tape, int | None, Tensor]:
+    """A pass, the place along the second axis of its output that is read alone, and a random weight for each entry read.
+
+    Of an output as large as the scores of a vocabulary for every token of a text, the last place is read, and only it is on the
+    tape: all tokens have their part in it.
+    """
+    end = find_output(tape)
+    output = tape.value(end)
+    if output.dim() < 3 or output[0].numel() <= LARGE:
+        return tape, None, weighting(output, places)
+    place = output.shape[1] - 1 if places is None or not bool(places.any()) else int(places.nonzero()[-1])
+    short = at_position(widen(tape), end, place, tape.inputs[0])
+    if short.value(find_output(short)).shape == output.shape:
+        return tape, None, weighting(output, places)
+    return short, place, weighting(at_place(output, place))
+
+
+def at_place(output: Tensor, place: int | None) -> Tensor:
+    """What an output has at one place along its second axis; all of it where there is none, or where it has no other."""
+    return output if place is None or output.shape[1] == 1 else output[:, place : place + 1]
+
+
+def objective(forward: Forward, weights: Tensor, place: int | None = None) -> Number:
     """The number that is differentiated, as a function of the inputs."""
-    return lambda inputs: _weighted(plain(forward, inputs), weights)
+    return lambda inputs: _weighted(at_place(plain(forward, inputs), place), weights)
 
 
 def plain(forward: Forward, inputs: Sequence[Tensor]) -> Tensor:
