@@ -286,6 +286,26 @@ def test_whole_numbers_that_are_moved_about_or_returned_carry_derivatives(tmp_pa
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
 
 
+def test_offsets_of_whole_numbers_are_added_to_whole_sums(tmp_path):
+    nodes = [
+        node("QuantizeLinear", "x s z", "q"), node("Flatten", "q", "f"), node("MatMulInteger", "f w z", "i"),
+        node("Add", "i b", "o"), node("Cast", "o", "d", to=TensorProto.FLOAT), node("Mul", "d scale", "y"),
+    ]  # fmt: skip
+    weights = {
+        "s": real(0.02), "z": byte(128), "w": whole(192, 3, dtype=np.int8), "b": np.array([4, -900, 70], dtype=np.int32),
+        "scale": real(0.001),
+    }  # fmt: skip
+    model = pl.load(saved(nodes, weights, tmp_path / "net.onnx"))
+
+    def same(x):
+        steps = torch.fake_quantize_per_tensor_affine(x, 0.02, 128, 0, 255) / 0.02
+        return (steps.flatten(1) @ torch.from_numpy(weights["w"]).float() + torch.from_numpy(weights["b"])) * 0.001
+
+    torch.testing.assert_close(model(PICTURES), same(PICTURES), rtol=1e-4, atol=1e-4)
+    ours, theirs = (pl.explain(one, PICTURES, target=1, method="gradient_x_input").values for one in (model, same))
+    torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
+
+
 def test_scales_worked_out_for_each_input_have_no_part_in_an_explanation(net, tmp_path):
     """Against the same network with the scale that this one input has, given."""
     state = {name: value.detach().numpy() for name, value in net.state_dict().items()}

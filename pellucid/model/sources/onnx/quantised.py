@@ -27,6 +27,7 @@ ROUNDS = frozenset(
     DynamicQuantizeMatMul DynamicQuantizeLSTM""".split()
 )
 DECIMALS = frozenset({"Cast", "CastLike"})
+SUMS = frozenset({"Add", "Sub"})  # of whole numbers that stand for themselves and constants: the offsets of integer layers
 ACCEPTED: set[tuple[str, str]] = set()  # operations that take quantised values themselves, by domain and name
 
 
@@ -106,11 +107,18 @@ def apply(node: Node, function: Callable[..., Any], inputs: Sequence[Any], **ext
         return function(node, *inputs, **extra)
     if node.kind in DECIMALS:
         inputs = [*map(decimal, inputs)]
+    elif node.kind in SUMS and not node.domain and _counts(inputs[0]) and isinstance(inputs[1], Tensor):
+        return replace(inputs[0], steps=function(node, inputs[0].steps, inputs[1].to(inputs[0].steps.dtype)))
     elif node.kind in MOVES and not node.domain and node.get("mode") not in ("linear", "cubic"):
         data = inputs if node.kind == "Concat" else inputs[:1]
         if _move_together(data):
             return _moved(function(node, *(one.steps for one in data), *_beside(node, inputs[len(data) :], data[0])), data[0])
     return function(node, *map(plain, inputs), **extra)
+
+
+def _counts(value: Any) -> bool:
+    """Whether these are whole numbers that stand for themselves."""
+    return isinstance(value, Quantised) and value.zero is None and bool((value.scale == 1).all())
 
 
 def _beside(node: Node, inputs: Sequence[Any], like: Quantised) -> Sequence[Any]:
