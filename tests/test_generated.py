@@ -347,10 +347,10 @@ def test_a_generated_text_comes_back_from_its_file(tmp_path: Path):
     assert back.matrix(1).rows == e.matrix(1).rows and torch.equal(back.matrix(1).values, e.matrix(1).values)
 
 
-def folder(path: Path) -> Path:
+def folder(path: Path, make: Callable[[], nn.Module] = gpt2) -> Path:
     """A small language model with its tokenizer, as transformers saves them."""
     transformers, tokenizers = pytest.importorskip("transformers"), pytest.importorskip("tokenizers")
-    net = seeded(gpt2)
+    net = seeded(make)
     net.save_pretrained(path)
     words = {"<s>": 0, "</s>": 1, "<u>": 2, **{f"w{n}": n + 3 for n in range(47)}}
     made = tokenizers.Tokenizer(tokenizers.models.WordLevel(words, unk_token="<u>"))
@@ -358,6 +358,24 @@ def folder(path: Path) -> Path:
     names = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<u>"}
     transformers.PreTrainedTokenizerFast(tokenizer_object=made, **names).save_pretrained(path)
     return path
+
+
+def test_a_prompt_can_be_the_turn_of_a_chat(tmp_path: Path):
+    transformers = pytest.importorskip("transformers")
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder(tmp_path))
+    tokenizer.chat_template = "{% for one in messages %}<s> w9 {{ one['content'] }} w8 {% endfor %}w7"
+    e = pl.explain(pl.load(seeded(gpt2), preprocess=pl.Text(tokenizer, chat=True)), "w3 w5", pl.generated(2))
+    alone = pl.explain(seeded(gpt2), torch.tensor([[0, 12, 6, 8, 11, 10]]), pl.generated(2))
+    assert e.matrix().columns[:6] == ("<s>", "w9", "w3", "w5", "w8", "w7") and close(e.values, alone.values)
+
+
+def test_the_command_line_reads_a_source_and_writes_with_a_decoder(tmp_path: Path):
+    model = folder(tmp_path / "model", t5)
+    done = run("--text", "w3 w9 w3", "--model", f"hf:{model}", "--generate", "3", "--out", str(tmp_path / "out"))
+    assert done.exit_code == 0, done.output
+    (file,) = (tmp_path / "out").glob("*.json")
+    matrix = json.loads(file.read_text())["subject"]["matrices"][0]
+    assert matrix["source"] == 3 and len(matrix["values"][0]) == len(matrix["columns"]) == 4 + len(matrix["rows"])
 
 
 def run(*arguments: str) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 
 from pellucid.core.numbers import with_sign
 from pellucid.explanation.explanation import Explanation
-from .modality.generated.words import sentences
+from .modality.generated.words import sentences, warnings
 from .modality.painters import WHOLE, inputs, painter, prompts
 from .parts.ledger_table import ledger_lines
 from .parts.map import Map, prepare
@@ -44,7 +44,9 @@ def terminal(
 def whole(e: Explanation, width: int = 80, *, colour: bool = True) -> str:
     """All rows of generated texts as lines for a terminal; "" where there is no such text, or one row of it."""
     return "\n\n".join(
-        "\n".join([*WHOLE.lines(one, width, colour), *textwrap.wrap(" ".join([*sentences(one), *one.notes]), width)])
+        "\n".join(
+            [*WHOLE.lines(one, width, colour), *textwrap.wrap(" ".join([*sentences(one), *warnings(one), *one.notes]), width)]
+        )
         for one in prompts(e)
     )
 

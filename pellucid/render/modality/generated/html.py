@@ -45,7 +45,8 @@ def html(e: Explanation, number: int) -> str:
     parts = [
         f'<p class="note">{escape(prompt)}</p>', f"<h1>{escape(new.strip())}</h1>",
         f'<p class="method">{escape(e.method)}</p>',
-        "<h2>Walk through the new tokens</h2>", walk(e, shown, number),
+        "<h2>Walk through the new tokens</h2>",
+        '<p class="note">Choose one in the text, or go on with the buttons or the arrow keys.</p>', walk(e, shown, number),
         "<h2>All of them</h2>", matrix(shown, PAGE).page(), f'<p class="note">{escape(scale_words(shown))}</p>',
         *(f"<p>{escape(words)}</p>" for words in sentences(e)),
         *(f'<p class="warning">{escape(words)}</p>' for words in warnings(e)),

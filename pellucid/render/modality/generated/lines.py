@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from pellucid.core.numbers import figure, with_sign
 from pellucid.explanation.explanation import Explanation
 from ...parts.palette import RESET, ends, ink, paper
@@ -11,7 +13,6 @@ from .matrix import scale_words
 from .words import text_parts
 
 MOST = 6  # tokens beside each new one
-DIM = "\x1b[2m"
 
 
 def lines(e: Explanation, width: int, colour: bool) -> list[str]:
@@ -20,7 +21,7 @@ def lines(e: Explanation, width: int, colour: bool) -> list[str]:
     text = ["".join(run.text for run in row) for row in rows([Run(f"{prompt} »{new}")], width)]
     left = min(24, max(cells(name) for name in shown.rows))
     body = [line(shown, row, float(e.output[row]), left, width, colour=colour) for row in range(len(shown.rows))]
-    return [*text, "", *body, legend(shown, colour=colour)]
+    return [*text, "", *body, *([legend(shown)] if colour else []), *textwrap.wrap(scale_words(shown), width)]
 
 
 def line(shown: Layout, row: int, score: float, left: int, width: int, *, colour: bool) -> str:
@@ -43,7 +44,6 @@ def painted(shown: Layout, words: str, strength: float) -> str:
     return f"{paper(back)}{ink(legible(back))}{words} {RESET}"
 
 
-def legend(shown: Layout, *, colour: bool) -> str:
-    """What the colours mean, the scale, and what is kept off it."""
-    marks = "  ".join(painted(shown, f" {words}", level) for level, words in ends(signed=shown.signed, short=True)) + " · "
-    return f"{marks if colour else ''}{scale_words(shown)}"
+def legend(shown: Layout) -> str:
+    """What the colours mean."""
+    return "  ".join(painted(shown, f" {words}", level) for level, words in ends(signed=shown.signed, short=True))
