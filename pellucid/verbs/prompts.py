@@ -115,8 +115,8 @@ def _prompt(batch: Batch, number: int, mask: Tensor | None, start: Tensor | None
     if is_encoder_decoder(batch.model):
         first = [decoder_start(batch.model)] if start is None else start[number].tolist()
         return ReadPrompt(Prompt(batch.model, (*ids, *first), len(ids)), _with_start(batch.model, single, first), notes)
-    start, end = single.spans[0][-1]
-    around = start == end and single.kinds[0][-1] == SPECIAL
+    place = single.spans[0][-1]
+    around = place[0] == place[1] and single.kinds[0][-1] == SPECIAL
     if len(ids) > 1 and around and ids[-1] in ending_tokens(batch.model):
         notes = (*notes, f"{single.pieces[0][-1]}, with which the tokenizer ends the prompt, was left out: the text goes on.")
         single, ids = single.single(0, range(len(ids) - 1)), ids[:-1]

@@ -57,5 +57,5 @@ def _of_all(found: list[str], rows: int) -> str:
     if len(set(found)) == 1 and len(found) == rows:
         return found[0]
     return (
-        f"{found[0]} So, or nearly so, of {len(found)} of the {rows} new tokens." if len(found) > 1 else f"{found[0]} (one token)"
+        f"{found[0]} It is like that with {len(found)} of the {rows} new tokens." if len(found) > 1 else f"{found[0]} (one token)"
     )
