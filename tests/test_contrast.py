@@ -38,7 +38,7 @@ def test_it_is_the_difference_of_both_scores(speaker, method):
     one = pl.explain(speaker, PROMPT, " Mary", method, versus=" John")
     other = pl.explain(speaker, PROMPT, pl.token(" Mary") - pl.token(" John"), method)
     torch.testing.assert_close(one.values, other.values, rtol=0, atol=0)
-    assert one.target == other.target == 'token 45 " Mary" at the last position - token 52 " John" at the last position'
+    assert one.target == other.target == 'token 45 " Mary" - token 52 " John" at the last position'
 
 
 def test_a_linear_method_says_of_both_what_it_says_of_each(speaker):
@@ -106,3 +106,11 @@ def test_weighted_sums_and_single_scores_are_no_contrast():
     net = torch.nn.Linear(4, 3).eval()
     for target in (pl.logit(0) - 0.5 * pl.logit(1), pl.logit(0) + pl.logit(1), pl.logit(0) - pl.logit(1) - pl.logit(2), 1):
         assert pl.explain(net, torch.ones(1, 4), target, "gradient_x_input").contrast == ()
+
+
+def test_the_place_that_two_tokens_are_read_at_is_said_once(speaker):
+    same, apart = pl.token(45) - pl.token(52), pl.token(45, position=2) - pl.token(52, position=3)
+    assert str(pl.explain(speaker, PROMPT, same, "gradient_x_input").target).count("at the last position") == 1
+    said = pl.explain(speaker, PROMPT, apart, "gradient_x_input").target
+    assert said == 'token 45 " Mary" at position 2 - token 52 " John" at position 3'
+    assert str(pl.logit(1) - pl.logit(2)) == "logit 1 - logit 2"

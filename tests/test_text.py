@@ -211,7 +211,7 @@ def test_two_tokens_are_contrasted() -> None:
     pair = pl.explain(model, "the film was", pl.token("good") - pl.token("bad"), "gradient_x_input")
     apart = [pl.explain(model, "the film was", pl.token(word), "gradient_x_input").values for word in ("good", "bad")]
     torch.testing.assert_close(pair.values, apart[0] - apart[1], atol=1e-6, rtol=1e-4)
-    assert pair.target == 'token 7 "good" at the last position - token 8 "bad" at the last position'
+    assert pair.target == 'token 7 "good" - token 8 "bad" at the last position'
 
 
 def test_every_text_of_a_batch_has_its_own_last_position() -> None:

@@ -94,6 +94,10 @@ class Term(ABC):
     def text(self, sample: int = 0) -> str:
         """What captions call it for one sample."""
 
+    def where(self, sample: int = 0) -> str:
+        """The end of `text` that says where it is read, which terms may have in common."""
+        return ""
+
     def short(self, sample: int = 0) -> str:
         """What it is about, in short: beside a colour that speaks for it."""
         return self.text(sample)
@@ -192,13 +196,15 @@ class Target:
 
     def text(self, sample: int = 0) -> str:
         """What captions call it for one sample."""
-        words = ""
+        words, ends = "", {term.where(sample) for _, term in self.terms}
+        end = ends.pop() if len(self.terms) > 1 and len(ends) == 1 else ""
+        end = end if all(term.text(sample).endswith(end) for _, term in self.terms) else ""  # said once, for all
         for weight, term in self.terms:
             sign = (" - " if words else "-") if weight < 0 else (" + " if words else "")
             size = "" if math.isclose(abs(weight), 1) else f"{abs(weight):g} "
             place = f' of the output "{term.at.path}"' if isinstance(term.at, Part) else ""
-            words += f"{sign}{size}{term.text(sample)}{place}"
-        return words
+            words += f"{sign}{size}{term.text(sample).removesuffix(end)}{place}"
+        return words + end
 
     def __str__(self) -> str:
         return self.text()

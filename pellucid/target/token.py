@@ -93,8 +93,10 @@ class Token(Term):
         place = sample if isinstance(self.id, tuple) else 0
         token = "the predicted token" if self.id is None else f"token {ids[place]!r}"
         name = f' "{spelled(self.names[place])}"' if self.names else ""
-        position = {None: "", LAST: " at the last position"}.get(self.position, f" at position {self.position}")
-        return f"{token}{name}{position}"
+        return f"{token}{name}{self.where(sample)}"
+
+    def where(self, sample: int = 0) -> str:
+        return {None: "", LAST: " at the last position"}.get(self.position, f" at position {self.position}")
 
     def short(self, sample: int = 0) -> str:
         return f'"{spelled(self.names[sample if isinstance(self.id, tuple) else 0])}"' if self.names else self.text(sample)
