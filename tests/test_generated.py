@@ -164,6 +164,22 @@ def test_a_method_that_needs_a_pass_for_each_token_is_run_on_the_text_before_it(
     assert e.targets[2].endswith("new token 3")
 
 
+OTHERS = "lrp.zero lrp.gamma deep_taylor saliency smoothgrad guided_backprop deeplift chefer occlusion rise".split()
+
+
+@pytest.mark.parametrize("method", OTHERS)
+def test_every_kind_of_method_explains_new_tokens_as_tokens_alone(method: str):
+    net = seeded(llama)
+    e = pl.explain(net, PROMPT, GIVEN, method)
+    alone = pl.explain(net, torch.tensor([[*PROMPT[0].tolist(), 7, 12]]), pl.token(9), method)
+    assert close(e.values[2, :8], alone.values[0]) and not e.values[2, 8:].any() and e.signed == alone.signed
+
+
+def test_a_layer_is_explained_for_a_continuation():
+    e = pl.explain(seeded(gpt2), PROMPT, pl.sequence([3, 4], kind="logit"), "lrp.epsilon", at="transformer.h.0")
+    assert e.values.shape == (1, 7, 16) and e.ledger is not None and torch.allclose(e.ledger.seed, e.output.double(), rtol=1e-4)
+
+
 def test_shapley_values_add_up_for_every_token():
     e = pl.explain(seeded(gpt2), PROMPT, pl.generated(3), pl.perturb.shapley(imputer=7, budget=400))
     ids = torch.tensor([ids_of(e)])
@@ -325,6 +341,11 @@ REFUSED = {
     "a sum with a token": (
         lambda: pl.explain(seeded(gpt2), PROMPT, pl.sequence([3]) - pl.token(4)), pl.TargetError, "beside other scores",
     ),
+    "a layer that is read twice": (
+        lambda: pl.explain(seeded(gpt2), PROMPT, pl.sequence([3]) - pl.sequence([4]), at="transformer.h.0"),
+        pl.MethodError, "once for each continuation",
+    ),
+    "a method for pictures": (lambda: pl.explain(seeded(gpt2), PROMPT, GIVEN, "gradcam"), pl.MethodError, "made for pictures"),
     "removal": (
         lambda: pl.explain(
             seeded(gpt2), PROMPT, pl.generated(3), replace(pl.perturb.feature_ablation(), semantics="remove")

@@ -60,6 +60,11 @@ def _check(target: Generated | Target, method: Method, *, inside: bool) -> None:
             str(target), "a continuation beside other scores", "it is read after the prompt, and the others are read at its end",
             'Write the other as a continuation, too: pl.sequence(" Paris", kind="logit").',
         )  # fmt: skip
+    if isinstance(target, Target) and inside and len(target.terms) > 1:
+        raise MethodError(
+            f"{target} by a value inside the network", "a value that is there once for each continuation",
+            "they are read one after the other, and only the last is left", "Explain them one by one, or by the text itself.",
+        )  # fmt: skip
     if getattr(method, "semantics", "") == "remove":
         raise MethodError(
             f'`{method.name}` with semantics="remove" of a continuation', "new tokens at places counted from the prompt on",
