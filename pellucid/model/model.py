@@ -21,6 +21,7 @@ from .final_activation import Endings, FinalActivation, before_activation, proba
 from .readers.picture import Picture, read_picture
 from .readers.preprocess import Preprocess
 from .readers.text import Text, check_reads_texts
+from .synonyms import classes_by_name, synonyms
 
 LONGEST = 100  # letters of a name that are compared: that takes as long as both are long, times each other
 
@@ -152,7 +153,8 @@ class Model:
         return labels[index] if 0 <= index < len(labels) else f"class {index}"
 
     def find(self, label: str) -> int:
-        """The index of the class called `label`: its name, one of its synonyms between commas, or its number; case is no matter.
+        """The index of the class called `label`: its name, one of its names between commas, of ImageNet's classes one of their
+        synonyms, or its number; case is no matter.
 
         Raises:
             TargetError: No class is called so (the nearest three are named), or more than one is.
@@ -258,15 +260,13 @@ class Model:
 
     @cached_property
     def _names(self) -> dict[str, tuple[int, ...]]:
-        """Every name a class goes by, in lower case, and the classes that go by it; a whole name outranks a synonym."""
+        """Every name a class goes by, in lower case, and the classes that go by it; a whole label outranks a part of one, and
+        that a synonym of which the labels say nothing.
+        """
         labels = [label.casefold() for label in self.labels or ()]
-        synonyms: dict[str, list[int]] = {}
-        whole: dict[str, list[int]] = {}
-        for index, label in enumerate(labels):
-            whole.setdefault(label, []).append(index)
-            for name in {part.strip() for part in label.split(",")}:
-                synonyms.setdefault(name, []).append(index)
-        return {name: tuple(indices) for name, indices in (synonyms | whole).items()}
+        parts = [[part.strip() for part in label.split(",")] for label in labels]
+        other = [[name.casefold() for name in names] for names in synonyms(labels)]
+        return classes_by_name(other) | classes_by_name(parts) | classes_by_name([[label] for label in labels])
 
 
 def _no_such_label(model: Model, label: str, indices: tuple[int, ...]) -> TargetError:
