@@ -126,10 +126,10 @@ def test_a_folder_takes_a_type_too(net, tmp_path):
 
 
 def test_what_does_not_fit_into_memory_is_refused_before_it_is_read(path, monkeypatch):
-    monkeypatch.setattr(memory, "available", lambda: 2**28)
+    monkeypatch.setattr(memory, "available", lambda: 2**26)
     said = refusal(path)
-    assert "weights, which need 0.5 GB as float32 while they are read; 0.2 GB of memory are free" in said
-    assert "dtype=bfloat16, which takes half of it" in said
+    assert "weights, which need 0.1 GB as float32 while they are read; 0.1 GB of memory are free" in said
+    assert "dtype=bfloat16, which needs 0.1 GB, or free some" in said
     assert "take a smaller one" in refusal(path, dtype="bfloat16")
     monkeypatch.setattr(memory, "available", lambda: None)
     assert pl.load(path).dtype == torch.float32, "where nothing is known of memory, it is tried"
@@ -247,3 +247,11 @@ def test_a_trained_model_of_the_registry_says_paris(tmp_path):
     assert float(e.ledger.error.abs()) < 1e-4 * float(e.ledger.volume)
     words = {piece.text: piece.value for piece in e.words() if piece.kind == "text"}
     assert max(words, key=words.__getitem__) == "Eiffel"
+
+
+def test_the_memory_that_is_needed_grows_with_weights_vocabulary_and_digits(path):
+    header = gguf_header.read(path)
+    single, half = source._needed(header, torch.float32), source._needed(header, torch.bfloat16)
+    largest = max(tensor.numbers for tensor in header.tensors)
+    assert single - half == 2 * header.numbers - 2 * largest
+    assert single == 4 * header.numbers + 8 * largest + source.ENTRIES * header.start + source.REST

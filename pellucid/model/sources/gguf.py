@@ -34,7 +34,8 @@ from .weights import damaged, few
 
 EXTRA = "gguf"
 STORED = {"BF16": torch.bfloat16, "F16": torch.float16}  # what is kept where the file's own type is asked for; all else is raised
-REST = 2**29  # bytes: transformers itself, and the entries of a large vocabulary
+REST = 2**27  # bytes: what else is made while a file is read
+ENTRIES = 110  # bytes for each byte of a header: every word of a vocabulary becomes three arrays, measured on 262,144 words
 
 
 def load(reference: Reference, trust: bool) -> Model:
@@ -156,18 +157,16 @@ def _check_memory(header: Header, dtype: torch.dtype, path: Path) -> None:
     if free is None or needed <= free:
         return
     found = f"{header.numbers:,} weights, which need {memory.in_words(needed)} as {name_of(dtype)} while they are read"
-    do = (
-        "Ask for dtype=bfloat16, which takes half of it, or free some."
-        if dtype.itemsize > 2
-        else "Free some, or take a smaller one."
-    )
+    smaller = f"Ask for dtype=bfloat16, which needs {memory.in_words(_needed(header, torch.bfloat16))}, or free some."
+    do = smaller if dtype.itemsize > 2 else "Free some, or take a smaller one."
     raise ModelError(f"model {path}", found, f"{memory.in_words(free)} of memory are free", do)
 
 
 def _needed(header: Header, dtype: torch.dtype) -> int:
-    """Bytes at most while it is read: all weights, and the largest of them twice as float32."""
+    """Bytes at most while it is read: all weights, the largest of them in between, and what the header becomes."""
     largest = max(tensor.numbers for tensor in header.tensors)
-    return header.numbers * dtype.itemsize + 2 * largest * torch.float32.itemsize + REST
+    once = 2 * torch.float32.itemsize + (dtype.itemsize if dtype != torch.float32 else 0)
+    return header.numbers * dtype.itemsize + largest * once + ENTRIES * header.start + REST
 
 
 def _opened(transformers: ModuleType, path: Path, dtype: torch.dtype) -> tuple[nn.Module, Any, tuple[str, ...]]:
