@@ -4,6 +4,7 @@ have it; the score of a whole continuation; encoders with decoders."""
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from pellucid.cli import main
 from pellucid.methods import several_targets
 from pellucid.methods.lrp import composite
 from pellucid.model.readers.going_on import added
+from pellucid.render.modality.generated import layout
 
 PROMPT = torch.tensor([[14, 9, 15, 31, 22, 28]])
 SMALL = {"vocab_size": 50, "bos_token_id": 0, "eos_token_id": 1}
@@ -427,3 +429,21 @@ def test_a_token_of_a_generated_text_is_shown_with_the_text_before_it(tmp_path: 
     words = e[1].save(tmp_path / "one.txt").read_text()
     assert "w3" in words and 'token "w1", new token 2' in words
     assert e[1].save(tmp_path / "one.html").read_text().count("<mark") >= 4
+
+
+def test_of_a_very_long_prompt_the_tokens_are_drawn_that_got_most(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(layout, "MOST_CELLS", 8)
+    e = pl.explain(pl.load(seeded(gpt2), preprocess=READER), "w3 w9 w5 w20", pl.generated(text=" w7 w1"), "gradient_x_input")
+    drawn, size = e.save(tmp_path / "long.html").read_text(), e.values.abs().sum(0)[:4]
+    best = {e.matrix().columns[place] for place in size.topk(2).indices.tolist()}
+    assert "2 tokens of the prompt that got least are not drawn" in drawn
+    assert {name for name in ("w3", "w9", "w5", "w20") if f"w1 by {name}:" in drawn} == best
+
+
+def test_of_many_texts_the_first_are_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    e = pl.explain(pl.load(seeded(gpt2), preprocess=READER), ["w3 w9", "w5 w20", "w4"], pl.generated(text=" w7 w1"))
+    for module in ("image", "page", "svg"):
+        monkeypatch.setattr(sys.modules[f"pellucid.render.{module}"], "MOST_SAMPLES", 2)
+    for kind in ("html", "svg"):
+        assert "The first 2 of 3 generated texts are shown" in e.save(tmp_path / f"three.{kind}").read_text()
+    assert e.save(tmp_path / "three.png").stat().st_size > 0

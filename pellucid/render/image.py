@@ -13,7 +13,7 @@ from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
 from pellucid.explanation.explanation import Explanation
-from .modality.painters import SCALES, WHOLE, inputs, painter, prompts
+from .modality.painters import SCALES, WHOLE, inputs, painter, prompts, unseen
 from .parts.legend import class_bars
 from .parts.map import Map, prepare
 from .parts.palette import AMBER, FAINT, HAIR, INK, PAPER, RED_BLUE, Palette
@@ -56,7 +56,9 @@ def sheet(e: Explanation, shown: Shown = PLAIN) -> Image.Image:
     """All samples under one another on one scale, the first `MOST_SAMPLES` of many."""
     texts = prompts(e)
     if texts:
-        return stack([framed(stack([about_all(one), WHOLE.image(one, WHOLE_WIDE)], 10)) for one in texts[:MOST_SAMPLES]], 0)
+        figures = [framed(stack([about_all(one), WHOLE.image(one, WHOLE_WIDE)], 10)) for one in texts[:MOST_SAMPLES]]
+        more = unseen(e, MOST_SAMPLES)
+        return stack([*figures, *([framed(paragraph(more, 16, WHOLE_WIDE, AMBER))] if more else [])], gap=0)
     samples, scale, left = batch(e)
     figures = [picture(e, sample, scale=scale, **vars(shown)) for sample in samples]
     figures += [framed(paragraph(left, 16, figures[0].width - 2 * MARGIN, AMBER))] if left else []

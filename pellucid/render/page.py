@@ -13,7 +13,7 @@ from torch import Tensor
 from pellucid.errors.printable import printable
 from pellucid.explanation.explanation import Explanation
 from .image import MOST_SAMPLES, batch, encoded, numbered, panels
-from .modality.painters import SCALES, WHOLE, inputs, painter, prompts
+from .modality.painters import SCALES, WHOLE, inputs, painter, prompts, unseen
 from .parts.ledger_table import ledger_rows
 from .parts.map import Map, prepare
 from .parts.scale import Scale
@@ -54,6 +54,8 @@ def page(e: Explanation, *, view: str | Sequence[str] = "map", top: float = 0.1,
     texts = prompts(e)
     if texts:
         sections = [WHOLE.html(one, number) for number, one in enumerate(texts[:MOST_SAMPLES])]
+        more = unseen(e, MOST_SAMPLES)
+        sections += [f'<p class="warning">{more}</p>'] if more else []
         return document(f"{e.method} -> generated text", [*sections, provenance(e)], WHOLE.style)
     shown, (samples, scale, left) = Shown(view, top, by), batch(e)
     parts = [section(e[sample], numbered(e, sample), scale, shown) for sample in samples]

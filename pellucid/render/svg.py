@@ -7,7 +7,7 @@ from html import escape
 
 from pellucid.explanation.explanation import Explanation
 from .image import MOST_SAMPLES, batch, numbered, panels
-from .modality.painters import WHOLE, painter, prompts
+from .modality.painters import WHOLE, painter, prompts, unseen
 from .modality.tokens.runs import visible
 from .page import inline
 from .parts.map import prepare
@@ -46,7 +46,7 @@ def every_figure(e: Explanation) -> tuple[list[tuple[str, float]], str]:
     """A figure for every sample, or for every generated text, with their heights; and a sentence where these are not all."""
     texts = prompts(e)
     if texts:
-        return [WHOLE.svg(one, WIDE) for one in texts[:MOST_SAMPLES]], ""
+        return [WHOLE.svg(one, WIDE) for one in texts[:MOST_SAMPLES]], unseen(e, MOST_SAMPLES)
     samples, scale, left = batch(e)
     return [one_sample(e[sample], numbered(e, sample), scale) for sample in samples], left
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pellucid.explanation.explanation import Explanation
 from ..parts.painter import Painter
 from . import generated, series, table, tokens
-from .generated import WHOLE as WHOLE, prompts as prompts
+from .generated import WHOLE as WHOLE, prompts as prompts, unseen as unseen
 
 #: By the `kind` of `pellucid.model.modality`.
 PAINTERS: dict[str, Painter] = {

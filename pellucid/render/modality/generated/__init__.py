@@ -9,7 +9,7 @@ from ..tokens.lines import lines as text_lines
 from ..tokens.svg import svg as text_svg
 from .figure import image, svg
 from .html import STYLE, html
-from .layout import before, prompts as prompts
+from .layout import before, prompts as prompts, unseen as unseen
 from .lines import lines
 
 WHOLE = Whole(lines, image, html, svg, STYLE)

@@ -19,7 +19,7 @@ from .layout import Layout, layout
 from .matrix import matrix, scale_words
 from .words import sentences, text_parts, warnings
 
-MOST_STEPS = 80
+MOST_STEPS, MOST_MARKS = 80, 40_000  # and tokens in all steps together: a page has to open
 MOST_WORDS = 8
 
 STYLE = """<style>
@@ -57,7 +57,7 @@ def html(e: Explanation, number: int) -> str:
 
 def walk(e: Explanation, shown: Layout, number: int) -> str:
     """The text with a step for every new token."""
-    count = min(len(e), MOST_STEPS)
+    count = min(len(e), MOST_STEPS, max(1, MOST_MARKS // len(shown.columns)))
     names = [f"t{number}-{row}" for row in range(count)]
     chosen = "".join(
         f'<input type="radio" name="walk{number}" id="{name}"{" checked" * (n == 0)}>' for n, name in enumerate(names)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -17,6 +18,7 @@ from ...parts.palette import RED_BLUE
 from ...parts.scale import Heat, Scale, each, fixed
 from ..tokens.runs import visible
 
+MOST_CELLS = 12_000  # of a matrix that is drawn
 SHOWN = {"\n": "\\n", "\t": "\\t", " ": "␣", "": "·"}  # tokens of which nothing would be seen
 
 
@@ -48,21 +50,31 @@ class Layout:
     def first(self) -> int:
         return self.places[0]
 
-    @property
+    @cached_property
     def others(self) -> list[int]:
         """The columns on the scale."""
         return [column for column in range(len(self.columns)) if column not in self.sinks]
 
-    @property
+    @cached_property
     def rest(self) -> Heat:
         """What tokens got that are on the scale, in a row."""
         kept = [self.heat[n, c] for n, place in enumerate(self.places) for c in range(place) if c not in self.sinks]
         return np.array(kept or [0.0])
 
-    @property
+    @cached_property
     def drawn(self) -> Map:
         """All values on the scale as a map, for its colours and its sentence."""
         return Map(self.rest[None], self.scale, self.signed, "", None, 0.0, RED_BLUE)
+
+    @cached_property
+    def kept(self) -> list[int]:
+        """The columns that are drawn: of very many those that got most, and all new tokens."""
+        count = max(MOST_CELLS // len(self.rows), 1)
+        if len(self.columns) <= count:
+            return list(range(len(self.columns)))
+        size = np.abs(self.heat).sum(0)
+        best = sorted(range(len(self.columns)), key=lambda c: (c not in self.sinks, c < self.first, -size[c]))
+        return sorted(best[:count])
 
     def strength(self, row: int, column: int) -> float:
         """A value over the scale, in [-1, 1]."""
@@ -110,6 +122,12 @@ def prompts(e: Explanation) -> list[Explanation]:
         return []
     groups = [subject.of_prompt(number) for number in subject.prompt_numbers]
     return [of_rows(e, rows) for rows in groups]
+
+
+def unseen(e: Explanation, most: int) -> str:
+    """A sentence where there are more texts than are shown."""
+    count = len(prompts(e))
+    return f"The first {most} of {count} generated texts are shown." if count > most else ""
 
 
 def of_rows(e: Explanation, rows: list[int]) -> Explanation:

@@ -36,7 +36,7 @@ def matrix(shown: Layout, wide: int) -> Drawing:
 def bands(shown: Layout, room: float) -> list[list[int]]:
     """Columns that are drawn side by side."""
     parts: list[list[int]] = [[]]
-    for column in range(len(shown.columns)):
+    for column in shown.kept:
         if parts[-1] and taken(shown, [*parts[-1], column], NARROW) > room:
             parts.append([])
         parts[-1].append(column)
@@ -147,6 +147,8 @@ def scale_words(shown: Layout) -> str:
     drawn = shown.drawn
     words = drawn.scale.sentence(drawn.heat, signed=shown.signed)
     words = f"A line for every new token, a column for every token {'read' if shown.source else 'before it'}. {words}"
+    left = len(shown.columns) - len(shown.kept)
+    words += f" {left} tokens of the prompt that got least are not drawn." if left else ""
     if not shown.sinks:
         return words
     names = ", ".join(shown.columns[c] for c in shown.sinks)
