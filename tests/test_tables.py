@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 import pellucid as pl
-from pellucid.render.modality.table.chart import ticks
 from pellucid.render.parts.steps import END, REST, bars, waterfall
+from pellucid.render.parts.time_axis import ticks
 
 AGE, SMOKER, TOWN = (
     pl.Column("age", "years", 50.0, 10.0),

@@ -175,7 +175,11 @@ OPTIONS = (
     click.option(
         "--length", type=click.IntRange(1), metavar="N", help="Pad texts to N tokens, for models that take no other number."
     ),
-    click.option("--signal", metavar="LIST", help="Description of a time series: rate=250,unit=mV,channels=I+II"),
+    click.option(
+        "--signal",
+        metavar="LIST",
+        help="Description of a series: rate=250,unit=mV,channels=I+II; of a sound: rate=16000,mono=yes,resample=yes,window=0+1",
+    ),
     click.option(
         "--dtype", metavar="TYPE", help="Numbers of an hf: or gguf: model: bfloat16, float16 or auto.  [default: float32]"
     ),
@@ -225,6 +229,15 @@ def per_channel(value: str) -> float | tuple[float, ...]:
     return numbers[0] if len(numbers) == 1 else numbers
 
 
+def yes_or_no(value: str) -> bool:
+    """Whether an option is switched on.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    return {"yes": True, "no": False}[value] if value in ("yes", "no") else bool(int(value))
+
+
 SIGNAL: dict[str, Callable[[str], Any]] = {
     "rate": float,
     "unit": str,
@@ -232,6 +245,9 @@ SIGNAL: dict[str, Callable[[str], Any]] = {
     "mean": per_channel,
     "std": per_channel,
     "length": int,
+    "resample": yes_or_no,
+    "mono": yes_or_no,
+    "window": per_channel,
 }
 
 

@@ -18,10 +18,11 @@ from pellucid.core.formats import encoded, load, save
 from pellucid.core.numbers import figure
 from pellucid.errors import InputError, SampleError
 from pellucid.errors.printable import make_printable
-from pellucid.model.modality import Generated, Matrix, Modality, MultiInput, Piece, Tokens
+from pellucid.model.modality import Generated, Matrix, Modality, MultiInput, Piece, Series, Tokens
 from . import sinks, uncertainty
 from .ledger import Ledger
 from .regions import LEAST, SMOOTH, Region, check_share, connected, finer, labels_of, segments
+from .time_frequency import WINDOW_S, over_frequencies, refusal
 
 Contrast = tuple[tuple[str, float], tuple[str, float]]  # two things by name and by score
 
@@ -252,6 +253,30 @@ class Explanation:
             adds=False,  # to what the others give, too
             notes=(f'One of {len(self.subject.names)} inputs: "{name}".', *self.notes),
         )
+
+    def spectrogram(self, *, window_s: float = WINDOW_S) -> Explanation:
+        """Of a series, what each frequency at each time says, (batch, channel, frequency, frame).
+
+        Arguments:
+            window_s: How much time a frame sees, in seconds: more tells frequencies apart, less tells times apart.
+
+        Returns:
+            Values with the same sum, beside the levels of the sound in dB.
+
+        Raises:
+            InputError: it is no series.
+            MethodError: the method's values do not add up.
+
+        References:
+            Explainable AI for time series via virtual inspection layers (Vielhaben et al., 2023),
+            https://doi.org/10.48550/arXiv.2303.06365
+        """
+        subject = self.subject
+        error = refusal(subject, self.method, adds=self.signed and self.adds)
+        if error is not None or not isinstance(subject, Series):
+            raise error or AssertionError("only a series is not refused")
+        values, levels, note = over_frequencies(self.values, subject, window_s)
+        return replace(self, values=values, subject=levels, error=None, notes=(*self.notes, note))
 
     @property
     def parts(self) -> tuple[str, ...]:

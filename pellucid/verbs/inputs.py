@@ -110,9 +110,9 @@ def read_inputs(model: Model, x: Any) -> Batch:
     if isinstance(model.preprocess, Text):
         return _from_texts(model, model.preprocess, x)
     if reads_rows(model):
-        inputs, subject = model.preprocess.read(x)
+        inputs, subject, notes = _reading(model.preprocess, x)
         inputs = inputs.to(model.device, model.dtype if inputs.is_floating_point() else None)
-        return Batch(model, inputs, subject=subject, padded=not inputs.is_floating_point())
+        return Batch(model, inputs, subject=subject, padded=not inputs.is_floating_point(), notes=notes)
     return Batch(model, model.read(x), np.asarray(model.crop(x).convert("RGB")))
 
 
@@ -196,6 +196,14 @@ def reads_rows(model: Model) -> bool:
     return hasattr(model.preprocess, "read")
 
 
+def _reading(how: Any, raw: Any) -> tuple[Tensor, Modality | None, tuple[str, ...]]:
+    """Raw data as an input, what it is about, and what was done to it, where the reader says that."""
+    if hasattr(how, "reading"):
+        inputs, subject, notes = how.reading(raw)
+        return inputs, subject, notes
+    return (*how.read(raw), ())
+
+
 def check_batch(x: Tensor) -> Tensor:
     """A batch of real numbers, or of the whole numbers of tokens, or a refusal."""
     if x.dim() < 2 or x.shape[0] == 0:
@@ -215,11 +223,12 @@ def check_batch(x: Tensor) -> Tensor:
 def _packed(model: Model, values: Any) -> Batch:
     """Several inputs as one."""
     read_with: dict[int, tuple[NDArray[np.uint8] | None, Modality | None]] = {}
+    notes: dict[str, None] = {}
 
     def read(how: Any, raw: Any) -> Tensor:
         if not isinstance(how, Preprocess):
-            inputs: Tensor
-            inputs, subject = how.read(raw)
+            inputs, subject, said = _reading(how, raw)
+            notes.update(dict.fromkeys(said))
             read_with[id(how)] = (None, subject)
             return inputs
         reader = replace(model, preprocess=how)
@@ -230,14 +239,15 @@ def _packed(model: Model, values: Any) -> Batch:
     inputs = input_layout(packed)
     if inputs is None:
         picture, subject = read_with.get(id(packed.preprocess), (None, None))
-        return Batch(packed, check_batch(x), picture, subject or _modality_of(packed.preprocess, x))
+        subject = subject or _modality_of(packed.preprocess, x)
+        return Batch(packed, check_batch(x), picture, subject, notes=tuple(notes))
     parts = [read_with.get(id(side.preprocess), (None, None)) for side in inputs.sides]
     subjects = tuple(
         subject or _modality_of(side.preprocess, side.of(x)) for side, (_, subject) in zip(inputs.sides, parts, strict=True)
     )
     pictures = tuple(None if picture is None else torch.from_numpy(np.array(picture)) for picture, _ in parts)
     sides = MultiInput(tuple(side.name for side in inputs.sides), tuple(side.shape for side in inputs.sides), subjects, pictures)
-    return Batch(packed, check_batch(x), subject=sides)
+    return Batch(packed, check_batch(x), subject=sides, notes=tuple(notes))
 
 
 def _modality_of(how: Any, x: Tensor) -> Modality | None:

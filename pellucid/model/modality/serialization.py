@@ -14,10 +14,11 @@ from .generated import Generated
 from .multi import MultiInput
 from .series import Series
 from .table import Table
+from .time_frequency import TimeFrequency
 from .tokens import Tokens
 
 #: Every kind by its name in files: a new one is its file, a line here, and a painter in `pellucid.render.modality.painters`.
-KINDS: dict[str, type[Modality]] = {one.kind: one for one in (Tokens, Generated, MultiInput, Table, Series)}
+KINDS: dict[str, type[Modality]] = {one.kind: one for one in (Tokens, Generated, MultiInput, Table, Series, TimeFrequency)}
 TENSOR, MODALITY = "->tensor", "->subject"  # what stands in plain data in their place
 
 

@@ -13,6 +13,7 @@ from pellucid.errors.printable import make_printable
 from .base import Modality
 
 MOST = 5
+SOUND_RATE, SHORTEST_SOUND = 4000, 64  # samples a second, samples
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +59,11 @@ class Series(Modality):
     def seconds(self, step: float) -> float:
         """When a step is."""
         return step / self.rate
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether it has as many samples a second as only sounds have, so that its spectrogram is worth seeing."""
+        return self.rate >= SOUND_RATE and self.curves.shape[-1] >= SHORTEST_SOUND
 
     def to_dict(self, heat: Tensor, sample: int) -> dict[str, Any]:
         """The stretches of time that say most, each a twentieth of the whole, with their sums."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import os
-import wave
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import torch
 from torch import Tensor
 
 from pellucid.errors import InputError
+from .wav import read_wav
 
 LARGEST = 50_000_000  # samples
 
@@ -51,7 +51,7 @@ def read_series(path: str | os.PathLike[str]) -> SeriesFile:
         series = readers[path.suffix.lower()](path)
     except InputError:
         raise
-    except Exception as error:  # of csv, numpy and wave: a dozen types
+    except Exception as error:  # of csv, numpy and struct: a dozen types
         found = f"data that cannot be read ({type(error).__name__}: {error})"
         raise InputError(request, found, "the file is damaged, or of another kind than its name says", "Save it again.") from None
     if not series.values.numel():
@@ -91,20 +91,9 @@ def _npy(path: Path) -> SeriesFile:
 
 
 def _wav(path: Path) -> SeriesFile:
-    """Sound of whole numbers, from -1 to 1."""
-    with wave.open(str(path), "rb") as file:
-        channels, size, rate, count = file.getparams()[:4]
-        if count * channels > LARGEST:
-            raise ValueError(f"{count} frames")
-        data = file.readframes(count)
-    if size == 1:
-        values = (np.frombuffer(data, np.uint8).astype(np.float64) - 128) / 128
-    elif size == 3:
-        whole = np.frombuffer(data, np.uint8).reshape(-1, 3).astype(np.int32)
-        values = ((whole[:, 0] << 8 | whole[:, 1] << 16 | whole[:, 2] << 24) >> 8).astype(np.float64) / 2**23
-    else:
-        values = np.frombuffer(data, {2: "<i2", 4: "<i4"}[size]).astype(np.float64) / 2 ** (8 * size - 1)
-    return SeriesFile(torch.from_numpy(np.ascontiguousarray(values.reshape(-1, channels).T))[None], (), float(rate))
+    """Sound, whole numbers from -1 to 1."""
+    values, rate = read_wav(path, LARGEST)
+    return SeriesFile(values, (), rate)
 
 
 def _is_number(cell: str) -> bool:

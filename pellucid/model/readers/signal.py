@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from torch import Tensor
 from pellucid.errors import InputError, ModelError
 from ..modality.series import Series
 from .series import SeriesFile, read_series
+from .series_steps import at_rate, cut_out, mixed_down
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,10 @@ class Signal:
         unit: Of the values: "mV".
         mean, std: The model gets (value - mean) / std; one for all channels, or one per channel.
         length: How many samples the model takes; None: any.
+        resample: Whether a file of another rate is read at this one; else it is refused.
+        mono: Whether several channels become one, their mean.
+        window: The stretch that is read, as seconds (from, to), or where it begins, with a `length`: what lies beyond the end of
+            the series is zero.
         source: Where these numbers are from, for the caption.
 
     Example:
@@ -42,11 +49,14 @@ class Signal:
     mean: float | tuple[float, ...] = 0.0
     std: float | tuple[float, ...] = 1.0
     length: int | None = None
+    resample: bool = False
+    mono: bool = False
+    window: float | tuple[float, float] | None = None
     source: str = "given by the user"
 
     def __str__(self) -> str:
         unit = f" in {self.unit}" if self.unit else ""
-        return f"{self.rate:g} samples a second{unit} (from: {self.source})"
+        return f"{self.rate:g} samples a second{unit}{self._part()} (from: {self.source})"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "channels", tuple(self.channels))
@@ -63,6 +73,23 @@ class Signal:
             if isinstance(given, tuple) and self.channels and len(given) != len(self.channels):
                 found = f"{len(given)} numbers for {len(self.channels)} channels"
                 raise ModelError(f"Signal({name}=...)", found, "there is one for all, or one per channel", "Make them match.")
+        self._check_window()
+
+    def _check_window(self) -> None:
+        """Refuse a stretch that has no length or another one than the model's; two numbers become a tuple."""
+        if self.window is None:
+            return
+        if not isinstance(self.window, (int, float)):
+            object.__setattr__(self, "window", tuple(map(float, self.window)))
+        ends = self._stretch
+        whole = ends is not None and len(ends) == 2 and all(map(math.isfinite, ends)) and 0 <= ends[0] < ends[1]
+        if ends is None or not whole or (self.length is not None and round((ends[1] - ends[0]) * self.rate) != self.length):
+            of_length = "" if self.length is None else f" for a model of {self.length} samples, {self.length / self.rate:g} s"
+            raise ModelError(
+                "Signal(window=...)", f"{self.window}{of_length}",
+                "it is two times in seconds, the first before the second and as far apart as the model's length, or one where "
+                "there is a length", "Give window=(0.5, 1.5), or window=0.5 with length=16000.",
+            )  # fmt: skip
 
     def read(self, data: Any) -> tuple[Tensor, Series]:
         """A series as a batch of one, and what it is about.
@@ -73,11 +100,16 @@ class Signal:
         Raises:
             InputError: it cannot be read, or has another rate, length or number of channels.
         """
+        return self.reading(data)[:2]
+
+    def reading(self, data: Any) -> tuple[Tensor, Series, tuple[str, ...]]:
+        """As `read`, and what was done to the series, in sentences."""
         series = read_series(data) if isinstance(data, (str, os.PathLike)) else SeriesFile(_array(data))
+        series, notes = self._fitted(series)
         raw = self._checked(series)
         names = self.channels or series.names or tuple(f"channel {n}" for n in range(raw.shape[1]))
         x = (raw - self._wide(self.mean)) / self._wide(self.std)
-        return x.float(), self._curves(raw, names)
+        return x.float(), self._curves(raw, names), notes
 
     def modality(self, x: Tensor) -> Series | None:
         """What a batch of inputs is about, where it may be one of series."""
@@ -95,6 +127,31 @@ class Signal:
         """
         return max(1, round(seconds * self.rate))
 
+    def _part(self) -> str:
+        """How a series is made to fit, in words."""
+        stretch = "" if self._stretch is None else "{:g} to {:g} s".format(*self._stretch)
+        words = ("resampled" if self.resample else "", "mean of channels" if self.mono else "", stretch)
+        return "".join(f", {word}" for word in words if word)
+
+    @property
+    def _stretch(self) -> tuple[float, float] | None:
+        """From when to when the series is read, in seconds."""
+        if self.window is None or isinstance(self.window, tuple):
+            return self.window
+        return self.window, self.window + (self.length or 0) / self.rate
+
+    def _fitted(self, series: SeriesFile) -> tuple[SeriesFile, tuple[str, ...]]:
+        """The series at the rate, with the channels and of the stretch that are asked for, and what that took."""
+        steps: list[Callable[[SeriesFile], tuple[SeriesFile, str]]] = []
+        steps += [mixed_down] if self.mono else []
+        steps += [partial(at_rate, rate=self.rate)] if self.resample else []
+        steps += [] if self._stretch is None else [partial(cut_out, rate=self.rate, stretch=self._stretch)]
+        notes = []
+        for step in steps:
+            series, note = step(series)
+            notes.append(note)
+        return series, tuple(filter(None, notes))
+
     def _curves(self, raw: Tensor, names: tuple[str, ...]) -> Series:
         return Series(names, self.unit, float(self.rate), raw.float())
 
@@ -109,18 +166,22 @@ class Signal:
         if series.rate is not None and not math.isclose(series.rate, self.rate, rel_tol=1e-3):
             raise InputError(
                 f"a series of {self.rate:g} samples per second", f"one of {series.rate:g}",
-                "the model would see it faster or slower than it is", "Resample it first: scipy.signal.resample_poly.",
+                "the model would see it faster or slower than it is",
+                "Resample it: pl.Signal(..., resample=True), --signal ...,resample=yes.",
             )  # fmt: skip
         if self.channels and channels != len(self.channels):
             named = f" ({', '.join(self.channels)})"
             raise InputError(
                 f"a series of {len(self.channels)} channels{named}", f"{channels} channels and {length} samples",
-                "the model reads other channels", "Give (channel, time): one row per channel; in a CSV file, one column.",
+                "the model reads other channels",
+                "Mix them: pl.Signal(..., mono=True)." if len(self.channels) == 1 else
+                "Give (channel, time): one row per channel; in a CSV file, one column.",
             )  # fmt: skip
         if self.length is not None and length != self.length:
             raise InputError(
                 f"a series of {self.length} samples", f"{length}", "the model takes no other length",
-                "Cut out the part that is meant." if length > self.length else "Record more: missing samples are not made up.",
+                "Cut out the part that is meant: pl.Signal(..., window=0.5), from that second on." if length > self.length else
+                "Record more: missing samples are not made up, or fill up with zeros: pl.Signal(..., window=0).",
             )  # fmt: skip
         if not bool(values.isfinite().all()):
             broken = int((~values.isfinite()).sum())

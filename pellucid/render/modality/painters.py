@@ -1,4 +1,4 @@
-"""The painter for every kind of input that is no picture: text, tables, series. A new one is its file, and one line here.
+"""The painter for every kind of input that is no picture: text, tables, series, sounds. A new one is its file, and one line here.
 
 Several inputs are shown one below the other, each as it is shown when it is the only one.
 """
@@ -9,12 +9,13 @@ from dataclasses import replace
 
 from pellucid.explanation.explanation import Explanation
 from ..parts.painter import Painter
-from . import generated, series, table, tokens
+from . import generated, series, spectrogram, table, tokens
 from .generated import WHOLE as WHOLE, prompts as prompts, unseen as unseen
 
 #: By the `kind` of `pellucid.model.modality`.
 PAINTERS: dict[str, Painter] = {
     "tokens": tokens.PAINTER, "generated": generated.PAINTER, "table": table.PAINTER, "curves": series.PAINTER,
+    "spectrogram": spectrogram.PAINTER,
 }  # fmt: skip
 SCALES = "Every input is painted on a scale of its own; the caption says how much each gives."
 

@@ -1,11 +1,15 @@
-"""Drawings of bars, lines and words, told once and made into pixels or into SVG."""
+"""Drawings of bars, lines, pixels and words, told once and made into pixels or into SVG."""
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
+from io import BytesIO
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from .palette import INK, PAPER, Colour, web
@@ -60,7 +64,29 @@ class Words:
     upward: bool = False
 
 
-Mark = Rect | Line | Words
+@dataclass(frozen=True, eq=False)
+class Raster:
+    """Pixels (height, width, 3) in a rectangle."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+    pixels: NDArray[np.uint8]
+
+    def image(self, finer: int = 1) -> Image.Image:
+        """The pixels as large as the rectangle, `finer` times as fine."""
+        size = round(finer * (self.right - self.left)), round(finer * (self.bottom - self.top))
+        return Image.fromarray(self.pixels).resize(size, Image.Resampling.BILINEAR)
+
+    def uri(self) -> str:
+        """The pixels as an address that holds them."""
+        file = BytesIO()
+        Image.fromarray(self.pixels).save(file, format="PNG")
+        return f"data:image/png;base64,{b64encode(file.getvalue()).decode()}"
+
+
+Mark = Rect | Line | Words | Raster
 
 
 @dataclass(frozen=True)
@@ -88,6 +114,8 @@ class Drawing:
             if isinstance(mark, Rect):
                 box = [FINER * edge for edge in (mark.left, mark.top, mark.right, mark.bottom)]
                 draw.rectangle((box[0], box[1], max(box[0], box[2] - 1), max(box[1], box[3] - 1)), fill=mark.fill)
+            elif isinstance(mark, Raster):
+                fine.paste(mark.image(FINER), (round(FINER * mark.left), round(FINER * mark.top)))
             elif isinstance(mark, Line):
                 points = [(FINER * x, FINER * y) for x, y in mark.points]
                 draw.line(points, mark.colour, max(1, round(FINER * mark.wide)), joint="curve")
@@ -137,6 +165,10 @@ def _element(mark: Mark) -> str:
         size = f'width="{max(0.0, mark.right - mark.left):.1f}" height="{max(0.0, mark.bottom - mark.top):.1f}"'
         inside = f"><title>{escape(mark.tooltip)}</title></rect>" if mark.tooltip else "/>"
         return f'<rect {place} {size} fill="{web(mark.fill)}"{inside}'
+    if isinstance(mark, Raster):
+        size = f'width="{mark.right - mark.left:.1f}" height="{mark.bottom - mark.top:.1f}"'
+        place = f'x="{mark.left:.1f}" y="{mark.top:.1f}"'
+        return f'<image {place} {size} preserveAspectRatio="none" href="{mark.uri()}"/>'
     if isinstance(mark, Line):
         points = " ".join(f"{x:.1f},{y:.1f}" for x, y in mark.points)
         return f'<polyline points="{points}" fill="none" stroke="{web(mark.colour)}" stroke-width="{mark.wide:g}"/>'

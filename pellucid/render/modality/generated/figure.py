@@ -8,7 +8,7 @@ from dataclasses import replace
 from PIL import Image
 
 from pellucid.explanation.explanation import Explanation
-from ...parts.drawing import Drawing, Mark, Rect, Words
+from ...parts.drawing import Drawing, Mark, Raster, Rect, Words
 from ...parts.palette import AMBER, FAINT, INK, Colour, ends
 from ...parts.text import width, wrap
 from .layout import Layout, layout
@@ -60,7 +60,7 @@ def key(shown: Layout, top: float) -> Iterator[Mark]:
 
 def moved(mark: Mark, down: float) -> Mark:
     """A mark further down."""
-    if isinstance(mark, Rect):
+    if isinstance(mark, Rect | Raster):
         return replace(mark, top=mark.top + down, bottom=mark.bottom + down)
     if isinstance(mark, Words):
         return replace(mark, base=mark.base + down)

@@ -9,15 +9,16 @@ from numpy.typing import NDArray
 
 from pellucid.core.numbers import figure
 from pellucid.explanation.explanation import Explanation
-from pellucid.model.modality.series import Series
+from pellucid.model.modality import Series
 from ...parts.drawing import Drawing, Line, Mark, Rect, Words, colour_key, fitted
 from ...parts.map import Map
 from ...parts.palette import AMBER, FAINT, HAIR, INK, Colour
 from ...parts.scale import Heat, Scale, each
 from ...parts.text import wrap
-from ..table.chart import ticks
+from ...parts.time_axis import FOOT, LEFT, RIGHT, frame, time_axis
+from .sound import panels, spectrum
 
-LEFT, RIGHT, GAP, FOOT = 92, 10, 14, 34  # pixels
+GAP = 14  # pixels between panels
 TALL, LOW, MOST = 150, 64, 16  # pixels of a panel, at most and at least; panels
 STRIPS = 240  # of time, at most
 
@@ -57,10 +58,15 @@ def drawing(e: Explanation, drawn: Map, wide: int) -> Drawing:
     marks: list[Mark] = []
     for place, channel in enumerate(shown):
         marks += panel(curves, channel, pooled, drawn, place * (tall + GAP), tall, wide)
-    below = len(shown) * (tall + GAP) - GAP
-    marks += axis(curves, below, wide)
-    below += FOOT + 10
-    for words, ink in notes(pooled, shown, drawn):
+    below: float = len(shown) * (tall + GAP) - GAP
+    found = spectrum(e, drawn) if curves.is_sound else None
+    if found is not None:
+        more, high = panels(found, shown, drawn, below + GAP, GAP, wide)
+        marks += more
+        below += GAP + high
+    marks += time_axis(curves.seconds(curves.curves.shape[2]), below, wide)
+    below += FOOT
+    for words, ink in [*notes(pooled, shown, drawn), *([(found.note, FAINT)] if found is not None else [])]:
         for line in wrap(words, 14, wide, spelled=False):
             marks.append(Words(0, below + 14, line, 14, ink))
             below += 20
@@ -81,9 +87,7 @@ def panel(curves: Series, channel: int, pooled: Strips, drawn: Map, top: float, 
     span = high - low or 1.0
     step = (wide - LEFT - RIGHT) / len(curve)
     marks: list[Mark] = [] if drawn.empty else strip_marks(curves, channel, pooled, drawn, top, tall, step)
-    right = wide - RIGHT
-    frame = ((LEFT, top), (right, top), (right, top + tall), (LEFT, top + tall), (LEFT, top))
-    marks.append(Line(frame, HAIR))
+    marks.append(Line(frame(top, tall, wide), HAIR))
 
     def y(value: float) -> float:
         return top + 8 + (high - value) / span * (tall - 16)
@@ -126,17 +130,6 @@ def thinned(curve: Heat, most: int) -> list[tuple[float, float]]:
         ends = sorted({int(part[curve[part].argmin()]), int(part[curve[part].argmax()])})
         points += [(float(x), float(curve[x])) for x in ends]
     return points
-
-
-def axis(curves: Series, top: float, wide: int) -> list[Mark]:
-    """Seconds along the foot."""
-    length = curves.curves.shape[2]
-    end = curves.seconds(length)
-    marks: list[Mark] = []
-    for tick in ticks(0.0, end):
-        x = LEFT + tick / end * (wide - LEFT - RIGHT)
-        marks += [Line(((x, top), (x, top + 5)), FAINT), Words(x, top + 20, f"{tick:g}", 13, FAINT, "m")]
-    return [*marks, Words(wide - RIGHT, top + 34, "seconds", 13, FAINT, "r")]
 
 
 def notes(pooled: Strips, shown: list[int], drawn: Map) -> list[tuple[str, Colour]]:

@@ -10,6 +10,7 @@ from ...parts.map import Map
 from ...parts.palette import FAINT, HAIR, INK, Colour
 from ...parts.steps import END, LOST, REST, Step
 from ...parts.text import width
+from ...parts.time_axis import ticks
 
 ROW, BAR, FOOT, SIZE = 30, 18, 46, 15  # pixels
 GREY: Colour = (150, 154, 161)
@@ -98,16 +99,3 @@ def bounds(steps: Sequence[Step]) -> tuple[float, float]:
     if not math.isfinite(low) or not math.isfinite(high):
         return 0.0, 1.0
     return (low, high) if high > low else (low - 1, high + 1)
-
-
-def ticks(low: float, high: float) -> list[float]:
-    """Round numbers between two ends, three to seven of them.
-
-    Example:
-        >>> ticks(-0.3, 2.1)
-        [0.0, 0.5, 1.0, 1.5, 2.0]
-    """
-    raw = (high - low) / 5
-    power = 10 ** math.floor(math.log10(raw))
-    step = next(step * power for step in (1, 2, 5, 10) if step * power >= raw)
-    return [round(n * step, 12) + 0.0 for n in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)]
