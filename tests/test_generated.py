@@ -127,6 +127,28 @@ def test_every_rows_books_are_closed(name: str, method: str):
     assert torch.allclose(e.ledger.input, e.values.double().sum(1), atol=1e-5)
 
 
+class Window(nn.Module):
+    """Each word from the three before it, without attention, through dense layers at every position."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words, self.layer = nn.Embedding(50, 8), nn.Conv1d(8, 12, 3)
+        self.head = nn.Sequential(nn.Linear(12, 12), nn.ReLU(), nn.Linear(12, 50))
+
+    def forward(self, ids: Tensor) -> Tensor:
+        x = nn.functional.pad(self.words(ids).transpose(1, 2), (2, 0))
+        return self.head(self.layer(x).relu().transpose(1, 2))  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("method", ["lrp", "lrp.epsilon", "lrp.gamma", "gradient_x_input"])
+def test_a_network_without_attention_is_explained_token_by_token(method: str):
+    net = seeded(Window)
+    e = pl.explain(net, PROMPT, GIVEN, method)
+    for n, (before, token) in enumerate((([], 7), ([7], 12), ([7, 12], 9))):
+        alone = pl.explain(net, torch.tensor([[*PROMPT[0].tolist(), *before]]), pl.token(token), method)
+        assert close(e.values[n, : 6 + n], alone.values[0])
+
+
 @pytest.mark.parametrize("name", [*DECODERS, *SEQ2SEQ])
 def test_one_recording_and_one_walk_below_the_last_layer_serve_all_tokens(name: str, monkeypatch: pytest.MonkeyPatch):
     recorded, stacked = [], []

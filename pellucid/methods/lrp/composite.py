@@ -158,13 +158,15 @@ class Composite:
         if self.only or any(len(target.terms) > 1 for target in targets):
             return None
         tape = rewrite(record(model, x, room=room(x.device)))
-        first = resolve_target(tape, targets[0], model)
-        composite = replace(self.choose(tape, path(tape, first.gradients)).bounded(model), strict=self.strict)
-        tape = composite.prepare(tape)
-        lost = check_branches(tape, first.gradients, tape.inputs[0], slopes=False)
-        found = composite._carry_each(tape, model, targets, measured=False)
+        first = seeded(tape, targets[0], model)
+        short, starts = first.tape, first.resolved.gradients
+        composite = replace(self.choose(short, path(short, starts)).bounded(model), strict=self.strict)
+        tape, short = composite.prepare(tape), composite.prepare(short)
+        lost = check_branches(short, starts, tape.inputs[0], slopes=False)
+        rules = composite.plan(path(short, starts), short)  # of the others, too: they differ in their position alone
+        found = composite._carry_each(tape, model, targets, rules, measured=False)
         off = [n for n, (_, _, ledger) in enumerate(found) if not balances(ledger)]
-        again = composite._carry_each(tape, model, [targets[n] for n in off], measured=True) if off else []
+        again = composite._carry_each(tape, model, [targets[n] for n in off], rules, measured=True) if off else []
         found = list((dict(enumerate(found)) | dict(zip(off, again, strict=True))).values())
         options = tuple(str(composite).splitlines())
         return [
@@ -176,16 +178,14 @@ class Composite:
         ]  # fmt: skip
 
     def _carry_each(
-        self, tape: Tape, model: Model, targets: Sequence[Target], *, measured: bool
+        self, tape: Tape, model: Model, targets: Sequence[Target], rules: Mapping[int, Rule], *, measured: bool
     ) -> list[tuple[Seeded, Tensor, Ledger]]:
         """Relevance at the input from each of several targets, and its ledger. The tape stays."""
-        rules: dict[int, Rule] = {}
         begun, sums, end = list[Seeded](), list[Tensor](), tape.inputs[0]
 
         def seeds() -> Iterator[tuple[Tape, dict[int, Tensor]]]:
             for target in targets:  # one after the other: a row of scores may be as wide as a vocabulary
                 one = seeded(tape, target, model)
-                rules.update(self.plan(path(one.tape, one.resolved.gradients), one.tape))
                 seed = one.resolved.relevance_seeds(one.tape)
                 sums.append(_sum(one.tape, seed))
                 begun.append(replace(one, tape=tape, resolved=replace(one.resolved, gradients={}, relevance_gradients=None)))
