@@ -34,6 +34,7 @@ import pellucid as pl
 
 Kept = tuple[bool, ...]
 STEPS = 5  # of each curve
+REMOVALS = ("zeros", "left out", "mask")
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,10 +100,10 @@ class Question:
         steps = sorted({max(1, round(len(order) * step / (STEPS + 1))) for step in range(1, STEPS + 1)} - {len(order)})
         return [(self.kept(order[:n]), self.kept(order[-n:])) for n in steps]
 
-    def areas(self, values: Tensor) -> dict[str, float]:
+    def areas(self, values: Tensor, removals: Sequence[str]) -> dict[str, float]:
         """The mean distance of the two curves, by removal and score."""
         steps, found = self.curves(values), {}
-        for removal in self.removals:
+        for removal in [removal for removal in self.removals if removal in removals]:
             self.ask(removal, [kept for pair in steps for kept in pair])
             for n, name in enumerate(self.scores):
                 gaps = [self.known[removal, least][n] - self.known[removal, most][n] for least, most in steps]
@@ -124,7 +125,7 @@ def relevance(question: Question, name: str) -> tuple[Tensor, float]:
     return values, float(values.sum() / e.output)
 
 
-def measure(question: Question, names: Sequence[str]) -> dict[str, dict[str, float]]:
+def measure(question: Question, names: Sequence[str], removals: Sequence[str]) -> dict[str, dict[str, float]]:
     """Areas and share of some rules on one text."""
     found = {}
     for name in names:
@@ -132,21 +133,21 @@ def measure(question: Question, names: Sequence[str]) -> dict[str, dict[str, flo
             values, share = relevance(question, name)
         except pl.errors.MethodError:  # nothing in this network for the rule to decide
             continue
-        found[name] = {**question.areas(values), "share": share}
+        found[name] = {**question.areas(values, removals), "share": share}
     return found
 
 
 Told = dict[str, dict[str, float]]
 
 
-def run(model: str, store: Path, names: Sequence[str], number: int, part: tuple[int, int]) -> None:
+def run(model: str, store: Path, names: Sequence[str], removals: Sequence[str], number: int, part: tuple[int, int]) -> None:
     """Ask what is not in the folder yet, of every so many-th text."""
     for n, question in enumerate(language_models.questions(model, number, Question)):
         file = store / f"{n:03}.json"
         known: Told = json.loads(file.read_text(encoding="utf-8"))["rules"] if file.exists() else {}
         missing = [name for name in names if name not in known]
         if missing and n % part[1] == part[0] - 1:
-            told = {"text": question.name, "rules": {**known, **measure(question, missing)}}
+            told = {"text": question.name, "rules": {**known, **measure(question, missing, removals)}}
             partial = file.with_suffix(".part")
             partial.write_text(json.dumps(told, indent=1), encoding="utf-8")
             partial.replace(file)
@@ -158,22 +159,25 @@ def told(store: Path) -> list[Told]:
 
 
 def table(known: Sequence[Told], names: Sequence[str], scale: float) -> list[str]:
-    """Rules by their area: mean with its interval, distance from the best, text by text, and the median share. Of the texts of
-    which all rules that were asked most often are known.
-    """
+    """Rules by their area: mean with its interval, how far behind the best, text by text, and the median share."""
     counts = {name: sum(name in rules for rules in known) for name in names}
     names = [name for name in names if counts[name] >= 0.9 * max(counts.values())]
     texts = [rules for rules in known if all(name in rules for name in names)]
-    removals = [key for key in texts[0][names[0]] if key != "share"]
-    columns = {(n, r): scale * torch.tensor([t[n][r] for t in texts]) for n in names for r in removals}
-    best = {r: max(names, key=lambda n: float(columns[n, r].mean())) for r in removals}
-    lines = [f"{len(texts)} texts", "| rule | " + " | ".join(f"{r} | behind the best" for r in removals) + " | share |"]
-    lines.append("|---|" + "--:|" * (2 * len(removals) + 1))
-    for name in sorted(names, key=lambda n: -float(sum(columns[n, r].mean() / columns[best[r], r].mean() for r in removals))):
-        cells = [cell for r in removals for cell in (_mean(columns[name, r]), _behind(columns[best[r], r], columns[name, r]))]
-        share = torch.tensor([t[name]["share"] for t in texts]).median()
-        lines.append(f"| {name} | " + " | ".join(cells) + f" | {'' if share.isnan() else f'{share:.2f}'} |")
+    columns = dict(sorted({key: column(texts, names, key, scale) for key in texts[0][names[0]] if key != "share"}.items()))
+    heads = [f"{key} ({len(next(iter(values.values())))}) | behind" for key, values in columns.items()]
+    lines = [" | ".join(["| rule", *heads, "share |"]), "|---|" + "--:|" * (2 * len(columns) + 1)]
+    best = {key: max(values.values(), key=lambda v: float(v.mean())) for key, values in columns.items()}
+    for name in sorted(names, key=lambda n: -sum(float(v[n].mean() / best[key].mean()) for key, v in columns.items())):
+        cells = [f"{_mean(v[name])} | {_behind(best[key], v[name])}" for key, v in columns.items()]
+        share = torch.tensor([rules[name]["share"] for rules in texts]).median()
+        lines.append(" | ".join([f"| {name}", *cells, f"{'' if share.isnan() else f'{share:.2f}'} |"]))
     return lines
+
+
+def column(texts: Sequence[Told], names: Sequence[str], key: str, scale: float) -> dict[str, Tensor]:
+    """The areas of every rule, on the texts where all of them have it."""
+    full = [rules for rules in texts if all(key in rules[name] for name in names)]
+    return {name: scale * torch.tensor([rules[name][key] for rules in full]) for name in names}
 
 
 def _mean(values: Tensor) -> str:
@@ -189,6 +193,7 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", choices=language_models.MODELS, default=list(language_models.MODELS))
     parser.add_argument("--prompts", type=int, default=1000, help="how many texts at most")
     parser.add_argument("--rules", nargs="+", default=None, help="default: all of language_rules.py")
+    parser.add_argument("--removals", nargs="+", choices=REMOVALS, default=REMOVALS)
     parser.add_argument("--store", type=Path, default=Path("runs/language"), help="a folder for the results")
     parser.add_argument("--part", default="1/1", help="of the texts, as 1/2 and 2/2 for two processes")
     parser.add_argument("--threads", type=int, default=1)
@@ -201,7 +206,7 @@ def main() -> None:
         store = options.store / model
         store.mkdir(parents=True, exist_ok=True)
         if not options.table:
-            run(model, store, names, options.prompts, (part, parts))
+            run(model, store, names, options.removals, options.prompts, (part, parts))
         print(model, *table(told(store), names, 100 if model == "minilm" else 1), "", sep="\n", flush=True)
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 import pellucid as pl
 from pellucid.methods import lrp
-from pellucid.methods.lrp import CP, Attention, Composite, Epsilon, Gamma, Norm, Rule, Shares, ZBox
+from pellucid.methods.lrp import CP, Attention, Composite, Epsilon, Gamma, Norm, Pass, Rule, Shares, ZBox
 from pellucid.methods.lrp.rules.structural import factor_gradients
 from pellucid.tape import LocalOp
 
@@ -77,6 +77,11 @@ def pictured(composite: Composite) -> Composite:
     return box.where(op="shift", rule=Norm(EPS, by="magnitude"))
 
 
+def passed(composite: Composite) -> Composite:
+    """With offsets that get nothing: positions that are added to words are part of the words."""
+    return pictured(composite).where(op="shift", rule=Pass())
+
+
 def split(values: float) -> Composite:
     """AttnLRP with that part of the relevance through the values, the rest through the weights."""
     return Attention().where(op="bmm", rule=Split(1 - values, values, weighing=True))
@@ -107,5 +112,6 @@ RULES: dict[str, Callable[[], Any]] = {
     },
     **{f"pictures too: cp, sums gamma {g:g}": lambda g=g: pictured(sums(CP(**SHARED), gamma=g)) for g in (0.0, 0.1, 0.25, 0.5)},
     "pictures too: cp, sums by size": lambda: pictured(sums(CP(**SHARED), by="magnitude")),
+    **{f"offsets pass: cp, sums gamma {g:g}": lambda g=g: passed(sums(CP(**SHARED), gamma=g)) for g in (0.0, 0.1, 0.25, 0.5)},
     "conserving": lrp.Conserving,
 }

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import pellucid as pl
+from pellucid.methods.lrp.auto import normed_sums
 from pellucid.tape import attentions, record, rewrite
 from tests.cases import CASE, expected, settle
 from tests.reference import attention_rules_twins as twins
@@ -268,8 +269,8 @@ def test_tokens_and_positions_of_the_models_own_are_booked_by_name():
 
 CHOSEN = {
     "plain": "lrp.conserving because it found convolutions and no attention.",
-    "seeing": "lrp.attention because it found attention over 17 positions, once.",
-    "speaking": "lrp.attention because it found attention over 5 positions, once.",
+    "seeing": "lrp.cp because it found attention over 17 positions, once.",
+    "speaking": "lrp.cp because it found attention over 5 positions, once.",
     "recurrent": "lrp.conserving because it found gates, as recurrent cells have them, and no attention.",
     "dense": "lrp.conserving because it found dense layers and no attention.",
 }
@@ -279,6 +280,29 @@ CHOSEN = {
 def test_lrp_alone_says_what_it_chose_and_why(name: str):
     e = expected(CASE[name], "lrp")
     assert e.notes[0] == f"`lrp` chose {CHOSEN[name]}"
+
+
+@pytest.mark.parametrize("first", [False, True], ids=["norms last", "norms first"])
+def test_lrp_alone_hands_the_whole_score_to_the_words(first: bool):
+    """Positions are part of their words, biases hand on what they keep, and weights of an attention take nothing."""
+
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True, norm_first=first)
+            self.layers, self.head = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False), nn.Linear(8, 3)
+            self.places = nn.Parameter(torch.randn(5, 8))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.head(self.layers(x + self.places).mean(1))
+
+    torch.manual_seed(3)
+    net = Net().double().eval()
+    e = pl.explain(net, noise(2, 5, 8), target=TARGET)
+    torch.testing.assert_close(e.values.sum((1, 2)), e.output.flatten())
+    tape = rewrite(record(pl.load(net), noise(2, 5, 8)))
+    assert len(normed_sums(tape, tape.ops)) == (0 if first else 4), "by value only where a norm follows at once"
+    assert ("Gamma" in "".join(e.provenance["method"]["options"])) and "attention" in e.notes[0]
 
 
 def test_gamma_in_attention_is_an_option():

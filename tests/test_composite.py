@@ -333,7 +333,7 @@ def test_without_preprocessing_the_range_of_each_sample_is_its_box_and_it_is_sai
 def test_lrp_alone_says_what_it_chose():
     e = expected(CASE["residual"], "lrp")
     assert "`lrp` chose lrp.conserving because it found convolutions and no attention." in e.caption()
-    assert "`lrp` chose lrp.attention because it found attention over 5 positions" in expected(CASE["attending"], "lrp").caption()
+    assert "`lrp` chose lrp.cp because it found attention over 5 positions" in expected(CASE["attending"], "lrp").caption()
     assert e.method == "lrp"
 
 
