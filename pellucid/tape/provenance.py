@@ -123,7 +123,8 @@ class Provenance:
     def _mark(self, name: str, args: tuple[Any, ...], made: Tensor) -> None:
         """Whether the result is a mask: a comparison, or made of nothing but comparisons."""
         data = self.reads(args[1:] if name == "where" else args[:1] if name == "masked_fill" else args)
-        one = name == "clamp_max" or (name == "clamp" and len(args) > 2 and args[2] == 1)  # 0 of padding, 1 of any other
+        most = args[2] if name == "clamp" and len(args) > 2 and not isinstance(args[2], Tensor) else None
+        one = name == "clamp_max" or most == 1  # 0 of padding, 1 of any other
         if made.dtype == torch.bool or name in COMPARISONS or one or all(self.compares(tensor) for tensor in data):
             self._comparisons.add(storage_of(made))
 
