@@ -1,4 +1,5 @@
-"""What surrounds a call: mixed precision and a default device hold for the network alone, not for what is computed about it."""
+"""What surrounds a call: mixed precision and a default device hold for the network alone, not for what is computed about it; and
+what the network keeps from call to call is the same for all."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from typing import Any, TypeVar, cast
 import torch
 
 from .load import load
+from .memory import remembering
 from .model import Model
 
 Verb = TypeVar("Verb", bound=Callable[..., Any])
@@ -50,6 +52,7 @@ def surrounded(model: Model) -> Iterator[Model]:
         ...     own(torch.ones(1, 2)).dtype, (torch.ones(1, 2) @ torch.ones(2, 1)).dtype
         (torch.bfloat16, torch.float32)
     """
+    model = remembering(model)
     kind = model.device.type if model.device.type != "meta" else "cpu"
     dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else None
     device: torch.device | None = torch.get_default_device()

@@ -14,6 +14,7 @@ from torch import Tensor
 from pellucid.core.answers import keep_answer, kept_answer
 from pellucid.core.draws import drawing_apart
 from pellucid.model import Model
+from pellucid.model.memory import Remembering
 from pellucid.model.outputs import main_output, rebuild, tensors, with_batch_axis
 from .decisions import Watch, decides_by_values
 
@@ -27,8 +28,8 @@ _KNOWN: WeakKeyDictionary[Any, dict[Kind, bool]] = WeakKeyDictionary()
 def variants_are_apart(model: Model, x: Tensor) -> bool:
     """Whether variants of a sample get the answers in one batch that each gets alone.
 
-    Not so where the network decides by what it reads (see `decisions`), or takes a mean, a maximum or a spread over all it is
-    given: then variants have to run one at a time.
+    Not so where the network decides by what it reads (see `decisions`), takes a mean, a maximum or a spread over all it is
+    given, or remembers something of one sample: then variants have to run one at a time.
 
     Arguments:
         x: The samples that variants are made of.
@@ -39,7 +40,7 @@ def variants_are_apart(model: Model, x: Tensor) -> bool:
         >>> variants_are_apart(load(lambda x: x / x.max()), x), variants_are_apart(load(lambda x: x / 3), x)
         (False, True)
     """
-    if isinstance(model.forward, OneRow):
+    if isinstance(model.forward, OneRow | Remembering):
         return False
     return remembered("variants", model, x, lambda: not _meet(model, x if len(x) == 1 else x[:1]))
 
@@ -48,6 +49,8 @@ def together_note(model: Model, x: Tensor) -> tuple[str, ...]:
     """A sentence, where variants of a sample have to run one at a time."""
     if isinstance(model.forward, OneRow) or variants_are_apart(model, x):
         return ()
+    if isinstance(model.forward, Remembering):
+        return ("What the network remembers is of one input: changed inputs ran one at a time.",)
     return ("The network goes by all that is in its batch, or by numbers it reads: changed inputs ran one at a time.",)
 
 

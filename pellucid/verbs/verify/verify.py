@@ -10,6 +10,7 @@ from torch import Tensor
 from pellucid.core.random import normal, stream
 from pellucid.errors import ThreadLost
 from pellucid.model import Model, load
+from pellucid.model.memory import remembering
 from pellucid.tape.token_inputs import resolve_target
 from pellucid.target import Target, as_target
 from ..inputs import Batch, read_inputs
@@ -53,7 +54,7 @@ def verify(model: Any, x: Any = None, target: Any = None, *, shape: Sequence[int
         >>> found.holds, found[1].claim
         (True, "The recorded forward pass has the model's own output.")
     """
-    model = load(model)
+    model = remembering(load(model))
     model.ready()
     batch = read_inputs(model, _noise(model, shape) if x is None else x)
     batch.own_output()  # what a network itself makes when it is first used, such as a table of positions, is no change
