@@ -67,7 +67,7 @@ def unlucky(folder):
 UNLUCKY = [
     (["explain"], "name a PICTURE or a file of text, or give --text"),
     (["explain", "gone.jpg", *OWN], "no file of that name"),
-    (["explain", "empty", *OWN], "Name a file inside it"),
+    (["explain", "empty", *OWN], "Pictures end in .jpg"),
     (["explain", "cat.jpg", "--model", "gone"], "`pellucid models` lists them all"),
     (["explain", "cat.jpg", "--model", "gone.pt"], "Check the path."),
     (["explain", "cat.jpg", "--model", "odd.xyz"], "no PyTorch, TorchScript, ONNX, Keras, GGUF or safetensors file"),

@@ -96,11 +96,6 @@ class Entry:
         """Its options with their defaults."""
         return {name: one.default for name, one in self._parameters().items()}
 
-    def kinds(self) -> dict[str, type[int] | type[float]]:
-        """The options that are numbers or None, where None leaves the number to the recipe, with the type of the number."""
-        kinds = {f"{kind.__name__} | None": kind for kind in (int, float)}
-        return {name: kinds[str(one.annotation)] for name, one in self._parameters().items() if str(one.annotation) in kinds}
-
     def _parameters(self) -> Mapping[str, Parameter]:
         return signature(resolve_name(self.factory)).parameters
 

@@ -89,14 +89,19 @@ def methods() -> tuple[Entry, ...]:
     return METHODS + CHOOSERS + installed("pellucid")
 
 
-def method(name: str) -> Method:
-    """The method of that name, with its defaults.
+def method(name: str, **options: Any) -> Method:
+    """The method of that name, with its defaults except for the options given.
 
     Raises:
-        MethodError: there is none; the nearest three are named.
+        MethodError: there is none, and the nearest three are named; or it has no such option.
     """
-    chosen: Method = find("method", name, METHODS + CHOOSERS, "pellucid").make()
+    chosen: Method = entry(name).make(**options)
     return chosen
+
+
+def entry(name: str) -> Entry:
+    """The entry of the method of that name."""
+    return find("method", name, METHODS + CHOOSERS, "pellucid")
 
 
 def as_method(value: Any, *, strict: bool = False) -> Method:

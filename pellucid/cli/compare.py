@@ -11,11 +11,11 @@ import click
 
 from . import output
 from .errors import debug_option, exit_if_incomplete, print_failures
-from .files import OUT, Folder, file_names, format_option
+from .files import OPEN, OUT, Folder, file_names, format_option, open_first
 from .inputs import TEXT, Input, named_inputs
 from .model_options import MODEL, ModelOptions, with_model_options
 from .progress import ProgressBar
-from .settings import split_names
+from .settings import WITH, configured, pair, split_names
 from .target_options import BY, TOP, TargetOptions, with_target_options
 
 if TYPE_CHECKING:
@@ -28,18 +28,20 @@ METHODS = "lrp,sensitivity,integrated_gradients,gradcam,occlusion"
 @click.argument("paths", nargs=-1, metavar="PICTURE")
 @TEXT
 @click.option("--methods", default=METHODS, show_default=True, metavar="LIST", help="Several of `pellucid methods`.")
+@WITH
 @MODEL
 @with_target_options
 @TOP
 @BY
 @OUT
-@format_option("png", "png, html, json")
+@format_option("png", "png, html, json, jpg, pdf")
+@OPEN
 @output.JSON
 @with_model_options
 @debug_option
 def compare(
-    paths: Sequence[str], texts: Sequence[str], methods: str, model_options: ModelOptions, target_options: TargetOptions,
-    out: str, formats: str, as_json: bool, **drawn: Any,
+    paths: Sequence[str], texts: Sequence[str], methods: str, settings: Sequence[str], model_options: ModelOptions,
+    target_options: TargetOptions, out: str, formats: str, open_it: bool, as_json: bool, **drawn: Any,
 ) -> None:  # fmt: skip
     """Explain one PICTURE by several methods: one sheet with their maps side by side, each on its own stated scale, and below
     each the regions it points to.
@@ -53,16 +55,20 @@ def compare(
     with progress("starting"):
         from pellucid.verbs import compare as verb
 
-        folder, (file_name,) = Folder.of(out, formats, "comparison"), file_names([one.path], "compare", *target_options.words)
+        words = ("compare", *("=".join(pair(text)) for text in settings), *target_options.words)
+        folder, (file_name,) = Folder.of(out, formats, "comparison"), file_names([one.path], *words)
         folder.check([file_name], paths)
+        asked = configured(names, settings)
         model = model_options.load()
-        target_options.check(model, names, inputs)
+        target_options.check(model, inputs)
     with progress(Path(one.path).name):
-        c = target_options.run(verb.compare, model, one, methods=names)
+        c = target_options.run(verb.compare, model, one, methods=asked)
         each = {name: replace(e, provenance=e.provenance | one.record) for name, e in c.explanations.items()}
         c = replace(c, explanations=each)
         files = folder.write(c, file_name, **drawn)
     print_result(one, c, files, as_json=as_json)
+    if open_it:
+        open_first(files)
     exit_if_incomplete(called_off=progress.called_off, failed=bool(c.failures))
 
 

@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from pellucid.errors import PictureError
 from . import output
 from .errors import debug_option, exit_if_incomplete, print_failures
 from .files import Folder
+from .inputs import expand
 from .model_options import BUILT_IN, MODEL, ModelOptions, with_model_options
 from .progress import ProgressBar
-from .settings import split_names
+from .settings import WITH, configured, split_names
 from .target_options import TARGET
 
 if TYPE_CHECKING:
+    from pellucid.explanation.method import Method
     from pellucid.metrics.report.table import Table
     from pellucid.verbs.suites import Findings
 
 METHODS, METRICS = "lrp,sensitivity,gradient_x_input", "srg,mrg,lrg,irof"
 SUITES, SUITE_METHODS = ("hidden-parts", "pasted-object"), "lrp,lrp.epsilon,gradient_x_input,gradient,sensitivity"
-PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 
 
 @click.command()
 @click.argument("pictures", nargs=-1, metavar="PICTURES...")
 @click.option("--methods", metavar="LIST", help=f"Several of `pellucid methods`.  [default: {METHODS}]")
+@WITH
 @click.option("--metrics", default=METRICS, show_default=True, metavar="LIST", help="Several of `pellucid metrics`.")
 @MODEL
 @TARGET
@@ -43,8 +44,8 @@ PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 @with_model_options
 @debug_option
 def evaluate(
-    pictures: Sequence[str], methods: str | None, metrics: str, model_options: ModelOptions, target: str | None, seed: int,
-    ceiling: bool | None, suite: str | None, repeat: int | None, out: str | None, as_json: bool,
+    pictures: Sequence[str], methods: str | None, settings: Sequence[str], metrics: str, model_options: ModelOptions,
+    target: str | None, seed: int, ceiling: bool | None, suite: str | None, repeat: int | None, out: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Measure which method to trust on a model and PICTURES, files or folders of them: every method scored by every metric.
 
@@ -62,31 +63,28 @@ def evaluate(
     if suite is None and repeat is not None:
         raise click.UsageError("--repeat belongs to --suite")
     usual = METHODS if suite is None else SUITE_METHODS
-    names, files = split_names(usual if methods is None else methods, "--methods", usual), expand(pictures)
+    names, files = split_names(usual if methods is None else methods, "--methods", usual), list(dict.fromkeys(expand(pictures)))
     metric_names, progress = split_names(metrics, "--metrics", METRICS), ProgressBar()
-    written = tables(out)
+    asked, written = configured(names, settings), tables(out)
     result: Table | Findings
     if suite is None:
-        result = measure(model_options, files, names, metric_names, progress, target=target, seed=seed, ceiling=ceiling)
+        result = measure(model_options, files, asked, metric_names, progress, target=target, seed=seed, ceiling=ceiling)
         print_table(result, [result.save(file) for file in written], as_json=as_json)
     else:
-        result = run_suite(suite, files, names, model_options, repeat=repeat, seed=seed, progress=progress)
+        result = run_suite(suite, files, asked, model_options, repeat=repeat, seed=seed, progress=progress)
         print_findings(result, [result.save(file) for file in written], as_json=as_json)
     exit_if_incomplete(called_off=progress.called_off, failed=bool(result.failures))
 
 
 def measure(
-    model_options: ModelOptions, files: Sequence[str], methods: Sequence[str], metrics: Sequence[str], progress: ProgressBar,
-    **options: Any,
+    model_options: ModelOptions, files: Sequence[str], methods: Mapping[str, Method], metrics: Sequence[str],
+    progress: ProgressBar, **options: Any,
 ) -> Table:  # fmt: skip
     """Every method scored by every metric, names checked before the model is loaded."""
     with progress("starting"):
-        from pellucid.catalogue.methods import method
         from pellucid.catalogue.metrics import metric
         from pellucid.verbs import evaluate as verb
 
-        for name in methods:
-            method(name)
         for name in metrics:
             metric(name)
         model = model_options.load()
@@ -96,8 +94,8 @@ def measure(
 
 
 def run_suite(
-    name: str, pictures: Sequence[str], methods: Sequence[str], model_options: ModelOptions, *, repeat: int | None, seed: int,
-    progress: ProgressBar,
+    name: str, pictures: Sequence[str], methods: Mapping[str, Method], model_options: ModelOptions, *, repeat: int | None,
+    seed: int, progress: ProgressBar,
 ) -> Findings:  # fmt: skip
     """Run one of `SUITES`.
 
@@ -108,12 +106,9 @@ def run_suite(
     if hidden and (pictures or model_options.model != BUILT_IN):
         raise click.UsageError("--suite hidden-parts makes its own pictures and networks: give none")
     with progress("starting"):
-        from pellucid.catalogue.methods import method
         from pellucid.verbs.suites import hidden_parts, pasted_object
         from pellucid.verbs.suites.pasted import OBJECTS
 
-        for one in methods:
-            method(one)
         if not hidden:
             model = model_options.load()
             model.check_reads_pictures()
@@ -122,23 +117,6 @@ def run_suite(
             return hidden_parts(methods, seeds=range(seed, seed + (3 if repeat is None else repeat)))
         objects = OBJECTS[:2] if len(pictures) == 1 else OBJECTS  # the third takes two pictures
         return pasted_object(model, list(pictures) or None, methods, objects, places=4 if repeat is None else repeat, seed=seed)
-
-
-def expand(pictures: Sequence[str]) -> list[str]:
-    """Every picture once, those of folders in the order of their names."""
-    files: list[str] = []
-    for picture in pictures:
-        if not Path(picture).is_dir():
-            files.append(picture)
-            continue
-        inside = sorted(str(file) for file in Path(picture).iterdir() if file.suffix.lower() in PICTURES)
-        if not inside:
-            raise PictureError(
-                f"pictures from {click.format_filename(picture)}", "a folder without any", "there is nothing to explain",
-                f"Pictures end in {', '.join(PICTURES)}.",
-            )  # fmt: skip
-        files += inside
-    return list(dict.fromkeys(files))
 
 
 def tables(out: str | None) -> list[Path]:

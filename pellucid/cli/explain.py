@@ -2,86 +2,132 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.exceptions import Exit
 
-from pellucid.errors import InputError, PellucidError, PictureError, error_to_dict
+from pellucid.errors import InputError, PellucidError, PictureError, TargetError, WhereError, error_to_dict
 from . import output
 from .arguments import in_options
 from .errors import REFUSED, debug_option, exit_if_incomplete, print_error, print_failure
-from .files import OUT, Folder, file_names, format_option
+from .files import OPEN, OUT, Folder, file_names, format_option, open_first
 from .inputs import TEXT, Input, named_inputs
 from .model_options import MODEL, ModelOptions, with_model_options
 from .progress import ProgressBar
+from .settings import WITH, configured, setting_words, split_names
 from .target_options import BY, TOP, TargetOptions, with_target_options
 
 if TYPE_CHECKING:
     from pellucid.explanation.explanation import Explanation
+    from pellucid.explanation.method import Method
+    from pellucid.model import Model
 
 
 @click.command()
 @click.argument("paths", nargs=-1, metavar="PICTURE...")
 @TEXT
 @MODEL
-@click.option("--method", default="lrp", show_default=True, metavar="NAME", help="One of `pellucid methods`.")
+@click.option("--method", "methods", default="lrp", show_default=True, metavar="LIST", help="One or more of `pellucid methods`.")
+@WITH
 @with_target_options
 @click.option("--view", default="map", show_default=True, metavar="LIST", help="What is drawn, among map, outlines, regions.")
 @TOP
 @BY
 @OUT
-@format_option("png,json,safetensors", "png, json, safetensors, html, svg, txt")
+@format_option("png,json,safetensors", "png, json, safetensors, html, svg, txt, jpg, pdf, npy, csv")
+@OPEN
 @output.JSON
 @with_model_options
 @debug_option
 def explain(
-    paths: Sequence[str], texts: Sequence[str], model_options: ModelOptions, method: str, target_options: TargetOptions,
-    out: str, formats: str, as_json: bool, **drawn: Any,
+    paths: Sequence[str], texts: Sequence[str], model_options: ModelOptions, methods: str, settings: Sequence[str],
+    target_options: TargetOptions, out: str, formats: str, open_it: bool, as_json: bool, **drawn: Any,
 ) -> None:  # fmt: skip
     """Which pixels of a PICTURE are evidence for a class, which are evidence against it, and by how much.
 
-    PICTURE may also be a text file, a table or a time series, for a model that reads them: `pellucid explain review.txt --model
-    hf:./folder`. Results are named after input, method and target: cat.lrp.png, cat.lrp.tiger-cat.png.
+    PICTURE may also be a folder, or a text file, a table or a time series, for a model that reads them: `pellucid explain
+    review.txt --model hf:./folder`. Results are named after input, method and target: cat.lrp.png, cat.lrp.tiger-cat.png.
     """
-    inputs = named_inputs(paths, texts)
-    progress = ProgressBar(len(inputs))
+    inputs, names = named_inputs(paths, texts), split_names(methods, "--method", "lrp")
+    progress = ProgressBar(len(inputs) * len(names))
     with progress("starting"):
         from pellucid.render import Shown
-        from pellucid.verbs import explain as verb
 
         folder = Folder.of(out, formats, "explanation")
-        names = file_names([one.path for one in inputs], method, *target_options.words)
-        folder.check(names, paths)
+        questions = asked(inputs, configured(names, settings), setting_words(names, settings), target_options.words)
+        folder.check([one.file for one in questions], [one.input.path for one in questions])
         Shown(drawn["view"]).views()
         model = model_options.load()
-        target_options.check(model, [method], inputs)
+        target_options.check(model, inputs)
+    written: list[Path] = []
     failed: list[Input] = []
-    for index, (one, name) in enumerate(zip(inputs, names, strict=True)):
+    for index, one in enumerate(questions):
         if progress.called_off:
-            print_error(f"{len(inputs) - index} of {len(inputs)} pictures were not explained.", label="Called off:")
+            print_error(f"{len(questions) - index} of {len(questions)} {of(questions)} were not explained.", label="Called off:")
             break
         try:
-            with progress(Path(one.path).name, completes=1):
-                e = target_options.run(verb.explain, model, one, method=method)
-                e = replace(e, provenance=e.provenance | one.record)
-                files = folder.write(e, name, **drawn)
+            with progress(one.label, completes=1):
+                e = one.answer(model, target_options)
+                files = folder.write(e, one.file, **drawn)
         except Exception as error:
-            if not isinstance(error, PictureError | InputError) and len(failed) == index:
+            if len(failed) == index and is_about_all(error, methods=len(names)):
                 raise  # nothing has succeeded yet: what was asked is wrong, not this input
             print_failure(click.get_current_context(), error)
             if as_json:
                 error = in_options(error) if isinstance(error, PellucidError) else error
-                output.print_json(one.record | {"error": error_to_dict(error)})
-            failed.append(one)
+                output.print_json(one.input.record | {"error": error_to_dict(error)})
+            failed.append(one.input)
         else:
             if index == len(failed) and not as_json:  # the first that succeeded
                 output.print_model(model)
-            print_result(one, e, files, as_json=as_json, headed=len(inputs) > 1)
-    finish(inputs, failed, called_off=progress.called_off)
+            written += files
+            print_result(one.input, e, files, as_json=as_json, headed=len(questions) > 1)
+    if open_it:
+        open_first(written)
+    finish(questions, failed, called_off=progress.called_off)
+
+
+def is_about_all(error: Exception, *, methods: int) -> bool:
+    """Whether what failed fails on every input alike, and by every method."""
+    return isinstance(error, TargetError | WhereError) if methods > 1 else not isinstance(error, PictureError | InputError)
+
+
+@dataclass(frozen=True)
+class Question:
+    """One input to be explained by one method, and the name of the files for the answer."""
+
+    input: Input
+    method: Method
+    file: str
+
+    @property
+    def label(self) -> str:
+        return f"{Path(self.input.path).name} by {self.method.name}"
+
+    def answer(self, model: Model, target_options: TargetOptions) -> Explanation:
+        from pellucid.verbs import explain as verb
+
+        e: Explanation = target_options.run(verb.explain, model, self.input, method=self.method)
+        return replace(e, provenance=e.provenance | self.input.record)
+
+
+def asked(
+    inputs: Sequence[Input], methods: Mapping[str, Method], settings: Mapping[str, str], words: Sequence[str]
+) -> list[Question]:
+    """Every input by every method, those of one input together."""
+    paths = [one.path for one in inputs]
+    files = {name: file_names(paths, name, settings[name], *words) for name in methods}
+    numbered = enumerate(inputs)
+    return [Question(one, method, files[name][number]) for number, one in numbered for name, method in methods.items()]
+
+
+def of(questions: Sequence[Question]) -> str:
+    """What is counted: pictures, or several answers of each."""
+    return "pictures" if len({one.method.name for one in questions}) == 1 else "explanations"
 
 
 def print_result(one: Input, e: Explanation, files: Sequence[Path], *, as_json: bool, headed: bool) -> None:
@@ -98,11 +144,12 @@ def print_result(one: Input, e: Explanation, files: Sequence[Path], *, as_json: 
         output.echo()
 
 
-def finish(inputs: Sequence[Input], failed: Sequence[Input], *, called_off: bool) -> None:
-    """Leave with the exit code that says whether all inputs were explained."""
-    if failed and len(inputs) == 1:
+def finish(questions: Sequence[Question], failed: Sequence[Input], *, called_off: bool) -> None:
+    """Leave with the exit code that says whether everything was explained."""
+    if failed and len(questions) == 1:
         raise Exit(REFUSED)
     if failed and not called_off:
-        names = ", ".join(click.format_filename(one.path) for one in failed)
-        print_error(f"{len(failed)} of {len(inputs)} pictures could not be explained: {names}.", label="pellucid:")
+        names = ", ".join(dict.fromkeys(click.format_filename(one.path) for one in failed))
+        words = f"{len(failed)} of {len(questions)} {of(questions)} could not be explained: {names}."
+        print_error(words, label="pellucid:")
     exit_if_incomplete(called_off=called_off, failed=bool(failed))

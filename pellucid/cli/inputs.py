@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pellucid.errors import InputError, ModelError
+from pellucid.errors import InputError, ModelError, PictureError
 from .files import slug
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 WORDS = 5  # of a text that was typed, which name its files
 LARGEST = 4_000_000  # bytes of a text file
+PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 DATA = (".csv", ".tsv", ".npy", ".wav")
 
 TEXT = click.option("--text", "texts", multiple=True, metavar="TEXT", help="A text to explain, for a model that reads texts.")
@@ -67,16 +68,40 @@ class Input:
 
 
 def named_inputs(paths: Sequence[str], texts: Sequence[str]) -> list[Input]:
-    """Every input that is named.
+    """Every input that is named, the files of folders one by one.
 
     Raises:
         UsageError: none is.
+        PictureError: a folder has nothing to explain, or none of the files is there.
     """
     typed = [Input(slug(" ".join(text.split()[:WORDS])) or "text", text) for text in texts]
-    inputs = [Input(path) for path in paths] + typed
+    files = expand(paths)
+    inputs = [Input(path) for path in files] + typed
     if not inputs:
         raise click.UsageError("Nothing to explain: name a PICTURE or a file of text, or give --text.")
+    if files and not typed and not any(Path(file).exists() for file in files):
+        do = "Check the path; addresses on the web are not fetched."
+        raise PictureError(f"picture {click.format_filename(files[0])}", "no file of that name", "there is nothing to read", do)
     return inputs
+
+
+def expand(paths: Sequence[str]) -> list[str]:
+    """Every file; of folders their pictures, or where there is none their texts, tables and series, by name."""
+    files: list[str] = []
+    for path in paths:
+        files += _inside(Path(path)) if Path(path).is_dir() else [path]
+    return files
+
+
+def _inside(folder: Path) -> list[str]:
+    for suffixes in (PICTURES, (*DATA, ".txt")):
+        found = sorted(str(file) for file in folder.iterdir() if file.suffix.lower() in suffixes and file.is_file())
+        if found:
+            return found
+    raise PictureError(
+        f"pictures from {click.format_filename(folder)}", "a folder without any", "there is nothing to explain",
+        f"Pictures end in {', '.join(PICTURES)}; texts in .txt, and data in {', '.join(DATA)}.",
+    )  # fmt: skip
 
 
 def reads_texts(model: Model) -> bool:

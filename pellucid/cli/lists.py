@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 METHOD = ("name", "family", "signed", "summary", "paper", "year", "doi")
 METRIC = ("name", "family", "better", "needs", "summary", "paper", "year", "doi")
 RECIPE = ("name", "summary", "paper", "year", "doi", "data")
-PLAIN = (int, float, str, tuple, type(None))
 SOURCES = (
     ("FILE", "weights in .safetensors or .pth with --builder; ONNX; Keras; with --trust TorchScript, .pt2, pickled modules"),
     ("FOLDER", "a Hugging Face model: config.json and weights (extra: hub)"),
@@ -30,14 +29,22 @@ SOURCES = (
 
 
 @click.command()
+@click.argument("name", required=False, metavar="[NAME]")
 @click.option("--family", metavar="NAME", help="Only the methods of one family: lrp, gradient, cam, perturb, ...")
 @output.JSON
 @debug_option
-def methods(family: str | None, as_json: bool) -> None:
-    """List the explanation methods by family: what each claims, and the paper it is from.
+def methods(name: str | None, family: str | None, as_json: bool) -> None:
+    """List the explanation methods by family: what each claims, and the paper it is from. Of one NAME, also the settings.
 
     A signed method distinguishes evidence for a class from evidence against it; an unsigned one gives magnitudes only.
+    `pellucid explain PICTURE --method NAME --with SETTING=VALUE` changes a setting.
     """
+    if name is not None:
+        if family is not None:
+            raise click.UsageError("A method and --family: name one of them")
+        from pellucid.catalogue.methods import entry
+
+        return print_settings(entry(name), METHOD, as_json)
     entries = by_family(family)
     if as_json:
         output.print_entries(entries, METHOD)
@@ -106,7 +113,7 @@ def recipes(name: str | None, as_json: bool) -> None:
     from pellucid.catalogue.recipes import entry, recipes
 
     if name is not None:
-        print_recipe(entry(name), as_json)
+        print_settings(entry(name), RECIPE, as_json)
     elif as_json:
         output.print_entries(recipes(), RECIPE)
     elif sys.stdout.isatty():
@@ -116,14 +123,32 @@ def recipes(name: str | None, as_json: bool) -> None:
         output.print_table(("recipe", "what it does", "paper", "doi"), rows)
 
 
-def print_recipe(entry: Entry, as_json: bool) -> None:
-    """One recipe and its settings."""
-    settings = entry.settings()
+def print_settings(entry: Entry, columns: Sequence[str], as_json: bool) -> None:
+    """One method or recipe and its settings, each with its default and its meaning."""
+    from pellucid.catalogue.settings import settings
+
+    known = settings(entry).values()
     if as_json:
-        plain = {name: value if isinstance(value, PLAIN) else str(value) for name, value in settings.items()}
-        return output.print_json({column: getattr(entry, column) for column in RECIPE} | {"settings": plain})
+        listed = {one.name: {"default": one.default, "type": one.expected, "meaning": one.meaning} for one in known}
+        return output.print_json({column: getattr(entry, column) for column in columns} | {"settings": listed})
     output.echo(f"{entry.name}: {entry.summary} ({source(entry)})")
-    output.print_table(("setting", "default"), [(name, repr(value)) for name, value in settings.items()])
+    if known:
+        heads = ("setting", "default", "is", "what it means")
+        output.print_table(heads, [(one.name, typed(one.default), one.expected, one.meaning) for one in known])
+    else:
+        output.echo("It has no settings.")
+
+
+def typed(value: object) -> str:
+    """A value as it is typed after --with.
+
+    Example:
+        >>> typed((0.1, 0.2)), typed(True), typed(None)
+        ('0.1,0.2', 'yes', 'none')
+    """
+    if isinstance(value, tuple):
+        return ",".join(map(typed, value))
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else "none" if value is None else str(value)
 
 
 @click.command()

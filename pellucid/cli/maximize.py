@@ -65,7 +65,7 @@ def maximize(
         name = ".".join(filter(None, [slug(" ".join(targets)), slug(recipe)]))
         folder.check([name], [options["start"]] if options["start"] else [])
         listed = entry(recipe)
-        chosen = listed.make(**parse_settings(recipe, listed.settings(), settings, listed.kinds()))
+        chosen = listed.make(**parse_settings(listed, settings))
         model, other_models = model_options.load(), [load_other(other, model_options) for other in others]
     with progress(", ".join(targets)):
         each = [int(target) if target.isdigit() else target for target in targets]

@@ -1,12 +1,22 @@
-"""Values as they are typed: names with commas between them, and settings of a recipe as NAME=VALUE."""
+"""Values as they are typed: names with commas between them, and settings of methods and recipes as NAME=VALUE."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import isfinite
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import click
 
 from pellucid.errors import MethodError
+
+if TYPE_CHECKING:
+    from pellucid.catalogue import Entry
+    from pellucid.explanation.method import Method
+
+WITH = click.option(
+    "--with", "settings", multiple=True, metavar="NAME=VALUE",
+    help="Change a setting of every method that has it, or METHOD:NAME=VALUE of one; `pellucid methods METHOD` lists them.",
+)  # fmt: skip
 
 
 def split(text: str) -> list[str]:
@@ -23,81 +33,68 @@ def split_names(text: str, option: str, usual: str) -> list[str]:
     """The names in the list of an option, which has to have one at least; `usual` is an example of it."""
     names = split(text)
     if not names:
-        raise MethodError(
-            f"{option} {text!r}", f"no {option.lstrip('-')}", "there is nothing to compute", f"Name some: {option} {usual}."
-        )
+        what = f"{option.lstrip('-').removesuffix('s')}s"
+        raise MethodError(f"{option} {text!r}", f"no {what}", "there is nothing to compute", f"Name some: {option} {usual}.")
     return names
 
 
-def parse_settings(
-    recipe: str, defaults: Mapping[str, Any], texts: Sequence[str], kinds: Mapping[str, type] | None = None
-) -> dict[str, Any]:
-    """Settings by name, each of the type of its default; unknown names are left to the recipe to refuse.
+def configured(names: Sequence[str], texts: Sequence[str]) -> dict[str, Method]:
+    """The methods by name, with the settings that were typed.
 
     Arguments:
-        recipe: Its name, for error messages.
-        defaults: Its settings with their defaults.
-        texts: What was typed, NAME=VALUE each.
-        kinds: The types of the numbers among those whose default is None; others are taken as they read.
+        texts: NAME=VALUE, for every method that has such a setting, or METHOD:NAME=VALUE.
+
+    Raises:
+        MethodError: there is no such method or setting, or a value is none for it.
+    """
+    from pellucid.catalogue.methods import entry
+    from pellucid.catalogue.settings import parsed
+
+    entries = {name: entry(name) for name in names}
+    chosen = assigned(entries, texts)
+    return {name: one.make(**parsed(one, "method", chosen[name])) for name, one in entries.items()}
+
+
+def assigned(entries: Mapping[str, Entry], texts: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Which settings go to which method, as they were typed; one that no method has, to the first, which refuses it."""
+    from pellucid.catalogue.settings import settings
+
+    found: dict[str, dict[str, str]] = {name: {} for name in entries}
+    for text in texts:
+        name, value = pair(text)
+        one, colon, setting = name.rpartition(":")
+        if colon and one not in found:
+            do = f"Name one of them: {', '.join(found)}."
+            raise MethodError(f"--with {text}", f"a setting of {one!r}", "that method is not asked for", do)
+        having = [one] if colon else [key for key, entry in entries.items() if setting in settings(entry)]
+        for key in having or list(found)[:1]:
+            found[key][setting] = value
+    return found
+
+
+def setting_words(names: Sequence[str], texts: Sequence[str]) -> dict[str, str]:
+    """By method, what distinguishes files made with these settings from those of others: "window=64 stride=32"."""
+    from pellucid.catalogue.methods import entry
+
+    chosen = assigned({name: entry(name) for name in names}, texts)
+    return {name: " ".join("=".join(pair) for pair in values.items()) for name, values in chosen.items()}
+
+
+def parse_settings(entry: Entry, texts: Sequence[str]) -> dict[str, Any]:
+    """The settings of a recipe that were typed, NAME=VALUE each."""
+    from pellucid.catalogue.settings import parsed
+
+    return parsed(entry, "recipe", dict(map(pair, texts)))
+
+
+def pair(text: str) -> tuple[str, str]:
+    """Name and value of what was typed.
 
     Example:
-        >>> parse_settings("maco", {"crops": 4, "crop": (0.95, 0.5), "at": None}, ["crops=8", "crop=0.5,0.1", "at=head"])
-        {'crops': 8, 'crop': (0.5, 0.1), 'at': 'head'}
+        >>> pair("steps = 64")
+        ('steps', '64')
     """
-    settings = {}
-    for text in texts:
-        name, equals, value = (part.strip() for part in text.partition("="))
-        if not equals or not name:
-            raise MethodError(
-                f"--with {text}", "no NAME=VALUE", "a setting has a name and a value", "Write --with steps=64, say."
-            )
-        default = defaults.get(name)
-        kind = (kinds or {}).get(name, type(None)) if default is None else type(default)
-        try:
-            settings[name] = parse(kind, default, value)
-        except (ValueError, KeyError):
-            raise MethodError(
-                f"--with {name}={value}", f"recipe {recipe!r}, whose default is {default!r}",
-                f"it has to be {expected(kind, default)}",
-                "Correct it, or leave it out.",
-            ) from None  # fmt: skip
-    return settings
-
-
-def parse(kind: type, default: Any, value: str) -> Any:
-    """The value, of the type of the default."""
-    if kind is bool:
-        return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[value.casefold()]
-    if kind is int:
-        return int(value)
-    if kind is float:
-        return parse_finite(value)
-    if kind is tuple and all(isinstance(part, (int, float)) for part in default):
-        numbers = tuple(map(parse_finite, value.split(",")))
-        if len(numbers) != len(default):
-            raise ValueError
-        return numbers
-    return value if default is not None else parse_any(value)
-
-
-def expected(kind: type, default: Any) -> str:
-    """What a value of that type is, in words."""
-    if kind is tuple:
-        return f"{len(default)} numbers with commas between"
-    return {bool: "yes or no", int: "a whole number", float: "a number"}[kind]
-
-
-def parse_finite(value: str) -> float:
-    if not isfinite(number := float(value)):
-        raise ValueError
-    return number
-
-
-def parse_any(value: str) -> Any:
-    """A number where it is one, else the word."""
-    for kind in (int, float):
-        try:
-            return kind(value)
-        except ValueError:
-            continue
-    return value
+    name, equals, value = (part.strip() for part in text.partition("="))
+    if not equals or not name:
+        raise MethodError(f"--with {text}", "no NAME=VALUE", "a setting has a name and a value", "Write --with steps=64, say.")
+    return name, value

@@ -55,12 +55,8 @@ class TargetOptions:
         classes = " ".join(filter(None, (self.target, *ways, versus, like)))
         return classes, "" if self.row is None else f"row {self.row}", f"at {self.at}" if self.at else ""
 
-    def check(self, model: Model, methods: Sequence[str], inputs: Sequence[Input] = ()) -> None:
+    def check(self, model: Model, inputs: Sequence[Input] = ()) -> None:
         """Refuse before the first input what would fail on every one."""
-        from pellucid.catalogue.methods import method
-
-        for name in methods:
-            method(name)
         check_reads(model, inputs)
         if self.like is not None and (self.target or self.versus):
             raise click.UsageError("--like compares embeddings, --target and --versus name classes: give one or the other")

@@ -6,6 +6,7 @@ How content becomes a file is in `files.py`.
 from __future__ import annotations
 
 import os
+from functools import reduce
 from inspect import signature
 from pathlib import Path
 from pkgutil import resolve_name
@@ -14,8 +15,11 @@ from typing import Any
 from pellucid.errors import OutputError
 from .files import content, write
 
+JPEG, PDF = "pellucid.core.raster:jpeg", "pellucid.core.raster:pdf"
+
 #: Kind of result -> suffix -> "module:function", which takes the result and options by keyword, and returns bytes, text, or plain
-#: data for JSON. Painters live in rooms above: they are named here, and imported when something is saved.
+#: data for JSON; what follows after " > " is given what comes before. Painters live in
+#: rooms above: they are named here, and imported when something is saved.
 FORMATS: dict[str, dict[str, str]] = {
     "explanation": {
         ".safetensors": "pellucid.explanation.serialization:to_safetensors",
@@ -24,22 +28,37 @@ FORMATS: dict[str, dict[str, str]] = {
         ".html": "pellucid.render:page",
         ".svg": "pellucid.render:svg",
         ".txt": "pellucid.render.terminal:text",
+        ".jpg": f"pellucid.render:png > {JPEG}",
+        ".pdf": f"pellucid.render:png > {PDF}",
+        ".npy": "pellucid.explanation.arrays:to_npy",
+        ".csv": "pellucid.explanation.arrays:to_csv",
     },
     "comparison": {
         ".png": "pellucid.render:comparison_png",
         ".html": "pellucid.render:comparison_page",
         ".json": "pellucid.explanation.comparison:to_dict",
+        ".jpg": f"pellucid.render:comparison_png > {JPEG}",
+        ".pdf": f"pellucid.render:comparison_png > {PDF}",
     },
     "concepts": {
         ".png": "pellucid.render.concepts:png",
         ".json": "pellucid.verbs.concepts:Concepts.document",
         ".txt": "pellucid.verbs.concepts:Concepts.text",
+        ".jpg": f"pellucid.render.concepts:png > {JPEG}",
+        ".pdf": f"pellucid.render.concepts:png > {PDF}",
     },
-    "examples": {".png": "pellucid.render.examples:png", ".json": "pellucid.synth.examples.example:Examples.document"},
+    "examples": {
+        ".png": "pellucid.render.examples:png",
+        ".json": "pellucid.synth.examples.example:Examples.document",
+        ".jpg": f"pellucid.render.examples:png > {JPEG}",
+        ".pdf": f"pellucid.render.examples:png > {PDF}",
+    },
     "maximized": {
         ".png": "pellucid.render.maximized:png",
         ".json": "pellucid.synth.maximized:document",
         ".safetensors": "pellucid.synth.maximized:to_safetensors",
+        ".jpg": f"pellucid.render.maximized:png > {JPEG}",
+        ".pdf": f"pellucid.render.maximized:png > {PDF}",
     },
     "trust": {
         ".json": "pellucid.synth.trust.trust:Trust.document",
@@ -78,13 +97,13 @@ def save(result: Any, path: str | os.PathLike[str], kind: str, **options: Any) -
     if path.suffix.lower() not in formats:
         found = f'suffix "{path.suffix}"' if path.suffix else "no suffix"
         raise OutputError(f"save to {path}", found, "the suffix chooses the format", f"Use one of {', '.join(formats)}.")
-    encode = resolve_name(formats[path.suffix.lower()])
+    encode, *others = map(resolve_name, formats[path.suffix.lower()].split(" > "))
     known = list(signature(encode).parameters)[1:]
     unknown = next((name for name in options if name not in known), None)
     if unknown is not None:
         do = f"Leave it out; what {path.suffix} takes: {', '.join(known) or 'none'}."
         raise OutputError(f"save to {path}", f"{unknown}={options[unknown]!r}", "the format has no such option", do)
-    return write(path, encode(result, **options))
+    return write(path, reduce(lambda data, further: further(data), others, encode(result, **options)))
 
 
 def load(path: str | os.PathLike[str], kind: str) -> Any:
@@ -94,4 +113,4 @@ def load(path: str | os.PathLike[str], kind: str) -> Any:
 
 def encoded(result: Any, kind: str, suffix: str) -> bytes:
     """What `save` would write to a file of that suffix."""
-    return content(resolve_name(FORMATS[kind][suffix])(result))
+    return content(reduce(lambda data, encode: encode(data), map(resolve_name, FORMATS[kind][suffix].split(" > ")), result))

@@ -320,7 +320,7 @@ class Explanation:
         return picture if picture is None or picture.ndim == 3 else picture[0]
 
     def save(self, path: str | os.PathLike[str], **options: Any) -> Path:
-        """Write by suffix (.safetensors, .json, .png, .html, .svg, .txt), whole or not at all.
+        """Write by suffix (a key of `pellucid.core.formats.FORMATS`: .png, .npy, .csv ...), whole or not at all.
 
         Arguments:
             options: What the format takes; pictures and pages take `view="map,regions"`, see `pellucid.render.Shown`.
