@@ -1,6 +1,7 @@
 """What explaining a language model costs, in units of one gradient of the same score by the same vectors.
 
-    python bench/language_cost.py [--gguf FILE] [--tokens 32 128 512] [--long 2048] [--rounds 5] [--lxt FOLDER] [--growth]
+    python bench/language_cost.py [--gguf FILE] [--tokens 32 128 512] [--long 2048] [--rounds 5] [--lxt FOLDER] [--methods TEXT]
+        [--growth]
 
 The network has the shape of Gemma 3 270M (18 blocks, width 640, 262,144 words; random weights, which cost the same), or is that
 in a GGUF file. The score is that of the predicted token at the last position. Every contestant lives in a process of its own,
@@ -279,11 +280,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--limit", type=float, default=1800, help="seconds per call")
     parser.add_argument("--lxt", type=Path, help="the folder that LXT was installed to")
+    parser.add_argument("--methods", nargs="+", default=[""], help="only contestants whose name contains one of these")
     parser.add_argument("--growth", action="store_true")
     options = parser.parse_args()
     if options.lxt:
         sys.path.append(str(options.lxt))
-    names = [name for name in CONTESTANTS if options.lxt or not name.startswith("LXT")]
+    names = [n for n in CONTESTANTS if options.lxt or not n.startswith("LXT")]
+    names = [n for n in names if n == GRADIENT or any(part in n for part in options.methods)]
     torch.set_num_threads(1)  # a child that is forked off a process with threads of its own waits for ever
     nets.declare_torchvision()
     print(f"{machine.versions()}. {machine.today()}. {machine.processor()}, threads: 1. Load {machine.load()}.", flush=True)
