@@ -48,6 +48,7 @@ if TYPE_CHECKING:
         Model as Model,
         Preprocess as Preprocess,
         Signal as Signal,
+        Spectrogram as Spectrogram,
         Text as Text,
         Vocabulary as Vocabulary,
         held as held,

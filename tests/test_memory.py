@@ -69,6 +69,22 @@ def test_remembering_is_no_false_alarm(kind):
     assert pl.verify(listener(kind), torch.randn(1, 4, generator=torch.Generator().manual_seed(1))).holds
 
 
+def test_what_is_only_put_aside_is_no_memory():
+    class Shows(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer, self.shown = nn.Linear(4, 2), None
+
+        def forward(self, x: Tensor) -> Tensor:
+            y = self.layer(x)
+            self.shown = y.relu()
+            return y
+
+    net = Shows().eval()
+    e = pl.explain(net, torch.ones(1, 4), method="occlusion")
+    assert net.shown is None and "from one call" not in e.caption() and "one at a time" not in e.caption()
+
+
 def test_networks_that_keep_nothing_are_left_as_they_are():
     e = pl.explain(nn.Sequential(nn.Linear(4, 2)).eval(), torch.ones(1, 4))
     assert "from one call to the next" not in e.caption()

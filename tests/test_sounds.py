@@ -253,3 +253,29 @@ def test_frequencies_are_drawn_where_the_axis_says(net):
     assert abs(float(drawn[:, 25].argmax()) - place) < 8 and drawn.max() == pytest.approx(1.0, abs=0.1)
     ramp = np.arange(10.0)[:, None]
     np.testing.assert_allclose(averaged(ramp, np.array([1.5, 3.5, 5.5]))[:, 0], [2.5, 4.5])
+
+
+def test_networks_of_spectrograms_are_explained_in_hz_and_seconds(tmp_path):
+    torch.manual_seed(0)
+    flat = nn.Sequential(nn.Conv1d(40, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(8, 2)).eval()
+    plane = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2)).eval()
+    levels = torch.rand(40, 30, generator=torch.Generator().manual_seed(0))
+    np.save(tmp_path / "a.npy", levels.numpy())
+    for net, how, shape in (
+        (plane, pl.Spectrogram.mel(40, rate=RATE, hop=80), (1, 1, 40, 30)),
+        (flat, pl.Spectrogram.linear(40, rate=RATE, hop=80, flat=True, unit="dB"), (1, 40, 30)),
+    ):
+        model = pl.load(net, preprocess=how)
+        for given in (levels.numpy(), tmp_path / "a.npy", levels.reshape(shape)):
+            e = pl.explain(model, given)
+            assert e.values.shape == shape and torch.equal(e.subject.levels[0, 0], levels) and e.subject.seconds(10) == 0.1
+        told = e.save(tmp_path / "e.svg").read_text()
+        assert "kHz" in told and "seconds" in told and told.count("<image") == 1
+    assert pl.Spectrogram.linear(40, rate=RATE, hop=80).hertz[-1] == RATE / 2
+    with pytest.raises(pl.InputError, match="a spectrogram of 40 frequencies"):
+        pl.explain(model, levels[:20].numpy())
+    for hertz in ((), (2.0, 1.0), (-1.0, 1.0)):
+        with pytest.raises(pl.ModelError, match="the lowest first"):
+            pl.Spectrogram(hertz, 0.01)
+    with pytest.raises(pl.ModelError, match="time goes on"):
+        pl.Spectrogram((1.0,), 0.0)

@@ -13,6 +13,7 @@ from .readers.columns import Column as Column, Columns as Columns
 from .readers.picture import read_picture as read_picture
 from .readers.preprocess import Preprocess as Preprocess
 from .readers.signal import Signal as Signal
+from .readers.spectrogram import Spectrogram as Spectrogram
 from .readers.text import Text as Text
 from .readers.tokenizer import Encoded as Encoded, Vocabulary as Vocabulary
 from .where import Where as Where

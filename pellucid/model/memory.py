@@ -27,10 +27,12 @@ class Remembering:
     Arguments:
         forward: The network.
         kept: What it keeps: the module, the attribute, and what that held.
+        reads: Whether it reads any of that, so that a call depends on those before: a map that is only put aside changes nothing.
     """
 
     forward: Callable[..., Any]
     kept: tuple[tuple[nn.Module, str, Any], ...]
+    reads: bool
 
     def __call__(self, *inputs: Any, **extra: Any) -> Any:
         try:
@@ -56,55 +58,72 @@ def remembering(model: Model) -> Model:
     """
     if model.module is None or isinstance(model.forward, Remembering):
         return model
-    kept = tuple((module, name, getattr(module, name, MISSING)) for module, name in places(model.module))
-    return replace(model, forward=Remembering(model.forward, kept), notes=(*model.notes, NOTE)) if kept else model
+    found = list(places(model.module))
+    if not found:
+        return model
+    kept = tuple((place.module, place.name, getattr(place.module, place.name, MISSING)) for place in found)
+    reads = any(place.read for place in found)
+    return replace(model, forward=Remembering(model.forward, kept, reads), notes=(*model.notes, *([NOTE] if reads else [])))
 
 
-def places(module: nn.Module) -> Iterator[tuple[nn.Module, str]]:
+@dataclass(frozen=True, eq=False)
+class Place:
+    """An attribute that a forward pass writes, and whether it reads it, too."""
+
+    module: nn.Module
+    name: str
+    read: bool
+
+
+def places(module: nn.Module) -> Iterator[Place]:
     """The attributes that a forward pass writes."""
-    kinds: dict[type, set[str]] = {}
+    kinds: dict[type, dict[str, bool]] = {}
     for child in module.modules():
         if isinstance(child, torch.jit.ScriptModule):
-            names = _scripted(child)
+            names = _of_script(child)
         else:
             kind = type(child)
-            names = kinds[kind] = kinds[kind] if kind in kinds else _written(kind)
-        for name in sorted(names):
-            yield child, name
+            names = kinds[kind] = kinds[kind] if kind in kinds else _of_class(kind)
+        yield from (Place(child, name, read) for name, read in sorted(names.items()))
 
 
-def _scripted(module: torch.jit.ScriptModule) -> set[str]:
+def _of_script(module: torch.jit.ScriptModule) -> dict[str, bool]:
     if not hasattr(module, "graph"):  # a script without a forward
-        return set()
+        return {}
     graph: Any = module.graph  # held by a name: the nodes die with it
-    return {name for node in graph.findAllNodes("prim::SetAttr", True) if hasattr(module, name := node.s("name"))}
+    written, read = ({node.s("name") for node in graph.findAllNodes(f"prim::{way}Attr", True)} for way in ("Set", "Get"))
+    return {name: name in read for name in written if hasattr(module, name)}
 
 
-def _written(kind: type) -> set[str]:
+def _of_class(kind: type) -> dict[str, bool]:
     """The names that the forward pass of a class, or a method that it calls, sets on the module itself."""
     if kind.__module__.startswith("torch."):
-        return set()
-    names, todo, done = set[str](), ["forward"], set[str]()
+        return {}
+    steps = [step for code in _codes(kind) for step in _on_self(code)]
+    read = {step.argval for step in steps if step.opname in ("LOAD_ATTR", "LOAD_METHOD")}
+    return {step.argval: step.argval in read for step in steps if step.opname == "STORE_ATTR"}
+
+
+def _codes(kind: type) -> Iterator[CodeType]:
+    """The code of the forward pass of a class, and of its methods that it names."""
+    own = {name for one in kind.__mro__ if one not in (nn.Module, object) for name in vars(one)}
+    todo, done = ["forward"], set[str]()
     while todo:
         method = todo.pop()
         code = getattr(getattr(kind, method, None), "__code__", None)
         if method not in done and isinstance(code, CodeType):
-            names |= set(_set_on_self(code))
-            todo += [other for other in code.co_names if other in _own_methods(kind)]
+            yield code
+            todo += [other for other in code.co_names if other in own]
         done.add(method)
-    return names
 
 
-def _own_methods(kind: type) -> set[str]:
-    return {name for one in kind.__mro__ if one not in (nn.Module, object) for name in vars(one)}
-
-
-def _set_on_self(code: CodeType) -> Iterator[str]:
-    before = None
+def _on_self(code: CodeType) -> Iterator[dis.Instruction]:
+    """What is done with attributes of the first argument."""
+    last = None  # the variable that was loaded last; newer versions of Python load two at once
     for step in dis.get_instructions(code):
-        if step.opname == "STORE_ATTR" and before is not None and before.argval == code.co_varnames[0]:
-            yield step.argval
-        before = step
+        if last == code.co_varnames[:1] and step.opname.endswith(("_ATTR", "_METHOD")):
+            yield step
+        last = step.argval[-1:] if isinstance(step.argval, tuple) else (step.argval,)
 
 
 def _put_back(module: nn.Module, name: str, value: Any) -> None:

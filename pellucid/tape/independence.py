@@ -40,7 +40,7 @@ def variants_are_apart(model: Model, x: Tensor) -> bool:
         >>> variants_are_apart(load(lambda x: x / x.max()), x), variants_are_apart(load(lambda x: x / 3), x)
         (False, True)
     """
-    if isinstance(model.forward, OneRow | Remembering):
+    if isinstance(model.forward, OneRow) or _remembers(model):
         return False
     return remembered("variants", model, x, lambda: not _meet(model, x if len(x) == 1 else x[:1]))
 
@@ -49,9 +49,14 @@ def together_note(model: Model, x: Tensor) -> tuple[str, ...]:
     """A sentence, where variants of a sample have to run one at a time."""
     if isinstance(model.forward, OneRow) or variants_are_apart(model, x):
         return ()
-    if isinstance(model.forward, Remembering):
+    if _remembers(model):
         return ("What the network remembers is of one input: changed inputs ran one at a time.",)
     return ("The network goes by all that is in its batch, or by numbers it reads: changed inputs ran one at a time.",)
+
+
+def _remembers(model: Model) -> bool:
+    """Whether an answer depends on what the network heard before, which is of one sample."""
+    return isinstance(model.forward, Remembering) and model.forward.reads
 
 
 def rows_are_apart(model: Model, x: Tensor) -> bool:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..modality.base import Modality
 
-KINDS = {"Preprocess": "pictures", "Columns": "rows", "Signal": "series", "Text": "texts"}
+KINDS = {"Preprocess": "pictures", "Columns": "rows", "Signal": "series", "Spectrogram": "spectrograms", "Text": "texts"}
 
 
 class Reader(Protocol):

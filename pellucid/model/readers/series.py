@@ -6,6 +6,7 @@ import csv
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -102,3 +103,24 @@ def _is_number(cell: str) -> bool:
     except ValueError:
         return not cell.strip()
     return True
+
+
+def as_numbers(data: Any, most: int = 3) -> Tensor:
+    """Numbers in memory, with `most` axes at most, as doubles.
+
+    Raises:
+        InputError: they are none.
+    """
+    try:
+        values = torch.as_tensor(np.asarray(data, dtype=np.float64) if not isinstance(data, Tensor) else data).double().cpu()
+    except (TypeError, ValueError):
+        raise InputError(
+            "a series", f"an object of type {type(data).__name__}", "it holds no numbers in rows of equal length",
+            "Give a .csv, .npy or .wav file, or an array (channel, time).",
+        ) from None  # fmt: skip
+    if not 1 <= values.dim() <= most or values.numel() == 0:
+        raise InputError(
+            "a series", f"numbers of shape {tuple(values.shape)}", "a series has channels and time steps",
+            "Give (time,) or (channel, time).",
+        )  # fmt: skip
+    return values

@@ -9,13 +9,12 @@ from dataclasses import KW_ONLY, dataclass
 from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from pellucid.errors import InputError, ModelError
 from ..modality.series import Series
-from .series import SeriesFile, read_series
+from .series import SeriesFile, as_numbers, read_series
 from .series_steps import at_rate, cut_out, mixed_down
 
 
@@ -104,7 +103,7 @@ class Signal:
 
     def reading(self, data: Any) -> tuple[Tensor, Series, tuple[str, ...]]:
         """As `read`, and what was done to the series, in sentences."""
-        series = read_series(data) if isinstance(data, (str, os.PathLike)) else SeriesFile(_array(data))
+        series = read_series(data) if isinstance(data, (str, os.PathLike)) else SeriesFile(_batch(as_numbers(data)))
         series, notes = self._fitted(series)
         raw = self._checked(series)
         names = self.channels or series.names or tuple(f"channel {n}" for n in range(raw.shape[1]))
@@ -192,18 +191,6 @@ class Signal:
         return values
 
 
-def _array(data: Any) -> Tensor:
+def _batch(values: Tensor) -> Tensor:
     """Numbers as (n, channel, time)."""
-    try:
-        values = torch.as_tensor(np.asarray(data, dtype=np.float64) if not isinstance(data, Tensor) else data).double().cpu()
-    except (TypeError, ValueError):
-        raise InputError(
-            "a series", f"an object of type {type(data).__name__}", "it holds no numbers in rows of equal length",
-            "Give a .csv, .npy or .wav file, or an array (channel, time).",
-        ) from None  # fmt: skip
-    if not 1 <= values.dim() <= 3 or values.numel() == 0:
-        raise InputError(
-            "a series", f"numbers of shape {tuple(values.shape)}", "a series has channels and time steps",
-            "Give (time,) or (channel, time).",
-        )  # fmt: skip
     return values.reshape(*[1] * (3 - values.dim()), *values.shape)
