@@ -183,7 +183,7 @@ def test_weights_beside_the_file_are_read_and_elsewhere_refused(net, tmp_path):
     assert "read only from the model's own folder, as plain files" in refusal(path)
 
 
-@pytest.mark.parametrize("location", ["../secret", "/etc/passwd", "sub/net.data"])
+@pytest.mark.parametrize("location", ["../secret", "/etc/passwd", "sub/net.data", "n" * 300, "a\0b"])
 def test_a_file_cannot_reach_out_of_its_folder(net, tmp_path, location):
     path = onnx_nets.save(net, tmp_path / "net.onnx", external="net.data")
     proto = onnx.load(path, load_external_data=False)

@@ -301,7 +301,8 @@ def check_computes(model: Model, x: Tensor) -> Any:
     try:
         return model(x)
     except Exception as error:
-        found = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+        where = "".join(f", {note}" for note in getattr(error, "__notes__", ())[:1])  # the operation of a file
+        found = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}{where}"
         shape = "x".join(map(str, x.shape))
         do = "Check the size and the number of channels: --shape for `inspect`, --size and --mean for pictures."
         raise ModelError(f"{model.name} on an input of shape {shape}", found, "the model itself fails on it", do) from None

@@ -11,14 +11,15 @@ from typing import Any
 import torch
 
 from . import constants, operations, quantised
+from .folding import work_out
 from .graph import Graph, Operation, Step, free_name, keep, mark_dead
-from .operation import Node, find, standard
+from .operation import Node, check_inputs, find, standard
+from .order import in_order, reads
 
 DRAWN = frozenset(
     {"RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Bernoulli", "Multinomial", "Dropout"}
 )
 NOTE_OF_CHANCE = "The file draws random numbers; they are the same at every run."
-LARGEST_FOLDED = 2**28  # numbers: what is worked out once is kept
 
 
 @dataclass(frozen=True)
@@ -75,12 +76,11 @@ def unknown(file: File, graph: Any, entered: set[tuple[str, str, str]] | None = 
                 yield from unknown(file, one, entered)
 
 
-def build(file: File, proto: Any, around: Sequence[str] = (), attributes: Mapping[str, Any] | None = None) -> Graph:
+def build(file: File, proto: Any, attributes: Mapping[str, Any] | None = None) -> Graph:
     """The graph as a module.
 
     Arguments:
-        proto: A graph, or a function.
-        around: Names of the graphs around it, which it may read.
+        proto: A graph, which may read what graphs around it make, or a function.
         attributes: What a function was called with.
     """
     names = [value if isinstance(value, str) else value.name for value in proto.input]
@@ -89,9 +89,22 @@ def build(file: File, proto: Any, around: Sequence[str] = (), attributes: Mappin
     outputs = [value if isinstance(value, str) else value.name for value in proto.output]
     graph = Graph([name for name in names if name not in weights], outputs)
     builder = _Builder(file, proto, graph, weights, attributes or {})
-    for node in proto.node:
+    for node in in_order(proto):
         builder.add(node)
     builder.finish()
+    return graph
+
+
+def whole(file: File, proto: Any, attributes: Mapping[str, Any] | None = None) -> Graph:
+    """A graph that has nothing around it, or a function.
+
+    Raises:
+        ValueError: it reads, or returns, what nothing in it makes.
+    """
+    graph = build(file, proto, attributes)
+    if missing := read_from_around(graph):
+        readers = [f"{one.op_type} `{one.name or one.output[0]}`" for one in proto.node if missing[0] in reads(one)]
+        raise ValueError(f"{missing[0]!r}, which nothing in the file makes, is read by {readers[0] if readers else 'its end'}")
     return graph
 
 
@@ -126,6 +139,7 @@ class _Builder:
         body, function = self.file.body(proto), find(proto.op_type, proto.domain)
         if body is not None or function is None:
             return self._call(proto, body), ()
+        check_inputs(proto, function)
         outer: dict[str, None] = {}
         attributes = dict(self._attributes(proto, outer))
         count = max((at + 1 for at, name in enumerate(proto.output) if name), default=1)
@@ -139,7 +153,7 @@ class _Builder:
         """A function, called with the attributes of this node, or with its own where the node has none."""
         given = {entry.name: entry for entry in (*body.attribute_proto, *proto.attribute)}
         resolved = {name: self.attributes.get(one.ref_attr_name) if one.ref_attr_name else one for name, one in given.items()}
-        return build(self.file.within(body), body, attributes={name: one for name, one in resolved.items() if one is not None})
+        return whole(self.file.within(body), body, {name: one for name, one in resolved.items() if one is not None})
 
     def _attributes(self, proto: Any, outer: dict[str, None]) -> Iterator[tuple[str, Any]]:
         for entry in proto.attribute:
@@ -162,9 +176,9 @@ class _Builder:
             case kinds.SPARSE_TENSOR:
                 return _dense(entry.sparse_tensor)
             case kinds.GRAPH:
-                return build(self.file, entry.g, attributes=self.attributes)
+                return build(self.file, entry.g, self.attributes)
             case kinds.GRAPHS:
-                return [build(self.file, one, attributes=self.attributes) for one in entry.graphs]
+                return [build(self.file, one, self.attributes) for one in entry.graphs]
             case kinds.STRING:
                 return entry.s.decode("utf-8", "replace")
             case kinds.STRINGS:
@@ -186,15 +200,12 @@ class _Builder:
         if proto.op_type in DRAWN or any(name and name not in self.known for name in (*inputs, *outer)):
             return False
         around = {"outer": {name: self.known[name] for name in outer}} if outer else {}
-        try:
-            with torch.no_grad(), warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                made = layer(*(self.known[name] if name else None for name in inputs), **around)
-        except Exception:
-            return False  # it says so where it runs
-        made = tuple(map(quantised.plain, made if isinstance(made, tuple) else (made,)))
-        if any(isinstance(one, torch.Tensor) and one.numel() > LARGEST_FOLDED for one in made):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            made = work_out(proto.op_type, layer, [self.known[name] if name else None for name in inputs], around)
+        if made is None:
             return False
+        made = tuple(map(quantised.plain, made if isinstance(made, tuple) else (made,)))
         self.known.update((name, value) for name, value in zip(outputs, made, strict=False) if name)
         return True
 

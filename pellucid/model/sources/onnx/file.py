@@ -29,6 +29,8 @@ def read(onnx: Any, path: Path) -> Any:
         raise damaged(path, error) from None
     if not proto.graph.node:
         raise damaged(path, ValueError("no operations in it"))
+    if not proto.graph.output:
+        raise damaged(path, ValueError("no outputs"))
     try:
         count = _operations(proto)
     except RecursionError:
@@ -38,8 +40,7 @@ def read(onnx: Any, path: Path) -> Any:
     tensors = (tensor for graph in (proto.graph, *proto.functions) for tensor in _tensors(graph))
     outside = {_location(tensor) for tensor in tensors if tensor.data_location == tensor.EXTERNAL}
     for name in sorted(outside):
-        beside = path.parent / name
-        if Path(name).name != name or beside.is_symlink() or not beside.is_file():
+        if not _lies_beside(path, name):
             why = "data outside the file are read only from the model's own folder, as plain files"
             raise ModelError(f"model {path}", f"weights kept in {name!r}", why, "Put that file beside the model, unlinked.")
     if outside:
@@ -48,6 +49,14 @@ def read(onnx: Any, path: Path) -> Any:
         except Exception as error:
             raise damaged(path, error) from None
     return proto
+
+
+def _lies_beside(path: Path, name: str) -> bool:
+    beside = path.parent / name
+    try:
+        return Path(name).name == name and beside.is_file() and not beside.is_symlink()
+    except (OSError, ValueError):  # no name that a file may have
+        return False
 
 
 def _operations(proto: Any) -> int:

@@ -14,7 +14,7 @@ from .. import availability
 from ..channels import TURNED
 from ..checkpoint import digest
 from . import batches, constants, file, halves, metadata, runtime
-from .build import build, read_file, unknown
+from .build import read_file, unknown, whole
 from .graph import Graph
 from .head import without_softmax
 from .network import OnnxNetwork, Port
@@ -84,7 +84,7 @@ def _built(proto: Any, path: Path) -> tuple[Graph, list[str]]:
     """The graph, and what is to be said of it."""
     source = read_file(proto)
     try:
-        return build(source, proto.graph), list(dict.fromkeys(source.notes))
+        return whole(source, proto.graph), list(dict.fromkeys(source.notes))
     except Exception as error:
         message = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         do = "Check it with onnx.checker.check_model, or load the PyTorch network it was made from."

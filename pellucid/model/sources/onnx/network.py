@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from pellucid.errors import InputError
 from ..channels import channels_last
 from . import quantised
+from .folding import LARGEST_KEPT
 from .graph import Graph, free_name
 
 
@@ -95,7 +97,7 @@ class OnnxNetwork(nn.Module):
 
     def takes_any_batch(self) -> bool:
         """Whether two samples more than the file says give two answers more."""
-        if self.shape is None:
+        if self.shape is None or math.prod(self.shape) > LARGEST_KEPT:
             return False
         batch, self.batch = self.batch, 0
         try:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from torch import Tensor
@@ -63,6 +65,26 @@ def operation(*kinds: str, domain: str = "") -> Callable[[Function], Function]:
 def find(kind: str, domain: str = "") -> Function | None:
     """What computes an operation, if anything does."""
     return TABLE.get((standard(domain), kind))
+
+
+def check_inputs(proto: Any, function: Function) -> None:
+    """Whether an operation of a file is given what it cannot do without.
+
+    Raises:
+        ValueError: it is not.
+    """
+    needed = required(function)
+    given = [bool(name) for name in proto.input]
+    for at, name in enumerate(needed):
+        if at >= len(given) or not given[at]:
+            raise ValueError(f"{proto.op_type} `{proto.name or next(iter(proto.output), '')}` without its input {at} ({name})")
+
+
+@cache
+def required(function: Function) -> tuple[str, ...]:
+    """The inputs that the function of an operation has no value for when they are left out."""
+    _, *taken = inspect.signature(function).parameters.values()
+    return tuple(one.name for one in taken if one.kind is one.POSITIONAL_OR_KEYWORD and one.default is one.empty)
 
 
 def standard(domain: str) -> str:
