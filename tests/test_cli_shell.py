@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -12,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from pellucid.catalogue.methods import methods
 from pellucid.catalogue.recipes import recipes
@@ -134,3 +137,72 @@ def test_a_method_with_a_setting_is_evaluated(folder):
     command = ("evaluate", "cat.jpg", *OWN, "--methods", "occlusion", "--metrics", "sparseness", "--json")
     plain, changed = (json.loads(run(*command, *more).stdout)["rows"][0] for more in ((), ("--with", "window=2")))
     assert plain["method"] == changed["method"] == "occlusion" and plain["score"] != changed["score"]
+
+
+def test_the_pictures_that_excite_a_channel_most_are_found(folder):
+    Path("photos").mkdir()
+    Image.new("RGB", (32, 32), "white").save("photos/white.png")
+    Image.new("RGB", (32, 32), "black").save("photos/black.png")
+    run("examples", "0:1", "2", *OWN, "--data", "photos", "--top", "1", "--out", "best.json")
+    told = json.loads(Path("best.json").read_text())
+    assert [len(unit["examples"]) for unit in told["units"]] == [1, 1] and told["pictures"] == 2
+    assert "no such folder" in refused("examples", "0:1", *OWN, "--data", "nowhere")
+
+
+def completed(*words: str) -> list[str]:
+    """What bash is offered for the last word."""
+    shell = {"_PELLUCID_COMPLETE": "bash_complete", "COMP_WORDS": " ".join(("pellucid", *words)), "COMP_CWORD": str(len(words))}
+    code = (
+        "import sys; from pellucid.cli import main\ntry: main(prog_name='pellucid')\nfinally: assert 'torch' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", code], env=os.environ | shell, capture_output=True, text=True, timeout=60)
+    return [line.partition(",")[2] for line in done.stdout.splitlines()]
+
+
+def test_names_are_completed_without_pytorch():
+    assert completed("explain", "--method", "lrp.epsilon_p") == ["lrp.epsilon_plus", "lrp.epsilon_plus_flat"]
+    assert completed("compare", "--methods", "lrp,occ") == ["lrp,occlusion"]
+    assert completed("explain", "--model", "efficientnet_lite1")[0] == "efficientnet_lite1"
+    assert completed("maximize", "--recipe", "lu") == ["lucid"]
+    assert completed("exa") == ["examples"]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_every_shell_gets_its_script(shell):
+    assert "_PELLUCID_COMPLETE" in run("completion", shell).stdout
+
+
+REPRODUCED = ("png", "html", "json", "safetensors")
+
+
+@pytest.fixture
+def results(folder) -> Path:
+    """A result in every format that can be computed again."""
+    run("explain", "cat.jpg", *OWN, "--method", "rise", "--with", "budget=40", "--target", "2", "--view", "map,regions",
+        "--format", ",".join(REPRODUCED))  # fmt: skip
+    return folder
+
+
+@pytest.mark.parametrize("suffix", REPRODUCED)
+def test_a_result_is_computed_again_from_what_its_file_says(results, suffix):
+    (file,) = Path.cwd().glob(f"cat.rise*.{suffix}")
+    out = run("repro", str(file), "--trust").stdout
+    assert "rise -> logit 2" in out and "Largest difference: 0 (nothing differs)." in out
+    assert "Add --trust" in refused("repro", str(file))
+
+
+@pytest.mark.parametrize("suffix", REPRODUCED)
+def test_other_weights_differ_by_more_than_rounding(results, suffix):
+    weights = load_file("net.safetensors")
+    save_file({name: -2 * value for name, value in weights.items()}, "net.safetensors")
+    (file,) = Path.cwd().glob(f"cat.rise*.{suffix}")
+    told = json.loads(run("repro", str(file), "--trust", "--json", code=1).stdout)
+    assert not told["same"] and (told["difference"] is None or told["difference"] > 0.01)
+
+
+def test_what_cannot_be_computed_again_is_refused(folder):
+    Image.new("RGB", (9, 9)).save("plain.png")
+    assert "no provenance" in refused("repro", "plain.png")
+    assert "such files do not say where they come from" in refused("repro", "cat.jpg")
+    run("compare", "cat.jpg", *OWN, "--methods", "gradient,saliency", "--out", "two.png")
+    assert "results of other commands" in refused("repro", "two.png")

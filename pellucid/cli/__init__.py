@@ -21,13 +21,16 @@ COMMANDS = {  # the most used first; the file of a command is imported when it i
     "compare": ("pellucid.cli.compare:compare", "Several methods on one picture, side by side."),
     "concepts": ("pellucid.cli.concepts:concepts", "Which channels of a layer a decision is based on."),
     "maximize": ("pellucid.cli.maximize:maximize", "Which picture excites a class or channel most."),
+    "examples": ("pellucid.cli.examples:examples", "Which pictures of a folder excite a class or channel most."),
     "evaluate": ("pellucid.cli.evaluate:evaluate", "Which method to trust, measured on a model and pictures."),
+    "repro": ("pellucid.cli.repro:repro", "Compute again what a result file holds, and say how far it differs."),
     "prior": ("pellucid.cli.prior:prior", "Train a generator of pictures for recipes dgn_am and ppgn."),
     "inspect": ("pellucid.cli.inspect:inspect", "Input, layers, rules and methods of a model."),
     "methods": ("pellucid.cli.lists:methods", "List the explanation methods."),
     "metrics": ("pellucid.cli.lists:metrics", "List the evaluation metrics."),
     "recipes": ("pellucid.cli.lists:recipes", "List the maximization recipes and their settings."),
     "models": ("pellucid.cli.lists:models", "List the built-in models, and what else can be loaded."),
+    "completion": ("pellucid.cli.completion:completion", "Make bash, zsh or fish complete commands and names."),
     "demo": ("pellucid.cli.demo:demo", "Explain two photographs that come with pellucid."),
 }
 
@@ -78,6 +81,7 @@ def main() -> None:
     pellucid compare cat.jpg                  several methods side by side
     pellucid concepts cat.jpg                 which channels the decision is based on
     pellucid maximize espresso                what excites a class most
+    pellucid examples stages.4:17 --data photos/   what a channel looks for
     pellucid evaluate photos/                 which method to trust
     """
 

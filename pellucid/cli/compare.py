@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from . import output
+from . import completion, output
 from .errors import debug_option, exit_if_incomplete, print_failures
 from .files import OPEN, OUT, Folder, file_names, format_option, open_first
 from .inputs import TEXT, Input, named_inputs
@@ -27,7 +27,14 @@ METHODS = "lrp,sensitivity,integrated_gradients,gradcam,occlusion"
 @click.command()
 @click.argument("paths", nargs=-1, metavar="PICTURE")
 @TEXT
-@click.option("--methods", default=METHODS, show_default=True, metavar="LIST", help="Several of `pellucid methods`.")
+@click.option(
+    "--methods",
+    default=METHODS,
+    show_default=True,
+    shell_complete=completion.METHODS,
+    metavar="LIST",
+    help="Several of `pellucid methods`.",
+)
 @WITH
 @MODEL
 @with_target_options

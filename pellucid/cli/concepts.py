@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import output
+from .completion import METHODS
 from .errors import debug_option, exit_if_incomplete
-from .files import OUT, Folder, file_names, format_option
+from .files import OPEN, OUT, Folder, file_names, format_option, open_first
 from .model_options import MODEL, ModelOptions, numbers, with_model_options
 from .progress import ProgressBar
 from .target_options import TARGET
@@ -28,7 +29,14 @@ OUTER = 2  # layers whose names have fewer dots are listed one by one
 @click.option("--top", type=click.IntRange(1), default=6, show_default=True, metavar="N", help="Channels in favour to show.")
 @click.option("--against", type=click.IntRange(0), default=2, show_default=True, metavar="N", help="Channels against to show.")
 @TARGET
-@click.option("--method", default="lrp", show_default=True, metavar="NAME", help="A method that propagates relevance.")
+@click.option(
+    "--method",
+    default="lrp",
+    show_default=True,
+    shell_complete=METHODS,
+    metavar="NAME",
+    help="A method that propagates relevance.",
+)
 @MODEL
 @click.option("--data", metavar="DIR", help="Folder of pictures: those that rely on a channel most are shown beside it.")
 @click.option(
@@ -36,13 +44,14 @@ OUTER = 2  # layers whose names have fewer dots are listed one by one
 )
 @click.option("--draw", is_flag=True, help="Draw what excites each channel most; takes minutes.")
 @OUT
-@format_option("png,json", "png, json, txt")
+@format_option("png,json", "png, json, txt, jpg, pdf")
+@OPEN
 @output.JSON
 @with_model_options
 @debug_option
 def concepts(
     picture: str, at: str | None, target: str | None, method: str, model_options: ModelOptions, out: str, formats: str,
-    as_json: bool, **options: Any,
+    open_it: bool, as_json: bool, **options: Any,
 ) -> None:  # fmt: skip
     """Which channels of a layer the decision on PICTURE is based on, where each is relevant, and what each stands for.
 
@@ -62,6 +71,8 @@ def concepts(
         c = verb(model, picture, int(target) if target and target.isdigit() else target, method, at=at, **options)
     files = folder.write(c, name)
     print_result(c, files, with_layers=at is None, as_json=as_json)
+    if open_it:
+        open_first(files)
     exit_if_incomplete(called_off=progress.called_off)
 
 

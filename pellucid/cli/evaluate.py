@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from . import output
+from . import completion, output
 from .errors import debug_option, exit_if_incomplete, print_failures
 from .files import Folder
 from .inputs import expand
@@ -28,9 +28,18 @@ SUITES, SUITE_METHODS = ("hidden-parts", "pasted-object"), "lrp,lrp.epsilon,grad
 
 @click.command()
 @click.argument("pictures", nargs=-1, metavar="PICTURES...")
-@click.option("--methods", metavar="LIST", help=f"Several of `pellucid methods`.  [default: {METHODS}]")
+@click.option(
+    "--methods", shell_complete=completion.METHODS, metavar="LIST", help=f"Several of `pellucid methods`.  [default: {METHODS}]"
+)
 @WITH
-@click.option("--metrics", default=METRICS, show_default=True, metavar="LIST", help="Several of `pellucid metrics`.")
+@click.option(
+    "--metrics",
+    default=METRICS,
+    show_default=True,
+    shell_complete=completion.METRICS,
+    metavar="LIST",
+    help="Several of `pellucid metrics`.",
+)
 @MODEL
 @TARGET
 @click.option("--seed", default=0, show_default=True, metavar="N", help="Seed of random orders, ties and intervals.")

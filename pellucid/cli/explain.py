@@ -13,12 +13,14 @@ from click.exceptions import Exit
 from pellucid.errors import InputError, PellucidError, PictureError, TargetError, WhereError, error_to_dict
 from . import output
 from .arguments import in_options
+from .completion import METHODS
 from .errors import REFUSED, debug_option, exit_if_incomplete, print_error, print_failure
 from .files import OPEN, OUT, Folder, file_names, format_option, open_first
 from .inputs import TEXT, Input, named_inputs
 from .model_options import MODEL, ModelOptions, with_model_options
 from .progress import ProgressBar
-from .settings import WITH, configured, setting_words, split_names
+from .repro import typed_options
+from .settings import WITH, configured, settings_by_method, split_names
 from .target_options import BY, TOP, TargetOptions, with_target_options
 
 if TYPE_CHECKING:
@@ -31,7 +33,15 @@ if TYPE_CHECKING:
 @click.argument("paths", nargs=-1, metavar="PICTURE...")
 @TEXT
 @MODEL
-@click.option("--method", "methods", default="lrp", show_default=True, metavar="LIST", help="One or more of `pellucid methods`.")
+@click.option(
+    "--method",
+    "methods",
+    default="lrp",
+    show_default=True,
+    shell_complete=METHODS,
+    metavar="LIST",
+    help="One or more of `pellucid methods`.",
+)
 @WITH
 @with_target_options
 @click.option("--view", default="map", show_default=True, metavar="LIST", help="What is drawn, among map, outlines, regions.")
@@ -58,7 +68,7 @@ def explain(
         from pellucid.render import Shown
 
         folder = Folder.of(out, formats, "explanation")
-        questions = asked(inputs, configured(names, settings), setting_words(names, settings), target_options.words)
+        questions = asked(inputs, configured(names, settings), settings_by_method(names, settings), target_options.words)
         folder.check([one.file for one in questions], [one.input.path for one in questions])
         Shown(drawn["view"]).views()
         model = model_options.load()
@@ -72,6 +82,8 @@ def explain(
         try:
             with progress(one.label, completes=1):
                 e = one.answer(model, target_options)
+                again = typed_options(model_options, target_options, one.name, one.settings, drawn)
+                e = replace(e, provenance=e.provenance | again)
                 files = folder.write(e, one.file, **drawn)
         except Exception as error:
             if len(failed) == index and is_about_all(error, methods=len(names)):
@@ -98,10 +110,17 @@ def is_about_all(error: Exception, *, methods: int) -> bool:
 
 @dataclass(frozen=True)
 class Question:
-    """One input to be explained by one method, and the name of the files for the answer."""
+    """One input to be explained by one method, and the name of the files for the answer.
+
+    Arguments:
+        name: What was typed as the method.
+        settings: What was typed as its settings.
+    """
 
     input: Input
+    name: str
     method: Method
+    settings: Mapping[str, str]
     file: str
 
     @property
@@ -116,13 +135,18 @@ class Question:
 
 
 def asked(
-    inputs: Sequence[Input], methods: Mapping[str, Method], settings: Mapping[str, str], words: Sequence[str]
+    inputs: Sequence[Input], methods: Mapping[str, Method], settings: Mapping[str, dict[str, str]], words: Sequence[str]
 ) -> list[Question]:
     """Every input by every method, those of one input together."""
     paths = [one.path for one in inputs]
-    files = {name: file_names(paths, name, settings[name], *words) for name in methods}
+    typed = {name: " ".join(map("=".join, given.items())) for name, given in settings.items()}
+    files = {name: file_names(paths, name, typed[name], *words) for name in methods}
     numbered = enumerate(inputs)
-    return [Question(one, method, files[name][number]) for number, one in numbered for name, method in methods.items()]
+    return [
+        Question(one, name, method, settings[name], files[name][number])
+        for number, one in numbered
+        for name, method in methods.items()
+    ]
 
 
 def of(questions: Sequence[Question]) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from . import output
+from .completion import METHODS
 from .errors import debug_option
 from .model_options import ModelOptions, check_computes, numbers, with_model_options
 from .progress import ProgressBar
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("model", metavar="MODEL")
 @click.argument("picture", required=False, metavar="[PICTURE]")
-@click.option("--method", default="lrp", show_default=True, metavar="NAME", help="Method whose rules are listed.")
+@click.option(
+    "--method", default="lrp", show_default=True, shell_complete=METHODS, metavar="NAME", help="Method whose rules are listed."
+)
 @click.option("--shape", type=numbers(int), metavar="N,C,H,W", help="Shape of the input, where the model does not say.")
 @click.option("--depth", type=int, default=2, show_default=True, metavar="N", help="Depth of nested layers to list.")
 @click.option("--verify", is_flag=True, help="Measure whether the network does what explanations take it to do.")

@@ -10,6 +10,7 @@ import click
 
 from pellucid.errors import MethodError
 from . import output
+from .completion import METHODS, RECIPES
 from .errors import debug_option
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ SOURCES = (
 
 
 @click.command()
-@click.argument("name", required=False, metavar="[NAME]")
+@click.argument("name", required=False, shell_complete=METHODS, metavar="[NAME]")
 @click.option("--family", metavar="NAME", help="Only the methods of one family: lrp, gradient, cam, perturb, ...")
 @output.JSON
 @debug_option
@@ -102,7 +103,7 @@ def metrics(as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("name", required=False, metavar="[NAME]")
+@click.argument("name", required=False, shell_complete=RECIPES, metavar="[NAME]")
 @output.JSON
 @debug_option
 def recipes(name: str | None, as_json: bool) -> None:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import output
+from .completion import RECIPES
 from .errors import debug_option, exit_if_incomplete
-from .files import OUT, Folder, format_option, slug
+from .files import OPEN, OUT, Folder, format_option, open_first, slug
 from .model_options import MODEL, ModelOptions, with_model_options
 from .progress import ProgressBar
 from .settings import parse_settings
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("targets", nargs=-1, required=True, metavar="TARGET...")
-@click.option("--recipe", default="auto", show_default=True, metavar="NAME", help="One of `pellucid recipes`.")
+@click.option(
+    "--recipe", default="auto", show_default=True, shell_complete=RECIPES, metavar="NAME", help="One of `pellucid recipes`."
+)
 @click.option(
     "--with", "settings", multiple=True, metavar="NAME=VALUE",
     help="Change a setting of the recipe; `pellucid recipes NAME` lists them.",
@@ -43,13 +46,14 @@ if TYPE_CHECKING:
     help="Another model to score the pictures with: a name, or a file loaded as --model is; implies --judge.",
 )  # fmt: skip
 @OUT
-@format_option("png,json", "png, json, safetensors")
+@format_option("png,json", "png, json, safetensors, jpg, pdf")
+@OPEN
 @output.JSON
 @with_model_options
 @debug_option
 def maximize(
     targets: Sequence[str], recipe: str, settings: Sequence[str], model_options: ModelOptions, prior: str | None, judge: bool,
-    others: Sequence[str], out: str, formats: str, as_json: bool, **options: Any,
+    others: Sequence[str], out: str, formats: str, open_it: bool, as_json: bool, **options: Any,
 ) -> None:  # fmt: skip
     """Find pictures that excite a TARGET most: a class by name or index, a channel of a layer as LAYER:UNIT, or a whole LAYER.
 
@@ -72,8 +76,10 @@ def maximize(
         p = verb(model, each, chosen, canvas=prior, **options)
     with progress("measuring trust"):
         trust = p.trust(other=other_models) if judge or others else None
-        files = folder.write(p, name, (".png", ".json"), **({} if trust is None else {"trust": trust}))
+        files = folder.write(p, name, (".png", ".json", ".jpg", ".pdf"), **({} if trust is None else {"trust": trust}))
     print_result(p, files, trust, as_json=as_json)
+    if open_it:
+        open_first(files)
     exit_if_incomplete(called_off=progress.called_off or p.called_off)
 
 

@@ -16,6 +16,7 @@ import click
 from pellucid.core.files import parse_json
 from pellucid.errors import ModelError
 from . import allocator
+from .completion import models
 from .errors import print_error
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ def with_options(group: type[Any], name: str, options: Sequence[Callable[..., An
 
 
 MODEL = click.option(
-    "--model", default=BUILT_IN, show_default=True, metavar="MODEL",
+    "--model", default=BUILT_IN, show_default=True, shell_complete=models, metavar="MODEL",
     help="A built-in model, a file, a folder, or a name such as timm:resnet50; see `pellucid models`.",
 )  # fmt: skip
 OPTIONS = (

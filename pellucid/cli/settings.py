@@ -72,12 +72,11 @@ def assigned(entries: Mapping[str, Entry], texts: Sequence[str]) -> dict[str, di
     return found
 
 
-def setting_words(names: Sequence[str], texts: Sequence[str]) -> dict[str, str]:
-    """By method, what distinguishes files made with these settings from those of others: "window=64 stride=32"."""
+def settings_by_method(names: Sequence[str], texts: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Which settings each method gets, as they were typed."""
     from pellucid.catalogue.methods import entry
 
-    chosen = assigned({name: entry(name) for name in names}, texts)
-    return {name: " ".join("=".join(pair) for pair in values.items()) for name, values in chosen.items()}
+    return assigned({name: entry(name) for name in names}, texts)
 
 
 def parse_settings(entry: Entry, texts: Sequence[str]) -> dict[str, Any]:
