@@ -33,7 +33,7 @@ class Spectrogram:
         >>> mels = Spectrogram.mel(64, rate=16000, hop=160)
         >>> x, levels = mels.read(torch.zeros(64, 100))
         >>> x.shape, levels.seconds(50), [round(hertz) for hertz in levels.band(0)]
-        (torch.Size([1, 1, 64, 100]), 0.5, [11, 55])
+        (torch.Size([1, 1, 64, 100]), 0.5, [13, 42])
     """
 
     hertz: tuple[float, ...]
