@@ -49,6 +49,14 @@ value of the class) in magnitude; it **arrives** when, besides, at least a tenth
 means that seed = input + absorbed to 1e-4 of what passed through them. **Eager = exported** compares the map with that of the
 same network after `torch.export`, to 1e-4 of the greatest entry.
 
+What random weights show of attention is not what training makes of it. Of two networks that learned language
+(`bench/language.py`) the median text has at its tokens, over the score:
+
+| | pellucid `lrp` | `lrp.cp` | `lrp.attention` | gradient x input |
+|---|--:|--:|--:|--:|
+| Gemma 3, 270 million weights, 53 prompts | 1.00 | 1.00 | 0.11 | 0.13 |
+| all-MiniLM-L6-v2, 64 pairs of texts | 1.00 | 0.83 | 0.60 | 0.02 |
+
 In the tables, each cell is the sum of the relevance at the input over the seed, then in brackets the sum of its magnitudes over
 the seed's; ✗ marks what is not bounded. "native: ..." names the operations without a rule, whose derivative took its place, where
 the library says so.

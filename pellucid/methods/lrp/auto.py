@@ -47,7 +47,7 @@ def fitted_attention(tape: Tape, ops: Sequence[Op]) -> Composite:
     chosen = CP(eps=EPS, bias="share", silent="share")
     box = [(Where(op="convolution", position="first"), ZBox(eps=EPS, silent="share"))] if reads_picture(tape) else []
     rest = (
-        (Where(op="sum"), Gamma(0.25, EPS, silent="spread")),
+        (Where(op="sum"), Gamma(0.1, EPS, silent="spread")),
         (Where(op="shift"), Pass()),
         (Where(op="transform"), Epsilon(EPS, bias="share", silent="share")),
     )
