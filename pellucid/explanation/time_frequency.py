@@ -27,7 +27,7 @@ def refusal(subject: Modality | None, method: str, *, adds: bool) -> PellucidErr
         return InputError(asked, found, "only a series has a spectrum", do)
     if not adds:
         why = "only values that add up can be shared out over what a sample is the sum of"
-        return MethodError(asked, f"values of {method}, which do not add up", why, 'Take "lrp" or "gradient_x_input".')
+        return MethodError(asked, f"values of {method} that do not add up to a score", why, 'Take "lrp" or "gradient_x_input".')
     return None
 
 

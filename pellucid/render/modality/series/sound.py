@@ -35,7 +35,7 @@ def spectrum(e: Explanation, drawn: Map) -> Spectrum:
     assert isinstance(e.subject, Series)
     if refusal(e.subject, e.method, adds=e.signed and e.adds) is not None:
         levels = plain_levels(e.subject)
-        words = f"Below: the sound's spectrogram. {ground(levels)} Values of {e.method} do not add up, and have no place in it."
+        words = f"Below: the sound's spectrogram. {ground(levels)} Values that do not add up to a score have no place in it."
         return Spectrum(levels, None, Scale(1.0, ""), words)
     over = e.spectrogram()
     assert isinstance(over.subject, TimeFrequency)
