@@ -81,7 +81,8 @@ def named_inputs(paths: Sequence[str], texts: Sequence[str]) -> list[Input]:
         raise click.UsageError("Nothing to explain: name a PICTURE or a file of text, or give --text.")
     if files and not typed and not any(Path(file).exists() for file in files):
         do = "Check the path; addresses on the web are not fetched."
-        raise PictureError(f"picture {click.format_filename(files[0])}", "no file of that name", "there is nothing to read", do)
+        what = "picture" if Path(files[0]).suffix.lower() in PICTURES else "input"
+        raise PictureError(f"{what} {click.format_filename(files[0])}", "no file of that name", "it cannot be read", do)
     return inputs
 
 
