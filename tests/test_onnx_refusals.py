@@ -32,7 +32,7 @@ def test_operations_in_no_order_are_put_into_one(tmp_path):
 @pytest.mark.parametrize(
     ("nodes", "message"),
     [
-        ([helper.make_node("MatMul", ["input", "lost"], ["y"], "last")], "'lost', which nothing in the file makes, is read by MatMul"),
+        ([helper.make_node("MatMul", ["input", "lost"], ["y"], "last")], "'lost', which nothing in the file makes, is read by"),
         ([helper.make_node("Relu", ["input"], ["other"], "only")], "'y', which nothing in the file makes, is read by its end"),
         ([LAST, helper.make_node("Relu", ["y"], ["r"], "back")], "operations that wait for each other"),
         ([helper.make_node("MatMul", ["input"], ["y"], "last")], "MatMul `last` without its input 1"),
