@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import sys
 from pathlib import Path
 
@@ -205,3 +206,8 @@ def test_what_is_not_installed_is_said_with_its_extra(net, tmp_path, monkeypatch
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(MissingExtra, match=r"found no package onnx; .* pip install 'pellucid\[onnx\]'"):
         pl.load(path)
+
+
+def test_a_network_crosses_processes(net, tmp_path):
+    loaded = pl.load(onnx_nets.save(net, tmp_path / "net.onnx"))
+    assert torch.equal(pickle.loads(pickle.dumps(loaded.module))(X), loaded(X))

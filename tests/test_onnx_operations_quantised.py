@@ -10,6 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 import pellucid as pl
+from tests import onnx_nets
 from tests.onnx_oracle import agree
 
 RANDOM = np.random.default_rng(0)
@@ -348,3 +349,20 @@ def test_every_rounding_has_a_rule_and_passes_relevance_on(net, tmp_path):
     e = pl.explain(model, PICTURES, target=1, method="deeplift")
     baseline = model(torch.zeros(1, 3, 8, 8)).detach()[:, 1]
     torch.testing.assert_close(e.values.flatten(1).sum(1), model(PICTURES).detach()[:, 1] - baseline, rtol=0, atol=1e-5)
+
+
+def test_a_range_that_is_found_for_each_input_is_held_and_nothing_is_said_to_be_missing(tmp_path):
+    """That the steps of a rounding depend on the input has no part in a map, and is no branch that it lacks."""
+    weight = numpy_helper.from_array(np.arange(-6, 6, dtype=np.int8).reshape(4, 3), "weight")
+    nodes = [
+        helper.make_node("DynamicQuantizeLinear", ["input"], ["q", "scale", "zero"], "rounds"),
+        helper.make_node("MatMulInteger", ["q", "weight", "zero"], ["whole"], "product"),
+        helper.make_node("Cast", ["whole"], ["real"], "real", to=1),
+        helper.make_node("Mul", ["real", "scale"], ["y"], "scales"),
+    ]
+    path = onnx_nets.write(nodes, [weight], ["N", 4], "y", ["N", 3], tmp_path / "net.onnx")
+    x = torch.tensor([[1.0, -2.0, 0.5, 3.0]])
+    for method in ("gradient_x_input", "lrp"):
+        e = pl.explain(pl.load(path), x, target=pl.logit(1), method=method)
+        assert not e.warnings()
+        assert torch.allclose(e.values, x * torch.tensor([-5.0, -2.0, 1.0, 4.0]), atol=0.1)  # of the steps, not of their range

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import cache
 from typing import Any
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 
 PRECISION = {float: torch.float64, complex: torch.complex128}  # of the numbers of a program, which lose none on their way
 
@@ -21,6 +22,11 @@ class InterceptMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __torch_dispatch__(self, fn: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Any:
         return self.answer(fn, with_tensors(args, tensor_places(fn)), kwargs or {})
+
+
+def aside() -> AbstractContextManager[Any]:
+    """What is computed here is no part of what is recorded: it stands beside the network as its weights do."""
+    return _disable_current_modes()
 
 
 def with_tensors(args: tuple[Any, ...], places: tuple[int, ...]) -> tuple[Any, ...]:

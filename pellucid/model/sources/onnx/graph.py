@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from . import quantised
-from .operation import Function, Node
+from .operation import Function, Node, find
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,14 @@ class Operation(nn.Module):
 
     def extra_repr(self) -> str:
         return self.node.kind
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the function, which is found again by its name: networks cross processes."""
+        return {**self.__dict__, "function": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)  # type: ignore[no-untyped-call]
+        self.function = find(self.node.kind, self.node.domain) or self.function
 
 
 class Graph(nn.Module):

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pellucid.core.intercept import aside
 from .. import constants
 from ..operation import Function, Node, operation
 from ..quantised import ACCEPTED, Quantised, same
@@ -45,13 +46,17 @@ def dequantise(node: Node, x: Any, scale: Tensor, zero: Tensor | None = None) ->
 
 @operation("DynamicQuantizeLinear")
 def dynamically_quantise(node: Node, x: Tensor) -> tuple[Quantised, Tensor, Tensor]:
-    """In 255 steps from the least to the largest number of all, or zero; that these depend on x has no part in derivatives."""
-    held = x.detach()
-    low, high = held.amin().clamp(max=0), held.amax().clamp(min=0)
+    """In 255 steps from the least to the largest number of all, or zero; that these depend on x has no part in an explanation."""
+    with aside(), torch.no_grad():
+        scale, zero = _range(x)
+    return rounded(node, x, scale, zero, "uint8"), scale, zero
+
+
+def _range(x: Tensor) -> tuple[Tensor, Tensor]:
+    low, high = x.amin().clamp(max=0), x.amax().clamp(min=0)
     scale = (high - low) / 255
     scale = torch.where(scale == 0, 1.0, scale)
-    zero = (-low / scale).round().clamp(0, 255).to(torch.uint8)
-    return rounded(node, x, scale, zero, "uint8"), scale, zero
+    return scale, (-low / scale).round().clamp(0, 255).to(torch.uint8)
 
 
 def _format(node: Node, zero: Tensor | None) -> str:
