@@ -108,6 +108,7 @@ def test_the_suffix_of_out_is_the_format_of_one_file(folder):
     heat = np.load("new/map.npy")[0].sum(0)
     assert len(rows) == 256 and float(rows[17]["value"]) == pytest.approx(heat[1, 1], rel=1e-5)
     assert "one file holds one result" in refused("explain", "cat.jpg", "new/../cat.jpg", *OWN, "--out", "both.png")
+    assert "would overwrite it" in refused("explain", "cat.jpg", *OWN, "--out", "net.safetensors")
     assert "leave out --format" in refused("explain", "cat.jpg", *OWN, "--out", "one.png", "--format", "png")
 
 

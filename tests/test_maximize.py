@@ -784,7 +784,7 @@ def test_the_command_refuses_in_one_paragraph(folder: Path):
     assert "--data DIR" in run("maximize", "1", *OWN, "--beside", "2", code=2).stderr
     assert "classes run 0-2" in run("maximize", "3", *OWN, code=2).stderr
     assert "Try: " in run("maximize", "1", *OWN, "--seeds", "0", code=2).stderr
-    assert "results go into a folder" in run("maximize", "1", *OWN, "--out", "net.safetensors", code=2).stderr
+    assert "would overwrite it" in run("maximize", "1", *OWN, "--out", "net.safetensors", code=2).stderr
     assert "Take recipe dgn_am or ppgn" in run("maximize", "1", *OWN, "--prior", "net.safetensors", code=2).stderr
 
 

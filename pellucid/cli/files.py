@@ -88,7 +88,7 @@ class Folder:
         except OSError as error:
             found = f"{place}: {error.strerror}"
             raise OutputError(asked, found, "nothing can be written there", "Name another folder.") from None
-        sources = {Path(path).resolve() for path in inputs}
+        sources = {Path(path).resolve() for path in (*inputs, *typed_words())}
         for file in (file for name in names for file in self.files(name)):
             if file.resolve() in sources:
                 raise OutputError(asked, f"the input {file}", "the result would overwrite it", "Name another folder.")
@@ -108,6 +108,13 @@ class Folder:
         """What a verb returned, in every format; the formats that are `painted` take the options."""
         self.make()
         return [result.save(file, **(options if file.suffix.lower() in painted else {})) for file in self.files(name)]
+
+
+def typed_words() -> list[str]:
+    """Every word of the command but --out: a model, weights or labels may be files that a result must not replace."""
+    context = click.get_current_context(silent=True)
+    values = [value for name, value in (context.params if context else {}).items() if name != "out"]
+    return [word for value in values for word in (value if isinstance(value, tuple) else (value,)) if isinstance(word, str)]
 
 
 def open_first(files: Sequence[Path]) -> None:
