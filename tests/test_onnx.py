@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import pickle
 import sys
@@ -211,3 +212,9 @@ def test_what_is_not_installed_is_said_with_its_extra(net, tmp_path, monkeypatch
 def test_a_network_crosses_processes(net, tmp_path):
     loaded = pl.load(onnx_nets.save(net, tmp_path / "net.onnx"))
     assert torch.equal(pickle.loads(pickle.dumps(loaded.module))(X), loaded(X))
+
+
+def test_a_network_computes_in_the_precision_it_is_moved_to(net, tmp_path):
+    moved = pl.load(onnx_nets.save(net, tmp_path / "net.onnx")).module.double()
+    twin = copy.deepcopy(net).double()
+    torch.testing.assert_close(moved(X.double()), twin(X.double()), rtol=0, atol=1e-12)

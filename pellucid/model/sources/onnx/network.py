@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -61,6 +61,7 @@ class OnnxNetwork(nn.Module):
             self.add_module(free_name(self, name), child)
         for name, parameter in graph.named_parameters(recurse=False):
             self.register_parameter(free_name(self, name), parameter)
+        self._made_in = self._precision()
 
     @property
     def input_names(self) -> tuple[str, ...]:
@@ -81,7 +82,12 @@ class OnnxNetwork(nn.Module):
             found = f"{len(inputs)} by position" + (f" and {', '.join(named)}" if named else "")
             why = f"the file takes {', '.join(self.input_names)}"
             raise InputError("The inputs of an ONNX file", found, why, "Give each of them once, by position or by its name.")
-        return [port.converted(given[port.name]) for port in self.ports]
+        moved = self._precision() if self._precision() != self._made_in else None  # by .double() or .half()
+        ports = [replace(port, dtype=moved) if moved and port.dtype == self._made_in else port for port in self.ports]
+        return [port.converted(given[port.name]) for port in ports]
+
+    def _precision(self) -> torch.dtype | None:
+        return next((one.dtype for one in self.parameters() if one.is_floating_point()), None)
 
     def _run(self, values: Sequence[Any]) -> Any:
         graph = self._graph[0]
