@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from tests.onnx_oracle import agree
 
@@ -110,3 +111,13 @@ def test_weights_of_whole_numbers(way, columns):
     rest = (layer.b, None, layer.h[:, :1], layer.c[:, :1], None, *steps, *steps)
     how = {"outputs": 3, "hidden_size": SIZE, "direction": way, "domain": "com.microsoft", "constant": (1, 2, 8, 9, 10, 11)}
     agree("DynamicQuantizeLSTM", 1, layer.x[:, :1], w, r, *rest, **how)
+
+
+def test_a_state_for_another_batch_is_refused_and_not_read_beyond_its_end():
+    from pellucid.model.sources.onnx.operation import Node, find
+
+    node = Node("LSTM", "lstm", 14, {"hidden_size": 6})
+    w, r = torch.rand(1, 24, 5), torch.rand(1, 24, 6)
+    state = torch.zeros(1, 2, 6)
+    with pytest.raises(ValueError, match="where \\(1, 4, 6\\) is needed"):
+        find("LSTM")(node, torch.rand(7, 4, 5), w, r, None, None, state, state)

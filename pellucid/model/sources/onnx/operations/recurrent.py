@@ -127,6 +127,8 @@ def recurrent(
         x, h, c = x.transpose(0, 1), *(None if state is None else state.transpose(0, 1) for state in (h, c))
     start = x.new_zeros(len(w), x.shape[1], r.shape[-1])
     states = start if h is None else h, start if c is None else c
+    if any(one.shape != start.shape for one in states):  # torch would read beyond them
+        raise ValueError(f"states of shape {[tuple(one.shape) for one in states]} where {tuple(start.shape)} is needed")
     if lengths is not None and all(length == len(x) for length in integers(lengths)):
         lengths = None
     mode = _mode(node) if lengths is None and peepholes is None and read is None else None
