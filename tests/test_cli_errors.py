@@ -73,7 +73,7 @@ UNLUCKY = [
     (["explain", "cat.jpg", "--model", "odd.xyz"], "no PyTorch, TorchScript, ONNX, Keras, GGUF or safetensors file"),
     (["explain", "cat.jpg", "--model", "bad.onnx", *PIXELS], "cut short or damaged"),
     (["explain", "cat.jpg", "--model", "empty"], "no config.json in it"),
-    (["explain", "cat.jpg", "--model", "config"], "config?random"),
+    (["explain", "cat.jpg", "--model", "config"], "names no architecture"),
     (["explain", "cat.jpg", "--model", "hf:./gone"], "no folder gone"),
     (["explain", "cat.jpg", "--model", "net.safetensors"], "Say how the network is made: --builder MODULE:FUNCTION"),
     (["explain", "cat.jpg", "--model", "checkpoint.pth"], "--builder MODULE:FUNCTION"),

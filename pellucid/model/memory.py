@@ -88,9 +88,10 @@ def places(module: nn.Module) -> Iterator[Place]:
 
 
 def _of_script(module: torch.jit.ScriptModule) -> dict[str, bool]:
-    if not hasattr(module, "graph"):  # a script without a forward
+    try:
+        graph: Any = module.graph  # held by a name: the nodes die with it
+    except (AttributeError, RuntimeError):  # a script without a forward
         return {}
-    graph: Any = module.graph  # held by a name: the nodes die with it
     written, read = ({node.s("name") for node in graph.findAllNodes(f"prim::{way}Attr", True)} for way in ("Set", "Get"))
     return {name: name in read for name in written if hasattr(module, name)}
 
