@@ -289,7 +289,7 @@ def test_tokens_from_the_shell(folders: dict[str, Path], tmp_path: Path) -> None
     words = "--text", "The capital of France is", "--model", f"hf:{folders['gpt']}", "--out", str(tmp_path), "--format", "txt"
     done = shell("explain", *words, "--target", " Paris", "--versus", " good")
     assert done.exit_code == 0, done.output
-    assert '" Paris" at the last position' in done.stdout
+    assert 'token 340 " Paris" - token 341 " good" at the last position' in done.stdout
     done = shell("explain", *words, "--target", " Parisian tower")
     assert done.exit_code == 2 and "one is needed" in done.output
 
