@@ -309,3 +309,16 @@ def test_gamma_in_attention_is_an_option():
     case = CASE["seeing"]
     plain, more = (pl.explain(case.net(), case.inputs(), 1, pl.lrp.Attention(gamma=gamma)) for gamma in (0.0, 0.25))
     assert "Gamma" in "".join(more.provenance["method"]["options"]) and not torch.allclose(plain.values, more.values)
+
+
+def test_sums_over_tokens_are_pools_for_the_default():
+    torch.manual_seed(0)
+    q, k, v, out = nn.Linear(6, 4), nn.Linear(6, 4), nn.Linear(6, 5), nn.Linear(5, 3)
+    x = torch.randn(2, 4, 6)
+
+    def network(pool):
+        return lambda x: out(pool((q(x) @ k(x).mT / 2).softmax(-1) @ v(x)))
+
+    total, mean = (pl.explain(network(one), x, 1, "lrp") for one in (lambda z: z.sum(1), lambda z: 4 * z.mean(1)))
+    torch.testing.assert_close(total.values, mean.values, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(total.values.sum((1, 2)), total.output, rtol=1e-4, atol=1e-5)

@@ -275,8 +275,10 @@ def _sum(tape: Tape, seeds: Mapping[int, Tensor]) -> Tensor:
 
 
 def _misnamed(op: Op) -> bool:
-    """Whether an operation has the name of a kind that it is not of: a convolution whose weights depend on the input."""
-    return op.name in kinds.KINDS and op.name != op.kind
+    """Whether an operation has the name of a kind that it is not of: a convolution whose weights depend on the input, a sum over
+    an axis, which is a pool.
+    """
+    return op.name != op.kind and (op.name in kinds.KINDS or op.name == "sum")
 
 
 def reads_picture(tape: Tape) -> bool:
