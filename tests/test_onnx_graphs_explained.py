@@ -108,9 +108,9 @@ PARTS = {
         torch.relu,
     ),
     "scan": Part(
-        "q = Reshape(h, cube) g = Gather <axis = 1> (q, i0) f = Squeeze(g, i1) z = Mul(f, nil) "
+        "q = Reshape(h, cube) g = Gather <axis = 1> (q, i0) f = Squeeze(g, i1) n = Mul(f, nil) "
         "e, o = Scan <num_scan_inputs = 1, scan_input_axes = [1], scan_output_axes = [1], body = step "
-        "(float[n, 4] s, float[n, 4] v) => (float[n, 4] t, float[n, 4] w) { u = Add(s, v) t = Tanh(u) w = Identity(t) }> (z, q) "
+        "(float[n, 4] s, float[n, 4] v) => (float[n, 4] t, float[n, 4] w) { u = Add(s, v) t = Tanh(u) w = Identity(t) }> (n, q) "
         "y = Reshape(o, flat)", lambda h: scanned(h.view(-1, 2, 4)),
     ),
     "sequence": Part(

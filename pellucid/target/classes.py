@@ -39,7 +39,7 @@ class OfClass(Term):
         known = tuple(names.label(i) for i in indices) if names is not None else ()
         known = () if all(label == f"class {i}" for label, i in zip(known, indices, strict=False)) else known
         index = indices if isinstance(self.index, tuple) or self.index is None else indices[0]
-        return replace(self, index=index, labels=known, link=link_of(self.at, names))
+        return replace(self, index=index, labels=known, link=link_of(self.at, names) or self.link)
 
     def take(self, rows: Sequence[int]) -> OfClass:
         if not isinstance(self.index, tuple):
@@ -145,7 +145,7 @@ class Probability(OfClass):
     of_scores: ClassVar[bool] = False
 
     def resolve(self, value: Tensor, names: Names | None) -> Term:
-        link = link_of(self.at, names) or _apparent_link(_classes(value, self.text()))
+        link = link_of(self.at, names) or self.link or _apparent_link(_classes(value, self.text()))
         if link == "none":
             raise TargetError(
                 self.text(), "the numbers of a regression", "they are no scores of classes", "Explain one of them: pl.output(0)."

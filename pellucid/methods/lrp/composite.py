@@ -138,7 +138,7 @@ class Composite:
         end = tape.inputs[0] if at is None else find(tape, at)
         target, output = name_target(tape, target, model)
         tape, read = (tape, target) if self.only else read_alone(tape, target, end)
-        resolved = resolve_target(tape, read)
+        resolved = resolve_target(tape, read, model)
         ops = path(tape, resolved.gradients)
         composite = replace(self.choose(tape, ops).bounded(model), strict=self.strict, only=self.only)
         tape = composite.prepare(tape)

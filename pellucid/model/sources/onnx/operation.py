@@ -73,18 +73,17 @@ def check_inputs(proto: Any, function: Function) -> None:
     Raises:
         ValueError: it is not.
     """
-    needed = required(function)
-    given = [bool(name) for name in proto.input]
-    for at, name in enumerate(needed):
-        if at >= len(given) or not given[at]:
+    for at, (name, may_be_empty) in enumerate(required(function)):
+        if at >= len(proto.input) or not (proto.input[at] or may_be_empty):
             raise ValueError(f"{proto.op_type} `{proto.name or next(iter(proto.output), '')}` without its input {at} ({name})")
 
 
 @cache
-def required(function: Function) -> tuple[str, ...]:
-    """The inputs that the function of an operation has no value for when they are left out."""
+def required(function: Function) -> tuple[tuple[str, bool], ...]:
+    """The inputs that the function of an operation has no value for, and whether each may stand there empty."""
     _, *taken = inspect.signature(function).parameters.values()
-    return tuple(one.name for one in taken if one.kind is one.POSITIONAL_OR_KEYWORD and one.default is one.empty)
+    needed = [one for one in taken if one.kind is one.POSITIONAL_OR_KEYWORD and one.default is one.empty]
+    return tuple((one.name, any(word in str(one.annotation) for word in ("None", "Any"))) for one in needed)
 
 
 def standard(domain: str) -> str:

@@ -35,6 +35,7 @@ def reads(node: Any) -> Iterator[str]:
 
 def _of_graphs(graphs: Iterable[Any]) -> Iterator[str]:
     for graph in graphs:
-        yield from (value.name for value in graph.output)
-        for node in graph.node:
-            yield from reads(node)
+        made = {one.name for one in (*graph.input, *graph.initializer)}
+        made |= {name for node in graph.node for name in node.output}
+        read = (*(value.name for value in graph.output), *(name for node in graph.node for name in reads(node)))
+        yield from (name for name in read if name not in made)
