@@ -61,10 +61,11 @@ def kernels() -> tuple[bool, ...]:
 def elsewhere(work: Callable[[], object], threads: int = 2) -> Iterator[list[BaseException]]:
     """Other threads do some work over and over during this block."""
     failed: list[BaseException] = []
-    stop, started = threading.Event(), threading.Barrier(threads + 1)
+    stop, started, cores = threading.Event(), threading.Barrier(threads + 1), torch.get_num_threads()
 
     def loop() -> None:
         try:
+            torch.set_num_threads(cores)  # a setting of each thread, with which the last digit goes
             work()
             started.wait(30)
             while not stop.is_set():
