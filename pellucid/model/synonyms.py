@@ -42,10 +42,11 @@ def classes_by_name(names: Sequence[Iterable[str]]) -> dict[str, tuple[int, ...]
         >>> classes_by_name([["crane"], ["crane", "lifter"]])
         {'crane': (0, 1), 'lifter': (1,)}
     """
-    found: dict[str, tuple[int, ...]] = {}
+    found: dict[str, dict[int, None]] = {}
     for index, one in enumerate(names):
-        found |= {name: (*found.get(name, ()), index) for name in one if index not in found.get(name, ())}
-    return found
+        for name in one:
+            found.setdefault(name, {})[index] = None
+    return {name: tuple(indices) for name, indices in found.items()}
 
 
 def _names(label: str) -> set[str]:
