@@ -100,8 +100,10 @@ class Graph(nn.Module):
         values = {**outer, **self.fixed, **self._learned(), **given}
         for step in self.steps:
             taken = [values[name] if name else None for name in step.inputs]
-            around = {"outer": {name: values[name] for name in step.outer}} if step.outer or _holds_graphs(self, step) else {}
-            made = self.get_submodule(step.layer)(*taken, **around)
+            layer = self._modules[step.layer]
+            assert layer is not None
+            around = {"outer": {name: values[name] for name in step.outer}} if step.outer or _holds_graphs(layer) else {}
+            made = layer(*taken, **around)
             made = made if isinstance(made, tuple) else (made,)
             values.update((name, value) for name, value in zip(step.outputs, made, strict=False) if name)
             for name in step.dead:
@@ -112,8 +114,7 @@ class Graph(nn.Module):
         return {name: getattr(self._modules[child] if child else self, own) for name, (child, own) in self.homes.items()}
 
 
-def _holds_graphs(graph: Graph, step: Step) -> bool:
-    layer = graph.get_submodule(step.layer)
+def _holds_graphs(layer: nn.Module) -> bool:
     return isinstance(layer, Operation) and bool(layer._modules)
 
 

@@ -12,7 +12,6 @@ from torch.nn import functional as F
 from ..operation import Node, operation
 from .attention import Bounds, Scores, attend, both, heads, joined, merged, rotated
 from .normalisation import layer_norm, rms_norm
-from .rounding import accepting, real
 
 FUSED = "com.microsoft"
 
@@ -78,16 +77,6 @@ def attention(
     bounds = Bounds(ahead, right=0 if node.get("unidirectional", 0) else -1)
     made, _ = attend(q, k, v, _masked(node, mask, added, bounds, q, k), Scores(node.get("scale")))
     return (merged(made), torch.stack([k, v])) if node.outputs > 1 else (merged(made),)
-
-
-@accepting("QAttention", domain=FUSED)
-def quantised_attention(
-    node: Node, x: Any, weight: Any, bias: Tensor, x_scale: Tensor, scale: Tensor, mask: Tensor | None = None,
-    x_zero: Tensor | None = None, zero: Tensor | None = None, past: Tensor | None = None,
-) -> tuple[Tensor, ...]:  # fmt: skip
-    """Self-attention whose input and weights are whole numbers that stand for real ones."""
-    made: tuple[Tensor, ...] = attention(node, real(x, x_scale, x_zero), real(weight, scale, zero), bias, mask, past)
-    return made
 
 
 @operation("RelativePositionBias", domain=FUSED)

@@ -31,28 +31,6 @@ def matmul_of_few_bits(
     return F.linear(x, weight, bias)
 
 
-@operation("GatherBlockQuantized", domain=MICROSOFT)
-def rows_of_few_bits(node: Node, packed: Tensor, at: Tensor, scales: Tensor, zeros: Tensor | None = None) -> Tensor:
-    """Rows of a table of whole numbers, which share a scale and a zero point in each block along the row."""
-    last, bits = packed.dim() - 1, node.get("bits", 4)
-    if node.get("gather_axis", 0) % packed.dim() or node.get("quantize_axis", 1) % packed.dim() != last:
-        raise ValueError("a table whose blocks do not lie along the rows that are looked up")
-    apart = packed.dtype == torch.uint8 and node.formats[0] == _BYTES and bits < 8
-    rows, steps = packed[at.long()], scales[at.long()]
-    whole = (unpacked(rows, bits) if apart else rows).to(scales.dtype)
-    if zeros is None:
-        offset = torch.full_like(steps, 2 ** (bits - 1) if node.formats[0] == _BYTES else 0)
-    else:
-        chosen = zeros[at.long()]
-        offset = (unpacked(chosen, bits) if apart else chosen)[..., : steps.shape[-1]].to(scales.dtype)
-    size = node.get("block_size", 128)
-    offset, steps = (one.repeat_interleave(size, -1)[..., : whole.shape[-1]] for one in (offset, steps))
-    return (whole - offset) * steps
-
-
-_BYTES = 2  # the number of the format uint8 in the standard
-
-
 def _zeros(zeros: Tensor | None, rows: int, blocks: int, bits: int, x: Tensor) -> Tensor:
     """A zero point per block: in the middle of the range, as decimals, or in as few bits as the weights."""
     if zeros is None:

@@ -29,6 +29,7 @@ def quantised_attention(
     node: Node, x: Any, weight: Any, bias: Tensor, x_scale: Tensor, w_scale: Tensor, mask: Tensor | None = None,
     x_zero: Tensor | None = None, w_zero: Tensor | None = None, past: Tensor | None = None,
 ) -> tuple[Tensor, ...]:  # fmt: skip
+    """Self-attention whose input and weights are whole numbers that stand for real ones."""
     made: tuple[Tensor, ...] = attention(node, real(x, x_scale, x_zero), real(weight, w_scale, w_zero), bias, mask, past)
     return made
 
