@@ -85,6 +85,7 @@ if TYPE_CHECKING:
     from .verbs.evaluate import evaluate as evaluate
     from .verbs.examples import examples as examples
     from .verbs.explain import explain as explain
+    from .verbs.hide import HidingTest as HidingTest, hide as hide
     from .verbs.inspect import Card as Card, inspect as inspect
     from .verbs.maximize import maximize as maximize
     from .verbs.suites import hidden_parts as hidden_parts, pasted_object as pasted_object
