@@ -6,11 +6,11 @@ input are. Nothing here changes a network. Built-in networks stand in `zoo`, wha
 
 from __future__ import annotations
 
+from pellucid.core.picture import read_picture as read_picture
 from .load import load as load
 from .model import Layer as Layer, Model as Model
 from .multi_input import Held as Held, Inputs as Inputs, held as held
 from .readers.columns import Column as Column, Columns as Columns
-from .readers.picture import read_picture as read_picture
 from .readers.preprocess import Preprocess as Preprocess
 from .readers.signal import Signal as Signal
 from .readers.spectrogram import Spectrogram as Spectrogram

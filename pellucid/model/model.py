@@ -14,11 +14,11 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from pellucid.core.picture import Picture, read_picture
 from pellucid.errors import InputError, ModelError, TargetError
 from pellucid.errors.printable import make_printable, printable
 from . import mode
 from .final_activation import Endings, FinalActivation, before_activation, probabilities
-from .readers.picture import Picture, read_picture
 from .readers.preprocess import Preprocess
 from .readers.text import Text, check_reads_texts
 from .synonyms import classes_by_name, synonyms

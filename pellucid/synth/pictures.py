@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 
 from pellucid.core.draws import DeviceGenerators, drawing_from
+from pellucid.core.picture import DECODERS, read_picture
 from pellucid.errors import InputError
 from pellucid.model import Model
-from pellucid.model.readers.picture import DECODERS, read_picture
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
 KEPT = 2**28  # entries that are kept in memory, 1 GiB of them; more are read anew each time

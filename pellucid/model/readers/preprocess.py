@@ -9,8 +9,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from pellucid.core.picture import LARGEST
 from pellucid.errors import ModelError, PictureError
-from .picture import LARGEST
 
 INTERPOLATIONS = {kind.name.lower(): kind for kind in Image.Resampling}
 
