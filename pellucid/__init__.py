@@ -55,6 +55,7 @@ if TYPE_CHECKING:
         load as load,
     )
     from .model.where import Where as Where
+    from .render.document import document as document
     from .synth.examples.example import Example as Example, Examples as Examples
     from .synth.maximized import Maximized as Maximized
     from .synth.trust.trust import Trust as Trust

@@ -1,0 +1,7 @@
+"""Documents: results as plain JSON, by a versioned schema. What every field means stands in docs/document.md."""
+
+from __future__ import annotations
+
+from .case import case as case
+from .document import document as document
+from .schema import SCHEMA as SCHEMA

@@ -1,0 +1,105 @@
+"""Cases: one sample, and what one or several methods answered about it, for one or several targets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+
+from pellucid.errors import InputError
+from pellucid.explanation.comparison import Agreement, Comparison, agreement, compared_map
+from pellucid.explanation.explanation import Explanation
+from pellucid.model.modality import Generated
+from ..parts.scale import Scale
+from . import schema
+from .command import command
+from .encoding import number
+from .layer import layer, title
+from .size import fitted
+from .subject import subject
+
+TOP = 0.1  # share of the places that regions take up
+
+
+def case(
+    explanations: Sequence[Explanation],
+    *,
+    names: Sequence[str] = (),
+    seconds: Sequence[float | None] = (),
+    scale: Scale | None = None,
+) -> schema.Case:
+    """One sample with a layer for each explanation of it.
+
+    Arguments:
+        explanations: Of one sample each, all of the same; or the rows of one generated text.
+        names: What each is called; none: by its method.
+        seconds: How long each took, where that is known.
+        scale: One that they share with other cases; None: each has its own.
+
+    Raises:
+        InputError: there is none, or one is of several samples.
+    """
+    check(explanations)
+    called, times = names or [e.method for e in explanations], seconds or [None] * len(explanations)
+    about = enumerate(zip(explanations, called, times, strict=True), 1)
+    layers = fitted([layer(e, f"l{n}", name, time, scale) for n, (e, name, time) in about], explanations, scale)
+    first = explanations[0]
+    return schema.Case(
+        schema=schema.SCHEMA, kind="case", title=case_title(explanations), sentence=layers[0]["sentence"],
+        notes=common([one["notes"] for one in layers]), warnings=common([one["warnings"] for one in layers]),
+        provenance=dict(first.provenance), command=command(first), figures=[], subject=subject(first), layers=layers,
+        classes=classes(explanations), agreement=pairs(explanations), failures=[],
+    )  # fmt: skip
+
+
+def check(explanations: Sequence[Explanation]) -> None:
+    """Refuse what is no case."""
+    if not explanations:
+        raise InputError("A case", "no explanation", "there is nothing to show", "Pass one explanation at least.")
+    for e in explanations:
+        if len(e) > 1 and not isinstance(e.subject, Generated):
+            do = "Take one of them: e[0]; or pl.document(e), which has a page for each."
+            raise InputError("A case", f"an explanation of {len(e)} samples", "a case is one sample", do)
+
+
+def of_comparison(c: Comparison) -> schema.Case:
+    """The answers of several methods to one question about one sample."""
+    answered = list(c.explanations)
+    made = case(list(c.explanations.values()), names=answered, seconds=[c.seconds.get(name) for name in answered])
+    made["failures"] = [schema.Failure(method=name, reason=str(error)) for name, error in c.failures.items()]
+    made["warnings"] = [*made["warnings"], *(f"{name} gave no answer. {error}" for name, error in c.failures.items())]
+    return made
+
+
+def case_title(explanations: Sequence[Explanation]) -> str:
+    """What is explained: target and value; of several targets, their number."""
+    titles = list(dict.fromkeys(map(title, explanations)))
+    return titles[0] if len(titles) == 1 else f"{len(titles)} targets: " + "; ".join(titles)
+
+
+def common(lists: Sequence[list[str]]) -> list[str]:
+    """Sentences that hold for every layer; those of one layer stand with it."""
+    return [words for words in dict.fromkeys(lists[0]) if all(words in others for others in lists[1:])]
+
+
+def classes(explanations: Sequence[Explanation]) -> list[schema.Class]:
+    """The model's first choices, known for the first sample of a batch."""
+    listed = next((e.classes for e in explanations if e.classes), ())
+    return [schema.Class(index=index, label=label, probability=number(value)) for index, label, value in listed]
+
+
+def pairs(explanations: Sequence[Explanation]) -> list[schema.Agreement]:
+    """How far layers of the same target agree, pair by pair."""
+    if len(explanations) < 2 or any(len(e) > 1 for e in explanations):
+        return []
+    maps = {f"l{n}": (e.target, compared_map(e, TOP)) for n, e in enumerate(explanations, 1)}
+    return [
+        as_agreement(Agreement(one, other, *agreement(maps[one][1], maps[other][1])))
+        for one, other in combinations(maps, 2)
+        if maps[one][0] == maps[other][0]
+    ]
+
+
+def as_agreement(pair: Agreement) -> schema.Agreement:
+    return schema.Agreement(
+        first=pair.first, second=pair.second, correlation=number(pair.correlation), overlap=number(pair.overlap)
+    )
