@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     )
     from .explanation.comparison import Agreement as Agreement, Comparison as Comparison
     from .explanation.explanation import Explanation as Explanation
+    from .explanation.explanations import Explanations as Explanations
     from .explanation.ledger import Ledger as Ledger
     from .explanation.regions import Region as Region
     from .methods import CallablePackage, cam as cam, gradient as gradient, lrp as lrp, perturb as perturb
@@ -79,6 +80,7 @@ if TYPE_CHECKING:
         token as token,
     )
     from .target.selection import area as area, channels as channels, heads as heads, positions as positions
+    from .target.true_class import true_class as true_class
     from .verbs import suites
     from .verbs.auto import Auto as Auto
     from .verbs.compare import compare as compare

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -130,7 +130,8 @@ class Question:
     def answer(self, model: Model, target_options: TargetOptions) -> Explanation:
         from pellucid.verbs import explain as verb
 
-        e: Explanation = target_options.run(verb.explain, model, self.input, method=self.method)
+        ask: Callable[..., Explanation] = verb.explain
+        e = target_options.run(ask, model, self.input, method=self.method)
         return replace(e, provenance=e.provenance | self.input.record)
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from pellucid.core.folders import DATA, PICTURES, files_for, read_text
 from pellucid.errors import InputError, ModelError, PictureError
 from .files import slug
 
@@ -16,9 +18,6 @@ if TYPE_CHECKING:
     from pellucid.model import Model
 
 WORDS = 5  # of a text that was typed, which name its files
-LARGEST = 4_000_000  # bytes of a text file
-PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
-DATA = (".csv", ".tsv", ".npy", ".wav")
 
 TEXT = click.option("--text", "texts", multiple=True, metavar="TEXT", help="A text to explain, for a model that reads texts.")
 
@@ -95,10 +94,9 @@ def expand(paths: Sequence[str]) -> list[str]:
 
 
 def _inside(folder: Path) -> list[str]:
-    for suffixes in (PICTURES, (*DATA, ".txt")):
-        found = sorted(str(file) for file in folder.iterdir() if file.suffix.lower() in suffixes and file.is_file())
-        if found:
-            return found
+    for kinds in (("pictures",), ("texts", "series")):
+        with suppress(InputError, PictureError):
+            return [str(file.path) for file in files_for(folder, kinds)]
     raise PictureError(
         f"pictures from {click.format_filename(folder)}", "a folder without any", "there is nothing to explain",
         f"Pictures end in {', '.join(PICTURES)}; texts in .txt, and data in {', '.join(DATA)}.",
@@ -129,25 +127,6 @@ def check_reads(model: Model, inputs: Sequence[Input]) -> None:
     if typed or any(Path(one.path).suffix.lower() == ".txt" for one in inputs):
         check_reads_texts(model.name, model.preprocess)
     model.check_reads_pictures()
-
-
-def read_text(path: Path) -> str:
-    """The content of a text file.
-
-    Raises:
-        InputError: it cannot be read, is no text, or far too long.
-    """
-    asked, do = f"the text in {path}", "Name a text file in UTF-8, or give --text."
-    try:
-        if path.stat().st_size > LARGEST:
-            found = f"{path.stat().st_size:,} bytes"
-            raise InputError(asked, found, "no model reads that much at once", "Cut out the part that is meant.")
-        return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InputError(asked, error.strerror or str(error), "it cannot be read", do) from None
-    except UnicodeDecodeError as error:
-        found = f"a byte that is no UTF-8, at {error.start}"
-        raise InputError(asked, found, "it is no text, or of another encoding", do) from None
 
 
 def shorten(text: str) -> str:

@@ -98,8 +98,8 @@ def compute(model: Model, provenance: Mapping[str, Any]) -> Explanation:
     target_options: TargetOptions = options(TargetOptions, typed["target"])
     name = typed["method"]
     method = configured([name], [f"{key}={value}" for key, value in typed["with"].items()])[name]
-    e: Explanation = target_options.run(verb.explain, model, one, method=method)
-    return e
+    ask: Callable[..., Explanation] = verb.explain
+    return target_options.run(ask, model, one, method=method)
 
 
 def same_weights(provenance: Mapping[str, Any], e: Explanation, model: Model) -> bool:

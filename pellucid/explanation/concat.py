@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import torch
 
-from .explanation import Explanation
+from .explanation import Choices, Explanation
 from .ledger import Ledger, Row, before
 
 
@@ -33,7 +33,15 @@ def concat(single: Sequence[Explanation]) -> Explanation:
         forwards=sum(e.forwards for e in single),
         through=tuple(words for e in single for words in e.through),
         contrast=tuple(pair for e in single for pair in e.contrast),
+        choices=tuple(choice for e in single for choice in choices(e)),
+        names=tuple(name for e in single for name in e.names),
+        labels=tuple(label for e in single for label in e.labels),
     )
+
+
+def choices(e: Explanation) -> tuple[Choices, ...]:
+    """The top classes of every sample; none where they are known of no sample."""
+    return e.choices or (((e.classes,) if e.classes else ()) if len(e) == 1 else ())
 
 
 def concat_ledgers(ledgers: Sequence[Ledger]) -> Ledger:

@@ -25,6 +25,7 @@ from .regions import LEAST, SMOOTH, Region, check_share, connected, finer, label
 from .time_frequency import WINDOW_S, over_frequencies, refusal
 
 Contrast = tuple[tuple[str, float], tuple[str, float]]  # two things by name and by score
+Choices = tuple[tuple[int, str, float], ...]  # classes by index, label and probability, the most probable first
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +52,9 @@ class Explanation:
         doubts: What may make the values wrong, known from the method or from checks against the network; part of `warnings`.
         contrast: Of a difference of two scores, for every sample what positive values speak for and what negative ones do, each
             with its score: (('" Mary"', 23.4), ('" John"', 18.1)). Empty where one score is explained.
+        choices: The top classes of every sample of a batch, each as `classes`; empty where they are not known, or of one sample.
+        names: What each sample is called, where it came as one of many: its file, its row. Empty where nothing is known.
+        labels: What each sample truly is, where the data say it, as the model calls it. Empty where nothing is known.
 
     Example:
         >>> e = Explanation(torch.tensor([[[[2.0, -1.0], [0.5, 0.0]]]]), torch.tensor([1.5]), "logit 0", "gradient_x_input", True)
@@ -71,7 +75,7 @@ class Explanation:
     provenance: dict[str, Any] = field(default_factory=dict)
     picture: NDArray[np.uint8] | None = None
     at: str | None = None
-    classes: tuple[tuple[int, str, float], ...] = ()
+    classes: Choices = ()
     targets: tuple[str, ...] = ()
     error: Tensor | None = None
     shared: bool = False
@@ -81,9 +85,13 @@ class Explanation:
     through: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
     contrast: tuple[Contrast, ...] = ()
+    choices: tuple[Choices, ...] = ()
+    names: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         make_printable(self, "target", "method", "notes", "doubts", "at", "classes", "targets", "through", "contrast")
+        make_printable(self, "choices", "names", "labels")
 
     def __len__(self) -> int:
         """How many samples were explained."""
@@ -358,7 +366,10 @@ class Explanation:
             target=self.targets[sample] if self.targets else self.target,
             ledger=None if self.ledger is None else self.ledger[sample],
             picture=self.picture if self.picture is None or self.picture.ndim == 3 else self.picture[sample],
-            classes=self.classes if sample == 0 else (),
+            classes=self.choices[sample] if self.choices else self.classes if sample == 0 else (),
+            choices=(),
+            names=self.names[here],
+            labels=self.labels[here],
             targets=(),
             error=None if self.error is None else self.error[here],
             forwards=round(self.forwards / len(self)),

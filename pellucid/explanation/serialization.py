@@ -23,9 +23,9 @@ from .regions import Region
 SUBJECT = "subject."  # before the names of a subject's tensors in a file
 HEADER = (
     *("target", "method", "signed", "notes", "provenance", "at", "classes", "targets", "shared", "forwards", "adds", "through"),
-    *("doubts", "contrast"),  # only where there are any
+    *("doubts", "contrast", "choices", "names", "labels"),  # only where there are any
 )
-SOMETIMES = HEADER[-2:]
+SOMETIMES = HEADER[-5:]
 REMEDY = "Load a .safetensors file that Explanation.save wrote."
 
 
@@ -102,7 +102,7 @@ def check(e: Explanation) -> None:
         "output": tuple(e.output.shape) == (count,) and e.output.is_floating_point(),
         "error": e.error is None or (e.error.shape == e.values.shape and e.error.is_floating_point()),
         "ledger": all(tuple(column.shape) == (count,) and column.is_floating_point() for column in columns),
-        "targets": all(len(field) in (0, count) for field in (e.targets, e.through, e.contrast)),
+        "targets": all(len(field) in (0, count) for field in (e.targets, e.through, e.contrast, e.choices, e.names, e.labels)),
         "picture": e.picture is None or (str(e.picture.dtype) == "uint8" and _is_picture(shape, count)),
         "subject": e.subject is None or e.subject.fits(e.values),
     }

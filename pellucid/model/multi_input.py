@@ -229,6 +229,24 @@ def _check_call(model: Model, given: Any, *, keyed: bool) -> None:
         ) from None
 
 
+def takes_several(model: Model) -> bool:
+    """Whether the model can be called with two inputs, as far as it says.
+
+    Example:
+        >>> takes_several(Model(lambda x: x, "f", "")), takes_several(Model(lambda x, y: x + y, "f", ""))
+        (False, True)
+    """
+    names = _declared(model)
+    signature = None if names else _signature(model)
+    if signature is None:
+        return len(names) != 1
+    try:
+        signature.bind(None, None)
+    except TypeError:
+        return False
+    return True
+
+
 def _signature(model: Model) -> inspect.Signature | None:
     """Of the model's own call; None where it does not say."""
     try:

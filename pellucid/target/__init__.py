@@ -22,6 +22,7 @@ from .similarity import Similarity
 from .step import Step
 from .target import Names as Names, Part as Part, Target as Target, Term as Term
 from .token import Token
+from .true_class import TrueClass
 
 ClassIndex = int | str | Sequence[int | str] | None  # by index or name, one for all samples or one per sample
 
@@ -247,6 +248,8 @@ def as_target(target: Any) -> Target:
             str(target), "a verb that reads one score for each input", "every new token has a score of its own",
             "Explain them: pl.explain(model, prompt, pl.generated(20)); or one score of them all: pl.sequence(text).",
         )  # fmt: skip
+    if isinstance(target, TrueClass):
+        target = target.of(())  # of one input nothing says it
     if hasattr(target, "tolist"):  # of PyTorch and NumPy
         target = target.tolist()
     if target is None or _names_class(target):

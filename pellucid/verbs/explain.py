@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, overload
 
 import torch
 from torch import Tensor
 from torch.nn import Module
+from torch.utils.data import DataLoader, Dataset
 
 from pellucid.catalogue.methods import adds_up, as_method
 from pellucid.core.answers import answers_kept
 from pellucid.errors import MethodError
 from pellucid.explanation.attribution import Attribution
 from pellucid.explanation.concat import concat
-from pellucid.explanation.explanation import Explanation
+from pellucid.explanation.explanation import Choices, Explanation
+from pellucid.explanation.explanations import Explanations
 from pellucid.explanation.method import Method, attribute, configured, has, member
 from pellucid.model import Model, load
 from pellucid.model.modality import Modality, Tokens
@@ -38,12 +40,25 @@ from .continuation import explain_continuation
 from .contrast import against, contrast, small_difference
 from .held_place import at_place, from_place, held_place
 from .inputs import Batch, read_inputs
+from .many import TOGETHER, explain_many
 from .rows import ROWS_MEET, check_rows, of_row, with_the_rest_held
+from .samples import samples_of
 from .scores import read_target
 from .spelled_targets import with_spellings
 from .verify.self_check import SelfCheck
 
 Only = Condition | Mapping[str, Condition] | Sequence[Condition | Mapping[str, Condition]] | None
+
+
+@overload
+def explain(model: Any, x: Iterator[Any] | DataLoader[Any] | Dataset[Any], *args: Any, **options: Any) -> Explanations: ...
+
+
+@overload
+def explain(
+    model: Any, x: Any, target: Any = None, method: str | Method = "lrp", *, versus: Any = None,
+    at: str | Where | Module | None = None, only: Only = None, strict: bool = False, verify: bool = True,
+) -> Explanation: ...  # fmt: skip
 
 
 def explain(
@@ -57,16 +72,17 @@ def explain(
     only: Only = None,
     strict: bool = False,
     verify: bool = True,
-) -> Explanation:
+) -> Explanation | Explanations:
     """Which parts of the input speak for the target, which against, and by how much.
 
     Arguments:
         model: A `Model`, or anything `load` takes: an `nn.Module`, a callable, a file, the name of a built-in model.
         x: A picture (path, bytes, PIL image, uint8 array), a row or a series where the model says how it reads them, or a tensor
             as the model expects it, batch first. For models of several inputs a tuple of these, or a dict by keyword; those of
-            real numbers are explained together, `pl.held(x)` keeps one out.
+            real numbers are explained together, `pl.held(x)` keeps one out. Many samples: a list of pictures or files; a folder;
+            a data loader, data set or generator of inputs or of (inputs, labels).
         target: The class to explain, by index or name, one for all samples or one per sample; a `Target`; a function of the
-            output. None: the class the model predicts for each sample.
+            output. None: the class the model predicts for each sample. `pl.true_class`: that which the data say.
         versus: Why the target rather than this one, named in the same way: what is explained is the difference of both scores.
         method: A name from the catalogue, or a method object. "auto": the first of a few by SRG on this input.
         at: A module or its path: explain in terms of what that module returned, in place of the input.
@@ -78,7 +94,8 @@ def explain(
         verify: Whether the network is checked to do what is explained, once per network and kind of input, see `pl.verify`.
 
     Returns:
-        Raw values, shaped like the input (or like the value at `at`), with target, ledger and provenance.
+        Raw values, shaped like the input (or like the value at `at`), with target, ledger and provenance. Of a folder, a loader,
+        a data set or a generator `Explanations`: they are computed as they are reached, so that their number does not matter.
 
     Raises:
         PellucidError: in one of its kinds, when something asked for cannot be done; the message says what to do.
@@ -91,6 +108,19 @@ def explain(
     """
     model = load(model)
     model.ready()
+    ask = partial(_explain_one, model, method=method, at=at, only=only, strict=strict, verify=verify)
+    samples = samples_of(model, x)
+    if samples is None:
+        return ask(x, target, versus)
+    chosen = as_method(method, strict=strict)
+    many = explain_many(model, samples, ask, target, versus, chosen.name, 1 if has(chosen, "resolve") else TOGETHER)
+    return many.concat() if samples.listed else many
+
+
+def _explain_one(
+    model: Model, x: Any, target: Any, versus: Any, *, method: str | Method, at: Any, only: Only, strict: bool, verify: bool
+) -> Explanation:
+    """The explanation of one input, or of one batch."""
     chosen = with_layers(model, as_method(method, strict=strict))
     chosen, at = with_conditions(chosen, only_with_paths(model, only), address(model, at))
     target = against(target, versus)
@@ -243,17 +273,25 @@ def _explanation(batch: Batch, method: Method, attribution: Attribution, at: str
     noted = any(note.startswith(f"`{method.name}` chose") for note in attribution.notes)
     choice = (f"`{method.name}` chose {chosen}.",) if chosen and not noted else ()
     notes = choice + attribution.notes + small_difference(attribution) + batch.notes + model.notes
-    targets = tuple(attribution.target.text(i) for i in range(len(values)))
+    targets, rows = tuple(attribution.target.text(i) for i in range(len(values))), token_inputs.target_logits(attribution)
     return Explanation(
         values.cpu(), attribution.score.detach().cpu(), targets[0], method.name, method.signed,
         ledger=None if attribution.ledger is None else _on_cpu(attribution.ledger), notes=notes,
         provenance=_provenance(model, method, attribution.options), picture=batch.picture, at=None if at is None else str(at),
-        classes=tuple(model.top(token_inputs.target_logits(attribution)[0])), targets=() if len(set(targets)) == 1 else targets,
+        classes=tuple(model.top(rows[0])), choices=_choices(model, rows, len(values)),
+        targets=() if len(set(targets)) == 1 else targets,
         error=None if attribution.error is None else attribution.error.detach().to(values.dtype).cpu(),
         shared=attribution.shared, forwards=attribution.forwards, subject=_modality(batch, values, at),
         adds=attribution.ledger is not None or adds_up(method.name), through=attribution.through,
         doubts=(*attribution.warnings, *attribution.lost, *batch.warnings), contrast=contrast(attribution),
     )  # fmt: skip
+
+
+def _choices(model: Model, rows: Tensor, count: int) -> tuple[Choices, ...]:
+    """The top classes of every sample of a batch, where the output has a row for each."""
+    if count == 1 or len(rows) != count or not model.top(rows[0]):
+        return ()
+    return tuple(tuple(model.top(row)) for row in rows)
 
 
 def _on_cpu(ledger: Any) -> Any:

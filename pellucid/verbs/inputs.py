@@ -14,11 +14,12 @@ from torch import Tensor
 
 from pellucid.core.draws import DeviceGenerators, drawing_apart, drawing_from
 from pellucid.errors import InputError
-from pellucid.model import Held, Model, Preprocess, Text
+from pellucid.model import Columns, Held, Model, Preprocess, Text
 from pellucid.model.keywords import Keywords, is_mask, takes
 from pellucid.model.modality import Modality, MultiInput
 from pellucid.model.modality.tokens import Tokens, from_ids
 from pellucid.model.multi_input import Inputs, PackedForward, input_layout, is_multi_input, pack, single_sample
+from pellucid.model.readers.arrays import is_numbers
 from pellucid.tape.token_inputs import TokenizedText, tokenized_text
 
 
@@ -100,12 +101,16 @@ def read_inputs(model: Model, x: Any) -> Batch:
         InputError: it is no batch of numbers, or cannot be read.
         PictureError: a picture cannot be read.
     """
+    if isinstance(x, Batch):
+        return replace(x, model=model)
     if isinstance(x, Mapping) and _is_tokenized(x):
         return _tokenized(model, x)
+    if model.preprocess is None:
+        model, x = as_tensor(model, x)
     if is_multi_input(x) and not reads_rows(model):
         return _packed(model, x)
     if isinstance(x, Tensor):
-        x = check_batch(x).to(model.device)
+        x = in_precision(model, check_batch(x)).to(model.device)
         return Batch(model, x, subject=_modality_of(model.preprocess, x), notes=_notes_on_ids(model, x))
     if isinstance(model.preprocess, Text):
         return _from_texts(model, model.preprocess, x)
@@ -114,6 +119,28 @@ def read_inputs(model: Model, x: Any) -> Batch:
         inputs = inputs.to(model.device, model.dtype if inputs.is_floating_point() else None)
         return Batch(model, inputs, subject=subject, padded=not inputs.is_floating_point(), notes=notes)
     return Batch(model, model.read(x), np.asarray(model.crop(x).convert("RGB")))
+
+
+def as_tensor(model: Model, x: Any) -> tuple[Model, Any]:
+    """Numbers as a tensor, for a model that does not say how it reads anything; of a data frame the names of its columns, too."""
+    if hasattr(x, "columns") and hasattr(x, "to_numpy"):
+        names = list(map(str, x.columns))
+        return replace(model, preprocess=Columns.named(names, source="the data frame")), x
+    try:
+        numbers = np.array(x) if isinstance(x, list) and is_numbers(x) else x
+    except ValueError:
+        why = "they make no table"
+        raise InputError("a list of numbers", "rows of several lengths", why, "Give as many numbers in every row.") from None
+    whole = isinstance(numbers, np.ndarray) and numbers.dtype.kind == "f"
+    return model, torch.from_numpy(numbers.astype(np.float64)) if whole else x
+
+
+def in_precision(model: Model, x: Tensor) -> Tensor:
+    """Numbers of double precision, as NumPy and lists make them, in the precision of the model's weights, where it has others."""
+    if x.dtype != torch.float64 or model.module is None:
+        return x
+    kinds = {one.dtype for one in (*model.module.parameters(), *model.module.buffers()) if one.is_floating_point()}
+    return x.to(model.dtype) if kinds and torch.float64 not in kinds else x
 
 
 def _from_texts(model: Model, how: Text, given: Any) -> Batch:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
+import torch
 from torch import Tensor
 
 
@@ -26,6 +27,12 @@ class Modality(ABC):
         fields = {name: getattr(self, name) for name in self.per_sample}
         chosen = {n: v[list(rows)] if isinstance(v, Tensor) else tuple(v[row] for row in rows) for n, v in fields.items()}
         return replace(self, **chosen)
+
+    def joined(self, others: Sequence[Self]) -> Self:
+        """The same for a batch of these samples and those of others, which are alike but for them."""
+        parts = {name: [getattr(one, name) for one in (self, *others)] for name in self.per_sample}
+        whole = {n: torch.cat(v) if isinstance(v[0], Tensor) else tuple(x for part in v for x in part) for n, v in parts.items()}
+        return replace(self, **whole)
 
     @abstractmethod
     def fits(self, values: Tensor) -> bool:

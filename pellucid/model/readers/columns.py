@@ -17,6 +17,7 @@ from pellucid.core.conforms import conforms
 from pellucid.core.files import parse_json
 from pellucid.errors import InputError, ModelError
 from ..modality.table import Table
+from .arrays import is_numbers, named_rows
 from .rows import as_rows
 
 Cell = float | int | str | None
@@ -226,12 +227,14 @@ class Columns:
         return torch.tensor([n for n, column in enumerate(self.columns) for _ in range(column.width)])
 
     def encode(self, data: Any) -> Tensor:
-        """Rows as the model takes them, with shape (row, width): a dict, a list of dicts, a data frame, or a CSV file.
+        """Rows as the model takes them, with shape (row, width): a dict, a list of dicts, a data frame, a CSV file, or an array
+        in the columns' own units and their order. (A tensor needs no reading: it is what the model takes.)
 
         Raises:
             InputError: a column is missing, one is not known, or a cell cannot be read.
         """
-        return torch.tensor([self._row(row, number) for number, row in enumerate(as_rows(data))], dtype=torch.float32)
+        rows = named_rows(data, self.names) if is_numbers(data) else as_rows(data)
+        return torch.tensor([self._row(row, number) for number, row in enumerate(rows)], dtype=torch.float32)
 
     def read(self, data: Any) -> tuple[Tensor, Table]:
         """The rows as a batch, and what its entries are about."""
