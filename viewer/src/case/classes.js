@@ -1,0 +1,23 @@
+import { html } from '../html.js';
+import { percent } from '../data/numbers.js';
+
+/** What the model saw first, with probabilities. @param {{ classes: import('../types.js').Class[], target: string }} props */
+export function Classes({ classes, target }) {
+  if (!classes.length) return null;
+  const chosen = (/** @type {import('../types.js').Class} */ one) => target.includes(`"${one.label}"`) || ` ${target} `.includes(` ${one.index} `);
+  return html`<section class="classes">
+    <h3>The model's first choices</h3>
+    <table>
+      <caption class="aside">Classes and their probabilities</caption>
+      <colgroup><col class="wide" /><col /><col class="narrow" /></colgroup>
+      <thead class="aside"><tr><th scope="col">Class</th><th scope="col">Bar</th><th scope="col">Probability</th></tr></thead>
+      <tbody>${classes.map(
+        (one) => html`<tr class=${chosen(one) ? 'chosen' : ''}>
+          <th scope="row" dir="auto">${one.label || `class ${one.index}`}</th>
+          <td class="track"><div class="line"><i style=${{ width: `${100 * one.probability}%` }} /></div></td>
+          <td class="number">${percent(one.probability, 1)}</td>
+        </tr>`,
+      )}</tbody>
+    </table>
+  </section>`;
+}
