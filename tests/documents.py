@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
@@ -21,6 +20,7 @@ from torch import nn
 
 import pellucid as pl
 from pellucid.render.document import document
+from tests.golden import make_saved
 from tests.readers import TEXTS, Reads, Speaks, made
 
 RATE = 8000
@@ -134,6 +134,12 @@ def undersampled() -> Any:
     return pl.explain(small(), pixels(), 1, pl.perturb.rise(budget=8))
 
 
+def hiding() -> Any:
+    part = torch.zeros(8, 8, dtype=torch.bool)
+    part[2:5, 2:5] = True
+    return pl.hide(make_saved.sees(), make_saved.photograph(), part, "tabby", controls=5)
+
+
 RESULTS: dict[str, Callable[[], Any]] = {
     "cat": marked_picture,
     "compare": compared_picture,
@@ -147,22 +153,46 @@ RESULTS: dict[str, Callable[[], Any]] = {
     "sound": lambda: pl.explain(sound_model(), sound()).spectrogram(),
     "features": lambda: pl.explain(seeded(nn.Linear(5, 2)), torch.ones(1, 5), 1),
     "inputs": inputs,
+    "inside": make_saved.inside,
+    "sampled": make_saved.sampled,
+    "conditions": make_saved.conditions,
+    "vectors": make_saved.vectors,
+    "bars": make_saved.shapley,
+    "picture-and-row": make_saved.inputs,
+    "batch": make_saved.photographs,
+    "two-texts": make_saved.text,
+    "comparison": make_saved.compared,
+    "concepts": make_saved.found,
+    "maximize": make_saved.drawn,
+    "beside": make_saved.beside,
+    "examples": make_saved.answering,
+    "evaluation": make_saved.evaluated,
+    "findings": make_saved.pasted,
+    "trust": make_saved.trusted,
+    "card": lambda: pl.inspect(make_saved.sees()),
+    "verification": lambda: pl.verify(make_saved.sees(), make_saved.batch(1)),
+    "hiding": hiding,
+    "report": lambda: [make_saved.picture(), make_saved.sampled(), text(), make_saved.evaluated()],
 }
 
 
+@cache
 def result(name: str) -> Any:
-    """One result; what is of the day stays out of its provenance."""
-    made_ = RESULTS[name]()
-    if isinstance(made_, pl.Explanation):
-        return replace(made_, provenance=made_.provenance | {"created": "2026-01-01T00:00:00+00:00"})
-    return made_
+    """One result."""
+    return RESULTS[name]()
+
+
+@cache
+def of(name: str) -> dict[str, Any]:
+    """Its document."""
+    return document(result(name))
 
 
 if __name__ == "__main__":
     out = Path(sys.argv[1])
     out.mkdir(parents=True, exist_ok=True)
     for name in sys.argv[2:] or RESULTS:
-        one = document(result(name))
+        one = of(name)
         words = json.dumps(one, ensure_ascii=False)
         (out / f"{name}.json").write_text(words, encoding="utf-8")
         print(f"{out / name}.json: {one['kind']}, {len(words.encode()):,} bytes")

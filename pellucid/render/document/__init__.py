@@ -3,5 +3,5 @@
 from __future__ import annotations
 
 from .case import case as case
-from .document import document as document
+from .kinds import document as document
 from .schema import SCHEMA as SCHEMA

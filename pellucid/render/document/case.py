@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
+from typing import NamedTuple
 
 from pellucid.errors import InputError
 from pellucid.explanation.comparison import Agreement, Comparison, agreement, compared_map
@@ -20,35 +21,52 @@ from .subject import subject
 TOP = 0.1  # share of the places that regions take up
 
 
-def case(
-    explanations: Sequence[Explanation],
-    *,
-    names: Sequence[str] = (),
-    seconds: Sequence[float | None] = (),
-    scale: Scale | None = None,
-) -> schema.Case:
-    """One sample with a layer for each explanation of it.
+class Answer(NamedTuple):
+    """What becomes a layer: an explanation of one sample, or all rows of one generated text.
 
     Arguments:
-        explanations: Of one sample each, all of the same; or the rows of one generated text.
-        names: What each is called; none: by its method.
-        seconds: How long each took, where that is known.
-        scale: One that they share with other cases; None: each has its own.
+        name: What the method is called.
+        seconds: How long it took, where that is known.
+        scale: One that it shares with other samples; None: its own.
+    """
+
+    e: Explanation
+    name: str
+    seconds: float | None = None
+    scale: Scale | None = None
+
+
+def case(explanations: Sequence[Explanation]) -> schema.Case:
+    """One sample with a layer for each explanation of it.
 
     Raises:
         InputError: there is none, or one is of several samples.
     """
+    return of_answers([Answer(e, e.method) for e in explanations])
+
+
+def of_answers(answers: Sequence[Answer]) -> schema.Case:
+    """One sample with a layer for each answer.
+
+    Raises:
+        InputError: as of `case`.
+    """
+    explanations = [answer.e for answer in answers]
     check(explanations)
-    called, times = names or [e.method for e in explanations], seconds or [None] * len(explanations)
-    about = enumerate(zip(explanations, called, times, strict=True), 1)
-    layers = fitted([layer(e, f"l{n}", name, time, scale) for n, (e, name, time) in about], explanations, scale)
-    first = explanations[0]
+    layers = layers_of(answers)
     return schema.Case(
         schema=schema.SCHEMA, kind="case", title=case_title(explanations), sentence=layers[0]["sentence"],
         notes=common([one["notes"] for one in layers]), warnings=common([one["warnings"] for one in layers]),
-        provenance=dict(first.provenance), command=command(first), figures=[], subject=subject(first), layers=layers,
-        classes=classes(explanations), agreement=pairs(explanations), failures=[],
+        provenance=dict(explanations[0].provenance), command=command(explanations[0]), figures=[],
+        subject=subject(explanations[0]), layers=layers, classes=classes(explanations), agreement=pairs(explanations),
+        failures=[],
     )  # fmt: skip
+
+
+def layers_of(answers: Sequence[Answer]) -> list[schema.Layer]:
+    """The layers, numbered, as large as they may be together."""
+    made = [layer(one.e, f"l{n}", one.name, one.seconds, one.scale) for n, one in enumerate(answers, 1)]
+    return fitted(made, [(one.e, one.scale) for one in answers])
 
 
 def check(explanations: Sequence[Explanation]) -> None:
@@ -63,8 +81,7 @@ def check(explanations: Sequence[Explanation]) -> None:
 
 def of_comparison(c: Comparison) -> schema.Case:
     """The answers of several methods to one question about one sample."""
-    answered = list(c.explanations)
-    made = case(list(c.explanations.values()), names=answered, seconds=[c.seconds.get(name) for name in answered])
+    made = of_answers([Answer(e, name, c.seconds.get(name)) for name, e in c.explanations.items()])
     made["failures"] = [schema.Failure(method=name, reason=str(error)) for name, error in c.failures.items()]
     made["warnings"] = [*made["warnings"], *(f"{name} gave no answer. {error}" for name, error in c.failures.items())]
     return made
@@ -73,7 +90,7 @@ def of_comparison(c: Comparison) -> schema.Case:
 def case_title(explanations: Sequence[Explanation]) -> str:
     """What is explained: target and value; of several targets, their number."""
     titles = list(dict.fromkeys(map(title, explanations)))
-    return titles[0] if len(titles) == 1 else f"{len(titles)} targets: " + "; ".join(titles)
+    return titles[0] if len(titles) == 1 else f"{len(titles)} targets: {'; '.join(titles)}"
 
 
 def common(lists: Sequence[list[str]]) -> list[str]:

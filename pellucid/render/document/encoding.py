@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ..parts.scale import Heat
 from .schema import Beyond, Number
 
 LEVELS = (127, 63, 31, 15, 7)  # steps from zero to the limit: the finest, and coarser ones where a case would be too large
@@ -21,7 +20,7 @@ QUALITY, LARGEST = 85, 448  # of JPEG; pixels along the longer side
 TINY = 96  # pixels along the longer side, up to which a picture keeps every pixel, as PNG
 
 
-def quantised(heat: Heat, limit: float, levels: int = LEVELS[0]) -> tuple[str, Beyond | None]:
+def quantised(heat: NDArray[Any], limit: float, levels: int = LEVELS[0]) -> tuple[str, Beyond | None]:
     """Values in steps, `levels` of which make the limit, row by row, one signed byte each, deflated without a header, in base64;
     and those beyond the scale, whose byte is -levels or levels, with their true number of steps.
 
@@ -92,7 +91,7 @@ def address(image: Image.Image | NDArray[np.uint8], largest: int = LARGEST) -> s
     return f"data:image/{kind};base64,{b64encode(file.getvalue()).decode()}"
 
 
-def averaged(values: Heat, rows: int, columns: int) -> Heat:
+def averaged(values: NDArray[Any], rows: int, columns: int) -> NDArray[Any]:
     """The means over neighbouring rows and columns, fewer of them at the edges.
 
     Example:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pellucid.explanation.explanation import Explanation
 from pellucid.explanation.regions import Region
@@ -32,11 +33,12 @@ MOST_STEPS = 40  # columns of a table that stand in the waterfall
 class Values(NamedTuple):
     """What is encoded of a sample: its values, the scale, those that the scale is made for, and the sentence about it."""
 
-    heat: Heat
+    heat: NDArray[Any]
     scale: Scale
     scaled: Heat
     sentence: str = ""
     pool: int = 1
+    shared: bool = False
 
 
 def layer(
@@ -49,15 +51,15 @@ def layer(
         scale: One that several samples share; None: its own.
     """
     rows, single = generated_rows(e), e[0]
-    return schema.Layer(
-        id=id, name=name or e.method, method=e.method, target=single.target, output=number(float(single.output)),
-        equation=title(e), at=e.at, signed=e.signed, adds=e.signed and e.adds, forwards=e.forwards, seconds=number(seconds),
-        sentence=sentence(e), warnings=warnings(e), notes=list(e.notes), nothing=None if rows else single.nothing() or None,
-        doubt=None if rows else single.doubt() or None,
-        ledger=None if e.ledger is None or rows else ledger(e.ledger, e.sinks()), rows=rows, parts=parts(e),
-        contrast=[(side, score) for side, score in e.contrast[0]] if e.contrast and not rows else None,
-        command=command(e), **values(e, scale), **told(e),
-    )  # fmt: skip
+    facts = {
+        "id": id, "name": name or e.method, "method": e.method, "target": single.target, "output": number(float(single.output)),
+        "equation": title(e), "at": e.at, "signed": e.signed, "adds": e.signed and e.adds, "forwards": e.forwards,
+        "seconds": number(seconds), "sentence": sentence(e), "warnings": warnings(e), "notes": list(e.notes),
+        "nothing": None if rows else single.nothing() or None, "doubt": None if rows else single.doubt() or None,
+        "ledger": None if e.ledger is None or rows else ledger(e.ledger, e.sinks()), "rows": rows, "parts": parts(e),
+        "contrast": [list(side) for side in e.contrast[0]] if e.contrast and not rows else None, "command": command(e),
+    }  # fmt: skip
+    return cast(schema.Layer, facts | values(e, scale) | told(e))
 
 
 def title(e: Explanation) -> str:
@@ -81,10 +83,10 @@ def warnings(e: Explanation) -> list[str]:
 def encoded(one: schema.Layer, e: Explanation, scale: Scale | None, levels: int) -> schema.Layer:
     """A layer with its maps in other steps."""
     inside = [part | values(e.part(part["name"]), None, levels) for part in one["parts"]]
-    return one | values(e, scale, levels) | {"parts": inside}  # type: ignore[return-value, operator]
+    return cast(schema.Layer, one | values(e, scale, levels) | {"parts": inside})
 
 
-def values(e: Explanation, shared: Scale | None = None, levels: int = LEVELS[0]) -> Any:
+def values(e: Explanation, shared: Scale | None = None, levels: int = LEVELS[0]) -> dict[str, Any]:
     """The values as they travel, exact where they are few, and their scale."""
     made = values_of(e, shared)
     heat, scale = made.heat, made.scale
@@ -95,7 +97,7 @@ def values(e: Explanation, shared: Scale | None = None, levels: int = LEVELS[0])
         "shape": list(heat.shape), "pool": made.pool, "map": packed, "levels": levels, "beyond": beyond,
         "values": exact(heat) if few else None,
         "scale": schema.Scale(
-            mode="each" if shared is None else "shared", limit=scale.limit, origin=scale.origin,
+            mode="shared" if made.shared else "each", limit=scale.limit, origin=scale.origin,
             clipped=float((np.abs(made.scaled) > scale.limit).mean()) if finite else 0.0,
             peak=float(np.abs(heat).max()) if finite else 0.0, sentence=made.sentence if finite else "",
         ),
@@ -122,10 +124,10 @@ def of_places(e: Explanation, shared: Scale | None) -> Values:
     drawn = prepare(e, scale=shared or "each")
     scale = scale_of(drawn.heat) if drawn.empty and shared is None else drawn.scale
     heat = drawn.heat[:, real(e.subject)] if isinstance(e.subject, Tokens) else drawn.heat
-    exactly = heat if str(e.values.dtype) == "torch.float64" else heat.astype(np.float32)
+    exactly: NDArray[Any] = heat if str(e.values.dtype) == "torch.float64" else heat.astype(np.float32)
     pool = pool_of(e)
     exactly = averaged(exactly, pool, pool) if pool > 1 else exactly
-    return Values(exactly, scale, drawn.scaled, "" if drawn.empty else drawn.sentence(), pool)
+    return Values(exactly, scale, drawn.scaled, "" if drawn.empty else drawn.sentence(), pool, shared is not None)
 
 
 def pool_of(e: Explanation) -> int:
@@ -159,7 +161,7 @@ def matrix(shown: Layout) -> Values:
 # -- what is said of the values -----------------------------------------------------------------------------------------------
 
 
-def told(e: Explanation) -> Any:
+def told(e: Explanation) -> dict[str, Any]:
     """What is said of parts of the input: regions, words, columns; of several inputs each has its own."""
     if isinstance(e.subject, MultiInput) or len(e) > 1:
         apart = list(layout(e).sinks) if len(e) > 1 else []
@@ -247,4 +249,4 @@ def generated_rows(e: Explanation) -> list[schema.Row]:
 def parts(e: Explanation) -> list[schema.LayerPart]:
     """Each of several inputs with a map of its own, on a scale of its own."""
     inside = ((name, e.part(name)) for name in e.parts)
-    return [schema.LayerPart(name=name, share=share(e, name), **values(one), **told(one)) for name, one in inside]
+    return [cast(schema.LayerPart, {"name": name, "share": share(e, name)} | values(one) | told(one)) for name, one in inside]

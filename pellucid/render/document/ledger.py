@@ -19,8 +19,11 @@ def ledger(one: books.Ledger, sinks: Sequence[Piece] = ()) -> schema.Ledger:
     rest = entries[MOST_ROWS:]
     rows = [schema.Entry(where=r.where, op=r.op, cause=r.cause, amount=number(float(r.amount))) for r in entries[:MOST_ROWS]]
     left = schema.Rest(count=len(rest), amount=number(sum(float(row.amount) for row in rest)))
-    sums = {what: number(float(getattr(one, what))) for what in ("seed", "input", "absorbed", "error")}
-    return schema.Ledger(sentence=one.sentence(), rows=rows, rest=left, waterfall=waterfall(one, sinks), **sums)  # type: ignore[typeddict-item]
+    seed, arrived, absorbed, error = (number(float(part)) for part in (one.seed, one.input, one.absorbed, one.error))
+    return schema.Ledger(
+        seed=seed, input=arrived, absorbed=absorbed, error=error, sentence=one.sentence(), rows=rows, rest=left,
+        waterfall=waterfall(one, sinks),
+    )  # fmt: skip
 
 
 def waterfall(one: books.Ledger, sinks: Sequence[Piece]) -> list[schema.Bar]:

@@ -5,7 +5,7 @@ A field whose type allows None is always there: it is null where there is nothin
 
 from __future__ import annotations
 
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import Any, Literal, TypedDict
 
 SCHEMA = 1
 
@@ -292,7 +292,7 @@ class Layer(Values2D):
     columns: Steps | None
     rows: list[Row]
     parts: list[LayerPart]
-    contrast: list[tuple[str, float]] | None
+    contrast: list[list[Any]] | None  # [[name, score], [name, score]]
     command: Command
 
 
@@ -331,11 +331,14 @@ class Report(Document):
 
 
 class Item(TypedDict):
+    """A channel: what passes through it, its map by the id of a layer, and what it stands for."""
+
     unit: str
     relevance: Number
     share: Number
     layer: str
-    position: list[int]
+    peak: Number
+    box: list[float] | None
     portrait: str | None
     crops: list[str]
 
@@ -352,10 +355,10 @@ class Concepts(Document):
 class Shown(TypedDict):
     """A picture with its number and its words."""
 
-    src: str | None
+    src: str
     score: Number
     caption: str
-    group: NotRequired[str]
+    group: str
 
 
 class Maximize(Document):
@@ -366,12 +369,17 @@ class Maximize(Document):
 class Score(TypedDict):
     method: str
     metric: str
+    condition: str | None
     score: Number
     low: Number
     high: Number
     n: int | None
     forwards: Number
     seconds: Number
+    floor: Number
+    ceiling: Number
+    rank: Number
+    better: Literal["higher", "lower"] | None
     reason: str | None
 
 
@@ -396,6 +404,6 @@ class Section(TypedDict):
 
 
 class Sections(Document):
-    """A card or a verification."""
+    """A card, a verification, a report on trust, or a test by hiding."""
 
     sections: list[Section]

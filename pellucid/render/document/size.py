@@ -23,8 +23,12 @@ def budget(count: int) -> int:
     return max(min(ONE * count, SEVERAL), EACH * count)
 
 
-def fitted(layers: Sequence[Layer], explanations: Sequence[Explanation], scale: Scale | None) -> list[Layer]:
-    """The layers, the largest maps of them in coarser steps until all are within the budget, or as coarse as they may be."""
+def fitted(layers: Sequence[Layer], sources: Sequence[tuple[Explanation, Scale | None]]) -> list[Layer]:
+    """The layers, the largest maps of them in coarser steps until all are within the budget, or as coarse as they may be.
+
+    Arguments:
+        sources: The explanation and the scale that each is of.
+    """
     made, level = list(layers), [0] * len(layers)
     while sum(map(size, made)) > budget(len(made)):
         open_ = [n for n in range(len(made)) if level[n] + 1 < len(LEVELS)]
@@ -32,13 +36,13 @@ def fitted(layers: Sequence[Layer], explanations: Sequence[Explanation], scale: 
             break
         largest = max(open_, key=lambda n: size(made[n]))
         level[largest] += 1
-        made[largest] = encoded(made[largest], explanations[largest], scale, LEVELS[level[largest]])
+        made[largest] = encoded(made[largest], *sources[largest], LEVELS[level[largest]])
     return made
 
 
 def size(one: Layer) -> int:
     """Bytes that a layer takes for its maps, about."""
-    return sum(map(map_size, (one, *one["parts"])))
+    return map_size(one) + sum(map(map_size, one["parts"]))
 
 
 def map_size(one: Layer | LayerPart) -> int:

@@ -145,7 +145,7 @@ def spectrogram(what: TimeFrequency, shown: list[int]) -> schema.Spectrogram:
     low, high = float(levels.min()), float(levels.max())
     q = np.rint((levels - low) / ((high - low) or 1.0) * 255).astype(np.uint8)
     hertz = [float(np.mean(part)) for part in cut(np.array(what.hertz), rows)]
-    times = [what.seconds(float(np.mean(part))) for part in cut(np.arange(what.levels.shape[3]), columns)]
+    times = [what.seconds(float(np.mean(part))) for part in cut(np.arange(what.levels.shape[3], dtype=float), columns)]
     return schema.Spectrogram(
         kind="spectrogram", channels=[what.names[n] for n in shown], height=len(hertz), width=len(times),
         frequencies=[float(f"{one:.6g}") for one in hertz], times=[float(f"{one:.6g}") for one in times],
