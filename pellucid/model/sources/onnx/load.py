@@ -12,9 +12,8 @@ from pellucid.errors import ModelError
 from ...model import Model
 from .. import availability
 from ..channels import TURNED
-from ..checkpoint import digest
 from . import batches, constants, file, halves, metadata, runtime
-from .build import read_file, unknown, whole
+from .build import File, read_file, unknown, whole
 from .graph import Graph
 from .head import without_softmax
 from .network import OnnxNetwork, Port
@@ -28,15 +27,15 @@ def load(path: Path) -> Model:
     onnx = availability.optional(f"model {path}", "onnx", "onnx")
     proto = file.read(onnx, path)
     maker = f", written by {proto.producer_name}" if proto.producer_name else ""
-    source, mark = f"ONNX file {path.name}{maker}", digest(path)
-    missing = _unknown(proto)
+    source, said = f"ONNX file {path.name}{maker}", read_file(proto)
+    missing = list(unknown(said, proto.graph))
     if missing:
-        return _elsewhere(path, source, mark, proto, missing)
+        return _elsewhere(path, source, proto, missing)
     notes = []
     if half := halves.raised(onnx, proto):
         notes.append(halves.NOTE.format(half))
     loose = batches.loosen(onnx, proto)
-    graph, found = _built(proto, path)
+    graph, found = _built(said, proto, path)
     notes += found
     if without_softmax(graph):
         notes.append(SOFTMAX)
@@ -51,18 +50,14 @@ def load(path: Path) -> Model:
     names = metadata.labels(given, shape[-1] if shape else 0) or metadata.listed(graph)
     source += TURNED if turned else ""
     told = tuple(filter(None, (*notes, assumed)))
-    return Model(module, path.stem, source, module, how, names, fingerprint=mark, shape=module.shape, notes=told)
-
-
-def _unknown(proto: Any) -> list[Any]:
-    return list(unknown(read_file(proto), proto.graph))
+    return Model(module, path.stem, source, module, how, names, shape=module.shape, notes=told)
 
 
 def _kinds(missing: list[Any]) -> str:
     return ", ".join(sorted({f"{node.domain}.{node.op_type}".lstrip(".") for node in missing}))
 
 
-def _elsewhere(path: Path, source: str, mark: str, proto: Any, missing: list[Any]) -> Model:
+def _elsewhere(path: Path, source: str, proto: Any, missing: list[Any]) -> Model:
     """A file with operations that nothing here computes: run by onnxruntime, or refused with their names.
 
     Raises:
@@ -72,7 +67,7 @@ def _elsewhere(path: Path, source: str, mark: str, proto: Any, missing: list[Any
     session, reason = runtime.opened(path)
     if session is not None:
         note = runtime.NOTE.format(kinds)
-        return Model(session, path.stem, f"{source}, run by onnxruntime", fingerprint=mark, notes=(note,))
+        return Model(session, path.stem, f"{source}, run by onnxruntime", notes=(note,))
     first = missing[0].name or missing[0].output[0]
     found = f"{len(missing)} of {len(proto.graph.node)} operations that cannot be read: {kinds}, first at `{first}`"
     why = f"PyTorch has no counterpart for them that is known here, and {reason}"
@@ -80,11 +75,10 @@ def _elsewhere(path: Path, source: str, mark: str, proto: Any, missing: list[Any
     raise ModelError(f"model {path}", found, why, do)
 
 
-def _built(proto: Any, path: Path) -> tuple[Graph, list[str]]:
+def _built(said: File, proto: Any, path: Path) -> tuple[Graph, list[str]]:
     """The graph, and what is to be said of it."""
-    source = read_file(proto)
     try:
-        return whole(source, proto.graph), list(dict.fromkeys(source.notes))
+        return whole(said, proto.graph), list(dict.fromkeys(said.notes))
     except Exception as error:
         message = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         do = "Check it with onnx.checker.check_model, or load the PyTorch network it was made from."

@@ -56,7 +56,9 @@ def operation(*kinds: str, domain: str = "") -> Callable[[Function], Function]:
     """
 
     def register(function: Function) -> Function:
-        TABLE.update({(domain, kind): function for kind in kinds})
+        for kind in kinds:
+            assert (domain, kind) not in TABLE, f"{kind} of the domain {domain!r} is registered twice"
+            TABLE[domain, kind] = function
         return function
 
     return register

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ..operation import Node, find, integers, operation
 
-SAME = ("Trilu", "Pad", "GatherND", "Range", "GridSample", "LinearAttention")
+SAME = ("Trilu", "GatherND", "Range", "LinearAttention")
 
 
 def _standard(kind: str) -> Any:
