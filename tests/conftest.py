@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib.metadata import PackageNotFoundError, version
 
 import pytest
@@ -29,6 +30,7 @@ def declare_torchvision_ops() -> torch.library.Library | None:
 TORCHVISION_OPS = declare_torchvision_ops()  # kept: the declaration lives as long as this object
 
 
+os.environ["PELLUCID_FONTS"] = "bundled"  # pictures are the same on every machine, whatever fonts it has
 torch.set_num_threads(1)  # small networks gain nothing from threads, and lose minutes where others want the cores
 
 

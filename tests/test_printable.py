@@ -24,7 +24,7 @@ from pellucid.explanation.ledger import Row
 from pellucid.metrics.report.format import comma_separated, markdown
 from pellucid.model.modality.table import Table
 from pellucid.render import page, svg, terminal
-from pellucid.render.parts.text import MOST_WRAPPED, pieces, shorten, width, wrap
+from pellucid.render.parts.text import MOST_WRAPPED, broken, shorten, width, wrap
 
 HOSTILE = (
     "\x1b]0;owned\x07\x1b[2J\x9b31m <script>x</script> \u202egpj.exe\u2066 ze\u200bro\ufeff \ud800 \x00 nul\nnew\r\u2028line"
@@ -128,9 +128,9 @@ def test_words_are_cut_and_broken_where_they_were_letter_by_letter():
             while slow and width(slow + "…", size) > limit:
                 slow = slow[:-1]
             assert shorten(words, size, limit) == (words if width(words, size) <= limit else slow.rstrip() + "…")
-            broken = pieces(words, size, limit)
-            assert "".join(broken) == words and all(width(part, size) <= limit or len(part) == 1 for part in broken)
-            assert all(width(a + b[0], size) > limit for a, b in pairwise(broken))
+            parts = broken(words, size, limit)
+            assert "".join(parts) == words and all(width(part, size) <= limit or len(part) == 1 for part in parts)
+            assert all(width(a + b[0], size) > limit for a, b in pairwise(parts))
 
 
 def test_a_long_label_costs_no_time():

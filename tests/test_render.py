@@ -28,7 +28,7 @@ from pellucid.render.parts.map import Map, prepare
 from pellucid.render.parts.palette import ORANGE_PURPLE, PAPER, RED_BLUE
 from pellucid.render.parts.panel import overlay, panel_size
 from pellucid.render.parts.scale import Scale, each, fixed, shared
-from pellucid.render.parts.text import paragraph, plain, shorten, width, wrap
+from pellucid.render.parts.text import paragraph, shorten, width, wrap
 
 GREY = np.full((24, 24, 3), 128, dtype=np.uint8)
 
@@ -382,10 +382,6 @@ def test_words_fit_their_column() -> None:
     assert all(width(line, 17) <= 200 for line in lines) and "".join(lines).replace(" ", "") == words.replace(" ", "")
     assert width(shorten(words, 15, 120), 15) <= 120 and shorten("short", 15, 120) == "short"
     assert paragraph(words, 17, 200).width == 200
-
-
-def test_letters_the_font_lacks_are_replaced_aloud() -> None:
-    assert plain("naïve – 猫\n×2") == "naive - ? x2"
 
 
 def test_warnings_make_the_figure_longer() -> None:

@@ -7,6 +7,7 @@ from html import escape
 
 from pellucid.explanation.explanation import Explanation
 from .image import MOST_SAMPLES, batch, numbered, panels
+from .lettering.markup import in_svg
 from .modality.painters import WHOLE, painter, prompts, unseen
 from .modality.tokens.runs import visible
 from .page import inline
@@ -76,7 +77,7 @@ def one_sample(e: Explanation, which: str, scale: Scale) -> tuple[str, float]:
 
 def paragraph(words: str, size: int, colour: Colour, top: float) -> tuple[str, float]:
     """Words in lines that fit the drawing; and how high they are, in pixels."""
-    lines, step = wrap(visible(words), size, 0.94 * WIDE, spelled=False), 1.4 * size
-    spans = "".join(f'<tspan x="0" y="{top + size + row * step:.1f}">{escape(line)}</tspan>' for row, line in enumerate(lines))
+    lines, step = wrap(visible(words), size, 0.94 * WIDE), 1.4 * size
+    spans = "".join(f'<tspan x="0" y="{top + size + row * step:.1f}">{in_svg(line)}</tspan>' for row, line in enumerate(lines))
     style = f'fill="{web(colour)}" font-family="system-ui, sans-serif" font-size="{size}"'
     return f"<text {style}>{spans}</text>", step * len(lines)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +10,7 @@ from pellucid.core.numbers import with_sign
 from pellucid.explanation.explanation import Explanation
 from .modality.generated.words import sentences, warnings
 from .modality.painters import WHOLE, inputs, painter, prompts
+from .parts.cells import filled
 from .parts.ledger_table import ledger_lines
 from .parts.map import Map, prepare
 from .parts.palette import RED_BLUE, RESET, Palette, ink, paper
@@ -37,16 +37,14 @@ def terminal(
         scale: As in `prepare`.
     """
     one, drawn = e[sample], prepare(e, sample, scale=scale, palette=palette)
-    words = textwrap.wrap(one.caption(), width)
+    words = filled(one.caption(), width)
     return "\n".join([*map_lines(one, drawn, width, colour=colour, rescale=isinstance(scale, str)), *words])
 
 
 def whole(e: Explanation, width: int = 80, *, colour: bool = True) -> str:
     """All rows of generated texts as lines for a terminal; "" where there is no such text, or one row of it."""
     return "\n\n".join(
-        "\n".join(
-            [*WHOLE.lines(one, width, colour), *textwrap.wrap(" ".join([*sentences(one), *warnings(one), *one.notes]), width)]
-        )
+        "\n".join([*WHOLE.lines(one, width, colour), *filled(" ".join([*sentences(one), *warnings(one), *one.notes]), width)])
         for one in prompts(e)
     )
 

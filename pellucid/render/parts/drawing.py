@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from ..lettering.markup import in_svg
 from .palette import INK, PAPER, Colour, web
-from .text import font, plain, shorten, width
+from .text import shorten, width, write
 
 FINER = 3  # shapes are drawn so many times finer and averaged: their edges are smooth
 ANCHORS = {"l": "start", "m": "middle", "r": "end"}
@@ -106,7 +107,7 @@ class Drawing:
     marks: tuple[Mark, ...]
 
     def image(self) -> Image.Image:
-        """As pixels, in the letters of the font that comes with Pillow."""
+        """As pixels."""
         size = round(self.wide), round(self.high)
         fine = Image.new("RGB", (size[0] * FINER, size[1] * FINER), PAPER)
         draw = ImageDraw.Draw(fine)
@@ -120,12 +121,11 @@ class Drawing:
                 points = [(FINER * x, FINER * y) for x, y in mark.points]
                 draw.line(points, mark.colour, max(1, round(FINER * mark.wide)), joint="curve")
         image = fine.reduce(FINER)
-        write = ImageDraw.Draw(image)
         for mark in self.marks:
             if isinstance(mark, Words) and mark.upward:
                 _write_upward(image, mark)
             elif isinstance(mark, Words):
-                write.text((mark.left, mark.base), plain(mark.text), mark.colour, font(mark.size), anchor=f"{mark.anchor}s")
+                write(image, (mark.left, mark.base), mark.text, mark.size, mark.colour, f"{mark.anchor}s")
         return image
 
     def svg(self) -> str:
@@ -141,16 +141,15 @@ class Drawing:
 
 def _write_upward(image: Image.Image, mark: Words) -> None:
     """Words that read from below to above, with their base line at `left`."""
-    words = plain(mark.text)
-    ink = Image.new("L", (max(1, round(width(words, mark.size)) + 2), 2 * mark.size))
-    ImageDraw.Draw(ink).text((0, round(1.4 * mark.size)), words, 255, font(mark.size), anchor="ls")
+    ink = Image.new("L", (max(1, round(width(mark.text, mark.size)) + 2), 2 * mark.size))
+    write(ink, (0, round(1.4 * mark.size)), mark.text, mark.size, 255)
     turned = ink.transpose(Image.Transpose.ROTATE_90)
     place = round(mark.left - 1.4 * mark.size), round(mark.base - turned.height)
     image.paste(Image.new("RGB", turned.size, mark.colour), place, turned)
 
 
 def fitted(words: str, size: int, limit: float) -> str:
-    """Words as they are where they fit, else cut with an ellipsis; pictures spell them in the letters their font has.
+    """Words as they are where they fit, else cut with an ellipsis.
 
     Example:
         >>> fitted("mm²", 14, 100)
@@ -175,7 +174,7 @@ def _element(mark: Mark) -> str:
     where = f'x="{mark.left:.1f}" y="{mark.base:.1f}" text-anchor="{ANCHORS[mark.anchor]}"'
     where += f' transform="rotate(-90 {mark.left:.1f} {mark.base:.1f})"' if mark.upward else ""
     how = f'font-family="system-ui, sans-serif" font-size="{mark.size}" fill="{web(mark.colour)}"'
-    return f"<text {where} {how}>{escape(visible(mark.text))}</text>"
+    return f"<text {where} {how}>{in_svg(visible(mark.text))}</text>"
 
 
 def visible(text: str) -> str:

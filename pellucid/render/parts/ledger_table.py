@@ -8,6 +8,7 @@ from pellucid.core.numbers import decimals, figure
 from pellucid.explanation.ledger import Ledger
 from pellucid.explanation.sinks import name
 from pellucid.model.modality import Piece
+from .cells import cells, padded
 
 MOST_ROWS = 12
 
@@ -38,5 +39,5 @@ def ledger_rows(ledger: Ledger, sinks: Sequence[Piece] = ()) -> list[tuple[str, 
 def ledger_lines(ledger: Ledger, sinks: Sequence[Piece] = ()) -> list[str]:
     """The table in columns of plain text."""
     lines = ledger_rows(ledger, sinks)
-    wide = [max(len(line[column]) for line in lines) for column in range(3)]
-    return [f"{what:<{wide[0]}}  {where:<{wide[1]}}  {amount:>{wide[2]}}" for what, where, amount in lines]
+    wide = [max(cells(line[column]) for line in lines) for column in range(3)]
+    return [f"{padded(what, wide[0])}  {padded(where, wide[1])}  {amount:>{wide[2]}}" for what, where, amount in lines]

@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 from pellucid.core.numbers import figure
 from .map import Map
 from .palette import FAINT, HAIR, INK, PAPER, UNSIGNED, Colour
-from .text import font, paragraph, shorten, stack, width
+from .text import font, paragraph, shorten, stack, width, write
 
 BAR, TALL = 235.0, 18  # the bar lies on a pale grey, as most of a map does
 
@@ -27,7 +27,7 @@ def key(drawn: Map, wide: int) -> Image.Image:
     draw, left = ImageDraw.Draw(image), 0
     for level, meaning in drawn.ends():
         draw.rectangle((left, 5, left + 13, 18), fill=drawn.colour(level))
-        draw.text((left + 22, 18), meaning, INK, font(15), anchor="ls")
+        write(image, (left + 22, 18), meaning, 15)
         left += max(150, round(width(meaning, 15)) + 40)
     return image
 
@@ -41,7 +41,7 @@ def colour_bar(drawn: Map, wide: int) -> Image.Image:
     image.paste(Image.fromarray(colours.round().astype(np.uint8)), (0, 24))
     for place, anchor, meaning, number in ticks(figure(drawn.scale.limit), drawn):
         at = round(place * (wide - 1))
-        draw.text((at, 18), meaning, INK, font(15), anchor=anchor + "s")
+        write(image, (at, 18), meaning, 15, anchor=anchor + "s")
         draw.line((at, 24 + TALL, at, 27 + TALL), FAINT)
         draw.text((at, TALL + 44), number, INK, font(14), anchor=anchor + "s")
     return image
@@ -74,7 +74,7 @@ def class_bars(classes: tuple[tuple[int, str, float], ...], wide: int, accent: C
     for place, (index, label, probability) in enumerate(classes, start=1):
         base = place * row + 17
         chosen = f'"{label}"' in target or f" {index} " in f"{target} "
-        draw.text((0, base), shorten(label or f"class {index}", 15, start - 14), INK if chosen else FAINT, font(15), anchor="ls")
+        write(image, (0, base), shorten(label or f"class {index}", 15, start - 14), 15, INK if chosen else FAINT)
         draw.rectangle((start, base - 10, end, base - 2), fill=HAIR)
         if probability * (end - start) >= 1:
             draw.rectangle((start, base - 10, start + probability * (end - start), base - 2), fill=accent if chosen else FAINT)

@@ -6,7 +6,7 @@ from PIL import Image, ImageDraw
 
 from pellucid.explanation.comparison import Agreement
 from .palette import FAINT, INK, PAPER, Colour
-from .text import font, paragraph, shorten, stack, width
+from .text import font, paragraph, shorten, stack, width, write
 
 ROW, LARGEST = 30, 64  # pixels
 FULL: Colour = (120, 150, 150)  # behind a 1
@@ -24,7 +24,7 @@ def matrix(names: tuple[str, ...], pairs: tuple[Agreement, ...], wide: int) -> I
     draw = ImageDraw.Draw(image)
     place = {name: number for number, name in enumerate(names)}
     for number, name in enumerate(names):
-        draw.text((0, ROW * (number + 1) + 20), shorten(f"{number + 1}  {name}", 15, label - 8), INK, font(15), anchor="ls")
+        write(image, (0, ROW * (number + 1) + 20), shorten(f"{number + 1}  {name}", 15, label - 8), 15)
         draw.text((label + cell * (number + 0.5), 20), str(number + 1), FAINT, font(14), anchor="ms")
         box(draw, label + cell * number, ROW * (number + 1), cell, "", PAPER)
     for pair in pairs:

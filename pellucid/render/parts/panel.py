@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 from .map import Map
 from .palette import INK, PAPER, Pixels
 from .scale import Heat
-from .text import paragraph, plain, width
+from .text import paragraph, width
 
 SMALLEST, LARGEST = 448, 896  # pixels along the longer side of a panel
 CARD_WIDE = 196  # "no evidence found" on one line
@@ -78,7 +78,7 @@ def card(words: str, below: Pixels, *, hatched: bool = False) -> Image.Image:
         striped = np.less(np.indices(below.shape[:2]).sum(0) % STRIPES, STRIPES // 3)
         below = np.where(striped[..., None], np.array(STRIPE, dtype=float), 0.4 * below + 0.6 * 255)
     image = Image.fromarray(below.round().astype(np.uint8))
-    text = paragraph(words, 22, max(60, min(image.width - 40, CARD_WIDE, round(width(plain(words), 22)) + 1)), INK)
+    text = paragraph(words, 22, max(60, min(image.width - 40, CARD_WIDE, round(width(words, 22)) + 1)), INK)
     box = ImageOps.expand(text, border=14, fill=PAPER)
     image.paste(box, ((image.width - box.width) // 2, (image.height - box.height) // 2))
     return image

@@ -45,7 +45,7 @@ def head(e: Explanation, wide: int) -> list[Words]:
 
 def paragraph(words: str, size: int, colour: Colour, top: float, wide: float) -> Iterator[Words]:
     """Words in lines, with room for fonts that are wider than ours."""
-    for number, line in enumerate(wrap(words, size, 0.85 * wide, spelled=False)):
+    for number, line in enumerate(wrap(words, size, 0.85 * wide)):
         yield Words(0, top + size + number * 1.4 * size, line, size, colour)
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import textwrap
-
 from pellucid.core.numbers import figure, with_sign
 from pellucid.explanation.explanation import Explanation
+from ...parts.cells import cells, cut, filled, padded
 from ...parts.palette import RESET, ends, ink, paper
-from ..tokens.runs import Run, cells, legible, rows
+from ..tokens.runs import Run, legible, rows
 from .layout import Layout, layout
 from .matrix import scale_words
 from .words import text_parts
@@ -21,13 +20,12 @@ def lines(e: Explanation, width: int, colour: bool) -> list[str]:
     text = ["".join(run.text for run in row) for row in rows([Run(f"{prompt} »{new}")], width)]
     left = min(24, max(cells(name) for name in shown.rows))
     body = [line(shown, row, float(e.output[row]), left, width, colour=colour) for row in range(len(shown.rows))]
-    return [*text, "", *body, *([legend(shown)] if colour else []), *textwrap.wrap(scale_words(shown), width)]
+    return [*text, "", *body, *([legend(shown)] if colour else []), *filled(scale_words(shown), width)]
 
 
 def line(shown: Layout, row: int, score: float, left: int, width: int, *, colour: bool) -> str:
     """One new token, its score, and the tokens that say most of it."""
-    name = shown.rows[row][:left]
-    head = f"{row + 1:>3} {name}{' ' * (left - cells(name))} {figure(score):>7} <"
+    head = f"{row + 1:>3} {padded(cut(shown.rows[row], left), left)} {figure(score):>7} <"
     used, parts = cells(head), [head]
     for column in shown.strongest(row, MOST):
         words = f" {shown.columns[column]} {with_sign(shown.heat[row, column], signed=shown.signed)}"

@@ -67,7 +67,7 @@ def drawing(e: Explanation, drawn: Map, wide: int) -> Drawing:
     marks += time_axis(curves.seconds(curves.curves.shape[2]), below, wide)
     below += FOOT
     for words, ink in [*notes(pooled, shown, drawn), *([(found.note, FAINT)] if found is not None else [])]:
-        for line in wrap(words, 14, wide, spelled=False):
+        for line in wrap(words, 14, wide):
             marks.append(Words(0, below + 14, line, 14, ink))
             below += 20
     marks += [] if drawn.empty else colour_key([(shade(n, drawn), text) for n, text in drawn.ends()], below + 18)

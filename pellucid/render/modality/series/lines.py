@@ -7,6 +7,7 @@ import numpy as np
 from pellucid.core.numbers import figure
 from pellucid.explanation.explanation import Explanation
 from pellucid.model.modality.series import Series
+from ...parts.cells import cells, cut, padded
 from ...parts.map import Map
 from ...parts.palette import INK, RESET, ink, paper
 from .chart import shade, strips, strongest
@@ -18,7 +19,7 @@ def lines(e: Explanation, drawn: Map, width: int, colour: bool) -> list[str]:
     """The curve of every channel in eight heights on the colour of its evidence; without colour the signs stand below it."""
     curves = e.subject
     assert isinstance(curves, Series)
-    names = min(14, max(map(len, curves.names)))
+    names = min(14, max(map(cells, curves.names)))
     pooled = strips(e, max(8, width - names - 1))
     made = []
     for channel in strongest(pooled.values):
@@ -27,7 +28,7 @@ def lines(e: Explanation, drawn: Map, width: int, colour: bool) -> list[str]:
         low, high = means.min(), means.max()
         heights = [LEVELS[int(7 * (value - low) / (high - low or 1.0))] for value in means]
         levels = pooled.scale.strength(pooled.values[channel]) if not drawn.empty else np.zeros(len(heights))
-        head = f"{curves.names[channel][:names]:<{names}} "
+        head = padded(cut(curves.names[channel], names), names) + " "
         if colour:
             made.append(head + "".join(ground(float(s), drawn) + h for s, h in zip(levels, heights, strict=True)) + RESET)
         else:

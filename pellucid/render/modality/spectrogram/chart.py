@@ -37,7 +37,7 @@ def drawing(e: Explanation, drawn: Map, wide: int) -> Drawing:
     marks += time_axis(subject.end_s, below, wide)
     below += FOOT
     for words, ink in notes(subject, values, scale, shown, drawn):
-        for line in wrap(words, 14, wide, spelled=False):
+        for line in wrap(words, 14, wide):
             marks.append(Words(0, below + 14, line, 14, ink))
             below += 20
     marks += [] if drawn.empty else colour_key([(drawn.on_paper(n), text) for n, text in drawn.ends()], below + 18)

@@ -6,6 +6,7 @@ import numpy as np
 
 from pellucid.explanation.explanation import Explanation
 from pellucid.model.modality import TimeFrequency
+from ...parts.cells import cut
 from ...parts.map import Map
 from ...parts.palette import INK, RESET, ink, paper
 from ...parts.scale import Heat, each
@@ -26,7 +27,7 @@ def lines(e: Explanation, drawn: Map, width: int, colour: bool) -> list[str]:
         shares = (pool(subject.levels[0, channel].double().numpy(), BANDS, count) - low) / (high - low or 1.0)
         strength = scale.strength(pooled[channel]) * (not drawn.empty)
         if len(values) > 1:
-            made.append(subject.names[channel][:width])
+            made.append(cut(subject.names[channel], width))
         for row in reversed(range(len(shares))):
             shades = [SHADES[int(4.999 * min(1.0, max(0.0, share)))] for share in shares[row]]
             made.append(band(subject, row, len(shares)) + (tinted if colour else signs)(strength[row], shades, drawn))

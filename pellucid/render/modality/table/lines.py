@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ...parts.cells import cells, cut, padded
 from ...parts.map import Map
 from ...parts.palette import RESET, ink
 from ...parts.steps import END, LOST, Step
@@ -13,15 +14,15 @@ from .chart import bounds, colour as tone
 def lines(steps: Sequence[Step], drawn: Map, width: int, *, colour: bool) -> list[str]:
     """A line per bar: name, cell, bar, number."""
     numbers = max(len(step.label(signed=drawn.signed)) for step in steps)
-    cells = min(18, max(len(step.cell) for step in steps))
-    names = min(max(len(step.name) for step in steps), max(10, width // 3))
-    room = max(10, width - names - cells - numbers - 4)
+    entries = min(18, max(cells(step.cell) for step in steps))
+    names = min(max(cells(step.name) for step in steps), max(10, width // 3))
+    room = max(10, width - names - entries - numbers - 4)
     low, high = bounds(steps)
     made = []
     for step in steps:
         start, stop = sorted(round((end - low) / (high - low) * (room - 1)) for end in (step.start, step.stop))
         bar = " " * start + painted(step, stop - start + 1, drawn, colour=colour) + " " * (room - 1 - stop)
-        head = f"{cut(step.name, names):<{names}} {cut(step.cell, cells):>{cells}}"
+        head = f"{padded(cut(step.name, names), names)} {padded(cut(step.cell, entries), entries, right=True)}"
         made.append(f"{head} {bar} {step.label(signed=drawn.signed):>{numbers}}".rstrip())
     return made
 
@@ -34,8 +35,3 @@ def painted(step: Step, length: int, drawn: Map, *, colour: bool) -> str:
         return f"{ink(tone(step, drawn))}{'█' * length}{RESET}"
     sign = "." if step.kind == LOST else "-" if step.value < 0 else "+"
     return sign * length
-
-
-def cut(words: str, room: int) -> str:
-    """Words that fit."""
-    return words if len(words) <= room else words[: max(0, room - 1)] + "…"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import groupby, pairwise
 
 import numpy as np
 import torch
@@ -14,11 +14,15 @@ from pellucid.errors.printable import printable
 from pellucid.explanation.explanation import Explanation
 from pellucid.model.modality import Tokens
 from pellucid.model.modality.tokens import SPECIAL, TEMPLATE, TEXT
+from ...lettering.bidi import OBJECT, leftward as way, levels, visual
+from ...lettering.joining import JOINER, joins
+from ...lettering.pieces import clusters, stays
+from ...parts.cells import cells
 from ...parts.map import Map
 from ...parts.palette import INK, PAPER, Colour
 
 PLAIN, UNREAD, SINK = "plain", "unread", "sink"
-MIRROR = str.maketrans("()[]{}<>«»", ")(][}{><»«")
+APART = (SPECIAL, SINK)  # kinds whose words are no part of the text
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,7 @@ class Run:
         kind: "text" of a token, "special" of a token that is not in the text, "template" of one that a chat puts around it,
             "sink" of one that is shown apart, "plain" between tokens, "unread" after the last.
         words: What is said of it: the names of its tokens.
+        leftward: Whether it is drawn from right to left; known of a line that is in the order of the eye.
     """
 
     text: str
@@ -39,6 +44,7 @@ class Run:
     strength: float = 0.0
     kind: str = PLAIN
     words: str = ""
+    leftward: bool = False
 
     @property
     def outlined(self) -> bool:
@@ -53,7 +59,7 @@ class Run:
 def runs(e: Explanation, drawn: Map, by: str = "token") -> list[Run]:
     """The text from its beginning to its end, special tokens where the model reads them; padding is left out.
 
-    Tokens that share characters, as the bytes of an emoji do, are one run.
+    Tokens that share a letter, as the bytes of an emoji or a letter and its accent do, are one run.
 
     Arguments:
         by: What is one run: a "token", "word" or "sentence".
@@ -71,7 +77,7 @@ def runs(e: Explanation, drawn: Map, by: str = "token") -> list[Run]:
             made += [Run(visible(text[done:start]))] if start > done else []
             made.append(Run(visible(piece), value, kind=SINK if apart(group.positions) else SPECIAL, words=visible(piece)))
             done = max(done, end) if end > start else done
-        elif start < done and made and made[-1].kind not in (SPECIAL, SINK):
+        elif made and made[-1].kind not in APART and (start < done or (start == done and start > 0 and stays(text, start))):
             last = made[-1]
             whole, total = visible(text[first : max(end, done)]), (last.value or 0.0) + value
             made[-1] = replace(last, text=whole, value=total, words=f"{last.words} {visible(piece)}")
@@ -143,22 +149,6 @@ def visible(text: str) -> str:
     return printable(text, lines=True)
 
 
-def cells(text: str) -> int:
-    """How many columns of a terminal it takes: wide characters two, what combines with one before it none.
-
-    Example:
-        >>> cells("cat"), cells("猫"), cells("e\\u0301")
-        (3, 2, 1)
-    """
-    return sum(cell(letter) for letter in text)
-
-
-def cell(letter: str) -> int:
-    if unicodedata.category(letter) in ("Mn", "Me", "Cf") or "\ufe00" <= letter <= "\ufe0f":
-        return 0
-    return 2 if unicodedata.east_asian_width(letter) in "WF" else 1
-
-
 def rows(marked: list[Run], room: float, size: Callable[[str], float] = cells) -> list[list[Run]]:
     """The runs in lines no longer than `room`, broken at blanks; a word that is longer than a line is cut.
 
@@ -220,8 +210,8 @@ def cut(text: str, first: float, room: float, size: Callable[[str], float] = cel
     if size(text) <= room:
         return [text]
     parts, left = [""], first
-    for letter in text:
-        wide = size(letter) if cell(letter) else 0.0
+    for letter in clusters(text):
+        wide = size(letter)
         if wide > left:
             parts.append("")
             left = room
@@ -231,40 +221,33 @@ def cut(text: str, first: float, room: float, size: Callable[[str], float] = cel
 
 
 def ordered(line: list[Run], *, leftward: bool) -> list[Run]:
-    """A line as the eye meets it from left to right: in a text that reads leftward from its end, words of the other script as
-    they read."""
-    stretches: list[tuple[bool, list[Run]]] = []
-    ways = [direction(run.text) for run in line]
-    for place, run in enumerate(line):
-        way = ways[place]
-        if way is None:  # blanks and marks go with what stands on both sides of them, else with the text as a whole
-            before = next((one for one in reversed(ways[:place]) if one is not None), leftward)
-            after = next((one for one in ways[place:] if one is not None), leftward)
-            way = before if before == after else leftward
-        if stretches and stretches[-1][0] == way:
-            stretches[-1][1].append(run)
-        else:
-            stretches.append((way, [run]))
-    seen = [[turned(run) for run in part[::-1]] if way else part for way, part in stretches]
-    return [run for part in (seen[::-1] if leftward else seen) for run in part]
+    """A line as the eye meets it from left to right; a run that reads both ways is more than one then.
+
+    Letters of Arabic script that join across the border of two runs keep doing so.
+    """
+    found = levels("".join(OBJECT * len(run.text) if run.kind in APART else run.text for run in line), leftward)
+    parts, ways, place = list[Run](), list[int](), 0
+    for run in line:
+        for level, part in groupby(range(place, place + len(run.text)), found.__getitem__):
+            own = [number - place for number in part]
+            words = run.text[own[0] : own[-1] + 1]
+            parts.append(replace(run, text=words, leftward=bool(level % 2) and run.kind not in APART))
+            ways.append(level)
+        place += len(run.text)
+    parts = joined_parts(parts)
+    return [parts[number] for number in visual(ways)]
+
+
+def joined_parts(parts: list[Run]) -> list[Run]:
+    """Parts in the order in which they are read, with joiners where letters of two of them join."""
+    made = list(parts)
+    for number, (one, other) in enumerate(pairwise(parts)):
+        if one.leftward and other.leftward and joins(one.text, other.text):
+            made[number] = replace(made[number], text=made[number].text + JOINER)
+            made[number + 1] = replace(other, text=JOINER + other.text)
+    return made
 
 
 def leftward(marked: list[Run]) -> bool:
     """Whether a text as a whole reads from right to left; special tokens have no say."""
-    return bool(direction("".join(run.text for run in marked if run.kind not in (SPECIAL, SINK, TEMPLATE))))
-
-
-def turned(run: Run) -> Run:
-    """Brackets open the other way among letters that read leftward; where such letters stand beside them, the font knows."""
-    return (
-        run if run.kind in (SPECIAL, SINK) or direction(run.text) is not None else replace(run, text=run.text.translate(MIRROR))
-    )
-
-
-def direction(text: str) -> bool | None:
-    """Whether a text reads leftward, by its first letter that has a direction; None where no letter has."""
-    for letter in text:
-        kind = unicodedata.bidirectional(letter)
-        if kind in ("L", "R", "AL"):
-            return kind != "L"
-    return None
+    return bool(way("".join(run.text for run in marked if run.kind not in (*APART, TEMPLATE))))

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from html import escape
 
 from pellucid.core.numbers import with_sign
 from pellucid.explanation.explanation import Explanation
+from ...parts.cells import cells
 from ...parts.map import Map
 from ...parts.palette import FAINT, INK, Colour, web
-from .runs import UNREAD, Run, cells, ground, leftward, legible, ordered, rows, runs, sink_runs, tooltip
+from .runs import UNREAD, Run, ground, leftward, legible, ordered, rows, runs, sink_runs, tooltip
 
 SIZE, CELL, STEP = 16, 9.6, 28  # pixels: of letters, of a column, from line to line
 PALE: Colour = (169, 173, 179)
+CURSIVE = re.compile("[\u0590-\u109f\u1780-\u17ff]")  # scripts whose letters hang together: room between them would part them
 
 
 def svg(e: Explanation, drawn: Map, wide: int) -> tuple[str, float]:
@@ -55,7 +58,9 @@ def letters(run: Run, left: float, base: float, width: float, drawn: Map) -> str
     """The letters of a run, stretched to the width that was counted for them."""
     colour = PALE if run.kind == UNREAD else INK if run.value is None else legible(ground(run, drawn))
     slant = ' font-style="italic"' if run.outlined else ""
-    fitted = f'textLength="{width:.1f}" lengthAdjust="spacing"'
+    stretched = "spacingAndGlyphs" if CURSIVE.search(run.text) else "spacing"
+    fitted = f'textLength="{width:.1f}" lengthAdjust="{stretched}"'
+    fitted += ' direction="rtl" text-anchor="end" unicode-bidi="embed"' if run.leftward else ""
     words = f'<text x="{left:.1f}" y="{base}" fill="{web(colour)}" {fitted}{slant} xml:space="preserve">{escape(run.text)}</text>'
     return words if run.value is None else words.replace("<text ", '<text pointer-events="none" ', 1)
 
