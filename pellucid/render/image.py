@@ -19,7 +19,7 @@ from .parts.map import Map, prepare
 from .parts.palette import AMBER, FAINT, HAIR, INK, PAPER, RED_BLUE, Palette
 from .parts.panel import Size, panel_size, photograph
 from .parts.scale import Scale
-from .parts.text import line, paragraph, side_by_side, stack
+from .parts.text import boxes_said, line, paragraph, side_by_side, stack
 from .parts.view import PLAIN, Regions, Shown, View
 
 MARGIN, GAP, COLUMN = 32, 28, 400
@@ -197,6 +197,7 @@ def caption(e: Explanation, wide: int) -> list[Image.Image]:
     parts = [paragraph(e.sentence(), 17, wide, INK)]
     parts += [paragraph(warning, 17, wide, AMBER) for warning in e.warnings()]
     parts += [paragraph(note, 15, wide, FAINT) for note in e.notes]
+    parts += boxes_said((e.caption(), *(label for _, label, _ in e.classes)), wide)
     return [Image.new("RGB", (wide, 1), HAIR), stack(parts, gap=4)]
 
 

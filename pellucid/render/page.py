@@ -13,6 +13,7 @@ from torch import Tensor
 from pellucid.errors.printable import printable
 from pellucid.explanation.explanation import Explanation
 from .image import MOST_SAMPLES, batch, encoded, numbered, panels
+from .lettering.markup import in_html
 from .modality.painters import SCALES, WHOLE, inputs, painter, prompts, unseen
 from .parts.ledger_table import ledger_rows
 from .parts.map import Map, prepare
@@ -78,10 +79,10 @@ def section(e: Explanation, which: str, scale: Scale, shown: Shown) -> str:
     about = ", ".join(filter(None, (e.method + (f" at {e.at}" if e.at else ""), which)))
     lines = [
         "<section>",
-        f"<h1>{escape(e.equation())}</h1>",
+        f"<h1>{in_html(e.equation())}</h1>",
         f'<p class="method">{escape(about)}</p>',
         body(e, drawn, shown),
-        f"<p>{escape(e.sentence())}</p>",
+        f"<p>{in_html(e.sentence())}</p>",
         *(f'<p class="warning">{escape(warning)}</p>' for warning in e.warnings()),
         *(f'<p class="note">{escape(note)}</p>' for note in e.notes),
     ]
