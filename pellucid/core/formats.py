@@ -78,6 +78,37 @@ FORMATS: dict[str, dict[str, str]] = {
     },
 }
 
+#: Kind of result -> "module:function", which takes the result and returns the `Cell` that a notebook shows.
+CELLS: dict[str, str] = {
+    "explanation": "pellucid.render.cell.explanation:explanation",
+    "comparison": "pellucid.render.cell.explanation:comparison",
+    "concepts": "pellucid.render.cell.units:concepts",
+    "maximized": "pellucid.render.cell.units:maximized",
+    "examples": "pellucid.render.cell.units:examples",
+    "example": "pellucid.render.cell.units:example",
+    "trust": "pellucid.render.cell.tables:trust",
+    "table": "pellucid.render.cell.tables:evaluation",
+    "findings": "pellucid.render.cell.tables:findings",
+    "card": "pellucid.render.cell.tables:card",
+    "verification": "pellucid.render.cell.tables:verification",
+    "model": "pellucid.render.cell.tables:model",
+    "ledger": "pellucid.render.cell.tables:ledger",
+    "attribution": "pellucid.render.cell.tables:attribution",
+    "region": "pellucid.render.cell.tables:fields",
+    "concept": "pellucid.render.cell.tables:fields",
+    "agreement": "pellucid.render.cell.tables:fields",
+}
+
+#: Kind of result -> "module:function", which takes the result and returns a data frame of pandas.
+FRAMES: dict[str, str] = {"explanation": "pellucid.explanation.arrays:to_frame"}
+
+#: Kind of result -> "module:function", which takes the result and draws it into an axis of matplotlib.
+PLOTS: dict[str, str] = {
+    "explanation": "pellucid.render.plot:explanation",
+    "table": "pellucid.render.plot:evaluation",
+    "maximized": "pellucid.render.plot:maximized",
+}
+
 #: Kind of result -> "module:function" that reads a file of it back.
 READERS: dict[str, str] = {"explanation": "pellucid.explanation.serialization:load_explanation"}
 
@@ -114,3 +145,18 @@ def load(path: str | os.PathLike[str], kind: str) -> Any:
 def encoded(result: Any, kind: str, suffix: str) -> bytes:
     """What `save` would write to a file of that suffix."""
     return content(reduce(lambda data, encode: encode(data), map(resolve_name, FORMATS[kind][suffix].split(" > ")), result))
+
+
+def cell(result: Any, kind: str) -> Any:
+    """What a notebook shows of a result, see `pellucid.core.displayed.Cell`; of a kind without a painter, its fields."""
+    return resolve_name(CELLS.get(kind, "pellucid.render.cell.tables:fields"))(result)
+
+
+def frame(result: Any, kind: str) -> Any:
+    """The data frame of a result."""
+    return resolve_name(FRAMES[kind])(result)
+
+
+def plot(result: Any, kind: str, ax: Any = None, **options: Any) -> Any:
+    """Draw a result into an axis of matplotlib; without one, into the axis that matplotlib calls the current one."""
+    return resolve_name(PLOTS[kind])(result, ax, **options)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
+from pellucid.core.data_frame import data_frame
 from pellucid.model.modality import Table, Tokens
 from .explanation import Explanation
 
@@ -39,6 +41,12 @@ def to_csv(e: Explanation) -> str:
     writer.writerow(("sample", *names(e), "value"))
     writer.writerows((sample, *line) for sample in range(len(e)) for line in lines(e, sample))
     return file.getvalue()
+
+
+def to_frame(e: Explanation) -> Any:
+    """The lines of `to_csv` as a data frame of pandas."""
+    rows = ((sample, *line) for sample in range(len(e)) for line in lines(e, sample))
+    return data_frame(rows, ("sample", *names(e), "value"))
 
 
 def names(e: Explanation) -> tuple[str, str]:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor
 
+from pellucid.core.displayed import Displayed
+from pellucid.core.one_line import one_line
 from pellucid.target import Target
 from .ledger import Ledger
 
 
 @dataclass(frozen=True, eq=False)
-class Attribution:
+class Attribution(Displayed):
     """The bare result of a method.
 
     Arguments:
@@ -33,6 +36,8 @@ class Attribution:
             strict=True an error.
     """
 
+    kind: ClassVar[str] = "attribution"
+
     values: Tensor
     score: Tensor
     target: Target
@@ -47,3 +52,5 @@ class Attribution:
     through: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     lost: tuple[str, ...] = ()
+
+    __repr__ = one_line

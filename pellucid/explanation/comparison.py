@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.core.formats import encoded, save
+from pellucid.core.displayed import Displayed
+from pellucid.core.formats import save
+from pellucid.core.one_line import cut, one_line
 from pellucid.core.statistics import rank_correlation
 from pellucid.errors import PellucidError, error_to_dict
 from .explanation import Explanation
@@ -20,7 +22,7 @@ from .serialization import summary
 
 
 @dataclass(frozen=True)
-class Agreement:
+class Agreement(Displayed):
     """How far two methods say the same of one sample.
 
     Arguments:
@@ -31,14 +33,18 @@ class Agreement:
             tenths of a picture chosen by chance overlap by 0.05. None where one of them has no such region.
     """
 
+    kind: ClassVar[str] = "agreement"
+
     first: str
     second: str
     correlation: float | None
     overlap: float | None
 
+    __repr__ = one_line
+
 
 @dataclass(frozen=True, eq=False)
-class Comparison:
+class Comparison(Displayed):
     """One question, and the answers of several methods.
 
     Arguments:
@@ -47,6 +53,8 @@ class Comparison:
         failures: What went wrong, by method, for those that could not answer.
         seconds: How long each took.
     """
+
+    kind: ClassVar[str] = "comparison"
 
     names: tuple[str, ...]
     explanations: dict[str, Explanation]
@@ -67,11 +75,7 @@ class Comparison:
 
     def __repr__(self) -> str:
         failed = f", {len(self.failures)} failed" if self.failures else ""
-        return f"Comparison({', '.join(self.names)} -> {self.any.target}{failed})"
-
-    def _repr_png_(self) -> bytes:
-        """The sheet, for notebooks."""
-        return encoded(self, "comparison", ".png")
+        return cut(f"Comparison({', '.join(self.names)} -> {self.any.target}{failed})")
 
     @property
     def any(self) -> Explanation:

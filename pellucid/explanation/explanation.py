@@ -7,15 +7,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pellucid.core.formats import encoded, load, save
+from pellucid.core.displayed import Displayed
+from pellucid.core.formats import frame, load, plot, save
 from pellucid.core.numbers import figure
+from pellucid.core.one_line import cut
 from pellucid.errors import InputError, SampleError
 from pellucid.errors.printable import make_printable
 from pellucid.model.modality import Generated, Matrix, Modality, MultiInput, Piece, Series, Tokens
@@ -29,7 +31,7 @@ Choices = tuple[tuple[int, str, float], ...]  # classes by index, label and prob
 
 
 @dataclass(frozen=True, eq=False)
-class Explanation:
+class Explanation(Displayed):
     """Which parts of the input speak for the target, which against, and by how much.
 
     Arguments:
@@ -64,6 +66,8 @@ class Explanation:
         tensor([[ True, False],
                 [False, False]])
     """
+
+    kind: ClassVar[str] = "explanation"
 
     values: Tensor
     output: Tensor
@@ -120,11 +124,7 @@ class Explanation:
 
     def __repr__(self) -> str:
         what = self.headline() if len(self) == 1 else f"{self.method} -> {self.target}"
-        return f"Explanation({what}, values {tuple(self.values.shape)})"
-
-    def _repr_png_(self) -> bytes:
-        """The picture, for notebooks."""
-        return encoded(self, "explanation", ".png")
+        return cut(f"Explanation({what}, values {tuple(self.values.shape)})")
 
     def headline(self, sample: int = 0) -> str:
         """Method, target and the target's value: `lrp.zero -> logit 7 = 1.50`."""
@@ -337,6 +337,29 @@ class Explanation:
             OutputError: The suffix is unknown, the format takes no such option, or the place cannot be written.
         """
         return save(self, path, "explanation", **options)
+
+    def frame(self) -> Any:
+        """A line for each place of each sample, as a `pandas.DataFrame`: a token, a column of a table, else row and column of the
+        map. Values are summed over channels, as they are drawn.
+
+        Raises:
+            MissingExtra: pandas is not installed.
+        """
+        return frame(self, self.kind)
+
+    def plot(self, ax: Any = None, *, sample: int = 0) -> Any:
+        """Draw one sample into an axis of matplotlib: a map over its picture, bars for words or columns, a line for a series.
+
+        Arguments:
+            ax: The axis; None: the current one.
+
+        Returns:
+            The axis.
+
+        Raises:
+            MissingExtra: matplotlib is not installed.
+        """
+        return plot(self, self.kind, ax, sample=sample)
 
     @staticmethod
     def load(path: str | os.PathLike[str]) -> Explanation:

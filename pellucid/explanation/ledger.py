@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
+from pellucid.core.displayed import Displayed
 from pellucid.core.numbers import decimals, figure, shows
+from pellucid.core.one_line import cut, one_line
 from pellucid.errors.printable import make_printable
 
 CAUSES = ("bias", "stabiliser", "constant operand", "native fallback", "dropped", "rounding", "elsewhere")
@@ -31,6 +34,8 @@ class Row:
     cause: str
     amount: Tensor
 
+    __repr__ = one_line
+
     def __post_init__(self) -> None:
         if not f"{self.where}{self.op}{self.cause}".isprintable():  # there are hundreds of rows, and nearly all are
             make_printable(self, "where", "op", "cause")
@@ -42,7 +47,7 @@ class Row:
 
 
 @dataclass(frozen=True, eq=False)
-class Ledger:
+class Ledger(Displayed):
     """Where the relevance of the score went.
 
     Methods that propagate relevance put the target's value in at the output and share it among the inputs of one operation after
@@ -66,9 +71,16 @@ class Ledger:
         'explained 9.87 of 11.42; 1.55 was lost on the way (bias 1.31, stabiliser 0.24)'
     """
 
+    kind: ClassVar[str] = "ledger"
+
     seed: Tensor
     input: Tensor
     rows: tuple[Row, ...] = ()
+
+    def __repr__(self) -> str:
+        return cut(
+            f"Ledger({self.sentence()})" if len(self.seed) == 1 else f"Ledger({len(self.seed)} samples, {len(self.rows)} entries)"
+        )
 
     def __getitem__(self, sample: int) -> Ledger:
         """The ledger of one sample, as a batch of one."""

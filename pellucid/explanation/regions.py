@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pellucid.core.blur import smoothed
+from pellucid.core.displayed import Displayed
 from pellucid.errors import InputError
 from .superpixels import superpixels
 
@@ -22,7 +24,7 @@ FAINT = 0.05  # of the strongest place: what is weaker is not among the stronges
 
 
 @dataclass(frozen=True, eq=False)
-class Region:
+class Region(Displayed):
     """Places that are told of together.
 
     Arguments:
@@ -34,6 +36,8 @@ class Region:
         area: Which share of all places.
         parts: How many pieces it has; more than one where many small ones were put together.
     """
+
+    kind: ClassVar[str] = "region"
 
     mask: Tensor
     box: Box

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 from functools import cached_property
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from pellucid.core.displayed import Displayed
+from pellucid.core.one_line import cut
 from pellucid.core.picture import Picture, read_picture
 from pellucid.errors import InputError, ModelError, TargetError
 from pellucid.errors.printable import make_printable, printable
@@ -35,7 +37,7 @@ class Layer(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Model:
+class Model(Displayed):
     """A network as pellucid sees it: something to call, and what is known about it. It is never changed by anything here.
 
     Arguments:
@@ -63,6 +65,8 @@ class Model:
         (1, 'cat')
     """
 
+    kind: ClassVar[str] = "model"
+
     forward: Callable[..., Any]
     name: str
     source: str
@@ -86,7 +90,7 @@ class Model:
         parts = [self.name, self.source]
         parts += [f"{_count(self.module)} parameters"] if self.module is not None else []
         parts += [f"{len(self.labels)} labels"] if self.labels is not None else []
-        return f"Model({', '.join(parts)})"
+        return cut(f"Model({', '.join(parts)})")
 
     def read(self, picture: Picture | Any) -> Tensor:
         """The picture as a batch of one, preprocessed, on the model's device: shape (1, channel, height, width); rows of a table

@@ -17,9 +17,11 @@ import torch
 from safetensors import torch as safetensors
 from torch import Tensor
 
+from pellucid.core.displayed import Displayed
 from pellucid.core.files import finite
-from pellucid.core.formats import save
+from pellucid.core.formats import plot, save
 from pellucid.core.numbers import figure
+from pellucid.core.one_line import cut
 from pellucid.errors import InputError
 from pellucid.errors.printable import make_printable
 from pellucid.methods.lrp import Auto
@@ -37,7 +39,7 @@ from .trust.trust import Trust
 
 
 @dataclass(frozen=True, eq=False)
-class Maximized:
+class Maximized(Displayed):
     """What a network looks for: pictures with high scores, one per target and seed.
 
     Arguments:
@@ -61,6 +63,8 @@ class Maximized:
         >>> p
         Maximized(lucid -> logit 0 = 1.50, images (1, 1, 2, 2))
     """
+
+    kind: ClassVar[str] = "maximized"
 
     images: Tensor
     scores: Tensor
@@ -86,7 +90,7 @@ class Maximized:
 
     def __repr__(self) -> str:
         headline = self.headline() if len(self) == 1 else self.recipe
-        return f"Maximized({headline}, images {tuple(self.images.shape)})"
+        return cut(f"Maximized({headline}, images {tuple(self.images.shape)})")
 
     @property
     def called_off(self) -> bool:
@@ -143,6 +147,14 @@ class Maximized:
                 "Ask the result of `pl.maximize` itself.",
             )  # fmt: skip
         return self.task
+
+    def plot(self, ax: Any = None, *, picture: int = 0) -> Any:
+        """Draw one picture into an axis of matplotlib, and return the axis.
+
+        Raises:
+            MissingExtra: matplotlib is not installed.
+        """
+        return plot(self, self.kind, ax, picture=picture)
 
     def save(self, path: str | os.PathLike[str], **options: Any) -> Path:
         """Write a contact sheet (.png), parameters and scores (.json), or everything (.safetensors), whole or not at all.

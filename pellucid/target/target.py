@@ -10,6 +10,7 @@ from typing import ClassVar, Protocol
 
 from torch import Tensor
 
+from pellucid.core.one_line import cut
 from pellucid.errors import TargetError
 
 
@@ -120,6 +121,9 @@ class Target:
     """
 
     terms: tuple[tuple[float, Term], ...]
+
+    def __repr__(self) -> str:
+        return cut(f"Target({self.text()})")
 
     def read(self, value: Callable[[str | None], Tensor]) -> Tensor:
         """The target per sample, given the values by address (None: the output)."""

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from pellucid.catalogue.methods import as_method
+from pellucid.core.one_line import one_line
 from pellucid.errors import PellucidError
 from pellucid.explanation.attribution import Attribution
 from pellucid.explanation.method import Method
@@ -56,6 +57,8 @@ class Auto:
     table: Table | None = None
     strict: bool = False
     written: Any = None  # the text whose tokens are explained, a `pellucid.tape.token_inputs.TokenizedText`
+
+    __repr__ = one_line
 
     def of_tokens(self, written: Any) -> tuple[Auto, tuple[str, ...]]:
         """The same for one text: its tokens are the parts, each a place with a vector."""

@@ -6,15 +6,18 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 from torch.nn import Module, functional
 
 from pellucid.catalogue.methods import as_method
-from pellucid.core.formats import encoded, save
+from pellucid.core.data_frame import data_frame
+from pellucid.core.displayed import Displayed
+from pellucid.core.formats import save
 from pellucid.core.numbers import figure
+from pellucid.core.one_line import cut, one_line
 from pellucid.errors import InputError
 from pellucid.explanation.explanation import Explanation
 from pellucid.explanation.method import Method
@@ -39,7 +42,7 @@ ALIKE_PX = 32  # rows that a map needs at least for that
 
 
 @dataclass(frozen=True)
-class Concept:
+class Concept(Displayed):
     """One channel of a layer, in one decision.
 
     Arguments:
@@ -50,18 +53,22 @@ class Concept:
         position: Where its relevance is largest in size, one index per axis of its map; () where it has none.
     """
 
+    kind: ClassVar[str] = "concept"
+
     channel: int
     relevance: float
     share: float
     peak: float
     position: tuple[int, ...]
 
+    __repr__ = one_line
+
     def __str__(self) -> str:
         return f"channel {self.channel}: {self.relevance:+.3g} ({100 * self.share:+.1f} %)"
 
 
 @dataclass(frozen=True, eq=False)
-class Concepts(Sequence[Concept]):
+class Concepts(Displayed, Sequence[Concept]):
     """The channels of a layer that a decision was made with: those that speak most for it, then those that speak most against.
 
     Arguments:
@@ -76,6 +83,8 @@ class Concepts(Sequence[Concept]):
         notes: Sentences a reader has to know.
         sizes: How many places the layer has along each axis; () where it has none.
     """
+
+    kind: ClassVar[str] = "concepts"
 
     at: str
     shown: tuple[Concept, ...]
@@ -95,11 +104,11 @@ class Concepts(Sequence[Concept]):
         return self.shown[place]
 
     def __repr__(self) -> str:
-        return f"Concepts({len(self.every)} channels of {self.at}, {self.whole.headline()})"
+        return cut(f"Concepts({len(self.every)} channels of {self.at}, {self.whole.headline()})")
 
-    def _repr_png_(self) -> bytes:
-        """The sheet, for notebooks."""
-        return encoded(self, "concepts", ".png")
+    def frame(self) -> Any:
+        """Every channel of the layer as a `pandas.DataFrame`, what speaks most for the decision first."""
+        return data_frame(self.rows)
 
     @property
     def rows(self) -> list[dict[str, Any]]:

@@ -6,12 +6,15 @@ import os
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from pellucid.core.formats import save
+from pellucid.core.data_frame import data_frame
+from pellucid.core.displayed import Displayed
+from pellucid.core.formats import plot, save
+from pellucid.core.one_line import cut, one_line
 from pellucid.errors import MethodError, PellucidError
 from pellucid.errors.printable import in_markdown
 from ..metric import Metric, Scores
@@ -35,9 +38,11 @@ class Cost:
     forwards: float
     seconds: float
 
+    __repr__ = one_line
+
 
 @dataclass(frozen=True, eq=False)
-class Table:
+class Table(Displayed):
     """Scores of methods by metrics, on the same samples.
 
     Arguments:
@@ -50,6 +55,8 @@ class Table:
         seconds: How long judging took.
         seed: Of the intervals.
     """
+
+    kind: ClassVar[str] = "table"
 
     metrics: dict[str, Metric]
     costs: dict[str, Cost]
@@ -147,7 +154,27 @@ class Table:
         return "\n".join([*lines, "", self.advice, *self.notes])
 
     def __repr__(self) -> str:
-        return f"Table({len(self.methods)} methods, {len(self.metrics)} metrics{f', {self.asked}' if self.asked else ''})"
+        return cut(f"Table({len(self.methods)} methods, {len(self.metrics)} metrics{f', {self.asked}' if self.asked else ''})")
+
+    def frame(self) -> Any:
+        """The rows as a `pandas.DataFrame`.
+
+        Raises:
+            MissingExtra: pandas is not installed.
+        """
+        return data_frame(self.rows)
+
+    def plot(self, ax: Any = None, *, metric: str | None = None) -> Any:
+        """Draw the scores by one metric, the first by default, as bars with their intervals into an axis of matplotlib.
+
+        Returns:
+            The axis.
+
+        Raises:
+            MissingExtra: matplotlib is not installed.
+            MethodError: there are no scores by that metric.
+        """
+        return plot(self, self.kind, ax, metric=metric)
 
     def save(self, path: str | os.PathLike[str], **options: Any) -> Path:
         """Write by suffix (.csv, .json, .md), whole or not at all.

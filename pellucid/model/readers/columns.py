@@ -15,6 +15,7 @@ from torch import Tensor
 
 from pellucid.core.conforms import conforms
 from pellucid.core.files import parse_json
+from pellucid.core.one_line import one_line
 from pellucid.errors import InputError, ModelError
 from ..modality.table import Table
 from .arrays import is_numbers, named_rows
@@ -45,6 +46,8 @@ class Column:
     std: float = 1.0
     values: tuple[str, ...] = ()
     code: bool = False
+
+    __repr__ = one_line
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.std) and self.std > 0 and math.isfinite(self.mean)):
@@ -135,6 +138,8 @@ class Columns:
 
     columns: tuple[Column, ...]
     source: str = "given by the user"
+
+    __repr__ = one_line
 
     def __post_init__(self) -> None:
         names = [column.name for column in self.columns]

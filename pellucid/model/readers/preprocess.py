@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from pellucid.core.one_line import one_line
 from pellucid.core.picture import LARGEST
 from pellucid.errors import ModelError, PictureError
 
@@ -44,6 +45,8 @@ class Preprocess:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     source: str = "given by the user"
+
+    __repr__ = one_line
 
     def __post_init__(self) -> None:
         found = f"size {self.size}, resize {self.resize}"

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pellucid.core.one_line import one_line
 from pellucid.errors import InputError, ModelError
 from ..modality.series import Series
 from .series import SeriesFile, as_numbers, read_series
@@ -52,6 +53,8 @@ class Signal:
     mono: bool = False
     window: float | tuple[float, float] | None = None
     source: str = "given by the user"
+
+    __repr__ = one_line
 
     def __str__(self) -> str:
         unit = f" in {self.unit}" if self.unit else ""

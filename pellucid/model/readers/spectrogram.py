@@ -10,6 +10,7 @@ from typing import Any
 
 from torch import Tensor
 
+from pellucid.core.one_line import one_line
 from pellucid.errors import InputError, ModelError
 from ..modality.time_frequency import TimeFrequency
 from .series import as_numbers, read_series
@@ -44,6 +45,8 @@ class Spectrogram:
     channels: tuple[str, ...] = ()
     flat: bool = False
     source: str = "given by the user"
+
+    __repr__ = one_line
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "hertz", tuple(map(float, self.hertz)))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
+from pellucid.core.one_line import one_line
 from pellucid.errors import InputError, ModelError
 from ..modality.tokens import Span, words
 from .alignment import spans_by_name
@@ -114,6 +115,8 @@ class Vocabulary:
     first: str | None = None
     last: str | None = None
     mask: str | None = None
+
+    __repr__ = one_line
 
     @cached_property
     def pieces(self) -> tuple[str, ...]:

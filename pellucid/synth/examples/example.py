@@ -11,13 +11,16 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
+from pellucid.core.data_frame import data_frame
+from pellucid.core.displayed import Displayed
 from pellucid.core.formats import save
 from pellucid.core.numbers import figure
+from pellucid.core.one_line import cut
 from pellucid.errors import PellucidError
 from pellucid.explanation.method import Method
 from pellucid.model import Model
@@ -64,7 +67,7 @@ class ExampleSource:
 
 
 @dataclass(frozen=True, eq=False)
-class Example:
+class Example(Displayed):
     """One real picture that activates a unit. Its image, box and mask are computed when they are first read.
 
     Arguments:
@@ -77,6 +80,8 @@ class Example:
         cropped: Whether `box` is the receptive field; else it is the whole picture.
     """
 
+    kind: ClassVar[str] = "example"
+
     target: Target
     index: int
     name: str | int
@@ -87,7 +92,7 @@ class Example:
 
     def __repr__(self) -> str:
         where = "" if self.position is None else f" at {self.position}"
-        return f"Example({self.name}: {self.target.text()} = {figure(self.value)}{where})"
+        return cut(f"Example({self.name}: {self.target.text()} = {figure(self.value)}{where})")
 
     @cached_property
     def image(self) -> Tensor:
@@ -138,7 +143,7 @@ class Example:
 
 
 @dataclass(frozen=True, eq=False)
-class Examples(Sequence[tuple[Example, ...]]):
+class Examples(Displayed, Sequence[tuple[Example, ...]]):
     """For each unit the pictures of the user's data that activate it most, the best first.
 
     Arguments:
@@ -150,6 +155,8 @@ class Examples(Sequence[tuple[Example, ...]]):
         notes: Remarks for the reader, whole sentences.
         pool: How a unit's map becomes one value: its peak ("max") or its "mean".
     """
+
+    kind: ClassVar[str] = "examples"
 
     units: tuple[str, ...]
     rows: tuple[tuple[Example, ...], ...]
@@ -189,6 +196,12 @@ class Examples(Sequence[tuple[Example, ...]]):
     def indices(self) -> list[list[int]]:
         """The numbers of the pictures, by unit and rank."""
         return [[example.index for example in row] for row in self.rows]
+
+    def frame(self) -> Any:
+        """A line for every picture, as a `pandas.DataFrame`: unit, rank, picture, index, value."""
+        lines = [(unit, rank + 1, one.name, one.index, one.value)
+                 for unit, row in zip(self.units, self.rows, strict=True) for rank, one in enumerate(row)]  # fmt: skip
+        return data_frame(lines, ("unit", "rank", "picture", "index", "value"))
 
     def document(self) -> dict[str, Any]:
         """All of them as plain data."""

@@ -9,8 +9,10 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+from pellucid.core.data_frame import data_frame
+from pellucid.core.displayed import Displayed
 from pellucid.core.formats import save
 from pellucid.errors.printable import in_markdown
 from .verdict import Verdict
@@ -37,7 +39,7 @@ MEANINGS = {
 
 
 @dataclass(frozen=True)
-class Trust:
+class Trust(Displayed):
     """How far to trust pictures: a sequence of verdicts, one per picture.
 
     Arguments:
@@ -52,6 +54,8 @@ class Trust:
         >>> trust[0].telling()
         ['1.50 in fresh views', 'above 50% of real pictures']
     """
+
+    kind: ClassVar[str] = "trust"
 
     verdicts: tuple[Verdict, ...]
     real: int = 0
@@ -83,6 +87,14 @@ class Trust:
         wide = [max(len(row[i]) for row in (heads, *rows)) for i in range(len(heads))]
         lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, wide, strict=True)).rstrip() for row in (heads, *rows)]
         return "\n".join([*lines, "", *self.words()])
+
+    def __repr__(self) -> str:
+        heads, _ = self.columns()
+        return f"Trust({len(self)} pictures, {len(heads) - 2} measurements, {self.real} real pictures)"
+
+    def frame(self) -> Any:
+        """The verdicts as a `pandas.DataFrame`, a line for each picture."""
+        return data_frame([asdict(verdict) for verdict in self.verdicts])
 
     def document(self) -> dict[str, Any]:
         """All of it as plain data."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from pellucid.catalogue.methods import as_method
+from pellucid.core.displayed import Displayed
+from pellucid.core.one_line import cut
 from pellucid.errors import ModelError, ThreadLost
 from pellucid.errors.printable import printable
 from pellucid.explanation.method import Method
@@ -39,7 +41,7 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class Card:
+class Card(Displayed):
     """What a model is, recorded on one input. `print(card)` shows it; `card.data()` is the same for programs.
 
     Arguments:
@@ -54,6 +56,8 @@ class Card:
         method, composite, rules: The rules of that method, by kind of operation.
         methods: Which methods work, and why others do not.
     """
+
+    kind: ClassVar[str] = "card"
 
     name: str
     source: str
@@ -118,7 +122,7 @@ class Card:
     def __repr__(self) -> str:
         works = sum(verdict.works for verdict in self.methods)
         sizes = f"{dimensions(self.input)} to {dimensions(self.head.shape)}"
-        return f"Card({self.name}, {sizes}, {works} of {len(self.methods)} methods)"
+        return cut(f"Card({self.name}, {sizes}, {works} of {len(self.methods)} methods)")
 
 
 def inspect(model: Any, x: Any = None, *, method: str | Method = "lrp", shape: Sequence[int] | None = None) -> Card:

@@ -7,12 +7,15 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
 
+from pellucid.core.data_frame import data_frame
+from pellucid.core.displayed import Displayed
 from pellucid.core.formats import save
+from pellucid.core.one_line import cut
 from pellucid.errors import MethodError, PellucidError
 from pellucid.errors.printable import in_markdown
 from pellucid.methods.perturb.sampling.least_squares import student_factor
@@ -25,7 +28,7 @@ MARKS_IT, SELDOM = 0.5, 0.2  # WIN from which a method is said to mark what hide
 
 
 @dataclass(frozen=True, eq=False)
-class Findings:
+class Findings(Displayed):
     """The results of a suite.
 
     Arguments:
@@ -41,6 +44,8 @@ class Findings:
         failures: Methods that could not answer, and why.
         notes: Sentences a reader has to know.
     """
+
+    kind: ClassVar[str] = "findings"
 
     suite: str
     asked: str
@@ -111,7 +116,15 @@ class Findings:
         return "\n".join([self.asked, "", *columns(header(self), cells(self)), "", *sentences(self)])
 
     def __repr__(self) -> str:
-        return f"Findings({self.suite}: {len(self.methods)} methods, {', '.join(self.conditions)})"
+        return cut(f"Findings({self.suite}: {len(self.methods)} methods, {', '.join(self.conditions)})")
+
+    def frame(self) -> Any:
+        """The rows as a `pandas.DataFrame`.
+
+        Raises:
+            MissingExtra: pandas is not installed.
+        """
+        return data_frame(self.rows)
 
     def save(self, path: str | os.PathLike[str], **options: Any) -> Path:
         """Write by suffix (.csv, .json, .md), whole or not at all.

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
+from pellucid.core.data_frame import data_frame
+from pellucid.core.displayed import Displayed
 from pellucid.core.numbers import figure
+from pellucid.core.one_line import cut
 from pellucid.metrics.report.format import columns
 
 
@@ -33,7 +36,7 @@ class Claim(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Verification:
+class Verification(Displayed):
     """What was checked of a network with one input; `print(verification)` shows it.
 
     Arguments:
@@ -45,6 +48,8 @@ class Verification:
         >>> found.holds, [claim.measured for claim in found]
         (True, [0.0])
     """
+
+    kind: ClassVar[str] = "verification"
 
     model: str
     claims: tuple[Claim, ...]
@@ -86,4 +91,12 @@ class Verification:
 
     def __repr__(self) -> str:
         holding = sum(claim.holds is True for claim in self.claims)
-        return f"Verification({self.model}: {holding} of {len(self.claims)} claims hold, {len(self.failures)} fail)"
+        return cut(f"Verification({self.model}: {holding} of {len(self.claims)} claims hold, {len(self.failures)} fail)")
+
+    def frame(self) -> Any:
+        """The claims as a `pandas.DataFrame`.
+
+        Raises:
+            MissingExtra: pandas is not installed.
+        """
+        return data_frame(self.rows)
