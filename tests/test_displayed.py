@@ -25,6 +25,7 @@ from pellucid.core.displayed import Displayed, frame
 from pellucid.core.one_line import LONGEST
 from pellucid.errors import OutputError
 from pellucid.explanation.attribution import Attribution
+from pellucid.explanation.explanations import Explanations
 from pellucid.explanation.ledger import Row
 from pellucid.metrics.report.table import Table
 from pellucid.synth.trust.verdict import Verdict
@@ -82,6 +83,8 @@ SAMPLES: dict[str, Callable[[], Any]] = {
     "Explanation": explained,
     "Comparison": lambda: pl.compare(network(), photograph(), methods=["lrp", "gradient", "guided_backprop"]),
     "Agreement": lambda: pl.compare(network(), photograph(), methods=["lrp", "gradient"]).agreement()[0],
+    "Explanations": lambda: Explanations(lambda: iter([explained()]), "a list", "lrp", 1),
+    "HidingTest": lambda: pl.HidingTest("logit 0", 3.0, 1.0, (0.5, -0.5), 0.25, "Mean()"),
     "Concepts": lambda: pl.concepts(network(), pictures(1), at="act", data=pictures()),
     "Concept": lambda: pl.concepts(network(), pictures(1), at="act")[0],
     "Examples": lambda: pl.examples(network(), [pl.channel("act", 1), pl.channel("act", 2)], pictures()),

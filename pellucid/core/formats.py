@@ -94,6 +94,8 @@ CELLS: dict[str, str] = {
     "model": "pellucid.render.cell.tables:model",
     "ledger": "pellucid.render.cell.tables:ledger",
     "attribution": "pellucid.render.cell.tables:attribution",
+    "hiding test": "pellucid.render.cell.tables:hiding_test",
+    "explanations": "pellucid.render.cell.tables:fields",
     "region": "pellucid.render.cell.tables:fields",
     "concept": "pellucid.render.cell.tables:fields",
     "agreement": "pellucid.render.cell.tables:fields",

@@ -6,16 +6,19 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
+from pellucid.core.displayed import Displayed
+from pellucid.core.one_line import cut
 from pellucid.errors import InputError
 from .concat import concat
 from .explanation import Explanation
 
 
 @dataclass(frozen=True, eq=False)
-class Explanations:
+class Explanations(Displayed):
     """The explanation of every sample of a folder or a data loader, computed when it is reached and then forgotten.
 
     Going through it computes; going through it twice computes twice, unless the data can be read only once.
@@ -33,6 +36,8 @@ class Explanations:
         >>> many, [float(e.output) for e in many], len(many.concat())
         (Explanations(gradient of a list, 2 samples, computed as they are reached), [1.0, 1.0], 2)
     """
+
+    kind: ClassVar[str] = "explanations"
 
     compute: Callable[[], Iterator[Explanation]]
     source: str
@@ -52,7 +57,7 @@ class Explanations:
 
     def __repr__(self) -> str:
         many = "" if self.count is None else f", {self.count} samples"
-        return f"Explanations({self.method} of {self.source}{many}, computed as they are reached)"
+        return cut(f"Explanations({self.method} of {self.source}{many}, computed as they are reached)")
 
     def concat(self) -> Explanation:
         """All of them as one batch, in memory.

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
+from pellucid.core.displayed import Displayed
 from pellucid.core.numbers import figure
+from pellucid.core.one_line import cut
 from pellucid.errors import InputError
 from pellucid.methods.perturb import blur, feature_ablation
 from pellucid.methods.perturb.regions.masks import Masks
@@ -25,7 +27,7 @@ BLUR = 1 / 6  # of the shorter side: what is blurred less can still be recognise
 
 
 @dataclass(frozen=True)
-class HidingTest:
+class HidingTest(Displayed):
     """What hiding a part of the input did to a score, and what hiding random parts of the same size did.
 
     Arguments:
@@ -43,6 +45,8 @@ class HidingTest:
         >>> test
         HidingTest(logit 0: 3.00 -> 1.00, 2 controls)
     """
+
+    kind: ClassVar[str] = "hiding test"
 
     target: str
     before: float
@@ -71,7 +75,7 @@ class HidingTest:
         return float(low), float(high)
 
     def __repr__(self) -> str:
-        return f"HidingTest({self.target}: {figure(self.before)} -> {figure(self.after)}, {len(self.controls)} controls)"
+        return cut(f"HidingTest({self.target}: {figure(self.before)} -> {figure(self.after)}, {len(self.controls)} controls)")
 
     def sentence(self) -> str:
         """The result in words."""

@@ -14,6 +14,7 @@ from pellucid.metrics.report.table import HEADS, Table, cells
 from pellucid.model import Model
 from pellucid.model.readers.reader import describe
 from pellucid.synth.trust.trust import Trust
+from pellucid.verbs.hide import HidingTest
 from pellucid.verbs.inspect import Card
 from pellucid.verbs.suites.findings import Findings, cells as finding_cells, header, sentences
 from pellucid.verbs.verify import Verification
@@ -98,6 +99,11 @@ def attribution(one: Attribution) -> Cell:
     notes = [(note,) for note in (*one.warnings, *one.lost, *one.notes)]
     books = "" if one.ledger is None else ledger(one.ledger).html
     return Cell(fields(one).html + books + parts.folded("Notes", ("",), notes))
+
+
+def hiding_test(test: HidingTest) -> Cell:
+    """What hiding a part did, in words and numbers."""
+    return Cell(parts.paragraph(test.sentence()) + fields(test).html)
 
 
 def fields(noun: Any) -> Cell:
