@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         zoo as zoo,
     )
     from .catalogue.recipes import recipes as recipes
+    from .core.progress import progress as progress
     from .core.version import __version__ as __version__
     from .errors import (
         InputError as InputError,

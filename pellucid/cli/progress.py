@@ -11,12 +11,13 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from pellucid.core.progress import watched
+from pellucid.core.progress_bar import bars
 from pellucid.errors.printable import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.live import Live
-    from rich.progress import Progress, TaskID
+    from rich.progress import TaskID
 
 STOPPING = "stopping, results so far are kept; Ctrl-C again quits at once"
 
@@ -107,13 +108,6 @@ class Screen:
                 self.bars.remove_task(task)
             task = self.tasks[what] = self.bars.add_task(label, total=total)
         self.bars.update(task, completed=done, description=label)
-
-
-def bars(console: Console) -> Progress:
-    from rich import progress
-
-    columns = progress.TextColumn("  {task.description}", markup=False), progress.BarColumn(), progress.MofNCompleteColumn()
-    return progress.Progress(*columns, progress.TimeRemainingColumn(), console=console, auto_refresh=False)
 
 
 @contextmanager

@@ -1,15 +1,35 @@
-"""Progress of long work: loops report it, and a watcher may show it and cancel the work."""
+"""Progress of long work: loops report it, and a watcher may show it and cancel the work.
+
+Where nobody watches, long work shows a bar in notebooks by itself, see `progress`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import cache
+
+from . import notebook
 
 Watcher = Callable[[int, int, str], bool | None]
 """Gets what is done, the total, and of what ("forward passes"); returns True to call the rest off."""
 
 _WATCHER: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
+_SHOWN: dict[str, bool | None] = {"bars": None}
+
+
+def progress(shown: bool | None) -> None:
+    """Whether work that takes long shows a bar until it is done.
+
+    Arguments:
+        shown: True: in scripts too, on standard error. False: nowhere. None, as at first: in notebooks.
+
+    Example:
+        >>> progress(False)
+        >>> progress(None)
+    """
+    _SHOWN["bars"] = shown
 
 
 @contextmanager
@@ -30,5 +50,20 @@ def watched(watcher: Watcher) -> Iterator[None]:
 
 def report_progress(done: int, total: int, what: str) -> bool:
     """Report that `done` of `total` are done; True where the watcher calls the rest off."""
-    watcher = _WATCHER.get()
+    watcher = _WATCHER.get() or automatic()
     return watcher is not None and watcher(done, total, what) is True
+
+
+def automatic() -> Watcher | None:
+    """The watcher where nobody set one: bars in a notebook, and in scripts that asked for them."""
+    shown = _SHOWN["bars"]
+    if shown is False or (shown is None and not notebook.in_notebook()):
+        return None
+    return _bars(in_notebook=notebook.in_notebook())
+
+
+@cache
+def _bars(*, in_notebook: bool) -> Watcher:
+    from .progress_bar import ProgressBars, Surface, TerminalSurface
+
+    return ProgressBars(Surface() if in_notebook else TerminalSurface())
