@@ -65,9 +65,25 @@
  * @typedef {{ kind: 'inputs', parts: { name: string, subject: Subject, share: number | null }[] }} Inputs
  * @typedef {Picture | Tokens | Generated | Row | Curves | Spectrogram | Values | Inputs} Subject
  *
- * @typedef {{ src: string, score: number, caption: string }} Portrait
- * @typedef {{ unit: string, share: number, layer: string, portrait: string | null, crops: string[] }} Concept
- * @typedef {{ method: string, metric: string, score: number | null, low: number | null, high: number | null, n: number, forwards: number | null, seconds: number | null, reason: string | null }} Score
+ * @typedef {{ src: string, score: number | null, caption: string, group: string }} Portrait
+ * @typedef {{ unit: string, relevance: number, share: number, layer: string, peak: number, box: [number, number, number, number] | null, portrait: string | null, crops: string[] }} Concept
+ *
+ * @typedef {object} Score
+ * @property {string} method
+ * @property {string} metric
+ * @property {string | null} condition
+ * @property {number | null} score
+ * @property {number | null} low
+ * @property {number | null} high
+ * @property {number | null} n
+ * @property {number | null} forwards
+ * @property {number | null} seconds
+ * @property {number | null} floor
+ * @property {number | null} ceiling
+ * @property {number | null} rank
+ * @property {'higher' | 'lower' | null} better
+ * @property {string | null} reason
+ *
  * @typedef {{ method: string, metric: string, x: number[], y: (number | null)[], low: (number | null)[] | null, high: (number | null)[] | null }} Curve
  * @typedef {{ title: string, head: string[], rows: string[][] }} Section
  *
@@ -87,10 +103,13 @@
  * @property {Agreement[]} [agreement]
  * @property {{ method: string, reason: string }[]} [failures]
  * @property {Doc[]} [pages]
+ * @property {number} [omitted]
+ * @property {string} [at]
  * @property {Concept[]} [items]
+ * @property {DataTable} [every]
  * @property {Portrait[]} [images]
  * @property {Portrait[]} [real]
- * @property {(Score | any)[]} [rows]
+ * @property {Score[]} [rows]
  * @property {Curve[]} [curves]
  * @property {Section[]} [sections]
  */

@@ -4,14 +4,11 @@ import { Figures } from '../parts/figures.js';
 import { Repeat } from '../parts/repeat.js';
 import { Words } from '../parts/words.js';
 import { active, methodOf, openCase } from '../settings.js';
+import { BODIES } from './bodies.js';
 import { Waterfall } from './ledger.js';
-import { PictureCase } from './picture.js';
 import { Values } from './values.js';
 
 /** @typedef {import('../types.js').Doc} Doc */
-
-/** @type {Record<string, any>} */
-const BODIES = { picture: PictureCase };
 
 /** One sample: what the model saw, what speaks for the target and against. @param {{ doc: Doc }} props */
 export function CaseApp({ doc }) {
@@ -28,12 +25,12 @@ export function CaseApp({ doc }) {
     <header>
       <p class="method">${methodOf(layer)}${modelOf(doc)}</p>
       <h1 dir="auto">${layer.equation}</h1>
-      <${Words} sentence=${layer.sentence} warnings=${layer.warnings} notes=${layer.notes} />
+      <${Words} sentence=${layer.sentence} warnings=${unique(doc.warnings, layer.warnings)} notes=${unique(layer.notes, doc.notes)} />
     </header>
     <${Body} open=${open} subject=${subject} />
     ${layer.ledger && layer.ledger.waterfall.length > 0 && html`<section class="ledger"><h2>Where the score went</h2><${Waterfall} ledger=${layer.ledger} /></section>`}
     <${Figures} figures=${doc.figures ?? []} />
-    <${Values} subject=${subject} layer=${layer} />
+    ${subject.kind !== 'inputs' && html`<${Values} subject=${subject} layer=${layer} />`}
     <${Repeat} doc=${doc} layer=${layer} />
   </article>`;
 }
@@ -44,3 +41,6 @@ function modelOf(doc) {
   const name = typeof model === 'string' ? model : model && typeof model === 'object' ? /** @type {any} */ (model).name : '';
   return name ? ` · ${name}` : '';
 }
+
+/** @param {string[][]} lists */
+const unique = (...lists) => [...new Set(lists.flat())];

@@ -1,14 +1,16 @@
-import { MapCanvas } from '../parts/map-canvas.js';
 import { DataTable } from '../parts/data-table.js';
 import { html } from '../html.js';
 import { methodOf, methodsOf, settings, show } from '../settings.js';
 import { figure, percent } from '../data/numbers.js';
-import { groundStyle, veil } from './stage.js';
 
 /** @typedef {import('../settings.js').Case} Case */
 
-/** All maps of one target beside one another, and how far they agree. @param {{ open: Case, width: number, height: number, children: any }} props */
-export function SideBySide({ open, width, height, children }) {
+/**
+ * All maps of one target beside one another, and how far they agree.
+ *
+ * @param {{ open: Case, paint: (layer: import('../types.js').Layer) => any }} props `paint` draws one of them.
+ */
+export function SideBySide({ open, paint }) {
   const now = open.layer.value;
   const methods = methodsOf(open.layers);
   const layers = methods.length > 1 ? open.layers.filter((one) => one.target === now.target) : open.layers;
@@ -19,16 +21,13 @@ export function SideBySide({ open, width, height, children }) {
     <div class="panels">
       ${layers.map(
         (one) => html`<button type="button" key=${one.id} class="panel" aria-pressed=${String(one === now)} onClick=${() => show(open, one)}>
-          <span class="stage" style=${{ aspectRatio: `${width} / ${height}`, background: groundStyle(one) }}>
-            <span class="under" style=${{ ...veil(one) }}>${children}</span>
-            ${settings.view.value !== 'picture' && !one.nothing && !one.doubt && html`<${MapCanvas} layer=${one} layers=${open.layers} across=${Math.max(width, height)} />`}
-            ${(one.nothing || one.doubt) && html`<span class="card">${one.nothing ? 'No evidence found' : 'Under-sampled'}</span>`}
-          </span>
+          ${one.nothing || one.doubt ? html`<span class="hollow">${one.nothing ? 'No evidence found' : 'Under-sampled'}</span>` : paint(one)}
           <span class="name" dir="auto">${methods.length > 1 ? methodOf(one) : one.target}</span>
           <span class="faint">full at ${one.signed ? '±' : ''}${figure(one.scale.limit)}${one.signed ? '' : ', unsigned'}</span>
         </button>`,
       )}
     </div>
+    ${(open.doc.failures ?? []).map((one) => html`<p class="warning"><strong>${one.method}</strong> gave no answer: <span dir="auto">${one.reason}</span></p>`)}
     <${Agreement} rows=${open.doc.agreement ?? []} layers=${open.layers} />
   </section>`;
 }

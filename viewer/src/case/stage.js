@@ -22,13 +22,14 @@ export const groundStyle = (layer) => css(groundOf(paletteOf(settings.palette.va
 /**
  * The picture, its map, its regions and a cursor, one on another.
  *
- * @param {{ open: Case, children: any, width: number, height: number, caption: string, rows?: (n: number) => string, columns?: (n: number) => string }} props
+ * @param {{ open: Case, children?: any, width: number, height: number, caption: string, plain?: boolean, rows?: (n: number) => string, columns?: (n: number) => string }} props `plain`: there is
+ *     nothing below the map, and the views do not apply.
  */
-export function Stage({ open, children, width, height, caption, rows, columns }) {
+export function Stage({ open, children, width, height, caption, plain = false, rows, columns }) {
   const stage = useRef(/** @type {HTMLElement | null} */ (null));
   const layer = open.layer.value;
   const [down, across] = layer.shape;
-  const painted = settings.view.value === 'map' || settings.view.value === 'overlay';
+  const painted = plain || settings.view.value === 'map' || settings.view.value === 'overlay';
   const place = open.place.value;
   const card = layer.nothing ? 'No evidence found' : layer.doubt ? 'Under-sampled: not to be read' : '';
   /** @param {PointerEvent} event */
@@ -54,12 +55,12 @@ export function Stage({ open, children, width, height, caption, rows, columns })
     <div
       ref=${stage} class="stage" tabindex="0" role="group" aria-roledescription="map"
       aria-label=${`Map of ${layer.method}. Arrow keys move a cursor that reads values.`}
-      style=${{ aspectRatio: `${width} / ${height}`, '--ratio': width / height, background: settings.view.value === 'map' ? groundStyle(layer) : '#fff' }}
+      style=${{ aspectRatio: `${width} / ${height}`, '--ratio': width / height, background: plain || settings.view.value === 'map' ? groundStyle(layer) : '#fff' }}
       onPointerMove=${point} onPointerLeave=${() => (open.place.value = null)} onKeyDown=${move}
     >
       <div class="under" style=${veil(layer)} role="img" aria-label=${caption}>${children}</div>
-      ${painted && !card && html`<${MapCanvas} layer=${layer} layers=${open.layers} across=${Math.max(width, height)} />`}
-      ${!card && settings.view.value !== 'picture' && html`<${Outlines} open=${open} /><${Badges} open=${open} />`}
+      ${painted && !card && html`<${MapCanvas} layer=${layer} layers=${open.layers} across=${plain ? 0 : Math.max(width, height)} />`}
+      ${!card && !plain && settings.view.value !== 'picture' && html`<${Outlines} open=${open} /><${Badges} open=${open} />`}
       ${card && settings.view.value !== 'picture' && html`<p class=${`card ${layer.doubt ? 'hatched' : ''}`}>${card}</p>`}
       ${place !== null && html`<div class="cursor" aria-hidden="true" style=${cursorStyle(place, down, across)} />`}
     </div>

@@ -23,7 +23,9 @@ export function placesOf(subject, layer) {
   if (subject.kind === 'tokens') return { head: ['place', 'token', 'kind'], cells: (n) => [n, subject.tokens[n]?.text ?? '', subject.tokens[n]?.kind ?? ''] };
   if (subject.kind === 'table') return { head: ['column', 'value', 'baseline'], cells: (n) => [subject.columns[n]?.name ?? n, subject.columns[n]?.value ?? '', subject.columns[n]?.baseline ?? ''] };
   if (subject.kind === 'curves') return { head: ['channel', 'place'], cells: (n) => [subject.channels[Math.floor(n / across)]?.name ?? '', n % across] };
-  if (subject.kind === 'spectrogram') return { head: ['frequency', 'time'], cells: (n) => [subject.frequencies[Math.floor(n / across)] ?? Math.floor(n / across), subject.times[n % across] ?? n % across] };
+  if (subject.kind === 'generated') return { head: ['new token', 'token'], cells: (n) => [layer.rows[Math.floor(n / across)]?.target ?? '', subject.tokens[n % across]?.text ?? ''] };
+  if (subject.kind === 'values') return { head: ['entry'], cells: (n) => [n] };
+  if (subject.kind === 'spectrogram') return { head: ['frequency', 'time'], cells: (n) => [subject.frequencies[Math.floor(n / across) % subject.height], subject.times[n % across] ?? n % across] };
   return { head: ['row', 'column'], cells: (n) => [Math.floor(n / across), n % across] };
 }
 

@@ -1,0 +1,24 @@
+import { html } from '../html.js';
+import { Classes } from './classes.js';
+import { Display, Which } from './controls.js';
+
+/** @typedef {import('../settings.js').Case} Case */
+
+/** The figure, and beside it what there is to choose. @param {{ open: Case, children: any, more?: any, picture?: boolean, classes?: boolean }} props */
+export function Board({ open, children, more, picture = false, classes = true }) {
+  return html`<div class="board">
+    <div class="main">${children}</div>
+    <div class="beside-main">
+      <${Which} open=${open} />
+      ${classes && html`<${Classes} classes=${open.doc.classes ?? []} target=${open.layer.value.target} />`}
+      ${more}
+      <${Display} open=${open} picture=${picture} />
+    </div>
+  </div>`;
+}
+
+/** Stands where a map would. @param {{ layer: import('../types.js').Layer }} props */
+export function Empty({ layer }) {
+  if (layer.nothing) return html`<p class="empty"><strong>No evidence found.</strong> ${layer.nothing}</p>`;
+  return layer.doubt ? html`<p class="empty"><strong>Under-sampled.</strong> ${layer.doubt}</p>` : null;
+}

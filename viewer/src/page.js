@@ -1,0 +1,15 @@
+import { CaseApp } from './case/case.js';
+import { html } from './html.js';
+import { ConceptsApp } from './kinds/concepts.js';
+import { EvaluationApp } from './kinds/evaluation.js';
+import { PortraitsApp } from './kinds/portraits.js';
+import { ReportApp } from './kinds/report.js';
+import { SectionsApp } from './kinds/sections.js';
+
+/** What paints each kind of document. @type {Record<string, any>} */
+const KINDS = { case: CaseApp, concepts: ConceptsApp, maximize: PortraitsApp, examples: PortraitsApp, evaluation: EvaluationApp, report: ReportApp };
+
+/** A document of any kind; of an unknown one, what all kinds have. @param {{ doc: import('./types.js').Doc }} props */
+export function Page({ doc }) {
+  return html`<${KINDS[doc.kind] ?? SectionsApp} doc=${doc} />`;
+}
