@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     )
     from .model.where import Where as Where
     from .render.document import document as document
+    from .render.report.report import Report as Report, report as report
     from .synth.examples.example import Example as Example, Examples as Examples
     from .synth.maximized import Maximized as Maximized
     from .synth.trust.trust import Trust as Trust

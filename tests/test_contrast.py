@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from html import unescape
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ import torch
 import pellucid as pl
 from pellucid.core.numbers import figure
 from pellucid.errors import TargetError
-from pellucid.render.page import page
+from pellucid.render import page
 from pellucid.render.svg import svg
 from tests import gguf_files
 
@@ -63,8 +64,8 @@ def test_pictures_pages_and_terminals_name_both_ends_of_the_scale(speaker):
     e = pl.explain(speaker, PROMPT, " Mary", "gradient_x_input", versus=" John")
     assert '(++) for " Mary"  (--) for " John" ·' in pl.render.terminal(e, colour=False)
     assert ' for " John" ' in pl.render.terminal(e, colour=True)
-    for drawn in (page(e), svg(e)):
-        assert "speaks for &quot; Mary&quot; +" in drawn and "speaks for &quot; John&quot; -" in drawn and "against" not in drawn
+    for drawn in map(unescape, (page(e, script=False), svg(e))):
+        assert 'speaks for " Mary" +' in drawn and 'speaks for " John" -' in drawn and "against" not in drawn
 
 
 def test_the_predicted_one_is_compared_where_none_is_named(speaker):

@@ -11,7 +11,7 @@ import pellucid as pl
 from pellucid.explanation.ledger import Ledger
 from pellucid.explanation.sinks import FEWEST, MULTIPLE, sinks
 from pellucid.model.modality import Tokens
-from pellucid.render.page import page
+from pellucid.render import page
 from pellucid.render.parts.map import prepare
 from pellucid.render.svg import svg
 from pellucid.render.terminal import text as terminal_text

@@ -272,7 +272,7 @@ def test_what_stands_in_a_cell_is_no_markup(tmp_path):
     columns = pl.Columns((pl.Column("<b>x</b>", "&"), pl.Column("k", values=("<script>", "b"))))
     e = pl.explain(pl.load(nn.Linear(3, 2).eval(), preprocess=columns), {"<b>x</b>": 1, "k": "<script>"})
     for suffix in (".html", ".svg"):
-        told = e.save(tmp_path / f"e{suffix}").read_text()
+        told = e.save(tmp_path / f"e{suffix}", **({"script": False} if suffix == ".html" else {})).read_text()
         assert "<script>" not in told and "<b>x" not in told and "&lt;script&gt;" in told
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from pellucid.errors import OutputError
 from .files import content, write
 
+RESULT_PAGE = "pellucid.render.report.results:result_page"
 JPEG, PDF = "pellucid.core.raster:jpeg", "pellucid.core.raster:pdf"
 
 #: Kind of result -> suffix -> "module:function", which takes the result and options by keyword, and returns bytes, text, or plain
@@ -25,7 +26,7 @@ FORMATS: dict[str, dict[str, str]] = {
         ".safetensors": "pellucid.explanation.serialization:to_safetensors",
         ".json": "pellucid.explanation.serialization:summary",
         ".png": "pellucid.render:png",
-        ".html": "pellucid.render:page",
+        ".html": "pellucid.render.report.results:page",
         ".svg": "pellucid.render:svg",
         ".txt": "pellucid.render.terminal:text",
         ".jpg": f"pellucid.render:png > {JPEG}",
@@ -35,12 +36,13 @@ FORMATS: dict[str, dict[str, str]] = {
     },
     "comparison": {
         ".png": "pellucid.render:comparison_png",
-        ".html": "pellucid.render:comparison_page",
+        ".html": "pellucid.render.report.results:comparison_page",
         ".json": "pellucid.explanation.comparison:to_dict",
         ".jpg": f"pellucid.render:comparison_png > {JPEG}",
         ".pdf": f"pellucid.render:comparison_png > {PDF}",
     },
     "concepts": {
+        ".html": RESULT_PAGE,
         ".png": "pellucid.render.concepts:png",
         ".json": "pellucid.verbs.concepts:Concepts.document",
         ".txt": "pellucid.verbs.concepts:Concepts.text",
@@ -48,12 +50,14 @@ FORMATS: dict[str, dict[str, str]] = {
         ".pdf": f"pellucid.render.concepts:png > {PDF}",
     },
     "examples": {
+        ".html": RESULT_PAGE,
         ".png": "pellucid.render.examples:png",
         ".json": "pellucid.synth.examples.example:Examples.document",
         ".jpg": f"pellucid.render.examples:png > {JPEG}",
         ".pdf": f"pellucid.render.examples:png > {PDF}",
     },
     "maximized": {
+        ".html": RESULT_PAGE,
         ".png": "pellucid.render.maximized:png",
         ".json": "pellucid.synth.maximized:document",
         ".safetensors": "pellucid.synth.maximized:to_safetensors",
@@ -61,17 +65,23 @@ FORMATS: dict[str, dict[str, str]] = {
         ".pdf": f"pellucid.render.maximized:png > {PDF}",
     },
     "trust": {
+        ".html": RESULT_PAGE,
         ".json": "pellucid.synth.trust.trust:Trust.document",
         ".md": "pellucid.synth.trust.trust:to_markdown",
         ".txt": "pellucid.synth.trust.trust:Trust.__str__",
     },
     "prior": {".safetensors": "pellucid.synth.generator.store:to_safetensors"},
     "table": {
+        ".html": RESULT_PAGE,
         ".csv": "pellucid.metrics.report.table:to_csv",
         ".json": "pellucid.metrics.report.table:to_dict",
         ".md": "pellucid.metrics.report.table:to_markdown",
     },
+    "card": {".html": RESULT_PAGE, ".json": "pellucid.render.document:document"},
+    "verification": {".html": RESULT_PAGE, ".json": "pellucid.render.document:document"},
+    "report": {".html": "pellucid.render.report.results:report_page", ".json": "pellucid.render.report.results:report_document"},
     "findings": {
+        ".html": RESULT_PAGE,
         ".csv": "pellucid.verbs.suites.findings:to_csv",
         ".json": "pellucid.verbs.suites.findings:to_dict",
         ".md": "pellucid.verbs.suites.findings:to_markdown",

@@ -14,7 +14,6 @@ from pellucid.explanation.comparison import Comparison
 from pellucid.explanation.explanation import Explanation
 from .image import GAP, MOST_SAMPLES, classes, encoded, every_input, framed, labelled, model_name, numbered
 from .modality.painters import painter
-from .page import body
 from .parts.map import prepare
 from .parts.matrix import agreement
 from .parts.palette import AMBER, FAINT, INK, Colour
@@ -45,7 +44,6 @@ class Column:
         facts: What is to be known about it, sentence by sentence, each with one of `INKS`.
         regions: The regions it points to.
         key: What share of the evidence lies there.
-        page: What stands in a page in place of the pictures, where its subject has a painter for that.
     """
 
     head: str
@@ -54,7 +52,6 @@ class Column:
     facts: tuple[tuple[str, str], ...] = ()
     regions: Image.Image = field(default_factory=blank)
     key: Image.Image = field(default_factory=blank)
-    page: str = ""
 
     def parts(self) -> list[Image.Image]:
         """What has to stand on a line with the other columns of its row, from above to below."""
@@ -123,7 +120,7 @@ def column(c: Comparison, name: str, shown: Shown) -> Column:
     e, said = c[name], tuple(facts(c[name], c.seconds[name]))
     drawn, paint = prepare(e), every_input if e.parts else painter(e).image
     if paint is not None:
-        return Column(head, paint(e, drawn, WIDE), facts=said, page=body(e, drawn))
+        return Column(head, paint(e, drawn, WIDE), facts=said)
     regions = shown.find(e)
     size = column_size(*(drawn.picture.shape[:2] if drawn.picture is not None else drawn.heat.shape))
     size = (size[0], WIDE) if drawn.flat else size

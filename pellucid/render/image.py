@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -93,6 +94,11 @@ def encoded(image: Image.Image, description: str = "", provenance: Mapping[str, 
         info.add_itxt("provenance", json.dumps(dict(provenance), default=str))
     image.save(file, format="PNG", pnginfo=info)
     return file.getvalue()
+
+
+def inline(image: Image.Image) -> str:
+    """A picture as an address that holds all of it."""
+    return f"data:image/png;base64,{b64encode(encoded(image)).decode()}"
 
 
 def panels(e: Explanation, drawn: Map, shown: Shown = PLAIN, *, captioned: bool = False) -> Image.Image:

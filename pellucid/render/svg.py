@@ -6,11 +6,10 @@ import json
 from html import escape
 
 from pellucid.explanation.explanation import Explanation
-from .image import MOST_SAMPLES, batch, numbered, panels
+from .image import MOST_SAMPLES, batch, inline, numbered, panels
 from .lettering.markup import in_svg
 from .modality.painters import WHOLE, painter, prompts, unseen
 from .modality.tokens.runs import visible
-from .page import inline
 from .parts.map import prepare
 from .parts.palette import AMBER, FAINT, INK, Colour, web
 from .parts.scale import Scale

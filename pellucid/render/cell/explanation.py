@@ -11,12 +11,11 @@ from pellucid.explanation.comparison import Comparison
 from pellucid.explanation.explanation import Explanation
 from pellucid.model.modality import Generated, Tokens
 from ..comparison import facts
-from ..comparison_page import number_text
 from ..image import framed, model_name, panels
 from ..modality.painters import painter
-from ..page import region_rows
 from ..parts.ledger_table import ledger_rows
 from ..parts.map import prepare
+from ..parts.region_table import region_rows
 from ..parts.view import Regions
 from . import parts
 
@@ -117,3 +116,8 @@ def told(c: Comparison, name: str) -> tuple[str, str]:
         return str(c.failures[name]), "–"
     said = [text for text, kind in facts(c[name][0], c.seconds[name]) if kind != "note"]
     return " ".join(said) or c[name].headline(), f"{c.seconds[name]:.2g}"
+
+
+def number_text(value: float | None) -> str:
+    """Two decimals, or a dash where there is no number."""
+    return "-" if value is None else f"{value:.2f}"

@@ -15,8 +15,8 @@ from ..modality.generated import words
 from ..modality.generated.layout import Layout, layout
 from ..modality.series.chart import strips
 from ..modality.spectrogram.chart import values_of as spectrogram_values
-from ..page import region_rows
 from ..parts.map import prepare, sinks_of
+from ..parts.region_table import region_rows
 from ..parts.scale import Heat, Scale, each
 from ..parts.steps import bars, rises, waterfall
 from . import schema

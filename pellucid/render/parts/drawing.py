@@ -135,8 +135,7 @@ class Drawing:
     def page(self) -> str:
         """As an SVG of its own inside a page."""
         box = f'viewBox="0 0 {self.wide:.0f} {self.high:.0f}"'
-        style = "max-width:100%; height:auto; display:block; margin:0 0 1.2rem"
-        return f'<svg width="{self.wide:.0f}" height="{self.high:.0f}" {box} style="{style}" role="img">\n{self.svg()}\n</svg>'
+        return f'<svg class="drawing" width="{self.wide:.0f}" height="{self.high:.0f}" {box} role="img">\n{self.svg()}\n</svg>'
 
 
 def _write_upward(image: Image.Image, mark: Words) -> None:

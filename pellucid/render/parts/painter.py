@@ -23,16 +23,12 @@ class Whole:
     Arguments:
         lines: Lines for a terminal: `lines(e, width, colour)`.
         image: A figure, exactly so many pixels wide: `image(e, wide)`.
-        html: A section of a page: `html(e, number)`, where numbers tell sections apart.
         svg: Elements of an SVG so many pixels wide, and their height: `svg(e, wide)`.
-        style: What a page needs besides.
     """
 
     lines: Callable[[Explanation, int, bool], list[str]]
     image: Callable[[Explanation, int], Image.Image]
-    html: Callable[[Explanation, int], str]
     svg: Callable[[Explanation, int], tuple[str, float]]
-    style: str = ""
 
 
 @dataclass(frozen=True)
@@ -46,7 +42,7 @@ class Painter:
         lines: Lines for a terminal, at most so many columns wide, in colour or in signs:
             `lines(e, drawn, width, colour)`.
         image: The panel of a picture, exactly so many pixels wide, with its scale: `image(e, drawn, wide)`.
-        html: Part of a page, its scale included, in place of the picture: `html(e, drawn)`.
+        html: The subject in letters, for a notebook: `html(e, drawn)`.
         svg: Elements of an SVG so many pixels wide, and their height in pixels: `svg(e, drawn, wide)`.
     """
 
@@ -57,23 +53,17 @@ class Painter:
 
 
 def of_drawing(
-    draw: Callable[[Explanation, Map, int], Drawing],
-    lines: Callable[[Explanation, Map, int, bool], list[str]],
-    below: Callable[[Explanation], str] = lambda e: "",
+    draw: Callable[[Explanation, Map, int], Drawing], lines: Callable[[Explanation, Map, int, bool], list[str]]
 ) -> Painter:
-    """The painter of what is one drawing in pictures, pages and SVGs alike.
+    """The painter of what is one drawing in pictures and SVGs alike.
 
     Arguments:
         draw: The drawing, so many pixels wide.
         lines: As of `Painter`.
-        below: What stands below it in a page.
     """
 
     def svg(e: Explanation, drawn: Map, wide: int) -> tuple[str, float]:
         drawing = draw(e, drawn, wide)
         return drawing.svg(), drawing.high
 
-    def html(e: Explanation, drawn: Map) -> str:
-        return draw(e, drawn, PAGE).page() + below(e)
-
-    return Painter(lines, lambda e, drawn, wide: draw(e, drawn, wide).image(), html, svg)
+    return Painter(lines, lambda e, drawn, wide: draw(e, drawn, wide).image(), svg=svg)

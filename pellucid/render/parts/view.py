@@ -77,12 +77,16 @@ class Shown:
 
     def views(self) -> list[View]:
         """The views, in the order they were asked for."""
+        return [VIEWS[name] for name in self.names()]
+
+    def names(self) -> list[str]:
+        """The names of the views, each once."""
         names = [name.strip().lower() for name in (self.view.split(",") if isinstance(self.view, str) else self.view)]
         for name in names:
             if name not in VIEWS:
                 do = f"Choose among {', '.join(VIEWS)}; commas join several."
                 raise InputError(f'view "{name}"', f'"{name}"', "there is no such view", do)
-        return [VIEWS[name] for name in dict.fromkeys(names)]
+        return list(dict.fromkeys(names))
 
     def find(self, e: Explanation) -> Regions:
         """The regions, where a view shows any."""

@@ -8,11 +8,10 @@ from ..tokens.image import image as text_image
 from ..tokens.lines import lines as text_lines
 from ..tokens.svg import svg as text_svg
 from .figure import image, svg
-from .html import STYLE, html
 from .layout import before, prompts as prompts, unseen as unseen
 from .lines import lines
 
-WHOLE = Whole(lines, image, html, svg, STYLE)
+WHOLE = Whole(lines, image, svg)
 
 #: One row alone: the text before its token, as any text is shown.
 PAINTER = Painter(
