@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -163,6 +164,40 @@ def test_a_tolerance_that_is_not_reached_is_told():
     assert not step.values.any()
     assert "With 1024 steps the map's sum is 1.00 off" in step.caption()
     assert "more than the tolerance, 10 %" in step.caption()
+
+
+def test_by_default_an_easy_line_takes_as_many_steps_as_before():
+    auto, fixed = (pl.explain(lambda x: (x**3).sum(1, keepdim=True), X, 0, method) for method in (Integrated(), Integrated(32)))
+    assert torch.equal(auto.values, fixed.values) and auto.forwards == fixed.forwards
+    assert "With 32 steps, as many as 1 % takes, the map's sum is" in auto.caption()
+
+
+def folded(x: Tensor) -> Tensor:
+    """A sum of many kinks at different places of the line."""
+    return (torch.linspace(0.5, 30, 40, dtype=x.dtype) * x[:, :1] - torch.arange(40, dtype=x.dtype)).relu().sum(1, keepdim=True)
+
+
+@pytest.mark.parametrize("value", [2.2, 3.0, 4.1, 10.0])
+def test_by_default_there_are_as_many_steps_as_completeness_takes(value: float):
+    x = torch.tensor([[value]], dtype=torch.float64)
+    auto = pl.explain(folded, x, 0, Integrated(rule="riemann_left"))
+    (steps,) = map(int, re.findall(r"With (\d+) steps, as many as 1 % takes", auto.caption()))
+    change = folded(x) - folded(0 * x)
+    fixed, fewer = (pl.explain(folded, x, 0, Integrated(n, rule="riemann_left")) for n in (steps, steps // 2))
+    assert torch.equal(auto.values, fixed.values)
+    assert float((auto.values.sum() - change).abs() / change) <= 0.01 < float((fewer.values.sum() - change).abs() / change)
+    assert auto.forwards > fixed.forwards
+
+
+def test_what_cannot_be_complete_ends_after_256_steps_and_says_so():
+    step = pl.explain(lambda x: (x > 0.3).double() + 0 * x, X[:1, :1], 0, Integrated())
+    assert "With 256 steps the map's sum is 1.00 off" in step.caption()
+    assert "more than the tolerance, 1 %. Ask for more steps, such as steps=512." in step.caption()
+
+
+def test_where_the_score_hardly_changes_steps_are_not_wasted_on_rounding():
+    e = pl.explain(lambda x: 5 + 1e-9 * x.sum(1, keepdim=True), X, 0, Integrated())
+    assert "With 32 steps" in e.caption()
 
 
 def test_two_networks_of_one_function_get_one_map():
@@ -485,6 +520,7 @@ def test_a_module_of_several_values_is_refused():
     "method, message",
     [
         (Integrated(4, rule="simpson"), r"rule='simpson': found none of that name; .* Use gauss-legendre, riemann_left"),
+        (Integrated("many"), r"steps='many': found a word; .* Ask for 32, say, or \"auto\"\."),  # type: ignore[arg-type]
         (Integrated(0), r"steps=0: found fewer than 1; gauss-legendre needs at least that many\. Ask for 32, say\."),
         (Integrated(1, rule="riemann_trapezoid"), r"steps=1: found fewer than 2; riemann_trapezoid needs"),
     ],

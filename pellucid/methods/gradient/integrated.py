@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -22,6 +22,8 @@ from .batched import BatchedGradient, batched_gradient, column
 
 RULES = ("gauss-legendre", "riemann_left", "riemann_right", "riemann_middle", "riemann_trapezoid")
 MOST = 1024  # steps, when they are doubled
+AUTO, FIRST, LAST, GOAL = "auto", 32, 256, 0.01  # by "auto": where doubling begins and ends, and the share that may be missing
+LEAST = 0.01  # of the scores at both ends: what a smaller change is off by is measured against this
 
 Node = tuple[float, float]
 
@@ -42,14 +44,15 @@ class Integrated:
     References: Sundararajan et al., 2017, Axiomatic attribution for deep networks, https://doi.org/10.48550/arXiv.1703.01365
 
     Arguments:
-        steps: How many gradients are taken on the line. With kinks, as of ReLUs, the error falls about as 1 / steps.
+        steps: How many gradients are taken on the line. With kinks, as of ReLUs, the error falls about as 1 / steps. "auto":
+            32, and while the sum is off by more than 1 % of f(x) - f(b), twice as many, up to 256; the caption says how many.
         baseline: Where the line starts: None for zeros in the space of the model's own input (for preprocessed pictures that is
             the mean colour, not black), a number, or a tensor, one for all samples or one per sample.
         rule: Where on the line: "gauss-legendre" (exact for polynomials up to degree 2 steps - 1), or Riemann sums:
             "riemann_left", "riemann_right", "riemann_middle", "riemann_trapezoid". Weights always sum to 1; those of captum's
             trapezoid sum to (steps - 1) / steps.
         tol: Double the steps, sample by sample, until the sum is off by no more than this share of f(x) - f(b), up to 1024 steps.
-            None: take `steps`, whatever is missing.
+            None: take `steps`, whatever is missing. A change of less than a hundredth of both scores counts as that much.
 
     Raises:
         InputError: the baseline does not fit.
@@ -65,21 +68,45 @@ class Integrated:
     name: ClassVar[str] = "integrated_gradients"
     signed: ClassVar[bool] = True
 
-    steps: int = 32
+    steps: int | Literal["auto"] = "auto"
     baseline: Baseline = None
     rule: str = "gauss-legendre"
     tol: float | None = None
 
     def attribute(self, model: Model, x: Tensor, target: Target, at: str | Where | None = None) -> Attribution:
         """The values at the input, or at the value `at`."""
-        nodes(self.rule, self.steps)  # refuses what cannot be before any work
+        nodes(self.rule, self.first)  # refuses what cannot be before any work
         line = Line.to(batched_gradient(model, x, target, at), filled(self.baseline, x))
-        integral = integrate(line, self.rule, self.steps, self.tol)
-        notes = (sentence(self.baseline, model, x), *integral.notes(self.tol))
+        integral = integrate(line, self.rule, self.first, self.goal, self.most)
+        notes = (sentence(self.baseline, model, x), *integral.notes(self.goal, auto=self.steps == AUTO))
         options = (f"steps={self.steps}", f"rule={self.rule}", f"tol={self.tol}", f"baseline={brief(self.baseline)}")
         return line.gradient.attribution(
             integral.values, notes=notes, options=options, forwards=2 * len(x) + 2 * integral.gradients
         )
+
+    @property
+    def first(self) -> int:
+        """How many steps are taken first.
+
+        Raises:
+            MethodError: it is a word other than "auto".
+        """
+        if self.steps == AUTO:
+            return FIRST
+        if isinstance(self.steps, str):
+            why, do = "it is a number of steps, or left to the method", f'Ask for {FIRST}, say, or "{AUTO}".'
+            raise MethodError(f"steps={self.steps!r}", "a word", why, do)
+        return self.steps
+
+    @property
+    def goal(self) -> float | None:
+        """The share of the change that may be missing; None where nothing is asked for."""
+        return GOAL if self.tol is None and self.steps == AUTO else self.tol
+
+    @property
+    def most(self) -> int:
+        """How many steps are taken at most."""
+        return LAST if self.tol is None and self.steps == AUTO else MOST
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,6 +140,12 @@ class Line:
     def delta(self) -> Tensor:
         return self.gradient.value - self.origin
 
+    @property
+    def size(self) -> Tensor:
+        """What an error is a share of, per sample: the size of the change, or of a small one a hundredth of the scores."""
+        score, change = self.gradient.score.double(), self.change.double()
+        return torch.maximum(change.abs(), LEAST * (score.abs() + (score - change).abs()))
+
     def mean(self, rows: Sequence[int], rule: Sequence[Node]) -> tuple[Tensor, int]:
         """The weighted mean of the gradients on the line, for some samples; and how many gradients were taken before it was
         called off.
@@ -143,6 +176,7 @@ class Integral:
     Arguments:
         values: The values per entry.
         change: f(x) less f(baseline), per sample, to which they should sum.
+        size: What an error is a share of, per sample.
         steps: How many gradients the longest sum has.
         gradients: How many gradients were taken, of all samples together.
         short: How many were called off.
@@ -150,6 +184,7 @@ class Integral:
 
     values: Tensor
     change: Tensor
+    size: Tensor
     steps: int
     gradients: int
     short: int
@@ -163,30 +198,38 @@ class Integral:
         """The samples whose sum is off by more than the share `tol`."""
         if tol is None:
             return []
-        far: list[int] = (self.gap > tol * self.change.double().abs()).nonzero().flatten().tolist()
+        far: list[int] = (self.gap > tol * self.size).nonzero().flatten().tolist()
         return far
 
-    def notes(self, tol: float | None) -> tuple[str, ...]:
-        """How complete it is, for captions."""
+    def notes(self, tol: float | None, *, auto: bool = False) -> tuple[str, ...]:
+        """How complete it is, for captions.
+
+        Arguments:
+            auto: Whether the number of steps was left to the method.
+        """
         worst = int((self.gap / self.change.double().abs().clamp(min=1e-12)).argmax())
         gap, change = float(self.gap[worst]), float(self.change[worst])
         which = f" (sample {worst}, which is the furthest off)" if len(self.values) > 1 else ""
-        summary = f"With {self.steps} steps the map's sum is {figure(gap)} off f(x) - f(baseline) = {figure(change)}{which}."
+        many = f", as many as {100 * tol:g} % takes," if auto and tol and not self.beyond(tol) else ""
+        summary = (
+            f"With {self.steps} steps{many} the map's sum is {figure(gap)} off f(x) - f(baseline) = {figure(change)}{which}."
+        )
         off = f"Called off {self.short:,} gradients before the end: the integral is not complete." if self.short else ""
-        far = f"That is more than the tolerance, {100 * (tol or 0):g} %." if self.beyond(tol) else ""
+        do = f" Ask for more steps, such as steps={2 * self.steps}." if auto else ""
+        far = f"That is more than the tolerance, {100 * (tol or 0):g} %.{do}" if self.beyond(tol) else ""
         return tuple(note for note in (summary, far, off) if note)
 
 
-def integrate(line: Line, rule: str, steps: int, tol: float | None) -> Integral:
+def integrate(line: Line, rule: str, steps: int, tol: float | None, most: int = MOST) -> Integral:
     """The integral with so many steps, then twice as many for the samples that are off by more than `tol`, and so on."""
     delta, rows = line.delta.double(), list(range(len(line.origin)))
     mean, done = line.mean(rows, nodes(rule, steps))
-    integral = Integral(mean * delta, line.change, steps, done, len(rows) * steps - done)
-    while (rows := integral.beyond(tol)) and not integral.short and 2 * integral.steps <= MOST:
+    integral = Integral(mean * delta, line.change, line.size, steps, done, len(rows) * steps - done)
+    while (rows := integral.beyond(tol)) and not integral.short and 2 * integral.steps <= most:
         steps = 2 * integral.steps
         mean, done = line.mean(rows, nodes(rule, steps))
         values = integral.values.index_copy(0, torch.tensor(rows, device=delta.device), mean * delta[rows])
-        integral = Integral(values, line.change, steps, integral.gradients + done, len(rows) * steps - done)
+        integral = Integral(values, line.change, line.size, steps, integral.gradients + done, len(rows) * steps - done)
     return integral
 
 
