@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from . import allocator, output
+from pellucid.core import allocator
+from . import output
 from .errors import debug_option
 from .files import Folder
 from .model_options import BUILT_IN

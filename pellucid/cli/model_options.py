@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pellucid.core import allocator
 from pellucid.core.files import parse_json
 from pellucid.errors import ModelError
-from . import allocator
 from .completion import models
 from .errors import print_error
 

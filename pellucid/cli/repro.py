@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.exceptions import Exit
 
+from pellucid.core import allocator
 from pellucid.core.files import parse_json
 from pellucid.errors import OutputError
-from . import allocator, output
+from . import output
 from .errors import SOME_FAILED, debug_option
 from .files import PAINTED
 from .inputs import Input

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
+from typing import Any
 
 from . import notebook
 
@@ -67,3 +68,32 @@ def _bars(*, in_notebook: bool) -> Watcher:
     from .progress_bar import ProgressBars, Surface, TerminalSurface
 
     return ProgressBars(Surface() if in_notebook else TerminalSurface())
+
+
+Viewer = Callable[[Callable[[], Any]], None]
+"""Gets what makes the picture so far, and calls it where it wants to show it."""
+
+_VIEWER: ContextVar[Viewer | None] = ContextVar("viewer", default=None)
+
+
+@contextmanager
+def viewed(viewer: Viewer) -> Iterator[None]:
+    """Show what is being drawn in this block to `viewer`.
+
+    Example:
+        >>> with viewed(lambda draw: print(draw())):
+        ...     report_picture(lambda: "half a picture")
+        half a picture
+    """
+    token = _VIEWER.set(viewer)
+    try:
+        yield
+    finally:
+        _VIEWER.reset(token)
+
+
+def report_picture(draw: Callable[[], Any]) -> None:
+    """Offer the picture so far to whoever watches it being drawn."""
+    viewer = _VIEWER.get()
+    if viewer is not None:
+        viewer(draw)

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from pellucid.core.draws import drawing_apart
+from pellucid.core.progress import report_picture
 from pellucid.errors import InputError
 from pellucid.tape.forward import batch_size
 from ..objective.activations import differentiable, layer_activations
@@ -81,6 +83,7 @@ def _ascend(batch: Batch, numbers: Numbers) -> OptimizationResult:
                     numbers, evaluation = rescue(batch, numbers, draws, step, evaluation, history.alive)
                 history.add(evaluation, step)
                 numbers = _where(evaluation.finite, numbers, before)
+                report_picture(partial(_draw, batch, numbers))
                 if note or step == plan.steps or _all_done(batch, history, evaluation, step):
                     break
                 before, (numbers, memory) = numbers, _step(batch, numbers, memory, evaluation, history.alive, step)

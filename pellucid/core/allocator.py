@@ -1,4 +1,4 @@
-"""Settings of the process, memory allocator and threads: set by the command line only, never on import."""
+"""Settings of the process, memory allocator and threads: set by our own processes alone, never on import."""
 
 from __future__ import annotations
 

@@ -1,0 +1,66 @@
+"""`pellucid serve`: the page, on this machine."""
+
+from __future__ import annotations
+
+import webbrowser
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from . import output
+from .errors import debug_option
+from .model_options import MODEL, ModelOptions, with_model_options
+
+if TYPE_CHECKING:
+    from pellucid.serve.settings import Settings
+
+
+@click.command()
+@MODEL
+@click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Address to listen at.")
+@click.option("--port", default=8470, show_default=True, type=click.IntRange(1, 65535), metavar="N", help="Or the next free one.")
+@click.option("--name", "names", multiple=True, metavar="HOST:PORT", help="A further name of this server, behind a proxy.")
+@click.option("--root", "roots", multiple=True, metavar="NAME=DIR", help="A folder of pictures that the page may show.")
+@click.option("--profile", type=click.Choice(["full", "clinic"]), default="full", show_default=True, help="What the page shows.")
+@click.option("--open/--no-open", "open_it", default=True, show_default=True, help="Open the page in the browser.")
+@click.option("--token/--no-token", default=True, show_default=True, help="Ask for the token that stands in the address.")
+@click.option("--check", "only_check", is_flag=True, help="Start, answer one question, stop.")
+@with_model_options
+@debug_option
+def serve(
+    model_options: ModelOptions, host: str, port: int, names: tuple[str, ...], roots: tuple[str, ...], profile: str,
+    open_it: bool, token: bool, only_check: bool,
+) -> None:  # fmt: skip
+    """Explain pictures, texts, tables and sounds in a browser: drop one, see why, test it, look at what units stand for.
+
+    Everything stays on this machine. The page opens with a token in its address; without it nothing is answered.
+    """
+    from pellucid.serve import server
+    from pellucid.serve.settings import Settings
+
+    settings = Settings(
+        model_options.load, model_options.model, host, port, names=names, roots=dict(map(root, roots)), profile=profile  # type: ignore[arg-type]
+    )  # fmt: skip
+    settings = settings if token else replace(settings, token=None)
+    if only_check:
+        said = server.check(settings)
+        return output.echo(f"{said['name']}: the server started, loaded the model, answered and stopped.")
+    server.serve(settings, lambda own: announce(own, open_it=open_it))
+
+
+def root(text: str) -> tuple[str, str]:
+    """Name and folder of NAME=DIR."""
+    name, equals, folder = text.partition("=")
+    if not equals or not name or not Path(folder).is_dir():
+        raise click.BadParameter(f"{text!r} is not NAME=DIR with a folder that is there", param_hint="--root")
+    return name, str(Path(folder).resolve())
+
+
+def announce(settings: Settings, *, open_it: bool) -> None:
+    """Print the address, and open it where a browser can be."""
+    output.echo(f"The page: {settings.address}")
+    output.echo("Ctrl-C stops it.")
+    if open_it:
+        webbrowser.open(settings.address)

@@ -1,0 +1,263 @@
+"""The routes. Each does one thing: look something up, hand a question in, or pass an answer on.
+
+GET  /  /static/NAME                          the page
+GET  /v1/model  /v1/methods  /v1/layers       what there is
+POST /v1/inputs                               an upload, raw bytes; its name may stand in X-Name
+GET  /v1/inputs/ID/picture                    its pixels
+POST /v1/explanations compare concepts probes portraits metrics     202 {"task": ID}
+GET  /v1/tasks/ID  /v1/tasks/ID/events        how far it is; DELETE leaves it
+GET  /v1/results/ID  .../values.safetensors  .../report.html
+DELETE /v1/inputs/ID                          forget an input
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Annotated, Any, TypeVar, cast
+from urllib.parse import unquote
+
+from fastapi import FastAPI, Path, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, StreamingResponse
+
+from pellucid.core.version import __version__
+from . import assets
+from .guard import Guard, Refusal, media_type
+from .questions import QUESTIONS, Question
+from .settings import Settings
+from .shelf import ID, Shelf
+from .tasks import Desk, Result, Task
+from .upload import Input, Uploads
+from .worker import FACTS, Worker
+
+Id = Annotated[str, Path(pattern=ID)]
+T = TypeVar("T")
+EVERY = 0.04  # seconds between two looks at a task that somebody follows
+ALIVE = 15.0  # seconds after which a stream without news says that it is alive
+NAME = 200  # characters of an upload's name
+
+
+class Site:
+    """What the routes share: settings, inputs, tasks, and what is known of the model."""
+
+    def __init__(self, settings: Settings) -> None:
+        limits = settings.limits
+        self.settings = settings
+        self.uploads = Uploads(limits)
+        self.inputs: Shelf[Input] = Shelf(limits.inputs, limits.age)
+        self.desk = Desk(Worker(settings.load, limits), limits)
+        self.facts: Task | None = None
+
+    def start(self) -> None:
+        """Begin to load the model, and ask about it first."""
+        self.desk.start()
+        self.facts = self.desk.submit(FACTS, {}, {})
+
+    def stop(self) -> None:
+        self.desk.close()
+        self.uploads.close()
+
+    def input(self, name: str) -> Input:
+        return required(self.inputs.get(name), "There is no such input; it may have been dropped after an hour.")
+
+    def result(self, name: str) -> Result:
+        return required(self.desk.results.get(name), "There is no such result; it may have been dropped after an hour.")
+
+    def task(self, name: str) -> Task:
+        return required(self.desk.tasks.get(name), "There is no such task.")
+
+    async def known(self) -> dict[str, Any]:
+        """The facts about the model, once it is loaded."""
+        task = required(self.facts, "The server is not started.")
+        await ended(task)
+        if task.result is None:
+            self.facts = self.desk.submit(FACTS, {}, {})
+            raise Refusal(503, (task.error or {}).get("message", "The model could not be loaded."))
+        kept = self.desk.results.get(task.result)
+        if kept is None:  # dropped to make room: ask again
+            self.facts = self.desk.submit(FACTS, {}, {})
+            return await self.known()
+        facts: dict[str, Any] = json.loads(kept.document)
+        return facts
+
+
+def required(thing: T | None, words: str) -> T:
+    """A thing that has to be there.
+
+    Raises:
+        Refusal: it is not (404).
+    """
+    if thing is None:
+        raise Refusal(404, words)
+    return thing
+
+
+async def ended(task: Task) -> None:
+    """Wait for the end of a task."""
+    while not task.ended:
+        await asyncio.sleep(EVERY)
+
+
+def application(settings: Settings) -> Callable[..., Coroutine[Any, Any, None]]:
+    """The server as an ASGI application: the routes behind the guard."""
+    site = Site(settings)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        site.start()
+        yield
+        site.stop()
+
+    app = FastAPI(title="pellucid", version=__version__, docs_url=None, redoc_url=None, lifespan=lifespan)
+    app.add_exception_handler(Refusal, refused)
+    app.add_exception_handler(RequestValidationError, invalid)
+    add_page(app, site)
+    add_facts(app, site)
+    add_inputs(app, site)
+    for kind, body in QUESTIONS.items():
+        add_question(app, site, kind, body)
+    add_tasks(app, site)
+    add_results(app, site)
+    return cast("Callable[..., Coroutine[Any, Any, None]]", Guard(app, settings))
+
+
+async def refused(request: Request, error: Exception) -> Response:
+    refusal = cast("Refusal", error)
+    return JSONResponse({"error": {"kind": "Refused", "message": refusal.words}}, refusal.status, dict(refusal.headers))
+
+
+async def invalid(request: Request, error: Exception) -> Response:
+    """Which field of a body is wrong, without repeating what it held."""
+    problems = cast("RequestValidationError", error).errors()
+    words = "; ".join(f"{'.'.join(map(str, one['loc'][1:])) or 'the body'}: {one['msg']}" for one in problems[:5])
+    return JSONResponse({"error": {"kind": "Invalid", "message": words}}, 422)
+
+
+def add_page(app: FastAPI, site: Site) -> None:
+    @app.get("/", include_in_schema=False)
+    async def page() -> Response:
+        return Response(assets.page(site.settings), media_type="text/html")
+
+    @app.get("/static/{name}", include_in_schema=False)
+    async def static(name: str) -> Response:
+        found = required(assets.find(name), "There is no such file.")
+        return Response(found.content, media_type=found.media_type)
+
+
+def add_facts(app: FastAPI, site: Site) -> None:
+    @app.get("/v1/model")
+    async def model() -> dict[str, Any]:
+        own = {"profile": site.settings.profile, "roots": sorted(site.settings.roots), "version": __version__}
+        found: dict[str, Any] = (await site.known())["model"]
+        return found | own
+
+    @app.get("/v1/methods")
+    async def methods() -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = (await site.known())["methods"]
+        return found
+
+    @app.get("/v1/layers")
+    async def layers() -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = (await site.known())["layers"]
+        return found
+
+
+def add_inputs(app: FastAPI, site: Site) -> None:
+    @app.post("/v1/inputs", status_code=201)
+    async def upload(request: Request) -> dict[str, Any]:
+        content = await request.body()
+        name = unquote(request.headers.get("x-name", ""))[:NAME]
+        kind = media_type({"content-type": request.headers.get("content-type", "")})
+        one = await asyncio.to_thread(site.uploads.read, kind, content, name)
+        size = None if one.size is None else {"height": one.size[0], "width": one.size[1]}
+        return {"input": site.inputs.add(one, len(one.content)), "kind": one.kind, "size": size, "rows": one.rows}
+
+    @app.get("/v1/inputs/{name}/picture")
+    async def picture(name: Id) -> Response:
+        one = site.input(name)
+        if one.kind != "picture":
+            raise Refusal(404, "This input is no picture.")
+        return Response(one.content, media_type="image/png")
+
+    @app.delete("/v1/inputs/{name}", status_code=204)
+    async def forget(name: Id) -> Response:
+        if not site.inputs.drop(name):
+            raise Refusal(404, "There is no such input.")
+        return Response(status_code=204)
+
+
+def add_question(app: FastAPI, site: Site, kind: str, body: type[Question]) -> None:
+    """The route that takes one kind of question."""
+
+    async def ask(question: Question) -> dict[str, str]:
+        given = {name: site.input(name) for name in question.inputs()}
+        return {"task": site.desk.submit(kind, question.model_dump(), given).id}
+
+    ask.__annotations__["question"] = body
+    app.post(f"/v1/{kind}", status_code=202, name=kind)(ask)
+
+
+def add_tasks(app: FastAPI, site: Site) -> None:
+    @app.get("/v1/tasks/{name}")
+    async def task(name: Id) -> dict[str, Any]:
+        return site.task(name).to_dict()
+
+    @app.delete("/v1/tasks/{name}", status_code=204)
+    async def cancel(name: Id) -> Response:
+        site.desk.cancel(site.task(name))
+        return Response(status_code=204)
+
+    @app.get("/v1/tasks/{name}/events")
+    async def events(name: Id) -> StreamingResponse:
+        found = site.task(name)
+        return StreamingResponse(follow(site.desk, found), media_type="text/event-stream")
+
+
+async def follow(desk: Desk, task: Task) -> AsyncIterator[bytes]:
+    """What changes of a task, until it ends. A task that its last follower leaves before the end is cancelled."""
+    task.followers += 1
+    seen, quiet = -1, 0.0
+    try:
+        while True:
+            if task.changes != seen:
+                seen, quiet = task.changes, 0.0
+                yield f"data: {json.dumps(task.to_dict())}\n\n".encode()
+                if task.ended:
+                    return
+            elif quiet > ALIVE:
+                quiet = 0.0
+                yield b": alive\n\n"
+            await asyncio.sleep(EVERY)
+            quiet += EVERY
+    finally:
+        task.followers -= 1
+        if not task.ended and not task.followers:
+            desk.cancel(task)
+
+
+def add_results(app: FastAPI, site: Site) -> None:
+    @app.get("/v1/results/{name}")
+    async def result(name: Id) -> Response:
+        return Response(site.result(name).document, media_type="application/json")
+
+    @app.get("/v1/results/{name}/values.safetensors")
+    async def values(name: Id) -> Response:
+        found = required(site.result(name).values, "This result has no values of its own.")
+        return Response(found, media_type="application/octet-stream", headers=saved_as("values.safetensors"))
+
+    @app.get("/v1/results/{name}/report.html")
+    async def report(name: Id) -> Response:
+        task = site.desk.submit("report", {"document": json.loads(site.result(name).document)}, {})
+        await ended(task)
+        if task.result is None:
+            raise Refusal(503, (task.error or {}).get("message", "The report could not be made."))
+        page = site.result(task.result).document
+        return Response(page, media_type="text/html", headers=saved_as("report.html"))
+
+
+def saved_as(name: str) -> dict[str, str]:
+    """A download, which no browser shows as a page of this server."""
+    return {"content-disposition": f'attachment; filename="{name}"'}

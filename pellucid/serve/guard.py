@@ -1,0 +1,136 @@
+"""Guard: what is checked before any route, and the headers of every answer.
+
+The order: host, origin, type, token, size. A wrong host means that the page was reached under a name that is not ours (DNS
+rebinding); a wrong origin, that another site's script asks.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+
+from .settings import Settings
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Message, Receive, Send], Awaitable[None]]
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+)
+HEADERS = {
+    "content-security-policy": POLICY,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "x-frame-options": "DENY",
+    "cache-control": "no-store",
+}
+UPLOADS = "/v1/inputs"
+JSON = "application/json"
+OPEN = ("/", "/static/")  # the page itself holds nothing that is secret
+
+
+@dataclass(frozen=True)
+class Refusal(Exception):
+    """An answer that ends a request: its status, and what is said."""
+
+    status: int
+    words: str
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+class Guard:
+    """The outermost layer of the server."""
+
+    def __init__(self, app: App, settings: Settings) -> None:
+        self.app, self.settings = app, settings
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            return await self.app(scope, receive, send)
+        if scope["type"] != "http":
+            return None  # there are no web sockets: the connection is closed
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        try:
+            self.check(scope["method"], scope["path"], headers)
+            return await self.app(scope, self.counting(receive), with_headers(send))
+        except Refusal as refusal:
+            return await refuse(with_headers(send), refusal)
+
+    def check(self, method: str, path: str, headers: dict[str, str]) -> None:
+        """Refuse what may not reach a route."""
+        if headers.get("host", "").lower() not in self.settings.hosts:
+            raise Refusal(421, "This server does not answer under that name.")
+        origin = headers.get("origin")
+        if origin is not None and origin.lower() not in {f"http://{host}" for host in self.settings.hosts}:
+            raise Refusal(403, "Another site asked for this.")
+        if method == "POST" and path != UPLOADS and media_type(headers) != JSON:
+            raise Refusal(415, f"Send {JSON}.")
+        if not is_open(path) and not self.knows(headers.get("authorization", "")):
+            words = "Open the address that the server printed; it holds the token."
+            raise Refusal(401, words, (("www-authenticate", "Bearer"),))
+        length = headers.get("content-length", "0")
+        if not length.isdecimal() or int(length) > self.settings.limits.upload:
+            raise Refusal(413, self.too_large())
+
+    def knows(self, authorization: str) -> bool:
+        """Whether a request shows the token; compared in constant time."""
+        if self.settings.token is None:
+            return True
+        return hmac.compare_digest(authorization.encode(), f"Bearer {self.settings.token}".encode())
+
+    def counting(self, receive: Receive) -> Receive:
+        """The body, refused as soon as it is longer than an upload may be, whatever its header said."""
+        total = 0
+
+        async def counted() -> Message:
+            nonlocal total
+            message = await receive()
+            total += len(message.get("body", b""))
+            if total > self.settings.limits.upload:
+                raise Refusal(413, self.too_large())
+            return message
+
+        return counted
+
+    def too_large(self) -> str:
+        return f"An upload has at most {self.settings.limits.upload / 1e6:g} MB."
+
+
+def is_open(path: str) -> bool:
+    """Whether a path is answered without a token."""
+    return path == OPEN[0] or path.startswith(OPEN[1])
+
+
+def media_type(headers: dict[str, str]) -> str:
+    """What the body is, without parameters."""
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def with_headers(send: Send) -> Send:
+    """Every answer with the headers that keep a browser from doing more than the page needs."""
+
+    async def sent(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            own = {name.lower() for name, _ in message["headers"]}
+            extra = [(name.encode(), value.encode()) for name, value in HEADERS.items() if name.encode() not in own]
+            message = {**message, "headers": [*message["headers"], *extra]}
+        await send(message)
+
+    return sent
+
+
+async def refuse(send: Send, refusal: Refusal) -> None:
+    """The answer to a request that is not let in."""
+    body = json.dumps({"error": {"kind": "Refused", "message": refusal.words}}).encode()
+    length = ("content-length", str(len(body)))
+    headers = [(name.encode(), value.encode()) for name, value in (("content-type", JSON), length, *refusal.headers)]
+    await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
