@@ -108,7 +108,7 @@ def about(question: Question) -> dict[str, Any]:
 
 
 def explained(model: Model, x: Any, question: Question, show: Show) -> Explanation:
-    return explain(model, x, method=configured(question), at=question["at"], **about(question))
+    return explain(model, x, question["target"], configured(question), versus=question["versus"], at=question["at"])
 
 
 def compared(model: Model, x: Any, question: Question, show: Show) -> Any:

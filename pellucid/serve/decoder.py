@@ -76,9 +76,16 @@ def check_header(content: bytes, limits: dict[str, Any]) -> None:
     except UnidentifiedImageError:
         found, do = f"bytes that begin with {content[:8]!r}", "Convert it to JPEG, PNG or WebP."
         raise PictureError("the upload", found, "it is no picture of a kind that is read here", do) from None
+    except Image.DecompressionBombError as error:
+        raise too_large(str(error), limits) from None
     if width * height > limits["megapixels"] * 1e6 or max(width, height) > limits["side"]:
-        most = f"more than {limits['megapixels']:g} megapixels, or {limits['side']:,} pixels a side, are not decoded"
-        raise PictureError("the upload", f"{width:,} x {height:,} pixels", most, "Scale it down first.")
+        raise too_large(f"{width:,} x {height:,} pixels", limits)
+
+
+def too_large(found: str, limits: dict[str, Any]) -> PictureError:
+    """What is said of a picture that promises more pixels than are decoded."""
+    most = f"more than {limits['megapixels']:g} megapixels, or {limits['side']:,} pixels a side, are not decoded"
+    return PictureError("the upload", found, most, "Scale it down first.")
 
 
 if __name__ == "__main__":

@@ -34,6 +34,10 @@ HEADERS = {
 }
 UPLOADS = "/v1/inputs"
 JSON = "application/json"
+TOO_LARGE = 413
+DRAINED = 4  # times what an upload may have: so much is read and dropped, for a client that still sends reads no answer
+    4  # times the most that an upload may have: so much is read and dropped, since a client that still sends reads no answer
+)
 OPEN = ("/", "/static/")  # the page itself holds nothing that is secret
 
 
@@ -62,6 +66,8 @@ class Guard:
             self.check(scope["method"], scope["path"], headers)
             return await self.app(scope, self.counting(receive), with_headers(send))
         except Refusal as refusal:
+            if refusal.status == TOO_LARGE:
+                await drain(receive, DRAINED * self.settings.limits.upload)
             return await refuse(with_headers(send), refusal)
 
     def check(self, method: str, path: str, headers: dict[str, str]) -> None:
@@ -78,7 +84,7 @@ class Guard:
             raise Refusal(401, words, (("www-authenticate", "Bearer"),))
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > self.settings.limits.upload:
-            raise Refusal(413, self.too_large())
+            raise Refusal(TOO_LARGE, self.too_large())
 
     def knows(self, authorization: str) -> bool:
         """Whether a request shows the token; compared in constant time."""
@@ -95,13 +101,22 @@ class Guard:
             message = await receive()
             total += len(message.get("body", b""))
             if total > self.settings.limits.upload:
-                raise Refusal(413, self.too_large())
+                raise Refusal(TOO_LARGE, self.too_large())
             return message
 
         return counted
 
     def too_large(self) -> str:
         return f"An upload has at most {self.settings.limits.upload / 1e6:g} MB."
+
+
+async def drain(receive: Receive, most: int) -> None:
+    """Read the rest of a body and drop it, up to so many bytes."""
+    while most > 0:
+        message = await receive()
+        most -= len(message.get("body", b""))
+        if message["type"] != "http.request" or not message.get("more_body", False):
+            return
 
 
 def is_open(path: str) -> bool:
