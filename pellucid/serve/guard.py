@@ -36,8 +36,6 @@ UPLOADS = "/v1/inputs"
 JSON = "application/json"
 TOO_LARGE = 413
 DRAINED = 4  # times what an upload may have: so much is read and dropped, for a client that still sends reads no answer
-    4  # times the most that an upload may have: so much is read and dropped, since a client that still sends reads no answer
-)
 OPEN = ("/", "/static/")  # the page itself holds nothing that is secret
 
 
