@@ -59,7 +59,7 @@ def test_only_the_recorder_random_draws_and_the_interceptor_know_the_dispatch_mo
 
 
 def test_the_root_has_few_entries():
-    assert HOUSE.figures()["entries at the root"] <= 19
+    assert HOUSE.figures()["entries at the root"] <= 21  # the rooms of the design, with job and serve
 
 
 @pytest.mark.parametrize("module", ["pellucid", "pellucid.cli", "pellucid.zoo", "pellucid.catalogue"])

@@ -23,7 +23,6 @@ COMMANDS = {  # the most used first; the file of a command is imported when it i
     "maximize": ("pellucid.cli.maximize:maximize", "Which picture excites a class or channel most."),
     "examples": ("pellucid.cli.examples:examples", "Which pictures of a folder excite a class or channel most."),
     "evaluate": ("pellucid.cli.evaluate:evaluate", "Which method to trust, measured on a model and pictures."),
-    "serve": ("pellucid.cli.serve:serve", "The page: drop a picture, see why, test it, meet the units."),
     "repro": ("pellucid.cli.repro:repro", "Compute again what a result file holds, and say how far it differs."),
     "prior": ("pellucid.cli.prior:prior", "Train a generator of pictures for recipes dgn_am and ppgn."),
     "inspect": ("pellucid.cli.inspect:inspect", "Input, layers, rules and methods of a model."),

@@ -108,7 +108,8 @@ def about(question: Question) -> dict[str, Any]:
 
 
 def explained(model: Model, x: Any, question: Question, show: Show) -> Explanation:
-    return explain(model, x, question["target"], configured(question), versus=question["versus"], at=question["at"])
+    e: Explanation = explain(model, x, question["target"], configured(question), versus=question["versus"], at=question["at"])
+    return e
 
 
 def compared(model: Model, x: Any, question: Question, show: Show) -> Any:

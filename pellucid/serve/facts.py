@@ -64,6 +64,6 @@ def columns(model: Model) -> list[dict[str, Any]] | None:
 
 def report(question: Mapping[str, Any]) -> bytes:
     """The one-file report of a document."""
-    from pellucid.render.report import page
+    from pellucid.render.report import html
 
-    return page(question["document"]).encode()
+    return html(question["document"]).encode()
