@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from .explanation.explanation import Explanation as Explanation
     from .explanation.explanations import Explanations as Explanations
     from .explanation.ledger import Ledger as Ledger
+    from .explanation.overview import Chart as Chart, Confusion as Confusion, Overview as Overview
     from .explanation.regions import Region as Region
     from .methods import CallablePackage, cam as cam, gradient as gradient, lrp as lrp, perturb as perturb
     from .model import (
@@ -87,12 +88,14 @@ if TYPE_CHECKING:
     from .verbs.auto import Auto as Auto
     from .verbs.compare import compare as compare
     from .verbs.concepts import Concept as Concept, Concepts as Concepts, concepts as concepts
+    from .verbs.confusion import confusion as confusion
     from .verbs.evaluate import evaluate as evaluate
     from .verbs.examples import examples as examples
     from .verbs.explain import explain as explain
     from .verbs.hide import HidingTest as HidingTest, hide as hide
     from .verbs.inspect import Card as Card, inspect as inspect
     from .verbs.maximize import maximize as maximize
+    from .verbs.overview import overview as overview
     from .verbs.suites import hidden_parts as hidden_parts, pasted_object as pasted_object
     from .verbs.verify import Claim as Claim, Verification as Verification, verify as verify
     from .zoo import truth as truth

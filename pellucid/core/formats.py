@@ -80,6 +80,22 @@ FORMATS: dict[str, dict[str, str]] = {
     "card": {".html": RESULT_PAGE, ".json": "pellucid.render.document:document"},
     "verification": {".html": RESULT_PAGE, ".json": "pellucid.render.document:document"},
     "report": {".html": "pellucid.render.report.results:report_page", ".json": "pellucid.render.report.results:report_document"},
+    "chart": {
+        ".png": "pellucid.render.overview:png",
+        ".svg": "pellucid.render.overview:svg",
+        ".json": "pellucid.explanation.overview.chart:to_dict",
+        ".csv": "pellucid.explanation.overview.chart:to_csv",
+        ".txt": "pellucid.render.overview:text",
+        ".jpg": f"pellucid.render.overview:png > {JPEG}",
+        ".pdf": f"pellucid.render.overview:png > {PDF}",
+    },
+    "overview": {
+        ".png": "pellucid.render.overview.chart:sheet_png",
+        ".json": "pellucid.render.overview.chart:all_data",
+        ".txt": "pellucid.render.overview.chart:all_texts",
+        ".jpg": f"pellucid.render.overview.chart:sheet_png > {JPEG}",
+        ".pdf": f"pellucid.render.overview.chart:sheet_png > {PDF}",
+    },
     "findings": {
         ".html": RESULT_PAGE,
         ".csv": "pellucid.verbs.suites.findings:to_csv",

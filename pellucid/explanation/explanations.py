@@ -24,7 +24,7 @@ class Explanations(Displayed):
     Going through it computes; going through it twice computes twice, unless the data can be read only once.
 
     Arguments:
-        compute: Begins anew with the first sample.
+        compute: Begins anew with the first sample: batches, each with the number of samples in it.
         source: What the samples come from, in words.
         method: What they are explained by.
         count: How many samples there are, where that is known.
@@ -32,20 +32,25 @@ class Explanations(Displayed):
     Example:
         >>> import torch
         >>> one = Explanation(torch.ones(1, 2), torch.ones(1), "logit 0", "gradient", True)
-        >>> many = Explanations(lambda: iter([one, one]), "a list", "gradient", 2)
+        >>> many = Explanations(lambda: iter([(one, 1), (one, 1)]), "a list", "gradient", 2)
         >>> many, [float(e.output) for e in many], len(many.concat())
         (Explanations(gradient of a list, 2 samples, computed as they are reached), [1.0, 1.0], 2)
     """
 
     kind: ClassVar[str] = "explanations"
 
-    compute: Callable[[], Iterator[Explanation]]
+    compute: Callable[[], Iterator[tuple[Explanation, int]]]
     source: str
     method: str
     count: int | None = None
 
     def __iter__(self) -> Iterator[Explanation]:
-        return self.compute()
+        """Every sample; one that has several rows, as a text in windows has, with all of them."""
+        return (one for e, many in self.compute() for one in (e if len(e) == many else (e,)))
+
+    def batches(self) -> Iterator[Explanation]:
+        """The same in batches, as they are computed."""
+        return (e for e, _ in self.compute())
 
     def __len__(self) -> int:
         if self.count is None:
@@ -65,7 +70,7 @@ class Explanations(Displayed):
         Raises:
             InputError: there are none, or their values have different shapes.
         """
-        every = list(self)
+        every = list(self.batches())
         shapes = list(dict.fromkeys(tuple(e.values.shape[1:]) for e in every))
         if len(shapes) != 1:
             found = f"shapes {shapes[0]} and {shapes[1]}" if shapes else "no sample"

@@ -38,25 +38,20 @@ def explain_many(
     """
     check_count(target, samples.count)
 
-    def compute() -> Iterator[Explanation]:
+    def compute() -> Iterator[tuple[Explanation, int]]:
         done = 0
         for group in batched(model, samples.read(), together):
             many = _size(group.x)
             rows = range(done, done + many)
             e = ask(group.x, for_rows(target, rows, group.labels), for_rows(versus, rows, group.labels))
             done += many
-            yield from apart(named(model, e, group), many)
+            yield named(model, e, group), many
             if report_progress(done, samples.count or done, "samples"):
                 return
         if not done:
             raise InputError(f"explanations of {samples.source}", "no sample", "there is nothing to explain", "Check the data.")
 
     return Explanations(compute, samples.source, method, samples.count)
-
-
-def apart(e: Explanation, many: int) -> Iterator[Explanation]:
-    """The explanation of every sample; of one that has several rows, all of them together."""
-    return iter(e) if len(e) == many else iter((e,))
 
 
 def named(model: Model, e: Explanation, group: Group) -> Explanation:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from io import BytesIO
 
@@ -65,6 +65,15 @@ class Words:
     upward: bool = False
 
 
+@dataclass(frozen=True)
+class Dots:
+    """Dots of one colour, `radius` pixels each: thousands of them take little room in a file."""
+
+    points: tuple[Point, ...]
+    radius: float
+    fill: Colour
+
+
 @dataclass(frozen=True, eq=False)
 class Raster:
     """Pixels (height, width, 3) in a rectangle."""
@@ -87,7 +96,7 @@ class Raster:
         return f"data:image/png;base64,{b64encode(file.getvalue()).decode()}"
 
 
-Mark = Rect | Line | Words | Raster
+Mark = Rect | Line | Words | Dots | Raster
 
 
 @dataclass(frozen=True)
@@ -117,6 +126,10 @@ class Drawing:
                 draw.rectangle((box[0], box[1], max(box[0], box[2] - 1), max(box[1], box[3] - 1)), fill=mark.fill)
             elif isinstance(mark, Raster):
                 fine.paste(mark.image(FINER), (round(FINER * mark.left), round(FINER * mark.top)))
+            elif isinstance(mark, Dots):
+                for x, y in mark.points:
+                    box = [FINER * edge for edge in (x - mark.radius, y - mark.radius, x + mark.radius, y + mark.radius)]
+                    draw.ellipse((box[0], box[1], box[2], box[3]), fill=mark.fill)
             elif isinstance(mark, Line):
                 points = [(FINER * x, FINER * y) for x, y in mark.points]
                 draw.line(points, mark.colour, max(1, round(FINER * mark.wide)), joint="curve")
@@ -167,6 +180,9 @@ def _element(mark: Mark) -> str:
         size = f'width="{mark.right - mark.left:.1f}" height="{mark.bottom - mark.top:.1f}"'
         place = f'x="{mark.left:.1f}" y="{mark.top:.1f}"'
         return f'<image {place} {size} preserveAspectRatio="none" href="{mark.uri()}"/>'
+    if isinstance(mark, Dots):
+        path = "".join(f"M{x:.1f} {y:.1f}h0" for x, y in mark.points)  # lines of no length with round ends
+        return f'<path d="{path}" stroke="{web(mark.fill)}" stroke-width="{2 * mark.radius:g}" stroke-linecap="round"/>'
     if isinstance(mark, Line):
         points = " ".join(f"{x:.1f},{y:.1f}" for x, y in mark.points)
         return f'<polyline points="{points}" fill="none" stroke="{web(mark.colour)}" stroke-width="{mark.wide:g}"/>'
@@ -174,6 +190,21 @@ def _element(mark: Mark) -> str:
     where += f' transform="rotate(-90 {mark.left:.1f} {mark.base:.1f})"' if mark.upward else ""
     how = f'font-family="system-ui, sans-serif" font-size="{mark.size}" fill="{web(mark.colour)}"'
     return f"<text {where} {how}>{in_svg(visible(mark.text))}</text>"
+
+
+def moved(mark: Mark, right: float, down: float) -> Mark:
+    """The same mark elsewhere.
+
+    Example:
+        >>> moved(Rect(0, 0, 2, 2, INK), 5, 1)
+        Rect(left=5, top=1, right=7, bottom=3, fill=(28, 30, 34), tooltip='')
+    """
+    if isinstance(mark, Words):
+        return replace(mark, left=mark.left + right, base=mark.base + down)
+    if isinstance(mark, (Line, Dots)):
+        return replace(mark, points=tuple((x + right, y + down) for x, y in mark.points))
+    here = mark.left + right, mark.top + down, mark.right + right, mark.bottom + down
+    return replace(mark, left=here[0], top=here[1], right=here[2], bottom=here[3])
 
 
 def visible(text: str) -> str:
