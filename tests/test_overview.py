@@ -244,26 +244,27 @@ def charts(risk: pl.Model) -> dict[str, pl.Chart]:
 @pytest.mark.parametrize("kind", CHARTS)
 def test_every_chart_is_saved_shown_and_told(charts: dict[str, pl.Chart], kind: str, tmp_path: Path):
     chart = charts[kind]
-    assert chart.kind == kind and all(len(row) == len(chart.head) for row in chart.rows)
+    assert chart.view == kind and all(len(row) == len(chart.head) for row in chart.rows)
     files = {suffix: chart.save(tmp_path / f"x.{suffix}") for suffix in ("png", "svg", "json", "csv", "txt")}
     with Image.open(files["png"]) as image:
         assert image.width == drawing(chart).wide and np.asarray(image).std() > 5
         assert chart.title in image.info["Description"]
     told = json.loads(files["json"].read_text())
-    assert told["kind"] == kind and len(told["rows"]) == len(chart.rows)
+    assert told["view"] == kind and len(told["rows"]) == len(chart.rows)
     assert len(files["csv"].read_text().splitlines()) == len(chart.rows) + 1
     svg = files["svg"].read_text()
     assert svg.startswith("<svg") and "<title>" in svg and chart.title in files["txt"].read_text()
     figure = chart_figure(chart)
     assert set(figure) == {"title", "caption", "svg", "src", "alt", "table"} and figure["svg"] == svg
     assert all(isinstance(cell, str) for row in figure["table"]["rows"] for cell in row)
-    assert chart._repr_png_()[:4] == b"\x89PNG"
+    page = chart.save(tmp_path / "x.html").read_text()
+    assert page.lower().startswith("<!doctype html>") and chart.title.split('"')[0] in page
 
 
 def test_an_overview_is_saved_with_all_its_charts(risk: pl.Model, tmp_path: Path):
     overview = pl.overview(risk, rows(20), "high")
     told = json.loads(overview.save(tmp_path / "x.json").read_text())
-    assert [one["kind"] for one in told["charts"]] == ["beeswarm", "bars"]
+    assert [one["view"] for one in told["charts"]] == ["beeswarm", "bars"]
     with Image.open(overview.save(tmp_path / "x.png")) as image:
         assert image.height > drawing(overview.bars()).high
     assert repr(overview) == "Overview(lrp of 20 rows)"

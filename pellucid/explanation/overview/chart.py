@@ -8,9 +8,11 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from pellucid.core.formats import encoded, save
+from pellucid.core.displayed import Displayed
+from pellucid.core.formats import save
+from pellucid.core.one_line import cut
 from pellucid.errors.printable import in_csv, make_printable
 from .running import Interval
 
@@ -18,11 +20,11 @@ Cell = str | float | int | None
 
 
 @dataclass(frozen=True, eq=False)
-class Chart:
+class Chart(Displayed):
     """One view of many explanations.
 
     Arguments:
-        kind: "beeswarm", "bars", "dependence", "over_time", "words", "mean_maps" or "confusion".
+        view: "beeswarm", "bars", "dependence", "over_time", "words", "mean_maps" or "confusion".
         title: What it shows, in a few words.
         caption: How it is read, and what has to be known about it.
         head, rows: The same as a table.
@@ -31,7 +33,9 @@ class Chart:
         provenance: What it takes to repeat it.
     """
 
-    kind: str
+    kind: ClassVar[str] = "chart"
+
+    view: str
     title: str
     caption: str
     head: tuple[str, ...]
@@ -44,11 +48,7 @@ class Chart:
         make_printable(self, "title", "caption", "head", "warnings")
 
     def __repr__(self) -> str:
-        return f"Chart({self.kind}: {self.title}, {len(self.rows)} rows)"
-
-    def _repr_png_(self) -> bytes:
-        """The picture, for notebooks."""
-        return encoded(self, "chart", ".png")
+        return cut(f"Chart({self.view}: {self.title}, {len(self.rows)} rows)")
 
     def words(self) -> str:
         """Title, caption and warnings, for those who do not see it."""
@@ -84,7 +84,7 @@ class Bars:
 def to_dict(chart: Chart) -> dict[str, Any]:
     """The chart as plain data: its words and its table."""
     rows = [dict(zip(chart.head, row, strict=True)) for row in chart.rows]
-    about = {"kind": chart.kind, "title": chart.title, "caption": chart.caption, "warnings": list(chart.warnings)}
+    about = {"view": chart.view, "title": chart.title, "caption": chart.caption, "warnings": list(chart.warnings)}
     return about | {"rows": rows, "provenance": chart.provenance}
 
 

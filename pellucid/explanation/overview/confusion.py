@@ -6,11 +6,13 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from pellucid.core.formats import encoded, save
+from pellucid.core.displayed import Displayed
+from pellucid.core.formats import save
+from pellucid.core.one_line import cut
 from pellucid.errors import InputError
 from .chart import Bar, Bars, Cell, Chart
 from .maps import Maps, MeanMap, MeanMaps
@@ -24,13 +26,15 @@ NAMED = 3  # columns or words that a line of the table names
 
 
 @dataclass(frozen=True, eq=False)
-class Confusion:
+class Confusion(Displayed):
     """Samples whose class is known, by what they are and what the model takes them for.
 
     Arguments:
         counts: How many samples there are of each (true class, predicted class), right ones too.
         pairs: Of the wrong ones, the explanations of why the predicted class rather than the true one, at a glance.
     """
+
+    kind: ClassVar[str] = "confusion"
 
     counts: Mapping[Pair, int]
     pairs: Mapping[Pair, Overview]
@@ -46,11 +50,7 @@ class Confusion:
         return sum(count for (true, predicted), count in self.counts.items() if true != predicted)
 
     def __repr__(self) -> str:
-        return f"Confusion({self.errors} of {self.n} samples taken for another class, {len(self.pairs)} pairs of classes)"
-
-    def _repr_png_(self) -> bytes:
-        """The chart, for notebooks."""
-        return encoded(self.chart(), "chart", ".png")
+        return cut(f"Confusion({self.errors} of {self.n} samples taken for another class, {len(self.pairs)} pairs of classes)")
 
     def pair(self, true: str, predicted: str) -> Overview:
         """What speaks for the predicted class rather than the true one, over all samples of that pair.
@@ -93,7 +93,7 @@ class Confusion:
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write its chart, see `Chart.save`."""
-        return save(self.chart(), path, "chart")
+        return save(self, path, "confusion")
 
     def _row(self, pair: Pair) -> tuple[Cell, ...]:
         every = sum(count for (true, _), count in self.counts.items() if true == pair[0])

@@ -7,9 +7,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from pellucid.core.formats import encoded, save
+from pellucid.core.displayed import Displayed
+from pellucid.core.formats import save
+from pellucid.core.one_line import cut
 from pellucid.errors import InputError
 from pellucid.model.modality import Generated, MultiInput, Table, Tokens
 from ..explanation import Explanation
@@ -27,11 +29,11 @@ MOST = 14  # columns, words or classes in a chart
 
 
 @dataclass(frozen=True, eq=False)
-class Overview:
+class Overview(Displayed):
     """What many explanations say together; its charts are methods, and `charts` are those that suit the data.
 
     Arguments:
-        kind: Of the data: "rows", "series", "texts" or "pictures".
+        data: Of what they are: "rows", "series", "texts" or "pictures".
         collected: What the charts are made of.
         about: What holds for all of them.
 
@@ -42,16 +44,14 @@ class Overview:
         (Overview(gradient_x_input of 2 rows), ('feature 0', 1.5, -4.85...))
     """
 
-    kind: str
+    kind: ClassVar[str] = "overview"
+
+    data: str
     collected: Collected
     about: About
 
     def __repr__(self) -> str:
-        return f"Overview({self.about.method} of {self.collected.n} {self.kind})"
-
-    def _repr_png_(self) -> bytes:
-        """All charts, for notebooks."""
-        return encoded(self, "overview", ".png")
+        return cut(f"Overview({self.about.method} of {self.collected.n} {self.data})")
 
     def beeswarm(self, most: int = MOST) -> Chart:
         """Of a table: every row as a dot on the line of every column, at its value, in the colour of what stands in the column.
@@ -98,7 +98,7 @@ class Overview:
             "rows": (self.beeswarm, self.bars), "series": (self.over_time,), "texts": (self.words,),
             "pictures": (self.mean_maps,),
         }  # fmt: skip
-        return tuple(make() for make in suiting[self.kind])
+        return tuple(make() for make in suiting[self.data])
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write all charts in one file: .png, .json, .txt, .jpg, .pdf.
@@ -114,8 +114,8 @@ class Overview:
         return self.collected
 
     def _refusal(self, asked: str, wanted: str) -> InputError:
-        do = f"Take one of its charts: {', '.join(chart.kind for chart in self.charts)}."
-        return InputError(asked, f"{self.collected.n} {self.kind}", f"it is drawn of {wanted}", do)
+        do = f"Take one of its charts: {', '.join(chart.view for chart in self.charts)}."
+        return InputError(asked, f"{self.collected.n} {self.data}", f"it is drawn of {wanted}", do)
 
 
 @dataclass

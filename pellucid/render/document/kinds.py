@@ -9,6 +9,7 @@ from pellucid.core.files import finite
 from pellucid.errors import InputError
 from pellucid.explanation.comparison import Comparison
 from pellucid.explanation.explanation import Explanation
+from pellucid.explanation.overview import Chart, Confusion, Overview
 from pellucid.metrics.report.table import Table
 from pellucid.synth.examples.example import Examples
 from pellucid.synth.maximized import Maximized
@@ -18,7 +19,7 @@ from pellucid.verbs.hide import HidingTest
 from pellucid.verbs.inspect import Card
 from pellucid.verbs.suites.findings import Findings
 from pellucid.verbs.verify import Verification
-from . import pictures, schema, tables
+from . import charts, pictures, schema, tables
 from .report import of_comparison_or_batch, of_explanation, report
 
 #: Every kind of result, and what writes its document: a new one is its function, and a line here.
@@ -34,6 +35,9 @@ KINDS: dict[type, Callable[[Any], Any]] = {
     Verification: tables.verification,
     Trust: tables.trust,
     HidingTest: tables.hiding,
+    Chart: charts.chart,
+    Overview: charts.overview,
+    Confusion: charts.confusion,
 }
 
 

@@ -34,7 +34,7 @@ PAINTERS: dict[str, Callable[[Any, int], tuple[list[Mark], float]]] = {
 def drawing(chart: Chart, wide: int = WIDE) -> Drawing:
     """The chart under its title, over its caption and warnings, with a margin around."""
     marks, below = paragraph(chart.title, 24, INK, 0.0, wide)
-    body, high = PAINTERS[chart.kind](chart.data, wide)
+    body, high = PAINTERS[chart.view](chart.data, wide)
     marks += [moved(mark, 0, below + GAP) for mark in body]
     below += high + 2 * GAP
     for words, colour in ((chart.caption, FAINT), *((warning, AMBER) for warning in chart.warnings)):
@@ -46,7 +46,7 @@ def drawing(chart: Chart, wide: int = WIDE) -> Drawing:
 
 def paragraph(words: str, size: int, colour: Colour, top: float, wide: int) -> tuple[list[Mark], float]:
     """Words in lines, and where they end."""
-    lines, step = wrap(words, size, wide, spelled=False), 1.4 * size
+    lines, step = wrap(words, size, wide), 1.4 * size
     marks: list[Mark] = [Words(0, top + size + step * row, line, size, colour) for row, line in enumerate(lines)]
     return marks, top + step * len(lines)
 
