@@ -32,6 +32,8 @@ export function openCase(doc, layers = doc.layers ?? []) {
   return {
     doc,
     layers,
+    /** Whether it is a part of another case, which has the controls. */
+    nested: false,
     layer: signal(layers[0]),
     /** @type {import('@preact/signals').Signal<number | string | null>} */
     region: signal(null),

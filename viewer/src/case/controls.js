@@ -18,17 +18,21 @@ export function Which({ open }) {
   return html`<div class="which">
     ${methods.length > 1 && html`<${Select} label="Method" options=${options(methods)} value=${methodOf(layer)} choose=${(/** @type {string} */ method) => show(open, nearest(open, { method }))} />`}
     ${targets.length > 1 && html`<${Select} label="Target" options=${options(targets)} value=${layer.target} choose=${(/** @type {string} */ target) => show(open, nearest(open, { target }))} />`}
-    ${both && html`<button type="button" class="plain" aria-pressed=${String(Boolean(layer.contrast))} aria-keyshortcuts="V" onClick=${versus}>Versus</button>`}
+    ${both && html`<button type="button" class="plain" aria-pressed=${String(Boolean(layer.contrast))} aria-keyshortcuts="V" onClick=${versus}>Versus ${rival(open)}</button>`}
   </div>`;
 }
 
-/** What lies on the picture. */
-export function Views() {
-  return html`<${Buttons} label="View" options=${VIEWS} value=${settings.view.value} choose=${setView} />`;
+/** The other class of the contrast that the key V shows. @param {Case} open */
+const rival = (open) => (open.layers.find((one) => one.contrast && one.method === open.layer.value.method) ?? open.layers.find((one) => one.contrast))?.contrast?.[1][0];
+
+/** What lies on the picture. @param {{ layer: import('../types.js').Layer, photo?: boolean }} props `photo`: whether there is one. */
+export function Views({ layer, photo = true }) {
+  const views = VIEWS.filter(({ name }) => (photo || name === 'map' || name === 'regions') && (name !== 'regions' || layer.regions.length > 0 || settings.view.value === name));
+  return views.length > 1 && html`<${Buttons} label="View" options=${views} value=${settings.view.value} choose=${setView} />`;
 }
 
-/** How the map is painted. @param {{ open: Case, picture?: boolean }} props `picture`: whether something lies below the map. */
-export function Display({ open, picture = true }) {
+/** How the map is painted. @param {{ open: Case, picture?: boolean, bars?: boolean }} props `picture`: whether something lies below the map; `bars`: whether values are lengths. */
+export function Display({ open, picture = true, bars = false }) {
   const layer = open.layer.value;
   if (layer.nothing || layer.doubt) return null;
   const { opacity, palette, threshold, sign, scale } = settings;
@@ -36,14 +40,14 @@ export function Display({ open, picture = true }) {
   return html`<fieldset class="display">
     <legend>Display</legend>
     ${picture && html`<${Slider} label="Opacity" value=${opacity.value} choose=${(/** @type {number} */ share) => (opacity.value = share)} />`}
-    <${Slider}
+    ${!bars && html`<${Slider}
       label="Threshold" value=${threshold.value} choose=${(/** @type {number} */ share) => (threshold.value = share)}
       says=${`${Math.round(100 * threshold.value)} % of the scale`}
-    />
-    ${layer.signed && html`<${Select} label="Sign" options=${SIGNS} value=${sign.value} choose=${(/** @type {string} */ name) => (sign.value = name)} />`}
+    />`}
+    ${!bars && layer.signed && html`<${Select} label="Sign" options=${SIGNS} value=${sign.value} choose=${(/** @type {string} */ name) => (sign.value = name)} />`}
     <${Select} label="Palette" options=${PALETTES} value=${palette.value} choose=${(/** @type {string} */ name) => (palette.value = name)} />
-    <${Select} label="Scale" options=${scales} value=${scales.some((one) => one.name === scale.value) ? scale.value : 'own'} choose=${(/** @type {string} */ name) => chooseScale(name, layer)} />
-    ${scale.value === 'fixed' && html`<${Fixed} />`}
+    ${!bars && html`<${Select} label="Scale" options=${scales} value=${scales.some((one) => one.name === scale.value) ? scale.value : 'own'} choose=${(/** @type {string} */ name) => chooseScale(name, layer)} />`}
+    ${!bars && scale.value === 'fixed' && html`<${Fixed} />`}
   </fieldset>`;
 }
 

@@ -49,4 +49,4 @@ export const channelOf = (layer, values, channel, height) =>
  * @param {Pick<Case, 'region' | 'place'>} own
  * @returns {Case}
  */
-export const caseOf = (open, make, own) => ({ ...open, ...own, layers: open.layers.map(make), layer: /** @type {Case['layer']} */ (computed(() => make(open.layer.value))) });
+export const caseOf = (open, make, own) => ({ ...open, ...own, nested: true, layers: open.layers.map(make), layer: /** @type {Case['layer']} */ (computed(() => make(open.layer.value))) });

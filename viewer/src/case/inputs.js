@@ -4,6 +4,7 @@ import { percent } from '../data/numbers.js';
 import { html } from '../html.js';
 import { BODIES } from './bodies.js';
 import { caseOf, partOf } from './derived.js';
+import { Board } from './layout.js';
 import { Bars } from './ledger.js';
 import { Values } from './values.js';
 
@@ -14,7 +15,7 @@ import { Values } from './values.js';
 export function InputsCase({ open, subject }) {
   const parts = open.layer.value.parts;
   const shares = parts.filter((one) => one.share !== null).map((one) => ({ label: one.name, amount: one.share ?? 0, from: 0, to: one.share ?? 0 }));
-  return html`${shares.length > 0 && html`<section class="largest"><h2>Which input holds how much of all evidence</h2><${Bars} bars=${shares} label="Share of every input" /></section>`}
+  return html`<${Board} open=${open} picture>${shares.length > 0 && html`<section><h2>Which input holds how much of all evidence</h2><${Bars} bars=${shares} label="Share of every input" words=${percent} /></section>`}<//>
     ${subject.parts.map((one, n) => html`<${Part} key=${n} open=${open} part=${one} n=${n} />`)}`;
 }
 

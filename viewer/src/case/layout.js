@@ -4,15 +4,16 @@ import { Display, Which } from './controls.js';
 
 /** @typedef {import('../settings.js').Case} Case */
 
-/** The figure, and beside it what there is to choose. @param {{ open: Case, children: any, more?: any, picture?: boolean, classes?: boolean }} props */
-export function Board({ open, children, more, picture = false, classes = true }) {
+/** The figure, and beside it what there is to choose. @param {{ open: Case, children: any, more?: any, picture?: boolean, bars?: boolean }} props */
+export function Board({ open, children, more, picture = false, bars = false }) {
+  if (open.nested) return html`<div class=${more ? 'board' : ''}><div class="main">${children}</div>${more && html`<div class="beside-main">${more}</div>`}</div>`;
   return html`<div class="board">
     <div class="main">${children}</div>
     <div class="beside-main">
       <${Which} open=${open} />
-      ${classes && html`<${Classes} classes=${open.doc.classes ?? []} target=${open.layer.value.target} />`}
+      <${Classes} classes=${open.doc.classes ?? []} layer=${open.layer.value} />
       ${more}
-      <${Display} open=${open} picture=${picture} />
+      <${Display} open=${open} picture=${picture} bars=${bars} />
     </div>
   </div>`;
 }

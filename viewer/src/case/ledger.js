@@ -35,9 +35,9 @@ function tableOf(ledger) {
 /**
  * Horizontal bars from one value to another, as lines of a table.
  *
- * @param {{ bars: { label: string, amount: number, from: number, to: number, whole?: boolean, note?: string }[], label: string, colour?: (amount: number) => string | undefined }} props
+ * @param {{ bars: { label: string, amount: number, from: number, to: number, whole?: boolean, note?: string }[], label: string, colour?: (amount: number) => string | undefined, words?: (amount: number) => string }} props
  */
-export function Bars({ bars, label, colour }) {
+export function Bars({ bars, label, colour, words }) {
   const ends = bars.flatMap((one) => [one.from, one.to]).concat(0);
   const [low, high] = [Math.min(...ends), Math.max(...ends)];
   const share = (/** @type {number} */ value) => (100 * (value - low)) / (high - low || 1);
@@ -56,7 +56,7 @@ export function Bars({ bars, label, colour }) {
             background: colour?.(one.amount),
           }} />
         </div></td>
-        <td class="number">${one.whole ? figure(one.amount) : withSign(one.amount)}</td>
+        <td class="number">${words?.(one.amount) ?? (one.whole ? figure(one.amount) : withSign(one.amount))}</td>
       </tr>`,
     )}</tbody>
   </table>`;

@@ -20,10 +20,10 @@ export function PictureCase({ open, subject }) {
   const layer = open.layer.value;
   if (layer.shape[0] === 1 && layer.shape[1] > 1 && subject.height > 1) return html`<${ValuesCase} open=${open} />`;
   const { width, height } = subject;
-  const more = html`<section><h3>${layer.signed ? 'The regions that say most' : 'The regions that matter most'}</h3><${RegionList} open=${open} /></section>`;
+  const more = !layer.nothing && !layer.doubt && html`<section><h3>${layer.signed ? 'The regions that say most' : 'The regions that matter most'}</h3><${RegionList} open=${open} /></section>`;
   return html`<${Board} open=${open} picture more=${more}>
-      <${Views} />
-      <${Stage} open=${open} width=${width} height=${height} caption=${`What the model saw. ${layer.sentence}`}><${Photo} subject=${subject} /><//>
+      <${Views} layer=${layer} photo=${Boolean(subject.src)} />
+      <${Stage} open=${open} width=${width} height=${height} photo=${Boolean(subject.src)} caption=${`What the model saw. ${layer.sentence}`}><${Photo} subject=${subject} /><//>
       <${Legend} layer=${layer} layers=${open.layers} />
     <//>
     <${SideBySide} open=${open} paint=${(/** @type {Layer} */ one) => html`<${Small} subject=${subject} layer=${one} layers=${open.layers} />`} />`;

@@ -4,6 +4,7 @@ import { maskOf, outline } from '../data/outline.js';
 import { css, hue, paletteOf } from '../data/palette.js';
 import { useRoving } from '../hooks.js';
 import { html } from '../html.js';
+import { sideOf } from '../parts/legend.js';
 import { settings } from '../settings.js';
 
 /** @typedef {import('../types.js').Layer} Layer */
@@ -23,11 +24,23 @@ export const pathsOf = (layer) => {
 export const colourOf = (region, layer) => css(hue(paletteOf(settings.palette.value), region.sign === 'against' ? -1 : 1, layer.signed));
 
 /** Which share of what. @param {Region} region @param {Layer} layer */
-export const shareOf = (region, layer) => `${percent(region.share)} of all evidence${layer.signed ? ` ${region.sign}` : ''}`;
+export const shareOf = (region, layer) => `${percent(region.share)} of all evidence${layer.signed ? ` ${sideOf(layer, region.sign)}` : ''}`;
 
 /** A region in one sentence. @param {Region} region @param {Layer} layer @param {number} n */
 export const tell = (region, layer, n) =>
-  `Region ${n + 1} of ${layer.regions.length}: ${shareOf(region, layer)}, on ${percent(region.area, 1)} of the picture; ${region.place}.`;
+  `Region ${n + 1} of ${layer.regions.length}: ${shareOf(region, layer)}, on ${percent(region.area, 1)} of the ${layer.shape[0] > 1 ? 'picture' : 'values'}; ${placeOf(region, layer)}.`;
+
+const THIRDS = [['upper left', 'top', 'upper right'], ['left', 'centre', 'right'], ['lower left', 'bottom', 'lower right']];
+
+/** Where a region is, in words. @param {Region} region @param {Layer} layer */
+function placeOf(region, layer) {
+  const [height, width] = layer.shape;
+  const [top, left, bottom, right] = region.box;
+  if (height === 1) return right - left > 1 ? `entries ${left} to ${right - 1}` : `entry ${left}`;
+  if (region.parts > 1) return region.place;
+  const third = (/** @type {number} */ low, /** @type {number} */ high, /** @type {number} */ size) => Math.min(2, Math.floor((3 * (low + high)) / 2 / size));
+  return `${THIRDS[third(top, bottom, height)][third(left, right, width)]} (${region.place})`;
+}
 
 /** @param {Case} open @param {Region['id']} id */
 export const choose = (open, id) => (open.region.value = open.region.value === id ? null : id);
@@ -112,7 +125,7 @@ export function RegionList({ open }) {
         >
           <span class=${`swatch ${layer.signed ? one.sign : ''}`} style=${{ background: colourOf(one, layer), color: colourOf(one, layer) }} />
           <span class="share">${percent(one.share)}</span>
-          <span class="where" dir="auto">${layer.signed ? `${one.sign}, ` : ''}${one.place}</span>
+          <span class="where" dir="auto">${layer.signed ? `${sideOf(layer, one.sign)}, ` : ''}${placeOf(one, layer)}</span>
         </button></li>`,
       )}
     </ol>

@@ -27,7 +27,7 @@ export function SpectrogramCase({ open, subject }) {
   const shown = useMemo(() => values && caseOf({ ...open, layers: [layer] }, (one) => channelOf(one, values, channel, height), own), [open, layer, values, channel]);
   const names = subject.channels.map((name, n) => ({ name: String(n), label: name || `channel ${n + 1}` }));
   return html`<${Board} open=${open} picture>
-    <${Views} />
+    <${Views} layer=${layer} />
     ${names.length > 1 && html`<${Select} label="Channel" options=${names} value=${String(channel)} choose=${(/** @type {string} */ n) => setChannel(Number(n))} />`}
     <${Empty} layer=${layer} />
     ${shown && html`<${Stage} open=${shown} width=${RATIO * 100} height=${100} caption="Loudness of every frequency over time" rows=${hertz} columns=${seconds}>

@@ -10,6 +10,8 @@ import { Badges, Outlines, tell } from './regions.js';
 /** @typedef {import('../settings.js').Case} Case */
 /** @typedef {import('../types.js').Layer} Layer */
 
+const TINY = 64; // pixels: such a picture gains nothing from filling the page
+
 /** How far the picture gives way to the ground of the map. @param {Layer} layer */
 export function veil(layer) {
   const share = settings.view.value === 'map' ? settings.opacity.value : 0;
@@ -22,14 +24,14 @@ export const groundStyle = (layer) => css(groundOf(paletteOf(settings.palette.va
 /**
  * The picture, its map, its regions and a cursor, one on another.
  *
- * @param {{ open: Case, children?: any, width: number, height: number, caption: string, plain?: boolean, rows?: (n: number) => string, columns?: (n: number) => string }} props `plain`: there is
- *     nothing below the map, and the views do not apply.
+ * @param {{ open: Case, children?: any, width: number, height: number, caption: string, plain?: boolean, photo?: boolean, rows?: (n: number) => string, columns?: (n: number) => string }} props `plain`: there is
+ *     nothing below the map, and the views do not apply. `photo`: whether a picture lies below it.
  */
-export function Stage({ open, children, width, height, caption, plain = false, rows, columns }) {
+export function Stage({ open, children, width, height, caption, plain = false, photo = true, rows, columns }) {
   const stage = useRef(/** @type {HTMLElement | null} */ (null));
   const layer = open.layer.value;
   const [down, across] = layer.shape;
-  const painted = plain || settings.view.value === 'map' || settings.view.value === 'overlay';
+  const painted = plain || (!photo && settings.view.value !== 'regions') || settings.view.value === 'map' || settings.view.value === 'overlay';
   const place = open.place.value;
   const card = layer.nothing ? 'No evidence found' : layer.doubt ? 'Under-sampled: not to be read' : '';
   /** @param {PointerEvent} event */
@@ -55,7 +57,7 @@ export function Stage({ open, children, width, height, caption, plain = false, r
     <div
       ref=${stage} class="stage" tabindex="0" role="group" aria-roledescription="map"
       aria-label=${`Map of ${layer.method}. Arrow keys move a cursor that reads values.`}
-      style=${{ aspectRatio: `${width} / ${height}`, '--ratio': width / height, background: plain || settings.view.value === 'map' ? groundStyle(layer) : '#fff' }}
+      style=${{ aspectRatio: `${width} / ${height}`, '--ratio': width / height, '--tallest': Math.max(width, height) <= TINY ? '26rem' : undefined, background: plain || !photo || settings.view.value === 'map' ? groundStyle(layer) : '#fff' }}
       onPointerMove=${point} onPointerLeave=${() => (open.place.value = null)} onKeyDown=${move}
     >
       <div class="under" style=${veil(layer)} role="img" aria-label=${caption}>${children}</div>

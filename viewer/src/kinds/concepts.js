@@ -45,13 +45,13 @@ function Whole({ open, subject }) {
   const item = open.doc.items?.find((one) => one.layer === layer.id);
   return html`<div class="board">
     <div class="main">
-      <${Views} />
+      <${Views} layer=${layer} />
       <${Stage} open=${open} width=${subject.width} height=${subject.height} caption=${`What the model saw. ${layer.sentence}`}><${Photo} subject=${subject} /><//>
       <p aria-live="polite">${item ? html`What passes through <strong dir="auto">${item.unit}</strong>.` : 'The whole map.'}</p>
       <${Legend} layer=${layer} layers=${open.layers} />
     </div>
     <div class="beside-main">
-      <${Classes} classes=${open.doc.classes ?? []} target=${layer.target} />
+      <${Classes} classes=${open.doc.classes ?? []} layer=${layer} />
       <button type="button" class="plain" aria-pressed=${String(!item)} onClick=${() => show(open, open.layers[0])}>The whole map</button>
       <${Display} open=${open} />
     </div>

@@ -8,9 +8,11 @@ import { limitOf, settings } from '../settings.js';
 /** What both ends of the scale mean. @param {Layer} layer @returns {[string, string]} */
 export function ends(layer) {
   if (!layer.signed) return ['', 'matters most'];
-  if (layer.contrast) return [`speaks for ${layer.contrast[1][0]}`, `speaks for ${layer.contrast[0][0]}`];
-  return ['speaks against', 'speaks for'];
+  return [`speaks ${sideOf(layer, 'against')}`, `speaks ${sideOf(layer, 'for')}`];
 }
+
+/** What evidence of a sign speaks for, in words. @param {Layer} layer @param {'for' | 'against'} sign */
+export const sideOf = (layer, sign) => (layer.contrast ? `for ${layer.contrast[sign === 'for' ? 0 : 1][0]}` : sign);
 
 /** The colour bar with its numbers, and where the scale is from. @param {{ layer: Layer, layers: Layer[] }} props */
 export function Legend({ layer, layers }) {
