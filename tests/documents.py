@@ -110,7 +110,14 @@ def marked_picture() -> Any:
 
 
 def compared_picture() -> Any:
-    return pl.compare("efficientnet_lite0", cat(), ["lrp", "gradient_x_input", "gradcam", "occlusion"])
+    methods = {"lrp": "lrp", "gradient_x_input": "gradient_x_input", "gradcam": "gradcam"}
+    return pl.compare("efficientnet_lite0", cat(), methods | {"occlusion": pl.perturb.occlusion(window=32, stride=32)})
+
+
+def eight() -> Any:
+    """Methods whose maps have a value of its own for every pixel."""
+    methods = ["lrp", "lrp.epsilon_plus", "lrp.epsilon", "gradient", "saliency", "gradient_x_input", "guided_backprop", "deeplift"]
+    return pl.compare("efficientnet_lite0", cat(), methods)
 
 
 def text() -> Any:
@@ -143,6 +150,7 @@ def hiding() -> Any:
 RESULTS: dict[str, Callable[[], Any]] = {
     "cat": marked_picture,
     "compare": compared_picture,
+    "eight": eight,
     "tensor": lambda: pl.explain(small(), pixels(), 1),
     "nothing": nothing,
     "undersampled": undersampled,

@@ -8,7 +8,6 @@ import re
 import types
 import zlib
 from base64 import b64decode
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
@@ -31,7 +30,6 @@ KINDS: dict[str, type] = {
     "evaluation": schema.Evaluation,
     **dict.fromkeys(("card", "verification", "trust", "hiding"), schema.Sections),
 }
-BIG = ("cat", "compare")  # photographs, by the built-in model
 
 
 def wrong(value: Any, kind: Any, path: str = "document") -> list[str]:
@@ -274,11 +272,11 @@ def test_maps_that_show_nothing_say_why():
 
 
 def test_maps_finer_than_a_screen_are_averaged():
-    values = torch.randn(1, 1, 900, 600, generator=torch.Generator().manual_seed(0))
+    values = torch.randn(1, 1, 600, 400, generator=torch.Generator().manual_seed(0))
     e = pl.Explanation(values, torch.ones(1), "logit 0", "gradient_x_input", True)
     one = pl.document(e)["layers"][0]
-    assert one["pool"] == 3 and one["shape"] == [300, 200]
-    exactly = values[0, 0].reshape(300, 3, 200, 3).mean((1, 3)).numpy()
+    assert one["pool"] == 2 and one["shape"] == [300, 200]
+    exactly = values[0, 0].reshape(300, 2, 200, 2).mean((1, 3)).numpy()
     assert np.abs(decoded(one) - exactly).max() <= one["scale"]["limit"] / one["levels"]
     for region in one["regions"]:
         assert mask(region, one["shape"]).shape == (300, 200) and region["box"][2] <= 300
@@ -343,11 +341,9 @@ def test_a_case_is_small():
 
 
 def test_eight_detailed_methods_are_small():
-    """Noise, which nothing can make smaller, over a photograph."""
-    e, rng = documents.result("cat"), torch.Generator().manual_seed(0)
-    noise = {f"method {n}": replace(e, values=torch.randn(e.values.shape, generator=rng)) for n in range(8)}
-    made = pl.document(pl.Comparison(tuple(noise), noise, {}, {}))
-    assert len(made["layers"]) == 8 and size(made) <= 280_000 and checked(made) == []
-    for one, noisy in zip(made["layers"], noise.values(), strict=True):
-        assert one["shape"] == [224, 224] and one["levels"] >= 7
-        assert np.abs(decoded(one) - noisy.heat().numpy()).max() <= one["scale"]["limit"] / one["levels"] / 2 * (1 + 1e-5)
+    made = documents.of("eight")
+    assert len(made["layers"]) == 8 and size(made) <= 280_000
+    for one, e in zip(made["layers"], documents.result("eight").explanations.values(), strict=True):
+        heat = e.heat().numpy() if e.signed else e.heat().abs().numpy()
+        assert one["shape"] == [224, 224] and one["levels"] >= 15
+        assert np.abs(decoded(one) - heat).max() <= one["scale"]["limit"] / one["levels"] / 2 * (1 + 1e-5)
