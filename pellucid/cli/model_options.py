@@ -18,6 +18,7 @@ from pellucid.core.files import parse_json
 from pellucid.errors import ModelError
 from .completion import models
 from .errors import print_error
+from .origin import origin
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -83,7 +84,8 @@ class ModelOptions:
         if self.trust and model.fingerprint:
             print_error(f"{model.name}, sha256 {model.fingerprint}.", label="Trusted:")
         preprocess = self.preprocess(model)
-        return model if preprocess is None else replace(model, preprocess=preprocess)
+        model = model if preprocess is None else replace(model, preprocess=preprocess)
+        return replace(model, origin=origin(self, model))
 
     def check(self) -> None:
         """Refuse half a way of reading the input, or two, before anything is loaded."""

@@ -69,7 +69,7 @@ def typed_options(
     model: ModelOptions, target: TargetOptions, method: str, settings: Mapping[str, str], drawn: Mapping[str, Any]
 ) -> dict[str, Any]:
     """What was typed beside the input, as plain data for the provenance; what was left out is left out."""
-    changed = {name: {key: value for key, value in asdict(one).items() if value not in (None, False)}
+    changed = {name: {key: value for key, value in asdict(one).items() if value is not None and value is not False}
                for name, one in (("model", model), ("target", target))}  # fmt: skip
     return {AGAIN: changed | {"method": method, "with": dict(settings), "drawn": dict(drawn)}}
 

@@ -259,6 +259,7 @@ class Explanation(Displayed):
             ledger=None,
             shared=self.shared and len(self.subject.shapes[number]) > 1,
             adds=False,  # to what the others give, too
+            provenance=self._with_step(f".part({name!r})"),
             notes=(f'One of {len(self.subject.names)} inputs: "{name}".', *self.notes),
         )
 
@@ -284,7 +285,9 @@ class Explanation(Displayed):
         if error is not None or not isinstance(subject, Series):
             raise error or AssertionError("only a series is not refused")
         values, levels, note = over_frequencies(self.values, subject, window_s)
-        return replace(self, values=values, subject=levels, error=None, notes=(*self.notes, note))
+        step = ".spectrogram()" if window_s == WINDOW_S else f".spectrogram(window_s={window_s!r})"
+        notes = (*self.notes, note)
+        return replace(self, values=values, subject=levels, error=None, notes=notes, provenance=self._with_step(step))
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -399,7 +402,12 @@ class Explanation(Displayed):
             subject=None if self.subject is None else self.subject.take([sample]),
             through=self.through[here],
             contrast=self.contrast[here],
+            provenance=self.provenance if len(self) == 1 else self._with_step(f"[{sample}]"),
         )
+
+    def _with_step(self, step: str) -> dict[str, Any]:
+        """The provenance of what is made of this explanation by one more step, in Python."""
+        return self.provenance | {"then": [*self.provenance.get("then", ()), step]}
 
     @cached_property
     def _samples(self) -> dict[int, Explanation]:

@@ -18,6 +18,7 @@ from torch.export import ExportedProgram
 from pellucid.errors import ModelError
 from .mode import int8_note
 from .model import Model
+from .origin import origin
 from .readers.text import Text
 from .readers.tokenizer import is_tokenizer
 from .sources import exported, file, metadata, registry, torchscript, weights
@@ -76,7 +77,11 @@ def load(
         )  # fmt: skip
     known = {"preprocess": _reading(preprocess), "labels": None if labels is None else tuple(labels), "name": name}
     changes: dict[str, Any] = {field: value for field, value in known.items() if value is not None}
-    return replace(model, **changes) if changes else model
+    model = replace(model, **changes) if changes else model
+    if not isinstance(source, str | os.PathLike):
+        return model
+    how = origin(source, model, preprocess=preprocess, labels=labels, builder=builder, trust=trust, dtype=dtype)
+    return replace(model, origin=how)
 
 
 def _reading(how: Any) -> Any:

@@ -21,6 +21,7 @@ from pellucid.errors import InputError, ModelError, TargetError
 from pellucid.errors.printable import make_printable, printable
 from . import mode
 from .final_activation import Endings, FinalActivation, before_activation, probabilities
+from .origin import Origin
 from .readers.preprocess import Preprocess
 from .readers.text import Text, check_reads_texts
 from .synonyms import classes_by_name, synonyms
@@ -55,6 +56,7 @@ class Model(Displayed):
         links: How its outputs become probabilities, by their paths, "" for the main one: "softmax", "sigmoid", "identity" (they
             are probabilities), "exp" (their logarithms), "none" (numbers of a regression). Where nothing is said, several scores
             are put through a softmax, a single one through a sigmoid.
+        origin: How it was loaded, so that results can say it; None where that is not known.
 
     Example:
         >>> net = nn.Sequential(nn.Linear(2, 2)).eval()
@@ -77,6 +79,7 @@ class Model(Displayed):
     shape: tuple[int, ...] | None = None
     notes: tuple[str, ...] = ()
     links: Mapping[str, str] = field(default_factory=dict)
+    origin: Origin | None = None
 
     def __post_init__(self) -> None:
         make_printable(self, "name", "source", "labels", "notes")

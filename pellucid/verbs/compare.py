@@ -17,7 +17,7 @@ from pellucid.model.where import Where
 from .addresses import address, only_with_paths, with_layers
 from .attempts import attempt_all, distinct_methods, raise_first
 from .contrast import against
-from .explain import Only, run_method, with_conditions
+from .explain import Only, called, run_method, with_conditions
 from .inputs import read_inputs
 from .scores import read_target
 
@@ -57,10 +57,11 @@ def compare(
     model.ready()
     chosen = {name: with_layers(model, one) for name, one in distinct_methods(methods, strict).items()}
     batch, wanted = read_target(read_inputs(model, x), against(target, versus))
-    only, place = only_with_paths(model, only), address(model, at)
+    conditions, place = only_with_paths(model, only), address(model, at)
+    given = dict(zip(chosen, methods.values() if isinstance(methods, Mapping) else methods, strict=False))
 
     def work(method: Method) -> Explanation:
-        conditioned, end = with_conditions(method, only, place)
+        conditioned, end = with_conditions(method, conditions, place)
         return run_method(conditioned, batch, wanted, end, strict=strict, verify=verify)
 
     def called_off(done: int) -> bool:
@@ -69,4 +70,6 @@ def compare(
     done, failures, seconds = attempt_all("method", chosen, work, called_off, "Compare", model.name)
     if not done:
         raise_first(failures)
+    options = {"at": at, "only": only, "strict": strict, "verify": verify}
+    done = {name: called(e, model, x, target, versus, method=given[name], **options) for name, e in done.items()}
     return Comparison(tuple(chosen), done, failures, seconds)

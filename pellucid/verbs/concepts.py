@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -29,6 +29,7 @@ from pellucid.synth.maximized import Maximized, Maximizer, document
 from pellucid.synth.pictures import pictures
 from pellucid.target import as_target
 from .addresses import address, with_layers
+from .call import call
 from .channel_layer import ChannelLayer, find_layer
 from .examples import examples
 from .explain import check_carries, run_method, with_conditions
@@ -36,6 +37,10 @@ from .inputs import read_inputs
 from .maximize import maximize
 from .scores import read_target
 
+USUAL = {
+    "target": None, "method": "lrp", "at": None, "which": None, "top": 6, "against": 2, "data": None, "beside": 3, "draw": False,
+    "strict": False,
+}  # fmt: skip
 HALF = 0.5  # of all that speaks for a decision
 ALIKE = 0.8  # correlation from which on maps, averaged over the 16th part of their side, tell channels no more apart
 ALIKE_PX = 32  # rows that a map needs at least for that
@@ -203,8 +208,9 @@ def concepts(
         >>> print(c.at, "|", c[0], "|", c[1])
         1 | channel 1: +8 (+66.7 %) | channel 0: +4 (+33.3 %)
     """
-    model = load(model)
+    model = given = load(model)
     model.ready()
+    target_given, place = target, address(model, at)
     chosen, target = as_method(method, strict=strict), as_target(target)
     check_carries(chosen, "channels")
     if isinstance(data, (str, os.PathLike)):
@@ -216,7 +222,7 @@ def concepts(
         raise InputError(
             "Concepts", f"a batch of {len(whole)} samples", "channels are told of one decision", "Pass one of them: x[:1]."
         )
-    layer = find_layer(batch.model, batch.x, target, address(model, at))
+    layer = find_layer(batch.model, batch.x, target, place)
     every = _all_channels(layer, run_method(chosen, batch, target, layer.at).values, float(whole.output[0]))
     shown = _select(every, layer, which, top, against)
     conditioned, end = with_conditions(chosen, [layer.only(one.channel) for one in shown], layer.at)
@@ -226,6 +232,12 @@ def concepts(
     recipe = "auto" if draw is True else draw
     drawn = None if recipe is False else maximize(model, units, recipe, shape=tuple(batch.x.shape[1:]))
     notes = (*layer.notes, *similarity_note(maps, layer))
+    asked = call(
+        "concepts", given, USUAL, x=x, target=target_given, method=method, at=place, which=which, top=top, against=against,
+        data=data, beside=beside, draw=draw, strict=strict,
+    )  # fmt: skip
+    whole = replace(whole, provenance=whole.provenance | asked | {"then": [".whole"]})
+    maps = replace(maps, provenance=maps.provenance | asked | {"then": [".maps"]})
     return Concepts(layer.at, shown, every, whole, maps, real, drawn, layer.others, notes, layer.sizes)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, overload
@@ -36,6 +36,7 @@ from pellucid.target.condition import Condition
 from pellucid.target.conditioning import as_conditionings, has_addresses
 from . import table_inputs
 from .addresses import address, only_with_paths, with_layers
+from .call import call
 from .continuation import explain_continuation
 from .contrast import against, contrast, small_difference
 from .held_place import at_place, from_place, held_place
@@ -108,19 +109,37 @@ def explain(
     """
     model = load(model)
     model.ready()
-    ask = partial(_explain_one, model, method=method, at=at, only=only, strict=strict, verify=verify)
+    options: dict[str, Any] = {"method": method, "at": at, "only": only, "strict": strict, "verify": verify}
+    ask: Callable[..., Explanation] = partial(_explain_one, model, **options)
     samples = samples_of(model, x)
     if samples is None:
         return ask(x, target, versus)
     chosen = as_method(method, strict=strict)
     many = explain_many(model, samples, ask, target, versus, chosen.name, 1 if has(chosen, "resolve") else TOGETHER)
-    return many.concat() if samples.listed else many
+    return called(many.concat(), model, x, target, versus, **options) if samples.listed else many
+
+
+USUAL = {"target": None, "method": "lrp", "versus": None, "at": None, "only": None, "strict": False, "verify": True}
+
+
+def called(e: Explanation, model: Model, x: Any, target: Any, versus: Any, *, at: Any, **options: Any) -> Explanation:
+    """The explanation with what was asked in its provenance."""
+    asked = {"x": x, "target": target, "versus": versus, "at": address(model, at)} | options
+    return replace(e, provenance=e.provenance | call("explain", model, USUAL, **asked))
 
 
 def _explain_one(
     model: Model, x: Any, target: Any, versus: Any, *, method: str | Method, at: Any, only: Only, strict: bool, verify: bool
 ) -> Explanation:
     """The explanation of one input, or of one batch."""
+    e = _answer(model, x, target, versus, method=method, at=at, only=only, strict=strict, verify=verify)
+    return called(e, model, x, target, versus, method=method, at=at, only=only, strict=strict, verify=verify)
+
+
+def _answer(
+    model: Model, x: Any, target: Any, versus: Any, *, method: str | Method, at: Any, only: Only, strict: bool, verify: bool
+) -> Explanation:
+    """The same without what was asked."""
     chosen = with_layers(model, as_method(method, strict=strict))
     chosen, at = with_conditions(chosen, only_with_paths(model, only), address(model, at))
     target = against(target, versus)

@@ -27,11 +27,17 @@ from pellucid.tape.forward import forward_values
 from pellucid.target import Target, as_target, channel, energy
 from pellucid.target.classes import Logit, Predicted
 from .addresses import address, with_axes, with_layers, with_paths
+from .call import call
 from .inputs import read_inputs, reads_rows
 from .possible_rows import best_rows, has_categories
 from .scores import scored
 
 BESIDE = 3  # real pictures beside those made
+
+USUAL = {"recipe": "auto", "seed": 0, "seeds": 1, "precision": "float32"} | dict.fromkeys(
+    ("steps", "minutes", "shape", "bounds", "start", "data", "beside", "canvas", "priors", "robust", "ascent", "keep", "plateau",
+     "coarse")
+)  # fmt: skip
 
 
 @for_the_network_alone
@@ -93,7 +99,13 @@ def maximize(
         >>> p.images.shape, p.targets
         (torch.Size([2, 1, 2, 2]), ('logit 0', 'logit 1'))
     """
-    model, start, shape = _single_input(load(model), start, shape)
+    model = load(model)
+    asked = call(
+        "maximize", model, USUAL, target=target, recipe=recipe, seed=seed, seeds=seeds, steps=steps, minutes=minutes, shape=shape,
+        bounds=bounds, start=start, data=data, beside=beside, canvas=canvas, priors=priors, robust=robust, ascent=ascent,
+        keep=keep, plateau=plateau, coarse=coarse, precision=precision,
+    )  # fmt: skip
+    model, start, shape = _single_input(model, start, shape)
     model.ready()
     chosen = with_layers(model, _recipe(recipe))
     _check_canvas(chosen, canvas)
@@ -114,7 +126,7 @@ def maximize(
             seconds=None if minutes is None else 60 * minutes, changes=changes, precision=precision,
         )  # fmt: skip
         p = with_given(revived(chosen, task, chosen.maximize(task)), task)
-    p = replace(p, provenance=_provenance(model, chosen, task) | dict(p.provenance))
+    p = replace(p, provenance=_provenance(model, chosen, task) | asked | dict(p.provenance))
     beside = _examples_to_show(chosen, data) if beside is None else beside
     return p.beside(top=beside) if beside and not p.called_off else p
 

@@ -12,7 +12,7 @@ from pellucid.explanation.explanation import Explanation
 from pellucid.model.modality import Generated
 from ..parts.scale import Scale
 from . import schema
-from .command import command
+from .command import command, of_methods
 from .encoding import number
 from .layer import layer, title
 from .size import fitted
@@ -82,6 +82,7 @@ def check(explanations: Sequence[Explanation]) -> None:
 def of_comparison(c: Comparison) -> schema.Case:
     """The answers of several methods to one question about one sample."""
     made = of_answers([Answer(e, name, c.seconds.get(name)) for name, e in c.explanations.items()])
+    made["command"] = of_methods(c.explanations)
     made["failures"] = [schema.Failure(method=name, reason=str(error)) for name, error in c.failures.items()]
     made["warnings"] = [*made["warnings"], *(f"{name} gave no answer. {error}" for name, error in c.failures.items())]
     return made

@@ -1,0 +1,45 @@
+"""How a model that was named on the command line is loaded in Python."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pellucid.model import Model
+    from pellucid.model.origin import Origin
+    from .model_options import ModelOptions
+
+
+def origin(options: ModelOptions, model: Model) -> Origin | None:
+    """The call of `pl.load` that makes the model of these options; None where there is none in one expression."""
+    from pellucid.model.origin import Origin
+
+    preprocess = reader(options, model)
+    if options.chat or options.window or options.length or preprocess == "":
+        return None
+    builder = (options.builder or "").replace(":", ".")
+    arguments = {"source": repr(options.model)}
+    arguments |= {"builder": builder} if builder else {}
+    arguments |= {"trust": "True"} if options.trust else {}
+    arguments |= {"dtype": repr(options.dtype)} if options.dtype else {}
+    arguments |= {"labels": labels(options.labels, model)} if options.labels else {}
+    arguments |= {"preprocess": preprocess} if preprocess else {}
+    imports = (options.builder.partition(":")[0],) if options.builder else ()
+    return Origin(arguments, model.forward, model.preprocess, imports)
+
+
+def reader(options: ModelOptions, model: Model) -> str | None:
+    """How the options say that the input is read; None where the model says it, "" where no expression does."""
+    if options.columns:
+        return f"pl.Columns.load({options.columns!r})"
+    if not options.signal and not options.mean:
+        return None
+    how = model.preprocess
+    text = repr(how)
+    return f"pl.{text}" if text.startswith(f"{type(how).__name__}(") and "tensor(" not in text else ""
+
+
+def labels(file: str, model: Model) -> str:
+    """The names of classes: the lines of their file, or those that stand in its JSON."""
+    lines = f"open({file!r}, encoding='utf-8-sig').read().splitlines()"
+    return repr(list(model.labels or ())) if file.endswith(".json") else lines
