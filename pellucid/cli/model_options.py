@@ -85,7 +85,7 @@ class ModelOptions:
             print_error(f"{model.name}, sha256 {model.fingerprint}.", label="Trusted:")
         preprocess = self.preprocess(model)
         model = model if preprocess is None else replace(model, preprocess=preprocess)
-        return replace(model, origin=origin(self, model))
+        return replace(model, origin=origin(vars(self), model))
 
     def check(self) -> None:
         """Refuse half a way of reading the input, or two, before anything is loaded."""

@@ -2,44 +2,47 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pellucid.model import Model
     from pellucid.model.origin import Origin
-    from .model_options import ModelOptions
 
 
-def origin(options: ModelOptions, model: Model) -> Origin | None:
-    """The call of `pl.load` that makes the model of these options; None where there is none in one expression."""
+def origin(options: Mapping[str, Any], model: Model) -> Origin | None:
+    """The call of `pl.load` that makes the model of these options; None where there is none in one expression.
+
+    Arguments:
+        options: The fields of `ModelOptions`.
+    """
     from pellucid.model.origin import Origin
 
     preprocess = reader(options, model)
-    if options.chat or options.window or options.length or preprocess == "":
+    if options["chat"] or options["window"] or options["length"] or preprocess == "":
         return None
-    builder = (options.builder or "").replace(":", ".")
-    arguments = {"source": repr(options.model)}
-    arguments |= {"builder": builder} if builder else {}
-    arguments |= {"trust": "True"} if options.trust else {}
-    arguments |= {"dtype": repr(options.dtype)} if options.dtype else {}
-    arguments |= {"labels": labels(options.labels, model)} if options.labels else {}
+    builder, labels = options["builder"] or "", options["labels"]
+    arguments = {"source": repr(options["model"])}
+    arguments |= {"builder": builder.replace(":", ".")} if builder else {}
+    arguments |= {"trust": "True"} if options["trust"] else {}
+    arguments |= {"dtype": repr(options["dtype"])} if options["dtype"] else {}
+    arguments |= {"labels": class_names(labels, model)} if labels else {}
     arguments |= {"preprocess": preprocess} if preprocess else {}
-    imports = (options.builder.partition(":")[0],) if options.builder else ()
-    return Origin(arguments, model.forward, model.preprocess, imports)
+    return Origin(arguments, model.forward, model.preprocess, (builder.partition(":")[0],) if builder else ())
 
 
-def reader(options: ModelOptions, model: Model) -> str | None:
+def reader(options: Mapping[str, Any], model: Model) -> str | None:
     """How the options say that the input is read; None where the model says it, "" where no expression does."""
-    if options.columns:
-        return f"pl.Columns.load({options.columns!r})"
-    if not options.signal and not options.mean:
+    if options["columns"]:
+        return f"pl.Columns.load({options['columns']!r})"
+    if not options["signal"] and not options["mean"]:
         return None
     how = model.preprocess
     text = repr(how)
     return f"pl.{text}" if text.startswith(f"{type(how).__name__}(") and "tensor(" not in text else ""
 
 
-def labels(file: str, model: Model) -> str:
+def class_names(file: str, model: Model) -> str:
     """The names of classes: the lines of their file, or those that stand in its JSON."""
     lines = f"open({file!r}, encoding='utf-8-sig').read().splitlines()"
     return repr(list(model.labels or ())) if file.endswith(".json") else lines

@@ -5,10 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from .model import Model
+from typing import Any
 
 LONGEST = 2000  # characters of an argument
 
@@ -28,13 +25,13 @@ class Origin:
     preprocess: Any = None
     imports: tuple[str, ...] = ()
 
-    def holds(self, model: Model) -> bool:
-        """Whether the model is still as it was loaded."""
+    def holds(self, model: Any) -> bool:
+        """Whether a `Model` is still as it was loaded."""
         return model.forward is self.forward and model.preprocess is self.preprocess
 
 
 def origin(
-    source: Any, model: Model, *, preprocess: Any, labels: Sequence[str] | None, builder: Any, trust: bool, dtype: Any
+    source: Any, model: Any, *, preprocess: Any, labels: Sequence[str] | None, builder: Any, trust: bool, dtype: Any
 ) -> Origin | None:
     """How a model was loaded from a name or a file; None where an argument has no expression."""
     if not isinstance(source, (str, os.PathLike)) or preprocess is not None:
