@@ -36,6 +36,7 @@ import pellucid as pl
 
 Kept = tuple[bool, ...]
 STEPS = 5  # of each curve
+PRUNED = {"pruned gradient x input": True, "pruned gradient x input, norms not held still": False}
 REMOVALS = ("zeros", "left out", "mask")
 
 
@@ -124,8 +125,8 @@ def relevance(question: Question, name: str) -> tuple[Tensor, float]:
     if name == "a random order":
         rng = torch.Generator().manual_seed(sum(map(ord, question.name)))
         return torch.rand(question.x.shape[1], generator=rng), float("nan")
-    if name == "pruned gradient x input":
-        got, score = pruned_gradient.gradient_x_input(question.held or question.score, question.x)
+    if name in PRUNED:
+        got, score = pruned_gradient.gradient_x_input(question.held or question.score, question.x, still=PRUNED[name])
         return got[0].sum(-1), float(got.sum() / score)
     rule = RULES[name]()
     e = pl.explain(question.network, question.x, target=question.target, method=rule, verify=False)
@@ -217,7 +218,7 @@ def main() -> None:
     parser.add_argument("--table", action="store_true", help="only tell what is known")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    names = options.rules or ["leave-one-out", "the last first", "a random order", "pruned gradient x input", *RULES]
+    names = options.rules or ["leave-one-out", "the last first", "a random order", *PRUNED, *RULES]
     for model in options.models:
         store = options.store / model
         store.mkdir(parents=True, exist_ok=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -13,8 +13,7 @@ import pellucid as pl
 from pellucid.methods import lrp
 from pellucid.methods.lrp import CP, Attention, Composite, Epsilon, Gamma, Norm, Pass, Rule, Shares, ZBox
 from pellucid.methods.lrp.rules.structural import factor_gradients
-from pellucid.model.where import Where
-from pellucid.tape import LocalOp, Op, Tape
+from pellucid.tape import LocalOp
 
 EPS = 1e-9
 SHARED: dict[str, Any] = {"bias": "share", "silent": "share"}
@@ -57,42 +56,6 @@ class Slope(Rule):
         (slope,) = op.pull(torch.where(op.z == 0, torch.zeros_like(R), R / op.z))
         assert slope is not None
         return Shares([slope * op.x], rest="slope")
-
-
-@dataclass(frozen=True)
-class Moving(Rule):
-    """R_in = x (J^T R / z), with the whole derivative J: of a norm, its spread moves with its input."""
-
-    kinds = frozenset({"norm"})
-
-    def share(self, op: LocalOp, R: Tensor, rectified: bool) -> Shares:
-        (slope,) = op.pull(lrp.rule.divide(R, op.z, EPS))
-        assert slope is not None
-        return Shares([slope * op.x], rest="spread")
-
-
-@dataclass(frozen=True)
-class Both(Rule):
-    """R_a = R_b = R for z = a b: the whole derivative of a product of an input and its own inverse spread, times each."""
-
-    kinds = frozenset({"gate", "product"})
-
-    def share(self, op: LocalOp, R: Tensor, rectified: bool) -> Shares:
-        return Shares([R.sum_to_size(x.shape) for x in op.xs], rest="spread")
-
-
-@dataclass(frozen=True)
-class Varied(lrp.Auto):
-    """What `lrp` chooses, with other rules put before it."""
-
-    before: tuple[tuple[Where, Rule], ...] = ()
-
-    def choose(self, tape: Tape, ops: Sequence[Op]) -> Composite:
-        chosen = super().choose(tape, ops)
-        return replace(chosen, entries=(*self.before, *chosen.entries))
-
-
-MOVING = ((Where(op="norm"), Moving()), (Where("*norm*", op="gate"), Both()), (Where("*norm*", op=("rsqrt", "pow")), Slope()))
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,7 +135,5 @@ RULES: dict[str, Callable[[], Any]] = {
     "pictures too: cp, sums by size": lambda: pictured(sums(CP(**SHARED), by="magnitude")),
     **{f"offsets pass: cp, sums gamma {g:g}": lambda g=g: passed(sums(CP(**SHARED), gamma=g)) for g in (0.0, 0.1, 0.25, 0.5)},
     "conserving": lrp.Conserving,
-    "norms not held still": lambda: Varied(before=MOVING),
-    "cp, norms not held still": lambda: replace(CP(), entries=(*MOVING, *CP().entries)),
     "positions of their own": lambda: Attention().where("*self_attn", op="scale", rule=Rotary()),
 }

@@ -15,16 +15,27 @@ from torch import Tensor
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
+NORMS = (torch.rsqrt, functional.layer_norm)
 PRODUCTS = (torch.mul, Tensor.mul, Tensor.__mul__, Tensor.__rmul__)
 CONSTANT = (functional.softmax, torch.softmax, torch.rsqrt, Tensor.softmax)
 ACTIVATIONS = (functional.gelu, functional.silu, functional.relu)
 
 
 class Pruned(TorchFunctionMode):
-    """Calls of PyTorch, with their gradients pruned."""
+    """Calls of PyTorch, with their gradients pruned.
+
+    Arguments:
+        still: Whether the spread of norms counts as a constant.
+    """
+
+    def __init__(self, *, still: bool) -> None:
+        super().__init__()
+        self.still = still
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
+        if func in NORMS and not self.still:
+            return func(*args, **kwargs)
         if func in CONSTANT:
             return func(*args, **kwargs).detach()
         if func in ACTIVATIONS:
@@ -35,6 +46,8 @@ class Pruned(TorchFunctionMode):
             return _attention(*args, **kwargs)
         if func in PRODUCTS and all(isinstance(factor, Tensor) and factor.requires_grad for factor in args):
             a, b = args
+            if a.shape != b.shape:  # the spread of a norm
+                return func(a, b)
             return (a * b.detach() + a.detach() * b) / 2
         return func(*args, **kwargs)
 
@@ -56,9 +69,9 @@ def _attention(query: Tensor, key: Tensor, value: Tensor, *args: Any, **kwargs: 
     return weights @ value
 
 
-def gradient_x_input(score: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Tensor, Tensor]:
+def gradient_x_input(score: Callable[[Tensor], Tensor], x: Tensor, *, still: bool) -> tuple[Tensor, Tensor]:
     """The pruned gradient times the input, and the score."""
-    with torch.enable_grad(), Pruned():
+    with torch.enable_grad(), Pruned(still=still):
         leaf = x.detach().clone().requires_grad_()
         y = score(leaf)[0, 0]
     (slope,) = torch.autograd.grad(y, leaf)

@@ -25,7 +25,7 @@ from .. import kinds
 from ..op import Tape
 from ..rewrite.rectifiers import rectifiers
 from .complex_numbers import InPairs
-from .decompose import encoder, fused_attention, grouped, modulated, noise, recurrent
+from .decompose import encoder, fused_attention, grouped, modulated, noise, observed, recurrent
 from .exported_program import ModuleInterpreter, has_modules
 from .functional_twin import aten_name
 from .irregular_layouts import InDense
@@ -37,7 +37,7 @@ from .storage import storage_of
 # Fused kernels, by name, and what they compute.
 DECOMPOSITIONS = {
     **recurrent.DECOMPOSITIONS, **grouped.DECOMPOSITIONS, **encoder.DECOMPOSITIONS, **fused_attention.DECOMPOSITIONS,
-    **noise.DECOMPOSITIONS, **modulated.DECOMPOSITIONS,
+    **noise.DECOMPOSITIONS, **modulated.DECOMPOSITIONS, **observed.DECOMPOSITIONS,
 }  # fmt: skip
 # What may be recorded as something else than what was called.
 SPECIAL = frozenset(

@@ -79,7 +79,14 @@ def _layer(op: LocalOp) -> _Norm:
     x, shape, weight, bias, _ = op.op.args
     rows = op.tape.values[x.id].shape
     axes = tuple(range(len(rows) - len(shape), len(rows)))
-    return _Norm(_constant(op, weight), _made(op, 2), axes, _constant(op, bias), rows)
+    return _Norm(_constant(op, weight), _spread(op, axes), axes, _constant(op, bias), rows)
+
+
+def _spread(op: LocalOp, axes: tuple[int, ...]) -> Tensor:
+    """One over the standard deviation: that which the norm made, or computed once more for one that was written out."""
+    if len(op.op.outs) > 1:
+        return _made(op, 2)
+    return (op.x.var(axes, unbiased=False, keepdim=True) + float(op.op.args[4])).rsqrt()
 
 
 def _root_mean_square(op: LocalOp) -> _Norm:
