@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
 
 import pellucid as pl
 from pellucid.render.document import document
@@ -116,7 +117,16 @@ def compared_picture() -> Any:
 
 def eight() -> Any:
     """Methods whose maps have a value of its own for every pixel."""
-    methods = ["lrp", "lrp.epsilon_plus", "lrp.epsilon", "gradient", "saliency", "gradient_x_input", "guided_backprop", "deeplift"]
+    methods = [
+        "lrp",
+        "lrp.epsilon_plus",
+        "lrp.epsilon",
+        "gradient",
+        "saliency",
+        "gradient_x_input",
+        "guided_backprop",
+        "deeplift",
+    ]
     return pl.compare("efficientnet_lite0", cat(), methods)
 
 
@@ -145,6 +155,16 @@ def hiding() -> Any:
     part = torch.zeros(8, 8, dtype=torch.bool)
     part[2:5, 2:5] = True
     return pl.hide(make_saved.sees(), make_saved.photograph(), part, "tabby", controls=5)
+
+
+def many_rows() -> list[dict[str, Any]]:
+    rng = np.random.default_rng(0)
+    return [ROW | {"age": float(rng.normal(50, 10)), "dose": float(rng.normal(2, 0.5))} for _ in range(20)]
+
+
+def confusion() -> Any:
+    data = TensorDataset(make_saved.batch(12), torch.arange(12) % 3)
+    return pl.confusion(make_saved.sees(), DataLoader(data, batch_size=6), method="gradient_x_input")
 
 
 RESULTS: dict[str, Callable[[], Any]] = {
@@ -180,6 +200,10 @@ RESULTS: dict[str, Callable[[], Any]] = {
     "card": lambda: pl.inspect(make_saved.sees()),
     "verification": lambda: pl.verify(make_saved.sees(), make_saved.batch(1)),
     "hiding": hiding,
+    "stream": lambda: pl.explain(make_saved.sees(), iter([make_saved.batch(2)]), "tabby"),
+    "overview": lambda: pl.overview(table_model(), many_rows(), 1),
+    "chart": lambda: pl.overview(table_model(), many_rows(), 1).beeswarm(),
+    "confusion": confusion,
     "report": lambda: [make_saved.picture(), make_saved.sampled(), text(), make_saved.evaluated()],
 }
 

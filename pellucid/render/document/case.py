@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pellucid.errors import InputError
 from pellucid.explanation.comparison import Agreement, Comparison, agreement, compared_map
@@ -12,7 +12,7 @@ from pellucid.explanation.explanation import Explanation
 from pellucid.model.modality import Generated
 from ..parts.scale import Scale
 from . import schema
-from .command import command, of_methods
+from .command import THEN, command, of_methods
 from .encoding import number
 from .layer import layer, title
 from .size import fitted
@@ -57,7 +57,8 @@ def of_answers(answers: Sequence[Answer]) -> schema.Case:
     return schema.Case(
         schema=schema.SCHEMA, kind="case", title=case_title(explanations), sentence=layers[0]["sentence"],
         notes=common([one["notes"] for one in layers]), warnings=common([one["warnings"] for one in layers]),
-        provenance=dict(explanations[0].provenance), command=command(explanations[0]), figures=[],
+        provenance=of_whole(explanations[0]), command=command(explanations[0]), figures=[],
+        name=one_of([e.names for e in explanations]), truth=one_of([e.labels for e in explanations]),
         subject=subject(explanations[0]), layers=layers, classes=classes(explanations), agreement=pairs(explanations),
         failures=[],
     )  # fmt: skip
@@ -92,6 +93,17 @@ def case_title(explanations: Sequence[Explanation]) -> str:
     """What is explained: target and value; of several targets, their number."""
     titles = list(dict.fromkeys(map(title, explanations)))
     return titles[0] if len(titles) == 1 else f"{len(titles)} targets: {'; '.join(titles)}"
+
+
+def of_whole(e: Explanation) -> dict[str, Any]:
+    """The provenance of an explanation, which samples of one batch share: which of them this is, its command says."""
+    return {name: value for name, value in e.provenance.items() if name != THEN}
+
+
+def one_of(known: Sequence[tuple[str, ...]]) -> str | None:
+    """What the data say of a sample, where they say the same with every explanation of it."""
+    said = {words[0] for words in known if words}
+    return said.pop() if len(said) == 1 else None
 
 
 def common(lists: Sequence[list[str]]) -> list[str]:

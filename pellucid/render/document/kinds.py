@@ -9,6 +9,7 @@ from pellucid.core.files import finite
 from pellucid.errors import InputError
 from pellucid.explanation.comparison import Comparison
 from pellucid.explanation.explanation import Explanation
+from pellucid.explanation.explanations import Explanations
 from pellucid.explanation.overview import Chart, Confusion, Overview
 from pellucid.metrics.report.table import Table
 from pellucid.synth.examples.example import Examples
@@ -20,11 +21,12 @@ from pellucid.verbs.inspect import Card
 from pellucid.verbs.suites.findings import Findings
 from pellucid.verbs.verify import Verification
 from . import charts, pictures, schema, tables
-from .report import of_comparison_or_batch, of_explanation, report
+from .report import of_comparison_or_batch, of_explanation, of_explanations, report
 
 #: Every kind of result, and what writes its document: a new one is its function, and a line here.
 KINDS: dict[type, Callable[[Any], Any]] = {
     Explanation: of_explanation,
+    Explanations: of_explanations,
     Comparison: of_comparison_or_batch,
     Concepts: pictures.concepts,
     Maximized: pictures.maximize,

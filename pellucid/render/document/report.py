@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Any
 
 from pellucid.errors import InputError
 from pellucid.explanation.comparison import Comparison
 from pellucid.explanation.explanation import Explanation
+from pellucid.explanation.explanations import Explanations
 from pellucid.model.modality import Generated
 from ..modality.generated import prompts
 from ..parts.map import prepare
 from . import schema
 from .case import Answer, of_answers, of_comparison
-from .command import command
+from .command import UNKNOWN, command
 from .subject import subject
 
 MOST_PAGES = 64  # samples of one batch
@@ -28,6 +30,18 @@ def of_explanation(e: Explanation) -> schema.Case | schema.Report:
     shown = samples[:MOST_PAGES]
     pages = [numbered(of_answers([one]), n, len(samples)) for n, one in enumerate(shown, 1)]
     return made(pages, f"{e.method} -> {e.target if not e.targets else f'{len(samples)} samples'}", len(samples) - len(shown), e)
+
+
+def of_explanations(many: Explanations) -> schema.Report:
+    """A folder or a data loader: its first samples, each on a scale of its own."""
+    shown = list(islice((one for e in many for one in samples_of(e)), MOST_PAGES))
+    if not shown:
+        raise InputError("A document", "no explanation", "there is nothing to show", "Check the data.")
+    count = max(many.count or 0, len(shown))
+    pages = [numbered(of_answers([one]), n, count) for n, one in enumerate(shown, 1)]
+    report = made(pages, f"{many.method} of {many.source}", count - len(shown))
+    report["command"] = schema.Command(cli=None, python=UNKNOWN)
+    return report
 
 
 def of_comparison_or_batch(c: Comparison) -> schema.Case | schema.Report:
@@ -52,8 +66,8 @@ def samples_of(e: Explanation) -> list[Answer]:
 
 
 def numbered(page: schema.Case, number: int, count: int) -> schema.Case:
-    """A page with its number in its title."""
-    page["title"] = f"{page['title']} (sample {number} of {count})"
+    """A page with its name in its title, or its number."""
+    page["title"] = f"{page['name'] or f'sample {number} of {count}'}: {page['title']}"
     return page
 
 

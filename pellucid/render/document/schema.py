@@ -315,6 +315,8 @@ class Failure(TypedDict):
 
 
 class Case(Document):
+    name: str | None
+    truth: str | None
     subject: Subject
     layers: list[Layer]
     classes: list[Class]
@@ -404,6 +406,6 @@ class Section(TypedDict):
 
 
 class Sections(Document):
-    """A card, a verification, a report on trust, or a test by hiding."""
+    """A card, a verification, a report on trust, a test by hiding; charts, which are figures and have no sections."""
 
     sections: list[Section]
