@@ -28,10 +28,11 @@ viewer/node_modules/.stamp: viewer/package-lock.json
 	npm ci --prefix viewer --no-audit --no-fund --loglevel=error
 	touch $@
 
-test: lint
+# Where npm is, tests build the front end of reports anew and look at it with axe-core; those of pages also want Chromium.
+test: lint $(if $(shell command -v npm),viewer/node_modules/.stamp)
 	$(TEST)
 
-test-all: lint
+test-all: lint $(if $(shell command -v npm),viewer/node_modules/.stamp)
 	$(TEST) -m ""
 
 lint: .venv/.test

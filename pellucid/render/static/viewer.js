@@ -11,7 +11,7 @@
       ${t.rows.length>Ke&&l`<tr><td colspan=${t.head.length}>The first ${Ke} of ${t.rows.length} rows.</td></tr>`}
     </tbody>
   </table>`}var pr=t=>t.src??(t.svg?`data:image/svg+xml;charset=utf-8,${encodeURIComponent(t.svg)}`:null);function W({figures:t,open:e=!0}){return t.map(n=>{let o=pr(n);return l`<figure class="generic">
-      ${n.title&&l`<h3 dir="auto">${n.title}</h3>`}
+      ${n.title&&l`<h2 class="minor" dir="auto">${n.title}</h2>`}
       ${o&&l`<img src=${o} alt=${n.alt||n.caption||n.title} />`}
       ${n.caption&&l`<figcaption dir="auto">${n.caption}</figcaption>`}
       ${n.table&&n.table.rows.length>0&&l`<${N} title=${o?"The numbers of this figure":n.title||"Table"} table=${n.table} open=${e&&!o} />`}
@@ -33,7 +33,7 @@
     <div class="ends numbers"><span>${t.signed?`−${i}`:"0"}</span>${t.signed&&l`<span>0</span>`}<span>${t.signed?"+":""}${i}</span></div>
     <p class="faint">${Cr(t,e)}</p>
   </div>`}function Cr(t,e){let n=t.signed?"±":"",o=_(rt(t,e)),a=t.signed?"":" This method tells how much a place matters, not whether it speaks for or against.",r=d.threshold.value?` Below ${n}${_(d.threshold.value*rt(t,e))} nothing is painted.`:"";return d.scale.value==="fixed"&&d.fixed.value?`Full colour at ${n}${o}, as chosen.${r}${a}`:d.scale.value==="shared"&&e.length>1?`Full colour at ${n}${o}, the largest scale of all ${e.length} maps.${r}${a}`:`${t.scale.sentence}${r}${a}`}function pe(t,{limit:e,threshold:n,sign:o,signed:a}){let r=new Float32Array(t.length);for(let s=0;s<t.length;s++){let i=Math.max(-1,Math.min(1,t[s]/e))||0,c=Math.abs(i)<n||a&&(o==="for"?i<0:o==="against"&&i>0);r[s]=c?0:i}return r}function ro(t,e,n,o){let a=oo(t,e,n,o,1,n);return oo(a,n*o,e,o,n*o,1)}function oo(t,e,n,o,a,r){let s=new Float32Array(t.length*o),i=t.reduce((f,u)=>Math.min(f,u),1/0),c=t.reduce((f,u)=>Math.max(f,u),-1/0);for(let f=0;f<e;f++){let u=f*r,h=a===1?f*n*o:f;for(let m=0;m<n*o;m++){let p=(m+.5)/o-.5,$=Math.floor(p),b=0;for(let v=-1;v<=2;v++){let x=Math.max(0,Math.min(n-1,$+v));b+=Ar(p-$-v)*t[u+x*a]}s[h+m*a]=Math.max(i,Math.min(c,b))}}return s}function Ar(t){let e=Math.abs(t);return e<1?1.5*e**3-2.5*e**2+1:e<2?-.5*e**3+2.5*e**2-4*e+2:0}var Or=4,Tr=160;function _t({layer:t,layers:e,across:n,opacity:o=d.opacity.value}){let a=Q(null),r=L(t),[s,i]=t.shape,c=Or*Math.max(s,i)<=n?Math.max(1,Math.round(Tr/Math.max(s,i))):1,f={limit:rt(t,e),threshold:d.threshold.value,sign:d.sign.value,signed:t.signed},u=d.palette.value;return R(()=>{r&&a.current&&Er(a.current,r,t,c,f,u,o)},[r,t,c,...Object.values(f),u,o]),l`<canvas ref=${a} class=${`map ${c>1?"soft":""}`} aria-hidden="true" />`}function Er(t,e,n,o,a,r,s){let[i,c]=n.shape,f=pe(e,a),u=o>1?ro(f,i,c,o):f;t.width=c*o,t.height=i*o;let h=no(u,B(r),n.signed,s);t.getContext("2d")?.putImageData(new ImageData(h,t.width,t.height),0,0)}var ao=new WeakMap;function Vt(t,e,n){let o=ao.get(t)??new Map;return ao.set(t,o),o.has(e)||o.set(e,{...t,...n()}),o.get(e)}var so=(t,e)=>Vt(t,`part ${e}`,()=>({...t.parts[e],name:t.name,parts:[]})),io=(t,e,n)=>Vt(t,`row ${n}`,()=>{let o=t.shape[1];return{shape:[1,o],values:Array.from(e.subarray(n*o,(n+1)*o)),map:null,beyond:null,equation:t.rows[n]?.equation??t.equation}}),lo=(t,e,n,o)=>Vt(t,`channel ${n}`,()=>{let a=t.shape[1],r=Array.from({length:o},(s,i)=>(n+1)*o-1-i);return{shape:[o,a],values:r.flatMap(s=>Array.from(e.subarray(s*a,(s+1)*a))),map:null,beyond:null,regions:[]}}),he=(t,e,n)=>({...t,...n,nested:!0,layers:t.layers.map(e),layer:bt(()=>e(t.layer.value))});function me({classes:t,layer:{target:e,contrast:n}}){if(!t.length)return null;let o=r=>e.includes(`"${r.label}"`)||` ${e} `.includes(` ${r.index} `),a=r=>n?.[1][0].includes(`"${r.label}"`);return l`<section class="classes">
-    <h3>The model's first choices</h3>
+    <h2 class="minor">The model's first choices</h2>
     <table>
       <caption class="aside">Classes and their probabilities</caption>
       <colgroup><col class="wide" /><col /><col class="narrow" /></colgroup>
@@ -142,7 +142,10 @@
       ${$!==null&&l`<div class="cursor" aria-hidden="true" style=${Zr($,h,m)} />`}
     </div>
     <${Xr} open=${t} rows=${i} columns=${c} />
-  </div>`}function Zr(t,e,n){let[o,a]=[Math.floor(t/n),t%n];return{left:`${100*a/n}%`,top:`${100*o/e}%`,width:`${100/n}%`,height:`${100/e}%`}}function Xr({open:t,rows:e=o=>`row ${o}`,columns:n=o=>`column ${o}`}){let o=t.layer.value,a=L(o),[,r]=o.shape,s=t.place.value,i=o.regions.findIndex(f=>f.id===t.region.value),c=s!==null&&a?`${Z(a[s],o.signed)} at ${e(Math.floor(s/r))}, ${n(s%r)}`:i>=0?nn(o.regions[i],o,i):"";return l`<p class="readout" role="status">${c||l`<span class="faint">Point at the map to read values; keys: <kbd>?</kbd></span>`}</p>`}var ge=100;function bo({open:t,subject:e}){let n=t.layer.value,o=L(n),[,a]=n.shape,r=t.place.value,s=r===null?null:r%a,i=r===null?0:Math.floor(r/a);return l`<${D} open=${t}>
+  </div>`}function Zr(t,e,n){let[o,a]=[Math.floor(t/n),t%n];return{left:`${100*a/n}%`,top:`${100*o/e}%`,width:`${100/n}%`,height:`${100/e}%`}}function Xr({open:t,rows:e=o=>`row ${o}`,columns:n=o=>`column ${o}`}){let o=t.layer.value,a=L(o),[,r]=o.shape,s=t.place.value,i=o.regions.findIndex(f=>f.id===t.region.value),c=s!==null&&a&&`${Z(a[s],o.signed)} at ${e(Math.floor(s/r))}, ${n(s%r)}`;return l`<div class="readout" role="status">
+    ${i>=0&&l`<p>${nn(o.regions[i],o,i)}</p>`}
+    <p>${c||i<0&&l`<span class="faint">Point at the map to read values; keys: <kbd>?</kbd></span>`}</p>
+  </div>`}var ge=100;function bo({open:t,subject:e}){let n=t.layer.value,o=L(n),[,a]=n.shape,r=t.place.value,s=r===null?null:r%a,i=r===null?0:Math.floor(r/a);return l`<${D} open=${t}>
     <${G} layer=${n} />
     <div class="curves" tabindex="0" role="group" aria-roledescription="chart" aria-label="Signals over time. Arrow keys move a cursor that reads values." onKeyDown=${f=>{let[u,h]={ArrowLeft:[0,-1],ArrowRight:[0,1],ArrowUp:[-1,0],ArrowDown:[1,0]}[f.key]??[0,0];if(!u&&!h)return;f.preventDefault();let m=Math.max(1,Math.round(a/(f.shiftKey?20:200))),p=Math.max(0,Math.min(a-1,(s??0)+h*m));t.place.value=Math.max(0,Math.min(e.channels.length-1,i+u))*a+p}} onPointerLeave=${()=>t.place.value=null}>
       ${e.channels.map((f,u)=>l`<${zr} key=${u} open=${t} subject=${e} n=${u} values=${o} column=${s} chosen=${r!==null&&u===i} />`)}
@@ -153,7 +156,7 @@
     <${K} layer=${n} layers=${t.layers} />
   <//>
   <${st} open=${t} paint=${f=>l`<${na} layer=${f} open=${t} subject=${e} />`} />`}function zr({open:t,subject:e,n,values:o,column:a,chosen:r}){let s=t.layer.value,[,i]=s.shape,c=e.channels[n],f=S(()=>Qr(c.values),[c]),u=o&&wo(s,o,n),h=m=>{let p=m.currentTarget.getBoundingClientRect(),$=Math.floor((m.clientX-p.left)/p.width*i);t.place.value=n*i+Math.max(0,Math.min(i-1,$))};return l`<div class="channel">
-    <h3 dir="auto">${c.name}</h3>
+    <p class="name" dir="auto">${c.name}</p>
     <div class="plot" onPointerMove=${h} style=${{background:Ct(s)}}>
       ${u&&!s.nothing&&!s.doubt&&l`<${_t} layer=${u} layers=${t.layers} across=${0} opacity=${1} />`}
       <svg viewBox=${`0 0 1000 ${ge}`} preserveAspectRatio="none" aria-hidden="true"><path class="halo" d=${f} /><path d=${f} /></svg>
@@ -189,7 +192,7 @@
         onKeyDown=${w=>w.key==="Enter"||w.key===" "?(w.preventDefault(),m(b)):g(w)}
       >${v.text}</span>`})}</div>
     <p class="readout" role="status">${h!==null&&t[h]?la(t[h],e):l`<span class="faint">Point at the text, or use the arrow keys in it, to read values.</span>`}</p>`}function la(t,e){let n=e.signed?t.value<0?" of what speaks against":" of what speaks for":" of all",o=t.apart?", kept apart from the scale":t.share===null?"":`, ${P(t.share,1)}${n}`;return l`<bdi>${t.text}</bdi>: ${Z(t.value,e.signed)}${o}`}function sn({units:t,layer:e,unit:n}){if(!t.length||e.nothing)return null;let o=t.filter(f=>f.apart),a=t.filter(f=>!f.apart).sort((f,u)=>Math.abs(u.value)-Math.abs(f.value)).slice(0,aa),r=f=>f.reduce((u,h)=>u+h.value,0),s=f=>({label:f.text.trim()||"␣",amount:f.value,from:0,to:f.value}),i=B(d.palette.value),c=f=>i.name==="grey"?void 0:j(It(i,Math.sign(f),e.signed,[0,0,0]));return l`<section class="largest">
-    <h3>The largest contributions, by ${n}</h3>
+    <h2 class="minor">The largest contributions, by ${n}</h2>
     <${ct} bars=${a.map(s)} label=${`The largest contributions, by ${n}`} colour=${c} />
     ${o.length>0&&l`<p class="faint">Kept apart from the scale: <bdi>${o.slice(0,8).map(f=>`${f.text.trim()} ${Z(f.value,e.signed)}`).join(", ")}</bdi>${o.length>8?` and ${o.length-8} more, together ${_(r(o))}`:""}.</p>`}
     <p class="sum">Sum over all ${t.length} ${n}: <output>${_(r(t))}</output></p>
@@ -203,7 +206,7 @@
     />`}
     <${K} layer=${a} layers=${t.layers} />
     ${i&&l`<${sn} units=${f.slice(0,a.rows[s]?.token??f.length)} layer=${i} unit="tokens" />`}
-    <section><h3>All new tokens: a row for each, a column for each token before it</h3>
+    <section class="largest"><h2 class="minor">All new tokens: a row for each, a column for each token before it</h2>
       <${lt} open=${t} width=${a.shape[1]} height=${Math.min(a.shape[0],ca*a.shape[1])} plain caption="A row for each new token, a column for each token before it"
         rows=${h=>u(a.rows[h]?.token)} columns=${h=>`token ${u(h)}`} />
     </section>
@@ -223,11 +226,11 @@
     <${G} layer=${n} />
     ${!n.nothing&&l`<${No} layer=${n} subject=${e} />`}
   <//>
-  <${st} open=${t} paint=${o=>l`<${No} layer=${o} subject=${e} small />`} />`}function No({layer:t,subject:e,small:n=!1}){let o=t.columns?.steps??[],a=new Map(e.columns.map(c=>[c.name,c.baseline])),r=e.columns.some(c=>c.baseline!==null),s=o.map(c=>({label:c.name,note:[c.value&&`= ${c.value}`,c.kind==="column"&&a.get(c.name)!=null&&`(baseline ${a.get(c.name)})`].filter(Boolean).join(" "),amount:c.kind==="end"?c.stop:c.stop-c.start,from:c.kind==="end"?0:c.start,to:c.stop,whole:c.kind==="end"}));if(n)return l`<${ma} bars=${s} layer=${t} />`;let i=t.columns?.rising?`Every bar begins where the one before it ended${r?", from the baseline's score to this row's":""}.`:"Every bar begins at zero.";return l`<h2>Column by column</h2><p class="faint">${i}</p><${ct} bars=${s} label="Contribution of every column" colour=${ln(t)} />`}function ma({bars:t,layer:e}){let n=t.flatMap(s=>[s.from,s.to]).concat(0),[o,a]=[Math.min(...n),Math.max(...n)],r=ln(e);return l`<svg class="mini" viewBox=${`0 0 100 ${6*t.length}`} aria-hidden="true">${t.map((s,i)=>{let c=f=>100*(f-o)/(a-o||1);return l`<rect x=${Math.min(c(s.from),c(s.to))} y=${6*i+1} height="4" width=${Math.max(.5,Math.abs(c(s.to)-c(s.from)))} fill=${s.whole?"currentColor":r(s.amount)??"currentColor"} opacity=${s.whole?.5:1} />`})}</svg>`}function Se({open:t}){let e=t.layer.value,n=L(e),o=Array.from(n??[],(s,i)=>({value:s,n:i})).sort((s,i)=>Math.abs(i.value)-Math.abs(s.value)),a=o.slice(0,Me).sort((s,i)=>s.n-i.n).map(({value:s,n:i})=>({label:`entry ${i}`,amount:s,from:0,to:s})),r=o.slice(Me).reduce((s,i)=>s+i.value,0);return l`<${D} open=${t} bars more=${e.regions.length>0&&l`<section><h3>Where the evidence lies</h3><${ve} open=${t} /></section>`}>
+  <${st} open=${t} paint=${o=>l`<${No} layer=${o} subject=${e} small />`} />`}function No({layer:t,subject:e,small:n=!1}){let o=t.columns?.steps??[],a=new Map(e.columns.map(c=>[c.name,c.baseline])),r=e.columns.some(c=>c.baseline!==null),s=o.map(c=>({label:c.name,note:[c.value&&`= ${c.value}`,c.kind==="column"&&a.get(c.name)!=null&&`(baseline ${a.get(c.name)})`].filter(Boolean).join(" "),amount:c.kind==="end"?c.stop:c.stop-c.start,from:c.kind==="end"?0:c.start,to:c.stop,whole:c.kind==="end"}));if(n)return l`<${ma} bars=${s} layer=${t} />`;let i=t.columns?.rising?`Every bar begins where the one before it ended${r?", from the baseline's score to this row's":""}.`:"Every bar begins at zero.";return l`<h2>Column by column</h2><p class="faint">${i}</p><${ct} bars=${s} label="Contribution of every column" colour=${ln(t)} />`}function ma({bars:t,layer:e}){let n=t.flatMap(s=>[s.from,s.to]).concat(0),[o,a]=[Math.min(...n),Math.max(...n)],r=ln(e);return l`<svg class="mini" viewBox=${`0 0 100 ${6*t.length}`} aria-hidden="true">${t.map((s,i)=>{let c=f=>100*(f-o)/(a-o||1);return l`<rect x=${Math.min(c(s.from),c(s.to))} y=${6*i+1} height="4" width=${Math.max(.5,Math.abs(c(s.to)-c(s.from)))} fill=${s.whole?"currentColor":r(s.amount)??"currentColor"} opacity=${s.whole?.5:1} />`})}</svg>`}function Se({open:t}){let e=t.layer.value,n=L(e),o=Array.from(n??[],(s,i)=>({value:s,n:i})).sort((s,i)=>Math.abs(i.value)-Math.abs(s.value)),a=o.slice(0,Me).sort((s,i)=>s.n-i.n).map(({value:s,n:i})=>({label:`entry ${i}`,amount:s,from:0,to:s})),r=o.slice(Me).reduce((s,i)=>s+i.value,0);return l`<${D} open=${t} bars more=${e.regions.length>0&&l`<section><h2 class="minor">Where the evidence lies</h2><${ve} open=${t} /></section>`}>
     <${G} layer=${e} />
     ${!e.nothing&&l`<h2>The largest values, in their order</h2><${ct} bars=${a} label="The largest values" colour=${ln(e)} />
       ${o.length>Me&&l`<p class="faint">${o.length-Me} smaller ones are together ${_(r)}.</p>`}`}
-  <//>`}var da=96;function Do({open:t,subject:e}){let n=t.layer.value;if(n.shape[0]===1&&n.shape[1]>1&&e.height>1)return l`<${Se} open=${t} />`;let{width:o,height:a}=e,r=!n.nothing&&!n.doubt&&l`<section><h3>${n.signed?"The regions that say most":"The regions that matter most"}</h3><${ve} open=${t} /></section>`;return l`<${D} open=${t} picture more=${r}>
+  <//>`}var da=96;function Do({open:t,subject:e}){let n=t.layer.value;if(n.shape[0]===1&&n.shape[1]>1&&e.height>1)return l`<${Se} open=${t} />`;let{width:o,height:a}=e,r=!n.nothing&&!n.doubt&&l`<section><h2 class="minor">${n.signed?"The regions that say most":"The regions that matter most"}</h2><${ve} open=${t} /></section>`;return l`<${D} open=${t} picture more=${r}>
       <${St} layer=${n} photo=${!!e.src} />
       <${lt} open=${t} width=${o} height=${a} photo=${!!e.src} caption=${`What the model saw. ${n.sentence}`}><${Ce} subject=${e} /><//>
       <${K} layer=${n} layers=${t.layers} />
@@ -345,7 +348,7 @@
       ${n.length>0&&l`<${Go} title=${o?"Real pictures that excite it":""} items=${n} small=${o} />`}
     </div>
   </section>`}function Go({title:t,items:e,small:n=!1}){return l`<div>
-    ${t&&l`<h3>${t}</h3>`}
+    ${t&&l`<p class="name">${t}</p>`}
     <div class=${`gallery ${n?"small":""} ${e.length===1?"single":""}`}>
       ${e.map(o=>l`<figure><img src=${o.src} alt=${o.caption||o.group} />
           <figcaption><span dir="auto">${o.caption}</span>${o.score!==null&&l`<span class="number">${_(o.score)}</span>`}</figcaption></figure>`)}

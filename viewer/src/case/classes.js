@@ -7,7 +7,7 @@ export function Classes({ classes, layer: { target, contrast } }) {
   const chosen = (/** @type {import('../types.js').Class} */ one) => target.includes(`"${one.label}"`) || ` ${target} `.includes(` ${one.index} `);
   const other = (/** @type {import('../types.js').Class} */ one) => contrast?.[1][0].includes(`"${one.label}"`);
   return html`<section class="classes">
-    <h3>The model's first choices</h3>
+    <h2 class="minor">The model's first choices</h2>
     <table>
       <caption class="aside">Classes and their probabilities</caption>
       <colgroup><col class="wide" /><col /><col class="narrow" /></colgroup>

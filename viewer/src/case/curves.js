@@ -58,7 +58,7 @@ function Channel({ open, subject, n, values, column, chosen }) {
     open.place.value = n * stretches + Math.max(0, Math.min(stretches - 1, at));
   };
   return html`<div class="channel">
-    <h3 dir="auto">${signal.name}</h3>
+    <p class="name" dir="auto">${signal.name}</p>
     <div class="plot" onPointerMove=${point} style=${{ background: groundStyle(layer) }}>
       ${row && !layer.nothing && !layer.doubt && html`<${MapCanvas} layer=${row} layers=${open.layers} across=${0} opacity=${1} />`}
       <svg viewBox=${`0 0 1000 ${TALL}`} preserveAspectRatio="none" aria-hidden="true"><path class="halo" d=${path} /><path d=${path} /></svg>

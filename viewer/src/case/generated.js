@@ -32,7 +32,7 @@ export function GeneratedCase({ open, subject }) {
     />`}
     <${Legend} layer=${layer} layers=${open.layers} />
     ${one && html`<${Largest} units=${units.slice(0, layer.rows[now]?.token ?? units.length)} layer=${one} unit="tokens" />`}
-    <section><h3>All new tokens: a row for each, a column for each token before it</h3>
+    <section class="largest"><h2 class="minor">All new tokens: a row for each, a column for each token before it</h2>
       <${Stage} open=${open} width=${layer.shape[1]} height=${Math.min(layer.shape[0], TALLEST * layer.shape[1])} plain caption="A row for each new token, a column for each token before it"
         rows=${(/** @type {number} */ n) => name(layer.rows[n]?.token)} columns=${(/** @type {number} */ n) => `token ${name(n)}`} />
     </section>

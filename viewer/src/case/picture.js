@@ -20,7 +20,7 @@ export function PictureCase({ open, subject }) {
   const layer = open.layer.value;
   if (layer.shape[0] === 1 && layer.shape[1] > 1 && subject.height > 1) return html`<${ValuesCase} open=${open} />`;
   const { width, height } = subject;
-  const more = !layer.nothing && !layer.doubt && html`<section><h3>${layer.signed ? 'The regions that say most' : 'The regions that matter most'}</h3><${RegionList} open=${open} /></section>`;
+  const more = !layer.nothing && !layer.doubt && html`<section><h2 class="minor">${layer.signed ? 'The regions that say most' : 'The regions that matter most'}</h2><${RegionList} open=${open} /></section>`;
   return html`<${Board} open=${open} picture more=${more}>
       <${Views} layer=${layer} photo=${Boolean(subject.src)} />
       <${Stage} open=${open} width=${width} height=${height} photo=${Boolean(subject.src)} caption=${`What the model saw. ${layer.sentence}`}><${Photo} subject=${subject} /><//>

@@ -83,11 +83,9 @@ function Readout({ open, rows = (n) => `row ${n}`, columns = (n) => `column ${n}
   const [, across] = layer.shape;
   const place = open.place.value;
   const n = layer.regions.findIndex((one) => one.id === open.region.value);
-  const words =
-    place !== null && values
-      ? `${withSign(values[place], layer.signed)} at ${rows(Math.floor(place / across))}, ${columns(place % across)}`
-      : n >= 0
-        ? tell(layer.regions[n], layer, n)
-        : '';
-  return html`<p class="readout" role="status">${words || html`<span class="faint">Point at the map to read values; keys: <kbd>?</kbd></span>`}</p>`;
+  const value = place !== null && values && `${withSign(values[place], layer.signed)} at ${rows(Math.floor(place / across))}, ${columns(place % across)}`;
+  return html`<div class="readout" role="status">
+    ${n >= 0 && html`<p>${tell(layer.regions[n], layer, n)}</p>`}
+    <p>${value || (n < 0 && html`<span class="faint">Point at the map to read values; keys: <kbd>?</kbd></span>`)}</p>
+  </div>`;
 }

@@ -65,7 +65,7 @@ export function ValuesCase({ open }) {
   const order = Array.from(values ?? [], (value, n) => ({ value, n })).sort((a, b) => Math.abs(b.value) - Math.abs(a.value));
   const bars = order.slice(0, MOST).sort((a, b) => a.n - b.n).map(({ value, n }) => ({ label: `entry ${n}`, amount: value, from: 0, to: value }));
   const rest = order.slice(MOST).reduce((sum, one) => sum + one.value, 0);
-  return html`<${Board} open=${open} bars more=${layer.regions.length > 0 && html`<section><h3>Where the evidence lies</h3><${RegionList} open=${open} /></section>`}>
+  return html`<${Board} open=${open} bars more=${layer.regions.length > 0 && html`<section><h2 class="minor">Where the evidence lies</h2><${RegionList} open=${open} /></section>`}>
     <${Empty} layer=${layer} />
     ${!layer.nothing && html`<h2>The largest values, in their order</h2><${Bars} bars=${bars} label="The largest values" colour=${barColour(layer)} />
       ${order.length > MOST && html`<p class="faint">${order.length - MOST} smaller ones are together ${figure(rest)}.</p>`}`}

@@ -137,7 +137,7 @@ export function Largest({ units, layer, unit }) {
   const palette = paletteOf(settings.palette.value);
   const colour = (/** @type {number} */ amount) => (palette.name === 'grey' ? undefined : css(over(palette, Math.sign(amount), layer.signed, [0, 0, 0])));
   return html`<section class="largest">
-    <h3>The largest contributions, by ${unit}</h3>
+    <h2 class="minor">The largest contributions, by ${unit}</h2>
     <${Bars} bars=${order.map(bar)} label=${`The largest contributions, by ${unit}`} colour=${colour} />
     ${apart.length > 0 && html`<p class="faint">Kept apart from the scale: <bdi>${apart.slice(0, 8).map((one) => `${one.text.trim()} ${withSign(one.value, layer.signed)}`).join(', ')}</bdi>${apart.length > 8 ? ` and ${apart.length - 8} more, together ${figure(sum(apart))}` : ''}.</p>`}
     <p class="sum">Sum over all ${units.length} ${unit}: <output>${figure(sum(units))}</output></p>

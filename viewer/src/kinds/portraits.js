@@ -39,7 +39,7 @@ function Group({ name, made, found }) {
 /** @param {{ title: string, items: Portrait[], small?: boolean }} props */
 function Gallery({ title, items, small = false }) {
   return html`<div>
-    ${title && html`<h3>${title}</h3>`}
+    ${title && html`<p class="name">${title}</p>`}
     <div class=${`gallery ${small ? 'small' : ''} ${items.length === 1 ? 'single' : ''}`}>
       ${items.map(
         (one) => html`<figure><img src=${one.src} alt=${one.caption || one.group} />

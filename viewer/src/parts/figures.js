@@ -11,7 +11,7 @@ export function Figures({ figures, open = true }) {
   return figures.map((one) => {
     const src = addressOf(one);
     return html`<figure class="generic">
-      ${one.title && html`<h3 dir="auto">${one.title}</h3>`}
+      ${one.title && html`<h2 class="minor" dir="auto">${one.title}</h2>`}
       ${src && html`<img src=${src} alt=${one.alt || one.caption || one.title} />`}
       ${one.caption && html`<figcaption dir="auto">${one.caption}</figcaption>`}
       ${one.table && one.table.rows.length > 0 && html`<${DataTable} title=${src ? 'The numbers of this figure' : one.title || 'Table'} table=${one.table} open=${open && !src} />`}
