@@ -226,7 +226,7 @@ def test_a_sheet_has_a_column_per_method_in_rows_of_four_at_most(model: Model, p
 @pytest.mark.parametrize("count", range(1, 30))
 def test_rows_are_as_few_as_can_be_and_about_equally_full(count: int) -> None:
     sizes = [len(row) for row in rows([None] * count)]  # type: ignore[list-item]
-    assert sum(sizes) == count and max(sizes) <= 4 and max(sizes) - min(sizes) <= 1 and len(sizes) == -(-count // 4)
+    assert sum(sizes) == count and max(sizes) <= 5 and max(sizes) - min(sizes) <= 1 and len(sizes) == -(-count // 5)
 
 
 @pytest.mark.parametrize("shape", [(2, 3, 16, 16), (2, 12), (2, 3, 40)])

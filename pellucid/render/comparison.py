@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import TypeVar
 
 from PIL import Image
 from torch import Tensor
@@ -21,7 +22,8 @@ from .parts.panel import SMALLEST, Size, card, ground, photograph
 from .parts.text import line, paragraph, side_by_side, stack
 from .parts.view import VIEWS, Shown
 
-MOST_ACROSS = 4
+T = TypeVar("T")
+MOST_ACROSS = 5
 IN_A_CELL = 8  # methods, of which a table still fits below the photograph
 WIDE = SMALLEST
 REGIONS = "regions"
@@ -68,20 +70,22 @@ def comparison_sheet(c: Comparison, *, top: float = 0.1, by: str | Tensor = "con
 
 def one_sheet(c: Comparison, which: str, shown: Shown) -> Image.Image:
     """One sample: photograph first, then the methods in rows; how far they agree comes last where it has no room in a column."""
-    columns = [input_column(c, shown), *(column(c, name, shown) for name in c)]
-    bands = [band(row) for row in rows(columns)]
     answered = tuple(c.explanations)
+    free = 2 <= len(answered) <= IN_A_CELL and len({len(row) for row in rows([None] * (len(c) + 1))}) > 1
+    columns = [input_column(c, shown, alone=not free), *(column(c, name, shown) for name in c)]
+    columns += [agreement_column(c, shown)] if free else []
+    bands = [band(row) for row in rows(columns)]
     if len(answered) > IN_A_CELL:
         bands.append(agreement(answered, c.agreement(top=shown.top), bands[0].width))
     return framed(stack([title(c, which, bands[0].width), *bands], gap=GAP))
 
 
-def rows(columns: list[Column]) -> list[list[Column]]:
+def rows(columns: list[T]) -> list[list[T]]:
     """The columns in as few rows as hold them, all about equally full.
 
     Example:
         >>> [[len(row) for row in rows([None] * count)] for count in (4, 5, 8, 13)]
-        [[4], [3, 2], [4, 4], [4, 3, 3, 3]]
+        [[4], [5], [4, 4], [5, 4, 4]]
     """
     count = math.ceil(len(columns) / MOST_ACROSS)
     ends = [math.ceil(len(columns) * row / count) for row in range(count + 1)]
@@ -101,15 +105,23 @@ def title(c: Comparison, which: str, wide: int) -> Image.Image:
     return stack([paragraph(head, 28, wide, INK), paragraph(line, 17, wide, FAINT)], gap=2)
 
 
-def input_column(c: Comparison, shown: Shown) -> Column:
-    """The photograph, the classes, and how far the methods agree."""
+def agreement_column(c: Comparison, shown: Shown) -> Column:
+    """How far the methods agree, where a row has room for one column more."""
+    pairs = agreement(tuple(c.explanations), c.agreement(top=shown.top), WIDE, high=WIDE, headed=False)
+    return Column("How far the methods agree", pairs)
+
+
+def input_column(c: Comparison, shown: Shown, *, alone: bool = True) -> Column:
+    """The photograph and the classes; and how far the methods agree, where that has no column of its own."""
     e = c.any
     picture, answered = e.photograph(), tuple(c.explanations)
     choices = stack(classes(e, prepare(e), WIDE), gap=0)
-    pairs = agreement(answered, c.agreement(top=shown.top), WIDE) if 2 <= len(answered) <= IN_A_CELL else blank()
+    told = alone and 2 <= len(answered) <= IN_A_CELL
+    pairs = agreement(answered, c.agreement(top=shown.top), WIDE, high=WIDE) if told else blank()
     if picture is None:
         return Column("", stack([choices, pairs], GAP))
-    return Column("What the model saw", photograph(picture, column_size(*picture.shape[:2])), choices, regions=pairs)
+    saw = photograph(picture, column_size(*picture.shape[:2]))
+    return Column("What the model saw", saw, choices, regions=pairs)
 
 
 def column(c: Comparison, name: str, shown: Shown) -> Column:

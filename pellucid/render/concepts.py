@@ -9,22 +9,24 @@ from pellucid.explanation.explanation import Explanation
 from pellucid.verbs.concepts import Concept, Concepts
 from .examples import example_cell, legend, no_example, outlined
 from .image import encoded, framed, model_name
-from .maximized import bounded
+from .maximized import portrait
+from .parts.grid import per_row
+from .parts.legend import class_bars
 from .parts.map import prepare
 from .parts.palette import AMBER, FAINT, HAIR, INK, PAPER, RED_BLUE
 from .parts.panel import photograph
-from .parts.pixels import GAP, SIDE, drawn, scaled
+from .parts.pixels import GAP, SIDE, scaled
 from .parts.text import line, paragraph, side_by_side, stack
 from .parts.view import draw_map
 
-ACROSS = 4  # pictures in one row: of several channels, where each has few
+ACROSS = 6  # pictures in one row: of several channels, where each has few
 
 
 def concept_sheet(c: Concepts) -> Image.Image:
     """The photograph and the whole map above; below it the channels, each with its pictures in a row."""
     rows = [cells(c, place) for place in range(len(c))]
     longest = max(map(len, rows))
-    beside = max(1, min(ACROSS // longest, len(rows)))  # channels in one row
+    beside = per_row(len(rows), max(1, ACROSS // longest))  # channels in one row
     own = longest * (SIDE + GAP) - GAP
     wide = max(beside * (own + GAP) - GAP, 3 * SIDE + 2 * GAP)
     largest = max(abs(one.relevance) for one in c.shown) or 1.0
@@ -49,6 +51,7 @@ def overview(c: Concepts, wide: int) -> Image.Image:
         cells.insert(0, stack([photograph(picture, scaled(*picture.shape[:2])), saw], 6))
     room = wide - len(cells) * (SIDE + GAP)
     words = [paragraph(c.passage(), 16, room, INK), *(paragraph(w, 15, room, AMBER) for w in c.whole.warnings())]
+    words += [class_bars(c.whole.classes, room, RED_BLUE.colour(1.0, signed=True), c.whole.target)] if c.whole.classes else []
     image = Image.new("RGB", (wide, max(part.height for part in cells)), PAPER)
     image.paste(side_by_side(cells, SIDE, GAP), (0, 0))
     image.paste(stack(words, 8), (wide - room, 0))
@@ -57,22 +60,27 @@ def overview(c: Concepts, wide: int) -> Image.Image:
 
 def cells(c: Concepts, place: int) -> list[Image.Image]:
     """The map of a channel, the real pictures it is used for most, and what excites it."""
-    row = [map_cell(c.maps[place], "through it", marked=peak_box(c, place))]
+    row = [map_cell(c.maps[place], "through it", marked=frame_box(c, place))]
     if c.examples is not None:
         row += [example_cell(c.examples, example, SIDE) for example in c.examples[place]] or [no_example(c.examples.seen, SIDE)]
     if c.drawn is not None:
-        score = f"drawn to excite it: {figure(float(c.drawn.scores[place]))}"
-        row += [stack([drawn(c.drawn.images[place], bounded(c.drawn)), paragraph(score, 13, SIDE, FAINT)], 6)]
+        image, size = portrait(c.drawn, place)
+        said = [f"drawn to excite it: {figure(float(c.drawn.scores[place]))}", *filter(None, [size])]
+        row += [stack([image, *(paragraph(words, 13, SIDE, FAINT) for words in said)], 6)]
     return row
 
 
-def peak_box(c: Concepts, place: int) -> tuple[float, float, float, float] | None:
-    """The place of the layer's own map where a channel says most, as shares of the picture: left, top, right, bottom."""
-    position = c.shown[place].position
-    if len(position) != 2 or len(c.sizes) != 2 or c.maps.values.ndim != 4:
+def frame_box(c: Concepts, place: int) -> tuple[float, float, float, float] | None:
+    """Around the region of a channel's map that says most, as shares of the picture: left, top, right, bottom."""
+    one = c.maps[place]
+    if one.values.ndim != 4 or one.nothing():
         return None
-    (row, column), (height, width) = position, c.sizes
-    return column / width, row / height, (column + 1) / width, (row + 1) / height
+    against = c.shown[place].relevance < 0
+    found = [region for region in one.regions() if region.against == against and region.parts == 1]
+    if not found:
+        return None
+    (top, left, bottom, right), (height, width) = found[0].box, found[0].mask.shape
+    return left / width, top / height, right / width, bottom / height
 
 
 def map_cell(e: Explanation, words: str, marked: tuple[float, float, float, float] | None = None) -> Image.Image:
@@ -100,8 +108,8 @@ def bar(one: Concept, largest: float, wide: int) -> Image.Image:
 def captions(c: Concepts) -> list[str]:
     """What is shown, in words."""
     lines = ["Maps show what passes through one channel, each on a scale of its own: red for the decision, blue against it."]
-    if any(peak_box(c, place) is not None for place in range(len(c))):
-        lines.append(f"The frame is the place of the layer's own map, of {' x '.join(map(str, c.sizes))}, where it says most.")
+    if any(frame_box(c, place) is not None for place in range(len(c))):
+        lines.append("The frame is around the region of its map that says most.")
     if c.examples is not None:
         lines.append(legend(c.examples))
     if c.drawn is not None:

@@ -51,8 +51,16 @@ def example_cell(e: Examples, example: Example, wide: int) -> Image.Image:
     """One real picture over its value and its name."""
     value = f"real: {value_name(e, example)}{figure(example.value)}"
     name = Path(str(example.name)).stem if isinstance(example.name, str) else f"picture {example.name}"
-    words = [line(value, 15, wide, INK), line(name, 13, wide, FAINT)]
+    words = [line(value, 15, wide, INK), line("  ·  ".join(filter(None, (name, part_size(example)))), 13, wide, FAINT)]
     return stack([masked(example, wide), stack(words, 2)], 6)
+
+
+def part_size(example: Example) -> str:
+    """How large the part is that is shown, where it is not the whole picture: it is enlarged."""
+    if example.image.dim() != 3 or example.crop.shape == example.image.shape:
+        return ""
+    height, width = example.crop.shape[1:]
+    return f"{width} x {height} px"
 
 
 def value_name(e: Examples, example: Example) -> str:

@@ -6,16 +6,18 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageDraw
 from torch import Tensor
 
 from pellucid.core.numbers import figure
+from pellucid.synth.examples.receptive_field import Box
 from pellucid.synth.maximized import Maximized
 from pellucid.synth.trust.trust import Trust
 from .examples import example_cell, legend, no_example
 from .image import encoded, framed, model_name
-from .parts.palette import AMBER, FAINT, INK
-from .parts.pixels import GAP, SIDE, drawn
+from .parts.grid import per_row
+from .parts.palette import AMBER, FAINT, INK, PAPER
+from .parts.pixels import GAP, SIDE, drawn, fitted, painted
 from .parts.text import line, paragraph, side_by_side, stack
 
 BESIDE = 4  # pictures that were made, in one row with real ones
@@ -43,7 +45,8 @@ def contact_sheet(p: Maximized, across: int | None = None, trust: Trust | None =
         rows = [cells[start : start + across] for start in range(0, len(cells), across)]
     else:
         rows = with_real(p, cells, wide, across or BESIDE)
-    body = stack([side_by_side(row, wide, GAP) for row in rows], GAP)
+    single = len(rows) == 1 and len(rows[0]) == 1
+    body = beside(p, trust) if single else stack([side_by_side(row, wide, GAP) for row in rows], GAP)
     room = max(body.width, 2 * SIDE)
     notes = [paragraph(note, 14, room, AMBER) for note in p.notes]
     if p.real is not None:
@@ -104,6 +107,21 @@ def heading(p: Maximized, wide: int) -> Image.Image:
 
 def cell(p: Maximized, index: int, wide: int, trust: Trust | None = None) -> Image.Image:
     """One picture over its words, with the numbers that say most about how far to trust it."""
+    image, words = parts(p, index, wide, trust)
+    return stack([image, words], 6)
+
+
+def beside(p: Maximized, trust: Trust | None) -> Image.Image:
+    """The only picture, with its words at the right."""
+    image, words = parts(p, 0, SIDE + GAP, trust)
+    sheet = Image.new("RGB", (image.width + GAP + words.width, max(image.height, words.height)), PAPER)
+    sheet.paste(image, (0, 0))
+    sheet.paste(words, (image.width + GAP, 0))
+    return sheet
+
+
+def parts(p: Maximized, index: int, wide: int, trust: Trust | None = None) -> tuple[Image.Image, Image.Image]:
+    """One picture, and its words."""
     lines = [paragraph(f"{p.targets[index]} = {figure(float(p.scores[index]))}", 15, wide, INK)]
     gain = contrast(p, index)
     notes = [f"{label} {share:.0%}" for _, label, share in (p.classes[index][:1] if p.classes else ())]
@@ -112,8 +130,38 @@ def cell(p: Maximized, index: int, wide: int, trust: Trust | None = None) -> Ima
     lines += [line("  ·  ".join(notes), 13, wide, FAINT)] if notes else []
     lines += [] if bool(p.fired[index]) else [paragraph("never fired", 13, wide, AMBER)]
     lines += [line(words, 13, wide, FAINT) for words in (trust[index].telling() if trust else ())]
+    image, size = portrait(p, index)
+    lines += [paragraph(size, 13, wide, FAINT)] if size else []
+    return image, stack(lines, 2)
+
+
+def portrait(p: Maximized, index: int) -> tuple[Image.Image, str]:
+    """One picture, and what is to be said of its size: of one unit only what it can see, in its own size or a whole multiple.
+
+    Of a channel as a whole, whose units stand side by side, all is shown, with a frame as large as what one of them sees.
+    """
+    gain, box = contrast(p, index), p.unit_field(index)
     image = p.images[index] if gain == 1 else middle(p) + gain * (p.images[index] - middle(p))
-    return stack([drawn(image, bounded(p)), stack(lines, 2)], 6)
+    if box is None:
+        return drawn(image, bounded(p)), ""
+    height, width = (end - start for start, end in box)
+    assert p.task is not None
+    if getattr(p.task.targets[index].terms[0][1], "position", None) is None:
+        return framed_part(drawn(image, bounded(p)), box, image.shape[1:]), f"frame: what one unit sees, {width} x {height} px"
+    zoom = max(1, SIDE // 2 // max(height, width))
+    part = painted(image[:, slice(*box[0]), slice(*box[1])], bounded(p))
+    times = f", shown {zoom} times as large" if zoom > 1 else ""
+    return fitted(part, zoom * max(height, width)), f"all the unit sees: {width} x {height} px{times}"
+
+
+def framed_part(image: Image.Image, box: Box, sides: Sequence[int]) -> Image.Image:
+    """A picture with a frame around a part of it, dark between light lines so that it is seen on any ground."""
+    scaled = zip(box, image.size[::-1], sides, strict=True)
+    (top, bottom), (left, right) = ([round(end * drawn_side / side) for end in ends] for ends, drawn_side, side in scaled)
+    pen = ImageDraw.Draw(image)
+    for inward, ink in ((-1, PAPER), (0, INK), (1, PAPER)):
+        pen.rectangle((left + inward, top + inward, right - 1 - inward, bottom - 1 - inward), outline=ink)
+    return image
 
 
 def contrast(p: Maximized, index: int) -> float:
@@ -143,7 +191,7 @@ def columns(count: int, seeds: int) -> int:
     """
     if 1 < seeds <= 8:
         return seeds
-    return count if count <= 6 else math.ceil(math.sqrt(count))
+    return per_row(count, 6 if count <= 6 else math.ceil(math.sqrt(count)) + 2)
 
 
 def bounded(p: Maximized) -> bool:

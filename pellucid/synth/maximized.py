@@ -10,6 +10,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
@@ -27,7 +28,9 @@ from pellucid.errors.printable import make_printable
 from pellucid.methods.lrp import Auto
 from pellucid.model.outputs import main_output
 from pellucid.tape.forward import batch_size, forward_values
+from pellucid.target.activation import Channel
 from .examples.example import Example, Examples
+from .examples.receptive_field import Box, ReceptiveField, receptive_field
 from .examples.search import search
 from .objective.objective import objective_of
 from .optimize.coarse_to_fine import coarse_to_fine
@@ -91,6 +94,31 @@ class Maximized(Displayed):
     def __repr__(self) -> str:
         headline = self.headline() if len(self) == 1 else self.recipe
         return cut(f"Maximized({headline}, images {tuple(self.images.shape)})")
+
+    @cached_property
+    def _fields(self) -> dict[tuple[str, bool], ReceptiveField]:
+        """Receptive fields of layers, as far as they have been measured."""
+        return {}
+
+    def unit_field(self, picture: int = 0) -> Box | None:
+        """What one unit of its channel can see of a picture: the unit at the place asked for, else the one in the middle.
+
+        None where the target is no single channel of a layer with a map, where a unit sees the whole picture, and where the task
+        is not known. It is measured on the network, with a few passes per layer.
+        """
+        task = self.task
+        if task is None or len(task.frame.spatial) != 2 or picture >= len(task.targets) or len(task.targets[picture].terms) != 1:
+            return None
+        term = task.targets[picture].terms[0][1]
+        if not isinstance(term, Channel) or term.at is None or term.tokens is not None:
+            return None
+        key = term.at, False
+        if key not in self._fields:
+            x = task.frame.to_inputs(self.images[:1].to(task.frame.device, task.frame.dtype))
+            self._fields[key] = receptive_field(task.model, x, term.at)
+        box = self._fields[key].of_unit(term.position)
+        whole = tuple((0, side) for side in self.images.shape[2:])
+        return None if box is None or box == whole else box
 
     @property
     def called_off(self) -> bool:

@@ -16,6 +16,7 @@ from pellucid.model.surroundings import for_the_network_alone
 from pellucid.model.where import Where
 from .addresses import address, only_with_paths, with_layers
 from .attempts import attempt_all, distinct_methods, raise_first
+from .beneath import with_picture
 from .contrast import against
 from .explain import Only, called, run_method, with_conditions
 from .inputs import read_inputs
@@ -56,7 +57,7 @@ def compare(
     model = load(model)
     model.ready()
     chosen = {name: with_layers(model, one) for name, one in distinct_methods(methods, strict).items()}
-    batch, wanted = read_target(read_inputs(model, x), against(target, versus))
+    batch, wanted = read_target(with_picture(read_inputs(model, x)), against(target, versus))
     conditions, place = only_with_paths(model, only), address(model, at)
     given = dict(zip(chosen, methods.values() if isinstance(methods, Mapping) else methods, strict=False))
 

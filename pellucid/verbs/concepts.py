@@ -29,6 +29,7 @@ from pellucid.synth.maximized import Maximized, Maximizer, document
 from pellucid.synth.pictures import pictures
 from pellucid.target import as_target
 from .addresses import address, with_layers
+from .beneath import with_picture
 from .call import call
 from .channel_layer import ChannelLayer, find_layer
 from .examples import examples
@@ -215,7 +216,7 @@ def concepts(
     check_carries(chosen, "channels")
     if isinstance(data, (str, os.PathLike)):
         pictures(model, data)  # refused now, and not when all else is done
-    batch, target = read_target(read_inputs(model, x), target)
+    batch, target = read_target(with_picture(read_inputs(model, x)), target)
     chosen = with_layers(model, chosen)
     whole = run_method(chosen, batch, target, None, strict=strict)
     if len(whole) != 1:

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from pellucid.catalogue.methods import adds_up, as_method
 from pellucid.core.answers import answers_kept
-from pellucid.errors import MethodError
+from pellucid.errors import InputError, MethodError
 from pellucid.explanation.attribution import Attribution
 from pellucid.explanation.concat import concat
 from pellucid.explanation.explanation import Choices, Explanation
@@ -36,6 +36,7 @@ from pellucid.target.condition import Condition
 from pellucid.target.conditioning import as_conditionings, has_addresses
 from . import table_inputs
 from .addresses import address, only_with_paths, with_layers
+from .beneath import pixels_of, with_picture
 from .call import call
 from .continuation import explain_continuation
 from .contrast import against, contrast, small_difference
@@ -59,6 +60,7 @@ def explain(model: Any, x: Iterator[Any] | DataLoader[Any] | Dataset[Any], *args
 def explain(
     model: Any, x: Any, target: Any = None, method: str | Method = "lrp", *, versus: Any = None,
     at: str | Where | Module | None = None, only: Only = None, strict: bool = False, verify: bool = True,
+    picture: Any = None,
 ) -> Explanation: ...  # fmt: skip
 
 
@@ -73,6 +75,7 @@ def explain(
     only: Only = None,
     strict: bool = False,
     verify: bool = True,
+    picture: Any = None,
 ) -> Explanation | Explanations:
     """Which parts of the input speak for the target, which against, and by how much.
 
@@ -93,6 +96,8 @@ def explain(
         strict: Whether an operation without a rule is an error, and so a branch that cannot be followed; else its derivative is
             used, and the caption says so.
         verify: Whether the network is checked to do what is explained, once per network and kind of input, see `pl.verify`.
+        picture: What is shown beneath the map of a tensor: a picture as for `x`, or a list with one per sample. None: the tensor
+            with the model's preprocessing undone, where the model says how it reads pictures.
 
     Returns:
         Raw values, shaped like the input (or like the value at `at`), with target, ledger and provenance. Of a folder, a loader,
@@ -113,7 +118,11 @@ def explain(
     ask: Callable[..., Explanation] = partial(_explain_one, model, **options)
     samples = samples_of(model, x)
     if samples is None:
-        return ask(x, target, versus)
+        return ask(x, target, versus, picture=picture)
+    if picture is not None:
+        raise InputError(
+            "picture=", f"samples of {samples.source}", "it is shown beneath one tensor or one batch", "Explain these one by one."
+        )
     chosen = as_method(method, strict=strict)
     many = explain_many(model, samples, ask, target, versus, chosen.name, 1 if has(chosen, "resolve") else TOGETHER)
     return called(many.concat(), model, x, target, versus, **options) if samples.listed else many
@@ -129,7 +138,17 @@ def called(e: Explanation, model: Model, x: Any, target: Any, versus: Any, *, at
 
 
 def _explain_one(
-    model: Model, x: Any, target: Any, versus: Any, *, method: str | Method, at: Any, only: Only, strict: bool, verify: bool
+    model: Model,
+    x: Any,
+    target: Any,
+    versus: Any,
+    *,
+    method: str | Method,
+    at: Any,
+    only: Only,
+    strict: bool,
+    verify: bool,
+    picture: Any = None,
 ) -> Explanation:
     """The explanation of one input, or of one batch."""
     e = _answer(model, x, target, versus, method=method, at=at, only=only, strict=strict, verify=verify)
@@ -147,7 +166,7 @@ def _answer(
         if isinstance(target, Generated) or is_sequence(target):
             run = partial(_run, chosen, at=at, verify=verify, strict=strict)
             return explain_continuation(own, x, target, run, chosen, inside=at is not None)
-        batch = read_inputs(own, x)
+        batch = with_picture(read_inputs(own, x), picture)
         batch, wanted = read_target(batch, target) if member(chosen, "runs") else (batch, as_target(target))
         return run_method(chosen, batch, wanted, at, verify=verify, strict=strict)
 
@@ -210,7 +229,7 @@ def explain_batch(method: Method, batch: Batch, target: Target, at: str | Where 
         e = concat(rows)
         subject = _modality(batch, e.values, at)
         subject = subject.with_read_padding(e.values) if isinstance(subject, Tokens) and at is None else subject
-        return replace(e, subject=subject)
+        return replace(e, subject=subject, picture=pixels_of(batch, len(e)))
     if not rows_are_apart(batch.model, batch.x):
         check_rows(method, batch, target, at)
         held = [with_the_rest_held(batch, n) for n in range(len(batch.x))]
@@ -218,7 +237,8 @@ def explain_batch(method: Method, batch: Batch, target: Target, at: str | Where 
             _explain_together(of_row(method, n, len(batch.x)), row, target.take([n]), at, check, n) for n, row in enumerate(held)
         ]
         e = concat(rows)
-        return replace(e, notes=(ROWS_MEET, *e.notes), subject=_modality(batch, e.values, at))
+        about = _modality(batch, e.values, at)
+        return replace(e, notes=(ROWS_MEET, *e.notes), subject=about, picture=pixels_of(batch, len(e)))
     return _explain_together(method, batch, target, at, check)
 
 
@@ -296,7 +316,8 @@ def _explanation(batch: Batch, method: Method, attribution: Attribution, at: str
     return Explanation(
         values.cpu(), attribution.score.detach().cpu(), targets[0], method.name, method.signed,
         ledger=None if attribution.ledger is None else _on_cpu(attribution.ledger), notes=notes,
-        provenance=_provenance(model, method, attribution.options), picture=batch.picture, at=None if at is None else str(at),
+        provenance=_provenance(model, method, attribution.options), picture=pixels_of(batch, len(values)),
+        at=None if at is None else str(at),
         classes=tuple(model.top(rows[0])), choices=_choices(model, rows, len(values)),
         targets=() if len(set(targets)) == 1 else targets,
         error=None if attribution.error is None else attribution.error.detach().to(values.dtype).cpu(),

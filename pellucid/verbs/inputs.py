@@ -89,9 +89,9 @@ class Batch:
     def single_sample(self, number: int) -> Batch:
         """One sample alone. What it is about is said of the whole batch."""
         packed = isinstance(self.model.forward, PackedForward)
-        return replace(
-            self, model=single_sample(self.model, number) if packed else self.model, x=self.x[number : number + 1], subject=None
-        )
+        pixels = self.picture if self.picture is None or self.picture.ndim == 3 else self.picture[number]
+        model = single_sample(self.model, number) if packed else self.model
+        return replace(self, model=model, x=self.x[number : number + 1], picture=pixels, subject=None)
 
 
 def read_inputs(model: Model, x: Any) -> Batch:

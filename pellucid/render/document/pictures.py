@@ -10,7 +10,7 @@ from pellucid.core.numbers import figure
 from pellucid.synth.examples.example import Example, Examples as Found
 from pellucid.synth.maximized import Maximized
 from pellucid.verbs.concepts import Concepts as Channels
-from ..concepts import captions, peak_box
+from ..concepts import captions, frame_box
 from ..examples import legend, masked, value_name
 from ..maximized import bounded, contrast, middle
 from ..parts.pixels import SIDE, drawn
@@ -119,7 +119,7 @@ def item(c: Channels, place: int, layer: str) -> schema.Item:
     one = c.shown[place]
     portrait = None if c.drawn is None else address(drawn(c.drawn.images[place], bounded(c.drawn)))
     crops = [] if c.examples is None else [address(masked(example, SIDE)) for example in c.examples[place]]
-    box = peak_box(c, place)
+    box = frame_box(c, place)
     return schema.Item(
         unit=f"channel {one.channel}", relevance=number(one.relevance), share=number(one.share), layer=layer,
         peak=number(one.peak), box=None if box is None else list(box), portrait=portrait, crops=crops,

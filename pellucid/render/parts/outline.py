@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
@@ -18,6 +20,7 @@ LINE, HALO = 3, 1  # pixels
 FINE = 2  # lines are drawn so many times finer, and then averaged: their edges are smooth
 DIM, LIFT = 0.3, 18.0  # what is left of the brightness outside of regions
 LABELLED = 0.05  # share of its kind from which on a region wears its number
+GRAIN = 4  # pixels: how finely a place for a number is looked for
 Mask = NDArray[np.bool_]
 Plate = tuple[int, int, int, int]
 
@@ -96,21 +99,47 @@ def repeated(image: Image.Image, how: ImageFilter.RankFilter, times: int) -> Ima
 
 
 def tag(image: Image.Image, one: Region, ink: Colour, taken: list[Plate]) -> list[Plate]:
-    """The share of a region on a small plate above it, or below; the plate, or none where others have taken both places."""
+    """The share of a region on a small plate that stands on it; the plate, or none where others have taken all places."""
     words = f"{100 * one.share:.0f} %"
-    height, across = one.mask.shape
     wide, tall = round(width(words, 14)) + 10, 20
-    top, left, bottom, right = one.box
-    x = round((left + right) / 2 * image.width / across - wide / 2)
-    x = min(max(x, 0), image.width - wide)
-    for y in (round(top * image.height / height) - tall - 2, round(bottom * image.height / height) + 2):
+    for x, y in spots(one.mask.numpy(), (image.height, image.width), (wide, tall)):
         plate = x, y, x + wide, y + tall
-        if 0 <= y <= image.height - tall and not any(overlap(plate, other) for other in taken):
+        if not any(overlap(plate, other) for other in taken):
             draw = ImageDraw.Draw(image)
-            draw.rounded_rectangle(plate, 4, fill=ink)
+            draw.rounded_rectangle(plate, 4, fill=ink, outline=PAPER)
             draw.text((x + wide / 2, y + tall / 2 + 1), words, PAPER, font(14), anchor="mm")
             return [plate]
     return []
+
+
+def spots(mask: Mask, size: Size, plate: tuple[int, int]) -> Iterator[tuple[int, int]]:
+    """Left upper corners of a plate (width, height) whose middle lies in the region, the best first.
+
+    The best is high up, as deep inside as the plate needs; of places alike in that, the one nearest to the region's middle.
+    """
+    wide, tall = plate
+    cells = resized_mask(mask, (max(1, size[0] // GRAIN), max(1, size[1] // GRAIN)))
+    deep = depth(cells if cells.any() else resized_mask(mask, mask.shape[:2]))
+    rows, columns = np.nonzero(deep >= min(int(deep.max()), tall // 2 // GRAIN + 1))
+    order = np.lexsort((np.abs(columns - np.nonzero(deep)[1].mean()), rows))
+    for row, column in zip(rows[order], columns[order], strict=True):
+        left = round((column + 0.5) * size[1] / deep.shape[1] - wide / 2)
+        top = round((row + 0.5) * size[0] / deep.shape[0] - tall / 2)
+        yield min(max(left, 0), max(0, size[1] - wide)), min(max(top, 0), max(0, size[0] - tall))
+
+
+def depth(mask: Mask) -> NDArray[np.int64]:
+    """How many rims of one place can be taken off before a place is at the rim: 1 at the rim itself, 0 outside.
+
+    Example:
+        >>> depth(np.ones((3, 5), dtype=bool)).tolist()
+        [[1, 1, 1, 1, 1], [1, 2, 2, 2, 1], [1, 1, 1, 1, 1]]
+    """
+    left, deep = np.pad(mask, 1), np.zeros(mask.shape, dtype=np.int64)
+    while left.any():
+        deep += left[1:-1, 1:-1]
+        left = np.pad(np.asarray(Image.fromarray(left).convert("L").filter(ImageFilter.MinFilter(3)))[1:-1, 1:-1] > 0, 1)
+    return deep
 
 
 def overlap(one: Plate, other: Plate) -> bool:

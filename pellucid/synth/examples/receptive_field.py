@@ -56,6 +56,13 @@ class ReceptiveField:
             box.append((ends[0], side - ends[1]))
         return tuple(box)
 
+    def of_unit(self, position: tuple[int, ...] | None) -> Box | None:
+        """The box of the unit at a place, or of the one in the middle of the map; None where the layer has no map."""
+        value = self.arrived(self.x)
+        if value is None or value.dim() != self.x.dim() - 2:
+            return None
+        return self.box(position or tuple(side // 2 for side in value.shape))
+
     def _margin(self, axis: int, last: bool, side: int, position: tuple[int, ...]) -> int:
         """How many lines from one end the unit does not depend on."""
         if self._reaches(axis, last, 1, position):
