@@ -62,7 +62,7 @@ def test_depth_counts_rims() -> None:
 def test_the_last_row_lacks_as_few_panels_as_can_be(count: int, most: int) -> None:
     row = per_row(count, most)
     assert 1 <= row <= most and (count > most or row == count)
-    assert all(-count % row <= -count % other for other in range(most // 2 + 1, most + 1) if count > most)
+    assert all(-count % row <= -count % other for other in range(max(1, most // 2), most + 1) if count > most)
 
 
 class Elsewhere(nn.Module):

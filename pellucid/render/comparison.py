@@ -13,7 +13,7 @@ from torch import Tensor
 from pellucid.core.numbers import figure
 from pellucid.explanation.comparison import Comparison
 from pellucid.explanation.explanation import Explanation
-from .image import GAP, MOST_SAMPLES, classes, encoded, every_input, framed, labelled, model_name, numbered
+from .image import GAP, MOST_SAMPLES, classes, encoded, every_input, framed, labelled, model_words, numbered
 from .modality.painters import painter
 from .parts.map import prepare
 from .parts.matrix import agreement
@@ -101,7 +101,7 @@ def title(c: Comparison, which: str, wide: int) -> Image.Image:
     """Target and value in large letters; model and number of methods below."""
     e = c.any
     head = f"{e.target} = {figure(float(e.output))}"
-    line = "  ·  ".join(filter(None, (f"{len(c)} methods", model_name(e.provenance), f"at {e.at}" if e.at else "", which)))
+    line = "  ·  ".join(filter(None, (f"{len(c)} methods", model_words(e.provenance), f"at {e.at}" if e.at else "", which)))
     return stack([paragraph(head, 28, wide, INK), paragraph(line, 17, wide, FAINT)], gap=2)
 
 

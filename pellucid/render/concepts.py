@@ -8,7 +8,7 @@ from pellucid.core.numbers import figure
 from pellucid.explanation.explanation import Explanation
 from pellucid.verbs.concepts import Concept, Concepts
 from .examples import example_cell, legend, no_example, outlined
-from .image import encoded, framed, model_name
+from .image import encoded, framed, model_words
 from .maximized import portrait
 from .parts.grid import per_row
 from .parts.legend import class_bars
@@ -39,7 +39,7 @@ def concept_sheet(c: Concepts) -> Image.Image:
 
 def title(c: Concepts, wide: int) -> Image.Image:
     """The decision in large letters, and what it was read from."""
-    about = "  ·  ".join(filter(None, [f"concepts at {c.at}", c.whole.method, model_name(c.whole.provenance)]))
+    about = "  ·  ".join(filter(None, [f"channels of {c.at}", f"method {c.whole.method}", model_words(c.whole.provenance)]))
     return stack([line(c.whole.equation(), 26, wide, INK), line(about, 16, wide, FAINT)], 2)
 
 
@@ -107,7 +107,10 @@ def bar(one: Concept, largest: float, wide: int) -> Image.Image:
 
 def captions(c: Concepts) -> list[str]:
     """What is shown, in words."""
-    lines = ["Maps show what passes through one channel, each on a scale of its own: red for the decision, blue against it."]
+    lines = [
+        "Above each map: how much of the score passes through the channel, and its share of the score.",
+        "Maps show what passes through one channel, each on a scale of its own: red for the decision, blue against it.",
+    ]
     if any(frame_box(c, place) is not None for place in range(len(c))):
         lines.append("The frame is around the region of its map that says most.")
     if c.examples is not None:

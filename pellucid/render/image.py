@@ -68,7 +68,7 @@ def sheet(e: Explanation, shown: Shown = PLAIN) -> Image.Image:
 
 def about_all(e: Explanation) -> Image.Image:
     """Method and model, of all rows of a generated text."""
-    words = "  ·  ".join(filter(None, (e.method, model_name(e.provenance), f"{len(e)} new tokens")))
+    words = "  ·  ".join(filter(None, (f"method {e.method}", model_words(e.provenance), f"{len(e)} new tokens")))
     return line(words, 16, WHOLE_WIDE, FAINT)
 
 
@@ -135,7 +135,7 @@ def over_photograph(e: Explanation, drawn: Map, views: list[View], regions: Regi
 
 def on_paper(e: Explanation, drawn: Map, views: list[View], regions: Regions, words: Words) -> Image.Image:
     """A map on the left, scale, classes and words on the right; of several views each over its legend, the words below."""
-    size = (COLUMN // 2, COLUMN) if drawn.flat else panel_size(*drawn.heat.shape)
+    size = (COLUMN // 2, COLUMN) if drawn.flat or drawn.empty else panel_size(*drawn.heat.shape)
     wide = max(COLUMN, size[1])
     if len(views) > 1:
         body = grid(cells(e, drawn, views, regions, size, wide), wide)
@@ -183,7 +183,7 @@ def labelled(words: str, image: Image.Image, wide: int) -> Image.Image:
 
 def title(e: Explanation, wide: int, which: str = "") -> Image.Image:
     """Target and value in large letters; method, model and `which` sample below."""
-    about = "  ·  ".join(filter(None, (e.method, model_name(e.provenance), f"at {e.at}" if e.at else "", which)))
+    about = "  ·  ".join(filter(None, (f"method {e.method}", model_words(e.provenance), f"at {e.at}" if e.at else "", which)))
     return stack([paragraph(e.equation(), 26, wide, INK), line(about, 16, wide, FAINT)], gap=2)
 
 
@@ -196,6 +196,12 @@ def model_name(provenance: Mapping[str, Any]) -> str:
     """What a provenance calls the model; nothing where it says nothing."""
     model = provenance.get("model", "")
     return str(model.get("name", "")) if isinstance(model, dict) else str(model)
+
+
+def model_words(provenance: Mapping[str, Any]) -> str:
+    """The name of the model, said to be that; nothing where it is not known."""
+    name = model_name(provenance)
+    return f"model {name}" if name else ""
 
 
 def caption(e: Explanation, wide: int) -> list[Image.Image]:

@@ -14,7 +14,7 @@ from pellucid.synth.examples.receptive_field import Box
 from pellucid.synth.maximized import Maximized
 from pellucid.synth.trust.trust import Trust
 from .examples import example_cell, legend, no_example
-from .image import encoded, framed, model_name
+from .image import encoded, framed, model_words
 from .parts.grid import per_row
 from .parts.palette import AMBER, FAINT, INK, PAPER
 from .parts.pixels import GAP, SIDE, drawn, fitted, painted
@@ -101,7 +101,9 @@ def captioned(image: Tensor, within: bool, wide: int, head: str, words: str) -> 
 
 def heading(p: Maximized, wide: int) -> Image.Image:
     """Recipe and model."""
-    words = "  ·  ".join(filter(None, [p.recipe, model_name(p.provenance), f"{len(p)} pictures" if len(p) > 1 else ""]))
+    words = "  ·  ".join(
+        filter(None, [f"recipe {p.recipe}", model_words(p.provenance), f"{len(p)} pictures" if len(p) > 1 else ""])
+    )
     return line(words, 17, wide, INK)
 
 
@@ -124,10 +126,12 @@ def parts(p: Maximized, index: int, wide: int, trust: Trust | None = None) -> tu
     """One picture, and its words."""
     lines = [paragraph(f"{p.targets[index]} = {figure(float(p.scores[index]))}", 15, wide, INK)]
     gain = contrast(p, index)
-    notes = [f"{label} {share:.0%}" for _, label, share in (p.classes[index][:1] if p.classes else ())]
+    notes = [
+        f"model says {label}, {share:.0%}".replace("%", " %") for _, label, share in (p.classes[index][:1] if p.classes else ())
+    ]
     notes += [f"contrast x {gain:.1f}"] if gain > 1 else []
     notes += [f"seed {p.seeds[index]}"] if len(set(p.seeds)) > 1 else []
-    lines += [line("  ·  ".join(notes), 13, wide, FAINT)] if notes else []
+    lines += [paragraph("  ·  ".join(notes), 13, wide, FAINT)] if notes else []
     lines += [] if bool(p.fired[index]) else [paragraph("never fired", 13, wide, AMBER)]
     lines += [line(words, 13, wide, FAINT) for words in (trust[index].telling() if trust else ())]
     image, size = portrait(p, index)

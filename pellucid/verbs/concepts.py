@@ -138,7 +138,8 @@ class Concepts(Displayed, Sequence[Concept]):
         shown = f"; the {len(speaking)} channels shown in favour hold {share:.0f} % of the score" if len(speaking) > 1 else ""
         total, half = sum(one.relevance for one in self.every), self.carried()
         among = f"; {half} of {len(self.every)} hold half of the evidence in favour" if half else "; none is in favour"
-        return f"{figure(total)} of it passes through {self.at}{shown}{among}."
+        whole = figure(float(self.whole.output[0]))
+        return f"{figure(total)} of the score {whole} passes through {self.at}{shown}{among}."
 
     def text(self) -> str:
         """A table of the channels shown, for terminals."""

@@ -62,8 +62,9 @@ def axis(draw: ImageDraw.ImageDraw, drawn: Map, zero: int, reach: int, wide: int
 
 
 def numbers(draw: ImageDraw.ImageDraw, count: int, wide: int) -> None:
-    """Positions along the foot, as many as fit."""
+    """Positions of features along the foot, as many as fit."""
     pitch, room = (wide - LEFT) / count, width(str(count), 13) + 14
     step = next(step for power in range(9) for step in (10**power, 2 * 10**power, 5 * 10**power) if step * pitch >= room)
+    draw.text((LEFT - 10, HEIGHT + 6), "feature", FAINT, font(13), anchor="rt")
     for position in range(0, count, step):
         draw.text((LEFT + (position + 0.5) * pitch, HEIGHT + 6), str(position), FAINT, font(13), anchor="mt")

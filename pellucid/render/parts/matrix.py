@@ -11,8 +11,8 @@ from .text import font, paragraph, shorten, stack, width, write
 ROW, LARGEST, TALLEST = 30, 96, 64  # pixels: a row at least, a cell and a row at most
 FULL: Colour = (120, 150, 150)  # behind a 1
 WORDS = (
-    "Above the diagonal the rank correlation of the values, place by place (1: the same order). "
-    "Below it how far the regions for it overlap (1: the same places)."
+    "Above the diagonal: rank correlation of the values, place by place (1: the same order). "
+    "Below the diagonal: overlap of the regions in favour (1: the same places)."
 )
 
 

@@ -19,7 +19,7 @@ from .text import font, paragraph, stack, width
 LINE, HALO = 3, 1  # pixels
 FINE = 2  # lines are drawn so many times finer, and then averaged: their edges are smooth
 DIM, LIFT = 0.3, 18.0  # what is left of the brightness outside of regions
-LABELLED = 0.05  # share of its kind from which on a region wears its number
+LABELLED = 0.02  # share of its kind from which on a region wears its number
 GRAIN = 4  # pixels: how finely a place for a number is looked for
 Mask = NDArray[np.bool_]
 Plate = tuple[int, int, int, int]

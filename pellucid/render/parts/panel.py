@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageDraw, ImageOps
 
 from .map import Map
-from .palette import INK, PAPER, Pixels
+from .palette import HAIR, INK, PAPER, Pixels
 from .scale import Heat
 from .text import paragraph, width
 
@@ -81,4 +81,5 @@ def card(words: str, below: Pixels, *, hatched: bool = False) -> Image.Image:
     text = paragraph(words, 22, max(60, min(image.width - 40, CARD_WIDE, round(width(words, 22)) + 1)), INK)
     box = ImageOps.expand(text, border=14, fill=PAPER)
     image.paste(box, ((image.width - box.width) // 2, (image.height - box.height) // 2))
+    ImageDraw.Draw(image).rectangle((0, 0, image.width - 1, image.height - 1), outline=HAIR)
     return image

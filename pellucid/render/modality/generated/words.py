@@ -39,7 +39,8 @@ def books(ledger: Ledger) -> str:
     largest = sorted(causes.items(), key=lambda item: -abs(item[1]))[:3]
     lost = ", ".join(f"{cause} {figure(amount)}" for cause, amount in largest if abs(amount) > 1e-3 * abs(seed))
     return (
-        f"On average the tokens before got {figure(arrived)} of {figure(seed)}{f'; absorbed on the way: {lost}' if lost else ''}."
+        f"On average the tokens before a new one account for {figure(arrived)} of its score {figure(seed)}"
+        f"{f'; absorbed on the way: {lost}' if lost else ''}."
     )
 
 

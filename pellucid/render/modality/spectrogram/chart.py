@@ -18,6 +18,7 @@ from ...parts.time_axis import FOOT, LEFT, RIGHT, frame, ticks, time_axis
 GAP, TALL, LOW, MOST = 14, 240, 120, 4  # pixels between panels; of one, at most and at least; panels
 QUIET, LOUD = 250, 105  # greys
 FINER = 2  # pixels of a raster for one of the drawing
+ABOVE = 8  # pixels above the first panel: its upper number is half as high
 ROOM = 18  # pixels from one number to the next
 EVEN = 1000  # Hz up to which the axis has even steps
 
@@ -32,8 +33,10 @@ def drawing(e: Explanation, drawn: Map, wide: int) -> Drawing:
     tall = max(LOW, min(TALL, 640 // len(shown)))
     marks: list[Mark] = []
     for place, channel in enumerate(shown):
-        marks += panel(subject, channel, None if drawn.empty else values[channel], scale, drawn, place * (tall + GAP), tall, wide)
-    below = len(shown) * (tall + GAP) - GAP
+        marks += panel(
+            subject, channel, None if drawn.empty else values[channel], scale, drawn, ABOVE + place * (tall + GAP), tall, wide
+        )
+    below = ABOVE + len(shown) * (tall + GAP) - GAP
     marks += time_axis(subject.end_s, below, wide)
     below += FOOT
     for words, ink in notes(subject, values, scale, shown, drawn):
