@@ -126,9 +126,8 @@ def parts(p: Maximized, index: int, wide: int, trust: Trust | None = None) -> tu
     """One picture, and its words."""
     lines = [paragraph(f"{p.targets[index]} = {figure(float(p.scores[index]))}", 15, wide, INK)]
     gain = contrast(p, index)
-    notes = [
-        f"model says {label}, {share:.0%}".replace("%", " %") for _, label, share in (p.classes[index][:1] if p.classes else ())
-    ]
+    first = p.classes[index][:1] if p.classes else ()
+    notes = [f"model says {label}, {100 * share:.0f} %" for _, label, share in first]
     notes += [f"contrast x {gain:.1f}"] if gain > 1 else []
     notes += [f"seed {p.seeds[index]}"] if len(set(p.seeds)) > 1 else []
     lines += [paragraph("  ·  ".join(notes), 13, wide, FAINT)] if notes else []

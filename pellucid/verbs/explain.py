@@ -151,12 +151,22 @@ def _explain_one(
     picture: Any = None,
 ) -> Explanation:
     """The explanation of one input, or of one batch."""
-    e = _answer(model, x, target, versus, method=method, at=at, only=only, strict=strict, verify=verify)
+    e = _answer(model, x, target, versus, picture, method=method, at=at, only=only, strict=strict, verify=verify)
     return called(e, model, x, target, versus, method=method, at=at, only=only, strict=strict, verify=verify)
 
 
 def _answer(
-    model: Model, x: Any, target: Any, versus: Any, *, method: str | Method, at: Any, only: Only, strict: bool, verify: bool
+    model: Model,
+    x: Any,
+    target: Any,
+    versus: Any,
+    picture: Any,
+    *,
+    method: str | Method,
+    at: Any,
+    only: Only,
+    strict: bool,
+    verify: bool,
 ) -> Explanation:
     """The same without what was asked."""
     chosen = with_layers(model, as_method(method, strict=strict))

@@ -81,5 +81,6 @@ def card(words: str, below: Pixels, *, hatched: bool = False) -> Image.Image:
     text = paragraph(words, 22, max(60, min(image.width - 40, CARD_WIDE, round(width(words, 22)) + 1)), INK)
     box = ImageOps.expand(text, border=14, fill=PAPER)
     image.paste(box, ((image.width - box.width) // 2, (image.height - box.height) // 2))
-    ImageDraw.Draw(image).rectangle((0, 0, image.width - 1, image.height - 1), outline=HAIR)
+    if not hatched:  # on white paper nothing else shows how far it reaches
+        ImageDraw.Draw(image).rectangle((0, 0, image.width - 1, image.height - 1), outline=HAIR)
     return image
