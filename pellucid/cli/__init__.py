@@ -23,6 +23,7 @@ COMMANDS = {  # the most used first; the file of a command is imported when it i
     "maximize": ("pellucid.cli.maximize:maximize", "Which picture excites a class or channel most."),
     "examples": ("pellucid.cli.examples:examples", "Which pictures of a folder excite a class or channel most."),
     "evaluate": ("pellucid.cli.evaluate:evaluate", "Which method to trust, measured on a model and pictures."),
+    "report": ("pellucid.cli.report:report", "Put saved results together in one HTML file."),
     "repro": ("pellucid.cli.repro:repro", "Compute again what a result file holds, and say how far it differs."),
     "prior": ("pellucid.cli.prior:prior", "Train a generator of pictures for recipes dgn_am and ppgn."),
     "inspect": ("pellucid.cli.inspect:inspect", "Input, layers, rules and methods of a model."),
@@ -31,7 +32,7 @@ COMMANDS = {  # the most used first; the file of a command is imported when it i
     "recipes": ("pellucid.cli.lists:recipes", "List the maximization recipes and their settings."),
     "models": ("pellucid.cli.lists:models", "List the built-in models, and what else can be loaded."),
     "completion": ("pellucid.cli.completion:completion", "Make bash, zsh or fish complete commands and names."),
-    "demo": ("pellucid.cli.demo:demo", "Explain two photographs that come with pellucid."),
+    "demo": ("pellucid.cli.demo:demo", "Explain photographs that come with pellucid, in one report."),
 }
 
 

@@ -37,7 +37,7 @@ class Detail:
         return self.sides[0 if layers == 1 else 1 if layers <= 3 else 2]
 
 
-SMALL, LARGE = Detail((288, 208, 150), 70, 1500), Detail((448, 400, 288), 85, 40_000)
+SMALL, LARGE = Detail((224, 176, 120), 60, 1500), Detail((448, 400, 288), 85, 40_000)
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,17 +11,18 @@ from PIL import Image, UnidentifiedImageError
 
 from pellucid.core.files import parse_json
 from pellucid.errors import OutputError
-from ..document import SCHEMA, document
+from pellucid.explanation.explanation import Explanation
+from ..document import SCHEMA
 from ..document.encoding import address
 
 LARGEST = 1000  # pixels along the longer side of a picture that holds a result
 DATA = re.compile(r'<script type="application/json" id="document">(.*?)</script>', re.DOTALL)
-KINDS = ("case", "report", "concepts", "maximize", "examples", "evaluation", "card", "verification")
+KINDS = ("case", "report", "concepts", "maximize", "examples", "evaluation", "card", "verification", "hiding")
 ALSO = "Save the result as .safetensors or .html, and name that file."
 
 
-def read(path: Path) -> dict[str, Any]:
-    """The document of a file.
+def read(path: Path) -> dict[str, Any] | Explanation:
+    """The explanation or the document of a file.
 
     Raises:
         OutputError: there is no such file, or it holds no result that can be shown.
@@ -39,10 +40,8 @@ def read(path: Path) -> dict[str, Any]:
     return READERS[suffix](path, asked)
 
 
-def from_tensors(path: Path, asked: str) -> dict[str, Any]:
-    from pellucid.explanation.explanation import Explanation
-
-    return document(Explanation.load(path))
+def from_tensors(path: Path, asked: str) -> Explanation:
+    return Explanation.load(path)
 
 
 def from_json(path: Path, asked: str) -> dict[str, Any]:
@@ -100,6 +99,6 @@ def from_png(path: Path, asked: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-READERS: dict[str, Callable[[Path, str], dict[str, Any]]] = {
+READERS: dict[str, Callable[[Path, str], dict[str, Any] | Explanation]] = {
     ".safetensors": from_tensors, ".json": from_json, ".html": from_page, ".png": from_png,
 }  # fmt: skip

@@ -10,6 +10,7 @@ from typing import Any
 
 from pellucid.core.formats import save
 from pellucid.errors import InputError, OutputError
+from pellucid.explanation.explanation import Explanation
 from ..document import SCHEMA, document
 from .merge import merged
 from .page import flat, html
@@ -62,11 +63,15 @@ def report(results: Any, path: str | os.PathLike[str] | None = None, *, title: s
     every = [results] if single(results) else list(results)
     if not every:
         raise InputError("a report", "no results", "there is nothing to show", "Pass explanations, or files that hold some.")
-    pages = merged([page for one in every for page in flat(as_document(one))])
-    made = Report(joined(pages, title, sentence))
+    read_in = [loaded(one) for one in every]
+    live = [one for one in read_in if isinstance(one, Explanation)]
+    made = [document(live)] if live else []  # together, so that layers of one input share its room
+    made += [as_document(one) for one in read_in if not isinstance(one, Explanation)]
+    pages = merged([page for one in made for page in flat(one)])
+    whole = Report(joined(pages, title, sentence))
     if path is not None:
-        made.save(path)
-    return made
+        whole.save(path)
+    return whole
 
 
 def single(results: Any) -> bool:
@@ -74,10 +79,16 @@ def single(results: Any) -> bool:
     return isinstance(results, str | os.PathLike | Mapping) or hasattr(results, "save") or not isinstance(results, Iterable)
 
 
+def loaded(result: Any) -> Any:
+    """What a file holds, if it is one: an explanation, or a document of which a page can be made."""
+    if not isinstance(result, str | os.PathLike):
+        return result
+    made = read(Path(result))
+    return made if isinstance(made, Explanation) else shown(made, f"report {os.fspath(result)}")
+
+
 def as_document(result: Any) -> dict[str, Any]:
-    """A result, a file of one, or a document, as a document."""
-    if isinstance(result, str | os.PathLike):
-        return shown(read(Path(result)), f"report {os.fspath(result)}")
+    """A result or a document as a document."""
     if isinstance(result, Report):
         return result.document
     return dict(result) if isinstance(result, Mapping) else document(result)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..modality.tokens.runs import legible
 from ..parts.palette import PAPER, RED_BLUE, Colour, web
 
-STEPS = 20  # shades of a colour, from faint to full
+STEPS = 10  # shades of a colour, from faint to full
 NIGHT: Colour = (24, 26, 30)  # the paper of dark pages
 KINDS = (("f", 1, True), ("a", -1, True), ("u", 1, False))  # for, against, and evidence without a sign
 
@@ -15,7 +15,7 @@ def shade(strength: float, *, signed: bool) -> str:
 
     Example:
         >>> shade(1.0, signed=True), shade(-0.5, signed=True), shade(0.5, signed=False), shade(0.01, signed=True)
-        ('f20', 'a10', 'u10', '')
+        ('f10', 'a5', 'u5', '')
     """
     step = min(STEPS, round(STEPS * abs(strength)))
     kind = "u" if not signed else "a" if strength < 0 else "f"
