@@ -18,7 +18,7 @@ def concat(single: Sequence[Explanation]) -> Explanation:
         single: Of one sample each, by the same method, with as many rows for each; the first says what holds for all.
     """
     first = single[0]
-    targets = tuple(e.target for e in single for _ in range(len(e)))
+    targets = tuple(target for e in single for target in (e.targets or (e.target,) * len(e)))
     errors = [e.error for e in single]
     ledgers = [e.ledger for e in single]
     return replace(

@@ -70,7 +70,7 @@ class Explanations(Displayed):
         Raises:
             InputError: there are none, or their values have different shapes.
         """
-        every = list(self.batches())
+        every = list(self)
         shapes = list(dict.fromkeys(tuple(e.values.shape[1:]) for e in every))
         if len(shapes) != 1:
             found = f"shapes {shapes[0]} and {shapes[1]}" if shapes else "no sample"

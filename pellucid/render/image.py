@@ -14,6 +14,7 @@ from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
 from pellucid.explanation.explanation import Explanation
+from .grid import grid as small_panels
 from .modality.painters import SCALES, WHOLE, inputs, painter, prompts, unseen
 from .parts.legend import class_bars
 from .parts.map import Map, prepare
@@ -53,17 +54,18 @@ def picture(
     return framed(stack([title(one, body.width, numbered(e, sample)), body], gap=18))
 
 
-def sheet(e: Explanation, shown: Shown = PLAIN) -> Image.Image:
-    """All samples under one another on one scale, the first `MOST_SAMPLES` of many."""
+def sheet(e: Explanation, shown: Shown = PLAIN, page: int = 1) -> Image.Image:
+    """One sample as a figure; a batch as a grid of small panels on one scale, `PAGE` samples a page. Of generated texts the first
+    `MOST_SAMPLES`.
+    """
     texts = prompts(e)
     if texts:
         figures = [framed(stack([about_all(one), WHOLE.image(one, WHOLE_WIDE)], 10)) for one in texts[:MOST_SAMPLES]]
         more = unseen(e, MOST_SAMPLES)
         return stack([*figures, *([framed(paragraph(more, 16, WHOLE_WIDE, AMBER))] if more else [])], gap=0)
-    samples, scale, left = batch(e)
-    figures = [picture(e, sample, scale=scale, **vars(shown)) for sample in samples]
-    figures += [framed(paragraph(left, 16, figures[0].width - 2 * MARGIN, AMBER))] if left else []
-    return stack(figures, gap=0)
+    if len(e) > 1:
+        return small_panels(e, shown, page).image()
+    return picture(e, **vars(shown))
 
 
 def about_all(e: Explanation) -> Image.Image:
@@ -72,17 +74,16 @@ def about_all(e: Explanation) -> Image.Image:
     return line(words, 16, WHOLE_WIDE, FAINT)
 
 
-def batch(e: Explanation) -> tuple[range, Scale, str]:
-    """Which samples are shown, on which scale, and a sentence where these are not all."""
-    some = min(len(e), MOST_SAMPLES)
-    left = f"The first {some} of {len(e)} samples are shown." if some < len(e) else ""
-    return range(some), prepare(e, scale="shared" if len(e) > 1 else "each").scale, left
+def png(
+    e: Explanation, *, view: str | Sequence[str] = "map", top: float = 0.1, by: str | Tensor = "connected", page: int = 1
+) -> bytes:
+    """The sheet as the bytes of a PNG file, with caption and provenance in text chunks.
 
-
-def png(e: Explanation, *, view: str | Sequence[str] = "map", top: float = 0.1, by: str | Tensor = "connected") -> bytes:
-    """The sheet as the bytes of a PNG file, with caption and provenance in text chunks."""
+    Arguments:
+        page: Of a batch of more than `PAGE` samples, from 1 on.
+    """
     text = "\n".join(one.caption() for one in e)
-    return encoded(sheet(e, Shown(view, top, by)), text, e.provenance)
+    return encoded(sheet(e, Shown(view, top, by), page), text, e.provenance)
 
 
 def encoded(image: Image.Image, description: str = "", provenance: Mapping[str, Any] | None = None) -> bytes:

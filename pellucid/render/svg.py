@@ -6,7 +6,8 @@ import json
 from html import escape
 
 from pellucid.explanation.explanation import Explanation
-from .image import MOST_SAMPLES, batch, inline, numbered, panels
+from .grid import grid
+from .image import MOST_SAMPLES, inline, panels
 from .lettering.markup import in_svg
 from .modality.painters import WHOLE, painter, prompts, unseen
 from .modality.tokens.runs import visible
@@ -25,30 +26,34 @@ HEAD = """<svg xmlns="http://www.w3.org/2000/svg" width="{wide}" height="{high}"
 """
 
 
-def svg(e: Explanation) -> str:
-    """All samples under one another on one scale, the first `MOST_SAMPLES` of many, each with its caption."""
-    figures, left = every_figure(e)
+def svg(e: Explanation, *, page: int = 1) -> str:
+    """One sample with its caption; a batch as a grid of small panels on one scale; generated texts under one another.
+
+    Arguments:
+        page: Of a batch of more than `grid.PAGE` samples, from 1 on.
+    """
+    if len(e) > 1 and not prompts(e):
+        made = grid(e, page=page)
+        return whole(e, [made.svg()], made.high, wide=made.wide, margin=0)
+    figures = [WHOLE.svg(one, WIDE) for one in prompts(e)[:MOST_SAMPLES]] or [one_sample(e, "", prepare(e).scale)]
     parts, below = [], 0.0
     for figure, high in figures:
         parts.append(f'<g transform="translate(0 {below:.1f})">\n{figure}\n</g>')
         below += high + 40
+    left = unseen(e, MOST_SAMPLES) if prompts(e) else ""
     if left:
         words, high = paragraph(left, 15, AMBER, below)
         parts.append(words)
         below += high
+    return whole(e, parts, below + 2 * MARGIN)
+
+
+def whole(e: Explanation, parts: list[str], high: float, wide: float = WIDE + 2 * MARGIN, margin: int = MARGIN) -> str:
+    """The file around its elements."""
     description = escape(visible(json.dumps(e.provenance, default=str)))
-    title, high = escape(visible(f"{e.method} -> {e.target}")), round(below + 2 * MARGIN)
-    head = HEAD.format(wide=WIDE + 2 * MARGIN, high=high, title=title, description=description, margin=MARGIN, letters=LETTERS)
+    title = escape(visible(f"{e.method} -> {e.target}"))
+    head = HEAD.format(wide=round(wide), high=round(high), title=title, description=description, margin=margin, letters=LETTERS)
     return "\n".join([head.rstrip(), *parts, "</g>", "</svg>", ""])
-
-
-def every_figure(e: Explanation) -> tuple[list[tuple[str, float]], str]:
-    """A figure for every sample, or for every generated text, with their heights; and a sentence where these are not all."""
-    texts = prompts(e)
-    if texts:
-        return [WHOLE.svg(one, WIDE) for one in texts[:MOST_SAMPLES]], unseen(e, MOST_SAMPLES)
-    samples, scale, left = batch(e)
-    return [one_sample(e[sample], numbered(e, sample), scale) for sample in samples], left
 
 
 def one_sample(e: Explanation, which: str, scale: Scale) -> tuple[str, float]:

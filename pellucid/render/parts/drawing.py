@@ -96,7 +96,17 @@ class Raster:
         return f"data:image/png;base64,{b64encode(file.getvalue()).decode()}"
 
 
-Mark = Rect | Line | Words | Dots | Raster
+@dataclass(frozen=True, eq=False)
+class Fragment:
+    """What is made of letters: pixels for pictures, and the same as elements of an SVG."""
+
+    left: float
+    top: float
+    pixels: Image.Image
+    elements: str
+
+
+Mark = Rect | Line | Words | Dots | Raster | Fragment
 
 
 @dataclass(frozen=True)
@@ -137,6 +147,8 @@ class Drawing:
         for mark in self.marks:
             if isinstance(mark, Words) and mark.upward:
                 _write_upward(image, mark)
+            elif isinstance(mark, Fragment):
+                image.paste(mark.pixels, (round(mark.left), round(mark.top)))
             elif isinstance(mark, Words):
                 write(image, (mark.left, mark.base), mark.text, mark.size, mark.colour, f"{mark.anchor}s")
         return image
@@ -180,6 +192,10 @@ def _element(mark: Mark) -> str:
         size = f'width="{mark.right - mark.left:.1f}" height="{mark.bottom - mark.top:.1f}"'
         place = f'x="{mark.left:.1f}" y="{mark.top:.1f}"'
         return f'<image {place} {size} preserveAspectRatio="none" href="{mark.uri()}"/>'
+    if isinstance(mark, Fragment):
+        letters = "ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace"
+        place = f'transform="translate({mark.left:.1f} {mark.top:.1f})" font-family="{letters}" font-size="16"'
+        return f"<g {place}>\n{mark.elements}\n</g>"
     if isinstance(mark, Dots):
         path = "".join(f"M{x:.1f} {y:.1f}h0" for x, y in mark.points)  # lines of no length with round ends
         return f'<path d="{path}" stroke="{web(mark.fill)}" stroke-width="{2 * mark.radius:g}" stroke-linecap="round"/>'
@@ -201,6 +217,8 @@ def moved(mark: Mark, right: float, down: float) -> Mark:
     """
     if isinstance(mark, Words):
         return replace(mark, left=mark.left + right, base=mark.base + down)
+    if isinstance(mark, Fragment):
+        return replace(mark, left=mark.left + right, top=mark.top + down)
     if isinstance(mark, (Line, Dots)):
         return replace(mark, points=tuple((x + right, y + down) for x, y in mark.points))
     here = mark.left + right, mark.top + down, mark.right + right, mark.bottom + down

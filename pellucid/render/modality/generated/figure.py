@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from PIL import Image
 
 from pellucid.explanation.explanation import Explanation
-from ...parts.drawing import Drawing, Mark, Raster, Rect, Words
+from ...parts.drawing import Drawing, Mark, Rect, Words, moved
 from ...parts.palette import AMBER, FAINT, INK, Colour, ends
 from ...parts.text import width, wrap
 from .layout import Layout, layout
@@ -23,7 +22,7 @@ def figure(e: Explanation, wide: int) -> Drawing:
     for mark in head(e, wide):
         marks.append(mark)
     top = 6 + max((mark.base for mark in marks if isinstance(mark, Words)), default=0.0) + 8
-    marks += [moved(mark, top) for mark in made.marks]
+    marks += [moved(mark, 0, top) for mark in made.marks]
     top += made.high + 6
     marks += key(shown, top)
     top += 34
@@ -56,15 +55,6 @@ def key(shown: Layout, top: float) -> Iterator[Mark]:
         yield Rect(left, top, left + 14, top + 14, drawn.on_paper(level))
         yield Words(left + 20, top + 12, words, 14, INK)
         left += 50 + width(words, 14)
-
-
-def moved(mark: Mark, down: float) -> Mark:
-    """A mark further down."""
-    if isinstance(mark, Rect | Raster):
-        return replace(mark, top=mark.top + down, bottom=mark.bottom + down)
-    if isinstance(mark, Words):
-        return replace(mark, base=mark.base + down)
-    return replace(mark, points=tuple((x, y + down) for x, y in mark.points))
 
 
 def image(e: Explanation, wide: int) -> Image.Image:
