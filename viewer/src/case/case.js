@@ -7,6 +7,7 @@ import { active, methodOf, openCase } from '../settings.js';
 import { BODIES } from './bodies.js';
 import { Waterfall } from './ledger.js';
 import { Values } from './values.js';
+import { names } from '../parts/names.js';
 
 /** @typedef {import('../types.js').Doc} Doc */
 
@@ -24,7 +25,7 @@ export function CaseApp({ doc }) {
   return html`<article class="case">
     <header>
       <p class="method">${methodOf(layer)}${modelOf(doc)}</p>
-      <h1 dir="auto">${layer.equation}</h1>
+      <h1 dir="auto">${names(layer.equation)}</h1>
       <${Words} sentence=${layer.sentence} warnings=${unique(doc.warnings, layer.warnings)} notes=${unique(layer.notes, doc.notes)} />
     </header>
     <${Body} open=${open} subject=${subject} />

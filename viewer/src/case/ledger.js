@@ -1,6 +1,7 @@
 import { figure, withSign } from '../data/numbers.js';
 import { html } from '../html.js';
 import { DataTable } from '../parts/data-table.js';
+import { names } from '../parts/names.js';
 
 /** @typedef {import('../types.js').Ledger} Ledger */
 
@@ -13,7 +14,7 @@ export function Waterfall({ ledger }) {
     sum = whole ? one.amount : sum + one.amount;
     return { ...one, from, to: sum, whole };
   });
-  return html`${ledger.sentence && html`<p dir="auto">${ledger.sentence}</p>`}
+  return html`${ledger.sentence && html`<p dir="auto">${names(ledger.sentence)}</p>`}
     <${Bars} bars=${bars} label="Where the score went" />
     <${DataTable} title="The ledger, operation by operation" table=${tableOf(ledger)} />`;
 }

@@ -6,6 +6,7 @@ import { useRoving, useValues } from '../hooks.js';
 import { html } from '../html.js';
 import { Buttons } from '../parts/choice.js';
 import { Legend } from '../parts/legend.js';
+import { direction } from '../parts/names.js';
 import { limitOf, settings } from '../settings.js';
 import { paper } from '../theme.js';
 import { Board, Empty } from './layout.js';
@@ -45,7 +46,7 @@ export function TokensCase({ open, subject }) {
 function SmallText({ subject, layer, layers, unit }) {
   const values = useValues(layer);
   const units = useMemo(() => (values ? unitsOf(subject, layer, values, unit) : []), [subject, layer, values, unit]);
-  return html`<span class="text small" dir="auto">${colours(units, layer, layers).map(({ style }, n) => html`${units[n].lead}<span class=${classOf(units[n])} style=${style}>${units[n].text}</span>`)}</span>`;
+  return html`<span class="text small" dir=${wayOf(units)}>${colours(units, layer, layers).map(({ style }, n) => html`${units[n].lead}<span class=${classOf(units[n])} style=${style}>${units[n].text}</span>`)}</span>`;
 }
 
 /**
@@ -94,6 +95,9 @@ export function colours(units, layer, layers) {
   });
 }
 
+/** How the text reads; special tokens have no say. @param {Unit[]} units */
+const wayOf = (units) => direction(units.filter((one) => !one.apart).map((one) => one.text).join(' '));
+
 /** Sums over many tokens may lie beyond the scale of single ones. @param {Unit[]} units */
 const peak = (units) => (units.some((one) => one.tokens.length > 1) ? Math.max(...units.filter((one) => !one.apart).map((one) => Math.abs(one.value)), 0) : 0);
 
@@ -105,7 +109,7 @@ export function Text({ units, layer, layers, pressed, press, label = 'The text. 
   const shown = at ?? held;
   const hit = (/** @type {number} */ n) => (press && pressed?.(n) !== undefined ? press(n) : setHeld(held === n ? null : n));
   const isPressed = (/** @type {number} */ n) => pressed?.(n) ?? held === n;
-  return html`<div class="text" dir="auto" role="group" aria-label=${label} data-roving>${colours(units, layer, layers).map(({ style }, n) => {
+  return html`<div class="text" dir=${wayOf(units)} role="group" aria-label=${label} data-roving>${colours(units, layer, layers).map(({ style }, n) => {
       const one = units[n];
       const { onFocus, onKeyDown, ...rest } = roving.props(n);
       return html`${one.lead}<span

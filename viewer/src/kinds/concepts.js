@@ -11,6 +11,7 @@ import { Legend } from '../parts/legend.js';
 import { Repeat } from '../parts/repeat.js';
 import { Words } from '../parts/words.js';
 import { active, openCase, show } from '../settings.js';
+import { names } from '../parts/names.js';
 
 /** @typedef {import('../types.js').Doc} Doc */
 /** @typedef {import('../types.js').Concept} Concept */
@@ -27,7 +28,7 @@ export function ConceptsApp({ doc }) {
     return () => void (active.value = null);
   }, [open]);
   return html`<article class="concepts">
-    <header><h1 dir="auto">${doc.title}</h1><${Words} sentence=${doc.sentence} warnings=${doc.warnings} notes=${doc.notes} /></header>
+    <header><h1 dir="auto">${names(doc.title)}</h1><${Words} sentence=${doc.sentence} warnings=${doc.warnings} notes=${doc.notes} /></header>
     ${doc.subject?.kind === 'picture' && open.layer.value && html`<${Whole} open=${open} subject=${doc.subject} />`}
     <section>
       <h2>Channels ${doc.at ? `of ${doc.at}` : ''}</h2>

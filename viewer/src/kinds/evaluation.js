@@ -7,6 +7,7 @@ import { Repeat } from '../parts/repeat.js';
 import { Words } from '../parts/words.js';
 import { Interval } from './interval.js';
 import { Curves } from './removal.js';
+import { names } from '../parts/names.js';
 
 /** @typedef {import('../types.js').Doc} Doc */
 /** @typedef {import('../types.js').Score} Score */
@@ -29,7 +30,7 @@ const ALWAYS = ['metric', 'method', 'score', 'low'];
 /** Methods by metrics, with intervals, in the order the reader wants. @param {{ doc: Doc }} props */
 export function EvaluationApp({ doc }) {
   return html`<article class="evaluation">
-    <header><h1 dir="auto">${doc.title}</h1><${Words} sentence=${doc.sentence} warnings=${doc.warnings} notes=${doc.notes} /></header>
+    <header><h1 dir="auto">${names(doc.title)}</h1><${Words} sentence=${doc.sentence} warnings=${doc.warnings} notes=${doc.notes} /></header>
     <${Scores} doc=${doc} rows=${doc.rows ?? []} />
     <${Curves} curves=${doc.curves ?? []} />
     <${Figures} figures=${doc.figures ?? []} open=${false} />

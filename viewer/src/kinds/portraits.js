@@ -4,6 +4,7 @@ import { DataTable } from '../parts/data-table.js';
 import { Figures } from '../parts/figures.js';
 import { Repeat } from '../parts/repeat.js';
 import { Words } from '../parts/words.js';
+import { names } from '../parts/names.js';
 
 /** @typedef {import('../types.js').Doc} Doc */
 /** @typedef {import('../types.js').Portrait} Portrait */
@@ -13,7 +14,7 @@ export function PortraitsApp({ doc }) {
   const [images, real] = [doc.images ?? [], doc.real ?? []];
   const groups = [...new Set([...images, ...real].map((one) => one.group))];
   return html`<article class="portraits">
-    <header><h1 dir="auto">${doc.title}</h1><${Words} sentence=${doc.sentence} warnings=${doc.warnings} notes=${doc.notes} /></header>
+    <header><h1 dir="auto">${names(doc.title)}</h1><${Words} sentence=${doc.sentence} warnings=${doc.warnings} notes=${doc.notes} /></header>
     ${groups.map((group) => html`<${Group} key=${group} name=${group} made=${images.filter((one) => one.group === group)} found=${real.filter((one) => one.group === group)} />`)}
     <${DataTable} title="Scores as a table" table=${{ head: ['Of', 'Kind', 'Picture', 'Score'], rows: [...lines(images, 'made'), ...lines(real, 'real')] }} />
     <${Figures} figures=${doc.figures ?? []} />
