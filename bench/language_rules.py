@@ -135,5 +135,5 @@ RULES: dict[str, Callable[[], Any]] = {
     "pictures too: cp, sums by size": lambda: pictured(sums(CP(**SHARED), by="magnitude")),
     **{f"offsets pass: cp, sums gamma {g:g}": lambda g=g: passed(sums(CP(**SHARED), gamma=g)) for g in (0.0, 0.1, 0.25, 0.5)},
     "conserving": lrp.Conserving,
-    "positions of their own": lambda: Attention().where("*self_attn", op="scale", rule=Rotary()),
+    "positions of their own": lambda: Attention().where(op="shift", rule=Pass()).where("*self_attn", op="scale", rule=Rotary()),
 }
