@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from .explanation.ledger import Ledger as Ledger
     from .explanation.overview import Chart as Chart, Confusion as Confusion, Overview as Overview
     from .explanation.regions import Region as Region
+    from .job import Job as Job
+    from .job.audit.audit import Audit as Audit, audit as audit
     from .methods import CallablePackage, cam as cam, gradient as gradient, lrp as lrp, perturb as perturb
     from .model import (
         Column as Column,

@@ -23,7 +23,7 @@ NAMED = re.compile(rf"{PACKAGE}(\.\w+)+(:[\w.]+)?")  # a module, or "module:attr
 LONG = 300  # lines of a file
 ORDER = [
     *("errors", "core", "model", "target", "zoo", "explanation", "tape", "methods", "synth", "metrics", "catalogue"),
-    *("verbs", "render", "serve", "cli", "testing", "pytest_plugin", "__main__", "__init__"),
+    *("verbs", "render", "job", "serve", "cli", "testing", "pytest_plugin", "__main__", "__init__"),
 ]  # from the ground up: a room may import those before it
 REGISTRIES = frozenset({
     "core/formats.py",  # kind of result -> suffix -> what writes it

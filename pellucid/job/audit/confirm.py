@@ -1,0 +1,211 @@
+"""Confirm: does the network use the mark of a cluster? It is taken away from members, and pasted on pictures of other classes.
+
+Both are compared with controls of the same size: windows elsewhere in the same picture, and the strongest windows of pictures of
+the same class outside the cluster. A mark is a shortcut where pasting it makes other pictures look like the class by far more
+than the class's own evidence does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pellucid.core.blur import blurred
+from pellucid.core.random import stream
+from pellucid.methods.perturb.imputers.noisy_linear import smooth_fill
+from pellucid.metrics.report.interval import interval
+
+MOST = 64  # pictures of each kind
+DRAWS = 4  # controls of each picture
+LEAST = 0.2  # of the probability: by so much more than the controls, pasting has to raise it, at the lower end
+
+Shares = Callable[[Tensor], Tensor]
+"""From pictures to the probability of every class, (n, classes)."""
+
+
+@dataclass(frozen=True)
+class Effect:
+    """A change of the probability of the class, and the same of the controls, in means over pictures.
+
+    Arguments:
+        low, high: The 95 % interval of the effect.
+        more_low, more_high: The 95 % interval of the effect less that of the controls, picture by picture.
+        flips: Predictions that changed: away from the class where the mark was taken away, to it where it was pasted.
+    """
+
+    effect: float
+    control: float
+    low: float
+    high: float
+    more_low: float
+    more_high: float
+    flips: int
+    control_flips: float
+    n: int
+    imputer: str = ""
+
+    def text(self) -> str:
+        change = f"{self.effect:.2f} [{self.low:.2f}, {self.high:.2f}], controls {self.control:.2f}"
+        return f"{change}; {self.flips} of {self.n}"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the counter-test says.
+
+    Arguments:
+        confirmed: Whether pasting the mark moves the network by far more than the class's own evidence does.
+        removed: The effect of taking it away, by the imputer with which that does least.
+        pasted: The effect of pasting it on other classes.
+    """
+
+    confirmed: bool
+    removed: Effect
+    pasted: Effect
+
+    def sentence(self) -> str:
+        removal = f"removing it lowers the score by {self.removed.text()} predictions flip"
+        paste = f"pasting it on other classes raises it by {self.pasted.text()} flip"
+        if self.confirmed:
+            return f"confirmed by intervention: {removal}; {paste}. It is an artefact."
+        return f"only a pattern: {removal}; {paste}."
+
+    def document(self) -> dict[str, Any]:
+        return {
+            "confirmed": self.confirmed,
+            "sentence": self.sentence(),
+            "removed": asdict(self.removed),
+            "pasted": asdict(self.pasted),
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Windows:
+    """Square parts of pictures, in pixels.
+
+    Arguments:
+        corners: Row and column of the first pixel, (picture, 2).
+        size: Height and width.
+    """
+
+    corners: Tensor
+    size: tuple[int, int]
+
+    @staticmethod
+    def of_cells(corners: Tensor, side: int, grid: Sequence[int], picture: Sequence[int]) -> Windows:
+        """Windows that were said in cells of a pooled map."""
+        scale = torch.tensor([picture[0] / grid[0], picture[1] / grid[1]])
+        size = [max(1, round(side * float(s))) for s in scale]
+        most = torch.tensor([picture[0] - size[0], picture[1] - size[1]])
+        return Windows(torch.minimum((corners * scale).round().long(), most), (size[0], size[1]))
+
+    def masks(self, shape: Sequence[int]) -> Tensor:
+        """True inside, (picture, 1, height, width)."""
+        y, x = torch.arange(shape[0])[None, :, None], torch.arange(shape[1])[None, None, :]
+        top, left = self.corners[:, 0, None, None], self.corners[:, 1, None, None]
+        inside = (y >= top) & (y < top + self.size[0]) & (x >= left) & (x < left + self.size[1])
+        return inside[:, None]
+
+    def cut(self, x: Tensor) -> Tensor:
+        return torch.stack(
+            [one[:, r : r + self.size[0], c : c + self.size[1]] for one, (r, c) in zip(x, self.corners.tolist(), strict=True)]
+        )
+
+    def paste(self, x: Tensor, patches: Tensor) -> Tensor:
+        """The pictures with a patch each."""
+        made = x.clone()
+        for one, patch, (r, c) in zip(made, patches, self.corners.tolist(), strict=True):
+            one[:, r : r + self.size[0], c : c + self.size[1]] = patch
+        return made
+
+    def elsewhere(self, shape: Sequence[int], rng: torch.Generator) -> Windows:
+        """Windows of the same size at random, away from these where there is room."""
+        corners = []
+        for corner in self.corners:
+            for _ in range(20):
+                other = torch.tensor(
+                    [int(torch.randint(0, n - s + 1, (), generator=rng)) for n, s in zip(shape, self.size, strict=True)]
+                )
+                if bool(((other - corner).abs() >= torch.tensor(self.size)).any()):
+                    break
+            corners.append(other)
+        return Windows(torch.stack(corners), self.size)
+
+
+def mean_fill(x: Tensor, gone: Tensor) -> Tensor:
+    mean = (x * ~gone).sum((2, 3), keepdim=True) / (~gone).sum((2, 3), keepdim=True).clamp_min(1)
+    return torch.where(gone, mean, x)
+
+
+def blur_fill(x: Tensor, gone: Tensor) -> Tensor:
+    return torch.where(gone, blurred(x, min(x.shape[2:]) / 8), x)
+
+
+def linear_fill(x: Tensor, gone: Tensor) -> Tensor:
+    return torch.cat([smooth_fill(one[None], hole[None], 1e-5) for one, hole in zip(x, gone, strict=True)])
+
+
+IMPUTERS = {"mean": mean_fill, "blur": blur_fill, "linear": linear_fill}
+
+
+def confirm(
+    shares: Shares, target: int, members: Tensor, windows: Windows, others: Tensor, mates: Tensor, mates_windows: Windows, *,
+    fixed: bool, seed: int = 0,
+) -> Verdict:  # fmt: skip
+    """Test the mark of a cluster.
+
+    Arguments:
+        shares: The network.
+        members: Pictures of the cluster.
+        windows: Where its mark is in them.
+        others: Pictures of other classes.
+        mates: Pictures of the same class outside the cluster, and where their evidence is strongest.
+        fixed: Whether the mark always stands in one place, and is pasted there.
+    """
+    removed = min((removal(shares, target, members, windows, name, seed) for name in IMPUTERS), key=lambda effect: effect.effect)
+    pasted = pasting(shares, target, windows.cut(members), windows, others, mates_windows.cut(mates), fixed=fixed, seed=seed)
+    return Verdict(pasted.more_low > LEAST and removed.effect > removed.control, removed, pasted)
+
+
+def removal(shares: Shares, target: int, x: Tensor, windows: Windows, imputer: str, seed: int) -> Effect:
+    fill, rng, shape = IMPUTERS[imputer], stream("removal", seed), x.shape[2:]
+    before = shares(x)
+    after = shares(fill(x, windows.masks(shape)))
+    drop = before[:, target] - after[:, target]
+    controls = [shares(fill(x, windows.elsewhere(shape, rng).masks(shape))) for _ in range(DRAWS)]
+    control = torch.stack([before[:, target] - other[:, target] for other in controls]).mean(0)
+    was = before.argmax(1) == target
+    flips = [(was & (other.argmax(1) != target)).sum() for other in (after, *controls)]
+    return effect(drop, control, int(flips[0]), float(sum(flips[1:])) / DRAWS, seed, imputer)
+
+
+def pasting(
+    shares: Shares, target: int, marks: Tensor, windows: Windows, others: Tensor, mates: Tensor, *, fixed: bool, seed: int
+) -> Effect:
+    """Marks pasted on pictures of other classes; controls are the strongest windows of class mates, at the same places."""
+    rng, n = stream("pasting", seed), len(others)
+    donors = torch.arange(n) % len(marks)
+    at = Windows(windows.corners[donors], windows.size)
+    at = at if fixed else at.elsewhere(others.shape[2:], rng)
+    before = shares(others)
+    after = shares(at.paste(others, marks[donors]))
+    controls = []
+    for draw in range(DRAWS if len(mates) else 0):
+        patches = mates[(torch.arange(n) * DRAWS + draw) % len(mates)]
+        controls.append(shares(at.paste(others, patches)))
+    rise = after[:, target] - before[:, target]
+    control = torch.stack([other[:, target] - before[:, target] for other in controls]).mean(0) if controls else torch.zeros(n)
+    was = before.argmax(1) != target
+    flips = [(was & (other.argmax(1) == target)).sum() for other in (after, *controls)]
+    return effect(rise, control, int(flips[0]), float(sum(flips[1:])) / max(1, len(controls)), seed)
+
+
+def effect(change: Tensor, control: Tensor, flips: int, control_flips: float, seed: int, imputer: str = "") -> Effect:
+    low, high = interval(change, seed=seed)
+    more = interval(change - control, seed=seed)
+    means = float(change.double().mean()), float(control.double().mean())
+    return Effect(*means, low, high, *more, flips, control_flips, len(change), imputer)

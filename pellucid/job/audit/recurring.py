@@ -1,0 +1,144 @@
+"""Marks that come back: the same small patch where the evidence is, in several pictures of a class and in few of others.
+
+Clusters of relevance tell strategies apart that use other places or channels. A mark is also the same pixels again: that shows
+membership far more sharply, and wherever the mark stands.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+from torch.nn.functional import avg_pool2d, max_pool2d, unfold
+
+SIDE = 5  # cells of the pooled map along each side of a patch
+ALIKE = 0.95  # correlation from which on two patches count as the same
+UNSURE = 0.8  # from which on they might: a mark is there or not, while shapes are alike by degrees
+SHARP = 0.6  # the least share of those surely alike among those that might be
+STRONG = 0.15  # of a picture's strongest window: where else a mark may be
+FLAT = 0.02  # standard deviation of a patch, in those of all pictures, below which there is nothing to compare
+SEEDS = 256  # pictures whose patches are looked for, per class
+EACH = 4  # patches of one picture: where its evidence has peaks
+LEAST = 5  # pictures with the same patch
+LARGEST = 0.4  # of a class: what most of it has is what the class looks like
+ELSEWHERE = 0.25  # of the rate in the class: more often the patch is no sign of it
+HALF = 0.5  # of the union of two sets: more in common makes them one
+FIXED = 1.5  # cells that places of the same mark may differ by, as a standard deviation
+
+
+@dataclass(frozen=True, eq=False)
+class Recurring:
+    """The same patch in several pictures.
+
+    Arguments:
+        members: Which pictures of the class have it, a mask.
+        corners: Row and column of the patch in every picture of the class, where it fits best.
+        likeness: How well it fits there.
+        sharp: The share of those surely alike among those that might be.
+        elsewhere: The share of other classes' pictures with it.
+    """
+
+    members: Tensor
+    corners: Tensor
+    likeness: Tensor
+    sharp: float
+    elsewhere: float
+
+    @property
+    def fixed(self) -> bool:
+        """Whether it stands at one place."""
+        return bool(self.corners[self.members].double().std(0).max() < FIXED)
+
+
+def recurring(view: Tensor, mass: Tensor, own: Tensor, *, seed: int = 0, most: int = 6) -> list[Recurring]:
+    """Patches that come back in one class, the most frequent first.
+
+    Arguments:
+        view: Pictures, with shape (n, height, width).
+        mass: Their absolute relevance, of the same shape.
+        own: Which of them are of the class, a mask.
+    """
+    if view.shape[1] < 2 * SIDE or view.shape[2] < 2 * SIDE or int(own.sum()) < 2 * LEAST:
+        return []
+    chosen, others = Patches.of(view[own], mass[own], float(view.std())), sample(~own, len(own), seed)
+    rest = Patches.of(view[others], mass[others], float(view.std()))
+    seeds = sample(torch.ones(len(chosen.peaks), dtype=torch.bool), SEEDS, seed)
+    templates = chosen.values[seeds[:, None], chosen.peaks[seeds]].flatten(0, 1)
+    alike, places = chosen.matches(templates)
+    outside = (rest.matches(templates)[0] >= ALIKE).double().mean(0) if len(others) else torch.zeros(len(templates))
+    same = alike >= ALIKE
+    rate = same.double().mean(0)
+    sharp = rate / (alike >= UNSURE).double().mean(0).clamp_min(1e-9)
+    fits = (same.sum(0) >= LEAST) & (rate <= LARGEST) & (outside <= ELSEWHERE * rate) & (sharp >= SHARP)
+    value = rate * sharp * (fits & (templates.norm(dim=1) > 0))
+    found: list[Recurring] = []
+    columns = view.shape[2] - SIDE + 1
+    for best in value.argsort(descending=True, stable=True).tolist():
+        if len(found) == most or not value[best]:
+            break
+        if all(overlap(same[:, best], other.members) <= HALF for other in found):
+            corners = torch.stack([places[:, best] // columns, places[:, best] % columns], 1)
+            one = Recurring(same[:, best], corners, alike[:, best], float(sharp[best]), float(outside[best]))
+            found.append(refined(chosen, one, columns))
+    return found
+
+
+def refined(patches: Patches, one: Recurring, columns: int) -> Recurring:
+    """The same mark looked for again, everywhere, by the mean of the patches it was found in: where it carries little, too."""
+    rows = one.members.nonzero().flatten()
+    places = one.corners[rows, 0] * columns + one.corners[rows, 1]
+    mean = patches.values[rows, places].mean(0)
+    anywhere = replace(patches, strong=torch.ones_like(patches.strong))
+    alike, at = anywhere.matches((mean / mean.norm().clamp_min(1e-12))[None])
+    members = one.members | (alike[:, 0] >= ALIKE)
+    where = torch.where(members, at[:, 0], one.corners[:, 0] * columns + one.corners[:, 1])
+    return replace(one, members=members, corners=torch.stack([where // columns, where % columns], 1), likeness=alike[:, 0])
+
+
+def overlap(one: Tensor, other: Tensor) -> float:
+    """The share of two masks' union that both have."""
+    return float((one & other).sum() / (one | other).sum().clamp_min(1))
+
+
+def sample(mask: Tensor, count: int, seed: int) -> Tensor:
+    """The numbers of some entries of a mask, at most `count`, in order."""
+    every = mask.nonzero().flatten()
+    order = torch.randperm(len(every), generator=torch.Generator().manual_seed(seed))[: min(count, SEEDS * 8)]
+    return every[order].sort().values
+
+
+@dataclass(frozen=True, eq=False)
+class Patches:
+    """All patches of some pictures, each with mean 0 and norm 1; 0 where it is flat.
+
+    Arguments:
+        values: (picture, place, entry).
+        strong: At which places the evidence is strong, (picture, place).
+    """
+
+    values: Tensor
+    strong: Tensor
+    peaks: Tensor
+
+    @staticmethod
+    def of(view: Tensor, mass: Tensor, contrast: float) -> Patches:
+        patches = unfold(view[:, None].float(), SIDE).transpose(1, 2)
+        centred = patches - patches.mean(2, keepdim=True)
+        size = centred.norm(dim=2, keepdim=True)
+        values = torch.where(size > FLAT * contrast * SIDE, centred / size.clamp_min(1e-12), torch.zeros_like(centred))
+        windows = avg_pool2d(mass[:, None].float(), SIDE, 1)
+        top = (windows == max_pool2d(windows, 3, 1, 1)).flatten(1)
+        windows = windows.flatten(1)
+        peaks = torch.where(top, windows, torch.zeros_like(windows)).topk(EACH, 1).indices
+        return Patches(values, windows >= STRONG * windows.amax(1, keepdim=True), peaks)
+
+    def matches(self, templates: Tensor) -> tuple[Tensor, Tensor]:
+        """How well each template fits each picture where the evidence is strong, (picture, template), and at which place."""
+        best, place = [], []
+        for values, strong in zip(torch.split(self.values, 256), torch.split(self.strong, 256), strict=True):
+            likeness = torch.where(strong[..., None], values @ templates.T, -1.0)
+            top = likeness.max(1)
+            best.append(top.values)
+            place.append(top.indices)
+        return torch.cat(best), torch.cat(place)
