@@ -101,6 +101,7 @@ SAMPLES: dict[str, Callable[[], Any]] = {
     "Model": network,
     "Ledger": lambda: explained(method="lrp.epsilon").ledger,
     "Region": lambda: explained().regions()[0],
+    "Report": lambda: pl.report([explained(), evaluated()]),
     "Attribution": lambda: Attribution(torch.randn(1, 3, 200, 200), torch.ones(1), pl.logit(0), torch.ones(1, 3)),
 }
 

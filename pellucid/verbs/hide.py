@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from pellucid.core.displayed import Displayed
+from pellucid.core.formats import save
 from pellucid.core.numbers import figure
 from pellucid.core.one_line import cut
 from pellucid.errors import InputError
@@ -55,6 +58,10 @@ class HidingTest(Displayed):
     area: float
     imputer: str
     predicted: tuple[str, ...] = field(default=())
+
+    def save(self, path: str | os.PathLike[str], **options: Any) -> Path:
+        """Write by suffix (.html or .json), whole or not at all."""
+        return save(self, path, "hiding test", **options)
 
     @property
     def change(self) -> float:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
-ESCAPES = {"<": "\\u003c", "\u2028": "\\u2028", "\u2029": "\\u2029"}  # so that no text ends the script element it stands in
+from pellucid.errors.printable import escaped
 
 
 def policy(scripts: Sequence[str], styles: Sequence[str]) -> str:
@@ -42,6 +42,4 @@ def data_block(document: Mapping[str, Any]) -> str:
         {"label":"\\u003c/script>"}
     """
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    for letter, escape in ESCAPES.items():
-        text = text.replace(letter, escape)
-    return text
+    return escaped(text).replace("<", "\\u003c")  # so that no text ends the element, and none is changed when it is written

@@ -6,8 +6,9 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+from pellucid.core.displayed import Displayed
 from pellucid.core.formats import save
 from pellucid.errors import InputError, OutputError
 from pellucid.explanation.explanation import Explanation
@@ -17,13 +18,15 @@ from .page import flat, html
 from .reading import read
 
 
-@dataclass(frozen=True, eq=False)
-class Report:
+@dataclass(frozen=True, eq=False, repr=False)
+class Report(Displayed):
     """Results, put together.
 
     Arguments:
         document: What they say, as plain data: see docs/document.md.
     """
+
+    kind: ClassVar[str] = "report"
 
     document: dict[str, Any]
 
@@ -32,7 +35,9 @@ class Report:
         return len(flat(self.document))
 
     def __repr__(self) -> str:
-        return f"Report({self.document['title']}, {len(self)} page{'s' if len(self) > 1 else ''})"
+        title = self.document["title"]
+        short = title if len(title) <= 60 else f"{title[:59]}…"
+        return f"Report({short}, {len(self)} page{'s' if len(self) > 1 else ''})"
 
     def save(self, path: str | os.PathLike[str], **options: Any) -> Path:
         """Write by suffix (.html or .json), whole or not at all; pages take `script=False`."""

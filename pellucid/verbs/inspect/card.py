@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
@@ -11,6 +13,7 @@ from torch import Tensor
 
 from pellucid.catalogue.methods import as_method
 from pellucid.core.displayed import Displayed
+from pellucid.core.formats import save
 from pellucid.core.one_line import cut
 from pellucid.errors import ModelError, ThreadLost
 from pellucid.errors.printable import printable
@@ -73,6 +76,10 @@ class Card(Displayed):
     composite: str
     rules: tuple[Planned, ...]
     methods: tuple[Verdict, ...]
+
+    def save(self, path: str | os.PathLike[str], **options: Any) -> Path:
+        """Write by suffix (.html or .json), whole or not at all."""
+        return save(self, path, "card", **options)
 
     def data(self) -> dict[str, Any]:
         """All of it as plain data, for JSON."""

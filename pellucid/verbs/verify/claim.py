@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 from pellucid.core.data_frame import data_frame
 from pellucid.core.displayed import Displayed
+from pellucid.core.formats import save
 from pellucid.core.numbers import figure
 from pellucid.core.one_line import cut
 from pellucid.metrics.report.format import columns
@@ -53,6 +56,10 @@ class Verification(Displayed):
 
     model: str
     claims: tuple[Claim, ...]
+
+    def save(self, path: str | os.PathLike[str], **options: Any) -> Path:
+        """Write by suffix (.html or .json), whole or not at all."""
+        return save(self, path, "verification", **options)
 
     @property
     def holds(self) -> bool:
