@@ -204,7 +204,9 @@ def test_in_jupyterlab_everything_can_be_read(executed, lab, name, trusted, them
         page = browser.new_page(viewport={"width": 1300, "height": 20_000})  # so high that every cell is drawn
         page.goto(f"{address}/lab/tree/{path.name}?reset")
         page.wait_for_selector(".jp-OutputArea-output details", timeout=120_000)
-        page.wait_for_selector(f"body[data-jp-theme-light='{str(theme.endswith('Light')).lower()}']", timeout=60_000)
+        page.wait_for_selector(
+            f"body[data-jp-theme-light='{str(theme.endswith('Light')).lower()}']", state="attached", timeout=60_000
+        )
         page.wait_for_timeout(3000)
         found = page.evaluate(LOOK)
         if os.environ.get("SCREENSHOTS"):
