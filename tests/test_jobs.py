@@ -17,9 +17,11 @@ import torch
 from torch import nn
 
 import pellucid as pl
+from pellucid.catalogue.methods import as_method
 from pellucid.core.progress import watched
 from pellucid.errors import InputError, OutputError
 from pellucid.job import disk, items, plan
+from pellucid.job.evaluating import evaluating, narrow_enough, table
 from pellucid.job.explaining import explaining
 from pellucid.job.export import export
 from pellucid.job.index import build
@@ -337,3 +339,34 @@ def test_a_full_disk_is_said_and_nothing_unfinished_stays(job, folder, tmp_path)
 
 def test_a_job_is_plain_data():
     assert Job({"b": 1, "a": {"c": [1, 2]}}, None, None).json.startswith('{"a":{"c":[1,2]},"b":1,')
+
+
+# -- evaluations ----------------------------------------------------------------------------------------------------------
+
+
+def judged(path, *, until=None, methods=("lrp", "gradient"), calls=None):
+    data = planted_marks.marked(70, seed=3)
+    job = evaluating(network(), data.x, {name: as_method(name) for name in methods}, ("srg", "insertion"))
+    watcher = narrow_enough(path, until) if until is not None else stop_after(calls) if calls else lambda *_: False
+    with watched(watcher):
+        return job, run(job, path, executor="serial")
+
+
+def test_an_evaluation_that_was_called_off_goes_on_and_gives_the_scores_of_the_verb(tmp_path):
+    job, whole = judged(tmp_path / "whole")
+    _, part = judged(tmp_path / "part", calls=1)
+    assert part.stopped and part.computed == 1
+    assert judged(tmp_path / "part")[1].found == 1
+    assert shards(tmp_path / "whole") == shards(tmp_path / "part")
+    found = table(whole.store)
+    verb = pl.evaluate(network(), job.items.values[:16], ["lrp", "gradient"], ["srg", "insertion"], ceiling=False)
+    for key, scores in verb.scores.items():
+        assert torch.equal(found.scores[key].values[:16], scores.values)
+    assert found.rows[0]["n"] == 70 and found.rows[0]["low"] < found.rows[0]["score"] < found.rows[0]["high"]
+    assert found.rows[0]["seconds"] is None and found.advice  # times would differ from run to run
+
+
+def test_an_evaluation_stops_when_its_intervals_are_narrow_enough(tmp_path):
+    _, out = judged(tmp_path, until=1e9)
+    assert out.stopped and out.computed == 1
+    assert judged(tmp_path, until=1e-9)[1].complete

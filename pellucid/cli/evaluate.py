@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import completion, output
+from .audit import announce, with_executor
 from .errors import debug_option, exit_if_incomplete, print_failures
 from .files import Folder
 from .inputs import expand
@@ -48,6 +49,12 @@ SUITES, SUITE_METHODS = ("hidden-parts", "pasted-object"), "lrp,lrp.epsilon,grad
 @click.option(
     "--repeat", type=click.IntRange(1), metavar="N", help="Networks of hidden-parts [3], positions of pasted-object [4]."
 )
+@click.option("--store", metavar="DIR", help="Keep the scores of each picture there; the same line again goes on.")
+@click.option(
+    "--until", type=click.FloatRange(0, min_open=True), metavar="W",
+    help="With --store: stop when every interval is score +- W or narrower.",
+)  # fmt: skip
+@with_executor
 @click.option("--out", metavar="FILE", help="Write the table: table.csv, .json or .md; a folder gets all three.")
 @output.JSON
 @with_model_options
@@ -55,11 +62,15 @@ SUITES, SUITE_METHODS = ("hidden-parts", "pasted-object"), "lrp,lrp.epsilon,grad
 def evaluate(
     pictures: Sequence[str], methods: str | None, settings: Sequence[str], metrics: str, model_options: ModelOptions,
     target: str | None, seed: int, ceiling: bool | None, suite: str | None, repeat: int | None, out: str | None, as_json: bool,
+    store: str | None, until: float | None, **how: Any,
 ) -> None:  # fmt: skip
     """Measure which method to trust on a model and PICTURES, files or folders of them: every method scored by every metric.
 
     One table with confidence intervals over the pictures, the scores of random orders and of the best order, and the cost of each
     method; and one sentence of advice.
+
+    --store keeps the scores of each picture of one folder, drawn in a random order: a run that was interrupted goes on where it
+    stopped, and any part of it is a fair sample.
 
     --suite hidden-parts counts how often methods mark parts that are not there, on small networks and pictures of its own.
     --suite pasted-object measures how much of a map falls on an object pasted into PICTURES, or into photographs that come with
@@ -71,12 +82,18 @@ def evaluate(
         raise click.UsageError("Missing argument 'PICTURES...'.")
     if suite is None and repeat is not None:
         raise click.UsageError("--repeat belongs to --suite")
+    check_store(store, suite, pictures, until=until, ceiling=ceiling, how=how)
     usual = METHODS if suite is None else SUITE_METHODS
-    names, files = split_names(usual if methods is None else methods, "--methods", usual), list(dict.fromkeys(expand(pictures)))
+    names = split_names(usual if methods is None else methods, "--methods", usual)
+    files = list(dict.fromkeys(expand(pictures))) if store is None else []
     metric_names, progress = split_names(metrics, "--metrics", METRICS), ProgressBar()
     asked, written = configured(names, settings), tables(out)
     result: Table | Findings
-    if suite is None:
+    if store is not None:
+        about = {"target": target or "predicted", "seed": seed, "threads": how.pop("threads")}
+        result = resume(model_options, pictures[0], asked, metric_names, progress, store, until, how, **about)
+        print_table(result, [result.save(file) for file in written], as_json=as_json)
+    elif suite is None:
         result = measure(model_options, files, asked, metric_names, progress, target=target, seed=seed, ceiling=ceiling)
         print_table(result, [result.save(file) for file in written], as_json=as_json)
     else:
@@ -100,6 +117,43 @@ def measure(
         model.check_reads_pictures()
     with progress(f"{len(methods)} methods by {len(metrics)} metrics on {len(files)} pictures"):
         return verb.evaluate(model, files, methods, metrics, **options)
+
+
+def check_store(
+    store: str | None, suite: str | None, pictures: Sequence[str], *, until: float | None, ceiling: bool | None,
+    how: Mapping[str, Any],
+) -> None:  # fmt: skip
+    """Refuse options that do not go together with a store, or without one."""
+    if store is None and (until is not None or how["executor"] != "auto" or how["workers"] or how["ray"]):
+        raise click.UsageError("--until, --executor, --workers and --ray belong to --store")
+    if store is not None and (suite is not None or ceiling or len(pictures) != 1):
+        raise click.UsageError("--store keeps the scores of one folder of PICTURES: leave out --suite and --ceiling")
+
+
+def resume(
+    model_options: ModelOptions, pictures: str, methods: Mapping[str, Method], metrics: Sequence[str], progress: ProgressBar,
+    store: str, until: float | None, how: Mapping[str, Any], **about: Any,
+) -> Table:  # fmt: skip
+    """What is left of an evaluation that is kept in a store, and the table of all of it."""
+    with progress("starting"):
+        from pellucid.catalogue.metrics import metric
+        from pellucid.core.progress import watched
+        from pellucid.job.evaluating import evaluating, narrow_enough, table
+        from pellucid.job.run import run
+
+        for name in metrics:
+            metric(name)
+        job = evaluating(model_options.load(), Path(pictures), methods, metrics, source=model_options.load, **about)
+    with progress(f"{len(methods)} methods by {len(metrics)} metrics on {len(job.items)} items"):
+        how = {**how} | ({"executor": "ray"} if how["ray"] else {})
+        if until is None:
+            done = run(job, store, announce=announce, **how)
+        else:
+            with watched(narrow_enough(Path(store), until)):
+                done = run(job, store, announce=announce, **how)
+    if done.broken:
+        announce(f"{len(done.broken)} items have no scores: `pellucid runs failures {store}` lists them.")
+    return table(done.store)
 
 
 def run_suite(

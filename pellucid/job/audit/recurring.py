@@ -18,11 +18,13 @@ UNSURE = 0.8  # from which on they might: a mark is there or not, while shapes a
 SHARP = 0.6  # the least share of those surely alike among those that might be
 STRONG = 0.15  # of a picture's strongest window: where else a mark may be
 FLAT = 0.02  # standard deviation of a patch, in those of all pictures, below which there is nothing to compare
-SEEDS = 256  # pictures whose patches are looked for, per class
-EACH = 4  # patches of one picture: where its evidence has peaks
+SEEDS = 128  # pictures whose patches are looked for, per class
+EACH = 3  # patches of one picture: where its evidence has peaks
+SAMPLE = 1500  # pictures of a class, and as many of others, in which marks are looked for; members are then found in all
 LEAST = 5  # pictures with the same patch
 LARGEST = 0.4  # of a class: what most of it has is what the class looks like
 ELSEWHERE = 0.25  # of the rate in the class: more often the patch is no sign of it
+BLOCK = 512  # pictures compared at once
 HALF = 0.5  # of the union of two sets: more in common makes them one
 FIXED = 1.5  # cells that places of the same mark may differ by, as a standard deviation
 
@@ -61,8 +63,9 @@ def recurring(view: Tensor, mass: Tensor, own: Tensor, *, seed: int = 0, most: i
     """
     if view.shape[1] < 2 * SIDE or view.shape[2] < 2 * SIDE or int(own.sum()) < 2 * LEAST:
         return []
-    chosen, others = Patches.of(view[own], mass[own], float(view.std())), sample(~own, len(own), seed)
-    rest = Patches.of(view[others], mass[others], float(view.std()))
+    contrast = float(view.std())
+    few, others = sample(own, SAMPLE, seed), sample(~own, SAMPLE, seed)
+    chosen, rest = Patches.of(view[few], mass[few], contrast), Patches.of(view[others], mass[others], contrast)
     seeds = sample(torch.ones(len(chosen.peaks), dtype=torch.bool), SEEDS, seed)
     templates = chosen.values[seeds[:, None], chosen.peaks[seeds]].flatten(0, 1)
     alike, places = chosen.matches(templates)
@@ -73,27 +76,27 @@ def recurring(view: Tensor, mass: Tensor, own: Tensor, *, seed: int = 0, most: i
     fits = (same.sum(0) >= LEAST) & (rate <= LARGEST) & (outside <= ELSEWHERE * rate) & (sharp >= SHARP)
     value = rate * sharp * (fits & (templates.norm(dim=1) > 0))
     found: list[Recurring] = []
-    columns = view.shape[2] - SIDE + 1
+    groups: list[Tensor] = []
     for best in value.argsort(descending=True, stable=True).tolist():
         if len(found) == most or not value[best]:
             break
-        if all(overlap(same[:, best], other.members) <= HALF for other in found):
-            corners = torch.stack([places[:, best] // columns, places[:, best] % columns], 1)
-            one = Recurring(same[:, best], corners, alike[:, best], float(sharp[best]), float(outside[best]))
-            found.append(refined(chosen, one, columns))
+        if all(overlap(same[:, best], other) <= HALF for other in groups):
+            groups.append(same[:, best])
+            values = chosen.values[same[:, best], places[same[:, best], best]].mean(0)
+            found.append(everywhere(view[own], mass[own], values, contrast, float(sharp[best]), float(outside[best])))
     return found
 
 
-def refined(patches: Patches, one: Recurring, columns: int) -> Recurring:
-    """The same mark looked for again, everywhere, by the mean of the patches it was found in: where it carries little, too."""
-    rows = one.members.nonzero().flatten()
-    places = one.corners[rows, 0] * columns + one.corners[rows, 1]
-    mean = patches.values[rows, places].mean(0)
-    anywhere = replace(patches, strong=torch.ones_like(patches.strong))
-    alike, at = anywhere.matches((mean / mean.norm().clamp_min(1e-12))[None])
-    members = one.members | (alike[:, 0] >= ALIKE)
-    where = torch.where(members, at[:, 0], one.corners[:, 0] * columns + one.corners[:, 1])
-    return replace(one, members=members, corners=torch.stack([where // columns, where % columns], 1), likeness=alike[:, 0])
+def everywhere(view: Tensor, mass: Tensor, mean: Tensor, contrast: float, sharp: float, outside: float) -> Recurring:
+    """A mark looked for in all pictures of a class, wherever it stands, by the mean of the patches it was found in."""
+    template = (mean / mean.norm().clamp_min(1e-12))[None]
+    found = []
+    for some, weight in zip(torch.split(view, BLOCK), torch.split(mass, BLOCK), strict=True):
+        patches = Patches.of(some, weight, contrast)
+        found.append(replace(patches, strong=torch.ones_like(patches.strong)).matches(template))
+    alike, at = (torch.cat(parts)[:, 0] for parts in zip(*found, strict=True))
+    columns = view.shape[2] - SIDE + 1
+    return Recurring(alike >= ALIKE, torch.stack([at // columns, at % columns], 1), alike, sharp, outside)
 
 
 def overlap(one: Tensor, other: Tensor) -> float:
@@ -104,7 +107,7 @@ def overlap(one: Tensor, other: Tensor) -> float:
 def sample(mask: Tensor, count: int, seed: int) -> Tensor:
     """The numbers of some entries of a mask, at most `count`, in order."""
     every = mask.nonzero().flatten()
-    order = torch.randperm(len(every), generator=torch.Generator().manual_seed(seed))[: min(count, SEEDS * 8)]
+    order = torch.randperm(len(every), generator=torch.Generator().manual_seed(seed))[:count]
     return every[order].sort().values
 
 

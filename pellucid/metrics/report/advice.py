@@ -87,7 +87,7 @@ class Ranking:
         return [row for row in others if not self.paired(self.ranked[0]["method"], row["method"]).sure]
 
     def _fastest(self, rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
-        return min(rows, key=lambda row: float(row["seconds"]))
+        return min(rows, key=lambda row: float(row["forwards"] or 0) if row["seconds"] is None else float(row["seconds"]))
 
     def _beats_chance(self, row: Mapping[str, Any]) -> bool:
         """Whether a method is significantly better than random orders; true where these were not measured."""
@@ -102,4 +102,6 @@ def _within(low: float | None, high: float | None) -> str:
 
 
 def _cost(row: Mapping[str, Any]) -> str:
+    if row["seconds"] is None:  # of a run in many parts, whose times are not kept
+        return f"{row['forwards'] or 0:.0f} forward passes per sample"
     return f"{row['seconds']:.2g} s per sample"
