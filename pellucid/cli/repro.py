@@ -173,7 +173,7 @@ def _from_png(path: Path) -> Any:
 
 
 def _from_page(path: Path) -> Any:
-    table = path.read_text(encoding="utf-8").rpartition('<table class="provenance">')[2]
+    table = path.read_text(encoding="utf-8").partition('<table class="provenance">')[2].partition("</table>")[0]
     rows = re.findall(r"<tr><td>(.*?)</td><td>(.*?)</td></tr>", table, re.DOTALL)
     return {html.unescape(name): _plain(html.unescape(value)) for name, value in rows}
 

@@ -11,7 +11,8 @@ import numpy as np
 from PIL import Image
 
 NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?:e[+-]?\d+)?", re.IGNORECASE)
-EMBEDDED = re.compile(r"data:image/png;base64,([A-Za-z0-9+/=]+)")
+EMBEDDED = re.compile(r"data:image/(?:png|jpeg);base64,([A-Za-z0-9+/=]+)")
+SCRIPTS = re.compile(r"<script.*?</script>|<meta[^>]*>", re.DOTALL)  # of a page: what its still part says, too, and digests
 LEAST = 1e-6  # what is smaller is taken for zero
 
 
@@ -58,6 +59,11 @@ def of_texts(one: bytes, other: bytes) -> float:
     return max(*(abs(a - b) / max(abs(a), abs(b), LEAST) for a, b in pairs), *shown, 0.0, 0.0)
 
 
+def of_pages(one: bytes, other: bytes) -> float:
+    """The difference of the still parts of two pages, which hold pictures, numbers and words of the result."""
+    return of_texts(*(SCRIPTS.sub("", page.decode()).encode() for page in (one, other)))
+
+
 COMPARED: dict[str, Callable[[bytes, bytes], float]] = {
-    ".safetensors": of_tensors, ".png": of_pictures, ".json": of_texts, ".html": of_texts, ".svg": of_texts,
+    ".safetensors": of_tensors, ".png": of_pictures, ".json": of_texts, ".html": of_pages, ".svg": of_texts,
 }  # fmt: skip
