@@ -20,10 +20,11 @@ from pellucid.explanation.explanation import Explanation
 from pellucid.explanation.ledger import Ledger, Row
 from pellucid.render import PALETTES, VIEWS, Shown, page, picture, png, terminal
 from pellucid.render.document.report import MOST_PAGES
-from pellucid.render.image import sheet
+from pellucid.render.image import heading, sheet
 from pellucid.render.parts import outline
 from pellucid.render.parts.bars import columns
 from pellucid.render.parts.ledger_table import ledger_rows
+from pellucid.render.parts.legend import class_bars
 from pellucid.render.parts.map import Map, prepare
 from pellucid.render.parts.palette import ORANGE_PURPLE, PAPER, RED_BLUE
 from pellucid.render.parts.panel import overlay, panel_size
@@ -278,6 +279,19 @@ def test_the_legend_says_which_share_of_all_evidence_lies_in_regions() -> None:
     (unsigned,) = outline.legend_lines(prepare(made(quarters().abs(), signed=False)), ())
     assert unsigned[1] == "no region: the evidence is weak or scattered"
     assert outline.legend_lines(prepare(made(quarters().abs())), ())[1][1] == "no evidence against"
+
+
+def test_the_sides_of_a_contrast_go_by_their_names() -> None:
+    e = replace(
+        made(quarters(), picture=GREY), contrast=((('"cat"', 3.0), ('"lynx"', 1.0)),), classes=((0, "cat", 0.8), (1, "lynx", 0.2))
+    )
+    drawn = prepare(e)
+    (_, pro), (_, contra) = outline.legend_lines(drawn, e.regions(smooth=0.0))
+    assert 'evidence for "cat"' in pro and 'for "lynx"' in contra and "against" not in pro + contra
+    assert heading(VIEWS["map"], drawn) == 'What speaks for "cat", and what for "lynx"'
+    bars = class_bars(e.classes, 400, (drawn.colour(1.0), drawn.colour(-1.0)), 'logit "cat" - logit "lynx"', drawn.sides)
+    colours = set(bars.get_flattened_data() if hasattr(bars, "get_flattened_data") else bars.getdata())
+    assert {drawn.colour(1.0), drawn.colour(-1.0)} <= colours
 
 
 def test_shares_stand_on_plates_that_do_not_cover_one_another() -> None:

@@ -8,10 +8,9 @@ from pellucid.core.numbers import figure
 from pellucid.explanation.explanation import Explanation
 from pellucid.verbs.concepts import Concept, Concepts
 from .examples import example_cell, legend, no_example, outlined
-from .image import encoded, framed, model_words
+from .image import classes, encoded, framed, model_words
 from .maximized import portrait
 from .parts.grid import per_row
-from .parts.legend import class_bars
 from .parts.map import prepare
 from .parts.palette import AMBER, FAINT, HAIR, INK, PAPER, RED_BLUE
 from .parts.panel import photograph
@@ -51,7 +50,7 @@ def overview(c: Concepts, wide: int) -> Image.Image:
         cells.insert(0, stack([photograph(picture, scaled(*picture.shape[:2])), saw], 6))
     room = wide - len(cells) * (SIDE + GAP)
     words = [paragraph(c.passage(), 16, room, INK), *(paragraph(w, 15, room, AMBER) for w in c.whole.warnings())]
-    words += [class_bars(c.whole.classes, room, RED_BLUE.colour(1.0, signed=True), c.whole.target)] if c.whole.classes else []
+    words += classes(c.whole, prepare(c.whole), room)
     image = Image.new("RGB", (wide, max(part.height for part in cells)), PAPER)
     image.paste(side_by_side(cells, SIDE, GAP), (0, 0))
     image.paste(stack(words, 8), (wide - room, 0))

@@ -26,7 +26,8 @@ BLUR = 16  # relevance is averaged over the side's 16th part, so that a place is
 def example_sheet(e: Examples) -> Image.Image:
     """A row of examples for each unit, the first 32 of many."""
     wide = SIDE * max((len(row) for row in e.rows), default=1)
-    what = f"{len(e)} units by {e.by}, of {e.seen:,} real pictures" if len(e) > 1 else f"Real pictures by {e.by}, of {e.seen:,}"
+    each = f" of each of {len(e)} units" if len(e) > 1 else ""
+    what = f"Real pictures with the highest {e.by}{each}, of {e.seen:,} in all"
     parts = [paragraph(what, 17, wide, INK)]
     for unit, row in list(zip(e.units, e.rows, strict=True))[:MOST]:
         cells = [example_cell(e, example, SIDE) for example in row] or [no_example(e.seen, SIDE)]

@@ -22,7 +22,7 @@ from .parts.palette import AMBER, FAINT, HAIR, INK, PAPER, RED_BLUE, Palette
 from .parts.panel import Size, panel_size, photograph
 from .parts.scale import Scale
 from .parts.text import boxes_said, line, paragraph, side_by_side, stack
-from .parts.view import PLAIN, Regions, Shown, View
+from .parts.view import PLAIN, VIEWS, Regions, Shown, View
 
 MARGIN, GAP, COLUMN = 32, 28, 400
 WHOLE_WIDE = 924  # pixels of a generated text
@@ -142,6 +142,8 @@ def on_paper(e: Explanation, drawn: Map, views: list[View], regions: Regions, wo
         body = grid(cells(e, drawn, views, regions, size, wide), wide)
         return stack([body, *classes(e, drawn, wide), *words(body.width)], gap=16)
     beside = [views[0].words(drawn, regions, wide), *classes(e, drawn, wide), *words(wide)]
+    if len(beside) == 1 and not drawn.flat:  # one of several inputs: little stands beside it
+        size = size[0] // 2, size[1] // 2
     return side_by_side([views[0].paint(drawn, regions, size), stack(beside, gap=16)], wide, GAP)
 
 
@@ -157,16 +159,24 @@ def in_a_row(e: Explanation, drawn: Map, views: list[View], regions: Regions, wo
 
 def cells(e: Explanation, drawn: Map, views: list[View], regions: Regions, size: Size, wide: int) -> list[Cell]:
     """Every view under its name, and its legend."""
-    names = [view.signed if e.signed else view.unsigned for view in views]
+    names = [heading(view, drawn) for view in views]
     return [
         (labelled(name, view.paint(drawn, regions, size), wide), view.words(drawn, regions, wide))
         for name, view in zip(names, views, strict=True)
     ]
 
 
+def heading(view: View, drawn: Map) -> str:
+    """What stands above a view; of two scores that are compared, which colour speaks for which."""
+    if view is VIEWS["map"] and drawn.sides:
+        return f"What speaks for {drawn.sides[0]}, and what for {drawn.sides[1]}"
+    return view.signed if drawn.signed else view.unsigned
+
+
 def classes(e: Explanation, drawn: Map, wide: int) -> list[Image.Image]:
-    """The top classes, which are known for the first sample."""
-    return [class_bars(e.classes, wide, drawn.colour(1.0), e.target)] if e.classes else []
+    """The top classes, which are known for the first sample, in the colours of what speaks for them."""
+    colours = drawn.colour(1.0), drawn.colour(-1.0 if drawn.sides else 1.0)
+    return [class_bars(e.classes, wide, colours, e.target, drawn.sides)] if e.classes else []
 
 
 def grid(parts: list[Cell], wide: int) -> Image.Image:

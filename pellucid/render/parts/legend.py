@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from PIL import Image, ImageDraw
 
 from pellucid.core.numbers import figure
-from .map import Map
+from .map import Map, short
 from .palette import FAINT, HAIR, INK, PAPER, UNSIGNED, Colour
 from .text import font, paragraph, shorten, stack, width, write
 
@@ -64,8 +66,15 @@ def ticks(top: str, drawn: Map) -> tuple[tuple[float, str, str, str], ...]:
     return (0.0, "l", UNSIGNED, "0"), (1.0, "r", "", top)
 
 
-def class_bars(classes: tuple[tuple[int, str, float], ...], wide: int, accent: Colour, target: str) -> Image.Image:
-    """The model's top classes with their probabilities; the one that is the target stands out."""
+def class_bars(
+    classes: Sequence[tuple[int, str, float]], wide: int, accents: tuple[Colour, Colour], target: str, sides: tuple[str, ...] = ()
+) -> Image.Image:
+    """The model's top classes with their probabilities; the one that is the target stands out.
+
+    Arguments:
+        accents: The colours of the target, and of what it is compared with.
+        sides: What each colour speaks for, where two scores are compared.
+    """
     row = 26
     image = Image.new("RGB", (wide, row * (len(classes) + 1)), PAPER)
     draw = ImageDraw.Draw(image)
@@ -74,6 +83,7 @@ def class_bars(classes: tuple[tuple[int, str, float], ...], wide: int, accent: C
     for place, (index, label, probability) in enumerate(classes, start=1):
         base = place * row + 17
         chosen = f'"{label}"' in target or f" {index} " in f"{target} "
+        accent = accents[sides[1:] == (short(f'"{label}"'),)]
         write(image, (0, base), shorten(label or f"class {index}", 15, start - 14), 15, INK if chosen else FAINT)
         draw.rectangle((start, base - 10, end, base - 2), fill=HAIR)
         if probability * (end - start) >= 1:

@@ -167,12 +167,14 @@ def key(drawn: Map, regions: tuple[Region, ...], wide: int) -> Image.Image:
 
 def legend_lines(drawn: Map, regions: tuple[Region, ...]) -> list[tuple[Colour, str]]:
     """Per kind of evidence its colour, and in words how many regions hold how much of it."""
-    kinds = ((1, "for"), (-1, "against")) if drawn.signed else ((1, ""),)
-    sides = [[one for one in regions if one.against == (sign < 0)] for sign, _ in kinds]
-    return [(drawn.colour(sign), share_text(drawn, side, sign, kind)) for side, (sign, kind) in zip(sides, kinds, strict=True)]
+    first, second = (f"for {side}" for side in drawn.sides) if drawn.sides else ("for", "against")
+    kinds = ((1, first, second), (-1, second, first)) if drawn.signed else ((1, "", ""),)
+    sides = [[one for one in regions if one.against == (sign < 0)] for sign, _, _ in kinds]
+    found = zip(sides, kinds, strict=True)
+    return [(drawn.colour(sign), share_text(drawn, side, sign, kind, among)) for side, (sign, kind, among) in found]
 
 
-def share_text(drawn: Map, ours: list[Region], sign: int, kind: str) -> str:
+def share_text(drawn: Map, ours: list[Region], sign: int, kind: str, among: str) -> str:
     """How many regions hold how much of one kind of evidence, and of the other kind that lies among it."""
     evidence = f"evidence {kind}".strip()
     if not (sign * drawn.heat > 0).any():
@@ -180,7 +182,6 @@ def share_text(drawn: Map, ours: list[Region], sign: int, kind: str) -> str:
     if not ours:
         return f"no region: the {evidence} is weak or scattered"
     share, other = (sum(getattr(one, name) for one in ours) for name in ("share_for", "share_against")[::sign])
-    among = {"for": "against", "against": "for"}.get(kind)
     mixed = f", and {100 * other:.0f} % of that {among}" if among and other >= 0.005 else ""
     return f"{count_text(ours)} with {100 * share:.0f} % of all {evidence}{mixed}"
 
