@@ -154,3 +154,15 @@ def test_what_is_not_installed_is_said_with_its_extra(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "keras", None)
     with pytest.raises(MissingExtra, match=r"found no package keras; .* pip install 'pellucid\[keras\]'"):
         pl.load(tmp_path / "tiny.keras")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_what_keras_writes_as_onnx_is_explained_as_its_model(tmp_path):
+    pytest.importorskip("onnx")
+    model, _ = made()
+    model(X.permute(0, 2, 3, 1))  # an export needs a call before it
+    model.export(tmp_path / "tiny.onnx", format="onnx", verbose=False)
+    file = pl.load(tmp_path / "tiny.onnx")
+    one, other = (pl.explain(source, X, target=1, method="lrp").values for source in (model, file))
+    assert "channels last" in file.source
+    assert float((one - other).abs().max() / one.abs().max()) <= 1e-5

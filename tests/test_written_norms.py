@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -103,3 +104,13 @@ def test_a_norm_whose_mean_something_else_reads_stays_as_it_is_written():
 
     x = torch.randn(2, 5, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     assert norms(Leaky(), x) == 0
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_file_of_an_older_standard_is_explained_as_its_network(tmp_path: Path):
+    x, path = torch.randn(2, 5, 8, generator=torch.Generator().manual_seed(1)), tmp_path / "reader.onnx"
+    net = Reader(None).eval()
+    torch.onnx.export(net, (x,), path, dynamo=False, opset_version=16)  # which has no operation for a norm
+    assert norms(pl.load(path), x) == 2
+    one, other = (pl.explain(source, x, target=1, method="lrp").values for source in (net, path))
+    assert float((one - other).abs().max() / one.abs().max()) <= 1e-5
