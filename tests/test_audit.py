@@ -8,6 +8,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 from safetensors.torch import save_file
+from torch import nn
 
 import pellucid as pl
 from pellucid.cli import main
@@ -15,7 +16,7 @@ from pellucid.errors import InputError, WhereError
 from pellucid.job.audit.enrichment import tail
 from pellucid.job.audit.search import by_example, by_unit
 from pellucid.job.audit.spectral import laplacian, neighbours, partition
-from tests import planted_marks
+from tests import planted_marks, readers
 
 CELLS = [(0.05, False), (0.1, False), (0.1, True), (0.2, False), (0.2, True)]
 
@@ -135,3 +136,23 @@ def test_the_tail_of_the_hypergeometric_distribution_is_that_of_scipy():
     from scipy.stats import hypergeom
 
     assert tail(500, 40, 60, 12) == pytest.approx(float(hypergeom.sf(11, 500, 40, 60)), rel=1e-9)
+
+
+def test_rows_of_a_table_and_texts_are_audited_and_the_counter_test_says_what_it_needs(tmp_path):
+    rng = torch.Generator().manual_seed(0)
+    x = torch.randn(120, 6, generator=rng)
+    rows = [{f"c{n}": value for n, value in enumerate(row)} | {"label": "yes" if row[0] > 0 else "no"} for row in x.tolist()]
+    net = nn.Sequential(nn.Linear(6, 16), nn.ReLU(), nn.Linear(16, 2)).eval()
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.copy_(torch.randn(parameter.shape, generator=rng))
+    model = pl.load(net, preprocess=pl.Columns.named([f"c{n}" for n in range(6)]), labels=["no", "yes"])
+    a = pl.audit(model, rows, tmp_path / "rows", executor="serial")
+    assert a.outcome.complete and a.store.rows("where")["where"].shape == (120, 1, 6) and a.clusters
+    with pytest.raises(InputError, match="windows of pictures of one size are changed"):
+        a.confirm(0)
+    texts = ["good film", "bad plot and bad actor", "the film was not good"] * 6
+    read = pl.audit(readers.made(readers.Bag()), texts, tmp_path / "texts", executor="serial")
+    assert read.outcome.complete and not read.outcome.broken and len(read.store.rows("where")["where"]) == 18
+    with pytest.raises(InputError, match="that cannot be guessed"):
+        pl.audit(net, texts, tmp_path / "refused")
