@@ -202,7 +202,7 @@ def test_in_jupyterlab_everything_can_be_read(executed, lab, name, trusted, them
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1300, "height": 20_000})  # so high that every cell is drawn
-        page.goto(f"{address}/lab/tree/{path.name}?reset")
+        page.goto(f"{address}/lab/tree/{path.name}?reset", timeout=120_000, wait_until="commit")
         page.wait_for_selector(".jp-OutputArea-output details", timeout=120_000)
         page.wait_for_selector(
             f"body[data-jp-theme-light='{str(theme.endswith('Light')).lower()}']", state="attached", timeout=60_000
