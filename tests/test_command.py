@@ -211,3 +211,28 @@ def test_words_of_others_are_quoted(folder):
     made = command(typed(f"explain {shlex.quote(evil)} --model risk.pt --trust --columns columns.json --target 1 --row 0"))
     assert shlex.split(made["cli"])[2] == evil
     same(in_python(made["python"]), in_the_shell(made["cli"]))
+
+
+def test_other_results_keep_what_was_asked_too():
+    model, x = make_saved.sees(), make_saved.batch(2)
+    part = torch.zeros(8, 8, dtype=torch.bool)
+    part[2:5, 2:5] = True
+    results = {
+        "t": pl.evaluate(model, x, ["gradient"], ["sparseness"], target=1),
+        "card": pl.inspect(model, shape=(1, 3, 8, 8)),
+        "verification": pl.verify(model, x, 1),
+        "examples": pl.examples(model, ["4:0"], x, top=1),
+        "hiding": pl.hide(model, x[:1], part, 1, controls=2),
+    }
+    lines = {name: command(result)["python"].splitlines()[-1] for name, result in results.items()}
+    assert lines == {
+        "t": "t = pl.evaluate(model, images=images, methods=['gradient'], metrics=['sparseness'], target=1)",
+        "card": "result = pl.inspect(model, shape=(1, 3, 8, 8))",
+        "verification": "result = pl.verify(model, x, target=1)",
+        "examples": "result = pl.examples(model, units=['4:0'], data=data, top=1)",
+        "hiding": "result = pl.hide(model, x, part=part, target=1, controls=2)",
+    }
+    space: dict[str, Any] = {"model": model, "images": x}
+    kept = [line for line in command(results["t"])["python"].splitlines() if "= ..." not in line]
+    exec("\n".join(kept), space)
+    assert [row["score"] for row in space["t"].rows] == [row["score"] for row in results["t"].rows]

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass, replace
+from functools import wraps
+from inspect import signature
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from torch import Tensor, nn
@@ -21,8 +23,10 @@ from pellucid.catalogue.settings import settings
 from pellucid.errors import PellucidError
 from pellucid.methods import cam, gradient, lrp, perturb
 from pellucid.model import Model
+from pellucid.model.provenance import provenance
 from pellucid.target import Target
 
+Verb = TypeVar("Verb", bound=Callable[..., Any])
 CALL, THEN = "call", "then"  # entries of a provenance: the call, and what was done to its result
 LONGEST = 2000  # characters of an expression
 PUBLIC = SimpleNamespace(lrp=lrp, gradient=gradient, cam=cam, perturb=perturb, **{name: getattr(targets, name) for name in (
@@ -52,6 +56,21 @@ def call(verb: str, model: Any, usual: Mapping[str, Any] | None = None, **argume
     usual = usual or {}
     given = {name: value for name, value in arguments.items() if not (name in usual and value is usual[name])}
     return {CALL: {"verb": verb, "model": of_model(model), "arguments": {name: argument(one) for name, one in given.items()}}}
+
+
+def keeping_call(verb: Verb) -> Verb:
+    """The verb, whose result, a dataclass with a provenance, keeps there what was asked."""
+    known = signature(verb)
+    usual = {name: one.default for name, one in known.parameters.items() if one.default is not one.empty}
+
+    @wraps(verb)
+    def kept(*args: Any, **options: Any) -> Any:
+        result = verb(*args, **options)
+        given = dict(known.bind(*args, **options).arguments)
+        asked = call(verb.__name__, given.pop("model", None), usual, **given)
+        return replace(result, provenance=provenance(**asked) | dict(result.provenance))
+
+    return cast(Verb, kept)
 
 
 def of_model(model: Any) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from pellucid.tape.forward import batch_size, forward_values
 from pellucid.target import as_target
 from .addresses import with_axes, with_layers, with_paths
 from .attempts import attempt_all, attempt_each, distinct, distinct_methods, raise_first, skipped
+from .call import keeping_call
 from .explain import explain
 from .inputs import Batch, read_inputs, reads_rows
 from .scores import scored
@@ -35,6 +36,7 @@ from .scores import scored
 SUITE = ("srg", "mrg", "lrg", "irof")  # one set of curves for all of them
 
 
+@keeping_call
 @for_the_network_alone
 def evaluate(
     model: Any,

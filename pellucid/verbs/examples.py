@@ -19,10 +19,12 @@ from pellucid.tape.axes.channel_axis import FIRST, channel_axis
 from pellucid.tape.forward import forward_values
 from pellucid.target import Target, channel
 from .addresses import address, with_axes
+from .call import keeping_call
 from .maximize import as_maximization_target
 from .scores import scored
 
 
+@keeping_call
 def examples(
     model: Any,
     units: Any,

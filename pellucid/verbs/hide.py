@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -20,6 +21,7 @@ from pellucid.methods.perturb.regions.masks import Masks
 from pellucid.methods.perturb.sampling.run import Run
 from pellucid.model import Columns, Model, load
 from pellucid.model.surroundings import surrounded
+from .call import keeping_call
 from .control_masks import random_places, shifted_masks
 from .explain import explain
 from .inputs import Batch, read_inputs
@@ -40,6 +42,7 @@ class HidingTest(Displayed):
         area: The share of the input that was hidden, in [0, 1].
         imputer: What stood in the place of what was hidden.
         predicted: The classes predicted before and after; empty where there are none.
+        provenance: What was asked.
 
     Example:
         >>> test = HidingTest("logit 0", 3.0, 1.0, (0.5, -0.5), 0.25, "Mean()")
@@ -58,6 +61,7 @@ class HidingTest(Displayed):
     area: float
     imputer: str
     predicted: tuple[str, ...] = field(default=())
+    provenance: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def save(self, path: str | os.PathLike[str], **options: Any) -> Path:
         """Write by suffix (.html or .json), whole or not at all."""
@@ -109,6 +113,7 @@ class HidingTest(Displayed):
         return data | more | {"imputer": self.imputer, "predicted": list(self.predicted), "sentence": self.sentence()}
 
 
+@keeping_call
 def hide(
     model: Any, x: Any, part: Tensor, target: Any = None, *, imputer: Any = None, controls: int = CONTROLS, seed: int = 0
 ) -> HidingTest:

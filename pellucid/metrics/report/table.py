@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -54,6 +55,7 @@ class Table(Displayed):
         forwards: How many samples went through the model to judge; shared ones counted once.
         seconds: How long judging took.
         seed: Of the intervals.
+        provenance: What was asked.
     """
 
     kind: ClassVar[str] = "table"
@@ -66,6 +68,7 @@ class Table(Displayed):
     forwards: int = 0
     seconds: float = 0.0
     seed: int = 0
+    provenance: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def methods(self) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ AGAIN, CALL, THEN = (
     "then",
 )  # entries of a provenance: what was typed, what was asked, what was done to the result
 UNKNOWN = "# What this was computed from is not kept with it."
-NAMES = {"explain": "e", "compare": "c", "concepts": "c", "maximize": "p"}
+NAMES = {"explain": "e", "compare": "c", "concepts": "c", "maximize": "p", "evaluate": "t"}
 
 
 class Python(NamedTuple):
@@ -101,16 +101,16 @@ def lines(asked: Python) -> str:
     given += [(what, one) for what, one in asked.arguments.items() if "code" not in one]
     missing = [f"{what} = ...  # to be filled in: {one.get('words', 'not known')}" for what, one in given]
     load = [] if "load" not in asked.model else [f"model = pl.load({load_arguments(asked.model['load'])})"]
-    call = ", ".join(["model", *(part(what, one) for what, one in asked.arguments.items())])
+    call = ", ".join(["model", *(part(asked.verb, what, one) for what, one in asked.arguments.items())])
     return "\n".join(
         [*imports, "import pellucid as pl", "", *load, *missing, f"{name} = pl.{asked.verb}({call}){''.join(asked.then)}"]
     )
 
 
-def part(name: str, one: Mapping[str, str]) -> str:
+def part(verb: str, name: str, one: Mapping[str, str]) -> str:
     """An argument of the call."""
     code = one.get("code", name)
-    return code if name in ("x", "methods") else f"{name}={code}"
+    return code if name == "x" or (verb, name) == ("compare", "methods") else f"{name}={code}"
 
 
 def load_arguments(how: Mapping[str, str]) -> str:

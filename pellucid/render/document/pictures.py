@@ -76,7 +76,7 @@ def examples(e: Found) -> schema.Maximize:
     title = f"{len(e)} units by {e.by}" if len(e) != 1 else f"{e.units[0]} by {e.by}"
     return schema.Maximize(
         schema=schema.SCHEMA, kind="examples", title=title, sentence=legend(e), notes=list(e.notes), warnings=left,
-        provenance={}, command=of_call({}), figures=[], images=[], real=examples_of(e),
+        provenance=dict(e.provenance), command=of_call(e.provenance), figures=[], images=[], real=examples_of(e),
     )  # fmt: skip
 
 

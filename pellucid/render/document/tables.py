@@ -23,13 +23,15 @@ def evaluation(t: Table) -> schema.Evaluation:
     rows = [score(row) for row in t.rows] + [failure(method, metric, error) for (method, metric), error in t.failures.items()]
     table = schema.Cells(head=list(HEADS), rows=[list(cells(row)) for row in t.rows])
     title = t.asked or f"{len(t.methods)} methods, {len(t.metrics)} metrics"
-    return scores(title, t.advice, t.notes, rows, table)
+    return scores(title, t.advice, t.notes, rows, table, t.provenance)
 
 
-def scores(title: str, sentence: str, notes: Sequence[str], rows: list[schema.Score], table: schema.Cells) -> schema.Evaluation:
+def scores(
+    title: str, sentence: str, notes: Sequence[str], rows: list[schema.Score], table: schema.Cells, provenance: Mapping[str, Any]
+) -> schema.Evaluation:
     """An evaluation, its rows once as data, and once as a table in words."""
     figures = [schema.Figure(title=title, caption=sentence, svg=None, src=None, alt=sentence, table=table)]
-    made = about("evaluation", title, sentence, notes) | {"figures": figures, "rows": rows, "curves": []}
+    made = about("evaluation", title, sentence, notes, (), provenance) | {"figures": figures, "rows": rows, "curves": []}
     return cast(schema.Evaluation, made)
 
 
@@ -51,7 +53,7 @@ def findings(f: Findings) -> schema.Evaluation:
     """A suite: methods by conditions and measures."""
     rows = [score(row) for row in f.rows] + [failure(method, None, error) for method, error in f.failures.items()]
     table = schema.Cells(head=list(header(f)), rows=[list(row) for row in finding_cells(f)])
-    return scores(f"{f.suite}: {f.asked}", f.verdict, [line for line in sentences(f) if line], rows, table)
+    return scores(f"{f.suite}: {f.asked}", f.verdict, [line for line in sentences(f) if line], rows, table, f.provenance)
 
 
 def card(c: Card) -> schema.Sections:
@@ -59,7 +61,9 @@ def card(c: Card) -> schema.Sections:
     depth = max((layer.name.count(".") + 1 for layer in c.layers), default=1)
     tables = [section("Model", ("what", "fact"), c.facts()), *(section(*table) for table in c.tables(depth))]
     works = sum(verdict.works for verdict in c.methods)
-    return sections("card", c.name, f"{c.name}: {works} of {len(c.methods)} methods can explain it.", tables, c.notes)
+    return sections(
+        "card", c.name, f"{c.name}: {works} of {len(c.methods)} methods can explain it.", tables, c.notes, (), c.provenance
+    )
 
 
 def verification(v: Verification) -> schema.Sections:
@@ -69,7 +73,7 @@ def verification(v: Verification) -> schema.Sections:
     claims = section("Claims", ("claim", "verdict", "measured", "bound"), v.cells())
     failed = [f"{claim.claim} {claim.verdict}. {claim.do}" for claim in v.failures]
     unsure = [f"{claim.claim} {claim.do}" for claim in v if claim.do and claim.holds is not False]
-    return sections("verification", f"Verification of {v.model}", sentence, [claims], unsure, failed)
+    return sections("verification", f"Verification of {v.model}", sentence, [claims], unsure, failed, v.provenance)
 
 
 def trust(t: Trust) -> schema.Sections:
@@ -91,21 +95,28 @@ def hiding(h: HidingTest) -> schema.Sections:
         ("random parts with as large a change", f"{h.larger_controls} of {len(h.controls)}"),
     ]
     rows += [("prediction", " -> ".join(h.predicted))] if h.predicted else []
-    return sections("hiding", f"{h.target} without a part", h.sentence(), [section("Result", ("what", "value"), rows)])
+    return sections(
+        "hiding", f"{h.target} without a part", h.sentence(), [section("Result", ("what", "value"), rows)], (), (), h.provenance
+    )
 
 
 def sections(
-    kind: str, title: str, sentence: str, tables: list[schema.Section], notes: Sequence[str] = (), warnings: Sequence[str] = ()
-) -> schema.Sections:
+    kind: str, title: str, sentence: str, tables: list[schema.Section], notes: Sequence[str] = (), warnings: Sequence[str] = (),
+    provenance: Mapping[str, Any] | None = None,
+) -> schema.Sections:  # fmt: skip
     """A document of tables in words."""
-    return cast(schema.Sections, about(kind, title, sentence, notes, warnings) | {"figures": [], "sections": tables})
+    made = about(kind, title, sentence, notes, warnings, provenance) | {"figures": [], "sections": tables}
+    return cast(schema.Sections, made)
 
 
-def about(kind: str, title: str, sentence: str, notes: Sequence[str] = (), warnings: Sequence[str] = ()) -> dict[str, Any]:
+def about(
+    kind: str, title: str, sentence: str, notes: Sequence[str] = (), warnings: Sequence[str] = (),
+    provenance: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:  # fmt: skip
     """What every document begins with."""
     return {
         "schema": schema.SCHEMA, "kind": kind, "title": title, "sentence": sentence, "notes": list(notes),
-        "warnings": list(warnings), "provenance": {}, "command": of_call({}),
+        "warnings": list(warnings), "provenance": dict(provenance or {}), "command": of_call(provenance or {}),
     }  # fmt: skip
 
 

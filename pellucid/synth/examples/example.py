@@ -6,7 +6,7 @@ The search for them is in `search.py`.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain
@@ -154,6 +154,7 @@ class Examples(Displayed, Sequence[tuple[Example, ...]]):
         silent: Which units had the same value for all of them, as one that never fires.
         notes: Remarks for the reader, whole sentences.
         pool: How a unit's map becomes one value: its peak ("max") or its "mean".
+        provenance: What was asked.
     """
 
     kind: ClassVar[str] = "examples"
@@ -165,6 +166,7 @@ class Examples(Displayed, Sequence[tuple[Example, ...]]):
     silent: tuple[bool, ...] = ()
     notes: tuple[str, ...] = ()
     pool: str = "max"
+    provenance: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def __len__(self) -> int:
         """How many units there are."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -24,6 +24,7 @@ from pellucid.model.final_activation import final_activations
 from pellucid.model.readers.reader import describe
 from pellucid.tape import Tape, record
 from pellucid.tape.embedding import embed
+from ..call import keeping_call
 from .head import Head, head
 from .rules import Planned, plan
 from .verdicts import Verdict, verdicts
@@ -58,6 +59,7 @@ class Card(Displayed):
         layers: What ran.
         method, composite, rules: The rules of that method, by kind of operation.
         methods: Which methods work, and why others do not.
+        provenance: What was asked.
     """
 
     kind: ClassVar[str] = "card"
@@ -76,6 +78,7 @@ class Card(Displayed):
     composite: str
     rules: tuple[Planned, ...]
     methods: tuple[Verdict, ...]
+    provenance: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def save(self, path: str | os.PathLike[str], **options: Any) -> Path:
         """Write by suffix (.html or .json), whole or not at all."""
@@ -132,6 +135,7 @@ class Card(Displayed):
         return cut(f"Card({self.name}, {sizes}, {works} of {len(self.methods)} methods)")
 
 
+@keeping_call
 def inspect(model: Any, x: Any = None, *, method: str | Method = "lrp", shape: Sequence[int] | None = None) -> Card:
     """What a model is: input, preprocessing, score head, layers, the rules of relevance, and which methods can explain it.
 

@@ -43,6 +43,7 @@ class Findings(Displayed):
         seconds: How long a method takes for one picture.
         failures: Methods that could not answer, and why.
         notes: Sentences a reader has to know.
+        provenance: What was asked.
     """
 
     kind: ClassVar[str] = "findings"
@@ -57,6 +58,7 @@ class Findings(Displayed):
     seconds: Mapping[str, float]
     failures: Mapping[str, PellucidError] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    provenance: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def methods(self) -> tuple[str, ...]:

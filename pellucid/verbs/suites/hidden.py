@@ -13,6 +13,7 @@ from pellucid.explanation.method import Method
 from pellucid.model import Model, load
 from pellucid.zoo.truth import OCCLUDERS, Problem, hidden, hidden_net
 from ..attempts import distinct_methods
+from ..call import keeping_call
 from .findings import Findings
 from .marks import HIT, NETSHARE, WIN
 from .trial import METHODS, Trial
@@ -20,6 +21,7 @@ from .trial import METHODS, Trial
 NAMED, REVEALED, ANEW, COVERED = "named right", "score when revealed", "|score| when drawn anew", "score with nothing visible"
 
 
+@keeping_call
 def hidden_parts(
     methods: Sequence[str | Method] | Mapping[str, str | Method] = METHODS,
     occluders: Sequence[str] = OCCLUDERS,

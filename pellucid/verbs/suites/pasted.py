@@ -15,6 +15,7 @@ from pellucid.explanation.method import Method
 from pellucid.model import Model, load
 from pellucid.zoo.truth.problem import generator
 from ..attempts import distinct_methods
+from ..call import keeping_call
 from ..evaluate import read_samples, scores_of_classes
 from .findings import Findings
 from .marks import HIT, LOAD, NETSHARE, WIN
@@ -42,6 +43,7 @@ class Pasted:
     classes: Tensor
 
 
+@keeping_call
 def pasted_object(
     model: Any = "efficientnet_lite0",
     images: Any = None,

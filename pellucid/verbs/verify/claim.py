@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -45,6 +45,7 @@ class Verification(Displayed):
     Arguments:
         model: The name of the model.
         claims: What was checked, in order.
+        provenance: What was asked.
 
     Example:
         >>> found = Verification("net", (Claim("Two calls give the same output.", True, 0.0, 0.0),))
@@ -56,6 +57,7 @@ class Verification(Displayed):
 
     model: str
     claims: tuple[Claim, ...]
+    provenance: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def save(self, path: str | os.PathLike[str], **options: Any) -> Path:
         """Write by suffix (.html or .json), whole or not at all."""

@@ -11,8 +11,10 @@ from pellucid.core.random import normal, stream
 from pellucid.errors import ThreadLost
 from pellucid.model import Model, load
 from pellucid.model.memory import remembering
+from pellucid.model.provenance import provenance
 from pellucid.tape.token_inputs import resolve_target
 from pellucid.target import Target, as_target
+from ..call import call
 from ..inputs import Batch, read_inputs
 from ..inspect.card import example_input
 from .checks import BATCHED, DETERMINISTIC, RECORDED, RUN_ONLY
@@ -54,6 +56,7 @@ def verify(model: Any, x: Any = None, target: Any = None, *, shape: Sequence[int
         >>> found.holds, found[1].claim
         (True, "The recorded forward pass has the model's own output.")
     """
+    asked = call("verify", model, {"x": None, "target": None, "shape": None}, x=x, target=target, shape=shape)
     model = remembering(load(model))
     model.ready()
     batch = read_inputs(model, _noise(model, shape) if x is None else x)
@@ -68,7 +71,7 @@ def verify(model: Any, x: Any = None, target: Any = None, *, shape: Sequence[int
             f"Changed: {', '.join(left[:5])}. Please report this." if left else "",
         )
     )  # fmt: skip
-    return Verification(model.name, tuple(claims))
+    return Verification(model.name, tuple(claims), provenance(**asked))
 
 
 def _noise(model: Model, shape: Sequence[int] | None) -> Tensor:
