@@ -128,7 +128,8 @@ def explain(
     return called(many.concat(), model, x, target, versus, **options) if samples.listed else many
 
 
-USUAL = {"target": None, "method": "lrp", "versus": None, "at": None, "only": None, "strict": False, "verify": True}
+USUAL: dict[str, Any] = dict.fromkeys(("target", "versus", "at", "only", "picture"))
+USUAL |= {"method": "lrp", "strict": False, "verify": True}
 
 
 def called(e: Explanation, model: Model, x: Any, target: Any, versus: Any, *, at: Any, **options: Any) -> Explanation:
@@ -152,7 +153,7 @@ def _explain_one(
 ) -> Explanation:
     """The explanation of one input, or of one batch."""
     e = _answer(model, x, target, versus, picture, method=method, at=at, only=only, strict=strict, verify=verify)
-    return called(e, model, x, target, versus, method=method, at=at, only=only, strict=strict, verify=verify)
+    return called(e, model, x, target, versus, method=method, at=at, only=only, strict=strict, verify=verify, picture=picture)
 
 
 def _answer(
