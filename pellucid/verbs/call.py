@@ -17,21 +17,19 @@ from typing import Any, TypeVar, cast
 import numpy as np
 from torch import Tensor, nn
 
-from pellucid import target as targets
 from pellucid.catalogue.methods import entry
 from pellucid.catalogue.settings import settings
 from pellucid.errors import PellucidError
 from pellucid.methods import cam, gradient, lrp, perturb
 from pellucid.model import Model
 from pellucid.model.provenance import provenance
-from pellucid.target import Target
+from pellucid.target import Target, channel, generated, log_odds, logit, output, probability, sequence, step, token
 
 Verb = TypeVar("Verb", bound=Callable[..., Any])
 CALL, THEN = "call", "then"  # entries of a provenance: the call, and what was done to its result
 LONGEST = 2000  # characters of an expression
-PUBLIC = SimpleNamespace(lrp=lrp, gradient=gradient, cam=cam, perturb=perturb, **{name: getattr(targets, name) for name in (
-    "logit", "probability", "log_odds", "generated", "sequence", "token", "channel", "output", "step",
-)})  # fmt: skip
+FUNCTIONS = logit, probability, log_odds, generated, sequence, token, channel, output, step
+PUBLIC = SimpleNamespace(lrp=lrp, gradient=gradient, cam=cam, perturb=perturb, **{one.__name__: one for one in FUNCTIONS})
 HOMES = "lrp", "gradient", "cam", "perturb"
 #: What makes a target of that class, and the fields it takes.
 FACTORIES = {
@@ -94,7 +92,7 @@ def expression(value: Any) -> str | None:
     """An expression of Python that gives this very value; None where there is none.
 
     Example:
-        >>> expression(["a", 1]), expression(lrp.EpsilonPlus()), expression(targets.logit(3) - targets.logit("cat"))
+        >>> expression(["a", 1]), expression(lrp.EpsilonPlus()), expression(logit(3) - logit("cat"))
         ("['a', 1]", "'lrp.epsilon_plus'", "pl.logit(3) - pl.logit('cat')")
         >>> expression(gradient.Integrated(64))
         'pl.gradient.Integrated(steps=64)'
