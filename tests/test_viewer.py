@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import shlex
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -14,8 +15,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from click.testing import CliRunner
 
 import pellucid as pl
+from pellucid.cli import main
 from pellucid.render.document import document
 from pellucid.render.parts.palette import RED_BLUE
 from pellucid.render.report import html
@@ -25,10 +29,7 @@ from tests.test_document import decoded
 
 VIEWER = Path(__file__).parents[1] / "viewer"
 Visit = Callable[..., Seen]
-KINDS = (
-    "tensor nothing undersampled text generated table series sound features inputs vectors batch two-texts comparison concepts "
-    "beside examples evaluation findings trust card verification hiding report"
-).split()
+KINDS = [name for name in documents.RESULTS if name not in ("cat", "compare")]  # these two are photographs; see `contrast`
 
 
 def page_of(name: str) -> str:
@@ -139,6 +140,16 @@ def test_first_five_minutes_by_keys_alone(cat: Seen) -> None:
     page.keyboard.press("Escape")
     assert not page.get_by_role("dialog").is_visible()
     assert cat.complaints() == []
+
+
+def test_the_copied_command_computes_the_same_values(cat: Seen, tmp_path: Path) -> None:
+    cat.page.keyboard.press("v")
+    cat.page.get_by_role("button", name="Copy command").click()
+    program, *words = shlex.split(cat.page.evaluate("navigator.clipboard.readText()"))
+    out = tmp_path / "again.safetensors"
+    done = CliRunner().invoke(main, [*words, "--out", str(out)])
+    assert program == "pellucid" and done.exit_code == 0, done.output
+    assert torch.equal(pl.Explanation.load(out).values, documents.result("cat").values)
 
 
 def test_commands_are_copied_as_they_are(visit: Visit) -> None:

@@ -97,6 +97,8 @@
  * @property {Record<string, unknown>} provenance
  * @property {Command} command
  * @property {Figure[]} figures
+ * @property {string | null} [name]
+ * @property {string | null} [truth]
  * @property {Subject} [subject]
  * @property {Layer[]} [layers]
  * @property {Class[]} [classes]

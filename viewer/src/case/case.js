@@ -24,7 +24,7 @@ export function CaseApp({ doc }) {
   if (!layer || !subject || !Body) return html`<p class="warning">This document holds nothing that can be shown.</p>`;
   return html`<article class="case">
     <header>
-      <p class="method">${methodOf(layer)}${modelOf(doc)}</p>
+      <p class="method" dir="auto">${[methodOf(layer), modelOf(doc), doc.name, doc.truth && `truly ${doc.truth}`].filter(Boolean).join(' · ')}</p>
       <h1 dir="auto">${names(layer.equation)}</h1>
       <${Words} sentence=${layer.sentence} warnings=${unique(doc.warnings, layer.warnings)} notes=${unique(layer.notes, doc.notes)} />
     </header>
@@ -39,8 +39,7 @@ export function CaseApp({ doc }) {
 /** @param {Doc} doc */
 function modelOf(doc) {
   const model = doc.provenance?.model;
-  const name = typeof model === 'string' ? model : model && typeof model === 'object' ? /** @type {any} */ (model).name : '';
-  return name ? ` · ${name}` : '';
+  return typeof model === 'string' ? model : model && typeof model === 'object' ? String(/** @type {any} */ (model).name ?? '') : '';
 }
 
 /** @param {string[][]} lists */

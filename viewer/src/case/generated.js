@@ -4,6 +4,7 @@ import { html } from '../html.js';
 import { Legend } from '../parts/legend.js';
 import { rowOf } from './derived.js';
 import { Board, Empty } from './layout.js';
+import { paper } from '../theme.js';
 import { Stage } from './stage.js';
 import { Largest, Text, unitsOf } from './tokens.js';
 
@@ -30,7 +31,7 @@ export function GeneratedCase({ open, subject }) {
       pressed=${(/** @type {number} */ n) => (rows.has(n) ? rows.get(n) === now : undefined)} press=${(/** @type {number} */ n) => setRow(rows.get(n) ?? 0)}
       label="The text. Arrow keys move from one token to the next; Enter on a new token explains it."
     />`}
-    <${Legend} layer=${layer} layers=${open.layers} />
+    <${Legend} layer=${layer} layers=${open.layers} on=${paper()} />
     ${one && html`<${Largest} units=${units.slice(0, layer.rows[now]?.token ?? units.length)} layer=${one} unit="tokens" />`}
     <section class="largest"><h2 class="minor">All new tokens: a row for each, a column for each token before it</h2>
       <${Stage} open=${open} width=${layer.shape[1]} height=${Math.min(layer.shape[0], TALLEST * layer.shape[1])} plain caption="A row for each new token, a column for each token before it"

@@ -1,7 +1,10 @@
 import { figure, withSign } from '../data/numbers.js';
 import { html } from '../html.js';
+import { css, hue, paletteOf } from '../data/palette.js';
 import { DataTable } from '../parts/data-table.js';
 import { names } from '../parts/names.js';
+import { settings } from '../settings.js';
+import { dark } from '../theme.js';
 
 /** @typedef {import('../types.js').Ledger} Ledger */
 
@@ -32,6 +35,12 @@ function tableOf(ledger) {
   ];
   return { head: ['Where', 'Operation', 'Cause', 'Amount'], rows: [...rows, ...sums] };
 }
+
+/** The colour of a bar: on dark paper the lighter end of the palette. @param {import('../types.js').Layer} layer */
+export const barColour = (layer) => (/** @type {number} */ amount) => {
+  const palette = paletteOf(settings.palette.value);
+  return palette.name === 'grey' ? undefined : css(hue(palette, (dark.value ? 1e-3 : 1) * Math.sign(amount), layer.signed));
+};
 
 /**
  * Horizontal bars from one value to another, as lines of a table.

@@ -1,3 +1,4 @@
+import { useState } from 'preact/hooks';
 import { DataTable } from '../parts/data-table.js';
 import { html } from '../html.js';
 import { methodOf, methodsOf, settings, show } from '../settings.js';
@@ -5,12 +6,15 @@ import { figure, percent } from '../data/numbers.js';
 
 /** @typedef {import('../settings.js').Case} Case */
 
+const MOST = 24; // maps at first
+
 /**
  * All maps of one target beside one another, and how far they agree.
  *
  * @param {{ open: Case, paint: (layer: import('../types.js').Layer) => any }} props `paint` draws one of them.
  */
 export function SideBySide({ open, paint }) {
+  const [all, setAll] = useState(false);
   const now = open.layer.value;
   const methods = methodsOf(open.layers);
   const layers = methods.length > 1 ? open.layers.filter((one) => one.target === now.target) : open.layers;
@@ -19,7 +23,7 @@ export function SideBySide({ open, paint }) {
     <h2>${methods.length > 1 ? 'Methods side by side' : 'Targets side by side'}</h2>
     <p class="faint">${settings.scale.value === 'own' ? 'Each map on its own scale.' : 'All maps on one scale.'} Choose one to enlarge it.</p>
     <div class="panels">
-      ${layers.map(
+      ${layers.slice(0, all ? undefined : MOST).map(
         (one) => html`<button type="button" key=${one.id} class="panel" aria-pressed=${String(one === now)} onClick=${() => show(open, one)}>
           ${one.nothing || one.doubt ? html`<span class="hollow">${one.nothing ? 'No evidence found' : 'Under-sampled'}</span>` : paint(one)}
           <span class="name" dir="auto">${methods.length > 1 ? methodOf(one) : one.target}</span>
@@ -27,6 +31,7 @@ export function SideBySide({ open, paint }) {
         </button>`,
       )}
     </div>
+    ${layers.length > MOST && !all && html`<p><button type="button" class="plain" onClick=${() => setAll(true)}>Show all ${layers.length}</button></p>`}
     ${(open.doc.failures ?? []).map((one) => html`<p class="warning"><strong>${one.method}</strong> gave no answer: <span dir="auto">${one.reason}</span></p>`)}
     <${Agreement} rows=${open.doc.agreement ?? []} layers=${open.layers} />
   </section>`;

@@ -1,4 +1,4 @@
-import { useRef } from 'preact/hooks';
+import { useRef, useState } from 'preact/hooks';
 import { groundOf, css, paletteOf } from '../data/palette.js';
 import { withSign } from '../data/numbers.js';
 import { useValues } from '../hooks.js';
@@ -29,6 +29,7 @@ export const groundStyle = (layer) => css(groundOf(paletteOf(settings.palette.va
  */
 export function Stage({ open, children, width, height, caption, plain = false, photo = true, rows, columns }) {
   const stage = useRef(/** @type {HTMLElement | null} */ (null));
+  const [keyed, setKeyed] = useState(false); // a pointer needs no mark where it is
   const layer = open.layer.value;
   const [down, across] = layer.shape;
   const painted = plain || (!photo && settings.view.value !== 'regions') || settings.view.value === 'map' || settings.view.value === 'overlay';
@@ -39,6 +40,7 @@ export function Stage({ open, children, width, height, caption, plain = false, p
     const box = /** @type {HTMLElement} */ (stage.current).getBoundingClientRect();
     const row = Math.floor(((event.clientY - box.top) / box.height) * down);
     const column = Math.floor(((event.clientX - box.left) / box.width) * across);
+    setKeyed(false);
     open.place.value = row >= 0 && column >= 0 && row < down && column < across ? row * across + column : null;
   };
   /** @param {KeyboardEvent} event */
@@ -51,6 +53,7 @@ export function Stage({ open, children, width, height, caption, plain = false, p
     const now = open.place.value ?? Math.floor(down / 2) * across + Math.floor(across / 2);
     const row = Math.max(0, Math.min(down - 1, Math.floor(now / across) + up * stride));
     const column = Math.max(0, Math.min(across - 1, (now % across) + left * stride));
+    setKeyed(true);
     open.place.value = row * across + column;
   };
   return html`<div class="plate">
@@ -64,7 +67,7 @@ export function Stage({ open, children, width, height, caption, plain = false, p
       ${painted && !card && html`<${MapCanvas} layer=${layer} layers=${open.layers} across=${plain ? 0 : Math.max(width, height)} />`}
       ${!card && !plain && settings.view.value !== 'picture' && html`<${Outlines} open=${open} /><${Badges} open=${open} />`}
       ${card && settings.view.value !== 'picture' && html`<p class=${`card ${layer.doubt ? 'hatched' : ''}`}>${card}</p>`}
-      ${place !== null && html`<div class="cursor" aria-hidden="true" style=${cursorStyle(place, down, across)} />`}
+      ${place !== null && keyed && html`<div class="cursor" aria-hidden="true" style=${cursorStyle(place, down, across)} />`}
     </div>
     <${Readout} open=${open} rows=${rows} columns=${columns} />
   </div>`;

@@ -1,10 +1,8 @@
-import { css, hue, paletteOf } from '../data/palette.js';
 import { figure } from '../data/numbers.js';
 import { useValues } from '../hooks.js';
 import { html } from '../html.js';
-import { settings } from '../settings.js';
 import { Board, Empty } from './layout.js';
-import { Bars } from './ledger.js';
+import { Bars, barColour } from './ledger.js';
 import { RegionList } from './regions.js';
 import { SideBySide } from './side.js';
 
@@ -12,12 +10,6 @@ import { SideBySide } from './side.js';
 /** @typedef {import('../types.js').Layer} Layer */
 
 const MOST = 24; // bars of a row of plain values
-
-/** The colour of a bar of full strength. @param {Layer} layer */
-export const barColour = (layer) => (/** @type {number} */ amount) => {
-  const palette = paletteOf(settings.palette.value);
-  return palette.name === 'grey' ? undefined : css(hue(palette, Math.sign(amount), layer.signed));
-};
 
 /** A row of a table: from the baseline's score to this one's, column by column. @param {{ open: Case, subject: import('../types.js').Row }} props */
 export function TableCase({ open, subject }) {

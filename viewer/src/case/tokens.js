@@ -10,7 +10,7 @@ import { direction } from '../parts/names.js';
 import { limitOf, settings } from '../settings.js';
 import { paper } from '../theme.js';
 import { Board, Empty } from './layout.js';
-import { Bars } from './ledger.js';
+import { Bars, barColour } from './ledger.js';
 import { SideBySide } from './side.js';
 
 /** @typedef {import('../settings.js').Case} Case */
@@ -36,7 +36,7 @@ export function TokensCase({ open, subject }) {
     ${choices.length > 1 && html`<${Buttons} label="Sums over" options=${choices} value=${unit} choose=${(/** @type {string} */ name) => (settings.unit.value = name)} />`}
     <${Empty} layer=${layer} />
     <${Text} units=${units} layer=${layer} layers=${open.layers} />
-    <${Legend} layer=${layer} layers=${open.layers} />
+    <${Legend} layer=${layer} layers=${open.layers} on=${paper()} />
     <${Largest} units=${units} layer=${layer} unit=${unit} />
   <//>
   <${SideBySide} open=${open} paint=${(/** @type {Layer} */ one) => html`<${SmallText} subject=${subject} layer=${one} layers=${open.layers} unit=${unit} />`} />`;
@@ -138,11 +138,9 @@ export function Largest({ units, layer, unit }) {
   const order = units.filter((one) => !one.apart).sort((a, b) => Math.abs(b.value) - Math.abs(a.value)).slice(0, LISTED);
   const sum = (/** @type {Unit[]} */ list) => list.reduce((total, one) => total + one.value, 0);
   const bar = (/** @type {Unit} */ one) => ({ label: one.text.trim() || '␣', amount: one.value, from: 0, to: one.value });
-  const palette = paletteOf(settings.palette.value);
-  const colour = (/** @type {number} */ amount) => (palette.name === 'grey' ? undefined : css(over(palette, Math.sign(amount), layer.signed, [0, 0, 0])));
   return html`<section class="largest">
     <h2 class="minor">The largest contributions, by ${unit}</h2>
-    <${Bars} bars=${order.map(bar)} label=${`The largest contributions, by ${unit}`} colour=${colour} />
+    <${Bars} bars=${order.map(bar)} label=${`The largest contributions, by ${unit}`} colour=${barColour(layer)} />
     ${apart.length > 0 && html`<p class="faint">Kept apart from the scale: <bdi>${apart.slice(0, 8).map((one) => `${one.text.trim()} ${withSign(one.value, layer.signed)}`).join(', ')}</bdi>${apart.length > 8 ? ` and ${apart.length - 8} more, together ${figure(sum(apart))}` : ''}.</p>`}
     <p class="sum">Sum over all ${units.length} ${unit}: <output>${figure(sum(units))}</output></p>
   </section>`;

@@ -33,7 +33,7 @@ export function EvaluationApp({ doc }) {
     <header><h1 dir="auto">${names(doc.title)}</h1><${Words} sentence=${doc.sentence} warnings=${doc.warnings} notes=${doc.notes} /></header>
     <${Scores} doc=${doc} rows=${doc.rows ?? []} />
     <${Curves} curves=${doc.curves ?? []} />
-    <${Figures} figures=${doc.figures ?? []} open=${false} />
+    <${Figures} figures=${(doc.figures ?? []).map((one) => ({ ...one, title: one.src || one.svg ? one.title : '', caption: one.caption === doc.sentence ? '' : one.caption }))} open=${false} />
     <${Repeat} doc=${doc} />
   </article>`;
 }

@@ -47,7 +47,7 @@ function Overview({ doc, pages }) {
   return html`<article class="report">
     <header><h1 dir="auto">${names(doc.title)}</h1><${Words} sentence=${doc.sentence} warnings=${doc.warnings} notes=${doc.notes} /></header>
     <nav aria-label="Pages"><ol class="cards">
-      ${pages.slice(0, most).map((one, n) => html`<li key=${n}><a href=${`#/${n + 1}`}><${Thumb} doc=${one} /><strong dir="auto">${names(one.title)}</strong><span class="faint" dir="auto">${aboutOf(one)}</span></a></li>`)}
+      ${pages.slice(0, most).map((one, n) => html`<li key=${n}><a href=${`#/${n + 1}`}><${Thumb} doc=${one} />${one.name && html`<span class="faint" dir="auto">${one.name}</span>`}<strong dir="auto">${names(one.title)}</strong><span class="faint" dir="auto">${aboutOf(one)}</span></a></li>`)}
     </ol></nav>
     ${pages.length > most && html`<p><button type="button" class="plain" onClick=${() => setMost(most + MOST)}>Show more of ${pages.length} pages</button></p>`}
     ${(doc.omitted ?? 0) > 0 && html`<p class="faint">${doc.omitted} samples are left out.</p>`}

@@ -14,7 +14,7 @@ export function Figures({ figures, open = true }) {
       ${one.title && html`<h2 class="minor" dir="auto">${one.title}</h2>`}
       ${src && html`<img src=${src} alt=${one.alt || one.caption || one.title} />`}
       ${one.caption && html`<figcaption dir="auto">${one.caption}</figcaption>`}
-      ${one.table && one.table.rows.length > 0 && html`<${DataTable} title=${src ? 'The numbers of this figure' : one.title || 'Table'} table=${one.table} open=${open && !src} />`}
+      ${one.table && one.table.rows.length > 0 && html`<${DataTable} title=${src ? 'The numbers of this figure' : one.title || 'The whole table in words'} table=${one.table} open=${open && !src} />`}
     </figure>`;
   });
 }

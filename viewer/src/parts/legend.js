@@ -14,11 +14,11 @@ export function ends(layer) {
 /** What evidence of a sign speaks for, in words. @param {Layer} layer @param {'for' | 'against'} sign */
 export const sideOf = (layer, sign) => (layer.contrast ? `for ${layer.contrast[sign === 'for' ? 0 : 1][0]}` : sign);
 
-/** The colour bar with its numbers, and where the scale is from. @param {{ layer: Layer, layers: Layer[] }} props */
-export function Legend({ layer, layers }) {
+/** The colour bar with its numbers, and where the scale is from. @param {{ layer: Layer, layers: Layer[], on?: import('../data/palette.js').Colour }} props `on`: what the colours lie on. */
+export function Legend({ layer, layers, on }) {
   if (layer.nothing || layer.doubt) return null;
   const palette = paletteOf(settings.palette.value);
-  const ground = groundOf(palette, layer.signed);
+  const ground = on && palette.name !== 'grey' ? on : groundOf(palette, layer.signed);
   const low = layer.signed ? -1 : 0;
   const steps = Array.from({ length: 17 }, (_, n) => low + ((1 - low) * n) / 16);
   const background = `linear-gradient(to right, ${steps.map((strength) => css(over(palette, strength, layer.signed, ground))).join(', ')})`;

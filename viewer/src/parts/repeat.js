@@ -15,10 +15,14 @@ export function Repeat({ doc, layer }) {
   return html`<section class="repeat">
     <h2>Repeat this</h2>
     ${command?.cli && html`<${Command} title="In the shell" button="Copy command" text=${command.cli} />`}
-    ${command?.python && html`<${Command} title="In Python" button="Copy Python" text=${command.python} />`}
+    ${command?.python && !code(command.python) && html`<p dir="auto">${command.python.replace(/^#\s*/gm, '')}</p>`}
+    ${command?.python && code(command.python) && html`<${Command} title="In Python" button="Copy Python" text=${command.python} />`}
     ${facts.length > 0 && html`<${DataTable} title="Versions, model and options" table=${{ head: ['What', 'Value'], rows: facts }} />`}
   </section>`;
 }
+
+/** Whether there is more than comments. @param {string} text */
+const code = (text) => text.split('\n').some((line) => line.trim() && !line.startsWith('#'));
 
 /** @param {{ title: string, button: string, text: string }} props */
 function Command({ title, button, text }) {
