@@ -114,3 +114,30 @@ def test_what_cannot_be_is_said_in_one_paragraph(folder, asked, said):
     done = run("explain", *asked, *TABLE)
     assert done.exit_code == 2 and said in done.stderr and done.stderr.count("\n") <= 2, done.stderr
     assert not list(folder.glob("*.png"))
+
+
+def many_rows() -> None:
+    rng = np.random.default_rng(0)
+    lines = [f"{rng.normal(2, 1):.2f},{rng.normal(50, 10):.1f},{('yes', 'no')[n % 2]},{n % 2}" for n in range(30)]
+    Path("many.csv").write_text("dose,age,smoker,truth\n" + "\n".join(lines))
+
+
+def test_an_overview_of_all_rows_draws_and_prints_charts(folder):
+    many_rows()
+    done = run("overview", "many.csv", *TABLE, "--columns", "columns.json", "--target", "1", "--column", "age", "--out", "o")
+    assert done.exit_code == 0, done.output
+    assert "30 rows" in done.output and "mean |value|" in done.output
+    names = {f"many.lrp.1.{view}.{suffix}" for view in ("beeswarm", "bars", "dependence") for suffix in ("png", "json")}
+    assert {path.name for path in Path("o").iterdir()} == names
+
+
+def test_errors_of_a_table_are_explained_and_nonsense_is_refused(folder):
+    many_rows()
+    table = (*TABLE, "--columns", "columns.json")
+    done = run("overview", "many.csv", *table, "--errors", "--truth", "truth", "--format", "json", "--json")
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.output.splitlines()[0])
+    assert told["view"] == "confusion" and all(row["true class"] != row["predicted class"] for row in told["rows"])
+    assert "no column of that name" in run("overview", "many.csv", *table, "--errors", "--truth", "x").output
+    assert "for a single input" in run("overview", "many.csv", *table, "--row", "1").output
+    assert "leave out --target" in run("overview", "many.csv", *table, "--errors", "--target", "1").output

@@ -19,6 +19,7 @@ from .errors import INTERRUPTED, debug_option, print_failure, replace_unprintabl
 COMMANDS = {  # the most used first; the file of a command is imported when it is used
     "explain": ("pellucid.cli.explain:explain", "Which pixels or words are evidence for a class, which against."),
     "compare": ("pellucid.cli.compare:compare", "Several methods on one picture, side by side."),
+    "overview": ("pellucid.cli.overview:overview", "What all rows of a table, or all files of a folder, say together."),
     "concepts": ("pellucid.cli.concepts:concepts", "Which channels of a layer a decision is based on."),
     "maximize": ("pellucid.cli.maximize:maximize", "Which picture excites a class or channel most."),
     "examples": ("pellucid.cli.examples:examples", "Which pictures of a folder excite a class or channel most."),
@@ -83,6 +84,7 @@ def main() -> None:
     pellucid explain cat.jpg                  a picture of yours
     pellucid explain cat.jpg --versus lynx    why this class rather than that one
     pellucid compare cat.jpg                  several methods side by side
+    pellucid overview data.csv                all rows of a table at a glance
     pellucid concepts cat.jpg                 which channels the decision is based on
     pellucid maximize espresso                what excites a class most
     pellucid examples stages.4:17 --data photos/   what a channel looks for

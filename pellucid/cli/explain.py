@@ -15,7 +15,7 @@ from . import output
 from .arguments import in_options
 from .completion import METHODS
 from .errors import REFUSED, debug_option, exit_if_incomplete, print_error, print_failure
-from .files import OPEN, OUT, Folder, file_names, format_option, open_first
+from .files import OPEN, OUT, Folder, file_names, format_option, open_first, write_pages
 from .inputs import TEXT, Input, named_inputs
 from .model_options import MODEL, ModelOptions, with_model_options
 from .progress import ProgressBar
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from pellucid.explanation.explanation import Explanation
     from pellucid.explanation.method import Method
     from pellucid.model import Model
+
+
+MOST_PAGES = 10  # of panels, each a file
 
 
 @click.command()
@@ -85,6 +88,7 @@ def explain(
                 again = typed_options(model_options, target_options, one.name, one.settings, drawn)
                 e = replace(e, provenance=e.provenance | again)
                 files = folder.write(e, one.file, **drawn)
+                files += write_pages(e, files, pages_of(e), drawn)
         except Exception as error:
             if len(failed) == index and is_about_all(error, methods=len(names)):
                 raise  # nothing has succeeded yet: what was asked is wrong, not this input
@@ -101,6 +105,14 @@ def explain(
     if open_it:
         open_first(written)
     finish(questions, failed, called_off=progress.called_off)
+
+
+def pages_of(e: Explanation) -> int:
+    """How many pages of panels are written: all of a few; of many the first, for an overview shows more."""
+    from pellucid.model.modality import Generated
+    from pellucid.render.grid import pages
+
+    return pages(e) if not isinstance(e.subject, Generated) and pages(e) <= MOST_PAGES else 1
 
 
 def is_about_all(error: Exception, *, methods: int) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from pellucid.errors.printable import printable
 from .settings import split
 
 PAINTED = (".png", ".html", ".jpg", ".pdf")
+PAGED = (".png", ".jpg", ".pdf", ".svg")
 SHOWN = (".html", ".pdf", ".png", ".jpg", ".svg", ".txt", ".csv", ".json")  # best to look at first
 LONGEST = 120  # characters; file systems take 255 bytes, and method, target and suffix need room
 
@@ -108,6 +109,16 @@ class Folder:
         """What a verb returned, in every format; the formats that are `painted` take the options."""
         self.make()
         return [result.save(file, **(options if file.suffix.lower() in painted else {})) for file in self.files(name)]
+
+
+def write_pages(result: Any, written: Sequence[Path], pages: int, options: Mapping[str, Any]) -> list[Path]:
+    """The further pages of a picture that was written, each a file: x-2.png, x-3.png."""
+    return [
+        result.save(file.with_stem(f"{file.stem}-{page}"), page=page, **(options if file.suffix.lower() in PAINTED else {}))
+        for file in written
+        for page in range(2, pages + 1)
+        if file.suffix.lower() in PAGED
+    ]
 
 
 def typed_words() -> list[str]:

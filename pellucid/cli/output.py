@@ -42,7 +42,7 @@ def print_explanation(e: Explanation) -> None:
         else:
             echo(e.caption(sample))
     if len(e) > MOST_SAMPLES:
-        echo(f"and {len(e) - MOST_SAMPLES} more; the files hold all of them.")
+        echo(f"and {len(e) - MOST_SAMPLES} more; the files hold all of them. `pellucid overview` says what they have in common.")
 
 
 def print_generated(e: Explanation) -> bool:

@@ -22,6 +22,7 @@ from .maps import maps
 from .over_time import over_time
 
 WIDE, MARGIN, GAP = 924, 32, 16  # pixels
+LETTERS = 0.92  # of the width that lines of words take: the letters of another system may be wider
 LINES = 24  # of a table in a terminal
 
 #: Kind of chart -> its marks so many pixels wide, and how high they are.
@@ -29,6 +30,12 @@ PAINTERS: dict[str, Callable[[Any, int], tuple[list[Mark], float]]] = {
     "beeswarm": beeswarm, "bars": bars, "dependence": dependence, "over_time": over_time, "words": bars, "mean_maps": maps,
     "confusion": lambda data, wide: (maps if isinstance(data, MeanMaps) else bars)(data, wide),
 }  # fmt: skip
+
+
+def bare(chart: Chart, wide: int = WIDE) -> Drawing:
+    """The chart without words around it, for a document that says them itself."""
+    body, high = PAINTERS[chart.view](chart.data, wide)
+    return Drawing(wide, high, tuple(body))
 
 
 def drawing(chart: Chart, wide: int = WIDE) -> Drawing:
@@ -46,7 +53,7 @@ def drawing(chart: Chart, wide: int = WIDE) -> Drawing:
 
 def paragraph(words: str, size: int, colour: Colour, top: float, wide: int) -> tuple[list[Mark], float]:
     """Words in lines, and where they end."""
-    lines, step = wrap(words, size, wide), 1.4 * size
+    lines, step = wrap(words, size, LETTERS * wide), 1.4 * size
     marks: list[Mark] = [Words(0, top + size + step * row, line, size, colour) for row, line in enumerate(lines)]
     return marks, top + step * len(lines)
 
@@ -65,7 +72,11 @@ def sheet_png(overview: Overview) -> bytes:
 
 def svg(chart: Chart) -> str:
     """One file of letters and shapes."""
-    made = drawing(chart)
+    return svg_file(chart, drawing(chart))
+
+
+def svg_file(chart: Chart, made: Drawing) -> str:
+    """A drawing of a chart as a file, with its words and provenance."""
     size = f'width="{made.wide:.0f}" height="{made.high:.0f}" viewBox="0 0 {made.wide:.0f} {made.high:.0f}"'
     said = f"<title>{escape(visible(chart.title))}</title>\n<desc>{escape(visible(chart.words()))}</desc>"
     about = escape(visible(json.dumps(chart.provenance, default=str)))
@@ -78,8 +89,8 @@ def chart_figure(chart: Chart) -> dict[str, Any]:
     """The chart as the figure of a document."""
     rows = [[cell_words(cell) for cell in row] for row in chart.rows]
     table = {"head": list(chart.head), "rows": rows}
-    caption = " ".join((chart.caption, *chart.warnings))
-    return {"title": chart.title, "caption": caption, "svg": svg(chart), "src": None, "alt": chart.words(), "table": table}
+    caption, drawn = " ".join((chart.caption, *chart.warnings)), svg_file(chart, bare(chart))
+    return {"title": chart.title, "caption": caption, "svg": drawn, "src": None, "alt": chart.words(), "table": table}
 
 
 def text(chart: Chart) -> str:
