@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
-const STATIC = fileURLToPath(new URL('../pellucid/render/static/', import.meta.url));
+const STATIC = fileURLToPath(new URL('../pellucid/render/static/', import.meta.url)); // embedded in every report
+const PAGE = fileURLToPath(new URL('../pellucid/serve/static/', import.meta.url)); // served by `pellucid serve`
 const BUDGET = 60_000; // bytes of script and style together, gzipped
 
 /** The licence of every bundled package, whole: MIT and Apache-2.0 ask for it wherever the code goes. */
@@ -22,24 +23,28 @@ async function notices() {
 const BANNER = '/*! pellucid viewer, Apache-2.0. Contains preact and @preact/signals (MIT, Copyright Jason Miller and contributors) and htm (Apache-2.0). */';
 
 const common = { bundle: true, minify: true, write: false, legalComments: 'none', target: ['es2022'], absWorkingDir: HERE, charset: 'utf8' };
-const script = await build({ ...common, entryPoints: ['src/main.js'], format: 'iife', banner: { js: BANNER } });
-const style = await build({ ...common, entryPoints: ['src/style/viewer.css'] });
-const outputs = {
-  'viewer.js': script.outputFiles[0].text,
-  'viewer.css': style.outputFiles[0].text,
-  'NOTICE': await notices(),
-};
+const text = async (/** @type {string} */ entry, format = undefined) =>
+  (await build({ ...common, entryPoints: [entry], ...(format ? { format, banner: { js: BANNER } } : {}) })).outputFiles[0].text;
+const bundles = [
+  { folder: STATIC, script: ['viewer.js', await text('src/main.js', 'iife')], style: ['viewer.css', await text('src/style/viewer.css')] },
+  { folder: PAGE, script: ['page.js', await text('src/serve/main.js', 'iife')], style: ['page.css', await text('src/style/page.css')] },
+];
 
-const packed = ['viewer.js', 'viewer.css'].reduce((sum, name) => sum + gzipSync(outputs[name], { level: 9 }).length, 0);
-const sizes = ['viewer.js', 'viewer.css'].map((name) => `${name} ${(outputs[name].length / 1000).toFixed(1)} kB`).join(', ');
-console.log(`${sizes}, gzipped together ${(packed / 1000).toFixed(1)} kB`);
-if (packed > BUDGET) fail(`at most ${BUDGET / 1000} kB are allowed`);
-if (/<\/script|<!--/i.test(outputs['viewer.js'])) fail('viewer.js holds </script or <!--, which would end the element it is embedded in');
+for (const { script, style } of bundles) {
+  const packed = [script, style].reduce((sum, [, content]) => sum + gzipSync(content, { level: 9 }).length, 0);
+  const sizes = [script, style].map(([name, content]) => `${name} ${(content.length / 1000).toFixed(1)} kB`).join(', ');
+  console.log(`${sizes}, gzipped together ${(packed / 1000).toFixed(1)} kB`);
+  if (packed > BUDGET) fail(`at most ${BUDGET / 1000} kB are allowed`);
+}
+if (/<\/script|<!--/i.test(bundles[0].script[1])) fail('viewer.js holds </script or <!--, which would end the element it is embedded in');
 
-await mkdir(STATIC, { recursive: true });
-for (const [name, text] of Object.entries(outputs)) {
-  if (!process.argv.includes('--check')) await writeFile(STATIC + name, text);
-  else if ((await readFile(STATIC + name, 'utf8').catch(() => '')) !== text) fail(`${name} is not what viewer/ builds: run "make viewer"`);
+const notice = await notices();
+for (const { folder, script, style } of bundles) {
+  await mkdir(folder, { recursive: true });
+  for (const [name, content] of [script, style, ['NOTICE', notice]]) {
+    if (!process.argv.includes('--check')) await writeFile(folder + name, content);
+    else if ((await readFile(folder + name, 'utf8').catch(() => '')) !== content) fail(`${name} is not what viewer/ builds: run "make viewer"`);
+  }
 }
 
 /** @param {string} reason */

@@ -28,6 +28,7 @@ COMMANDS = {  # the most used first; the file of a command is imported when it i
     "audit": ("pellucid.cli.audit:audit", "Which strategies a model has on a whole data set; tests for shortcuts."),
     "search": ("pellucid.cli.search:search", "Which pictures of an audit use a unit most, or are explained alike."),
     "runs": ("pellucid.cli.runs:runs", "What a run over many pictures will take, how far it is, what failed; exports."),
+    "serve": ("pellucid.cli.serve:serve", "The page: drop a picture, see why, test it, meet the units."),
     "repro": ("pellucid.cli.repro:repro", "Compute again what a result file holds, and say how far it differs."),
     "prior": ("pellucid.cli.prior:prior", "Train a generator of pictures for recipes dgn_am and ppgn."),
     "inspect": ("pellucid.cli.inspect:inspect", "Input, layers, rules and methods of a model."),

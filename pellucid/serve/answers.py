@@ -30,6 +30,7 @@ from pellucid.render.document import document
 from pellucid.verbs.compare import compare
 from pellucid.verbs.concepts import concepts
 from pellucid.verbs.evaluate import evaluate
+from pellucid.verbs.examples import examples
 from pellucid.verbs.explain import explain
 from pellucid.verbs.hide import hide
 from pellucid.verbs.layer_relevance import layer_relevance
@@ -51,10 +52,10 @@ IMPUTERS: dict[str, Callable[[], Any]] = {
 
 def answer(model: Model, kind: str, question: Question, inputs: Mapping[str, Input], show: Show) -> tuple[bytes, bytes | None]:
     """The document that answers a question, and the values behind it as safetensors where there are any."""
-    if kind == "facts":
-        return plain(facts.facts(model)), None
     if kind == "report":
         return facts.report(question), None
+    if kind in FACTS:
+        return plain(FACTS[kind](model)), None
     with opened(inputs.get(question.get("input", "")), question) as x:
         result = ANSWERS[kind](model, x, question, show)
     if isinstance(result, dict):
@@ -128,6 +129,10 @@ def portrayed(model: Model, x: Any, question: Question, show: Show) -> Any:
     """The portrait; while it is drawn, it is shown."""
     with viewed(lambda draw: show(small_picture(draw()))):
         return maximize(model, question["target"], question["recipe"], seed=question["seed"], steps=question["steps"])
+
+
+def exemplified(model: Model, x: Any, question: Question, show: Show) -> Any:
+    return examples(model, question["target"], question["folder"], top=question["top"])
 
 
 def small_picture(images: Tensor) -> str:
@@ -218,6 +223,7 @@ def carrying(model: Model, x: Any, question: Question) -> dict[str, Any]:
     return {"kind": "layers", "layers": [one._asdict() for one in found]}
 
 
+FACTS: dict[str, Callable[[Model], dict[str, Any]]] = {"facts": facts.facts, "card": facts.card}
 PROBES: dict[str, Callable[[Model, Any, Question], dict[str, Any]]] = {"hide": hidden, "units": firing, "layers": carrying}
 ANSWERS: dict[str, Callable[[Model, Any, Question, Show], Any]] = {
     "explanations": explained,
@@ -225,5 +231,6 @@ ANSWERS: dict[str, Callable[[Model, Any, Question, Show], Any]] = {
     "concepts": conceived,
     "metrics": measured,
     "portraits": portrayed,
+    "examples": exemplified,
     "probes": probed,
 }

@@ -4,7 +4,7 @@ GET  /  /static/NAME                          the page
 GET  /v1/model  /v1/methods  /v1/layers       what there is
 POST /v1/inputs                               an upload, raw bytes; its name may stand in X-Name
 GET  /v1/inputs/ID/picture                    its pixels
-POST /v1/explanations compare concepts probes portraits metrics     202 {"task": ID}
+POST /v1/explanations compare concepts probes portraits examples metrics     202 {"task": ID}
 GET  /v1/tasks/ID  /v1/tasks/ID/events        how far it is; DELETE leaves it
 GET  /v1/results/ID  .../values.safetensors  .../report.html
 DELETE /v1/inputs/ID                          forget an input
@@ -31,7 +31,7 @@ from .settings import Settings
 from .shelf import ID, Shelf
 from .tasks import Desk, Result, Task
 from .upload import Input, Uploads
-from .worker import FACTS, Worker
+from .worker import CARD, FACTS, Worker
 
 Id = Annotated[str, Path(pattern=ID)]
 T = TypeVar("T")
@@ -49,12 +49,12 @@ class Site:
         self.uploads = Uploads(limits)
         self.inputs: Shelf[Input] = Shelf(limits.inputs, limits.age)
         self.desk = Desk(Worker(settings.load, limits), limits)
-        self.facts: Task | None = None
+        self.about: dict[str, Task] = {}
 
     def start(self) -> None:
         """Begin to load the model, and ask about it first."""
         self.desk.start()
-        self.facts = self.desk.submit(FACTS, {}, {})
+        self.about = {kind: self.desk.submit(kind, {}, {}) for kind in (FACTS, CARD)}
 
     def stop(self) -> None:
         self.desk.close()
@@ -69,17 +69,23 @@ class Site:
     def task(self, name: str) -> Task:
         return required(self.desk.tasks.get(name), "There is no such task.")
 
-    async def known(self) -> dict[str, Any]:
-        """The facts about the model, once it is loaded."""
-        task = required(self.facts, "The server is not started.")
+    def with_folder(self, question: dict[str, Any]) -> dict[str, Any]:
+        """A question with the folder that a root's name stands for: a client never names one itself."""
+        if "root" not in question:
+            return question
+        folder = required(self.settings.roots.get(question["root"]), "The operator opened no folder of that name.")
+        return question | {"folder": folder}
+
+    async def known(self, kind: str) -> dict[str, Any]:
+        """What is known of the model, once it is loaded; what was dropped to make room, or failed, is asked once more."""
+        task = self.about[kind]
         await ended(task)
-        if task.result is None:
-            self.facts = self.desk.submit(FACTS, {}, {})
-            raise Refusal(503, (task.error or {}).get("message", "The model could not be loaded."))
-        kept = self.desk.results.get(task.result)
-        if kept is None:  # dropped to make room: ask again
-            self.facts = self.desk.submit(FACTS, {}, {})
-            return await self.known()
+        kept = None if task.result is None else self.desk.results.get(task.result)
+        if kept is None:
+            self.about[kind] = self.desk.submit(kind, {}, {})
+            if task.error is not None:
+                raise Refusal(503, str(task.error["message"]))
+            return await self.known(kind)
         facts: dict[str, Any] = json.loads(kept.document)
         return facts
 
@@ -151,18 +157,20 @@ def add_facts(app: FastAPI, site: Site) -> None:
     @app.get("/v1/model")
     async def model() -> dict[str, Any]:
         own = {"profile": site.settings.profile, "roots": sorted(site.settings.roots), "version": __version__}
-        found: dict[str, Any] = (await site.known())["model"]
-        return found | own
+        return await site.known(FACTS) | own
+
+    @app.get("/v1/card")
+    async def card() -> dict[str, Any]:
+        found = await site.known(CARD)
+        return {"card": found["card"], "reason": found["reason"]}
 
     @app.get("/v1/methods")
-    async def methods() -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = (await site.known())["methods"]
-        return found
+    async def methods() -> Any:
+        return (await site.known(CARD))["methods"]
 
     @app.get("/v1/layers")
-    async def layers() -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = (await site.known())["layers"]
-        return found
+    async def layers() -> Any:
+        return (await site.known(CARD))["layers"]
 
 
 def add_inputs(app: FastAPI, site: Site) -> None:
@@ -194,7 +202,7 @@ def add_question(app: FastAPI, site: Site, kind: str, body: type[Question]) -> N
 
     async def ask(question: Question) -> dict[str, str]:
         given = {name: site.input(name) for name in question.inputs()}
-        return {"task": site.desk.submit(kind, question.model_dump(), given).id}
+        return {"task": site.desk.submit(kind, site.with_folder(question.model_dump()), given).id}
 
     ask.__annotations__["question"] = body
     app.post(f"/v1/{kind}", status_code=202, name=kind)(ask)

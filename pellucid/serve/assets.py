@@ -18,11 +18,12 @@ PAGE = """<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>pellucid: {name}</title>
+<link rel="icon" href="data:,">
 <link rel="stylesheet" href="/static/page.css">
 <script src="/static/page.js" defer></script>
 </head>
 <body data-profile="{profile}">
-<main id="page"><noscript>This page needs scripts; they come from this server alone.</noscript></main>
+<main id="viewer"><noscript>This page needs scripts; they come from this server alone.</noscript></main>
 </body>
 </html>
 """

@@ -17,23 +17,27 @@ KINDS: tuple[tuple[type, str], ...] = ((Preprocess, "picture"), (Text, "text"), 
 
 
 def facts(model: Model) -> dict[str, Any]:
-    """The model, its layers and the methods that work on it; without a card where it cannot be run on an input of zeros."""
-    card, reason = _card(model)
-    verdicts = {} if card is None else {one.name: one for one in card.methods}
+    """What is known of the model as soon as it is loaded."""
     return {
-        "model": {
-            "name": model.name,
-            "source": model.source,
-            "fingerprint": model.fingerprint,
-            "reads": next((kind for how, kind in KINDS if isinstance(model.preprocess, how)), "nothing"),
-            "labels": list(model.labels or ()),
-            "notes": list(model.notes),
-            "columns": columns(model),
-            "card": None if card is None else document(card),
-            "reason": reason,
-        },
+        "name": model.name,
+        "source": model.source,
+        "fingerprint": model.fingerprint,
+        "reads": next((kind for how, kind in KINDS if isinstance(model.preprocess, how)), "nothing"),
+        "labels": list(model.labels or ()),
+        "notes": list(model.notes),
+        "columns": columns(model),
+    }
+
+
+def card(model: Model) -> dict[str, Any]:
+    """What one pass through the network tells: its card, its layers, and which methods work on it."""
+    found, reason = _card(model)
+    verdicts = {} if found is None else {one.name: one for one in found.methods}
+    return {
+        "card": None if found is None else document(found),
+        "reason": reason,
         "methods": [_method(one, verdicts.get(one.name)) for one in methods()],
-        "layers": [] if card is None else [vars(layer) for layer in card.layers],
+        "layers": [] if found is None else [vars(layer) for layer in found.layers],
     }
 
 

@@ -104,6 +104,19 @@ class Portray(Question):
     steps: Annotated[int, Field(ge=1, le=4_096)] | None = None
 
 
+class Exemplify(Question):
+    """Real pictures that excite a class or unit most.
+
+    Arguments:
+        root: The name of a folder that the operator opened.
+        top: How many pictures.
+    """
+
+    target: Class
+    root: Name
+    top: Annotated[int, Field(ge=1, le=24)] = 9
+
+
 class Measure(About):
     """Several methods on one input, judged by metrics."""
 
@@ -117,5 +130,6 @@ QUESTIONS: dict[str, type[Question]] = {
     "concepts": Conceive,
     "probes": Probe,
     "portraits": Portray,
+    "examples": Exemplify,
     "metrics": Measure,
 }

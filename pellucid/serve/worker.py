@@ -17,7 +17,7 @@ from .upload import Input
 if TYPE_CHECKING:
     from pellucid.model import Model
 
-FACTS = "facts"  # the kind of question about the model itself
+FACTS, CARD = "facts", "card"  # the kinds of questions about the model itself
 
 
 class WorkerDied(Exception):

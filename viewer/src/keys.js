@@ -73,7 +73,7 @@ const ACTIONS = {
 };
 
 /** Keys belong to fields where text is typed or a list is searched by letters. @param {EventTarget | null} target */
-function typing(target) {
+export function typing(target) {
   const element = /** @type {HTMLElement | null} */ (target);
   return Boolean(element?.closest?.('select, textarea, input:not([type=range]):not([type=checkbox])'));
 }

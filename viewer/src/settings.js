@@ -16,6 +16,12 @@ export const settings = {
 
 export const help = signal(false);
 
+/** What else is drawn on the picture, where the page around the case lets parts of it be marked. @type {import('@preact/signals').Signal<any>} */
+export const tools = signal(null);
+
+/** The tokens that are marked; null where they cannot be. @type {import('@preact/signals').Signal<Set<number> | null>} */
+export const markedTokens = signal(null);
+
 /** What is said to a screen reader when no visible text changes on its own. */
 export const announcement = signal('');
 

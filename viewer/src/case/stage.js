@@ -4,7 +4,7 @@ import { withSign } from '../data/numbers.js';
 import { useValues } from '../hooks.js';
 import { html } from '../html.js';
 import { MapCanvas } from '../parts/map-canvas.js';
-import { settings } from '../settings.js';
+import { settings, tools } from '../settings.js';
 import { Badges, Outlines, tell } from './regions.js';
 
 /** @typedef {import('../settings.js').Case} Case */
@@ -67,6 +67,7 @@ export function Stage({ open, children, width, height, caption, plain = false, p
       ${painted && !card && html`<${MapCanvas} layer=${layer} layers=${open.layers} across=${plain ? 0 : Math.max(width, height)} />`}
       ${!card && !plain && settings.view.value !== 'picture' && html`<${Outlines} open=${open} /><${Badges} open=${open} />`}
       ${card && settings.view.value !== 'picture' && html`<p class=${`card ${layer.doubt ? 'hatched' : ''}`}>${card}</p>`}
+      ${tools.value && !plain && html`<${tools.value} open=${open} width=${width} height=${height} />`}
       ${place !== null && keyed && html`<div class="cursor" aria-hidden="true" style=${cursorStyle(place, down, across)} />`}
     </div>
     <${Readout} open=${open} rows=${rows} columns=${columns} />

@@ -7,7 +7,7 @@ import { html } from '../html.js';
 import { Buttons } from '../parts/choice.js';
 import { Legend } from '../parts/legend.js';
 import { direction } from '../parts/names.js';
-import { limitOf, settings } from '../settings.js';
+import { limitOf, markedTokens, settings } from '../settings.js';
 import { paper } from '../theme.js';
 import { Board, Empty } from './layout.js';
 import { Bars, barColour } from './ledger.js';
@@ -35,11 +35,24 @@ export function TokensCase({ open, subject }) {
   return html`<${Board} open=${open}>
     ${choices.length > 1 && html`<${Buttons} label="Sums over" options=${choices} value=${unit} choose=${(/** @type {string} */ name) => (settings.unit.value = name)} />`}
     <${Empty} layer=${layer} />
-    <${Text} units=${units} layer=${layer} layers=${open.layers} />
+    <${Text} units=${units} layer=${layer} layers=${open.layers} ...${marking(units)} />
     <${Legend} layer=${layer} layers=${open.layers} on=${paper()} />
     <${Largest} units=${units} layer=${layer} unit=${unit} />
   <//>
   <${SideBySide} open=${open} paint=${(/** @type {Layer} */ one) => html`<${SmallText} subject=${subject} layer=${one} layers=${open.layers} unit=${unit} />`} />`;
+}
+
+/** What a unit does where tokens can be marked: all of its tokens are marked together. @param {Unit[]} units */
+function marking(units) {
+  const marked = markedTokens.value;
+  if (!marked) return {};
+  const pressed = (/** @type {number} */ n) => units[n].tokens.every((token) => marked.has(token));
+  const press = (/** @type {number} */ n) => {
+    const [next, was] = [new Set(marked), pressed(n)];
+    for (const token of units[n].tokens) was ? next.delete(token) : next.add(token);
+    markedTokens.value = next;
+  };
+  return { pressed, press };
 }
 
 /** @param {{ subject: import('../types.js').Tokens, layer: Layer, layers: Layer[], unit: string }} props */
