@@ -109,3 +109,19 @@ class Client:
         assert state["state"] == "done", state
         document: dict[str, Any] = self("GET", f"/v1/results/{state['result']}").json
         return document
+
+
+def text_model() -> pl.Model:
+    """A network that reads words it knows, and answers with three classes."""
+    from .readers import VOCABULARY, Reads
+
+    torch.manual_seed(0)
+    return pl.load(Reads().eval(), preprocess=pl.Text(VOCABULARY), labels=("bad", "good", HOSTILE))
+
+
+def table_model() -> pl.Model:
+    """A network of a category and two numbers."""
+    torch.manual_seed(0)
+    columns = pl.Columns((pl.Column("kind", values=("house", "flat")), pl.Column("rooms"), pl.Column("age", "years", 30.0, 20.0)))
+    net = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 2)).eval()
+    return pl.load(net, preprocess=columns, labels=("cheap", "dear"))

@@ -1,13 +1,11 @@
 import { render } from 'preact';
 import { html } from '../html.js';
 import { listen } from '../keys.js';
-import { takeToken } from './api.js';
 import { ServeApp } from './app.js';
 import { listenForInputs } from './intake.js';
 import { listenForWork } from './keys.js';
 import { begin } from './state.js';
 
-takeToken();
 listen();
 listenForWork();
 listenForInputs();

@@ -1,6 +1,6 @@
 import { computed, signal } from '@preact/signals';
 import { announcement } from '../settings.js';
-import { Failure, ask, getJson } from './api.js';
+import { Failure, ask, getJson, takeToken } from './api.js';
 
 /**
  * @typedef {{ name: string, family: string, signed: boolean, summary: string, paper: string, year: number, repeats: boolean, works: boolean, reason: string }} Method
@@ -28,6 +28,7 @@ export const failure = signal('');
 /** What is being computed. @type {import('@preact/signals').Signal<{ what: string, progress: import('./api.js').Progress | null, stop: () => void } | null>} */
 export const work = signal(null);
 
+takeToken(); // before the address is read
 const hash = signal(location.hash);
 addEventListener('hashchange', () => {
   hash.value = location.hash;
