@@ -120,6 +120,7 @@ def test_a_region_is_drawn_with_the_pointer(visit: Visit) -> None:
         drop(page, "cat.png", picture(), "image/png")
         heading(page)
         page.get_by_role("button", name=MARKED).click()
+        page.locator(".marker").scroll_into_view_if_needed()
         area = page.locator(".marker").bounding_box()
         page.mouse.move(area["x"] + 0.1 * area["width"], area["y"] + 0.1 * area["height"])
         page.mouse.down()

@@ -47,6 +47,7 @@ export function toggleRegion() {
   const { width: w, height: h } = subject;
   box.value = marking.value ? { top: Math.round(h * 0.375), left: Math.round(w * 0.375), bottom: Math.round(h * 0.625), right: Math.round(w * 0.625) } : null;
   hidden.value = firing.value = null;
+  if (marking.value) document.querySelector('.plate .stage')?.scrollIntoView({ block: 'nearest' });
   announcement.value = marking.value ? 'Marking a region: arrow keys move it, with Shift they change its size, H hides it.' : 'No region is marked.';
 }
 
