@@ -156,3 +156,16 @@ def test_rows_of_a_table_and_texts_are_audited_and_the_counter_test_says_what_it
     assert read.outcome.complete and not read.outcome.broken and len(read.store.rows("where")["where"]) == 18
     with pytest.raises(InputError, match="that cannot be guessed"):
         pl.audit(net, texts, tmp_path / "refused")
+
+
+def test_the_report_of_an_audit_has_every_cluster_and_the_members_behind_it(tmp_path):
+    _, a = audited(tmp_path, 0.2)
+    a.confirm(0)
+    found = a.document()
+    table, sheets = found["sections"][0], found["figures"]
+    assert [row[0] for row in table["rows"]] == [str(one["id"]) for one in a.clusters]
+    assert [row[0] for row in sheets[0]["table"]["rows"]] == a.clusters[0]["members"][:400]
+    assert sheets[0]["src"].startswith("data:image/jpeg;base64,") and sheets[0]["alt"]
+    assert "1 tested by intervention" in found["sentence"] and "not tested" in {row[-1] for row in table["rows"]}
+    page = a.save(tmp_path / "audit.html").read_text()
+    assert "Clusters, the most suspicious first" in page and len(page) < 15_000_000

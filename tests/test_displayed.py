@@ -7,10 +7,12 @@ import io
 import pkgutil
 import subprocess
 import sys
+import tempfile
 from base64 import b64decode
 from collections.abc import Callable
 from html.parser import HTMLParser
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -35,7 +37,20 @@ from pellucid.verbs.suites.marks import HIT, WIN
 EVIL = "</details><script>alert(1)</script><img src=x onerror=alert(1)>"
 MOST = 400_000  # bytes of a cell
 #: Public classes that say how something is read or asked for, and not what was found: one line is all there is to show.
-SETTINGS = {"Auto", "Claim", "Column", "Columns", "Preprocess", "Signal", "Spectrogram", "Target", "Text", "Vocabulary", "Where"}
+SETTINGS = {
+    "Auto",
+    "Claim",
+    "Column",
+    "Columns",
+    "Job",
+    "Preprocess",
+    "Signal",
+    "Spectrogram",
+    "Target",
+    "Text",
+    "Vocabulary",
+    "Where",
+}
 
 
 class Bright(nn.Module):
@@ -79,6 +94,11 @@ def suite() -> Findings:
     return Findings("hidden_parts", "What hides?", "occluder", measures, scores, {}, "seeds", {"lrp": 0.1})
 
 
+def audited() -> pl.Audit:
+    found: pl.Audit = pl.audit(network(), pictures(24), Path(tempfile.mkdtemp()) / "store", executor="serial")
+    return found
+
+
 SAMPLES: dict[str, Callable[[], Any]] = {
     "Explanation": explained,
     "Comparison": lambda: pl.compare(network(), photograph(), methods=["lrp", "gradient", "guided_backprop"]),
@@ -102,6 +122,7 @@ SAMPLES: dict[str, Callable[[], Any]] = {
     "Ledger": lambda: explained(method="lrp.epsilon").ledger,
     "Region": lambda: explained().regions()[0],
     "Report": lambda: pl.report([explained(), evaluated()]),
+    "Audit": audited,
     "Attribution": lambda: Attribution(torch.randn(1, 3, 200, 200), torch.ones(1), pl.logit(0), torch.ones(1, 3)),
 }
 

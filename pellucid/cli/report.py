@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -21,9 +22,10 @@ from .progress import ProgressBar
 )
 @click.option("--title", metavar="TEXT", help="What stands at its top.")
 @click.option("--script/--no-script", default=True, help="Make it interactive, or a still page.  [default: script]")
+@click.option("--trust", is_flag=True, help="Open the model of an audit though its file can run code.")
 @OPEN
 @debug_option
-def report(files: Sequence[str], out: str, title: str | None, script: bool, open_it: bool) -> None:
+def report(files: Sequence[str], out: str, title: str | None, script: bool, trust: bool, open_it: bool) -> None:
     """Put saved results together in one HTML file that opens anywhere, without a network connection.
 
     \b
@@ -31,6 +33,7 @@ def report(files: Sequence[str], out: str, title: str | None, script: bool, open
       .safetensors   of explanations: everything is there
       .html, .json   reports and other documents that were saved before
       .png           pictures of results: the picture, its caption, and what it takes to repeat it
+      a folder       the store of a finished audit: its clusters, their pictures and members
 
     Explanations of the same input become one page, with a layer for each.
     """
@@ -39,12 +42,21 @@ def report(files: Sequence[str], out: str, title: str | None, script: bool, open
     with ProgressBar()("reading the results"):
         from pellucid.render.report import report as put_together
 
-        made = put_together(files, title=title)
+        made = put_together([opened(file, trust=trust) for file in files], title=title)
         written = made.save(path, **({"script": False} if not script and path.suffix.lower() == ".html" else {}))
     output.echo(f"{len(made)} page{'s' if len(made) > 1 else ''}, {written.stat().st_size / 1000:.0f} kB")
     output.echo(f"report: {written}")
     if open_it:
         open_first([written])
+
+
+def opened(file: str, *, trust: bool) -> Any:
+    """A file as it is; of the store of an audit, what it found."""
+    if not (Path(file) / "run.json").is_file():
+        return file
+    from .audit import Question
+
+    return Question.of(Path(file), trust=trust).open(Path(file)).document()
 
 
 def check(path: Path, files: Sequence[str]) -> None:

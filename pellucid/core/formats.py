@@ -80,6 +80,7 @@ FORMATS: dict[str, dict[str, str]] = {
     "hiding test": {".html": RESULT_PAGE, ".json": "pellucid.render.document:document"},
     "card": {".html": RESULT_PAGE, ".json": "pellucid.render.document:document"},
     "verification": {".html": RESULT_PAGE, ".json": "pellucid.render.document:document"},
+    "audit": {".html": "pellucid.job.audit.page:page", ".json": "pellucid.job.audit.audit:Audit.document"},
     "report": {".html": "pellucid.render.report.results:report_page", ".json": "pellucid.render.report.results:report_document"},
     "chart": {
         ".html": RESULT_PAGE,
@@ -138,6 +139,7 @@ CELLS: dict[str, str] = {
     "overview": "pellucid.render.cell.overview:overview",
     "confusion": "pellucid.render.cell.overview:confusion",
     "report": "pellucid.render.cell.report:report",
+    "audit": "pellucid.job.audit.page:cell",
     "explanations": "pellucid.render.cell.tables:fields",
     "region": "pellucid.render.cell.tables:fields",
     "concept": "pellucid.render.cell.tables:fields",

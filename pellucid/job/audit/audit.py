@@ -7,13 +7,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import safetensors.torch
 import torch
 from torch import Tensor
 
+from pellucid.core.displayed import Displayed
 from pellucid.core.files import parse_json
+from pellucid.core.formats import save
 from pellucid.errors import InputError, OutputError
 from pellucid.explanation.method import Method
 from pellucid.model import Model, load
@@ -24,6 +26,7 @@ from ..items import Items
 from ..run import Executor, Outcome, run
 from ..store import Store
 from .confirm import MOST, Verdict, Windows, confirm
+from .document import document
 from .findings import Evidence, documents, find, strongest, window_side, with_metadata
 from .mend import Remedy, mend
 from .ordinary import ordinary
@@ -33,7 +36,7 @@ CLUSTERS = "clusters.json"
 
 
 @dataclass(frozen=True, eq=False)
-class Audit:
+class Audit(Displayed):
     """What an audit found, and what it takes to test it.
 
     Arguments:
@@ -43,10 +46,23 @@ class Audit:
         outcome: What the run did; None where an audit is opened again.
     """
 
+    kind: ClassVar[str] = "audit"
+
     store: Store
     model: Model
     items: Items
     outcome: Outcome | None = field(default=None, repr=False)
+
+    def __repr__(self) -> str:
+        return f"Audit({self.model.name}, {len(self.items):,} inputs, {self.store.path})"
+
+    def document(self) -> dict[str, Any]:
+        """The audit as plain data, which reports and the page paint."""
+        return document(self.store, self.clusters, self.items, self.model)
+
+    def save(self, path: str | os.PathLike[str], **options: Any) -> Path:
+        """Write by suffix (.html or .json), whole or not at all; pages take `script=False`."""
+        return save(self, path, self.kind, **options)
 
     @property
     def clusters(self) -> list[dict[str, Any]]:
