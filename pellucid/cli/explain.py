@@ -18,7 +18,7 @@ from .errors import REFUSED, debug_option, exit_if_incomplete, print_error, prin
 from .files import OPEN, OUT, Folder, file_names, format_option, open_first, write_pages
 from .inputs import TEXT, Input, named_inputs
 from .model_options import MODEL, ModelOptions, with_model_options
-from .progress import ProgressBar
+from .progress import CostLines, ProgressBar
 from .repro import typed_options
 from .settings import WITH, configured, settings_by_method, split_names
 from .target_options import BY, TOP, TargetOptions, with_target_options
@@ -66,7 +66,7 @@ def explain(
     review.txt --model hf:./folder`. Results are named after input, method and target: cat.lrp.png, cat.lrp.tiger-cat.png.
     """
     inputs, names = named_inputs(paths, texts), split_names(methods, "--method", "lrp")
-    progress = ProgressBar(len(inputs) * len(names))
+    progress, costs = ProgressBar(len(inputs) * len(names)), CostLines()
     with progress("starting"):
         from pellucid.render import Shown
 
@@ -83,7 +83,7 @@ def explain(
             print_error(f"{len(questions) - index} of {len(questions)} {of(questions)} were not explained.", label="Called off:")
             break
         try:
-            with progress(one.label, completes=1):
+            with progress(one.label, completes=1), costs.said():
                 e = one.answer(model, target_options)
                 again = typed_options(model_options, target_options, one.name, one.settings, drawn)
                 e = replace(e, provenance=e.provenance | again)

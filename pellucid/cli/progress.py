@@ -6,11 +6,13 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from pellucid.core.progress import watched
+import click
+
+from pellucid.core.progress import Announcement, announced, watched
 from pellucid.core.progress_bar import bars
 from pellucid.errors.printable import printable
 
@@ -20,6 +22,24 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
 STOPPING = "stopping, results so far are kept; Ctrl-C again quits at once"
+
+
+class CostLines:
+    """What long work will cost, on stderr before it begins: once for each method, however many inputs there are."""
+
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+
+    def __call__(self, announcement: Announcement) -> None:
+        line = announcement.line("--with ")
+        name = line.partition(":")[0]
+        if name not in self.names:
+            self.names.add(name)
+            click.echo(printable(line), err=True)
+
+    def said(self) -> AbstractContextManager[None]:
+        """A block in which it is."""
+        return announced(self)
 
 
 class ProgressBar:

@@ -9,9 +9,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from . import notebook
+
+if TYPE_CHECKING:
+    from .progress_bar import ProgressBars
 
 Watcher = Callable[[int, int, str], bool | None]
 """Gets what is done, the total, and of what ("forward passes"); returns True to call the rest off."""
@@ -55,7 +58,7 @@ def report_progress(done: int, total: int, what: str) -> bool:
     return watcher is not None and watcher(done, total, what) is True
 
 
-def automatic() -> Watcher | None:
+def automatic() -> ProgressBars | None:
     """The watcher where nobody set one: bars in a notebook, and in scripts that asked for them."""
     shown = _SHOWN["bars"]
     if shown is False or (shown is None and not notebook.in_notebook()):
@@ -64,10 +67,45 @@ def automatic() -> Watcher | None:
 
 
 @cache
-def _bars(*, in_notebook: bool) -> Watcher:
+def _bars(*, in_notebook: bool) -> ProgressBars:
     from .progress_bar import ProgressBars, Surface, TerminalSurface
 
     return ProgressBars(Surface() if in_notebook else TerminalSurface())
+
+
+class Announcement(Protocol):
+    """What is said of long work before it begins."""
+
+    def line(self, option: str = "") -> str:
+        """One sentence. Settings that it names are preceded by `option`, as in a command line by "--with "."""
+
+
+Announcer = Callable[[Announcement], None]
+"""Gets what is said of long work before it begins."""
+
+_ANNOUNCER: ContextVar[Announcer | None] = ContextVar("announcer", default=None)
+
+
+@contextmanager
+def announced(announcer: Announcer) -> Iterator[None]:
+    """In this block, pass on to `announcer` what is said of long work before it begins."""
+    token = _ANNOUNCER.set(announcer)
+    try:
+        yield
+    finally:
+        _ANNOUNCER.reset(token)
+
+
+def announcer() -> Announcer | None:
+    """Who shows what is said of long work; None where nobody does, so that its cost need not be estimated.
+
+    Without an announcer of the caller's own, bars show it, where there are any: see `progress`.
+    """
+    own = _ANNOUNCER.get()
+    if own is not None or _WATCHER.get() is not None:
+        return own
+    bars = automatic()
+    return None if bars is None else lambda announcement: bars.say(announcement.line())
 
 
 Viewer = Callable[[Callable[[], Any]], None]

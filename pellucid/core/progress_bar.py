@@ -93,6 +93,10 @@ class ProgressBars:
             self.drawn = now
             self.surface.draw(self.progress)
 
+    def say(self, line: str) -> None:
+        """Say something of long work before it begins."""
+        self.surface.say(line)
+
     def opened(self) -> Progress:
         """The bars; drawn from here on."""
         if self.progress is None:
@@ -147,6 +151,10 @@ class Surface:
     def draw(self, progress: Progress) -> None:
         notebook.display(progress.make_tasks_table(progress.tasks)._repr_mimebundle_([], []), name=self.name, update=True)
 
+    def say(self, line: str) -> None:
+        """A line above the bars, which stays."""
+        notebook.display({"text/plain": line}, name=f"pellucid-{uuid4().hex}")
+
     def close(self, line: str) -> None:
         """One line is left."""
         notebook.display({"text/plain": line}, name=self.name, update=True)
@@ -172,6 +180,9 @@ class TerminalSurface(Surface):
 
     def draw(self, progress: Progress) -> None:
         self.live.update(progress, refresh=True)
+
+    def say(self, line: str) -> None:
+        print(line, file=sys.stderr)
 
     def close(self, line: str) -> None:
         self.live.stop()

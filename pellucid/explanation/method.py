@@ -68,6 +68,7 @@ OPTIONAL: dict[str, Any] = {
     "resolve": None,  # (model, x, target) -> (Method, str): for methods that choose another one; which, and why in a sentence
     "of_tokens": None,  # (text) -> (Method, notes): the method for one `token_inputs.TokenizedText`, where `baseline` does not do
     "changes_ids": None,  # (text) -> bool: whether it replaces whole tokens of a `TokenizedText`, and so works on ids themselves
+    "passes": None,  # (model, x, target) -> Passes | None: how often it is about to run the network; None where it cannot be said
     "choose": None,  # (tape, ops) -> Composite: for relevance propagation; the rules for what ran, which `inspect` shows
 }
 

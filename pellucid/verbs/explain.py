@@ -40,6 +40,7 @@ from .beneath import pixels_of, with_picture
 from .call import call
 from .continuation import explain_continuation
 from .contrast import against, contrast, small_difference
+from .cost import announce
 from .held_place import at_place, from_place, held_place
 from .inputs import Batch, read_inputs
 from .many import TOGETHER, explain_many
@@ -260,6 +261,8 @@ def _explain_together(
     place = None if at is None else held_place(batch, at)
     if place is not None:
         return _explain_held_place(method, batch, target, place)
+    if at is None:
+        announce(method, batch.model, batch.x, target)
     try:
         of_table = table_inputs.attribute(method, batch.model, batch.x, target) if at is None else None
         attribution = of_table or attribute(method, batch.model, batch.x, target, at)

@@ -9,11 +9,14 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
+from pellucid.core.answers import keep_answer, kept_answer
 from pellucid.explanation.attribution import Attribution
+from pellucid.explanation.passes import Passes
 from pellucid.model import Model
 from pellucid.model.where import Where
 from pellucid.tape import Tape, check_branches, record, resolve_target
 from pellucid.tape.axes.feature_map import FeatureMap
+from pellucid.tape.forward import batch_size
 from pellucid.tape.local import single_precision
 from pellucid.tape.seed import ResolvedTarget
 from pellucid.target import Target
@@ -93,14 +96,30 @@ class CAM(ABC):
         Raises:
             MethodError: no value between the input and the target is a map, or none that was named.
         """
-        tape = record(model, x)
-        resolved = resolve_target(tape, target, model)
-        chosen = choose_map(tape, resolved, self.name, self.layer, at)
+        layer = self._layer(model, x, target, at)
+        tape, resolved, chosen = layer.tape, layer.resolved, layer.map
         lost = check_branches(tape, resolved.gradients, chosen.id, slopes=True) if self.by_gradients else ()
-        heat, forwards, notes = self.heat_of(LayerActivation(model, x, tape, resolved, chosen, tape.value(chosen.id)))
+        heat, forwards, notes = self.heat_of(layer)
         heat = heat.relu() if self.relu else heat
         made = map_attribution(tape, resolved, chosen, heat, at, notes=notes, options=self.options, forwards=forwards)
         return replace(made, lost=lost) if lost else made
+
+    def _layer(self, model: Model, x: Tensor, target: Target, at: str | Where | None = None) -> LayerActivation:
+        """The map that is weighted; the one that `passes` has found, where it has."""
+        known = kept_answer(self, x) if at is None else None
+        if known is not None and known[0] is target:
+            found: LayerActivation = known[1]
+            return found
+        tape = record(model, x)
+        resolved = resolve_target(tape, target, model)
+        chosen = choose_map(tape, resolved, self.name, self.layer, at)
+        return LayerActivation(model, x, tape, resolved, chosen, tape.value(chosen.id))
+
+    def _passes(self, model: Model, x: Tensor, target: Target, least: float = 1.0) -> Passes:
+        """One forward pass, and one for each channel of the map."""
+        layer = self._layer(model, x, target)
+        keep_answer(self, x, (target, layer))
+        return Passes(len(x) * (1 + layer.map.channels), batch=batch_size(x), least=least)
 
     @property
     def options(self) -> tuple[str, ...]:

@@ -10,9 +10,12 @@ import torch
 from torch import Tensor
 
 from pellucid.errors import ModelError
+from pellucid.explanation.passes import Passes
+from pellucid.model import Model
 from pellucid.tape.axes.feature_map import resized
 from pellucid.tape.forward import Readout, batch_size, run_batched
 from pellucid.tape.local import single_precision
+from pellucid.target import Target
 from .base import CAM, Heat, LayerActivation, weighted_sum
 
 
@@ -61,6 +64,10 @@ class ScoreCAM(CAM):
         w = torch.cat([self.weigh(scores[:done].T, A[:, :done]), A.new_zeros(samples, channels - done)], 1)
         notes = (f"Called off after {done:,} of {channels:,} channels.",) if done < channels else ()
         return Heat(weighted_sum(w, A), samples * (1 + done), notes)
+
+    def passes(self, model: Model, x: Tensor, target: Target) -> Passes:
+        """How often it is about to run the network."""
+        return self._passes(model, x, target)
 
     def masks(self, maps: Tensor, layer: LayerActivation) -> Tensor:
         """Maps (n, 1, *places) over the places of the input, from 0 to 1; without a range they are 0."""

@@ -11,6 +11,7 @@ from torch import Tensor
 from pellucid.core.progress import report_progress
 from pellucid.errors import MethodError
 from pellucid.explanation.attribution import Attribution
+from pellucid.explanation.passes import Passes
 from pellucid.model import Model
 from pellucid.model.where import Where
 from pellucid.tape import check_branches, find, record, resolve_target
@@ -99,3 +100,8 @@ class DeepShap:
             values, resolved.score, resolved.target, resolved.output, notes=notes, options=options, error=error,
             forwards=samples * (1 + 2 * done), lost=lost,
         )  # fmt: skip
+
+    def passes(self, model: Model, x: Tensor, target: Target) -> Passes:
+        """How often it is about to run the network."""
+        draws = self.n if self.baselines is None else len(self.baselines)
+        return Passes(len(x) * (1 + draws), len(x) * draws)

@@ -12,6 +12,7 @@ from torch import Tensor
 from pellucid.core.random import generator
 from pellucid.errors import InputError, MethodError
 from pellucid.explanation.attribution import Attribution
+from pellucid.explanation.passes import Passes
 from pellucid.model import Model
 from pellucid.model.where import Where
 from pellucid.tape.forward import run_batched
@@ -86,6 +87,10 @@ class Expected:
         options = (f"n={self.n}", f"seed={self.seed}", f"baselines={brief(self.baselines)}")
         spent = samples + (2 if at is None else 3) * sum(tally.count)
         return s.attribution(tally.mean, notes=notes, options=options, error=tally.error, forwards=spent)
+
+    def passes(self, model: Model, x: Tensor, target: Target) -> Passes:
+        """How often it is about to run the network."""
+        return Passes(len(x) * (1 + self.n), len(x) * self.n)
 
 
 def draws(n: int, baselines: int, seed: int) -> tuple[list[int], list[float]]:

@@ -13,6 +13,7 @@ from torch import Tensor
 from pellucid.core.random import generator, normal
 from pellucid.errors import MethodError, ModelError
 from pellucid.explanation.attribution import Attribution
+from pellucid.explanation.passes import Passes
 from pellucid.model import Model
 from pellucid.model.where import Where
 from pellucid.tape.forward import Readout, batch_size, resolve_readout, run_batched, varied_value
@@ -68,6 +69,10 @@ class FiniteDifferences:
         options = (f"step={self.step}", f"cell={self.cell}")
         return moves.attribution(slope, 2, options)
 
+    def passes(self, model: Model, x: Tensor, target: Target) -> Passes:
+        """How often it is about to run the network."""
+        return passes_of(x, self.cell, 2)
+
 
 @dataclass(frozen=True, eq=False)
 class LocalVariance:
@@ -120,6 +125,10 @@ class LocalVariance:
         error = ((fourth - (self.n - 3) / (self.n - 1) * variance.square()).clamp(min=0) / self.n).sqrt()
         options = (f"sigma={self.sigma}", f"n={self.n}", f"cell={self.cell}", f"seed={self.seed}")
         return moves.attribution(variance, self.n, options, error)
+
+    def passes(self, model: Model, x: Tensor, target: Target) -> Passes:
+        """How often it is about to run the network."""
+        return passes_of(x, self.cell, self.n)
 
 
 @dataclass(frozen=True, eq=False)
@@ -236,3 +245,9 @@ def divided(shape: tuple[int, ...], side: int | None) -> tuple[Tensor, bool]:
     for n in places:
         number = number[..., None] * ceil(n / side) + torch.arange(n) // side
     return number.expand(shape).contiguous(), len(shape) > 1
+
+
+def passes_of(x: Tensor, side: int | None, kinds: int) -> Passes:
+    """How many passes it takes to move every cell of the samples in so many ways."""
+    cells = int(divided(tuple(x.shape[1:]), side)[0].max()) + 1
+    return Passes(len(x) * (1 + cells * kinds), batch=batch_size(x))

@@ -13,6 +13,7 @@ from torch import Tensor
 from pellucid.core.numbers import figure
 from pellucid.errors import MethodError, ModelError
 from pellucid.explanation.attribution import Attribution
+from pellucid.explanation.passes import Passes
 from pellucid.model import Model
 from pellucid.model.where import Where
 from pellucid.tape.forward import run_batched
@@ -83,6 +84,14 @@ class Integrated:
         return line.gradient.attribution(
             integral.values, notes=notes, options=options, forwards=2 * len(x) + 2 * integral.gradients
         )
+
+    def passes(self, model: Model, x: Tensor, target: Target) -> Passes:
+        """How often it is about to run the network, at most: twice as many steps are taken where they are needed."""
+        rounds = [self.first]
+        while self.goal is not None and 2 * rounds[-1] <= self.most:
+            rounds.append(2 * rounds[-1])
+        gradients = len(x) * sum(rounds)
+        return Passes(2 * len(x) + gradients, gradients, least=self.first / sum(rounds))
 
     @property
     def first(self) -> int:

@@ -14,6 +14,7 @@ from pellucid.core.random import generator, normal
 from pellucid.errors import MethodError
 from pellucid.explanation.attribution import Attribution
 from pellucid.explanation.method import Method, configured, has, member
+from pellucid.explanation.passes import Passes
 from pellucid.model import Model
 from pellucid.model.where import Where
 from pellucid.tape.forward import run_batched
@@ -109,6 +110,12 @@ class Noisy:
         notes = (*calls.notes(self.method.name), *called_off(tally.count, self.n))
         forwards = calls.forwards and calls.forwards + samples
         return s.attribution(values, error=error, notes=notes, options=options, shared=calls.shared, forwards=forwards)
+
+    def passes(self, model: Model, x: Tensor, target: Target) -> Passes | None:
+        """How often it is about to run the network, where the wrapped method says so of itself."""
+        count = member(self.method, "passes")
+        each = None if count is None else count(model, x, target)
+        return each and replace(each, forward=len(x) + self.n * each.forward, backward=self.n * each.backward)
 
     def _check(self) -> None:
         if self.of not in OF:

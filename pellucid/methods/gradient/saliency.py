@@ -11,6 +11,7 @@ from torch import Tensor
 
 from pellucid.explanation.attribution import Attribution
 from pellucid.explanation.ledger import Row
+from pellucid.explanation.passes import Passes
 from pellucid.methods.conditional_relevance import conditional_target, propagate_conditional
 from pellucid.methods.several_targets import Seeded, carry_each, seeded
 from pellucid.model import Model
@@ -55,6 +56,10 @@ class OfGradient(ABC):
         return Attribution(
             values, rows.score, rows.target, resolved.output, forwards=(1 + many) * len(x), through=rows.through, lost=lost
         )
+
+    def passes(self, model: Model, x: Tensor, target: Target) -> Passes:
+        """How often it is about to run the network."""
+        return Passes(len(x), max(1, len(self.only)) * len(x))
 
     def attribute_each(self, model: Model, x: Tensor, targets: Sequence[Target]) -> list[Attribution] | None:
         """The values at the input for several targets of one sample, from one forward pass."""

@@ -11,6 +11,7 @@ from torch import Tensor
 from pellucid.core.numbers import figure
 from pellucid.errors import MethodError
 from pellucid.explanation.attribution import Attribution
+from pellucid.explanation.passes import Passes
 from pellucid.model import Model
 from pellucid.model.where import Where
 from pellucid.tape.forward import batch_size, run_batched
@@ -79,6 +80,10 @@ class SimpleTaylor:
         options = (f"root={self.root}", f"baseline={brief(self.baseline)}", f"reach={self.reach}")
         spent = len(x) * (2 + 2 + ROUNDS * (PARTS + 1))
         return s.attribution(values, notes=notes, options=options, forwards=spent)
+
+    def passes(self, model: Model, x: Tensor, target: Target) -> Passes:
+        """How often it is about to run the network."""
+        return Passes(len(x) * (2 + ROUNDS * (PARTS + 1)), 2 * len(x), batch_size(x))
 
     def _way(self, s: BatchedGradient, x: Tensor) -> Tensor:
         """The line, from x to its end."""

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from pellucid.errors import MethodError
 from pellucid.explanation.attribution import Attribution
+from pellucid.explanation.passes import Passes
 from pellucid.model import Model
 from pellucid.model.where import Where
 from pellucid.tape.forward import Readout, resolve_readout, varied_value
@@ -33,7 +34,7 @@ from .masks import (
     scores_in_words,
     settings,
 )
-from .optimise import Momentum, optimise, scores_under
+from .optimise import Momentum, least_of, optimise, scores_under
 
 STEPS, ENTRIES = 800, 32 * 32  # of a run, and of a mask, that the published rates belong to
 FEWEST = 100  # steps: those of shorter runs are no longer than in one of 100, since longer ones throw masks from 0 to 1 and back
@@ -145,6 +146,12 @@ class Extremal:
             values.to(torch.promote_types(x.dtype, torch.float32)), score, readout.target, output,
             notes=(*notes, *result.notes), options=self.options, shared=game.places.shared, forwards=passes, lost=lost,
         )  # fmt: skip
+
+    def passes(self, model: Model, x: Tensor, target: Target) -> Passes:
+        """How often it is about to run the network."""
+        masks = len(x) * len(self.areas) * len(GAMES[self.variant])
+        steps = self.steps * masks
+        return Passes(steps + masks + 4 * len(x), steps, least=least_of(self.steps, self.tol))
 
     def game(self, readout: Readout, output: Tensor) -> AreaGame:
         """What is optimised for the samples of a readout."""

@@ -12,6 +12,7 @@ from torch import Tensor
 from pellucid.core.blur import blur_matrix
 from pellucid.core.random import generator
 from pellucid.explanation.attribution import Attribution
+from pellucid.explanation.passes import Passes
 from pellucid.model import Model
 from pellucid.model.where import Where
 from pellucid.tape.forward import Readout, resolve_readout, varied_value
@@ -31,7 +32,7 @@ from .masks import (
     scores_in_words,
     settings,
 )
-from .optimise import Adam, optimise, scores_under
+from .optimise import Adam, least_of, optimise, scores_under
 
 SIZE = 28  # entries along a side of the mask the weights were published for
 # The share of the score that counts as none of it. It lies off zero, which the null image itself has: no rounding decides then.
@@ -127,6 +128,11 @@ class Meaningful:
             values, score, readout.target, output, notes=(*game.notes(1 - masks, remaining), *result.notes),
             options=self.options, shared=game.places.shared, forwards=result.passes + 5 * len(x), lost=lost,
         )  # fmt: skip
+
+    def passes(self, model: Model, x: Tensor, target: Target) -> Passes:
+        """How often it is about to run the network."""
+        steps = self.steps * len(x)
+        return Passes(steps + 5 * len(x), steps, least=least_of(self.steps, self.tol))
 
     def game(self, readout: Readout, output: Tensor) -> DeletionGame:
         """What is optimised for the samples of a readout."""

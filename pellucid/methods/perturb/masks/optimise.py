@@ -138,6 +138,11 @@ def gradient(game: Game, masks: Tensor, index: Sequence[int], step: int) -> tupl
     return grad, len(variants)
 
 
+def least_of(steps: int, tol: float | None) -> float:
+    """The share of the steps that is certain to be taken: all, or those up to the first look at whether a mask still moves."""
+    return 1.0 if tol is None else min(1.0, WATCHED / steps)
+
+
 def scores_under(game: Game, masks: Tensor) -> Tensor:
     """The scores of the samples of a game under masks over all places, as many at once as suit the machine."""
     parts = chunks(range(len(masks)), batch_size(game.readout))

@@ -10,8 +10,10 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor
 
+from pellucid.core.answers import keep_answer, kept_answer
 from pellucid.errors import InputError, MethodError
 from pellucid.explanation.attribution import Attribution
+from pellucid.explanation.passes import Passes
 from pellucid.model import Model, load
 from pellucid.model.outputs import main_output
 from pellucid.model.where import Where
@@ -23,11 +25,11 @@ from ..imputers.multi_input import as_imputer, column_values, for_columns, prepa
 from ..imputers.text import LeftOut, replacement, text_imputer
 from ..regions.division import Division
 from ..regions.multi_input import MultiInputRegions, divide
-from ..regions.regions import TableColumns
+from ..regions.regions import Regions, TableColumns
 from ..regions.text import text_division
 from .design import Design, OneOut
 from .estimator import Estimate, Estimator
-from .query import extend, start
+from .query import distinct_rows, extend, start
 from .responses import Responses
 from .run import Run
 from .study import Study, called_off, module_path, painted
@@ -36,6 +38,7 @@ SampleResult = tuple[Tensor, Tensor | None, int, tuple[str, ...]]
 """Values and standard errors shaped like the sample, the number of forward passes, and notes."""
 
 STAGES = 8  # of a run that may stop early
+FASTEST = 1 / 7  # of the time of whole passes: the least that was measured where only what a region reaches is computed
 ADDITIVE = ("shapley", "kernel_shap")  # whose values over regions sum to what the sample scores above an empty one
 
 
@@ -130,7 +133,7 @@ class Perturbation:
     def study(self, readout: Readout, value: Tensor, row: int) -> Study:
         """What is to be computed for one sample."""
         sample = value[row : row + 1]
-        regions = divide(self.division, sample, readout.model, inside=readout.at is not None).to(value.device)
+        regions = self._regions(sample, readout.model, inside=readout.at is not None)
         chosen, draws = as_imputer(self.imputer), self.draws
         if (self.design.soft or regions.soft) and not chosen.soft:
             raise MethodError(
@@ -149,6 +152,33 @@ class Perturbation:
             readout, sample, row, regions, self.design, fill, draws, self.batch, description, once, self.accelerate == "auto",
             self.semantics, exact=values is not None and values.exact,
         )  # fmt: skip
+
+    def _regions(self, sample: Tensor, model: Model, *, inside: bool = False) -> Regions:
+        """The regions of one sample, which are found once while something is explained."""
+        found = kept_answer(self.division, sample)
+        if not isinstance(found, Regions):
+            found = divide(self.division, sample, model, inside=inside).to(sample.device)
+            keep_answer(self.division, sample, found)
+        return found
+
+    def passes(self, model: Model, x: Tensor, target: Target) -> Passes | None:
+        """How often it is about to run the network; None where tokens are removed, so that passes differ in length."""
+        if self.semantics == "remove":
+            return None
+        counts = [self._count(x[row : row + 1], model) for row in range(len(x))]
+        shorter = FASTEST if self.accelerate == "auto" and isinstance(self.design, OneOut) else 1.0
+        least = shorter if self.tol is None else shorter / STAGES
+        return Passes(sum(counts), batch=self.batch or batch_size(x), least=least)
+
+    def _count(self, sample: Tensor, model: Model) -> int:
+        """The number of passes for one sample: of distinct rows, of the sample itself, and of what is left with no region."""
+        regions = self._regions(sample, model)
+        imputer = for_columns(as_imputer(self.imputer), regions, model, alone=isinstance(self.design, OneOut))
+        values = column_values(imputer, regions, model)
+        draws, rows = self.draws if values is None else values.draws, self.design.count(regions.n)
+        once = not imputer.random and not regions.soft
+        asked = distinct_rows(self.design, regions.n, rows, once=once)[0]
+        return len(asked) * draws + 1 + (0 if self.design.common else draws)
 
     def begin(self, model: Any, x: Any, target: Any = None, at: str | Where | None = None) -> Run:
         """A run over one sample without rows yet: to load answers into, and to extend."""

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from pellucid.tape.forward import batch_size, run_batched
 from ..imputers.imputer import occluded
+from .design import Design
 from .responses import Responses
 from .shortcut import shortcut
 from .study import Study
@@ -80,7 +81,7 @@ def extend(study: Study, responses: Responses, upto: int | None = None) -> Respo
         MethodError: tokens are to be removed from a network that needs them all.
     """
     upto = study.rows if upto is None else upto
-    numbers, place = _distinct(study, upto)
+    numbers, place = distinct_rows(study.design, study.regions.n, upto, once=study.once)
     done = int((numbers < len(responses)).sum())
     parts = [responses.answers[numbers[:done]]]
     backend = _backend(study, numbers[done:].tolist())
@@ -120,12 +121,16 @@ def _empty(study: Study, whole: bool) -> Tensor:
     return _kept(study, study.readout.values(variants, rows), rows, whole)
 
 
-def _distinct(study: Study, upto: int) -> tuple[Tensor, Tensor]:
-    """The rows that differ from all before them, and for each row the place of its answer among theirs."""
-    n, every = study.regions.n, torch.arange(upto)
-    if not study.once or study.design.soft or 2**n > FEW * upto:
+def distinct_rows(design: Design, n: int, upto: int, *, once: bool) -> tuple[Tensor, Tensor]:
+    """The rows over n regions that differ from all before them, and for each row the place of its answer among theirs.
+
+    Arguments:
+        once: Whether equal rows give equal answers; else all are asked.
+    """
+    every = torch.arange(upto)
+    if not once or design.soft or 2**n > FEW * upto:
         return every, every
-    rows = study.design.rows(n, 0, upto)
+    rows = design.rows(n, 0, upto)
     _, kind = torch.unique((rows * 2 ** torch.arange(n)).sum(1), return_inverse=True)
     first = torch.full((upto,), upto).scatter_reduce(0, kind, every, "amin")[kind]
     numbers = every[first == every]
