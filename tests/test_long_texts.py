@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.multiprocessing.reductions import StorageWeakRef
 from torch.nn import functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import pellucid as pl
 from pellucid.methods.lrp import composite
@@ -235,3 +240,36 @@ def test_one_pass_serves_to_embed_a_text_and_to_walk_back(twice: bool, monkeypat
     two = pl.explain(net, ids, target)
     assert torch.equal(one.values, two.values) and torch.equal(one.ledger.error, two.ledger.error)
     assert torch.equal(pl.explain(net, ids.repeat(2, 1), target).values[:1], two.values)
+
+
+class Alive(TorchDispatchMode):
+    """Counts the tensors of one size that are alive at the same time while something runs."""
+
+    def __init__(self, nbytes: int) -> None:
+        super().__init__()
+        self.nbytes, self.most = nbytes, 0
+        self._alive: dict[int, StorageWeakRef] = {}
+
+    def __torch_dispatch__(self, fn: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Any:
+        out = fn(*args, **(kwargs or {}))
+        self._alive = {key: storage for key, storage in self._alive.items() if not storage.expired()}
+        if isinstance(out, Tensor) and out.untyped_storage().nbytes() == self.nbytes:
+            storage = StorageWeakRef(out.untyped_storage())
+            self._alive[storage.cdata] = storage
+        self.most = max(self.most, len(self._alive))
+        return out
+
+
+def most_scores_alive(call: Callable[[], object]) -> int:
+    """How many tensors of the size of a text's scores, in single precision, a call holds at the same time at most."""
+    with Alive(LENGTH * WORDS * 4) as alive:
+        call()
+    return alive.most
+
+
+def test_the_scores_of_a_text_are_held_twice_while_a_network_is_checked_and_once_later() -> None:
+    net, ids = Reader().eval(), torch.randint(0, WORDS, (1, LENGTH), generator=torch.Generator().manual_seed(2))
+    model, target = pl.load(net), pl.token(7, position=4)
+    assert most_scores_alive(lambda: net(ids)) == 1  # no other tensor has that size
+    assert most_scores_alive(lambda: pl.explain(model, ids, target, "lrp")) == 2  # of which one is compared with the other
+    assert most_scores_alive(lambda: pl.explain(model, ids, target, "lrp")) == 1

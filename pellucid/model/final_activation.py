@@ -303,7 +303,7 @@ def _find(forward: Callable[..., Any], x: Tensor, keywords: dict[str, Any], hidi
             with drawing_from(generators), listening() as listener:
                 output = forward(x[:some].clone(), **_first(keywords, some, len(x)))
             main = main_output(output)
-            if not keywords and not generators:
+            if x.is_floating_point() and not keywords and not generators:  # of token ids nobody asks for it, and it may be large
                 keep_answer(forward, x[:some], output)
         except Exception:  # whoever runs it next says why
             continue
