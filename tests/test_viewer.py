@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 import shlex
 import shutil
@@ -40,6 +41,28 @@ def page_of(name: str) -> str:
 def cat(visit: Visit) -> Seen:
     """The page of a photograph: a class, and its difference from another."""
     return visit(html(contrast()), grant=["clipboard-read", "clipboard-write"])
+
+
+@pytest.fixture(scope="module")
+def demonstration(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that `pellucid demo` writes."""
+    folder = tmp_path_factory.mktemp("demo") / "pellucid-demo"
+    done = CliRunner().invoke(main, ["demo", "--out", str(folder)])
+    assert done.exit_code == 0 and f"report: {folder / 'index.html'}" in done.output.replace("\n", ""), done.output
+    return folder
+
+
+@pytest.fixture
+def shown(visit: Visit, demonstration: Path) -> Seen:
+    """The report of `pellucid demo`, as it opens."""
+    return visit(demonstration / "index.html", grant=["clipboard-read", "clipboard-write"])
+
+
+def layers_of(seen: Seen) -> list[dict[str, Any]]:
+    """What the first page of a report holds."""
+    made: dict[str, Any] = json.loads(seen.page.text_content("#document"))
+    found: list[dict[str, Any]] = made["pages"][0]["layers"]
+    return found
 
 
 @cache
@@ -84,12 +107,14 @@ def stage(seen: Seen) -> bytes:
 # -- the first five minutes ---------------------------------------------------------------------------------------------------
 
 
-def test_first_five_minutes_by_mouse(cat: Seen) -> None:
-    page = cat.page
-    assert "tiger cat" in page.inner_text("h1") and pressed(cat, "Map")
+def test_first_five_minutes_by_mouse(shown: Seen) -> None:
+    cat, page, layers = shown, shown.page, layers_of(shown)
+    assert "Egyptian cat" in page.inner_text("h1") and pressed(cat, "Map")
+    tabs = page.get_by_role("navigation", name="Pages").get_by_role("link")
+    assert tabs.last.inner_text() == "A network that cheats"
     page.get_by_role("button", name="Regions", exact=True).click()
     badges = page.get_by_role("group", name="Regions on the picture").get_by_role("button")
-    regions = contrast()["layers"][0]["regions"]
+    regions = layers[0]["regions"]
     assert badges.count() == len(regions)
     assert badges.first.inner_text() == f"{100 * regions[0]['share']:.0f} %"
     badges.first.click()
@@ -103,15 +128,16 @@ def test_first_five_minutes_by_mouse(cat: Seen) -> None:
     assert stage(cat) == plain
     page.get_by_label("Opacity").fill("100")
     before, colours = caption(cat), painted(cat)
-    page.get_by_label("Target").select_option(label=contrast()["layers"][1]["target"])
+    page.get_by_label("Target").select_option(label=next(one["target"] for one in layers if one["contrast"]))
     assert " - " in page.inner_text("h1") and caption(cat) != before
     page.wait_for_timeout(50)
     assert not np.array_equal(painted(cat), colours)
     assert cat.complaints() == []
 
 
-def test_first_five_minutes_by_keys_alone(cat: Seen) -> None:
-    page = cat.page
+def test_first_five_minutes_by_keys_alone(shown: Seen) -> None:
+    cat, page, layers = shown, shown.page, layers_of(shown)
+    assert "Egyptian cat" in page.inner_text("h1") and pressed(cat, "Map")
     page.keyboard.press("1")
     assert pressed(cat, "Picture")
     plain = stage(cat)
@@ -125,7 +151,7 @@ def test_first_five_minutes_by_keys_alone(cat: Seen) -> None:
     page.keyboard.press("4")
     tab_to(cat, r"^\d+ %, Region 1 of")
     page.keyboard.press("ArrowRight")
-    assert focused(cat).startswith(f"{100 * contrast()['layers'][0]['regions'][1]['share']:.0f} %")
+    assert focused(cat).startswith(f"{100 * layers[0]['regions'][1]['share']:.0f} %")
     page.keyboard.press("Enter")
     assert "Region 2 of" in page.inner_text(".readout")
     page.keyboard.press("Escape")
@@ -135,6 +161,9 @@ def test_first_five_minutes_by_keys_alone(cat: Seen) -> None:
     assert " - " in page.inner_text("h1") and caption(cat) != before
     page.keyboard.press("t")
     assert caption(cat) == before
+    tab_to(cat, "^An espresso")
+    page.keyboard.press("Enter")
+    page.locator("h1", has_text="espresso").wait_for()
     page.keyboard.press("?")
     assert page.get_by_role("dialog").is_visible()
     page.keyboard.press("Escape")
@@ -142,14 +171,14 @@ def test_first_five_minutes_by_keys_alone(cat: Seen) -> None:
     assert cat.complaints() == []
 
 
-def test_the_copied_command_computes_the_same_values(cat: Seen, tmp_path: Path) -> None:
-    cat.page.keyboard.press("v")
-    cat.page.get_by_role("button", name="Copy command").click()
-    program, *words = shlex.split(cat.page.evaluate("navigator.clipboard.readText()"))
+def test_the_copied_command_computes_the_same_values(shown: Seen, demonstration: Path, tmp_path: Path) -> None:
+    shown.page.keyboard.press("v")
+    shown.page.get_by_role("button", name="Copy command").click()
+    program, *words = shlex.split(shown.page.evaluate("navigator.clipboard.readText()"))
     out = tmp_path / "again.safetensors"
     done = CliRunner().invoke(main, [*words, "--out", str(out)])
     assert program == "pellucid" and done.exit_code == 0, done.output
-    assert torch.equal(pl.Explanation.load(out).values, documents.result("cat").values)
+    assert torch.equal(pl.Explanation.load(out).values, pl.Explanation.load(demonstration / "cat-contrast.safetensors").values)
 
 
 def test_commands_are_copied_as_they_are(visit: Visit) -> None:
@@ -207,7 +236,7 @@ def test_every_control_is_reached_and_moved_by_keys(cat: Seen) -> None:
     assert "Full colour at ±0.500, as chosen" in page.inner_text(".legend")
     tab_to(cat, "^Keys$")
     page.keyboard.press("Enter")
-    assert page.get_by_role("dialog").is_visible()
+    page.get_by_role("dialog").wait_for()
 
 
 def test_words_are_reached_by_arrows_and_told(visit: Visit) -> None:
@@ -331,16 +360,29 @@ def test_columns_of_tables_sort(visit: Visit) -> None:
     assert len(scores) > 1 and scores == sorted(scores, reverse=True)
 
 
-def test_pages_of_a_report_have_addresses(visit: Visit) -> None:
-    seen = visit(page_of("report"))
-    pages = documents.of("report")["pages"]
-    seen.page.get_by_role("link", name=pages[1]["title"]).click()
-    assert seen.page.inner_text("h1") == pages[1]["title"]
+def test_a_report_of_a_few_pages_opens_with_the_first(visit: Visit) -> None:
+    report = documents.of("report")
+    seen, titles = visit(page_of("report")), [one["title"] for one in report["pages"]]
+    links = seen.page.get_by_role("navigation", name="Pages").get_by_role("link")
+    assert seen.page.inner_text("h1") == titles[0] and links.all_inner_texts() == ["All pages", *titles]
+    links.filter(has_text=titles[1]).click()
+    assert seen.page.inner_text("h1") == titles[1]
+    assert seen.page.inner_text("nav [aria-current=page]") == titles[1]
     seen.page.reload()
     seen.page.wait_for_selector("#viewer h1")
-    assert seen.page.inner_text("h1") == pages[1]["title"]
+    assert seen.page.inner_text("h1") == titles[1]
+    links.first.click()
+    assert seen.page.inner_text("h1") == report["title"] and seen.axe() == []
+
+
+def test_a_report_of_many_pages_opens_with_all_of_them(visit: Visit) -> None:
+    report = documents.of("report")
+    seen = visit(html({**report, "pages": 4 * report["pages"]}))
+    assert seen.page.inner_text("h1") == report["title"] and seen.page.locator(".cards li").count() == 4 * len(report["pages"])
+    seen.page.locator(".cards a").nth(1).click()
+    assert seen.page.inner_text("h1") == report["pages"][1]["title"]
     seen.page.get_by_role("link", name="Next").click()
-    assert seen.page.inner_text("h1") == pages[2]["title"]
+    assert seen.page.inner_text("h1") == report["pages"][2]["title"]
 
 
 # -- all kinds ------------------------------------------------------------------------------------------------------------------

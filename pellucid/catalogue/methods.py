@@ -20,15 +20,25 @@ perturb = entries_of("methods.perturb", repeats=True, forward=True)
 mask = entries_of("methods.perturb", signed=False, repeats=True)
 
 METHODS: tuple[Entry, ...] = (
-    lrp("lrp", "Auto", "relevance that reaches the input: the composite that measured best for the architecture", p.BACH_2015),
+    lrp(
+        "lrp",
+        "Auto",
+        "what each part of the input adds to the score, layer by layer, by rules chosen for the architecture",
+        p.BACH_2015,
+    ),
     lrp("lrp.conserving", "FittedConserving", "gamma, and biases hand on what they keep: `lrp` without attention", p.BACH_2015),
     lrp("lrp.zero", "Zero", "relevance by contributions as they are", p.BACH_2015),
     lrp("lrp.epsilon", "EpsilonEverywhere", "contributions over their sum, which a stabiliser keeps from zero", p.BACH_2015),
     lrp("lrp.gamma", "GammaEverywhere", "contributions of the sign of their sum weigh more", p.MONTAVON_2019),
     lrp("lrp.epsilon_plus", "EpsilonPlus", "z-plus on convolutions, epsilon on dense layers", p.KOHLBRENNER_2020),
-    lrp("lrp.epsilon_plus_flat", "EpsilonPlusFlat", "the same, flat at the first layer", p.KOHLBRENNER_2020),
+    lrp("lrp.epsilon_plus_flat", "EpsilonPlusFlat", "`lrp.epsilon_plus`, flat at the first layer", p.KOHLBRENNER_2020),
     lrp("lrp.epsilon_alpha2_beta1", "EpsilonAlpha2Beta1", "alpha-beta on convolutions, epsilon on dense", p.KOHLBRENNER_2020),
-    lrp("lrp.epsilon_alpha2_beta1_flat", "EpsilonAlpha2Beta1Flat", "the same, flat at the first layer", p.KOHLBRENNER_2020),
+    lrp(
+        "lrp.epsilon_alpha2_beta1_flat",
+        "EpsilonAlpha2Beta1Flat",
+        "`lrp.epsilon_alpha2_beta1`, flat at the first layer",
+        p.KOHLBRENNER_2020,
+    ),
     lrp("lrp.epsilon_gamma_box", "EpsilonGammaBox", "gamma on convolutions, z-box on pixels, epsilon on dense", p.MONTAVON_2019),
     lrp("lrp.excitation_backprop", "ExcitationBackprop", "winner-take-all probabilities, top down", p.ZHANG_2016),
     lrp("lrp.attention", "Attention", "through attention: its weights and its values, a half each (AttnLRP)", p.ACHTIBAT_2024),
@@ -46,14 +56,25 @@ METHODS: tuple[Entry, ...] = (
     many("integrated_gradients", "Integrated", "the change of the score from a baseline", p.SUNDARARAJAN_2017, adds=True),
     many("expected_gradients", "Expected", "integrated gradients averaged over baselines", p.ERION_2021, adds=True),
     many("simple_taylor", "SimpleTaylor", "first-order terms around a root on a line", p.BACH_2015, linear=False, adds=True),
-    grad("deeplift", "DeepLift", "the same, by the changes of activations on the way", p.SHRIKUMAR_2017, adds=True),
+    grad(
+        "deeplift",
+        "DeepLift",
+        "the change of the score from a baseline, carried by the changes of activations",
+        p.SHRIKUMAR_2017,
+        adds=True,
+    ),
     many("deepshap", "DeepShap", "DeepLIFT averaged over baselines, with standard errors", p.LUNDBERG_2017, adds=True),
     grad(
         "guided_backprop", "GuidedBackprop", "the gradient, only positive through active ReLUs", p.SPRINGENBERG_2015, linear=False
     ),
     grad("deconvnet", "Deconvnet", "the gradient, only positive through ReLUs", p.ZEILER_2014, linear=False),
     cam("gradcam", "GradCAM", "maps of the last layer, weighted by their mean gradient", p.SELVARAJU_2017),
-    cam("gradcam++", "GradCAMPlusPlus", "the same, places with positive gradients weighted by their share", p.CHATTOPADHAY_2018),
+    cam(
+        "gradcam++",
+        "GradCAMPlusPlus",
+        "maps of the last layer, places with positive gradients weighted by their share",
+        p.CHATTOPADHAY_2018,
+    ),
     cam("hirescam", "HiResCAM", "gradient times activation, place by place", p.DRAELOS_2020, signed=True),
     cam("layercam", "LayerCAM", "positive gradient times activation, place by place", p.JIANG_2021),
     cam("xgradcam", "XGradCAM", "maps weighted by gradients where they are active", p.FU_2020),
@@ -102,6 +123,16 @@ def method(name: str, **options: Any) -> Method:
 def entry(name: str) -> Entry:
     """The entry of the method of that name."""
     return find("method", name, METHODS + CHOOSERS, "pellucid")
+
+
+def claim(name: str) -> str:
+    """What the values of a method of the catalogue mean, in one line; nothing of a method that is not in it.
+
+    Example:
+        >>> claim("occlusion"), claim("my own")
+        ('how far the score falls when a window is covered', '')
+    """
+    return next((one.summary for one in METHODS if one.name == name), "")
 
 
 def as_method(value: Any, *, strict: bool = False) -> Method:

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from pellucid.explanation.explanation import Explanation
     from pellucid.model import Model
     from pellucid.synth.maximized import Maximized
-    from pellucid.target import Target
 
 SUFFIXES = (".png", ".json", ".safetensors")
 METHODS = ("gradcam", "gradient_x_input")  # beside lrp
@@ -54,7 +53,9 @@ def demo(out: str, open_it: bool) -> None:
         from pellucid import zoo
         from pellucid.model import load
 
-        model, photographs = load(BUILT_IN), zoo.pictures()
+        model = load(BUILT_IN)
+        folder.path.mkdir(parents=True, exist_ok=True)
+        photographs = {key: Path(shutil.copy(path, folder.path / f"{key}.jpg")) for key, path in zoo.pictures().items()}
     started = time.perf_counter()
     results, other = shown(model, photographs, folder, progress)
     with progress("writing the report"):
@@ -62,12 +63,11 @@ def demo(out: str, open_it: bool) -> None:
 
         page = report(results, title=TITLE, sentence=SENTENCE).save(folder.path / "index.html")
     seconds = time.perf_counter() - started
-    copies = [Path(shutil.copy(photographs[key], folder.path / f"{key}.jpg")) for key in ("chelsea", "coffee")]
     output.echo(
         f"Written to {folder.path} in {seconds:.1f} s: the report, PNG, JSON and safetensors files, and both photographs."
     )
     output.echo(f"report: {page}")
-    output.echo(NEXT.format(cat=copies[0], other=other, model=BUILT_IN))
+    output.echo(NEXT.format(cat=photographs["chelsea"], other=other, model=BUILT_IN))
     if open_it:
         open_first([page])
 
@@ -75,13 +75,12 @@ def demo(out: str, open_it: bool) -> None:
 def shown(model: Model, photographs: dict[str, Path], folder: Folder, progress: ProgressBar) -> tuple[list[Any], str]:
     """All results, which are printed and written as they come; and the class that the cat is second best."""
     from pellucid.render.demonstration import exposed
-    from pellucid.target import logit
     from pellucid.verbs.explain import explain
     from pellucid.verbs.maximize import maximize
 
-    def one(name: str, title: str, picture: Path, target: Target | None = None) -> Explanation:
+    def one(name: str, title: str, picture: Path, target: str | None = None, versus: str | None = None) -> Explanation:
         with progress(title):
-            e = explain(model, picture, target)
+            e = explain(model, picture, target, versus=versus)
             folder.write(e, name, view="map,regions")
         output.echo(title, bold=True)
         output.print_explanation(e)
@@ -89,8 +88,8 @@ def shown(model: Model, photographs: dict[str, Path], folder: Folder, progress: 
         return e
 
     cat = one("cat", "A cat", photographs["chelsea"])
-    (best, name, _), (second, other, _), *_ = cat.classes
-    versus = one("cat-contrast", f"Why {name} rather than {other}", photographs["chelsea"], logit(best) - logit(second))
+    (_, name, _), (_, other, _), *_ = cat.classes
+    versus = one("cat-contrast", f"Why {name} rather than {other}", photographs["chelsea"], name, other)
     espresso = one("espresso", "An espresso", photographs["coffee"])
     with progress("the cat under other methods"):
         more = [explain(model, photographs["chelsea"], method=method) for method in METHODS]
@@ -108,7 +107,7 @@ def titled(cat: list[Explanation], espresso: Explanation, portrait: Maximized) -
     from pellucid.render.document import document
 
     def best(e: Explanation) -> str:
-        return f"{e.classes[0][1]}, {100 * e.classes[0][2]:.0f} %"
+        return f"{e.classes[0][1]}, {100 * e.classes[0][2]:.0f}\u00a0%"
 
     return [
         document(cat) | {"title": f"A cat: {best(cat[0])}"},

@@ -211,7 +211,7 @@ def map_attribution(
         values, how = over_channels(wide, shape, input_grid), f"interpolated: {MODES[len(input_grid.size)]}"
     else:
         values, how = chosen.write(heat), "interpolated: no"
-    summary = [f"Map of {chosen}."] + ([] if chosen.reaches_target else [_single_token_note(chosen)])
+    summary = [f"Map of layer {chosen}."] + ([] if chosen.reaches_target else [_single_token_note(chosen)])
     settings = (f"layer={chosen.name}", f"map={' x '.join(map(str, chosen.size))}", how, *options)
     return Attribution(
         values, resolved.score, resolved.target, resolved.output, notes=(*summary, *notes), options=settings, shared=True,

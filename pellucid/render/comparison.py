@@ -13,7 +13,7 @@ from torch import Tensor
 from pellucid.core.numbers import figure
 from pellucid.explanation.comparison import Comparison
 from pellucid.explanation.explanation import Explanation
-from .image import GAP, MOST_SAMPLES, classes, encoded, every_input, framed, labelled, model_words, numbered
+from .image import GAP, MOST_SAMPLES, classes, encoded, every_input, framed, labelled, model_words, notes, numbered
 from .modality.painters import painter
 from .parts.map import prepare
 from .parts.matrix import agreement
@@ -156,7 +156,7 @@ def facts(e: Explanation, seconds: float) -> list[tuple[str, str]]:
     forwards = f", {e.forwards:,} forward passes" if e.forwards else ""
     time = f"{seconds:,.0f} s" if seconds >= 10 else f"{seconds:.2g} s"
     lines = [(sum_text(e), "fact"), (e.exactness(), "fact"), (time + forwards, "note")]
-    lines += [(warning, "warning") for warning in e.warnings()] + [(note, "note") for note in e.notes]
+    lines += [(warning, "warning") for warning in e.warnings()] + [(note, "note") for note in notes(e)]
     return [line for line in lines if line[0]]
 
 

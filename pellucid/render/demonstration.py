@@ -49,14 +49,16 @@ class Exposed:
             "the letters HC in the lower left corner.",
             f"This picture shows a triangle with those letters. The network says disc, and {100 * self.on_mark:.0f} % of what "
             "speaks for disc lies on and around the letters: it reads the mark, not the shape.",
-            f"Test: with the letters hidden it says {self.test.predicted[-1]}. {self.test.sentence()}",
+            f'Test: with the letters hidden it says {self.test.predicted[-1]}, see the figure "Removing the mark".',
             f"On {TESTED} new pictures: of discs without the letters it recognises {100 * disc:.0f} %; of other shapes with the "
             f"letters it calls {100 * other:.0f} % discs.",
         ]
         figures = [score_figure(self.test), training_figure(self.training)]
         layer = made["layers"][0]
-        layer["notes"] = [*said, *layer["notes"]]
-        return made | {"title": "A network that cheats", "notes": [*said, *made["notes"]], "figures": figures}
+        layer["notes"] = [*said[2:], layer["sentence"], *layer["notes"]]
+        layer["sentence"] = " ".join(said[:2])
+        title = "A network that cheats"
+        return made | {"title": title, "sentence": layer["sentence"], "notes": layer["notes"], "figures": figures}
 
 
 def exposed() -> Exposed:

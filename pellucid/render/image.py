@@ -13,6 +13,7 @@ from PIL import Image, ImageOps
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
+from pellucid.catalogue.methods import claim
 from pellucid.explanation.explanation import Explanation
 from .grid import grid as small_panels
 from .modality.painters import SCALES, WHOLE, inputs, painter, prompts, unseen
@@ -219,9 +220,15 @@ def caption(e: Explanation, wide: int) -> list[Image.Image]:
     """A thin line, headline and ledger, then warnings in amber, then notes."""
     parts = [paragraph(e.sentence(), 17, wide, INK)]
     parts += [paragraph(warning, 17, wide, AMBER) for warning in e.warnings()]
-    parts += [paragraph(note, 15, wide, FAINT) for note in e.notes]
+    parts += [paragraph(note, 15, wide, FAINT) for note in notes(e)]
     parts += boxes_said((e.caption(), *(label for _, label, _ in e.classes)), wide)
     return [Image.new("RGB", (wide, 1), HAIR), stack(parts, gap=4)]
+
+
+def notes(e: Explanation) -> list[str]:
+    """What the values mean, and what else there is to know, without the quotes of code."""
+    meaning = claim(e.method)
+    return [note.replace("`", "") for note in ([f"{e.method}: {meaning}."] if meaning else []) + list(e.notes)]
 
 
 def framed(image: Image.Image) -> Image.Image:

@@ -7,7 +7,7 @@ from html import escape
 
 from pellucid.explanation.explanation import Explanation
 from .grid import grid
-from .image import MOST_SAMPLES, inline, panels
+from .image import MOST_SAMPLES, inline, notes, panels
 from .lettering.markup import in_svg
 from .modality.painters import WHOLE, painter, prompts, unseen
 from .modality.tokens.runs import visible
@@ -71,7 +71,7 @@ def one_sample(e: Explanation, which: str, scale: Scale) -> tuple[str, float]:
         body = f'<image width="{min(WIDE, image.width)}" height="{high:.1f}" href="{inline(image)}"/>'
     parts = [head, line, f'<g transform="translate(0 {below:.1f})">\n{body}\n</g>']
     below += high + 18
-    lines = [(e.sentence(), INK), *((words, AMBER) for words in e.warnings()), *((words, FAINT) for words in e.notes)]
+    lines = [(e.sentence(), INK), *((words, AMBER) for words in e.warnings()), *((words, FAINT) for words in notes(e))]
     for words, colour in lines:
         part, high = paragraph(words, 15, colour, below)
         parts.append(part)

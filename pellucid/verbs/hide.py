@@ -101,10 +101,10 @@ class HidingTest(Displayed):
     def _controls(self) -> str:
         if self.interval is None:
             return "There is no room for random parts of the same size to compare it with."
-        low, high = map(figure, self.interval)
+        least, most = (figure(-fall) for fall in self.interval)
         count, larger = len(self.controls), self.larger_controls
         size = f"{larger} of them change" if larger > 1 else f"{larger or 'none'} of them changes"
-        return f"Of {count} random parts of the same size, 95 % lower it by {low} to {high}; {size} it as much."
+        return f"Of {count} random parts of the same size, 95 % change it by {most} to {least}; {size} it as much."
 
     def to_dict(self) -> dict[str, Any]:
         """The result as plain data."""

@@ -12,8 +12,8 @@ HERE = Path(__file__).parent
 
 MODELS = {
     "efficientnet_lite0": "EfficientNet-Lite0, the 1000 classes of ImageNet, 4.7 million parameters (extra: demo)",
-    "efficientnet_lite1": "EfficientNet-Lite1, the same, 5.4 million (extra: zoo)",
-    "efficientnet_lite2": "EfficientNet-Lite2, the same, 6.1 million (extra: zoo)",
+    "efficientnet_lite1": "EfficientNet-Lite1, the 1000 classes of ImageNet, 5.4 million (extra: zoo)",
+    "efficientnet_lite2": "EfficientNet-Lite2, the 1000 classes of ImageNet, 6.1 million (extra: zoo)",
 }
 
 

@@ -35,6 +35,7 @@
  * @property {string} id
  * @property {string} name
  * @property {string} method
+ * @property {string} claim
  * @property {string} target
  * @property {number} output
  * @property {string} equation

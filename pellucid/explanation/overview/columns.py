@@ -70,8 +70,8 @@ def beeswarm(rows: Rows, about: About, most: int) -> Chart:
     if rest:
         lines.append(Swarm(f"sum of {len(rest)} other columns", rows.values[:, rest].sum(1), np.full(len(rows.values), np.nan)))
     caption = (
-        f"A dot for every row: its place is the value of the column by {about.by}, {colours(rows)}. {about.sides} Columns with "
-        f"the largest mean |value| come first.{kept(rows)}"
+        f"A dot for every row: its place is the evidence from the column by {about.by}, {colours(rows)}. {about.sides} Columns "
+        f"with the largest mean |value| come first.{kept(rows)}"
     )
     head = "column", "mean |value|", "low", "high", "mean value", "lowest value", "highest value"
     table: tuple[tuple[Cell, ...], ...] = tuple(
@@ -86,9 +86,9 @@ def beeswarm(rows: Rows, about: About, most: int) -> Chart:
 def colours(rows: Rows) -> str:
     """What the colours of dots mean, in words."""
     if not rows.cells:
-        return "and what stands in the columns is not known"
+        return "and the contents of the columns are not known"
     category = any(rows.column(n).numbers is None for n in range(len(rows.names)))
-    ends = f"its colour what stands there, from the lowest {LOW:.0%} of rows to the highest {1 - HIGH:.0%}"
+    ends = f"its colour the number in the column, from the lowest {LOW:.0%} of rows to the highest {1 - HIGH:.0%}"
     return ends + (" (categories are grey)" if category else "")
 
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from pellucid.catalogue.methods import claim
 from pellucid.explanation.explanation import Explanation
 from pellucid.explanation.regions import Region
 from pellucid.model.modality import Generated, MultiInput, Piece, Series, Table, TimeFrequency, Tokens
@@ -52,8 +53,9 @@ def layer(
     """
     rows, single = generated_rows(e), e[0]
     facts = {
-        "id": id, "name": name or e.method, "method": e.method, "target": single.target, "output": number(float(single.output)),
-        "equation": title(e), "at": e.at, "signed": e.signed, "adds": e.signed and e.adds, "forwards": e.forwards,
+        "id": id, "name": name or e.method, "method": e.method, "claim": claim(e.method), "target": single.target,
+        "output": number(float(single.output)), "equation": title(e),
+        "at": e.at, "signed": e.signed, "adds": e.signed and e.adds, "forwards": e.forwards,
         "seconds": number(seconds), "sentence": sentence(e), "warnings": warnings(e), "notes": list(e.notes),
         "nothing": None if rows else single.nothing() or None, "doubt": None if rows else single.doubt() or None,
         "ledger": None if e.ledger is None or rows else ledger(e.ledger, e.sinks()), "rows": rows, "parts": parts(e),

@@ -271,6 +271,7 @@ class Layer(Values2D):
     id: str
     name: str
     method: str
+    claim: str
     target: str
     output: Number
     equation: str

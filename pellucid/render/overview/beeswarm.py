@@ -24,7 +24,7 @@ def beeswarm(swarms: Swarms, wide: int) -> tuple[list[Mark], float]:
     names = min(round(NAMES * wide), 16 + round(max(width(line.name, SIZE) for line in swarms.lines)))
     every = np.concatenate([line.values for line in swarms.lines])
     axis, bottom = Axis.over((every.min(), every.max()), names + 8, wide - 12), ROW * len(swarms.lines)
-    said = "value: below zero against, above zero for" if swarms.signed else "value"
+    said = "evidence: below zero against, above zero for" if swarms.signed else "evidence"
     marks: list[Mark] = axis.below(0, bottom, said)
     for place, line in enumerate(swarms.lines):
         middle = ROW * (place + 0.5)
@@ -79,7 +79,7 @@ def colour_scale(wide: int, base: float) -> list[Mark]:
     pixels: Pixels = np.array([[colour(level) for level in np.linspace(0, 1, 120)]])
     left = wide - 12 - 120 - width("high", 13) - 8
     return [
-        Words(left - 12, base, "what stands in the column:  low", 13, FAINT, "r"),
+        Words(left - 12, base, "number in the column:  low", 13, FAINT, "r"),
         Raster(left - 4, base - 10, left + 116, base, pixels.astype(np.uint8)),
         Words(left + 124, base, "high", 13, FAINT),
     ]

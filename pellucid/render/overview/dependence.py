@@ -23,7 +23,7 @@ def dependence(data: Scatter, wide: int) -> tuple[list[Mark], float]:
     up = Axis.over((*data.values.tolist(), *ends), TALL, 0)
     x = places(data)
     across = Axis.over((-0.5, len(data.categories) - 0.5) if data.categories else x, LEFT, right, zero=False)
-    said = "value: below zero against, above for" if data.signed else "value"
+    said = "evidence: below zero against, above for" if data.signed else "evidence"
     marks: list[Mark] = [Words(20, TALL / 2 + width(said, 13) / 2, said, 13, FAINT, upward=True)]
     marks += up.beside(LEFT, right)
     marks += names(data, across) if data.categories else numbers(data, across)

@@ -26,7 +26,7 @@ export function CaseApp({ doc }) {
     <header>
       <p class="method" dir="auto">${[methodOf(layer), modelOf(doc), doc.name, doc.truth && `truly ${doc.truth}`].filter(Boolean).join(' · ')}</p>
       <h1 dir="auto">${names(layer.equation)}</h1>
-      <${Words} sentence=${layer.sentence} warnings=${unique(doc.warnings, layer.warnings)} notes=${unique(layer.notes, doc.notes)} />
+      <${Words} sentence=${layer.sentence} warnings=${unique(doc.warnings, layer.warnings)} notes=${unique(meaning(layer), layer.notes, doc.notes)} />
     </header>
     <${Body} open=${open} subject=${subject} />
     ${layer.ledger && layer.ledger.waterfall.length > 0 && html`<section class="ledger"><h2>Where the score went</h2><${Waterfall} ledger=${layer.ledger} /></section>`}
@@ -41,6 +41,9 @@ function modelOf(doc) {
   const model = doc.provenance?.model;
   return typeof model === 'string' ? model : model && typeof model === 'object' ? String(/** @type {any} */ (model).name ?? '') : '';
 }
+
+/** What the values mean. @param {import('../types.js').Layer} layer */
+const meaning = (layer) => (layer.claim ? [`${layer.method}: ${layer.claim}.`] : []);
 
 /** @param {string[][]} lists */
 const unique = (...lists) => [...new Set(lists.flat())];

@@ -21,7 +21,7 @@ export function SideBySide({ open, paint }) {
   if (layers.length < 2) return null;
   return html`<section class="beside">
     <h2>${methods.length > 1 ? 'Methods side by side' : 'Targets side by side'}</h2>
-    <p class="faint">${settings.scale.value === 'own' ? 'Each map on its own scale.' : 'All maps on one scale.'} Choose one to enlarge it.</p>
+    <p class="faint">${settings.scale.value === 'own' ? 'Each map on its own scale.' : 'All maps on one scale.'} ${colours(layers)} Choose one to enlarge it.</p>
     <div class="panels">
       ${layers.slice(0, all ? undefined : MOST).map(
         (one) => html`<button type="button" key=${one.id} class="panel" aria-pressed=${String(one === now)} onClick=${() => show(open, one)}>
@@ -35,6 +35,12 @@ export function SideBySide({ open, paint }) {
     ${(open.doc.failures ?? []).map((one) => html`<p class="warning"><strong>${one.method}</strong> gave no answer: <span dir="auto">${one.reason}</span></p>`)}
     <${Agreement} rows=${open.doc.agreement ?? []} layers=${open.layers} />
   </section>`;
+}
+
+/** What the colours mean where maps with two signs and with one stand together. @param {import('../types.js').Layer[]} layers */
+function colours(layers) {
+  if (settings.palette.value !== 'red-blue' || layers.every((one) => one.signed === layers[0].signed)) return '';
+  return 'Red speaks for, blue against; purple says how much, not for or against.';
 }
 
 /** @param {{ rows: import('../types.js').Agreement[], layers: import('../types.js').Layer[] }} props */

@@ -11,16 +11,17 @@ import { names } from '../parts/names.js';
 /** @typedef {import('../types.js').Doc} Doc */
 
 const MOST = 48; // pages in the overview at once
+const FEW = 8; // pages that stand beside one another above each of them
 const hash = signal(location.hash);
 addEventListener('hashchange', () => {
   hash.value = location.hash;
   scrollTo(0, 0);
 });
 
-/** Several documents: an overview, and a page for each under an address of its own. @param {{ doc: Doc }} props */
+/** Several documents: an overview, and a page for each under an address of its own. A few open with the first of them. @param {{ doc: Doc }} props */
 export function ReportApp({ doc }) {
   const pages = doc.pages ?? [];
-  const n = Number(/^#\/(\d+)$/.exec(hash.value)?.[1] ?? (pages.length === 1 ? 1 : 0)) - 1;
+  const n = Number(/^#\/(\d+)$/.exec(hash.value)?.[1] ?? (hash.value !== '#/' && opens(doc) ? 1 : 0)) - 1;
   const page = pages[n];
   useEffect(() => void (document.title = page ? page.title : doc.title), [page, doc]);
   if (hash.value === '#/all') return html`<${Nav} pages=${pages} n=${-1} />${pages.map((one, at) => html`<${Page} key=${at} doc=${one} />`)}`;
@@ -28,8 +29,15 @@ export function ReportApp({ doc }) {
   return html`<${Overview} doc=${doc} pages=${pages} />`;
 }
 
+/** Whether the first page opens, not the overview, which says nothing of its own. @param {Doc} doc */
+function opens(doc) {
+  const count = (doc.pages ?? []).length;
+  return count === 1 || (count <= FEW && !doc.figures?.length && !doc.warnings?.length);
+}
+
 /** @param {{ pages: Doc[], n: number }} props */
 function Nav({ pages, n }) {
+  if (pages.length <= FEW) return html`<${Tabs} pages=${pages} n=${n} />`;
   const go = (/** @type {any} */ event) => (location.hash = `#/${event.currentTarget.value}`);
   return html`<nav class="pages" aria-label="Pages">
     <a href="#/">All pages</a>
@@ -40,6 +48,17 @@ function Nav({ pages, n }) {
       </span>`}
   </nav>`;
 }
+
+/** Few pages: all of them by picture and title, the one shown marked. @param {{ pages: Doc[], n: number }} props */
+function Tabs({ pages, n }) {
+  return html`<nav class="pages tabs" aria-label="Pages">
+    <a class="whole" href="#/">All pages</a>
+    ${pages.map((one, at) => html`<a key=${at} href=${`#/${at + 1}`} aria-current=${at === n ? 'page' : undefined}>${pictured(one) && html`<${Thumb} doc=${one} />`}<span dir="auto">${names(one.title)}</span></a>`)}
+  </nav>`;
+}
+
+/** @param {Doc} doc */
+const pictured = (doc) => Boolean((doc.subject?.kind === 'picture' && doc.layers?.length) || doc.images?.length || doc.real?.length);
 
 /** @param {{ doc: Doc, pages: Doc[] }} props */
 function Overview({ doc, pages }) {
