@@ -87,7 +87,7 @@ def test_short_work_takes_no_pass_more_and_long_work_one_batch(net, monkeypatch)
 
     samples(20, listens=False)  # once more, for what is known of a network after it
     assert samples(20, listens=True) == samples(20, listens=False)
-    assert samples(300, listens=True) == samples(300, listens=False) + 302  # all fit into one batch of up to 512
+    assert samples(300, listens=True) == samples(300, listens=False) + 302 // cost.SHARE
 
 
 def test_regions_are_found_once(net, monkeypatch):
@@ -113,6 +113,14 @@ def test_a_measured_cheaper_setting_is_named_for_defaults_only(net, monkeypatch)
     assert said(net, "rise", monkeypatch)[0].endswith("on this machine")
 
 
+def test_of_many_samples_the_first_alone_is_announced(net, monkeypatch):
+    monkeypatch.setattr(cost, "LONG_S", 0.0)
+    lines: list[str] = []
+    with announced(lambda one: lines.append(one.line())):
+        many = pl.explain(net, (X for _ in range(3)), target=0, method=pl.perturb.rise(budget=200))
+        assert len(list(many)) == 3 and len(lines) == 1
+
+
 @pytest.mark.parametrize("name", CHEAPER)
 def test_cheaper_settings_are_options_that_take_fewer_passes_on_a_photograph(name):
     x, model = torch.zeros(1, 3, 224, 224), pl.load(nn.Sequential(nn.Flatten(), nn.Linear(3 * 224 * 224, 2)).eval())
@@ -124,7 +132,7 @@ def test_cheaper_settings_are_options_that_take_fewer_passes_on_a_photograph(nam
 
 def test_a_network_that_does_not_run_like_that_is_not_announced(monkeypatch):
     def only_one(x: torch.Tensor) -> torch.Tensor:
-        if len(x) == 301:
+        if len(x) > 2:
             raise RuntimeError("never so many")
         return x[:, :2]
 

@@ -14,7 +14,7 @@ from .errors import debug_option, exit_if_incomplete, print_failures
 from .files import OPEN, OUT, Folder, file_names, format_option, open_first
 from .inputs import TEXT, Input, named_inputs
 from .model_options import MODEL, ModelOptions, with_model_options
-from .progress import ProgressBar
+from .progress import CostLines, ProgressBar
 from .settings import WITH, configured, pair, split_names
 from .target_options import BY, TOP, TargetOptions, with_target_options
 
@@ -68,7 +68,7 @@ def compare(
         asked = configured(names, settings)
         model = model_options.load()
         target_options.check(model, inputs)
-    with progress(Path(one.path).name):
+    with progress(Path(one.path).name), CostLines().said():
         c = target_options.run(verb.compare, model, one, methods=asked)
         each = {name: replace(e, provenance=e.provenance | one.record) for name, e in c.explanations.items()}
         c = replace(c, explanations=each)

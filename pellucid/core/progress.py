@@ -83,13 +83,13 @@ class Announcement(Protocol):
 Announcer = Callable[[Announcement], None]
 """Gets what is said of long work before it begins."""
 
-_ANNOUNCER: ContextVar[Announcer | None] = ContextVar("announcer", default=None)
+_ANNOUNCER: ContextVar[tuple[Announcer | None] | None] = ContextVar("announcer", default=None)
 
 
 @contextmanager
-def announced(announcer: Announcer) -> Iterator[None]:
-    """In this block, pass on to `announcer` what is said of long work before it begins."""
-    token = _ANNOUNCER.set(announcer)
+def announced(announcer: Announcer | None) -> Iterator[None]:
+    """In this block, pass on to `announcer` what is said of long work before it begins; None: to nobody."""
+    token = _ANNOUNCER.set((announcer,))
     try:
         yield
     finally:
@@ -102,8 +102,10 @@ def announcer() -> Announcer | None:
     Without an announcer of the caller's own, bars show it, where there are any: see `progress`.
     """
     own = _ANNOUNCER.get()
-    if own is not None or _WATCHER.get() is not None:
-        return own
+    if own is not None:
+        return own[0]
+    if _WATCHER.get() is not None:
+        return None
     bars = automatic()
     return None if bars is None else lambda announcement: bars.say(announcement.line())
 

@@ -21,6 +21,7 @@ from pellucid.target import Target
 
 FEW = 64  # passes of which nothing is said, and nothing is timed
 LONG_S = 10.0  # shorter work is not announced
+SHARE = 8  # of the passes, one in so many is timed at most
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def _cheaper(method: Method, passes: Passes, model: Model, x: Tensor, target: Ta
 def seconds_each(model: Model, x: Tensor, passes: Passes) -> float | None:
     """The seconds of one sample's pass, measured once; None where the network does not run like that."""
     alike = isinstance(model.module, torch.fx.GraphModule)  # exported programs may take batches of one size alone
-    batch = x.detach().clone() if alike else x.detach()[[0] * max(1, min(passes.batch, passes.timed))]
+    batch = x.detach().clone() if alike else x.detach()[[0] * max(1, min(passes.batch, passes.timed // SHARE))]
     began = perf_counter()
     try:
         with drawing_apart(model, x.device):

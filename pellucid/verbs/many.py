@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from itertools import islice
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pellucid.core.progress import report_progress
+from pellucid.core.progress import announced, report_progress
 from pellucid.errors import InputError, TargetError
 from pellucid.explanation.explanation import Explanation
 from pellucid.explanation.explanations import Explanations
@@ -43,7 +44,8 @@ def explain_many(
         for group in batched(model, samples.read(), together):
             many = _size(group.x)
             rows = range(done, done + many)
-            e = ask(group.x, for_rows(target, rows, group.labels), for_rows(versus, rows, group.labels))
+            with announced(None) if done else nullcontext():  # once, of the first
+                e = ask(group.x, for_rows(target, rows, group.labels), for_rows(versus, rows, group.labels))
             done += many
             yield named(model, e, group), many
             if report_progress(done, samples.count or done, "samples"):
