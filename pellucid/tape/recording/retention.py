@@ -12,8 +12,8 @@ from pellucid.core import memory
 from ..op import Value
 from .storage import storage_of
 
-# In bytes. Measured (bench/language_cost.py --long): 2,048 tokens through 18 blocks and a vocabulary of 262,144, 15 to 20 GB
-# free, so that less than this was held: 10.6 GB at most for a first call, its checks included.
+# In bytes. Measured (bench/language_cost.py --long): 2,048 tokens through 18 blocks and a vocabulary of 262,144 take 10.4 GB at
+# most in a first call, its checks included, where this much is held; 10.6 GB where 15 to 20 GB were free, and so less was held.
 MOST = 4 * 2**30
 SHARE = 8  # of the free memory, an eighth
 
