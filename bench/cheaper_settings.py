@@ -25,7 +25,7 @@ from pellucid.core.statistics import spearman
 # Settings that were tried; the one that is kept in the catalogue is the cheapest whose mean correlation is high enough to name.
 TRIED: dict[str, tuple[dict[str, Any], ...]] = {
     "integrated_gradients": ({"steps": 16},),
-    "kernel_shap": ({"budget": 250},),
+    "kernel_shap": ({"budget": 150},),
     "lime": ({"budget": 250}, {"budget": 500}),
     "occlusion": ({"stride": 16},),
     "rise": ({"budget": 1000}, {"budget": 2000}),
@@ -40,7 +40,7 @@ def photographs() -> list[Any]:
 def explained(name: str, x: Any, **settings: Any) -> tuple[torch.Tensor, int]:
     """The map of a method, one number per place, and how many passes it took."""
     e = pl.explain("efficientnet_lite0", x, method=method(name, **settings))
-    return e.values.double().sum(1), e.forwards
+    return e.values[0].double().sum(0).flatten(), e.forwards
 
 
 def main(names: list[str]) -> None:
@@ -49,7 +49,7 @@ def main(names: list[str]) -> None:
         usual = [explained(name, x) for x in pictures]
         for settings in TRIED[name]:
             found = [explained(name, x, **settings) for x in pictures]
-            near = [spearman(a[0], b[0]) for a, b in zip(usual, found, strict=True)]
+            near = [spearman(a, b) for (a, _), (b, _) in zip(usual, found, strict=True)]
             each = " ".join(f"{one:.3f}" for one in near)
             passes = f"{usual[0][1]:,} -> {found[0][1]:,}"
             kept = "  (kept)" if name in CHEAPER and dict(CHEAPER[name].settings) == settings else ""
