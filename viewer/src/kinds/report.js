@@ -53,8 +53,14 @@ function Nav({ pages, n }) {
 function Tabs({ pages, n }) {
   return html`<nav class="pages tabs" aria-label="Pages">
     <a class="whole" href="#/">All pages</a>
-    ${pages.map((one, at) => html`<a key=${at} href=${`#/${at + 1}`} aria-current=${at === n ? 'page' : undefined}>${pictured(one) && html`<${Thumb} doc=${one} />`}<span dir="auto">${names(one.title)}</span></a>`)}
+    ${pages.map((one, at) => html`<a key=${at} href=${`#/${at + 1}`} aria-current=${at === n ? 'page' : undefined}>${pictured(one) && html`<${Thumb} doc=${one} />`}<span><span dir="auto">${names(one.title)}</span>${sampleOf(one) && html`<span class="faint" dir="auto">${sampleOf(one)}</span>`}</span></a>`)}
   </nav>`;
+}
+
+/** What tells samples under the same title apart: a name, or how the text begins. @param {Doc} doc */
+function sampleOf(doc) {
+  const text = doc.subject && 'text' in doc.subject ? doc.subject.text : '';
+  return doc.name || (text.length > 40 ? `${text.slice(0, 40)}…` : text);
 }
 
 /** @param {Doc} doc */
