@@ -29,5 +29,8 @@ class Cheaper:
         return " ".join(f"{name}={value}" for name, value in self.settings.items())
 
 
-#: By the name of the method. Methods that are not here have no measured cheaper setting.
-CHEAPER: dict[str, Cheaper] = {}
+#: By the name of the method. Methods that are not here have no measured cheaper setting, or none that comes near: kernel_shap
+#: with budget=150 reaches a correlation of 0.73.
+CHEAPER: dict[str, Cheaper] = {
+    "integrated_gradients": Cheaper({"steps": 16}, 0.96)  # 0.935, 0.972, 0.970
+}
