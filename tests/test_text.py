@@ -325,7 +325,7 @@ def test_nonsense_is_refused_in_words() -> None:
     refused(InputError, lambda: pl.explain(model, "   "), "blank")
     refused(InputError, lambda: pl.explain(model, ["good", ""]), "blank")
     refused(InputError, lambda: pl.explain(model, []), "an empty list")
-    refused(InputError, lambda: pl.explain(model, ["good", 3]), "a int")
+    refused(InputError, lambda: pl.explain(model, ["good", 3]), "numbers and text together")
     refused(InputError, lambda: pl.explain(bare, torch.tensor([[1, 99]])), "no such row")
     refused(InputError, lambda: pl.explain(nn.Linear(2, 2).eval(), torch.tensor([[True, False]])), "torch.bool")
     refused(InputError, lambda: pl.explain(model, IDS[0]), "x[None]")
