@@ -350,5 +350,5 @@ def test_eight_detailed_methods_are_small():
     assert len(made["layers"]) == 8 and size(made) <= 280_000
     for one, e in zip(made["layers"], documents.result("eight").explanations.values(), strict=True):
         heat = e.heat().numpy() if e.signed else e.heat().abs().numpy()
-        assert one["shape"] == [224, 224] and one["levels"] >= 15
+        assert one["shape"] == [224, 224] and one["levels"] >= 7  # a page of eight maps has at most 400 kB, viewer included
         assert np.abs(decoded(one) - heat).max() <= one["scale"]["limit"] / one["levels"] / 2 * (1 + 1e-5)
