@@ -20,7 +20,7 @@ def cell(a: Audit) -> Cell:
     made = a.document()
     section = made["sections"][0]
     sheets = [
-        f'<figure><img alt="{escape(one["alt"])}" src="{one["src"]}"><figcaption>{escape(one["title"])}</figcaption></figure>'
+        f'<figure><img alt="{escape(one["alt"])}" src="{one["src"]}"><figcaption>{escape(one["alt"])}</figcaption></figure>'
         for one in made["figures"][:3]
         if one["src"]
     ]
