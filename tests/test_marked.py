@@ -14,6 +14,7 @@ import torch
 from pellucid.explanation.explanation import Explanation
 from pellucid.model.modality import Tokens
 from pellucid.render import page, picture, svg, terminal
+from pellucid.render.lettering.ink import MIRROR
 from pellucid.render.modality.tokens.runs import cells, ground, leftward, legible, ordered, rows, runs, visible
 from pellucid.render.parts.map import prepare
 from pellucid.render.parts.palette import ORANGE_PURPLE, PAPER, RED_BLUE
@@ -161,7 +162,8 @@ def test_a_text_that_reads_leftward_is_laid_out_so() -> None:
     e = made("שלום (very good) עולם", piece=1)
     marked = runs(e, prepare(e))
     (line,) = rows(marked, 80)
-    seen = "".join(run.text for run in ordered(line, leftward=leftward(marked)) if run.kind == "text")
+    drawn = [run for run in ordered(line, leftward=leftward(marked)) if run.kind == "text"]
+    seen = "".join(run.text.translate(MIRROR) if run.leftward else run.text for run in drawn)  # as `lettering.ink` draws them
     assert leftward(marked) and seen == "םלוע (very good) םולש"
     assert 'dir="rtl"' in page(e)
 

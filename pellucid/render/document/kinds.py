@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from pellucid.core.files import finite
 from pellucid.errors import InputError
@@ -73,6 +73,8 @@ def written(result: Any) -> schema.Document:
         if isinstance(result, kind):
             made: schema.Document = write(result)
             return made
+    if hasattr(result, "save") and callable(getattr(result, "document", None)):  # results of rooms above write their own
+        return cast("schema.Document", result.document())
     found = f"an object of type {type(result).__name__}"
     known = ", ".join(kind.__name__ for kind in KINDS)
     raise InputError("A document", found, "it is no result", f"Pass a result of one of the verbs ({known}), or a list of them.")

@@ -10,7 +10,7 @@ from .encoding import LEVELS
 from .layer import encoded
 from .schema import Layer, LayerPart
 
-ONE, EACH, SEVERAL = 45_000, 25_000, 200_000  # bytes: of the only layer, of each of many, of four to eight
+ONE, EACH, SEVERAL = 40_000, 25_000, 200_000  # bytes: of the only layer, of each of many, of four to eight
 
 
 def budget(count: int) -> int:
@@ -18,7 +18,7 @@ def budget(count: int) -> int:
 
     Example:
         >>> budget(1), budget(8), budget(20)
-        (45000, 200000, 500000)
+        (40000, 200000, 500000)
     """
     return max(min(ONE * count, SEVERAL), EACH * count)
 
