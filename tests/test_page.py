@@ -148,7 +148,7 @@ def test_method_and_classes_are_asked_and_undone(visit: Visit) -> None:
         page.get_by_role("combobox", name="Method", exact=True).first.select_option("gradient_x_input")
         page.locator(".answer .method", has_text="gradient_x_input").wait_for()
         for _ in range(3):
-            page.keyboard.press("Control+z")
+            page.get_by_role("button", name="Undo").click()
         sync_api.expect(page.locator(".answer h1").first).to_have_text(first, timeout=WAIT)
 
 

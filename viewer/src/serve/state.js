@@ -56,6 +56,7 @@ export const wordsOf = (error) => (error instanceof Failure ? error.message : `T
 
 /** Changes the question, and remembers the one before. @param {Partial<typeof question.value>} change */
 export function change(change) {
+  if (Object.entries(change).every(([name, value]) => /** @type {any} */ (question.value)[name] === value)) return;
   past.value = [...past.value.slice(-49), { input: input.value, question: question.value }];
   question.value = { ...question.value, ...change };
 }
