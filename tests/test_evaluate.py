@@ -416,7 +416,7 @@ def test_evaluate_json_is_one_document(folder):
     told = json.loads(result.stdout)
     assert result.stdout.count("\n") == 1 and result.stderr == ""
     assert told["rows"][0]["method"] == "gradient" and [Path(file).name for file in told["files"]] == [
-        "evaluation.csv", "evaluation.json", "evaluation.md",
+        "evaluation.html", "evaluation.csv", "evaluation.json", "evaluation.md",
     ]  # fmt: skip
     assert all(Path(file).is_file() for file in told["files"])
 
