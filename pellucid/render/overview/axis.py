@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..parts.drawing import Line, Mark, Words
 from ..parts.palette import FAINT, HAIR
-from ..parts.text import width
+from ..parts.ticks import spread
 from ..parts.time_axis import ticks
 
 ROOM = 0.04  # of the span, beyond the outermost values
@@ -65,13 +65,3 @@ class Axis:
 
 def _line(x: float, top: float, bottom: float, *, zero: bool) -> Line:
     return Line(((x, top), (x, bottom)), FAINT if zero else HAIR)
-
-
-def spread(found: list[float], at: Callable[[float], float]) -> list[float]:
-    """The ticks whose numbers have room beside one another."""
-    kept: list[float] = []
-    for tick in found:
-        room = (width(f"{tick:.6g}", 13) + (width(f"{kept[-1]:.6g}", 13) if kept else 0)) / 2 + 10
-        if not kept or at(tick) - at(kept[-1]) >= room:
-            kept.append(tick)
-    return kept

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.explanation.comparison import ComparedMap, agreement
+from ..document.case import common
 from .decode import Data, heat, mask
 
 Document = dict[str, Any]
@@ -63,11 +64,6 @@ def title(layers: Sequence[Data]) -> str:
     names = list(dict.fromkeys(layer["equation"] for layer in layers))
     more = len(names) - 1
     return f"{names[0]}, and {more} other target{'s' if more > 1 else ''}" if more else str(names[0])
-
-
-def common(lists: Sequence[list[str]]) -> list[str]:
-    """Sentences that hold for every layer; those of one layer stand with it."""
-    return [words for words in dict.fromkeys(lists[0]) if all(words in others for others in lists[1:])]
 
 
 def pairs(layers: Sequence[Data]) -> list[Document]:

@@ -10,6 +10,7 @@ from ...parts.map import Map
 from ...parts.palette import FAINT, HAIR, INK, Colour
 from ...parts.steps import END, LOST, REST, Step
 from ...parts.text import width
+from ...parts.ticks import spread
 from ...parts.time_axis import ticks
 
 ROW, BAR, FOOT, SIZE = 30, 18, 46, 15  # pixels
@@ -72,16 +73,6 @@ def colour(step: Step, drawn: Map) -> Colour:
         return full
     red, green, blue = ((level + 255) // 2 for level in full)  # half way to paper
     return red, green, blue
-
-
-def spread(found: list[float], at: Callable[[float], float]) -> list[float]:
-    """The ticks whose numbers have room beside one another."""
-    kept: list[float] = []
-    for tick in found:
-        room = (width(f"{tick:.6g}", 13) + (width(f"{kept[-1]:.6g}", 13) if kept else 0)) / 2 + 10
-        if not kept or at(tick) - at(kept[-1]) >= room:
-            kept.append(tick)
-    return kept
 
 
 def key(steps: Sequence[Step], drawn: Map, base: float) -> list[Mark]:
