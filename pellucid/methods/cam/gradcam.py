@@ -48,7 +48,7 @@ class GradCAM(OfGradients):
         tensor([[[[1., 0.],
                   [0., 3.]]]])
         >>> e.notes
-        ('Map of 0 (2 x 2).',)
+        ('Map of layer 0 (2 x 2).',)
     """
 
     name = "gradcam"

@@ -26,7 +26,7 @@ def quantised(heat: NDArray[Any], limit: float, levels: int = LEVELS[0]) -> tupl
 
     Example:
         >>> quantised(np.array([[0.0, 0.5, -2.0]]), 1.0)
-        ('Y2iqBwA=', {'places': [2], 'q': [-254]})
+        ('Y3BoBAA=', {'places': [2], 'q': [-254]})
     """
     q = np.rint(heat.ravel() / limit * levels)
     places = np.flatnonzero(np.abs(q) > levels)
