@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from multiprocessing import active_children
+from pathlib import Path
 from struct import pack
 from zlib import compress, crc32
 
@@ -373,3 +374,13 @@ def test_inputs_and_results_can_be_forgotten(client: Client) -> None:
     assert client("DELETE", f"/v1/inputs/{name}").status == 204
     assert client("GET", f"/v1/inputs/{name}/picture").status == 404
     assert client.submit("explanations", input=name).status == 404
+
+
+@pytest.mark.parametrize("what", ["a picture", "a folder"])
+def test_the_words_of_a_text_are_never_the_path_of_a_file(client: Client, what: str, tmp_path: Path) -> None:
+    """A model of pictures takes a path in Python: from a client it would read any file of this machine."""
+    (tmp_path / "secret.png").write_bytes(picture())
+    words = str(tmp_path if what == "a folder" else tmp_path / "secret.png")
+    state = client.ask("explanations", input=client.upload(words.encode(), "text/plain"), method="gradient")
+    assert state["state"] == "failed"
+    assert "a model that reads pictures" in state["error"]["message"]

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from io import BytesIO
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -25,7 +22,7 @@ from pellucid.explanation.explanation import Explanation
 from pellucid.explanation.method import Method
 from pellucid.methods import perturb
 from pellucid.model import Model
-from pellucid.model.readers.rows import as_rows
+from pellucid.model.readers.rows import parse_csv
 from pellucid.render.document import document
 from pellucid.verbs.compare import compare
 from pellucid.verbs.concepts import concepts
@@ -37,11 +34,11 @@ from pellucid.verbs.layer_relevance import layer_relevance
 from pellucid.verbs.maximize import maximize
 from pellucid.verbs.units import units_at
 from . import facts
-from .upload import Input
+from .upload import Input, Kind
 
 Question = Mapping[str, Any]
 Show = Callable[[str], None]
-SUFFIXES = {"table": ".csv", "sound": ".wav"}
+OTHER_INPUT = "Choose an input of the kind that the model reads."
 IMPUTERS: dict[str, Callable[[], Any]] = {
     "blur": lambda: None,  # what `hide` takes by itself
     "mean": perturb.mean,
@@ -56,8 +53,8 @@ def answer(model: Model, kind: str, question: Question, inputs: Mapping[str, Inp
         return facts.report(question), None
     if kind in FACTS:
         return plain(FACTS[kind](model)), None
-    with opened(inputs.get(question.get("input", "")), question) as x:
-        result = ANSWERS[kind](model, x, question, show)
+    x = opened(model, inputs.get(question.get("input", "")), question)
+    result = ANSWERS[kind](model, x, question, show)
     if isinstance(result, dict):
         return plain(result), None
     values = encoded(result, "explanation", ".safetensors") if isinstance(result, Explanation) else None
@@ -66,23 +63,24 @@ def answer(model: Model, kind: str, question: Question, inputs: Mapping[str, Inp
 
 def plain(data: Any) -> bytes:
     """Data as JSON, without numbers that are not finite."""
-    return json.dumps(finite(data), ensure_ascii=False, separators=(",", ":")).encode()
+    return json.dumps(finite(data), ensure_ascii=False, separators=(",", ":")).encode(
+        errors="replace"
+    )  # names of files can be bytes
 
 
-@contextmanager
-def opened(one: Input | None, question: Question) -> Iterator[Any]:
-    """An input as the verbs take it: pixels, a text, a row, or a file that exists for as long as it is read."""
+def opened(model: Model, one: Input | None, question: Question) -> Any:
+    """An input as the verbs take it: pixels, a text, a row, or the bytes of a sound.
+
+    Raises:
+        InputError: the model reads inputs of another kind. To most models the words of a text would be the path of a file.
+    """
     if one is None:
-        yield None
-    elif one.kind == "picture":
-        yield Image.open(BytesIO(one.content))
-    elif one.kind == "text":
-        yield one.content.decode()
-    else:
-        with TemporaryDirectory() as folder:
-            file = Path(folder) / f"input{SUFFIXES[one.kind]}"
-            file.write_bytes(one.content)
-            yield row_of(as_rows(file), question["row"]) if one.kind == "table" else str(file)
+        return None
+    reads = facts.reads(model)
+    if one.kind != reads:
+        found = "a model that does not say how it reads anything" if reads == "nothing" else f"a model that reads {reads}s"
+        raise InputError(f"an answer about a {one.kind}", found, "it is of another kind", OTHER_INPUT)
+    return OPEN[one.kind](one.content, question)
 
 
 def row_of(rows: list[dict[str, Any]], row: int) -> list[dict[str, Any]]:
@@ -223,6 +221,12 @@ def carrying(model: Model, x: Any, question: Question) -> dict[str, Any]:
     return {"kind": "layers", "layers": [one._asdict() for one in found]}
 
 
+OPEN: dict[Kind, Callable[[bytes, Question], Any]] = {
+    "picture": lambda content, question: Image.open(BytesIO(content)),
+    "text": lambda content, question: content.decode(),
+    "table": lambda content, question: row_of(parse_csv(content.decode()), question["row"]),
+    "sound": lambda content, question: content,
+}
 FACTS: dict[str, Callable[[Model], dict[str, Any]]] = {"facts": facts.facts, "card": facts.card}
 PROBES: dict[str, Callable[[Model, Any, Question], dict[str, Any]]] = {"hide": hidden, "units": firing, "layers": carrying}
 ANSWERS: dict[str, Callable[[Model, Any, Question, Show], Any]] = {

@@ -22,11 +22,16 @@ def facts(model: Model) -> dict[str, Any]:
         "name": model.name,
         "source": model.source,
         "fingerprint": model.fingerprint,
-        "reads": next((kind for how, kind in KINDS if isinstance(model.preprocess, how)), "nothing"),
+        "reads": reads(model),
         "labels": list(model.labels or ()),
         "notes": list(model.notes),
         "columns": columns(model),
     }
+
+
+def reads(model: Model) -> str:
+    """The kind of inputs that the model reads."""
+    return next((kind for how, kind in KINDS if isinstance(model.preprocess, how)), "nothing")
 
 
 def card(model: Model) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -57,11 +57,25 @@ def read_csv(path: Path) -> list[dict[str, Any]]:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise InputError(request, "bytes that are no text in UTF-8", "its words cannot be read", do) from None
+    return parse_csv(text, request)
+
+
+def parse_csv(text: str, request: str = "rows of a table") -> list[dict[str, Any]]:
+    """The rows that the text of a CSV file holds.
+
+    Raises:
+        InputError: there are none, too many, or some of another length than the first line.
+
+    Example:
+        >>> parse_csv("age; kind\\n61; cat")
+        [{'age': '61', 'kind': 'cat'}]
+    """
+    do = "Give a CSV file whose first line names the columns."
     head = text.partition("\n")[0]
     sign = max(",;\t", key=head.count)
     reader = csv.DictReader(text.splitlines(), delimiter=sign, skipinitialspace=True)
     rows = []
-    for number, row in enumerate(reader):
+    for number, row in enumerate(_read(reader, request, do)):
         if None in row or None in row.values():
             found = f"{len(row) - (None in row)} names and another number of cells in row {number}"
             raise InputError(request, found, "every cell belongs to a column", "Write as many cells as the first line has names.")
@@ -71,3 +85,10 @@ def read_csv(path: Path) -> list[dict[str, Any]]:
     if not rows:
         raise InputError(request, "no rows below the first line", "there is nothing to explain", do)
     return rows
+
+
+def _read(reader: csv.DictReader[str], request: str, do: str) -> Iterator[dict[str, str]]:
+    try:
+        yield from reader
+    except csv.Error as error:
+        raise InputError(request, f"a line that is no CSV ({error})", "its cells cannot be told apart", do) from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,13 +34,15 @@ class SeriesFile:
     rate: float | None = None
 
 
-def read_series(path: str | os.PathLike[str]) -> SeriesFile:
-    """A series from a .csv, .npy or .wav file.
+def read_series(file: str | os.PathLike[str] | bytes) -> SeriesFile:
+    """A series from a .csv, .npy or .wav file, or from the bytes of a .wav file.
 
     Raises:
         InputError: there is no such file, it is none of these, or it is damaged.
     """
-    path = Path(path).expanduser()
+    if isinstance(file, bytes):
+        return _series(_wav, file, "a series from the bytes of a .wav file")
+    path = Path(file).expanduser()
     request = f"a series from {path}"
     readers = {".csv": _csv, ".tsv": _csv, ".txt": _csv, ".npy": _npy, ".wav": _wav}
     if not path.is_file():
@@ -48,8 +51,12 @@ def read_series(path: str | os.PathLike[str]) -> SeriesFile:
     if path.suffix.lower() not in readers:
         do = f"Save it as one of {', '.join(readers)}."
         raise InputError(request, f"a file of kind {path.suffix or 'unknown'}", "that format is not read", do)
+    return _series(readers[path.suffix.lower()], path, request)
+
+
+def _series(read: Callable[[Any], SeriesFile], file: Any, request: str) -> SeriesFile:
     try:
-        series = readers[path.suffix.lower()](path)
+        series = read(file)
     except InputError:
         raise
     except Exception as error:  # of csv, numpy and struct: a dozen types
@@ -91,9 +98,9 @@ def _npy(path: Path) -> SeriesFile:
     return SeriesFile(torch.from_numpy(values.reshape((1,) * (3 - values.ndim) + values.shape)))
 
 
-def _wav(path: Path) -> SeriesFile:
+def _wav(file: Path | bytes) -> SeriesFile:
     """Sound, whole numbers from -1 to 1."""
-    values, rate = read_wav(path, LARGEST)
+    values, rate = read_wav(file if isinstance(file, bytes) else file.read_bytes(), LARGEST)
     return SeriesFile(values, (), rate)
 
 

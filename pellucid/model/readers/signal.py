@@ -97,7 +97,8 @@ class Signal:
         """A series as a batch of one, and what it is about.
 
         Arguments:
-            data: A .csv, .npy or .wav file, or numbers: (time,), (channel, time) or a batch (n, channel, time).
+            data: A .csv, .npy or .wav file, the bytes of a .wav file, or numbers: (time,), (channel, time) or
+                a batch (n, channel, time).
 
         Raises:
             InputError: it cannot be read, or has another rate, length or number of channels.
@@ -106,7 +107,7 @@ class Signal:
 
     def reading(self, data: Any) -> tuple[Tensor, Series, tuple[str, ...]]:
         """As `read`, and what was done to the series, in sentences."""
-        series = read_series(data) if isinstance(data, (str, os.PathLike)) else SeriesFile(_batch(as_numbers(data)))
+        series = read_series(data) if isinstance(data, (str, os.PathLike, bytes)) else SeriesFile(_batch(as_numbers(data)))
         series, notes = self._fitted(series)
         raw = self._checked(series)
         names = self.channels or series.names or tuple(f"channel {n}" for n in range(raw.shape[1]))

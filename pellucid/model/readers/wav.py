@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from struct import unpack, unpack_from
 
 import numpy as np
@@ -33,13 +32,13 @@ class Format:
     size: int
 
 
-def read_wav(path: Path, largest: int) -> tuple[Tensor, float]:
+def read_wav(content: bytes, largest: int) -> tuple[Tensor, float]:
     """The samples, with shape (1, channel, time), whole numbers from -1 to 1; and how many of them make a second.
 
     Raises:
         ValueError: it is no WAV file, is damaged, compressed, or has more samples than `largest`.
     """
-    chunks = _chunks(path.read_bytes())
+    chunks = _chunks(content)
     if b"fmt " not in chunks or b"data" not in chunks:
         raise ValueError(f"no {'samples' if b'fmt ' in chunks else 'format'} inside")
     form, data = _format(chunks[b"fmt "]), chunks[b"data"]
