@@ -44,10 +44,11 @@ def serve(
         model_options.load, model_options.model, host, port, names=names, roots=dict(map(root, roots)), profile=profile  # type: ignore[arg-type]
     )  # fmt: skip
     settings = settings if token else replace(settings, token=None)
+    model_options.check()
     if only_check:
         said = server.check(settings)
         return output.echo(f"{said['name']}: the server started, loaded the model, answered and stopped.")
-    server.serve(settings, lambda own: announce(own, open_it=open_it))
+    server.serve(settings, lambda own: announce(own, open_it=open_it), lambda said: output.echo(f"{said['name']} is loaded."))
 
 
 def root(text: str) -> tuple[str, str]:

@@ -5,6 +5,7 @@
     upload      raw uploads, checked by kind; pictures are decoded in a child process (`decoder`)
     shelf       what is kept in memory, bounded by bytes and age
     questions   the bodies of requests, each field known
+    replies     what is answered
     tasks       the queue, and the events of each task
     worker      the computing process, seen from the server; `compute` is its inside, `answers` what it computes
     app         the routes

@@ -62,10 +62,8 @@ def answer(model: Model, kind: str, question: Question, inputs: Mapping[str, Inp
 
 
 def plain(data: Any) -> bytes:
-    """Data as JSON, without numbers that are not finite."""
-    return json.dumps(finite(data), ensure_ascii=False, separators=(",", ":")).encode(
-        errors="replace"
-    )  # names of files can be bytes
+    """Data as JSON, without numbers that are not finite; names of files that are no text get question marks."""
+    return json.dumps(finite(data), ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
 
 
 def opened(model: Model, one: Input | None, question: Question) -> Any:

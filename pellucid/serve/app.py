@@ -14,19 +14,23 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar, cast
 from urllib.parse import unquote
 
-from fastapi import FastAPI, Path, Request, Response
+from fastapi import Depends, FastAPI, Header, Path, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import StreamingResponse
+from fastapi.security import HTTPBearer
+from starlette.exceptions import HTTPException
 
 from pellucid.core.version import __version__
 from . import assets
-from .guard import Guard, Refusal, media_type
+from .guard import JSON, Guard, Refusal, media_type, problem
 from .questions import QUESTIONS, Question
+from .replies import BODY, DOCUMENT, RAW, Accepted, CardReply, Labels, Received, Status, content, problems
 from .settings import Settings
 from .shelf import ID, Shelf
 from .tasks import Desk, Result, Task
@@ -37,6 +41,7 @@ Id = Annotated[str, Path(pattern=ID)]
 T = TypeVar("T")
 EVERY = 0.04  # seconds between two looks at a task that somebody follows
 ALIVE = 15.0  # seconds after which a stream without news says that it is alive
+BY_ID = (404, 422)  # what routes refuse that look something up
 NAME = 200  # characters of an upload's name
 
 
@@ -84,10 +89,17 @@ class Site:
         if kept is None:
             self.about[kind] = self.desk.submit(kind, {}, {})
             if task.error is not None:
-                raise Refusal(503, str(task.error["message"]))
+                raise Unavailable(task.error)
             return await self.known(kind)
         facts: dict[str, Any] = json.loads(kept.document)
         return facts
+
+
+@dataclass(frozen=True)
+class Unavailable(Exception):
+    """What was asked for could not be computed; the error of the computing process."""
+
+    error: Mapping[str, Any]
 
 
 def required(thing: T | None, words: str) -> T:
@@ -117,9 +129,16 @@ def application(settings: Settings) -> Callable[..., Coroutine[Any, Any, None]]:
         yield
         site.stop()
 
-    app = FastAPI(title="pellucid", version=__version__, docs_url=None, redoc_url=None, lifespan=lifespan)
+    bearer = Depends(HTTPBearer(auto_error=False))  # for the description alone: the guard looks at the token
+    app = FastAPI(
+        title="pellucid", version=__version__, docs_url=None, redoc_url=None, lifespan=lifespan, dependencies=[bearer],
+        redirect_slashes=False,
+    )  # fmt: skip
     app.add_exception_handler(Refusal, refused)
     app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(HTTPException, no_route)
+    app.add_exception_handler(Unavailable, unavailable)
+    app.add_exception_handler(Exception, failed)
     add_page(app, site)
     add_facts(app, site)
     add_inputs(app, site)
@@ -132,14 +151,29 @@ def application(settings: Settings) -> Callable[..., Coroutine[Any, Any, None]]:
 
 async def refused(request: Request, error: Exception) -> Response:
     refusal = cast("Refusal", error)
-    return JSONResponse({"error": {"kind": "Refused", "message": refusal.words}}, refusal.status, dict(refusal.headers))
+    return Response(problem("Refused", refusal.words), refusal.status, dict(refusal.headers), JSON)
+
+
+async def no_route(request: Request, error: Exception) -> Response:
+    """What the framework refuses: addresses and methods that there are not, bodies that are no JSON."""
+    refusal = cast("HTTPException", error)
+    return Response(problem("Refused", f"{refusal.detail}."), refusal.status_code, refusal.headers, JSON)
+
+
+async def unavailable(request: Request, error: Exception) -> Response:
+    return Response(json.dumps({"error": dict(cast("Unavailable", error).error)}), 503, media_type=JSON)
+
+
+async def failed(request: Request, error: Exception) -> Response:
+    words = f"This is a bug in pellucid ({type(error).__name__}). Please report it with what you did."
+    return Response(problem("Bug", words), 500, media_type=JSON)
 
 
 async def invalid(request: Request, error: Exception) -> Response:
     """Which field of a body is wrong, without repeating what it held."""
     problems = cast("RequestValidationError", error).errors()
     words = "; ".join(f"{'.'.join(map(str, one['loc'][1:])) or 'the body'}: {one['msg']}" for one in problems[:5])
-    return JSONResponse({"error": {"kind": "Invalid", "message": words}}, 422)
+    return Response(problem("Invalid", words), 422, media_type=JSON)
 
 
 def add_page(app: FastAPI, site: Site) -> None:
@@ -154,43 +188,44 @@ def add_page(app: FastAPI, site: Site) -> None:
 
 
 def add_facts(app: FastAPI, site: Site) -> None:
-    @app.get("/v1/model")
+    @app.get("/v1/model", response_model=Labels, responses=problems(429, 503))
     async def model() -> dict[str, Any]:
         own = {"profile": site.settings.profile, "roots": sorted(site.settings.roots), "version": __version__}
         return await site.known(FACTS) | own
 
-    @app.get("/v1/card")
+    @app.get("/v1/card", response_model=CardReply, responses=problems(429, 503))
     async def card() -> dict[str, Any]:
         found = await site.known(CARD)
         return {"card": found["card"], "reason": found["reason"]}
 
-    @app.get("/v1/methods")
+    @app.get("/v1/methods", response_model=list[dict[str, Any]], responses=problems(429, 503))
     async def methods() -> Any:
         return (await site.known(CARD))["methods"]
 
-    @app.get("/v1/layers")
+    @app.get("/v1/layers", response_model=list[dict[str, Any]], responses=problems(429, 503))
     async def layers() -> Any:
         return (await site.known(CARD))["layers"]
 
 
 def add_inputs(app: FastAPI, site: Site) -> None:
-    @app.post("/v1/inputs", status_code=201)
-    async def upload(request: Request) -> dict[str, Any]:
-        content = await request.body()
-        name = unquote(request.headers.get("x-name", ""))[:NAME]
+    @app.post("/v1/inputs", status_code=201, response_model=Received, responses=problems(*BODY), openapi_extra=RAW)
+    async def upload(request: Request, x_name: Annotated[str, Header()] = "") -> dict[str, Any]:
+        body = await request.body()
         kind = media_type({"content-type": request.headers.get("content-type", "")})
-        one = await asyncio.to_thread(site.uploads.read, kind, content, name)
+        one = await asyncio.to_thread(site.uploads.read, kind, body, unquote(x_name)[:NAME])
         size = None if one.size is None else {"height": one.size[0], "width": one.size[1]}
         return {"input": site.inputs.add(one, len(one.content)), "kind": one.kind, "size": size, "rows": one.rows}
 
-    @app.get("/v1/inputs/{name}/picture")
+    @app.get(
+        "/v1/inputs/{name}/picture", response_class=Response, responses=content("image/png", "Its pixels.") | problems(*BY_ID)
+    )
     async def picture(name: Id) -> Response:
         one = site.input(name)
         if one.kind != "picture":
             raise Refusal(404, "This input is no picture.")
         return Response(one.content, media_type="image/png")
 
-    @app.delete("/v1/inputs/{name}", status_code=204)
+    @app.delete("/v1/inputs/{name}", status_code=204, responses=problems(*BY_ID))
     async def forget(name: Id) -> Response:
         if not site.inputs.drop(name):
             raise Refusal(404, "There is no such input.")
@@ -205,20 +240,22 @@ def add_question(app: FastAPI, site: Site, kind: str, body: type[Question]) -> N
         return {"task": site.desk.submit(kind, site.with_folder(question.model_dump()), given).id}
 
     ask.__annotations__["question"] = body
-    app.post(f"/v1/{kind}", status_code=202, name=kind)(ask)
+    app.post(f"/v1/{kind}", status_code=202, name=kind, response_model=Accepted, responses=problems(404, 429, *BODY))(ask)
 
 
 def add_tasks(app: FastAPI, site: Site) -> None:
-    @app.get("/v1/tasks/{name}")
+    @app.get("/v1/tasks/{name}", response_model=Status, response_model_exclude_none=True, responses=problems(*BY_ID))
     async def task(name: Id) -> dict[str, Any]:
         return site.task(name).to_dict()
 
-    @app.delete("/v1/tasks/{name}", status_code=204)
+    @app.delete("/v1/tasks/{name}", status_code=204, responses=problems(*BY_ID))
     async def cancel(name: Id) -> Response:
         site.desk.cancel(site.task(name))
         return Response(status_code=204)
 
-    @app.get("/v1/tasks/{name}/events")
+    stream = content("text/event-stream", "What changes, each time as `data:` and the task in JSON.")
+
+    @app.get("/v1/tasks/{name}/events", response_class=StreamingResponse, responses=stream | problems(*BY_ID))
     async def events(name: Id) -> StreamingResponse:
         found = site.task(name)
         return StreamingResponse(follow(site.desk, found), media_type="text/event-stream")
@@ -247,21 +284,28 @@ async def follow(desk: Desk, task: Task) -> AsyncIterator[bytes]:
 
 
 def add_results(app: FastAPI, site: Site) -> None:
-    @app.get("/v1/results/{name}")
+    @app.get("/v1/results/{name}", response_class=Response, responses=DOCUMENT | problems(*BY_ID))
     async def result(name: Id) -> Response:
         return Response(site.result(name).document, media_type="application/json")
 
-    @app.get("/v1/results/{name}/values.safetensors")
+    numbers = content("application/octet-stream", "The values as a safetensors file.")
+
+    @app.get("/v1/results/{name}/values.safetensors", response_class=Response, responses=numbers | problems(*BY_ID))
     async def values(name: Id) -> Response:
         found = required(site.result(name).values, "This result has no values of its own.")
         return Response(found, media_type="application/octet-stream", headers=saved_as("values.safetensors"))
 
-    @app.get("/v1/results/{name}/report.html")
+    one_file = content("text/html", "The report, a page in one file.")
+
+    @app.get("/v1/results/{name}/report.html", response_class=Response, responses=one_file | problems(429, 503, *BY_ID))
     async def report(name: Id) -> Response:
-        task = site.desk.submit("report", {"document": json.loads(site.result(name).document)}, {})
+        document = json.loads(site.result(name).document)
+        if "schema" not in document:
+            raise Refusal(404, "This result is a measurement; there is no report of it.")
+        task = site.desk.submit("report", {"document": document}, {})
         await ended(task)
         if task.result is None:
-            raise Refusal(503, (task.error or {}).get("message", "The report could not be made."))
+            raise Unavailable(task.error or {"kind": "Cancelled", "message": "The report could not be made."})
         page = site.result(task.result).document
         return Response(page, media_type="text/html", headers=saved_as("report.html"))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import signal
 import threading
@@ -33,7 +34,7 @@ class Computer:
 
     def __init__(self, pipe: Connection) -> None:
         self.pipe = pipe
-        self.questions: queue.SimpleQueue[tuple[Any, ...] | None] = queue.SimpleQueue()
+        self.questions: queue.SimpleQueue[tuple[Any, ...]] = queue.SimpleQueue()
         self.cancelled: set[str] = set()
         self.told = 0.0
 
@@ -47,12 +48,12 @@ class Computer:
                 else:
                     self.questions.put(message[1:])
         except (EOFError, OSError):
-            self.questions.put(None)
+            os._exit(0)  # in the middle of a computation, too: nobody waits for it
 
     def run(self, model: Model | Exception) -> None:
-        """Answer until the server is gone."""
-        while (asked := self.questions.get()) is not None:
-            name, kind, question, inputs = asked
+        """Answer one question after the other, until `listen` ends the process."""
+        while True:
+            name, kind, question, inputs = self.questions.get()
             try:
                 self.pipe.send(("done", name, *self.answer(model, name, kind, question, inputs)))
             except (BrokenPipeError, ConnectionResetError):

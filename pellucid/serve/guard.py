@@ -1,14 +1,16 @@
 """Guard: what is checked before any route, and the headers of every answer.
 
-The order: host, origin, type, token, size. A wrong host means that the page was reached under a name that is not ours (DNS
-rebinding); a wrong origin, that another site's script asks.
+The order: host, origin, type, token, size, time. A wrong host means that the page was reached under a name that is not ours (DNS
+rebinding); a wrong origin, that another site's script asks. Bodies are read here, so that no route waits for one.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import json
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +37,7 @@ HEADERS = {
 UPLOADS = "/v1/inputs"
 JSON = "application/json"
 TOO_LARGE = 413
+TOGETHER = 4  # uploads that arrive at one time; others wait, so that they do not fill the memory together
 DRAINED = 4  # times what an upload may have: so much is read and dropped, for a client that still sends reads no answer
 OPEN = ("/", "/static/")  # the page itself holds nothing that is secret
 
@@ -53,6 +56,7 @@ class Guard:
 
     def __init__(self, app: App, settings: Settings) -> None:
         self.app, self.settings = app, settings
+        self.arriving = asyncio.Semaphore(TOGETHER)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -62,18 +66,21 @@ class Guard:
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         try:
             self.check(scope["method"], scope["path"], headers)
-            return await self.app(scope, self.counting(receive), with_headers(send))
+            if scope["method"] == "POST":
+                receive = await self.with_body(receive, self.most(scope["path"]))
         except Refusal as refusal:
             if refusal.status == TOO_LARGE:
-                await drain(receive, DRAINED * self.settings.limits.upload)
+                await drain(receive, DRAINED * self.settings.limits.upload, self.settings.limits.arrival)
             return await refuse(with_headers(send), refusal)
+        return await self.app(scope, receive, with_headers(send))
 
     def check(self, method: str, path: str, headers: dict[str, str]) -> None:
         """Refuse what may not reach a route."""
         if headers.get("host", "").lower() not in self.settings.hosts:
-            raise Refusal(421, "This server does not answer under that name.")
+            words = "This server does not answer under that name. Where it is its own, start it with --name HOST:PORT."
+            raise Refusal(421, words)
         origin = headers.get("origin")
-        if origin is not None and origin.lower() not in {f"http://{host}" for host in self.settings.hosts}:
+        if origin is not None and origin.lower() not in self.settings.origins:
             raise Refusal(403, "Another site asked for this.")
         if method == "POST" and path != UPLOADS and media_type(headers) != JSON:
             raise Refusal(415, f"Send {JSON}.")
@@ -81,8 +88,9 @@ class Guard:
             words = "Open the address that the server printed; it holds the token."
             raise Refusal(401, words, (("www-authenticate", "Bearer"),))
         length = headers.get("content-length", "0")
-        if not length.isdecimal() or int(length) > self.settings.limits.upload:
-            raise Refusal(TOO_LARGE, self.too_large())
+        most = self.most(path)
+        if not length.isdecimal() or len(length) > 15 or int(length) > most:
+            raise Refusal(TOO_LARGE, too_large(most))
 
     def knows(self, authorization: str) -> bool:
         """Whether a request shows the token; compared in constant time."""
@@ -90,31 +98,65 @@ class Guard:
             return True
         return hmac.compare_digest(authorization.encode(), f"Bearer {self.settings.token}".encode())
 
-    def counting(self, receive: Receive) -> Receive:
-        """The body, refused as soon as it is longer than an upload may be, whatever its header said."""
-        total = 0
+    def most(self, path: str) -> int:
+        """Bytes that a body may have."""
+        return self.settings.limits.upload if path == UPLOADS else self.settings.limits.question
 
-        async def counted() -> Message:
-            nonlocal total
-            message = await receive()
-            total += len(message.get("body", b""))
-            if total > self.settings.limits.upload:
-                raise Refusal(TOO_LARGE, self.too_large())
-            return message
+    async def with_body(self, receive: Receive, most: int) -> Receive:
+        """The request with its body read.
 
-        return counted
+        Raises:
+            Refusal: it is longer than it may be (413), whatever its header said, or does not arrive in time (408).
+        """
+        async with self.arriving:
+            try:
+                async with asyncio.timeout(self.settings.limits.arrival):
+                    body = await read(receive, most)
+            except TimeoutError:
+                raise Refusal(408, "The body of the request did not arrive in time.", (("connection", "close"),)) from None
+        given = False
 
-    def too_large(self) -> str:
-        return f"An upload has at most {self.settings.limits.upload / 1e6:g} MB."
+        async def replayed() -> Message:
+            nonlocal given
+            if given:
+                return await receive()  # whoever asks waits for the end of the connection
+            given = True
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        return replayed
 
 
-async def drain(receive: Receive, most: int) -> None:
-    """Read the rest of a body and drop it, up to so many bytes."""
-    while most > 0:
+async def read(receive: Receive, most: int) -> bytes:
+    """A whole body.
+
+    Raises:
+        Refusal: it is longer than it may be, or its sender left.
+    """
+    body = bytearray()
+    while True:
         message = await receive()
-        most -= len(message.get("body", b""))
-        if message["type"] != "http.request" or not message.get("more_body", False):
-            return
+        if message["type"] == "http.disconnect":
+            raise Refusal(400, "The connection ended before the body did.")
+        body += message.get("body", b"")
+        if len(body) > most:
+            raise Refusal(TOO_LARGE, too_large(most))
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+async def drain(receive: Receive, most: int, seconds: float) -> None:
+    """Read the rest of a body and drop it, up to so many bytes and seconds."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            while most > 0:
+                message = await receive()
+                most -= len(message.get("body", b""))
+                if not message.get("more_body", False):
+                    return
+
+
+def too_large(most: int) -> str:
+    return f"The body has at most {most / 1e6:g} MB."
 
 
 def is_open(path: str) -> bool:
@@ -142,8 +184,13 @@ def with_headers(send: Send) -> Send:
 
 async def refuse(send: Send, refusal: Refusal) -> None:
     """The answer to a request that is not let in."""
-    body = json.dumps({"error": {"kind": "Refused", "message": refusal.words}}).encode()
+    body = problem("Refused", refusal.words)
     length = ("content-length", str(len(body)))
     headers = [(name.encode(), value.encode()) for name, value in (("content-type", JSON), length, *refusal.headers)]
     await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+def problem(kind: str, words: str) -> bytes:
+    """What is said where something went wrong."""
+    return json.dumps({"error": {"kind": kind, "message": words}}).encode()

@@ -19,7 +19,7 @@ Whole = Annotated[int, Field(ge=0, le=10**6)]
 class Question(BaseModel):
     """One request for something to be computed."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     def inputs(self) -> Iterator[str]:
         """The ids of the inputs that it is about."""
@@ -71,7 +71,7 @@ class Part(BaseModel):
             picture: lengths of runs, row by row, beginning with places that do not belong to it. "places": tokens or columns.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     kind: Literal["rectangle", "mask", "places"]
     numbers: Annotated[list[Whole], Field(min_length=1, max_length=100_000)]

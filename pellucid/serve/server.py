@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
 import threading
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
-from pellucid.errors import MissingExtra, OutputError
+from pellucid.errors import MissingExtra, ModelError, OutputError, PellucidError
 from .settings import Settings, bracketed
 
+ALONE = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy does not know this machine's servers
 TRIES = 50  # ports that are tried, from the one asked for on
 
 
@@ -42,30 +45,42 @@ def _family(host: str) -> socket.AddressFamily:
 def running(settings: Settings) -> Iterator[Settings]:
     """The server in a thread of this process, for as long as the block lasts."""
     server = _server(free := free_port(settings))
-    thread = threading.Thread(target=server.run, daemon=True)
+    thread = threading.Thread(target=_run, args=(server,), daemon=True)
     thread.start()
     try:
         while not server.started and thread.is_alive():
             time.sleep(0.01)
+        if not server.started:
+            asked = f"a server at {bracketed(free.host)}:{free.port}"
+            raise OutputError(asked, "a server that ended at once", "nothing listens there", "Try it once more.")
         yield free
     finally:
         server.should_exit = True
         thread.join()
 
 
-def serve(settings: Settings, announce: Callable[[Settings], None]) -> None:
+def _run(server: Any) -> None:
+    """The server's thread. Ctrl-C is for the main thread, and for none of the processes that are started here."""
+    if hasattr(signal, "pthread_sigmask"):  # not on Windows
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    server.run()
+
+
+def serve(settings: Settings, announce: Callable[[Settings], None], ready: Callable[[dict[str, Any]], None]) -> None:
     """Serve until Ctrl-C.
 
     Arguments:
         announce: Called with the settings that hold, once the server listens.
+        ready: Called with what is known of the model, once it is loaded.
+
+    Raises:
+        PellucidError: the model cannot be loaded.
     """
-    with running(settings) as own:
+    with suppress(KeyboardInterrupt), running(settings) as own:
         announce(own)
-        try:
-            while True:
-                time.sleep(3600)
-        except KeyboardInterrupt:
-            return
+        ready(ask_model(own))
+        while True:
+            time.sleep(3600)
 
 
 def _server(settings: Settings) -> Any:
@@ -80,7 +95,7 @@ def _server(settings: Settings) -> Any:
         ) from None
     config = uvicorn.Config(
         application(settings), host=settings.host, port=settings.port, log_level="critical", access_log=False,
-        server_header=False, timeout_graceful_shutdown=1, ws="none",
+        http="h11", loop="asyncio", server_header=False, timeout_graceful_shutdown=1, ws="none",
     )  # fmt: skip
     return uvicorn.Server(config)
 
@@ -89,17 +104,38 @@ def check(settings: Settings) -> dict[str, Any]:
     """Start, ask about the model once, stop; what the server said.
 
     Raises:
-        OutputError: it did not answer as it should.
+        PellucidError: the model cannot be loaded, or the server did not answer as it should.
     """
     with running(settings) as own:
-        request = urllib.request.Request(f"http://{bracketed(own.host)}:{own.port}/v1/model")
-        if own.token is not None:
-            request.add_header("Authorization", f"Bearer {own.token}")
-        try:
-            with urllib.request.urlopen(request, timeout=own.limits.silence) as answer:
-                said: dict[str, Any] = json.load(answer)
-                return said
-        except OSError as error:
-            raise OutputError(
-                "pellucid serve --check", str(error), "the server did not answer", "Start it without --check."
-            ) from None
+        return ask_model(own)
+
+
+def ask_model(settings: Settings) -> dict[str, Any]:
+    """What a running server says of its model, once that is loaded.
+
+    Raises:
+        PellucidError: the model cannot be loaded, or the server did not answer as it should.
+    """
+    request = urllib.request.Request(f"http://{reached(settings.host)}:{settings.port}/v1/model")
+    if settings.token is not None:
+        request.add_header("Authorization", f"Bearer {settings.token}")
+    try:
+        with ALONE.open(request, timeout=settings.limits.silence) as answer:
+            said: dict[str, Any] = json.load(answer)
+            return said
+    except urllib.error.HTTPError as error:
+        raise as_error(json.load(error)["error"]) from None
+    except OSError as error:
+        raise OutputError("pellucid serve", str(error), "the server did not answer", "Start it once more.") from None
+
+
+def as_error(said: dict[str, str]) -> PellucidError:
+    """The error that an answer tells of."""
+    if {"asked", "found", "why", "do"} <= said.keys():
+        return ModelError(said["asked"], said["found"], said["why"], said["do"])
+    return ModelError("the model", f"{said['kind']}: {said['message']}", "it cannot be loaded", "Load it in Python to see where.")
+
+
+def reached(host: str) -> str:
+    """Where this machine reaches a server that listens at a host: everywhere is here, too."""
+    return {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, bracketed(host))

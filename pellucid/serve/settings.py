@@ -22,6 +22,8 @@ class Limits:
 
     Arguments:
         upload: Bytes of one upload.
+        question: Bytes of the body of a question.
+        arrival: Seconds that a body may take to arrive.
         text: Bytes of a text.
         megapixels, side: The size of a picture, read from its header before it is decoded.
         decoding: Seconds that decoding one picture may take.
@@ -33,6 +35,8 @@ class Limits:
     """
 
     upload: int = 20 * MB
+    question: int = MB
+    arrival: float = 60.0
     text: int = 200_000
     megapixels: float = 40.0
     side: int = 16_000
@@ -85,6 +89,11 @@ class Settings:
         """The values of the Host header that are answered: loopback names, the address listened at, and `names`."""
         local = {f"{host}:{self.port}" for host in ("127.0.0.1", "localhost", "[::1]", bracketed(self.host))}
         return frozenset(local | set(self.names))
+
+    @property
+    def origins(self) -> frozenset[str]:
+        """The values of the Origin header that are answered; a name may be that of a proxy that speaks HTTPS."""
+        return frozenset({f"http://{host}" for host in self.hosts} | {f"https://{name}" for name in self.names})
 
     @property
     def address(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -34,7 +35,7 @@ class Kept(Generic[T]):
 
 
 class Shelf(Generic[T]):
-    """Things by id.
+    """Things by id, from several threads at once.
 
     Arguments:
         most: Bytes of all things together.
@@ -51,40 +52,46 @@ class Shelf(Generic[T]):
     def __init__(self, most: int, age: float, clock: Callable[[], float] = time.monotonic) -> None:
         self.most, self.age, self.clock = most, age, clock
         self.things: OrderedDict[str, Kept[T]] = OrderedDict()
+        self.lock = threading.RLock()
 
     def add(self, thing: T, size: int) -> str:
         """Its id, after room was made for it."""
-        self.expire()
-        while self.things and self.size + size > self.most:
-            self.things.popitem(last=False)
         name = new_id()
-        self.things[name] = Kept(thing, size, self.clock())
+        with self.lock:
+            self.expire()
+            while self.things and self.size + size > self.most:
+                self.things.popitem(last=False)
+            self.things[name] = Kept(thing, size, self.clock())
         return name
 
     def get(self, name: str) -> T | None:
         """The thing, used once more; None where it is gone or never was."""
-        self.expire()
-        kept = self.things.get(name)
-        if kept is None:
-            return None
-        kept.used = self.clock()
-        self.things.move_to_end(name)
-        return kept.thing
+        with self.lock:
+            self.expire()
+            kept = self.things.get(name)
+            if kept is None:
+                return None
+            kept.used = self.clock()
+            self.things.move_to_end(name)
+            return kept.thing
 
     def drop(self, name: str) -> bool:
         """Forget a thing; whether it was there."""
-        return self.things.pop(name, None) is not None
+        with self.lock:
+            return self.things.pop(name, None) is not None
 
     def expire(self) -> None:
         """Drop what nobody used for too long."""
         now = self.clock()
-        while self.things and now - next(iter(self.things.values())).used > self.age:
-            self.things.popitem(last=False)
+        with self.lock:
+            while self.things and now - next(iter(self.things.values())).used > self.age:
+                self.things.popitem(last=False)
 
     @property
     def size(self) -> int:
         """Bytes of all things together."""
-        return sum(kept.size for kept in self.things.values())
+        with self.lock:
+            return sum(kept.size for kept in self.things.values())
 
     def __len__(self) -> int:
         return len(self.things)

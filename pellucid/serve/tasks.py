@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from pellucid.errors import error_to_dict
 from .guard import Refusal
 from .settings import Limits
 from .shelf import Shelf, new_id
@@ -48,11 +49,13 @@ class Task:
         return self.state in ENDED
 
     def change(self, **fields: Any) -> None:
-        """Set fields, and let followers know; what has ended stays as it is."""
+        """Set fields, and let followers know. What has ended stays as it is, and holds on to no input."""
         if self.ended:
             return
         for name, value in fields.items():
             setattr(self, name, value)
+        if self.ended:
+            self.question, self.inputs, self.progress = {}, {}, None
         self.changes += 1
 
     def to_dict(self) -> dict[str, Any]:
@@ -144,6 +147,8 @@ class Desk:
                 self._finish(task, self.worker.ask(task.id, task.kind, task.question, task.inputs, task))
             except WorkerDied as died:
                 task.change(state="failed", error={"kind": "WorkerDied", "message": str(died)})
+            except Exception as error:  # no process to be had, no memory: the next task may fare better
+                task.change(state="failed", error=error_to_dict(error))
             self.typical += 0.3 * (time.monotonic() - began - self.typical)
             with self.changed:
                 self.running = None

@@ -70,6 +70,8 @@ class Worker:
         Raises:
             WorkerDied: the process ended meanwhile; another one is started.
         """
+        if self.process is None or not self.process.is_alive():
+            self._restart()  # it ended while nobody asked
         try:
             self._send(("ask", name, kind, question, inputs))
             while True:
