@@ -95,7 +95,7 @@ class Site:
         return facts
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Unavailable(Exception):
     """What was asked for could not be computed; the error of the computing process."""
 

@@ -42,7 +42,7 @@ DRAINED = 4  # times what an upload may have: so much is read and dropped, for a
 OPEN = ("/", "/static/")  # the page itself holds nothing that is secret
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Refusal(Exception):
     """An answer that ends a request: its status, and what is said."""
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from .shelf import ID
 
 Id = Annotated[str, StringConstraints(pattern=ID)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-Class = Annotated[str, StringConstraints(min_length=1, max_length=500)] | Annotated[int, Field(ge=0, le=10**9)]
+INTEGER = BeforeValidator(lambda value: int(value) if isinstance(value, float) and value % 1 == 0 else value)  # 2.0 is one, too
+Class = Annotated[str, StringConstraints(min_length=1, max_length=500)] | Annotated[int, Field(ge=0, le=10**9), INTEGER]
 Text = Annotated[str, StringConstraints(max_length=200)]
-Whole = Annotated[int, Field(ge=0, le=10**6)]
+Whole = Annotated[int, Field(ge=0, le=10**6), INTEGER]
 
 
 class Question(BaseModel):
@@ -59,8 +60,8 @@ class Conceive(About):
     """The channels of a layer that a decision was made with."""
 
     at: Name | None = None
-    top: Annotated[int, Field(ge=1, le=24)] = 6
-    against: Annotated[int, Field(ge=0, le=24)] = 2
+    top: Annotated[int, Field(ge=1, le=24), INTEGER] = 6
+    against: Annotated[int, Field(ge=0, le=24), INTEGER] = 2
 
 
 class Part(BaseModel):
@@ -91,7 +92,7 @@ class Probe(About):
     what: Literal["hide", "units", "layers"]
     part: Part | None = None
     imputer: Literal["blur", "mean", "noise", "zero"] = "blur"
-    controls: Annotated[int, Field(ge=0, le=200)] = 20
+    controls: Annotated[int, Field(ge=0, le=200), INTEGER] = 20
     at: Name | None = None
 
 
@@ -100,8 +101,8 @@ class Portray(Question):
 
     target: Class
     recipe: Name = "auto"
-    seed: Annotated[int, Field(ge=0, le=2**31)] = 0
-    steps: Annotated[int, Field(ge=1, le=4_096)] | None = None
+    seed: Annotated[int, Field(ge=0, le=2**31), INTEGER] = 0
+    steps: Annotated[int, Field(ge=1, le=4_096), INTEGER] | None = None
 
 
 class Exemplify(Question):
@@ -114,7 +115,7 @@ class Exemplify(Question):
 
     target: Class
     root: Name
-    top: Annotated[int, Field(ge=1, le=24)] = 9
+    top: Annotated[int, Field(ge=1, le=24), INTEGER] = 9
 
 
 class Measure(About):

@@ -128,8 +128,9 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 def content(media_type: str, words: str) -> dict[int | str, dict[str, Any]]:
     """How a route describes an answer that is no JSON."""
-    schema = {"type": "string"} if media_type.startswith("text/") else {"type": "string", "format": "binary"}
-    return {200: {"description": words, "content": {media_type: {"schema": schema}}}}
+    schemas = {"text/event-stream": {}, "text/html": {"schema": {"type": "string"}}}
+    schema = schemas.get(media_type, {"schema": {"type": "string", "format": "binary"}})
+    return {200: {"description": words, "content": {media_type: schema}}}
 
 
 RAW = {"requestBody": {"required": True, "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in KINDS}}}
