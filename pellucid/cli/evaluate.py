@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import completion, output
-from .audit import announce, with_executor
+from .audit import Question, announce, with_executor
 from .errors import debug_option, exit_if_incomplete, print_failures
 from .files import Folder
 from .inputs import expand
@@ -144,13 +144,14 @@ def resume(
         for name in metrics:
             metric(name)
         job = evaluating(model_options.load(), Path(pictures), methods, metrics, source=model_options.load, **about)
+    how = {**how, "origin": Question(pictures, model_options, threads=about["threads"]).origin, "announce": announce}
     with progress(f"{len(methods)} methods by {len(metrics)} metrics on {len(job.items)} items"):
         how = {**how} | ({"executor": "ray"} if how["ray"] else {})
         if until is None:
-            done = run(job, store, announce=announce, **how)
+            done = run(job, store, **how)
         else:
             with watched(narrow_enough(Path(store), until)):
-                done = run(job, store, announce=announce, **how)
+                done = run(job, store, **how)
     if done.broken:
         announce(f"{len(done.broken)} items have no scores: `pellucid runs failures {store}` lists them.")
     return table(done.store)

@@ -33,7 +33,7 @@ def report(files: Sequence[str], out: str, title: str | None, script: bool, trus
       .safetensors   of explanations: everything is there
       .html, .json   reports and other documents that were saved before
       .png           pictures of results: the picture, its caption, and what it takes to repeat it
-      a folder       the store of a finished audit: its clusters, their pictures and members
+      a folder       the store of an audit or an evaluation: all its items, as on the page
 
     Explanations of the same input become one page, with a layer for each.
     """
@@ -51,12 +51,23 @@ def report(files: Sequence[str], out: str, title: str | None, script: bool, trus
 
 
 def opened(file: str, *, trust: bool) -> Any:
-    """A file as it is; of the store of an audit, what it found."""
+    """A file as it is; of the store of an audit or an evaluation, what it holds."""
     if not (Path(file) / "run.json").is_file():
         return file
+    from pellucid.job.judged import Judged, kept_curves
+    from pellucid.job.reopen import reopened
+    from pellucid.job.store import Store
     from .audit import Question
 
-    return Question.of(Path(file), trust=trust).open(Path(file)).document()
+    store = Store(Path(file))
+    asked = Question.of(store.path, trust=trust)
+    items, model = reopened(store, asked.pictures, asked.meta), asked.model.load()
+    if store.run["spec"]["task"] == "evaluate":
+        kept_curves(store, items, model)
+        return Judged(store, items, model.preprocess).document()
+    from pellucid.job.audit.document import document
+
+    return document(store, items, model)
 
 
 def check(path: Path, files: Sequence[str]) -> None:

@@ -9,6 +9,8 @@
     tasks       the queue, and the events of each task
     worker      the computing process, seen from the server; `compute` is its inside, `answers` what it computes
     app         the routes
+    stores      audits and evaluations that the operator opened: `reading` is the process that reads them, `runs` their routes,
+                `stored` what the computing process does with them
     server      address, token, start, stop
 
 The server's own process never imports PyTorch: it only passes on. Nothing a client sends is a path, an address or a program.

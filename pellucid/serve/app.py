@@ -30,7 +30,9 @@ from pellucid.core.version import __version__
 from . import assets
 from .guard import JSON, Guard, Refusal, media_type, problem
 from .questions import QUESTIONS, Question
+from .reading import Reader
 from .replies import BODY, DOCUMENT, RAW, Accepted, CardReply, Labels, Received, Status, content, problems
+from .runs import add_runs
 from .settings import Settings
 from .shelf import ID, Shelf
 from .tasks import Desk, Result, Task
@@ -55,6 +57,7 @@ class Site:
         self.inputs: Shelf[Input] = Shelf(limits.inputs, limits.age)
         self.desk = Desk(Worker(settings.load, limits), limits)
         self.about: dict[str, Task] = {}
+        self.reader = Reader()
 
     def start(self) -> None:
         """Begin to load the model, and ask about it first."""
@@ -63,6 +66,7 @@ class Site:
 
     def stop(self) -> None:
         self.desk.close()
+        self.reader.close()
         self.uploads.close()
 
     def input(self, name: str) -> Input:
@@ -146,6 +150,7 @@ def application(settings: Settings) -> Callable[..., Coroutine[Any, Any, None]]:
         add_question(app, site, kind, body)
     add_tasks(app, site)
     add_results(app, site)
+    add_runs(app, site)
     return cast("Callable[..., Coroutine[Any, Any, None]]", Guard(app, settings))
 
 
@@ -190,7 +195,8 @@ def add_page(app: FastAPI, site: Site) -> None:
 def add_facts(app: FastAPI, site: Site) -> None:
     @app.get("/v1/model", response_model=Labels, responses=problems(429, 503))
     async def model() -> dict[str, Any]:
-        own = {"profile": site.settings.profile, "roots": sorted(site.settings.roots), "version": __version__}
+        chosen = site.settings
+        own = {"profile": chosen.profile, "roots": sorted(chosen.roots), "runs": len(chosen.stores), "version": __version__}
         return await site.known(FACTS) | own
 
     @app.get("/v1/card", response_model=CardReply, responses=problems(429, 503))

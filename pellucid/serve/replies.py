@@ -110,6 +110,7 @@ PROBLEMS = {
     404: "There is no such thing, or no longer.",
     405: "The route knows other methods.",
     408: "The body did not arrive in time.",
+    409: "The store is not finished, or damaged.",
     413: "The body is too large.",
     415: "The body is of another type.",
     421: "The server has another name.",

@@ -8,6 +8,7 @@ from secrets import token_urlsafe
 from typing import TYPE_CHECKING, Literal
 
 from pellucid.errors import InputError
+from .stores import Opened
 
 if TYPE_CHECKING:
     from pellucid.model import Model
@@ -60,6 +61,7 @@ class Settings:
         token: What a request has to show; None lets everyone on this machine in.
         names: Further names under which the server may be addressed, as "explain.example.org:8470".
         roots: Folders of pictures that the page may show, by name.
+        stores: Audits and evaluations that the page may show.
         profile: "clinic" shows the view for people who decide about others.
         limits: How much of everything there may be.
 
@@ -75,6 +77,7 @@ class Settings:
     names: tuple[str, ...] = ()
     roots: Mapping[str, str] = field(default_factory=dict)
     profile: Literal["full", "clinic"] = "full"
+    stores: tuple[Opened, ...] = ()
     limits: Limits = Limits()
 
     def __post_init__(self) -> None:

@@ -1,3 +1,4 @@
+import { AuditApp } from './audit/audit.js';
 import { CaseApp } from './case/case.js';
 import { html } from './html.js';
 import { ConceptsApp } from './kinds/concepts.js';
@@ -7,9 +8,9 @@ import { ReportApp } from './kinds/report.js';
 import { SectionsApp } from './kinds/sections.js';
 
 /** What paints each kind of document. @type {Record<string, any>} */
-const KINDS = { case: CaseApp, concepts: ConceptsApp, maximize: PortraitsApp, examples: PortraitsApp, evaluation: EvaluationApp, report: ReportApp };
+const KINDS = { audit: AuditApp, case: CaseApp, concepts: ConceptsApp, maximize: PortraitsApp, examples: PortraitsApp, evaluation: EvaluationApp, report: ReportApp };
 
-/** A document of any kind; of an unknown one, what all kinds have. @param {{ doc: import('./types.js').Doc }} props */
-export function Page({ doc }) {
-  return html`<${KINDS[doc.kind] ?? SectionsApp} doc=${doc} />`;
+/** A document of any kind; of an unknown one, what all kinds have. @param {{ doc: import('./types.js').Doc, base?: string }} props `base`: the address of this page, in a report of several. */
+export function Page({ doc, base }) {
+  return html`<${KINDS[doc.kind] ?? SectionsApp} doc=${doc} base=${base} />`;
 }

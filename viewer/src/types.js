@@ -115,6 +115,7 @@
  * @property {Score[]} [rows]
  * @property {Curve[]} [curves]
  * @property {Section[]} [sections]
+ * @property {any} [judged] The scores of every item of an evaluation.
  */
 
 export {};

@@ -14,9 +14,8 @@ import torch
 from torch import Tensor
 
 from pellucid.core.displayed import Displayed
-from pellucid.core.files import parse_json
 from pellucid.core.formats import save
-from pellucid.errors import InputError, OutputError
+from pellucid.errors import InputError
 from pellucid.explanation.method import Method
 from pellucid.model import Model, load
 from pellucid.model.final_activation import probabilities
@@ -31,8 +30,7 @@ from .findings import Evidence, documents, find, strongest, window_side, with_me
 from .mend import Remedy, mend
 from .ordinary import ordinary
 from .spectral import import_sklearn
-
-CLUSTERS = "clusters.json"
+from .view import CLUSTERS, clusters_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +56,7 @@ class Audit(Displayed):
 
     def document(self) -> dict[str, Any]:
         """The audit as plain data, which reports and the page paint."""
-        return document(self.store, self.clusters, self.items, self.model)
+        return document(self.store, self.items, self.model)
 
     def save(self, path: str | os.PathLike[str], **options: Any) -> Path:
         """Write by suffix (.html or .json), whole or not at all; pages take `script=False`."""
@@ -67,12 +65,7 @@ class Audit(Displayed):
     @property
     def clusters(self) -> list[dict[str, Any]]:
         """The clusters, the most suspicious first: what stands in clusters.json."""
-        try:
-            found = parse_json((self.store.path / CLUSTERS).read_bytes())
-        except FileNotFoundError:
-            do = "Run `pellucid audit` on it until it is complete."
-            raise OutputError(f"the clusters in {self.store.path}", "none", "the audit is not finished", do) from None
-        return list(found)
+        return clusters_of(self.store)
 
     def cluster(self, number: int) -> dict[str, Any]:
         """The cluster of that id.

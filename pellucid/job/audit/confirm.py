@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import count
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from pellucid.core.blur import blurred
+from pellucid.core.progress import report_progress
 from pellucid.core.random import stream
 from pellucid.methods.perturb.imputers.noisy_linear import smooth_fill
 from pellucid.metrics.report.interval import interval
@@ -166,9 +168,22 @@ def confirm(
         mates: Pictures of the same class outside the cluster, and where their evidence is strongest.
         fixed: Whether the mark always stands in one place, and is pasted there.
     """
+    shares = followed(shares)
     removed = min((removal(shares, target, members, windows, name, seed) for name in IMPUTERS), key=lambda effect: effect.effect)
     pasted = pasting(shares, target, windows.cut(members), windows, others, mates_windows.cut(mates), fixed=fixed, seed=seed)
     return Verdict(pasted.more_low > LEAST and removed.effect > removed.control, removed, pasted)
+
+
+def followed(shares: Shares) -> Shares:
+    """The network, which tells how much of a test is done."""
+    total, done = (len(IMPUTERS) + 1) * (2 + DRAWS), count(1)
+
+    def told(x: Tensor) -> Tensor:
+        found = shares(x)
+        report_progress(next(done), total, "passes over the pictures")
+        return found
+
+    return told
 
 
 def removal(shares: Shares, target: int, x: Tensor, windows: Windows, imputer: str, seed: int) -> Effect:

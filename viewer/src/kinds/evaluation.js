@@ -1,4 +1,5 @@
 import { useMemo, useState } from 'preact/hooks';
+import { JudgedItems } from '../audit/judged.js';
 import { figure } from '../data/numbers.js';
 import { download, fileName, line } from '../data/save.js';
 import { html } from '../html.js';
@@ -27,12 +28,13 @@ const COLUMNS = [
 ];
 const ALWAYS = ['metric', 'method', 'score', 'low'];
 
-/** Methods by metrics, with intervals, in the order the reader wants. @param {{ doc: Doc }} props */
-export function EvaluationApp({ doc }) {
+/** Methods by metrics, with intervals, in the order the reader wants. @param {{ doc: Doc, source?: any, children?: any }} props `source`: where items come from that the document does not hold. */
+export function EvaluationApp({ doc, source, children }) {
   return html`<article class="evaluation">
     <header><h1 dir="auto">${names(doc.title)}</h1><${Words} sentence=${doc.sentence} warnings=${doc.warnings} notes=${doc.notes} /></header>
     <${Scores} doc=${doc} rows=${doc.rows ?? []} />
-    <${Curves} curves=${doc.curves ?? []} />
+    ${children}<${Curves} curves=${doc.curves ?? []} />
+    ${doc.judged && html`<${JudgedItems} doc=${doc} source=${source} />`}
     <${Figures} figures=${(doc.figures ?? []).map((one) => ({ ...one, title: one.src || one.svg ? one.title : '', caption: one.caption === doc.sentence ? '' : one.caption }))} open=${false} />
     <${Repeat} doc=${doc} />
   </article>`;

@@ -21,11 +21,11 @@ addEventListener('hashchange', () => {
 /** Several documents: an overview, and a page for each under an address of its own. A few open with the first of them. @param {{ doc: Doc }} props */
 export function ReportApp({ doc }) {
   const pages = doc.pages ?? [];
-  const n = Number(/^#\/(\d+)$/.exec(hash.value)?.[1] ?? (hash.value !== '#/' && opens(doc) ? 1 : 0)) - 1;
+  const n = Number(/^#\/(\d+)(?=\/|$)/.exec(hash.value)?.[1] ?? (hash.value !== '#/' && opens(doc) ? 1 : 0)) - 1;
   const page = pages[n];
   useEffect(() => void (document.title = page ? page.title : doc.title), [page, doc]);
   if (hash.value === '#/all') return html`<${Nav} pages=${pages} n=${-1} />${pages.map((one, at) => html`<${Page} key=${at} doc=${one} />`)}`;
-  if (page) return html`${pages.length > 1 && html`<${Nav} pages=${pages} n=${n} />`}<${Page} key=${n} doc=${page} />`;
+  if (page) return html`${pages.length > 1 && html`<${Nav} pages=${pages} n=${n} />`}<${Page} key=${n} doc=${page} base=${`#/${n + 1}`} />`;
   return html`<${Overview} doc=${doc} pages=${pages} />`;
 }
 
@@ -99,6 +99,7 @@ const NAMES = {
   maximize: 'pictures made to excite units',
   examples: 'real pictures that excite units',
   evaluation: 'evaluation of methods',
+  audit: 'audit of a data set',
   card: 'card of a model',
   hiding: 'what hiding a part did',
 };

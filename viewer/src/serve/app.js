@@ -6,12 +6,15 @@ import { ClinicView } from './clinic.js';
 import { CompareView } from './compare.js';
 import { ExplainView } from './explain.js';
 import { ModelView } from './model.js';
+import { AuditsView, EvaluationsView, runs } from './runs.js';
 import { failure, linkTo, model, route } from './state.js';
 import { UnitsView } from './units.js';
 
 /** @type {Record<string, any>} */
-const VIEWS = { '': ExplainView, compare: CompareView, units: UnitsView, model: ModelView };
-const LINKS = [['', 'Explain'], ['compare', 'Compare'], ['units', 'Units'], ['model', 'Model']];
+const VIEWS = { '': ExplainView, compare: CompareView, units: UnitsView, audit: AuditsView, evaluation: EvaluationsView, model: ModelView };
+const LINKS = [['', 'Explain'], ['compare', 'Compare'], ['units', 'Units'], ['audit', 'Audit'], ['evaluation', 'Evaluation'], ['model', 'Model']];
+/** Links to stores are there when the operator opened some. @param {string} key */
+const there = (key) => !['audit', 'evaluation'].includes(key) || runs.value.some((one) => one.kind === key);
 
 /** The whole page. */
 export function ServeApp() {
@@ -19,7 +22,7 @@ export function ServeApp() {
   const name = route.value[0] ?? '';
   const View = clinic && !name ? ClinicView : (VIEWS[name] ?? Nowhere);
   return html`<nav class="top" aria-label="Views">
-      ${LINKS.filter(([key]) => !clinic || key !== 'units').map(([key, label]) => html`<a href=${key ? linkTo(key) : '#/'} aria-current=${key === name ? 'page' : undefined}>${label}</a>`)}
+      ${LINKS.filter(([key]) => there(key) && (!clinic || key !== 'units')).map(([key, label]) => html`<a href=${key ? linkTo(key) : '#/'} aria-current=${key === name ? 'page' : undefined}>${label}</a>`)}
       <span class="faint" dir="auto">${model.value?.name ?? ''}</span>
     </nav>
     ${model.value ? html`<${View} />` : failure.value ? html`<${Working} />` : html`<p role="status">The model is being loaded.</p>`}

@@ -4,10 +4,11 @@ import { listen } from '../keys.js';
 import { ServeApp } from './app.js';
 import { listenForInputs } from './intake.js';
 import { listenForWork } from './keys.js';
+import { loadRuns } from './runs.js';
 import { begin } from './state.js';
 
 listen();
 listenForWork();
 listenForInputs();
 render(html`<${ServeApp} />`, /** @type {HTMLElement} */ (document.getElementById('viewer')));
-void begin();
+void begin().then(loadRuns);
