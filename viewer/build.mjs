@@ -3,6 +3,7 @@ import { build } from 'esbuild';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
+import { minify } from 'terser';
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
 const STATIC = fileURLToPath(new URL('../pellucid/render/static/', import.meta.url)); // embedded in every report
@@ -23,11 +24,18 @@ async function notices() {
 const BANNER = '/*! pellucid viewer, Apache-2.0. Contains preact and @preact/signals (MIT, Copyright Jason Miller and contributors) and htm (Apache-2.0). */';
 
 const common = { bundle: true, minify: true, write: false, legalComments: 'none', target: ['es2022'], absWorkingDir: HERE, charset: 'utf8' };
-const text = async (/** @type {string} */ entry, format = undefined) =>
-  (await build({ ...common, entryPoints: [entry], ...(format ? { format, banner: { js: BANNER } } : {}) })).outputFiles[0].text;
+/** Line breaks between two parts of a template mean nothing, and minifiers leave templates as they are. */
+const joined = {
+  name: 'joined',
+  setup: (/** @type {import('esbuild').PluginBuild} */ own) =>
+    own.onLoad({ filter: /src\/.*\.js$/ }, async ({ path }) => ({ contents: (await readFile(path, 'utf8')).replace(/([>}])\n\s*(?=<|\$\{)/g, '$1'), loader: 'js' })),
+};
+const bundled = async (/** @type {string} */ entry, /** @type {import('esbuild').BuildOptions} */ more = {}) => (await build({ ...common, entryPoints: [entry], ...more })).outputFiles[0].text;
+const scriptOf = async (/** @type {string} */ entry) =>
+  `${BANNER}\n${(await minify(await bundled(entry, { format: 'iife', plugins: [joined] }), { ecma: 2020, compress: { passes: 3 }, format: { comments: false } })).code}\n`;
 const bundles = [
-  { folder: STATIC, script: ['viewer.js', await text('src/main.js', 'iife')], style: ['viewer.css', await text('src/style/viewer.css')] },
-  { folder: PAGE, script: ['page.js', await text('src/serve/main.js', 'iife')], style: ['page.css', await text('src/style/page.css')] },
+  { folder: STATIC, script: ['viewer.js', await scriptOf('src/main.js')], style: ['viewer.css', await bundled('src/style/viewer.css')] },
+  { folder: PAGE, script: ['page.js', await scriptOf('src/serve/main.js')], style: ['page.css', await bundled('src/style/page.css')] },
 ];
 
 for (const { script, style } of bundles) {

@@ -150,7 +150,7 @@ def application(settings: Settings) -> Callable[..., Coroutine[Any, Any, None]]:
         add_question(app, site, kind, body)
     add_tasks(app, site)
     add_results(app, site)
-    add_runs(app, site)
+    add_runs(app, settings.stores, site.reader, site.desk)
     return cast("Callable[..., Coroutine[Any, Any, None]]", Guard(app, settings))
 
 

@@ -13,24 +13,26 @@ POST /v1/runs/ID/tests  cases  curves              202 {"task": ID}: a counter-t
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI, Path, Query, Response
 from pydantic import StringConstraints
 
+from .guard import Refusal
 from .questions import Question, Whole
+from .reading import Reader
 from .replies import BODY, DOCUMENT, Accepted, content, problems
 from .shelf import ID
 from .stores import Opened
-
-if TYPE_CHECKING:
-    from .app import Site
+from .tasks import Desk
 
 Id = Annotated[str, Path(pattern=ID)]
 Numbers = Annotated[str, Query(pattern=r"^\d{1,7}(,\d{1,7}){0,63}$")]
 Target = Annotated[int, Query(ge=-1, le=10**6)]
 LOOK = problems(404, 409, 422, 503)
 START = problems(404, 409, 429, 503, *BODY)
+KEEP = problems(404, 409, 503, *BODY)
 FLOATS = content("application/octet-stream", "Three numbers for each item, float32, little endian.")
 Space = Literal["where", "what"]
 Plane = Literal["components", "clusters"]
@@ -65,25 +67,25 @@ class Nothing(Question):
 class Runs:
     """The stores by id."""
 
-    def __init__(self, opened: tuple[Opened, ...]) -> None:
+    def __init__(self, opened: Sequence[Opened]) -> None:
         self.opened = {one.id: one for one in opened}
 
     def __getitem__(self, name: str) -> Opened:
-        from .app import required
+        if name not in self.opened:
+            raise Refusal(404, "There is no such run.")
+        return self.opened[name]
 
-        return required(self.opened.get(name), "There is no such run.")
 
-
-def add_runs(app: FastAPI, site: Site) -> None:
-    """All of them, for as many stores as there are."""
-    runs = Runs(site.settings.stores)
+def add_runs(app: FastAPI, opened: Sequence[Opened], reader: Reader, desk: Desk) -> None:
+    """All routes, for as many stores as there are."""
+    runs = Runs(opened)
 
     async def ask(run: str, what: str, **how: Any) -> Any:
-        return await asyncio.to_thread(site.reader.ask, runs[run], what, **how)
+        return await asyncio.to_thread(reader.ask, runs[run], what, **how)
 
     def submit(kind: str, run: str, question: Question) -> dict[str, str]:
         body = {"opened": runs[run], **question.model_dump()}
-        return {"task": site.desk.submit(kind, body, {}).id}
+        return {"task": desk.submit(kind, body, {}).id}
 
     add_looks(app, ask, runs)
 

@@ -19,7 +19,7 @@ const WORST = 24;
 export function JudgedItems({ doc, source = null }) {
   const from = useMemo(() => source ?? sourceOfEvaluation(doc.judged), [doc, source]);
   const names = Object.keys(doc.judged.scores).map((name) => name.split('|'));
-  const ranked = (doc.rows ?? []).map((/** @type {any} */ row) => [row.method, row.metric]).filter((/** @type {string[]} */ pair) => names.some((one) => one.join() === pair.join()));
+  const ranked = /** @type {[string, string][]} */ (doc.rows ?? []).map((/** @type {any} */ row) => [row.method, row.metric]).filter((/** @type {string[]} */ pair) => names.some((one) => one.join() === pair.join()));
   const methods = [...new Set(ranked.map(([method]) => method))];
   const metrics = [...new Set(ranked.map(([, metric]) => metric))];
   const [metric, setMetric] = useState(metrics[0]);
