@@ -11,10 +11,8 @@ function start() {
   const doc = JSON.parse(source.textContent ?? '');
   if (doc.schema !== 1) throw new Error(`This viewer reads documents of schema 1, and this one has ${doc.schema}.`);
   render(html`<${App} doc=${doc} />`, place);
-  const still = document.getElementById('still');
-  if (still) still.hidden = true;
+  document.documentElement.classList.add('painted'); // which hides the still page
   listen();
 }
 
-if (document.readyState === 'loading') document.addEventListener('DOMContentLoaded', start);
-else start();
+start(); // at once: the still page, which follows, is then never laid out

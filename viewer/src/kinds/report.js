@@ -1,5 +1,5 @@
 import { signal } from '@preact/signals';
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useMemo, useState } from 'preact/hooks';
 import { Small } from '../case/picture.js';
 import { html } from '../html.js';
 import { Page } from '../page.js';
@@ -24,9 +24,26 @@ export function ReportApp({ doc }) {
   const n = Number(/^#\/(\d+)(?=\/|$)/.exec(hash.value)?.[1] ?? (hash.value !== '#/' && opens(doc) ? 1 : 0)) - 1;
   const page = pages[n];
   useEffect(() => void (document.title = page ? page.title : doc.title), [page, doc]);
+<<<<<<< HEAD
   if (hash.value === '#/all') return html`<${Nav} pages=${pages} n=${-1} />${pages.map((one, at) => html`<${Page} key=${at} doc=${one} />`)}`;
   if (page) return html`${pages.length > 1 && html`<${Nav} pages=${pages} n=${n} />`}<${Page} key=${n} doc=${page} base=${`#/${n + 1}`} />`;
+=======
+  if (hash.value === '#/all') return html`<${Nav} pages=${pages} n=${-1} /><${Every} pages=${pages} />`;
+  if (page) return html`${pages.length > 1 && html`<${Nav} pages=${pages} n=${n} />`}<${Page} key=${n} doc=${page} />`;
+>>>>>>> f2f52d8 (A long report is painted before its still page is laid out; notebooks in JupyterLab in one window per theme, untrusted copies of their own)
   return html`<${Overview} doc=${doc} pages=${pages} />`;
+}
+
+/** All pages under one another: the first at once, the others after it one by one, so that it can be read before they are there. @param {{ pages: Doc[] }} props */
+function Every({ pages }) {
+  const [count, setCount] = useState(1);
+  const made = useMemo(() => pages.map((one, n) => html`<${Page} key=${n} doc=${one} />`), [pages]);
+  useEffect(() => {
+    if (count >= pages.length) return;
+    const next = setTimeout(() => setCount(count + 1));
+    return () => clearTimeout(next);
+  }, [count, pages]);
+  return html`<div class="every" aria-busy=${String(count < pages.length)}>${made.slice(0, count)}</div>`;
 }
 
 /** Whether the first page opens, not the overview, which says nothing of its own. @param {Doc} doc */
