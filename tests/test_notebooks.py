@@ -79,7 +79,7 @@ class Pictures(HTMLParser):
 
 
 def test_there_is_a_notebook_for_every_kind_of_input():
-    assert set(NOTEBOOKS) >= {"pictures", "texts", "tables", "series", "maximization"}
+    assert set(NOTEBOOKS) >= {"pictures", "texts", "tables", "series", "several", "maximization"}
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
