@@ -56,7 +56,10 @@ def main() -> None:
         path, pages = reported(folder, float(size))
         for at in ("", "#/1", "#/all"):
             times = opened(path, at)
-            print(f"{path.stat().st_size / 1e6:6.1f} MB {pages:6} {at or '#/':>8} {times[0]:9.2f} {times[1]:10.2f} {times[2]:8.2f}", flush=True)
+            print(
+                f"{path.stat().st_size / 1e6:6.1f} MB {pages:6} {at or '#/':>8} {times[0]:9.2f} {times[1]:10.2f} {times[2]:8.2f}",
+                flush=True,
+            )
 
 
 def reported(folder: Path, size: float) -> tuple[Path, int]:

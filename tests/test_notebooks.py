@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -186,7 +185,8 @@ LOOK = """
 
 
 DRAWN = """
-(count) => document.querySelectorAll(".jp-OutputArea-output").length === count && [...document.images].every((one) => one.complete)
+(count) => document.querySelectorAll(".jp-OutputArea-output").length === count &&
+  [...document.images].every((one) => one.complete)
 """
 
 
@@ -230,4 +230,6 @@ def test_in_jupyterlab_everything_can_be_read(executed, lab, window, name, trust
     assert all(one["alt"] and one["width"] > 0 for one in found["images"])
     assert found["words"] > 10 and found["contrast"] >= 4.5
     assert not found["scripts"]
-    assert found["frames"] == (path.read_text(encoding="utf-8").count("<iframe") if trusted else 0), "who is not trusted runs nothing"
+    assert found["frames"] == (path.read_text(encoding="utf-8").count("<iframe") if trusted else 0), (
+        "who is not trusted runs nothing"
+    )

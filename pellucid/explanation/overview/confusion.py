@@ -75,15 +75,16 @@ class Confusion(Displayed):
         order = sorted(self.pairs, key=lambda pair: (-self.counts[pair], pair))
         about = self.pairs[order[0]].about
         if all(isinstance(self.pairs[pair].collected, Maps) for pair in order):
-            data: Any = MeanMaps(tuple(self._map(pair) for pair in order[:most]), about.signed)
-            shown = "The mean map of each pair of classes, over the mean of its pictures; all have one scale."
+            panels = tuple(self._map(pair) for pair in order[:most])
+            data: Any = MeanMaps(panels, about.signed, ("the error", "the true class"), "ahead by")
+            shown = f"The mean map of each pair of classes{data.ground}; all have one scale."
         else:
             bars = [Bar(_words(pair), Interval(self.counts[pair], np.nan, np.nan), strongest(self.pairs[pair])) for pair in order]
             data = Bars(tuple(bars[:most]), False, "samples")
             shown = "How often each pair of classes is confused, and beside it what speaks most for the error."
         caption = (
             f"{self.errors} of {self.n:,} samples are taken for another class. {shown} Explained by {about.by} is the score of "
-            f"the predicted class minus that of the true one: values above zero speak for the error."
+            f"the predicted class minus that of the true one: values above zero speak for the error, below zero for the true class."
         )
         if len(order) > most:
             caption += f" {len(order) - most} more pairs are rarer."

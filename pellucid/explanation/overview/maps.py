@@ -71,24 +71,36 @@ def _added(one: MeanMap | None, other: MeanMap) -> MeanMap:
 
 @dataclass(frozen=True, eq=False)
 class MeanMaps:
-    """Mean maps, to be drawn on one scale."""
+    """Mean maps, to be drawn on one scale.
+
+    Arguments:
+        sides: What values above and below zero speak for, where two scores are compared.
+        score: What stands before the mean score of a panel.
+    """
 
     groups: tuple[MeanMap, ...]
     signed: bool
+    sides: tuple[str, str] | tuple[()] = ()
+    score: str = "mean score"
+
+    @property
+    def ground(self) -> str:
+        """What the maps lie on, for a caption."""
+        return ", over the mean of their pictures" if all(one.picture is not None for one in self.groups) else ""
 
 
 def mean_maps(maps: Maps, about: About, most: int) -> Chart:
     """A map per target, those of the most pictures first."""
     groups = sorted(maps.groups.values(), key=lambda group: (-group.n, group.target))
     left = len(groups) - most
+    data = MeanMaps(tuple(groups[:most]), about.signed)  # a question per panel: that targets differ needs no warning
     caption = (
-        f"The mean map by {about.by} of all pictures that were explained for a target, over the mean of their pixels. "
+        f"The mean map by {about.by} of all pictures that were explained for a target{data.ground}. "
         f"{about.sides} All maps have one scale." + (f" {left} more targets have fewer pictures." if left > 0 else "")
     )
     head = "target", "pictures", "mean score", "mean value for", "mean value against"
     table = tuple((one.target, one.n, one.score / one.n, *halves(one)) for one in groups)
     title = f"The mean map of {len(groups)} target{'s' * (len(groups) > 1)}, {maps.n:,} pictures"
-    data = MeanMaps(tuple(groups[:most]), about.signed)  # a question per panel: that targets differ needs no warning
     return Chart("mean_maps", title, caption, head, table, data, about.left_out, about.provenance)
 
 

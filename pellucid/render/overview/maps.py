@@ -25,9 +25,9 @@ def maps(data: MeanMaps, wide: int) -> tuple[list[Mark], float]:
         image = overlay(mean_map(one, scale, signed=data.signed), size := fitting(one, side))
         tall = max(tall, size[0])
         left, top = (place % across) * (side + GAP), (place // across) * (side + WORDS)
-        marks += [Raster(left, top, left + size[1], top + size[0], np.asarray(image)), *words(one, left, top + size[0], side)]
+        marks += [Raster(left, top, left + size[1], top + size[0], np.asarray(image)), *words(one, data.score, left, top + size[0], side)]
     bottom = ((len(data.groups) - 1) // across) * (side + WORDS) + tall + WORDS
-    return [*marks, *colour_bar(scale.limit, bottom, signed=data.signed)], bottom + FOOT
+    return [*marks, *colour_bar(scale.limit, bottom, data)], bottom + FOOT
 
 
 def fitting(one: MeanMap, side: int) -> tuple[int, int]:
@@ -43,20 +43,21 @@ def mean_map(one: MeanMap, scale: Scale, *, signed: bool) -> Map:
     return Map(one.heat / one.n, scale, signed, "", picture, 0.0, RED_BLUE)
 
 
-def words(one: MeanMap, left: float, top: float, side: float) -> list[Mark]:
+def words(one: MeanMap, score: str, left: float, top: float, side: float) -> list[Mark]:
     """What a panel is of."""
-    many = f"{one.n:,} picture{'s' * (one.n > 1)}, mean score {figure(one.score / one.n)}"
+    many = f"{one.n:,} picture{'s' * (one.n > 1)}, {score} {figure(one.score / one.n)}"
     return [
         Words(left, top + 18, fitted(one.target, 14, side), 14, INK),
         Words(left, top + 35, fitted(many, 12, side), 12, FAINT),
     ]
 
 
-def colour_bar(limit: float, top: float, *, signed: bool, wide: int = 300) -> list[Mark]:
+def colour_bar(limit: float, top: float, data: MeanMaps, wide: int = 300) -> list[Mark]:
     """The scale of colours with its ends."""
+    signed = data.signed
     strength = np.tile(np.linspace(-1.0 if signed else 0.0, 1.0, wide), (14, 1))
     pixels: Pixels = RED_BLUE.paint(strength, np.full((14, wide, 3), 235.0), signed=signed)
-    meant = [text for _, text in ends(signed=signed)]
+    meant = [text for _, text in ends(signed=signed, sides=data.sides)]
     marks: list[Mark] = [Raster(0, top + 18, wide, top + 32, pixels.round().astype(np.uint8))]
     if signed:
         marks += [Words(0, top + 12, meant[1], 13, INK), Words(wide, top + 12, meant[0], 13, INK, "r")]
