@@ -84,7 +84,8 @@ class Confusion(Displayed):
             shown = "How often each pair of classes is confused, and beside it what speaks most for the error."
         caption = (
             f"{self.errors} of {self.n:,} samples are taken for another class. {shown} Explained by {about.by} is the score of "
-            f"the predicted class minus that of the true one: values above zero speak for the error, below zero for the true class."
+            "the predicted class minus that of the true one: values above zero speak for the error, those below for the true "
+            "class."
         )
         if len(order) > most:
             caption += f" {len(order) - most} more pairs are rarer."

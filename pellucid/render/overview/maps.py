@@ -25,7 +25,8 @@ def maps(data: MeanMaps, wide: int) -> tuple[list[Mark], float]:
         image = overlay(mean_map(one, scale, signed=data.signed), size := fitting(one, side))
         tall = max(tall, size[0])
         left, top = (place % across) * (side + GAP), (place // across) * (side + WORDS)
-        marks += [Raster(left, top, left + size[1], top + size[0], np.asarray(image)), *words(one, data.score, left, top + size[0], side)]
+        marks.append(Raster(left, top, left + size[1], top + size[0], np.asarray(image)))
+        marks += words(one, data.score, left, top + size[0], side)
     bottom = ((len(data.groups) - 1) // across) * (side + WORDS) + tall + WORDS
     return [*marks, *colour_bar(scale.limit, bottom, data)], bottom + FOOT
 

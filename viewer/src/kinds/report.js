@@ -24,13 +24,8 @@ export function ReportApp({ doc }) {
   const n = Number(/^#\/(\d+)(?=\/|$)/.exec(hash.value)?.[1] ?? (hash.value !== '#/' && opens(doc) ? 1 : 0)) - 1;
   const page = pages[n];
   useEffect(() => void (document.title = page ? page.title : doc.title), [page, doc]);
-<<<<<<< HEAD
-  if (hash.value === '#/all') return html`<${Nav} pages=${pages} n=${-1} />${pages.map((one, at) => html`<${Page} key=${at} doc=${one} />`)}`;
-  if (page) return html`${pages.length > 1 && html`<${Nav} pages=${pages} n=${n} />`}<${Page} key=${n} doc=${page} base=${`#/${n + 1}`} />`;
-=======
   if (hash.value === '#/all') return html`<${Nav} pages=${pages} n=${-1} /><${Every} pages=${pages} />`;
-  if (page) return html`${pages.length > 1 && html`<${Nav} pages=${pages} n=${n} />`}<${Page} key=${n} doc=${page} />`;
->>>>>>> f2f52d8 (A long report is painted before its still page is laid out; notebooks in JupyterLab in one window per theme, untrusted copies of their own)
+  if (page) return html`${pages.length > 1 && html`<${Nav} pages=${pages} n=${n} />`}<${Page} key=${n} doc=${page} base=${`#/${n + 1}`} />`;
   return html`<${Overview} doc=${doc} pages=${pages} />`;
 }
 
