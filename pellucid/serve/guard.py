@@ -84,6 +84,8 @@ class Guard:
             raise Refusal(403, "Another site asked for this.")
         if method == "POST" and path != UPLOADS and media_type(headers) != JSON:
             raise Refusal(415, f"Send {JSON}.")
+        if headers.get("content-encoding", "identity") != "identity":
+            raise Refusal(415, "Bodies are not unpacked here: send it without Content-Encoding.")
         if not is_open(path) and not self.knows(headers.get("authorization", "")):
             words = "Open the address that the server printed; it holds the token."
             raise Refusal(401, words, (("www-authenticate", "Bearer"),))
