@@ -24,6 +24,7 @@ from PIL import Image
 
 LONG = {"method": "occlusion", "settings": {"window": "16", "stride": "4", "batch": "1"}}  # takes minutes
 
+
 @dataclass
 class Line:
     """One figure of the table.

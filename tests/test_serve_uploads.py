@@ -1,4 +1,4 @@
-"""What is uploaded is an input, or is refused in words: damaged files, files that are two things, promises that files do not keep."""
+"""What is uploaded is an input, or is refused in words: damaged files, files that are two things, promises that are not kept."""
 
 from __future__ import annotations
 

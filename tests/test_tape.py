@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -1010,6 +1012,23 @@ def test_a_compiled_model_is_recorded_by_the_model_it_wraps():
     assert torch.allclose(
         pl.explain(compiled, case.inputs(), target=1).values, pl.explain(case.net(), case.inputs(), target=1).values
     )
+
+
+def test_a_network_with_a_compiled_part_is_recorded_as_one_without():
+    """Its compiler stays out of the recording: it would compile how operations are recorded, again and again."""
+    net = CASE["dense"].net()
+    parts = torch.nn.Sequential(net, torch.nn.ReLU(), torch.nn.Linear(5, 2)).eval()
+    expected = pl.explain(parts, CASE["dense"].inputs(), target=1).values
+    parts[1].compile(backend="eager")
+    torch._dynamo.utils.counters.clear()
+    assert torch.equal(pl.explain(parts, CASE["dense"].inputs(), target=1).values, expected)
+    assert sum(torch._dynamo.utils.counters["frames"].values()) <= 4
+
+
+def test_an_explanation_does_not_wait_for_a_compiler():
+    code = "import pellucid as pl, torch, sys; pl.explain(torch.nn.Linear(2, 2).eval(), torch.ones(1, 2), 0); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "torch._dynamo" not in done.stdout.split()
 
 
 def test_a_bound_method_brings_its_network_along():

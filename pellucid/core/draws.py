@@ -16,9 +16,8 @@ from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 
-from .intercept import tensor_places, with_tensors
+from .intercept import Mode, tensor_places, with_tensors
 
 ONE_AT_A_TIME = threading.Lock()  # the few operations that draw and take no generator
 KEEPS = frozenset({"dropout_p", "dropout", "p"})  # shares that are dropped: none of nothing
@@ -68,7 +67,7 @@ class DeviceGenerators:
         return self._generators[device]
 
 
-class DrawingMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class DrawingMode(Mode):
     """Every operation as it is, but those that draw random numbers draw ours."""
 
     supports_higher_order_operators = True

@@ -1,7 +1,8 @@
-"""InterceptMode: a function in place of every ATen operation. Only this and the recorder of tapes take part in the dispatch."""
+"""Mode: what takes part in the dispatch of ATen operations. InterceptMode: a function in place of every one of them."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import cache
@@ -13,7 +14,29 @@ from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_mod
 PRECISION = {float: torch.float64, complex: torch.complex128}  # of the numbers of a program, which lose none on their way
 
 
-class InterceptMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class Mode(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """A dispatch mode that is not compiled.
+
+    PyTorch keeps its compiler out of modes, for which it imports it at the first operation that any mode is shown: about a second
+    in every process. Here that waits until a program has brought the compiler along, by `torch.compile`.
+    """
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        kind: Any = cls
+        return super().__new__(_uncompiled(kind) if "torch._dynamo" in sys.modules else kind)
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False
+
+
+@cache
+def _uncompiled(mode: Any) -> Any:
+    """The mode as a class whose frames the compiler passes by."""
+    return type(mode.__name__, (mode,), {"__torch_dispatch__": torch.compiler.disable(mode.__torch_dispatch__)})  # type: ignore[no-untyped-call]
+
+
+class InterceptMode(Mode):
     """Calls a function in place of every ATen operation; a recorder around it sees the operations that this function runs."""
 
     def __init__(self, answer: Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]) -> None:

@@ -12,10 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from pellucid.core.draws import DeviceGenerators, is_composite, is_random, really_draws
-from pellucid.core.intercept import tensor_places, with_tensors
+from pellucid.core.intercept import Mode, tensor_places, with_tensors
 from pellucid.errors import InputError
 from pellucid.model.final_activation import BeforeActivation
 from pellucid.model.hooks import listening
@@ -174,7 +173,7 @@ def _owned(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
                 yield f"{path}.{name}" if path else name, tensor
 
 
-class RecordingMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class RecordingMode(Mode):
     """Shows every ATen operation of a forward pass to a recorder."""
 
     def __init__(self, recorder: Recorder) -> None:
