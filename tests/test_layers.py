@@ -52,10 +52,10 @@ def test_an_optional_package_is_imported_late_and_in_one_place(package):
     assert len({path for path, _ in found}) <= 1 and not any(early for _, early in found), found
 
 
-def test_only_the_recorder_random_draws_and_the_interceptor_know_the_dispatch_mode():
+def test_only_one_file_knows_the_dispatch_mode():
     every = [(path, one.name) for module, path in HOUSE.files.items() for one in layers.imports(path, module)]
     known = {path.name for path, name in every if name.startswith("torch.utils._python_dispatch")}
-    assert known == {"record.py", "draws.py", "intercept.py"}
+    assert known == {"intercept.py"}  # modes derive from its `Mode`
 
 
 def test_the_root_has_few_entries():
