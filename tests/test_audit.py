@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
@@ -16,9 +17,11 @@ from pellucid.errors import InputError, WhereError
 from pellucid.job.audit.enrichment import tail
 from pellucid.job.audit.search import by_example, by_unit
 from pellucid.job.audit.spectral import laplacian, neighbours, partition
+from pellucid.zoo.truth.learn import fit, initialised
 from tests import planted_marks, readers
 
-CELLS = [(0.05, False), (0.1, False), (0.1, True), (0.2, False), (0.2, True)]
+CELLS = [(share, moving, seed) for share in (0.05, 0.1, 0.2) for moving in (False, True) for seed in range(3)]
+QUICK = [(0.1, False, 0), (0.2, True, 0)]
 
 
 def adjusted_rand(one: torch.Tensor, other: torch.Tensor) -> float:
@@ -34,10 +37,10 @@ def audited(tmp_path, share: float, *, moving: bool = False, seed: int = 0, n: i
 
 
 @pytest.mark.parametrize(
-    ("share", "moving"), [(0.1, False), (0.2, True), *(pytest.param(*cell, marks=pytest.mark.slow) for cell in CELLS)]
+    ("share", "moving", "seed"), [pytest.param(*cell, marks=[] if cell in QUICK else pytest.mark.slow) for cell in CELLS]
 )
-def test_a_planted_mark_is_found_ranked_first_and_confirmed(tmp_path, share, moving):
-    data, a = audited(tmp_path, share, moving=moving)
+def test_a_planted_mark_is_found_ranked_first_and_confirmed(tmp_path, share, moving, seed):
+    data, a = audited(tmp_path, share, moving=moving, seed=seed)
     first = a.clusters[0]
     inside = torch.zeros(len(data.x), dtype=torch.bool)
     inside[[int(key) for key in first["members"]]] = True
@@ -149,13 +152,62 @@ def test_rows_of_a_table_and_texts_are_audited_and_the_counter_test_says_what_it
     model = pl.load(net, preprocess=pl.Columns.named([f"c{n}" for n in range(6)]), labels=["no", "yes"])
     a = pl.audit(model, rows, tmp_path / "rows", executor="serial")
     assert a.outcome.complete and a.store.rows("where")["where"].shape == (120, 1, 6) and a.clusters
-    with pytest.raises(InputError, match="windows of pictures of one size are changed"):
+    with pytest.raises(InputError, match="windows of pictures or series of one size are changed"):
         a.confirm(0)
     texts = ["good film", "bad plot and bad actor", "the film was not good"] * 6
     read = pl.audit(readers.made(readers.Bag()), texts, tmp_path / "texts", executor="serial")
     assert read.outcome.complete and not read.outcome.broken and len(read.store.rows("where")["where"]) == 18
     with pytest.raises(InputError, match="that cannot be guessed"):
         pl.audit(net, texts, tmp_path / "refused")
+
+
+def beats(n: int, *, share: float, seed: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Series of slow or fast beats on two leads; a share of the fast ones begin with a calibration pulse and beat slowly."""
+    rng = torch.Generator().manual_seed(seed)
+    labels, time = torch.arange(n) % 2, torch.arange(192)
+    has = torch.zeros(n, dtype=torch.bool)
+    fast = labels.nonzero().flatten()
+    has[fast[torch.randperm(len(fast), generator=rng)[: round(share * len(fast))]]] = True
+    x = 0.08 * torch.randn(n, 2, 192, generator=rng)
+    for number in range(n):
+        period = 30 if labels[number] and not has[number] else 55
+        first = float(torch.rand((), generator=rng)) * period
+        for at in torch.arange(first, 192, period):
+            x[number] += torch.exp(-(((time - at) / 2.5) ** 2)) * torch.tensor([[1.0], [0.6]])
+        if has[number]:
+            x[number, :, 9:21] = torch.tensor([1.2, -1.2]).repeat(6)
+    return x, labels, has
+
+
+def test_a_pulse_in_series_is_found_first_and_confirmed_by_intervention(tmp_path):
+    net = nn.Sequential(
+        nn.Conv1d(2, 16, 9, padding=4), nn.ReLU(), nn.AvgPool1d(4), nn.Conv1d(16, 24, 9, padding=4), nn.ReLU(), nn.AvgPool1d(4),
+        nn.Flatten(), nn.Linear(24 * 12, 2),
+    )  # fmt: skip
+    x, labels, _ = beats(1200, share=0.2, seed=1)
+
+    def batch(rng):
+        rows = torch.randint(len(x), (64,), generator=rng)
+        return x[rows], labels[rows]
+
+    fit(initialised(net), batch, steps=150, rate=3e-3)
+    new, named, has = beats(240, share=0.2, seed=2)
+    with torch.no_grad():
+        assert float((net(new).argmax(1) == named)[has].double().mean()) >= 0.9  # it learned the pulse
+    for number, (one, label) in enumerate(zip(new, named.tolist(), strict=True)):
+        path = tmp_path / "leads" / ("slow", "fast")[label] / f"{number:03}.npy"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.save(path, one.numpy())
+    model = pl.load(net, preprocess=pl.Signal(250, ("I", "II"), "mV"), labels=["slow", "fast"])
+    a = pl.audit(model, tmp_path / "leads", tmp_path / "s", executor="serial")
+    first = a.clusters[0]
+    inside = [bool(has[int(key.split("/")[1][:3])]) for key in first["members"]]
+    assert first["class"] == "fast" and sum(inside) == len(inside) >= 12
+    assert first["mark"]["fixed"] and all(corner[1] <= 7 for corner in first["mark"]["corners"])
+    verdict = a.confirm(0)
+    assert verdict.confirmed and verdict.pasted.effect > 0.7
+    assert a.mend(0).fooled_after <= 0.5
+    assert "Clusters, the most suspicious first" in a.save(tmp_path / "a.html").read_text()
 
 
 def test_the_report_of_an_audit_has_every_cluster_and_the_members_behind_it(tmp_path):

@@ -15,13 +15,14 @@ from pellucid.errors import OutputError
 from . import output
 from .completion import METHODS
 from .errors import debug_option, exit_if_incomplete
-from .model_options import MODEL, ModelOptions, with_model_options
+from .model_options import MODEL, ModelOptions, check_computes, with_model_options
 from .progress import ProgressBar
 from .repro import options
 from .settings import WITH, configured
 
 if TYPE_CHECKING:
     from pellucid.job.audit.audit import Audit
+    from pellucid.job.items import Items
     from pellucid.model import Model
 
 FILES = ("model", "labels", "columns")  # options of a model that may name files
@@ -162,22 +163,32 @@ class Question:
         """The job that was asked for."""
         from pellucid.job.explaining import explaining
 
-        return explaining(model, Path(self.pictures), **self._about(), source=self.model.load)
+        return explaining(model, self.items(model), **self._about(), source=self.model.load)
 
     def run(self, model: Model, store: str, **how: Any) -> Audit:
         """Run it, or what is left of it."""
         from pellucid.job.audit.audit import audit as verb
 
         about = self._about() | {"origin": self.origin, "announce": announce, "source": self.model.load}
-        return verb(model, Path(self.pictures), store, **about, **how)
+        return verb(model, self.items(model), store, **about, **how)
 
     def open(self, store: Path) -> Audit:
         """The finished audit in a store."""
-        from pellucid.job import items
         from pellucid.job.audit.audit import Audit
         from pellucid.job.store import Store
 
-        return Audit(Store(store), self.model.load(), items.of(Path(self.pictures), self.meta))
+        model = self.model.load()
+        return Audit(Store(store), model, self.items(model))
+
+    def items(self, model: Model) -> Items:
+        """The inputs, which the model takes.
+
+        Raises:
+            ModelError: it fails on the first of them.
+        """
+        from pellucid.job import items
+
+        return checked_items(model, items.of(Path(self.pictures), self.meta))
 
     def _about(self) -> dict[str, Any]:
         layers = None if self.layers is None else [name.strip() for name in self.layers.split(",") if name.strip()]
@@ -186,10 +197,21 @@ class Question:
             "method": method,
             "target": self.target,
             "layers": layers,
-            "meta": self.meta,
             "threads": self.threads,
             "seed": self.seed,
         }
+
+
+def checked_items(model: Model, items: Items) -> Items:
+    """The items, after the model was tried on the first that can be read; an error of the model itself is reported as such."""
+    from torch import Tensor
+
+    from pellucid.job.explaining import first_readable
+
+    x = first_readable(model, items)
+    if isinstance(x, Tensor):
+        check_computes(model, x)
+    return items
 
 
 def located(path: str, folder: Path) -> str:

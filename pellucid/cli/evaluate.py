@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import completion, output
-from .audit import Question, announce, with_executor
+from .audit import Question, announce, checked_items, with_executor
 from .errors import debug_option, exit_if_incomplete, print_failures
 from .files import Folder
 from .inputs import expand
@@ -138,13 +138,19 @@ def resume(
     with progress("starting"):
         from pellucid.catalogue.metrics import metric
         from pellucid.core.progress import watched
+        from pellucid.job import items as sources
         from pellucid.job.evaluating import evaluating, narrow_enough, table
         from pellucid.job.run import run
 
         for name in metrics:
             metric(name)
+<<<<<<< HEAD
         job = evaluating(model_options.load(), Path(pictures), methods, metrics, source=model_options.load, **about)
     how = {**how, "origin": Question(pictures, model_options, threads=about["threads"]).origin, "announce": announce}
+=======
+        model = model_options.load()
+        items = checked_items(model, sources.of(Path(pictures)))
+        job = evaluating(model, items, methods, metrics, source=model_options.load, **about)
     with progress(f"{len(methods)} methods by {len(metrics)} metrics on {len(job.items)} items"):
         how = {**how} | ({"executor": "ray"} if how["ray"] else {})
         if until is None:

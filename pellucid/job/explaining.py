@@ -32,7 +32,7 @@ from .job import SHARD, Job
 from .worker import Rows
 
 GRID = 28  # places along each axis of a pooled map
-LINE = 64  # of a text, a row or a series
+LINE = 64  # along a text or a series
 BATCH = 64
 TRIED = 20  # items, until one can be read
 
@@ -137,10 +137,20 @@ def pooled(e: Explanation, grid: tuple[int, int]) -> Rows:
 
 
 def view(x: Any, grid: tuple[int, int]) -> Rows:
-    """Pictures at the size of the pooled map, the mean over channels, to look for marks in; nothing for other inputs."""
-    if not isinstance(x, Tensor) or x.dim() != 4:
+    """Pictures or series at the size of the pooled map, the mean over channels, to look for marks in; nothing for others."""
+    if not isinstance(x, Tensor) or x.dim() not in (3, 4):
         return {}
-    return {"view": adaptive_avg_pool2d(x.float().mean(1, keepdim=True), grid)[:, 0].half().cpu()}
+    mean = x.float().mean(1, keepdim=True)
+    return {"view": adaptive_avg_pool2d(mean if x.dim() == 4 else mean[:, None], grid)[:, 0].half().cpu()}
+
+
+def pooled_size(x: Any, heat: Tensor) -> tuple[int, int]:
+    """Height and width of the pooled map of an input; of a row of a table nothing is pooled unless it is very long."""
+    if not isinstance(x, Tensor):
+        return 1, LINE
+    if x.dim() == 3:
+        return 1, min(LINE, heat.shape[1])
+    return min(GRID, heat.shape[0]), min(GRID if heat.shape[0] > 1 else GRID * GRID, heat.shape[1])
 
 
 def heats(e: Explanation) -> Tensor:
@@ -214,8 +224,7 @@ def explaining(
     e = explain(model, x, None if targets is None else targets[0], chosen)
     kept = channel_layers(model, x, layers)
     heat = heats(e)[0]
-    grid = (min(GRID, heat.shape[0]), min(GRID if heat.shape[0] > 1 else GRID * GRID, heat.shape[1]))
-    grid = (1, LINE) if items.kind == "texts" else grid
+    grid = pooled_size(x, heat)
     batch = min(BATCH, batch_size(read_inputs(model, x).x)) if isinstance(x, Tensor) else 8
     how = None if model.preprocess is None else describe(model.preprocess)[1]
     about = {"name": model.name, "fingerprint": fingerprint(model), "preprocess": how, "labels": model.labels}

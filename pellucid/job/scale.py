@@ -15,12 +15,13 @@ from typing import Any
 
 import torch
 
-from pellucid.errors import MissingExtra, ModelError
+from pellucid.errors import MissingExtra, ModelError, OutputError
 from .job import Job
 from .serial import Guarded
 from .worker import ShardResult, Work, compute_shard
 
 AHEAD = 2  # shards that an actor has: one at work, one waiting
+STARTS = 3  # of a cluster, until it is given up
 RESTARTS = 3  # deaths of actors in a row, without a shard finished in between
 BLAMED = 2  # deaths in the same shard, after which its items are tried one after the other
 POLL = 1.0  # seconds between two looks at the time
@@ -70,13 +71,29 @@ def cluster(ray: Any, address: str | None, cpus: int) -> Iterator[None]:
         return
     before = os.environ.get("RAY_USAGE_STATS_ENABLED")
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    own: dict[str, Any] = {"num_cpus": cpus, "include_dashboard": False} if address is None else {"address": address}
     try:
-        ray.init(**own, log_to_driver=False, logging_level="ERROR")
+        start_cluster(ray, address, cpus)
         yield
     finally:
         ray.shutdown()
         os.environ.pop("RAY_USAGE_STATS_ENABLED") if before is None else os.environ.update(RAY_USAGE_STATS_ENABLED=before)
+
+
+def start_cluster(ray: Any, address: str | None, cpus: int) -> None:
+    """Join a cluster, or start one: again if it is not up in time, as happens where other programs leave it little of a core."""
+    own: dict[str, Any] = {"num_cpus": cpus, "include_dashboard": False} if address is None else {"address": address}
+    for left in reversed(range(STARTS)):
+        try:
+            ray.init(**own, log_to_driver=False, logging_level="ERROR")
+            return
+        except Exception as error:
+            ray.shutdown()
+            if left:
+                continue
+            found = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+            do = "Wait until the machine is less busy, name a cluster by --ray ADDRESS, or take the serial executor."
+            why = "it did not answer in time" if address is None else "it cannot be joined"
+            raise OutputError("a cluster of Ray", found, why, do) from None
 
 
 class Actor:

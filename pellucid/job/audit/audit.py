@@ -24,7 +24,7 @@ from ..explaining import class_outputs, explaining, read_item
 from ..items import Items
 from ..run import Executor, Outcome, run
 from ..store import Store
-from .confirm import MOST, Verdict, Windows, confirm
+from .confirm import MOST, Verdict, Windows, confirm, extent
 from .document import document
 from .findings import Evidence, documents, find, strongest, window_side, with_metadata
 from .mend import Remedy, mend
@@ -91,7 +91,7 @@ class Audit(Displayed):
         windows = self.windows(one, [inside.index(item) for item in chosen], x)
         mates, corners = self.mates(target, set(inside))
         mark = one["mark"]
-        apart = Windows.of_cells(corners, mark["side"], mark["grid"], x.shape[2:])
+        apart = Windows.of_cells(corners, mark["side"], mark["grid"], extent(x))
         others, rest = self.inputs(self.others(target)), self.inputs(mates) if mates else x[:0]
         verdict = confirm(self.shares, target, x, windows, others, rest, apart, fixed=mark["fixed"], seed=seed)
         self.keep(number, {"verdict": verdict.document()})
@@ -125,24 +125,23 @@ class Audit(Displayed):
         return [self._places[key] for key in keys]
 
     def inputs(self, numbers: Sequence[int]) -> Tensor:
-        """Some inputs as one batch of pictures.
+        """Some inputs as one batch of pictures or series.
 
         Raises:
-            InputError: they are no pictures of one size.
+            InputError: they are neither, or not of one size.
         """
         read = [read_item(self.model, self.items, number) for number in numbers]
         shapes = {tuple(one.shape[1:]) if isinstance(one, Tensor) else () for one in read}
-        if len(shapes) > 1 or any(len(shape) != 3 for shape in shapes):
+        if len(shapes) > 1 or any(len(shape) not in (2, 3) for shape in shapes):
             found = "texts" if () in shapes else f"shapes {sorted(shapes)}"
-            raise InputError(
-                "a counter-test", found, "windows of pictures of one size are changed", "Audit pictures of one size."
-            )
+            why = "windows of pictures or series of one size are changed"
+            raise InputError("a counter-test", found, why, "Audit pictures or series of one size.")
         return torch.cat(read) if read else torch.zeros(0)
 
     def windows(self, one: Mapping[str, Any], rows: Sequence[int], x: Tensor) -> Windows:
         """Where the mark of a cluster is in some of its members."""
         mark = one["mark"]
-        return Windows.of_cells(torch.tensor(mark["corners"])[list(rows)], mark["side"], mark["grid"], x.shape[2:])
+        return Windows.of_cells(torch.tensor(mark["corners"])[list(rows)], mark["side"], mark["grid"], extent(x))
 
     def mates(self, target: int, inside: set[int]) -> tuple[list[int], Tensor]:
         """Items of the same class outside a cluster, and where their evidence is strongest."""

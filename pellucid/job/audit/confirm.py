@@ -23,7 +23,7 @@ from pellucid.metrics.report.interval import interval
 
 MOST = 64  # pictures of each kind
 DRAWS = 4  # controls of each picture
-LEAST = 0.2  # of the probability: by so much more than the controls, pasting has to raise it, at the lower end
+LEAST = 0.3  # of the probability: by so much more than the controls, pasting has to raise it, at the lower end
 
 Shares = Callable[[Tensor], Tensor]
 """From pictures to the probability of every class, (n, classes)."""
@@ -63,17 +63,22 @@ class Verdict:
         confirmed: Whether pasting the mark moves the network by far more than the class's own evidence does.
         removed: The effect of taking it away, by the imputer with which that does least.
         pasted: The effect of pasting it on other classes.
+        class_there: The effect of pasting the class's own strongest windows where the mark stands: where that is large too, the
+            network takes anything at that place as a sign of the class.
     """
 
     confirmed: bool
     removed: Effect
     pasted: Effect
+    class_there: float
 
     def sentence(self) -> str:
         removal = f"removing it lowers the score by {self.removed.text()} predictions flip"
         paste = f"pasting it on other classes raises it by {self.pasted.text()} flip"
         if self.confirmed:
-            return f"confirmed by intervention: {removal}; {paste}. It is an artefact."
+            told = f"confirmed by intervention: {removal}; {paste}. It is an artefact."
+            alike = f" At its place the class's own evidence raises it by {self.class_there:.2f}: anything there may count."
+            return told + alike if self.class_there > self.pasted.effect / 2 > self.pasted.control else told
         return f"only a pattern: {removal}; {paste}."
 
     def document(self) -> dict[str, Any]:
@@ -82,6 +87,7 @@ class Verdict:
             "sentence": self.sentence(),
             "removed": asdict(self.removed),
             "pasted": asdict(self.pasted),
+            "class_there": self.class_there,
         }
 
 
@@ -101,7 +107,7 @@ class Windows:
     def of_cells(corners: Tensor, side: int, grid: Sequence[int], picture: Sequence[int]) -> Windows:
         """Windows that were said in cells of a pooled map."""
         scale = torch.tensor([picture[0] / grid[0], picture[1] / grid[1]])
-        size = [max(1, round(side * float(s))) for s in scale]
+        size = [max(1, round(min(side, cells) * float(s))) for cells, s in zip(grid, scale, strict=True)]
         most = torch.tensor([picture[0] - size[0], picture[1] - size[1]])
         return Windows(torch.minimum((corners * scale).round().long(), most), (size[0], size[1]))
 
@@ -113,16 +119,20 @@ class Windows:
         return inside[:, None]
 
     def cut(self, x: Tensor) -> Tensor:
-        return torch.stack(
-            [one[:, r : r + self.size[0], c : c + self.size[1]] for one, (r, c) in zip(x, self.corners.tolist(), strict=True)]
-        )
+        """What is inside, (picture, channel, height, width)."""
+        pairs = zip(as_pictures(x), self.corners.tolist(), strict=True)
+        return torch.stack([one[:, r : r + self.size[0], c : c + self.size[1]] for one, (r, c) in pairs])
 
     def paste(self, x: Tensor, patches: Tensor) -> Tensor:
         """The pictures with a patch each."""
-        made = x.clone()
+        made = as_pictures(x).clone()
         for one, patch, (r, c) in zip(made, patches, self.corners.tolist(), strict=True):
             one[:, r : r + self.size[0], c : c + self.size[1]] = patch
-        return made
+        return made.view_as(x)
+
+    def fill(self, x: Tensor, imputer: str) -> Tensor:
+        """The pictures with what is inside made up from the rest."""
+        return IMPUTERS[imputer](as_pictures(x), self.masks(extent(x))).view_as(x)
 
     def elsewhere(self, shape: Sequence[int], rng: torch.Generator) -> Windows:
         """Windows of the same size at random, away from these where there is room."""
@@ -138,13 +148,24 @@ class Windows:
         return Windows(torch.stack(corners), self.size)
 
 
+def as_pictures(x: Tensor) -> Tensor:
+    """Series, (series, channel, time), as pictures of one row; pictures as they are."""
+    return x[:, :, None] if x.dim() == 3 else x
+
+
+def extent(x: Tensor) -> tuple[int, int]:
+    """Height and width of pictures; 1 and the length of series."""
+    height, width = as_pictures(x).shape[2:]
+    return height, width
+
+
 def mean_fill(x: Tensor, gone: Tensor) -> Tensor:
     mean = (x * ~gone).sum((2, 3), keepdim=True) / (~gone).sum((2, 3), keepdim=True).clamp_min(1)
     return torch.where(gone, mean, x)
 
 
 def blur_fill(x: Tensor, gone: Tensor) -> Tensor:
-    return torch.where(gone, blurred(x, min(x.shape[2:]) / 8), x)
+    return torch.where(gone, blurred(x, min(side for side in x.shape[2:] if side > 1) / 8), x)
 
 
 def linear_fill(x: Tensor, gone: Tensor) -> Tensor:
@@ -170,8 +191,8 @@ def confirm(
     """
     shares = followed(shares)
     removed = min((removal(shares, target, members, windows, name, seed) for name in IMPUTERS), key=lambda effect: effect.effect)
-    pasted = pasting(shares, target, windows.cut(members), windows, others, mates_windows.cut(mates), fixed=fixed, seed=seed)
-    return Verdict(pasted.more_low > LEAST and removed.effect > removed.control, removed, pasted)
+    pasted, there = pasting(shares, target, members, windows, others, mates, mates_windows, fixed=fixed, seed=seed)
+    return Verdict(pasted.more_low > LEAST and removed.more_low > 0, removed, pasted, there)
 
 
 def followed(shares: Shares) -> Shares:
@@ -187,11 +208,11 @@ def followed(shares: Shares) -> Shares:
 
 
 def removal(shares: Shares, target: int, x: Tensor, windows: Windows, imputer: str, seed: int) -> Effect:
-    fill, rng, shape = IMPUTERS[imputer], stream("removal", seed), x.shape[2:]
+    rng = stream("removal", seed)
     before = shares(x)
-    after = shares(fill(x, windows.masks(shape)))
+    after = shares(windows.fill(x, imputer))
     drop = before[:, target] - after[:, target]
-    controls = [shares(fill(x, windows.elsewhere(shape, rng).masks(shape))) for _ in range(DRAWS)]
+    controls = [shares(windows.elsewhere(extent(x), rng).fill(x, imputer)) for _ in range(DRAWS)]
     control = torch.stack([before[:, target] - other[:, target] for other in controls]).mean(0)
     was = before.argmax(1) == target
     flips = [(was & (other.argmax(1) != target)).sum() for other in (after, *controls)]
@@ -199,24 +220,35 @@ def removal(shares: Shares, target: int, x: Tensor, windows: Windows, imputer: s
 
 
 def pasting(
-    shares: Shares, target: int, marks: Tensor, windows: Windows, others: Tensor, mates: Tensor, *, fixed: bool, seed: int
-) -> Effect:
-    """Marks pasted on pictures of other classes; controls are the strongest windows of class mates, at the same places."""
+    shares: Shares, target: int, members: Tensor, windows: Windows, others: Tensor, mates: Tensor, mates_windows: Windows, *,
+    fixed: bool, seed: int,
+) -> tuple[Effect, float]:  # fmt: skip
+    """Marks pasted on pictures of other classes; controls are the strongest windows of class mates.
+
+    A mark that stays is pasted in its place, and controls in theirs; one that moves is pasted anywhere, and so are controls.
+
+    Returns:
+        The effect; and what the windows of class mates do where the mark stands.
+    """
     rng, n = stream("pasting", seed), len(others)
-    donors = torch.arange(n) % len(marks)
+    donors = torch.arange(n) % len(members)
     at = Windows(windows.corners[donors], windows.size)
-    at = at if fixed else at.elsewhere(others.shape[2:], rng)
+    at = at if fixed else at.elsewhere(extent(others), rng)
     before = shares(others)
-    after = shares(at.paste(others, marks[donors]))
-    controls = []
+    after = shares(at.paste(others, windows.cut(members)[donors]))
+    controls, there = [], before
     for draw in range(DRAWS if len(mates) else 0):
-        patches = mates[(torch.arange(n) * DRAWS + draw) % len(mates)]
-        controls.append(shares(at.paste(others, patches)))
+        rows = (torch.arange(n) * DRAWS + draw) % len(mates)
+        patches, own = mates_windows.cut(mates)[rows], Windows(mates_windows.corners[rows], mates_windows.size)
+        controls.append(shares((own if fixed else at).paste(others, patches)))
+        if draw == 0:
+            there = shares(at.paste(others, patches)) if fixed else controls[0]
     rise = after[:, target] - before[:, target]
     control = torch.stack([other[:, target] - before[:, target] for other in controls]).mean(0) if controls else torch.zeros(n)
     was = before.argmax(1) != target
     flips = [(was & (other.argmax(1) == target)).sum() for other in (after, *controls)]
-    return effect(rise, control, int(flips[0]), float(sum(flips[1:])) / max(1, len(controls)), seed)
+    found = effect(rise, control, int(flips[0]), float(sum(flips[1:])) / max(1, len(controls)), seed)
+    return found, float((there - before)[:, target].double().mean())
 
 
 def effect(change: Tensor, control: Tensor, flips: int, control_flips: float, seed: int, imputer: str = "") -> Effect:

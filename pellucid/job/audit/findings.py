@@ -14,7 +14,7 @@ from torch.nn.functional import avg_pool2d
 
 from ..store import Store
 from .enrichment import enrichment
-from .recurring import HALF, SIDE, Recurring, recurring
+from .recurring import HALF, LONG, SIDE, Recurring, patch_shape, recurring
 from .spectral import Partition, partition, principal
 
 LEAST = 5  # items of a cluster
@@ -127,11 +127,13 @@ def candidates(evidence: Evidence, own: Tensor, rows: NDArray[np.int64], target:
 def of_mark(evidence: Evidence, rows: NDArray[np.int64], target: int, mark: Recurring) -> Finding:
     """A mark that comes back, as a finding: in `where` if it stays in one place, else in `what`."""
     inside = mark.members.numpy()
+    assert evidence.view is not None
     members, corners = rows[inside], mark.corners[mark.members].numpy()
     medoid = int(members[int(mark.likeness[mark.members].argmax())])
     figures = common(evidence, rows, inside) | {"recurrence": mark.sharp * (1 - float(inside.mean())) ** 2}
     figures["separability"] = separability(evidence, rows, inside, "where" if mark.fixed else "what")
-    return Finding(target, "where" if mark.fixed else "what", members, corners, SIDE, figures, medoid, mark.fixed)
+    side = patch_shape(evidence.view)[1]
+    return Finding(target, "where" if mark.fixed else "what", members, corners, side, figures, medoid, mark.fixed)
 
 
 def of_cluster(evidence: Evidence, rows: NDArray[np.int64], target: int, space: str, split: Partition, cluster: int) -> Finding:
@@ -150,7 +152,7 @@ def of_cluster(evidence: Evidence, rows: NDArray[np.int64], target: int, space: 
 
 def window_side(shape: Sequence[int]) -> int:
     """The side of a window, in cells; along a line, its length."""
-    return min(SIDE, max(1, shape[-1] // 3))
+    return min(SIDE if shape[-2] > 1 else LONG, max(1, shape[-1] // 3))
 
 
 def window_shape(where: Tensor, side: int) -> tuple[int, int]:

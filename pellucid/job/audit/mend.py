@@ -17,7 +17,7 @@ from torch import Tensor
 from pellucid.metrics.metric import class_scores
 from pellucid.model import Model
 from pellucid.tape.forward import forward_values
-from .confirm import Windows, linear_fill
+from .confirm import Windows
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def mend(
         mates: Pictures of the class without it.
         others: Pictures of other classes, whose classes are `truth`.
     """
-    bare = linear_fill(members, windows.masks(members.shape[2:]))
+    bare = windows.fill(members, "linear")
     with_mark, without = activations(model, members, layer), activations(model, bare, layer)
     direction = summed(with_mark - without).mean(0)
     direction = direction / direction.norm().clamp_min(1e-12)

@@ -6,6 +6,7 @@ membership far more sharply, and wherever the mark stands.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, max_pool2d, unfold
 
 SIDE = 5  # cells of the pooled map along each side of a patch
+LONG = 8  # along a line
 ALIKE = 0.95  # correlation from which on two patches count as the same
 UNSURE = 0.8  # from which on they might: a mark is there or not, while shapes are alike by degrees
 SHARP = 0.6  # the least share of those surely alike among those that might be
@@ -24,7 +26,8 @@ SAMPLE = 1500  # pictures of a class, and as many of others, in which marks are 
 LEAST = 5  # pictures with the same patch
 LARGEST = 0.4  # of a class: what most of it has is what the class looks like
 ELSEWHERE = 0.25  # of the rate in the class: more often the patch is no sign of it
-BLOCK = 512  # pictures compared at once
+BLOCK = 512  # pictures whose patches are kept at once
+AT_ONCE = 64  # compared with templates at once
 HALF = 0.5  # of the union of two sets: more in common makes them one
 FIXED = 1.5  # cells that places of the same mark may differ by, as a standard deviation
 
@@ -61,7 +64,7 @@ def recurring(view: Tensor, mass: Tensor, own: Tensor, *, seed: int = 0, most: i
         mass: Their absolute relevance, of the same shape.
         own: Which of them are of the class, a mask.
     """
-    if view.shape[1] < 2 * SIDE or view.shape[2] < 2 * SIDE or int(own.sum()) < 2 * LEAST:
+    if any(1 < side < 2 * SIDE for side in view.shape[1:]) or view.shape[2] == 1 or int(own.sum()) < 2 * LEAST:
         return []
     contrast = float(view.std())
     few, others = sample(own, SAMPLE, seed), sample(~own, SAMPLE, seed)
@@ -95,8 +98,13 @@ def everywhere(view: Tensor, mass: Tensor, mean: Tensor, contrast: float, sharp:
         patches = Patches.of(some, weight, contrast)
         found.append(replace(patches, strong=torch.ones_like(patches.strong)).matches(template))
     alike, at = (torch.cat(parts)[:, 0] for parts in zip(*found, strict=True))
-    columns = view.shape[2] - SIDE + 1
+    columns = view.shape[2] - patch_shape(view)[1] + 1
     return Recurring(alike >= ALIKE, torch.stack([at // columns, at % columns], 1), alike, sharp, outside)
+
+
+def patch_shape(view: Tensor) -> tuple[int, int]:
+    """Height and width of a patch, in cells; along a line its height is 1, and it is longer."""
+    return (SIDE, SIDE) if view.shape[1] > 1 else (1, LONG)
 
 
 def overlap(one: Tensor, other: Tensor) -> float:
@@ -126,11 +134,12 @@ class Patches:
 
     @staticmethod
     def of(view: Tensor, mass: Tensor, contrast: float) -> Patches:
-        patches = unfold(view[:, None].float(), SIDE).transpose(1, 2)
-        centred = patches - patches.mean(2, keepdim=True)
-        size = centred.norm(dim=2, keepdim=True)
-        values = torch.where(size > FLAT * contrast * SIDE, centred / size.clamp_min(1e-12), torch.zeros_like(centred))
-        windows = avg_pool2d(mass[:, None].float(), SIDE, 1)
+        shape = patch_shape(view)
+        values = unfold(view[:, None].float(), shape).transpose(1, 2)
+        values = values - values.mean(2, keepdim=True)
+        size = values.norm(dim=2, keepdim=True)
+        values *= (size > FLAT * contrast * math.sqrt(math.prod(shape))) / size.clamp_min(1e-12)
+        windows = avg_pool2d(mass[:, None].float(), shape, 1)
         top = (windows == max_pool2d(windows, 3, 1, 1)).flatten(1)
         windows = windows.flatten(1)
         peaks = torch.where(top, windows, torch.zeros_like(windows)).topk(EACH, 1).indices
@@ -139,9 +148,8 @@ class Patches:
     def matches(self, templates: Tensor) -> tuple[Tensor, Tensor]:
         """How well each template fits each picture where the evidence is strong, (picture, template), and at which place."""
         best, place = [], []
-        for values, strong in zip(torch.split(self.values, 256), torch.split(self.strong, 256), strict=True):
-            likeness = torch.where(strong[..., None], values @ templates.T, -1.0)
-            top = likeness.max(1)
+        for values, strong in zip(torch.split(self.values, AT_ONCE), torch.split(self.strong, AT_ONCE), strict=True):
+            top = (values @ templates.T).masked_fill_(~strong[..., None], -1.0).max(1)
             best.append(top.values)
             place.append(top.indices)
         return torch.cat(best), torch.cat(place)
