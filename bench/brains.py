@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import csv
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -76,7 +77,7 @@ def look(store: Path) -> None:
 def pooled(mask: NDArray[np.bool_], cells: int) -> Array:
     """The share of each cell that a mask covers."""
     edges = np.linspace(0, SIDE, cells + 1).round().astype(int)
-    pairs = list(zip(edges[:-1], edges[1:], strict=True))
+    pairs = list(pairwise(edges))
     return np.array([[mask[top:bottom, left:right].mean() for left, right in pairs] for top, bottom in pairs])
 
 
@@ -114,7 +115,7 @@ def scan(
     picture += brain * (0.10 * np.tanh(3 * folds) * np.clip(inside / 0.86, 0, 1) + 0.04 * noise(rng, 3.0))
     picture -= brain * 0.18 * np.exp(-(((X - centre[1]) / 2.0) ** 2)) * (inside < 0.84)
     for sign in (-1, 1):
-        horn = ellipse(centre + [-6, sign * rng.uniform(9, 14)], rng.uniform(22, 30), rng.uniform(6, 9), rng)
+        horn = ellipse(centre + np.array([-6, sign * rng.uniform(9, 14)]), rng.uniform(22, 30), rng.uniform(6, 9), rng)
         picture -= 0.28 * soft(horn, 1.0, 4)
     bare = picture
     if name != "notumor":
@@ -144,7 +145,7 @@ def with_tumour(
         radius = rng.uniform(14, 24)
         lump = soft(ellipse(at, radius, radius, rng, rough=0.04), 1.0, 2)
         return picture * (1 - lump) + (0.45 + bright) * lump
-    at = centre + [0.28 * height, rng.normal(0, 3)]
+    at = centre + np.array([0.28 * height, rng.normal(0, 3)])
     lump = soft(ellipse(at, rng.uniform(9, 14), rng.uniform(11, 17), rng, rough=0.05), 1.0, 2)
     return picture * (1 - lump) + (0.42 + bright) * lump
 

@@ -2,8 +2,8 @@
 
     python bench/planted_marks.py [--seeds 3] [--clean 20] [--markdown FILE]
 
-A mark on 5, 10 and 20 % of a class, at one place or anywhere, several networks each, all of which name at least 90 % of new marked
-pictures as they are labelled (`tests/planted_marks.py`); the table in docs/audit.md is from here.
+A mark on 5, 10 and 20 % of a class, at one place or anywhere, several networks each, which name at least 90 % of new pictures
+with the mark as these are labelled (`tests/planted_marks.py`); the table in docs/audit.md is from here.
 """
 
 from __future__ import annotations

@@ -193,13 +193,7 @@ class Question:
     def _about(self) -> dict[str, Any]:
         layers = None if self.layers is None else [name.strip() for name in self.layers.split(",") if name.strip()]
         method = configured([self.method], self.settings)[self.method]
-        return {
-            "method": method,
-            "target": self.target,
-            "layers": layers,
-            "threads": self.threads,
-            "seed": self.seed,
-        }
+        return {"method": method, "target": self.target, "layers": layers, "threads": self.threads, "seed": self.seed}
 
 
 def checked_items(model: Model, items: Items) -> Items:

@@ -144,13 +144,10 @@ def resume(
 
         for name in metrics:
             metric(name)
-<<<<<<< HEAD
-        job = evaluating(model_options.load(), Path(pictures), methods, metrics, source=model_options.load, **about)
-    how = {**how, "origin": Question(pictures, model_options, threads=about["threads"]).origin, "announce": announce}
-=======
         model = model_options.load()
         items = checked_items(model, sources.of(Path(pictures)))
         job = evaluating(model, items, methods, metrics, source=model_options.load, **about)
+    how = {**how, "origin": Question(pictures, model_options, threads=about["threads"]).origin, "announce": announce}
     with progress(f"{len(methods)} methods by {len(metrics)} metrics on {len(job.items)} items"):
         how = {**how} | ({"executor": "ray"} if how["ray"] else {})
         if until is None:

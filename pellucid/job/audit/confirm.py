@@ -197,7 +197,7 @@ def confirm(
 
 def followed(shares: Shares) -> Shares:
     """The network, which tells how much of a test is done."""
-    total, done = (len(IMPUTERS) + 1) * (2 + DRAWS), count(1)
+    total, done = (len(IMPUTERS) + 1) * (2 + DRAWS) + 1, count(1)
 
     def told(x: Tensor) -> Tensor:
         found = shares(x)
