@@ -89,6 +89,7 @@ if TYPE_CHECKING:
     from .verbs import suites
     from .verbs.auto import Auto as Auto
     from .verbs.compare import compare as compare
+    from .verbs.compile import compile as compile
     from .verbs.concepts import Concept as Concept, Concepts as Concepts, concepts as concepts
     from .verbs.confusion import confusion as confusion
     from .verbs.evaluate import evaluate as evaluate

@@ -64,6 +64,22 @@ def test_what_a_network_remembers_is_the_same_for_every_call_and_after_all(kind,
     torch.testing.assert_close(e.values, alone.values, atol=1e-6, rtol=1e-5)
 
 
+def test_counters_are_put_back():
+    class Counts(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer, self.calls = nn.Linear(4, 2), 1
+
+        def forward(self, x: Tensor) -> Tensor:
+            self.calls += 1
+            return self.layer(x) * self.calls
+
+    net, x = Counts().eval(), torch.ones(1, 4)
+    e = pl.explain(net, x, method="occlusion")
+    assert net.calls == 1
+    assert torch.equal(e.output, (net.layer(x) * 2).amax(1).detach())
+
+
 @pytest.mark.parametrize("kind", ["attribute", "scripted"])
 def test_remembering_is_no_false_alarm(kind):
     assert pl.verify(listener(kind), torch.randn(1, 4, generator=torch.Generator().manual_seed(1))).holds

@@ -17,6 +17,7 @@ from torch import nn
 from .model import Model
 
 MISSING = object()
+SWAPPED = ("what was changed, and its owner",)
 NOTE = "The network keeps something from one call to the next: every call here starts from what it held before."
 
 
@@ -119,12 +120,25 @@ def _codes(kind: type) -> Iterator[CodeType]:
 
 
 def _on_self(code: CodeType) -> Iterator[dis.Instruction]:
-    """What is done with attributes of the first argument."""
+    """What is done with attributes of the first argument, `self.calls += 1` included."""
     last = None  # the variable that was loaded last; newer versions of Python load two at once
+    changed = set[str]()  # what was read to be written again
+    copied = False
     for step in dis.get_instructions(code):
+        if step.opname in ("COPY", "DUP_TOP"):
+            copied = last == code.co_varnames[:1]
+            continue
         if last == code.co_varnames[:1] and step.opname.endswith(("_ATTR", "_METHOD")):
             yield step
-        last = step.argval[-1:] if isinstance(step.argval, tuple) else (step.argval,)
+            changed |= {step.argval} if copied else set()
+        elif step.opname == "STORE_ATTR" and last is SWAPPED and step.argval in changed:
+            yield step
+        copied = False
+        last = SWAPPED if step.opname in ("SWAP", "ROT_TWO") else _variables(step)
+
+
+def _variables(step: dis.Instruction) -> tuple[Any, ...]:
+    return step.argval[-1:] if isinstance(step.argval, tuple) else (step.argval,)
 
 
 def _put_back(module: nn.Module, name: str, value: Any) -> None:

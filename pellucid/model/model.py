@@ -57,6 +57,7 @@ class Model(Displayed):
             are probabilities), "exp" (their logarithms), "none" (numbers of a regression). Where nothing is said, several scores
             are put through a softmax, a single one through a sigmoid.
         origin: How it was loaded, so that results can say it; None where that is not known.
+        plans: What was traced of it, where it was compiled, see `pl.compile`.
 
     Example:
         >>> net = nn.Sequential(nn.Linear(2, 2)).eval()
@@ -80,6 +81,7 @@ class Model(Displayed):
     notes: tuple[str, ...] = ()
     links: Mapping[str, str] = field(default_factory=dict)
     origin: Origin | None = None
+    plans: Any = None
 
     def __post_init__(self) -> None:
         make_printable(self, "name", "source", "labels", "notes")

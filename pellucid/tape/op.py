@@ -157,6 +157,7 @@ class Tape:
         transparent: Whether module boundaries could be seen; not so in scripted and compiled code.
         recorded: The operations as they ran, when `ops` was rewritten.
         numbers: Where values that descend from the input left PyTorch as Python numbers or arrays: "item in pool".
+        traced: The pass of a plan that it is, see `plan`; None: it was recorded from the network itself, or changed since.
     """
 
     ops: tuple[Op, ...]
@@ -167,6 +168,7 @@ class Tape:
     transparent: bool = True
     recorded: tuple[Op, ...] = ()
     numbers: tuple[str, ...] = ()
+    traced: Any = None
 
     @property
     def samples(self) -> int:
@@ -220,7 +222,7 @@ class Tape:
 
     def rewritten(self, ops: tuple[Op, ...]) -> Tape:
         """The same pass with rewritten operations; values keep the operations that really made them."""
-        return replace(self, ops=ops, recorded=self.ops_by_index)
+        return replace(self, ops=ops, recorded=self.ops_by_index, traced=None)
 
     def show(self) -> str:
         """A readable list of what ran, a line per operation: number, kind, name, shape of what it made, module."""

@@ -17,6 +17,7 @@ from pellucid.model import Model
 from pellucid.model.where import Where
 from pellucid.tape import (
     Op,
+    ResolvedTarget,
     Tape,
     check_branches,
     find,
@@ -31,6 +32,7 @@ from pellucid.tape import (
 )
 from pellucid.tape.batch import per_sample
 from pellucid.tape.lines import lines
+from pellucid.tape.plan import fitted
 from pellucid.tape.recording.retention import room
 from pellucid.target import Target
 from pellucid.target.conditioning import Conditioning
@@ -139,12 +141,13 @@ class Composite:
         target, output = name_target(tape, target, model)
         tape, read = (tape, target) if self.only else read_alone(tape, target, end)
         resolved = resolve_target(tape, read, model)
-        ops = path(tape, resolved.gradients)
-        composite = replace(self.choose(tape, ops).bounded(model), strict=self.strict, only=self.only)
+        starts = tuple(resolved.gradients)
+        composite, rules, lost = fitted(
+            tape, lambda: (self, starts, end, model.preprocess), lambda: self._fitted(tape, starts, end, model)
+        )
         tape = composite.prepare(tape)
-        lost = check_branches(tape, resolved.gradients, end, slopes=False)
         rows = conditional_target(tape, resolved, self.only, end)
-        values, ledger = composite.carry(tape, resolved.target, end, measured=measured)
+        values, ledger = composite.carry(tape, resolved, rules, end, measured=measured)
         target = rows.target if self.only else target
         options = tuple(str(composite).splitlines())
         forwards = (1 + max(1, len(self.only))) * len(x)
@@ -152,6 +155,16 @@ class Composite:
             values, rows.score, target, output, ledger, composite.notes, composite.name, options, forwards=forwards,
             through=rows.through, lost=lost,
         )  # fmt: skip
+
+    def _fitted(
+        self, tape: Tape, starts: tuple[int, ...], end: int, model: Model
+    ) -> tuple[Composite, dict[int, Rule], tuple[str, ...]]:
+        """The composite for what ran, its rules by operation, and what of the way back cannot be followed."""
+        ops = path(tape, starts)
+        composite = replace(self.choose(tape, ops).bounded(model), strict=self.strict, only=self.only)
+        tape = composite.prepare(tape)
+        lost = check_branches(tape, starts, end, slopes=False)
+        return composite, composite.plan(path(tape, starts), tape), lost
 
     def attribute_each(self, model: Model, x: Tensor, targets: Sequence[Target]) -> list[Attribution] | None:
         """Relevance at the input for several targets of one sample, with a ledger each, from one recording."""
@@ -204,17 +217,18 @@ class Composite:
             for one, total, found in zip(begun, sums, each, strict=True)
         ]
 
-    def carry(self, tape: Tape, target: Target, end: int, *, measured: bool = False) -> tuple[Tensor, Ledger]:
+    def carry(
+        self, tape: Tape, whole: ResolvedTarget, rules: dict[int, Rule], end: int, *, measured: bool = False
+    ) -> tuple[Tensor, Ledger]:
         """Relevance at the value `end`, shaped like it, and the ledger. Consumes the tape.
 
         Rules that share what they keep in proportion to what inputs got are not linear in the relevance they carry. There, each
         term of a contrast is carried on its own, so that the map of a - b is always the map of a minus the map of b.
         """
         shares = any("share" in (getattr(rule, "bias", ""), getattr(rule, "silent", "")) for _, rule in self.entries)
+        target = whole.target
         parts = [Target((term,)) for term in target.terms] if shares and len(target.terms) > 1 else [target]
         values, ledgers = tape.value(end).new_zeros(()), []
-        whole = resolve_target(tape, target)
-        rules = self.plan(path(tape, whole.gradients), tape)  # of all terms: they may be read from several heads
         for n, part in enumerate(parts, 1):
             resolved = whole if part is target else resolve_target(tape, part)
             if self.only:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,6 +13,7 @@ from pellucid.errors import NoRule
 from pellucid.explanation.ledger import Ledger, Row
 from pellucid.tape import LocalOp, Op, Tape, walk
 from pellucid.tape.batch import per_sample
+from pellucid.tape.plan import from_program
 from .rule import Rule, Shares, exceeds
 from .rules import Native, Pass
 
@@ -31,38 +33,30 @@ class RunningLedger:
     nonzero_at_zero: set[int] = field(default_factory=set)  # values that may be zero where their relevance is not
     unrectified: set[int] = field(default_factory=set)  # values that may have relevance where they are not positive
 
-    def add_shares(self, op: LocalOp, rule: Rule, carried: tuple[Tensor | None, ...], shares: Shares) -> list[tuple[str, Tensor]]:
-        """Note what every input got; the amounts to book by cause, with what rounding took or added.
-
-        What a single input got follows from the bookings: its entries are summed only in a second walk, taken when the ledger of
-        the first does not balance (`op.measured`). Relevance carried by large contributions of both signs loses digits; that walk
-        books them as rounding. A difference beyond what rounding explains is not booked: it stays an error of the ledger.
-        """
-        got = [(i, share) for i, share in zip(op.op.ins, shares.inputs, strict=True) if share is not None]
-        bookings = list(shares.booked.items())
-        assert op.total is not None
-        left = op.total - sum(amount for _, amount in (*bookings, *shares.constants))
-        if len(got) == 1 and not shares.rest and (rule.local or not op.measured):
-            self._add(got[0][0], left)
-            return bookings
-        for i, share in got:
-            amount = per_sample(share, op.tape.values[i].sample_axis, op.samples).double()  # sums may be far larger than the seed
-            left = left - amount
-            self._add(i, amount)
-        if shares.rest:
-            bookings.append((shares.rest, left))
-        elif op.measured and exceeds(left, self.seed, 5e-7):
-            rounding = left.abs() <= _rounding_bound(op, carried, got)
-            bookings.append(("rounding", torch.where(rounding, left, torch.zeros_like(left))))
-        return bookings
+    def book(self, op: Op, made: Made) -> None:
+        """Note what one operation handed on, and what it kept."""
+        for value, amount in made.totals:
+            self.totals[value] = self.totals[value] + amount if value in self.totals else amount
+        self.rows += [Row(location, op.name, cause, amount) for location, cause, amount in made.rows]
 
     def take(self, op: Op) -> Tensor:
         """The sum per sample of what stands at the outputs of an operation; it is on its way from here on."""
         totals = [self.totals.pop(o) for o in op.outs if o in self.totals]
         return totals[0] if len(totals) == 1 else torch.stack(totals).sum(0)
 
-    def _add(self, value: int, amount: Tensor) -> None:
-        self.totals[value] = self.totals[value] + amount if value in self.totals else amount
+
+class Made(NamedTuple):
+    """What a step makes.
+
+    Arguments:
+        inputs: The relevance of each tracked input; None where it gets nothing.
+        totals: The sum per sample of what an input got, by its value.
+        rows: What was kept back: where, why and how much.
+    """
+
+    inputs: list[Tensor | None]
+    totals: list[tuple[int, Tensor]]
+    rows: list[tuple[str, str, Tensor]]
 
 
 def propagate(
@@ -96,12 +90,16 @@ def propagate(
     def step(op: LocalOp, carried: tuple[Tensor | None, ...]) -> list[Tensor | None]:
         rule = rules.get(op.op.index) or _last_resort(op.op, strict)
         op = LocalOp(op.tape, op.op, ledger.take(op.op), measured)
-        shares = _share(op, carried, rule, ledger)
-        bookings = ledger.add_shares(op, rule, carried, shares)
-        ledger.rows.extend(Row(_location(op, cause), op.op.name, cause, amount) for cause, amount in bookings)
-        ledger.rows.extend(Row(name, op.op.name, "constant operand", amount) for name, amount in shares.constants)
+        rectified = op.op.out not in ledger.unrectified
+        made = Made(
+            *from_program(
+                tape, (op.op.index, rule, measured, rectified), (op.total, ledger.seed, *carried),
+                lambda: _step(op, carried, rule, rectified, ledger.seed),
+            )
+        )  # fmt: skip
+        ledger.book(op.op, made)
         _track_zeros(op, rule, ledger)
-        return shares.inputs
+        return made.inputs
 
     arrived = walk(tape, dict(seeds), step, ends=ends, keep=keep)
     samples = tape.samples
@@ -110,6 +108,34 @@ def propagate(
     if elsewhere:
         ledger.rows.append(Row("", "other paths", "elsewhere", torch.stack(elsewhere).sum(0)))
     return arrived, Ledger(ledger.seed, reached, _nonzero(ledger.rows))
+
+
+def _step(op: LocalOp, carried: tuple[Tensor | None, ...], rule: Rule, rectified: bool, seed: Tensor) -> tuple[Any, ...]:
+    """What a step makes, see `Made`.
+
+    What a single input got follows from the bookings: its entries are summed only in a second walk, taken when the ledger of
+    the first does not balance (`op.measured`). Relevance carried by large contributions of both signs loses digits; that walk
+    books them as rounding. A difference beyond what rounding explains is not booked: it stays an error of the ledger.
+    """
+    shares = _share(op, carried, rule, rectified)
+    got = [(i, share) for i, share in zip(op.op.ins, shares.inputs, strict=True) if share is not None]
+    rows = [(_location(op, cause), cause, amount) for cause, amount in shares.booked.items()]
+    constants = [(name, "constant operand", amount) for name, amount in shares.constants]
+    assert op.total is not None
+    left = op.total - sum(amount for _, _, amount in (*rows, *constants))
+    if len(got) == 1 and not shares.rest and (rule.local or not op.measured):
+        return shares.inputs, [(got[0][0], left)], rows + constants
+    totals = []
+    for i, share in got:
+        amount = per_sample(share, op.tape.values[i].sample_axis, op.samples).double()  # sums may be far larger than the seed
+        left = left - amount
+        totals.append((i, amount))
+    if shares.rest:
+        rows.append((_location(op, shares.rest), shares.rest, left))
+    elif op.measured and exceeds(left, seed, 5e-7):
+        rounding = left.abs() <= _rounding_bound(op, carried, got)
+        rows.append((_location(op, "rounding"), "rounding", torch.where(rounding, left, torch.zeros_like(left))))
+    return shares.inputs, totals, rows + constants
 
 
 def _location(op: LocalOp, cause: str) -> str:
@@ -141,14 +167,14 @@ def _sum(amounts: list[Tensor], samples: int) -> Tensor:
     return torch.stack([a.double() for a in amounts]).sum(0) if amounts else torch.zeros(samples, dtype=torch.float64)
 
 
-def _share(op: LocalOp, carried: tuple[Tensor | None, ...], rule: Rule, ledger: RunningLedger) -> Shares:
+def _share(op: LocalOp, carried: tuple[Tensor | None, ...], rule: Rule, rectified: bool) -> Shares:
     """The shares of one operation. Several outputs (chunks, splits) are pieces of one input: each goes back to its place."""
     first = next(k for k, o in enumerate(op.op.outs) if o is not None)
     if any(c is not None for k, c in enumerate(carried) if k != first):
         return Shares(op.pull(*carried))
     R = carried[first]
     assert R is not None
-    return rule.share(op, R, rectified=op.op.out not in ledger.unrectified)
+    return rule.share(op, R, rectified=rectified)
 
 
 def _track_zeros(op: LocalOp, rule: Rule, ledger: RunningLedger) -> None:

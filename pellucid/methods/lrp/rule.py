@@ -9,6 +9,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
+from pellucid.core.program import decision
 from pellucid.tape import LocalOp
 
 Bias = Literal["absorb", "ignore", "spread", "share"]
@@ -66,6 +67,7 @@ class Rule(ABC):
         return repr(self).replace("'", '"')
 
 
+@decision
 def exceeds(amount: Tensor, whole: Tensor, share: float) -> bool:
     """Whether an amount per sample is more than that share of the whole, for any sample.
 

@@ -338,7 +338,9 @@ def axes_of(tape: Tape, id: int, where: str) -> Axes:
     """
     value = tape.values[id]
     batch = value.batch.axis if value.batch is not None and value.batch.every == 1 else None
-    ran = replace(tape, ops=tape.ops_by_index)  # rewrites tell views and products as one, in which places cannot be followed
+    ran = replace(
+        tape, ops=tape.ops_by_index, traced=None
+    )  # rewrites tell views and products as one, in which places cannot be followed
     layout = layouts(ran).get(id) if len(value.shape) > 2 else None
     channel_grid = None if layout is None else grid(layout, value, tape.samples)
     if channel_grid is not None:

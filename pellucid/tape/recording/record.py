@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import torch
@@ -73,17 +73,24 @@ def record(model: Any, *inputs: Tensor, room: int | None = None) -> Tape:
     module = model if isinstance(model, nn.Module) else getattr(model, "module", None)
     for x in inputs:
         check_finite(x)
-    tape = _recorded_before(forward, inputs)
-    if tape is None:
-        recorder = Recorder(room)
-        with plain_kernels(module), watching(module, recorder):
-            copies = [recorder.open(x) for x in inputs]
-            run = _followed(forward, recorder)
-            output = with_batch_axis(run(*copies), len(copies[0]) if copies and copies[0].dim() else 0)
-        tape = closed(recorder, output, module)
+    tape, plans = _recorded_before(forward, inputs), getattr(model, "plans", None)
+    if tape is None and plans is not None:
+        tape = plans.tape(forward, inputs, partial(_recorded, forward, module, inputs, room))
+    elif tape is None:
+        tape = _recorded(forward, module, inputs, room)
     for observe in _observers.get():
         observe(tape, model, inputs)
     return tape
+
+
+def _recorded(forward: Callable[..., Any], module: nn.Module | None, inputs: tuple[Tensor, ...], room: int | None) -> Tape:
+    """The tape of one forward pass by the network's own code."""
+    recorder = Recorder(room)
+    with plain_kernels(module), watching(module, recorder):
+        copies = [recorder.open(x) for x in inputs]
+        run = _followed(forward, recorder)
+        output = with_batch_axis(run(*copies), len(copies[0]) if copies and copies[0].dim() else 0)
+    return closed(recorder, output, module)
 
 
 def closed(recorder: Recorder, output: Any, module: nn.Module | None) -> Tape:

@@ -36,7 +36,8 @@ def at_position(tape: Tape, output: int, position: int, end: int) -> Tape:
         cut.values[op.out].producer = op.index
     kept = tuple(op for op in tape.ops if op not in layers)
     returned = map_leaves(tape.output, Ref, lambda ref: Ref(cut.value(output)) if ref.id == output else ref)
-    return replace(tape, ops=(*kept, *short), recorded=(*tape.ops_by_index, *short), values=cut.values, output=returned)
+    ran = (*tape.ops_by_index, *short)
+    return replace(tape, ops=(*kept, *short), recorded=ran, values=cut.values, output=returned, traced=None)
 
 
 def _last_layers(tape: Tape, output: int, end: int) -> list[Op]:
