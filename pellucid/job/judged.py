@@ -25,7 +25,8 @@ from pellucid.metrics.report.interval import interval
 from pellucid.model import Model
 from pellucid.render.document import document
 from pellucid.render.document.encoding import deflated
-from pellucid.verbs.addresses import with_layers
+from pellucid.target import as_target
+from pellucid.verbs.addresses import with_layers, with_paths
 from pellucid.verbs.explain import explain
 from pellucid.verbs.inputs import read_inputs
 from .audit import pictures
@@ -153,10 +154,11 @@ def of_item(
 ) -> Iterable[tuple[tuple[str, str], Curve]]:
     """The curves of one item, which is a batch of one."""
     batch = read_inputs(model, x)
+    asked = with_paths(model, as_target(target))
     question: Question | None = None
     for called, method in chosen.items():
         e = explain(model, x, target, with_layers(model, method))
-        question = question or as_question(batch.model, batch.x, e.target, seed=seed, floor=False, ceiling=False)
+        question = question or as_question(batch.model, batch.x, asked, seed=seed, floor=False, ceiling=False)
         answer = Answer(e.values, e.signed, e.shared)
         for name, judge in judges.items():
             one = curves(question, answer, fitted(judge, batch.model, batch.x).scheme, least=judge.ends == "least")[0]

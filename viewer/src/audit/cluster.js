@@ -29,7 +29,7 @@ export function Status({ one, decisions }) {
 
 /** One cluster: what its members share, how it was tested, what was decided. @param {{ doc: Audit, source: Source, place: Place, one: Cluster }} props */
 export function ClusterView({ doc, source, place, one }) {
-  const [shown, setShown] = useState({ says: 'nearest to the centre of the cluster', numbers: one.nearest });
+  const [shown, setShown] = useState({ says: 'in the cluster', numbers: one.members });
   const show = shower(setShown);
   const order = doc.clusters.indexOf(one);
   const neighbour = (/** @type {number} */ n, /** @type {string} */ rel, /** @type {string} */ words) => doc.clusters[n] && html` <a rel=${rel} href=${place.link(doc.clusters[n].target, doc.clusters[n].id)}>${words}</a>`;
@@ -46,7 +46,7 @@ export function ClusterView({ doc, source, place, one }) {
     </div>
     <section class="test"><h2>Does the network use it?</h2><${Tested} one=${one} />${source.Act ? html`<${source.Act} key=${one.id} one=${one} doc=${doc} />` : html`<${Past} doc=${doc} list=${mine} />`}</section>
     <div id="items"><${Explore} key=${one.id} source=${source} target=${one.target} spaces=${doc.spaces} members=${one.members} shown=${shown} show=${chooser(setShown)} grid=${doc.grid} cluster=${one} space=${one.space} kept=${doc.kept} /></div>
-    <p>${html`<${Count} numbers=${one.members} says="in the cluster" show=${show}>All ${one.size} of the cluster<//>`} ${own && own.odd.length > 0 && html`<${Count} numbers=${own.odd} says="odd decisions of the class" show=${show}>${own.odd.length} odd decisions of the class<//>`}</p>
+    <p>${html`<${Count} numbers=${one.members} says="in the cluster" show=${show}>All ${one.size} of the cluster<//>`}${own && own.odd.length > 0 && html`, <${Count} numbers=${own.odd} says="odd decisions of the class" show=${show}>${own.odd.length} odd decisions of the class<//>`}</p>
     <${Metadata} one=${one} /><${Units} one=${one} place=${place} linked=${Boolean(source.Act)} />`;
 }
 

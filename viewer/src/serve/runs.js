@@ -126,7 +126,7 @@ function Act({ run, one, doc }) {
     announcement.value = found.doc.sentence;
     await load(run.run);
   };
-  return html`${run.computes ? html`<p><button type="button" class="plain" aria-keyshortcuts="E" data-key="e" onClick=${test}>${one.verdict ? 'Test it again' : 'Test it'}</button></p>` : html`<p class="faint">The store does not say which model it was: test it in Python, with a.confirm(${one.id}).</p>`}
+  return html`${run.computes ? html`<p><button type="button" class="plain main-act" onClick=${test}>${one.verdict ? 'Test it again' : 'Test it'}</button></p>` : html`<p class="faint">The store does not say which model it was: test it in Python, with a.confirm(${one.id}).</p>`}
     <${Decide} run=${run} one=${one} doc=${doc} />
     <${Past} doc=${doc} list=${doc.decisions.filter((/** @type {any} */ each) => each.cluster === one.id)} />`;
 }
