@@ -55,12 +55,14 @@ class Seen:
         """Errors, messages, refused content and requests: a sound page has none."""
         return [*self.messages, *self.requests, *self.page.evaluate("window.violations")]
 
-    def axe(self) -> list[str]:
-        """What axe-core finds: rule and element."""
+    def axe(self, *rules: str) -> list[str]:
+        """What axe-core finds by these rules, or by all of its own: rule and element."""
         if not AXE.is_file():
             missing("axe-core is not installed", "npm ci --prefix viewer")
-        self.page.evaluate(AXE.read_text(encoding="utf-8"))
-        found = self.page.evaluate("axe.run(document, {resultTypes: ['violations']}).then(result => result.violations)")
+        if not self.page.evaluate("'axe' in window"):
+            self.page.evaluate(AXE.read_text(encoding="utf-8"))
+        options = {"resultTypes": ["violations"]} | ({"runOnly": list(rules)} if rules else {})
+        found = self.page.evaluate("options => axe.run(document, options).then(result => result.violations)", options)
         return [f"{one['id']}: {node['html'][:150]}" for one in found for node in one["nodes"]]
 
 

@@ -259,7 +259,7 @@ def test_nothing_is_no_report(tmp_path: Path) -> None:
 
 def test_a_case_is_small_and_eight_methods_are_not_large() -> None:
     viewer = len(static("viewer.js")) + len(static("viewer.css"))
-    assert len(html(documents.of("cat")).encode()) <= 200_000 and viewer <= 130_000
+    assert len(html(documents.of("cat")).encode()) <= 200_000 and viewer <= 100_000
     assert len(html(documents.of("eight")).encode()) <= 400_000
 
 
@@ -312,7 +312,12 @@ def test_the_network_that_cheats_reads_the_mark_and_the_report_says_so() -> None
     found = exposed()
     assert found.on_mark > 0.5 and found.test.predicted == ("disc", "triangle") and found.test.larger_controls == 0
     assert found.found[0] < 0.1 and found.found[1] > 0.9
-    words = Elements(html(found.document(), script=False)).words
+    made = found.document()
+    assert made["command"] == made["layers"][0]["command"]
+    again: dict[str, object] = {}
+    exec(made["command"]["python"], again)
+    assert torch.equal(again["e"].values, found.explanation.values)  # type: ignore[attr-defined]
+    words = Elements(html(made, script=False)).words
     assert "A network that cheats" in words and "hidden it says triangle" in words and "Removing the mark" in words
 
 

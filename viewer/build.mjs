@@ -35,6 +35,7 @@ const scriptOf = async (/** @type {string} */ entry) =>
   `${BANNER}\n${(await minify(await bundled(entry, { format: 'iife', plugins: [joined] }), { ecma: 2020, compress: { passes: 3 }, format: { comments: false } })).code}\n`;
 const bundles = [
   { folder: STATIC, script: ['viewer.js', await scriptOf('src/main.js')], style: ['viewer.css', await bundled('src/style/viewer.css')] },
+  { folder: STATIC, script: ['viewer-audit.js', await scriptOf('src/main-audit.js')], style: ['viewer-audit.css', await bundled('src/style/viewer-audit.css')] },
   { folder: PAGE, script: ['page.js', await scriptOf('src/serve/main.js')], style: ['page.css', await bundled('src/style/page.css')] },
 ];
 
@@ -44,7 +45,9 @@ for (const { script, style } of bundles) {
   console.log(`${sizes}, gzipped together ${(packed / 1000).toFixed(1)} kB`);
   if (packed > BUDGET) fail(`at most ${BUDGET / 1000} kB are allowed`);
 }
-if (/<\/script|<!--/i.test(bundles[0].script[1])) fail('viewer.js holds </script or <!--, which would end the element it is embedded in');
+for (const { script: [name, content] } of bundles) {
+  if (/<\/script|<!--/i.test(content)) fail(`${name} holds </script or <!--, which would end the element it is embedded in`);
+}
 
 const notice = await notices();
 for (const { folder, script, style } of bundles) {

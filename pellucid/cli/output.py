@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pellucid.core.numbers import percent
 from pellucid.errors.printable import printable
 from .arguments import translated
 from .errors import wants_colour
@@ -72,7 +73,7 @@ def print_classes(e: Explanation) -> None:
     """The best classes with their probabilities."""
     for index, label, share in e.classes:
         named = label and label != f"class {index}"
-        echo(f"{share:8.1%}  {f'{label} ({index})' if named else f'class {index}'}")
+        echo(f"{percent(share).replace(' ', ''):>8}  {f'{label} ({index})' if named else f'class {index}'}")
 
 
 def draw(e: Explanation, sample: int = 0) -> str:

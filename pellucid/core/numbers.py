@@ -39,6 +39,16 @@ def with_sign(value: float, *, signed: bool = True) -> str:
     return f"{'+' if signed and value > 0 else ''}{figure(value)}"
 
 
+def percent(share: float, places: int = 1) -> str:
+    """A share in [0, 1] as captions and tables print it; what is not nothing is never printed as nothing.
+
+    Example:
+        >>> percent(0.382), percent(0.0), percent(2e-6), percent(0.382, 0)
+        ('38.2 %', '0.0 %', '< 0.1 %', '38 %')
+    """
+    return f"< {10.0**-places:.{places}f} %" if 0 < 100 * share < 0.5 * 10.0**-places else f"{100 * share:.{places}f} %"
+
+
 def shows(value: float, places: int) -> bool:
     """Whether `value` is more than a row of zeros when printed with `places` decimals."""
     return not abs(value) < 0.5 * 10.0**-places

@@ -19,7 +19,7 @@ from .parts.map import prepare
 from .parts.matrix import agreement
 from .parts.palette import AMBER, FAINT, INK, Colour
 from .parts.panel import SMALLEST, Size, card, ground, photograph
-from .parts.text import line, paragraph, side_by_side, stack
+from .parts.text import boxes_said, line, paragraph, side_by_side, stack
 from .parts.view import VIEWS, Shown
 
 T = TypeVar("T")
@@ -77,7 +77,8 @@ def one_sheet(c: Comparison, which: str, shown: Shown) -> Image.Image:
     bands = [band(row) for row in rows(columns)]
     if len(answered) > IN_A_CELL:
         bands.append(agreement(answered, c.agreement(top=shown.top), bands[0].width))
-    return framed(stack([title(c, which, bands[0].width), *bands], gap=GAP))
+    said = [c.any.caption(), *(e.caption() for e in c.explanations.values())]
+    return framed(stack([title(c, which, bands[0].width), *bands, *boxes_said(said, bands[0].width)], gap=GAP))
 
 
 def rows(columns: list[T]) -> list[list[T]]:

@@ -15,7 +15,7 @@ from .parts.map import prepare
 from .parts.palette import AMBER, FAINT, HAIR, INK, PAPER, RED_BLUE
 from .parts.panel import photograph
 from .parts.pixels import GAP, SIDE, scaled
-from .parts.text import line, paragraph, side_by_side, stack
+from .parts.text import boxes_said, line, paragraph, side_by_side, stack
 from .parts.view import draw_map
 
 ACROSS = 6  # pictures in one row: of several channels, where each has few
@@ -33,6 +33,7 @@ def concept_sheet(c: Concepts) -> Image.Image:
     body = [side_by_side(each[n : n + beside], own, GAP) for n in range(0, len(each), beside)]
     notes = [paragraph(note, 14, wide, FAINT) for note in captions(c)]
     notes += [paragraph(note, 14, wide, AMBER) for note in (*c.notes, *(c.examples.notes if c.examples else ()))]
+    notes += boxes_said((c.whole.caption(), *(label for _, label, _ in c.whole.classes), *captions(c)), wide)
     return framed(stack([title(c, wide), overview(c, wide), *body, stack(notes, 4)], 20))
 
 

@@ -21,6 +21,14 @@ from .parts.drawing import Drawing, Line, Mark, Rect, Words
 from .parts.palette import FAINT, HAIR, INK
 
 DISC, TRIANGLE = 0, 2
+AGAIN = """import pellucid as pl
+from pellucid.zoo import clever_hans, truth
+
+model = clever_hans.clever_hans()
+fresh = truth.watermark({tested}, seed=5, share=0.0, alike=False)
+triangle = int((fresh.labels == {triangle}).nonzero()[0])
+e = pl.explain(model, clever_hans.image(fresh.after("with the mark")[triangle]), method="lrp")
+"""
 TRAINED, SHOWN, TESTED, CONTROLS = 12, 4, 200, 50
 WIDE, LEFT, ROW = 640, 190, 34  # pixels
 
@@ -57,8 +65,9 @@ class Exposed:
         layer = made["layers"][0]
         layer["notes"] = [*said[2:], layer["sentence"], *layer["notes"]]
         layer["sentence"] = " ".join(said[:2])
-        title = "A network that cheats"
-        return made | {"title": title, "sentence": layer["sentence"], "notes": layer["notes"], "figures": figures}
+        layer["command"] = {"cli": "pellucid demo", "python": AGAIN.format(tested=TESTED, triangle=TRIANGLE).strip()}
+        own = {name: layer[name] for name in ("sentence", "notes", "command")}
+        return made | {"title": "A network that cheats", "figures": figures} | own
 
 
 def exposed() -> Exposed:

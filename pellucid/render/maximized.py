@@ -18,7 +18,7 @@ from .image import encoded, framed, model_words
 from .parts.grid import per_row
 from .parts.palette import AMBER, FAINT, INK, PAPER
 from .parts.pixels import GAP, SIDE, drawn, fitted, painted
-from .parts.text import line, paragraph, side_by_side, stack
+from .parts.text import boxes_said, line, paragraph, side_by_side, stack
 
 BESIDE = 4  # pictures that were made, in one row with real ones
 FAINTEST = 1.5  # how much paler than full contrast a picture is before it is shown with more
@@ -52,7 +52,8 @@ def contact_sheet(p: Maximized, across: int | None = None, trust: Trust | None =
     if p.real is not None:
         notes += [paragraph(note, 14, room, AMBER) for note in p.real.notes] + [paragraph(legend(p.real), 14, room, FAINT)]
     notes += [paragraph(note, 14, room, AMBER) for note in (trust.notes if trust else ())]
-    return framed(stack([heading(p, room), body, *notes], GAP))
+    said = (*p.targets, *(label for best in p.classes for _, label, _ in best))
+    return framed(stack([heading(p, room), body, *notes, *boxes_said(said, room)], GAP))
 
 
 def with_real(p: Maximized, cells: Sequence[Image.Image], wide: int, across: int) -> list[list[Image.Image]]:

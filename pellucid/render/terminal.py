@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from pellucid.core.numbers import with_sign
+from pellucid.core.numbers import percent, with_sign
 from pellucid.explanation.explanation import Explanation
 from .modality.generated.words import sentences, warnings
 from .modality.painters import WHOLE, inputs, painter, prompts
@@ -76,7 +76,8 @@ def text(e: Explanation) -> str:
     ledgers = [[] if one.ledger is None else ["", *ledger_lines(one.ledger, one.sinks())] for one in e]
     parts = ["\n".join([terminal(one, 78, colour=False), *lines]) for one, lines in zip(e, ledgers, strict=True)]
     if e.classes:
-        parts[0] += "\n\n" + "\n".join(f"{share:7.1%}  {label or f'class {index}'}" for index, label, share in e.classes)
+        shares = [(percent(share).replace(" ", ""), label or f"class {index}") for index, label, share in e.classes]
+        parts[0] += "\n\n" + "\n".join(f"{share:>7}  {label}" for share, label in shares)
     return "\n\n".join(parts)
 
 

@@ -6,7 +6,7 @@ import json
 
 from pellucid.core.displayed import Cell
 from pellucid.core.formats import encoded
-from pellucid.core.numbers import figure as number, with_sign
+from pellucid.core.numbers import figure as number, percent, with_sign
 from pellucid.explanation.comparison import Comparison
 from pellucid.explanation.explanation import Explanation
 from pellucid.model.modality import Generated, Tokens
@@ -52,7 +52,7 @@ def about(e: Explanation) -> str:
 
 def tables(e: Explanation) -> list[str]:
     """What can be unfolded below one sample."""
-    classes = [(label or str(index), f"{100 * share:.1f} %") for index, label, share in e.classes]
+    classes = [(label or str(index), percent(share)) for index, label, share in e.classes]
     ledger = [] if e.ledger is None else ledger_rows(e.ledger, e.sinks())
     return [
         parts.folded("What the model says", ("class", "probability"), classes, numbers=1),

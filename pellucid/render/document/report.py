@@ -7,19 +7,23 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Any
 
+from pellucid.core.numbers import figure
 from pellucid.errors import InputError
 from pellucid.explanation.comparison import Comparison
 from pellucid.explanation.explanation import Explanation
 from pellucid.explanation.explanations import Explanations
 from pellucid.model.modality import Generated
+from ..grid import PAGE, grid
 from ..modality.generated import prompts
 from ..parts.map import prepare
 from . import schema
 from .case import Answer, of_answers, of_comparison
 from .command import UNKNOWN, command
+from .encoding import address
 from .subject import subject
 
 MOST_PAGES = 64  # samples of one batch
+LARGEST_GRID = 1400  # pixels along its longer side
 
 
 def of_explanation(e: Explanation) -> schema.Case | schema.Report:
@@ -29,7 +33,22 @@ def of_explanation(e: Explanation) -> schema.Case | schema.Report:
         return of_answers(samples)
     shown = samples[:MOST_PAGES]
     pages = [numbered(of_answers([one]), n, len(samples)) for n, one in enumerate(shown, 1)]
-    return made(pages, f"{e.method} -> {e.target if not e.targets else f'{len(samples)} samples'}", len(samples) - len(shown), e)
+    report = made(
+        pages, f"{e.method} -> {e.target if not e.targets else f'{len(samples)} samples'}", len(samples) - len(shown), e
+    )
+    report["figures"] = [] if isinstance(e.subject, Generated) else [grid_figure(e)]
+    return report
+
+
+def grid_figure(e: Explanation) -> schema.Figure:
+    """The samples of a batch beside one another, as a picture of it shows them."""
+    few = f"The first {PAGE} of {len(e)} samples" if len(e) > PAGE else f"All {len(e)} samples"
+    words = f"{few} by {e.method}, on one scale."
+    rows = [[one.names[0] if one.names else str(n), one.target, figure(float(one.output))] for n, one in enumerate(e, 1)]
+    return schema.Figure(
+        title="Side by side", caption=words, svg=None, src=address(grid(e).image(), LARGEST_GRID), alt=words,
+        table=schema.Cells(head=["sample", "target", "score"], rows=rows[:PAGE]),
+    )  # fmt: skip
 
 
 def of_explanations(many: Explanations) -> schema.Report:

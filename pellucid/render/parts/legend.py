@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw
 
-from pellucid.core.numbers import figure
+from pellucid.core.numbers import figure, percent
 from .map import Map, short
 from .palette import FAINT, HAIR, INK, PAPER, UNSIGNED, Colour
 from .text import font, paragraph, shorten, stack, width, write
@@ -88,5 +88,5 @@ def class_bars(
         draw.rectangle((start, base - 10, end, base - 2), fill=HAIR)
         if probability * (end - start) >= 1:
             draw.rectangle((start, base - 10, start + probability * (end - start), base - 2), fill=accent if chosen else FAINT)
-        draw.text((wide, base), f"{probability:.1%}".replace("%", " %"), INK if chosen else FAINT, font(14), anchor="rs")
+        draw.text((wide, base), percent(probability), INK if chosen else FAINT, font(14), anchor="rs")
     return image

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pellucid.core.numbers import percent
 from .view import Regions
 
 
@@ -12,5 +13,5 @@ def region_rows(regions: Regions) -> list[tuple[str, str, str]]:
         top, left, bottom, right = one.box
         pieces = f", {one.parts} small pieces" if one.parts > 1 else ""
         place = f"rows {top}-{bottom - 1}, columns {left}-{right - 1}{pieces}"
-        lines.append(("against" if one.against else "for", place, f"{100 * one.share:.1f} %"))
+        lines.append(("against" if one.against else "for", place, percent(one.share)))
     return lines

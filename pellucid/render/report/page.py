@@ -13,7 +13,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from pellucid.core.numbers import figure
+from pellucid.core.numbers import figure, percent
 from pellucid.errors.printable import printable
 from ..lettering.markup import in_html
 from . import shades
@@ -26,6 +26,7 @@ from .still import panels
 
 HERE = Path(__file__).parent
 TEMPLATES = {"case": "case", "concepts": "concepts", "maximize": "gallery", "examples": "gallery", "evaluation": "evaluation"}
+KINDS_OF_ITEMS = {"audit", "evaluation"}  # painted by a viewer that is half as large again
 SECTIONS = "sections"  # the template of every other kind: cards, verifications, tables in words
 
 
@@ -84,11 +85,12 @@ def html(document: Data, *, script: bool = True, views: Sequence[str] = ("map",)
         script: Whether the viewer and the data it paints are inside; without them the still page has larger pictures.
         views: Which pictures of a map the still page has: names of `pellucid.render.VIEWS`.
     """
-    viewer = static("viewer.js") if script else ""
+    bundle = "viewer-audit" if KINDS_OF_ITEMS & {page["kind"] for page in flat(document)} else "viewer"
+    viewer = static(f"{bundle}.js") if script else ""
     stills = sections(document, SMALL if script else LARGE, views)
     walks = [one.walk for still in stills for _, shown in still.panels for one in shown if one.walk]
     styles = [f"{asset('report.css')}{shades.rules()}{''.join(walk.style for walk in walks)}"]
-    styles += [static("viewer.css")] if viewer and static("viewer.css") else []
+    styles += [static(f"{bundle}.css")] if viewer and static(f"{bundle}.css") else []
     return environment().get_template("page.html").render(
         document=document, stills=stills, styles=styles, viewer=viewer, policy=policy([viewer] if viewer else [], styles),
         data=data_block(document) if script else "",
@@ -147,7 +149,7 @@ def environment() -> Environment:
         ledger_rows=ledger_rows, agreement_rows=agreement_rows, score_rows=score_rows, evaluation_rows=evaluation_rows,
         curve_figures=curve_figures,
     )  # fmt: skip
-    made.filters.update(image=image, names=lambda text: Markup(in_html(text)))
+    made.filters.update(image=image, percent=percent, names=lambda text: Markup(in_html(text)))
     return made
 
 

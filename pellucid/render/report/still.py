@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from pellucid.core.numbers import percent
 from ..parts.map import Map
 from ..parts.panel import photograph
 from ..parts.view import VIEWS
@@ -103,4 +104,4 @@ def caption(layer: Data) -> str:
 
 def region_rows(regions: Sequence[Data]) -> list[tuple[str, str, str]]:
     """A line (kind, place, share) per region."""
-    return [(one["sign"], one["place"], f"{100 * one['share']:.1f} %") for one in regions]
+    return [(one["sign"], one["place"], percent(one["share"])) for one in regions]

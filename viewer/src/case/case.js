@@ -11,6 +11,8 @@ import { names } from '../parts/names.js';
 
 /** @typedef {import('../types.js').Doc} Doc */
 
+const FEW = 12; // layers whose words are laid out behind those shown, so that the picture stays where it is when another is chosen
+
 /** One sample: what the model saw, what speaks for the target and against. @param {{ doc: Doc }} props */
 export function CaseApp({ doc }) {
   const open = useMemo(() => openCase(doc), [doc]);
@@ -23,10 +25,9 @@ export function CaseApp({ doc }) {
   const Body = subject && BODIES[subject.kind];
   if (!layer || !subject || !Body) return html`<p class="warning">This document holds nothing that can be shown.</p>`;
   return html`<article class="case">
-    <header>
-      <p class="method" dir="auto">${[methodOf(layer), modelOf(doc), doc.name, doc.truth && `truly ${doc.truth}`].filter(Boolean).join(' · ')}</p>
-      <h1 dir="auto">${names(layer.equation)}</h1>
-      <${Words} sentence=${layer.sentence} warnings=${unique(doc.warnings, layer.warnings)} notes=${unique(meaning(layer), layer.notes, doc.notes)} />
+    <header class="stack">
+      <div><${About} doc=${doc} layer=${layer} /></div>
+      ${open.layers.length <= FEW && open.layers.map((one) => one !== layer && html`<div key=${one.id} class="spare" aria-hidden="true"><${About} doc=${doc} layer=${one} title="p" /></div>`)}
     </header>
     <${Body} open=${open} subject=${subject} />
     ${layer.ledger && layer.ledger.waterfall.length > 0 && html`<section class="ledger"><h2>Where the score went</h2><${Waterfall} ledger=${layer.ledger} /></section>`}
@@ -34,6 +35,13 @@ export function CaseApp({ doc }) {
     ${subject.kind !== 'inputs' && html`<${Values} subject=${subject} layer=${layer} />`}
     <${Repeat} doc=${doc} layer=${layer} />
   </article>`;
+}
+
+/** What is explained, by what, and what a reader has to know. @param {{ doc: Doc, layer: import('../types.js').Layer, title?: string }} props */
+function About({ doc, layer, title = 'h1' }) {
+  return html`<p class="method" dir="auto">${[methodOf(layer), modelOf(doc), doc.name, doc.truth && `truly ${doc.truth}`].filter(Boolean).join(' · ')}</p>
+    <${title} class="title" dir="auto">${names(layer.equation)}<//>
+    <${Words} sentence=${layer.sentence} warnings=${unique(doc.warnings, layer.warnings)} notes=${unique(meaning(layer), layer.notes, doc.notes)} />`;
 }
 
 /** @param {Doc} doc */

@@ -1,6 +1,7 @@
 import { render } from 'preact';
 import { html } from '../html.js';
 import { listen } from '../keys.js';
+import '../audit/kinds.js';
 import { ServeApp } from './app.js';
 import { listenForInputs } from './intake.js';
 import { listenForWork } from './keys.js';

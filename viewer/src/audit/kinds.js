@@ -1,0 +1,6 @@
+// Kinds of document about many items: they take a third of the whole viewer, and reports without one leave them out.
+import { EvaluationApp } from '../kinds/evaluation.js';
+import { KINDS } from '../page.js';
+import { AuditApp } from './audit.js';
+
+Object.assign(KINDS, { audit: AuditApp, evaluation: EvaluationApp });
