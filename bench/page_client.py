@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+JSON = "application/json"
+
 
 @dataclass
 class Client:
@@ -22,11 +24,15 @@ class Client:
 
     address: str
 
-    def __call__(self, method: str, path: str, body: bytes | None = None, kind: str = "application/json") -> tuple[int, bytes]:
+    def __call__(self, *request: Any) -> tuple[int, bytes]:
+        return self.answer(*request)[:2]
+
+    def answer(self, method: str, path: str, body: bytes | None = None, kind: str = JSON) -> tuple[int, bytes, dict[str, str]]:
+        """Status, body and headers."""
         with closing(HTTPConnection(urlsplit(self.address).netloc, timeout=300)) as connection:
             connection.request(method, path, body, {"Content-Type": kind} | self.authorization)
             answer = connection.getresponse()
-            return answer.status, answer.read()
+            return answer.status, answer.read(), {name.lower(): value for name, value in answer.getheaders()}
 
     @property
     def authorization(self) -> dict[str, str]:
@@ -107,6 +113,14 @@ def family(pid: int) -> list[int]:
     for one in found:
         found.extend(child for child, parent in parents.items() if parent == one)
     return found
+
+
+def command_line(pid: int) -> str:
+    """How a process was started; "" of one that has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+    except OSError:
+        return ""
 
 
 def resident(pid: int) -> int:

@@ -125,3 +125,10 @@ def table_model() -> pl.Model:
     columns = pl.Columns((pl.Column("kind", values=("house", "flat")), pl.Column("rooms"), pl.Column("age", "years", 30.0, 20.0)))
     net = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 2)).eval()
     return pl.load(net, preprocess=columns, labels=("cheap", "dear"))
+
+
+def sound_model() -> pl.Model:
+    """A network of three classes that listens to 64 samples."""
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv1d(1, 4, 5), nn.ReLU(), nn.Flatten(), nn.Linear(240, 3)).eval()
+    return pl.load(net, preprocess=pl.Signal(8000.0, length=64), labels=("hum", "hiss", HOSTILE))

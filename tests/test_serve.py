@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 import socket
@@ -23,6 +24,8 @@ import pellucid as pl
 from pellucid.serve.guard import HEADERS
 from pellucid.serve.server import check, free_port, running
 from pellucid.serve.settings import Limits, Settings
+from pellucid.serve.tasks import Desk, Task
+from pellucid.serve.worker import Worker
 from .served import HOSTILE, JSON, SIDE, Client, broken_model, picture, small_model
 
 fastapi = pytest.importorskip("fastapi")
@@ -140,6 +143,21 @@ def test_progress_is_told(client: Client) -> None:
     assert progress["total"] == SIDE * SIDE
     assert progress["what"] == "forward passes"
     client("DELETE", f"/v1/tasks/{task}")
+
+
+def test_a_task_that_ends_while_its_last_event_is_sent_is_told_to_its_end() -> None:
+    from pellucid.serve.app import follow
+
+    desk, task = Desk(Worker(small_model, Limits()), Limits()), Task("explanations", {}, {}, state="running", changes=1)
+
+    async def heard() -> list[str]:
+        states = []
+        async for event in follow(desk, task):
+            states.append(json.loads(event.removeprefix(b"data: "))["state"])
+            task.change(state="done", result="x")
+        return states
+
+    assert asyncio.run(heard()) == ["running", "done"]
 
 
 def test_cancelled_work_stops_and_the_next_begins(client: Client) -> None:

@@ -35,7 +35,7 @@ from .replies import BODY, DOCUMENT, RAW, Accepted, CardReply, Labels, Received,
 from .runs import add_runs
 from .settings import Settings
 from .shelf import ID, Shelf
-from .tasks import Desk, Result, Task
+from .tasks import ENDED, Desk, Result, Task
 from .upload import Input, Uploads
 from .worker import CARD, FACTS, Worker
 
@@ -54,9 +54,10 @@ class Site:
         limits = settings.limits
         self.settings = settings
         self.uploads = Uploads(limits)
-        self.inputs: Shelf[Input] = Shelf(limits.inputs, limits.age)
+        self.inputs: Shelf[Input] = Shelf(limits.kept, limits.age, few=limits.few, ceiling=limits.ceiling)
         self.desk = Desk(Worker(settings.load, limits), limits)
         self.about: dict[str, Task] = {}
+        self.facts: dict[str, dict[str, Any]] = {}
         self.reader = Reader()
 
     def start(self) -> None:
@@ -86,7 +87,9 @@ class Site:
         return question | {"folder": folder}
 
     async def known(self, kind: str) -> dict[str, Any]:
-        """What is known of the model, once it is loaded; what was dropped to make room, or failed, is asked once more."""
+        """What is known of the model, once it is loaded; what failed is asked once more."""
+        if kind in self.facts:
+            return self.facts[kind]
         task = self.about[kind]
         await ended(task)
         kept = None if task.result is None else self.desk.results.get(task.result)
@@ -95,8 +98,8 @@ class Site:
             if task.error is not None:
                 raise Unavailable(task.error)
             return await self.known(kind)
-        facts: dict[str, Any] = json.loads(kept.document)
-        return facts
+        self.facts[kind] = json.loads(kept.document)
+        return self.facts[kind]
 
 
 @dataclass(eq=False)
@@ -274,9 +277,9 @@ async def follow(desk: Desk, task: Task) -> AsyncIterator[bytes]:
     try:
         while True:
             if task.changes != seen:
-                seen, quiet = task.changes, 0.0
-                yield f"data: {json.dumps(task.to_dict())}\n\n".encode()
-                if task.ended:
+                seen, quiet, now = task.changes, 0.0, task.to_dict()
+                yield f"data: {json.dumps(now)}\n\n".encode()
+                if now["state"] in ENDED:  # not `task.ended`: it may end while this is sent
                     return
             elif quiet > ALIVE:
                 quiet = 0.0

@@ -29,7 +29,8 @@ class Limits:
         megapixels, side: The size of a picture, read from its header before it is decoded.
         decoding: Seconds that decoding one picture may take.
         decoder_memory: Bytes of address space of the process that decodes.
-        inputs, results: Bytes that are kept in memory.
+        kept: Bytes of inputs, and of results, that are kept in memory, where they are more than a `few`.
+        few, ceiling: How many are kept whatever they have, and how many bytes these may have.
         age: Seconds after which what nobody used is dropped.
         queue: Tasks that wait; more are turned away.
         silence: Seconds without a sign of life after which the computing process is started again.
@@ -43,8 +44,9 @@ class Limits:
     side: int = 16_000
     decoding: float = 20.0
     decoder_memory: int = 1_500 * MB
-    inputs: int = 200 * MB
-    results: int = 200 * MB
+    kept: int = 20 * MB
+    few: int = 8
+    ceiling: int = 250 * MB
     age: float = 3600.0
     queue: int = 8
     silence: float = 600.0

@@ -38,7 +38,8 @@ class Shelf(Generic[T]):
     """Things by id, from several threads at once.
 
     Arguments:
-        most: Bytes of all things together.
+        most: Bytes of all things together, where they are more than a `few`.
+        few: So many are kept beyond that, up to `ceiling` bytes together.
         age: Seconds after which a thing that nobody used is dropped.
         clock: The time in seconds.
 
@@ -47,10 +48,17 @@ class Shelf(Generic[T]):
         >>> first, second = shelf.add("abcdef", 6), shelf.add("ghijkl", 6)
         >>> shelf.get(first), shelf.get(second)
         (None, 'ghijkl')
+        >>> shelf = Shelf[str](most=10, age=60, few=2, ceiling=100)
+        >>> first, second, third = (shelf.add(name, 6) for name in ("one", "two", "three"))
+        >>> shelf.get(first), shelf.get(second), shelf.get(third)
+        (None, 'two', 'three')
     """
 
-    def __init__(self, most: int, age: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, most: int, age: float, clock: Callable[[], float] = time.monotonic, *, few: int = 0, ceiling: int | None = None
+    ) -> None:
         self.most, self.age, self.clock = most, age, clock
+        self.few, self.ceiling = few, most if ceiling is None else ceiling
         self.things: OrderedDict[str, Kept[T]] = OrderedDict()
         self.lock = threading.RLock()
 
@@ -59,7 +67,7 @@ class Shelf(Generic[T]):
         name = new_id()
         with self.lock:
             self.expire()
-            while self.things and self.size + size > self.most:
+            while self.things and self.size + size > (self.ceiling if len(self.things) < self.few else self.most):
                 self.things.popitem(last=False)
             self.things[name] = Kept(thing, size, self.clock())
         return name

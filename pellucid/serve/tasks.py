@@ -85,7 +85,7 @@ class Desk:
 
     def __init__(self, worker: Worker, limits: Limits) -> None:
         self.worker, self.limits = worker, limits
-        self.results: Shelf[Result] = Shelf(limits.results, limits.age)
+        self.results: Shelf[Result] = Shelf(limits.kept, limits.age, few=limits.few, ceiling=limits.ceiling)
         self.tasks: dict[str, Task] = {}
         self.waiting: deque[Task] = deque()
         self.running: Task | None = None
