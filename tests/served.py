@@ -132,3 +132,11 @@ def sound_model() -> pl.Model:
     torch.manual_seed(0)
     net = nn.Sequential(nn.Conv1d(1, 4, 5), nn.ReLU(), nn.Flatten(), nn.Linear(240, 3)).eval()
     return pl.load(net, preprocess=pl.Signal(8000.0, length=64), labels=("hum", "hiss", HOSTILE))
+
+
+def tree(pid: int) -> list[Any]:
+    """All processes that a process has started, and those that these have."""
+    import psutil
+
+    children: list[Any] = psutil.Process(pid).children(recursive=True)
+    return children

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
-import signal
+import os
 import socket
 import threading
 import time
@@ -16,6 +17,7 @@ from typing import Any
 
 from pellucid.errors import MissingExtra, ModelError, OutputError, PellucidError
 from .settings import Settings, bracketed
+from .worker import hold_interrupts
 
 ALONE = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy does not know this machine's servers
 TRIES = 50  # ports that are tried, from the one asked for on
@@ -32,7 +34,9 @@ def free_port(settings: Settings) -> Settings:
             with socket.create_server((settings.host, port), family=_family(settings.host)):
                 return replace(settings, port=port)
         except OSError as error:
-            reason = error.strerror or str(error)
+            reason = os.strerror(error.errno or 0)
+            if error.errno != errno.EADDRINUSE:
+                break
     asked = f"a server at {bracketed(settings.host)}:{settings.port}"
     raise OutputError(asked, reason, "nothing can listen there", "Give another --host or --port.")
 
@@ -61,8 +65,7 @@ def running(settings: Settings) -> Iterator[Settings]:
 
 def _run(server: Any) -> None:
     """The server's thread. Ctrl-C is for the main thread, and for none of the processes that are started here."""
-    if hasattr(signal, "pthread_sigmask"):  # not on Windows
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    hold_interrupts()
     server.run()
 
 

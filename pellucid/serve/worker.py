@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from typing import TYPE_CHECKING, Any, Protocol
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
     from pellucid.model import Model
 
 FACTS, CARD = "facts", "card"  # the kinds of questions about the model itself
+
+
+def hold_interrupts() -> None:
+    """Keep Ctrl-C from this thread, and from the processes that it starts: one would print where it was interrupted."""
+    if hasattr(signal, "pthread_sigmask"):  # not on Windows
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 
 
 class WorkerDied(Exception):
@@ -58,6 +65,8 @@ class Worker:
         context = get_context("spawn")
         here, there = context.Pipe()
         self.process = context.Process(target=compute.main, args=(there, self.load), daemon=True, name="pellucid-compute")
+        resource_tracker.ensure_running()  # as `start` does, which lets interrupts through again
+        hold_interrupts()
         self.process.start()
         there.close()
         self.pipe = here
