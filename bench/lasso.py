@@ -92,9 +92,9 @@ def lines(page: Any, times: int) -> list[float]:
     for number in range(times):
         box = page.locator(".field-of-points").bounding_box()
         page.evaluate(WATCH)
-        share = 0.1 + 0.12 * number
-        left, right = box["x"] + share * box["width"], box["x"] + (share + 0.1) * box["width"]
-        top, bottom = box["y"] + 5, box["y"] + box["height"] - 5
+        share = 0.3 + 0.07 * number  # of the height: the points lie about the middle of it
+        left, right = box["x"] + 5, box["x"] + box["width"] - 5
+        top, bottom = box["y"] + share * box["height"], box["y"] + (share + 0.06) * box["height"]
         page.mouse.move(left, top)
         page.mouse.down()
         for x, y in ((right, top), (right, bottom), (left, bottom), (left, top)):

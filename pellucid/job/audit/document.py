@@ -25,7 +25,7 @@ from pellucid.render.parts.palette import RED_BLUE
 from ..items import Items
 from ..store import Store
 from . import pictures
-from .view import ALL, HEAD, View, row
+from .view import ALL, HEAD, View, row, verdict
 
 SHOWN = 10  # clusters with still pictures
 PICTURES = 12  # of a cluster
@@ -164,8 +164,8 @@ def sheet(view: View, one: Mapping[str, Any]) -> dict[str, Any]:
     drawn = (marked(view, number, corners[number], one["mark"]) for number in near)
     found = [picture for picture in drawn if picture is not None]
     named = f"Cluster {one['id']}: {one['size']} of class {one['class']}"
-    meta = [f"{entry['column']} = {entry['value']}" for entry in one["enrichment"][:2] if "column" in entry]
-    caption = " ".join(filter(None, [row(one)[-1] + ".", f"More often than elsewhere: {', '.join(meta)}." if meta else ""]))
+    said = f"{one['verdict']['sentence'] if one['verdict'] else verdict(one)}. What stands out: {one['sentence']}."
+    caption = said[0].upper() + said[1:].replace("..", ".")
     return {
         "title": named, "caption": caption, "svg": None, "src": address([mean_map(view.store, one), *found]) if found else None,
         "alt": f"{named}: its mean map, and {len(found)} members, each with the place of its strongest evidence framed",

@@ -226,9 +226,15 @@ def fact(one: Mapping[str, Any]) -> str:
 
 def row(one: Mapping[str, Any]) -> list[str]:
     """A cluster as a line of a table in words, as `HEAD` names its cells."""
-    numbers = [figure(float(one[name])) for name in ("suspicion", "recurrence", "border", "accuracy", "accuracy_of_rest")]
-    verdict = "not tested" if one["verdict"] is None else one["verdict"]["sentence"]
-    return [str(one["id"]), str(one["class"]), one["space"], str(one["size"]), *numbers, verdict]
+    about = [str(one["id"]), str(one["class"]), one["space"], str(one["size"]), figure(float(one["suspicion"]))]
+    return [*about, one["sentence"], verdict(one)]
 
 
-HEAD = ["cluster", "class", "space", "items", "suspicion", "recurrence", "border", "accuracy", "of the rest", "verdict"]
+def verdict(one: Mapping[str, Any]) -> str:
+    """Whether a cluster was tested, and how that ended."""
+    if one["verdict"] is None:
+        return "not tested"
+    return "confirmed by intervention" if one["verdict"]["confirmed"] else "only a pattern"
+
+
+HEAD = ["cluster", "class", "space", "items", "suspicion", "what stands out", "verdict"]

@@ -48,7 +48,7 @@ function Overview({ doc, source, place, missing }) {
   const [shown, setShown] = useState(/** @type {Choice} */ ({ says: 'in the most suspicious cluster', numbers: doc.clusters[0]?.members ?? [] }));
   return html`
     <header><h1 dir="auto">${doc.title}</h1><${Words} sentence=${doc.sentence} warnings=${doc.warnings} notes=${missing ? ['There is no such class or cluster here.', ...doc.notes] : doc.notes} /></header>
-    <section><h2>Classes, the most suspicious first</h2><${Classes} doc=${doc} place=${place} show=${shower(setShown)} /></section>
+    <section><h2>Classes, the most suspicious first</h2><${Classes} doc=${doc} source=${source} place=${place} show=${shower(setShown)} /></section>
     <section><h2>Clusters, the most suspicious first</h2><${Clusters} doc=${doc} place=${place} list=${doc.clusters} show=${shower(setShown)} named=${true} /></section>
     <div id="items"><${Explore} source=${source} target=${-1} spaces=${doc.spaces} members=${suspicious} shown=${shown} show=${chooser(setShown)} grid=${doc.grid} kept=${doc.kept} /></div>
     <${Past} doc=${doc} list=${doc.decisions} />
@@ -79,14 +79,15 @@ export const shower = (set) => (/** @type {string} */ says, /** @type {number[]}
 /** A count, which opens the items behind it. @param {{ numbers: number[], says: string, show: (says: string, numbers: number[]) => void, children: any }} props */
 export const Count = ({ numbers, says, show, children }) => html`<button type="button" class="count" onClick=${() => show(says, numbers)}>${children}</button>`;
 
-/** @param {{ doc: Audit, place: Place, show: (says: string, numbers: number[]) => void }} props */
-function Classes({ doc, place, show }) {
+/** @param {{ doc: Audit, source: Source, place: Place, show: (says: string, numbers: number[]) => void }} props */
+function Classes({ doc, source, place, show }) {
+  const whole = async (/** @type {Class} */ one) => show(`explained as ${one.name}`, Array.from((await source.points(one.target, doc.spaces[0], 'components')).numbers));
   const [all, setAll] = useState(false);
   const top = Math.max(...doc.classes.map((one) => one.suspicion), 1e-9);
   return html`<div class="scroll whole" tabindex="0" role="region" aria-label="Classes"><table class="ranked"><caption class="aside">Classes, the most suspicious first</caption>
     <thead><tr><th scope="col">Class</th><th scope="col" class="number">Inputs</th><th scope="col" class="number">Named right</th><th scope="col" class="number">Clusters</th><th scope="col" class="number">Odd</th><th scope="col">Suspicion</th></tr></thead>
-    <tbody>${doc.classes.slice(0, all ? undefined : MOST).map((one) => html`<tr><th scope="row" dir="auto"><a href=${place.link(one.target)}>${one.name}</a></th><td class="number">${one.items.toLocaleString('en')}</td><td class="number">${percent(one.accuracy)}</td>
-      <td class="number">${one.clusters.length}</td><td class="number">${one.odd.length ? html`<${Count} numbers=${one.odd} says=${`odd decisions for ${one.name}`} show=${show}>${one.odd.length}<//>` : '0'}</td><td><${Bar} value=${one.suspicion} of=${top} /></td></tr>`)}</tbody></table></div>
+    <tbody>${doc.classes.slice(0, all ? undefined : MOST).map((one) => html`<tr><th scope="row" dir="auto"><a href=${place.link(one.target)}>${one.name}</a></th><td class="number"><button type="button" class="count" onClick=${() => whole(one)}>${one.items.toLocaleString('en')}</button></td><td class="number">${percent(one.accuracy)}</td>
+      <td class="number">${one.clusters.length ? html`<a href=${place.link(one.target)} aria-label=${`${one.clusters.length} clusters of ${one.name}`}>${one.clusters.length}</a>` : '0'}</td><td class="number">${one.odd.length ? html`<${Count} numbers=${one.odd} says=${`odd decisions for ${one.name}`} show=${show}>${one.odd.length}<//>` : '0'}</td><td><${Bar} value=${one.suspicion} of=${top} /></td></tr>`)}</tbody></table></div>
     ${doc.classes.length > MOST && !all && html`<p><button type="button" class="plain" onClick=${() => setAll(true)}>Show all ${doc.classes.length} classes</button></p>`}`;
 }
 
