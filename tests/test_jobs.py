@@ -337,6 +337,31 @@ def test_a_full_disk_is_said_and_nothing_unfinished_stays(job, folder, tmp_path)
     assert run(job, tmp_path / "s", executor="serial").complete
 
 
+@pytest.fixture
+def tiny_disk(tmp_path):
+    """A disk of 1 MB of its own."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("a disk can be mounted by root alone")
+    yield place
+    subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+def test_a_disk_without_space_is_said_and_whole_shards_stay(job, folder, tiny_disk, tmp_path):
+    run(job, tmp_path / "whole", executor="serial")
+    ballast = tiny_disk / "ballast"
+    ballast.write_bytes(bytes(720_000))
+    with pytest.raises(OutputError, match="No space left on device"):
+        run(job, tiny_disk / "s", executor="serial")
+    kept = shards(tiny_disk / "s")
+    assert 0 < len(kept) < job.shards and not leftovers(tiny_disk)
+    ballast.unlink()
+    out = run(job, tiny_disk / "s", executor="serial")
+    assert out.found == len(kept) and out.complete and shards(tiny_disk / "s") == shards(tmp_path / "whole")
+
+
 def test_a_job_is_plain_data():
     assert Job({"b": 1, "a": {"c": [1, 2]}}, None, None).json.startswith('{"a":{"c":[1,2]},"b":1,')
 

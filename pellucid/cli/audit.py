@@ -283,7 +283,7 @@ def print_audit(found: Audit, *, as_json: bool) -> None:
     output.echo()
     output.print_text(
         f"A cluster is a pattern until it is tested: pellucid audit confirm {found.store.path} --cluster 0"
-        if clusters else "No clusters were found."
+        if clusters else "No clusters were found; a class needs eight inputs at least, and few are of one kind."
     )  # fmt: skip
 
 

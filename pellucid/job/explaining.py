@@ -286,11 +286,18 @@ def target_rule(model: Model, items: Items, target: Any) -> tuple[str, tuple[int
 
 def labels_are_classes(model: Model, items: Items) -> bool:
     """Whether every item has a label, and each of them names a class of the model."""
-    distinct = set(items.labels)
-    try:
-        return None not in distinct and bool([model.find(label) for label in distinct if label is not None])
-    except PellucidError:
-        return False
+    return None not in items.labels and not unknown_labels(model, items)
+
+
+def unknown_labels(model: Model, items: Items) -> list[str]:
+    """The labels of items that name no class of the model."""
+    found = []
+    for label in sorted({label for label in items.labels if label is not None}):
+        try:
+            model.find(label)
+        except PellucidError:
+            found.append(label)
+    return found
 
 
 def channel_layers(model: Model, x: Any, layers: Sequence[str] | None) -> tuple[ChannelsAt, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -182,18 +183,30 @@ def with_meta(items: Items, path: str | os.PathLike[str]) -> Items:
     """The items with the rows of a table, joined on the names of files; its column `label` replaces the names of folders.
 
     Raises:
-        InputError: no column names the items.
+        InputError: no column names the items, or a name is that of several items or rows.
     """
     rows = as_rows(path)
     column = name_column(rows, items.keys)
     if column is None:
         do = f"Give a column `file` with names such as {items.keys[0]}."
         raise InputError(f"the table {path}", f"the columns {', '.join(rows[0])}", "none of them names the files", do)
+    check_names([str(row[column]) for row in rows], items.keys, path)
     by_name = {str(row[column]): row for row in rows}
     joined = [by_name.get(key) or by_name.get(key.rsplit("/", 1)[-1]) or {} for key in items.keys]
     labels = tuple(row.get(LABEL) or label for row, label in zip(joined, items.labels, strict=True))
     meta = tuple({name: str(cell) for name, cell in row.items() if name not in (column, LABEL)} for row in joined)
     return Items(items.kind, items.keys, labels, items.root, items.values, items.sizes, meta)
+
+
+def check_names(names: Sequence[str], keys: Sequence[str], path: str | os.PathLike[str]) -> None:
+    """Refuse a table whose names are not those of single items."""
+    files = Counter(key.rsplit("/", 1)[-1] for key in keys)
+    whole = set(keys)
+    for name, count in Counter(names).items():
+        found = "that name twice" if count > 1 else f"{files[name]} files of that name" if name not in whole else ""
+        if count > 1 or (name not in whole and files[name] > 1):
+            do = "Give each file one row" if count > 1 else f"Give paths such as {keys[0]}"
+            raise InputError(f"{name} in the table {path}", found, "it cannot be told which is meant", f"{do}.")
 
 
 def name_column(rows: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> str | None:

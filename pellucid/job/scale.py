@@ -80,7 +80,9 @@ def cluster(ray: Any, address: str | None, cpus: int) -> Iterator[None]:
 
 
 def start_cluster(ray: Any, address: str | None, cpus: int) -> None:
-    """Join a cluster, or start one: again if it is not up in time, as happens where other programs leave it little of a core."""
+    """Join a cluster, or start one: again if it is not up in time. Ray gives its own processes 15 seconds, which nothing changes;
+    where other programs leave them little of a core that is too short, and the next try finds their files in memory.
+    """
     own: dict[str, Any] = {"num_cpus": cpus, "include_dashboard": False} if address is None else {"address": address}
     for left in reversed(range(STARTS)):
         try:

@@ -20,7 +20,7 @@ from pellucid.explanation.method import Method
 from pellucid.model import Model, load
 from pellucid.model.final_activation import probabilities
 from ..disk import write_durably
-from ..explaining import class_outputs, explaining, read_item
+from ..explaining import class_outputs, explaining, read_item, unknown_labels
 from ..items import Items
 from ..run import Executor, Outcome, run
 from ..store import Store
@@ -234,6 +234,9 @@ def audit(
     model = load(model)
     about: dict[str, Any] = {"labels": labels, "meta": meta, "source": source, "threads": threads, "seed": seed}
     job = explaining(model, data, method=method, target=target, layers=layers, **about)
+    unknown = unknown_labels(model, job.items) if target == "auto" and announce is not None else []
+    if unknown:
+        announce(f"no classes of the model: {', '.join(unknown[:5])}; of every item the class is explained that is predicted")
     outcome = run(job, store, executor=executor, workers=workers, ray=ray, timeout=timeout, origin=origin, announce=announce)
     made = Audit(outcome.store, model, job.items, outcome)
     if outcome.complete and (outcome.computed or not (Path(store) / CLUSTERS).exists()):

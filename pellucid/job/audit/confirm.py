@@ -23,7 +23,8 @@ from pellucid.metrics.report.interval import interval
 
 MOST = 64  # pictures of each kind
 DRAWS = 4  # controls of each picture
-LEAST = 0.3  # of the probability: by so much more than the controls, pasting has to raise it, at the lower end
+MOVING = 0.2  # of the probability: by so much more than the controls, pasting has to raise it, at the lower end
+FIXED = 0.4  # where the mark stays: controls stand at other places, and that alone makes a difference
 
 Shares = Callable[[Tensor], Tensor]
 """From pictures to the probability of every class, (n, classes)."""
@@ -192,7 +193,8 @@ def confirm(
     shares = followed(shares)
     removed = min((removal(shares, target, members, windows, name, seed) for name in IMPUTERS), key=lambda effect: effect.effect)
     pasted, there = pasting(shares, target, members, windows, others, mates, mates_windows, fixed=fixed, seed=seed)
-    return Verdict(pasted.more_low > LEAST and removed.more_low > 0, removed, pasted, there)
+    enough = pasted.more_low > (FIXED if fixed else MOVING)
+    return Verdict(enough and removed.more_low > 0, removed, pasted, there)
 
 
 def followed(shares: Shares) -> Shares:
