@@ -91,6 +91,25 @@ def test_a_table_is_joined_on_the_names_of_files_and_its_labels_count(folder, tm
         items.of(folder, tmp_path / "other.csv")
 
 
+@pytest.mark.parametrize(
+    ("row", "found"), [("00000.png,A\n", "2 files of that name"), ("a/disc/00000.png,A\na/disc/00000.png,B\n", "that name twice")]
+)
+def test_a_table_whose_names_are_not_of_one_file_is_refused(tmp_path, row, found):
+    for folder in ("a", "b"):
+        (tmp_path / "pictures" / folder / "disc").mkdir(parents=True)
+        (tmp_path / "pictures" / folder / "disc" / "00000.png").write_bytes(b"")
+    (tmp_path / "meta.csv").write_text("file,scanner\n" + row)
+    with pytest.raises(InputError, match=found):
+        items.of(tmp_path / "pictures", tmp_path / "meta.csv")
+
+
+def test_labels_that_the_model_does_not_know_are_said(folder, tmp_path):
+    data, said = planted_marks.marked(30, seed=3), []
+    labels = ["zebra" if label == 0 else planted_marks.CLASSES[label] for label in data.labels.tolist()]
+    pl.audit(planted_marks.model(network()), data.x, tmp_path, labels=labels, executor="serial", announce=said.append)
+    assert any(line.startswith("no classes of the model: zebra;") for line in said)
+
+
 # -- a run ----------------------------------------------------------------------------------------------------------------
 
 
