@@ -30,12 +30,11 @@ from peers import Call, Prepare
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 MODELS = {"vgg16": "torchvision:vgg16", "resnet50": "torchvision:resnet50", "efficientnet_lite0": "zoo:efficientnet_lite0"}
 GRADIENT = "gradient"
+OURS = ("lrp", "lrp.epsilon", "lrp.epsilon_plus", "lrp.epsilon_gamma_box", "lrp.epsilon_alpha2_beta1")
 CONTESTANTS: dict[str, Prepare] = {
     GRADIENT: peers.gradient,
-    **{
-        f"pellucid {name}": peers.pellucid(name)
-        for name in ("lrp", "lrp.epsilon", "lrp.epsilon_plus", "lrp.epsilon_gamma_box", "lrp.epsilon_alpha2_beta1")
-    },
+    **{f"pellucid {name}": peers.pellucid(name) for name in OURS},
+    **{f"pellucid {name}, compiled": peers.compiled(name) for name in OURS[:4]},
     "zennit epsilon": peers.zennit("Epsilon"),
     "zennit EpsilonPlus": peers.zennit("EpsilonPlus"),
     "zennit EpsilonGammaBox": peers.zennit("EpsilonGammaBox"),
@@ -48,7 +47,8 @@ INTRODUCTION = """# Speed and memory
 
 Made by `make bench`. The unit is one plain gradient of the predicted class with respect to the input (`torch.autograd.grad`), of
 the same network and batch, in the same run. A call is all it takes from the network and the input to the map: the forward pass
-and a library's own preparation of the network (hooks, merged batch norms) count, what can be set up once does not.
+and a library's own preparation of the network (hooks, merged batch norms) count, what can be set up once does not: "compiled"
+is the network after `pl.compile`, which traces its passes.
 
 * **Time**: all contestants of a column run in one process and take turns. Each time is divided by the gradient's of the same
   round, and the median over the rounds counts. glibc is told to keep freed memory (`mallopt`, mmap and trim thresholds raised),

@@ -27,6 +27,7 @@ from pellucid.tape.walk import chain_rule, walk
 
 STEPS = (1e-1, 3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5)  # as shares of the size of the input's entries
 SINGLE_STEP = 3e-3
+NEARER = (3e-4, 1e-4)
 DIRECTIONS = 4
 POINTS = 3
 BOUND = 0.05  # of the greater of both slopes, or of what slopes typically are
@@ -160,7 +161,8 @@ def stands(differences: Sequence[float], slope: float) -> bool:
 def suspicious(
     model: Any, inputs: Sequence[Tensor], tape: Tape, along: Sequence[Tensor], *, rows: int, places: Tensor | None = None
 ) -> bool:
-    """Whether the output beside the input is far from where the tape's slope leads, on both sides: a kink may lie on one.
+    """Whether the output beside the input is far from where the tape's slope leads, on both sides: a kink may lie on one. Of many
+    kinks, as pictures have them between one value of a pixel and the next, nearer points tell.
 
     Arguments:
         rows: How many rows of a tape are looked at, where it has an output row for each of them; it may hold many variants.
@@ -173,13 +175,23 @@ def suspicious(
     slope, value = recorded(tape, weights), _weighted(output[:few], weights[:few])
     noise = 16 * precision(output) * float((weights * output.detach().double().cpu()).abs().sum()) / SINGLE_STEP
 
-    def far(step: float) -> bool:
-        beside = at_place(plain(model.forward, [moved(x, v, step)[:few] for x, v in zip(inputs, along, strict=True)]), place)
-        difference = (_weighted(beside, weights[:few]) - value) / step
-        size = max(abs(difference), abs(slope(along)), slope.typical(along))
-        return abs(difference - slope(along)) > SUSPICION * size + noise
+    def beside(step: float) -> float:
+        points = [moved(x, v, step)[:few] for x, v in zip(inputs, along, strict=True)]
+        return _weighted(at_place(plain(model.forward, points), place), weights[:few])
 
-    return far(SINGLE_STEP) and far(-SINGLE_STEP)
+    def size(difference: float) -> float:
+        return max(abs(difference), abs(slope(along)), slope.typical(along))
+
+    def far(step: float) -> bool:
+        difference = (beside(step) - value) / step
+        return abs(difference - slope(along)) > SUSPICION * size(difference) + noise
+
+    def near(step: float) -> bool:
+        difference = (beside(step) - beside(-step)) / (2 * step)
+        readable = noise * SINGLE_STEP / step <= READABLE * size(difference)
+        return readable and abs(difference - slope(along)) <= SUSPICION * size(difference)
+
+    return far(SINGLE_STEP) and far(-SINGLE_STEP) and not any(near(step) for step in NEARER)
 
 
 @dataclass(frozen=True, eq=False)
