@@ -6,6 +6,7 @@ import json
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -24,6 +25,7 @@ from pellucid.methods import perturb
 from pellucid.model import Model
 from pellucid.model.readers.rows import parse_csv
 from pellucid.render.document import document
+from pellucid.synth.pictures import picture_files
 from pellucid.verbs.compare import compare
 from pellucid.verbs.concepts import concepts
 from pellucid.verbs.evaluate import evaluate
@@ -132,7 +134,21 @@ def portrayed(model: Model, x: Any, question: Question, show: Show) -> Any:
 
 
 def exemplified(model: Model, x: Any, question: Question, show: Show) -> Any:
-    return examples(model, question["target"], question["folder"], top=question["top"])
+    return examples(model, question["target"], pictures_within(Path(question["folder"])), top=question["top"])
+
+
+def pictures_within(folder: Path) -> list[Path]:
+    """The pictures of a folder that the operator opened; none that a link in it would fetch from elsewhere.
+
+    Raises:
+        InputError: there are none.
+    """
+    found = [path for path in picture_files(folder) if path.resolve().is_relative_to(folder.resolve())]
+    if not found:
+        raise InputError(
+            "pictures of a folder", "links to elsewhere alone", "they are not followed", "Open the folder they lead to."
+        )
+    return found
 
 
 def small_picture(images: Tensor) -> str:

@@ -8,7 +8,6 @@ metadata, turned as the camera was held.
 from __future__ import annotations
 
 import json
-import struct
 import sys
 import warnings
 from io import BytesIO
@@ -18,9 +17,9 @@ from PIL import Image, UnidentifiedImageError
 
 from pellucid.core.picture import read_picture
 from pellucid.errors import PictureError
+from .upload import HEAD
 
 FORMATS = ("JPEG", "PNG", "WEBP")
-HEAD = struct.Struct(">II")  # the lengths of a JSON header and of the content
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import struct
 import subprocess
 import sys
 import threading
@@ -12,7 +13,6 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Literal
 
-from .decoder import HEAD
 from .guard import Refusal
 from .settings import Limits
 
@@ -28,6 +28,7 @@ KINDS: dict[str, Kind] = {
     "audio/wave": "sound",
 }
 PNG = "image/png"
+HEAD = struct.Struct(">II")  # before what goes to and from the decoding process: the lengths of a JSON header and of the content
 
 
 @dataclass(frozen=True)
