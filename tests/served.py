@@ -6,6 +6,7 @@ import json
 import time
 import urllib.error
 import urllib.request
+import wave
 from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
@@ -21,6 +22,7 @@ from pellucid.serve.settings import Settings
 JSON = {"content-type": "application/json"}
 HOSTILE = '</script><img src=x onerror="alert(1)">'
 SIDE = 32
+DEAD = 11  # a unit of layer "5" of the small model that nothing excites
 
 
 class Slow(nn.Module):
@@ -33,10 +35,12 @@ class Slow(nn.Module):
 
 
 def small_model() -> pl.Model:
-    """A convolutional network of three classes, one with a hostile name, that reads pictures of 32 x 32."""
+    """A convolutional network of three classes, one with a hostile name, that reads pictures of 32 x 32; one unit is dead."""
     torch.manual_seed(0)
     features = (nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(8, 12, 3, padding=1), nn.ReLU())
     net = nn.Sequential(Slow(), *features, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(12, 3)).eval()
+    with torch.no_grad():
+        net[4].bias[DEAD] = -100.0
     how = pl.Preprocess((SIDE, SIDE), mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
     return pl.load(net, preprocess=how, labels=("cat", "dog", HOSTILE))
 
@@ -140,3 +144,16 @@ def tree(pid: int) -> list[Any]:
 
     children: list[Any] = psutil.Process(pid).children(recursive=True)
     return children
+
+
+def sound() -> bytes:
+    """64 samples of a tone that swells, as a WAV file."""
+    time_s = torch.arange(64) / 8000
+    samples = (2_000_000 * time_s * torch.sin(2 * torch.pi * 440 * time_s)).to(torch.int16)
+    out = BytesIO()
+    with wave.open(out, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(8000)
+        file.writeframes(samples.numpy().tobytes())
+    return out.getvalue()

@@ -24,15 +24,15 @@ async function notices() {
 const BANNER = '/*! pellucid viewer, Apache-2.0. Contains preact and @preact/signals (MIT, Copyright Jason Miller and contributors) and htm (Apache-2.0). */';
 
 const common = { bundle: true, minify: true, write: false, legalComments: 'none', target: ['es2022'], absWorkingDir: HERE, charset: 'utf8' };
-/** Line breaks between two parts of a template mean nothing, and minifiers leave templates as they are. */
+/** Line breaks between two parts of a template, and indents, mean nothing, and minifiers leave templates as they are. */
 const joined = {
   name: 'joined',
   setup: (/** @type {import('esbuild').PluginBuild} */ own) =>
-    own.onLoad({ filter: /src\/.*\.js$/ }, async ({ path }) => ({ contents: (await readFile(path, 'utf8')).replace(/([>}])\n\s*(?=<|\$\{)/g, '$1'), loader: 'js' })),
+    own.onLoad({ filter: /src\/.*\.js$/ }, async ({ path }) => ({ contents: (await readFile(path, 'utf8')).replace(/([>}])\n\s*(?=<|\$\{)/g, '$1').replace(/\n\s+/g, '\n'), loader: 'js' })),
 };
 const bundled = async (/** @type {string} */ entry, /** @type {import('esbuild').BuildOptions} */ more = {}) => (await build({ ...common, entryPoints: [entry], ...more })).outputFiles[0].text;
 const scriptOf = async (/** @type {string} */ entry) =>
-  `${BANNER}\n${(await minify(await bundled(entry, { format: 'iife', plugins: [joined] }), { ecma: 2020, compress: { passes: 3 }, format: { comments: false } })).code}\n`;
+  `${BANNER}\n${(await minify(await bundled(entry, { format: 'iife', plugins: [joined] }), { ecma: 2020, module: true, compress: { passes: 3, unsafe_arrows: true, pure_getters: true, keep_fargs: false }, format: { comments: false } })).code}\n`;
 const bundles = [
   { folder: STATIC, script: ['viewer.js', await scriptOf('src/main.js')], style: ['viewer.css', await bundled('src/style/viewer.css')] },
   { folder: STATIC, script: ['viewer-audit.js', await scriptOf('src/main-audit.js')], style: ['viewer-audit.css', await bundled('src/style/viewer-audit.css')] },

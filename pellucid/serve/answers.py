@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from pellucid.core.files import finite
 from pellucid.core.formats import encoded
 from pellucid.core.progress import viewed
 from pellucid.errors import InputError
+from pellucid.explanation.comparison import Comparison
 from pellucid.explanation.explanation import Explanation
 from pellucid.explanation.method import Method
 from pellucid.methods import perturb
@@ -59,8 +61,8 @@ def answer(model: Model, kind: str, question: Question, inputs: Mapping[str, Inp
         return plain(stored.STORED[kind](stored.bench(model, question["opened"]), question)), None
     if kind in FACTS:
         return plain(FACTS[kind](model)), None
-    x = opened(model, inputs.get(question.get("input", "")), question)
-    result = ANSWERS[kind](model, x, question, show)
+    one = inputs.get(question.get("input", ""))
+    result = of_file(ANSWERS[kind](model, opened(model, one, question), question, show), one)
     if isinstance(result, dict):
         return plain(result), None
     values = encoded(result, "explanation", ".safetensors") if isinstance(result, Explanation) else None
@@ -85,6 +87,19 @@ def opened(model: Model, one: Input | None, question: Question) -> Any:
         found = "a model that does not say how it reads anything" if reads == "nothing" else f"a model that reads {reads}s"
         raise InputError(f"an answer about a {one.kind}", found, "it is of another kind", OTHER_INPUT)
     return OPEN[one.kind](one.content, question)
+
+
+def of_file(result: Any, one: Input | None) -> Any:
+    """The result with the name of the file that was uploaded in its command, which repeats it where that file is."""
+    if one is None or one.kind not in ("picture", "sound") or not (name := Path(one.name).name):
+        return result
+    if isinstance(result, Comparison):
+        return replace(result, explanations={method: of_file(e, one) for method, e in result.explanations.items()})
+    if not isinstance(result, Explanation):
+        return result
+    call = result.provenance["call"]
+    named = call | {"arguments": call["arguments"] | {"x": {"code": repr(f"./{name}" if name.startswith("-") else name)}}}
+    return replace(result, provenance=result.provenance | {"call": named})
 
 
 def row_of(rows: list[dict[str, Any]], row: int) -> list[dict[str, Any]]:

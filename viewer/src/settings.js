@@ -16,7 +16,11 @@ export const settings = {
 
 export const help = signal(false);
 
-/** What else is drawn on the picture, where the page around the case lets parts of it be marked. @type {import('@preact/signals').Signal<any>} */
+/**
+ * What a page around the case adds to it: what is drawn on the picture, a panel beside it, and what choosing a class does.
+ *
+ * @type {import('@preact/signals').Signal<{ Marker: any, Panel: any, choose: (one: Class) => void } | null>}
+ */
 export const tools = signal(null);
 
 /** The tokens that are marked; null where they cannot be. @type {import('@preact/signals').Signal<Set<number> | null>} */
@@ -27,6 +31,7 @@ export const announcement = signal('');
 
 /** @typedef {import('./types.js').Doc} Doc */
 /** @typedef {import('./types.js').Layer} Layer */
+/** @typedef {import('./types.js').Class} Class */
 
 /**
  * One case on the page: which of its layers is shown, and what is pointed at.

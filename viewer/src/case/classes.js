@@ -1,5 +1,6 @@
 import { html } from '../html.js';
 import { percent } from '../data/numbers.js';
+import { tools } from '../settings.js';
 
 /** What the model saw first, with probabilities. @param {{ classes: import('../types.js').Class[], layer: import('../types.js').Layer }} props */
 export function Classes({ classes, layer: { target, contrast } }) {
@@ -14,11 +15,17 @@ export function Classes({ classes, layer: { target, contrast } }) {
       <thead class="aside"><tr><th scope="col">Class</th><th scope="col">Bar</th><th scope="col">Probability</th></tr></thead>
       <tbody>${classes.map(
         (one) => html`<tr class=${chosen(one) ? `chosen ${other(one) ? 'other' : ''}` : ''}>
-          <th scope="row" dir="auto">${one.label || `class ${one.index}`}</th>
+          <th scope="row" dir="auto">${choosable(one, one.label || `class ${one.index}`)}</th>
           <td class="track"><div class="line"><i style=${{ width: `${100 * one.probability}%` }} /></div></td>
           <td class="number">${percent(one.probability, 1)}</td>
         </tr>`,
       )}</tbody>
     </table>
   </section>`;
+}
+
+/** A class by its name; a button where the page can ask about it. @param {import('../types.js').Class} one @param {string} name */
+function choosable(one, name) {
+  const choose = tools.value?.choose;
+  return choose ? html`<button type="button" class="name" onClick=${() => choose(one)}>${name}</button>` : name;
 }

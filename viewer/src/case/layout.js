@@ -1,4 +1,5 @@
 import { html } from '../html.js';
+import { tools } from '../settings.js';
 import { Classes } from './classes.js';
 import { Display, Which } from './controls.js';
 
@@ -13,6 +14,7 @@ export function Board({ open, children, more, picture = false, bars = false }) {
       <${Which} open=${open} />
       <${Classes} classes=${open.doc.classes ?? []} layer=${open.layer.value} />
       ${more}
+      ${tools.value?.Panel && html`<${tools.value.Panel} />`}
       <${Display} open=${open} picture=${picture} bars=${bars} />
     </div>
   </div>`;

@@ -33,7 +33,7 @@ export const tell = (region, layer, n) =>
 const THIRDS = [['upper left', 'top', 'upper right'], ['left', 'centre', 'right'], ['lower left', 'bottom', 'lower right']];
 
 /** Where a region is, in words. @param {Region} region @param {Layer} layer */
-function placeOf(region, layer) {
+export function placeOf(region, layer) {
   const [height, width] = layer.shape;
   const [top, left, bottom, right] = region.box;
   if (height === 1) return right - left > 1 ? `entries ${left} to ${right - 1}` : `entry ${left}`;

@@ -67,7 +67,7 @@ export function Stage({ open, children, width, height, caption, plain = false, p
       ${painted && !card && html`<${MapCanvas} layer=${layer} layers=${open.layers} across=${plain ? 0 : Math.max(width, height)} />`}
       ${!card && !plain && settings.view.value !== 'picture' && html`<${Outlines} open=${open} /><${Badges} open=${open} />`}
       ${card && settings.view.value !== 'picture' && html`<p class=${`card ${layer.doubt ? 'hatched' : ''}`}>${card}</p>`}
-      ${tools.value && !plain && html`<${tools.value} open=${open} width=${width} height=${height} />`}
+      ${tools.value?.Marker && !plain && html`<${tools.value.Marker} open=${open} width=${width} height=${height} />`}
       ${place !== null && keyed && html`<div class="cursor" aria-hidden="true" style=${cursorStyle(place, down, across)} />`}
     </div>
     <${Readout} open=${open} rows=${rows} columns=${columns} />

@@ -24,6 +24,13 @@ export function addressOf(route) {
 /** What went wrong, in words. */
 export class Failure extends Error {}
 
+const GONE = 'The server does not answer. Is it still running?';
+/** What an answer means, where the server's words are for programs. @type {Record<number, string>} */
+const SAID = {
+  401: 'The server does not know this page. Open the address that it printed.',
+  429: 'The server is busy. Try again in a moment.',
+};
+
 /** @param {string} path @param {RequestInit} [options] */
 export async function request(path, options = {}) {
   const token = sessionStorage.getItem(KEY);
@@ -33,12 +40,15 @@ export async function request(path, options = {}) {
     answer = await fetch(path, { ...options, headers });
   } catch (error) {
     if (options.signal?.aborted) throw error;
-    throw new Failure('The server does not answer. Is it still running?');
+    throw new Failure(GONE);
   }
   if (answer.ok) return answer;
   const words = await answer.json().then((said) => said.error?.message, () => null);
-  throw new Failure(words ?? `The server answered ${answer.status}.`);
+  throw new Failure(SAID[answer.status] ?? words ?? `The server answered ${answer.status}.`);
 }
+
+/** Forgets an input, also while the page closes. @param {string} id */
+export const forget = (id) => void request(`/v1/inputs/${id}`, { method: 'DELETE', keepalive: true }).catch(() => {});
 
 /** @param {string} path */
 export const getJson = async (path) => (await request(path)).json();
@@ -49,11 +59,12 @@ export const getJson = async (path) => (await request(path)).json();
  * @param {Blob} content
  * @param {string} type
  * @param {string} name
+ * @param {AbortSignal} [signal]
  * @returns {Promise<{ input: string, kind: string, size: { height: number, width: number } | null, rows: number | null }>}
  */
-export async function upload(content, type, name) {
+export async function upload(content, type, name, signal) {
   const headers = { 'Content-Type': type, 'X-Name': encodeURIComponent(name) };
-  return (await request('/v1/inputs', { method: 'POST', body: content, headers })).json();
+  return (await request('/v1/inputs', { method: 'POST', body: content, headers, signal })).json();
 }
 
 /**
@@ -67,13 +78,14 @@ export async function upload(content, type, name) {
  */
 export async function ask(kind, question, tell, signal) {
   const body = JSON.stringify(question);
-  const { task } = await (await request(`/v1/${kind}`, { method: 'POST', body, headers: { 'Content-Type': 'application/json' }, signal })).json();
+  const { task } = await (await request(`/v1/${kind}`, { method: 'POST', body, headers: { 'Content-Type': 'application/json' } })).json();
   const cancel = () => void request(`/v1/tasks/${task}`, { method: 'DELETE' }).catch(() => {});
   signal?.addEventListener('abort', cancel);
   try {
+    if (signal?.aborted) cancel();
     const last = await follow(task, tell, signal);
     if (last?.state === 'done' && last.result) return { id: last.result, doc: await getJson(`/v1/results/${last.result}`) };
-    throw new Failure(last?.error?.message ?? (last?.state === 'cancelled' ? 'Cancelled.' : 'The server ended the task without an answer.'));
+    throw new Failure(last?.error?.message ?? (last?.state === 'cancelled' ? 'Cancelled.' : 'The server stopped before the answer was there.'));
   } finally {
     signal?.removeEventListener('abort', cancel);
   }
@@ -85,7 +97,10 @@ async function follow(task, tell, signal) {
   const reader = /** @type {ReadableStream<any>} */ (answer.body).pipeThrough(/** @type {any} */ (new TextDecoderStream())).getReader();
   let [text, last] = ['', /** @type {TaskState | null} */ (null)];
   for (;;) {
-    const { done, value } = await reader.read();
+    const { done, value } = await reader.read().catch((error) => {
+      if (signal?.aborted) throw error;
+      throw new Failure(GONE);
+    });
     if (done) return last;
     text += value;
     const events = text.split('\n\n');

@@ -7,27 +7,39 @@ import { CompareView } from './compare.js';
 import { ExplainView } from './explain.js';
 import { ModelView } from './model.js';
 import { AuditsView, EvaluationsView, runs } from './runs.js';
-import { failure, linkTo, model, route } from './state.js';
+import { clinic, failure, linkTo, model, route } from './state.js';
 import { UnitsView } from './units.js';
 
-/** @type {Record<string, any>} */
-const VIEWS = { '': ExplainView, compare: CompareView, units: UnitsView, audit: AuditsView, evaluation: EvaluationsView, model: ModelView };
-const LINKS = [['', 'Explain'], ['compare', 'Compare'], ['units', 'Units'], ['audit', 'Audit'], ['evaluation', 'Evaluation'], ['model', 'Model']];
-/** Links to stores are there when the operator opened some. @param {string} key */
-const there = (key) => !['audit', 'evaluation'].includes(key) || runs.value.some((one) => one.kind === key);
+/** Whether the operator opened a store of a kind. @param {string} kind */
+const holds = (kind) => runs.value.some((one) => one.kind === kind);
+
+/**
+ * The views by the first part of the address, in the order of their links. `when`: whether there is anything for it to show.
+ *
+ * @type {{ name: string, label: string, View: any, when?: () => boolean }[]}
+ */
+const VIEWS = [
+  { name: '', label: 'Explain', View: clinic ? ClinicView : ExplainView },
+  { name: 'compare', label: 'Compare', View: CompareView, when: () => !clinic },
+  { name: 'units', label: 'Units', View: UnitsView, when: () => !clinic },
+  { name: 'audit', label: 'Audit', View: AuditsView, when: () => holds('audit') },
+  { name: 'evaluation', label: 'Evaluation', View: EvaluationsView, when: () => holds('evaluation') },
+  { name: 'model', label: 'Model', View: ModelView },
+];
 
 /** The whole page. */
 export function ServeApp() {
-  const clinic = document.body.dataset.profile === 'clinic';
   const name = route.value[0] ?? '';
-  const View = clinic && !name ? ClinicView : (VIEWS[name] ?? Nowhere);
+  const views = VIEWS.filter(({ when }) => !when || when());
+  const View = views.find((one) => one.name === name)?.View ?? Nowhere;
   return html`<nav class="top" aria-label="Views">
-      ${LINKS.filter(([key]) => there(key) && (!clinic || key !== 'units')).map(([key, label]) => html`<a href=${key ? linkTo(key) : '#/'} aria-current=${key === name ? 'page' : undefined}>${label}</a>`)}
+      ${views.map((one) => html`<a href=${one.name ? linkTo(one.name) : '#/'} aria-current=${one.name === name ? 'page' : undefined}>${one.label}</a>`)}
       <span class="faint" dir="auto">${model.value?.name ?? ''}</span>
     </nav>
-    ${model.value ? html`<${View} />` : failure.value ? html`<${Working} />` : html`<p role="status">The model is being loaded.</p>`}
-    <footer><span>pellucid</span><button type="button" class="plain" aria-keyshortcuts="?" onClick=${() => (help.value = true)}>Keys</button></footer>
+    <div class="view">${model.value ? html`<${View} />` : !failure.value && html`<p class="faint" role="status">The model is being loaded.</p>`}</div>
+    <footer><span>pellucid ${model.value?.version ?? ''}</span><button type="button" class="plain" aria-keyshortcuts="?" onClick=${() => (help.value = true)}>Keys</button></footer>
     <p class="aside" role="status">${announcement.value}</p>
+    <${Working} />
     <${Help} />`;
 }
 

@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
 import { html } from '../html.js';
-import { change, failure, methods, model, past, question, undo, work } from './state.js';
+import { again, change, failure, methods, model, past, question, undo, work } from './state.js';
 
 /** The questions that can be asked: method, class, and what it is compared with. @param {{ method?: boolean }} props */
 export function Ask({ method = true }) {
@@ -8,12 +8,18 @@ export function Ask({ method = true }) {
   return html`<section class="ask" aria-label="Question">
     <div class="fields">
       ${method && html`<${MethodSelect} />`}
-      <${ClassField} label="Target" name="target" hint="the predicted one" />
-      <${ClassField} label="Compare with" name="versus" hint="no other" />
-      <button type="button" class="plain" disabled=${!past.value.length} onClick=${undo}>Undo</button>
+      <${ClassField} label="Target" name="target" hint="the predicted class" />
+      <${ClassField} label="Compare with" name="versus" hint="no other class" />
+      <button type="button" class="plain undo" disabled=${!past.value.length} aria-keyshortcuts="Control+Z" onClick=${undo}>Undo</button>
     </div>
-    ${method && chosen && html`<p class="faint">${chosen.summary} ${chosen.repeats ? 'It runs the network many times.' : 'It runs the network once or a few times.'} ${chosen.signed ? 'It tells for from against.' : 'It gives sizes only.'} ${chosen.reason} <span>(${chosen.paper} ${chosen.year})</span></p>`}
+    ${method && chosen && html`<p class="faint">${sentence(chosen)}</p>`}
   </section>`;
+}
+
+/** What a method costs and can tell; what it claims stands with its answer. @param {import('./state.js').Method} one */
+function sentence({ repeats, signed, reason, paper, year }) {
+  const cost = repeats ? 'It runs the network many times' : 'It takes a few runs of the network';
+  return `${paper} ${year}. ${cost}, and tells ${signed ? 'for from against' : 'how much, not for or against'}. ${reason}`;
 }
 
 function MethodSelect() {
@@ -33,25 +39,33 @@ function ClassField({ label, name, hint }) {
   const labels = model.value?.labels ?? [];
   const shown = text ?? question.value[name];
   const done = () => {
-    if (text !== null && text !== question.value[name]) change({ [name]: text });
+    if (text !== null && text !== question.value[name]) change({ [name]: text.trim() });
     setText(null);
   };
   const keys = (/** @type {KeyboardEvent} */ event) => event.key === 'Enter' && done();
   return html`<label class="field"><span>${label}</span>
-    <input type="text" dir="auto" list=${`classes-${name}`} value=${shown} placeholder=${hint} autocomplete="off"
+    <input type="text" dir="auto" list=${`classes-${name}`} value=${shown} placeholder=${hint} autocomplete="off" spellcheck=${false}
       onInput=${(/** @type {any} */ event) => setText(event.currentTarget.value)} onChange=${done} onKeyDown=${keys} />
     <datalist id=${`classes-${name}`}>${labels.map((one) => html`<option value=${one} />`)}</datalist>
   </label>`;
 }
 
-/** What runs, how far it is, and what went wrong. */
+/** What runs, how far it is, and what went wrong: at the foot of the window, wherever on the page one is. */
 export function Working() {
   const now = work.value;
-  const { done = 0, total = 0, what = '' } = now?.progress ?? {};
   return html`<div class="working" aria-live="polite">
-    ${now && html`<p class="running"><span>${now.what}${total ? `: ${done.toLocaleString('en')} of ${total.toLocaleString('en')} ${what}` : ' ...'}</span>
-      <progress max=${total || undefined} value=${total ? done : undefined} aria-label=${now.what} />
-      <button type="button" class="plain" onClick=${now.stop}>Cancel</button></p>`}
-    ${failure.value && html`<p class="warning" role="alert" dir="auto"><strong>It did not work.</strong> ${failure.value}</p>`}
+    ${now && html`<${Running} now=${now} />`}
+    ${failure.value && html`<div class="failed" role="alert"><p dir="auto"><strong>It did not work.</strong> ${failure.value}</p>
+      ${again.value && html`<button type="button" class="plain" onClick=${again.value}>Try again</button>`}
+      <button type="button" class="plain" onClick=${() => (failure.value = '')}>Close</button></div>`}
   </div>`;
+}
+
+/** @param {{ now: import('./state.js').Work }} props */
+function Running({ now }) {
+  const { done = 0, total = 0, what = '' } = now.progress ?? {};
+  return html`<div class="running">
+    <progress max=${total || undefined} value=${total ? done : undefined} aria-label=${now.what} />
+    <span>${now.what}${total ? html` <span class="faint">${done.toLocaleString('en')} of ${total.toLocaleString('en')} ${what}</span>` : ''}</span>
+    <button type="button" class="plain" onClick=${now.stop}>Cancel</button></div>`;
 }

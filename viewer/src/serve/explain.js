@@ -4,63 +4,59 @@ import { figure } from '../data/numbers.js';
 import { html } from '../html.js';
 import { Page } from '../page.js';
 import { markedTokens, tools } from '../settings.js';
-import { Ask, Working } from './ask.js';
+import { Ask } from './ask.js';
+import { Download } from './download.js';
 import { Cells, Edit } from './edit.js';
 import { Intake, Rows } from './intake.js';
 import { Marker, RegionPanel, clearMarks } from './region.js';
-import { request } from './api.js';
-import { about, compute, input, question } from './state.js';
+import { AllRows } from './rows.js';
+import { about, asked, change, compute, input, question, tries, typed, work } from './state.js';
 
-/** What was answered last, and to what. @type {import('@preact/signals').Signal<{ id: string, doc: any, key: string } | null>} */
+const SETTLED = 120; // milliseconds: who steps through a list by keys passes by many questions
+
+/** What was answered last, and to what. @type {import('@preact/signals').Signal<{ id: string, doc: any, key: string, input: string } | null>} */
 export const answer = signal(null);
-/** The answer to the input before an edit, so that both can be compared. @type {import('@preact/signals').Signal<{ doc: any, says: string } | null>} */
-export const before = signal(null);
 
 /** Why this recommendation for this input. */
 export function ExplainView() {
-  const [one, asked] = [input.value, question.value];
-  const key = JSON.stringify([one?.id, asked]);
+  const [one, key] = [input.value, asked.value];
+  const coming = work.value?.kind === 'upload'; // another input, which is not to be interrupted
   useEffect(() => {
-    if (!one || answer.value?.key === key) return;
-    clearMarks();
-    markedTokens.value = one.kind === 'text' ? new Set() : null;
-    void compute('Explaining', 'explanations', { ...about(), method: asked.method }).then((found) => found && (answer.value = { ...found, key }));
-  }, [key]);
+    if (!one || coming || answer.value?.key === key) return;
+    const timer = setTimeout(() => explain(one, key), answer.value?.input === one.id ? SETTLED : 0);
+    return () => clearTimeout(timer);
+  }, [key, coming, tries.value]);
   useEffect(() => {
-    tools.value = Marker;
+    tools.value = { Marker, Panel: RegionPanel, choose: (found) => change({ target: typed(found) }) };
     return () => void (tools.value = markedTokens.value = null);
   }, []);
-  const shown = one ? answer.value : null;
-  return html`<${Intake} />
-    ${one && html`<${Ask} />`}
-    ${one?.table && html`<${Rows} open=${asked.row} />`}
-    <${Working} />
-    ${shown && html`<div class="answer"><${Compared} doc=${shown.doc} /><${Page} key=${shown.id} doc=${shown.doc} />
-      <${RegionPanel} />
-      ${one?.kind === 'text' && html`<${Edit} doc=${shown.doc} />`}
-      ${one?.table && html`<${Cells} doc=${shown.doc} />`}
-      <p class="downloads"><${Download} id=${shown.id} name="report.html" label="Report (one file)" /> <${Download} id=${shown.id} name="values.safetensors" label="Values (safetensors)" /></p>
-    </div>`}`;
+  const shown = answer.value?.input === one?.id ? answer.value : null;
+  const late = shown && shown.key !== key;
+  return html`<div class="bar"><${Intake} />${one && html`<${Ask} />`}</div>
+    ${one?.table && html`<${Rows} open=${question.value.row} />`}
+    ${shown ? html`<div class=${late ? 'answer late' : 'answer'} aria-busy=${String(Boolean(late && work.value))}>
+      <${Compared} doc=${shown.doc} /><${Page} key=${shown.id} doc=${shown.doc} />
+      ${one?.kind === 'text' && html`<${Edit} key=${one.id} doc=${shown.doc} />`}
+      ${one?.table && html`<${Cells} doc=${shown.doc} /><${AllRows} />`}
+      <section class="downloads" aria-label="Save"><${Download} path=${`/v1/results/${shown.id}/report.html`} label="Report (one file)" /> <${Download} path=${`/v1/results/${shown.id}/values.safetensors`} label="Values (safetensors)" /></section>
+    </div>` : one && html`<div class="waiting"><h1 class="aside" dir="auto">${one.name}</h1></div>`}`;
+}
+
+/** @param {import('./state.js').Input} one @param {string} key */
+async function explain(one, key) {
+  clearMarks();
+  markedTokens.value = one.kind === 'text' ? new Set() : null;
+  const found = await compute('Explaining', 'explanations', { ...about(), method: question.value.method }, 'answer');
+  if (found && asked.value === key) answer.value = { ...found, key, input: one.id };
 }
 
 /** What an edit changed. @param {{ doc: any }} props */
 function Compared({ doc }) {
-  const last = before.value;
-  if (!last || last.doc === doc) return null;
-  const [old, now] = [last.doc.layers[0], doc.layers[0]];
+  const last = input.value?.before;
+  const [old, now] = [last?.doc.layers[0], doc.layers[0]];
+  if (!last || old.method !== now.method || old.target !== now.target) return null;
   const first = (/** @type {any} */ one) => (one.classes?.[0] ? one.classes[0].label || `class ${one.classes[0].index}` : '');
   const [was, is] = [first(last.doc), first(doc)];
   const difference = now.output - old.output;
-  return html`<p class="compared" role="status" dir="auto"><strong>${last.says}</strong> ${now.target}: ${figure(old.output)} before, ${figure(now.output)} now, a difference of ${difference >= 0 ? '+' : ''}${figure(difference)}. ${was && (was === is ? `The prediction stays ${is}.` : `The prediction changes from ${was} to ${is}.`)}</p>`;
-}
-
-/** A link that fetches with the token, and saves. @param {{ id: string, name: string, label: string }} props */
-function Download({ id, name, label }) {
-  const save = async () => {
-    const content = await (await request(`/v1/results/${id}/${name}`)).blob();
-    const link = Object.assign(document.createElement('a'), { href: URL.createObjectURL(content), download: name });
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
-  };
-  return html`<button type="button" class="plain" onClick=${save}>${label}</button>`;
+  return html`<p class="compared" role="status" dir="auto"><strong>${last.says}</strong> ${now.target}: ${figure(old.output)} before, ${figure(now.output)} now, a difference of ${difference >= 0 ? '+' : ''}${figure(difference)}. ${was && (was === is ? html`The prediction stays <bdi>${is}</bdi>.` : html`The prediction changes from <bdi>${was}</bdi> to <bdi>${is}</bdi>.`)}</p>`;
 }

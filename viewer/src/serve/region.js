@@ -1,12 +1,12 @@
 import { signal } from '@preact/signals';
-import { useRef } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import { figure, percent } from '../data/numbers.js';
 import { maskOf } from '../data/outline.js';
 import { useValues } from '../hooks.js';
 import { html } from '../html.js';
-import { Buttons } from '../parts/choice.js';
+import { Select } from '../parts/choice.js';
 import { active, announcement, markedTokens } from '../settings.js';
-import { about, compute, failure, input, linkTo } from './state.js';
+import { about, classOf, compute, failure, input, layersWithUnits, linkTo, work } from './state.js';
 
 /**
  * @typedef {{ top: number, left: number, bottom: number, right: number }} Box In pixels of the picture that the model saw.
@@ -23,6 +23,8 @@ export const hidden = signal(null);
 /** @type {import('@preact/signals').Signal<any>} */
 export const firing = signal(null);
 const imputer = signal('blur');
+/** Whose units are asked for; null: the layer that the server chooses. @type {import('@preact/signals').Signal<string | null>} */
+const unitsOf = signal(null);
 
 const IMPUTERS = [
   { name: 'blur', label: 'Blurred' },
@@ -39,6 +41,9 @@ export function clearMarks() {
   box.value = hidden.value = firing.value = null;
 }
 
+/** Scrolls a part of the page into view, if it is not. @param {string} selector */
+const bring = (selector) => void requestAnimationFrame(() => document.querySelector(selector)?.scrollIntoView({ block: 'nearest' }));
+
 /** Begins to mark a rectangle in the middle, or ends it. */
 export function toggleRegion() {
   const subject = picture();
@@ -47,8 +52,8 @@ export function toggleRegion() {
   const { width: w, height: h } = subject;
   box.value = marking.value ? { top: Math.round(h * 0.375), left: Math.round(w * 0.375), bottom: Math.round(h * 0.625), right: Math.round(w * 0.625) } : null;
   hidden.value = firing.value = null;
-  if (marking.value) document.querySelector('.plate .stage')?.scrollIntoView({ block: 'nearest' });
-  announcement.value = marking.value ? 'Marking a region: arrow keys move it, with Shift they change its size, H hides it.' : 'No region is marked.';
+  if (marking.value) bring('.plate .stage');
+  announcement.value = marking.value ? 'A region is marked: arrow keys move it, with Shift they change its size.' : 'No region is marked.';
 }
 
 /** Moves the rectangle, or its lower right corner; whether the key did. @param {KeyboardEvent} event */
@@ -70,14 +75,37 @@ const within = (value, low, high) => Math.max(low, Math.min(high, value));
 /** @param {Box} one @param {number} down @param {number} right */
 const shifted = (one, down, right) => ({ top: one.top + down, bottom: one.bottom + down, left: one.left + right, right: one.right + right });
 
-/** The rectangle on the picture, drawn with the pointer. @param {{ width: number, height: number }} props */
+const PLACE = 1 / 8; // of the picture's sides: the rectangle around a place that was clicked
+
+/** A rectangle around a place: of the size of the one that is marked, or a small one. @param {{ x: number, y: number }} spot @param {{ width: number, height: number }} size @returns {Box} */
+function around({ x, y }, { width, height }) {
+  const [tall, wide] = box.value ? [box.value.bottom - box.value.top, box.value.right - box.value.left] : [height, width].map((side) => Math.max(1, Math.round(side * PLACE)));
+  const top = Math.round(within(y - tall / 2, 0, height - tall));
+  const left = Math.round(within(x - wide / 2, 0, width - wide));
+  return { top, left, bottom: top + tall, right: left + wide };
+}
+
+/** @param {Box} one */
+function mark(one) {
+  marking.value = true;
+  box.value = one;
+  hidden.value = firing.value = null;
+}
+
+/** The rectangle on the picture: a click marks a place, and while one is marked the pointer draws another. @param {{ width: number, height: number }} props */
 export function Marker({ width, height }) {
+  const own = useRef(/** @type {HTMLElement | null} */ (null));
   const start = useRef(/** @type {{ x: number, y: number } | null} */ (null));
-  if (!marking.value) return null;
-  const spot = (/** @type {PointerEvent} */ event) => {
-    const area = /** @type {HTMLElement} */ (event.currentTarget).getBoundingClientRect();
+  const spot = (/** @type {MouseEvent} */ event) => {
+    const area = /** @type {HTMLElement} */ (own.current).getBoundingClientRect();
     return { x: within(((event.clientX - area.left) / area.width) * width, 0, width), y: within(((event.clientY - area.top) / area.height) * height, 0, height) };
   };
+  useEffect(() => {
+    const stage = own.current?.closest('.stage');
+    const click = (/** @type {any} */ event) => !marking.value && !event.target.closest('.region, .badge') && mark(around(spot(event), { width, height }));
+    stage?.addEventListener('click', click);
+    return () => stage?.removeEventListener('click', click);
+  }, [width, height]);
   const down = (/** @type {PointerEvent} */ event) => {
     start.current = spot(event);
     /** @type {HTMLElement} */ (event.currentTarget).setPointerCapture(event.pointerId);
@@ -86,11 +114,15 @@ export function Marker({ width, height }) {
     if (!start.current) return;
     const [a, b] = [start.current, spot(event)];
     const [top, bottom, left, right] = [Math.min(a.y, b.y), Math.max(a.y, b.y), Math.min(a.x, b.x), Math.max(a.x, b.x)].map(Math.round);
-    if (bottom - top > 1 && right - left > 1) box.value = { top, left, bottom, right };
-    hidden.value = firing.value = null;
+    if (bottom - top > 1 && right - left > 1) mark({ top, left, bottom, right });
+  };
+  const up = (/** @type {PointerEvent} */ event) => {
+    const [from, to] = [start.current, spot(event)];
+    if (from && Math.abs(to.x - from.x) < 2 && Math.abs(to.y - from.y) < 2) mark(around(to, { width, height }));
+    start.current = null;
   };
   const one = box.value;
-  return html`<div class="marker" onPointerDown=${down} onPointerMove=${move} onPointerUp=${() => (start.current = null)}>
+  return html`<div ref=${own} class=${marking.value ? 'marker' : 'marker idle'} onPointerDown=${down} onPointerMove=${move} onPointerUp=${up} onPointerCancel=${() => (start.current = null)}>
     ${one && html`<div class="marked" style=${{ left: `${(100 * one.left) / width}%`, top: `${(100 * one.top) / height}%`, width: `${(100 * (one.right - one.left)) / width}%`, height: `${(100 * (one.bottom - one.top)) / height}%` }} />`}
   </div>`;
 }
@@ -125,27 +157,40 @@ export function runsOf(mask) {
   return runs;
 }
 
+/** What is marked, where it can be asked about now. @returns {Part | null} */
+function askable() {
+  if (!input.value || !active.value) return null;
+  const part = markedPart();
+  if (!part) failure.value = 'Mark something first: a place of the picture, a region, or words.';
+  else if (work.value?.kind === 'answer') announcement.value = 'The explanation is not there yet.';
+  else return part;
+  return null;
+}
+
 /** Hides what is marked, and measures what changes. */
 export async function hideRegion() {
-  const part = markedPart();
-  if (!input.value) return;
-  if (!part) return void (announcement.value = failure.value = 'Mark something first: a region (R), one of the regions in the list, or words.');
-  const found = await compute('Hiding the region, and random ones of its size', 'probes', { ...about(), ...fixedTarget(), what: 'hide', part, imputer: imputer.value });
-  if (found) hidden.value = { ...found.doc, part };
+  const part = askable();
+  if (!part) return;
+  const found = await compute('Hiding it, and random parts of its size', 'probes', { ...about(), ...fixedTarget(), what: 'hide', part, imputer: imputer.value });
+  if (!found) return;
+  hidden.value = { ...found.doc, part };
+  bring('.change');
+}
+
+/** Lists the units that answer to what is marked. */
+export async function askUnits() {
+  const part = askable();
+  if (!part || !picture()) return;
+  const found = await compute('Looking for units that answer here', 'probes', { input: input.value?.id, what: 'units', part, at: unitsOf.value });
+  if (!found) return;
+  firing.value = found.doc;
+  bring('.firing');
 }
 
 /** The class that is explained, where none was named: the one the map is about. */
 function fixedTarget() {
-  const target = active.value?.layer.value.target ?? '';
-  const found = /(?:^| )(\d+)(?: "|$)/.exec(target);
-  return about().target === null && !active.value?.layer.value.contrast && found ? { target: Number(found[1]) } : {};
-}
-
-async function askUnits() {
-  const part = markedPart();
-  if (!part) return;
-  const found = await compute('Looking for units that answer here', 'probes', { input: input.value?.id, what: 'units', part, at: firing.value?.at ?? null });
-  if (found) firing.value = found.doc;
+  const found = classOf(active.value?.layer.value.target ?? '');
+  return about().target === null && !active.value?.layer.value.contrast && found ? { target: Number(found) } : {};
 }
 
 /** What can be done with a part of the input. */
@@ -155,18 +200,19 @@ export function RegionPanel() {
   const subject = open?.doc.subject;
   if (!open || !subject || !['picture', 'tokens'].includes(subject.kind)) return null;
   const isPicture = subject.kind === 'picture';
+  const waits = !part || work.value?.kind === 'answer';
   return html`<section class="probe" aria-labelledby="probe-title">
-    <h2 id="probe-title">Test it</h2>
-    <p class="faint">${isPicture ? 'Mark a region, or choose one of those found. Hiding it measures on the network itself how much the score changes; random regions of the same size are the control.' : 'Choose words in the text. Hiding them measures on the network itself how much the score changes; as many random words are the control.'}</p>
-    <div class="tools">
-      ${isPicture && html`<button type="button" class="plain" aria-pressed=${String(marking.value)} aria-keyshortcuts="R" onClick=${toggleRegion}>Mark a region</button>`}
-      ${isPicture && html`<${Buttons} label="What stands in its place" options=${IMPUTERS} value=${imputer.value} choose=${(/** @type {string} */ name) => (imputer.value = name)} />`}
-      <button type="button" class="plain" aria-keyshortcuts="H" disabled=${!part} onClick=${hideRegion}>Hide it</button>
-      ${isPicture && html`<button type="button" class="plain" disabled=${!part} onClick=${askUnits}>Units that answer here</button>`}
-    </div>
+    <h2 id="probe-title" class="minor">Test it</h2>
+    <p class="faint">${isPicture ? 'Click on the picture, draw a rectangle, or choose a region.' : 'Choose words in the text.'} Hiding it measures on the network itself what it changes, beside random parts of its size.</p>
+    ${isPicture && html`<div class="tools"><button type="button" class="plain" aria-pressed=${String(marking.value)} aria-keyshortcuts="R" onClick=${toggleRegion}>Mark a region</button>
+      <${Select} label="What stands in its place" options=${IMPUTERS} value=${imputer.value} choose=${(/** @type {string} */ name) => ((imputer.value = name), (hidden.value = null))} /></div>`}
     ${part && values && html`<p class="share">${shareIn(part, open, values)}</p>`}
-    ${hidden.value && html`<${Change} found=${hidden.value} />`}
-    ${firing.value && html`<${Firing} found=${firing.value} />`}
+    <div class="tools">
+      <button type="button" class="main" aria-keyshortcuts="H" disabled=${waits} onClick=${hideRegion}>Hide it</button>
+      ${isPicture && html`<button type="button" class="plain" aria-keyshortcuts="U" disabled=${waits} onClick=${askUnits}>Units that answer here</button>`}
+    </div>
+    ${hidden.value && part && html`<${Change} found=${hidden.value} />`}
+    ${firing.value && part && html`<${Firing} found=${firing.value} />`}
   </section>`;
 }
 
@@ -218,12 +264,20 @@ export function Change({ found }) {
       ${found.controls.map((one) => html`<line x1=${at(one)} x2=${at(one)} y1="2" y2="7" class="control" />`)}
       <circle cx=${at(found.change)} cy="4.5" r="1.6" class="own" />
     </svg>
-    <p class="faint">The dot is this part, the strokes are random parts; to the right the score falls more. The tall line is no change.</p>
+    <p class="faint">The dot is this part, strokes are random parts; further right, the score falls more. The long line is no change.</p>
   </div>`;
 }
 
-/** @param {{ found: any }} props */
+/** Units by how much more they answer to the part than elsewhere. @param {{ found: any }} props */
 function Firing({ found }) {
-  return html`<div class="firing"><p>${found.sentence}</p>
-    <ul class="units">${found.units.map((/** @type {any} */ one) => html`<li><a href=${linkTo('units', found.at, String(one.channel))}>${found.at}:${one.channel}</a> <span class="faint">${figure(one.inside)} here, ${figure(one.outside)} elsewhere</span></li>`)}</ul></div>`;
+  const names = layersWithUnits.value.map((one) => ({ name: one.name, label: one.name }));
+  const go = (/** @type {string} */ name) => ((unitsOf.value = name), void askUnits());
+  const most = Math.max(...found.units.map((/** @type {any} */ one) => one.inside), 1e-9);
+  return html`<div class="firing"><h3>Units that answer here</h3>
+    <${Select} label="Layer" options=${names} value=${found.at} choose=${go} />
+    <p class="aside" role="status">${found.sentence}</p>
+    <ul class="units">${found.units.map((/** @type {any} */ one) => html`<li><a href=${linkTo('units', found.at, String(one.channel))}>Unit ${one.channel}</a>
+      <span class="line" aria-hidden="true"><i style=${{ width: `${(100 * Math.max(0, one.inside)) / most}%` }} /><b style=${{ left: `${(100 * Math.max(0, one.outside)) / most}%` }} /></span>
+      <span class="number">${figure(one.inside)}<span class="aside"> here, ${figure(one.outside)} elsewhere</span></span></li>`)}</ul>
+    <p class="faint">How active they are here; the stroke is how active elsewhere.</p></div>`;
 }

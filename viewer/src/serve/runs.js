@@ -7,7 +7,7 @@ import { EvaluationApp } from '../kinds/evaluation.js';
 import { Page } from '../page.js';
 import { announcement } from '../settings.js';
 import { getJson, request } from './api.js';
-import { Working } from './ask.js';
+import { Download } from './download.js';
 import { compute, failure, linkTo, route, wordsOf } from './state.js';
 
 /** @typedef {{ run: string, kind: string, name: string, model: string, count: number, shards: number, done: number, computes: boolean }} Run */
@@ -81,10 +81,9 @@ function Stored({ kind }) {
   const link = (/** @type {(string | number)[]} */ ...more) => linkTo(kind, ...(own.length > 1 ? [run.run] : []), ...more.map(String));
   return html`${own.length > 1 && html`<nav class="pages" aria-label="Stores">${own.map((one) => html`<a href=${linkTo(kind, one.run)} aria-current=${one === run ? 'page' : undefined}>${one.name}</a>`)}</nav>`}
     ${run.done < run.shards && html`<p class="warning"><strong>Not finished.</strong> ${run.done} of ${run.shards} parts are computed: type the same command again, and it goes on.</p>`}
-    <${Working} />
     ${opened.value && html`<div class="opened"><p><button type="button" class="plain" onClick=${() => (opened.value = null)}>Close</button></p><${Page} doc=${opened.value.doc} /></div>`}
     ${doc ? (kind === 'audit' ? html`<${AuditView} doc=${doc} source=${source} place=${{ parts: rest, link }} />` : html`<${Evaluation} run=${run} doc=${doc} source=${source} />`) : html`<p role="status">The store is being read.</p>`}
-    ${doc && html`<p><${Report} run=${run} /></p>`}`;
+    ${doc && html`<p><${Download} path=${`/v1/runs/${run.run}/report.html`} name=${`${run.name}.html`} label="Report: all of this in one file" /></p>`}`;
 }
 
 export const AuditsView = () => html`<${Stored} kind="audit" />`;
@@ -97,25 +96,6 @@ function Evaluation({ run, doc, source }) {
     if (found) documents.value = { ...documents.value, [run.run]: { ...doc, curves: found.doc.curves } };
   };
   return html`<${EvaluationApp} doc=${doc} source=${source}>${!doc.curves.length && run.computes && html`<p><button type="button" class="plain" onClick=${draw}>Draw removal curves</button> <span class="faint">of the first items, with the network.</span></p>`}<//>`;
-}
-
-/** Downloads the whole of it as one file. @param {{ run: Run }} props */
-function Report({ run }) {
-  const [busy, setBusy] = useState(false);
-  const save = async () => {
-    setBusy(true);
-    try {
-      const link = document.createElement('a');
-      link.href = URL.createObjectURL(await (await request(`/v1/runs/${run.run}/report.html`)).blob());
-      link.download = `${run.name}.html`;
-      link.click();
-      setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
-    } catch (error) {
-      failure.value = wordsOf(error);
-    }
-    setBusy(false);
-  };
-  return html`<button type="button" class="plain" disabled=${busy} onClick=${save}>${busy ? 'The report is being written' : 'Report: all of this in one file'}</button>`;
 }
 
 /** Test a cluster, and decide about it. @param {{ run: Run, one: Cluster, doc: any }} props */

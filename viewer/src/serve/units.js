@@ -7,15 +7,11 @@ import { html } from '../html.js';
 import { Page } from '../page.js';
 import { announcement } from '../settings.js';
 import { addressOf } from './api.js';
-import { Working } from './ask.js';
-import { about, compute, input, layers, linkTo, model, route, work } from './state.js';
+import { about, compute, input, layers, layersWithUnits, linkTo, model, route, tries, work } from './state.js';
 
 const GRID = 512; // units on the page at once
 /** Relevance by layer, of the input that is open. @type {import('@preact/signals').Signal<{ input: string, layers: { at: string, positive: number, negative: number }[] } | null>} */
 const strip = signal(null);
-
-/** Layers whose output has channels and places. */
-const withChannels = () => layers.value.filter((one) => one.output.length >= 2 && one.output[1] > 1);
 
 /** The network: layers, units of a layer, one unit. */
 export function UnitsView() {
@@ -34,8 +30,7 @@ function Network() {
   };
   const most = Math.max(...(carried ?? []).map((each) => Math.max(each.positive, -each.negative)), 1e-9);
   return html`<header><h1>The network</h1><p>From the input at the top to the output at the bottom. Choose a layer to see its units.</p></header>
-    ${one && html`<p><button type="button" class="plain" onClick=${go}>Colour it by the relevance of ${one.name}</button></p>`}
-    <${Working} />
+    ${one ? html`<p><button type="button" class="plain" dir="auto" onClick=${go}>Colour it by the relevance of ${one.name}</button></p>` : html`<p class="faint">With an input at hand, it can be coloured by relevance: <a href="#/">give one</a>.</p>`}
     ${carried && html`<section><h2>Relevance by layer</h2><p class="faint">To the right what speaks for the class, to the left what speaks against it.</p>
       <table class="layers"><caption class="aside">Relevance by layer</caption><thead class="aside"><tr><th scope="col">Layer</th><th scope="col">Against</th><th scope="col">For</th></tr></thead><tbody>
       ${carried.map((each) => html`<tr><th scope="row"><a href=${linkTo('units', each.at)}>${each.at}</a></th>
@@ -43,7 +38,7 @@ function Network() {
         <td class="both"><svg viewBox="0 0 100 6" aria-hidden="true"><rect x=${50 + (50 * each.negative) / most} width=${(-50 * each.negative) / most} y="1" height="4" class="fall" /><rect x="50" width=${(50 * each.positive) / most} y="1" height="4" class="rise" /></svg></td>
         <td class="number">${figure(each.positive)}</td></tr>`)}
       </tbody></table></section>`}
-    <section><h2>All layers with units</h2><ul class="layer-list">${withChannels().map((each) => html`<li><a href=${linkTo('units', each.name)}>${each.name}</a> <span class="faint">${each.kind}, ${each.output[1]} units</span></li>`)}</ul></section>`;
+    <section><h2>All layers with units</h2>${!layers.value.length && html`<p class="faint">The network is being looked at.</p>`}<ul class="layer-list">${layersWithUnits.value.map((each) => html`<li><a href=${linkTo('units', each.name)}>${each.name}</a> <span class="faint">${each.kind}, ${each.output[1]} units</span></li>`)}</ul></section>`;
 }
 
 /** @param {{ layer: string }} props */
@@ -66,13 +61,11 @@ function Unit({ layer, unit }) {
   const [real, setReal] = useState(/** @type {any} */ (null));
   const address = `${layer}:${unit}`;
   const draw = async () => {
-    const found = await compute(`Drawing what excites ${address}`, 'portraits', { target: address });
+    const found = await compute(`Drawing what excites ${address}`, 'portraits', { target: address }, 'answer');
     if (found) setDoc(found.doc);
   };
-  useEffect(() => {
-    void draw();
-    return () => work.value?.stop();
-  }, []);
+  useEffect(() => void draw(), [tries.value]);
+  useEffect(() => () => work.value?.stop(), []);
   const search = async (/** @type {string} */ root) => {
     const found = await compute(`Searching ${root} for pictures that excite ${address}`, 'examples', { target: address, root });
     if (found) setReal(found.doc);
@@ -88,7 +81,6 @@ function Unit({ layer, unit }) {
     <header><h1>Unit ${unit} of ${layer}</h1></header>
     <p><button type="button" class="plain" onClick=${share}>Copy link</button> <button type="button" class="plain" onClick=${draw}>Draw again</button>
       ${(model.value?.roots ?? []).map((root) => html` <button type="button" class="plain" onClick=${() => search(root)}>Real pictures in ${root}</button>`)}</p>
-    <${Working} />
     ${picture && html`<figure class="drawing"><img src=${picture} alt=${`What excites ${address}, being drawn`} /><figcaption class="faint">Being drawn.</figcaption></figure>`}
     ${!picture && doc && html`<div class="answer"><${Page} doc=${doc} /></div>`}
     ${real && html`<div class="answer"><${Page} doc=${real} /></div>`}`;
