@@ -82,6 +82,16 @@ def watch(seen: Seen, home: str, refused: str) -> None:
     seen.page.on("request", request)
 
 
+def press_to(page: Any, target: Any, key: str = "Tab") -> None:
+    """Press a key until an element is reached."""
+    target.wait_for()
+    for _ in range(MOST):
+        if target.evaluate("element => element === document.activeElement"):
+            return
+        page.keyboard.press(key)
+    raise AssertionError(f"{target} cannot be reached by {key}")
+
+
 @dataclass(frozen=True)
 class Mouse:
     """Clicks what it means."""
@@ -120,13 +130,8 @@ class Mouse:
 class Keys(Mouse):
     """Reaches everything by keys."""
 
-    def reach(self, target: Any, key: str = "Tab") -> None:
-        target.wait_for()
-        for _ in range(MOST):
-            if target.evaluate("element => element === document.activeElement"):
-                return
-            self.page.keyboard.press(key)
-        raise AssertionError(f"{target} cannot be reached by {key}")
+    def reach(self, target: Any) -> None:
+        press_to(self.page, target)
 
     def press(self, target: Any) -> None:
         """By Tab; within a group of which one takes part in Tab, by arrow keys from there."""
@@ -134,7 +139,7 @@ class Keys(Mouse):
         group = target.locator("xpath=ancestor::*[@data-roving][1]")
         if group.count():
             self.reach(group.locator("[tabindex='0']").first)
-            self.reach(target, "ArrowRight")
+            press_to(self.page, target, "ArrowRight")
         else:
             self.reach(target)
         self.page.keyboard.press("Enter")

@@ -16,8 +16,8 @@ from pellucid.serve.settings import Settings
 from pellucid.serve.stores import Opened
 from . import audited
 from .browser import AXE, Seen, browser, missing, visit
+from .pages import press_to
 from .served import JSON, Client
-from .test_page import press_to
 
 __all__ = ["browser", "visit"]  # fixtures
 TARGET, CLUSTER = 0, 0  # the class with the mark, and its cluster
