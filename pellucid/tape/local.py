@@ -197,7 +197,7 @@ class LocalOp:
                 torch.inference_mode(False),
                 torch.enable_grad(),
             ):  # one number: for gradients of tensors PyTorch imports a second's worth of symbolic algebra
-                whole = sum((m * usual(g)).sum() for m, g in pairs)
+                whole = torch.stack([(m * usual(g)).sum().to(pairs[0][0].dtype) for m, g in pairs]).sum()
             return list(torch.autograd.grad(whole, leaves, allow_unused=True))
         except (NotImplementedError, RuntimeError) as error:
             if self.op.kind != "unknown" or not lacks_derivative(error):
