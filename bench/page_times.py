@@ -99,7 +99,16 @@ def measure_server(lines: dict[str, Line], server: Started, content: bytes, roun
     timed(lines, "hide a region, 20 controls", None, partial(client.document, "probes", input=name, what="hide", part=part))
     timed(lines, "units that answer to a region", None, partial(client.document, "probes", input=name, what="units", part=part))
     timed(lines, "relevance by layer", None, partial(client.document, "probes", input=name, what="layers"))
-    timed(lines, "portrait of a unit", None, partial(client.document, "portraits", target="stages.4:3"))
+    timed(lines, "portrait of a unit: first picture of it", None, partial(first_picture, client))
+
+
+def first_picture(client: Client) -> None:
+    """Until somebody who watches a portrait being drawn sees something."""
+    task = client.submit("portraits", target="stages.4:3")
+    for event in client.follow(task):
+        if "picture" in event.get("progress", {}):
+            break
+    client("DELETE", f"/v1/tasks/{task}")
 
 
 def measure_progress_and_cancel(lines: dict[str, Line], client: Client, name: str) -> None:

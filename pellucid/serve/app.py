@@ -63,6 +63,7 @@ class Site:
     def start(self) -> None:
         """Begin to load the model, and ask about it first."""
         self.desk.start()
+        self.uploads.start()
         self.about = {kind: self.desk.submit(kind, {}, {}) for kind in (FACTS, CARD)}
 
     def stop(self) -> None:

@@ -27,7 +27,6 @@ KINDS: dict[str, Kind] = {
     "audio/x-wav": "sound",
     "audio/wave": "sound",
 }
-PNG = "image/png"
 HEAD = struct.Struct(">II")  # before what goes to and from the decoding process: the lengths of a JSON header and of the content
 
 
@@ -55,11 +54,16 @@ class Input:
 
 @dataclass
 class Uploads:
-    """Turns uploads into inputs. Pictures are decoded one at a time, in a process of their own that is started when needed."""
+    """Turns uploads into inputs. Pictures are decoded one at a time, in a process of their own."""
 
     limits: Limits
     process: subprocess.Popen[bytes] | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def start(self) -> None:
+        """Start the decoding process, so that the first picture need not wait for it."""
+        with self.lock:
+            self._running()
 
     def read(self, media_type: str, content: bytes, name: str = "") -> Input:
         """The input that was uploaded.
