@@ -189,15 +189,12 @@ class LocalOp:
         with torch.inference_mode(False), torch.enable_grad():
             leaves = [usual(point).detach().requires_grad_() for point in points]
             made = self.run([leaf.to(x.dtype) for leaf, x in zip(leaves, self.xs, strict=True)])
-        pairs = [(m, g.to(m.dtype)) for m, g in zip(made, grads, strict=False) if g is not None and m.requires_grad]
-        if not pairs:
-            return [None] * len(leaves)
+            pairs = [(m, usual(g).to(m.dtype)) for m, g in zip(made, grads, strict=False) if g is not None and m.requires_grad]
+            if not pairs:
+                return [None] * len(leaves)
+            # As one number: for gradients of tensors PyTorch imports its symbolic algebra, a second's worth of it.
+            whole = torch.stack([(m * g).sum().to(pairs[0][0].dtype) for m, g in pairs]).sum()
         try:
-            with (
-                torch.inference_mode(False),
-                torch.enable_grad(),
-            ):  # one number: for gradients of tensors PyTorch imports a second's worth of symbolic algebra
-                whole = torch.stack([(m * usual(g)).sum().to(pairs[0][0].dtype) for m, g in pairs]).sum()
             return list(torch.autograd.grad(whole, leaves, allow_unused=True))
         except (NotImplementedError, RuntimeError) as error:
             if self.op.kind != "unknown" or not lacks_derivative(error):
