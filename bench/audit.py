@@ -44,7 +44,7 @@ def measure(folder: Path, count: int, *, ray: bool) -> None:
     job = explaining(model, folder / "pictures")
     told = plan(job, folder)
     marks: list[tuple[int, float, int]] = []
-    began = time.perf_counter()
+    began, used = time.perf_counter(), time.process_time()
 
     def note(done: int, total: int, what: str) -> None:
         if what == "items":
@@ -52,18 +52,20 @@ def measure(folder: Path, count: int, *, ray: bool) -> None:
 
     with watched(note):
         out = run(job, folder / "serial", executor="serial")
+    used = time.process_time() - used
     size = sum(path.stat().st_size for path in (folder / "serial" / "shards").rglob("*.safetensors"))
     half = len(marks) // 2
     first, second = marks[half][1] / marks[half][0], (marks[-1][1] - marks[half][1]) / max(1, marks[-1][0] - marks[half][0])
     early = next(memory for done, _, memory in marks if done >= min(1000, count))
-    print(f"{count} items: {out.seconds:.1f} s, {1000 * out.seconds / count:.2f} ms each")
+    print(f"{count} items: {out.seconds:.1f} s, {1000 * out.seconds / count:.2f} ms each; {used:.1f} s of a processor")
     print(f"time per item: first half {1000 * first:.2f} ms, second half {1000 * second:.2f} ms")
     print(f"memory: {early / 1e6:.0f} MB at item 1,000, {marks[-1][2] / 1e6:.0f} MB at the end")
     print(f"plan: {told.seconds_per_item * count:.1f} s, {told.disk / 1e6:.1f} MB")
     print(f"measured: {out.seconds:.1f} s, {size / 1e6:.1f} MB")
-    began = time.perf_counter()
+    began, used = time.perf_counter(), time.process_time()
     clusters = Audit(out.store, model, job.items, out).analyse()
-    print(f"analysis: {time.perf_counter() - began:.1f} s, {len(clusters)} clusters")
+    passed, used = time.perf_counter() - began, time.process_time() - used
+    print(f"analysis: {passed:.1f} s, {used:.1f} s of a processor, {len(clusters)} clusters; memory {resident() / 1e6:.0f} MB")
     if ray:
         began = time.perf_counter()
         run(job, folder / "ray", executor="ray", workers=1)
