@@ -27,12 +27,12 @@ TRIED: dict[str, tuple[dict[str, Any], ...]] = {
     "integrated_gradients": ({"steps": 16},),
     "occlusion": ({"stride": 16}, {"stride": 12}),
     "lime": ({"budget": 250}, {"budget": 500}, {"budget": 750}),
-    "kernel_shap": ({"budget": 150}, {"budget": 300}, {"budget": 380}),
+    "kernel_shap": ({"budget": 150}, {"budget": 250}),
     "hsic": ({"budget": 250}, {"budget": 375}),
+    "meaningful": ({"steps": 75}, {"steps": 110}),
     "sobol": ({"budget": 600}, {"budget": 1200}),
     "extremal": ({"steps": 300}, {"steps": 500}),
-    "meaningful": ({"steps": 75}, {"steps": 110}),
-    "rise": ({"budget": 1000}, {"budget": 2000}, {"budget": 3000}),
+    "rise": ({"budget": 1000}, {"budget": 2000}),
 }
 
 

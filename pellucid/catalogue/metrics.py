@@ -25,7 +25,7 @@ METRICS: tuple[Entry, ...] = (
     removal("lrg", "LRG", "how much less is lost without the least relevant parts than without random ones", p.BLUECHER_2024),
     removal("pixel_flipping", "PixelFlipping", "how high the score stays while the best pixels go", p.BACH_2015, higher=False),
     removal("region_perturbation", "RegionPerturbation", "how far the score falls while the best regions go", p.SAMEK_2017),
-    removal("abpc", "ABPC", "how much further than while the least relevant regions go", p.SAMEK_2017),
+    removal("abpc", "ABPC", "how much further the score falls than without the least relevant", p.SAMEK_2017),
     removal("deletion", "Deletion", "how probable the class stays while the best pixels go", p.PETSIUK_2018, higher=False),
     removal("insertion", "Insertion", "how probable the class gets while the best pixels come", p.PETSIUK_2018),
     removal("irof", "IROF", "which share of the probability is lost while the best superpixels go", p.RIEGER_2020),
@@ -33,32 +33,35 @@ METRICS: tuple[Entry, ...] = (
     removal("comprehensiveness", "Comprehensiveness", "what is lost without the most relevant places", p.DEYOUNG_2020),
     removal("sufficiency", "Sufficiency", "what is lost with nothing but the most relevant places", p.DEYOUNG_2020, higher=False),
     removal("road", "ROAD", "how probable the class stays without the best pixels, debiased", p.RONG_2022, higher=False),
-    removal("road_combined", "ROADCombined", "half the difference to what it is without the worst pixels", p.RONG_2022),
+    removal("road_combined", "ROADCombined", "half of what ROAD is higher without the worst pixels", p.RONG_2022),
     loss("faithfulness_correlation", "FaithfulnessCorrelation", "how relevance and loss of sets of parts agree", p.BHATT_2020),
     loss("faithfulness_estimate", "FaithfulnessEstimate", "how relevance and loss of single parts agree", p.ALVAREZ_MELIS_2018),
-    loss("sensitivity_n", "SensitivityN", "how they agree for random sets of every size", p.ANCONA_2018),
+    loss("sensitivity_n", "SensitivityN", "how relevance and loss of random sets of every size agree", p.ANCONA_2018),
     loss("monotonicity_correlation", "MonotonicityCorrelation", "how the order of parts goes with their effect", p.NGUYEN_2020),
     loss("infidelity", "Infidelity", "how wrong the map is about random changes", p.YEH_2019, higher=False, scales=False),
     place("relevance_mass", "RelevanceMass", "which share of the relevance lies where the truth is", p.ARRAS_2022),
     place("relevance_rank", "RelevanceRank", "which share of the truth the most relevant places fill", p.ARRAS_2022),
     place("pointing_game", "PointingGame", "whether the most relevant place lies at the truth", p.ZHANG_2018),
     place("energy_pointing_game", "EnergyPointingGame", "which share of the positive relevance lies at the truth", p.WANG_2020),
-    place("attribution_localisation", "AttributionLocalisation", "that share as a multiple of chance", p.KOHLBRENNER_2020),
+    place("attribution_localisation", "AttributionLocalisation", "the share at the truth, by that of chance", p.KOHLBRENNER_2020),
     place("top_k", "TopK", "which share of the most relevant places lies at the truth", p.THEINER_2021),
     place("roc_auc", "ROCAUC", "how surely places at the truth outrank others", p.FAWCETT_2006),
     shape("sparseness", "Sparseness", "how unevenly relevance is spread", p.CHALASANI_2020),
     shape("complexity", "Complexity", "the entropy of the map", p.BHATT_2020, higher=False),
     shape("effective_complexity", "EffectiveComplexity", "how many places hold 90 % of the map", p.NGUYEN_2020, higher=False),
     robust("max_sensitivity", "MaxSensitivity", "how far the map moves at most when the sample hardly does", p.YEH_2019),
-    robust("avg_sensitivity", "AvgSensitivity", "how far it moves on average", p.YEH_2019),
-    robust("local_lipschitz", "LocalLipschitz", "how far it moves for every unit the sample moves", p.ALVAREZ_MELIS_2018_B),
+    robust("avg_sensitivity", "AvgSensitivity", "how far the map moves on average when the sample hardly does", p.YEH_2019),
+    robust("local_lipschitz", "LocalLipschitz", "how far the map moves for every unit the sample does", p.ALVAREZ_MELIS_2018_B),
     robust("relative_input_stability", "RelativeInputStability", "how far the map moves relative to the input", p.AGARWAL_2022),
-    robust("relative_output_stability", "RelativeOutputStability", "how far relative to the output", p.AGARWAL_2022),
+    robust("relative_output_stability", "RelativeOutputStability", "how far it moves relative to the output", p.AGARWAL_2022),
     robust(
-        "relative_representation_stability", "RelativeRepresentationStability", "how far relative to inner values", p.AGARWAL_2022
+        "relative_representation_stability",
+        "RelativeRepresentationStability",
+        "how far it moves relative to inner values",
+        p.AGARWAL_2022,
     ),
     random("randomization", "Randomization", "how alike maps of ever more random models are (MPRT)", p.ADEBAYO_2018_B),
-    random("smooth_randomization", "SmoothRandomization", "the same for means over noisy samples (sMPRT)", p.HEDSTROEM_2023),
+    random("smooth_randomization", "SmoothRandomization", "how alike smoothed maps of such models are (sMPRT)", p.HEDSTROEM_2023),
     random(
         "efficient_randomization",
         "EfficientRandomization",
@@ -82,6 +85,16 @@ METRICS: tuple[Entry, ...] = (
 def metrics() -> tuple[Entry, ...]:
     """All metrics, those of installed plug-ins (entry-point group `pellucid.metrics`) included."""
     return METRICS + installed("pellucid.metrics")
+
+
+def meaning(name: str) -> str:
+    """What a metric of the catalogue measures, in one line; nothing of a metric that is not in it.
+
+    Example:
+        >>> meaning("sparseness"), meaning("my own")
+        ('how unevenly relevance is spread', '')
+    """
+    return next((one.summary for one in METRICS if one.name == name), "")
 
 
 def metric(name: str) -> Metric:

@@ -42,7 +42,7 @@ def of_explanation(e: Explanation) -> schema.Case | schema.Report:
 
 def grid_figure(e: Explanation) -> schema.Figure:
     """The samples of a batch beside one another, as a picture of it shows them."""
-    few = f"The first {PAGE} of {len(e)} samples" if len(e) > PAGE else f"All {len(e)} samples"
+    few = f"The first {PAGE} of {len(e)} samples" if len(e) > PAGE else f"{len(e)} samples"
     words = f"{few} by {e.method}, on one scale."
     rows = [[one.names[0] if one.names else str(n), one.target, figure(float(one.output))] for n, one in enumerate(e, 1)]
     return schema.Figure(

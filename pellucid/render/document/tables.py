@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
+from pellucid.catalogue.metrics import meaning
 from pellucid.core.numbers import figure
 from pellucid.errors import PellucidError
 from pellucid.metrics.report.table import HEADS, Table, cells
@@ -23,7 +24,8 @@ def evaluation(t: Table) -> schema.Evaluation:
     rows = [score(row) for row in t.rows] + [failure(method, metric, error) for (method, metric), error in t.failures.items()]
     table = schema.Cells(head=list(HEADS), rows=[list(cells(row)) for row in t.rows])
     title = t.asked or f"{len(t.methods)} methods, {len(t.metrics)} metrics"
-    return scores(title, t.advice, t.notes, rows, table, t.provenance)
+    meant = [f"{name}: {said}." for name in t.metrics if (said := meaning(name))]
+    return scores(title, t.advice, [*t.notes, *meant], rows, table, t.provenance)
 
 
 def scores(

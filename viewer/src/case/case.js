@@ -40,9 +40,12 @@ export function CaseApp({ doc }) {
 /** What is explained, by what, and what a reader has to know. @param {{ doc: Doc, layer: import('../types.js').Layer, title?: string }} props */
 function About({ doc, layer, title = 'h1' }) {
   return html`<p class="method" dir="auto">${[methodOf(layer), modelOf(doc), doc.name, doc.truth && `truly ${doc.truth}`].filter(Boolean).join(' · ')}</p>
-    <${title} class="title" dir="auto">${names(layer.equation)}<//>
+    <${title} class="title" dir="auto">${names(headline(doc, layer))}<//>
     <${Words} sentence=${layer.sentence} warnings=${unique(doc.warnings, layer.warnings)} notes=${unique(meaning(layer), layer.notes, doc.notes)} />`;
 }
+
+/** Target and value; of a page with one answer and a title of its own, that. @param {Doc} doc @param {import('../types.js').Layer} layer */
+const headline = (doc, layer) => (doc.layers?.length === 1 && !doc.title.includes(doc.layers[0].equation) ? doc.title : layer.equation);
 
 /** @param {Doc} doc */
 function modelOf(doc) {

@@ -10,7 +10,7 @@ export function decimals(...values) {
 export function figure(value, places) {
   if (value === null || value === undefined || !Number.isFinite(value)) return 'not a number';
   const digits = places ?? decimals(value);
-  if (digits > 6 || Math.abs(value) >= 1e6) return value.toExponential(2);
+  if (digits > 6 || Math.abs(value) >= 1e6) return value.toExponential(2).replace(/-/g, '−');
   const shows = Math.abs(value) >= 0.5 * 10 ** -digits;
   return (shows ? value : 0).toFixed(digits).replace('-', '−');
 }
