@@ -24,8 +24,9 @@ from pellucid.core.formats import FORMATS
 from pellucid.errors import InputError, OutputError
 from pellucid.explanation.explanation import Explanation
 from pellucid.explanation.ledger import Ledger, Row
-from pellucid.render.document.kinds import KINDS
-from pellucid.render.report import page
+from pellucid.render.document.kinds import KINDS, document
+from pellucid.render.document.size import budget, size
+from pellucid.render.report import page, report
 from pellucid.render.report.decode import heat, mask
 from pellucid.render.report.page import html, static
 from pellucid.render.report.policy import data_block, digest
@@ -261,6 +262,17 @@ def test_a_case_is_small_and_eight_methods_are_not_large() -> None:
     viewer = len(static("viewer.js")) + len(static("viewer.css"))
     assert len(html(documents.of("cat")).encode()) <= 200_000 and viewer <= 100_000
     assert len(html(documents.of("eight")).encode()) <= 400_000
+
+
+def test_documents_that_become_one_case_are_fitted_to_its_budget() -> None:
+    single = [document(e) for e in documents.result("eight").explanations.values()]
+    made = report(single).document
+    before, after = ([one["layers"][0] for one in single], made["layers"])
+    assert made["kind"] == "case" and len(after) == 8 and len(made["agreement"]) == 28
+    assert sum(map(size, after)) <= budget(8) < sum(map(size, before))
+    for one, other in zip(before, after, strict=True):
+        step = other["scale"]["limit"] / other["levels"]
+        assert np.abs(heat(one) - heat(other)).max() <= 0.501 * step
 
 
 # every result

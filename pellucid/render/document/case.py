@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from pellucid.errors import InputError
-from pellucid.explanation.comparison import Agreement, Comparison, agreement, compared_map
+from pellucid.explanation.comparison import Agreement, ComparedMap, Comparison, agreement, compared_map
 from pellucid.explanation.explanation import Explanation
 from pellucid.model.modality import Generated
 from ..parts.scale import Scale
 from . import schema
 from .command import THEN, command, of_methods
 from .encoding import number
-from .layer import layer, title
+from .layer import encoded, layer
 from .size import fitted
 from .subject import subject
 
@@ -53,21 +53,31 @@ def of_answers(answers: Sequence[Answer]) -> schema.Case:
     """
     explanations = [answer.e for answer in answers]
     check(explanations)
-    layers = layers_of(answers)
-    return schema.Case(
-        schema=schema.SCHEMA, kind="case", title=case_title(explanations), sentence=layers[0]["sentence"],
-        notes=common([one["notes"] for one in layers]), warnings=common([one["warnings"] for one in layers]),
-        provenance=of_whole(explanations[0]), command=command(explanations[0]), figures=[],
-        name=one_of([e.names for e in explanations]), truth=one_of([e.labels for e in explanations]),
-        subject=subject(explanations[0]), layers=layers, classes=classes(explanations), agreement=pairs(explanations),
-        failures=[],
-    )  # fmt: skip
+    maps = {} if len(answers) < 2 or any(len(e) > 1 for e in explanations) else compared(explanations)
+    known = {
+        "schema": schema.SCHEMA, "kind": "case", "provenance": of_whole(explanations[0]), "command": command(explanations[0]),
+        "figures": [], "name": one_of([e.names for e in explanations]), "truth": one_of([e.labels for e in explanations]),
+        "subject": subject(explanations[0]), "classes": classes(explanations), "failures": [],
+    }  # fmt: skip
+    return cast(schema.Case, known | of_layers(layers_of(answers), maps))
+
+
+def of_layers(layers: Sequence[schema.Layer], maps: Mapping[str, tuple[str, ComparedMap]]) -> dict[str, Any]:
+    """What a case says of all its layers.
+
+    Arguments:
+        maps: By the id of a layer, its target and its map, of those that are compared.
+    """
+    return {
+        "title": title(layers), "sentence": layers[0]["sentence"], "notes": common([one["notes"] for one in layers]),
+        "warnings": common([one["warnings"] for one in layers]), "layers": list(layers), "agreement": pairs(maps),
+    }  # fmt: skip
 
 
 def layers_of(answers: Sequence[Answer]) -> list[schema.Layer]:
     """The layers, numbered, as large as they may be together."""
     made = [layer(one.e, f"l{n}", one.name, one.seconds, one.scale) for n, one in enumerate(answers, 1)]
-    return fitted(made, [(one.e, one.scale) for one in answers])
+    return fitted(made, lambda n, one, levels: encoded(one, answers[n].e, answers[n].scale, levels))
 
 
 def check(explanations: Sequence[Explanation]) -> None:
@@ -89,10 +99,11 @@ def of_comparison(c: Comparison) -> schema.Case:
     return made
 
 
-def case_title(explanations: Sequence[Explanation]) -> str:
-    """What is explained: target and value; of several targets, their number."""
-    titles = list(dict.fromkeys(map(title, explanations)))
-    return titles[0] if len(titles) == 1 else f"{len(titles)} targets: {'; '.join(titles)}"
+def title(layers: Sequence[schema.Layer]) -> str:
+    """What is explained: target and value; of several targets, the first, and how many more."""
+    names = list(dict.fromkeys(layer["equation"] for layer in layers))
+    more = len(names) - 1
+    return f"{names[0]}, and {more} other target{'s' if more > 1 else ''}" if more else names[0]
 
 
 def of_whole(e: Explanation) -> dict[str, Any]:
@@ -117,11 +128,13 @@ def classes(explanations: Sequence[Explanation]) -> list[schema.Class]:
     return [schema.Class(index=index, label=label, probability=number(value)) for index, label, value in listed]
 
 
-def pairs(explanations: Sequence[Explanation]) -> list[schema.Agreement]:
+def compared(explanations: Sequence[Explanation]) -> dict[str, tuple[str, ComparedMap]]:
+    """The target and the map of each layer."""
+    return {f"l{n}": (e.target, compared_map(e, TOP)) for n, e in enumerate(explanations, 1)}
+
+
+def pairs(maps: Mapping[str, tuple[str, ComparedMap]]) -> list[schema.Agreement]:
     """How far layers of the same target agree, pair by pair."""
-    if len(explanations) < 2 or any(len(e) > 1 for e in explanations):
-        return []
-    maps = {f"l{n}": (e.target, compared_map(e, TOP)) for n, e in enumerate(explanations, 1)}
     return [
         as_agreement(Agreement(one, other, *agreement(maps[one][1], maps[other][1])))
         for one, other in combinations(maps, 2)

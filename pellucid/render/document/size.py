@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from pellucid.explanation.explanation import Explanation
-from ..parts.scale import Scale
 from .encoding import LEVELS
-from .layer import encoded
 from .schema import Layer, LayerPart
 
 ONE, EACH, SEVERAL = 40_000, 25_000, 200_000  # bytes: of the only layer, of each of many, of four to eight
@@ -23,20 +20,20 @@ def budget(count: int) -> int:
     return max(min(ONE * count, SEVERAL), EACH * count)
 
 
-def fitted(layers: Sequence[Layer], sources: Sequence[tuple[Explanation, Scale | None]]) -> list[Layer]:
+def fitted(layers: Sequence[Layer], coarser: Callable[[int, Layer, int], Layer]) -> list[Layer]:
     """The layers, the largest maps of them in coarser steps until all are within the budget, or as coarse as they may be.
 
     Arguments:
-        sources: The explanation and the scale that each is of.
+        coarser: From the number of a layer, the layer, and how many steps make the limit: the layer in such steps.
     """
-    made, level = list(layers), [0] * len(layers)
+    made, level = list(layers), [sum(levels > one["levels"] for levels in LEVELS) for one in layers]
     while sum(map(size, made)) > budget(len(made)):
         open_ = [n for n in range(len(made)) if level[n] + 1 < len(LEVELS)]
         if not open_:
             break
         largest = max(open_, key=lambda n: size(made[n]))
         level[largest] += 1
-        made[largest] = encoded(made[largest], *sources[largest], LEVELS[level[largest]])
+        made[largest] = coarser(largest, made[largest], LEVELS[level[largest]])
     return made
 
 

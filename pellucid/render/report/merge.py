@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from itertools import combinations
 from typing import Any
 
 import numpy as np
 
-from pellucid.explanation.comparison import ComparedMap, agreement
-from ..document.case import common
+from pellucid.explanation.comparison import ComparedMap
+from ..document.case import of_layers
+from ..document.encoding import quantised
+from ..document.size import fitted
 from .decode import Data, heat, mask
 
 Document = dict[str, Any]
@@ -38,43 +39,33 @@ def input_of(page: Data) -> str:
 def one_case(pages: Sequence[Data]) -> Document:
     """Cases of one input as one; a method that answered the same question twice stands there once."""
     layers = distinct([layer for page in pages for layer in page["layers"]])
-    first = pages[0]
-    return dict(first) | {
-        "title": title(layers),
-        "sentence": layers[0]["sentence"],
-        "notes": common([layer["notes"] for layer in layers]),
-        "warnings": common([layer["warnings"] for layer in layers]),
-        "layers": layers,
+    maps = {layer["id"]: (layer["target"], compared(layer)) for layer in layers if not layer["rows"]}
+    own = {
         "classes": next((page["classes"] for page in pages if page["classes"]), []),
-        "agreement": pairs(layers),
         "failures": [one for page in pages for one in page.get("failures", ())],
         "figures": [one for page in pages for one in page["figures"]],
     }
+    return dict(pages[0]) | of_layers(fitted(layers, coarser), maps) | own
 
 
-def distinct(layers: Sequence[Data]) -> list[Document]:
+def coarser(_: int, layer: Any, levels: int) -> Any:
+    """A layer with its maps in fewer steps."""
+    return in_steps(layer, levels) | {"parts": [in_steps(part, levels) for part in layer["parts"]]}
+
+
+def in_steps(values: Data, levels: int) -> Document:
+    """A map in steps, `levels` of which make the limit of its scale; exact numbers stay as they are."""
+    if not values["map"]:
+        return dict(values)
+    packed, beyond = quantised(heat(values), values["scale"]["limit"], levels)
+    return dict(values) | {"map": packed, "beyond": beyond, "levels": levels}
+
+
+def distinct(layers: Sequence[Data]) -> list[Any]:
     """Every layer once, numbered."""
     known = {(layer["method"], layer["target"], layer["at"]): layer for layer in reversed(layers)}
     kept = [layer for layer in layers if known[layer["method"], layer["target"], layer["at"]] is layer]
     return [dict(layer) | {"id": f"l{number}"} for number, layer in enumerate(kept, 1)]
-
-
-def title(layers: Sequence[Data]) -> str:
-    """What is explained: target and value; of several targets, the first, and how many more."""
-    names = list(dict.fromkeys(layer["equation"] for layer in layers))
-    more = len(names) - 1
-    return f"{names[0]}, and {more} other target{'s' if more > 1 else ''}" if more else str(names[0])
-
-
-def pairs(layers: Sequence[Data]) -> list[Document]:
-    """How far layers about the same target agree, pair by pair."""
-    maps = {layer["id"]: (layer["target"], compared(layer)) for layer in layers if not layer["rows"]}
-    found = []
-    for one, other in combinations(maps, 2):
-        if maps[one][0] == maps[other][0]:
-            correlation, overlap = agreement(maps[one][1], maps[other][1])
-            found.append({"first": one, "second": other, "correlation": correlation, "overlap": overlap})
-    return found
 
 
 def compared(layer: Data) -> ComparedMap:
