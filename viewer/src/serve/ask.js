@@ -8,8 +8,8 @@ export function Ask({ method = true }) {
   return html`<section class="ask" aria-label="Question">
     <div class="fields">
       ${method && html`<${MethodSelect} />`}
-      <${ClassField} label="Target" name="target" hint="the predicted class" />
-      <${ClassField} label="Compare with" name="versus" hint="no other class" />
+      <${ClassField} label="Target" name="target" hint="predicted class" />
+      <${ClassField} label="Compare with" name="versus" hint="no other" />
       <button type="button" class="plain undo" disabled=${!past.value.length} aria-keyshortcuts="Control+Z" onClick=${undo}>Undo</button>
     </div>
     ${method && chosen && html`<p class="faint">${sentence(chosen)}</p>`}

@@ -3,7 +3,7 @@ import { useEffect, useMemo } from 'preact/hooks';
 import { Classes } from '../case/classes.js';
 import { Photo } from '../case/picture.js';
 import { Outlines, colourOf, placeOf } from '../case/regions.js';
-import { percent } from '../data/numbers.js';
+import { figure, percent } from '../data/numbers.js';
 import { maskOf } from '../data/outline.js';
 import { html } from '../html.js';
 import { names } from '../parts/names.js';
@@ -115,8 +115,9 @@ function agreement(doc) {
   if (!pair || pair.overlap === null) return { state: 'unknown', says: 'Whether two methods agree: the second gave no regions to compare with.' };
   const two = doc.layers.map((/** @type {any} */ one) => one.method).join(' and ');
   const good = pair.overlap >= AGREE || (pair.correlation ?? 0) >= AGREE;
-  const share = `${percent(pair.overlap)} of the area that either marks as evidence for the class`;
-  return good ? { state: 'good', says: `Two methods of different families agree: ${two} share ${share}.` } : { state: 'amber', says: `Two methods of different families disagree on where the evidence lies: ${two} share only ${share}.` };
+  const ranks = pair.correlation === null ? '' : `, and their values a rank correlation of ${figure(pair.correlation, 2)}`;
+  const says = `Two methods of different families ${good ? 'agree' : 'disagree'} on where the evidence lies: ${two} have ${percent(pair.overlap)} of the area in common that either marks as evidence for the class${ranks}.`;
+  return { state: good ? 'good' : 'amber', says };
 }
 
 /** Whether hiding the strongest region matters. @param {any} test @returns {Verdict} */

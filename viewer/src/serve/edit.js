@@ -32,7 +32,7 @@ export function Cells({ doc }) {
     const rows = table.rows.map((cells, n) => (n === row ? table.head.map((_, at) => (at === column ? value : (cells[at] ?? ''))) : cells));
     void takeTable({ head: table.head, rows }, input.value?.name ?? 'table.csv', { target: sameTarget(doc) }, { doc, says: `${table.head[column]} changed to ${value}.` });
   };
-  return html`<section class="cells"><h2>Change the row</h2><p class="faint">Enter asks again, and tells what the change did.</p><div class="fields">
+  return html`<section class="cells"><h2>Change row ${row}</h2><div class="fields">
     ${table.head.map((name, n) => {
       const column = model.value?.columns?.find((one) => one.name === name);
       const value = table.rows[row]?.[n] ?? '';

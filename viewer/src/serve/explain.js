@@ -33,11 +33,11 @@ export function ExplainView() {
   const shown = answer.value?.input === one?.id ? answer.value : null;
   const late = shown && shown.key !== key;
   return html`<div class="bar"><${Intake} />${one && html`<${Ask} />`}</div>
-    ${one?.table && html`<${Rows} open=${question.value.row} />`}
+    ${one?.table && html`<${Rows} open=${question.value.row} />${shown && html`<${Cells} doc=${shown.doc} />`}`}
     ${shown ? html`<div class=${late ? 'answer late' : 'answer'} aria-busy=${String(Boolean(late && work.value))}>
       <${Compared} doc=${shown.doc} /><${Page} key=${shown.id} doc=${shown.doc} />
       ${one?.kind === 'text' && html`<${Edit} key=${one.id} doc=${shown.doc} />`}
-      ${one?.table && html`<${Cells} doc=${shown.doc} /><${AllRows} />`}
+      ${one?.table && html`<${AllRows} />`}
       <section class="downloads" aria-label="Save"><${Download} path=${`/v1/results/${shown.id}/report.html`} label="Report (one file)" /> <${Download} path=${`/v1/results/${shown.id}/values.safetensors`} label="Values (safetensors)" /></section>
     </div>` : one && html`<div class="waiting"><h1 class="aside" dir="auto">${one.name}</h1></div>`}`;
 }
@@ -54,6 +54,7 @@ async function explain(one, key) {
 function Compared({ doc }) {
   const last = input.value?.before;
   const [old, now] = [last?.doc.layers[0], doc.layers[0]];
+  useEffect(() => document.querySelector('.compared')?.scrollIntoView({ block: 'nearest' }), [doc]);
   if (!last || old.method !== now.method || old.target !== now.target) return null;
   const first = (/** @type {any} */ one) => (one.classes?.[0] ? one.classes[0].label || `class ${one.classes[0].index}` : '');
   const [was, is] = [first(last.doc), first(doc)];

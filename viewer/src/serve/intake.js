@@ -8,7 +8,7 @@ import { busy, change, clinic, failure, input, model, take } from './state.js';
 const TYPES = { jpg: 'image/jpeg', jpeg: 'image/jpeg', png: 'image/png', webp: 'image/webp', txt: 'text/plain', csv: 'text/csv', wav: 'audio/wav' };
 const READS = /** @type {Record<string, { a: string, another: string, ends: string[], accept: string }>} */ ({
   picture: { a: 'a picture', another: 'Another picture', ends: ['jpg', 'jpeg', 'png', 'webp'], accept: 'JPEG, PNG or WebP' },
-  text: { a: 'a text file', another: 'Another text', ends: ['txt'], accept: 'plain text' },
+  text: { a: 'a text file', another: 'Another text', ends: ['txt'], accept: 'Plain text' },
   table: { a: 'a table', another: 'Another table', ends: ['csv'], accept: 'CSV with a line of column names' },
   sound: { a: 'a sound', another: 'Another sound', ends: ['wav'], accept: 'WAV' },
 });

@@ -77,7 +77,7 @@ function Unit({ layer, unit }) {
   const picture = work.value?.progress?.picture;
   const [index, last] = [Number(unit), (layers.value.find((one) => one.name === layer)?.output[1] ?? 0) - 1];
   return html`<p class="crumbs"><a href=${linkTo('units')}>The network</a> / <a href=${linkTo('units', layer)}>${layer}</a>
-      ${index > 0 && html` <a href=${linkTo('units', layer, String(index - 1))} rel="prev">Unit ${index - 1}</a>`}${index < last && html` <a href=${linkTo('units', layer, String(index + 1))} rel="next">Unit ${index + 1}</a>`}</p>
+      ${index > 0 && html` <a href=${linkTo('units', layer, String(index - 1))} rel="prev">← Unit ${index - 1}</a>`}${index < last && html` <a href=${linkTo('units', layer, String(index + 1))} rel="next">Unit ${index + 1} →</a>`}</p>
     <header><h1>Unit ${unit} of ${layer}</h1></header>
     <p><button type="button" class="plain" onClick=${share}>Copy link</button> <button type="button" class="plain" onClick=${draw}>Draw again</button>
       ${(model.value?.roots ?? []).map((root) => html` <button type="button" class="plain" onClick=${() => search(root)}>Real pictures in ${root}</button>`)}</p>
