@@ -8,8 +8,10 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -97,6 +99,19 @@ def test_ctrl_c_ends_it_quietly_with_all_its_processes(times: int) -> None:
         assert errors == ""
         assert process.returncode in (0, -signal.SIGINT)  # a last one may come when Python itself is ending
         assert not psutil.wait_procs(children, timeout=20)[1]
+
+
+@unix
+def test_nothing_that_was_asked_is_printed() -> None:
+    """CVE-2026-86049: a token, or what people looked at, in a log."""
+    with serving() as process:
+        for path in ("/v1/model", "/v1/secret-of-mine", "/?token=secret-of-mine"):
+            with suppress(urllib.error.HTTPError):
+                urllib.request.urlopen(f"http://127.0.0.1:19370{path}", timeout=30)
+        os.killpg(process.pid, signal.SIGINT)
+        printed, errors = process.communicate(timeout=60)
+        assert errors == ""
+        assert set(printed.splitlines()) <= {"Ctrl-C stops it.", "efficientnet_lite0 is loaded."}
 
 
 @unix

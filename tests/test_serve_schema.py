@@ -29,9 +29,9 @@ def client() -> Iterator[Client]:
         yield Client(settings)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def ids(client: Client) -> dict[str, str]:
-    """Things that there are, by the route that they belong to."""
+    """Things that there are, by the route that they belong to; made anew, since old ones make room."""
     name = client.upload(picture())
     state = client.ask("explanations", input=name, method="gradient")
     return {"inputs": name, "tasks": state["task"], "results": state["result"]}
