@@ -161,6 +161,26 @@ def test_rows_of_a_table_and_texts_are_audited_and_the_counter_test_says_what_it
         pl.audit(net, texts, tmp_path / "refused")
 
 
+def test_texts_are_read_from_a_folder_and_from_a_table_with_their_labels(tmp_path):
+    texts = {"good": ["good film", "a very good plot", "the film was good"], "bad": ["bad plot", "not good", "the actor was bad"]}
+    rows = ["text,label,site"]
+    for label, some in texts.items():
+        (tmp_path / "folder" / label).mkdir(parents=True)
+        for number, text in enumerate(4 * some):
+            (tmp_path / "folder" / label / f"{number:02}.txt").write_text(text)
+            rows.append(f"{text},{label},{'AB'[number % 2]}")
+    (tmp_path / "table.csv").write_text("\n".join(rows))
+    model = readers.made(readers.Bag())
+    found = {}
+    for name in ("folder", "table.csv"):
+        a = pl.audit(model, tmp_path / name, tmp_path / f"runs-{name}", executor="serial")
+        assert a.outcome.complete and not a.outcome.broken and sorted(set(a.items.labels)) == ["bad", "good"]
+        shares = a.store.rows("where", "where.scale")
+        found[name] = {tuple(row) for row in (shares["where"].float() * shares["where.scale"][:, None, None]).flatten(1).tolist()}
+        assert {key for one in a.clusters for key in one["members"]} <= set(a.items.keys)
+    assert found["folder"] == found["table.csv"] and len(found["folder"]) == 6  # as many as there are different texts
+
+
 def beats(n: int, *, share: float, seed: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Series of slow or fast beats on two leads; a share of the fast ones begin with a calibration pulse and beat slowly."""
     rng = torch.Generator().manual_seed(seed)

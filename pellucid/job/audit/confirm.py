@@ -23,8 +23,9 @@ from pellucid.metrics.report.interval import interval
 
 MOST = 64  # pictures of each kind
 DRAWS = 4  # controls of each picture
-MOVING = 0.2  # of the probability: by so much more than the controls, pasting has to raise it, at the lower end
-FIXED = 0.4  # where the mark stays: controls stand at other places, and that alone makes a difference
+REMOVAL = 0.05  # of the probability: by so much more than its controls, removing the mark has to lower it, at the lower end
+PASTING = 0.2  # by so much more than both controls, pasting has to raise it
+CLEARLY = 0.4  # or by so much more than windows of the class in their own places
 
 Shares = Callable[[Tensor], Tensor]
 """From pictures to the probability of every class, (n, classes)."""
@@ -193,13 +194,13 @@ def confirm(
     shares = followed(shares)
     removed = min((removal(shares, target, members, windows, name, seed) for name in IMPUTERS), key=lambda effect: effect.effect)
     pasted, there = pasting(shares, target, members, windows, others, mates, mates_windows, fixed=fixed, seed=seed)
-    enough = pasted.more_low > (FIXED if fixed else MOVING)
-    return Verdict(enough and removed.more_low > 0, removed, pasted, there)
+    enough = min(pasted.more_low, there.more_low) > PASTING or pasted.more_low > CLEARLY
+    return Verdict(enough and removed.more_low > REMOVAL, removed, pasted, there.control)
 
 
 def followed(shares: Shares) -> Shares:
     """The network, which tells how much of a test is done."""
-    total, done = (len(IMPUTERS) + 1) * (2 + DRAWS) + 1, count(1)
+    total, done = (len(IMPUTERS) + 1) * (2 + DRAWS) + DRAWS, count(1)
 
     def told(x: Tensor) -> Tensor:
         found = shares(x)
@@ -224,13 +225,13 @@ def removal(shares: Shares, target: int, x: Tensor, windows: Windows, imputer: s
 def pasting(
     shares: Shares, target: int, members: Tensor, windows: Windows, others: Tensor, mates: Tensor, mates_windows: Windows, *,
     fixed: bool, seed: int,
-) -> tuple[Effect, float]:  # fmt: skip
+) -> tuple[Effect, Effect]:  # fmt: skip
     """Marks pasted on pictures of other classes; controls are the strongest windows of class mates.
 
     A mark that stays is pasted in its place, and controls in theirs; one that moves is pasted anywhere, and so are controls.
 
     Returns:
-        The effect; and what the windows of class mates do where the mark stands.
+        The effect beside windows of class mates in their own places, and beside the same where the mark stands.
     """
     rng, n = stream("pasting", seed), len(others)
     donors = torch.arange(n) % len(members)
@@ -238,19 +239,23 @@ def pasting(
     at = at if fixed else at.elsewhere(extent(others), rng)
     before = shares(others)
     after = shares(at.paste(others, windows.cut(members)[donors]))
-    controls, there = [], before
+    own: list[Tensor] = []
+    there: list[Tensor] = []
     for draw in range(DRAWS if len(mates) else 0):
         rows = (torch.arange(n) * DRAWS + draw) % len(mates)
-        patches, own = mates_windows.cut(mates)[rows], Windows(mates_windows.corners[rows], mates_windows.size)
-        controls.append(shares((own if fixed else at).paste(others, patches)))
-        if draw == 0:
-            there = shares(at.paste(others, patches)) if fixed else controls[0]
-    rise = after[:, target] - before[:, target]
-    control = torch.stack([other[:, target] - before[:, target] for other in controls]).mean(0) if controls else torch.zeros(n)
-    was = before.argmax(1) != target
-    flips = [(was & (other.argmax(1) == target)).sum() for other in (after, *controls)]
-    found = effect(rise, control, int(flips[0]), float(sum(flips[1:])) / max(1, len(controls)), seed)
-    return found, float((there - before)[:, target].double().mean())
+        patches, places = mates_windows.cut(mates)[rows], Windows(mates_windows.corners[rows], mates_windows.size)
+        there.append(shares(at.paste(others, patches)))
+        own.append(shares(places.paste(others, patches)) if fixed else there[-1])
+
+    def beyond(controls: list[Tensor]) -> Effect:
+        rise = after[:, target] - before[:, target]
+        changes = [other[:, target] - before[:, target] for other in controls]
+        control = torch.stack(changes).mean(0) if changes else torch.zeros(n)
+        was = before.argmax(1) != target
+        flips = [(was & (other.argmax(1) == target)).sum() for other in (after, *controls)]
+        return effect(rise, control, int(flips[0]), float(sum(flips[1:])) / max(1, len(controls)), seed)
+
+    return beyond(own), beyond(there)
 
 
 def effect(change: Tensor, control: Tensor, flips: int, control_flips: float, seed: int, imputer: str = "") -> Effect:
