@@ -66,8 +66,9 @@ def reported(folder: Path, size: float) -> tuple[Path, int]:
     """A report about photographs that is about so many MB large, and how many pages it has."""
     model, first = pl.load("efficientnet_lite0"), 4
     pages = [document(pl.explain(model, photograph(n))) for n in range(first)]
-    each = len(html(joined(pages, None, ""))) / first
-    pages += [document(pl.explain(model, photograph(n))) for n in range(first, round(1e6 * size / each))]
+    alone, together = (len(html(joined(some, None, ""))) for some in (pages[:1], pages))
+    count = round(1 + (1e6 * size - alone) * (first - 1) / (together - alone))
+    pages += [document(pl.explain(model, photograph(n))) for n in range(first, count)]
     path = folder / f"{size:g}MB.html"
     path.write_text(html(joined(pages, f"{len(pages)} photographs", "")), encoding="utf-8")
     return path, len(pages)
