@@ -349,3 +349,12 @@ def test_a_store_made_in_python_can_be_looked_at(stores: tuple[Path, Path], tmp_
     assert shelved.listed()["computes"] is False
     one = shelved.items([0])[0]
     assert one["src"].startswith("data:image/webp") and one["meta"] == {}  # the small grey picture that the store keeps
+
+
+def test_the_report_of_an_evaluation_by_the_command_line(stores: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(stores[0].parents[1])
+    audited.run(["report", "runs/e", "-o", "e.json"])
+    made = json.loads(Path("e.json").read_text())
+    assert made["kind"] == "evaluation" and {one["metric"] for one in made["curves"]} == {"srg"}
+    assert made["judged"]["count"] == 8 and len(made["judged"]["shown"]) == 8
+    assert all(one["x"][0] == 0 and len(one["x"]) == len(one["y"]) for one in made["curves"])

@@ -39,6 +39,7 @@ from .store import Store
 
 CURVES = "curves.json"
 SAMPLE = 12  # items whose removal curves are drawn: the first, which are a fair sample since the order was drawn
+POINTS = 25  # of a curve
 WORST = 200  # items of each method and metric whose pictures come first
 
 
@@ -77,8 +78,13 @@ class Judged:
             "order": deflated(self.rows["item"].numpy().astype("<u4").view(np.uint8)),
         }  # fmt: skip
         kept = parse_json(path.read_bytes()) if path.is_file() else []
+        few = min(SAMPLE, len(self.rows["item"]))
+        told = [
+            f"Removal curves: up, what is left of the score; across, the share removed; means of {few} items, 95 % intervals."
+        ]
+        notes = [*made["notes"], *(told if kept else [])]
         command = {"cli": f"pellucid report {self.store.path} -o report.html", "python": ""}
-        return made | {"judged": judged, "curves": kept, "command": command}
+        return made | {"judged": judged, "curves": kept, "command": command, "notes": notes}
 
     def known(self, numbers: Iterable[int]) -> list[dict[str, Any]]:
         return [self.item(number) for number in numbers if number in self.known_items]
@@ -188,10 +194,13 @@ def fitted(judge: Reduction, model: Model, x: Tensor) -> Reduction:
 
 
 def drawn(method: str, metric: str, judge: Reduction, ones: list[Curve]) -> dict[str, Any]:
-    """The mean of curves with its interval, by the share that is removed."""
-    values = torch.stack([one.read(judge.reading) for one in ones]).double()
+    """The mean of curves with its interval, by the share that is removed; between its points a curve is a straight line."""
+    x = np.linspace(0, min(float(one.removed[-1]) for one in ones), POINTS)  # items have parts of their own
+    values = torch.tensor(
+        np.stack([np.interp(x, one.removed.cpu().numpy(), one.read(judge.reading).cpu().numpy()) for one in ones])
+    )
     ends = [interval(column) for column in values.unbind(1)]
     return {
-        "method": method, "metric": metric, "x": ones[0].removed.tolist(), "y": values.mean(0).tolist(),
+        "method": method, "metric": metric, "x": x.tolist(), "y": values.mean(0).tolist(),
         "low": [low for low, _ in ends], "high": [high for _, high in ends],
     }  # fmt: skip

@@ -48,7 +48,7 @@ class Decide(Question):
     note: Annotated[str, StringConstraints(max_length=2000, pattern=PLAIN)] = ""
 
 
-class Test(Question):
+class CounterTest(Question):
     """Whether the network uses the mark of a cluster."""
 
     cluster: Whole
@@ -96,7 +96,7 @@ def add_runs(app: FastAPI, opened: Sequence[Opened], reader: Reader, desk: Desk)
         return await ask(run, "decide", **question.model_dump())
 
     @app.post("/v1/runs/{run}/tests", status_code=202, response_model=Accepted, responses=START)
-    async def test(run: Id, question: Test) -> dict[str, str]:
+    async def test(run: Id, question: CounterTest) -> dict[str, str]:
         await ask(run, "check", cluster=question.cluster)
         return submit("tests", run, question)
 

@@ -52,7 +52,7 @@ def bench(served: Model, one: Opened) -> Bench:
     return _BENCHES[one.path]
 
 
-def test(found: Bench, question: Mapping[str, Any]) -> dict[str, Any]:
+def counter_test(found: Bench, question: Mapping[str, Any]) -> dict[str, Any]:
     """The counter-test of a cluster; its verdict is kept in the store."""
     return Audit(found.store, found.model, found.items).confirm(question["cluster"]).document()
 
@@ -74,4 +74,4 @@ def curves(found: Bench, question: Mapping[str, Any]) -> dict[str, Any]:
     return {"curves": draw_curves(found.store, found.items, found.model)}
 
 
-STORED = {"tests": test, "cases": case, "curves": curves}
+STORED = {"tests": counter_test, "cases": case, "curves": curves}

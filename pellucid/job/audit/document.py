@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
-from safetensors.torch import load_file
 
 from pellucid.core.progress import report_progress
 from pellucid.model import Model
@@ -46,7 +45,7 @@ def whole(view: View) -> dict[str, Any]:
     clusters = said["clusters"]
     sections = [
         {"title": "Clusters, the most suspicious first", "head": HEAD, "rows": [row(one) for one in clusters]},
-        *tests(clusters), *decided(said),
+        *test_tables(clusters), *decided(said),
     ]  # fmt: skip
     return said | {"sections": sections, "figures": [sheet(view, one) for one in clusters[:SHOWN]], "packed": packed(view, said)}
 
@@ -54,7 +53,7 @@ def whole(view: View) -> dict[str, Any]:
 # -- in words -----------------------------------------------------------------------------------------------------------------
 
 
-def tests(clusters: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+def test_tables(clusters: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
     """What the counter-tests measured."""
     rows = []
     for one in clusters:
@@ -167,7 +166,7 @@ def sheet(view: View, one: Mapping[str, Any]) -> dict[str, Any]:
     said = f"{one['verdict']['sentence'] if one['verdict'] else verdict(one)}. What stands out: {one['sentence']}."
     caption = said[0].upper() + said[1:].replace("..", ".")
     return {
-        "title": named, "caption": caption, "svg": None, "src": address([mean_map(view.store, one), *found]) if found else None,
+        "title": named, "caption": caption, "svg": None, "src": address([mean_map(view, one), *found]) if found else None,
         "alt": f"{named}: its mean map, and {len(found)} members, each with the place of its strongest evidence framed",
         "table": {"head": ["member"], "rows": [[view.items.keys[number]] for number in one["members"][:MOST_ROWS]]},
     }  # fmt: skip
@@ -189,9 +188,9 @@ def marked(view: View, number: int, corner: Sequence[int], mark: Mapping[str, An
     return image
 
 
-def mean_map(store: Store, one: Mapping[str, Any]) -> Image.Image:
+def mean_map(view: View, one: Mapping[str, Any]) -> Image.Image:
     """The mean of the maps of a cluster, painted by itself."""
-    heat = load_file(store.path / "analysis" / "maps.safetensors")[f"mean.{one['id']}"].double().numpy()
+    heat = view.mean(one["members"]).double().numpy()
     strength = heat / max(float(np.abs(heat).max()), 1e-12)
     paper = np.full((*strength.shape, 3), 255.0)
     painted = RED_BLUE.paint(strength, paper, signed=True)

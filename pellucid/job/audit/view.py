@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file
 from torch import Tensor
 
 from pellucid.core.files import parse_json
@@ -100,19 +99,17 @@ class View:
 
     def clusters(self) -> list[dict[str, Any]]:
         """The clusters as in clusters.json, with numbers of items, and their mean maps."""
-        maps = self._maps()
         made = []
         for one in self.found:
             members = [self.places[key] for key in one["members"]]
             nearest = [self.places[key] for key in one["nearest"]]
-            mean = maps.get(f"mean.{one['id']}")
             own = {"members": members, "nearest": nearest, "medoid": self.places[one["medoid"]], "sentence": fact(one)}
-            made.append(one | own | {"mean": None if mean is None else packed_map(mean)})
+            made.append(one | own | {"mean": packed_map(self.mean(members))})
         return made
 
-    def _maps(self) -> dict[str, Tensor]:
-        path = self.store.path / "analysis" / "maps.safetensors"
-        return load_file(path) if path.is_file() else {}
+    def mean(self, members: Sequence[int]) -> Tensor:
+        """The mean map of some items."""
+        return self.evidence.where[[self.rows[number] for number in members]].mean(0)
 
     def odd(self) -> dict[str, list[int]]:
         """By class, the items whose decision is least ordinary."""
