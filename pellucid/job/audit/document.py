@@ -45,7 +45,7 @@ def whole(view: View) -> dict[str, Any]:
     clusters = said["clusters"]
     sections = [
         {"title": "Clusters, the most suspicious first", "head": HEAD, "rows": [row(one) for one in clusters]},
-        *test_tables(clusters), *decided(said),
+        *tables_of_tests(clusters), *decided(said),
     ]  # fmt: skip
     return said | {"sections": sections, "figures": [sheet(view, one) for one in clusters[:SHOWN]], "packed": packed(view, said)}
 
@@ -53,7 +53,7 @@ def whole(view: View) -> dict[str, Any]:
 # -- in words -----------------------------------------------------------------------------------------------------------------
 
 
-def test_tables(clusters: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+def tables_of_tests(clusters: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
     """What the counter-tests measured."""
     rows = []
     for one in clusters:
