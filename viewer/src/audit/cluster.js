@@ -96,7 +96,7 @@ function Tested({ one: { verdict } }) {
   return html`<p class=${verdict.confirmed ? 'verdict confirmed' : 'verdict'}><strong>${verdict.confirmed ? 'Confirmed by intervention: it is an artefact.' : 'Only a pattern: the network does not depend on it enough to tell it from other windows.'}</strong></p>
     <table class="effects"><caption class="aside">What the test measured</caption><thead><tr><th scope="col">Change of the probability</th><th scope="col">Mean and 95 % interval</th><th scope="col" class="number">Controls</th><th scope="col" class="number">Predictions that flip</th></tr></thead><tbody>
       ${lines.map(([words, e]) => html`<tr><th scope="row">${words}</th><td><${Effects} e=${e} low=${low} high=${high} /></td><td class="number">${figure(e.control)}</td><td class="number">${e.flips} of ${e.n}</td></tr>`)}</tbody></table>
-    <p class="faint">Thin mark: other windows of the same size. It is confirmed where pasting does at least 0.2 more than they do, at the lower end of the interval, and removing it does more than removing others.</p>`;
+    <p class="faint">Thin mark: other windows of the same size. It is confirmed where, at the lower ends of the intervals, removing it does clearly more than removing others, and pasting it at least 0.2 more than pasting others: docs/audit.md has the whole rule.</p>`;
 }
 
 /** @param {{ e: Effect, low: number, high: number }} props */
