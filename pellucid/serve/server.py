@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import signal
 import socket
 import threading
 import time
@@ -70,7 +71,7 @@ def _run(server: Any) -> None:
 
 
 def serve(settings: Settings, announce: Callable[[Settings], None], ready: Callable[[dict[str, Any]], None]) -> None:
-    """Serve until Ctrl-C.
+    """Serve until Ctrl-C, after which the process is to end.
 
     Arguments:
         announce: Called with the settings that hold, once the server listens.
@@ -80,10 +81,13 @@ def serve(settings: Settings, announce: Callable[[Settings], None], ready: Calla
         PellucidError: the model cannot be loaded.
     """
     with suppress(KeyboardInterrupt), running(settings) as own:
-        announce(own)
-        ready(ask_model(own))
-        while True:
-            time.sleep(3600)
+        try:
+            announce(own)
+            ready(ask_model(own))
+            while True:
+                time.sleep(3600)
+        except KeyboardInterrupt:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # stopping takes a second: more of them would cut it short
 
 
 def _server(settings: Settings) -> Any:
