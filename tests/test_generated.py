@@ -435,7 +435,7 @@ def test_the_command_line_lets_a_model_go_on(tmp_path: Path):
     files = {file.suffix: file for file in out.iterdir()}
     matrices = json.loads(files[".json"].read_text())["subject"]["matrices"]
     assert len(matrices[0]["values"]) == 4 == len(matrices[0]["rows"]) and matrices[0]["columns"][:3] == ["w3", "w9", "w3"]
-    page = files[".html"].read_text().partition("<script")[0]
+    page = files[".html"].read_text().partition('<div id="still"')[2]
     assert page.count('type="radio"') == 4 and all(name in page for name in matrices[0]["rows"])
     assert all(f">{name}</text>" in files[".svg"].read_text() for name in matrices[0]["columns"])
     given = run("--text", "w3 w9 w3", "--model", model, "--continuation", " w7 w1", "--out", str(out))

@@ -17,7 +17,7 @@ from PIL import Image, UnidentifiedImageError
 
 from pellucid.core.picture import read_picture
 from pellucid.errors import PictureError
-from .upload import HEAD
+from .framing import HEAD
 
 FORMATS = ("JPEG", "PNG", "WEBP")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import os
-import struct
 import subprocess
 import sys
 import threading
@@ -13,6 +12,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Literal
 
+from .framing import HEAD
 from .guard import Refusal
 from .settings import Limits
 
@@ -27,7 +27,6 @@ KINDS: dict[str, Kind] = {
     "audio/x-wav": "sound",
     "audio/wave": "sound",
 }
-HEAD = struct.Struct(">II")  # before what goes to and from the decoding process: the lengths of a JSON header and of the content
 
 
 @dataclass(frozen=True)
