@@ -64,7 +64,7 @@ def test_what_a_network_remembers_is_the_same_for_every_call_and_after_all(kind,
     torch.testing.assert_close(e.values, alone.values, atol=1e-6, rtol=1e-5)
 
 
-def test_counters_are_put_back():
+def test_what_is_counted_and_used_is_put_back():
     class Counts(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -78,6 +78,22 @@ def test_counters_are_put_back():
     e = pl.explain(net, x, method="occlusion")
     assert net.calls == 1
     assert torch.equal(e.output, (net.layer(x) * 2).amax(1).detach())
+
+
+def test_calls_that_are_only_counted_are_no_memory():
+    class Counted(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer, self.calls = nn.Linear(4, 2), 0
+
+        def forward(self, x: Tensor) -> Tensor:
+            self.calls += 1
+            return self.layer(x)
+
+    net = Counted().eval()
+    e = pl.explain(net, torch.ones(1, 4), method="occlusion")
+    assert net.calls > 1
+    assert "from one call to the next" not in e.caption()
 
 
 @pytest.mark.parametrize("kind", ["attribute", "scripted"])

@@ -101,9 +101,10 @@ def _of_class(kind: type) -> dict[str, bool]:
     """The names that the forward pass of a class, or a method that it calls, sets on the module itself."""
     if kind.__module__.startswith("torch."):
         return {}
-    steps = [step for code in _codes(kind) for step in _on_self(code)]
-    read = {step.argval for step in steps if step.opname in ("LOAD_ATTR", "LOAD_METHOD")}
-    return {step.argval: step.argval in read for step in steps if step.opname == "STORE_ATTR"}
+    uses = [use for code in _codes(kind) for use in _on_self(code)]
+    names = {way: {name for found, name in uses if found == way} for way in ("read", "written", "changed")}
+    used = names["changed"] & names["read"]  # what is only counted, no call depends on
+    return {name: name in names["read"] for name in names["written"] | used}
 
 
 def _codes(kind: type) -> Iterator[CodeType]:
@@ -119,20 +120,21 @@ def _codes(kind: type) -> Iterator[CodeType]:
         done.add(method)
 
 
-def _on_self(code: CodeType) -> Iterator[dis.Instruction]:
-    """What is done with attributes of the first argument, `self.calls += 1` included."""
-    last = None  # the variable that was loaded last; newer versions of Python load two at once
-    changed = set[str]()  # what was read to be written again
-    copied = False
+def _on_self(code: CodeType) -> Iterator[tuple[str, str]]:
+    """What is done with attributes of the first argument: "read", "written", or "changed" as in `self.calls += 1`."""
+    last: Any = None  # the variable that was loaded last; newer versions of Python load two at once
+    changed, copied = set[str](), False
     for step in dis.get_instructions(code):
         if step.opname in ("COPY", "DUP_TOP"):
             copied = last == code.co_varnames[:1]
             continue
         if last == code.co_varnames[:1] and step.opname.endswith(("_ATTR", "_METHOD")):
-            yield step
-            changed |= {step.argval} if copied else set()
+            if copied:  # it is written again, behind what is computed of it
+                changed.add(step.argval)
+            else:
+                yield "written" if step.opname == "STORE_ATTR" else "read", step.argval
         elif step.opname == "STORE_ATTR" and last is SWAPPED and step.argval in changed:
-            yield step
+            yield "changed", step.argval
         copied = False
         last = SWAPPED if step.opname in ("SWAP", "ROT_TWO") else _variables(step)
 
