@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from importlib.metadata import PackageNotFoundError, version
 
@@ -32,6 +33,12 @@ TORCHVISION_OPS = declare_torchvision_ops()  # kept: the declaration lives as lo
 
 os.environ["PELLUCID_FONTS"] = "bundled"  # pictures are the same on every machine, whatever fonts it has
 torch.set_num_threads(1)  # small networks gain nothing from threads, and lose minutes where others want the cores
+
+
+def pytest_collection_finish() -> None:
+    """Tests and their parameters, a million objects, are not looked through again whenever garbage is collected."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

@@ -488,5 +488,6 @@ def test_a_page_has_a_section_per_sample_and_one_ledger_each() -> None:
     books = Ledger(torch.ones(3), torch.ones(3))
     text = page(made(noise(3, 1, 8, 8), ledger=books, provenance={"seed": 1}), script=False)
     seen = [tag for tag, _ in Reader(text).tags]
-    assert seen.count("section") == seen.count("img") == text.count("Where the score went") == 3
+    assert seen.count("section") == text.count("Where the score went") == 3
+    assert seen.count("img") == 4  # each alone, and all of them as a grid
     assert text.count('class="provenance"') == 1, "it is the same for all samples"

@@ -58,8 +58,10 @@ QUICK = {  # settings with which the methods that repeat take no longer than a t
 @pytest.fixture(scope="module", params=KINDS)
 def served(request: pytest.FixtureRequest) -> Iterator[tuple[Kind, Client]]:
     kind = KINDS[request.param]
-    with running(Settings(kind.model, "small", port=19270)) as settings:
-        yield kind, Client(settings)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMP_NUM_THREADS", str(torch.get_num_threads()))  # as here: the last bit of a sum may go by it
+        with running(Settings(kind.model, "small", port=19270)) as settings:
+            yield kind, Client(settings)
 
 
 def check_equal(client: Client, kind: Kind, model: pl.Model, name: str, method: str, settings: dict[str, str]) -> None:

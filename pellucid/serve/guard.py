@@ -38,6 +38,7 @@ UPLOADS = "/v1/inputs"
 JSON = "application/json"
 TOO_LARGE = 413
 TOGETHER = 4  # uploads that arrive at one time; others wait, so that they do not fill the memory together
+QUIET = 2.0  # seconds without a byte
 DRAINED = 4  # times what an upload may have: so much is read and dropped, for a client that still sends reads no answer
 OPEN = ("/", "/static/")  # the page itself holds nothing that is secret
 
@@ -147,11 +148,12 @@ async def read(receive: Receive, most: int) -> bytes:
 
 
 async def drain(receive: Receive, most: int, seconds: float) -> None:
-    """Read the rest of a body and drop it, up to so many bytes and seconds."""
+    """Read the rest of a body and drop it, up to so many bytes and seconds, or until its sender waits."""
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             while most > 0:
-                message = await receive()
+                async with asyncio.timeout(QUIET):
+                    message = await receive()
                 most -= len(message.get("body", b""))
                 if not message.get("more_body", False):
                     return

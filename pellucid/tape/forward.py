@@ -22,6 +22,7 @@ from .independence import variants_are_apart
 from .recording.record import check_finite
 
 LARGEST = 512  # samples in one batch, at most
+FEW = 8  # variants, one at a time, between two reports of progress
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,13 +85,22 @@ class Readout:
         """
         size = len(self.x)
         if not isinstance(self.model.module, torch.fx.GraphModule):
-            alone = len(variants) > 1 and not variants_are_apart(self.model, self.x)
+            alone = len(variants) > 1 and self.one_at_a_time
             return [(variants[n : n + 1], rows[n : n + 1]) for n in range(len(variants))] if alone else [(variants, rows)]
         if len(variants) == size:
             return [(variants, rows)]
         places = list(range(len(variants))) + [0] * (-len(variants) % size)
         batches = [places[i : i + size] for i in range(0, len(places), size)]
         return [(variants[batch], [rows[i] for i in batch]) for batch in batches]
+
+    @property
+    def one_at_a_time(self) -> bool:
+        """Whether variants run one at a time, since the answers of the network go by what else is in the batch."""
+        return not isinstance(self.model.module, torch.fx.GraphModule) and not variants_are_apart(self.model, self.x)
+
+    def batch(self, most: int) -> int:
+        """How many variants are asked for between two reports of progress: few where they run one at a time."""
+        return min(most, FEW) if self.one_at_a_time else most
 
     def check(self, responses: Tensor) -> Tensor:
         """The responses, if all are numbers.

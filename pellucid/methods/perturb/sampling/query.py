@@ -93,7 +93,7 @@ def extend(study: Study, responses: Responses, upto: int | None = None) -> Respo
     def answer(variants: Any, rows: Sequence[int]) -> Tensor:
         return _kept(study, backend.values(variants, rows), rows, responses.whole)
 
-    batch = study.batch or batch_size(study.value) * backend.batch_factor
+    batch = study.batch or study.readout.batch(batch_size(study.value) * backend.batch_factor)
     for _, _, answers in run_batched(answer, len(numbers), make, start=done, batch=batch, copies=study.draws):
         parts.append(study.readout.check(answers).reshape(-1, study.draws, answers.shape[1]))
     distinct = torch.cat(parts)
