@@ -67,9 +67,15 @@ def measure(folder: Path, count: int, *, ray: bool) -> None:
     passed, used = time.perf_counter() - began, time.process_time() - used
     print(f"analysis: {passed:.1f} s, {used:.1f} s of a processor, {len(clusters)} clusters; memory {resident() / 1e6:.0f} MB")
     if ray:
+        marks.clear()
         began = time.perf_counter()
-        run(job, folder / "ray", executor="ray", workers=1)
-        print(f"Ray, one actor: {time.perf_counter() - began:.1f} s with its start")
+        with watched(note):
+            run(job, folder / "ray", executor="ray", workers=1)
+        passed = time.perf_counter() - began
+        done, first_at = next((done, at) for done, at, _ in marks if done)
+        each = (marks[-1][1] - first_at) / (marks[-1][0] - done)
+        print(f"Ray, one actor: {passed:.1f} s, {first_at:.1f} s of it until the first {done} items were done")
+        print(f"Ray after that: {1000 * each:.2f} ms an item, {each * count / out.seconds:.2f} times the serial one")
         same = all(path.read_bytes() == (folder / "ray" / path.relative_to(folder / "serial")).read_bytes()
                    for path in (folder / "serial" / "shards").rglob("*.safetensors"))  # fmt: skip
         print(f"equal bytes: {same}")
