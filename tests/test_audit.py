@@ -100,6 +100,10 @@ def test_an_audit_by_the_command_line_from_pictures_to_the_verdict(tmp_path, mon
     named = f"{unit['layer']}:{unit['channel']}"
     found = CliRunner().invoke(main, ["search", "runs/x", "--unit", named, "--class", "cross", "--json"])
     assert len(json.loads(found.output)["found"]) == 24
+    drawn = CliRunner().invoke(main, ["audit", "portray", "runs/x", "--cluster", "0", "--steps", "4"])
+    assert f"drawn {named}" in drawn.output, drawn.output
+    portraits = [unit["portrait"] for unit in json.loads((tmp_path / "runs/x/clusters.json").read_text())[0]["units"]]
+    assert all(one.startswith("data:image/webp;base64,") for one in portraits) and len(set(portraits)) == len(portraits)
     assert "2 of 2 shards" in CliRunner().invoke(main, ["runs", "status", "runs/x"]).output
     assert "2 of 2 shards are whole" in CliRunner().invoke(main, ["runs", "check", "runs/x"]).output
     assert "0 items in 0 shards" in CliRunner().invoke(main, ["runs", "plan", "runs/x"]).output

@@ -49,6 +49,7 @@ def audit() -> None:
     pellucid audit photos/ --store runs/photos      explains all pictures, and ranks clusters of explanations
     pellucid audit confirm runs/photos --cluster 0  tests one: the mark is removed, and pasted on other classes
     pellucid audit mend runs/photos --cluster 0     tries a remedy, and measures it
+    pellucid audit portray runs/photos --cluster 0  draws what its channels look for
     """
 
 
@@ -240,6 +241,27 @@ def confirm(store: str, cluster: int, trust: bool, seed: int, as_json: bool) -> 
     if as_json:
         return output.print_json({"cluster": cluster} | verdict.document())
     output.print_text(f"Cluster {cluster}: {verdict.sentence()}")
+
+
+@audit.command(short_help="Draw what the channels of a cluster look for.")
+@click.argument("store", type=click.Path(exists=True, file_okay=False), metavar="STORE")
+@CLUSTER
+@TRUST
+@click.option("--recipe", default="auto", show_default=True, metavar="NAME", help="How they are drawn, see `pellucid recipes`.")
+@click.option("--steps", type=click.IntRange(1), metavar="N", help="Steps of the ascent, as the recipe has them unless given.")
+@click.option("--seed", default=0, show_default=True, metavar="N", help="Seed of the portraits.")
+@debug_option
+def portray(store: str, cluster: int, trust: bool, recipe: str, steps: int | None, seed: int) -> None:
+    """Draw what excites each of the channels that a cluster uses more than the rest of its class.
+
+    The page and the report then show the portraits beside the channels; clusters.json keeps them.
+    """
+    allocator.configure()
+    with ProgressBar(1, "portraits")("drawing"):
+        found = Question.of(Path(store), trust=trust).open(Path(store))
+        drawn = found.portray(cluster, recipe=recipe, steps=steps, seed=seed)
+    names = ", ".join(f"{unit['layer']}:{unit['channel']}" for unit in drawn)
+    output.print_text(f"Cluster {cluster}: drawn {names}.")
 
 
 @audit.command(short_help="Try a remedy for a cluster, and measure it.")

@@ -15,10 +15,13 @@ from torch import Tensor
 
 from pellucid.core.displayed import Displayed
 from pellucid.core.formats import save
+from pellucid.core.progress import report_progress
 from pellucid.errors import InputError
 from pellucid.explanation.method import Method
 from pellucid.model import Model, load
 from pellucid.model.final_activation import probabilities
+from pellucid.target import channel
+from pellucid.verbs.maximize import maximize
 from ..disk import write_durably
 from ..explaining import class_outputs, explaining, read_item, unknown_labels
 from ..items import Items
@@ -29,6 +32,7 @@ from .document import document
 from .findings import Evidence, documents, find, strongest, window_side, with_metadata
 from .mend import Remedy, mend
 from .ordinary import ordinary
+from .pictures import address, of_unit_range, small
 from .spectral import import_sklearn
 from .view import CLUSTERS, clusters_of
 
@@ -115,6 +119,26 @@ class Audit(Displayed):
         )  # fmt: skip
         self.keep(number, {"remedy": remedy.document()})
         return remedy
+
+    def portray(self, number: int, *, recipe: str = "auto", steps: int | None = None, seed: int = 0) -> list[dict[str, Any]]:
+        """Draw what excites each of the channels that a cluster uses; the portraits stand beside the channels in clusters.json.
+
+        Arguments:
+            recipe, steps, seed: As `maximize` takes them.
+
+        Raises:
+            MethodError: the inputs of the network are not of a kind that is drawn.
+        """
+        units = [dict(unit) for unit in self.cluster(number)["units"]]
+        shape = tuple(self.inputs([0]).shape[1:])
+        for done, unit in enumerate(units):
+            target = channel(unit["layer"], unit["channel"])
+            drawn = maximize(self.model, target, recipe, seed=seed, steps=steps, shape=shape)
+            unit["portrait"] = address(small(of_unit_range(drawn.images[0])))
+            if report_progress(done + 1, len(units), "portraits"):
+                break
+        self.keep(number, {"units": units})
+        return units
 
     def shares(self, x: Tensor) -> Tensor:
         """The probability of every class."""
