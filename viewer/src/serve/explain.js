@@ -20,10 +20,10 @@ export const answer = signal(null);
 /** Why this recommendation for this input. */
 export function ExplainView() {
   const [one, key] = [input.value, asked.value];
-  const coming = work.value?.kind === 'upload'; // another input, which is not to be interrupted
+  const coming = work.value?.kind === 'upload'; // another input, which is not to be interrupted, not even before this view knows of it
   useEffect(() => {
     if (!one || coming || answer.value?.key === key) return;
-    const timer = setTimeout(() => explain(one, key), answer.value?.input === one.id ? SETTLED : 0);
+    const timer = setTimeout(() => work.value?.kind !== 'upload' && explain(one, key), answer.value?.input === one.id ? SETTLED : 0);
     return () => clearTimeout(timer);
   }, [key, coming, tries.value]);
   useEffect(() => {
