@@ -22,6 +22,7 @@ from .worker import hold_interrupts
 
 ALONE = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy does not know this machine's servers
 TRIES = 50  # ports that are tried, from the one asked for on
+STARTS = 8  # of a server whose port another process takes meanwhile
 
 
 def free_port(settings: Settings) -> Settings:
@@ -49,25 +50,38 @@ def _family(host: str) -> socket.AddressFamily:
 @contextmanager
 def running(settings: Settings) -> Iterator[Settings]:
     """The server in a thread of this process, for as long as the block lasts."""
-    server = _server(free := free_port(settings))
-    thread = threading.Thread(target=_run, args=(server,), daemon=True)
-    thread.start()
+    own, server, thread = _started(settings)
     try:
-        while not server.started and thread.is_alive():
-            time.sleep(0.01)
-        if not server.started:
-            asked = f"a server at {bracketed(free.host)}:{free.port}"
-            raise OutputError(asked, "a server that ended at once", "nothing listens there", "Try it once more.")
-        yield free
+        yield own
     finally:
         server.should_exit = True
         thread.join()
 
 
+def _started(settings: Settings) -> tuple[Settings, Any, threading.Thread]:
+    """The server, which listens, with the settings that hold; a port that another process has just taken is left to it.
+
+    Raises:
+        OutputError: it cannot listen.
+    """
+    for _ in range(STARTS):
+        server = _server(own := free_port(settings))
+        thread = threading.Thread(target=_run, args=(server,), daemon=True)
+        thread.start()
+        while not server.started and thread.is_alive():
+            time.sleep(0.01)
+        if server.started:
+            return own, server, thread
+        settings = replace(settings, port=own.port + 1)
+    asked = f"a server at {bracketed(own.host)}:{own.port}"
+    raise OutputError(asked, "a server that ended at once", "nothing listens there", "Try it once more.")
+
+
 def _run(server: Any) -> None:
     """The server's thread. Ctrl-C is for the main thread, and for none of the processes that are started here."""
     hold_interrupts()
-    server.run()
+    with suppress(SystemExit):  # where it cannot listen: whoever started it sees that
+        server.run()
 
 
 def serve(settings: Settings, announce: Callable[[Settings], None], ready: Callable[[dict[str, Any]], None]) -> None:
