@@ -9,6 +9,8 @@ from functools import cache
 from typing import Any
 
 import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 
 PRECISION = {float: torch.float64, complex: torch.complex128}  # of the numbers of a program, which lose none on their way
@@ -45,6 +47,21 @@ class InterceptMode(Mode):
 
     def __torch_dispatch__(self, fn: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Any:
         return self.answer(fn, with_tensors(args, tensor_places(fn)), kwargs or {})
+
+
+class NumbersRead(TorchFunctionMode):
+    """Tells a function which tensors are read as numbers or as an array, and how: no operation shows that."""
+
+    READ = frozenset({Tensor.tolist, Tensor.numpy, Tensor.__array__})
+
+    def __init__(self, tell: Callable[[Tensor, str], None]) -> None:
+        super().__init__()
+        self.tell = tell
+
+    def __torch_function__(self, fn: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Any:
+        if fn in self.READ:
+            self.tell(args[0], fn.__name__)
+        return fn(*args, **(kwargs or {}))
 
 
 def aside() -> AbstractContextManager[Any]:

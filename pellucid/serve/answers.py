@@ -27,6 +27,7 @@ from pellucid.methods import perturb
 from pellucid.model import Model
 from pellucid.model.readers.rows import parse_csv
 from pellucid.render.document import document
+from pellucid.render.parts.pixels import painted
 from pellucid.synth.pictures import picture_files
 from pellucid.verbs.compare import compare
 from pellucid.verbs.concepts import concepts
@@ -168,10 +169,8 @@ def pictures_within(folder: Path) -> list[Path]:
 
 def small_picture(images: Tensor) -> str:
     """The first of some pictures in [0, 1], as an address that holds it."""
-    pixels = (images[0].clamp(0, 1) * 255).round().to(torch.uint8).cpu()
-    pixels = pixels.expand(3, -1, -1) if len(pixels) == 1 else pixels[:3]
     out = BytesIO()
-    Image.fromarray(pixels.permute(1, 2, 0).numpy()).save(out, "JPEG", quality=80)
+    Image.fromarray(painted(images[0].cpu(), bounded=True)).save(out, "JPEG", quality=80)
     return f"data:image/jpeg;base64,{b64encode(out.getvalue()).decode()}"
 
 

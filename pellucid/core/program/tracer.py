@@ -10,10 +10,9 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
 
 from ..draws import is_composite, is_random, really_draws
-from ..intercept import Mode, aside, tensor_places, with_tensors
+from ..intercept import Mode, NumbersRead, aside, tensor_places, with_tensors
 
 aten = torch.ops.aten
 SAME = frozenset({aten.detach.default, aten.alias.default, aten.lift_fresh.default})  # return what they were given
@@ -101,7 +100,7 @@ def trace(function: Callable[[], Any], inputs: Sequence[Tensor | None]) -> tuple
     tracer = Tracer(inputs)
     token = _tracer.set(tracer)
     try:
-        with tracer, _Unseen():
+        with tracer, NumbersRead(_refuse):
             returned = function()
     finally:
         _tracer.reset(token)
@@ -270,15 +269,9 @@ class Tracer(Mode):
         return Line(tuple(self.calls), result, self.given, tuple(self._roots), frozenset(self._written), constants)
 
 
-class _Unseen(TorchFunctionMode):
-    """Refuses to have numbers read that no operation shows."""
-
-    READ = frozenset({Tensor.tolist, Tensor.numpy, Tensor.__array__})
-
-    def __torch_function__(self, fn: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Any:
-        if fn in self.READ:
-            raise Untraceable("it reads tensors as lists or arrays")
-        return fn(*args, **(kwargs or {}))
+def _refuse(t: Tensor, how: str) -> None:
+    """Numbers are read that no operation shows."""
+    raise Untraceable("it reads tensors as lists or arrays")
 
 
 def shape(t: Tensor) -> tuple[int, ...]:

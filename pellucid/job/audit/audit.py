@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import safetensors.torch
 import torch
+from PIL import Image
 from torch import Tensor
 
 from pellucid.core.displayed import Displayed
@@ -20,6 +21,7 @@ from pellucid.errors import InputError
 from pellucid.explanation.method import Method
 from pellucid.model import Model, load
 from pellucid.model.final_activation import probabilities
+from pellucid.render.parts.pixels import painted
 from pellucid.target import channel
 from pellucid.verbs.maximize import maximize
 from ..disk import write_durably
@@ -32,7 +34,7 @@ from .document import document
 from .findings import Evidence, documents, find, strongest, window_side, with_metadata
 from .mend import Remedy, mend
 from .ordinary import ordinary
-from .pictures import address, of_unit_range, small
+from .pictures import address, small
 from .spectral import import_sklearn
 from .view import CLUSTERS, clusters_of
 
@@ -134,7 +136,7 @@ class Audit(Displayed):
         for done, unit in enumerate(units):
             target = channel(unit["layer"], unit["channel"])
             drawn = maximize(self.model, target, recipe, seed=seed, steps=steps, shape=shape)
-            unit["portrait"] = address(small(of_unit_range(drawn.images[0])))
+            unit["portrait"] = address(small(Image.fromarray(painted(drawn.images[0], bounded=True))))
             if report_progress(done + 1, len(units), "portraits"):
                 break
         self.keep(number, {"units": units})

@@ -62,13 +62,8 @@ def of_tensor(x: Tensor, how: Any) -> Image.Image | None:
         pixels = (pixels - low) / (high - low)
     elif float(pixels.amin()) < 0 or float(pixels.amax()) > 1:
         pixels = (pixels - pixels.amin()) / (pixels.amax() - pixels.amin()).clamp(min=1e-9)
-    return of_unit_range(pixels)
-
-
-def of_unit_range(pixels: Tensor) -> Image.Image:
-    """Values in [0, 1], of one channel or of three, as a picture."""
-    bytes_ = (pixels.detach().cpu().clamp(0, 1) * 255).round().byte()
-    return Image.fromarray((bytes_[0] if len(bytes_) == 1 else bytes_[:3].permute(1, 2, 0)).numpy())
+    bytes_ = (pixels.clamp(0, 1) * 255).round().byte()
+    return Image.fromarray((bytes_[0] if len(bytes_) == 1 else bytes_.permute(1, 2, 0)).numpy())
 
 
 def of_view(view: Any) -> Image.Image:

@@ -172,11 +172,9 @@ class Composite:
             return None
         tape = rewrite(record(model, x, room=room(x.device)))
         first = seeded(tape, targets[0], model)
-        short, starts = first.tape, first.resolved.gradients
-        composite = replace(self.choose(short, path(short, starts)).bounded(model), strict=self.strict)
-        tape, short = composite.prepare(tape), composite.prepare(short)
-        lost = check_branches(short, starts, tape.inputs[0], slopes=False)
-        rules = composite.plan(path(short, starts), short)  # of the others, too: they differ in their position alone
+        starts = tuple(first.resolved.gradients)
+        composite, rules, lost = self._fitted(first.tape, starts, tape.inputs[0], model)  # the others differ in position alone
+        tape = composite.prepare(tape)
         found = composite._carry_each(tape, model, targets, rules, measured=False)
         off = [n for n, (_, _, ledger) in enumerate(found) if not balances(ledger)]
         again = composite._carry_each(tape, model, [targets[n] for n in off], rules, measured=True) if off else []

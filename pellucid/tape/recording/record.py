@@ -11,10 +11,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
 from pellucid.core.draws import DeviceGenerators, is_composite, is_random, really_draws
-from pellucid.core.intercept import Mode, tensor_places, with_tensors
+from pellucid.core.intercept import Mode, NumbersRead, tensor_places, with_tensors
 from pellucid.errors import InputError
 from pellucid.model.final_activation import BeforeActivation
 from pellucid.model.hooks import listening
@@ -147,7 +146,7 @@ def check_finite(x: Tensor) -> None:
 @contextmanager
 def watching(module: nn.Module | None, recorder: Recorder) -> Iterator[None]:
     """Show a recorder every operation that runs in this block, and which module runs it."""
-    with _follow(module, recorder), _Numbers(recorder), RecordingMode(recorder):
+    with _follow(module, recorder), NumbersRead(recorder.leaves_as_numbers), RecordingMode(recorder):
         yield
 
 
@@ -230,21 +229,6 @@ class RecordingMode(Mode):
         except (NotImplementedError, RuntimeError) as error:
             return self.sparse.answer(error, fn, args, kwargs)
         return InPairs(self.recorder, self)(fn, args, kwargs) if out is NotImplemented else out
-
-
-class _Numbers(TorchFunctionMode):
-    """Tells a recorder what is read as numbers or as an array, which no operation shows."""
-
-    READ = frozenset({Tensor.tolist, Tensor.numpy, Tensor.__array__})
-
-    def __init__(self, recorder: Recorder) -> None:
-        super().__init__()
-        self.recorder = recorder
-
-    def __torch_function__(self, fn: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Any:
-        if fn in self.READ:
-            self.recorder.leaves_as_numbers(args[0], fn.__name__)
-        return fn(*args, **(kwargs or {}))
 
 
 @cache
